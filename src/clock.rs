@@ -1,0 +1,207 @@
+//! The only place that asks the time, sleeps or makes a new id.
+//!
+//! A `Clock` is real or, for tests, turned by hand (`testing::ManualClock`).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::model::{OwnerId, RunId};
+
+/// A future that ends when its time has come.
+pub(crate) type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where a clock's time comes from.
+pub(crate) trait Time: Send + Sync {
+    /// The wall clock.
+    fn wall(&self) -> DateTime<Utc>;
+    /// Time since some fixed moment; it never steps back.
+    fn elapsed(&self) -> Duration;
+    /// Ends after `duration` of [`Time::elapsed`].
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// Tells the time, sleeps and makes ids that grow. Clones are the same clock.
+#[derive(Clone)]
+pub struct Clock(Arc<Shared>);
+
+struct Shared {
+    time: Box<dyn Time>,
+    newest_id: Mutex<Uuid>,
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").finish_non_exhaustive()
+    }
+}
+
+impl Clock {
+    /// The machine's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(Box::new(SystemTime {
+            start: system_instant(),
+        }))
+    }
+
+    pub(crate) fn new(time: Box<dyn Time>) -> Self {
+        Self(Arc::new(Shared {
+            time,
+            newest_id: Mutex::new(Uuid::nil()),
+        }))
+    }
+
+    /// The wall clock, cut to milliseconds.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.0.time.wall().trunc_subsecs(3)
+    }
+
+    /// Time since some fixed moment; it never steps back, whatever the wall clock does.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.time.elapsed()
+    }
+
+    /// Ends after `duration` of [`Clock::elapsed`].
+    pub async fn sleep(&self, duration: Duration) {
+        self.0.time.sleep(duration).await;
+    }
+
+    /// Ends when [`Clock::elapsed`] has reached `deadline`; at once if it has already.
+    pub async fn sleep_until(&self, deadline: Duration) {
+        let rest = deadline.saturating_sub(self.elapsed());
+        if !rest.is_zero() {
+            self.sleep(rest).await;
+        }
+    }
+
+    /// The future's output, or `None` if `duration` passed first.
+    pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Option<F::Output> {
+        let sleep = self.sleep(duration);
+        tokio::pin!(future, sleep);
+        tokio::select! {
+            biased;
+            output = &mut future => Some(output),
+            () = &mut sleep => None,
+        }
+    }
+
+    /// A new run id, greater than all before and than what [`Clock::seed`] was given.
+    #[must_use]
+    pub fn new_run_id(&self) -> RunId {
+        RunId::from_uuid(self.next_uuid())
+    }
+
+    /// A new owner id.
+    #[must_use]
+    pub fn new_owner_id(&self) -> OwnerId {
+        OwnerId::from_uuid(self.next_uuid())
+    }
+
+    /// Makes all new ids greater than this one.
+    pub fn seed(&self, newest: RunId) {
+        let mut held = self.0.newest_id.lock();
+        *held = (*held).max(*newest.as_uuid());
+    }
+
+    /// A version 7 UUID (RFC 9562) of the wall clock, or the successor of the newest one where the clock stepped back.
+    fn next_uuid(&self) -> Uuid {
+        let millis = u64::try_from(self.0.time.wall().timestamp_millis()).unwrap_or(0);
+        let fresh = uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes()).into_uuid();
+        let mut held = self.0.newest_id.lock();
+        *held = if fresh > *held {
+            fresh
+        } else {
+            successor(*held)
+        };
+        *held
+    }
+}
+
+/// The next greater UUID of version 7: the random part counts on and carries into the time.
+fn successor(uuid: Uuid) -> Uuid {
+    const RANDOM_B: u64 = (1 << 62) - 1;
+    let (high, low) = uuid.as_u64_pair();
+    let (millis, random_a) = (high >> 16, high & 0x0fff);
+    let (random_b, carry) = (
+        (low & RANDOM_B).wrapping_add(1) & RANDOM_B,
+        low & RANDOM_B == RANDOM_B,
+    );
+    let (random_a, carry) = (
+        random_a.wrapping_add(u64::from(carry)) & 0x0fff,
+        carry && random_a == 0x0fff,
+    );
+    let millis = millis.wrapping_add(u64::from(carry));
+    Uuid::from_u64_pair(millis << 16 | 0x7000 | random_a, 0b10 << 62 | random_b)
+}
+
+fn random_bytes() -> [u8; 10] {
+    let random = *Uuid::new_v4().as_bytes();
+    let mut bytes = [0; 10];
+    // Bytes 6 and 8 of a version 4 UUID hold its version and variant; the others are random.
+    bytes[..6].copy_from_slice(&random[..6]);
+    bytes[6..].copy_from_slice(&random[10..14]);
+    bytes
+}
+
+struct SystemTime {
+    start: std::time::Instant,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that asks the time"
+)]
+fn system_instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+impl Time for SystemTime {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the time"
+    )]
+    fn wall(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that sleeps"
+    )]
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_grow_within_one_millisecond_and_after_a_seed_from_the_future() {
+        let clock = Clock::system();
+        let first: Vec<_> = (0..10_000).map(|_| clock.new_run_id()).collect();
+        assert!(first.is_sorted_by(|a, b| a < b));
+        let future = RunId::from_uuid(Uuid::from_u64_pair(
+            u64::MAX >> 20 << 16 | 0x7fff,
+            u64::MAX >> 2 | 1 << 63,
+        ));
+        clock.seed(future);
+        let next = clock.new_run_id();
+        assert!(next > future);
+        assert_eq!(next.as_uuid().get_version_num(), 7);
+    }
+}

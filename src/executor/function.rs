@@ -1,0 +1,192 @@
+//! Async functions as executors, typed through serde or on datasets.
+//!
+//! What they are called with is [`Ctx`] or [`NodeCall`]; what they return is [`IntoOutput`].
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Asset, Ctx, Effect, Executor, ExecutorError, Input, IntoOutput, NodeCall, Output};
+use crate::error::Issue;
+use crate::model::{Dataset, Node};
+
+/// An async function that executes nodes.
+///
+/// Its arguments are a [`NodeCall`] alone, or a [`Ctx`] and then up to two inputs, each a `Vec` of rows or a [`Dataset`].
+/// One input is all rows of all upstreams in the order of the edges; two are those of exactly two upstreams.
+/// It returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
+///
+/// ```
+/// use floret::executor::{Ctx, ExecutorError};
+/// #[derive(serde::Deserialize)]
+/// struct Order { amount: i64 }
+/// #[derive(serde::Serialize)]
+/// struct Total { amount: i64 }
+///
+/// async fn total(_: Ctx, orders: Vec<Order>) -> Result<Vec<Total>, ExecutorError> {
+///     Ok(vec![Total { amount: orders.iter().map(|order| order.amount).sum() }])
+/// }
+/// # fn takes<A>(_: impl floret::executor::NodeFunction<A>) {}
+/// # takes(total);
+/// ```
+#[async_trait]
+pub trait NodeFunction<Args>: Send + Sync + 'static {
+    /// Calls the function.
+    ///
+    /// # Errors
+    /// What the function fails with, or a permanent error when an input is not what it takes.
+    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError>;
+}
+
+/// An argument made from what upstreams handed on.
+pub trait FromInput: Sized + Send + 'static {
+    /// All rows of these inputs, one after another.
+    ///
+    /// # Errors
+    /// A permanent error when a row is not what the function takes.
+    fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError>;
+}
+
+impl<T: DeserializeOwned + Send + 'static> FromInput for Vec<T> {
+    fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError> {
+        let mut rows = Self::new();
+        for input in inputs {
+            if let Some(dataset) = &input.dataset {
+                let of_input: Self = dataset.deserialize().map_err(|error| {
+                    ExecutorError::permanent(format!(
+                        "the output of {} is not what this node takes: {error}",
+                        input.node_id
+                    ))
+                })?;
+                rows.extend(of_input);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+impl FromInput for Dataset {
+    fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError> {
+        if let [
+            Input {
+                dataset: Some(only),
+                ..
+            },
+        ] = inputs
+        {
+            return Ok(only.clone());
+        }
+        let rows = Vec::<Map<String, Value>>::from_inputs(inputs)?;
+        Self::from_rows(rows).map_err(|error| ExecutorError::permanent(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl<F, Fut, O, E> NodeFunction<(NodeCall,)> for F
+where
+    F: Fn(NodeCall) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O, E>> + Send + 'static,
+    O: IntoOutput,
+    E: Into<ExecutorError>,
+{
+    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+        self(call).await.map_err(Into::into)?.into_output()
+    }
+}
+
+#[async_trait]
+impl<F, Fut, O, E> NodeFunction<(Ctx,)> for F
+where
+    F: Fn(Ctx) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O, E>> + Send + 'static,
+    O: IntoOutput,
+    E: Into<ExecutorError>,
+{
+    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+        self(call.ctx).await.map_err(Into::into)?.into_output()
+    }
+}
+
+#[async_trait]
+impl<F, Fut, A, O, E> NodeFunction<(Ctx, A)> for F
+where
+    F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O, E>> + Send + 'static,
+    A: FromInput,
+    O: IntoOutput,
+    E: Into<ExecutorError>,
+{
+    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+        let input = A::from_inputs(&call.inputs)?;
+        self(call.ctx, input)
+            .await
+            .map_err(Into::into)?
+            .into_output()
+    }
+}
+
+#[async_trait]
+impl<F, Fut, A, B, O, E> NodeFunction<(Ctx, A, B)> for F
+where
+    F: Fn(Ctx, A, B) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O, E>> + Send + 'static,
+    A: FromInput,
+    B: FromInput,
+    O: IntoOutput,
+    E: Into<ExecutorError>,
+{
+    async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+        let [first, second] = call.inputs.as_slice() else {
+            let found = call.inputs.len();
+            return Err(ExecutorError::permanent(format!(
+                "this node takes the outputs of exactly two upstreams and has {found}"
+            )));
+        };
+        let (first, second) = (
+            A::from_inputs(std::slice::from_ref(first))?,
+            B::from_inputs(std::slice::from_ref(second))?,
+        );
+        self(call.ctx, first, second)
+            .await
+            .map_err(Into::into)?
+            .into_output()
+    }
+}
+
+/// A function registered as a node type.
+pub(crate) struct FunctionExecutor<F, Args> {
+    function: F,
+    effect: Effect,
+    args: PhantomData<fn(Args)>,
+}
+
+impl<F: NodeFunction<Args>, Args> FunctionExecutor<F, Args> {
+    pub(crate) const fn new(function: F, effect: Effect) -> Self {
+        Self {
+            function,
+            effect,
+            args: PhantomData,
+        }
+    }
+}
+
+#[async_trait]
+impl<F: NodeFunction<Args>, Args: 'static> Executor for FunctionExecutor<F, Args> {
+    async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+        self.function.call(call).await
+    }
+
+    fn effect(&self, _node: &Node) -> Effect {
+        self.effect
+    }
+
+    fn validate(&self, _config: &Map<String, Value>) -> Vec<Issue> {
+        Vec::new()
+    }
+
+    fn assets(&self, _node: &Node) -> Vec<Asset> {
+        Vec::new()
+    }
+}

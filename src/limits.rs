@@ -1,0 +1,124 @@
+//! Every bound of the crate, its default and why this number.
+//!
+//! Whoever holds a queue, a page, a body, a retry or a wait takes its bound from here.
+
+use std::time::Duration;
+
+/// Bounds of an engine and its service. `Limits::default()` suits a service on a small machine; every field may be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Runs that execute at once in an engine. 5, as users of the system before are used to.
+    pub runs_max: u32,
+    /// Nodes that execute at once in an engine. 64: nodes wait for others far more than they compute.
+    pub nodes_engine_max: u32,
+    /// Nodes that execute at once in one run. 16: one wide run leaves room for three others.
+    pub nodes_run_max: u32,
+    /// Runs of a pipeline that may wait. 100,000: a backfill of 270 years of days.
+    pub queued_pipeline_max: u64,
+    /// Runs that may wait in all. 1,000,000: about 1 GB of rows.
+    pub queued_max: u64,
+    /// Nodes of a pipeline. 1,000: beyond it nobody can read the graph, and 4,096 is what a node key holds.
+    pub nodes_max: usize,
+    /// Edges of a pipeline. 20,000: 20 a node.
+    pub edges_max: usize,
+    /// Rows of a preview. 50, as promised on the wire.
+    pub preview_rows_max: usize,
+    /// Bytes of a cell in a preview. 4 KiB: a preview stays under a MiB for 5 wide columns.
+    pub preview_cell_bytes_max: usize,
+    /// Bytes of an output that is kept for resumes and recovery. 16 MiB: a second of writing on a slow disk.
+    pub output_bytes_max: u64,
+    /// Bytes of a last node's output that a succeeded run keeps. 1 MiB: an answer, not a data set.
+    pub result_bytes_max: u64,
+    /// Bytes of a chunk in which an output is written. 256 KiB: a trigger waits for one chunk at most.
+    pub chunk_bytes_max: usize,
+    /// Entries that a run's journal holds before senders wait. 1,024: some tens of milliseconds of log.
+    pub journal_entries_max: usize,
+    /// Bytes that a run's journal holds before senders wait; a larger entry goes alone. 1 MiB.
+    pub journal_bytes_max: usize,
+    /// Lines of a log that are written at once at the latest. 64.
+    pub log_batch_max: usize,
+    /// How long a line of a log waits for others. 50 ms: a reader sees it as at once.
+    pub log_linger: Duration,
+    /// Bytes of one line of a log; the rest is cut. 16 KiB.
+    pub log_line_bytes_max: usize,
+    /// Bytes of a stored error text; the rest is cut. 16 KiB.
+    pub error_bytes_max: usize,
+    /// How long an attempt whose token was tripped may take to stop before it is dropped. 1 s.
+    pub stop_grace: Duration,
+    /// How long a forced cancel waits before it abandons what executes. 30 s.
+    pub force_grace: Duration,
+    /// The longest pause before a retry. 5 min.
+    pub retry_delay_max: Duration,
+    /// How long a claim holds without being renewed. 60 s: three renewals may fail.
+    pub lease: Duration,
+    /// Crashes after which a run is given up as poisoned. 3.
+    pub crashes_max: u32,
+    /// How long after its start an engine takes on suspected runs. 1 s: the host has come up by then.
+    pub suspect_delay: Duration,
+    /// Bytes of a request's body. 4 MiB.
+    pub body_bytes_max: usize,
+    /// How long a request's body may take to arrive. 30 s.
+    pub body_timeout: Duration,
+    /// Bytes of a request's path and query. 8 KiB.
+    pub uri_bytes_max: usize,
+    /// Lines of a log in one answer. 10,000.
+    pub log_page_max: usize,
+    /// Finished runs that the memory backend keeps. 10,000.
+    pub memory_runs_max: usize,
+    /// Events that a subscriber reads from storage at once. 500.
+    pub events_page_max: usize,
+    /// Events that are kept in memory for subscribers. 4,096: some seconds of a busy engine.
+    pub events_ring_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const KIB: usize = 1024;
+        const MIB: usize = 1024 * KIB;
+        Self {
+            runs_max: 5,
+            nodes_engine_max: 64,
+            nodes_run_max: 16,
+            queued_pipeline_max: 100_000,
+            queued_max: 1_000_000,
+            nodes_max: 1_000,
+            edges_max: 20_000,
+            preview_rows_max: 50,
+            preview_cell_bytes_max: 4 * KIB,
+            output_bytes_max: 16 * 1024 * 1024,
+            result_bytes_max: 1024 * 1024,
+            chunk_bytes_max: 256 * KIB,
+            journal_entries_max: 1_024,
+            journal_bytes_max: MIB,
+            log_batch_max: 64,
+            log_linger: Duration::from_millis(50),
+            log_line_bytes_max: 16 * KIB,
+            error_bytes_max: 16 * KIB,
+            stop_grace: Duration::from_secs(1),
+            force_grace: Duration::from_secs(30),
+            retry_delay_max: Duration::from_secs(300),
+            lease: Duration::from_secs(60),
+            crashes_max: 3,
+            suspect_delay: Duration::from_secs(1),
+            body_bytes_max: 4 * MIB,
+            body_timeout: Duration::from_secs(30),
+            uri_bytes_max: 8 * KIB,
+            log_page_max: 10_000,
+            memory_runs_max: 10_000,
+            events_page_max: 500,
+            events_ring_max: 4_096,
+        }
+    }
+}
+
+/// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.
+pub(crate) fn cut(mut text: String, max: usize) -> String {
+    const MARK: &str = "… (cut)";
+    if text.len() <= max {
+        return text;
+    }
+    text.truncate(text.floor_char_boundary(max.saturating_sub(MARK.len())));
+    text.push_str(MARK);
+    text
+}

@@ -1,0 +1,25 @@
+//! The plain data that every other part speaks about: pipelines, runs, nodes, events, datasets.
+//!
+//! Nothing here does I/O, asks the time or waits. Rules about graphs live in `graph`, rules about time in `clock`.
+
+mod dataset;
+mod event;
+mod id;
+mod node;
+mod page;
+mod pipeline;
+mod preview;
+mod profile;
+mod run;
+mod scope;
+
+pub use dataset::Dataset;
+pub use event::{Event, EventKind, EventStatus, Level};
+pub use id::{IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId};
+pub use node::{NodeRun, NodeStatus, Place};
+pub use page::{Page, PageRequest};
+pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};
+pub use preview::Preview;
+pub use profile::{ColumnProfile, Profile};
+pub use run::{Cancel, Inherited, Run, RunStatus, Trigger};
+pub use scope::Scope;

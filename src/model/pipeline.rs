@@ -1,0 +1,235 @@
+//! A pipeline: nodes, the edges between them, and how a run of it behaves.
+//!
+//! Whether the edges make a graph is checked by `graph`; reading JSON with every problem told is left to `graph/definition`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::{PipelineId, Slug, TenantId};
+
+/// A pipeline as its author writes it.
+///
+/// ```
+/// use floret::Pipeline;
+/// let daily = Pipeline::new("daily")
+///     .node("load", "load")
+///     .node("sum", "summarise").after("load");
+/// assert_eq!(daily.nodes.len(), 2);
+/// assert_eq!(daily.edges[0].to, "sum");
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Pipeline {
+    /// Its id; checked when it is saved ([`PipelineId`]).
+    pub id: String,
+    /// Its slug; derived from the name where none is given.
+    pub slug: Option<String>,
+    /// Its name, 1 to 255 characters.
+    pub name: String,
+    /// What it does, at most 2,000 characters.
+    pub description: String,
+    /// Its nodes, 1 to 1,000.
+    pub nodes: Vec<Node>,
+    /// Its edges, at most 20,000.
+    pub edges: Vec<Edge>,
+    /// Parameters with their defaults.
+    pub params: BTreeMap<String, String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Whether schedules start it; a caller always may.
+    pub enabled: bool,
+    /// How long a run may take from its start.
+    pub timeout: Option<Duration>,
+    /// How many of its runs may execute at once; none: no limit of its own.
+    pub max_concurrent_runs: Option<u32>,
+    /// Fields that Floret does not know, kept as they came.
+    pub extra: Map<String, Value>,
+}
+
+/// A node as its author writes it.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Node {
+    /// Its id, unique in its pipeline.
+    pub id: String,
+    /// The name under which its executor is registered.
+    pub kind: String,
+    /// Its name for people; the id where none is given.
+    pub name: String,
+    /// What its executor reads, templates included.
+    pub config: Map<String, Value>,
+    /// Fields that Floret does not know, kept as they came.
+    pub extra: Map<String, Value>,
+}
+
+/// An edge: the output of `from` is an input of `to`.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Edge {
+    /// The upstream node.
+    pub from: String,
+    /// The downstream node.
+    pub to: String,
+    /// Fields that Floret does not know, kept as they came.
+    pub extra: Map<String, Value>,
+}
+
+impl Pipeline {
+    /// An enabled pipeline without nodes, its id also its name.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        let id = id.into();
+        Self {
+            name: id.clone(),
+            id,
+            enabled: true,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a node that the executor registered as `kind` executes.
+    #[must_use]
+    pub fn node(mut self, id: impl Into<String>, kind: impl Into<String>) -> Self {
+        self.nodes.push(Node::new(id, kind));
+        self
+    }
+
+    /// Adds a node that is already made.
+    #[must_use]
+    pub fn with(mut self, node: Node) -> Self {
+        self.nodes.push(node);
+        self
+    }
+
+    /// Makes the node added last run after `upstream`, on its output.
+    #[must_use]
+    pub fn after(mut self, upstream: impl Into<String>) -> Self {
+        let to = self
+            .nodes
+            .last()
+            .map(|node| node.id.clone())
+            .unwrap_or_default();
+        self.edges.push(Edge::new(upstream, to));
+        self
+    }
+
+    /// Adds an edge.
+    #[must_use]
+    pub fn edge(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.edges.push(Edge::new(from, to));
+        self
+    }
+
+    /// Sets the name for people.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets the default of a parameter.
+    #[must_use]
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets how long a run may take from its start.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how many runs may execute at once.
+    #[must_use]
+    pub const fn max_concurrent_runs(mut self, runs: u32) -> Self {
+        self.max_concurrent_runs = Some(runs);
+        self
+    }
+}
+
+impl Node {
+    /// A node without config, its id also its name.
+    #[must_use]
+    pub fn new(id: impl Into<String>, kind: impl Into<String>) -> Self {
+        let id = id.into();
+        Self {
+            name: id.clone(),
+            id,
+            kind: kind.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets a key of the config.
+    #[must_use]
+    pub fn config(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.config.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets the name for people.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+}
+
+impl Edge {
+    /// An edge between two nodes.
+    #[must_use]
+    pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+            extra: Map::new(),
+        }
+    }
+}
+
+/// A pipeline as storage keeps it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StoredPipeline {
+    /// Its id.
+    pub id: PipelineId,
+    /// Its slug, given or derived.
+    pub slug: Slug,
+    /// The tenant it belongs to.
+    pub tenant: Option<TenantId>,
+    /// The version of the definition, from 1; grows when a save changes something.
+    pub version: u32,
+    /// The definition of that version.
+    pub definition: Arc<Pipeline>,
+    /// When it was first saved.
+    pub created_at: DateTime<Utc>,
+    /// When a save last changed it.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl StoredPipeline {
+    /// The first version of a pipeline.
+    #[must_use]
+    pub const fn new(
+        id: PipelineId,
+        slug: Slug,
+        definition: Arc<Pipeline>,
+        created_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            slug,
+            tenant: None,
+            version: 1,
+            definition,
+            created_at,
+            updated_at: created_at,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The first rows of a node's output, as they are kept beside its checkpoint.
+//!
+//! The whole output is a [`Dataset`](super::Dataset); its statistics are a [`Profile`](super::Profile).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The first rows of a node's output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Preview {
+    /// The names of the columns, in order.
+    pub columns: Vec<String>,
+    /// The first rows, at most `Limits::preview_rows_max`, each cell cut at `Limits::preview_cell_bytes_max`.
+    pub rows: Vec<Map<String, Value>>,
+    /// How many rows the whole output has.
+    pub row_count: u64,
+    /// Whether rows or parts of cells are missing here.
+    pub truncated: bool,
+}
+
+impl Preview {
+    /// A preview of these rows.
+    #[must_use]
+    pub const fn new(
+        columns: Vec<String>,
+        rows: Vec<Map<String, Value>>,
+        row_count: u64,
+        truncated: bool,
+    ) -> Self {
+        Self {
+            columns,
+            rows,
+            row_count,
+            truncated,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Stub.
+/// Stub.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStorage {}

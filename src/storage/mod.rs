@@ -1,0 +1,41 @@
+//! What Floret remembers: the trait that a backend implements, the sum of one small trait a noun.
+//!
+//! A method is one step of the domain, atomic and durable when it answers. Times and new ids are arguments: a backend
+//! asks no clock. Every question takes a [`Scope`](crate::Scope). What must hold for each method stands on the method as MUST and is a
+//! case of [`storage_contract!`](crate::storage_contract).
+
+mod events;
+mod journal;
+mod memory;
+mod outputs;
+mod pipelines;
+mod queue;
+mod runs;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod system;
+
+pub use events::{EventFilter, Events};
+pub use journal::{Append, Appended, Entry, Journal, NodeEnd, OutputRef};
+pub use memory::MemoryStorage;
+pub use outputs::{OutputChunk, Outputs, StoredOutput};
+pub use pipelines::{Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
+pub use queue::{Claim, Claimed, Claims, Held, Queue};
+pub use runs::{
+    Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, NewRun, Operation, RequestCancel,
+    RunDetail, RunFilter, Runs,
+};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteOptions, SqliteStorage};
+pub use system::{Figures, FiguresFilter, Purge, Purged, Stats, System};
+
+/// Everything that a backend does; implemented for whatever implements the parts.
+pub trait Storage:
+    Pipelines + Runs + Queue + Journal + Outputs + Events + System + std::fmt::Debug
+{
+}
+
+impl<T: Pipelines + Runs + Queue + Journal + Outputs + Events + System + std::fmt::Debug> Storage
+    for T
+{
+}
