@@ -1,6 +1,7 @@
 //! Durable data pipelines and their Runs API, embedded in the service you already have.
 
 mod clock;
+mod engine;
 mod error;
 pub mod executor;
 mod graph;

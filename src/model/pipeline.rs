@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{PipelineId, Slug, TenantId};
@@ -21,12 +22,14 @@ use super::{PipelineId, Slug, TenantId};
 /// assert_eq!(daily.nodes.len(), 2);
 /// assert_eq!(daily.edges[0].to, "sum");
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Pipeline {
     /// Its id; checked when it is saved ([`PipelineId`]).
     pub id: String,
     /// Its slug; derived from the name where none is given.
+    #[serde(rename = "pipeline_id", skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
     /// Its name, 1 to 255 characters.
     pub name: String,
@@ -43,31 +46,38 @@ pub struct Pipeline {
     /// Whether schedules start it; a caller always may.
     pub enabled: bool,
     /// How long a run may take from its start.
+    #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// How many of its runs may execute at once; none: no limit of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_runs: Option<u32>,
     /// Fields that Floret does not know, kept as they came.
+    #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 /// A node as its author writes it.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Node {
     /// Its id, unique in its pipeline.
     pub id: String,
     /// The name under which its executor is registered.
+    #[serde(rename = "type")]
     pub kind: String,
     /// Its name for people; the id where none is given.
     pub name: String,
     /// What its executor reads, templates included.
     pub config: Map<String, Value>,
     /// Fields that Floret does not know, kept as they came.
+    #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 /// An edge: the output of `from` is an input of `to`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Edge {
     /// The upstream node.
@@ -75,6 +85,7 @@ pub struct Edge {
     /// The downstream node.
     pub to: String,
     /// Fields that Floret does not know, kept as they came.
+    #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
@@ -190,6 +201,35 @@ impl Edge {
             to: to.into(),
             extra: Map::new(),
         }
+    }
+}
+
+/// A duration as a number of seconds, whole where it is whole.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde gives the field by reference")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            None => serializer.serialize_none(),
+            Some(duration) if duration.subsec_nanos() == 0 => {
+                serializer.serialize_u64(duration.as_secs())
+            }
+            Some(duration) => serializer.serialize_f64(duration.as_secs_f64()),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Option::<f64>::deserialize(deserializer)?
+            .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(de::Error::custom))
+            .transpose()
     }
 }
 
