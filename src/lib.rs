@@ -5,6 +5,7 @@ mod engine;
 mod error;
 pub mod executor;
 mod graph;
+mod json;
 mod limits;
 mod model;
 pub mod storage;
