@@ -9,6 +9,8 @@ mod json;
 mod limits;
 mod model;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
