@@ -5,9 +5,12 @@ mod engine;
 mod error;
 pub mod executor;
 mod graph;
+mod json;
 mod limits;
 mod model;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
