@@ -3,6 +3,7 @@
 mod clock;
 mod engine;
 mod error;
+mod events;
 pub mod executor;
 mod graph;
 mod limits;
