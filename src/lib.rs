@@ -6,6 +6,7 @@ mod error;
 mod events;
 pub mod executor;
 mod graph;
+mod json;
 mod limits;
 mod model;
 pub mod storage;

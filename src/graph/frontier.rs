@@ -1,1 +1,456 @@
-//! Stub.
+//! What of a run may start, what never will, and how the run ends: a state machine without I/O.
+//!
+//! The driver in `engine` carries out what this decides; what a resume or a recovery repeats is decided by `plan`.
+
+use std::sync::Arc;
+
+use super::Graph;
+use crate::model::{Place, RunStatus};
+
+/// How a node of a run ended. A node whose earlier output is reused counts as `Success`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum NodeOutcome {
+    Success,
+    Failed,
+    Skipped,
+    Cancelled,
+}
+
+/// Where each node of a run stands.
+#[derive(Debug)]
+pub(crate) struct Frontier {
+    graph: Arc<Graph>,
+    nodes: Vec<State>,
+    /// Upstreams of each node that have not succeeded.
+    missing: Vec<usize>,
+    /// Nodes that wait and miss nothing.
+    ready: Vec<Place>,
+    waiting: usize,
+    executing: usize,
+    verdict: RunStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not handed out.
+    Waiting,
+    /// Handed out and not settled.
+    Executing,
+    Settled(NodeOutcome),
+}
+
+impl Frontier {
+    /// Starts from what is final already (`settled[place]`; `None`: still to do).
+    ///
+    /// Also answers the nodes that thereby will never run, in order of place; they are settled as skipped.
+    pub(crate) fn new(
+        graph: Arc<Graph>,
+        mut settled: Vec<Option<NodeOutcome>>,
+    ) -> (Self, Vec<Place>) {
+        settled.resize(graph.len(), None);
+        let nodes: Vec<_> = settled
+            .iter()
+            .map(|outcome| outcome.map_or(State::Waiting, State::Settled))
+            .collect();
+        let mut frontier = Self {
+            missing: vec![0; nodes.len()],
+            ready: Vec::new(),
+            waiting: settled.iter().filter(|outcome| outcome.is_none()).count(),
+            executing: 0,
+            verdict: RunStatus::Success,
+            graph,
+            nodes,
+        };
+        let mut never = Vec::new();
+        for (place, outcome) in frontier.graph.places().zip(settled) {
+            match outcome {
+                None => frontier.count_missing(place),
+                Some(outcome) => {
+                    frontier.judge(outcome);
+                    if outcome != NodeOutcome::Success {
+                        frontier.skip_below(place, &mut never);
+                    }
+                }
+            }
+        }
+        // A node found ready is never below an ended one: each of its upstreams succeeded.
+        never.sort_unstable();
+        (frontier, never)
+    }
+
+    /// Nodes that may start and were not handed out yet, in order of place. They count as executing until they are settled.
+    pub(crate) fn take_ready(&mut self) -> Vec<Place> {
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.sort_unstable();
+        for place in &ready {
+            self.nodes[usize::from(*place)] = State::Executing;
+        }
+        self.waiting -= ready.len();
+        self.executing += ready.len();
+        ready
+    }
+
+    /// Records how a handed-out node ended; answers every node that thereby will never run, in order of place.
+    ///
+    /// A node that is not executing stays as it is.
+    pub(crate) fn settle(&mut self, place: Place, outcome: NodeOutcome) -> Vec<Place> {
+        let mut never = Vec::new();
+        let Some(node @ State::Executing) = self.nodes.get_mut(usize::from(place)) else {
+            debug_assert!(false, "node {place} ended without having been handed out");
+            return never;
+        };
+        *node = State::Settled(outcome);
+        self.executing -= 1;
+        self.judge(outcome);
+        match outcome {
+            NodeOutcome::Success => self.release_below(place),
+            NodeOutcome::Failed | NodeOutcome::Skipped | NodeOutcome::Cancelled => {
+                self.skip_below(place, &mut never);
+                never.sort_unstable();
+            }
+        }
+        never
+    }
+
+    /// Hands out nothing more, since the run was asked to cancel; answers the nodes that are thereby cancelled.
+    ///
+    /// Asked again it answers none.
+    pub(crate) fn cancel(&mut self) -> Vec<Place> {
+        self.judge(NodeOutcome::Cancelled);
+        self.end_waiting(NodeOutcome::Cancelled)
+    }
+
+    /// Hands out nothing more, since the run's time is over; answers the nodes that are thereby skipped.
+    pub(crate) fn time_out(&mut self) -> Vec<Place> {
+        self.judge(NodeOutcome::Failed);
+        self.end_waiting(NodeOutcome::Skipped)
+    }
+
+    /// How many nodes were handed out and not settled.
+    pub(crate) const fn executing(&self) -> usize {
+        self.executing
+    }
+
+    /// How the run ends; `None` while a node executes or may still start.
+    ///
+    /// Cancelled once a cancel was asked for, however the nodes ended; else failed if a node failed or the time ran out.
+    pub(crate) const fn verdict(&self) -> Option<RunStatus> {
+        if self.executing == 0 && self.waiting == 0 {
+            Some(self.verdict)
+        } else {
+            None
+        }
+    }
+
+    fn judge(&mut self, outcome: NodeOutcome) {
+        match outcome {
+            NodeOutcome::Success | NodeOutcome::Skipped => {}
+            NodeOutcome::Failed if self.verdict == RunStatus::Cancelled => {}
+            NodeOutcome::Failed => self.verdict = RunStatus::Failed,
+            NodeOutcome::Cancelled => self.verdict = RunStatus::Cancelled,
+        }
+    }
+
+    fn count_missing(&mut self, place: Place) {
+        let succeeded = State::Settled(NodeOutcome::Success);
+        let upstream = self.graph.upstream(place).iter();
+        let missing = upstream
+            .filter(|up| self.nodes[usize::from(**up)] != succeeded)
+            .count();
+        self.missing[usize::from(place)] = missing;
+        if missing == 0 {
+            self.ready.push(place);
+        }
+    }
+
+    fn release_below(&mut self, place: Place) {
+        for next in self.graph.downstream(place) {
+            let index = usize::from(*next);
+            if self.nodes[index] == State::Waiting {
+                self.missing[index] -= 1;
+                if self.missing[index] == 0 {
+                    self.ready.push(*next);
+                }
+            }
+        }
+    }
+
+    /// Each node is skipped once, so all walks of a run together follow each edge once.
+    fn skip_below(&mut self, place: Place, never: &mut Vec<Place>) {
+        let mut ended = vec![place];
+        while let Some(place) = ended.pop() {
+            for next in self.graph.downstream(place) {
+                let node = &mut self.nodes[usize::from(*next)];
+                if *node == State::Waiting {
+                    *node = State::Settled(NodeOutcome::Skipped);
+                    self.waiting -= 1;
+                    never.push(*next);
+                    ended.push(*next);
+                }
+            }
+        }
+    }
+
+    fn end_waiting(&mut self, outcome: NodeOutcome) -> Vec<Place> {
+        if self.waiting == 0 {
+            return Vec::new();
+        }
+        self.ready.clear();
+        self.waiting = 0;
+        let mut ended = Vec::new();
+        for (place, node) in (0..).zip(&mut self.nodes) {
+            if *node == State::Waiting {
+                *node = State::Settled(outcome);
+                ended.push(place);
+            }
+        }
+        ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::random::Random;
+    use crate::model::Pipeline;
+
+    use NodeOutcome::{Cancelled, Failed, Skipped, Success};
+
+    /// load → (clean → sum → save, check); nothing else is known of it.
+    fn branching() -> Arc<Graph> {
+        let pipeline = Pipeline::new("p")
+            .node("load", "x")
+            .node("clean", "x")
+            .after("load")
+            .node("sum", "x")
+            .after("clean")
+            .node("save", "x")
+            .after("sum")
+            .node("check", "x")
+            .after("load");
+        Arc::new(Graph::new(&pipeline).unwrap())
+    }
+
+    const NONE: [Place; 0] = [];
+    const LOAD: Place = 0;
+    const CLEAN: Place = 1;
+    const SUM: Place = 2;
+    const SAVE: Place = 3;
+    const CHECK: Place = 4;
+
+    #[test]
+    fn a_node_starts_the_moment_its_last_upstream_succeeded() {
+        let (mut frontier, never) = Frontier::new(branching(), vec![None; 5]);
+        assert_eq!((frontier.take_ready(), never), (vec![LOAD], vec![]));
+        assert_eq!((frontier.take_ready(), frontier.executing()), (vec![], 1));
+        assert_eq!(frontier.settle(LOAD, Success), NONE);
+        assert_eq!(frontier.take_ready(), [CLEAN, CHECK]);
+        assert_eq!(frontier.settle(CLEAN, Success), NONE);
+        assert_eq!(frontier.take_ready(), [SUM], "check still executes");
+        assert_eq!(frontier.verdict(), None);
+    }
+
+    #[test]
+    fn a_failure_skips_its_descendants_and_lets_other_branches_finish() {
+        let (mut frontier, _) = Frontier::new(branching(), vec![Some(Success)]);
+        assert_eq!(frontier.take_ready(), [CLEAN, CHECK]);
+        assert_eq!(frontier.settle(CLEAN, Failed), [SUM, SAVE]);
+        assert_eq!(frontier.verdict(), None);
+        assert_eq!(frontier.settle(CHECK, Success), NONE);
+        assert_eq!(frontier.verdict(), Some(RunStatus::Failed));
+    }
+
+    #[test]
+    fn what_an_earlier_failure_rules_out_is_skipped_from_the_start() {
+        let settled = vec![Some(Success), Some(Failed), None, None, Some(Success)];
+        let (frontier, never) = Frontier::new(branching(), settled);
+        assert_eq!(never, [SUM, SAVE]);
+        assert_eq!(frontier.verdict(), Some(RunStatus::Failed));
+    }
+
+    #[test]
+    fn a_cancel_ends_what_waits_and_overrules_how_the_last_node_ends() {
+        for last in [Success, Failed, Cancelled] {
+            let (mut frontier, _) = Frontier::new(branching(), Vec::new());
+            assert_eq!(frontier.take_ready(), [LOAD]);
+            assert_eq!(frontier.cancel(), [CLEAN, SUM, SAVE, CHECK]);
+            assert_eq!((frontier.cancel(), frontier.time_out()), (vec![], vec![]));
+            assert_eq!(frontier.verdict(), None, "a node still executes");
+            assert_eq!(frontier.settle(LOAD, last), NONE);
+            assert_eq!(frontier.take_ready(), NONE);
+            assert_eq!(frontier.verdict(), Some(RunStatus::Cancelled));
+        }
+    }
+
+    #[test]
+    fn a_run_whose_time_is_over_fails_unless_a_cancel_was_asked_for() {
+        let (mut frontier, _) = Frontier::new(branching(), Vec::new());
+        assert_eq!(frontier.take_ready(), [LOAD]);
+        assert_eq!(frontier.time_out(), [CLEAN, SUM, SAVE, CHECK]);
+        frontier.settle(LOAD, Success);
+        assert_eq!(frontier.verdict(), Some(RunStatus::Failed));
+        assert_eq!(frontier.cancel(), NONE);
+        assert_eq!(frontier.verdict(), Some(RunStatus::Cancelled));
+    }
+
+    #[test]
+    fn a_run_of_succeeded_and_skipped_nodes_succeeds() {
+        let (mut frontier, _) = Frontier::new(branching(), vec![Some(Success)]);
+        frontier.take_ready();
+        assert_eq!(frontier.settle(CLEAN, Skipped), [SUM, SAVE]);
+        frontier.settle(CHECK, Success);
+        assert_eq!(frontier.verdict(), Some(RunStatus::Success));
+    }
+
+    /// A random history with what the rules say about it, told by looking at everything after each step.
+    struct History {
+        graph: Arc<Graph>,
+        frontier: Frontier,
+        outcomes: Vec<Option<NodeOutcome>>,
+        executing: Vec<Place>,
+        is_cancelled: bool,
+        is_timed_out: bool,
+        is_over: bool,
+        trace: Vec<String>,
+    }
+
+    impl History {
+        fn start(random: &mut Random) -> Self {
+            let graph = Arc::new(random.graph());
+            let is_recovery = random.one_in(2);
+            let outcomes: Vec<_> = graph
+                .places()
+                .map(|_| match random.below(12) {
+                    0..=3 if is_recovery => Some(Success),
+                    4 if is_recovery => Some(Failed),
+                    5 if is_recovery => Some(Skipped),
+                    _ => None,
+                })
+                .collect();
+            let (frontier, never) = Frontier::new(Arc::clone(&graph), outcomes.clone());
+            let mut history = Self {
+                graph,
+                frontier,
+                outcomes,
+                executing: Vec::new(),
+                is_cancelled: false,
+                is_timed_out: false,
+                is_over: false,
+                trace: Vec::new(),
+            };
+            history.ended("new", &never, Skipped);
+            history
+        }
+
+        fn waits(&self, place: Place) -> bool {
+            self.outcomes[usize::from(place)].is_none() && !self.executing.contains(&place)
+        }
+
+        fn upstreams_are(&self, place: Place, all: impl Fn(Option<NodeOutcome>) -> bool) -> bool {
+            let mut upstream = self.graph.upstream(place).iter();
+            upstream.all(|up| all(self.outcomes[usize::from(*up)]))
+        }
+
+        fn step(&mut self, random: &mut Random) {
+            match random.below(30) {
+                0 => {
+                    let waiting: Vec<_> = self.waiting().collect();
+                    let ended = self.frontier.cancel();
+                    assert_eq!(ended, waiting);
+                    (self.is_cancelled, self.is_over) = (true, true);
+                    self.ended("cancel", &ended, Cancelled);
+                }
+                1 => {
+                    let waiting: Vec<_> = self.waiting().collect();
+                    let ended = self.frontier.time_out();
+                    assert_eq!(ended, waiting);
+                    (self.is_timed_out, self.is_over) = (true, true);
+                    self.ended("time out", &ended, Skipped);
+                }
+                2..=14 => self.take(),
+                _ => self.settle(random),
+            }
+            let is_open = !self.executing.is_empty() || self.waiting().next().is_some();
+            assert_eq!(self.frontier.verdict().is_none(), is_open);
+            assert_eq!(self.frontier.executing(), self.executing.len());
+        }
+
+        fn waiting(&self) -> impl Iterator<Item = Place> {
+            self.graph.places().filter(|place| self.waits(*place))
+        }
+
+        fn take(&mut self) {
+            let may_start = |place: &Place| self.upstreams_are(*place, |up| up == Some(Success));
+            let expected: Vec<_> = self.waiting().filter(may_start).collect();
+            let ready = self.frontier.take_ready();
+            assert_eq!(ready, expected, "exactly what may start, each node once");
+            assert!(!self.is_over || ready.is_empty());
+            self.trace.push(format!("take {ready:?}"));
+            self.executing.extend(ready);
+        }
+
+        fn settle(&mut self, random: &mut Random) {
+            let Some(place) = random.pick(&mut self.executing) else {
+                return;
+            };
+            let outcome = match random.below(12) {
+                0 => Skipped,
+                1 | 2 => Failed,
+                3 if self.is_cancelled => Cancelled,
+                _ => Success,
+            };
+            self.outcomes[usize::from(place)] = Some(outcome);
+            let never = self.frontier.settle(place, outcome);
+            assert!(outcome != Success || never.is_empty());
+            self.ended(&format!("settle {place} {outcome:?}"), &never, Skipped);
+        }
+
+        /// Nodes ended without having run; afterwards none waits for one that ended without success.
+        fn ended(&mut self, why: &str, places: &[Place], outcome: NodeOutcome) {
+            assert!(places.is_sorted_by(|a, b| a < b));
+            for place in places {
+                assert!(self.waits(*place), "{place} had started or ended");
+                if !self.is_over {
+                    let is_fine = |up| matches!(up, None | Some(Success));
+                    assert!(!self.upstreams_are(*place, is_fine), "{place} could run");
+                }
+                self.outcomes[usize::from(*place)] = Some(outcome);
+            }
+            for place in self.waiting() {
+                assert!(self.upstreams_are(place, |up| matches!(up, None | Some(Success))));
+            }
+            self.trace.push(format!("{why} {places:?}"));
+        }
+
+        fn check_end(&self) {
+            assert!(self.outcomes.iter().all(Option::is_some));
+            let expected = if self.is_cancelled {
+                RunStatus::Cancelled
+            } else if self.is_timed_out || self.outcomes.contains(&Some(Failed)) {
+                RunStatus::Failed
+            } else {
+                RunStatus::Success
+            };
+            assert_eq!(self.frontier.verdict(), Some(expected));
+        }
+    }
+
+    fn history(seed: u64) -> Vec<String> {
+        let mut random = Random::seeded(seed);
+        let mut history = History::start(&mut random);
+        while history.frontier.verdict().is_none() {
+            history.step(&mut random);
+        }
+        history.check_end();
+        history.trace
+    }
+
+    #[test]
+    fn ten_thousand_random_histories_keep_the_rules_and_repeat_by_their_seed() {
+        for seed in 0..10_000 {
+            let run = std::panic::catch_unwind(|| (history(seed), history(seed)));
+            let (first, second) = run.unwrap_or_else(|_| panic!("seed {seed} breaks a rule"));
+            assert_eq!(first, second, "seed {seed}");
+        }
+    }
+}

@@ -1,51 +1,183 @@
 //! A pipeline's graph: valid by construction, with its order and what may run when.
 //!
-//! Pure: no I/O, no clock, no async.
+//! Pure: no I/O, no clock, no async. Executors, and whether their types are registered, are left to `engine`.
 
 pub(crate) mod definition;
 pub(crate) mod frontier;
+mod issues;
+mod order;
+#[cfg(test)]
+mod random;
+mod validate;
 
-use crate::error::{Error, Result};
+use std::collections::HashMap;
+
+use crate::error::Result;
+use crate::limits::Limits;
 use crate::model::{NodeId, Pipeline, Place};
 
 /// The nodes of a pipeline in topological order with their edges; it has no cycle, no unknown end, no duplicate.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    ids: Vec<NodeId>,
-    upstream: Vec<Vec<Place>>,
-    downstream: Vec<Vec<Place>>,
+    nodes: Vec<Member>,
+    places: HashMap<NodeId, Place>,
+}
+
+#[derive(Debug)]
+struct Member {
+    id: NodeId,
+    declared: usize,
+    /// In the order of the edges: inputs reach the executor so.
+    upstream: Vec<Place>,
+    /// In the order of places.
+    downstream: Vec<Place>,
 }
 
 impl Graph {
-    pub(crate) fn new(_pipeline: &Pipeline) -> Result<Self> {
-        Err(Error::internal("stub"))
+    /// The graph of a pipeline within the default limits.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem; the slug is `graph-too-large`, `graph-empty`, `graph-invalid` or `graph-cycle`.
+    pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
+        Self::within(pipeline, &Limits::default())
     }
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
+
+    /// The graph of a pipeline within the bounds for nodes and edges; never more than 4,096 nodes.
+    ///
+    /// # Errors
+    /// As [`Graph::new`].
+    pub(crate) fn within(pipeline: &Pipeline, limits: &Limits) -> Result<Self> {
+        let links = validate::links(pipeline, limits)?;
+        let order = order::topological(&links)?;
+        let mut place_of = vec![0; order.len()];
+        for (place, declared) in (0..).zip(&order) {
+            place_of[*declared] = place;
+        }
+        let mut nodes: Vec<_> = order
+            .iter()
+            .map(|declared| Member {
+                id: links.ids[*declared].clone(),
+                declared: *declared,
+                upstream: Vec::new(),
+                downstream: Vec::new(),
+            })
+            .collect();
+        for (from, to) in &links.edges {
+            let (from, to) = (place_of[*from], place_of[*to]);
+            nodes[usize::from(from)].downstream.push(to);
+            nodes[usize::from(to)].upstream.push(from);
+        }
+        for node in &mut nodes {
+            node.downstream.sort_unstable();
+        }
+        let places = (0..)
+            .zip(&nodes)
+            .map(|(place, node)| (node.id.clone(), place))
+            .collect();
+        Ok(Self { nodes, places })
     }
+
+    /// How many nodes; their places are 0 to one less.
+    pub(crate) const fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Every place, in order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> + use<> {
+        (0..).take(self.nodes.len())
+    }
+
     /// The node at a place.
     pub(crate) fn id(&self, place: Place) -> Option<&NodeId> {
-        self.ids.get(usize::from(place))
+        self.node(place).map(|node| &node.id)
     }
+
     /// The index of the node in `Pipeline::nodes`.
     pub(crate) fn declared(&self, place: Place) -> Option<usize> {
-        Some(usize::from(place))
+        self.node(place).map(|node| node.declared)
     }
+
+    /// Where the node of this id is.
     pub(crate) fn place(&self, id: &str) -> Option<Place> {
-        self.ids
-            .iter()
-            .position(|own| own.as_str() == id)
-            .and_then(|place| Place::try_from(place).ok())
+        self.places.get(id).copied()
     }
-    /// In the order of the edges.
+
+    /// What a node waits for, in the order of the edges.
     pub(crate) fn upstream(&self, place: Place) -> &[Place] {
-        self.upstream
-            .get(usize::from(place))
-            .map_or(&[], Vec::as_slice)
+        self.node(place).map_or(&[], |node| &node.upstream)
     }
+
+    /// What waits for a node, in the order of places.
     pub(crate) fn downstream(&self, place: Place) -> &[Place] {
-        self.downstream
-            .get(usize::from(place))
-            .map_or(&[], Vec::as_slice)
+        self.node(place).map_or(&[], |node| &node.downstream)
+    }
+
+    /// Whether nothing waits for the node, so that its output is a result of the run.
+    pub(crate) fn is_last(&self, place: Place) -> bool {
+        self.downstream(place).is_empty()
+    }
+
+    fn node(&self, place: Place) -> Option<&Member> {
+        self.nodes.get(usize::from(place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_ids_and_edges_agree() {
+        let pipeline = Pipeline::new("p")
+            .node("sum", "x")
+            .node("b", "x")
+            .node("a", "x")
+            .edge("a", "sum")
+            .edge("b", "sum");
+        let graph = Graph::new(&pipeline).unwrap();
+        assert_eq!(graph.len(), 3);
+        for place in graph.places() {
+            let id = graph.id(place).unwrap().as_str();
+            assert_eq!(pipeline.nodes[graph.declared(place).unwrap()].id, id);
+            assert_eq!(graph.place(id), Some(place));
+        }
+        let [a, b, sum] = ["a", "b", "sum"].map(|id| graph.place(id).unwrap());
+        assert_eq!((b, a, sum), (0, 1, 2));
+        assert_eq!(graph.upstream(sum), [a, b], "in the order of the edges");
+        assert_eq!(graph.downstream(a), [sum]);
+        assert!(graph.is_last(sum) && !graph.is_last(a));
+        assert_eq!((graph.id(3), graph.place("c")), (None, None));
+    }
+
+    #[test]
+    fn the_largest_graph_is_accepted_and_far_larger_ones_refused_on_a_small_stack() {
+        let chain = |count: usize| {
+            (1..count).fold(Pipeline::new("p").node("0", "x"), |pipeline, index| {
+                pipeline
+                    .node(index.to_string(), "x")
+                    .after((index - 1).to_string())
+            })
+        };
+        let mut largest = chain(1_000);
+        for step in 2..=20 {
+            for index in step..1_000_usize {
+                largest = largest.edge((index - step).to_string(), index.to_string());
+            }
+        }
+        let mut fan = Pipeline::new("p").node("0", "x");
+        for index in 1..100_000 {
+            fan = fan.node(index.to_string(), "x").after("0");
+        }
+        let long = chain(100_000);
+        let small = std::thread::Builder::new().stack_size(512 * 1024);
+        let checked = small.spawn(move || {
+            assert_eq!(largest.edges.len(), 19_790);
+            assert_eq!(Graph::new(&largest).unwrap().len(), 1_000);
+            for pipeline in [fan, long] {
+                let error = Graph::new(&pipeline).unwrap_err();
+                assert_eq!(error.slug(), "graph-too-large");
+            }
+        });
+        checked.unwrap().join().unwrap();
     }
 }

@@ -1,0 +1,196 @@
+//! The order of a graph: a topological one that is always the same, or the shortest cycle that forbids it.
+//!
+//! Every walk is a loop: nothing recurses over a user's graph.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::validate::Links;
+use crate::error::{Error, Issue};
+
+/// Nodes of a cycle that are named.
+const SHOWN_MAX: usize = 10;
+
+/// The nodes by index, each after its upstreams, the one declared first where several may come (Kahn).
+///
+/// # Errors
+/// `Invalid` with the slug `graph-cycle`, naming one of the shortest cycles.
+pub(super) fn topological(links: &Links) -> Result<Vec<usize>, Error> {
+    let downstream = downstream(links);
+    let mut missing = vec![0_usize; links.ids.len()];
+    for (_, to) in &links.edges {
+        missing[*to] += 1;
+    }
+    let mut ready: BinaryHeap<_> = (0..links.ids.len())
+        .filter(|node| missing[*node] == 0)
+        .map(Reverse)
+        .collect();
+    let mut order = Vec::with_capacity(links.ids.len());
+    while let Some(Reverse(node)) = ready.pop() {
+        order.push(node);
+        for next in &downstream[node] {
+            missing[*next] -= 1;
+            if missing[*next] == 0 {
+                ready.push(Reverse(*next));
+            }
+        }
+    }
+    if order.len() == links.ids.len() {
+        Ok(order)
+    } else {
+        Err(cycle_error(links, &shortest_cycle(&downstream, &missing)))
+    }
+}
+
+fn downstream(links: &Links) -> Vec<Vec<usize>> {
+    let mut downstream = vec![Vec::new(); links.ids.len()];
+    for (from, to) in &links.edges {
+        downstream[*from].push(*to);
+    }
+    downstream
+}
+
+/// A shortest cycle among the nodes that never became ready, from the node of it that is declared first.
+fn shortest_cycle(downstream: &[Vec<usize>], missing: &[usize]) -> Vec<usize> {
+    let mut shortest: Option<Vec<usize>> = None;
+    for start in (0..downstream.len()).filter(|node| missing[*node] > 0) {
+        let shorter_than = shortest.as_ref().map_or(usize::MAX, Vec::len);
+        if let Some(cycle) = cycle_through(start, downstream, shorter_than) {
+            shortest = Some(cycle);
+        }
+    }
+    shortest.unwrap_or_default()
+}
+
+/// The shortest cycle through a node, if it has fewer than `shorter_than` nodes (breadth first).
+fn cycle_through(
+    start: usize,
+    downstream: &[Vec<usize>],
+    shorter_than: usize,
+) -> Option<Vec<usize>> {
+    let mut came_from: Vec<Option<usize>> = vec![None; downstream.len()];
+    let mut queue = VecDeque::from([(start, 1_usize)]);
+    while let Some((node, length)) = queue.pop_front() {
+        if length >= shorter_than {
+            return None;
+        }
+        for next in &downstream[node] {
+            if *next == start {
+                return Some(way_back(node, start, &came_from));
+            }
+            if came_from[*next].is_none() {
+                came_from[*next] = Some(node);
+                queue.push_back((*next, length + 1));
+            }
+        }
+    }
+    None
+}
+
+fn way_back(last: usize, start: usize, came_from: &[Option<usize>]) -> Vec<usize> {
+    let mut cycle = vec![last];
+    let mut node = last;
+    while node != start {
+        let Some(before) = came_from[node] else { break };
+        cycle.push(before);
+        node = before;
+    }
+    cycle.reverse();
+    cycle
+}
+
+fn cycle_error(links: &Links, cycle: &[usize]) -> Error {
+    let closing = cycle.last().zip(cycle.first());
+    let edge = links
+        .edges
+        .iter()
+        .position(|(from, to)| closing == Some((from, to)))
+        .unwrap_or_default();
+    let shown = cycle.iter().take(SHOWN_MAX);
+    let end = if cycle.len() > SHOWN_MAX {
+        Some("…")
+    } else {
+        cycle.first().map(|first| links.ids[*first].as_str())
+    };
+    let drawn: Vec<&str> = shown
+        .map(|node| links.ids[*node].as_str())
+        .chain(end)
+        .collect();
+    let count = cycle.len();
+    let detail = format!("{count} nodes form a cycle: {}", drawn.join(" → "));
+    Error::invalid(
+        "graph-cycle",
+        vec![Issue::pointer(format!("/edges/{edge}"), detail)],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::Graph;
+    use crate::model::Pipeline;
+
+    fn pipeline(nodes: &[&str], edges: &[(&str, &str)]) -> Pipeline {
+        let bare = nodes
+            .iter()
+            .fold(Pipeline::new("p"), |pipeline, id| pipeline.node(*id, "x"));
+        edges
+            .iter()
+            .fold(bare, |pipeline, (from, to)| pipeline.edge(*from, *to))
+    }
+
+    #[test]
+    fn nodes_come_after_their_upstreams_and_else_as_declared() {
+        let graph = Graph::new(&pipeline(
+            &["d", "c", "b", "a"],
+            &[("a", "d"), ("b", "d"), ("a", "c")],
+        ))
+        .unwrap();
+        let order: Vec<_> = graph
+            .places()
+            .map(|place| graph.id(place).unwrap().as_str())
+            .collect();
+        assert_eq!(order, ["b", "a", "d", "c"]);
+    }
+
+    #[test]
+    fn the_shortest_cycle_is_named_from_its_first_declared_node() {
+        for (edges, at, detail) in [
+            (
+                &[("a", "b"), ("b", "c"), ("c", "a"), ("c", "b"), ("d", "a")][..],
+                "/edges/3",
+                "2 nodes form a cycle: b → c → b",
+            ),
+            (
+                &[("d", "b"), ("b", "c"), ("c", "d"), ("d", "a")],
+                "/edges/0",
+                "3 nodes form a cycle: b → c → d → b",
+            ),
+        ] {
+            let error = Graph::new(&pipeline(&["a", "b", "c", "d"], edges)).unwrap_err();
+            assert_eq!(error.slug(), "graph-cycle");
+            assert_eq!(error.issues(), [crate::Issue::pointer(at, detail)]);
+        }
+    }
+
+    #[test]
+    fn ten_nodes_of_a_long_cycle_are_named() {
+        let round = |count: usize| {
+            let bare = (0..count).fold(Pipeline::new("p"), |pipeline, index| {
+                pipeline.node(format!("n{index}"), "x")
+            });
+            (0..count).fold(bare, |pipeline, index| {
+                pipeline.edge(format!("n{index}"), format!("n{}", (index + 1) % count))
+            })
+        };
+        for (count, end) in [
+            (10, "n8 → n9 → n0"),
+            (11, "n8 → n9 → …"),
+            (1_000, "n8 → n9 → …"),
+        ] {
+            let error = Graph::new(&round(count)).unwrap_err();
+            let detail = error.to_string();
+            assert!(detail.starts_with(&format!("{count} nodes form a cycle: n0 → n1 ")));
+            assert!(detail.ends_with(end), "{detail}");
+        }
+    }
+}

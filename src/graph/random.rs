@@ -1,0 +1,54 @@
+//! Random graphs and choices for tests, the same for the same seed.
+//!
+//! What must hold for them is left to the tests of `frontier` and `plan`.
+
+use super::Graph;
+use crate::model::{Pipeline, Place};
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+#[derive(Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// One of 0 to one less than `count`.
+    pub(super) fn below(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count.max(1)).unwrap();
+        usize::try_from(self.next() % count).unwrap()
+    }
+
+    pub(super) fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+
+    /// A graph of 1 to 24 nodes, sparse or dense.
+    pub(super) fn graph(&mut self) -> Graph {
+        let count = 1 + self.below(24);
+        let rarity = 1 + self.below(6);
+        let mut pipeline = Pipeline::new("random");
+        for to in 0..count {
+            pipeline = pipeline.node(format!("n{to}"), "x");
+            for from in 0..to {
+                if self.one_in(rarity) {
+                    pipeline = pipeline.edge(format!("n{from}"), format!("n{to}"));
+                }
+            }
+        }
+        Graph::new(&pipeline).unwrap()
+    }
+
+    /// Takes one of the places out of the list.
+    pub(super) fn pick(&mut self, places: &mut Vec<Place>) -> Option<Place> {
+        (!places.is_empty()).then(|| places.swap_remove(self.below(places.len())))
+    }
+}

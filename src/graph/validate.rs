@@ -1,0 +1,244 @@
+//! Whether nodes and edges fit together: every end known, nothing twice, not too many.
+//!
+//! Whether they form a cycle is left to `order`; texts, ranges and configs to `definition`.
+
+use std::collections::{HashMap, HashSet};
+
+use super::issues::Issues;
+use crate::error::{Error, Issue, Result, shown};
+use crate::limits::Limits;
+use crate::model::{Edge, NodeId, Pipeline};
+
+/// Nodes that the key of a node's row has room for, whatever the limits say.
+const NODES_HELD_MAX: usize = 4_096;
+
+/// Names less alike than this are no slip of the pen (Jaro-Winkler, 0 to 1).
+const ALIKE_MIN: f64 = 0.8;
+
+/// Bytes of names that are compared: a comparison costs their product, and an attacker chooses both.
+const ALIKE_BYTES_MAX: usize = 64;
+
+/// Nodes and edges that fit together, by their index in the pipeline.
+#[derive(Debug)]
+pub(super) struct Links {
+    pub(super) ids: Vec<NodeId>,
+    /// In the order of the edges.
+    pub(super) edges: Vec<(usize, usize)>,
+}
+
+pub(super) fn links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
+    check_counts(pipeline, limits)?;
+    let mut issues = Issues::default();
+    let mut known = HashMap::with_capacity(pipeline.nodes.len());
+    let ids = node_ids(pipeline, &mut known, &mut issues);
+    let edges = edge_ends(pipeline, &known, &mut issues);
+    issues.refuse("graph-invalid")?;
+    Ok(Links { ids, edges })
+}
+
+/// Counts before anything is built, so that a huge graph costs nothing.
+fn check_counts(pipeline: &Pipeline, limits: &Limits) -> Result<()> {
+    let nodes_max = limits.nodes_max.min(NODES_HELD_MAX);
+    let mut issues = Issues::default();
+    for (pointer, count, max) in [
+        ("/nodes", pipeline.nodes.len(), nodes_max),
+        ("/edges", pipeline.edges.len(), limits.edges_max),
+    ] {
+        if count > max {
+            issues.push(pointer, || {
+                format!("at most {max} are allowed, received {count}")
+            });
+        }
+    }
+    issues.refuse("graph-too-large")?;
+    if pipeline.nodes.is_empty() {
+        let detail = format!("a pipeline needs 1 to {nodes_max} nodes, received none");
+        return Err(Error::invalid(
+            "graph-empty",
+            vec![Issue::pointer("/nodes", detail)],
+        ));
+    }
+    Ok(())
+}
+
+fn node_ids<'a>(
+    pipeline: &'a Pipeline,
+    known: &mut HashMap<&'a str, usize>,
+    issues: &mut Issues,
+) -> Vec<NodeId> {
+    let mut ids = Vec::with_capacity(pipeline.nodes.len());
+    for (index, node) in pipeline.nodes.iter().enumerate() {
+        let pointer = || format!("/nodes/{index}/id");
+        match NodeId::new(&node.id) {
+            Ok(id) => ids.push(id),
+            Err(error) => issues.push(&pointer(), || {
+                format!("a node's id {error}; received {}", shown(&node.id))
+            }),
+        }
+        if let Some(first) = known.get(node.id.as_str()) {
+            issues.push(&pointer(), || {
+                format!("{} is the id of node {first} already", shown(&node.id))
+            });
+        } else {
+            known.insert(&node.id, index);
+        }
+    }
+    ids
+}
+
+fn edge_ends(
+    pipeline: &Pipeline,
+    known: &HashMap<&str, usize>,
+    issues: &mut Issues,
+) -> Vec<(usize, usize)> {
+    let mut edges = Vec::with_capacity(pipeline.edges.len());
+    let mut seen = HashSet::with_capacity(pipeline.edges.len());
+    for (index, edge) in pipeline.edges.iter().enumerate() {
+        let from = end(index, "from", &edge.from, known, issues);
+        let to = end(index, "to", &edge.to, known, issues);
+        let (Some(from), Some(to)) = (from, to) else {
+            continue;
+        };
+        if from == to {
+            issues.push(&format!("/edges/{index}"), || {
+                format!("a node cannot follow itself: {}", drawn(edge))
+            });
+        } else if !seen.insert((from, to)) {
+            issues.push(&format!("/edges/{index}"), || {
+                format!("the edge {} is given twice", drawn(edge))
+            });
+        }
+        edges.push((from, to));
+    }
+    edges
+}
+
+fn drawn(edge: &Edge) -> String {
+    format!("{} → {}", shown(&edge.from), shown(&edge.to))
+}
+
+fn end(
+    index: usize,
+    side: &str,
+    id: &str,
+    known: &HashMap<&str, usize>,
+    issues: &mut Issues,
+) -> Option<usize> {
+    let found = known.get(id).copied();
+    if found.is_none() {
+        issues.push(&format!("/edges/{index}/{side}"), || {
+            let hint = alike(id, known.keys().copied())
+                .map(|id| format!("; did you mean {}?", shown(id)))
+                .unwrap_or_default();
+            format!("no node has the id {}{hint}", shown(id))
+        });
+    }
+    found
+}
+
+/// The name most like `text`, if one is like it; the first in order of those that are equally so.
+pub(super) fn alike<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if text.len() > ALIKE_BYTES_MAX {
+        return None;
+    }
+    names
+        .filter(|name| name.len() <= ALIKE_BYTES_MAX)
+        .map(|name| (strsim::jaro_winkler(text, name), name))
+        .filter(|(likeness, _)| *likeness >= ALIKE_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::IssueAt;
+    use crate::graph::Graph;
+
+    /// The slug, and every pointer with its detail.
+    fn refused(pipeline: &Pipeline) -> (&'static str, Vec<(String, String)>) {
+        let error = Graph::new(pipeline).unwrap_err();
+        let told = error.issues().iter().map(|issue| match &issue.at {
+            IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
+            IssueAt::Parameter(name) => panic!("{name} is no pointer"),
+        });
+        (error.slug(), told.collect())
+    }
+
+    fn check(pipeline: &Pipeline, slug: &str, expected: &[(&str, &str)]) {
+        let (own, told) = refused(pipeline);
+        let told: Vec<_> = told.iter().map(|(at, detail)| (&**at, &**detail)).collect();
+        assert_eq!((own, &*told), (slug, expected));
+    }
+
+    #[test]
+    fn every_problem_is_told_at_its_place() {
+        let pipeline = Pipeline::new("p")
+            .node("orders", "x")
+            .node("sum", "x")
+            .node("orders", "x")
+            .node("a b", "x")
+            .edge("order", "sum")
+            .edge("sum", "sum")
+            .edge("orders", "sum")
+            .edge("orders", "sum")
+            .edge("zzz", "\u{1b}[0m");
+        check(
+            &pipeline,
+            "graph-invalid",
+            &[
+                ("/nodes/2/id", "\"orders\" is the id of node 0 already"),
+                (
+                    "/nodes/3/id",
+                    "a node's id must be 1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or digit; received \"a b\"",
+                ),
+                (
+                    "/edges/0/from",
+                    "no node has the id \"order\"; did you mean \"orders\"?",
+                ),
+                ("/edges/1", "a node cannot follow itself: \"sum\" → \"sum\""),
+                ("/edges/3", "the edge \"orders\" → \"sum\" is given twice"),
+                ("/edges/4/from", "no node has the id \"zzz\""),
+                ("/edges/4/to", "no node has the id \"\\u{1b}[0m\""),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_pipeline_without_nodes_is_refused() {
+        check(
+            &Pipeline::new("p"),
+            "graph-empty",
+            &[("/nodes", "a pipeline needs 1 to 1000 nodes, received none")],
+        );
+    }
+
+    #[test]
+    fn too_many_nodes_and_edges_are_counted_before_they_are_looked_at() {
+        let mut pipeline = Pipeline::new("p");
+        pipeline.nodes = vec![crate::Node::default(); 1_001];
+        pipeline.edges = vec![Edge::default(); 20_001];
+        check(
+            &pipeline,
+            "graph-too-large",
+            &[
+                ("/nodes", "at most 1000 are allowed, received 1001"),
+                ("/edges", "at most 20000 are allowed, received 20001"),
+            ],
+        );
+    }
+
+    #[test]
+    fn no_more_nodes_are_accepted_than_a_key_holds_whatever_the_limits_say() {
+        let mut limits = Limits::default();
+        limits.nodes_max = usize::MAX;
+        let chain = |count: usize| {
+            (0..count).fold(Pipeline::new("p"), |pipeline, index| {
+                pipeline.node(format!("n{index}"), "x")
+            })
+        };
+        assert_eq!(Graph::within(&chain(4_096), &limits).unwrap().len(), 4_096);
+        let error = Graph::within(&chain(4_097), &limits).unwrap_err();
+        assert_eq!(error.slug(), "graph-too-large");
+    }
+}
