@@ -131,6 +131,12 @@ impl Frontier {
         self.executing
     }
 
+    /// Whether the run ends with this node, however it ends: it alone executes, and nothing waits.
+    pub(crate) fn ends_with(&self, place: Place) -> bool {
+        let is_executing = self.nodes.get(usize::from(place)) == Some(&State::Executing);
+        is_executing && self.executing == 1 && self.waiting == 0
+    }
+
     /// How the run ends; `None` while a node executes or may still start.
     ///
     /// Cancelled once a cancel was asked for, however the nodes ended; else failed if a node failed or the time ran out.
