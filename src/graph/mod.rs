@@ -6,6 +6,7 @@ pub(crate) mod definition;
 pub(crate) mod frontier;
 mod issues;
 mod order;
+pub(crate) mod plan;
 #[cfg(test)]
 mod random;
 mod validate;
