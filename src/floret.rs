@@ -28,18 +28,30 @@ pub struct Floret {
 
 impl Floret {
     pub(crate) const fn new(engine: Engine, views: Views, storage: Arc<dyn Storage>) -> Self {
-        Self { engine, views, storage }
+        Self {
+            engine,
+            views,
+            storage,
+        }
     }
 
     /// Prepares a run of the pipeline with this id or slug.
     pub fn run(&self, pipeline: impl Into<String>) -> RunBuilder {
-        RunBuilder { floret: self.clone(), pipeline: pipeline.into(), params: BTreeMap::new(), key: None }
+        RunBuilder {
+            floret: self.clone(),
+            pipeline: pipeline.into(),
+            params: BTreeMap::new(),
+            key: None,
+        }
     }
 
     /// The handle of a run that was made before.
     #[must_use]
     pub fn handle(&self, run: RunId) -> RunHandle {
-        RunHandle { floret: self.clone(), id: run }
+        RunHandle {
+            floret: self.clone(),
+            id: run,
+        }
     }
 
     /// Asks a run to stop: executing nodes finish, nothing new starts. The answer is where it stands.
@@ -47,7 +59,11 @@ impl Floret {
     /// # Errors
     /// `NotFound`; `RunFinished` when it has ended otherwise.
     pub async fn cancel(&self, run: RunId) -> Result<RunStatus> {
-        Ok(self.engine.cancel(run, Cancel::Plain, &Scope::All).await?.status)
+        Ok(self
+            .engine
+            .cancel(run, Cancel::Plain, &Scope::All)
+            .await?
+            .status)
     }
 
     /// Asks a run to stop: executing nodes are told to, and are left behind after 30 s ([`Limits::force_grace`](crate::Limits)).
@@ -55,7 +71,11 @@ impl Floret {
     /// # Errors
     /// `NotFound`; `RunFinished` when it has ended otherwise.
     pub async fn force_cancel(&self, run: RunId) -> Result<RunStatus> {
-        Ok(self.engine.cancel(run, Cancel::Forced, &Scope::All).await?.status)
+        Ok(self
+            .engine
+            .cancel(run, Cancel::Forced, &Scope::All)
+            .await?
+            .status)
     }
 
     /// Makes a new run that goes on where a failed one ended; what succeeded is not executed again.
@@ -63,7 +83,14 @@ impl Floret {
     /// # Errors
     /// `NotFound`; `Conflict` when the run is not failed or is being resumed.
     pub async fn resume(&self, run: RunId) -> Result<RunHandle> {
-        let started = self.engine.resume(Resume { run, key: None, scope: Scope::All }).await?;
+        let started = self
+            .engine
+            .resume(Resume {
+                run,
+                key: None,
+                scope: Scope::All,
+            })
+            .await?;
         Ok(self.handle(started.run_id))
     }
 
@@ -143,8 +170,16 @@ impl RunBuilder {
     /// `NotFound`; `Invalid` when a node type has no executor or the key was used with other parameters; `QueueFull`; `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
         let body_hash = || hash_of(&body(&self.params));
-        let key = self.key.map(|key| Key { key, body_hash: body_hash() });
-        let start = Start { pipeline: self.pipeline, params: self.params, key, scope: Scope::All };
+        let key = self.key.map(|key| Key {
+            key,
+            body_hash: body_hash(),
+        });
+        let start = Start {
+            pipeline: self.pipeline,
+            params: self.params,
+            key,
+            scope: Scope::All,
+        };
         let started = self.floret.engine.trigger(start).await?;
         Ok(self.floret.handle(started.run_id))
     }
@@ -155,8 +190,14 @@ fn body(params: &BTreeMap<String, String>) -> Value {
     if params.is_empty() {
         return Value::Object(Map::new());
     }
-    let params = params.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-    Value::Object(Map::from_iter([("params".to_owned(), Value::Object(params))]))
+    let params = params
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect();
+    Value::Object(Map::from_iter([(
+        "params".to_owned(),
+        Value::Object(params),
+    )]))
 }
 
 /// A run that was made.
@@ -188,7 +229,11 @@ impl RunHandle {
                 return Ok(detail);
             }
             if end.await.is_err() {
-                return Err(Error::new(ErrorKind::ShuttingDown, "shutting-down", "Floret stopped before the run ended"));
+                return Err(Error::new(
+                    ErrorKind::ShuttingDown,
+                    "shutting-down",
+                    "Floret stopped before the run ended",
+                ));
             }
         }
     }

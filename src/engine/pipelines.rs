@@ -24,7 +24,11 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` with every problem, `Conflict` (`already-exists`), and what storage answers.
-    pub(crate) async fn create_pipeline(&self, definition: Value, scope: &Scope) -> Result<StoredPipeline> {
+    pub(crate) async fn create_pipeline(
+        &self,
+        definition: Value,
+        scope: &Scope,
+    ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
         let clock = &self.0.clock;
         let pipeline = definition::parse(definition, || clock.new_run_id().to_string())?;
@@ -68,7 +72,10 @@ impl Engine {
     pub(crate) async fn delete_pipeline(&self, key: &str, scope: &Scope) -> Result<()> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
-        self.0.storage.delete_pipeline(&found.id, scope, self.0.clock.now()).await
+        self.0
+            .storage
+            .delete_pipeline(&found.id, scope, self.0.clock.now())
+            .await
     }
 
     /// Checks a saved pipeline against the executors that are registered.
@@ -84,10 +91,18 @@ impl Engine {
         };
         errors.extend(self.0.unknown_types(pipeline));
         errors.extend(self.config_issues(pipeline));
-        Ok(Validation { errors, warnings: unused_params(pipeline) })
+        Ok(Validation {
+            errors,
+            warnings: unused_params(pipeline),
+        })
     }
 
-    async fn save(&self, pipeline: Pipeline, expect: Expect, scope: &Scope) -> Result<StoredPipeline> {
+    async fn save(
+        &self,
+        pipeline: Pipeline,
+        expect: Expect,
+        scope: &Scope,
+    ) -> Result<StoredPipeline> {
         let issues = self.config_issues(&pipeline);
         if !issues.is_empty() {
             return Err(Error::invalid("invalid-field", issues));
@@ -104,8 +119,15 @@ impl Engine {
     fn config_issues(&self, pipeline: &Pipeline) -> Vec<Issue> {
         let mut issues = Vec::new();
         for (index, node) in pipeline.nodes.iter().enumerate() {
-            let Some(executor) = self.0.registry.get(&node.kind) else { continue };
-            issues.extend(executor.validate(&node.config).into_iter().map(|issue| below(index, issue)));
+            let Some(executor) = self.0.registry.get(&node.kind) else {
+                continue;
+            };
+            issues.extend(
+                executor
+                    .validate(&node.config)
+                    .into_iter()
+                    .map(|issue| below(index, issue)),
+            );
         }
         issues
     }
@@ -114,8 +136,12 @@ impl Engine {
 /// Moves a problem of a config to its place in the pipeline.
 fn below(index: usize, issue: Issue) -> Issue {
     match issue.at {
-        IssueAt::Pointer(pointer) => Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail),
-        IssueAt::Parameter(name) => Issue::pointer(format!("/nodes/{index}/config/{name}"), issue.detail),
+        IssueAt::Pointer(pointer) => {
+            Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail)
+        }
+        IssueAt::Parameter(name) => {
+            Issue::pointer(format!("/nodes/{index}/config/{name}"), issue.detail)
+        }
     }
 }
 
@@ -124,7 +150,10 @@ fn refuse_another_id(definition: &Value, id: &PipelineId) -> Result<()> {
         Some(other) if other != id.as_str() => Err(Error::new(
             crate::error::ErrorKind::Malformed,
             "id-mismatch",
-            format!("the body has the id {} and the path names the pipeline {id}", crate::error::shown(other)),
+            format!(
+                "the body has the id {} and the path names the pipeline {id}",
+                crate::error::shown(other)
+            ),
         )),
         Some(_) | None => Ok(()),
     }
@@ -133,24 +162,43 @@ fn refuse_another_id(definition: &Value, id: &PipelineId) -> Result<()> {
 /// The slug that the author gave, else one derived from the name, else the id.
 fn slug(pipeline: &Pipeline) -> Result<SlugChoice> {
     if let Some(given) = &pipeline.slug {
-        return Slug::new(given).map(SlugChoice::Given).map_err(|error| unfit("/pipeline_id", &error));
+        return Slug::new(given)
+            .map(SlugChoice::Given)
+            .map_err(|error| unfit("/pipeline_id", &error));
     }
     let derived = definition::slug_of(&pipeline.name);
     match derived {
         Some(slug) => Ok(SlugChoice::Derived(slug)),
-        None => Slug::new(&pipeline.id).map(SlugChoice::Derived).map_err(|error| unfit("/id", &error)),
+        None => Slug::new(&pipeline.id)
+            .map(SlugChoice::Derived)
+            .map_err(|error| unfit("/id", &error)),
     }
 }
 
 fn unfit(pointer: &str, error: &crate::model::IdError) -> Error {
-    Error::invalid("invalid-field", vec![Issue::pointer(pointer, error.to_string())])
+    Error::invalid(
+        "invalid-field",
+        vec![Issue::pointer(pointer, error.to_string())],
+    )
 }
 
 /// Parameters that no config names: a typing error more often than not.
 fn unused_params(pipeline: &Pipeline) -> Vec<Issue> {
-    let configs: String = pipeline.nodes.iter().map(|node| Value::Object(node.config.clone()).to_string()).collect();
+    let configs: String = pipeline
+        .nodes
+        .iter()
+        .map(|node| Value::Object(node.config.clone()).to_string())
+        .collect();
     let has_templates = configs.contains("${param.");
-    let is_unused = |name: &&String| has_templates && !configs.contains(&format!("${{param.{name}}}"));
+    let is_unused =
+        |name: &&String| has_templates && !configs.contains(&format!("${{param.{name}}}"));
     let unused = pipeline.params.keys().filter(is_unused);
-    unused.map(|name| Issue::pointer(format!("/params/{name}"), format!("no node's config names the parameter {name}"))).collect()
+    unused
+        .map(|name| {
+            Issue::pointer(
+                format!("/params/{name}"),
+                format!("no node's config names the parameter {name}"),
+            )
+        })
+        .collect()
 }
