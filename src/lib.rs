@@ -9,6 +9,7 @@ mod json;
 mod limits;
 mod model;
 pub mod storage;
+mod template;
 
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
