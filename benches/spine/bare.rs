@@ -57,8 +57,14 @@ fn write(connection: &Connection, receiver: &mpsc::Receiver<(Step, oneshot::Send
     const GROUP_MAX: usize = 256;
     let mut seq = 0;
     while let Ok(first) = receiver.recv() {
-        let group: Vec<_> = std::iter::once(first).chain(receiver.try_iter().take(GROUP_MAX)).collect();
-        connection.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
+        let group: Vec<_> = std::iter::once(first)
+            .chain(receiver.try_iter().take(GROUP_MAX))
+            .collect();
+        connection
+            .prepare_cached("BEGIN IMMEDIATE")
+            .unwrap()
+            .execute([])
+            .unwrap();
         for (step, _) in &group {
             seq += 1;
             apply(connection, step, seq);
@@ -68,7 +74,11 @@ fn write(connection: &Connection, receiver: &mpsc::Receiver<(Step, oneshot::Send
             .unwrap()
             .execute([i64::try_from(group.len()).unwrap()])
             .unwrap();
-        connection.prepare_cached("COMMIT").unwrap().execute([]).unwrap();
+        connection
+            .prepare_cached("COMMIT")
+            .unwrap()
+            .execute([])
+            .unwrap();
         for (_, answer) in group {
             answer.send(()).unwrap();
         }
@@ -76,16 +86,21 @@ fn write(connection: &Connection, receiver: &mpsc::Receiver<(Step, oneshot::Send
 }
 
 fn apply(connection: &Connection, step: &Step, seq: i64) {
-    const RUN: &str = r#"{"id":"01a20d69-2efa-7f94-b1b9-42e0ad29773f","params":{},"trigger":"manual"}"#;
+    const RUN: &str =
+        r#"{"id":"01a20d69-2efa-7f94-b1b9-42e0ad29773f","params":{},"trigger":"manual"}"#;
     const EVENT: &str = r#"[{"type":"node.completed","status":"success","duration_ms":1,"attempt":1,"timestamp":"2026-01-01T00:00:00Z"}]"#;
     let run = match step {
         Step::Create(run) => {
-            let mut insert = connection.prepare_cached("INSERT INTO runs VALUES (?, 0, ?)").unwrap();
+            let mut insert = connection
+                .prepare_cached("INSERT INTO runs VALUES (?, 0, ?)")
+                .unwrap();
             insert.execute(params![run, RUN]).unwrap();
             *run
         }
         Step::Claim(run) | Step::End(run) => {
-            let mut update = connection.prepare_cached("UPDATE runs SET status = status + 1 WHERE key = ?").unwrap();
+            let mut update = connection
+                .prepare_cached("UPDATE runs SET status = status + 1 WHERE key = ?")
+                .unwrap();
             update.execute([run]).unwrap();
             *run
         }
@@ -97,9 +112,13 @@ fn apply(connection: &Connection, step: &Step, seq: i64) {
         Step::Create(_) | Step::Claim(_) => None,
     };
     if let Some(place) = place {
-        let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO nodes VALUES (?, 3, ?)").unwrap();
+        let mut insert = connection
+            .prepare_cached("INSERT OR REPLACE INTO nodes VALUES (?, 3, ?)")
+            .unwrap();
         insert.execute(params![run << 12 | place, EVENT]).unwrap();
     }
-    let mut insert = connection.prepare_cached("INSERT INTO journal VALUES (?, ?, 1, ?)").unwrap();
+    let mut insert = connection
+        .prepare_cached("INSERT INTO journal VALUES (?, ?, 1, ?)")
+        .unwrap();
     insert.execute(params![seq, run, EVENT]).unwrap();
 }

@@ -29,10 +29,17 @@ impl Pairs {
         if self.0.is_empty() {
             return;
         }
-        let ratio = |(floret, bare): &(Duration, Duration)| floret.as_secs_f64() / bare.as_secs_f64();
+        let ratio =
+            |(floret, bare): &(Duration, Duration)| floret.as_secs_f64() / bare.as_secs_f64();
         self.0.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
         let middle = &self.0[self.0.len() / 2];
-        println!("{name}: ratio {:.2} (Floret {:?}, bare {:?}, {} pairs)", ratio(middle), middle.0, middle.1, self.0.len());
+        println!(
+            "{name}: ratio {:.2} (Floret {:?}, bare {:?}, {} pairs)",
+            ratio(middle),
+            middle.0,
+            middle.1,
+            self.0.len()
+        );
     }
 }
 
@@ -68,7 +75,12 @@ struct State {
 }
 
 impl State {
-    fn open(runtime: &Runtime, backend: Backend, runs_max: u32, pipelines: Vec<floret::Pipeline>) -> Self {
+    fn open(
+        runtime: &Runtime,
+        backend: Backend,
+        runs_max: u32,
+        pipelines: Vec<floret::Pipeline>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self {
             floret: runtime.block_on(workload::floret(backend, dir.path(), runs_max, pipelines)),
@@ -95,7 +107,13 @@ fn triggers(criterion: &mut Criterion) {
             &format!("trigger {COUNT} by 64 waiters, {backend:?}"),
             || State::open(&runtime, backend, 0, vec![workload::single()]),
             |state| runtime.block_on(timed(workload::trigger(&state.floret, COUNT))),
-            |state| runtime.block_on(timed(workload::trigger_bare(state.bare.as_ref(), state.take(COUNT), COUNT))),
+            |state| {
+                runtime.block_on(timed(workload::trigger_bare(
+                    state.bare.as_ref(),
+                    state.take(COUNT),
+                    COUNT,
+                )))
+            },
         );
     }
 }
@@ -109,7 +127,13 @@ fn drains(criterion: &mut Criterion) {
             &format!("drain {COUNT} one-node runs, {backend:?}"),
             || State::open(&runtime, backend, 64, vec![workload::single()]),
             |state| runtime.block_on(timed(workload::drain(&state.floret, COUNT))),
-            |state| runtime.block_on(timed(workload::drain_bare(state.bare.as_ref(), state.take(COUNT), COUNT))),
+            |state| {
+                runtime.block_on(timed(workload::drain_bare(
+                    state.bare.as_ref(),
+                    state.take(COUNT),
+                    COUNT,
+                )))
+            },
         );
     }
 }
@@ -123,7 +147,13 @@ fn graphs(criterion: &mut Criterion) {
                 &format!("{shape:?} of {} nodes, {backend:?}", workload::NODES),
                 || State::open(&runtime, backend, 5, vec![workload::graph(shape)]),
                 |state| runtime.block_on(timed(workload::run_graph(&state.floret))),
-                |state| runtime.block_on(timed(workload::graph_bare(state.bare.as_ref(), shape, state.take(1)))),
+                |state| {
+                    runtime.block_on(timed(workload::graph_bare(
+                        state.bare.as_ref(),
+                        shape,
+                        state.take(1),
+                    )))
+                },
             );
         }
     }

@@ -33,14 +33,23 @@ fn once(runtime: &Runtime, floret: &Floret) -> Duration {
     const ROUNDS: usize = 20;
     runtime.block_on(timed(async {
         for _ in 0..ROUNDS {
-            floret.run("free").start().await.unwrap().finished().await.unwrap();
+            floret
+                .run("free")
+                .start()
+                .await
+                .unwrap()
+                .finished()
+                .await
+                .unwrap();
         }
     }))
 }
 
 /// A Floret in which one pipeline waits at its limit, its one slot taken by a run that does not end.
 async fn open(backend: Backend, dir: &std::path::Path, queued: usize) -> Floret {
-    let full = Pipeline::new("single").node("only", "endless").max_concurrent_runs(1);
+    let full = Pipeline::new("single")
+        .node("only", "endless")
+        .max_concurrent_runs(1);
     let free = Pipeline::new("free").node("only", "nothing");
     let floret = workload::floret(backend, dir, 5, vec![full, free]).await;
     workload::trigger(&floret, queued).await;

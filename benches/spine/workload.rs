@@ -49,7 +49,12 @@ pub async fn timed(work: impl Future<Output = ()>) -> Duration {
 }
 
 /// Opens a Floret that can execute `runs_max` runs at once.
-pub async fn floret(backend: Backend, dir: &Path, runs_max: u32, pipelines: Vec<Pipeline>) -> Floret {
+pub async fn floret(
+    backend: Backend,
+    dir: &Path,
+    runs_max: u32,
+    pipelines: Vec<Pipeline>,
+) -> Floret {
     let mut limits = Limits::default();
     limits.runs_max = runs_max;
     limits.queued_pipeline_max = 10_000_000;
@@ -59,13 +64,25 @@ pub async fn floret(backend: Backend, dir: &Path, runs_max: u32, pipelines: Vec<
         Backend::Normal => sqlite(dir, Durability::Normal).await,
         Backend::Full => sqlite(dir, Durability::Full).await,
     };
-    let builder = builder.limits(limits).node("nothing", nothing).node("endless", endless);
-    pipelines.into_iter().fold(builder, floret::Builder::pipeline).start().await.unwrap()
+    let builder = builder
+        .limits(limits)
+        .node("nothing", nothing)
+        .node("endless", endless);
+    pipelines
+        .into_iter()
+        .fold(builder, floret::Builder::pipeline)
+        .start()
+        .await
+        .unwrap()
 }
 
 async fn sqlite(dir: &Path, durability: Durability) -> floret::Builder {
     let options = SqliteOptions::default().durability(durability);
-    Floret::builder(SqliteStorage::open_with(dir.join("floret.db"), options).await.unwrap())
+    Floret::builder(
+        SqliteStorage::open_with(dir.join("floret.db"), options)
+            .await
+            .unwrap(),
+    )
 }
 
 /// The bare writer of a backend; memory has none.
@@ -86,7 +103,9 @@ pub fn single() -> Pipeline {
 pub fn graph(shape: Shape) -> Pipeline {
     const WIDTH: usize = 10;
     let id = |index: usize| format!("n{index}");
-    let mut pipeline = (0..NODES).fold(Pipeline::new("graph"), |pipeline, index| pipeline.node(id(index), "nothing"));
+    let mut pipeline = (0..NODES).fold(Pipeline::new("graph"), |pipeline, index| {
+        pipeline.node(id(index), "nothing")
+    });
     for index in 1..NODES {
         pipeline = match shape {
             Shape::Chain => pipeline.edge(id(index - 1), id(index)),
@@ -94,7 +113,9 @@ pub fn graph(shape: Shape) -> Pipeline {
             Shape::Layered if index < WIDTH => pipeline,
             Shape::Layered => {
                 let above = (index / WIDTH - 1) * WIDTH;
-                (above..above + WIDTH).fold(pipeline, |pipeline, upstream| pipeline.edge(id(upstream), id(index)))
+                (above..above + WIDTH).fold(pipeline, |pipeline, upstream| {
+                    pipeline.edge(id(upstream), id(index))
+                })
             }
         };
     }
@@ -118,7 +139,9 @@ pub async fn trigger_bare(writer: Option<&Writer>, first: i64, count: usize) {
         let writer = writer.cloned();
         async move {
             if let Some(writer) = writer {
-                writer.step(Step::Create(first + i64::try_from(index).unwrap())).await;
+                writer
+                    .step(Step::Create(first + i64::try_from(index).unwrap()))
+                    .await;
             }
         }
     })
@@ -130,7 +153,14 @@ pub async fn drain(floret: &Floret, count: usize) {
     spread(count, 64, |_| {
         let floret = floret.clone();
         async move {
-            floret.run("single").start().await.unwrap().finished().await.unwrap();
+            floret
+                .run("single")
+                .start()
+                .await
+                .unwrap()
+                .finished()
+                .await
+                .unwrap();
         }
     })
     .await;
@@ -153,7 +183,14 @@ pub async fn drain_bare(writer: Option<&Writer>, first: i64, count: usize) {
 
 /// One run of the graph.
 pub async fn run_graph(floret: &Floret) {
-    floret.run("graph").start().await.unwrap().finished().await.unwrap();
+    floret
+        .run("graph")
+        .start()
+        .await
+        .unwrap()
+        .finished()
+        .await
+        .unwrap();
 }
 
 /// The same, bare: a task a node, a committed row a node before its downstream starts.
@@ -170,7 +207,12 @@ pub async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) {
             let writer = writer.cloned();
             layer.spawn(async move {
                 if let Some(writer) = writer {
-                    writer.step(Step::Node { run, place: i64::try_from(place).unwrap() }).await;
+                    writer
+                        .step(Step::Node {
+                            run,
+                            place: i64::try_from(place).unwrap(),
+                        })
+                        .await;
                 }
             });
         }
@@ -180,7 +222,11 @@ pub async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) {
 }
 
 /// Does `count` things, `width` at a time.
-async fn spread<F: Future<Output = ()> + Send + 'static>(count: usize, width: usize, thing: impl Fn(usize) -> F) {
+async fn spread<F: Future<Output = ()> + Send + 'static>(
+    count: usize,
+    width: usize,
+    thing: impl Fn(usize) -> F,
+) {
     let mut under_way = JoinSet::new();
     for index in 0..count {
         if under_way.len() == width {
