@@ -18,7 +18,7 @@ use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
 use super::values::{id, int, millis, node_keys, run_id, time};
 use crate::model::{EventKind, NodeRun, RunId, RunStatus};
-use crate::storage::{Claim, Claimed, Claims};
+use crate::storage::{Claim, Claimed, Claims, rules};
 
 /// A pending run that may be claimed; the smallest goes first.
 type Next = Reverse<(u8, RunId, i64, i64)>;
@@ -36,7 +36,8 @@ impl Tx {
 
     /// Ends the orphans that crashed too often.
     fn poison(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
-        for run in self.orphans(claim, |active| active.claims >= claim.crashes_max) {
+        let crashes_max = claim.crashes_max.max(1);
+        for run in self.orphans(claim, |active| active.claims >= crashes_max) {
             let Some(active) = self.state.running.remove(&run) else {
                 continue;
             };
@@ -48,7 +49,7 @@ impl Tx {
     }
 
     fn poison_run(&mut self, run: RunId, active: &Active, claim: &Claim) -> Result<(), Fault> {
-        let error = format!("poisoned: given up after {} crashes without progress", active.claims);
+        let error = rules::poisoned(active.claims);
         let (status, error) = match active.cancel {
             Some(_) => (RunStatus::Cancelled, None),
             None => (RunStatus::Failed, Some(error.as_str())),
@@ -78,14 +79,13 @@ impl Tx {
 
     fn claim_orphans(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
         let is_suspect = |active: &Active| active.claims >= suspect_count(claim);
-        let mut orphans = self.orphans(claim, |_| true);
+        let orphans = self.orphans(claim, |_| true);
         let count_max = claim.count_max as usize;
         let mut allowed = count_max;
         if !self.orphans(claim, is_suspect).is_empty() {
             let mut held = self.state.running.values();
             let holds_one = held.any(|active| active.owner == Some(claim.owner) && is_suspect(active));
             allowed = if claim.suspects && !holds_one { count_max.min(1) } else { 0 };
-            orphans.sort_by_key(|run| (self.state.running.get(run).map(|active| active.claims), *run));
             claims.suspects_left = true;
         }
         let mut left = orphans.len();
@@ -103,17 +103,15 @@ impl Tx {
         Ok(())
     }
 
-    /// Orphans of a sort, the oldest first.
+    /// Orphans of a sort, fewest claims first, then the oldest.
     fn orphans(&self, claim: &Claim, is_meant: impl Fn(&Active) -> bool) -> Vec<RunId> {
-        let mut orphans: Vec<_> = self
-            .state
-            .running
-            .iter()
+        let running = self.state.running.iter();
+        let mut orphans: Vec<_> = running
             .filter(|(_, active)| is_orphan(active, claim) && is_meant(active))
-            .map(|(run, _)| *run)
+            .map(|(run, active)| (active.claims, *run))
             .collect();
         orphans.sort_unstable();
-        orphans
+        orphans.into_iter().map(|(_, run)| run).collect()
     }
 
     fn claim_orphan(&mut self, claim: &Claim, run: RunId) -> Result<Option<Claimed>, Fault> {
@@ -311,5 +309,5 @@ fn suspect_count(claim: &Claim) -> u32 {
 }
 
 fn is_orphan(active: &Active, claim: &Claim) -> bool {
-    active.owner.is_none_or(|owner| owner != claim.owner && active.lease_until < millis(claim.now))
+    active.owner.is_none_or(|owner| owner != claim.owner && active.lease_until <= millis(claim.now))
 }

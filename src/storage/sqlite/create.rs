@@ -5,24 +5,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rusqlite::params;
+use rusqlite::{Connection, Row, params};
 
 use super::body::Body;
 use super::fault::Fault;
 use super::lanes::Head;
-use super::rows::{RunKeys, insert_run};
+use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
 use super::state::Known;
-use super::tx::{Counted, Tx};
+use super::tx::{Counted, Tx, row};
 use super::values::{id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
-use crate::model::{EventKind, PipelineId, RunId, RunStatus, Scope};
+use crate::model::{EventKind, PipelineId, Run, RunId, RunStatus, Scope};
 use crate::storage::{CreateRuns, Created, IdempotencyKey, NewRun, Operation, rules};
-
-/// A run that another one resumes.
-struct Resumed {
-    key: i64,
-    status: RunStatus,
-}
 
 impl Tx {
     pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<Created, Fault> {
@@ -37,23 +31,22 @@ impl Tx {
             return Ok(Created::new(Vec::new(), false, self.newest_seq()));
         };
         let pipeline = self.pipeline_to_run(&first.run.pipeline_id, scope)?;
-        let resumed = self.resumed(first, scope)?;
-        let target = resumed.as_ref().map_or(0, |resumed| resumed.key);
+        let resumed = self.resumed_runs(&pipeline, runs, scope)?;
         if let Some(key) = idempotency
-            && let Some(created) = self.replay(pipeline.key, target, key)?
+            && let Some(ids) = find_key(&self.conn, key)?
         {
-            return Ok(created);
+            return Ok(Created::new(ids, true, self.newest_seq()));
         }
-        if let Some(resumed) = &resumed {
-            self.check_resumable(first, resumed)?;
-        }
+        resumed
+            .iter()
+            .try_for_each(|resumed| self.check_resumable(resumed))?;
         self.check_ticks(&pipeline, runs)?;
         self.check_room(pipeline.key, runs.len() as u64, *queued_pipeline_max, *queued_max)?;
         let definitions = self.definition_keys(&pipeline, runs)?;
-        if let Some(key) = idempotency {
-            self.write_key(pipeline.key, target, key, runs)?;
-        }
         let first = idempotency.as_ref().map(|_| self.state.next_run);
+        if let Some(key) = idempotency {
+            self.write_key(pipeline.key, key, runs)?;
+        }
         for (new, definition) in runs.iter().zip(definitions) {
             self.make_run(&pipeline, new, definition, first)?;
         }
@@ -68,41 +61,32 @@ impl Tx {
             .ok_or_else(|| Error::pipeline_not_found(id).into())
     }
 
-    fn resumed(&self, new: &NewRun, scope: &Scope) -> Result<Option<Resumed>, Fault> {
-        let Some(run) = new.run.resumed_from else {
-            return Ok(None);
-        };
-        let found = self.row(
-            "SELECT key, status, tenant FROM runs WHERE id = ?",
-            [id(&run)],
-            |row| {
-                let resumed = Resumed {
-                    key: row.get(0)?,
-                    status: to_run_status(row.get(1)?)?,
-                };
-                Ok((resumed, super::rows::tenant(row.get(2)?)?))
-            },
-        )?;
-        found
-            .filter(|(_, tenant)| scope.admits(tenant.as_ref()))
-            .map(|(resumed, _)| Some(resumed))
-            .ok_or_else(|| Error::run_not_found(run).into())
+    /// The runs that are resumed, each of the same pipeline.
+    fn resumed_runs(&self, pipeline: &Known, runs: &[NewRun], scope: &Scope) -> Result<Vec<Run>, Fault> {
+        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
+        let mut resumed = Vec::new();
+        for old in runs.iter().filter_map(|new| new.run.resumed_from) {
+            let found = self.row(&sql, [id(&old)], read_run)?.map(|row| row.run);
+            let seen = found.filter(|run| {
+                scope.admits(run.tenant.as_ref()) && run.pipeline_id == pipeline.id
+            });
+            resumed.push(seen.ok_or_else(|| Error::run_not_found(old))?);
+        }
+        Ok(resumed)
     }
 
-    fn check_resumable(&self, new: &NewRun, resumed: &Resumed) -> Result<(), Fault> {
-        let Some(run) = new.run.resumed_from else {
-            return Ok(());
-        };
+    fn check_resumable(&self, resumed: &Run) -> Result<(), Fault> {
+        let refusal = |in_the_way, status| rules::not_resumable(resumed.id, in_the_way, status);
         if resumed.status != RunStatus::Failed {
-            return Err(rules::not_resumable(run, run, word(resumed.status)).into());
+            return Err(refusal(resumed.id, resumed.status).into());
         }
         let in_the_way = self.row(
             "SELECT id, status FROM runs WHERE (id = ?1 OR first_run = ?1) AND status IN (0, 1, 2) ORDER BY id LIMIT 1",
-            [id(&new.run.first_run)],
+            [id(&resumed.first_run)],
             |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, to_run_status(row.get(1)?)?)),
         )?;
         match in_the_way {
-            Some((other, status)) => Err(rules::not_resumable(run, other, word(status)).into()),
+            Some((other, status)) => Err(refusal(other, status).into()),
             None => Ok(()),
         }
     }
@@ -173,6 +157,9 @@ impl Tx {
     fn definition_keys(&self, pipeline: &Known, runs: &[NewRun]) -> Result<Vec<i64>, Fault> {
         let mut keys = Vec::with_capacity(runs.len());
         let mut newest = None;
+        if let Some(other) = runs.iter().find(|new| new.run.pipeline_id != pipeline.id) {
+            return Err(Error::internal(format!("run {} is of another pipeline", other.run.id)).into());
+        }
         for version in runs.iter().map(|new| new.run.pipeline_version) {
             let key = match newest {
                 Some((known, key)) if known == version => key,
@@ -196,87 +183,59 @@ impl Tx {
         })
     }
 
-    fn write_key(
-        &mut self,
-        pipeline: i64,
-        target: i64,
-        key: &IdempotencyKey,
-        runs: &[NewRun],
-    ) -> Result<(), Fault> {
+    fn write_key(&mut self, pipeline: i64, key: &IdempotencyKey, runs: &[NewRun]) -> Result<(), Fault> {
         let IdempotencyKey {
-            operation: _,
-            key,
+            operation,
+            key: name,
             body_hash,
         } = key;
-        let ids: Vec<u8> = runs.iter().flat_map(|new| *id(&new.run.id)).collect();
+        let ids: Vec<u8> = runs
+            .iter()
+            .flat_map(|new| new.run.id.as_uuid().into_bytes())
+            .collect();
         let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
+        let first = self.state.next_run;
+        let resumed = match operation {
+            Operation::Run(_) => None,
+            Operation::Resume(run) => Some(id(run)),
+        };
         self.write(
-            "INSERT INTO idempotency (key, pipeline, target, name, body_hash, run_ids, runs_left) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            params![self.state.next_run, pipeline, target, key, body_hash, ids, count],
+            "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            params![first, pipeline, resumed, name, body_hash, ids, count],
         )?;
         Ok(())
-    }
-
-    /// What the first act with this key made.
-    fn replay(&self, pipeline: i64, target: i64, key: &IdempotencyKey) -> Result<Option<Created>, Fault> {
-        let newest = self.newest_seq();
-        find_key(&self.conn, pipeline, target, key)?
-            .map(|ids| Ok(Created::new(ids, true, newest)))
-            .transpose()
     }
 }
 
 /// The runs that the first act with this key made; refused for another body.
-pub(super) fn find_key(
-    conn: &rusqlite::Connection,
-    pipeline: i64,
-    target: i64,
-    key: &IdempotencyKey,
-) -> Result<Option<Vec<RunId>>, Fault> {
-    let found = super::tx::row(
-        conn,
-        "SELECT body_hash, run_ids FROM idempotency WHERE pipeline = ? AND target = ? AND name = ?",
-        params![pipeline, target, key.key],
-        |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)),
-    )?;
-    let Some((body_hash, ids)) = found else {
+pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option<Vec<RunId>>, Fault> {
+    let IdempotencyKey {
+        operation,
+        key: name,
+        body_hash,
+    } = key;
+    let read = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+    let found = match operation {
+        Operation::Run(pipeline) => row(
+            conn,
+            "SELECT i.body_hash, i.run_ids FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key AND i.resumed IS NULL \
+             WHERE p.id = ? AND i.name = ?",
+            [pipeline.as_str(), name],
+            read,
+        ),
+        Operation::Resume(run) => row(
+            conn,
+            "SELECT body_hash, run_ids FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
+            params![id(run), name],
+            read,
+        ),
+    }?;
+    let Some((known_hash, ids)) = found else {
         return Ok(None);
     };
-    if body_hash != key.body_hash {
+    if known_hash != body_hash {
         return Err(rules::key_reused().into());
     }
     let ids = ids.chunks(16).map(run_id).collect::<Result<_, _>>()?;
     Ok(Some(ids))
-}
-
-/// The pipeline and the target of an operation; none where there is no such pipeline or run any more.
-pub(super) fn find_operation(
-    conn: &rusqlite::Connection,
-    operation: &Operation,
-) -> Result<Option<(i64, i64)>, Fault> {
-    match operation {
-        Operation::Run(pipeline) => super::tx::row(
-            conn,
-            "SELECT key FROM pipelines WHERE id = ?",
-            [pipeline.as_str()],
-            |row| Ok((row.get(0)?, 0)),
-        ),
-        Operation::Resume(run) => super::tx::row(
-            conn,
-            "SELECT pipeline, key FROM runs WHERE id = ?",
-            [id(run)],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        ),
-    }
-}
-
-/// A status as refusals name it.
-const fn word(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Pending => "pending",
-        RunStatus::Running => "running",
-        RunStatus::Success => "success",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-    }
 }

@@ -10,6 +10,7 @@ use super::body::Body;
 use super::ends::Ended;
 use super::fault::Fault;
 use super::inbox::Lane;
+use super::outputs::Chunks;
 use super::rows::optional_int;
 use super::state::{Active, Driven};
 use super::tx::Tx;
@@ -122,7 +123,7 @@ impl Tx {
         if let Ok(Position::Next) = checked {
             self.write_append(active, &mut driven, prepared)?;
             if driven.run.status.is_terminal() {
-                self.finish(active, &driven, result_bytes_max)?;
+                self.write_run_end(active, &driven, result_bytes_max)?;
             }
         }
         active.driven = Some(driven);
@@ -186,7 +187,13 @@ impl Tx {
                 driven.run.error.clone_from(error);
                 driven.run.finished_at = Some(*at);
             }
-            Entry::Profile { .. } | Entry::Log { .. } => {}
+            Entry::Profile { place, .. } => {
+                if driven.nodes.insert(*place, driven.status(*place)).is_none() {
+                    let node = node_key(active.key, *place);
+                    self.write("INSERT INTO node_runs (key, status, has_dataset) VALUES (?, 0, 0)", [node])?;
+                }
+            }
+            Entry::Log { .. } => {}
         }
         Ok(())
     }
@@ -230,20 +237,18 @@ impl Tx {
             self.write("UPDATE runs SET claims = 1 WHERE key = ?", [active.key])?;
         }
         match output {
-            Some(output) => {
+            Some(output) if is_progress => {
                 driven.has_outputs = true;
                 self.keep_output(node, output)
             }
             // What it inherited is not what it made.
-            None if *status == NodeStatus::Success && driven.has_outputs => {
-                self.drop_output(node, super::outputs::Chunks::Go)
-            }
-            None => Ok(()),
+            None if is_progress && driven.has_outputs => self.drop_output(node, Chunks::Go),
+            Some(_) | None => Ok(()),
         }
     }
 
     /// Writes the end of a run and drops what it keeps no longer.
-    fn finish(&mut self, active: &Active, driven: &Driven, result_bytes_max: u64) -> Result<(), Fault> {
+    fn write_run_end(&mut self, active: &Active, driven: &Driven, result_bytes_max: u64) -> Result<(), Fault> {
         let run = &driven.run;
         self.end_run(&Ended {
             key: active.key,
@@ -324,8 +329,7 @@ fn check(driven: &Driven, run: RunId, position: u64, entries: &[Entry]) -> Resul
     }
     rules::check_entries(&driven.run, entries, |place| {
         driven.definition.graph.id(place)?;
-        let status = driven.nodes.get(&place).copied();
-        Some(status.unwrap_or(NodeStatus::Pending))
+        Some(driven.status(place))
     })?;
     Ok(Position::Next)
 }

@@ -97,7 +97,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Makes the chunks that were written for a node its output.
+    /// Makes the chunks that were written for a node its output; where one is missing it has none.
     pub(super) fn keep_output(&mut self, node: i64, output: &OutputRef) -> Result<(), Fault> {
         let OutputRef {
             hash,
@@ -105,6 +105,15 @@ impl Tx {
             chunk_count,
         } = output;
         self.drop_output(node, Chunks::Stay)?;
+        let (first, last) = chunk_keys(node);
+        let written = self.row(
+            "SELECT count(*), ifnull(sum(length(bytes)), 0) FROM chunks WHERE key BETWEEN ? AND ?",
+            [first, last],
+            |row| Ok((uint(row.get(0)?), uint(row.get(1)?))),
+        )?;
+        if written != Some((u64::from(*chunk_count), *length)) {
+            return self.drop_staged_node(node);
+        }
         self.write(
             "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?1, ?1, ?2, ?3, ?4)",
             params![node, hash, int(*length), chunk_count],
@@ -116,7 +125,8 @@ impl Tx {
     /// Gives a resume its own rows of the outputs that it inherits.
     pub(super) fn hold_inherited(&mut self, key: i64, run: &Run) -> Result<(), Fault> {
         for inherited in &run.inherited {
-            let Some(kept) = self.find_inherited(run, inherited)? else {
+            let found = self.find_inherited(run, inherited)?;
+            let Some(kept) = found.filter(|kept| Some(kept.output.hash) == inherited.output_hash) else {
                 continue;
             };
             let OutputRef {

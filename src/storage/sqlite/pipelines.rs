@@ -11,6 +11,7 @@ use rusqlite::types::Value;
 
 use super::SqliteStorage;
 use super::fault::Fault;
+use super::graphs::Definition;
 use super::inbox::Lane;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
@@ -19,6 +20,7 @@ use super::state::Known;
 use super::tx::Tx;
 use super::values::{millis, uint};
 use crate::error::{Error, Result};
+use crate::graph::Graph;
 use crate::model::{Page, PageRequest, PipelineId, Scope, Slug, StoredPipeline, TenantId};
 use crate::storage::{Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice, rules};
 
@@ -26,7 +28,13 @@ use crate::storage::{Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice,
 impl Pipelines for SqliteStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
         let body = text(&*put.definition)?;
-        self.step(Lane::Normal, move |tx| tx.put_pipeline(&put, &body)).await
+        // One that makes no graph is refused though it was checked above: no run of it could be read.
+        let graph = Graph::new(&put.definition)?;
+        let definition = Arc::new(Definition {
+            pipeline: Arc::clone(&put.definition),
+            graph,
+        });
+        self.step(Lane::Normal, move |tx| tx.put_pipeline(&put, &body, &definition)).await
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
@@ -137,7 +145,12 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
 }
 
 impl Tx {
-    fn put_pipeline(&mut self, put: &PutPipeline, body: &str) -> Result<StoredPipeline, Fault> {
+    fn put_pipeline(
+        &mut self,
+        put: &PutPipeline,
+        body: &str,
+        definition: &Arc<Definition>,
+    ) -> Result<StoredPipeline, Fault> {
         let known = self.state.pipeline(&self.conn, &put.id)?;
         let live = known.as_deref().filter(|known| !known.is_deleted);
         let seen = live.filter(|known| put.scope.admits(known.tenant.as_ref()));
@@ -147,13 +160,14 @@ impl Tx {
             return Err(rules::already_exists(&put.id).into());
         }
         let slug = self.choose_slug(put, before.as_ref())?;
-        if let Some(before) = before {
-            if before.slug == slug && before.definition == put.definition {
-                return Ok(before);
-            }
-            return self.replace(put, body, slug, before);
-        }
-        self.make(put, body, slug, known.as_deref())
+        let stored = match before {
+            Some(before) if before.slug == slug && before.definition == put.definition => return Ok(before),
+            Some(before) => replaced(put, slug, before),
+            None => made(put, slug, known.as_deref()),
+        };
+        let key = self.write_pipeline(&stored, body)?;
+        self.state.definitions.hold(key, Arc::clone(definition));
+        Ok(stored)
     }
 
     fn stored_pipeline(&self, id: &PipelineId) -> Result<StoredPipeline, Fault> {
@@ -207,39 +221,8 @@ impl Tx {
         Ok(found.is_some())
     }
 
-    fn replace(
-        &mut self,
-        put: &PutPipeline,
-        body: &str,
-        slug: Slug,
-        before: StoredPipeline,
-    ) -> Result<StoredPipeline, Fault> {
-        let stored = StoredPipeline {
-            slug,
-            version: before.version + 1,
-            definition: Arc::clone(&put.definition),
-            updated_at: put.now,
-            ..before
-        };
-        self.write_pipeline(&stored, body)?;
-        Ok(stored)
-    }
-
-    fn make(
-        &mut self,
-        put: &PutPipeline,
-        body: &str,
-        slug: Slug,
-        deleted: Option<&Known>,
-    ) -> Result<StoredPipeline, Fault> {
-        let mut stored = StoredPipeline::new(put.id.clone(), slug, Arc::clone(&put.definition), put.now);
-        stored.tenant = put.scope.tenant().cloned();
-        stored.version = deleted.map_or(1, |known| known.version + 1);
-        self.write_pipeline(&stored, body)?;
-        Ok(stored)
-    }
-
-    fn write_pipeline(&mut self, stored: &StoredPipeline, body: &str) -> Result<(), Fault> {
+    /// Writes a version of a pipeline and answers the key of its definition.
+    fn write_pipeline(&mut self, stored: &StoredPipeline, body: &str) -> Result<i64, Fault> {
         let StoredPipeline {
             id,
             slug,
@@ -249,13 +232,14 @@ impl Tx {
             created_at,
             updated_at,
         } = stored;
+        let key = self.state.next_pipeline;
         self.write(
             "INSERT INTO pipelines (key, id, slug, tenant, version, enabled, max_concurrent_runs, created_at, updated_at) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \
              version = excluded.version, enabled = excluded.enabled, max_concurrent_runs = excluded.max_concurrent_runs, \
              created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL",
             params![
-                self.state.next_pipeline,
+                key,
                 id.as_str(),
                 slug.as_str(),
                 tenant.as_ref().map(TenantId::as_str),
@@ -278,7 +262,7 @@ impl Tx {
             params![key, known.key, version, body],
         )?;
         self.state.next_definition += 1;
-        Ok(())
+        Ok(key)
     }
 
     fn delete_pipeline(&mut self, id: &PipelineId, scope: &Scope, now: DateTime<Utc>) -> Result<(), Fault> {
@@ -294,10 +278,30 @@ impl Tx {
             "UPDATE pipelines SET slug = NULL, deleted_at = ? WHERE key = ?",
             params![millis(now), known.key],
         )?;
-        self.write("DELETE FROM idempotency WHERE pipeline = ?", [known.key])?;
+        self.write("DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NULL", [known.key])?;
+        self.write("DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NOT NULL", [known.key])?;
         self.state.forget(id);
         Ok(())
     }
+}
+
+fn replaced(put: &PutPipeline, slug: Slug, before: StoredPipeline) -> StoredPipeline {
+    StoredPipeline {
+        slug,
+        version: before.version + 1,
+        definition: Arc::clone(&put.definition),
+        updated_at: put.now,
+        ..before
+    }
+}
+
+/// A pipeline that is there for the first time, or again: its versions go on.
+fn made(put: &PutPipeline, slug: Slug, deleted: Option<&Known>) -> StoredPipeline {
+    let definition = Arc::clone(&put.definition);
+    let mut stored = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
+    stored.tenant = put.scope.tenant().cloned();
+    stored.version = deleted.map_or(1, |known| known.version + 1);
+    stored
 }
 
 /// What the save expects against what is there (`live`) and what of it the caller sees (`seen`).

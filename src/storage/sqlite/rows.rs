@@ -2,7 +2,6 @@
 //!
 //! Single values are left to `values`, events to `body`. Values are taken apart without `..`, so that no field is forgotten.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,9 +14,7 @@ use super::values::{
     self, date, day, hash, int, millis, place, run_id, small, time, to_cancel, to_node_status,
     to_run_status, to_trigger, uint,
 };
-use crate::model::{
-    Inherited, NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId,
-};
+use crate::model::{NodeRun, PipelineId, Run, RunId, Slug, StoredPipeline, TenantId};
 
 /// The columns of [`read_run`].
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
@@ -245,7 +242,7 @@ pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>,
     value.map(time).transpose()
 }
 
-fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<crate::model::RunId>, Fault> {
+fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<RunId>, Fault> {
     bytes.map(|bytes| run_id(&bytes)).transpose()
 }
 
@@ -257,11 +254,6 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Re
 /// JSON to be stored.
 pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|error| Fault::unreadable("a value to be stored", error))
-}
-
-/// What a run inherits, by its place.
-pub(super) fn by_place(inherited: &[Inherited]) -> BTreeMap<crate::model::Place, &Inherited> {
-    inherited.iter().map(|own| (own.place, own)).collect()
 }
 
 /// A count that may be missing, as a column holds it.

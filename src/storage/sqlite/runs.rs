@@ -8,18 +8,18 @@ use rusqlite::types::Value;
 
 use super::SqliteStorage;
 use super::body::Body;
-use super::create::{find_key, find_operation};
+use super::create::find_key;
 use super::fault::Fault;
 use super::inbox::Lane;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
-use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, json, read_node, read_run, tenant};
+use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run, tenant};
 use super::state::newest_run;
 use super::tx::Tx;
 use super::values::{self, id, millis, node_key, node_keys, to_cancel, to_run_status, uint};
 use crate::error::{Error, Result};
 use crate::model::{
-    EventKind, NodeId, Page, PageRequest, Preview, Profile, Run, RunId, RunStatus, Scope,
+    EventKind, NodeId, Page, PageRequest, Place, Preview, Profile, Run, RunId, RunStatus, Scope,
 };
 use crate::storage::{
     Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, RequestCancel, RunDetail, RunFilter,
@@ -36,10 +36,7 @@ impl Runs for SqliteStorage {
         let key = key.clone();
         let newest = self.newest();
         self.read(move |reader| {
-            let Some((pipeline, target)) = find_operation(&reader.conn, &key.operation)? else {
-                return Ok(None);
-            };
-            let ids = find_key(&reader.conn, pipeline, target, &key)?;
+            let ids = find_key(&reader.conn, &key)?;
             Ok(ids.map(|ids| Created::new(ids, true, newest)))
         })
         .await
@@ -49,12 +46,8 @@ impl Runs for SqliteStorage {
         let scope = scope.clone();
         self.read(move |reader| {
             reader.snapshot(|reader| {
-                let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
-                let found = reader.row(&sql, [id(&run)], read_run)?;
-                found
-                    .filter(|row| scope.admits(row.run.tenant.as_ref()))
-                    .map(|row| reader.detail(row))
-                    .transpose()
+                let found = reader.run_row(run, &scope)?;
+                found.map(|row| reader.detail(row)).transpose()
             })
         })
         .await
@@ -199,40 +192,63 @@ impl Reader {
         node: &NodeId,
         scope: &Scope,
     ) -> Result<Option<T>, Fault> {
-        let Some((key, definition)) = self.run_to_look_in(run, scope)? else {
+        let Some(row) = self.run_row(run, scope)? else {
             return Ok(None);
         };
-        let definition = self.definitions.find(&self.conn, definition)?;
-        let Some(place) = definition.graph.place(node.as_str()) else {
+        let Some(place) = self.place(&row, node)? else {
             return Ok(None);
         };
-        let executed = self.row(
+        let reused_from = self.row(
             "SELECT reused_from FROM node_runs WHERE key = ?",
-            [node_key(key, place)],
+            [node_key(row.key, place)],
             |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
         )?;
-        if let Some(from) = executed.flatten() {
-            // One step at most: `reused_from` names the run that executed the node.
-            let from = values::run_id(&from)?;
-            return if from == run { Ok(None) } else { self.payload(table, from, node, scope) };
-        }
+        let executed = match reused_from.flatten() {
+            None => Some(node_key(row.key, place)),
+            Some(from) => self.executed(&row, place, node, values::run_id(&from)?, scope)?,
+        };
+        let Some(executed) = executed else {
+            return Ok(None);
+        };
         let sql = format!("SELECT body FROM {table} WHERE key = ?");
-        let body = self.row(&sql, [node_key(key, place)], |row| Ok(row.get::<_, Vec<u8>>(0)?))?;
+        let body = self.row(&sql, [executed], |row| Ok(row.get::<_, Vec<u8>>(0)?))?;
         body.map(|body| {
-            let text = std::str::from_utf8(&body).map_err(|error| Fault::unreadable(table, error))?;
-            json(table, text)
+            serde_json::from_slice(&body).map_err(|error| Fault::unreadable(table, error))
         })
         .transpose()
     }
 
-    fn run_to_look_in(&self, run: RunId, scope: &Scope) -> Result<Option<(i64, i64)>, Fault> {
-        let sql = "SELECT key, definition, tenant FROM runs WHERE id = ?";
-        let found = self.row(sql, [id(&run)], |row| {
-            Ok((row.get(0)?, row.get(1)?, tenant(row.get(2)?)?))
-        })?;
-        Ok(found
-            .filter(|(_, _, tenant)| scope.admits(tenant.as_ref()))
-            .map(|(key, definition, _)| (key, definition)))
+    /// The key of a reused node in the run that executed it.
+    fn executed(
+        &self,
+        row: &RunRow,
+        place: Place,
+        node: &NodeId,
+        from: RunId,
+        scope: &Scope,
+    ) -> Result<Option<i64>, Fault> {
+        let Some(executed) = self.run_row(from, scope)? else {
+            return Ok(None);
+        };
+        let mut inherited = row.run.inherited.iter();
+        let named = inherited.find(|own| own.place == place && own.from_run == from);
+        let place = match named {
+            Some(own) => Some(own.from_place),
+            None => self.place(&executed, node)?,
+        };
+        Ok(place.map(|place| node_key(executed.key, place)))
+    }
+
+    fn place(&self, row: &RunRow, node: &NodeId) -> Result<Option<Place>, Fault> {
+        let definition = self.definitions.find(&self.conn, row.definition)?;
+        Ok(definition.graph.place(node.as_str()))
+    }
+
+    /// A run that the scope sees.
+    fn run_row(&self, run: RunId, scope: &Scope) -> Result<Option<RunRow>, Fault> {
+        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
+        let found = self.row(&sql, [id(&run)], read_run)?;
+        Ok(found.filter(|row| scope.admits(row.run.tenant.as_ref())))
     }
 }
 

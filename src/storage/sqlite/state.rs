@@ -74,6 +74,13 @@ pub(super) struct Driven {
     pub(super) has_staged: bool,
 }
 
+impl Driven {
+    /// Where the node at a place stands.
+    pub(super) fn status(&self, place: Place) -> NodeStatus {
+        self.nodes.get(&place).copied().unwrap_or(NodeStatus::Pending)
+    }
+}
+
 /// Pipelines that are known at once; beyond it all are forgotten and read again.
 const KNOWN_MAX: usize = 4_096;
 

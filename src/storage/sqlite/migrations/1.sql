@@ -68,17 +68,19 @@ CREATE INDEX runs_running ON runs (pipeline) WHERE status = 1;
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX runs_of_tick ON runs (pipeline, fire_at) WHERE fire_at IS NOT NULL;
 
--- Its key is that of the first run it made; target is 0, or the run that a resume is of.
+-- Its key is that of the first run it made. A key of a trigger belongs to the pipeline, one of a resume to the run that is resumed.
 CREATE TABLE idempotency (
   key INTEGER PRIMARY KEY,
   pipeline INTEGER NOT NULL,
-  target INTEGER NOT NULL,
+  resumed BLOB,
   name TEXT NOT NULL,
   body_hash BLOB NOT NULL,
   run_ids BLOB NOT NULL,
-  runs_left INTEGER NOT NULL,
-  UNIQUE (pipeline, target, name)
+  runs_left INTEGER NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX idempotency_of_pipeline ON idempotency (pipeline, name) WHERE resumed IS NULL;
+CREATE UNIQUE INDEX idempotency_of_resumed ON idempotency (resumed, name) WHERE resumed IS NOT NULL;
+CREATE INDEX idempotency_of_resumes ON idempotency (pipeline) WHERE resumed IS NOT NULL;
 
 -- One row an append: its n events have the numbers seq - n + 1 to seq; body is a JSON array of them.
 -- position counts the entries appended with this row; none in the rows that storage writes of itself.
