@@ -296,11 +296,8 @@ pub(crate) async fn found(storage: &dyn Storage, run: RunId) -> RunDetail {
 
 /// The row of a node that has one.
 pub(crate) async fn node(storage: &dyn Storage, run: RunId, place: Place) -> NodeRun {
-    let nodes = found(storage, run).await.nodes.into_iter();
-    nodes
-        .filter(|node| node.place == place)
-        .next_back()
-        .unwrap()
+    let mut nodes = found(storage, run).await.nodes.into_iter();
+    nodes.find(|node| node.place == place).unwrap()
 }
 
 /// The bytes of a node's kept output.
@@ -317,8 +314,10 @@ pub(crate) async fn all_events(storage: &dyn Storage) -> Vec<Event> {
 }
 
 pub(crate) async fn events_of(storage: &dyn Storage, run: RunId) -> Vec<Event> {
-    let mut filter = EventFilter::default();
-    filter.run = Some(run);
+    let filter = EventFilter {
+        run: Some(run),
+        ..EventFilter::default()
+    };
     storage.events(filter, 0, 10_000).await.unwrap()
 }
 

@@ -72,8 +72,10 @@ pub async fn a_cursor_goes_on_though_its_pipeline_was_deleted(storage: &dyn Stor
 /// A cursor that was never an item, or another tenant's, is refused.
 pub async fn a_cursor_that_is_none_is_malformed(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
-    let mut foreign = PipelineFilter::default();
-    foreign.scope = scope("ben");
+    let foreign = PipelineFilter {
+        scope: scope("ben"),
+        ..PipelineFilter::default()
+    };
     for (filter, cursor) in [(PipelineFilter::default(), "missing"), (foreign, "daily")] {
         let listed = storage.list_pipelines(filter, after(Some(cursor), 2)).await;
         refused_as(listed, Malformed, "invalid-parameter");

@@ -94,8 +94,10 @@ pub async fn numbered_pages_tell_the_total(storage: &dyn Storage) {
     save(storage, "hourly").await;
     create(storage, new_run(6, "hourly")).await.unwrap();
     for (number, expected) in [(1, vec![5, 4]), (3, vec![1]), (4, vec![])] {
-        let mut filter = RunFilter::default();
-        filter.pipeline = Some(pipeline_id("daily"));
+        let filter = RunFilter {
+            pipeline: Some(pipeline_id("daily")),
+            ..RunFilter::default()
+        };
         let request = PageRequest::Numbered {
             page: number,
             per_page: 2,
@@ -116,11 +118,15 @@ pub async fn statuses_and_triggers_are_alternatives(storage: &dyn Storage) {
         run.trigger = trigger;
         create(storage, run).await.unwrap();
     }
-    let mut filter = RunFilter::default();
-    filter.statuses = vec![RunStatus::Failed, RunStatus::Running];
+    let filter = RunFilter {
+        statuses: vec![RunStatus::Failed, RunStatus::Running],
+        ..RunFilter::default()
+    };
     assert_eq!(listed(storage, filter).await, [run_id(3), run_id(1)]);
-    let mut filter = RunFilter::default();
-    filter.triggers = vec![Trigger::Schedule, Trigger::Backfill];
+    let filter = RunFilter {
+        triggers: vec![Trigger::Schedule, Trigger::Backfill],
+        ..RunFilter::default()
+    };
     assert_eq!(listed(storage, filter).await, [run_id(5), run_id(4)]);
 }
 
@@ -150,8 +156,10 @@ pub async fn conditions_hold_together(storage: &dyn Storage) {
         run.trigger = trigger;
         create(storage, run).await.unwrap();
     }
-    let mut filter = RunFilter::default();
-    filter.scope = scope("ann");
+    let mut filter = RunFilter {
+        scope: scope("ann"),
+        ..RunFilter::default()
+    };
     assert_eq!(listed(storage, filter.clone()).await.len(), 4);
     filter.triggers = vec![Trigger::Schedule];
     assert_eq!(listed(storage, filter.clone()).await, [5, 2, 1].map(run_id));
