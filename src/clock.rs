@@ -112,6 +112,14 @@ impl Clock {
         *held = (*held).max(*newest.as_uuid());
     }
 
+    /// A random number in 0.0 ..= 1.0, for jitter.
+    #[must_use]
+    pub(crate) fn random(&self) -> f64 {
+        let (_, low) = Uuid::new_v4().as_u64_pair();
+        let random = u32::try_from(low & u64::from(u32::MAX)).unwrap_or(0);
+        f64::from(random) / f64::from(u32::MAX)
+    }
+
     /// A version 7 UUID (RFC 9562) of the wall clock, or the successor of the newest one where the clock stepped back.
     fn next_uuid(&self) -> Uuid {
         let millis = u64::try_from(self.0.time.wall().timestamp_millis()).unwrap_or(0);

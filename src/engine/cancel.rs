@@ -1,18 +1,47 @@
 //! Cancel: a pending run at once, a running one as soon as its nodes have ended.
+//!
+//! What a cancelled run does is carried out by `driver`.
 
-use super::Engine;
+use std::sync::Arc;
+
+use super::{Engine, Shared};
 use crate::error::{Error, Result};
-use crate::model::{Cancel, RunId, Scope};
-use crate::storage::Cancelled;
+use crate::model::{Cancel, RunId, RunStatus, Scope};
+use crate::storage::{Cancelled, RequestCancel};
 
 impl Engine {
     /// Asks a run to stop.
+    ///
+    /// # Errors
+    /// `NotFound`, `RunFinished`, and what storage answers.
     pub(crate) async fn cancel(
         &self,
-        _run: RunId,
-        _cancel: Cancel,
-        _scope: &Scope,
+        run: RunId,
+        cancel: Cancel,
+        scope: &Scope,
     ) -> Result<Cancelled> {
-        Err(Error::internal("stub"))
+        self.refuse_in_shutdown()?;
+        let mut request = RequestCancel::new(run, cancel, self.0.clock.now());
+        request.scope = scope.clone();
+        // A task, since the driver must learn of the stored wish though the caller leaves meanwhile.
+        let told = self
+            .0
+            .tasks
+            .spawn(request_and_tell(Arc::clone(&self.0), request));
+        told.await.map_err(|error| {
+            Error::internal("the wish to cancel was not carried out").with_source(error)
+        })?
     }
+}
+
+async fn request_and_tell(shared: Arc<Shared>, request: RequestCancel) -> Result<Cancelled> {
+    let (run, cancel) = (request.run, request.cancel);
+    let cancelled = shared.storage.request_cancel(request).await?;
+    shared.events.committed(cancelled.seq);
+    if cancelled.status == RunStatus::Running {
+        shared.active.cancel(run, cancel);
+    } else {
+        shared.events.ended(run);
+    }
+    Ok(cancelled)
 }

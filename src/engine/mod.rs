@@ -2,15 +2,143 @@
 //!
 //! Questions are answered by `views`; what is remembered is `storage`'s.
 
+mod active;
+mod attempt;
 mod cancel;
+mod checkpoint;
+mod context;
+mod driver;
+mod halt;
+mod journal;
+mod node;
 mod pipelines;
+mod queue;
+mod recovery;
 mod resume;
+mod retry;
+mod shutdown;
 mod trigger;
 
 pub(crate) use pipelines::Validation;
 pub(crate) use resume::Resume;
-pub(crate) use trigger::{Key, Start, Started};
+pub(crate) use trigger::{Key, Start, Started, hash_of};
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::Events;
+use crate::executor::Registry;
+use crate::limits::Limits;
+use crate::model::OwnerId;
+use crate::storage::Storage;
 
 /// Carries out commands and executes runs. Clones are the same engine.
 #[derive(Debug, Clone)]
-pub(crate) struct Engine {}
+pub(crate) struct Engine(Arc<Shared>);
+
+/// What every command and every loop of an engine uses.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    storage: Arc<dyn Storage>,
+    registry: Registry,
+    limits: Limits,
+    clock: Clock,
+    events: Events,
+    owner: OwnerId,
+    active: active::Active,
+    // Permits are nodes that execute, in all runs together.
+    node_slots: Arc<Semaphore>,
+    // A notify, since many wishes to look at the queue are one.
+    wake: Notify,
+    // Tripped first: no claims, no starts of nodes.
+    drain: CancellationToken,
+    // Tripped when the grace is over: what executes is dropped.
+    stop: CancellationToken,
+    // Owns every task of the engine, so that `shutdown` can wait for them.
+    tasks: TaskTracker,
+    // Attempts that could not be dropped since their code does not yield.
+    abandoned: AtomicU64,
+}
+
+/// The parts of an engine.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) registry: Registry,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+    pub(crate) events: Events,
+}
+
+impl Engine {
+    /// An engine that does nothing yet.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            storage,
+            registry,
+            limits,
+            clock,
+            events,
+        } = parts;
+        let node_slots = usize::try_from(limits.nodes_engine_max)
+            .unwrap_or(usize::MAX)
+            .clamp(1, Semaphore::MAX_PERMITS);
+        Self(Arc::new(Shared {
+            owner: clock.new_owner_id(),
+            storage,
+            registry,
+            limits,
+            clock,
+            events,
+            active: active::Active::default(),
+            node_slots: Arc::new(Semaphore::new(node_slots)),
+            wake: Notify::new(),
+            drain: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            abandoned: AtomicU64::new(0),
+        }))
+    }
+
+    /// Begins to execute runs.
+    pub(crate) fn start(&self) {
+        self.0.tasks.spawn(queue::run(Arc::clone(&self.0)));
+        self.0.tasks.spawn(queue::renew(Arc::clone(&self.0)));
+        self.0.wake.notify_one();
+    }
+
+    /// Whether a shutdown has begun.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.0.drain.is_cancelled()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// Refuses a command once a shutdown has begun.
+    fn refuse_in_shutdown(&self) -> Result<()> {
+        if self.is_shutting_down() {
+            return Err(Error::new(
+                ErrorKind::ShuttingDown,
+                "shutting-down",
+                "Floret is shutting down; nothing is accepted any more",
+            ));
+        }
+        Ok(())
+    }
+}

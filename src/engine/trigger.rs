@@ -4,15 +4,40 @@
 
 use std::collections::BTreeMap;
 
-use super::Engine;
-use crate::error::{Error, Result};
-use crate::model::{PipelineId, RunId, Scope};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use super::{Engine, Shared};
+use crate::error::{Error, ErrorKind, Issue, Result, shown};
+use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
+use crate::storage::{CreateRuns, Created, IdempotencyKey, NewRun, Operation};
 
 /// A caller's idempotency key with the SHA-256 of the parsed body.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     pub(crate) key: String,
     pub(crate) body_hash: [u8; 32],
+}
+
+/// The SHA-256 of a parsed body: equal for equal values, whatever the order of their keys and the blanks between them.
+pub(crate) fn hash_of(body: &Value) -> [u8; 32] {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let in_order: BTreeMap<_, _> = map.iter().collect();
+                Value::Object(
+                    in_order
+                        .into_iter()
+                        .map(|(key, value)| (key.clone(), sorted(value)))
+                        .collect(),
+                )
+            }
+            Value::Array(values) => values.iter().map(sorted).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        }
+    }
+    Sha256::digest(sorted(body).to_string()).into()
 }
 
 /// A wish to start a run.
@@ -34,9 +59,120 @@ pub(crate) struct Started {
     pub(crate) replayed: bool,
 }
 
+/// Wakes the queue when dropped, so that a caller who leaves in the middle does not leave a run behind.
+struct WakeLater<'a>(&'a Notify);
+
+impl Drop for WakeLater<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
 impl Engine {
     /// Makes a run.
-    pub(crate) async fn trigger(&self, _start: Start) -> Result<Started> {
-        Err(Error::internal("stub"))
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and what storage answers.
+    pub(crate) async fn trigger(&self, start: Start) -> Result<Started> {
+        self.refuse_in_shutdown()?;
+        let shared = &self.0;
+        let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
+        shared.refuse_unknown_types(&pipeline.definition)?;
+        let now = shared.clock.now();
+        let mut run = Run::new(
+            shared.clock.new_run_id(),
+            pipeline.id.clone(),
+            pipeline.version,
+            Trigger::Manual,
+            now.date_naive(),
+            now,
+        );
+        run.params.clone_from(&pipeline.definition.params);
+        run.params.extend(start.params);
+        let key = start
+            .key
+            .map(|key| key.for_operation(Operation::Run(pipeline.id.clone())));
+        let created = shared.create(run, key, start.scope).await?;
+        created.into_started(pipeline.id)
+    }
+}
+
+impl Key {
+    pub(super) fn for_operation(self, operation: Operation) -> IdempotencyKey {
+        IdempotencyKey::new(operation, self.key, self.body_hash)
+    }
+}
+
+impl Created {
+    pub(super) fn into_started(self, pipeline_id: PipelineId) -> Result<Started> {
+        match self.run_ids.first() {
+            Some(run_id) => Ok(Started {
+                run_id: *run_id,
+                pipeline_id,
+                replayed: self.replayed,
+            }),
+            None => Err(Error::internal("storage made no run and refused none")),
+        }
+    }
+}
+
+impl Shared {
+    pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
+        let found = self.storage.find_pipeline(key, scope).await?;
+        found.ok_or_else(|| Error::pipeline_not_found(shown(key)))
+    }
+
+    /// Stores a run and wakes the queue.
+    pub(super) async fn create(
+        &self,
+        run: Run,
+        key: Option<IdempotencyKey>,
+        scope: Scope,
+    ) -> Result<Created> {
+        let mut create = CreateRuns::new(vec![NewRun::new(run)]);
+        create.scope = scope;
+        create.idempotency = key;
+        create.queued_pipeline_max = self.limits.queued_pipeline_max;
+        create.queued_max = self.limits.queued_max;
+        let wake = WakeLater(&self.wake);
+        let created = self.storage.create_runs(create).await?;
+        self.events.committed(created.seq);
+        drop(wake);
+        Ok(created)
+    }
+
+    /// Refuses a pipeline that has a node which nothing here can execute.
+    pub(super) fn refuse_unknown_types(&self, pipeline: &Pipeline) -> Result<()> {
+        let issues = self.unknown_types(pipeline);
+        let Some(first) = issues.first() else {
+            return Ok(());
+        };
+        Err(Error::new(
+            ErrorKind::Invalid,
+            "node-type-unknown",
+            first.detail.clone(),
+        )
+        .with_issues(issues))
+    }
+
+    pub(super) fn unknown_types(&self, pipeline: &Pipeline) -> Vec<Issue> {
+        let is_unknown = |kind: &str| self.registry.get(kind).is_none();
+        let known = || self.registry.kinds().collect::<Vec<_>>().join(", ");
+        let nodes = pipeline
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| is_unknown(&node.kind));
+        nodes
+            .map(|(index, node)| {
+                let detail = format!(
+                    "node {} has the type {}, for which no executor is registered; registered: {}",
+                    shown(&node.id),
+                    shown(&node.kind),
+                    known()
+                );
+                Issue::pointer(format!("/nodes/{index}/type"), detail)
+            })
+            .collect()
     }
 }

@@ -1,0 +1,107 @@
+//! The runs that this engine executes right now, and how to reach their drivers.
+//!
+//! Which runs it may execute is decided by `queue`.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::halt::Halt;
+use crate::model::{Cancel, RunId};
+use crate::storage::Held;
+
+/// The handles of a run's driver.
+#[derive(Debug)]
+pub(super) struct Handle {
+    epoch: u64,
+    // A watch, since a driver that is busy needs only the strongest wish.
+    cancel: watch::Sender<Option<Cancel>>,
+    halt: watch::Sender<Halt>,
+}
+
+impl Handle {
+    pub(super) const fn new(
+        epoch: u64,
+        cancel: watch::Sender<Option<Cancel>>,
+        halt: watch::Sender<Halt>,
+    ) -> Self {
+        Self {
+            epoch,
+            cancel,
+            halt,
+        }
+    }
+}
+
+/// The runs under way.
+#[derive(Debug, Default)]
+pub(super) struct Active {
+    // A mutex, since it is held for map operations only and never over an await.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    runs: HashMap<RunId, Handle>,
+    // Wishes for runs that were not here. One whose claim is under way may not have seen its wish; any later claim has.
+    early: HashMap<RunId, Cancel>,
+}
+
+impl Active {
+    /// A claim begins: whatever was wished before, its answer tells.
+    pub(super) fn claim_begins(&self) {
+        self.state.lock().early.clear();
+    }
+
+    pub(super) fn insert(&self, run: RunId, handle: Handle) {
+        let mut state = self.state.lock();
+        let early = state.early.remove(&run);
+        handle.cancel.send_modify(|wish| *wish = (*wish).max(early));
+        state.runs.insert(run, handle);
+    }
+
+    pub(super) fn remove(&self, run: RunId) {
+        self.state.lock().runs.remove(&run);
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.state.lock().runs.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn held(&self) -> Vec<Held> {
+        self.state
+            .lock()
+            .runs
+            .iter()
+            .map(|(run, handle)| Held::new(*run, handle.epoch))
+            .collect()
+    }
+
+    /// Tells a run's driver of a wish to cancel.
+    pub(super) fn cancel(&self, run: RunId, cancel: Cancel) {
+        let mut state = self.state.lock();
+        match state.runs.get(&run) {
+            Some(handle) => handle
+                .cancel
+                .send_modify(|wish| *wish = (*wish).max(Some(cancel))),
+            None => {
+                let wish = state.early.entry(run).or_insert(cancel);
+                *wish = (*wish).max(cancel);
+            }
+        }
+    }
+
+    /// Stops the driver of a claim that is lost.
+    pub(super) fn lose(&self, held: Held) {
+        if let Some(handle) = self
+            .state
+            .lock()
+            .runs
+            .get(&held.run)
+            .filter(|handle| handle.epoch == held.epoch)
+        {
+            handle.halt.send_modify(|halt| *halt = Halt::Lost);
+        }
+    }
+}

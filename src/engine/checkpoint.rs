@@ -1,0 +1,145 @@
+//! Checkpoint: makes a node's output durable before anything builds on it.
+//!
+//! Naming it in the journal is left to the driver.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::context::Context;
+use super::halt::Halt;
+use super::journal::Lost;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::model::{Dataset, Place, Preview};
+use crate::storage::{OutputChunk, OutputRef};
+
+/// Cells up to which encoding is faster than handing it to another thread.
+const INLINE_CELLS_MAX: u64 = 2_000;
+
+/// What is kept of an output.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    pub(super) preview: Preview,
+    /// None when the output is too large to keep.
+    pub(super) output: Option<OutputRef>,
+}
+
+struct Encoded {
+    preview: Preview,
+    bytes: Option<Bytes>,
+}
+
+/// Writes an output's chunks.
+///
+/// # Errors
+/// `Err(Lost)` inside when the claim is lost, an [`Error`] when the output cannot be encoded.
+pub(super) async fn write(
+    context: &Context,
+    place: Place,
+    dataset: &Dataset,
+) -> Result<Result<Checkpoint, Lost>> {
+    let limits = &context.shared.limits;
+    let encoded = encode(dataset, limits).await?;
+    let Some(bytes) = encoded.bytes else {
+        return Ok(Ok(Checkpoint {
+            preview: encoded.preview,
+            output: None,
+        }));
+    };
+    let hash = Sha256::digest(&bytes).into();
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let mut chunk_count = 0_u32;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let chunk = rest.split_to(rest.len().min(limits.chunk_bytes_max.max(1)));
+        let chunk = OutputChunk::new(context.run.id, context.epoch, place, chunk_count, chunk);
+        if put(context, chunk).await.is_err() {
+            return Ok(Err(Lost));
+        }
+        chunk_count = chunk_count.saturating_add(1);
+    }
+    Ok(Ok(Checkpoint {
+        preview: encoded.preview,
+        output: Some(OutputRef::new(hash, length, chunk_count)),
+    }))
+}
+
+async fn encode(dataset: &Dataset, limits: &Limits) -> Result<Encoded> {
+    let cells = dataset
+        .row_count()
+        .saturating_mul(u64::try_from(dataset.columns().len()).unwrap_or(u64::MAX));
+    let dataset = dataset.clone();
+    let (rows_max, cell_max) = (limits.preview_rows_max, limits.preview_cell_bytes_max);
+    let bytes_max = limits.output_bytes_max;
+    let work = move || {
+        let bytes = dataset.encode()?;
+        let is_kept = u64::try_from(bytes.len()).is_ok_and(|length| length <= bytes_max);
+        let bytes = is_kept.then(|| Bytes::from(bytes));
+        Ok(Encoded {
+            preview: dataset.preview(rows_max, cell_max)?,
+            bytes,
+        })
+    };
+    if cells <= INLINE_CELLS_MAX {
+        return work();
+    }
+    blocking(work).await
+}
+
+/// Runs what computes long on a thread that may block.
+///
+/// # Errors
+/// What the work answers; `Internal` when it panicked.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal("a computation on a dataset failed").with_source(error))?
+}
+
+/// Writes a chunk, again and again while storage is only out of reach.
+async fn put(context: &Context, chunk: OutputChunk) -> Result<(), Lost> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let mut halt = context.halt.subscribe();
+    loop {
+        let error = match context.shared.storage.put_output_chunk(chunk.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if !error.kind().is_transient() {
+            tracing::warn!(run_id = %context.run.id, ?error, "an output could not be written; its run belongs to another claim, or to none");
+            return Err(Lost);
+        }
+        tokio::select! {
+            () = context.shared.clock.sleep(PAUSE) => {}
+            _ = super::attempt::reached(&mut halt, Halt::Lost) => return Err(Lost),
+            () = context.shared.stop.cancelled() => return Err(Lost),
+        }
+    }
+}
+
+/// Reads a kept output back; none when it is missing, damaged or cannot be decoded.
+///
+/// # Errors
+/// What storage answers.
+pub(super) async fn read(context: &Arc<Context>, place: Place) -> Result<Option<Dataset>> {
+    let storage = &context.shared.storage;
+    let Some(stored) = storage
+        .find_output(context.run.id, place, &crate::model::Scope::All)
+        .await?
+    else {
+        return Ok(None);
+    };
+    let decoded = blocking(move || {
+        let hash: [u8; 32] = Sha256::digest(&stored.bytes).into();
+        Ok(if hash == stored.hash {
+            Dataset::decode(&stored.bytes).ok()
+        } else {
+            None
+        })
+    });
+    decoded.await
+}

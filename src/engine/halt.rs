@@ -1,0 +1,22 @@
+//! What stops a run: from a plain cancel to the loss of its claim.
+//!
+//! The driver turns its halt up, never down; nodes watch it.
+
+/// How far a run is stopped. A greater one includes the smaller ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Halt {
+    /// It is not.
+    Not,
+    /// Floret shuts down: nothing starts, what executes may end.
+    Drain,
+    /// A plain cancel: nothing starts, what executes may end.
+    Cancel,
+    /// The run's time is over: what executes is told to stop, dropped after the stop grace, and failed.
+    TimedOut,
+    /// A forced cancel: what executes is told to stop and abandoned after the force grace.
+    Force,
+    /// The forced cancel's grace is over.
+    Abandon,
+    /// The claim is lost or given back: what executes is dropped and not recorded.
+    Lost,
+}

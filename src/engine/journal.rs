@@ -1,0 +1,322 @@
+//! The journal of one run: gathers entries and appends them, one append at a time, until each is stored.
+//!
+//! Attempts and log handles only send. What an entry does to events and rows is storage's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::attempt::reached;
+use super::halt::Halt;
+use crate::error::{Error, ErrorKind};
+use crate::executor::{LogLine, LogSink};
+use crate::limits::cut;
+use crate::model::{Place, RunId, RunStatus};
+use crate::storage::{Append, Entry};
+
+/// How often a start of a node lets others run, so that the end of a node that does nothing joins its append.
+const START_YIELDS: u32 = 3;
+const RETRY_FIRST: Duration = Duration::from_millis(20);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// An entry under way.
+#[derive(Debug)]
+struct Message {
+    entry: Entry,
+    stored: Option<oneshot::Sender<()>>,
+    // Gives its share of the journal's bytes back once the entry is stored.
+    _room: OwnedSemaphorePermit,
+}
+
+/// Sends entries to the journal of a run. Clones send to the same journal.
+#[derive(Debug, Clone)]
+pub(super) struct Journal {
+    // Bounded, so that an executor that logs faster than storage writes waits.
+    sender: mpsc::Sender<Message>,
+    room: Arc<Semaphore>,
+    bytes_max: usize,
+    // Ends the journal once what is there is stored, though an executor that was left behind still holds a handle.
+    closing: CancellationToken,
+}
+
+/// The run was lost to another claim: nothing more of it can be stored.
+#[derive(Debug)]
+pub(super) struct Lost;
+
+impl Journal {
+    /// A journal and the task's side of it, which [`Appender::run`] works off.
+    pub(super) fn open(
+        shared: &Arc<Shared>,
+        held: Position,
+        halt: watch::Sender<Halt>,
+    ) -> (Self, Appender) {
+        let limits = &shared.limits;
+        let (sender, receiver) = mpsc::channel(limits.journal_entries_max.max(1));
+        let room = Arc::new(Semaphore::new(limits.journal_bytes_max));
+        let closing = CancellationToken::new();
+        let journal = Self {
+            sender,
+            room,
+            bytes_max: limits.journal_bytes_max,
+            closing: closing.clone(),
+        };
+        (
+            journal,
+            Appender {
+                shared: Arc::clone(shared),
+                receiver,
+                at: held,
+                halt,
+                closing,
+            },
+        )
+    }
+
+    pub(super) fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    /// Sends an entry without waiting until it is stored.
+    pub(super) async fn send(&self, entry: Entry) -> Result<(), Lost> {
+        self.push(entry, None).await
+    }
+
+    /// Sends an entry; what comes back resolves once it is stored, and fails when the run was lost.
+    pub(super) async fn store(&self, entry: Entry) -> Result<oneshot::Receiver<()>, Lost> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(entry, Some(sender)).await?;
+        Ok(receiver)
+    }
+
+    async fn push(&self, entry: Entry, stored: Option<oneshot::Sender<()>>) -> Result<(), Lost> {
+        let bytes = bytes_of(&entry).clamp(1, self.bytes_max);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(bytes)
+            .await
+            .map_err(|_| Lost)?;
+        self.sender
+            .send(Message {
+                entry,
+                stored,
+                _room: room,
+            })
+            .await
+            .map_err(|_| Lost)
+    }
+}
+
+/// About how many bytes an entry holds.
+fn bytes_of(entry: &Entry) -> usize {
+    const FIXED: usize = 64;
+    let text = match entry {
+        Entry::Log { message, .. } => message.len(),
+        Entry::NodeRetrying { error, .. } => error.len(),
+        Entry::NodeFinished(end) => {
+            let rows = end.preview.as_ref().map_or(0, |preview| preview.rows.len());
+            end.error.as_ref().map_or(0, String::len) + rows * FIXED
+        }
+        Entry::NodeStarted { .. } | Entry::Profile { .. } | Entry::RunFinished { .. } => 0,
+    };
+    FIXED + text
+}
+
+/// Where a claimed run's journal stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    pub(super) run: RunId,
+    pub(super) epoch: u64,
+    pub(super) position: u64,
+}
+
+/// The one writer of a run's entries.
+#[derive(Debug)]
+pub(super) struct Appender {
+    shared: Arc<Shared>,
+    receiver: mpsc::Receiver<Message>,
+    at: Position,
+    halt: watch::Sender<Halt>,
+    closing: CancellationToken,
+}
+
+impl Appender {
+    /// Appends until every handle is dropped, the run has ended, or it was lost.
+    pub(super) async fn run(mut self) {
+        while let Some(batch) = self.gather().await {
+            let entries: Vec<Entry> = batch.iter().map(|message| message.entry.clone()).collect();
+            if self.append(entries).await.is_err() {
+                self.halt
+                    .send_modify(|halt| *halt = (*halt).max(Halt::Lost));
+                return;
+            }
+            for stored in batch.into_iter().filter_map(|message| message.stored) {
+                // Whoever asked may have been dropped with its run.
+                drop(stored.send(()));
+            }
+        }
+    }
+
+    /// The next entry; none once the journal is closed and empty.
+    async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            message = self.receiver.recv() => message,
+            () = self.closing.cancelled() => {
+                self.receiver.close();
+                self.receiver.recv().await
+            }
+        }
+    }
+
+    /// The entries of the next append: all that are there, and for lines of the log those that come soon.
+    async fn gather(&mut self) -> Option<Vec<Message>> {
+        let mut batch = vec![self.next().await?];
+        let limits = &self.shared.limits;
+        let mut yields = 0;
+        let linger = self.shared.clock.sleep(limits.log_linger);
+        tokio::pin!(linger);
+        loop {
+            while let Ok(message) = self.receiver.try_recv() {
+                batch.push(message);
+            }
+            let urgency = batch
+                .iter()
+                .map(|message| Urgency::of(&message.entry))
+                .max()
+                .unwrap_or(Urgency::Line);
+            match urgency {
+                Urgency::End => return Some(batch),
+                Urgency::Start if yields < START_YIELDS => {
+                    yields += 1;
+                    tokio::task::yield_now().await;
+                }
+                Urgency::Start => return Some(batch),
+                Urgency::Line if batch.len() >= limits.log_batch_max => return Some(batch),
+                Urgency::Line => tokio::select! {
+                    message = self.receiver.recv() => match message {
+                        Some(message) => batch.push(message),
+                        None => return Some(batch),
+                    },
+                    () = self.closing.cancelled(), if !self.receiver.is_closed() => self.receiver.close(),
+                    () = &mut linger => return Some(batch),
+                },
+            }
+        }
+    }
+
+    /// Appends entries, again and again while storage is only out of reach.
+    async fn append(&mut self, mut entries: Vec<Entry>) -> Result<(), Lost> {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let mut append = Append::new(
+                self.at.run,
+                self.at.epoch,
+                self.at.position,
+                entries.clone(),
+            );
+            append.result_bytes_max = self.shared.limits.result_bytes_max;
+            match self.shared.storage.append(append).await {
+                Ok(appended) => {
+                    self.advance(&entries, appended.seq);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::CancelRequested => {
+                    end_as_cancelled(&mut entries)
+                }
+                Err(error) if error.kind().is_transient() => {
+                    tracing::warn!(run_id = %self.at.run, %error, "the journal waits for storage");
+                    self.wait(pause).await?;
+                    pause = pause.saturating_mul(2).min(RETRY_MAX);
+                }
+                Err(error) => return Err(self.give_up(&error)),
+            }
+        }
+    }
+
+    fn advance(&mut self, entries: &[Entry], seq: u64) {
+        let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        self.at.position = self.at.position.saturating_add(count);
+        self.shared.events.committed(seq);
+    }
+
+    async fn wait(&self, pause: Duration) -> Result<(), Lost> {
+        let mut halt = self.halt.subscribe();
+        tokio::select! {
+            () = self.shared.clock.sleep(pause) => Ok(()),
+            _ = reached(&mut halt, Halt::Lost) => Err(Lost),
+            () = self.shared.stop.cancelled() => Err(Lost),
+        }
+    }
+
+    fn give_up(&self, error: &Error) -> Lost {
+        match error.kind() {
+            ErrorKind::StaleEpoch
+            | ErrorKind::RunFinished
+            | ErrorKind::NotFound
+            | ErrorKind::ShuttingDown => {
+                tracing::warn!(run_id = %self.at.run, %error, "the run belongs to another claim, or to none");
+            }
+            _ => {
+                tracing::error!(run_id = %self.at.run, ?error, "the journal refused an entry; the run is left to the next start")
+            }
+        }
+        Lost
+    }
+}
+
+/// How soon an entry wants to be stored.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Line,
+    Start,
+    End,
+}
+
+impl Urgency {
+    const fn of(entry: &Entry) -> Self {
+        match entry {
+            Entry::Log { .. } | Entry::Profile { .. } => Self::Line,
+            Entry::NodeStarted { .. } => Self::Start,
+            Entry::NodeRetrying { .. } | Entry::NodeFinished(_) | Entry::RunFinished { .. } => {
+                Self::End
+            }
+        }
+    }
+}
+
+/// A run whose cancel was asked for meanwhile ends cancelled, whatever its last node did.
+fn end_as_cancelled(entries: &mut [Entry]) {
+    for entry in entries {
+        if let Entry::RunFinished { status, error, .. } = entry {
+            *status = RunStatus::Cancelled;
+            *error = None;
+        }
+    }
+}
+
+/// The log of one attempt.
+#[derive(Debug)]
+pub(super) struct AttemptLog {
+    pub(super) journal: Journal,
+    pub(super) shared: Arc<Shared>,
+    pub(super) place: Place,
+    pub(super) attempt: u32,
+}
+
+#[async_trait]
+impl LogSink for AttemptLog {
+    async fn send(&self, line: LogLine) {
+        let entry = Entry::Log {
+            place: Some(self.place),
+            attempt: Some(self.attempt),
+            level: line.level,
+            message: cut(line.message, self.shared.limits.log_line_bytes_max),
+            at: self.shared.clock.now(),
+        };
+        // A run that was lost takes no more lines; its executor is about to be dropped.
+        drop(self.journal.send(entry).await);
+    }
+}

@@ -1,0 +1,201 @@
+//! Claims runs as slots come free, and keeps the claims alive.
+//!
+//! Which run is next and every limit on runs is decided by storage, in the claim.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use super::Shared;
+use super::active::Handle;
+use super::driver::Left;
+use super::halt::Halt;
+use super::recovery::{self, Strings};
+use crate::model::RunId;
+use crate::storage::{Append, Claim, Claimed, Claims, Held};
+
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Claims runs until the engine drains.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let started = shared.clock.elapsed();
+    let settled_at = started.saturating_add(shared.limits.suspect_delay);
+    loop {
+        let next = claim(&shared, shared.clock.elapsed() >= settled_at).await;
+        let pause = async {
+            match next {
+                Look::WhenWoken => std::future::pending().await,
+                Look::After(pause) => shared.clock.sleep(pause).await,
+                Look::OnceSettled => shared.clock.sleep_until(settled_at).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shared.drain.cancelled() => return,
+            () = shared.wake.notified() => {}
+            () = pause => {}
+        }
+    }
+}
+
+/// When to look at the queue again, if nothing wakes it before.
+enum Look {
+    WhenWoken,
+    After(Duration),
+    OnceSettled,
+}
+
+async fn claim(shared: &Arc<Shared>, is_settled: bool) -> Look {
+    let free = shared.limits.runs_max.saturating_sub(shared.active.count());
+    if free == 0 || shared.drain.is_cancelled() {
+        return Look::WhenWoken;
+    }
+    shared.active.claim_begins();
+    let mut claim = Claim::new(shared.owner, free, shared.clock.now());
+    claim.runs_max = shared.limits.runs_max;
+    claim.crashes_max = shared.limits.crashes_max;
+    claim.lease = shared.limits.lease;
+    claim.suspects = is_settled;
+    match shared.storage.claim(claim).await {
+        Ok(claims) => taken(shared, claims, is_settled),
+        Err(error) => {
+            tracing::warn!(%error, "the queue waits for storage");
+            Look::After(RETRY)
+        }
+    }
+}
+
+fn taken(shared: &Arc<Shared>, claims: Claims, is_settled: bool) -> Look {
+    shared.events.committed(claims.seq);
+    for run in &claims.poisoned {
+        tracing::error!(run_id = %run, "the run is given up as poisoned");
+        shared.events.ended(*run);
+    }
+    for run in &claims.unreadable {
+        tracing::error!(run_id = %run, "the stored run cannot be read");
+    }
+    for claimed in claims.claimed {
+        execute(shared, claimed);
+    }
+    if !claims.unreadable.is_empty() {
+        return Look::After(RETRY);
+    }
+    if claims.suspects_left && !is_settled {
+        return Look::OnceSettled;
+    }
+    match claims.lease_until {
+        Some(until) => Look::After(
+            until
+                .signed_duration_since(shared.clock.now())
+                .to_std()
+                .unwrap_or(RETRY)
+                .max(RETRY),
+        ),
+        None => Look::WhenWoken,
+    }
+}
+
+fn execute(shared: &Arc<Shared>, claimed: Claimed) {
+    let span = tracing::info_span!("run", run_id = %claimed.run.id, pipeline_id = %claimed.run.pipeline_id);
+    let leaving = Leaving {
+        shared: Arc::clone(shared),
+        run: claimed.run.id,
+    };
+    let (cancel, wish) = watch::channel(claimed.run.cancel);
+    let halt = watch::Sender::new(Halt::Not);
+    shared.active.insert(
+        claimed.run.id,
+        Handle::new(claimed.epoch, cancel, halt.clone()),
+    );
+    shared
+        .tasks
+        .spawn(drive(leaving, claimed, Strings { wish, halt }).instrument(span));
+}
+
+/// Frees the run's slot however its task ends.
+struct Leaving {
+    shared: Arc<Shared>,
+    run: RunId,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.shared.active.remove(self.run);
+        self.shared.wake.notify_one();
+    }
+}
+
+async fn drive(leaving: Leaving, claimed: Claimed, strings: Strings) {
+    let shared = Arc::clone(&leaving.shared);
+    let held = Held::new(claimed.run.id, claimed.epoch);
+    let left = match recovery::take_up(&shared, claimed.clone(), strings).await {
+        Ok(Ok((driver, skipped))) => driver.run(skipped).await,
+        Ok(Err(super::journal::Lost)) => Left::Lost,
+        Err(error) => {
+            tracing::error!(?error, "the stored definition cannot be executed");
+            end_broken(&shared, &claimed, &error).await
+        }
+    };
+    match left {
+        Left::Ended => shared.events.ended(held.run),
+        Left::Released => release(&shared, held).await,
+        Left::Lost => tracing::warn!("the run was left, since its claim is lost"),
+    }
+    drop(leaving);
+}
+
+async fn end_broken(shared: &Shared, claimed: &Claimed, error: &crate::error::Error) -> Left {
+    let entry = recovery::broken(claimed, error, shared.clock.now());
+    let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![entry]);
+    match shared.storage.append(append).await {
+        Ok(appended) => {
+            shared.events.committed(appended.seq);
+            Left::Ended
+        }
+        Err(error) => {
+            tracing::error!(
+                ?error,
+                "a run that cannot be executed could not be ended; it is left to the next start"
+            );
+            Left::Lost
+        }
+    }
+}
+
+async fn release(shared: &Shared, held: Held) {
+    if let Err(error) = shared.storage.release(shared.owner, vec![held]).await {
+        tracing::warn!(%error, run_id = %held.run, "a run could not be given back; the next start charges it a crash");
+    }
+}
+
+/// Prolongs the claims of every run under way until the engine stops.
+pub(super) async fn renew(shared: Arc<Shared>) {
+    let pause = shared
+        .limits
+        .lease
+        .checked_div(3)
+        .unwrap_or_default()
+        .max(Duration::from_millis(1));
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = shared.clock.sleep(pause) => {}
+        }
+        let held = shared.active.held();
+        if held.is_empty() {
+            continue;
+        }
+        match shared
+            .storage
+            .renew(shared.owner, held, shared.limits.lease, shared.clock.now())
+            .await
+        {
+            Ok(lost) => lost.into_iter().for_each(|held| shared.active.lose(held)),
+            Err(error) => {
+                tracing::warn!(%error, "claims could not be prolonged; it is tried again")
+            }
+        }
+    }
+}

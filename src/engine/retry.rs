@@ -1,0 +1,51 @@
+//! How long to wait before the next attempt.
+//!
+//! Pure; whether there is a next attempt is decided by `attempt`.
+
+use std::time::Duration;
+
+/// The pause before attempt `next` (2 is the first retry): `first` doubled each time up to `max`, with ±20 % jitter.
+///
+/// `random` is in 0.0 ..= 1.0; a half means no jitter.
+pub(super) fn delay(first: Duration, next: u32, max: Duration, random: f64) -> Duration {
+    const JITTER: f64 = 0.2;
+    let doublings = next.saturating_sub(2).min(u32::BITS - 1);
+    let whole = first.saturating_mul(1 << doublings).min(max);
+    whole.mul_f64(1.0 - JITTER + 2.0 * JITTER * random.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: Duration = Duration::from_secs(300);
+
+    #[test]
+    fn the_pause_doubles_up_to_the_maximum_whatever_the_attempt() {
+        let second = Duration::from_secs(1);
+        for (next, expected) in [
+            (2, 1),
+            (3, 2),
+            (4, 4),
+            (10, 256),
+            (11, 300),
+            (101, 300),
+            (u32::MAX, 300),
+        ] {
+            assert_eq!(
+                delay(second, next, MAX, 0.5),
+                Duration::from_secs(expected),
+                "attempt {next}"
+            );
+        }
+        assert_eq!(delay(Duration::MAX, 7, MAX, 0.5), MAX);
+        assert_eq!(delay(Duration::ZERO, 7, MAX, 0.5), Duration::ZERO);
+    }
+
+    #[test]
+    fn jitter_stays_within_a_fifth() {
+        let second = Duration::from_secs(1);
+        assert_eq!(delay(second, 2, MAX, 0.0), Duration::from_millis(800));
+        assert_eq!(delay(second, 2, MAX, 1.0), Duration::from_millis(1200));
+    }
+}

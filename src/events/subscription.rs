@@ -1,0 +1,129 @@
+//! One reader's way through the events.
+//!
+//! It holds no events but the page it reads, so that a slow reader costs nobody memory.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::model::Event;
+use crate::storage::{EventFilter, Storage};
+
+type Page = Pin<Box<dyn Future<Output = (Source, Result<Vec<Event>>)> + Send>>;
+
+/// A stream of events in the order of their numbers, without a gap. It ends when Floret shuts down.
+///
+/// An error is told once per failed read; reading goes on from the same place when the stream is polled again.
+pub struct Subscription {
+    page: VecDeque<Event>,
+    reading: Option<Page>,
+    source: Option<Source>,
+}
+
+/// Where the next page comes from.
+struct Source {
+    storage: Arc<dyn Storage>,
+    filter: EventFilter,
+    // All events up to this number were handed on or do not match the filter.
+    after: u64,
+    page_max: u32,
+    newest: watch::Receiver<u64>,
+    closed: CancellationToken,
+    has_ended: bool,
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("buffered", &self.page.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Subscription {
+    pub(super) fn new(
+        storage: Arc<dyn Storage>,
+        filter: EventFilter,
+        after: u64,
+        page_max: u32,
+        newest: watch::Receiver<u64>,
+        closed: CancellationToken,
+    ) -> Self {
+        let source = Source {
+            storage,
+            filter,
+            after,
+            page_max,
+            newest,
+            closed,
+            has_ended: false,
+        };
+        Self {
+            page: VecDeque::new(),
+            reading: None,
+            source: Some(source),
+        }
+    }
+
+    /// The next event, or `None` after the end.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Event>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(event) = self.page.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if let Some(reading) = &mut self.reading {
+                let (source, page) = ready!(reading.as_mut().poll(context));
+                self.reading = None;
+                self.source = Some(source);
+                match page {
+                    Ok(events) => self.page = events.into(),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                }
+            } else {
+                let Some(source) = self.source.take_if(|source| !source.has_ended) else {
+                    return Poll::Ready(None);
+                };
+                self.reading = Some(Box::pin(source.read()));
+            }
+        }
+    }
+}
+
+impl Source {
+    /// Waits until there may be more, then reads a page; an empty one is no end.
+    async fn read(mut self) -> (Self, Result<Vec<Event>>) {
+        tokio::select! {
+            biased;
+            more = self.newest.wait_for(|newest| *newest > self.after) => self.has_ended = more.is_err(),
+            () = self.closed.cancelled() => self.has_ended = true,
+        }
+        // The number is taken before the page: what the page leaves out up to it does not match the filter.
+        let newest = *self.newest.borrow_and_update();
+        let page = self
+            .storage
+            .events(self.filter.clone(), self.after, self.page_max)
+            .await;
+        if let Ok(events) = &page {
+            let is_full = u32::try_from(events.len()).is_ok_and(|length| length >= self.page_max);
+            let last = events.last().map_or(self.after, |event| event.seq);
+            self.after = if is_full { last } else { last.max(newest) };
+            self.has_ended &= events.is_empty();
+        }
+        (self, page)
+    }
+}
