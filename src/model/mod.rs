@@ -15,6 +15,7 @@ mod scope;
 
 pub use dataset::Dataset;
 pub use event::{Event, EventKind, EventStatus, Level};
+pub(crate) use id::ID_MAX;
 pub use id::{IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId};
 pub use node::{NodeRun, NodeStatus, Place};
 pub use page::{Page, PageRequest};

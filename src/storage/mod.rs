@@ -10,6 +10,7 @@ mod memory;
 mod outputs;
 mod pipelines;
 mod queue;
+mod rules;
 mod runs;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -17,7 +18,7 @@ mod system;
 
 pub use events::{EventFilter, Events};
 pub use journal::{Append, Appended, Entry, Journal, NodeEnd, OutputRef};
-pub use memory::MemoryStorage;
+pub use memory::{MemoryOptions, MemoryStorage};
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
 pub use queue::{Claim, Claimed, Claims, Held, Queue};

@@ -1,4 +1,99 @@
-//! Stub.
-/// Stub.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryStorage {}
+//! Everything in memory: for tests, for pipelines that may be lost with the process, and as the specification that a durable backend must agree with.
+//!
+//! What is decided alike by every backend stands in `rules`.
+
+mod events;
+mod figures;
+mod index;
+mod journal;
+mod outputs;
+mod pages;
+mod pipelines;
+mod queue;
+mod resume;
+mod run_list;
+mod runs;
+mod state;
+mod system;
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use self::state::State;
+use super::rules;
+use crate::error::Result;
+use crate::limits::Limits;
+
+/// How much a [`MemoryStorage`] keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryOptions {
+    /// Finished runs that are kept; the longest finished are purged beyond it, at any age.
+    pub runs_max: usize,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        Self {
+            runs_max: Limits::default().memory_runs_max,
+        }
+    }
+}
+
+impl MemoryOptions {
+    /// Sets how many finished runs are kept.
+    #[must_use]
+    pub const fn runs_max(mut self, runs_max: usize) -> Self {
+        self.runs_max = runs_max;
+        self
+    }
+}
+
+/// A storage that lives as long as the process. Clones are the same storage.
+///
+/// ```
+/// use floret::storage::{MemoryOptions, MemoryStorage};
+/// let storage = MemoryStorage::new(MemoryOptions::default().runs_max(100));
+/// let same = storage.clone();
+/// # drop((storage, same));
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryStorage(Arc<Shared>);
+
+// One lock for all: a step touches most tables, takes microseconds and never waits while it holds it.
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+impl fmt::Debug for MemoryStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStorage").finish_non_exhaustive()
+    }
+}
+
+impl MemoryStorage {
+    /// An empty storage.
+    #[must_use]
+    pub fn new(options: MemoryOptions) -> Self {
+        let state = State::new(options);
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+        }))
+    }
+
+    fn read(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock()
+    }
+
+    /// The state for a change, refused once the storage was closed.
+    fn write(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.0.state.lock();
+        if state.is_closed {
+            return Err(rules::shutting_down());
+        }
+        Ok(state)
+    }
+}

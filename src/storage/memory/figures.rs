@@ -1,0 +1,106 @@
+//! Runs counted by the day of their creation and by where they stand, kept with every change.
+//!
+//! Which days a page shows is left to `views`.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use crate::model::{PipelineId, Run, RunStatus, Scope, TenantId};
+use crate::storage::{Figures, FiguresFilter};
+
+/// The days that have runs.
+#[derive(Default)]
+pub(super) struct Days(BTreeMap<NaiveDate, Day>);
+
+/// One day: all its runs, and those of each pipeline and tenant. Figures that count nothing are not kept.
+struct Day {
+    all: Figures,
+    of_pipelines: BTreeMap<(PipelineId, Option<TenantId>), Figures>,
+}
+
+impl Days {
+    pub(super) fn add(&mut self, run: &Run) {
+        let date = run.created_at.date_naive();
+        let day = self.0.entry(date).or_insert_with(|| Day {
+            all: Figures::new(date),
+            of_pipelines: BTreeMap::new(),
+        });
+        let key = (run.pipeline_id.clone(), run.tenant.clone());
+        let own = day.of_pipelines.entry(key).or_insert(Figures::new(date));
+        *count(own, run.status) += 1;
+        *count(&mut day.all, run.status) += 1;
+    }
+
+    pub(super) fn subtract(&mut self, run: &Run) {
+        let date = run.created_at.date_naive();
+        let Some(day) = self.0.get_mut(&date) else {
+            return;
+        };
+        let key = (run.pipeline_id.clone(), run.tenant.clone());
+        if let Some(own) = day.of_pipelines.get_mut(&key) {
+            *count(own, run.status) -= 1;
+            if *own == Figures::new(date) {
+                day.of_pipelines.remove(&key);
+            }
+        }
+        *count(&mut day.all, run.status) -= 1;
+        if day.of_pipelines.is_empty() {
+            self.0.remove(&date);
+        }
+    }
+
+    pub(super) fn of(&self, filter: &FiguresFilter) -> Vec<Figures> {
+        if filter.from > filter.to {
+            return Vec::new();
+        }
+        self.0
+            .range(filter.from..=filter.to)
+            .map(|(date, day)| day.of(*date, filter))
+            .filter(|figures| *figures != Figures::new(figures.date))
+            .collect()
+    }
+}
+
+impl Day {
+    fn of(&self, date: NaiveDate, filter: &FiguresFilter) -> Figures {
+        if filter.pipeline.is_none() && filter.scope == Scope::All {
+            return self.all;
+        }
+        let is_asked = |(pipeline, tenant): &(PipelineId, Option<TenantId>)| {
+            filter.pipeline.as_ref().is_none_or(|own| own == pipeline)
+                && filter.scope.admits(tenant.as_ref())
+        };
+        let asked = self.of_pipelines.iter().filter(|(key, _)| is_asked(key));
+        asked.fold(Figures::new(date), |sum, (_, own)| plus(sum, *own))
+    }
+}
+
+fn count(figures: &mut Figures, status: RunStatus) -> &mut u64 {
+    match status {
+        RunStatus::Pending => &mut figures.pending,
+        RunStatus::Running => &mut figures.running,
+        RunStatus::Success => &mut figures.success,
+        RunStatus::Failed => &mut figures.failed,
+        RunStatus::Cancelled => &mut figures.cancelled,
+    }
+}
+
+const fn plus(sum: Figures, own: Figures) -> Figures {
+    let Figures {
+        date: _,
+        pending,
+        running,
+        success,
+        failed,
+        cancelled,
+    } = own;
+    Figures {
+        date: sum.date,
+        pending: sum.pending + pending,
+        running: sum.running + running,
+        success: sum.success + success,
+        failed: sum.failed + failed,
+        cancelled: sum.cancelled + cancelled,
+    }
+}

@@ -1,0 +1,132 @@
+//! The write path of a running run: the checks in their order, then every entry.
+//!
+//! The checks that ask for rows, and what an entry makes of a node and of an event, stand in `rules`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::state::{NodeRow, RunEnd, RunRow, State};
+use super::{MemoryStorage, rules};
+use crate::error::{Error, Result};
+use crate::model::{EventKind, NodeRun, NodeStatus, Place, RunId, RunStatus};
+use crate::storage::{Append, Appended, Entry, Journal, NodeEnd};
+
+impl State {
+    fn append(&mut self, append: Append) -> Result<Appended> {
+        let row = self.runs.get(&append.run);
+        let row = row.ok_or_else(|| Error::run_not_found(append.run))?;
+        if row.claim.epoch != append.epoch {
+            return Err(rules::stale_epoch(append.run));
+        }
+        if append.position < row.position {
+            return Ok(Appended::new(self.events.newest()));
+        }
+        if append.position > row.position {
+            return Err(rules::gap(append.run, row.position, append.position));
+        }
+        if row.run.status.is_terminal() {
+            return Err(rules::run_finished(append.run));
+        }
+        rules::check_entries(&row.run, &append.entries, |place| row.node_status(place))?;
+        self.run_mut(append.run)?.position += append.entries.len() as u64;
+        for entry in append.entries {
+            self.write_entry(append.run, entry, append.result_bytes_max)?;
+        }
+        Ok(Appended::new(self.events.newest()))
+    }
+
+    fn write_entry(&mut self, id: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
+        if let Entry::RunFinished { status, error, at } = entry {
+            let end = run_end(id, status, error, at, result_bytes_max)?;
+            return self.end_run(id, end);
+        }
+        let row = self
+            .runs
+            .get_mut(&id)
+            .ok_or_else(|| Error::run_not_found(id))?;
+        let graph = &row.version.graph;
+        if let Some(event) = rules::entry_event(&row.run, &entry, |place| graph.id(place)) {
+            row.seqs.push(self.events.push(event));
+        }
+        row.project(entry)
+    }
+}
+
+fn run_end(
+    id: RunId,
+    status: RunStatus,
+    error: Option<String>,
+    at: DateTime<Utc>,
+    result_bytes_max: u64,
+) -> Result<RunEnd> {
+    let kind = match status {
+        RunStatus::Success => EventKind::RunCompleted,
+        RunStatus::Failed => EventKind::RunFailed,
+        RunStatus::Cancelled => EventKind::RunCancelled,
+        RunStatus::Pending | RunStatus::Running => {
+            return Err(rules::illegal_transition(id, "that is no end of a run"));
+        }
+    };
+    Ok(RunEnd {
+        status,
+        kind,
+        error,
+        at,
+        result_bytes_max,
+    })
+}
+
+impl RunRow {
+    /// Where a node stands; none where the graph has none at this place.
+    fn node_status(&self, place: Place) -> Option<NodeStatus> {
+        self.version.graph.id(place)?;
+        let row = self.nodes.get(&place);
+        Some(row.map_or(NodeStatus::Pending, |row| row.node.status))
+    }
+
+    /// Brings the rows of nodes to where they stand after the entry.
+    fn project(&mut self, entry: Entry) -> Result<()> {
+        match entry {
+            Entry::NodeStarted { place, .. } | Entry::NodeRetrying { place, .. } => {
+                rules::advance_node(&mut self.node_mut(place)?.node, &entry);
+            }
+            Entry::NodeFinished(ref end) => {
+                let row = self.node_mut(end.place)?;
+                rules::advance_node(&mut row.node, &entry);
+                row.preview.clone_from(&end.preview);
+                self.keep_output(end);
+                self.note_progress(end);
+            }
+            Entry::Profile { place, profile } => self.node_mut(place)?.profile = Some(*profile),
+            Entry::Log { .. } | Entry::RunFinished { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn note_progress(&mut self, end: &NodeEnd) {
+        if matches!(end.status, NodeStatus::Success | NodeStatus::Failed) {
+            self.claim.count = 1;
+        }
+    }
+
+    fn node_mut(&mut self, place: Place) -> Result<&mut NodeRow> {
+        let run = self.run.id;
+        let version = Arc::clone(&self.version);
+        let id = version.graph.id(place);
+        let id = id.ok_or_else(|| rules::illegal_transition(run, "no such node"))?;
+        Ok(self.nodes.entry(place).or_insert_with(|| NodeRow {
+            node: NodeRun::unstarted(run, id.clone(), place, NodeStatus::Pending),
+            preview: None,
+            profile: None,
+        }))
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryStorage {
+    async fn append(&self, append: Append) -> Result<Appended> {
+        self.write()?.append(append)
+    }
+}

@@ -1,0 +1,130 @@
+//! Kept outputs: chunks as they come, whole outputs once a node's end has named them, shared by the runs that hold them.
+//!
+//! Encoding and hashes are left to the engine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::state::{RunRow, State};
+use super::{MemoryStorage, rules};
+use crate::error::Result;
+use crate::model::{NodeStatus, Place, RunId, RunStatus, Scope};
+use crate::storage::{NodeEnd, OutputChunk, OutputRef, Outputs, StoredOutput};
+
+/// An output that a run holds. Another run that holds it too keeps it alive.
+#[derive(Clone)]
+pub(super) struct Kept {
+    /// The run and the place that executed the node.
+    pub(super) made_by: (RunId, Place),
+    pub(super) output: Arc<Output>,
+}
+
+pub(super) struct Output {
+    pub(super) hash: [u8; 32],
+    pub(super) length: u64,
+    chunks: Vec<Bytes>,
+}
+
+impl Output {
+    fn to_stored(&self) -> StoredOutput {
+        StoredOutput::new(self.hash, self.chunks.concat())
+    }
+}
+
+impl RunRow {
+    /// Makes the staged chunks the output that a node's end names. A node that was executed has no inherited output any more.
+    pub(super) fn keep_output(&mut self, end: &NodeEnd) {
+        let staged = self.staged.remove(&end.place).unwrap_or_default();
+        match end.status {
+            NodeStatus::Success | NodeStatus::Failed => self.outputs.remove(&end.place),
+            NodeStatus::Skipped
+            | NodeStatus::Cancelled
+            | NodeStatus::Pending
+            | NodeStatus::Running => return,
+        };
+        let chunks: Vec<_> = staged.into_values().collect();
+        if let Some(output) = end.output
+            && is_whole(&chunks, output)
+        {
+            let made_by = (self.run.id, end.place);
+            let output = Arc::new(Output {
+                hash: output.hash,
+                length: output.length,
+                chunks,
+            });
+            self.outputs.insert(end.place, Kept { made_by, output });
+        }
+    }
+}
+
+/// Chunks are numbered from 0, so that the count tells whether one is missing.
+fn is_whole(chunks: &[Bytes], output: OutputRef) -> bool {
+    chunks.len() as u64 == u64::from(output.chunk_count)
+        && chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() == output.length
+}
+
+impl State {
+    /// Drops what is not kept once a run has ended.
+    pub(super) fn settle_outputs(&mut self, id: RunId, result_bytes_max: u64) -> Result<()> {
+        let row = self.run_mut(id)?;
+        match row.run.status {
+            RunStatus::Success => {
+                let graph = &row.version.graph;
+                row.outputs.retain(|place, kept| {
+                    graph.downstream(*place).is_empty() && kept.output.length <= result_bytes_max
+                });
+                let first = row.run.first_run;
+                for other in self.index.chain(first).filter(|other| *other != id) {
+                    if let Some(other) = self.runs.get_mut(&other) {
+                        other.outputs.clear();
+                    }
+                }
+            }
+            RunStatus::Cancelled if row.run.resumed_from.is_none() => row.outputs.clear(),
+            RunStatus::Cancelled | RunStatus::Failed | RunStatus::Pending | RunStatus::Running => {}
+        }
+        Ok(())
+    }
+
+    fn put_output_chunk(&mut self, chunk: OutputChunk) -> Result<()> {
+        let row = self.run_mut(chunk.run)?;
+        if row.claim.epoch != chunk.epoch {
+            return Err(rules::stale_epoch(chunk.run));
+        }
+        if row.run.status.is_terminal() {
+            return Err(rules::run_finished(chunk.run));
+        }
+        let staged = row.staged.entry(chunk.place).or_default();
+        if chunk.index == 0 {
+            staged.clear();
+        }
+        staged.insert(chunk.index, chunk.bytes);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Outputs for MemoryStorage {
+    async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()> {
+        self.write()?.put_output_chunk(chunk)
+    }
+
+    async fn find_output(
+        &self,
+        run: RunId,
+        place: Place,
+        scope: &Scope,
+    ) -> Result<Option<StoredOutput>> {
+        // Only the handle is taken under the lock; the bytes are put together outside.
+        let output = {
+            let state = self.read();
+            let kept = state
+                .run(run, scope)
+                .and_then(|row| row.outputs.get(&place));
+            kept.map(|kept| Arc::clone(&kept.output))
+        };
+        Ok(output.map(|output| output.to_stored()))
+    }
+}

@@ -1,0 +1,264 @@
+//! Who executes which run: orphans first, then what waits, within the limits.
+//!
+//! The order of lanes and the limits are those of the contract on [`Queue`]; nothing here looks at every waiting run.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::state::{RunEnd, State};
+use super::{MemoryStorage, rules};
+use crate::error::Result;
+use crate::model::{EventKind, OwnerId, PipelineId, RunId, RunStatus, Scope};
+use crate::storage::{Claim, Claimed, Claims, Held, Queue};
+
+impl State {
+    fn claim(&mut self, claim: &Claim) -> Result<Claims> {
+        let mut claims = Claims::default();
+        let orphans = self.end_poisoned(claim, &mut claims)?;
+        let chosen = self.choose_orphans(claim, &orphans, &mut claims);
+        let rest = (claim.count_max as usize).saturating_sub(chosen.len());
+        let waiting = self.choose_waiting(claim.runs_max, rest);
+        for id in chosen {
+            let claimed = self.take(id, claim)?;
+            claims.claimed.push(claimed);
+        }
+        for id in waiting {
+            self.change_run(id, EventKind::RunStarted, claim.now, |run| {
+                run.status = RunStatus::Running;
+                run.started_at = Some(claim.now);
+            })?;
+            let claimed = self.take(id, claim)?;
+            claims.claimed.push(claimed);
+        }
+        claims.lease_until = self.earliest_lease(claim);
+        claims.seq = self.events.newest();
+        Ok(claims)
+    }
+
+    fn running(&self) -> impl Iterator<Item = RunId> {
+        let running = self.index.with_status(None, RunStatus::Running);
+        running.into_iter().flatten().copied()
+    }
+
+    fn is_orphan(&self, id: RunId, claim: &Claim) -> bool {
+        self.runs.get(&id).is_some_and(|row| {
+            let owner = row.claim.owner;
+            owner.is_none_or(|owner| owner != claim.owner && row.claim.lease_until <= claim.now)
+        })
+    }
+
+    fn crashes(&self, id: RunId) -> u32 {
+        self.runs.get(&id).map_or(0, |row| row.claim.count)
+    }
+
+    /// Ends the orphans that crashed too often and gives the others, fewest claims first.
+    fn end_poisoned(&mut self, claim: &Claim, claims: &mut Claims) -> Result<Vec<RunId>> {
+        let crashes_max = claim.crashes_max.max(1);
+        let orphans = self.running().filter(|id| self.is_orphan(*id, claim));
+        let orphans: Vec<_> = orphans.collect();
+        let (poisoned, mut rest): (Vec<_>, Vec<_>) = orphans
+            .into_iter()
+            .partition(|id| self.crashes(*id) >= crashes_max);
+        for id in poisoned {
+            self.end_as_poisoned(id, claim.now)?;
+            claims.poisoned.push(id);
+        }
+        rest.sort_by_key(|id| (self.crashes(*id), *id));
+        Ok(rest)
+    }
+
+    fn end_as_poisoned(&mut self, id: RunId, now: DateTime<Utc>) -> Result<()> {
+        let row = self.run_mut(id)?;
+        let end = if row.run.cancel.is_some() {
+            RunEnd::cancelled(now)
+        } else {
+            RunEnd::failed(rules::poisoned(row.claim.count), now)
+        };
+        for node in row.nodes.values_mut() {
+            rules::settle_node(&mut node.node, end.status);
+        }
+        self.end_run(id, end)
+    }
+
+    /// While one is suspected of ending the process, orphans go one at a time.
+    fn choose_orphans(&self, claim: &Claim, orphans: &[RunId], claims: &mut Claims) -> Vec<RunId> {
+        let suspected = claim.crashes_max.saturating_sub(1).max(1);
+        let count_max = claim.count_max as usize;
+        if orphans.iter().all(|id| self.crashes(*id) < suspected) {
+            return orphans.iter().take(count_max).copied().collect();
+        }
+        let holds_one = self.running().any(|id| {
+            let row = self.runs.get(&id);
+            row.is_some_and(|row| {
+                row.claim.owner == Some(claim.owner) && row.claim.count >= suspected
+            })
+        });
+        let one_max = usize::from(claim.suspects && !holds_one).min(count_max);
+        claims.suspects_left = orphans.len() > one_max;
+        orphans.iter().take(one_max).copied().collect()
+    }
+
+    /// The next waiting runs by priority, then age. The cost is that of the lanes, not of the runs in them.
+    fn choose_waiting(&self, runs_max: u32, count_max: usize) -> Vec<RunId> {
+        let running = self.index.count(None, RunStatus::Running);
+        let free = u64::from(runs_max).saturating_sub(running);
+        let count_max = count_max.min(usize::try_from(free).unwrap_or(usize::MAX));
+        let mut chosen = Vec::new();
+        if count_max == 0 {
+            return chosen;
+        }
+        let mut rooms = std::collections::BTreeMap::new();
+        let mut heads = BinaryHeap::new();
+        for ((priority, pipeline), lane) in &self.index.lanes {
+            let room = rooms.entry(pipeline).or_insert_with(|| self.room(pipeline));
+            let mut waiting = lane.iter();
+            if *room > 0
+                && let Some(id) = waiting.next()
+            {
+                heads.push(Reverse(Head(*priority, *id, pipeline, waiting)));
+            }
+        }
+        while chosen.len() < count_max
+            && let Some(Reverse(Head(priority, id, pipeline, mut waiting))) = heads.pop()
+        {
+            let Some(room) = rooms.get_mut(pipeline).filter(|room| **room > 0) else {
+                continue;
+            };
+            *room -= 1;
+            chosen.push(id);
+            if let Some(id) = waiting.next() {
+                heads.push(Reverse(Head(priority, *id, pipeline, waiting)));
+            }
+        }
+        chosen
+    }
+
+    /// How many more runs of a pipeline may execute.
+    fn room(&self, pipeline: &PipelineId) -> u64 {
+        let stored = self.pipelines.live(pipeline.as_str(), &Scope::All);
+        let max = stored.and_then(|stored| stored.definition.max_concurrent_runs);
+        let running = self.index.count(Some(pipeline), RunStatus::Running);
+        max.map_or(u64::MAX, |max| u64::from(max).saturating_sub(running))
+    }
+
+    /// Makes a running run the asker's.
+    fn take(&mut self, id: RunId, claim: &Claim) -> Result<Claimed> {
+        let row = self.run_mut(id)?;
+        row.put_back_nodes();
+        row.claim.owner = Some(claim.owner);
+        row.claim.lease_until = later(claim.now, claim.lease);
+        row.claim.epoch += 1;
+        row.claim.count = row.claim.count.saturating_add(1);
+        let definition = Arc::clone(&row.version.definition);
+        Ok(Claimed {
+            nodes: row.node_runs(),
+            position: row.position,
+            claim_count: row.claim.count,
+            ..Claimed::new(row.run.clone(), definition, row.claim.epoch)
+        })
+    }
+
+    fn earliest_lease(&self, claim: &Claim) -> Option<DateTime<Utc>> {
+        self.running()
+            .filter_map(|id| self.runs.get(&id))
+            .filter(|row| row.claim.owner.is_some_and(|owner| owner != claim.owner))
+            .map(|row| row.claim.lease_until)
+            .filter(|until| *until > claim.now)
+            .min()
+    }
+
+    /// Changes what the owner still holds and gives back what it has lost.
+    fn each_held(
+        &mut self,
+        owner: OwnerId,
+        held: Vec<Held>,
+        change: impl Fn(&mut super::state::RunRow),
+    ) -> Vec<Held> {
+        let mut lost = held;
+        lost.retain(|held| {
+            let row = self
+                .runs
+                .get_mut(&held.run)
+                .filter(|row| row.claim.owner == Some(owner) && row.claim.epoch == held.epoch);
+            let is_lost = row.is_none();
+            row.into_iter().for_each(&change);
+            is_lost
+        });
+        lost
+    }
+}
+
+/// The next run of a lane, ordered by priority and age; the lane goes on behind it.
+struct Head<'a>(
+    u8,
+    RunId,
+    &'a PipelineId,
+    std::collections::btree_set::Iter<'a, RunId>,
+);
+
+impl Head<'_> {
+    const fn order(&self) -> (u8, RunId) {
+        (self.0, self.1)
+    }
+}
+
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for Head<'_> {}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+/// A lease too long for the calendar holds to its end.
+fn later(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(lease)
+        .ok()
+        .and_then(|lease| now.checked_add_signed(lease))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+#[async_trait]
+impl Queue for MemoryStorage {
+    async fn claim(&self, claim: Claim) -> Result<Claims> {
+        self.write()?.claim(&claim)
+    }
+
+    async fn renew(
+        &self,
+        owner: OwnerId,
+        held: Vec<Held>,
+        lease: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Held>> {
+        let until = later(now, lease);
+        Ok(self
+            .write()?
+            .each_held(owner, held, |row| row.claim.lease_until = until))
+    }
+
+    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+        Ok(self.write()?.each_held(owner, held, |row| {
+            row.claim.owner = None;
+            row.claim.count = row.claim.count.saturating_sub(1);
+            row.put_back_nodes();
+        }))
+    }
+}

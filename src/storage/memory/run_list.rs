@@ -1,0 +1,80 @@
+//! Which runs a list has, and in which order.
+//!
+//! Sets by pipeline and status are merged, so that a list looks at no run that another status or pipeline rules out.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use super::pages::{cursor, cut_page};
+use super::rules;
+use super::state::State;
+use crate::error::Result;
+use crate::model::{Page, PageRequest, Run, RunId, RunStatus};
+use crate::storage::RunFilter;
+
+const ALL: [RunStatus; 5] = [
+    RunStatus::Pending,
+    RunStatus::Running,
+    RunStatus::Success,
+    RunStatus::Failed,
+    RunStatus::Cancelled,
+];
+
+impl State {
+    pub(super) fn list_runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>> {
+        let before = match cursor(page) {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|_| rules::bad_cursor(text))?),
+        };
+        let total = || self.filtered(filter, None).count() as u64;
+        let rows = self.filtered(filter, before).map(|run| (run.id, run));
+        let found = cut_page(page, total, rows);
+        let items = found.items.into_iter().cloned().collect();
+        Ok(Page::new(items, found.total, found.next))
+    }
+
+    /// The runs that a filter lets through, the greatest id first, from below `before` on.
+    fn filtered<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        before: Option<RunId>,
+    ) -> impl Iterator<Item = &'a Run> {
+        let RunFilter {
+            scope,
+            pipeline,
+            statuses,
+            triggers,
+            from,
+            to,
+        } = filter;
+        let statuses = ALL
+            .into_iter()
+            .filter(|status| statuses.is_empty() || statuses.contains(status));
+        let sets = statuses.filter_map(|status| self.index.with_status(pipeline.as_ref(), status));
+        let descending = newest_first(sets, before);
+        descending
+            .filter_map(|id| self.run(id, scope))
+            .map(|row| &row.run)
+            .filter(move |run| {
+                (triggers.is_empty() || triggers.contains(&run.trigger))
+                    && from.is_none_or(|from| from <= run.created_at)
+                    && to.is_none_or(|to| run.created_at < to)
+            })
+    }
+}
+
+/// Merges sets of runs, the greatest id first, from below `before` on.
+fn newest_first<'a>(
+    sets: impl Iterator<Item = &'a BTreeSet<RunId>>,
+    before: Option<RunId>,
+) -> impl Iterator<Item = RunId> {
+    let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+    let mut heads: Vec<_> = sets
+        .map(|runs| runs.range((Bound::Unbounded, end)).copied().rev())
+        .map(|mut rest| (rest.next(), rest))
+        .collect();
+    std::iter::from_fn(move || {
+        let (newest, rest) = heads.iter_mut().max_by_key(|(head, _)| *head)?;
+        std::mem::replace(newest, rest.next())
+    })
+}

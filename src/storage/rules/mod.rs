@@ -1,0 +1,20 @@
+//! What every backend decides in the same way: refusals, the checks of an append, what an entry makes of a node's row
+//! and of the event, slugs.
+//!
+//! Pure. Where the rows are kept and how they are found is left to the backends.
+
+mod append;
+mod events;
+mod node;
+mod refusals;
+mod slugs;
+
+pub(super) use append::check_entries;
+pub(super) use events::{entry_event, run_event};
+pub(super) use node::{advance_node, put_back_node, settle_node};
+pub(super) use refusals::{
+    already_exists, bad_cursor, cancel_requested, gap, illegal_transition, key_reused,
+    not_resumable, pipeline_active, poisoned, precondition_failed, queue_full, run_finished,
+    shutting_down, stale_epoch, tick_taken,
+};
+pub(super) use slugs::{is_derived_from, numbered};

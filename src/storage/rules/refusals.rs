@@ -1,0 +1,122 @@
+//! The refusals of storage, each with its kind, its slug and its sentence.
+//!
+//! What was not found is told by the constructors of [`Error`] itself.
+
+use chrono::{DateTime, Utc};
+
+use crate::error::{Error, ErrorKind, Issue, shown};
+use crate::model::{PipelineId, RunId, RunStatus};
+
+pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
+    let message = format!("run {run} belongs to another claim by now");
+    Error::new(ErrorKind::StaleEpoch, "stale-epoch", message)
+}
+
+pub(in crate::storage) fn run_finished(run: RunId) -> Error {
+    let message = format!("run {run} has ended, nothing changes it any more");
+    Error::new(ErrorKind::RunFinished, "run-finished", message)
+}
+
+pub(in crate::storage) fn cancel_requested(run: RunId) -> Error {
+    let message = format!("run {run} was asked to cancel, it can only end cancelled");
+    Error::new(ErrorKind::CancelRequested, "cancel-requested", message)
+}
+
+pub(in crate::storage) fn illegal_transition(run: RunId, what: impl std::fmt::Display) -> Error {
+    let message = format!("run {run} cannot take that entry: {what}");
+    Error::new(ErrorKind::IllegalTransition, "illegal-transition", message)
+}
+
+pub(in crate::storage) fn gap(run: RunId, expected: u64, given: u64) -> Error {
+    Error::internal(format!(
+        "the journal of run {run} has {expected} entries, an append begins at {given}"
+    ))
+}
+
+pub(in crate::storage) fn key_reused() -> Error {
+    let detail = "this Idempotency-Key was given with another body before";
+    Error::new(ErrorKind::Invalid, "idempotency-key-reused", detail)
+}
+
+/// `in_the_way` is the run that stands in the way: the resumed one itself, or another of its chain.
+pub(in crate::storage) fn not_resumable(run: RunId, in_the_way: RunId, status: RunStatus) -> Error {
+    let message = if run == in_the_way {
+        format!(
+            "only a failed run can be resumed, run {run} is {}",
+            text(status)
+        )
+    } else {
+        format!(
+            "run {run} cannot be resumed: run {in_the_way} of its chain is {}",
+            text(status)
+        )
+    };
+    Error::conflict("run-not-resumable", message)
+}
+
+pub(in crate::storage) fn tick_taken(pipeline: &PipelineId, fire_at: DateTime<Utc>) -> Error {
+    Error::conflict(
+        "tick-taken",
+        format!("pipeline {pipeline} has a run for {fire_at} already"),
+    )
+}
+
+pub(in crate::storage) fn queue_full(queued_max: u64) -> Error {
+    Error::new(
+        ErrorKind::QueueFull,
+        "too-many-requests",
+        format!("no more than {queued_max} runs may wait, try again later"),
+    )
+}
+
+pub(in crate::storage) fn already_exists(name: impl std::fmt::Display) -> Error {
+    Error::conflict(
+        "already-exists",
+        format!("a pipeline has {name} as its id or its slug already"),
+    )
+}
+
+pub(in crate::storage) fn precondition_failed(id: &PipelineId, version: u32) -> Error {
+    Error::conflict(
+        "precondition-failed",
+        format!("pipeline {id} is at version {version} by now"),
+    )
+}
+
+pub(in crate::storage) fn pipeline_active(id: &PipelineId) -> Error {
+    Error::conflict(
+        "pipeline-active",
+        format!("pipeline {id} has runs that are pending or running"),
+    )
+}
+
+pub(in crate::storage) fn bad_cursor(cursor: &str) -> Error {
+    let detail = format!("after must be a cursor of this list, not {}", shown(cursor));
+    Error::new(ErrorKind::Malformed, "invalid-parameter", detail.clone())
+        .with_issues(vec![Issue::parameter("after", detail)])
+}
+
+pub(in crate::storage) fn shutting_down() -> Error {
+    Error::new(
+        ErrorKind::ShuttingDown,
+        "shutting-down",
+        "the store is closed",
+    )
+}
+
+/// What a run ends with that was begun so often without progress.
+pub(in crate::storage) fn poisoned(claim_count: u32) -> String {
+    format!(
+        "poisoned: begun {claim_count} times, and the process ended each time before a node had"
+    )
+}
+
+const fn text(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "pending",
+        RunStatus::Running => "running",
+        RunStatus::Success => "success",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+    }
+}
