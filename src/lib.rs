@@ -1,5 +1,6 @@
 //! Durable data pipelines and their Runs API, embedded in the service you already have.
 
+mod api;
 mod clock;
 mod engine;
 mod error;
@@ -10,7 +11,11 @@ mod json;
 mod limits;
 mod model;
 pub mod storage;
+mod views;
 
+pub use api::{
+    Access, Body, BodyError, Decision, Permission, Permissions, ResponseFuture, RunsService,
+};
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
 pub use limits::Limits;
