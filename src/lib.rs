@@ -1,26 +1,35 @@
 //! Durable data pipelines and their Runs API, embedded in the service you already have.
 
 mod api;
+mod builder;
 mod clock;
 mod engine;
 mod error;
 mod events;
 pub mod executor;
+mod floret;
 mod graph;
 mod json;
 mod limits;
 mod model;
 pub mod storage;
+mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod views;
 
 pub use api::{
     Access, Body, BodyError, Decision, Permission, Permissions, ResponseFuture, RunsService,
 };
+pub use builder::Builder;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
+pub use events::Subscription;
+pub use floret::{Floret, RunBuilder, RunHandle};
 pub use limits::Limits;
 pub use model::{
     Cancel, ColumnProfile, Dataset, Edge, Event, EventKind, EventStatus, IdError, Inherited, Level,
     Node, NodeId, NodeRun, NodeStatus, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place,
     Preview, Profile, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
 };
+pub use views::Views;

@@ -107,10 +107,11 @@ impl Attempt<'_> {
     async fn drop_it(&mut self) {
         let Some(task) = &self.task else { return };
         task.abort();
+        let shared = Arc::clone(self.shared);
         tokio::select! {
             _ = self.result() => {}
-            () = self.shared.clock.sleep(self.shared.limits.stop_grace) => {
-                self.shared.abandoned.fetch_add(1, Ordering::Relaxed);
+            () = shared.clock.sleep(shared.limits.stop_grace) => {
+                shared.abandoned.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!("an attempt does not yield and was left behind");
             }
         }

@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::attempt::reached;
 use super::checkpoint;
 use super::context::Context;
 use super::halt::Halt;
@@ -107,6 +108,7 @@ impl Driver {
             if self.is_idle() {
                 return self.leave().await;
             }
+            let is_free = *self.context.halt.borrow() < Halt::Drain;
             tokio::select! {
                 biased;
                 Ok(()) = self.wish.changed() => self.heed_wish(&mut deadlines).await?,
@@ -121,9 +123,9 @@ impl Driver {
                     deadlines.force = None;
                     self.context.raise(Halt::Abandon);
                 }
-                () = shared.drain.cancelled(), if *halt.borrow() < Halt::Drain => self.context.raise(Halt::Drain),
+                () = shared.drain.cancelled(), if is_free => self.context.raise(Halt::Drain),
                 () = shared.stop.cancelled() => return Ok(self.give_back().await),
-                _ = halt.wait_for(|reached| *reached >= Halt::Lost) => return Err(Lost),
+                _ = reached(&mut halt, Halt::Lost) => return Err(Lost),
             }
         }
     }

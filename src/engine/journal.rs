@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::attempt::reached;
 use super::halt::Halt;
 use crate::error::{Error, ErrorKind};
 use crate::executor::{LogLine, LogSink};
@@ -172,8 +173,8 @@ impl Appender {
 
     /// The entries of the next append: all that are there, and for lines of the log those that come soon.
     async fn gather(&mut self) -> Option<Vec<Message>> {
-        let limits = &self.shared.limits;
         let mut batch = vec![self.next().await?];
+        let limits = &self.shared.limits;
         let mut yields = 0;
         let linger = self.shared.clock.sleep(limits.log_linger);
         tokio::pin!(linger);
@@ -245,7 +246,7 @@ impl Appender {
         let mut halt = self.halt.subscribe();
         tokio::select! {
             () = self.shared.clock.sleep(pause) => Ok(()),
-            _ = halt.wait_for(|halt| *halt >= Halt::Lost) => Err(Lost),
+            _ = reached(&mut halt, Halt::Lost) => Err(Lost),
             () = self.shared.stop.cancelled() => Err(Lost),
         }
     }

@@ -1,10 +1,16 @@
 //! Saving and deleting definitions, with every problem of one told.
+//!
+//! What makes a definition acceptable is `graph/definition`'s.
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Engine;
-use crate::error::{Error, Issue, Result};
-use crate::model::{Scope, StoredPipeline};
+use crate::error::{Error, Issue, IssueAt, Result};
+use crate::graph::definition;
+use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
+use crate::storage::{Expect, PutPipeline, SlugChoice};
 
 /// What is wrong with a definition, and what is only odd.
 #[derive(Debug, Clone, Default)]
@@ -15,32 +21,185 @@ pub(crate) struct Validation {
 
 impl Engine {
     /// Saves a definition that is not there yet; makes an id where it has none.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem, `Conflict` (`already-exists`), and what storage answers.
     pub(crate) async fn create_pipeline(
         &self,
-        _definition: Value,
-        _scope: &Scope,
+        definition: Value,
+        scope: &Scope,
     ) -> Result<StoredPipeline> {
-        Err(Error::internal("stub"))
+        self.refuse_in_shutdown()?;
+        let clock = &self.0.clock;
+        let pipeline =
+            definition::parse(definition, || clock.new_run_id().to_string(), self.limits())?;
+        self.save(pipeline, Expect::Absent, scope).await
     }
 
     /// Replaces the pipeline with this id or slug; `expected` is the version that the caller has seen.
+    ///
+    /// # Errors
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and what storage answers.
     pub(crate) async fn replace_pipeline(
         &self,
-        _key: &str,
-        _definition: Value,
-        _expected: Option<u32>,
-        _scope: &Scope,
+        key: &str,
+        definition: Value,
+        expected: Option<u32>,
+        scope: &Scope,
     ) -> Result<StoredPipeline> {
-        Err(Error::internal("stub"))
+        self.refuse_in_shutdown()?;
+        let found = self.0.find_pipeline(key, scope).await?;
+        refuse_another_id(&definition, &found.id)?;
+        let id = found.id.as_str().to_owned();
+        let pipeline = definition::parse(definition, || id, self.limits())?;
+        let expect = expected.map_or(Expect::Present, Expect::Version);
+        self.save(pipeline, expect, scope).await
+    }
+
+    /// Saves a definition that the host wrote in code, over what is there.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem, `Conflict` (`already-exists`), and what storage answers.
+    pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
+        definition::check(&pipeline, self.limits())?;
+        self.0.refuse_unknown_types(&pipeline)?;
+        self.save(pipeline, Expect::Any, &Scope::All).await
     }
 
     /// Deletes the pipeline with this id or slug.
-    pub(crate) async fn delete_pipeline(&self, _key: &str, _scope: &Scope) -> Result<()> {
-        Err(Error::internal("stub"))
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` (`pipeline-active`), and what storage answers.
+    pub(crate) async fn delete_pipeline(&self, key: &str, scope: &Scope) -> Result<()> {
+        self.refuse_in_shutdown()?;
+        let found = self.0.find_pipeline(key, scope).await?;
+        self.0
+            .storage
+            .delete_pipeline(&found.id, scope, self.0.clock.now())
+            .await
     }
 
     /// Checks a saved pipeline against the executors that are registered.
-    pub(crate) async fn validate_pipeline(&self, _key: &str, _scope: &Scope) -> Result<Validation> {
-        Err(Error::internal("stub"))
+    ///
+    /// # Errors
+    /// `NotFound`, and what storage answers.
+    pub(crate) async fn validate_pipeline(&self, key: &str, scope: &Scope) -> Result<Validation> {
+        let found = self.0.find_pipeline(key, scope).await?;
+        let pipeline = &found.definition;
+        let mut errors = match definition::check(pipeline, self.limits()) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.issues().to_vec(),
+        };
+        errors.extend(self.0.unknown_types(pipeline));
+        errors.extend(self.config_issues(pipeline));
+        Ok(Validation {
+            errors,
+            warnings: unused_params(pipeline),
+        })
     }
+
+    async fn save(
+        &self,
+        pipeline: Pipeline,
+        expect: Expect,
+        scope: &Scope,
+    ) -> Result<StoredPipeline> {
+        let issues = self.config_issues(&pipeline);
+        if !issues.is_empty() {
+            return Err(Error::invalid("invalid-field", issues));
+        }
+        let id = PipelineId::new(&pipeline.id).map_err(|error| unfit("/id", &error))?;
+        let slug = slug(&pipeline)?;
+        let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
+        put.expect = expect;
+        put.scope = scope.clone();
+        self.0.storage.put_pipeline(put).await
+    }
+
+    /// What the executors say of the nodes' configs.
+    fn config_issues(&self, pipeline: &Pipeline) -> Vec<Issue> {
+        let mut issues = Vec::new();
+        for (index, node) in pipeline.nodes.iter().enumerate() {
+            let Some(executor) = self.0.registry.get(&node.kind) else {
+                continue;
+            };
+            issues.extend(
+                executor
+                    .validate(&node.config)
+                    .into_iter()
+                    .map(|issue| below(index, issue)),
+            );
+        }
+        issues
+    }
+}
+
+/// Moves a problem of a config to its place in the pipeline.
+fn below(index: usize, issue: Issue) -> Issue {
+    match issue.at {
+        IssueAt::Pointer(pointer) => {
+            Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail)
+        }
+        IssueAt::Parameter(name) => {
+            Issue::pointer(format!("/nodes/{index}/config/{name}"), issue.detail)
+        }
+    }
+}
+
+fn refuse_another_id(definition: &Value, id: &PipelineId) -> Result<()> {
+    match definition.get("id").and_then(Value::as_str) {
+        Some(other) if other != id.as_str() => Err(Error::new(
+            crate::error::ErrorKind::Malformed,
+            "id-mismatch",
+            format!(
+                "the body has the id {} and the path names the pipeline {id}",
+                crate::error::shown(other)
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The slug that the author gave, else one derived from the name, else the id.
+fn slug(pipeline: &Pipeline) -> Result<SlugChoice> {
+    if let Some(given) = &pipeline.slug {
+        return Slug::new(given)
+            .map(SlugChoice::Given)
+            .map_err(|error| unfit("/pipeline_id", &error));
+    }
+    let derived = definition::slug_of(&pipeline.name);
+    match derived {
+        Some(slug) => Ok(SlugChoice::Derived(slug)),
+        None => Slug::new(&pipeline.id)
+            .map(SlugChoice::Derived)
+            .map_err(|error| unfit("/id", &error)),
+    }
+}
+
+fn unfit(pointer: &str, error: &crate::model::IdError) -> Error {
+    Error::invalid(
+        "invalid-field",
+        vec![Issue::pointer(pointer, error.to_string())],
+    )
+}
+
+/// Parameters that no config names: a typing error more often than not.
+fn unused_params(pipeline: &Pipeline) -> Vec<Issue> {
+    let configs: String = pipeline
+        .nodes
+        .iter()
+        .map(|node| Value::Object(node.config.clone()).to_string())
+        .collect();
+    let has_templates = configs.contains("${param.");
+    let is_unused =
+        |name: &&String| has_templates && !configs.contains(&format!("${{param.{name}}}"));
+    let unused = pipeline.params.keys().filter(is_unused);
+    unused
+        .map(|name| {
+            Issue::pointer(
+                format!("/params/{name}"),
+                format!("no node's config names the parameter {name}"),
+            )
+        })
+        .collect()
 }

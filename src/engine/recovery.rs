@@ -102,6 +102,7 @@ pub(super) async fn take_up(
         position: claimed.position,
     };
     let (journal, appender) = Journal::open(shared, at, halt.clone());
+    let closing = journal.closing();
     let slots = usize::try_from(shared.limits.nodes_run_max)
         .unwrap_or(usize::MAX)
         .max(1);
@@ -115,7 +116,6 @@ pub(super) async fn take_up(
         node_slots: Arc::new(tokio::sync::Semaphore::new(slots)),
         halt,
     });
-    let closing = journal.closing();
     let appender = Closing {
         closing,
         appender: shared.tasks.spawn(appender.run()),
@@ -204,7 +204,7 @@ impl TakeUp {
     }
 
     /// Reads every kept output that an executing node needs; one that is missing or damaged makes its node run again.
-    async fn read_needed(&self, plan: &mut Plan) -> Result<Vec<Option<Dataset>>, Lost> {
+    async fn read_needed(&self, plan: &mut Plan<'_>) -> Result<Vec<Option<Dataset>>, Lost> {
         let mut datasets = vec![None; self.graph.len()];
         for (place, known) in self.places() {
             if let Past::Succeeded {
@@ -277,7 +277,7 @@ impl TakeUp {
     }
 
     /// Records the nodes whose earlier success is reused.
-    async fn record_reuse(&self, plan: &Plan) -> Result<(), Lost> {
+    async fn record_reuse(&self, plan: &Plan<'_>) -> Result<(), Lost> {
         for (place, known) in self.places() {
             let Some(inherited) = &known.inherited else {
                 continue;
@@ -298,7 +298,7 @@ impl TakeUp {
     }
 
     /// What the frontier takes as final.
-    fn settled(&self, plan: &Plan, place: Place, known: &Known) -> Option<NodeOutcome> {
+    fn settled(&self, plan: &Plan<'_>, place: Place, known: &Known) -> Option<NodeOutcome> {
         match known.outcome() {
             Some(NodeOutcome::Success) if plan.executes(place) => None,
             Some(outcome) => Some(outcome),
@@ -310,7 +310,7 @@ impl TakeUp {
     }
 
     /// How many executing nodes take each node's output.
-    fn takers(&self, plan: &Plan) -> Vec<usize> {
+    fn takers(&self, plan: &Plan<'_>) -> Vec<usize> {
         let of = |place| {
             self.graph
                 .downstream(place)
@@ -321,19 +321,22 @@ impl TakeUp {
         self.places().map(|(place, _)| of(place)).collect()
     }
 
+    /// The attempt to begin with: one that a crash ended is made again, one that failed is followed by the next.
     fn attempts(&self) -> HashMap<Place, u32> {
         let begun = |(place, known): (Place, &Known)| {
             let row = known
                 .row
                 .as_ref()
                 .filter(|row| row.status == NodeStatus::Pending)?;
-            row.attempt.map(|attempt| (place, attempt))
+            let has_failed = row.error.is_some();
+            row.attempt
+                .map(|attempt| (place, attempt.saturating_add(u32::from(has_failed))))
         };
         self.places().filter_map(begun).collect()
     }
 
     /// Nodes that need the lost output of a sink, which is never repeated.
-    fn doomed(&self, plan: &Plan) -> HashMap<Place, String> {
+    fn doomed(&self, plan: &Plan<'_>) -> HashMap<Place, String> {
         let why = |sink: Place| {
             let sink = self.context.node_id(sink).map_or("", |id| id.as_str());
             format!(

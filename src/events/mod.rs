@@ -54,7 +54,7 @@ impl Events {
         self.ends.ended(run);
     }
 
-    /// Resolves once [`Events::ended`] is told of the run, which may have been before: whoever waits asks storage after this call.
+    /// Resolves once [`Events::ended`] is told of the run, and fails when Floret stops first. Whoever waits asks storage after this call, since the end may have been before.
     pub(crate) fn end_of(&self, run: RunId) -> oneshot::Receiver<()> {
         self.ends.wait(run)
     }
@@ -79,5 +79,10 @@ impl Events {
     /// Ends every subscription after what is stored by then.
     pub(crate) fn close(&self) {
         self.closed.cancel();
+    }
+
+    /// Lets everybody go who waits for the end of a run that does not end here.
+    pub(crate) fn let_waiters_go(&self) {
+        self.ends.close();
     }
 }

@@ -4,6 +4,7 @@
 
 mod line;
 mod logs;
+mod output;
 mod pipelines;
 mod preview;
 mod profile;
@@ -21,9 +22,9 @@ pub(crate) use line::LogLine;
 pub(crate) use logs::{LogFilter, LogReader};
 pub(crate) use pipelines::PipelineView;
 
-/// Answers questions from what storage remembers. Clones ask the same storage.
+/// Answers questions from what storage remembers, in the shapes that readers get. Clones ask the same storage.
 #[derive(Debug, Clone)]
-pub(crate) struct Views {
+pub struct Views {
     storage: Arc<dyn Storage>,
 }
 

@@ -1,0 +1,180 @@
+//! Composes a Floret: storage, node types, pipelines, limits.
+//!
+//! Nothing is spawned before [`Builder::start`].
+
+#[cfg(feature = "sqlite")]
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::engine::{Engine, Parts};
+use crate::error::{Error, ErrorKind, Issue, Result};
+use crate::events::Events;
+use crate::executor::{Effect, Executor, FunctionExecutor, NodeFunction, Registry};
+use crate::floret::Floret;
+use crate::limits::Limits;
+use crate::model::Pipeline;
+use crate::storage::Storage;
+use crate::views::Views;
+
+/// Collects what a Floret is made of.
+#[derive(Debug)]
+#[must_use = "nothing runs before `start`"]
+pub struct Builder {
+    storage: Arc<dyn Storage>,
+    registry: Registry,
+    pipelines: Vec<Pipeline>,
+    limits: Limits,
+    clock: Clock,
+    twice: Vec<String>,
+}
+
+impl Builder {
+    pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            registry: Registry::default(),
+            pipelines: Vec::new(),
+            limits: Limits::default(),
+            clock: Clock::system(),
+            twice: Vec::new(),
+        }
+    }
+
+    /// Registers an async function as the node type `kind`; it counts as a transform, or as a source where it has no upstream.
+    ///
+    /// See [`NodeFunction`] for what it may take and return.
+    pub fn node<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
+        self.executor(kind, FunctionExecutor::new(function, Effect::Transform))
+    }
+
+    /// Registers an async function that writes to the world outside: a dry run leaves it out, a resume never repeats it once it succeeded.
+    pub fn sink<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
+        self.executor(kind, FunctionExecutor::new(function, Effect::Sink))
+    }
+
+    /// Registers an executor as the node type `kind`.
+    pub fn executor(mut self, kind: impl Into<String>, executor: impl Executor) -> Self {
+        let kind = kind.into();
+        if !self.registry.insert(kind.clone(), Arc::new(executor)) {
+            self.twice.push(kind);
+        }
+        self
+    }
+
+    /// Adds a pipeline; it is saved at the start, over what is stored under its id.
+    pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
+        self.pipelines.push(pipeline);
+        self
+    }
+
+    /// Sets the bounds.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the clock, for tests that turn the time.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Saves the pipelines and begins to execute runs, those first that a crash left behind.
+    ///
+    /// # Errors
+    /// `Invalid` when a node type is registered twice or a pipeline is not acceptable (every problem is told);
+    /// `Conflict` when a pipeline's id or slug is taken; and what storage answers.
+    pub async fn start(self) -> Result<Floret> {
+        self.refuse_twice()?;
+        let Self {
+            storage,
+            registry,
+            pipelines,
+            limits,
+            clock,
+            ..
+        } = self;
+        if let Some(newest) = storage.newest_run().await? {
+            clock.seed(newest);
+        }
+        let events = Events::open(Arc::clone(&storage), limits.events_page_max).await?;
+        let views = Views::new(Arc::clone(&storage));
+        let engine = Engine::new(Parts {
+            storage: Arc::clone(&storage),
+            registry,
+            limits,
+            clock,
+            events,
+        });
+        for pipeline in pipelines {
+            let id = pipeline.id.clone();
+            engine
+                .put_pipeline(pipeline)
+                .await
+                .map_err(|error| of_pipeline(&id, error))?;
+        }
+        engine.start();
+        Ok(Floret::new(engine, views, storage))
+    }
+
+    fn refuse_twice(&self) -> Result<()> {
+        let issues: Vec<_> = self
+            .twice
+            .iter()
+            .map(|kind| {
+                Issue::parameter(
+                    kind.clone(),
+                    format!("the node type {kind} is registered twice"),
+                )
+            })
+            .collect();
+        if issues.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid("node-type-twice", issues))
+        }
+    }
+}
+
+/// Says which pipeline was refused.
+fn of_pipeline(id: &str, error: Error) -> Error {
+    if error.kind() != ErrorKind::Invalid {
+        return error;
+    }
+    let details: Vec<_> = error
+        .issues()
+        .iter()
+        .map(|issue| issue.detail.as_str())
+        .collect();
+    let told = if details.is_empty() {
+        error.to_string()
+    } else {
+        details.join("; ")
+    };
+    let issues = error.issues().to_vec();
+    Error::new(
+        ErrorKind::Invalid,
+        error.slug(),
+        format!("pipeline {id}: {told}"),
+    )
+    .with_issues(issues)
+    .with_source(error)
+}
+
+impl Floret {
+    /// Begins a Floret on a SQLite file, made where it is absent.
+    ///
+    /// # Errors
+    /// `StoreInUse`, `SchemaTooNew`, `SqliteTooOld`, `NotADatabase`, or `Internal` when the file cannot be opened.
+    #[cfg(any())]
+    pub async fn open(path: impl AsRef<Path>) -> Result<Builder> {
+        let storage = crate::storage::SqliteStorage::open(path).await?;
+        Ok(Builder::new(Arc::new(storage)))
+    }
+
+    /// Begins a Floret on any storage.
+    pub fn builder(storage: impl Storage + 'static) -> Builder {
+        Builder::new(Arc::new(storage))
+    }
+}

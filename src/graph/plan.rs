@@ -1,0 +1,296 @@
+//! What a resume or a recovery executes again, and which kept outputs it needs for that.
+//!
+//! Checking the bytes of an output is left to the caller, who tells what it found; what may start when, to `frontier`.
+
+use std::collections::BTreeSet;
+
+use super::Graph;
+use crate::model::Place;
+
+/// What came of a node earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// It never succeeded.
+    Never,
+    /// It succeeded.
+    Succeeded { output: Kept, is_sink: bool },
+}
+
+/// What is left of the output of a node that succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It handed on no dataset.
+    Nothing,
+    /// Its bytes are claimed to be there; nobody has looked.
+    Stored,
+    /// It handed on a dataset that was not kept, or no longer is.
+    Lost,
+}
+
+/// The least set of nodes that must execute: those that never succeeded, and (upwards) those whose lost output one of them needs.
+///
+/// A node that succeeded is not repeated because its upstream is, and a sink that succeeded never is.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    graph: &'a Graph,
+    past: Vec<Past>,
+    executes: Vec<bool>,
+    /// Stored outputs that an executing node needs and that were not checked.
+    unchecked: BTreeSet<Place>,
+    /// Whether the output was ever in `unchecked`, so that it is read once.
+    is_known: Vec<bool>,
+    unmet: Vec<(Place, Place)>,
+}
+
+impl<'a> Plan<'a> {
+    /// Plans by what is known (`past[place]`) before any output is checked.
+    pub(crate) fn new(graph: &'a Graph, mut past: Vec<Past>) -> Self {
+        past.resize(graph.len(), Past::Never);
+        let never: Vec<_> = (0..)
+            .zip(&past)
+            .filter(|(_, past)| **past == Past::Never)
+            .map(|(place, _)| place)
+            .collect();
+        let mut plan = Self {
+            graph,
+            executes: vec![false; past.len()],
+            is_known: vec![false; past.len()],
+            past,
+            unchecked: BTreeSet::new(),
+            unmet: Vec::new(),
+        };
+        plan.execute(never);
+        plan
+    }
+
+    /// The next succeeded node whose stored output an executing node needs and that was not checked, in order of place.
+    ///
+    /// It counts as checked and sound, unless [`Plan::lost`] says otherwise.
+    pub(crate) fn next_needed(&mut self) -> Option<Place> {
+        self.unchecked.pop_first()
+    }
+
+    /// The stored output of a node was found damaged or missing: it executes again if an executing node needs it.
+    pub(crate) fn lost(&mut self, place: Place) {
+        self.unchecked.remove(&place);
+        let Some(Past::Succeeded { output, is_sink }) = self.past.get_mut(usize::from(place))
+        else {
+            return;
+        };
+        if *output != Kept::Stored {
+            return;
+        }
+        *output = Kept::Lost;
+        let is_sink = *is_sink;
+        let below = self.graph.downstream(place).iter().copied();
+        let needers: Vec<_> = below.filter(|next| self.executes(*next)).collect();
+        if is_sink {
+            let unmet = needers.into_iter().map(|needer| (place, needer));
+            self.unmet.extend(unmet);
+        } else if !needers.is_empty() {
+            self.execute(vec![place]);
+        }
+    }
+
+    /// Whether the node at a place executes.
+    pub(crate) fn executes(&self, place: Place) -> bool {
+        self.executes
+            .get(usize::from(place))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Each succeeded sink whose lost output an executing node needs, with that node: it must fail and say so.
+    pub(crate) fn unmet(&self) -> &[(Place, Place)] {
+        &self.unmet
+    }
+
+    /// Takes nodes in, and upwards whatever must make its output again for them.
+    fn execute(&mut self, mut nodes: Vec<Place>) {
+        while let Some(place) = nodes.pop() {
+            if std::mem::replace(&mut self.executes[usize::from(place)], true) {
+                continue;
+            }
+            for up in self.graph.upstream(place) {
+                let Past::Succeeded { output, is_sink } = self.past[usize::from(*up)] else {
+                    continue;
+                };
+                match output {
+                    Kept::Nothing => {}
+                    Kept::Stored => {
+                        if !std::mem::replace(&mut self.is_known[usize::from(*up)], true) {
+                            self.unchecked.insert(*up);
+                        }
+                    }
+                    Kept::Lost if is_sink => self.unmet.push((*up, place)),
+                    Kept::Lost => nodes.push(*up),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::random::Random;
+    use crate::model::Pipeline;
+
+    const fn made(output: Kept) -> Past {
+        Past::Succeeded {
+            output,
+            is_sink: false,
+        }
+    }
+
+    const fn written(output: Kept) -> Past {
+        Past::Succeeded {
+            output,
+            is_sink: true,
+        }
+    }
+
+    /// load → clean → sum → save
+    fn chain() -> Graph {
+        let pipeline = Pipeline::new("p")
+            .node("load", "x")
+            .node("clean", "x")
+            .after("load")
+            .node("sum", "x")
+            .after("clean")
+            .node("save", "x")
+            .after("sum");
+        Graph::new(&pipeline).unwrap()
+    }
+
+    fn executing(plan: &Plan<'_>) -> Vec<Place> {
+        let mut places: Vec<_> = plan.graph.places().collect();
+        places.retain(|place| plan.executes(*place));
+        places
+    }
+
+    #[test]
+    fn a_node_that_never_succeeded_executes_on_what_was_kept() {
+        let graph = chain();
+        let stored = made(Kept::Stored);
+        let mut plan = Plan::new(&graph, vec![stored, stored, Past::Never, Past::Never]);
+        assert_eq!((plan.next_needed(), plan.next_needed()), (Some(1), None));
+        assert_eq!(executing(&plan), [2, 3]);
+    }
+
+    #[test]
+    fn a_damaged_output_is_made_again_and_so_upwards() {
+        let graph = chain();
+        let past = vec![made(Kept::Lost), made(Kept::Stored), Past::Never];
+        let mut plan = Plan::new(&graph, past);
+        assert_eq!(plan.next_needed(), Some(1));
+        plan.lost(1);
+        assert_eq!(plan.next_needed(), None);
+        assert_eq!(executing(&plan), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_nobody_needs_is_not_made_again() {
+        let graph = chain();
+        let lost = made(Kept::Lost);
+        let mut plan = Plan::new(
+            &graph,
+            vec![Past::Never, lost, lost, written(Kept::Nothing)],
+        );
+        assert_eq!((executing(&plan), plan.next_needed()), (vec![0], None));
+        plan.lost(3);
+        assert_eq!(executing(&plan), [0]);
+    }
+
+    #[test]
+    fn a_sink_that_succeeded_is_never_repeated_and_whoever_needs_it_is_named() {
+        let graph = chain();
+        let past = |sink| vec![made(Kept::Lost), written(sink), Past::Never, Past::Never];
+        let plan = Plan::new(&graph, past(Kept::Lost));
+        assert_eq!(
+            (executing(&plan), plan.unmet()),
+            (vec![2, 3], &[(1, 2)][..])
+        );
+        let mut plan = Plan::new(&graph, past(Kept::Stored));
+        assert_eq!((plan.unmet().len(), plan.next_needed()), (0, Some(1)));
+        plan.lost(1);
+        plan.lost(1);
+        assert_eq!(
+            (executing(&plan), plan.unmet()),
+            (vec![2, 3], &[(1, 2)][..])
+        );
+        let plan = Plan::new(&graph, past(Kept::Nothing));
+        assert_eq!((executing(&plan), plan.unmet().len()), (vec![2, 3], 0));
+    }
+
+    /// The rules again, by looking at every edge until nothing changes.
+    fn least_closed(graph: &Graph, past: &[Past], damaged: &[bool]) -> Vec<Place> {
+        let mut set: BTreeSet<_> = graph.places().collect();
+        set.retain(|place| past[usize::from(*place)] == Past::Never);
+        loop {
+            let mut grown = set.clone();
+            for place in &set {
+                let lost = graph.upstream(*place).iter().filter(|up| {
+                    let up = usize::from(**up);
+                    past[up] == made(Kept::Lost) || (past[up] == made(Kept::Stored) && damaged[up])
+                });
+                grown.extend(lost);
+            }
+            if grown == set {
+                return set.into_iter().collect();
+            }
+            set = grown;
+        }
+    }
+
+    fn check(seed: u64) {
+        let mut random = Random::seeded(seed);
+        let graph = random.graph();
+        let outputs = [Kept::Nothing, Kept::Stored, Kept::Stored, Kept::Lost];
+        let mut any_past = || match random.below(5) {
+            0 => Past::Never,
+            kind => Past::Succeeded {
+                output: outputs[random.below(4)],
+                is_sink: kind == 1,
+            },
+        };
+        let past: Vec<_> = graph.places().map(|_| any_past()).collect();
+        let damaged: Vec<_> = past.iter().map(|_| random.one_in(2)).collect();
+
+        let mut plan = Plan::new(&graph, past.clone());
+        let mut asked = BTreeSet::new();
+        while let Some(place) = plan.next_needed() {
+            assert!(asked.insert(place), "{place} was asked for twice");
+            if damaged[usize::from(place)] {
+                plan.lost(place);
+            }
+        }
+
+        let expected = least_closed(&graph, &past, &damaged);
+        assert_eq!(executing(&plan), expected);
+        let needed: BTreeSet<(Place, Place)> = expected
+            .iter()
+            .flat_map(|place| graph.upstream(*place).iter().map(move |up| (*up, *place)))
+            .collect();
+        let mut stored: BTreeSet<_> = needed.iter().map(|(up, _)| *up).collect();
+        stored.retain(|up| {
+            [made(Kept::Stored), written(Kept::Stored)].contains(&past[usize::from(*up)])
+        });
+        assert_eq!(asked, stored, "exactly the stored outputs that are needed");
+        let mut unmet = needed;
+        unmet.retain(|(up, _)| {
+            let up = usize::from(*up);
+            past[up] == written(Kept::Lost) || (past[up] == written(Kept::Stored) && damaged[up])
+        });
+        assert_eq!(plan.unmet().len(), unmet.len());
+        assert_eq!(plan.unmet().iter().copied().collect::<BTreeSet<_>>(), unmet);
+    }
+
+    #[test]
+    fn the_set_is_closed_and_no_smaller_one_is() {
+        for seed in 0..10_000 {
+            std::panic::catch_unwind(|| check(seed))
+                .unwrap_or_else(|_| panic!("seed {seed} differs"));
+        }
+    }
+}

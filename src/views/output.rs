@@ -1,0 +1,54 @@
+//! The whole output of a node, as long as it is kept.
+//!
+//! Its first rows are `preview`'s, its statistics `profile`'s.
+
+use sha2::{Digest, Sha256};
+
+use super::Views;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Graph;
+use crate::model::{Dataset, RunId, Scope};
+
+impl Views {
+    /// The rows that a node of a run handed on.
+    ///
+    /// # Errors
+    /// `NotFound` (`run-not-found`, `node-not-found`); `OutputDropped` when the output was not kept, no longer is, or is damaged; `Unavailable`.
+    pub async fn output(&self, run: RunId, node: &str, scope: &Scope) -> Result<Dataset> {
+        let detail = self.detail(run, scope).await?;
+        let place = Graph::new(&detail.definition)?.place(node);
+        let Some(place) = place else {
+            return Err(Error::not_found(
+                "node-not-found",
+                format!("run {run} has no node {}", crate::error::shown(node)),
+            ));
+        };
+        let stored = self.storage.find_output(run, place, scope).await?;
+        let Some(stored) = stored else {
+            return Err(dropped(
+                node,
+                "is not kept: it handed on nothing, has not succeeded, was too large, or was dropped when the run succeeded",
+            ));
+        };
+        let decoded = tokio::task::spawn_blocking(move || {
+            let hash: [u8; 32] = Sha256::digest(&stored.bytes).into();
+            if hash == stored.hash {
+                Dataset::decode(&stored.bytes).map(Some)
+            } else {
+                Ok(None)
+            }
+        });
+        let decoded = decoded.await.map_err(|error| {
+            Error::internal("the output could not be decoded").with_source(error)
+        })?;
+        decoded?.ok_or_else(|| dropped(node, "was damaged in storage"))
+    }
+}
+
+fn dropped(node: &str, why: &str) -> Error {
+    Error::new(
+        ErrorKind::OutputDropped,
+        "output-dropped",
+        format!("the output of node {} {why}", crate::error::shown(node)),
+    )
+}
