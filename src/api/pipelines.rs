@@ -22,10 +22,11 @@ struct Checked<'a> {
 /// `GET /pipelines`
 pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
-    let mut filter = PipelineFilter::default();
-    filter.scope = call.scope.clone();
-    filter.tag = query.get("tag").map(str::to_owned);
-    filter.enabled = query.flag("enabled")?;
+    let filter = PipelineFilter {
+        scope: call.scope.clone(),
+        tag: query.get("tag").map(str::to_owned),
+        enabled: query.flag("enabled")?,
+    };
     let page = paging::read(&query)?;
     let part = call.views().list_pipelines(filter, page.clone()).await?;
     paging::answer(&page, &part, &query, |query| call.link_here(query))

@@ -163,12 +163,14 @@ pub(super) async fn list_of_pipeline(mut call: Call) -> Result<Response<Body>> {
 }
 
 fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
-    let mut filter = RunFilter::default();
-    filter.scope = call.scope.clone();
-    filter.statuses = query.choices("status", STATUSES)?;
-    filter.triggers = query.choice("trigger", TRIGGERS)?.into_iter().collect();
-    filter.from = query.instant("from")?;
-    filter.to = query.instant("to")?;
+    let filter = RunFilter {
+        scope: call.scope.clone(),
+        pipeline: None,
+        statuses: query.choices("status", STATUSES)?,
+        triggers: query.choice("trigger", TRIGGERS)?.into_iter().collect(),
+        from: query.instant("from")?,
+        to: query.instant("to")?,
+    };
     Ok((filter, paging::read(query)?))
 }
 

@@ -165,9 +165,10 @@ fn events_of(filter: &LogFilter) -> EventFilter {
     if filter.level <= Level::Info {
         kinds.extend([EventKind::NodeStarted, EventKind::NodeCompleted]);
     }
-    let mut events = EventFilter::default();
-    events.scope = filter.scope.clone();
-    events.run = Some(filter.run);
-    events.kinds = kinds;
-    events
+    EventFilter {
+        scope: filter.scope.clone(),
+        run: Some(filter.run),
+        pipeline: None,
+        kinds,
+    }
 }
