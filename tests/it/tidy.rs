@@ -290,6 +290,50 @@ fn every_file_opens_by_saying_what_it_is_for() {
     assert_none(&problems, "every file opens with //!");
 }
 
+/// Crates whose types may not stand in a public signature, so that they can be upgraded without breaking a host.
+const INNER_CRATES: &[&str] = &[
+    "arrow_array",
+    "arrow_buffer",
+    "arrow_ipc",
+    "arrow_schema",
+    "arrow_select",
+    "cap_std",
+    "csv",
+    "matchit",
+    "parking_lot",
+    "rusqlite",
+    "rustix",
+];
+
+/// The types that a file imports from crates that must stay inside.
+fn inner_types(source: &Source) -> BTreeSet<String> {
+    let code = source.code.join(" ");
+    let imports = code.split("use ").skip(1);
+    imports
+        .filter_map(|rest| rest.split(';').next())
+        .filter(|path| INNER_CRATES.contains(&identifier(path)))
+        .flat_map(|path| path.split(|letter: char| !letter.is_alphanumeric() && letter != '_'))
+        .filter(|name| name.starts_with(char::is_uppercase))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn no_public_signature_names_a_type_of_an_inner_crate() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        let types = inner_types(&source);
+        for line in source.code.iter().map(|line| line.trim()) {
+            let is_public = line.starts_with("pub ") || (line.starts_with("impl") && line.contains(" for Error"));
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            if is_public && words.any(|word| types.contains(word) || INNER_CRATES.contains(&word)) {
+                problems.push(format!("{}: {line}", source.name()));
+            }
+        }
+    }
+    assert_none(&problems, "these types must stay inside");
+}
+
 #[test]
 fn names_at_the_root_are_exported_one_by_one() {
     let problems: Vec<_> = sources()
