@@ -27,7 +27,11 @@ pub(super) struct Links {
 }
 
 pub(super) fn links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
-    check_counts(pipeline, limits)?;
+    check_counts(pipeline.nodes.len(), pipeline.edges.len(), limits)?;
+    if pipeline.nodes.is_empty() {
+        let issue = Issue::pointer("/nodes", "a pipeline needs a node, received none");
+        return Err(Error::invalid("graph-empty", vec![issue]));
+    }
     let mut issues = Issues::default();
     let mut known = HashMap::with_capacity(pipeline.nodes.len());
     let ids = node_ids(pipeline, &mut known, &mut issues);
@@ -36,29 +40,21 @@ pub(super) fn links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
     Ok(Links { ids, edges })
 }
 
-/// Counts before anything is built, so that a huge graph costs nothing.
-fn check_counts(pipeline: &Pipeline, limits: &Limits) -> Result<()> {
+/// Refuses a huge graph by its counts, before anything is built.
+pub(super) fn check_counts(nodes: usize, edges: usize, limits: &Limits) -> Result<()> {
     let nodes_max = limits.nodes_max.min(NODES_HELD_MAX);
     let mut issues = Issues::default();
-    for (pointer, count, max) in [
-        ("/nodes", pipeline.nodes.len(), nodes_max),
-        ("/edges", pipeline.edges.len(), limits.edges_max),
+    for (what, count, max) in [
+        ("nodes", nodes, nodes_max),
+        ("edges", edges, limits.edges_max),
     ] {
         if count > max {
-            issues.push(pointer, || {
-                format!("at most {max} are allowed, received {count}")
+            issues.push(&format!("/{what}"), || {
+                format!("at most {max} {what} are allowed, received {count}")
             });
         }
     }
-    issues.refuse("graph-too-large")?;
-    if pipeline.nodes.is_empty() {
-        let detail = format!("a pipeline needs 1 to {nodes_max} nodes, received none");
-        return Err(Error::invalid(
-            "graph-empty",
-            vec![Issue::pointer("/nodes", detail)],
-        ));
-    }
-    Ok(())
+    issues.refuse("graph-too-large")
 }
 
 fn node_ids<'a>(
@@ -157,7 +153,7 @@ mod tests {
 
     /// The slug, and every pointer with its detail.
     fn refused(pipeline: &Pipeline) -> (&'static str, Vec<(String, String)>) {
-        let error = Graph::new(pipeline).unwrap_err();
+        let error = Graph::within(pipeline, &Limits::default()).unwrap_err();
         let told = error.issues().iter().map(|issue| match &issue.at {
             IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
             IssueAt::Parameter(name) => panic!("{name} is no pointer"),
@@ -209,7 +205,7 @@ mod tests {
         check(
             &Pipeline::new("p"),
             "graph-empty",
-            &[("/nodes", "a pipeline needs 1 to 1000 nodes, received none")],
+            &[("/nodes", "a pipeline needs a node, received none")],
         );
     }
 
@@ -222,23 +218,21 @@ mod tests {
             &pipeline,
             "graph-too-large",
             &[
-                ("/nodes", "at most 1000 are allowed, received 1001"),
-                ("/edges", "at most 20000 are allowed, received 20001"),
+                ("/nodes", "at most 1000 nodes are allowed, received 1001"),
+                ("/edges", "at most 20000 edges are allowed, received 20001"),
             ],
         );
     }
 
     #[test]
-    fn no_more_nodes_are_accepted_than_a_key_holds_whatever_the_limits_say() {
-        let mut limits = Limits::default();
-        limits.nodes_max = usize::MAX;
-        let chain = |count: usize| {
+    fn a_graph_accepted_under_other_limits_is_built_as_long_as_a_key_holds_its_places() {
+        let bare = |count: usize| {
             (0..count).fold(Pipeline::new("p"), |pipeline, index| {
                 pipeline.node(format!("n{index}"), "x")
             })
         };
-        assert_eq!(Graph::within(&chain(4_096), &limits).unwrap().len(), 4_096);
-        let error = Graph::within(&chain(4_097), &limits).unwrap_err();
+        assert_eq!(Graph::new(&bare(4_096)).unwrap().len(), 4_096);
+        let error = Graph::new(&bare(4_097)).unwrap_err();
         assert_eq!(error.slug(), "graph-too-large");
     }
 }
