@@ -11,7 +11,9 @@ use super::fixtures::{
 };
 use crate::error::ErrorKind::QueueFull;
 use crate::model::{Cancel, Inherited, Place, RunId, RunStatus, Scope};
-use crate::storage::{CreateRuns, NewRun, RequestCancel, Storage};
+use crate::storage::{
+    CreateRuns, Events, Journal, NewRun, Outputs, Queue, RequestCancel, Runs, Storage, System,
+};
 
 /// How a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +240,7 @@ pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D) 
         (2, CommitFault::AfterEffect),
     ] {
         let storage = durable.open().await;
-        let driver = running(&storage, n).await;
+        let mut driver = running(&storage, n).await;
         durable.fail_next_commit(&storage, fault);
         let append = || driver.next([started(0, 1), line(None, "one")]);
         // Whichever the answer is: an engine that was told of a failure sends the same again.
@@ -246,8 +248,12 @@ pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D) 
             storage.append(append()).await.unwrap();
         }
         storage.append(append()).await.unwrap();
+        driver.position += 2;
+        driver
+            .append(&storage, [end_of(n, RunStatus::Success)])
+            .await;
         let storage = durable.reopen(storage).await;
-        assert_eq!(events_of(&storage, driver.run).await.len(), 4);
+        assert_eq!(events_of(&storage, driver.run).await.len(), 5);
         assert_eq!(found(&storage, driver.run).await.nodes.len(), 1);
         storage.close().await.unwrap();
     }
