@@ -6,6 +6,8 @@
 mod body;
 mod claim;
 mod create;
+#[cfg(test)]
+mod durable_tests;
 mod ends;
 mod events;
 mod fault;
