@@ -202,7 +202,10 @@ impl SqliteStorage {
 
     /// The number of the newest event that is durable.
     fn newest(&self) -> u64 {
-        self.0.published.newest_seq.load(std::sync::atomic::Ordering::Acquire)
+        self.0
+            .published
+            .newest_seq
+            .load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Ends the threads in order: first what writes, then what reads.
