@@ -262,3 +262,14 @@ fn ended() -> Error {
 fn ended_badly() -> Error {
     Error::internal("the store was not closed in order")
 }
+
+#[cfg(test)]
+mod contract_tests {
+    use std::path::Path;
+
+    use super::*;
+
+    crate::storage_contract!(async |dir: &Path| {
+        SqliteStorage::open(dir.join("runs.db")).await.unwrap()
+    });
+}
