@@ -63,7 +63,12 @@ impl<'a> Packed<'a> {
         }
     }
 
-    fn of_run(kind: EventKind, status: RunStatus, error: Option<&'a str>, at: DateTime<Utc>) -> Self {
+    fn of_run(
+        kind: EventKind,
+        status: RunStatus,
+        error: Option<&'a str>,
+        at: DateTime<Utc>,
+    ) -> Self {
         Packed {
             status: Some(status.into()),
             error: error.map(Cow::Borrowed),
@@ -74,28 +79,47 @@ impl<'a> Packed<'a> {
     /// The event of an entry; none for a profile and for what is no end.
     fn of_entry(entry: &'a Entry) -> Option<Self> {
         match entry {
-            Entry::NodeStarted { place, attempt, queue_ms: _, at } => Some(Packed {
+            Entry::NodeStarted {
+                place,
+                attempt,
+                queue_ms: _,
+                at,
+            } => Some(Packed {
                 attempt: Some(*attempt),
                 ..Packed::of_node(EventKind::NodeStarted, *place, NodeStatus::Running, *at)
             }),
-            Entry::NodeRetrying { place, attempt, error, delay_ms, at } => Some(Packed {
+            Entry::NodeRetrying {
+                place,
+                attempt,
+                error,
+                delay_ms,
+                at,
+            } => Some(Packed {
                 attempt: Some(*attempt),
                 error: Some(Cow::Borrowed(error)),
                 duration_ms: Some(*delay_ms),
                 ..Packed::of_node(EventKind::NodeRetrying, *place, NodeStatus::Pending, *at)
             }),
             Entry::NodeFinished(end) => Packed::of_end(end),
-            Entry::Profile { place: _, profile: _ } => None,
-            Entry::Log { place, attempt, level, message, at } => Some(Packed {
+            Entry::Profile {
+                place: _,
+                profile: _,
+            } => None,
+            Entry::Log {
+                place,
+                attempt,
+                level,
+                message,
+                at,
+            } => Some(Packed {
                 place: *place,
                 attempt: *attempt,
                 level: Some(*level),
                 message: Some(Cow::Borrowed(message)),
                 ..Packed::new(EventKind::Log, *at)
             }),
-            Entry::RunFinished { status, error, at } => {
-                run_end_kind(*status).map(|kind| Packed::of_run(kind, *status, error.as_deref(), *at))
-            }
+            Entry::RunFinished { status, error, at } => run_end_kind(*status)
+                .map(|kind| Packed::of_run(kind, *status, error.as_deref(), *at)),
         }
     }
 

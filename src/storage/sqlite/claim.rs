@@ -68,9 +68,11 @@ impl Tx {
         self.write_end_event(&ended)?;
         self.settle_nodes(&ended)?;
         self.drop_staged(active.key)?;
-        let resumes = self.row("SELECT resumed_from IS NOT NULL FROM runs WHERE id = ?", [id(&run)], |row| {
-            Ok(row.get::<_, bool>(0)?)
-        })?;
+        let resumes = self.row(
+            "SELECT resumed_from IS NOT NULL FROM runs WHERE id = ?",
+            [id(&run)],
+            |row| Ok(row.get::<_, bool>(0)?),
+        )?;
         if status == RunStatus::Cancelled && resumes == Some(false) {
             self.drop_outputs(active.key, |_, _| false)?;
         }
@@ -84,8 +86,13 @@ impl Tx {
         let mut allowed = count_max;
         if !self.orphans(claim, is_suspect).is_empty() {
             let mut held = self.state.running.values();
-            let holds_one = held.any(|active| active.owner == Some(claim.owner) && is_suspect(active));
-            allowed = if claim.suspects && !holds_one { count_max.min(1) } else { 0 };
+            let holds_one =
+                held.any(|active| active.owner == Some(claim.owner) && is_suspect(active));
+            allowed = if claim.suspects && !holds_one {
+                count_max.min(1)
+            } else {
+                0
+            };
             claims.suspects_left = true;
         }
         let mut left = orphans.len();
@@ -167,7 +174,9 @@ impl Tx {
             |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, row.get(1)?)),
         )?;
         Ok(found.map(|(run, key)| {
-            self.state.lanes.note_head(priority, pipeline, Head { run, key });
+            self.state
+                .lanes
+                .note_head(priority, pipeline, Head { run, key });
             Reverse((priority, run, key, pipeline))
         }))
     }
@@ -280,9 +289,15 @@ impl Tx {
             .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
         let definition = self.state.definitions.find(&self.conn, row.definition)?;
         let (first, last) = node_keys(row.key);
-        let sql = format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
-        let nodes = self.rows(&sql, [first, last], |node| read_node(node, &row.run, &definition))?;
-        let has_rows = |sql| self.row(sql, [first, last], |_| Ok(())).map(|found| found.is_some());
+        let sql =
+            format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
+        let nodes = self.rows(&sql, [first, last], |node| {
+            read_node(node, &row.run, &definition)
+        })?;
+        let has_rows = |sql| {
+            self.row(sql, [first, last], |_| Ok(()))
+                .map(|found| found.is_some())
+        };
         let driven = Driven {
             definition,
             position: self.position(run)?,
@@ -295,11 +310,18 @@ impl Tx {
     }
 
     /// When the earliest lease of another owner runs out.
-    fn earliest_lease(&self, claim: &Claim) -> Result<Option<chrono::DateTime<chrono::Utc>>, Fault> {
+    fn earliest_lease(
+        &self,
+        claim: &Claim,
+    ) -> Result<Option<chrono::DateTime<chrono::Utc>>, Fault> {
         let others = self.state.running.values().filter(|active| {
             active.owner.is_some_and(|owner| owner != claim.owner) && !is_orphan(active, claim)
         });
-        others.map(|active| active.lease_until).min().map(time).transpose()
+        others
+            .map(|active| active.lease_until)
+            .min()
+            .map(time)
+            .transpose()
     }
 }
 
@@ -309,5 +331,7 @@ fn suspect_count(claim: &Claim) -> u32 {
 }
 
 fn is_orphan(active: &Active, claim: &Claim) -> bool {
-    active.owner.is_none_or(|owner| owner != claim.owner && active.lease_until <= millis(claim.now))
+    active
+        .owner
+        .is_none_or(|owner| owner != claim.owner && active.lease_until <= millis(claim.now))
 }

@@ -41,7 +41,12 @@ impl Tx {
             .iter()
             .try_for_each(|resumed| self.check_resumable(resumed))?;
         self.check_ticks(&pipeline, runs)?;
-        self.check_room(pipeline.key, runs.len() as u64, *queued_pipeline_max, *queued_max)?;
+        self.check_room(
+            pipeline.key,
+            runs.len() as u64,
+            *queued_pipeline_max,
+            *queued_max,
+        )?;
         let definitions = self.definition_keys(&pipeline, runs)?;
         let first = idempotency.as_ref().map(|_| self.state.next_run);
         if let Some(key) = idempotency {
@@ -62,14 +67,18 @@ impl Tx {
     }
 
     /// The runs that are resumed, each of the same pipeline.
-    fn resumed_runs(&self, pipeline: &Known, runs: &[NewRun], scope: &Scope) -> Result<Vec<Run>, Fault> {
+    fn resumed_runs(
+        &self,
+        pipeline: &Known,
+        runs: &[NewRun],
+        scope: &Scope,
+    ) -> Result<Vec<Run>, Fault> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let mut resumed = Vec::new();
         for old in runs.iter().filter_map(|new| new.run.resumed_from) {
             let found = self.row(&sql, [id(&old)], read_run)?.map(|row| row.run);
-            let seen = found.filter(|run| {
-                scope.admits(run.tenant.as_ref()) && run.pipeline_id == pipeline.id
-            });
+            let seen = found
+                .filter(|run| scope.admits(run.tenant.as_ref()) && run.pipeline_id == pipeline.id);
             resumed.push(seen.ok_or_else(|| Error::run_not_found(old))?);
         }
         Ok(resumed)
@@ -106,7 +115,13 @@ impl Tx {
         Ok(())
     }
 
-    fn check_room(&self, pipeline: i64, count: u64, pipeline_max: u64, max: u64) -> Result<(), Fault> {
+    fn check_room(
+        &self,
+        pipeline: i64,
+        count: u64,
+        pipeline_max: u64,
+        max: u64,
+    ) -> Result<(), Fault> {
         for (waiting, max) in [
             (self.state.lanes.of_pipeline(pipeline), pipeline_max),
             (self.state.lanes.total(), max),
@@ -147,7 +162,9 @@ impl Tx {
         };
         self.count(&counted, None, Some(RunStatus::Pending))?;
         let head = Head { run: run.id, key };
-        self.state.lanes.add(run.trigger.priority(), pipeline.key, head);
+        self.state
+            .lanes
+            .add(run.trigger.priority(), pipeline.key, head);
         let body = Body::of_run(EventKind::RunCreated, run.status, None, run.created_at)?;
         self.write_events(key, &body, None)?;
         self.hold_inherited(key, &run)
@@ -158,7 +175,9 @@ impl Tx {
         let mut keys = Vec::with_capacity(runs.len());
         let mut newest = None;
         if let Some(other) = runs.iter().find(|new| new.run.pipeline_id != pipeline.id) {
-            return Err(Error::internal(format!("run {} is of another pipeline", other.run.id)).into());
+            return Err(
+                Error::internal(format!("run {} is of another pipeline", other.run.id)).into(),
+            );
         }
         for version in runs.iter().map(|new| new.run.pipeline_version) {
             let key = match newest {
@@ -183,7 +202,12 @@ impl Tx {
         })
     }
 
-    fn write_key(&mut self, pipeline: i64, key: &IdempotencyKey, runs: &[NewRun]) -> Result<(), Fault> {
+    fn write_key(
+        &mut self,
+        pipeline: i64,
+        key: &IdempotencyKey,
+        runs: &[NewRun],
+    ) -> Result<(), Fault> {
         let IdempotencyKey {
             operation,
             key: name,
@@ -208,7 +232,10 @@ impl Tx {
 }
 
 /// The runs that the first act with this key made; refused for another body.
-pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option<Vec<RunId>>, Fault> {
+pub(super) fn find_key(
+    conn: &Connection,
+    key: &IdempotencyKey,
+) -> Result<Option<Vec<RunId>>, Fault> {
     let IdempotencyKey {
         operation,
         key: name,

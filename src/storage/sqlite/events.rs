@@ -43,7 +43,12 @@ struct JournalRow {
 }
 
 impl Reader {
-    fn events(&self, filter: &EventFilter, mut after: u64, limit: usize) -> Result<Vec<Event>, Fault> {
+    fn events(
+        &self,
+        filter: &EventFilter,
+        mut after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, Fault> {
         let run = match filter.run {
             None => None,
             Some(run) => match self.run_key(run, &filter.scope)? {
@@ -60,7 +65,8 @@ impl Reader {
                 if is_asked(row, filter) {
                     let unpacked = self.unpack(row)?;
                     let asked = |event: &Event| {
-                        event.seq > after && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
+                        event.seq > after
+                            && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
                     };
                     events.extend(unpacked.into_iter().filter(asked));
                 }
@@ -124,6 +130,8 @@ fn is_asked(row: &JournalRow, filter: &EventFilter) -> bool {
         pipeline,
         kinds: _,
     } = filter;
-    let is_of_pipeline = pipeline.as_ref().is_none_or(|own| own.as_str() == row.pipeline);
+    let is_of_pipeline = pipeline
+        .as_ref()
+        .is_none_or(|own| own.as_str() == row.pipeline);
     is_of_pipeline && scope.admits(row.tenant.as_ref())
 }

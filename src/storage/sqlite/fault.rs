@@ -58,7 +58,9 @@ impl From<Fault> for Error {
         match fault {
             Fault::Refused(error) => error,
             Fault::Sql(error) => of_sqlite(error),
-            Fault::Unreadable(what) => Self::internal("a stored value cannot be read").with_source(what),
+            Fault::Unreadable(what) => {
+                Self::internal("a stored value cannot be read").with_source(what)
+            }
             Fault::Replaced => Self::unavailable("the file of the store was replaced or removed"),
             #[cfg(any(test, feature = "testing"))]
             Fault::Staged => Self::unavailable("the commit failed"),

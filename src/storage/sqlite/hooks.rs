@@ -115,7 +115,9 @@ impl SqliteStorage {
     /// `Unavailable` when storage cannot answer.
     pub async fn page_count(&self) -> Result<u32> {
         self.step(Lane::Normal, |tx| {
-            let count: i64 = tx.conn.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            let count: i64 = tx
+                .conn
+                .query_row("PRAGMA page_count", [], |row| row.get(0))?;
             Ok(super::values::small(count))
         })
         .await

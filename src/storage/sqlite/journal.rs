@@ -23,7 +23,8 @@ use crate::storage::{Append, Appended, Entry, Journal, NodeEnd, rules};
 impl Journal for SqliteStorage {
     async fn append(&self, append: Append) -> Result<Appended> {
         let mut prepared = Prepared::new(append)?;
-        self.step(Lane::Normal, move |tx| tx.append(&mut prepared)).await
+        self.step(Lane::Normal, move |tx| tx.append(&mut prepared))
+            .await
     }
 }
 
@@ -72,7 +73,11 @@ impl Prepared {
 }
 
 impl Payload {
-    fn new(insert: &'static str, place: Place, payload: &impl serde::Serialize) -> Result<Self, Fault> {
+    fn new(
+        insert: &'static str,
+        place: Place,
+        payload: &impl serde::Serialize,
+    ) -> Result<Self, Fault> {
         let body = serde_json::to_vec(payload)
             .map_err(|error| Fault::unreadable("a payload to be stored", error))?;
         Ok(Self {
@@ -127,7 +132,9 @@ impl Tx {
             }
         }
         active.driven = Some(driven);
-        checked.map(|_| Appended::new(self.newest_seq())).map_err(Fault::from)
+        checked
+            .map(|_| Appended::new(self.newest_seq()))
+            .map_err(Fault::from)
     }
 
     fn write_append(
@@ -149,13 +156,23 @@ impl Tx {
         for entry in entries {
             self.write_entry(active, driven, entry)?;
         }
-        for Payload { insert, place, body } in &prepared.payloads {
+        for Payload {
+            insert,
+            place,
+            body,
+        } in &prepared.payloads
+        {
             self.write(insert, params![node_key(active.key, *place), body])?;
         }
         Ok(())
     }
 
-    fn write_entry(&mut self, active: &mut Active, driven: &mut Driven, entry: &Entry) -> Result<(), Fault> {
+    fn write_entry(
+        &mut self,
+        active: &mut Active,
+        driven: &mut Driven,
+        entry: &Entry,
+    ) -> Result<(), Fault> {
         match entry {
             Entry::NodeStarted {
                 place,
@@ -190,7 +207,10 @@ impl Tx {
             Entry::Profile { place, .. } => {
                 if driven.nodes.insert(*place, driven.status(*place)).is_none() {
                     let node = node_key(active.key, *place);
-                    self.write("INSERT INTO node_runs (key, status, has_dataset) VALUES (?, 0, 0)", [node])?;
+                    self.write(
+                        "INSERT INTO node_runs (key, status, has_dataset) VALUES (?, 0, 0)",
+                        [node],
+                    )?;
                 }
             }
             Entry::Log { .. } => {}
@@ -198,7 +218,12 @@ impl Tx {
         Ok(())
     }
 
-    fn write_end(&mut self, active: &mut Active, driven: &mut Driven, end: &NodeEnd) -> Result<(), Fault> {
+    fn write_end(
+        &mut self,
+        active: &mut Active,
+        driven: &mut Driven,
+        end: &NodeEnd,
+    ) -> Result<(), Fault> {
         let NodeEnd {
             place,
             status,
@@ -248,7 +273,12 @@ impl Tx {
     }
 
     /// Writes the end of a run and drops what it keeps no longer.
-    fn write_run_end(&mut self, active: &Active, driven: &Driven, result_bytes_max: u64) -> Result<(), Fault> {
+    fn write_run_end(
+        &mut self,
+        active: &Active,
+        driven: &Driven,
+        result_bytes_max: u64,
+    ) -> Result<(), Fault> {
         let run = &driven.run;
         self.end_run(&Ended {
             key: active.key,
@@ -290,9 +320,11 @@ impl Tx {
 
     /// Why a run that is not running, or not under this claim, takes nothing.
     pub(super) fn refuse(&self, run: RunId, epoch: u64) -> Result<Error, Fault> {
-        let found = self.row("SELECT status, epoch FROM runs WHERE id = ?", [id(&run)], |row| {
-            Ok((to_run_status(row.get(0)?)?, uint(row.get(1)?)))
-        })?;
+        let found = self.row(
+            "SELECT status, epoch FROM runs WHERE id = ?",
+            [id(&run)],
+            |row| Ok((to_run_status(row.get(0)?)?, uint(row.get(1)?))),
+        )?;
         Ok(match found {
             None => Error::run_not_found(run),
             Some((status, own)) if own == epoch && status.is_terminal() => rules::run_finished(run),

@@ -39,7 +39,11 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(|error| cannot_lock(&path, error))?;
-        let mut lock = Self { file, path, is_made_here };
+        let mut lock = Self {
+            file,
+            path,
+            is_made_here,
+        };
         for _ in 0..TRIES {
             match lock.file.try_lock() {
                 Ok(()) => return lock.note_pid().map(|()| lock),
@@ -68,7 +72,10 @@ impl Lock {
             .read_to_string(&mut text)
             .ok()
             .and_then(|_| text.trim().parse().ok());
-        let holder = pid.map_or_else(|| "another process".to_owned(), |pid: u32| format!("process {pid}"));
+        let holder = pid.map_or_else(
+            || "another process".to_owned(),
+            |pid: u32| format!("process {pid}"),
+        );
         Error::new(
             ErrorKind::StoreInUse { pid },
             "store-in-use",

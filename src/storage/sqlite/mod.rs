@@ -202,7 +202,10 @@ impl SqliteStorage {
 
     /// The number of the newest event that is durable.
     fn newest(&self) -> u64 {
-        self.0.published.newest_seq.load(std::sync::atomic::Ordering::Acquire)
+        self.0
+            .published
+            .newest_seq
+            .load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Ends the threads in order: first what writes, then what reads.
@@ -258,4 +261,15 @@ fn ended() -> Error {
 
 fn ended_badly() -> Error {
     Error::internal("the store was not closed in order")
+}
+
+#[cfg(test)]
+mod contract_tests {
+    use std::path::Path;
+
+    use super::*;
+
+    crate::storage_contract!(async |dir: &Path| {
+        SqliteStorage::open(dir.join("runs.db")).await.unwrap()
+    });
 }

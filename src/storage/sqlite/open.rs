@@ -66,7 +66,9 @@ fn resolve(path: &Path) -> Result<PathBuf> {
     match path.canonicalize() {
         Ok(found) if found.is_dir() => Err(not_a_database(&found, "it is a folder")),
         Ok(found) => Ok(found),
-        Err(error) if error.kind() == IoKind::NotFound && !path.is_symlink() => resolve_absent(path),
+        Err(error) if error.kind() == IoKind::NotFound && !path.is_symlink() => {
+            resolve_absent(path)
+        }
         Err(error) => Err(cannot_open(path, error)),
     }
 }
@@ -80,7 +82,10 @@ fn resolve_absent(path: &Path) -> Result<PathBuf> {
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let folder = folder.canonicalize().map_err(|error| {
-        let message = format!("the folder {} of the store cannot be opened", folder.display());
+        let message = format!(
+            "the folder {} of the store cannot be opened",
+            folder.display()
+        );
         Error::new(ErrorKind::NotFound, "not-found", message).with_source(error)
     })?;
     Ok(folder.join(name))
@@ -94,7 +99,10 @@ fn check_header(path: &Path) -> Result<()> {
         Err(error) if error.kind() == IoKind::NotFound => return Ok(()),
         Err(error) => return Err(cannot_open(path, error)),
     };
-    if file.metadata().is_ok_and(|found| found.permissions().readonly()) {
+    if file
+        .metadata()
+        .is_ok_and(|found| found.permissions().readonly())
+    {
         return Err(read_only(path));
     }
     let mut header = Vec::new();
@@ -124,7 +132,11 @@ fn check_version(found: u32) -> Result<()> {
         return Ok(());
     }
     let message = format!("the store has schema {found}, this Floret reads up to {supported}");
-    Err(Error::new(ErrorKind::SchemaTooNew { found, supported }, "schema-too-new", message))
+    Err(Error::new(
+        ErrorKind::SchemaTooNew { found, supported },
+        "schema-too-new",
+        message,
+    ))
 }
 
 /// The version of the schema; the newest one may stand in the log that only SQLite reads.
@@ -189,15 +201,24 @@ fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, F
 
 /// Ends the leases of earlier owners, whom the lock proves dead, and sweeps the chunks that no entry will name.
 fn take_over(tx: &mut Tx) -> Result<(), Fault> {
-    let is_owned = tx.state.running.values().any(|active| active.owner.is_some());
-    let is_staged = tx.row("SELECT 1 FROM staged LIMIT 1", [], |_| Ok(()))?.is_some();
+    let is_owned = tx
+        .state
+        .running
+        .values()
+        .any(|active| active.owner.is_some());
+    let is_staged = tx
+        .row("SELECT 1 FROM staged LIMIT 1", [], |_| Ok(()))?
+        .is_some();
     if !is_owned && !is_staged {
         return Ok(());
     }
     tx.begin()?;
     if is_owned {
         tx.write("UPDATE runs SET owner = NULL, lease_until = NULL WHERE status = 1 AND owner IS NOT NULL", [])?;
-        tx.state.running.values_mut().for_each(|active| active.owner = None);
+        tx.state
+            .running
+            .values_mut()
+            .for_each(|active| active.owner = None);
     }
     if is_staged {
         sweep(tx)?;

@@ -23,7 +23,12 @@ impl Outputs for SqliteStorage {
         self.step(Lane::Low, move |tx| tx.put_chunk(&chunk)).await
     }
 
-    async fn find_output(&self, run: RunId, place: Place, scope: &Scope) -> Result<Option<StoredOutput>> {
+    async fn find_output(
+        &self,
+        run: RunId,
+        place: Place,
+        scope: &Scope,
+    ) -> Result<Option<StoredOutput>> {
         let scope = scope.clone();
         self.read(move |reader| reader.snapshot(|reader| reader.output(run, place, &scope)))
             .await
@@ -31,7 +36,12 @@ impl Outputs for SqliteStorage {
 }
 
 impl Reader {
-    fn output(&self, run: RunId, place: Place, scope: &Scope) -> Result<Option<StoredOutput>, Fault> {
+    fn output(
+        &self,
+        run: RunId,
+        place: Place,
+        scope: &Scope,
+    ) -> Result<Option<StoredOutput>, Fault> {
         let Some(key) = self.run_key(run, scope)? else {
             return Ok(None);
         };
@@ -44,7 +54,11 @@ impl Reader {
             [first, last],
             |row| Ok(row.get::<_, Vec<u8>>(0)?),
         )?;
-        let OutputRef { hash, length, chunk_count } = kept.output;
+        let OutputRef {
+            hash,
+            length,
+            chunk_count,
+        } = kept.output;
         let is_whole = chunks.len() as u64 == u64::from(chunk_count);
         let bytes = chunks.concat();
         Ok((is_whole && bytes.len() as u64 == length).then(|| StoredOutput::new(hash, bytes)))
@@ -63,7 +77,11 @@ fn read_kept(row: &rusqlite::Row<'_>) -> Result<Kept, Fault> {
     let chunk_count = super::values::small(row.get(3)?);
     Ok(Kept {
         source: row.get(0)?,
-        output: OutputRef::new(hash(&row.get::<_, Vec<u8>>(1)?)?, uint(row.get(2)?), chunk_count),
+        output: OutputRef::new(
+            hash(&row.get::<_, Vec<u8>>(1)?)?,
+            uint(row.get(2)?),
+            chunk_count,
+        ),
     })
 }
 
@@ -76,7 +94,11 @@ impl Tx {
             index,
             bytes,
         } = chunk;
-        let active = self.state.running.get(run).filter(|active| active.epoch == *epoch);
+        let active = self
+            .state
+            .running
+            .get(run)
+            .filter(|active| active.epoch == *epoch);
         let Some(node) = active.map(|active| node_key(active.key, *place)) else {
             return Err(self.refuse(*run, *epoch)?.into());
         };
@@ -126,7 +148,8 @@ impl Tx {
     pub(super) fn hold_inherited(&mut self, key: i64, run: &Run) -> Result<(), Fault> {
         for inherited in &run.inherited {
             let found = self.find_inherited(run, inherited)?;
-            let Some(kept) = found.filter(|kept| Some(kept.output.hash) == inherited.output_hash) else {
+            let Some(kept) = found.filter(|kept| Some(kept.output.hash) == inherited.output_hash)
+            else {
                 continue;
             };
             let OutputRef {
@@ -144,7 +167,11 @@ impl Tx {
 
     /// The output as the run that made it has it; where that was purged, as another run of the chain holds it.
     fn find_inherited(&self, run: &Run, inherited: &Inherited) -> Result<Option<Kept>, Fault> {
-        let maker = self.row("SELECT key FROM runs WHERE id = ?", [id(&inherited.from_run)], |row| Ok(row.get(0)?))?;
+        let maker = self.row(
+            "SELECT key FROM runs WHERE id = ?",
+            [id(&inherited.from_run)],
+            |row| Ok(row.get(0)?),
+        )?;
         if let Some(key) = maker {
             return self.row(KEPT, [node_key(key, inherited.from_place)], read_kept);
         }
@@ -205,7 +232,11 @@ impl Tx {
     }
 
     /// Drops the outputs of a run but those that are kept by place and length.
-    pub(super) fn drop_outputs(&mut self, run: i64, is_kept: impl Fn(Place, u64) -> bool) -> Result<(), Fault> {
+    pub(super) fn drop_outputs(
+        &mut self,
+        run: i64,
+        is_kept: impl Fn(Place, u64) -> bool,
+    ) -> Result<(), Fault> {
         let (first, last) = node_keys(run);
         let outputs = self.rows(
             "SELECT key, length FROM outputs WHERE key BETWEEN ? AND ?",
@@ -221,7 +252,9 @@ impl Tx {
     /// Drops a run's row of an output, and its chunks with the last such row.
     pub(super) fn drop_output(&mut self, node: i64, own: Chunks) -> Result<(), Fault> {
         let source: Option<i64> =
-            self.row("SELECT source FROM outputs WHERE key = ?", [node], |row| Ok(row.get(0)?))?;
+            self.row("SELECT source FROM outputs WHERE key = ?", [node], |row| {
+                Ok(row.get(0)?)
+            })?;
         let Some(source) = source else {
             return Ok(());
         };
@@ -248,7 +281,9 @@ impl Tx {
             [first, last],
             |row| Ok(row.get::<_, i64>(0)?),
         )?;
-        nodes.into_iter().try_for_each(|node| self.drop_staged_node(node))
+        nodes
+            .into_iter()
+            .try_for_each(|node| self.drop_staged_node(node))
     }
 
     fn drop_staged_node(&mut self, node: i64) -> Result<(), Fault> {
@@ -258,7 +293,10 @@ impl Tx {
 
     fn drop_chunks(&mut self, node: i64) -> Result<(), Fault> {
         let (first, last) = chunk_keys(node);
-        self.write("DELETE FROM chunks WHERE key BETWEEN ? AND ?", [first, last])?;
+        self.write(
+            "DELETE FROM chunks WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
         Ok(())
     }
 }
@@ -274,6 +312,12 @@ pub(super) enum Chunks {
 
 /// Drops all chunks that no entry has named: whoever wrote them is dead.
 pub(super) fn sweep(tx: &mut Tx) -> Result<(), Fault> {
-    let nodes = tx.rows("SELECT key FROM staged", [], |row| Ok(row.get::<_, i64>(0)?))?;
-    nodes.into_iter().try_for_each(|node| tx.drop_staged_node(node))
+    let nodes = tx.rows(
+        "SELECT key FROM staged",
+        [],
+        |row| Ok(row.get::<_, i64>(0)?),
+    )?;
+    nodes
+        .into_iter()
+        .try_for_each(|node| tx.drop_staged_node(node))
 }

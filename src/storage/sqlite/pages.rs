@@ -16,7 +16,11 @@ pub(super) struct Conditions {
 impl Conditions {
     /// Adds a condition with its values in the order of their `?`.
     pub(super) fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
-        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+        self.sql.push_str(if self.sql.is_empty() {
+            " WHERE "
+        } else {
+            " AND "
+        });
         self.sql.push_str(condition);
         self.values.extend(values);
     }
@@ -66,7 +70,9 @@ impl Window {
 
     /// How many rows are read: one more than the page holds tells whether others follow.
     pub(super) fn read_count(self) -> i64 {
-        i64::try_from(self.limit).unwrap_or(i64::MAX).saturating_add(1)
+        i64::try_from(self.limit)
+            .unwrap_or(i64::MAX)
+            .saturating_add(1)
     }
 
     /// The page of what was read.
@@ -86,8 +92,15 @@ impl Window {
 /// Whether the request wants the total.
 pub(super) const fn wants_total(request: &PageRequest) -> bool {
     match request {
-        PageRequest::Numbered { page: _, per_page: _ } => true,
-        PageRequest::Newest { limit: _ } | PageRequest::After { cursor: _, limit: _ } => false,
+        PageRequest::Numbered {
+            page: _,
+            per_page: _,
+        } => true,
+        PageRequest::Newest { limit: _ }
+        | PageRequest::After {
+            cursor: _,
+            limit: _,
+        } => false,
     }
 }
 
@@ -95,6 +108,10 @@ pub(super) const fn wants_total(request: &PageRequest) -> bool {
 pub(super) fn cursor(request: &PageRequest) -> Option<&str> {
     match request {
         PageRequest::After { cursor, limit: _ } => cursor.as_deref(),
-        PageRequest::Newest { limit: _ } | PageRequest::Numbered { page: _, per_page: _ } => None,
+        PageRequest::Newest { limit: _ }
+        | PageRequest::Numbered {
+            page: _,
+            per_page: _,
+        } => None,
     }
 }

@@ -34,7 +34,10 @@ impl Pipelines for SqliteStorage {
             pipeline: Arc::clone(&put.definition),
             graph,
         });
-        self.step(Lane::Normal, move |tx| tx.put_pipeline(&put, &body, &definition)).await
+        self.step(Lane::Normal, move |tx| {
+            tx.put_pipeline(&put, &body, &definition)
+        })
+        .await
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
@@ -64,30 +67,46 @@ impl Pipelines for SqliteStorage {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let (id, scope) = (id.clone(), scope.clone());
-        self.step(Lane::Normal, move |tx| tx.delete_pipeline(&id, &scope, now)).await
+        self.step(Lane::Normal, move |tx| tx.delete_pipeline(&id, &scope, now))
+            .await
     }
 }
 
 impl Reader {
-    fn pipeline(&self, column: &str, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>, Fault> {
-        let sql = format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.{column} = ? AND p.slug IS NOT NULL");
+    fn pipeline(
+        &self,
+        column: &str,
+        key: &str,
+        scope: &Scope,
+    ) -> Result<Option<StoredPipeline>, Fault> {
+        let sql = format!(
+            "SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.{column} = ? AND p.slug IS NOT NULL"
+        );
         let Some((row, definition)) = self.row(&sql, [key], read_pipeline)? else {
             return Ok(None);
         };
         if !scope.admits(row.tenant.as_ref()) {
             return Ok(None);
         }
-        row.with(definition, &self.definitions, &self.conn).map(Some)
+        row.with(definition, &self.definitions, &self.conn)
+            .map(Some)
     }
 
-    fn pipelines(&self, filter: &PipelineFilter, page: &PageRequest) -> Result<Page<StoredPipeline>, Fault> {
+    fn pipelines(
+        &self,
+        filter: &PipelineFilter,
+        page: &PageRequest,
+    ) -> Result<Page<StoredPipeline>, Fault> {
         let mut conditions = conditions(filter);
         let total = wants_total(page)
             .then(|| self.count_pipelines(&conditions))
             .transpose()?;
         if let Some(cursor) = cursor(page) {
             let (created_at, id) = self.pipeline_cursor(cursor, &filter.scope)?;
-            conditions.add("(p.created_at, p.id) < (?, ?)", [Value::Integer(created_at), Value::Text(id)]);
+            conditions.add(
+                "(p.created_at, p.id) < (?, ?)",
+                [Value::Integer(created_at), Value::Text(id)],
+            );
         }
         let window = Window::new(page);
         let sql = format!(
@@ -96,7 +115,11 @@ impl Reader {
             window.read_count(),
             window.skip,
         );
-        let rows = self.rows(&sql, rusqlite::params_from_iter(conditions.values()), read_pipeline)?;
+        let rows = self.rows(
+            &sql,
+            rusqlite::params_from_iter(conditions.values()),
+            read_pipeline,
+        )?;
         let items = rows
             .into_iter()
             .map(|(row, definition)| row.with(definition, &self.definitions, &self.conn))
@@ -126,7 +149,11 @@ impl Reader {
 }
 
 fn conditions(filter: &PipelineFilter) -> Conditions {
-    let PipelineFilter { scope, tag, enabled } = filter;
+    let PipelineFilter {
+        scope,
+        tag,
+        enabled,
+    } = filter;
     let mut conditions = Conditions::default();
     conditions.add("p.slug IS NOT NULL", []);
     if let Some(tenant) = scope.tenant() {
@@ -161,7 +188,9 @@ impl Tx {
         }
         let slug = self.choose_slug(put, before.as_ref())?;
         let stored = match before {
-            Some(before) if before.slug == slug && before.definition == put.definition => return Ok(before),
+            Some(before) if before.slug == slug && before.definition == put.definition => {
+                return Ok(before);
+            }
             Some(before) => replaced(put, slug, before),
             None => made(put, slug, known.as_deref()),
         };
@@ -178,7 +207,11 @@ impl Tx {
         row.with(definition, &self.state.definitions, &self.conn)
     }
 
-    fn choose_slug(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> Result<Slug, Fault> {
+    fn choose_slug(
+        &self,
+        put: &PutPipeline,
+        before: Option<&StoredPipeline>,
+    ) -> Result<Slug, Fault> {
         match &put.slug {
             SlugChoice::Given(slug) if self.is_taken(slug, &put.id)? => {
                 Err(rules::already_exists(slug).into())
@@ -265,7 +298,12 @@ impl Tx {
         Ok(key)
     }
 
-    fn delete_pipeline(&mut self, id: &PipelineId, scope: &Scope, now: DateTime<Utc>) -> Result<(), Fault> {
+    fn delete_pipeline(
+        &mut self,
+        id: &PipelineId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
         let known = self
             .state
             .pipeline(&self.conn, id)?
@@ -278,8 +316,14 @@ impl Tx {
             "UPDATE pipelines SET slug = NULL, deleted_at = ? WHERE key = ?",
             params![millis(now), known.key],
         )?;
-        self.write("DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NULL", [known.key])?;
-        self.write("DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NOT NULL", [known.key])?;
+        self.write(
+            "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NULL",
+            [known.key],
+        )?;
+        self.write(
+            "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NOT NULL",
+            [known.key],
+        )?;
         self.state.forget(id);
         Ok(())
     }
@@ -305,7 +349,11 @@ fn made(put: &PutPipeline, slug: Slug, deleted: Option<&Known>) -> StoredPipelin
 }
 
 /// What the save expects against what is there (`live`) and what of it the caller sees (`seen`).
-fn check_expected(put: &PutPipeline, live: Option<&Known>, seen: Option<&Known>) -> Result<(), Error> {
+fn check_expected(
+    put: &PutPipeline,
+    live: Option<&Known>,
+    seen: Option<&Known>,
+) -> Result<(), Error> {
     match (put.expect, seen) {
         (Expect::Absent, _) if live.is_some() => Err(rules::already_exists(&put.id)),
         (Expect::Any, None) if live.is_some() => Err(rules::already_exists(&put.id)),

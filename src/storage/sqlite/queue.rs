@@ -34,8 +34,11 @@ impl Queue for SqliteStorage {
                 steps,
             })));
         };
-        self.send(Lane::Normal, Job::boxed(move |tx| tx.claim(&claim), deliver))
-            .await?;
+        self.send(
+            Lane::Normal,
+            Job::boxed(move |tx| tx.claim(&claim), deliver),
+        )
+        .await?;
         match answer.await {
             Ok(outcome) => outcome.map(Undelivered::deliver),
             Err(_) => Err(super::ended()),
@@ -50,11 +53,13 @@ impl Queue for SqliteStorage {
         now: DateTime<Utc>,
     ) -> Result<Vec<Held>> {
         let until = lease_end(now, lease);
-        self.step(Lane::Normal, move |tx| tx.renew(owner, &held, until)).await
+        self.step(Lane::Normal, move |tx| tx.renew(owner, &held, until))
+            .await
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
-        self.step(Lane::Normal, move |tx| tx.release(owner, &held)).await
+        self.step(Lane::Normal, move |tx| tx.release(owner, &held))
+            .await
     }
 }
 
@@ -104,14 +109,18 @@ impl Tx {
         let mut lost = Vec::new();
         for claim in held {
             let active = self.state.running.get_mut(&claim.run);
-            let Some(active) = active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
+            let Some(active) =
+                active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
             else {
                 lost.push(*claim);
                 continue;
             };
             active.lease_until = until;
             let key = active.key;
-            let count = self.write("UPDATE runs SET lease_until = ? WHERE key = ? AND status = 1", [until, key])?;
+            let count = self.write(
+                "UPDATE runs SET lease_until = ? WHERE key = ? AND status = 1",
+                [until, key],
+            )?;
             if count == 0 {
                 lost.push(*claim);
             }
@@ -123,7 +132,8 @@ impl Tx {
         let mut lost = Vec::new();
         for claim in held {
             let active = self.state.running.get_mut(&claim.run);
-            let Some(active) = active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
+            let Some(active) =
+                active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
             else {
                 lost.push(*claim);
                 continue;

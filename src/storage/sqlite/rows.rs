@@ -21,8 +21,7 @@ pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tena
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited";
 
 /// Where they come from.
-pub(super) const RUN_FROM: &str =
-    "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
+pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
 
 /// A run with the keys by which its rows are found.
 #[derive(Debug)]
@@ -101,7 +100,9 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), F
         idempotency,
     } = keys;
     let params = (!params.is_empty()).then(|| text(params)).transpose()?;
-    let inherited = (!inherited.is_empty()).then(|| text(inherited)).transpose()?;
+    let inherited = (!inherited.is_empty())
+        .then(|| text(inherited))
+        .transpose()?;
     let first_run = resumed_from.as_ref().map(|_| values::id(first_run));
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \

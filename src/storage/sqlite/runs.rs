@@ -29,7 +29,8 @@ use crate::storage::{
 #[async_trait]
 impl Runs for SqliteStorage {
     async fn create_runs(&self, create: CreateRuns) -> Result<Created> {
-        self.step(Lane::Normal, move |tx| tx.create_runs(&create)).await
+        self.step(Lane::Normal, move |tx| tx.create_runs(&create))
+            .await
     }
 
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
@@ -57,10 +58,14 @@ impl Runs for SqliteStorage {
         let scope = scope.clone();
         self.read(move |reader| {
             reader.snapshot(|reader| {
-                let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?1 OR r.first_run = ?1 ORDER BY r.id");
+                let sql = format!(
+                    "SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?1 OR r.first_run = ?1 ORDER BY r.id"
+                );
                 let rows = reader.rows(&sql, [id(&first_run)], read_run)?;
                 rows.into_iter()
-                    .filter(|row| row.run.first_run == first_run && scope.admits(row.run.tenant.as_ref()))
+                    .filter(|row| {
+                        row.run.first_run == first_run && scope.admits(row.run.tenant.as_ref())
+                    })
                     .map(|row| reader.detail(row))
                     .collect()
             })
@@ -74,23 +79,39 @@ impl Runs for SqliteStorage {
     }
 
     async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled> {
-        self.step(Lane::Normal, move |tx| tx.request_cancel(&request)).await
-    }
-
-    async fn find_preview(&self, run: RunId, node: &NodeId, scope: &Scope) -> Result<Option<Preview>> {
-        let (node, scope) = (node.clone(), scope.clone());
-        self.read(move |reader| reader.snapshot(|reader| reader.payload("previews", run, &node, &scope)))
+        self.step(Lane::Normal, move |tx| tx.request_cancel(&request))
             .await
     }
 
-    async fn find_profile(&self, run: RunId, node: &NodeId, scope: &Scope) -> Result<Option<Profile>> {
+    async fn find_preview(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<Preview>> {
         let (node, scope) = (node.clone(), scope.clone());
-        self.read(move |reader| reader.snapshot(|reader| reader.payload("profiles", run, &node, &scope)))
-            .await
+        self.read(move |reader| {
+            reader.snapshot(|reader| reader.payload("previews", run, &node, &scope))
+        })
+        .await
+    }
+
+    async fn find_profile(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<Profile>> {
+        let (node, scope) = (node.clone(), scope.clone());
+        self.read(move |reader| {
+            reader.snapshot(|reader| reader.payload("profiles", run, &node, &scope))
+        })
+        .await
     }
 
     async fn newest_run(&self) -> Result<Option<RunId>> {
-        self.read(|reader| reader.snapshot(|reader| newest_run(&reader.conn))).await
+        self.read(|reader| reader.snapshot(|reader| newest_run(&reader.conn)))
+            .await
     }
 }
 
@@ -103,7 +124,8 @@ impl Reader {
         } = row;
         let definition = self.definitions.find(&self.conn, definition)?;
         let (first, last) = node_keys(key);
-        let sql = format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
+        let sql =
+            format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
         let nodes = self.rows(&sql, [first, last], |row| read_node(row, &run, &definition))?;
         let definition = std::sync::Arc::clone(&definition.pipeline);
         Ok(RunDetail::new(run, definition, nodes))
@@ -111,9 +133,11 @@ impl Reader {
 
     /// The key of a run that the scope sees.
     pub(super) fn run_key(&self, run: RunId, scope: &Scope) -> Result<Option<i64>, Fault> {
-        let found = self.row("SELECT key, tenant FROM runs WHERE id = ?", [id(&run)], |row| {
-            Ok((row.get(0)?, tenant(row.get(1)?)?))
-        })?;
+        let found = self.row(
+            "SELECT key, tenant FROM runs WHERE id = ?",
+            [id(&run)],
+            |row| Ok((row.get(0)?, tenant(row.get(1)?)?)),
+        )?;
         Ok(found
             .filter(|(_, tenant)| scope.admits(tenant.as_ref()))
             .map(|(key, _)| key))
@@ -138,9 +162,11 @@ impl Reader {
             window.read_count(),
             window.skip,
         );
-        let rows = self.rows(&sql, rusqlite::params_from_iter(conditions.values()), |row| {
-            Ok(read_run(row))
-        })?;
+        let rows = self.rows(
+            &sql,
+            rusqlite::params_from_iter(conditions.values()),
+            |row| Ok(read_run(row)),
+        )?;
         let items = rows.into_iter().filter_map(readable).collect();
         Ok(window.cut(items, total, |run: &Run| run.id.to_string()))
     }
@@ -157,7 +183,11 @@ impl Reader {
         } = filter;
         let mut conditions = Conditions::default();
         if let Some(pipeline) = pipeline {
-            let key = self.row("SELECT key FROM pipelines WHERE id = ?", [pipeline.as_str()], |row| Ok(row.get(0)?))?;
+            let key = self.row(
+                "SELECT key FROM pipelines WHERE id = ?",
+                [pipeline.as_str()],
+                |row| Ok(row.get(0)?),
+            )?;
             let Some(key) = key else { return Ok(None) };
             conditions.add("r.pipeline = ?", [Value::Integer(key)]);
         }
@@ -255,7 +285,9 @@ impl Reader {
 /// A row that cannot be read costs that run alone, not the list.
 fn readable(row: Result<RunRow, Fault>) -> Option<Run> {
     row.map(|row| row.run)
-        .inspect_err(|fault| tracing::error!(?fault, "a run cannot be read and is left out of a list"))
+        .inspect_err(|fault| {
+            tracing::error!(?fault, "a run cannot be read and is left out of a list")
+        })
         .ok()
 }
 
@@ -311,11 +343,21 @@ impl Tx {
         Ok(Cancelled::new(status, self.newest_seq()))
     }
 
-    fn cancel_pending(&mut self, key: i64, run: RunId, now: chrono::DateTime<chrono::Utc>) -> Result<(), Fault> {
+    fn cancel_pending(
+        &mut self,
+        key: i64,
+        run: RunId,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Fault> {
         let sql = "SELECT pipeline, tenant, created_at, priority FROM runs WHERE key = ?";
         let (pipeline, tenant, created_at, priority) = self
             .row(sql, params![key], |row| {
-                Ok((row.get(0)?, tenant(row.get(1)?)?, row.get(2)?, row.get::<_, u8>(3)?))
+                Ok((
+                    row.get(0)?,
+                    tenant(row.get(1)?)?,
+                    row.get(2)?,
+                    row.get::<_, u8>(3)?,
+                ))
             })?
             .ok_or_else(|| Error::run_not_found(run))?;
         let ended = super::ends::Ended {

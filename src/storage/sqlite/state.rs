@@ -77,7 +77,10 @@ pub(super) struct Driven {
 impl Driven {
     /// Where the node at a place stands.
     pub(super) fn status(&self, place: Place) -> NodeStatus {
-        self.nodes.get(&place).copied().unwrap_or(NodeStatus::Pending)
+        self.nodes
+            .get(&place)
+            .copied()
+            .unwrap_or(NodeStatus::Pending)
     }
 }
 
@@ -88,8 +91,11 @@ impl State {
     /// Reads everything that is known from the start.
     pub(super) fn load(conn: &Connection) -> Result<Self, Fault> {
         let mut state = Self {
-            next_run: greatest(conn, "SELECT max(key) FROM runs")?.max(meta(conn, "next_run")? - 1) + 1,
-            next_seq: greatest(conn, "SELECT max(seq) FROM journal")?.max(meta(conn, "next_seq")? - 1) + 1,
+            next_run: greatest(conn, "SELECT max(key) FROM runs")?.max(meta(conn, "next_run")? - 1)
+                + 1,
+            next_seq: greatest(conn, "SELECT max(seq) FROM journal")?
+                .max(meta(conn, "next_seq")? - 1)
+                + 1,
             next_pipeline: greatest(conn, "SELECT max(key) FROM pipelines")? + 1,
             next_definition: greatest(conn, "SELECT max(key) FROM definitions")? + 1,
             commit_no: meta(conn, "commit_no")?,
@@ -104,9 +110,7 @@ impl State {
             let priority = u8::try_from(row.get::<_, i64>(0)?).unwrap_or(u8::MAX);
             state.lanes.count(priority, row.get(1)?, uint(row.get(2)?));
         }
-        let mut running = conn.prepare(
-            &format!("SELECT {ACTIVE} FROM runs WHERE status = 1"),
-        )?;
+        let mut running = conn.prepare(&format!("SELECT {ACTIVE} FROM runs WHERE status = 1"))?;
         let mut rows = running.query([])?;
         while let Some(row) = rows.next()? {
             let (run, active) = read_active(row)?;
@@ -137,7 +141,11 @@ impl State {
     }
 
     /// The pipeline with this id, a deleted one too.
-    pub(super) fn pipeline(&mut self, conn: &Connection, id: &PipelineId) -> Result<Option<Arc<Known>>, Fault> {
+    pub(super) fn pipeline(
+        &mut self,
+        conn: &Connection,
+        id: &PipelineId,
+    ) -> Result<Option<Arc<Known>>, Fault> {
         if let Some(known) = self.keys.get(id).and_then(|key| self.known.get(key)) {
             return Ok(Some(Arc::clone(known)));
         }
@@ -188,7 +196,8 @@ fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
 }
 
 /// The columns of [`read_active`].
-pub(super) const ACTIVE: &str = "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims";
+pub(super) const ACTIVE: &str =
+    "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims";
 
 /// Reads the columns [`ACTIVE`]: none of them is text that a caller gave, so that a damaged row is still counted.
 pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
@@ -226,9 +235,13 @@ pub(super) fn meta(conn: &Connection, name: &str) -> Result<i64, Fault> {
 
 /// The greatest run id that was ever stored.
 pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>, Fault> {
-    let stored: Option<Vec<u8>> = conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
-    let purged: Vec<u8> =
-        conn.query_row("SELECT value FROM meta WHERE name = 'newest_run'", [], |row| row.get(0))?;
+    let stored: Option<Vec<u8>> =
+        conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
+    let purged: Vec<u8> = conn.query_row(
+        "SELECT value FROM meta WHERE name = 'newest_run'",
+        [],
+        |row| row.get(0),
+    )?;
     let newest = stored.unwrap_or_default().max(purged);
     (!newest.is_empty()).then(|| run_id(&newest)).transpose()
 }

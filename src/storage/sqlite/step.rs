@@ -65,7 +65,10 @@ where
             deliver,
             outcome,
         } = *self;
-        deliver(outcome.unwrap_or_else(|| Err(Error::internal("a step was answered before it was done"))));
+        deliver(
+            outcome
+                .unwrap_or_else(|| Err(Error::internal("a step was answered before it was done"))),
+        );
     }
 
     fn fail(self: Box<Self>, error: Error) {

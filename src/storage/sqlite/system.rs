@@ -43,7 +43,8 @@ impl Reader {
     fn stats(&self, scope: &Scope) -> Result<Stats, Fault> {
         let tenant = scope.tenant().map(TenantId::as_str);
         let one = |sql, tenant| self.row(sql, [tenant], |row| Ok(uint(row.get(0)?)));
-        let pipelines = "SELECT count(*) FROM pipelines WHERE slug IS NOT NULL AND (?1 IS NULL OR tenant = ?1)";
+        let pipelines =
+            "SELECT count(*) FROM pipelines WHERE slug IS NOT NULL AND (?1 IS NULL OR tenant = ?1)";
         let counts = self.row(
             "SELECT ifnull(sum(running), 0), ifnull(sum(pending), 0) FROM daily WHERE pipeline = 0 AND tenant = ?",
             [tenant.unwrap_or("")],
@@ -73,7 +74,11 @@ impl Reader {
         } = filter;
         let key = match pipeline {
             None => Some(0),
-            Some(id) => self.row("SELECT key FROM pipelines WHERE id = ?", [id.as_str()], |row| Ok(row.get(0)?))?,
+            Some(id) => self.row(
+                "SELECT key FROM pipelines WHERE id = ?",
+                [id.as_str()],
+                |row| Ok(row.get(0)?),
+            )?,
         };
         let Some(key) = key else {
             return Ok(Vec::new());
@@ -123,7 +128,11 @@ impl Tx {
         let mut purged_seq = meta(&self.conn, "purged_seq")?;
         for run in &runs {
             let newest: Option<i64> = self
-                .row("SELECT max(seq) FROM journal WHERE run = ?", [run.key], |row| Ok(row.get(0)?))?
+                .row(
+                    "SELECT max(seq) FROM journal WHERE run = ?",
+                    [run.key],
+                    |row| Ok(row.get(0)?),
+                )?
                 .flatten();
             purged_seq = purged_seq.max(newest.unwrap_or(0));
             self.purge_run(run)?;
@@ -173,16 +182,28 @@ impl Tx {
         } = run;
         self.drop_outputs(*key, |_, _| false)?;
         let (first, last) = node_keys(*key);
-        self.write("DELETE FROM previews WHERE key BETWEEN ? AND ?", [first, last])?;
-        self.write("DELETE FROM profiles WHERE key BETWEEN ? AND ?", [first, last])?;
-        self.write("DELETE FROM node_runs WHERE key BETWEEN ? AND ?", [first, last])?;
+        self.write(
+            "DELETE FROM previews WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
+        self.write(
+            "DELETE FROM profiles WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
+        self.write(
+            "DELETE FROM node_runs WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
         self.write("DELETE FROM journal WHERE run = ?", [key])?;
         if let Some(idempotency) = idempotency {
             self.write(
                 "UPDATE idempotency SET runs_left = runs_left - 1 WHERE key = ?",
                 [idempotency],
             )?;
-            self.write("DELETE FROM idempotency WHERE key = ? AND runs_left <= 0", [idempotency])?;
+            self.write(
+                "DELETE FROM idempotency WHERE key = ? AND runs_left <= 0",
+                [idempotency],
+            )?;
         }
         let counted = Counted {
             pipeline: *pipeline,
@@ -197,8 +218,15 @@ impl Tx {
     /// Keeps what must not be given out again though its last bearer is gone.
     fn note_purged(&mut self, purged_seq: i64) -> Result<(), Fault> {
         let (next_seq, next_run) = (self.state.next_seq, self.state.next_run);
-        for (name, value) in [("purged_seq", purged_seq), ("next_seq", next_seq), ("next_run", next_run)] {
-            self.write("UPDATE meta SET value = ? WHERE name = ?", params![value, name])?;
+        for (name, value) in [
+            ("purged_seq", purged_seq),
+            ("next_seq", next_seq),
+            ("next_run", next_run),
+        ] {
+            self.write(
+                "UPDATE meta SET value = ? WHERE name = ?",
+                params![value, name],
+            )?;
         }
         let newest = self.state.newest_run;
         self.write(
@@ -212,10 +240,14 @@ impl Tx {
     fn free_pages(&mut self) -> Result<(), Fault> {
         const FREE_MIN: i64 = 1_024;
         const STEP: i64 = 256;
-        let number = |name: &str| self.conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let number = |name: &str| {
+            self.conn
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+        };
         let free = number("freelist_count")?;
         if free > FREE_MIN && free > number("page_count")? / 4 {
-            self.conn.execute_batch(&format!("PRAGMA incremental_vacuum({STEP})"))?;
+            self.conn
+                .execute_batch(&format!("PRAGMA incremental_vacuum({STEP})"))?;
         }
         Ok(())
     }

@@ -56,7 +56,10 @@ impl Tx {
         if self.is_dirty {
             self.state.commit_no += 1;
             let commit_no = self.state.commit_no;
-            self.write("UPDATE meta SET value = ? WHERE name = 'commit_no'", [commit_no])?;
+            self.write(
+                "UPDATE meta SET value = ? WHERE name = 'commit_no'",
+                [commit_no],
+            )?;
         }
         Ok(self.is_dirty)
     }
@@ -102,7 +105,12 @@ impl Tx {
     }
 
     /// Writes one row of the journal and answers the number of its last event.
-    pub(super) fn write_events(&mut self, run: i64, body: &Body, position: Option<i64>) -> Result<i64, Fault> {
+    pub(super) fn write_events(
+        &mut self,
+        run: i64,
+        body: &Body,
+        position: Option<i64>,
+    ) -> Result<i64, Fault> {
         let seq = self.state.next_seq + body.count - 1;
         self.write(
             "INSERT INTO journal (seq, run, n, position, body) VALUES (?, ?, ?, ?, ?)",
@@ -126,7 +134,10 @@ impl Tx {
     ) -> Result<(), Fault> {
         let day = day(time(run.created_at)?.date_naive());
         let tenant = run.tenant.map_or("", TenantId::as_str);
-        let mut keys = vec![(run.pipeline, tenant.to_owned(), day), (0, String::new(), day)];
+        let mut keys = vec![
+            (run.pipeline, tenant.to_owned(), day),
+            (0, String::new(), day),
+        ];
         if !tenant.is_empty() {
             keys.push((0, tenant.to_owned(), day));
         }

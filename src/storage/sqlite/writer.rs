@@ -69,7 +69,11 @@ impl Writer {
             Err(Failure::Whole(fault)) => fail_all(group, fault),
             Err(Failure::Step(fault)) if group.len() == 1 => fail_all(group, fault),
             Err(Failure::Step(fault)) => {
-                tracing::warn!(?fault, steps = group.len(), "a group of steps is repeated one by one");
+                tracing::warn!(
+                    ?fault,
+                    steps = group.len(),
+                    "a group of steps is repeated one by one"
+                );
                 group.into_iter().for_each(|step| self.process(vec![step]));
             }
         }
@@ -109,18 +113,25 @@ impl Writer {
         let commit_no = tx.state.commit_no;
         let newest_seq = tx.newest_seq();
         let Err(fault) = self.try_commit(&tx) else {
-            self.published.newest_seq.store(newest_seq, Ordering::Release);
+            self.published
+                .newest_seq
+                .store(newest_seq, Ordering::Release);
             self.tx = Some(tx);
             return Ok(());
         };
-        tracing::error!(?fault, "a commit failed; what became of it is read from the store");
+        tracing::error!(
+            ?fault,
+            "a commit failed; what became of it is read from the store"
+        );
         // A failed COMMIT may have had effect or not: only a fresh look at the file tells.
         drop(tx);
         let tx = self.take_tx().map_err(Failure::Whole)?;
         let is_done = meta(&tx.conn, "commit_no").map_err(Failure::Whole)? == commit_no;
         self.tx = Some(tx);
         if is_done {
-            self.published.newest_seq.store(newest_seq, Ordering::Release);
+            self.published
+                .newest_seq
+                .store(newest_seq, Ordering::Release);
             return Ok(());
         }
         Err(if fault.is_disk_full() {
@@ -167,8 +178,9 @@ fn fail_all(group: Vec<Box<dyn Step>>, fault: Fault) {
     let error = Error::from(fault);
     tracing::warn!(?error, steps = group.len(), "steps were not written");
     let (kind, slug, message) = (error.kind(), error.slug(), error.to_string());
-    let errors = std::iter::once(error)
-        .chain(std::iter::repeat_with(|| Error::new(kind, slug, message.clone())));
+    let errors = std::iter::once(error).chain(std::iter::repeat_with(|| {
+        Error::new(kind, slug, message.clone())
+    }));
     for (step, error) in group.into_iter().zip(errors) {
         step.fail(error);
     }
