@@ -39,5 +39,7 @@ fn credentials(parts: &Parts) -> Option<&[u8]> {
         return None;
     };
     let (scheme, rest) = header.as_bytes().split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| rest.trim_ascii())
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| rest.trim_ascii())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use floret::{Error, Pipeline};
+use floret::{Error, Issue, IssueAt, Pipeline};
 
 use crate::failure::Failure;
 
@@ -56,7 +56,10 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             files.push(path);
         }
     }
@@ -71,12 +74,21 @@ fn read_one(file: &Path) -> Result<Pipeline, Failure> {
         .map_err(|error| Failure::new(format!("{}: {}", file.display(), all_of(&error))))
 }
 
-/// Every problem, where it is told.
+/// Every problem with its place; as many as a person reads.
 fn all_of(error: &Error) -> String {
-    let issues = error.issues();
+    const SHOWN_MAX: usize = 20;
+    let issues: Vec<_> = error.issues().iter().take(SHOWN_MAX).map(shown).collect();
     if issues.is_empty() {
         return error.to_string();
     }
-    let details: Vec<_> = issues.iter().map(|issue| issue.detail.as_str()).collect();
-    details.join("; ")
+    issues.join("; ")
+}
+
+fn shown(issue: &Issue) -> String {
+    match &issue.at {
+        IssueAt::Pointer(pointer) if !pointer.is_empty() => {
+            format!("at {pointer}: {}", issue.detail)
+        }
+        _ => issue.detail.clone(),
+    }
 }

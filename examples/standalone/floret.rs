@@ -24,7 +24,10 @@ pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
     for definition in definitions.iter() {
         builder = builder.pipeline(definition.clone());
     }
-    builder.start().await.map_err(|error| definitions.blame(error))
+    builder
+        .start()
+        .await
+        .map_err(|error| definitions.blame(error))
 }
 
 async fn open(options: &Options) -> Result<Builder, Failure> {

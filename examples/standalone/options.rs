@@ -44,7 +44,12 @@ pub(crate) struct Options {
     pub(crate) durability: Safety,
 
     /// Every request but GET /api/health needs "Authorization: Bearer KEY". Others can see command lines: FLORET_API_KEY is the better place
-    #[arg(long, value_name = "KEY", env = "FLORET_API_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "FLORET_API_KEY",
+        hide_env_values = true
+    )]
     pub(crate) api_key: Option<ApiKey>,
 
     /// Let pipelines execute programs (node type command) with the rights of this server: whoever may save a pipeline may do anything then

@@ -37,7 +37,10 @@ pub(crate) async fn serve(
         () = signals.received() => {}
     }
     drop(listener);
-    tracing::info!("ending: what executes gets {} s; a second signal ends at once", GRACE.as_secs());
+    tracing::info!(
+        "ending: what executes gets {} s; a second signal ends at once",
+        GRACE.as_secs()
+    );
     tokio::select! {
         ended = end(floret, graceful) => ended,
         () = signals.received() => Err(Failure::new("ended at once; what was under way goes on at the next start")),
@@ -97,7 +100,10 @@ async fn end(floret: &Floret, graceful: GracefulShutdown) -> Result<(), Failure>
     ended.map_err(|error| Failure::of("the store could not be closed in order", error))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a host's own pauses are not on Floret's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a host's own pauses are not on Floret's clock"
+)]
 async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }

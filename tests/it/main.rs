@@ -15,5 +15,5 @@ mod api_pipelines;
 mod api_runs;
 mod api_service;
 mod bad_input;
-mod wire;
 mod tidy;
+mod wire;
