@@ -13,6 +13,8 @@ mod limits;
 mod model;
 pub mod storage;
 mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod views;
 
 pub use builder::Builder;

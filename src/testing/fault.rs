@@ -1,0 +1,134 @@
+//! Which calls of a storage fail, when and how.
+//!
+//! Carrying it out is left to `faulty_storage`.
+
+use crate::error::{Error, ErrorKind};
+
+/// A method of [`Storage`](crate::storage::Storage).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the method of its name")]
+#[non_exhaustive]
+pub enum Method {
+    PutPipeline,
+    FindPipeline,
+    ListPipelines,
+    DeletePipeline,
+    CreateRuns,
+    FindIdempotent,
+    FindRun,
+    FindChain,
+    ListRuns,
+    RequestCancel,
+    FindPreview,
+    FindProfile,
+    NewestRun,
+    Claim,
+    Renew,
+    Release,
+    Append,
+    PutOutputChunk,
+    FindOutput,
+    Events,
+    NewestSeq,
+    Stats,
+    Figures,
+    Purge,
+    Close,
+}
+
+/// Which calls fail, when and how.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    method: Option<Method>,
+    pub(super) when: When,
+    pub(super) kind: ErrorKind,
+    skip: u64,
+    times: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    Before,
+    After,
+}
+
+impl Fault {
+    const fn new(method: Option<Method>, when: When, kind: ErrorKind) -> Self {
+        Self {
+            method,
+            when,
+            kind,
+            skip: 0,
+            times: 1,
+        }
+    }
+
+    /// The next call of `method` fails and has no effect.
+    #[must_use]
+    pub const fn before(method: Method, kind: ErrorKind) -> Self {
+        Self::new(Some(method), When::Before, kind)
+    }
+
+    /// The next call of `method` has its effect and answers an error all the same.
+    #[must_use]
+    pub const fn after(method: Method, kind: ErrorKind) -> Self {
+        Self::new(Some(method), When::After, kind)
+    }
+
+    /// The next call of any method fails and has no effect, and so do all that follow: the process is gone.
+    #[must_use]
+    pub const fn end() -> Self {
+        Self::new(None, When::Before, ErrorKind::Unavailable).times(u64::MAX)
+    }
+
+    /// Lets so many calls pass before.
+    #[must_use]
+    pub const fn skip(mut self, count: u64) -> Self {
+        self.skip = count;
+        self
+    }
+
+    /// Fails so many calls, one after another.
+    #[must_use]
+    pub const fn times(mut self, count: u64) -> Self {
+        self.times = count;
+        self
+    }
+
+    /// Whether this call fails; counts it.
+    pub(super) fn strikes(&mut self, method: Method) -> bool {
+        if self.times == 0 || self.method.is_some_and(|own| own != method) {
+            return false;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        self.times -= 1;
+        true
+    }
+}
+
+pub(super) fn failure(method: Method, kind: ErrorKind) -> Error {
+    let slug = match kind {
+        ErrorKind::Unavailable => "storage-busy",
+        ErrorKind::StorageFull => "storage-full",
+        ErrorKind::ShuttingDown => "shutting-down",
+        ErrorKind::QueueFull => "too-many-requests",
+        ErrorKind::StaleEpoch => "stale-epoch",
+        ErrorKind::RunFinished => "run-finished",
+        ErrorKind::CancelRequested => "cancel-requested",
+        ErrorKind::IllegalTransition => "illegal-transition",
+        ErrorKind::NotFound
+        | ErrorKind::Malformed
+        | ErrorKind::Invalid
+        | ErrorKind::Conflict
+        | ErrorKind::OutputDropped
+        | ErrorKind::StoreInUse { .. }
+        | ErrorKind::SchemaTooNew { .. }
+        | ErrorKind::SqliteTooOld { .. }
+        | ErrorKind::NotADatabase
+        | ErrorKind::Internal => "internal-error",
+    };
+    Error::new(kind, slug, format!("{method:?} fails on cue"))
+}

@@ -1,0 +1,306 @@
+//! A storage that fails on cue, before or after the effect, and counts what it is asked.
+//!
+//! What it remembers is the storage's that it wraps.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+
+use super::fault::{When, failure};
+use super::{Fault, Gate, Method};
+use crate::error::{ErrorKind, Result};
+use crate::model::{
+    Event, NodeId, OwnerId, Page, PageRequest, PipelineId, Place, Preview, Profile, Run, RunId,
+    Scope, StoredPipeline,
+};
+use crate::storage::{
+    Append, Appended, Cancelled, ChainRun, Claim, Claims, CreateRuns, Created, EventFilter, Events,
+    Figures, FiguresFilter, Held, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter,
+    Pipelines, Purge, Purged, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Stats,
+    Storage, StoredOutput, System,
+};
+
+/// Wraps a storage and fails on cue. Clones share cues and counts.
+#[derive(Clone)]
+pub struct FaultyStorage {
+    inner: Arc<dyn Storage>,
+    cues: Arc<Mutex<Cues>>,
+}
+
+#[derive(Default)]
+struct Cues {
+    faults: Vec<Fault>,
+    gates: Vec<(Method, Gate)>,
+    calls: BTreeMap<Method, u64>,
+}
+
+impl fmt::Debug for FaultyStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyStorage")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FaultyStorage {
+    /// A storage without faults so far.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Storage>) -> Self {
+        Self {
+            inner,
+            cues: Arc::default(),
+        }
+    }
+
+    /// Adds a fault to those that are there.
+    pub fn fail(&self, fault: Fault) {
+        self.cues.lock().faults.push(fault);
+    }
+
+    /// Takes all faults away.
+    pub fn heal(&self) {
+        self.cues.lock().faults.clear();
+    }
+
+    /// Makes the next call of `method` wait at a gate before its effect.
+    pub fn hold(&self, method: Method, gate: &Gate) {
+        self.cues.lock().gates.push((method, gate.clone()));
+    }
+
+    /// How often a method was called, failed calls included.
+    #[must_use]
+    pub fn calls(&self, method: Method) -> u64 {
+        self.cues.lock().calls.get(&method).copied().unwrap_or(0)
+    }
+
+    /// How often any method was called, failed calls included.
+    #[must_use]
+    pub fn calls_in_all(&self) -> u64 {
+        self.cues.lock().calls.values().sum()
+    }
+
+    async fn around<T>(
+        &self,
+        method: Method,
+        effect: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        let (fault, gate) = self.cues.lock().next(method);
+        if let Some(gate) = gate {
+            gate.passed().await;
+        }
+        match fault {
+            None => effect.await,
+            Some((When::Before, kind)) => Err(failure(method, kind)),
+            Some((When::After, kind)) => {
+                effect.await?;
+                Err(failure(method, kind))
+            }
+        }
+    }
+}
+
+impl Cues {
+    /// Counts a call and tells what becomes of it.
+    fn next(&mut self, method: Method) -> (Option<(When, ErrorKind)>, Option<Gate>) {
+        *self.calls.entry(method).or_default() += 1;
+        let mut struck = None;
+        for fault in &mut self.faults {
+            if fault.strikes(method) && struck.is_none() {
+                struck = Some((fault.when, fault.kind));
+            }
+        }
+        let gate = self.gates.iter().position(|(own, _)| *own == method);
+        (struck, gate.map(|index| self.gates.remove(index).1))
+    }
+}
+
+#[async_trait]
+impl Pipelines for FaultyStorage {
+    async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
+        self.around(Method::PutPipeline, self.inner.put_pipeline(put))
+            .await
+    }
+
+    async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
+        self.around(Method::FindPipeline, self.inner.find_pipeline(key, scope))
+            .await
+    }
+
+    async fn list_pipelines(
+        &self,
+        filter: PipelineFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredPipeline>> {
+        self.around(
+            Method::ListPipelines,
+            self.inner.list_pipelines(filter, page),
+        )
+        .await
+    }
+
+    async fn delete_pipeline(
+        &self,
+        id: &PipelineId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.around(
+            Method::DeletePipeline,
+            self.inner.delete_pipeline(id, scope, now),
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl Runs for FaultyStorage {
+    async fn create_runs(&self, create: CreateRuns) -> Result<Created> {
+        self.around(Method::CreateRuns, self.inner.create_runs(create))
+            .await
+    }
+
+    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
+        self.around(Method::FindIdempotent, self.inner.find_idempotent(key))
+            .await
+    }
+
+    async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
+        self.around(Method::FindRun, self.inner.find_run(run, scope))
+            .await
+    }
+
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
+        self.around(Method::FindChain, self.inner.find_chain(first_run, scope))
+            .await
+    }
+
+    async fn list_runs(&self, filter: RunFilter, page: PageRequest) -> Result<Page<Run>> {
+        self.around(Method::ListRuns, self.inner.list_runs(filter, page))
+            .await
+    }
+
+    async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled> {
+        self.around(Method::RequestCancel, self.inner.request_cancel(request))
+            .await
+    }
+
+    async fn find_preview(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<Preview>> {
+        self.around(
+            Method::FindPreview,
+            self.inner.find_preview(run, node, scope),
+        )
+        .await
+    }
+
+    async fn find_profile(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<Profile>> {
+        self.around(
+            Method::FindProfile,
+            self.inner.find_profile(run, node, scope),
+        )
+        .await
+    }
+
+    async fn newest_run(&self) -> Result<Option<RunId>> {
+        self.around(Method::NewestRun, self.inner.newest_run())
+            .await
+    }
+}
+
+#[async_trait]
+impl Queue for FaultyStorage {
+    async fn claim(&self, claim: Claim) -> Result<Claims> {
+        self.around(Method::Claim, self.inner.claim(claim)).await
+    }
+
+    async fn renew(
+        &self,
+        owner: OwnerId,
+        held: Vec<Held>,
+        lease: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Held>> {
+        self.around(Method::Renew, self.inner.renew(owner, held, lease, now))
+            .await
+    }
+
+    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+        self.around(Method::Release, self.inner.release(owner, held))
+            .await
+    }
+}
+
+#[async_trait]
+impl Journal for FaultyStorage {
+    async fn append(&self, append: Append) -> Result<Appended> {
+        self.around(Method::Append, self.inner.append(append)).await
+    }
+}
+
+#[async_trait]
+impl Outputs for FaultyStorage {
+    async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()> {
+        self.around(Method::PutOutputChunk, self.inner.put_output_chunk(chunk))
+            .await
+    }
+
+    async fn find_output(
+        &self,
+        run: RunId,
+        place: Place,
+        scope: &Scope,
+    ) -> Result<Option<StoredOutput>> {
+        self.around(
+            Method::FindOutput,
+            self.inner.find_output(run, place, scope),
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl Events for FaultyStorage {
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
+        self.around(Method::Events, self.inner.events(filter, after, limit))
+            .await
+    }
+
+    async fn newest_seq(&self) -> Result<u64> {
+        self.around(Method::NewestSeq, self.inner.newest_seq())
+            .await
+    }
+}
+
+#[async_trait]
+impl System for FaultyStorage {
+    async fn stats(&self, scope: &Scope) -> Result<Stats> {
+        self.around(Method::Stats, self.inner.stats(scope)).await
+    }
+
+    async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>> {
+        self.around(Method::Figures, self.inner.figures(filter))
+            .await
+    }
+
+    async fn purge(&self, purge: Purge) -> Result<Purged> {
+        self.around(Method::Purge, self.inner.purge(purge)).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.around(Method::Close, self.inner.close()).await
+    }
+}

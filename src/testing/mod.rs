@@ -1,0 +1,19 @@
+//! What tests of Floret, of backends and of hosts need: a clock turned by hand, an executor that follows a script,
+//! a storage that fails on cue, and the contract that every backend takes.
+//!
+//! Behind the feature `testing`. Nothing here sleeps: a test waits for what it expects.
+
+pub mod contract;
+mod fault;
+mod faulty_storage;
+mod gate;
+mod manual_clock;
+mod scratch;
+mod scripted_executor;
+
+pub use fault::{Fault, Method};
+pub use faulty_storage::FaultyStorage;
+pub use gate::Gate;
+pub use manual_clock::ManualClock;
+pub use scratch::{Scratch, scratch};
+pub use scripted_executor::{Call, ScriptedExecutor, Step};
