@@ -1,7 +1,20 @@
 //! Rows that travel between nodes: one table, opaque, cheap to share.
 //!
-//! Arrow inside. What goes in comes out: mixed types, nested values, null against missing, big integers.
+//! Arrow inside, a column of one kind of values typed and every other one JSON. What goes in comes out: mixed types,
+//! nested values, null against missing, big integers. Files and processes are left to `nodes`, keeping to `storage`.
 
+mod build;
+mod codec;
+mod column;
+mod concat;
+mod json;
+mod preview;
+mod profile;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,84 +22,177 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Preview, Profile};
-use crate::error::{Error, Result};
+use crate::error::Result;
+#[cfg(feature = "nodes")]
+pub(crate) use build::{Builder, RowError};
+#[cfg(feature = "nodes")]
+pub(crate) use column::Cell;
+use column::Column;
 
 /// A table of rows. Clones share the data.
-#[derive(Debug, Clone)]
-pub struct Dataset(Arc<Vec<Map<String, Value>>>);
+///
+/// A row is a JSON object; it need not have every column, and the values of a column may be of different kinds.
+///
+/// ```
+/// use floret::Dataset;
+/// #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+/// struct Order { id: u64, amount: f64 }
+///
+/// let orders = [Order { id: 1, amount: 9.5 }, Order { id: 2, amount: 20.0 }];
+/// let dataset = Dataset::from_serialize(&orders)?;
+/// assert_eq!(dataset.columns(), ["id", "amount"]);
+/// assert_eq!(dataset.deserialize::<Order>()?, orders);
+/// # Ok::<_, floret::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Dataset(Arc<Table>);
+
+struct Table {
+    /// All of the same length, their names different.
+    columns: Vec<Column>,
+    row_count: usize,
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dataset")
+            .field("columns", &self.columns())
+            .field("row_count", &self.len())
+            .finish_non_exhaustive()
+    }
+}
 
 impl Dataset {
-    /// A dataset of these rows.
+    /// A dataset of these rows. Its columns are in the order in which they are first seen.
+    ///
+    /// # Errors
+    /// `Invalid` when a value is nested more than 120 levels deep; the message names the row, counted from 1.
     pub fn from_rows(rows: Vec<Map<String, Value>>) -> Result<Self> {
-        Ok(Self(Arc::new(rows)))
+        rows::from_rows(rows)
     }
-    /// Rows from anything that serialises to JSON objects.
+
+    /// Rows from anything that serialises to JSON objects; the columns of a struct are in the order of its fields.
+    ///
+    /// As in JSON, NaN and infinities become null, and integers beyond 64 bits floats.
+    ///
+    /// # Errors
+    /// `Invalid` when a row does not serialise, or not to an object; the message names the row, counted from 1.
     pub fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Self> {
-        let rows = serde_json::to_value(rows)
-            .map_err(|error| Error::internal("stub").with_source(error))?;
-        Ok(Self(Arc::new(serde_json::from_value(rows).map_err(
-            |error| Error::internal("stub").with_source(error),
-        )?)))
+        rows::from_serialize(rows)
     }
-    /// The rows.
+
+    /// A dataset of these columns, each named once, without rows.
+    #[must_use]
+    pub fn from_columns<N: AsRef<str>>(columns: impl IntoIterator<Item = N>) -> Self {
+        Self::of(Column::without_cells(columns), 0)
+    }
+
+    /// The rows of all, one dataset after another; the columns in the order in which they are first seen.
+    ///
+    /// # Errors
+    /// `Internal` when Arrow refuses; no dataset is known to cause it.
+    pub fn concat(datasets: &[Self]) -> Result<Self> {
+        concat::concat(datasets)
+    }
+
+    /// The rows. What is missing in a row has no key in it.
+    ///
+    /// # Errors
+    /// `Internal` when a decoded dataset holds a text that is no JSON.
     pub fn rows(&self) -> Result<Vec<Map<String, Value>>> {
-        Ok(self.0.as_ref().clone())
+        rows::to_rows(self)
     }
+
     /// The rows as `T`s.
+    ///
+    /// # Errors
+    /// `Invalid` when a row is no `T`; the message names the row, counted from 1, and what is wrong with it.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        self.0
-            .iter()
-            .map(|row| {
-                serde_json::from_value(Value::Object(row.clone()))
-                    .map_err(|error| Error::internal("stub").with_source(error))
-            })
-            .collect()
+        rows::deserialize(self)
     }
-    /// The names of the columns.
+
+    /// The names of the columns, in order.
     #[must_use]
     pub fn columns(&self) -> Vec<String> {
-        self.0
-            .first()
-            .map(|row| row.keys().cloned().collect())
-            .unwrap_or_default()
+        self.table()
+            .iter()
+            .map(|column| column.name.to_string())
+            .collect()
     }
+
     /// How many rows.
     #[must_use]
     pub fn row_count(&self) -> u64 {
-        self.0.len() as u64
+        self.len() as u64
     }
-    /// The first `count` rows, the data shared.
+
+    /// The first `count` rows with all columns, the data shared.
     #[must_use]
     pub fn head(&self, count: usize) -> Self {
-        Self(Arc::new(self.0.iter().take(count).cloned().collect()))
+        if count >= self.len() {
+            return self.clone();
+        }
+        let columns = self.table().iter().map(|column| column.slice(0, count));
+        Self::of(columns.collect(), count)
     }
-    /// The first rows for a reader.
+
+    /// The first rows for a reader, at most `rows_max`.
+    ///
+    /// A string longer than `cell_bytes_max` is cut at a character and marked; a nested value with a longer text is
+    /// its cut text.
+    ///
+    /// # Errors
+    /// `Internal` when a decoded dataset holds a text that is no JSON.
     pub fn preview(&self, rows_max: usize, cell_bytes_max: usize) -> Result<Preview> {
-        let _ = cell_bytes_max;
-        Ok(Preview::new(
-            self.columns(),
-            self.0.iter().take(rows_max).cloned().collect(),
-            self.row_count(),
-            self.0.len() > rows_max,
-        ))
+        preview::preview(self, rows_max, cell_bytes_max)
     }
-    /// Statistics a column; `profiling_ms` is left 0.
+
+    /// Statistics of every column; `profiling_ms` is left 0. It computes: call it off the async threads.
+    ///
+    /// # Errors
+    /// `Internal` when a decoded dataset holds a text that is no JSON.
     pub fn profile(&self) -> Result<Profile> {
-        Ok(Profile {
-            row_count: self.row_count(),
-            column_count: 0,
-            columns: Vec::new(),
-            profiling_ms: 0,
-        })
+        profile::profile(self)
     }
-    /// Arrow IPC with lz4.
+
+    /// An Arrow IPC stream with lz4, followed by its SHA-256. It computes: call it off the async threads.
+    ///
+    /// # Errors
+    /// `Internal` when Arrow refuses; no dataset is known to cause it.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(&*self.0).map_err(|error| Error::internal("stub").with_source(error))
+        codec::encode(self)
     }
-    /// Decodes what `encode` made.
+
+    /// Decodes what [`Dataset::encode`] made.
+    ///
+    /// # Errors
+    /// `Internal` when a byte of it differs.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        Ok(Self(Arc::new(serde_json::from_slice(bytes).map_err(
-            |error| Error::internal("stub").with_source(error),
-        )?)))
+        codec::decode(bytes)
+    }
+
+    /// About how many bytes the rows take in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.table().iter().map(Column::memory_bytes).sum()
+    }
+
+    fn of(columns: Vec<Column>, row_count: usize) -> Self {
+        Self(Arc::new(Table { columns, row_count }))
+    }
+
+    fn table(&self) -> &[Column] {
+        &self.0.columns
+    }
+
+    /// How many rows.
+    pub(crate) fn len(&self) -> usize {
+        self.0.row_count
+    }
+
+    /// The cells of a row, one a column.
+    #[cfg(feature = "nodes")]
+    pub(crate) fn cells(&self, row: usize) -> impl Iterator<Item = Cell<'_>> {
+        self.table().iter().map(move |column| column.cell(row))
     }
 }

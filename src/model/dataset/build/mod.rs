@@ -1,0 +1,164 @@
+//! Makes columns of rows: each column typed as long as its values are of one kind, JSON from the first that is not.
+//!
+//! Reading rows from JSON texts is left to `json`, joining datasets to `concat`.
+
+mod column;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Number, Value};
+
+use super::Dataset;
+use super::column::Cell;
+pub(super) use column::ColumnBuilder;
+
+/// Levels of arrays and objects that a value may have: what is written must be readable again, and `serde_json` reads 127 levels, the row and an answer around it included.
+const NESTING_MAX: usize = 120;
+
+/// Why a row cannot be taken.
+#[derive(Debug)]
+pub(crate) struct RowError(String);
+
+impl RowError {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A dataset in the making. After an error it is of no use any more.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    columns: Vec<ColumnBuilder>,
+    places: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
+    row_count: usize,
+    /// Where the next cell's column is, if this row is like the others.
+    expected: usize,
+    /// The text of the nested value at hand, kept for its room.
+    scratch: Vec<u8>,
+}
+
+impl Builder {
+    /// Rows that are whole.
+    pub(crate) const fn row_count(&self) -> usize {
+        self.row_count
+    }
+
+    /// Makes sure of a column, though no row may have it; the answer is its place.
+    pub(crate) fn column(&mut self, name: &str) -> usize {
+        let place = match self.columns.get(self.expected) {
+            Some(column) if *column.name == *name => self.expected,
+            Some(_) | None => self.find_or_add(name),
+        };
+        self.expected = place.saturating_add(1);
+        place
+    }
+
+    fn find_or_add(&mut self, name: &str) -> usize {
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        let (name, place) = (Arc::<str>::from(name), self.columns.len());
+        self.columns.push(ColumnBuilder::new(Arc::clone(&name)));
+        self.places.insert(name, place);
+        place
+    }
+
+    /// Gives the row at hand a cell.
+    pub(crate) fn push(&mut self, place: usize, cell: Cell<'_>) -> Result<(), RowError> {
+        let column = self
+            .columns
+            .get_mut(place)
+            .ok_or_else(|| RowError::new("no such column"))?;
+        if column.len > self.row_count {
+            let name = crate::error::shown(&column.name);
+            return Err(RowError::new(format!("the key {name} comes twice")));
+        }
+        column.push(self.row_count, cell)
+    }
+
+    /// Gives the row at hand a value.
+    pub(super) fn push_value(&mut self, place: usize, value: &Value) -> Result<(), RowError> {
+        match value {
+            Value::Null => self.push(place, Cell::Null),
+            Value::Bool(value) => self.push(place, Cell::Bool(*value)),
+            Value::String(value) => self.push(place, Cell::Text(value)),
+            Value::Number(number) => match number_cell(number) {
+                Some(cell) => self.push(place, cell),
+                None => self.push_json(place, value),
+            },
+            Value::Array(_) | Value::Object(_) if is_deeper(value, NESTING_MAX) => {
+                Err(RowError::new(format!(
+                    "a value is nested more than {NESTING_MAX} levels deep"
+                )))
+            }
+            Value::Array(_) | Value::Object(_) => self.push_json(place, value),
+        }
+    }
+
+    fn push_json(&mut self, place: usize, value: &Value) -> Result<(), RowError> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        serde_json::to_writer(&mut scratch, value)
+            .map_err(|error| RowError::new(error.to_string()))?;
+        let text = std::str::from_utf8(&scratch).map_err(|error| RowError::new(error.to_string()));
+        let pushed = text.and_then(|text| self.push(place, Cell::Json(text)));
+        self.scratch = scratch;
+        pushed
+    }
+
+    /// Ends the row at hand.
+    pub(crate) const fn end_row(&mut self) {
+        self.row_count += 1;
+        self.expected = 0;
+    }
+
+    /// Takes a whole row.
+    pub(super) fn push_row(&mut self, row: &Map<String, Value>) -> Result<(), RowError> {
+        for (name, value) in row {
+            let place = self.column(name);
+            self.push_value(place, value)?;
+        }
+        self.end_row();
+        Ok(())
+    }
+
+    /// The dataset of the rows so far.
+    pub(crate) fn finish(self) -> Result<Dataset, RowError> {
+        let rows = self.row_count;
+        let columns = self
+            .columns
+            .into_iter()
+            .map(|column| column.finish(rows))
+            .collect::<Result<_, _>>()?;
+        Ok(Dataset::of(columns, rows))
+    }
+}
+
+/// The cell that gives this very number back; none for those that only their text holds (a host's `arbitrary_precision`).
+fn number_cell(number: &Number) -> Option<Cell<'static>> {
+    if let Some(value) = number.as_i64() {
+        return (Number::from(value) == *number).then_some(Cell::Int(value));
+    }
+    if let Some(value) = number.as_u64() {
+        return (Number::from(value) == *number).then_some(Cell::UInt(value));
+    }
+    let value = number.as_f64()?;
+    (Number::from_f64(value)? == *number).then_some(Cell::Float(value))
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(_) | Value::Object(_), None) => true,
+        (Value::Array(items), Some(rest)) => items.iter().any(|item| is_deeper(item, rest)),
+        (Value::Object(map), Some(rest)) => map.values().any(|item| is_deeper(item, rest)),
+        (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_), _) => false,
+    }
+}

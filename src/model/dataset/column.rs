@@ -1,0 +1,194 @@
+//! A column of a dataset and its cells: the one place that knows which Arrow array holds what.
+//!
+//! How a column comes to be is left to `build`, its form on disk to `codec`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
+use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, LargeStringArray, UInt64Array};
+use arrow_schema::DataType;
+
+/// A named column. Its length is that of its dataset.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) name: Arc<str>,
+    pub(super) cells: Cells,
+    /// What a gap of the array means; of no meaning in a column of JSON, whose gaps are missing cells.
+    pub(super) gap: Gap,
+}
+
+/// What an array's null stands for in all rows of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// The row has the column, and its value is null.
+    Null,
+    /// The row does not have the column.
+    Missing,
+}
+
+/// The values of a column.
+#[derive(Debug, Clone)]
+pub(super) enum Cells {
+    /// Nothing but this many gaps.
+    Gaps(usize),
+    Int(Int64Array),
+    /// Integers of which one at least is beyond `i64`, and none is negative.
+    UInt(UInt64Array),
+    Float(Float64Array),
+    Bool(BooleanArray),
+    Text(LargeStringArray),
+    /// JSON texts: values of more than one kind, nested values, nulls beside missing cells.
+    Json(LargeStringArray),
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell<'a> {
+    /// The row does not have the column.
+    Missing,
+    Null,
+    Int(i64),
+    UInt(u64),
+    Float(f64),
+    Bool(bool),
+    Text(&'a str),
+    /// The text of any JSON value but null.
+    Json(&'a str),
+}
+
+impl Column {
+    /// Columns of these names, a repeated one once.
+    pub(super) fn without_cells<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Vec<Self> {
+        let mut seen = HashSet::new();
+        names
+            .into_iter()
+            .map(|name| Arc::<str>::from(name.as_ref()))
+            .filter(|name| seen.insert(Arc::clone(name)))
+            .map(|name| Self {
+                name,
+                cells: Cells::Gaps(0),
+                gap: Gap::Missing,
+            })
+            .collect()
+    }
+
+    /// The cell of a row; the row MUST be one of the column's.
+    pub(super) fn cell(&self, row: usize) -> Cell<'_> {
+        let found = match &self.cells {
+            Cells::Gaps(_) => None,
+            Cells::Int(array) => array.is_valid(row).then(|| Cell::Int(array.value(row))),
+            Cells::UInt(array) => array.is_valid(row).then(|| Cell::UInt(array.value(row))),
+            Cells::Float(array) => array.is_valid(row).then(|| Cell::Float(array.value(row))),
+            Cells::Bool(array) => array.is_valid(row).then(|| Cell::Bool(array.value(row))),
+            Cells::Text(array) => array.is_valid(row).then(|| Cell::Text(array.value(row))),
+            Cells::Json(array) => return json_cell(array, row),
+        };
+        found.unwrap_or(match self.gap {
+            Gap::Null => Cell::Null,
+            Gap::Missing => Cell::Missing,
+        })
+    }
+
+    /// The cells from `from` on, `count` of them, the data shared.
+    pub(super) fn slice(&self, from: usize, count: usize) -> Self {
+        let cells = match &self.cells {
+            Cells::Gaps(_) => Cells::Gaps(count),
+            Cells::Int(array) => Cells::Int(array.slice(from, count)),
+            Cells::UInt(array) => Cells::UInt(array.slice(from, count)),
+            Cells::Float(array) => Cells::Float(array.slice(from, count)),
+            Cells::Bool(array) => Cells::Bool(array.slice(from, count)),
+            Cells::Text(array) => Cells::Text(array.slice(from, count)),
+            Cells::Json(array) => Cells::Json(array.slice(from, count)),
+        };
+        Self {
+            name: Arc::clone(&self.name),
+            cells,
+            gap: self.gap,
+        }
+    }
+
+    /// About how many bytes the cells take.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let array = self.cells.array();
+        // Arrow knows the length of a slice for every type that a column has.
+        array.map_or(0, |array| {
+            array
+                .to_data()
+                .get_slice_memory_size()
+                .unwrap_or_else(|_| array.get_buffer_memory_size()) as u64
+        })
+    }
+
+    /// Whether it has gaps whose meaning is in [`Column::gap`].
+    pub(super) fn has_gaps(&self) -> bool {
+        match &self.cells {
+            Cells::Gaps(count) => *count > 0,
+            Cells::Json(_) => false,
+            Cells::Int(_) | Cells::UInt(_) | Cells::Float(_) | Cells::Bool(_) | Cells::Text(_) => {
+                self.cells
+                    .array()
+                    .is_some_and(|array| array.null_count() > 0)
+            }
+        }
+    }
+}
+
+impl Cells {
+    /// The array, or none where there are only gaps.
+    pub(super) fn array(&self) -> Option<&dyn Array> {
+        match self {
+            Self::Gaps(_) => None,
+            Self::Int(array) => Some(array),
+            Self::UInt(array) => Some(array),
+            Self::Float(array) => Some(array),
+            Self::Bool(array) => Some(array),
+            Self::Text(array) | Self::Json(array) => Some(array),
+        }
+    }
+
+    pub(super) const fn is_json(&self) -> bool {
+        matches!(self, Self::Json(_))
+    }
+
+    pub(super) fn data_type(&self) -> DataType {
+        self.array()
+            .map_or(DataType::Null, |array| array.data_type().clone())
+    }
+
+    /// The cells of an array, or none where no column is of its type.
+    pub(super) fn of(array: &dyn Array, is_json: bool) -> Option<Self> {
+        match array.data_type() {
+            DataType::Null => Some(Self::Gaps(array.len())),
+            DataType::Int64 => array
+                .as_primitive_opt::<Int64Type>()
+                .cloned()
+                .map(Self::Int),
+            DataType::UInt64 => array
+                .as_primitive_opt::<UInt64Type>()
+                .cloned()
+                .map(Self::UInt),
+            DataType::Float64 => array
+                .as_primitive_opt::<Float64Type>()
+                .cloned()
+                .map(Self::Float),
+            DataType::Boolean => array.as_boolean_opt().cloned().map(Self::Bool),
+            DataType::LargeUtf8 => {
+                let texts = array.as_string_opt::<i64>().cloned();
+                texts.map(if is_json { Self::Json } else { Self::Text })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn json_cell(array: &LargeStringArray, row: usize) -> Cell<'_> {
+    if !array.is_valid(row) {
+        return Cell::Missing;
+    }
+    match array.value(row) {
+        "null" => Cell::Null,
+        text => Cell::Json(text),
+    }
+}

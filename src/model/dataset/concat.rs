@@ -1,0 +1,132 @@
+//! Several datasets as one.
+//!
+//! Which datasets, and in which order, is the caller's.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, new_empty_array, new_null_array};
+use arrow_schema::{ArrowError, DataType};
+
+use super::Dataset;
+use super::build::{ColumnBuilder, RowError};
+use super::column::{Cell, Cells, Column, Gap};
+use crate::error::{Error, Result};
+
+/// The cells that one dataset has for a column, none where it does not have the column.
+struct Part<'a> {
+    column: Option<&'a Column>,
+    rows: usize,
+}
+
+/// The rows of all, one dataset after another; the columns in the order in which they are first seen.
+pub(super) fn concat(datasets: &[Dataset]) -> Result<Dataset> {
+    if let [only] = datasets {
+        return Ok(only.clone());
+    }
+    let rows = datasets.iter().map(Dataset::len).sum();
+    let mut seen = HashSet::new();
+    let names = datasets
+        .iter()
+        .flat_map(Dataset::table)
+        .map(|column| &column.name)
+        .filter(|name| seen.insert(Arc::clone(name)));
+    let columns = names.map(|name| {
+        let parts: Vec<_> = datasets
+            .iter()
+            .map(|dataset| Part {
+                column: dataset.table().iter().find(|column| column.name == *name),
+                rows: dataset.len(),
+            })
+            .collect();
+        join(name, &parts)
+    });
+    Ok(Dataset::of(columns.collect::<Result<_>>()?, rows))
+}
+
+fn join(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column> {
+    let joined = match common_form(parts) {
+        Some((sample, gap)) => join_arrays(parts, sample).map(|cells| Column {
+            name: Arc::clone(name),
+            cells,
+            gap,
+        }),
+        None => {
+            join_cells(name, parts).map_err(|error| ArrowError::ComputeError(error.to_string()))
+        }
+    };
+    joined.map_err(|error| Error::internal("datasets cannot be joined").with_source(error))
+}
+
+/// A part whose type all have that have values, and what all gaps mean; none where the parts differ.
+fn common_form<'a>(parts: &[Part<'a>]) -> Option<(&'a Cells, Gap)> {
+    let filled = |cells: &&'a Cells| cells.array().is_some();
+    let mut all = parts
+        .iter()
+        .filter_map(|part| part.column)
+        .map(|column| &column.cells);
+    let sample = all.clone().find(filled).or_else(|| all.clone().next())?;
+    let is_json = sample.is_json();
+    let kind = sample.data_type();
+    if !all
+        .by_ref()
+        .filter(filled)
+        .all(|cells| cells.is_json() == is_json && cells.data_type() == kind)
+    {
+        return None;
+    }
+    let mut gaps = parts
+        .iter()
+        .filter(|part| part.rows > 0)
+        .filter_map(|part| match part.column {
+            None => Some(Gap::Missing),
+            Some(column) => column.has_gaps().then_some(column.gap),
+        });
+    let gap = gaps.next().unwrap_or(Gap::Missing);
+    let is_one = gaps.all(|other| other == gap) && !(is_json && gap == Gap::Null);
+    is_one.then_some((sample, gap))
+}
+
+fn join_arrays(parts: &[Part<'_>], sample: &Cells) -> Result<Cells, ArrowError> {
+    let kind = sample.data_type();
+    let arrays: Vec<ArrayRef> = parts
+        .iter()
+        .map(
+            |part| match part.column.and_then(|column| column.cells.array()) {
+                Some(array) => array.slice(0, array.len()),
+                None => new_null_array(&kind, part.rows),
+            },
+        )
+        .collect();
+    let arrays: Vec<&dyn Array> = arrays.iter().map(|array| &**array).collect();
+    let whole = match kind {
+        DataType::Null => new_null_array(&kind, parts.iter().map(|part| part.rows).sum()),
+        _ => concat_arrays(&arrays, &kind)?,
+    };
+    Cells::of(&*whole, sample.is_json())
+        .ok_or_else(|| ArrowError::SchemaError("a column is of a foreign type".to_owned()))
+}
+
+fn join_cells(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column, RowError> {
+    let mut builder = ColumnBuilder::new(Arc::clone(name));
+    let mut row = 0;
+    for part in parts {
+        for place in 0..part.rows {
+            let cell = part
+                .column
+                .map_or(Cell::Missing, |column| column.cell(place));
+            builder.push(row, cell)?;
+            row += 1;
+        }
+    }
+    builder.finish(row)
+}
+
+/// The parts as one array, shared where there is one part only.
+pub(super) fn concat_arrays(parts: &[&dyn Array], kind: &DataType) -> Result<ArrayRef, ArrowError> {
+    match parts {
+        [] => Ok(new_empty_array(kind)),
+        [only] => Ok(only.slice(0, only.len())),
+        several => arrow_select::concat::concat(several),
+    }
+}

@@ -1,0 +1,69 @@
+//! The first rows for a reader, no cell longer than a bound.
+//!
+//! How many rows and how long is the caller's, from `Limits`.
+
+use serde_json::{Map, Value};
+
+use super::Dataset;
+use super::column::Cell;
+use super::rows::to_value;
+use crate::error::Result;
+use crate::limits::cut;
+use crate::model::Preview;
+
+pub(super) fn preview(
+    dataset: &Dataset,
+    rows_max: usize,
+    cell_bytes_max: usize,
+) -> Result<Preview> {
+    let mut is_cut = dataset.len() > rows_max;
+    let mut rows = Vec::with_capacity(rows_max.min(dataset.len()));
+    for place in 0..rows_max.min(dataset.len()) {
+        let mut row = Map::new();
+        for column in dataset.table() {
+            let (value, was_cut) = shortened(column.cell(place), cell_bytes_max)?;
+            is_cut |= was_cut;
+            if let Some(value) = value {
+                row.insert(column.name.to_string(), value);
+            }
+        }
+        rows.push(row);
+    }
+    Ok(Preview::new(
+        dataset.columns(),
+        rows,
+        dataset.row_count(),
+        is_cut,
+    ))
+}
+
+/// The value, cut where its text is longer than `bytes_max`, and whether it was; a nested value is cut to a string.
+pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Value>, bool)> {
+    let text = match cell {
+        Cell::Text(text) => text,
+        Cell::Json(text) if !text.starts_with('"') => text,
+        Cell::Json(_)
+        | Cell::Missing
+        | Cell::Null
+        | Cell::Int(_)
+        | Cell::UInt(_)
+        | Cell::Float(_)
+        | Cell::Bool(_) => return Ok(shortened_value(to_value(cell)?, bytes_max)),
+    };
+    if text.len() <= bytes_max {
+        return Ok((to_value(cell)?, false));
+    }
+    // Only what may stay is copied: a cell can be of any length.
+    let longer = text.floor_char_boundary(bytes_max.saturating_add(4));
+    let kept = cut(text[..longer].to_owned(), bytes_max);
+    Ok((Some(Value::String(kept)), true))
+}
+
+fn shortened_value(value: Option<Value>, bytes_max: usize) -> (Option<Value>, bool) {
+    match value {
+        Some(Value::String(text)) if text.len() > bytes_max => {
+            (Some(Value::String(cut(text, bytes_max))), true)
+        }
+        value => (value, false),
+    }
+}

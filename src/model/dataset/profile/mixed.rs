@@ -1,0 +1,70 @@
+//! The statistics of a column of JSON: as one of a single kind where its values are of one after all.
+//!
+//! A column is JSON also where nulls stand beside missing cells, or floats beside integers; readers expect numbers there.
+
+use std::collections::BTreeSet;
+
+use arrow_array::{Array, LargeStringArray};
+use serde::de::DeserializeOwned;
+use serde_json::Number;
+
+use super::stats::{self, Stats};
+use crate::error::{Error, Result};
+use crate::model::dataset::column::Cells;
+
+/// What the first byte of a JSON text tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Number,
+    Bool,
+    Text,
+    Nested,
+}
+
+pub(super) fn stats(texts: &LargeStringArray) -> Result<Stats> {
+    let values = || texts.iter().flatten().filter(|text| *text != "null");
+    let kinds: BTreeSet<Kind> = values().map(kind).collect();
+    let plain = match kinds.iter().collect::<Vec<_>>()[..] {
+        [] => Some(stats::of_kind(&Cells::Gaps(texts.len()))?),
+        [Kind::Number] => numbers(values())?,
+        [Kind::Bool] => Some(stats::booleans(values().map(|text| text == "true"))),
+        [Kind::Text] => Some(stats::of_kind(&Cells::Text(unquoted(values())?))?),
+        [Kind::Nested] | [_, _, ..] => None,
+    };
+    plain.map_or_else(|| stats::of_kind(&Cells::Json(texts.clone())), Ok)
+}
+
+fn kind(text: &str) -> Kind {
+    match text.as_bytes().first() {
+        Some(b'"') => Kind::Text,
+        Some(b't' | b'f') => Kind::Bool,
+        Some(b'[' | b'{') => Kind::Nested,
+        Some(_) | None => Kind::Number,
+    }
+}
+
+/// Integers where all are, else floats; none where one is beyond a float.
+fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<Stats>> {
+    let numbers: Vec<Number> = texts.map(parse).collect::<Result<_>>()?;
+    let integers: Option<Vec<i128>> = numbers.iter().map(to_integer).collect();
+    if let Some(integers) = integers {
+        return Ok(Some(stats::integers(integers.into_iter())));
+    }
+    let floats: Option<Vec<f64>> = numbers.iter().map(Number::as_f64).collect();
+    Ok(floats.map(|floats| stats::floats(floats.into_iter())))
+}
+
+fn to_integer(number: &Number) -> Option<i128> {
+    let signed = number.as_i64().map(i128::from);
+    signed.or_else(|| number.as_u64().map(i128::from))
+}
+
+fn unquoted<'a>(texts: impl Iterator<Item = &'a str>) -> Result<LargeStringArray> {
+    let texts: Vec<String> = texts.map(parse).collect::<Result<_>>()?;
+    Ok(LargeStringArray::from_iter_values(texts))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal("a stored value cannot be read").with_source(error))
+}

@@ -1,0 +1,66 @@
+//! Statistics of a dataset, column by column, on the native values.
+//!
+//! What they mean on the wire is said at [`ColumnProfile`]; when they are computed is left to the engine.
+
+mod distinct;
+mod mixed;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+use super::Dataset;
+use super::column::{Cells, Column};
+use crate::error::Result;
+use crate::model::{ColumnProfile, Profile};
+use stats::Stats;
+
+/// Bytes of a text in a profile, as in a preview; the rest is cut.
+const CELL_BYTES_MAX: usize = 4096;
+
+pub(super) fn profile(dataset: &Dataset) -> Result<Profile> {
+    let rows = dataset.row_count();
+    let columns = dataset.table().iter().map(|column| {
+        let stats = match &column.cells {
+            Cells::Json(texts) => mixed::stats(texts)?,
+            Cells::Gaps(_)
+            | Cells::Int(_)
+            | Cells::UInt(_)
+            | Cells::Float(_)
+            | Cells::Bool(_)
+            | Cells::Text(_) => stats::of_kind(&column.cells)?,
+        };
+        Ok(column_profile(column, rows, stats))
+    });
+    Ok(Profile {
+        row_count: rows,
+        column_count: dataset.table().len() as u64,
+        columns: columns.collect::<Result<_>>()?,
+        profiling_ms: 0,
+    })
+}
+
+fn column_profile(column: &Column, rows: u64, stats: Stats) -> ColumnProfile {
+    let null_count = rows.saturating_sub(stats.value_count);
+    ColumnProfile {
+        name: column.name.to_string(),
+        kind: stats.kind.to_owned(),
+        null_count,
+        null_pct: percent(null_count, rows),
+        unique_count: stats.unique_count,
+        unique_pct: percent(stats.unique_count, rows),
+        min_val: stats.min,
+        max_val: stats.max,
+        mean_val: stats.mean,
+        is_numeric: matches!(stats.kind, stats::INTEGER | stats::FLOAT),
+        sample_values: stats.samples,
+        capped: stats.is_capped,
+    }
+}
+
+/// 0 to 100 with one decimal; 0 of nothing.
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    (part as f64 * 1000.0 / whole as f64).round() / 10.0
+}

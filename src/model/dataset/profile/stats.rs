@@ -1,0 +1,215 @@
+//! The statistics of a column of one kind of values.
+//!
+//! Columns of several kinds are left to `mixed`.
+
+use std::hash::Hash;
+
+use arrow_array::LargeStringArray;
+use serde_json::Value;
+
+use super::CELL_BYTES_MAX;
+use super::distinct::Distinct;
+use crate::error::Result;
+use crate::model::dataset::column::{Cell, Cells};
+use crate::model::dataset::preview::shortened;
+
+pub(super) const INTEGER: &str = "integer";
+pub(super) const FLOAT: &str = "float";
+const BOOLEAN: &str = "boolean";
+const STRING: &str = "string";
+const JSON: &str = "json";
+const NULL: &str = "null";
+
+/// What is known of the values that are not null.
+pub(super) struct Stats {
+    pub(super) kind: &'static str,
+    pub(super) value_count: u64,
+    pub(super) unique_count: u64,
+    pub(super) is_capped: bool,
+    pub(super) min: Option<Value>,
+    pub(super) max: Option<Value>,
+    pub(super) mean: Option<f64>,
+    pub(super) samples: Vec<Value>,
+}
+
+pub(super) fn of_kind(cells: &Cells) -> Result<Stats> {
+    match cells {
+        Cells::Gaps(_) => Ok(nothing()),
+        Cells::Int(values) => Ok(integers(values.iter().flatten())),
+        Cells::UInt(values) => Ok(integers(values.iter().flatten())),
+        Cells::Float(values) => Ok(floats(values.iter().flatten())),
+        Cells::Bool(values) => Ok(booleans(values.iter().flatten())),
+        Cells::Text(values) => strings(values),
+        Cells::Json(texts) => json(texts),
+    }
+}
+
+fn nothing() -> Stats {
+    Stats {
+        kind: NULL,
+        value_count: 0,
+        unique_count: 0,
+        is_capped: false,
+        min: None,
+        max: None,
+        mean: None,
+        samples: Vec::new(),
+    }
+}
+
+fn of_distinct<T: Copy + Eq + Hash>(
+    kind: &'static str,
+    value_count: u64,
+    distinct: &Distinct<T>,
+    samples: Vec<Value>,
+) -> Stats {
+    Stats {
+        kind,
+        value_count,
+        unique_count: distinct.count(),
+        is_capped: distinct.is_capped,
+        samples,
+        ..nothing()
+    }
+}
+
+/// Integers whose sum fits 128 bits: no dataset has the rows to exceed them with 64-bit ones.
+pub(super) fn integers<T>(values: impl Iterator<Item = T>) -> Stats
+where
+    T: Copy + Ord + Hash + Into<i128>,
+{
+    let (mut count, mut sum) = (0_u64, 0_i128);
+    let mut range: Option<(T, T)> = None;
+    let mut distinct = Distinct::new();
+    for value in values {
+        count += 1;
+        sum = sum.saturating_add(value.into());
+        range = Some(range.map_or((value, value), |(min, max)| {
+            (min.min(value), max.max(value))
+        }));
+        distinct.add(value);
+    }
+    let samples = distinct.samples.iter().map(|value| integer(*value));
+    let samples = samples.collect();
+    Stats {
+        min: range.map(|(min, _)| integer(min)),
+        max: range.map(|(_, max)| integer(max)),
+        mean: (count > 0).then(|| sum as f64 / count as f64),
+        ..of_distinct(INTEGER, count, &distinct, samples)
+    }
+}
+
+fn integer(value: impl Into<i128>) -> Value {
+    let value = value.into();
+    match (i64::try_from(value), u64::try_from(value)) {
+        (Ok(value), _) => Value::from(value),
+        (Err(_), Ok(value)) => Value::from(value),
+        (Err(_), Err(_)) => Value::from(value as f64),
+    }
+}
+
+/// Floats; both zeros are one value.
+pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
+    let (mut count, mut sum) = (0_u64, 0.0);
+    let mut range: Option<(f64, f64)> = None;
+    let mut distinct = Distinct::new();
+    for value in values.clone() {
+        count += 1;
+        sum += value;
+        range = Some(range.map_or((value, value), |(min, max)| {
+            (min.min(value), max.max(value))
+        }));
+        // A positive zero added makes a negative one positive and changes nothing else.
+        distinct.add((value + 0.0).to_bits());
+    }
+    let samples = distinct
+        .samples
+        .iter()
+        .map(|bits| Value::from(f64::from_bits(*bits)));
+    let samples = samples.collect();
+    Stats {
+        min: range.map(|(min, _)| Value::from(min)),
+        max: range.map(|(_, max)| Value::from(max)),
+        mean: (count > 0).then(|| mean(values, sum, count as f64)),
+        ..of_distinct(FLOAT, count, &distinct, samples)
+    }
+}
+
+/// The mean; where the sum is beyond a float it is taken of the parts.
+fn mean(values: impl Iterator<Item = f64>, sum: f64, count: f64) -> f64 {
+    if sum.is_finite() {
+        sum / count
+    } else {
+        values.map(|value| value / count).sum()
+    }
+}
+
+pub(super) fn booleans(values: impl Iterator<Item = bool>) -> Stats {
+    let (mut count, mut distinct) = (0, Distinct::new());
+    for value in values {
+        count += 1;
+        distinct.add(value);
+    }
+    let samples: Vec<_> = distinct
+        .samples
+        .iter()
+        .map(|value| Value::from(*value))
+        .collect();
+    Stats {
+        min: distinct
+            .samples
+            .iter()
+            .min()
+            .map(|value| Value::from(*value)),
+        max: distinct
+            .samples
+            .iter()
+            .max()
+            .map(|value| Value::from(*value)),
+        ..of_distinct(BOOLEAN, count, &distinct, samples)
+    }
+}
+
+/// Texts, in the order of their code points.
+fn strings(values: &LargeStringArray) -> Result<Stats> {
+    let mut count = 0;
+    let mut range: Option<(&str, &str)> = None;
+    let mut distinct = Distinct::new();
+    for value in values.iter().flatten() {
+        count += 1;
+        range = Some(range.map_or((value, value), |(min, max)| {
+            (min.min(value), max.max(value))
+        }));
+        distinct.add(value);
+    }
+    let samples = shown(distinct.samples.iter().map(|text| Cell::Text(text)))?;
+    let mut ends = shown(
+        range
+            .iter()
+            .flat_map(|(min, max)| [Cell::Text(min), Cell::Text(max)]),
+    )?;
+    Ok(Stats {
+        max: ends.pop(),
+        min: ends.pop(),
+        ..of_distinct(STRING, count, &distinct, samples)
+    })
+}
+
+/// Values of several kinds, compared as JSON texts.
+fn json(texts: &LargeStringArray) -> Result<Stats> {
+    let (mut count, mut distinct) = (0, Distinct::new());
+    for text in texts.iter().flatten().filter(|text| *text != "null") {
+        count += 1;
+        distinct.add(text);
+    }
+    let samples = shown(distinct.samples.iter().map(|text| Cell::Json(text)))?;
+    Ok(of_distinct(JSON, count, &distinct, samples))
+}
+
+fn shown<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Result<Vec<Value>> {
+    let mut values = Vec::new();
+    for cell in cells {
+        values.extend(shortened(cell, CELL_BYTES_MAX)?.0);
+    }
+    Ok(values)
+}

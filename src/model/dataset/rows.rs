@@ -1,0 +1,93 @@
+//! Rows into a dataset and out of it.
+//!
+//! Cutting them for a reader is left to `preview`.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::Dataset;
+use super::build::{Builder, RowError};
+use super::column::Cell;
+use super::json::reason;
+use crate::error::{Error, ErrorKind, Result};
+
+type Row = Map<String, Value>;
+
+pub(super) fn from_rows(rows: Vec<Row>) -> Result<Dataset> {
+    let mut builder = Builder::default();
+    // Each row is dropped once it is taken, so that a large input is not held twice.
+    for (place, row) in rows.into_iter().enumerate() {
+        builder
+            .push_row(&row)
+            .map_err(|error| bad_row(place, &error))?;
+    }
+    finish(builder)
+}
+
+pub(super) fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Dataset> {
+    let mut builder = Builder::default();
+    let mut text = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        text.clear();
+        serde_json::to_writer(&mut text, row)
+            .map_err(|error| bad_row(place, &RowError::new(reason(&error))))?;
+        builder
+            .push_json_row(&text)
+            .map_err(|error| bad_row(place, &error))?;
+    }
+    finish(builder)
+}
+
+pub(super) fn to_rows(dataset: &Dataset) -> Result<Vec<Row>> {
+    (0..dataset.len())
+        .map(|place| to_row(dataset, place))
+        .collect()
+}
+
+pub(super) fn deserialize<T: DeserializeOwned>(dataset: &Dataset) -> Result<Vec<T>> {
+    (0..dataset.len())
+        .map(|place| {
+            serde_json::from_value(Value::Object(to_row(dataset, place)?))
+                .map_err(|error| bad_row(place, &RowError::new(reason(&error))))
+        })
+        .collect()
+}
+
+fn to_row(dataset: &Dataset, place: usize) -> Result<Row> {
+    let mut row = Row::new();
+    for column in dataset.table() {
+        if let Some(value) = to_value(column.cell(place))? {
+            row.insert(column.name.to_string(), value);
+        }
+    }
+    Ok(row)
+}
+
+/// The value of a cell; none of a missing one.
+pub(super) fn to_value(cell: Cell<'_>) -> Result<Option<Value>> {
+    Ok(match cell {
+        Cell::Missing => None,
+        Cell::Null => Some(Value::Null),
+        Cell::Int(value) => Some(Value::from(value)),
+        Cell::UInt(value) => Some(Value::from(value)),
+        Cell::Float(value) => Some(Value::from(value)),
+        Cell::Bool(value) => Some(Value::from(value)),
+        Cell::Text(value) => Some(Value::from(value)),
+        Cell::Json(text) => Some(serde_json::from_str(text).map_err(|error| {
+            Error::internal("a stored value cannot be read").with_source(error)
+        })?),
+    })
+}
+
+pub(super) fn finish(builder: Builder) -> Result<Dataset> {
+    builder.finish().map_err(|error| refused(error.to_string()))
+}
+
+fn bad_row(place: usize, error: &RowError) -> Error {
+    refused(format!("row {}: {error}", place.saturating_add(1)))
+}
+
+fn refused(message: String) -> Error {
+    Error::new(ErrorKind::Invalid, "invalid-field", message)
+}
