@@ -35,6 +35,23 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T>
     deserializer.end().map(|()| value)
 }
 
+/// Whether a value has more than `max` levels of arrays and objects; it may have so many that no recursion holds.
+pub(crate) fn is_deeper_than(value: &Value, max: usize) -> bool {
+    let mut open = vec![(value, max)];
+    while let Some((value, room)) = open.pop() {
+        let inner: &mut dyn Iterator<Item = &Value> = match value {
+            Value::Array(items) => &mut items.iter(),
+            Value::Object(entries) => &mut entries.values(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => continue,
+        };
+        let Some(left) = room.checked_sub(1) else {
+            return true;
+        };
+        open.extend(inner.map(|value| (value, left)));
+    }
+    false
+}
+
 /// Looks at brackets alone, so that a text of brackets costs nothing more.
 fn check_depth(bytes: &[u8]) -> Result<()> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -96,7 +113,7 @@ fn malformed(slug: &'static str, message: String) -> Error {
 
 const DUPLICATE: &str = "duplicate key ";
 
-/// Any JSON in which no object has a key twice. It keeps nothing: the values are read by serde_json's own type,
+/// Any JSON in which no object has a key twice. It keeps nothing: the values are read by `serde_json`'s own type,
 /// which knows how numbers come where a host turns on `arbitrary_precision`.
 struct Unique;
 

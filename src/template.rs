@@ -1,15 +1,270 @@
-//! Stub.
-use crate::model::RunId;
-use serde_json::{Map, Value};
+//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and `$${` for `${`.
+//!
+//! Where parameters and variables come from is left to `engine`; what the config means to the executor.
+
 use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde_json::{Map, Value};
+
+use crate::error::shown;
+use crate::model::RunId;
+
+/// Bytes that the values put into one config may have together. 16 MiB, as the largest output that is kept: a
+/// parameter of a megabyte may be named a hundred thousand times.
+const PUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What the names in templates stand for.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Names<'a> {
     pub(crate) params: &'a BTreeMap<String, String>,
+    pub(crate) vars: &'a BTreeMap<String, String>,
     pub(crate) run_id: RunId,
-    pub(crate) date: chrono::NaiveDate,
+    pub(crate) date: NaiveDate,
 }
+
+/// Why a config cannot be resolved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TemplateError {
+    /// A name after a known prefix that stands for nothing.
+    #[error("{} in the config: no {what} is called {}", shown(.template), shown(.name))]
+    Unknown {
+        template: String,
+        what: &'static str,
+        name: String,
+    },
+    /// The values are too large together.
+    #[error("the values put into the config are larger than {PUT_BYTES_MAX} bytes together")]
+    TooLarge,
+}
+
+/// Puts values into every text of a config, inside arrays and objects too; keys stay as they are.
+///
+/// A value that was put in is not looked at again.
+///
+/// # Errors
+/// [`TemplateError`] for the first name that stands for nothing, or when the config grows too large.
 pub(crate) fn resolve(
     config: &Map<String, Value>,
-    _: &Names<'_>,
-) -> Result<Map<String, Value>, String> {
-    Ok(config.clone())
+    names: &Names<'_>,
+) -> Result<Map<String, Value>, TemplateError> {
+    let mut resolver = Resolver {
+        names,
+        room: PUT_BYTES_MAX,
+    };
+    resolver.object(config)
+}
+
+struct Resolver<'a> {
+    names: &'a Names<'a>,
+    room: usize,
+}
+
+impl Resolver<'_> {
+    /// Recursion is bounded: a definition is never nested deeper than `json::DEPTH_MAX`.
+    fn value(&mut self, value: &Value) -> Result<Value, TemplateError> {
+        match value {
+            Value::String(text) => self.text(text).map(Value::String),
+            Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
+            Value::Object(entries) => self.object(entries).map(Value::Object),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(value.clone()),
+        }
+    }
+
+    fn object(
+        &mut self,
+        entries: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, TemplateError> {
+        let resolved = |(key, value): (&String, &Value)| Ok((key.clone(), self.value(value)?));
+        entries.iter().map(resolved).collect()
+    }
+
+    fn text(&mut self, text: &str) -> Result<String, TemplateError> {
+        // What is open at the last brace is never closed: looking for its end each time would be quadratic.
+        let unclosed = text.rsplit('}').next().map_or(0, str::len);
+        let mut resolved = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            let (before, dollar) = rest.split_at(at);
+            resolved.push_str(before);
+            let taken = if dollar.starts_with("$${") {
+                resolved.push_str("${");
+                "$${".len()
+            } else if dollar.len() > unclosed
+                && let Some(inside) = named(dollar)
+            {
+                resolved.push_str(&self.put(inside)?);
+                "${}".len() + inside.len()
+            } else {
+                resolved.push('$');
+                "$".len()
+            };
+            rest = &dollar[taken..];
+        }
+        resolved.push_str(rest);
+        Ok(resolved)
+    }
+
+    fn put(&mut self, inside: &str) -> Result<String, TemplateError> {
+        let value = self.lookup(inside)?;
+        let room = self.room.checked_sub(value.len());
+        self.room = room.ok_or(TemplateError::TooLarge)?;
+        Ok(value)
+    }
+
+    fn lookup(&self, inside: &str) -> Result<String, TemplateError> {
+        let (prefix, name) = inside.split_once('.').unwrap_or_default();
+        let (what, found) = match prefix {
+            "param" => ("parameter", self.names.params.get(name).cloned()),
+            "var" => ("variable", self.names.vars.get(name).cloned()),
+            _ => ("field of a run", self.run(name)),
+        };
+        found.ok_or_else(|| TemplateError::Unknown {
+            template: format!("${{{inside}}}"),
+            what,
+            name: name.to_owned(),
+        })
+    }
+
+    fn run(&self, name: &str) -> Option<String> {
+        match name {
+            "id" => Some(self.names.run_id.to_string()),
+            "date" => Some(self.names.date.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// What stands inside of `${…}` at the start of a text, where it begins with a prefix of ours.
+fn named(text: &str) -> Option<&str> {
+    let (inside, _) = text.strip_prefix("${")?.split_once('}')?;
+    let is_ours = ["param.", "var.", "run."]
+        .iter()
+        .any(|prefix| inside.starts_with(prefix));
+    is_ours.then_some(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn resolved(config: Value) -> Result<Value, TemplateError> {
+        let Value::Object(config) = config else {
+            panic!("a config is an object");
+        };
+        let texts = |pairs: &[(&str, &str)]| {
+            let owned = pairs
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+            owned.collect::<BTreeMap<_, _>>()
+        };
+        let params = texts(&[
+            ("date", "2024-01-15"),
+            ("a b", "blank"),
+            ("trap", "${param.date}$${run.id}"),
+            ("empty", ""),
+            ("large", &"x".repeat(1024 * 1024)),
+        ]);
+        let names = Names {
+            params: &params,
+            vars: &texts(&[("BUCKET", "s3://orders")]),
+            run_id: RunId::from_uuid(uuid::Uuid::nil()),
+            date: NaiveDate::from_ymd_opt(2024, 2, 29).unwrap(),
+        };
+        resolve(&config, &names).map(Value::Object)
+    }
+
+    fn text(template: &str) -> Result<String, String> {
+        let config = resolved(json!({ "key": template })).map_err(|error| error.to_string())?;
+        Ok(config["key"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn names_are_replaced_and_all_else_stays() {
+        for (template, expected) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("${param.date}", "2024-01-15"),
+            (
+                "in/${param.date}/${var.BUCKET}.csv",
+                "in/2024-01-15/s3://orders.csv",
+            ),
+            ("${param.a b}${param.empty}", "blank"),
+            ("${run.id}", "00000000-0000-0000-0000-000000000000"),
+            ("${run.date}", "2024-02-29"),
+            ("${param.trap}", "${param.date}$${run.id}"),
+            (
+                "${HOME} ${} ${param} ${params.date} ${ param.date }",
+                "${HOME} ${} ${param} ${params.date} ${ param.date }",
+            ),
+            ("$${param.date}", "${param.date}"),
+            ("$$${param.date}", "$${param.date}"),
+            ("$${${param.date}}", "${2024-01-15}"),
+            ("$ $$ $x {param.date} $", "$ $$ $x {param.date} $"),
+            ("${param.date", "${param.date"),
+            (
+                "${param.date} ${param.date $${",
+                "2024-01-15 ${param.date ${",
+            ),
+            ("ä${param.date}ß", "ä2024-01-15ß"),
+        ] {
+            assert_eq!(text(template).as_deref(), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_for_nothing_is_an_error_that_names_it() {
+        for (template, error) in [
+            (
+                "${param.dat}",
+                "\"${param.dat}\" in the config: no parameter is called \"dat\"",
+            ),
+            (
+                "${param.}",
+                "\"${param.}\" in the config: no parameter is called \"\"",
+            ),
+            (
+                "x ${var.date}",
+                "\"${var.date}\" in the config: no variable is called \"date\"",
+            ),
+            (
+                "${run.time}",
+                "\"${run.time}\" in the config: no field of a run is called \"time\"",
+            ),
+            (
+                "${param.${param.date}}",
+                "\"${param.${param.date}\" in the config: no parameter is called \"${param.date\"",
+            ),
+        ] {
+            assert_eq!(text(template), Err(error.to_owned()));
+        }
+    }
+
+    #[test]
+    fn texts_inside_arrays_and_objects_are_resolved_and_keys_are_not() {
+        let config = json!({
+            "command": ["load", "--date=${param.date}", {"${param.date}": ["${run.date}"]}],
+            "count": 7, "flag": true, "none": null
+        });
+        let expected = json!({
+            "command": ["load", "--date=2024-01-15", {"${param.date}": ["2024-02-29"]}],
+            "count": 7, "flag": true, "none": null
+        });
+        assert_eq!(resolved(config), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_put_in_is_bounded() {
+        let config = |count: usize| json!({"key": vec!["${param.large}"; count]});
+        assert!(resolved(config(16)).is_ok());
+        assert_eq!(resolved(config(17)), Err(TemplateError::TooLarge));
+    }
+
+    #[test]
+    fn megabytes_that_are_never_closed_are_left_alone() {
+        let open = "${param.".repeat(512 * 1024);
+        assert_eq!(text(&open).as_deref(), Ok(open.as_str()));
+    }
 }

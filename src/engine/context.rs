@@ -87,6 +87,7 @@ impl Context {
     fn resolved(&self, config: &Map<String, Value>) -> Result<Map<String, Value>, String> {
         let names = template::Names {
             params: &self.run.params,
+            vars: &BTreeMap::new(),
             run_id: self.run.id,
             date: self.run.date,
         };

@@ -15,7 +15,7 @@ use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
-use crate::graph::definition::RetryPolicy;
+use crate::graph::policy::RetryPolicy;
 use crate::limits::cut;
 use crate::model::{Dataset, Node, NodeStatus, Place};
 use crate::storage::{Entry, NodeEnd};

@@ -31,7 +31,11 @@ impl Engine {
     ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
         let clock = &self.0.clock;
-        let pipeline = definition::parse(definition, || clock.new_run_id().to_string())?;
+        let pipeline = definition::parse(
+            definition,
+            || clock.new_run_id().to_string(),
+            self.limits(),
+        )?;
         self.save(pipeline, Expect::Absent, scope).await
     }
 
@@ -50,7 +54,7 @@ impl Engine {
         let found = self.0.find_pipeline(key, scope).await?;
         refuse_another_id(&definition, &found.id)?;
         let id = found.id.as_str().to_owned();
-        let pipeline = definition::parse(definition, || id)?;
+        let pipeline = definition::parse(definition, || id, self.limits())?;
         let expect = expected.map_or(Expect::Present, Expect::Version);
         self.save(pipeline, expect, scope).await
     }
@@ -60,7 +64,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` with every problem, `Conflict` (`already-exists`), and what storage answers.
     pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
-        definition::check(&pipeline)?;
+        definition::check(&pipeline, self.limits())?;
         self.0.refuse_unknown_types(&pipeline)?;
         self.save(pipeline, Expect::Any, &Scope::All).await
     }
@@ -85,7 +89,7 @@ impl Engine {
     pub(crate) async fn validate_pipeline(&self, key: &str, scope: &Scope) -> Result<Validation> {
         let found = self.0.find_pipeline(key, scope).await?;
         let pipeline = &found.definition;
-        let mut errors = match definition::check(pipeline) {
+        let mut errors = match definition::check(pipeline, self.limits()) {
             Ok(_) => Vec::new(),
             Err(error) => error.issues().to_vec(),
         };

@@ -1,29 +1,509 @@
-//! Stub.
-use super::Graph;
-use crate::error::{Issue, Result};
-use crate::model::{Node, Pipeline, Slug};
-use std::time::Duration;
-pub(crate) struct RetryPolicy {
-    pub(crate) max_retries: u32,
-    pub(crate) retry_delay: Duration,
-    pub(crate) timeout: Option<Duration>,
+//! Definitions: reading one strictly from JSON, with every problem told, and checking one that was built in code.
+//!
+//! Whether an id or a slug is taken, and whether the node types are registered, is left to `engine/pipelines`.
+
+use serde_json::Value;
+
+use super::fields::{Fields, seconds, whole};
+use super::issues::Issues;
+use super::rules::{RUNS, SECONDS};
+use super::{Graph, params, rules, validate};
+use crate::error::Result;
+use crate::json;
+use crate::limits::Limits;
+use crate::model::{Edge, ID_MAX, Node, Pipeline, Slug};
+
+/// Reads a definition; `default_id` makes the id of one that has none. Fields that Floret does not know are kept.
+///
+/// # Errors
+/// `Invalid` with every problem: `invalid-field` for types and ranges, else a slug of [`Graph::new`].
+pub(crate) fn parse(
+    value: Value,
+    default_id: impl FnOnce() -> String,
+    limits: &Limits,
+) -> Result<Pipeline> {
+    let count = |field: &str| {
+        value
+            .get(field)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len)
+    };
+    validate::check_counts(count("nodes"), count("edges"), limits)?;
+    let mut issues = Issues::default();
+    let pipeline = read(value, default_id, &mut issues);
+    rules::check(&pipeline, &mut issues);
+    issues.refuse("invalid-field")?;
+    Graph::within(&pipeline, limits).map(|_| pipeline)
 }
-impl RetryPolicy {
-    pub(crate) fn of(node: &Node) -> Result<Self, Vec<Issue>> {
-        let get = |k: &str| node.config.get(k).and_then(|v| v.as_u64());
-        Ok(Self {
-            max_retries: get("max_retries").unwrap_or(0) as u32,
-            retry_delay: Duration::from_millis(get("retry_delay").unwrap_or(1000)),
-            timeout: get("timeout").map(Duration::from_secs),
-        })
+
+/// Checks a pipeline by the same rules as [`parse`] and makes its graph.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
+    let mut issues = Issues::default();
+    rules::check(pipeline, &mut issues);
+    issues.refuse("invalid-field")?;
+    Graph::within(pipeline, limits)
+}
+
+/// The slug that a name gives: its ASCII letters and digits in lower case, whatever is between them as one `-`.
+///
+/// None when the name has no ASCII letter or digit.
+pub(crate) fn slug_of(name: &str) -> Option<Slug> {
+    let mut slug = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_alphanumeric() {
+            slug.push(letter.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() >= ID_MAX {
+            break;
+        }
+    }
+    Slug::new(slug.trim_end_matches('-')).ok()
+}
+
+impl Pipeline {
+    /// Reads a definition as the Runs API takes it. One without an `id` takes what its name makes of a slug as its id.
+    ///
+    /// ```
+    /// let text = r#"{"name": "Daily load", "nodes": [{"id": "load", "type": "load"}]}"#;
+    /// let daily = floret::Pipeline::from_json(text)?;
+    /// assert_eq!(daily.id, "daily-load");
+    /// # Ok::<(), floret::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Malformed` when the text is no JSON, has a key twice or is nested deeper than 128 levels; `Invalid` with
+    /// every problem when it is no definition.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let value = json::read(text.as_bytes())?;
+        let derived = value.get("name").and_then(Value::as_str).and_then(slug_of);
+        let default_id = || derived.map(String::from).unwrap_or_default();
+        parse(value, default_id, &Limits::default())
     }
 }
-pub(crate) fn parse(value: serde_json::Value, _: impl FnOnce() -> String) -> Result<Pipeline> {
-    serde_json::from_value(value).map_err(|e| crate::Error::internal("stub").with_source(e))
+
+fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) -> Pipeline {
+    let Some(mut fields) = Fields::of(value, "a pipeline", String::new(), issues) else {
+        return Pipeline::default();
+    };
+    fields.require("nodes", "an array of nodes");
+    let given = fields.object("params");
+    let (params_at, issues) = fields.inside("params");
+    let params = params::read(given, &params_at, issues);
+    Pipeline {
+        id: fields.text("id").unwrap_or_else(default_id),
+        slug: fields.text("pipeline_id"),
+        name: fields.required("name"),
+        description: fields.text("description").unwrap_or_default(),
+        nodes: fields.objects("nodes", "a node", node),
+        edges: fields.objects("edges", "an edge", edge),
+        params,
+        tags: fields.texts("tags", "a tag"),
+        enabled: fields
+            .take("enabled", "true or false", Value::as_bool)
+            .unwrap_or(true),
+        timeout: fields.take("timeout", SECONDS, seconds),
+        max_concurrent_runs: fields.take("max_concurrent_runs", RUNS, whole),
+        extra: fields.rest(),
+    }
 }
-pub(crate) fn check(pipeline: &Pipeline) -> Result<Graph> {
-    Graph::new(pipeline)
+
+fn node(mut fields: Fields<'_>) -> Node {
+    let id = fields.required("id");
+    Node {
+        kind: fields.required("type"),
+        name: fields.text("name").unwrap_or_else(|| id.clone()),
+        id,
+        config: fields.object("config"),
+        extra: fields.rest(),
+    }
 }
-pub(crate) fn slug_of(_: &str) -> Option<Slug> {
-    None
+
+fn edge(mut fields: Fields<'_>) -> Edge {
+    Edge {
+        from: fields.required("from"),
+        to: fields.required("to"),
+        extra: fields.rest(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, any, prop};
+    use serde_json::json;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::{ErrorKind, IssueAt};
+
+    fn parsed(value: Value) -> Result<Pipeline> {
+        parse(value, || "made".to_owned(), &Limits::default())
+    }
+
+    /// The slug, and every pointer with its detail.
+    fn refused(value: Value) -> (&'static str, Vec<(String, String)>) {
+        let error = parsed(value).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let told = error.issues().iter().map(|issue| match &issue.at {
+            IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
+            IssueAt::Parameter(name) => panic!("{name} is no pointer"),
+        });
+        (error.slug(), told.collect())
+    }
+
+    fn pointers(value: Value) -> Vec<String> {
+        let (slug, told) = refused(value);
+        assert_eq!(slug, "invalid-field", "{told:?}");
+        told.into_iter().map(|(pointer, _)| pointer).collect()
+    }
+
+    /// A definition of one node in which a field is set, or left out where it is `None`.
+    fn with(field: &str, value: Option<Value>) -> Value {
+        let mut definition = json!({"name": "p", "nodes": [{"id": "a", "type": "x"}]});
+        let fields = definition.as_object_mut().unwrap();
+        match value {
+            Some(value) => fields.insert(field.to_owned(), value),
+            None => fields.remove(field),
+        };
+        definition
+    }
+
+    #[test]
+    fn what_is_left_out_takes_its_default() {
+        let pipeline = parsed(with("description", None)).unwrap();
+        let expected = Pipeline::new("made").name("p").node("a", "x");
+        assert_eq!(pipeline, expected);
+        assert!(pipeline.enabled);
+    }
+
+    #[test]
+    fn every_field_is_read_and_unknown_ones_are_kept() {
+        let definition = json!({
+            "id": "daily", "pipeline_id": "Daily.Load", "name": "Tägliches Laden", "description": "a\nb",
+            "nodes": [
+                {"id": "load", "type": "source", "name": "Load it", "config": {"path": "in.csv"}, "x": 1},
+                {"id": "sum", "type": "sql"}
+            ],
+            "edges": [{"from": "load", "to": "sum", "label": "rows"}],
+            "params": {"date": "2024-01-15", "limit": 10}, "tags": ["etl"], "enabled": false,
+            "timeout": 1.5, "max_concurrent_runs": 2, "owner": {"team": ["data"]}
+        });
+        let mut expected = Pipeline::new("daily")
+            .name("Tägliches Laden")
+            .with(
+                Node::new("load", "source")
+                    .name("Load it")
+                    .config("path", "in.csv"),
+            )
+            .node("sum", "sql")
+            .after("load")
+            .param("date", "2024-01-15")
+            .param("limit", "10")
+            .timeout(Duration::from_millis(1_500))
+            .max_concurrent_runs(2);
+        expected.slug = Some("Daily.Load".to_owned());
+        expected.description = "a\nb".to_owned();
+        expected.tags = vec!["etl".to_owned()];
+        expected.enabled = false;
+        expected
+            .extra
+            .insert("owner".to_owned(), json!({"team": ["data"]}));
+        expected.nodes[0].extra.insert("x".to_owned(), json!(1));
+        expected.edges[0]
+            .extra
+            .insert("label".to_owned(), json!("rows"));
+        assert_eq!(parsed(definition.clone()).unwrap(), expected);
+        let mut written = serde_json::to_value(&expected).unwrap();
+        written["params"]["limit"] = json!(10);
+        written["nodes"][1]
+            .as_object_mut()
+            .unwrap()
+            .retain(|key, _| key == "id" || key == "type");
+        assert_eq!(written, definition, "every field is written as it was read");
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_told_at_its_root() {
+        for (value, received) in [
+            (json!([]), "an array"),
+            (json!(5), "5"),
+            (json!(null), "null"),
+        ] {
+            let told = format!("a pipeline must be an object, received {received}");
+            assert_eq!(
+                refused(value),
+                ("invalid-field", vec![(String::new(), told)])
+            );
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_each_at_its_place() {
+        let definition = json!({
+            "id": "a b", "name": 5, "description": null, "enabled": "yes", "timeout": -1,
+            "max_concurrent_runs": 0, "tags": ["ok", 7, "\u{7}"], "params": {"ok": 1, "bad": []},
+            "nodes": [
+                {"type": "x", "config": {"max_retries": 101, "timeout": "5s"}},
+                "node",
+                {"id": "b", "type": "", "name": "", "config": []}
+            ],
+            "edges": [{"from": 1}]
+        });
+        let mut told = pointers(definition);
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                "/description",
+                "/edges/0/from",
+                "/edges/0/to",
+                "/enabled",
+                "/id",
+                "/max_concurrent_runs",
+                "/name",
+                "/nodes/0/config/max_retries",
+                "/nodes/0/config/timeout",
+                "/nodes/0/id",
+                "/nodes/1",
+                "/nodes/2/config",
+                "/nodes/2/name",
+                "/nodes/2/type",
+                "/params/bad",
+                "/tags/1",
+                "/tags/2",
+                "/timeout",
+            ]
+        );
+    }
+
+    #[test]
+    fn twenty_problems_are_told_at_most() {
+        let nodes: Vec<_> = (0..100).map(|_| json!({})).collect();
+        assert_eq!(pointers(with("nodes", Some(json!(nodes)))).len(), 20);
+    }
+
+    #[test]
+    fn texts_and_numbers_keep_their_bounds() {
+        let letters = |count: usize| Some(json!("ä".repeat(count)));
+        for (field, good, bad) in [
+            ("name", letters(255), letters(256)),
+            ("name", letters(1), letters(0)),
+            ("name", Some(json!("a b")), Some(json!("a\tb"))),
+            ("description", letters(2_000), letters(2_001)),
+            (
+                "id",
+                Some(json!("a".repeat(128))),
+                Some(json!("a".repeat(129))),
+            ),
+            ("pipeline_id", Some(json!("A.b")), Some(json!("a/b"))),
+            ("timeout", Some(json!(0.5)), Some(json!(0))),
+            ("timeout", Some(json!(31_536_000)), Some(json!(31_536_001))),
+            ("timeout", None, Some(json!("60"))),
+            ("timeout", None, Some(json!(null))),
+            (
+                "max_concurrent_runs",
+                Some(json!(1)),
+                Some(json!(4_294_967_296_u64)),
+            ),
+            (
+                "max_concurrent_runs",
+                Some(json!(u32::MAX)),
+                Some(json!(1.5)),
+            ),
+            ("enabled", Some(json!(false)), Some(json!(0))),
+            ("edges", Some(json!([])), Some(json!({}))),
+            ("params", Some(json!({})), Some(json!([]))),
+        ] {
+            assert!(
+                parsed(with(field, good.clone())).is_ok(),
+                "{field}: {good:?}"
+            );
+            assert_eq!(pointers(with(field, bad)), [format!("/{field}")]);
+        }
+        let params = |name: &str| with("params", Some(json!({ name: "x" })));
+        assert!(parsed(params("a b")).is_ok());
+        assert_eq!(pointers(params("a}/b")), ["/params/a}~1b"]);
+    }
+
+    #[test]
+    fn a_required_field_that_is_missing_is_told() {
+        let cases = [("name", "a string"), ("nodes", "an array of nodes")];
+        for (field, expects) in cases {
+            let told = format!("{field} is missing; it must be {expects}");
+            let expected = ("invalid-field", vec![(format!("/{field}"), told)]);
+            assert_eq!(refused(with(field, None)), expected);
+        }
+    }
+
+    #[test]
+    fn problems_of_the_graph_come_with_their_slugs_once_the_fields_are_fine() {
+        let node = |id: &str| json!({"id": id, "type": "x"});
+        let edge = |from: &str, to: &str| json!({"from": from, "to": to});
+        for (nodes, edges, slug) in [
+            (vec![], vec![], "graph-empty"),
+            (vec![node("a"), node("a")], vec![], "graph-invalid"),
+            (vec![node("a")], vec![edge("a", "b")], "graph-invalid"),
+            (
+                vec![node("a"), node("b")],
+                vec![edge("a", "b"), edge("b", "a")],
+                "graph-cycle",
+            ),
+            (vec![json!(1); 1_001], vec![], "graph-too-large"),
+            (vec![node("a")], vec![json!(1); 20_001], "graph-too-large"),
+        ] {
+            let definition = json!({"name": "p", "nodes": nodes, "edges": edges});
+            assert_eq!(refused(definition).0, slug);
+        }
+        let both = json!({"name": 1, "nodes": []});
+        assert_eq!(pointers(both), ["/name"]);
+    }
+
+    #[test]
+    fn the_bounds_of_the_engine_count() {
+        let limits = Limits {
+            nodes_max: 1,
+            ..Limits::default()
+        };
+        let pipeline = Pipeline::new("p").node("a", "x").node("b", "x");
+        let error = check(&pipeline, &limits).unwrap_err();
+        assert_eq!(error.slug(), "graph-too-large");
+        let value = serde_json::to_value(&pipeline).unwrap();
+        let error = parse(value, String::new, &limits).unwrap_err();
+        assert_eq!(error.slug(), "graph-too-large");
+    }
+
+    #[test]
+    fn a_pipeline_built_in_code_is_checked_by_the_same_rules() {
+        let mut pipeline = Pipeline::new("a b")
+            .name("")
+            .node("a", "")
+            .timeout(Duration::ZERO);
+        pipeline.nodes[0]
+            .extra
+            .insert("type".to_owned(), json!("y"));
+        let deep = (0..124).fold(json!(1), |inner, _| json!([inner]));
+        pipeline = pipeline.with(Node::new("b", "x").config("fits", deep.clone()));
+        pipeline = pipeline.with(Node::new("c", "x").config("deep", json!([deep])));
+        let error = check(&pipeline, &Limits::default()).unwrap_err();
+        assert_eq!(error.slug(), "invalid-field");
+        let told: Vec<_> = error
+            .issues()
+            .iter()
+            .map(|issue| issue.at.clone())
+            .collect();
+        let expected = [
+            "/id",
+            "/name",
+            "/nodes/0/type",
+            "/nodes/2/config/deep",
+            "/timeout",
+        ];
+        assert_eq!(told, expected.map(|at| IssueAt::Pointer(at.to_owned())));
+        assert_eq!(
+            check(&Pipeline::new("p").node("a", "x"), &Limits::default())
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_definition_of_128_levels_is_read_written_and_read_again() {
+        let deep = format!("{}{}", "[".repeat(124), "]".repeat(124));
+        let text = format!(
+            r#"{{"name":"p","nodes":[{{"id":"a","type":"x","config":{{"deep":{deep}}}}}]}}"#
+        );
+        let pipeline = Pipeline::from_json(&text).unwrap();
+        let written = serde_json::to_vec(&pipeline).unwrap();
+        assert_eq!(json::decode::<Pipeline>(&written).unwrap(), pipeline);
+    }
+
+    #[test]
+    fn a_text_without_an_id_takes_the_slug_of_its_name() {
+        let text = |name: &str| with("name", Some(json!(name))).to_string();
+        assert_eq!(
+            Pipeline::from_json(&text("Daily load")).unwrap().id,
+            "daily-load"
+        );
+        let error = Pipeline::from_json(&text("日本")).unwrap_err();
+        assert_eq!(error.issues()[0].at, IssueAt::Pointer("/id".to_owned()));
+        let error = Pipeline::from_json("{").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed);
+    }
+
+    #[test]
+    fn a_slug_is_what_the_name_has_of_letters_and_digits() {
+        for (name, slug) in [
+            ("Daily Load", Some("daily-load")),
+            ("  A -- b_c.D9! ", Some("a-b-c-d9")),
+            ("Größe", Some("gr-e")),
+            ("日本", None),
+            ("", None),
+            ("---", None),
+        ] {
+            assert_eq!(slug_of(name).as_ref().map(Slug::as_str), slug, "{name}");
+        }
+        let long = format!("{} b", "a".repeat(127));
+        assert_eq!(slug_of(&long).unwrap().as_str(), "a".repeat(127));
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let number = prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL;
+        let leaf = proptest::prop_oneof![
+            proptest::prelude::Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            number.prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            proptest::prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                any_map(inner).prop_map(Value::Object),
+            ]
+        })
+    }
+
+    fn any_map(
+        value: impl Strategy<Value = Value>,
+    ) -> impl Strategy<Value = serde_json::Map<String, Value>> {
+        // Fields of our own and keys that the engine reads are three letters or more.
+        prop::collection::btree_map("[^a-z]{0,2}[A-Z$/~]", value, 0..4)
+            .prop_map(|map| map.into_iter().collect())
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_definition_written_and_read_again_is_the_same(
+            extra in any_map(any_json()),
+            config in any_map(any_json()),
+            node_extra in any_map(any_json()),
+            edge_extra in any_map(any_json()),
+            timeout_ms in prop::option::of(1..=31_536_000_000_u64),
+            runs in prop::option::of(1_u32..),
+            enabled in any::<bool>(),
+            name in "\\PC{1,255}",
+            description in ".{0,200}",
+        ) {
+            let mut pipeline = Pipeline::new("p").node("a", "x").node("b", "y").after("a").name(name);
+            pipeline.description = description;
+            pipeline.enabled = enabled;
+            pipeline.timeout = timeout_ms.map(Duration::from_millis);
+            pipeline.max_concurrent_runs = runs;
+            pipeline.extra = extra;
+            pipeline.nodes[0].config = config;
+            pipeline.nodes[1].extra = node_extra;
+            pipeline.edges[0].extra = edge_extra;
+            let text = serde_json::to_string(&pipeline).unwrap();
+            assert_eq!(&Pipeline::from_json(&text).unwrap(), &pipeline);
+            let stored: Pipeline = json::decode(text.as_bytes()).unwrap();
+            assert_eq!(&stored, &pipeline);
+            assert_eq!(serde_json::to_string(&stored).unwrap(), text);
+        }
+    }
 }

@@ -3,12 +3,16 @@
 //! Pure: no I/O, no clock, no async. Executors, and whether their types are registered, are left to `engine`.
 
 pub(crate) mod definition;
+mod fields;
 pub(crate) mod frontier;
-mod issues;
+pub(crate) mod issues;
 mod order;
+pub(crate) mod params;
 pub(crate) mod plan;
+pub(crate) mod policy;
 #[cfg(test)]
 mod random;
+mod rules;
 mod validate;
 
 use std::collections::HashMap;

@@ -5,7 +5,7 @@
 use super::Graph;
 use crate::model::{Pipeline, Place};
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Debug)]
 pub(super) struct Random(u64);
 

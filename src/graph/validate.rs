@@ -27,7 +27,11 @@ pub(super) struct Links {
 }
 
 pub(super) fn links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
-    check_counts(pipeline, limits)?;
+    check_counts(pipeline.nodes.len(), pipeline.edges.len(), limits)?;
+    if pipeline.nodes.is_empty() {
+        let issue = Issue::pointer("/nodes", "a pipeline needs a node, received none");
+        return Err(Error::invalid("graph-empty", vec![issue]));
+    }
     let mut issues = Issues::default();
     let mut known = HashMap::with_capacity(pipeline.nodes.len());
     let ids = node_ids(pipeline, &mut known, &mut issues);
@@ -36,29 +40,21 @@ pub(super) fn links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
     Ok(Links { ids, edges })
 }
 
-/// Counts before anything is built, so that a huge graph costs nothing.
-fn check_counts(pipeline: &Pipeline, limits: &Limits) -> Result<()> {
+/// Refuses a huge graph by its counts, before anything is built.
+pub(super) fn check_counts(nodes: usize, edges: usize, limits: &Limits) -> Result<()> {
     let nodes_max = limits.nodes_max.min(NODES_HELD_MAX);
     let mut issues = Issues::default();
-    for (pointer, count, max) in [
-        ("/nodes", pipeline.nodes.len(), nodes_max),
-        ("/edges", pipeline.edges.len(), limits.edges_max),
+    for (what, count, max) in [
+        ("nodes", nodes, nodes_max),
+        ("edges", edges, limits.edges_max),
     ] {
         if count > max {
-            issues.push(pointer, || {
-                format!("at most {max} are allowed, received {count}")
+            issues.push(&format!("/{what}"), || {
+                format!("at most {max} {what} are allowed, received {count}")
             });
         }
     }
-    issues.refuse("graph-too-large")?;
-    if pipeline.nodes.is_empty() {
-        let detail = format!("a pipeline needs 1 to {nodes_max} nodes, received none");
-        return Err(Error::invalid(
-            "graph-empty",
-            vec![Issue::pointer("/nodes", detail)],
-        ));
-    }
-    Ok(())
+    issues.refuse("graph-too-large")
 }
 
 fn node_ids<'a>(
@@ -209,7 +205,7 @@ mod tests {
         check(
             &Pipeline::new("p"),
             "graph-empty",
-            &[("/nodes", "a pipeline needs 1 to 1000 nodes, received none")],
+            &[("/nodes", "a pipeline needs a node, received none")],
         );
     }
 
@@ -222,16 +218,18 @@ mod tests {
             &pipeline,
             "graph-too-large",
             &[
-                ("/nodes", "at most 1000 are allowed, received 1001"),
-                ("/edges", "at most 20000 are allowed, received 20001"),
+                ("/nodes", "at most 1000 nodes are allowed, received 1001"),
+                ("/edges", "at most 20000 edges are allowed, received 20001"),
             ],
         );
     }
 
     #[test]
     fn no_more_nodes_are_accepted_than_a_key_holds_whatever_the_limits_say() {
-        let mut limits = Limits::default();
-        limits.nodes_max = usize::MAX;
+        let limits = Limits {
+            nodes_max: usize::MAX,
+            ..Limits::default()
+        };
         let chain = |count: usize| {
             (0..count).fold(Pipeline::new("p"), |pipeline, index| {
                 pipeline.node(format!("n{index}"), "x")

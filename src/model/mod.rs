@@ -19,6 +19,7 @@ pub(crate) use id::ID_MAX;
 pub use id::{IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId};
 pub use node::{NodeRun, NodeStatus, Place};
 pub use page::{Page, PageRequest};
+pub(crate) use pipeline::seconds;
 pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};
 pub use preview::Preview;
 pub use profile::{ColumnProfile, Profile};

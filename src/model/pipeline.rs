@@ -22,7 +22,7 @@ use super::{PipelineId, Slug, TenantId};
 /// assert_eq!(daily.nodes.len(), 2);
 /// assert_eq!(daily.edges[0].to, "sum");
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Pipeline {
@@ -45,7 +45,7 @@ pub struct Pipeline {
     pub tags: Vec<String>,
     /// Whether schedules start it; a caller always may.
     pub enabled: bool,
-    /// How long a run may take from its start.
+    /// How long a run may take from its start, to the millisecond.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// How many of its runs may execute at once; none: no limit of its own.
@@ -89,6 +89,26 @@ pub struct Edge {
     pub extra: Map<String, Value>,
 }
 
+impl Default for Pipeline {
+    /// An enabled pipeline without anything, not even an id: what a field that is left out reads as.
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            slug: None,
+            name: String::new(),
+            description: String::new(),
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            params: BTreeMap::new(),
+            tags: Vec::new(),
+            enabled: true,
+            timeout: None,
+            max_concurrent_runs: None,
+            extra: Map::new(),
+        }
+    }
+}
+
 impl Pipeline {
     /// An enabled pipeline without nodes, its id also its name.
     #[must_use]
@@ -97,7 +117,6 @@ impl Pipeline {
         Self {
             name: id.clone(),
             id,
-            enabled: true,
             ..Self::default()
         }
     }
@@ -149,7 +168,7 @@ impl Pipeline {
         self
     }
 
-    /// Sets how long a run may take from its start.
+    /// Sets how long a run may take from its start, to the millisecond.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -204,11 +223,21 @@ impl Edge {
     }
 }
 
-/// A duration as a number of seconds, whole where it is whole.
-mod seconds {
+/// A duration as a number of seconds, to the millisecond.
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer, de};
+
+    /// Reads a number of seconds and rounds it to milliseconds; none when it is negative or too large.
+    ///
+    /// Without rounding 18503566.495 would come back with a nanosecond too many.
+    pub(crate) fn read(seconds: f64) -> Option<Duration> {
+        const HALF_MS: Duration = Duration::from_micros(500);
+        let exact = Duration::try_from_secs_f64(seconds).ok()?;
+        let ms = exact.checked_add(HALF_MS)?.as_millis();
+        u64::try_from(ms).ok().map(Duration::from_millis)
+    }
 
     #[expect(clippy::ref_option, reason = "serde gives the field by reference")]
     pub(super) fn serialize<S: Serializer>(
@@ -217,18 +246,20 @@ mod seconds {
     ) -> Result<S::Ok, S::Error> {
         match value {
             None => serializer.serialize_none(),
-            Some(duration) if duration.subsec_nanos() == 0 => {
+            Some(duration) if duration.subsec_millis() == 0 => {
                 serializer.serialize_u64(duration.as_secs())
             }
-            Some(duration) => serializer.serialize_f64(duration.as_secs_f64()),
+            // One division, so that 3.3 s reads 3.3 and not 3.3000000000000003.
+            Some(duration) => serializer.serialize_f64(duration.as_millis() as f64 / 1_000.0),
         }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
+        let read = |seconds| read(seconds).ok_or_else(|| de::Error::custom("no duration"));
         Option::<f64>::deserialize(deserializer)?
-            .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(de::Error::custom))
+            .map(read)
             .transpose()
     }
 }
@@ -271,5 +302,52 @@ impl StoredPipeline {
             created_at,
             updated_at: created_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_written_in_seconds_and_read_to_the_millisecond() {
+        for (ms, text) in [
+            (60_000, "60"),
+            (3_300, "3.3"),
+            (1, "0.001"),
+            (18_503_566_495, "18503566.495"),
+            (31_535_999_999, "31535999.999"),
+        ] {
+            let pipeline = Pipeline::new("p").timeout(Duration::from_millis(ms));
+            let written = serde_json::to_string(&pipeline).unwrap();
+            assert!(
+                written.contains(&format!("\"timeout\":{text}")),
+                "{written}"
+            );
+            assert_eq!(
+                serde_json::from_str::<Pipeline>(&written).unwrap(),
+                pipeline
+            );
+        }
+        assert_eq!(seconds::read(0.000_499), Some(Duration::ZERO));
+        assert_eq!(seconds::read(0.000_501), Some(Duration::from_millis(1)));
+        assert_eq!((seconds::read(-1.0), seconds::read(1e300)), (None, None));
+        assert_eq!(seconds::read(f64::NAN), None);
+    }
+
+    #[test]
+    fn a_field_that_is_left_out_reads_as_its_default_and_numbers_as_they_came() {
+        let text = r#"{"id":"p","big":18446744073709551615,"low":-9223372036854775808,"half":0.5,"one":1.0}"#;
+        let pipeline: Pipeline = serde_json::from_str(text).unwrap();
+        assert!(pipeline.enabled && pipeline.timeout.is_none());
+        assert_eq!(
+            serde_json::to_value(&pipeline.extra["big"]).unwrap(),
+            u64::MAX
+        );
+        let extra = serde_json::to_string(&pipeline.extra).unwrap();
+        assert_eq!(
+            extra,
+            r#"{"big":18446744073709551615,"half":0.5,"low":-9223372036854775808,"one":1.0}"#
+        );
     }
 }

@@ -1,0 +1,168 @@
+//! Typed reading of JSON objects that goes on after a fault, so that every fault of a definition is told.
+//!
+//! Types only; whether a value that was read is in its range is left to `rules`.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::issues::{Issues, step};
+use crate::error::shown;
+use crate::limits::cut;
+
+/// Bytes of a received number that are shown; a host's `arbitrary_precision` lets it have megabytes.
+const NUMBER_BYTES_MAX: usize = 80;
+
+/// The fields of one object that were not taken yet, and where the object is.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    at: String,
+    rest: Map<String, Value>,
+    issues: &'a mut Issues,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of a value that should be an object; `what` names it.
+    pub(super) fn of(value: Value, what: &str, at: String, issues: &'a mut Issues) -> Option<Self> {
+        match value {
+            Value::Object(rest) => Some(Self { at, rest, issues }),
+            other => {
+                issues.push(&at, || expected(what, "an object", &other));
+                None
+            }
+        }
+    }
+
+    /// Takes a field; `expects` says what `read` takes. A fault, `null` among them, reads as left out.
+    pub(super) fn take<T>(
+        &mut self,
+        key: &str,
+        expects: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.rest.remove(key)?;
+        let taken = read(&value);
+        if taken.is_none() {
+            let at = self.pointer(key);
+            self.issues.push(&at, || expected(key, expects, &value));
+        }
+        taken
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        self.take(key, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// Takes a text that may not be left out.
+    pub(super) fn required(&mut self, key: &str) -> String {
+        self.require(key, "a string");
+        self.text(key).unwrap_or_default()
+    }
+
+    /// Tells a field that is left out.
+    pub(super) fn require(&mut self, key: &str, expects: &str) {
+        if !self.rest.contains_key(key) {
+            let at = self.pointer(key);
+            self.issues
+                .push(&at, || format!("{key} is missing; it must be {expects}"));
+        }
+    }
+
+    pub(super) fn object(&mut self, key: &str) -> Map<String, Value> {
+        self.list_or_map(key, "an object", |value| match value {
+            Value::Object(map) => Ok(map),
+            other => Err(other),
+        })
+    }
+
+    /// Takes an array; an item that is no object is told and reads as the default, `what` names it.
+    pub(super) fn objects<T: Default>(
+        &mut self,
+        key: &str,
+        what: &str,
+        read: impl Fn(Fields<'_>) -> T,
+    ) -> Vec<T> {
+        let at = self.pointer(key);
+        let items = self.list(key);
+        let read_one = |(index, item)| {
+            let at = format!("{at}/{index}");
+            Fields::of(item, what, at, self.issues).map_or_else(T::default, &read)
+        };
+        items.into_iter().enumerate().map(read_one).collect()
+    }
+
+    /// Takes an array; an item that is no string is told and reads as empty, `what` names it.
+    pub(super) fn texts(&mut self, key: &str, what: &str) -> Vec<String> {
+        let at = self.pointer(key);
+        let items = self.list(key);
+        let mut read_one = |(index, item)| match item {
+            Value::String(text) => text,
+            other => {
+                let at = format!("{at}/{index}");
+                self.issues.push(&at, || expected(what, "a string", &other));
+                String::new()
+            }
+        };
+        items.into_iter().enumerate().map(&mut read_one).collect()
+    }
+
+    /// What was not taken.
+    pub(super) fn rest(self) -> Map<String, Value> {
+        self.rest
+    }
+
+    /// Where a field of the object is, and who gathers its problems.
+    pub(super) fn inside(&mut self, key: &str) -> (String, &mut Issues) {
+        (self.pointer(key), self.issues)
+    }
+
+    fn list(&mut self, key: &str) -> Vec<Value> {
+        self.list_or_map(key, "an array", |value| match value {
+            Value::Array(items) => Ok(items),
+            other => Err(other),
+        })
+    }
+
+    fn list_or_map<T: Default>(
+        &mut self,
+        key: &str,
+        expects: &str,
+        read: impl FnOnce(Value) -> Result<T, Value>,
+    ) -> T {
+        let Some(value) = self.rest.remove(key) else {
+            return T::default();
+        };
+        read(value).unwrap_or_else(|other| {
+            let at = self.pointer(key);
+            self.issues.push(&at, || expected(key, expects, &other));
+            T::default()
+        })
+    }
+
+    fn pointer(&self, key: &str) -> String {
+        format!("{}/{}", self.at, step(key))
+    }
+}
+
+/// Says what was wanted and what came instead.
+pub(super) fn expected(what: &str, expects: &str, received: &Value) -> String {
+    let received = match received {
+        Value::Null => "null".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => cut(number.to_string(), NUMBER_BYTES_MAX),
+        Value::String(text) => shown(text),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    };
+    format!("{what} must be {expects}, received {received}")
+}
+
+/// A number of seconds, to the millisecond.
+pub(super) fn seconds(value: &Value) -> Option<Duration> {
+    crate::model::seconds::read(value.as_f64()?)
+}
+
+/// A whole number.
+pub(super) fn whole(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
+}

@@ -1,0 +1,73 @@
+//! Parameters as they come: an object whose values are texts, or taken as theirs.
+//!
+//! What they are put into is left to `template`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::fields::expected;
+use super::issues::{Issues, step};
+
+/// Reads the object at the JSON pointer `at`; numbers and booleans are taken as their text, all else is a problem.
+pub(crate) fn read(
+    params: Map<String, Value>,
+    at: &str,
+    issues: &mut Issues,
+) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    for (name, value) in params {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            other @ (Value::Null | Value::Array(_) | Value::Object(_)) => {
+                let at = format!("{at}/{}", step(&name));
+                issues.push(&at, || {
+                    expected("a parameter", "a string, a number or a boolean", &other)
+                });
+                continue;
+            }
+        };
+        texts.insert(name, text);
+    }
+    texts
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::error::Issue;
+
+    #[test]
+    fn texts_numbers_and_booleans_are_taken_and_all_else_is_told() {
+        let Value::Object(params) = json!({
+            "text": "2024-01-15", "whole": 7, "big": u64::MAX, "half": 0.5, "flag": true,
+            "none": null, "a/b": [1], "object": {}
+        }) else {
+            panic!("an object is written above");
+        };
+        let mut issues = Issues::default();
+        let texts: Vec<_> = read(params, "/params", &mut issues).into_iter().collect();
+        let expected = [
+            ("big", "18446744073709551615"),
+            ("flag", "true"),
+            ("half", "0.5"),
+            ("text", "2024-01-15"),
+            ("whole", "7"),
+        ];
+        assert_eq!(
+            texts,
+            expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
+        );
+        let told = ["/params/a~1b", "/params/none", "/params/object"];
+        let received = ["an array", "null", "an object"];
+        let told = told.into_iter().zip(received).map(|(at, received)| {
+            let detail = "a parameter must be a string, a number or a boolean, received ";
+            Issue::pointer(at, format!("{detail}{received}"))
+        });
+        assert_eq!(issues.into_vec(), told.collect::<Vec<_>>());
+    }
+}

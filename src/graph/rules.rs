@@ -1,0 +1,220 @@
+//! What the fields of a definition may hold, whether it came as JSON or was built in code.
+//!
+//! Types are left to `fields`; how nodes and edges fit together to `validate`.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::issues::{Issues, step};
+use super::policy::RetryPolicy;
+use crate::error::shown;
+use crate::json;
+use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
+
+const NAME_CHARS_MAX: usize = 255;
+const DESCRIPTION_CHARS_MAX: usize = 2_000;
+
+/// Characters of the name of a node's type, a tag or a parameter. 128, as of an id.
+const WORD_CHARS_MAX: usize = 128;
+
+/// Time-outs are kept to the millisecond.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
+/// Time-outs end within a year: a longer one is a slip of units.
+const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
+
+/// What [`are_seconds`] takes.
+pub(super) const SECONDS: &str = "a number of seconds from 0.001 to 31536000";
+
+/// What `max_concurrent_runs` takes.
+pub(super) const RUNS: &str = "a whole number from 1 to 4294967295";
+
+const PIPELINE_FIELDS: [&str; 11] = [
+    "id",
+    "pipeline_id",
+    "name",
+    "description",
+    "nodes",
+    "edges",
+    "params",
+    "tags",
+    "enabled",
+    "timeout",
+    "max_concurrent_runs",
+];
+const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
+const EDGE_FIELDS: [&str; 2] = ["from", "to"];
+
+/// Whether a time-out is in its range.
+pub(super) fn are_seconds(timeout: Duration) -> bool {
+    (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout)
+}
+
+/// Tells every field that is out of its range.
+pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
+    let Pipeline {
+        id,
+        slug,
+        name,
+        description,
+        nodes,
+        edges,
+        params,
+        tags,
+        enabled: _,
+        timeout,
+        max_concurrent_runs,
+        extra,
+    } = pipeline;
+    let mut rules = Rules { issues };
+    rules.id("/id", "id", id, PipelineId::new(id).err());
+    if let Some(slug) = slug {
+        rules.id("/pipeline_id", "pipeline_id", slug, Slug::new(slug).err());
+    }
+    rules.word("/name", "name", name, NAME_CHARS_MAX);
+    rules.length("/description", "description", description);
+    nodes.iter().enumerate().for_each(|node| rules.node(node));
+    edges.iter().enumerate().for_each(|edge| rules.edge(edge));
+    for name in params.keys() {
+        rules.param(name);
+    }
+    for (index, tag) in tags.iter().enumerate() {
+        rules.word(&format!("/tags/{index}"), "a tag", tag, WORD_CHARS_MAX);
+    }
+    if let Some(timeout) = timeout.filter(|timeout| !are_seconds(*timeout)) {
+        rules.issues.push("/timeout", || {
+            let received = timeout.as_secs_f64();
+            format!("timeout must be {SECONDS}, received {received}")
+        });
+    }
+    if *max_concurrent_runs == Some(0) {
+        rules.issues.push("/max_concurrent_runs", || {
+            format!("max_concurrent_runs must be {RUNS}, received 0")
+        });
+    }
+    rules.extra("", extra, &PIPELINE_FIELDS, 1);
+}
+
+struct Rules<'a> {
+    issues: &'a mut Issues,
+}
+
+impl Rules<'_> {
+    fn node(&mut self, (index, node): (usize, &Node)) {
+        let Node {
+            id,
+            kind,
+            name,
+            config,
+            extra,
+        } = node;
+        let at = format!("/nodes/{index}");
+        self.id(&format!("{at}/id"), "id", id, NodeId::new(id).err());
+        self.word(&format!("{at}/type"), "type", kind, WORD_CHARS_MAX);
+        // The default name is the id: where that is wrong or missing it is told already.
+        if name != id {
+            self.word(&format!("{at}/name"), "name", name, NAME_CHARS_MAX);
+        }
+        let config_at = format!("{at}/config");
+        RetryPolicy::read(config, &config_at, self.issues);
+        self.depth(&config_at, config, 4);
+        self.extra(&at, extra, &NODE_FIELDS, 3);
+    }
+
+    fn edge(&mut self, (index, edge): (usize, &Edge)) {
+        if !edge.extra.is_empty() {
+            self.extra(&format!("/edges/{index}"), &edge.extra, &EDGE_FIELDS, 3);
+        }
+    }
+
+    fn id(&mut self, at: &str, what: &str, text: &str, error: Option<impl std::fmt::Display>) {
+        if let Some(error) = error {
+            self.issues
+                .push(at, || format!("{what} {error}; received {}", shown(text)));
+        }
+    }
+
+    fn param(&mut self, name: &str) {
+        let at = format!("/params/{}", step(name));
+        self.word(&at, "the name of a parameter", name, WORD_CHARS_MAX);
+        if name.contains('}') {
+            self.issues.push(&at, || {
+                let name = shown(name);
+                format!("the name of a parameter must not hold }}, received {name}")
+            });
+        }
+    }
+
+    /// A text of one line that people read.
+    fn word(&mut self, at: &str, what: &str, text: &str, max: usize) {
+        let count = text.chars().count();
+        let is_fine = (1..=max).contains(&count) && !text.chars().any(char::is_control);
+        if !is_fine {
+            self.issues.push(at, || {
+                let received = shown(text);
+                format!(
+                    "{what} must be 1 to {max} characters without control characters, received {count}: {received}"
+                )
+            });
+        }
+    }
+
+    fn length(&mut self, at: &str, what: &str, text: &str) {
+        let count = text.chars().count();
+        if count > DESCRIPTION_CHARS_MAX {
+            self.issues.push(at, || {
+                format!(
+                    "{what} must be at most {DESCRIPTION_CHARS_MAX} characters, received {count}"
+                )
+            });
+        }
+    }
+
+    /// Fields kept as they came must not stand where Floret's own do, nor deeper than a definition may be.
+    fn extra(&mut self, at: &str, extra: &Map<String, Value>, own: &[&str], level: usize) {
+        for key in extra.keys().filter(|key| own.contains(&key.as_str())) {
+            self.issues.push(&format!("{at}/{key}"), || {
+                format!("{key} is a field of its own and cannot be one of the extra fields")
+            });
+        }
+        self.depth(at, extra, level);
+    }
+
+    /// `level` is the object's own, counted from 1 for the pipeline's.
+    fn depth(&mut self, at: &str, object: &Map<String, Value>, level: usize) {
+        for (key, value) in object {
+            if json::is_deeper_than(value, json::DEPTH_MAX.saturating_sub(level)) {
+                self.issues.push(&format!("{at}/{}", step(key)), || {
+                    let max = json::DEPTH_MAX;
+                    format!("a definition must not be nested deeper than {max} levels")
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_lists_of_fields_are_those_that_are_written() {
+        let full = Pipeline::new("p")
+            .node("a", "x")
+            .edge("a", "b")
+            .timeout(TIMEOUT_MAX)
+            .max_concurrent_runs(1);
+        let written = |value: &Value| -> BTreeSet<String> {
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        let listed = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
+        let mut value = serde_json::to_value(&full).unwrap();
+        value["pipeline_id"] = Value::Null;
+        assert_eq!(written(&value), listed(&PIPELINE_FIELDS));
+        assert_eq!(written(&value["nodes"][0]), listed(&NODE_FIELDS));
+        assert_eq!(written(&value["edges"][0]), listed(&EDGE_FIELDS));
+    }
+}
