@@ -39,12 +39,18 @@ struct Member {
 }
 
 impl Graph {
-    /// The graph of a pipeline within the default limits.
+    /// The graph of a pipeline whose size was accepted when it was saved: whatever the limits are since, a stored one stays readable.
+    /// Never more than 4,096 nodes.
     ///
     /// # Errors
     /// `Invalid` with every problem; the slug is `graph-too-large`, `graph-empty`, `graph-invalid` or `graph-cycle`.
     pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
-        Self::within(pipeline, &Limits::default())
+        let unbounded = Limits {
+            nodes_max: usize::MAX,
+            edges_max: usize::MAX,
+            ..Limits::default()
+        };
+        Self::within(pipeline, &unbounded)
     }
 
     /// The graph of a pipeline within the bounds for nodes and edges; never more than 4,096 nodes.

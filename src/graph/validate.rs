@@ -153,7 +153,7 @@ mod tests {
 
     /// The slug, and every pointer with its detail.
     fn refused(pipeline: &Pipeline) -> (&'static str, Vec<(String, String)>) {
-        let error = Graph::new(pipeline).unwrap_err();
+        let error = Graph::within(pipeline, &Limits::default()).unwrap_err();
         let told = error.issues().iter().map(|issue| match &issue.at {
             IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
             IssueAt::Parameter(name) => panic!("{name} is no pointer"),
