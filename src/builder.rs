@@ -167,7 +167,7 @@ impl Floret {
     ///
     /// # Errors
     /// `StoreInUse`, `SchemaTooNew`, `SqliteTooOld`, `NotADatabase`, or `Internal` when the file cannot be opened.
-    #[cfg(any())]
+    #[cfg(feature = "sqlite")]
     pub async fn open(path: impl AsRef<Path>) -> Result<Builder> {
         let storage = crate::storage::SqliteStorage::open(path).await?;
         Ok(Builder::new(Arc::new(storage)))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::api::{Access, RunsService};
 use crate::engine::{Engine, Key, Resume, Start, hash_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Subscription;
@@ -92,6 +93,12 @@ impl Floret {
             })
             .await?;
         Ok(self.handle(started.run_id))
+    }
+
+    /// The Runs API over HTTP, as a tower service that any server mounts. `access` decides who may do what.
+    #[must_use]
+    pub fn service(&self, access: Access) -> RunsService {
+        RunsService::new(self.engine.clone(), self.views.clone(), access)
     }
 
     /// The read side.

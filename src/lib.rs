@@ -1,5 +1,6 @@
 //! Durable data pipelines and their Runs API, embedded in the service you already have.
 
+mod api;
 mod builder;
 mod clock;
 mod engine;
@@ -17,6 +18,9 @@ mod template;
 pub mod testing;
 mod views;
 
+pub use api::{
+    Access, Body, BodyError, Decision, Permission, Permissions, ResponseFuture, RunsService,
+};
 pub use builder::Builder;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};

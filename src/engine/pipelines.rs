@@ -31,11 +31,8 @@ impl Engine {
     ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
         let clock = &self.0.clock;
-        let pipeline = definition::parse(
-            definition,
-            || clock.new_run_id().to_string(),
-            self.limits(),
-        )?;
+        let pipeline =
+            definition::parse(definition, || clock.new_run_id().to_string(), self.limits())?;
         self.save(pipeline, Expect::Absent, scope).await
     }
 

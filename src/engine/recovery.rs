@@ -321,13 +321,16 @@ impl TakeUp {
         self.places().map(|(place, _)| of(place)).collect()
     }
 
+    /// The attempt to begin with: one that a crash ended is made again, one that failed is followed by the next.
     fn attempts(&self) -> HashMap<Place, u32> {
         let begun = |(place, known): (Place, &Known)| {
             let row = known
                 .row
                 .as_ref()
                 .filter(|row| row.status == NodeStatus::Pending)?;
-            row.attempt.map(|attempt| (place, attempt))
+            let has_failed = row.error.is_some();
+            row.attempt
+                .map(|attempt| (place, attempt.saturating_add(u32::from(has_failed))))
         };
         self.places().filter_map(begun).collect()
     }

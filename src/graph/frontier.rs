@@ -126,11 +126,6 @@ impl Frontier {
         self.end_waiting(NodeOutcome::Skipped)
     }
 
-    /// How many nodes were handed out and not settled.
-    pub(crate) const fn executing(&self) -> usize {
-        self.executing
-    }
-
     /// Whether the run ends with this node, however it ends: it alone executes, and nothing waits.
     pub(crate) fn ends_with(&self, place: Place) -> bool {
         let is_executing = self.nodes.get(usize::from(place)) == Some(&State::Executing);
@@ -248,7 +243,7 @@ mod tests {
     fn a_node_starts_the_moment_its_last_upstream_succeeded() {
         let (mut frontier, never) = Frontier::new(branching(), vec![None; 5]);
         assert_eq!((frontier.take_ready(), never), (vec![LOAD], vec![]));
-        assert_eq!((frontier.take_ready(), frontier.executing()), (vec![], 1));
+        assert_eq!((frontier.take_ready(), frontier.executing), (vec![], 1));
         assert_eq!(frontier.settle(LOAD, Success), NONE);
         assert_eq!(frontier.take_ready(), [CLEAN, CHECK]);
         assert_eq!(frontier.settle(CLEAN, Success), NONE);
@@ -378,7 +373,12 @@ mod tests {
             }
             let is_open = !self.executing.is_empty() || self.waiting().next().is_some();
             assert_eq!(self.frontier.verdict().is_none(), is_open);
-            assert_eq!(self.frontier.executing(), self.executing.len());
+            assert_eq!(self.frontier.executing, self.executing.len());
+            let is_last = self.executing.len() == 1 && self.waiting().next().is_none();
+            for place in self.graph.places() {
+                let ends = is_last && self.executing == [place];
+                assert_eq!(self.frontier.ends_with(place), ends);
+            }
         }
 
         fn waiting(&self) -> impl Iterator<Item = Place> {

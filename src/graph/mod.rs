@@ -39,21 +39,20 @@ struct Member {
 }
 
 impl Graph {
-    /// The graph of a pipeline whose size was accepted when it was saved: whatever the limits are since, a stored one stays readable.
-    /// Never more than 4,096 nodes.
+    /// The graph of a pipeline that was accepted before, whatever the limits were then: of up to 4,096 nodes.
     ///
     /// # Errors
     /// `Invalid` with every problem; the slug is `graph-too-large`, `graph-empty`, `graph-invalid` or `graph-cycle`.
     pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
-        let unbounded = Limits {
+        let limits = Limits {
             nodes_max: usize::MAX,
             edges_max: usize::MAX,
             ..Limits::default()
         };
-        Self::within(pipeline, &unbounded)
+        Self::within(pipeline, &limits)
     }
 
-    /// The graph of a pipeline within the bounds for nodes and edges; never more than 4,096 nodes.
+    /// The graph of a pipeline that is to be accepted, within the bounds for nodes and edges.
     ///
     /// # Errors
     /// As [`Graph::new`].
@@ -183,10 +182,12 @@ mod tests {
         let small = std::thread::Builder::new().stack_size(512 * 1024);
         let checked = small.spawn(move || {
             assert_eq!(largest.edges.len(), 19_790);
-            assert_eq!(Graph::new(&largest).unwrap().len(), 1_000);
+            let limits = Limits::default();
+            assert_eq!(Graph::within(&largest, &limits).unwrap().len(), 1_000);
             for pipeline in [fan, long] {
-                let error = Graph::new(&pipeline).unwrap_err();
-                assert_eq!(error.slug(), "graph-too-large");
+                for refused in [Graph::new(&pipeline), Graph::within(&pipeline, &limits)] {
+                    assert_eq!(refused.unwrap_err().slug(), "graph-too-large");
+                }
             }
         });
         checked.unwrap().join().unwrap();

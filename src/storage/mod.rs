@@ -26,6 +26,8 @@ pub use runs::{
     Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, NewRun, Operation, RequestCancel,
     RunDetail, RunFilter, Runs,
 };
+#[cfg(all(feature = "sqlite", any(test, feature = "testing")))]
+pub use sqlite::CommitFault;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStorage};
 pub use system::{Figures, FiguresFilter, Purge, Purged, Stats, System};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floret::storage::{
-    EventFilter, Events, MemoryStorage, RunDetail, RunFilter, Runs,
+    Durability, EventFilter, Events, MemoryStorage, RunDetail, RunFilter, Runs, SqliteOptions,
+    SqliteStorage,
 };
-use floret::testing::{FaultyStorage, ManualClock, ScriptedExecutor};
+use floret::testing::{FaultyStorage, ManualClock, Scratch, ScriptedExecutor, scratch};
 use floret::{
     Builder, Event, EventKind, Floret, Limits, Node, NodeRun, NodeStatus, PageRequest, Pipeline,
     Result, Run, RunHandle, RunId, RunStatus, Scope, Subscription,
@@ -26,6 +27,14 @@ macro_rules! on_every_backend {
             $(#[tokio::test]
             async fn $name() {
                 let test = super::$name($crate::harness::Store::memory());
+                $crate::harness::within(Box::pin(test)).await;
+            })*
+        }
+
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                let test = super::$name($crate::harness::Store::sqlite());
                 $crate::harness::within(Box::pin(test)).await;
             })*
         }
@@ -47,11 +56,16 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 #[derive(Debug)]
 pub(crate) enum Store {
     Memory(MemoryStorage),
+    Sqlite(Scratch),
 }
 
 impl Store {
     pub(crate) fn memory() -> Self {
         Self::Memory(MemoryStorage::default())
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(scratch())
     }
 
     /// Opens the store; whoever had it open before must be gone.
@@ -61,6 +75,12 @@ impl Store {
                 let storage = FaultyStorage::new(Arc::new(storage.clone()));
                 storage.stay_open();
                 storage
+            }
+            Self::Sqlite(directory) => {
+                let options = SqliteOptions::default().durability(Durability::Normal);
+                let path = directory.path().join("floret.db");
+                let storage = SqliteStorage::open_with(path, options).await;
+                FaultyStorage::new(Arc::new(storage.unwrap()))
             }
         }
     }
@@ -134,6 +154,7 @@ impl World {
             Store::Memory(_) => self
                 .clock
                 .advance(self.limits.lease + Duration::from_secs(1)),
+            Store::Sqlite(_) => {}
         }
     }
 

@@ -1,9 +1,9 @@
-//! What the crate promises its host, shown through its outermost face, on every backend that can show it.
-//!
-//! A file a noun; what they share stands in `harness`.
+//! The tests of the crate's outermost face, one file a noun; what those of the engine share stands in `harness`.
 #![expect(
     clippy::unwrap_used,
-    reason = "a test ends at the first thing that is not as it should be"
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says so by panicking, in the functions that tests share too"
 )]
 
 #[macro_use]
@@ -20,4 +20,5 @@ mod recovery;
 mod resumes;
 mod retries;
 mod shutdowns;
+mod tidy;
 mod triggers;

@@ -97,3 +97,10 @@ impl MemoryStorage {
         Ok(state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::storage_contract!(async |_| MemoryStorage::default());
+}

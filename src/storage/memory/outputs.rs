@@ -73,7 +73,7 @@ impl State {
             RunStatus::Success => {
                 let graph = &row.version.graph;
                 row.outputs.retain(|place, kept| {
-                    graph.downstream(*place).is_empty() && kept.output.length <= result_bytes_max
+                    graph.is_last(*place) && kept.output.length <= result_bytes_max
                 });
                 let first = row.run.first_run;
                 for other in self.index.chain(first).filter(|other| *other != id) {

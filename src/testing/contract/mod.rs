@@ -1,1 +1,258 @@
-//! Stub.
+//! The contract of a storage: one case a promise, and macros that make a test of each.
+//!
+//! A backend takes all of them in one line of its tests. What only a durable one can keep is a suite of its own.
+//!
+//! ```
+//! # mod tests {
+//! use floret::storage::MemoryStorage;
+//! floret::storage_contract!(async |_| MemoryStorage::default());
+//! # }
+//! ```
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a case is a test: it panics where the promise is broken"
+)]
+
+pub mod cancels;
+pub mod events;
+pub mod fences;
+mod fixtures;
+pub mod inheritance;
+pub mod journal;
+pub mod keys;
+pub mod outputs;
+pub mod pipeline_lists;
+pub mod pipelines;
+pub mod poison;
+pub mod queue;
+pub mod resumes;
+pub mod run_lists;
+pub mod runs;
+pub mod system;
+
+/// Makes a test of every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
+///
+/// The argument is an async closure from a directory of its own to a storage.
+#[macro_export]
+macro_rules! storage_contract {
+    ($open:expr) => {
+        $crate::storage_contract! { @nouns $open,
+            pipelines: [
+                a_first_save_is_version_one,
+                a_pipeline_is_found_by_its_id_and_by_its_slug,
+                a_save_that_changes_nothing_keeps_version_and_time,
+                a_changed_definition_raises_the_version_by_one,
+                a_changed_slug_raises_the_version_by_one,
+                a_pipeline_expected_absent_conflicts,
+                a_pipeline_expected_present_is_not_found,
+                a_save_at_another_version_fails_its_precondition,
+                a_pipeline_expected_present_is_replaced,
+                a_given_slug_that_is_taken_conflicts,
+                an_id_and_a_slug_of_two_pipelines_differ,
+                a_derived_slug_takes_the_first_free_number,
+                a_derived_slug_passes_by_another_id,
+                a_pipeline_keeps_its_derived_slug,
+                a_pipeline_belongs_to_the_tenant_that_made_it,
+                a_foreign_pipeline_reads_as_absent,
+                a_foreign_id_and_slug_are_taken,
+                a_deleted_pipeline_is_gone_and_its_slug_is_free,
+                deleting_an_absent_pipeline_is_not_found,
+                a_pipeline_with_active_runs_is_not_deleted,
+                runs_of_a_deleted_pipeline_stay_readable,
+                a_deleted_pipeline_ends_its_keys,
+                a_revived_pipeline_goes_on_with_its_versions,
+                a_run_stays_on_its_version,
+                a_replaced_version_still_takes_runs,
+            ],
+            pipeline_lists: [
+                the_newest_come_first_and_equal_ones_by_id,
+                a_cursor_goes_on_though_its_pipeline_was_deleted,
+                a_cursor_that_is_none_is_malformed,
+                numbered_pages_tell_the_total,
+                filters_hold_together,
+            ],
+            runs: [
+                a_created_run_is_found_as_it_was_given,
+                a_missing_run_is_none,
+                a_created_run_writes_one_event,
+                runs_made_together_are_answered_in_their_order,
+                a_run_belongs_to_its_pipelines_tenant,
+                a_run_of_an_absent_pipeline_is_not_found,
+                an_instant_is_taken_once_a_pipeline,
+                a_refused_creation_makes_none_of_its_runs,
+                the_queue_of_a_pipeline_has_an_end,
+                the_queue_has_an_end,
+                nodes_are_listed_once_they_have_an_entry,
+                a_preview_and_a_profile_are_found,
+                a_reused_node_has_the_preview_of_its_execution,
+                the_greatest_run_id_is_known,
+                a_foreign_run_reads_as_absent,
+            ],
+            keys: [
+                a_repeated_key_answers_what_the_first_act_made,
+                a_key_outlives_the_end_of_its_run,
+                a_key_with_another_body_is_refused,
+                a_key_is_found_by_itself,
+                one_key_on_two_paths_is_two_keys,
+                a_refused_creation_does_not_use_up_its_key,
+                a_known_key_is_answered_though_the_queue_is_full,
+                a_known_key_is_answered_though_its_chain_moved_on,
+                a_known_key_is_no_answer_to_another_tenant,
+                simultaneous_acts_with_one_key_make_one_run,
+                runs_without_a_key_are_never_repeats,
+            ],
+            resumes: [
+                a_failed_run_is_resumed,
+                a_run_that_did_not_fail_is_not_resumed,
+                a_chain_with_an_unfinished_run_is_not_resumed,
+                a_chain_that_succeeded_is_not_resumed,
+                a_chain_whose_resumes_failed_is_resumed,
+                a_missing_run_is_not_resumed,
+                a_chain_is_read_oldest_first,
+                a_resume_runs_the_version_of_the_old_run,
+                a_run_of_a_deleted_pipeline_is_not_resumed,
+            ],
+            cancels: [
+                a_pending_run_is_cancelled_at_once,
+                a_running_run_is_asked_to_cancel,
+                a_repeated_cancel_changes_nothing,
+                a_forced_cancel_escalates_a_plain_one,
+                a_cancelled_run_answers_as_it_stands,
+                cancelling_a_finished_run_conflicts,
+                cancelling_a_missing_run_is_not_found,
+            ],
+            run_lists: [
+                the_greatest_id_comes_first,
+                a_cursor_goes_on_where_the_page_before_ended,
+                a_cursor_works_though_its_run_was_purged,
+                a_cursor_that_is_no_run_is_malformed,
+                numbered_pages_tell_the_total,
+                statuses_and_triggers_are_alternatives,
+                times_are_from_the_first_and_before_the_last,
+                conditions_hold_together,
+            ],
+            queue: [
+                a_claimed_run_is_running,
+                runs_are_claimed_by_priority_then_by_age,
+                a_claim_takes_no_more_than_it_asks_for,
+                a_claim_keeps_to_the_runs_of_an_engine,
+                a_claim_keeps_to_the_runs_of_a_pipeline,
+                the_limit_of_a_pipeline_is_its_newest,
+                simultaneous_claims_never_give_a_run_twice,
+                every_claim_raises_the_epoch,
+                a_run_whose_lease_ran_out_is_an_orphan,
+                an_owners_own_run_is_no_orphan,
+                an_orphan_goes_on_where_it_was,
+                orphans_go_first_and_past_the_limits,
+                an_orphan_counts_as_running,
+                a_renewed_claim_holds_on,
+                a_renewal_tells_what_was_lost,
+                a_release_tells_what_was_lost,
+                a_released_run_goes_on_uncharged,
+                a_claim_of_nothing_tells_the_newest_event,
+            ],
+            poison: [
+                the_third_crash_fails_a_run,
+                a_poisoned_run_that_was_to_cancel_ends_cancelled,
+                a_poisoned_run_leaves_no_node_running,
+                the_asker_says_how_many_crashes_poison,
+                beside_a_suspect_orphans_go_one_at_a_time,
+                no_orphan_is_taken_beside_a_suspect_that_is_held,
+                suspects_wait_until_they_may_be_taken_on,
+                without_a_suspect_all_orphans_come_back_at_once,
+                progress_sets_the_count_back,
+                a_skipped_node_is_no_progress,
+                a_release_takes_its_claim_off_the_count,
+            ],
+            journal: [
+                entries_are_written_in_their_order,
+                a_started_node_is_running,
+                a_retrying_node_is_pending,
+                a_finished_node_keeps_what_is_known,
+                a_node_that_never_ran_ends_without_a_start,
+                a_line_is_an_event,
+                a_profile_writes_no_event,
+                a_runs_end_is_its_last_event,
+            ],
+            fences: [
+                a_stale_epoch_is_refused,
+                a_repeated_append_changes_nothing,
+                a_repeated_end_changes_nothing,
+                the_position_goes_on_over_a_crash,
+                a_gap_is_refused,
+                after_the_end_everything_is_refused,
+                a_run_to_be_cancelled_ends_no_other_way,
+                illegal_transitions_are_refused,
+                an_append_is_refused_whole,
+                refusals_are_checked_in_their_order,
+                an_append_of_nothing_is_checked,
+                an_append_to_a_purged_run_is_refused,
+            ],
+            outputs: [
+                an_output_comes_back_whole,
+                a_hash_comes_back_as_it_was_given,
+                an_empty_output_is_kept,
+                chunks_without_an_end_are_no_output,
+                a_repeated_chunk_replaces_the_first,
+                the_first_chunk_drops_what_was_left,
+                outputs_of_two_nodes_do_not_mix,
+                an_output_with_a_missing_chunk_is_none,
+                a_chunk_is_fenced_like_an_entry,
+                a_success_keeps_its_result_alone,
+                a_failure_keeps_its_outputs,
+                a_poisoned_run_keeps_its_outputs,
+                a_cancelled_run_drops_its_outputs,
+                outputs_outlive_a_crash,
+                a_foreign_output_is_none,
+                what_never_ran_has_no_output,
+            ],
+            inheritance: [
+                a_resume_reads_what_it_inherits,
+                what_is_inherited_is_read_with_the_run,
+                an_inherited_output_survives_the_purge_of_its_run,
+                an_inherited_output_goes_on_along_the_chain,
+                a_failed_or_cancelled_resume_keeps_what_it_inherited,
+                a_success_drops_the_outputs_of_its_chain,
+                a_success_leaves_other_chains_alone,
+                an_execution_takes_the_place_of_what_was_inherited,
+                only_the_output_that_was_meant_is_inherited,
+            ],
+            events: [
+                numbers_begin_at_one_and_have_no_gap,
+                every_write_tells_the_newest_number,
+                a_reader_gets_what_follows_its_number,
+                filters_hold_together,
+                a_number_is_never_used_twice,
+                a_purge_takes_the_events_of_its_runs,
+            ],
+            system: [
+                stats_count_what_is_there,
+                stats_tell_what_purge_has_taken,
+                figures_equal_a_recount_at_any_time,
+                figures_are_of_the_days_asked_for,
+                a_purge_takes_the_longest_finished_first,
+                a_purge_keeps_to_its_scope,
+                a_purged_run_takes_all_its_own,
+                a_closed_store_refuses_writes,
+            ],
+        }
+    };
+    (@nouns $open:expr, $($noun:ident: $cases:tt,)*) => {
+        $($crate::storage_contract! { @cases $open, $noun, $cases })*
+    };
+    (@cases $open:expr, $noun:ident, [$($case:ident),* $(,)?]) => {
+        mod $noun {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let dir = $crate::testing::scratch();
+                    let open = $open;
+                    let storage = open(dir.path()).await;
+                    $crate::testing::contract::$noun::$case(&storage).await;
+                }
+            )*
+        }
+    };
+}

@@ -1,0 +1,57 @@
+//! A pipeline with 100,000 queued runs at its limit beside one with none: the second's trigger to start must not feel the first.
+//!
+//! The bare program here is the same Floret without the queue.
+
+use std::time::Duration;
+
+use criterion::Criterion;
+use floret::{Floret, Pipeline};
+use tokio::runtime::Runtime;
+
+use crate::workload::{self, BACKENDS, Backend, timed};
+
+const QUEUED: usize = 100_000;
+
+/// One run from its trigger to its end, with and without a full queue beside it.
+pub fn beside_a_full_queue(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    for backend in BACKENDS {
+        let dirs = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let full = runtime.block_on(open(backend, dirs.0.path(), QUEUED));
+        let empty = runtime.block_on(open(backend, dirs.1.path(), 0));
+        crate::measure(
+            criterion,
+            &format!("trigger to end beside {QUEUED} queued runs, {backend:?}"),
+            || (),
+            |()| once(&runtime, &full),
+            |()| once(&runtime, &empty),
+        );
+    }
+}
+
+fn once(runtime: &Runtime, floret: &Floret) -> Duration {
+    const ROUNDS: usize = 20;
+    runtime.block_on(timed(async {
+        for _ in 0..ROUNDS {
+            floret
+                .run("free")
+                .start()
+                .await
+                .unwrap()
+                .finished()
+                .await
+                .unwrap();
+        }
+    }))
+}
+
+/// A Floret in which one pipeline waits at its limit, its one slot taken by a run that does not end.
+async fn open(backend: Backend, dir: &std::path::Path, queued: usize) -> Floret {
+    let full = Pipeline::new("single")
+        .node("only", "endless")
+        .max_concurrent_runs(1);
+    let free = Pipeline::new("free").node("only", "nothing");
+    let floret = workload::floret(backend, dir, 5, vec![full, free]).await;
+    workload::trigger(&floret, queued).await;
+    floret
+}

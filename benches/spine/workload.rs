@@ -1,0 +1,238 @@
+//! The work that is measured, done by Floret and by the bare programs.
+//!
+//! Timing and printing are left to `main`.
+
+use std::future::Future;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use floret::executor::{Ctx, ExecutorError};
+use floret::storage::{Durability, MemoryStorage, SqliteOptions, SqliteStorage};
+use floret::{Floret, Limits, Pipeline};
+use tokio::task::JoinSet;
+
+use crate::bare::{Step, Writer};
+
+/// Where the state is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Memory,
+    Normal,
+    Full,
+}
+
+pub const BACKENDS: [Backend; 3] = [Backend::Memory, Backend::Normal, Backend::Full];
+
+/// The shape of a graph of 1,000 nodes.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    Chain,
+    Fan,
+    Layered,
+}
+
+pub const NODES: usize = 1_000;
+
+async fn nothing(_: Ctx) -> Result<(), ExecutorError> {
+    Ok(())
+}
+
+async fn endless(_: Ctx) -> Result<(), ExecutorError> {
+    std::future::pending().await
+}
+
+/// How long some work takes.
+pub async fn timed(work: impl Future<Output = ()>) -> Duration {
+    let start = Instant::now();
+    work.await;
+    start.elapsed()
+}
+
+/// Opens a Floret that can execute `runs_max` runs at once.
+pub async fn floret(
+    backend: Backend,
+    dir: &Path,
+    runs_max: u32,
+    pipelines: Vec<Pipeline>,
+) -> Floret {
+    let mut limits = Limits::default();
+    limits.runs_max = runs_max;
+    limits.queued_pipeline_max = 10_000_000;
+    limits.queued_max = 10_000_000;
+    let builder = match backend {
+        Backend::Memory => Floret::builder(MemoryStorage::default()),
+        Backend::Normal => sqlite(dir, Durability::Normal).await,
+        Backend::Full => sqlite(dir, Durability::Full).await,
+    };
+    let builder = builder
+        .limits(limits)
+        .node("nothing", nothing)
+        .node("endless", endless);
+    pipelines
+        .into_iter()
+        .fold(builder, floret::Builder::pipeline)
+        .start()
+        .await
+        .unwrap()
+}
+
+async fn sqlite(dir: &Path, durability: Durability) -> floret::Builder {
+    let options = SqliteOptions::default().durability(durability);
+    Floret::builder(
+        SqliteStorage::open_with(dir.join("floret.db"), options)
+            .await
+            .unwrap(),
+    )
+}
+
+/// The bare writer of a backend; memory has none.
+pub fn bare(backend: Backend, dir: &Path) -> Option<Writer> {
+    match backend {
+        Backend::Memory => None,
+        Backend::Normal => Some(Writer::open(&dir.join("bare.db"), "NORMAL")),
+        Backend::Full => Some(Writer::open(&dir.join("bare.db"), "FULL")),
+    }
+}
+
+/// A pipeline of one node.
+pub fn single() -> Pipeline {
+    Pipeline::new("single").node("only", "nothing")
+}
+
+/// A pipeline of 1,000 nodes that do nothing.
+pub fn graph(shape: Shape) -> Pipeline {
+    const WIDTH: usize = 10;
+    let id = |index: usize| format!("n{index}");
+    let mut pipeline = (0..NODES).fold(Pipeline::new("graph"), |pipeline, index| {
+        pipeline.node(id(index), "nothing")
+    });
+    for index in 1..NODES {
+        pipeline = match shape {
+            Shape::Chain => pipeline.edge(id(index - 1), id(index)),
+            Shape::Fan => pipeline.edge(id(0), id(index)),
+            Shape::Layered if index < WIDTH => pipeline,
+            Shape::Layered => {
+                let above = (index / WIDTH - 1) * WIDTH;
+                (above..above + WIDTH).fold(pipeline, |pipeline, upstream| {
+                    pipeline.edge(id(upstream), id(index))
+                })
+            }
+        };
+    }
+    pipeline
+}
+
+/// `count` triggers by 64 waiters.
+pub async fn trigger(floret: &Floret, count: usize) {
+    spread(count, 64, |_| {
+        let floret = floret.clone();
+        async move {
+            floret.run("single").start().await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// The same, bare.
+pub async fn trigger_bare(writer: Option<&Writer>, first: i64, count: usize) {
+    spread(count, 64, |index| {
+        let writer = writer.cloned();
+        async move {
+            if let Some(writer) = writer {
+                writer
+                    .step(Step::Create(first + i64::try_from(index).unwrap()))
+                    .await;
+            }
+        }
+    })
+    .await;
+}
+
+/// Triggers `count` runs and waits until all have ended.
+pub async fn drain(floret: &Floret, count: usize) {
+    spread(count, 64, |_| {
+        let floret = floret.clone();
+        async move {
+            floret
+                .run("single")
+                .start()
+                .await
+                .unwrap()
+                .finished()
+                .await
+                .unwrap();
+        }
+    })
+    .await;
+}
+
+/// The same, bare: three steps a run, 64 runs under way.
+pub async fn drain_bare(writer: Option<&Writer>, first: i64, count: usize) {
+    spread(count, 64, |index| {
+        let writer = writer.cloned();
+        async move {
+            let Some(writer) = writer else { return };
+            let run = first + i64::try_from(index).unwrap();
+            writer.step(Step::Create(run)).await;
+            writer.step(Step::Claim(run)).await;
+            writer.step(Step::End(run)).await;
+        }
+    })
+    .await;
+}
+
+/// One run of the graph.
+pub async fn run_graph(floret: &Floret) {
+    floret
+        .run("graph")
+        .start()
+        .await
+        .unwrap()
+        .finished()
+        .await
+        .unwrap();
+}
+
+/// The same, bare: a task a node, a committed row a node before its downstream starts.
+pub async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) {
+    let width = match shape {
+        Shape::Chain => 1,
+        Shape::Fan => NODES,
+        Shape::Layered => 10,
+    };
+    let mut index = 0;
+    while index < NODES {
+        let mut layer = JoinSet::new();
+        for place in index..(index + width).min(NODES) {
+            let writer = writer.cloned();
+            layer.spawn(async move {
+                if let Some(writer) = writer {
+                    writer
+                        .step(Step::Node {
+                            run,
+                            place: i64::try_from(place).unwrap(),
+                        })
+                        .await;
+                }
+            });
+        }
+        index += width;
+        layer.join_all().await;
+    }
+}
+
+/// Does `count` things, `width` at a time.
+async fn spread<F: Future<Output = ()> + Send + 'static>(
+    count: usize,
+    width: usize,
+    thing: impl Fn(usize) -> F,
+) {
+    let mut under_way = JoinSet::new();
+    for index in 0..count {
+        if under_way.len() == width {
+            under_way.join_next().await.unwrap().unwrap();
+        }
+        under_way.spawn(thing(index));
+    }
+    under_way.join_all().await;
+}

@@ -1,0 +1,184 @@
+//! Who is let in: asks the host, which knows its callers, before anything else is decided.
+//!
+//! The permission of a route stands in `routes`; narrowing to a tenant is carried out by storage.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::permission::{Permission, Permissions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Scope;
+
+/// What the host says of a caller that wants to use one permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// Let in; sees and touches the objects of this scope only.
+    Allow(Scope),
+    /// Nobody that the host knows: 401.
+    Unauthenticated,
+    /// Known, and may not: 403.
+    Forbidden,
+}
+
+type Decide = dyn Fn(&Parts, Permission) -> Decision + Send + Sync;
+
+/// How the service decides who may do what.
+///
+/// ```
+/// use floret::{Access, Decision, Permission, Scope};
+/// let access = Access::custom(|parts, permission| match parts.headers.get("x-role") {
+///     Some(role) if role == "operator" => Decision::Allow(Scope::All),
+///     Some(_) if permission.is_view() => Decision::Allow(Scope::All),
+///     Some(_) => Decision::Forbidden,
+///     None => Decision::Unauthenticated,
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Access(Rule);
+
+#[derive(Clone)]
+enum Rule {
+    AllowAll,
+    ReadOnly,
+    Extensions,
+    Custom(Arc<Decide>),
+}
+
+impl Access {
+    /// Everybody may do everything: for a service that nobody but its host can reach.
+    #[must_use]
+    pub const fn allow_all() -> Self {
+        Self(Rule::AllowAll)
+    }
+
+    /// Everybody may look at everything, nobody may change anything.
+    #[must_use]
+    pub const fn read_only() -> Self {
+        Self(Rule::ReadOnly)
+    }
+
+    /// Takes the [`Permissions`] that the host's middleware has put into the request's extensions; a request without them is 401.
+    #[must_use]
+    pub const fn from_extensions() -> Self {
+        Self(Rule::Extensions)
+    }
+
+    /// Asks a closure, once for each request, with the request and the permission of its route.
+    ///
+    /// The path of the request is as it came; a closure decides from the permission, never from the text of the path.
+    #[must_use]
+    pub fn custom(decide: impl Fn(&Parts, Permission) -> Decision + Send + Sync + 'static) -> Self {
+        Self(Rule::Custom(Arc::new(decide)))
+    }
+
+    /// The scope of a caller that may use this permission.
+    ///
+    /// # Errors
+    /// `Malformed` with the slug `unauthenticated` or `forbidden`.
+    pub(super) fn check(&self, parts: &Parts, permission: Permission) -> Result<Scope> {
+        match self.decide(parts, permission) {
+            Decision::Allow(scope) => Ok(scope),
+            Decision::Unauthenticated => Err(Error::new(
+                ErrorKind::Malformed,
+                "unauthenticated",
+                "this needs credentials, and the request has none that are known",
+            )),
+            Decision::Forbidden => Err(Error::new(
+                ErrorKind::Malformed,
+                "forbidden",
+                format!("this needs the permission {permission}, which the caller does not have"),
+            )),
+        }
+    }
+
+    fn decide(&self, parts: &Parts, permission: Permission) -> Decision {
+        match &self.0 {
+            Rule::AllowAll => Decision::Allow(Scope::All),
+            Rule::ReadOnly if permission.is_view() => Decision::Allow(Scope::All),
+            Rule::ReadOnly => Decision::Forbidden,
+            Rule::Extensions => match parts.extensions.get::<Permissions>() {
+                Some(own) if own.has(permission) => Decision::Allow(own.objects().clone()),
+                Some(_) => Decision::Forbidden,
+                None => Decision::Unauthenticated,
+            },
+            Rule::Custom(decide) => decide(parts, permission),
+        }
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rule = match &self.0 {
+            Rule::AllowAll => "allow_all",
+            Rule::ReadOnly => "read_only",
+            Rule::Extensions => "from_extensions",
+            Rule::Custom(_) => "custom",
+        };
+        f.debug_tuple("Access").field(&rule).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::TenantId;
+
+    fn parts(own: Option<Permissions>) -> Parts {
+        let mut request = http::Request::new(());
+        if let Some(own) = own {
+            request.extensions_mut().insert(own);
+        }
+        request.into_parts().0
+    }
+
+    fn slug(access: &Access, own: Option<Permissions>, permission: Permission) -> &'static str {
+        match access.check(&parts(own), permission) {
+            Ok(_) => "allowed",
+            Err(error) => error.slug(),
+        }
+    }
+
+    #[test]
+    fn a_request_without_permissions_is_nobody_and_one_with_others_is_forbidden() {
+        let access = Access::from_extensions();
+        let viewer = Permissions::of([Permission::RunsView]);
+        let run = Permission::PipelinesRun;
+        assert_eq!(slug(&access, None, run), "unauthenticated");
+        assert_eq!(slug(&access, Some(viewer.clone()), run), "forbidden");
+        assert_eq!(slug(&access, Some(viewer), Permission::RunsView), "allowed");
+    }
+
+    #[test]
+    fn the_scope_in_the_extensions_narrows_the_caller() {
+        let tenant = Scope::Tenant(TenantId::new("acme").unwrap());
+        let own = parts(Some(Permissions::all().scope(tenant.clone())));
+        let given = Access::from_extensions().check(&own, Permission::RunsView);
+        assert_eq!(given.unwrap(), tenant);
+    }
+
+    #[test]
+    fn a_read_only_service_lets_nobody_change_anything() {
+        let access = Access::read_only();
+        for permission in Permission::ALL {
+            let expected = if permission.is_view() {
+                "allowed"
+            } else {
+                "forbidden"
+            };
+            assert_eq!(slug(&access, None, *permission), expected, "{permission}");
+        }
+    }
+
+    #[test]
+    fn a_closure_decides_by_the_permission_of_the_route() {
+        let access = Access::custom(|_, permission| match permission {
+            Permission::RunsView => Decision::Allow(Scope::All),
+            _ => Decision::Forbidden,
+        });
+        assert_eq!(slug(&access, None, Permission::RunsView), "allowed");
+        assert_eq!(slug(&access, None, Permission::RunsCancel), "forbidden");
+    }
+}

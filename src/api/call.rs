@@ -1,0 +1,130 @@
+//! One request on its way to its handler: admitted, matched to a route, its body read.
+//!
+//! What an input means is left to the handlers; how they fail is `problem`'s.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use serde_json::Value;
+
+use super::query::Query;
+use super::request::Payload;
+use super::routes::{Params, Route};
+use super::service::Shared;
+use crate::engine::Engine;
+use crate::error::{Error, Result, shown};
+use crate::json;
+use crate::model::{NodeId, RunId, Scope};
+use crate::views::Views;
+
+/// A request that was let in, with what its handler needs.
+pub(super) struct Call {
+    pub(super) shared: Arc<Shared>,
+    pub(super) route: &'static Route,
+    pub(super) parts: Parts,
+    pub(super) params: Params,
+    /// Whose objects the caller sees.
+    pub(super) scope: Scope,
+    /// The body, or why it could not be read: told only once it is known that what the path names exists.
+    pub(super) body: Result<Bytes>,
+}
+
+impl Call {
+    pub(super) fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    pub(super) fn views(&self) -> &Views {
+        &self.shared.views
+    }
+
+    /// The address of a path of the contract, under the configured prefix.
+    pub(super) fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.shared.prefix)
+    }
+
+    /// The address of this request's own path, with another query.
+    pub(super) fn link_here(&self, query: &str) -> String {
+        let below = super::path::below(&self.shared.prefix, self.parts.uri.path());
+        format!("{}{below}{query}", self.shared.prefix)
+    }
+
+    /// The id or slug of the pipeline that the path names.
+    pub(super) fn pipeline_key(&self) -> &str {
+        self.params.get("id").unwrap_or_default()
+    }
+
+    /// The run that the path names.
+    ///
+    /// # Errors
+    /// `NotFound` (`run-not-found`) when it is no id of a run.
+    pub(super) fn run_id(&self) -> Result<RunId> {
+        /// Other spellings of a UUID are not what the service gives out.
+        const HYPHENATED: usize = 36;
+        let text = self.params.get("run_id").unwrap_or_default();
+        text.parse()
+            .ok()
+            .filter(|_| text.len() == HYPHENATED)
+            .ok_or_else(|| Error::run_not_found(shown(text)))
+    }
+
+    /// The node that the path names.
+    ///
+    /// # Errors
+    /// `NotFound` (`node-not-found`) when it is no id of a node.
+    pub(super) fn node_id(&self) -> Result<NodeId> {
+        let text = self.params.get("node_id").unwrap_or_default();
+        NodeId::new(text)
+            .map_err(|_| Error::not_found("node-not-found", format!("no node {}", shown(text))))
+    }
+
+    /// The query parameters, checked against those of the route.
+    ///
+    /// # Errors
+    /// `Malformed` (`invalid-parameter`).
+    pub(super) fn query(&self) -> Result<Query> {
+        Query::read(self.parts.uri.query(), self.route.query)
+    }
+
+    /// The body as bytes and as JSON.
+    ///
+    /// # Errors
+    /// `Malformed`: what `request` refuses, and `invalid-json`, `json-too-deep`, `duplicate-key`.
+    pub(super) fn json(&mut self) -> Result<(Bytes, Value)> {
+        let bytes = std::mem::replace(&mut self.body, Ok(Bytes::new()))?;
+        let is_left_out = bytes.is_empty() && self.route.payload == Payload::Optional;
+        let value = if is_left_out {
+            Value::Object(serde_json::Map::new())
+        } else {
+            json::read(&bytes)?
+        };
+        Ok((bytes, value))
+    }
+
+    /// Reads the input with a closure; what cannot be read is told only where the thing that the path names exists.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not, else what the closure refuses.
+    pub(super) async fn read<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        match read(self) {
+            Ok(input) => Ok(input),
+            Err(refusal) => Err(self.check_subject().await.err().unwrap_or(refusal)),
+        }
+    }
+
+    async fn check_subject(&self) -> Result<()> {
+        let scope = &self.scope;
+        if self.params.get("node_id").is_some() {
+            let (run, node) = (self.run_id()?, self.node_id()?);
+            self.views().check_node(run, &node, scope).await
+        } else if self.params.get("run_id").is_some() {
+            self.views().check_run(self.run_id()?, scope).await
+        } else if self.params.get("id").is_some() {
+            let key = self.pipeline_key();
+            self.views().pipeline(key, scope).await.map(drop)
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Whether the service works, for whoever balances load.
+//!
+//! Figures are not told here.
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use super::call::Call;
+use super::response;
+use crate::error::{Error, ErrorKind, Result};
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+/// `GET /health`
+pub(super) async fn health(call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    if call.engine().is_shutting_down() {
+        return Err(Error::new(
+            ErrorKind::ShuttingDown,
+            "shutting-down",
+            "Floret is shutting down",
+        ));
+    }
+    call.views().check_storage().await?;
+    Ok(response::json(StatusCode::OK, &Health { status: "ok" }))
+}

@@ -1,0 +1,112 @@
+//! The log of a run: as JSON, or as a file that is written while it is sent.
+//!
+//! How a line reads is left to `views`.
+
+use bytes::Bytes;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use super::call::Call;
+use super::query::Query;
+use super::response;
+use crate::error::Result;
+use crate::model::{Level, NodeId};
+use crate::views::{LogFilter, LogLine, LogReader};
+
+const LEVELS: &[(&str, Level)] = &[
+    ("debug", Level::Debug),
+    ("info", Level::Info),
+    ("warning", Level::Warning),
+    ("error", Level::Error),
+];
+
+#[derive(Serialize)]
+struct Following<'a> {
+    items: &'a [LogLine],
+    has_next: bool,
+    cursor: String,
+}
+
+/// `GET /runs/{run_id}/logs`
+pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
+    let limit_max = call.engine().limits().log_page_max;
+    let (query, filter, limit) = call
+        .read(|call| {
+            let query = call.query()?;
+            let filter = filter(call, &query)?;
+            let limit = query.number("limit", 1..=limit_max as u64)?;
+            Ok((query, filter, limit))
+        })
+        .await?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let mut page = call
+        .views()
+        .logs(filter, limit.unwrap_or(limit_max))
+        .await?;
+    let is_paged = query.get("after").is_some() || limit.is_some();
+    let mut answer = if is_paged {
+        let following = Following {
+            items: &page.lines,
+            has_next: page.has_next,
+            cursor: page.cursor.to_string(),
+        };
+        response::json(StatusCode::OK, &following)
+    } else {
+        for line in &mut page.lines {
+            line.seq = None;
+        }
+        response::json(StatusCode::OK, &page.lines)
+    };
+    if page.has_next {
+        let next = call.link_here(&query.with("after", &page.cursor.to_string()));
+        response::insert(&mut answer, LINK, format!("<{next}>; rel=\"next\""))?;
+    }
+    Ok(answer)
+}
+
+/// `GET /runs/{run_id}/logs/export`
+pub(super) async fn export(mut call: Call) -> Result<Response<Body>> {
+    let filter = call
+        .read(|call| {
+            let query = call.query()?;
+            query.choice("format", &[("text", ())])?;
+            filter(call, &query)
+        })
+        .await?;
+    let disposition = format!("attachment; filename=\"run-{}-logs.txt\"", filter.run);
+    let reader = call.views().open_log(filter).await?;
+    let mut answer = Response::new(Body::stream(reader, next_text));
+    let headers = answer.headers_mut();
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, text);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response::insert(&mut answer, CONTENT_DISPOSITION, disposition)?;
+    Ok(answer)
+}
+
+fn filter(call: &Call, query: &Query) -> Result<LogFilter> {
+    Ok(LogFilter {
+        run: call.run_id()?,
+        scope: call.scope.clone(),
+        node: query.parse::<NodeId>("node_id")?,
+        level: query.choice("level", LEVELS)?.unwrap_or(Level::Debug),
+        after: query.number("after", 0..=u64::MAX)?.unwrap_or(0),
+    })
+}
+
+/// The next part of the file; pages without a wanted line are passed over.
+async fn next_text(mut reader: LogReader) -> Result<Option<(Bytes, LogReader)>> {
+    while let Some(lines) = reader.next().await? {
+        if lines.is_empty() {
+            continue;
+        }
+        let mut text = String::new();
+        for line in &lines {
+            line.write_text(&mut text);
+        }
+        return Ok(Some((text.into(), reader)));
+    }
+    Ok(None)
+}

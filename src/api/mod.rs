@@ -1,0 +1,31 @@
+//! The Runs API over HTTP: the only module that knows HTTP.
+//!
+//! `service` takes a request in, `routes` is the one table of what there is, a file a noun has the handlers, `problem` is the one place
+//! where an error becomes a status. Commands go to `engine`, questions to `views`; nothing here knows how anything is stored.
+
+mod access;
+mod body;
+mod call;
+mod health;
+mod idempotency;
+mod input;
+mod logs;
+mod origin;
+mod paging;
+mod path;
+mod permission;
+mod pipelines;
+mod preview;
+mod problem;
+mod profile;
+mod query;
+mod request;
+mod response;
+mod routes;
+mod runs;
+mod service;
+
+pub use access::{Access, Decision};
+pub use body::{Body, BodyError};
+pub use permission::{Permission, Permissions};
+pub use service::{ResponseFuture, RunsService};

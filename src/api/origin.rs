@@ -1,0 +1,246 @@
+//! Requests that a browser sends for another site, and hosts that the service does not answer to.
+//!
+//! Who the caller is, is asked by `access`; this holds for callers that are let in too.
+
+use http::header::{HOST, HeaderName, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+
+use crate::error::{Error, ErrorKind, Result, shown};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses a request that may change something and comes from a foreign page.
+///
+/// # Errors
+/// `Malformed` (`cross-origin`).
+pub(super) fn check(parts: &Parts, allowed: &[String]) -> Result<()> {
+    if parts.method == Method::GET || parts.method == Method::HEAD {
+        return Ok(());
+    }
+    let mut origins = parts.headers.get_all(ORIGIN).iter().peekable();
+    let has_origin = origins.peek().is_some();
+    let mut is_allowed = has_origin;
+    for origin in origins {
+        let origin = origin.to_str().unwrap_or("null");
+        if !allowed.iter().any(|own| is_same(own, origin)) {
+            is_allowed = false;
+            if !is_own(origin, authority(parts)) {
+                return Err(foreign(&format!("the origin {}", shown(origin))));
+            }
+        }
+    }
+    if !is_allowed && is_cross_site(&parts.headers) {
+        return Err(foreign("a page of another site"));
+    }
+    Ok(())
+}
+
+/// Refuses a request for a host that is not among the allowed ones; with none, every host is.
+///
+/// # Errors
+/// `Malformed` (`misdirected`).
+pub(super) fn check_host(parts: &Parts, allowed: &[String]) -> Result<()> {
+    if allowed.is_empty() {
+        return Ok(());
+    }
+    let given = authority(parts).unwrap_or_default();
+    let (host, _) = host_and_port(given);
+    let is_allowed =
+        |own: &String| own.eq_ignore_ascii_case(host) || own.eq_ignore_ascii_case(given);
+    if !host.is_empty() && allowed.iter().any(is_allowed) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Malformed,
+        "misdirected",
+        format!("this does not answer for the host {}", shown(given)),
+    ))
+}
+
+fn foreign(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Malformed,
+        "cross-origin",
+        format!("{what} may not send this; the host application can allow an origin"),
+    )
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site"))
+}
+
+/// The host that the request names: in HTTP/2 it stands in the URI.
+fn authority(parts: &Parts) -> Option<&str> {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
+}
+
+/// Whether an origin is the host that the request names. The scheme is not compared, since a proxy may end TLS;
+/// a port that is left out is the one of the origin's scheme.
+fn is_own(origin: &str, host: Option<&str>) -> bool {
+    let Some((default_port, own)) = split_scheme(origin) else {
+        return false;
+    };
+    let is_equal = |host: &str| {
+        let ((one, one_port), (other, other_port)) = (host_and_port(own), host_and_port(host));
+        one.eq_ignore_ascii_case(other)
+            && one_port.unwrap_or(default_port) == other_port.unwrap_or(default_port)
+    };
+    !own.is_empty() && host.is_some_and(is_equal)
+}
+
+fn is_same(allowed: &str, origin: &str) -> bool {
+    match (split_scheme(allowed), split_scheme(origin)) {
+        (Some((allowed_port, allowed)), Some((port, origin))) => {
+            let ((one, one_port), (other, other_port)) =
+                (host_and_port(allowed), host_and_port(origin));
+            allowed_port == port
+                && one.eq_ignore_ascii_case(other)
+                && one_port.unwrap_or(port) == other_port.unwrap_or(port)
+        }
+        (None, _) | (_, None) => false,
+    }
+}
+
+/// The port of the scheme and what follows it.
+fn split_scheme(origin: &str) -> Option<(&'static str, &str)> {
+    let (scheme, rest) = origin.split_once("://")?;
+    let port = match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => "80",
+        _ if scheme.eq_ignore_ascii_case("https") => "443",
+        _ => return None,
+    };
+    Some((port, rest))
+}
+
+/// Splits off a port; an IPv6 address keeps its brackets.
+fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (host, Some(port).filter(|port| !port.is_empty()))
+        }
+        Some(_) | None => (authority, None),
+    }
+}
+
+/// Whether a text is an origin that a browser could send.
+pub(super) fn is_origin(text: &str) -> bool {
+    split_scheme(text).is_some_and(|(_, host)| !host.is_empty() && !host.contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(method: &Method, headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::builder().method(method).uri("/api/runs");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn passes(headers: &[(&str, &str)]) -> bool {
+        let allowed = ["https://app.example.com".to_owned()];
+        check(&parts(&Method::POST, headers), &allowed).is_ok()
+    }
+
+    #[test]
+    fn only_the_own_and_the_allowed_origins_may_change_things() {
+        let host = ("host", "floret.example.com");
+        for (origin, expected) in [
+            ("https://floret.example.com", true),
+            ("http://floret.example.com", true),
+            ("HTTPS://FLORET.example.COM", true),
+            ("https://floret.example.com:443", true),
+            ("https://floret.example.com:8443", false),
+            ("https://floret.example.com.evil", false),
+            ("https://evil.com", false),
+            ("https://sub.floret.example.com", false),
+            ("null", false),
+            ("", false),
+            ("https://", false),
+            ("file://", false),
+            ("https://app.example.com", true),
+            ("http://app.example.com", false),
+            ("https://app.example.com:8443", false),
+            ("https://APP.example.com", true),
+        ] {
+            assert_eq!(passes(&[host, ("origin", origin)]), expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn ports_and_addresses_are_compared() {
+        for (host, origin, expected) in [
+            ("localhost:8080", "http://localhost:8080", true),
+            ("localhost:8080", "http://localhost:3000", false),
+            ("localhost:8080", "http://localhost", false),
+            ("localhost:80", "http://localhost", true),
+            ("[::1]:8080", "http://[::1]:8080", true),
+            ("[::1]", "http://[::1]", true),
+            ("[::1]:8080", "http://[::2]:8080", false),
+        ] {
+            let passes = passes(&[("host", host), ("origin", origin)]);
+            assert_eq!(passes, expected, "{host} {origin}");
+        }
+    }
+
+    #[test]
+    fn a_cross_site_request_passes_from_an_allowed_origin_only() {
+        let host = ("host", "floret.example.com");
+        let cross = ("sec-fetch-site", "cross-site");
+        assert!(!passes(&[host, cross]));
+        assert!(!passes(&[
+            host,
+            cross,
+            ("origin", "https://floret.example.com")
+        ]));
+        assert!(passes(&[
+            host,
+            cross,
+            ("origin", "https://app.example.com")
+        ]));
+        assert!(passes(&[host, ("sec-fetch-site", "same-origin")]));
+        assert!(passes(&[host]));
+        assert!(passes(&[]));
+    }
+
+    #[test]
+    fn one_foreign_origin_among_several_is_refused() {
+        let own = ("origin", "https://floret.example.com");
+        let host = ("host", "floret.example.com");
+        assert!(!passes(&[host, own, ("origin", "https://evil.com")]));
+        assert!(!passes(&[own]));
+    }
+
+    #[test]
+    fn looking_is_free() {
+        let headers = [
+            ("origin", "https://evil.com"),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        assert!(check(&parts(&Method::GET, &headers), &[]).is_ok());
+        assert!(check(&parts(&Method::HEAD, &headers), &[]).is_ok());
+        assert!(check(&parts(&Method::DELETE, &headers), &[]).is_err());
+    }
+
+    #[test]
+    fn only_allowed_hosts_are_answered_where_some_are_named() {
+        let allowed = ["localhost".to_owned(), "[::1]".to_owned()];
+        for (host, expected) in [
+            ("localhost", true),
+            ("LOCALHOST:8080", true),
+            ("[::1]:8080", true),
+            ("localhost.evil", false),
+            ("evil:80", false),
+            ("", false),
+        ] {
+            let parts = parts(&Method::GET, &[("host", host)]);
+            assert_eq!(check_host(&parts, &allowed).is_ok(), expected, "{host}");
+            assert!(check_host(&parts, &[]).is_ok());
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The three ways to ask for a part of a list, and how each is answered.
+//!
+//! The order of a list and its filters are storage's.
+
+use http::header::LINK;
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use super::query::{self, Query};
+use super::response;
+use crate::error::Result;
+use crate::model::{Page, PageRequest};
+
+/// Items of a list that is asked for without a page, and of a page that follows a cursor.
+const LIMIT: u64 = 50;
+
+/// Items of a numbered page.
+const PER_PAGE: u64 = 20;
+
+/// The most items of a page.
+const PAGE_MAX: u64 = 100;
+
+#[derive(Serialize)]
+struct Numbered<'a, T> {
+    items: &'a [T],
+    total: u64,
+    page: u32,
+    per_page: u32,
+    pages: u64,
+}
+
+#[derive(Serialize)]
+struct Following<'a, T> {
+    items: &'a [T],
+    has_next: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<&'a str>,
+}
+
+/// Which part of a list a query asks for.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`) when a number is out of range or both ways of paging are mixed.
+pub(super) fn read(query: &Query) -> Result<PageRequest> {
+    let numbered = ["page", "per_page"]
+        .into_iter()
+        .find(|name| query.get(name).is_some());
+    let following = ["after", "limit"]
+        .into_iter()
+        .find(|name| query.get(name).is_some());
+    let page = query.number("page", 1..=u64::from(u32::MAX))?;
+    let per_page = query.number("per_page", 1..=PAGE_MAX)?;
+    let limit = query.number("limit", 1..=PAGE_MAX)?;
+    match (numbered, following) {
+        (Some(one), Some(other)) => Err(query::invalid(
+            other,
+            format!(
+                "cannot be given together with {one}; page and per_page count, after and limit follow"
+            ),
+        )),
+        (Some(_), None) => Ok(PageRequest::Numbered {
+            page: small(page.unwrap_or(1)),
+            per_page: small(per_page.unwrap_or(PER_PAGE)),
+        }),
+        (None, Some(_)) => Ok(PageRequest::After {
+            cursor: query.get("after").map(str::to_owned),
+            limit: small(limit.unwrap_or(LIMIT)),
+        }),
+        (None, None) => Ok(PageRequest::Newest {
+            limit: small(LIMIT),
+        }),
+    }
+}
+
+/// A number that was checked against a bound below 2^32.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The answer with this part of a list; `link` makes the address of another part from its query.
+pub(super) fn answer<T: Serialize>(
+    asked: &PageRequest,
+    part: &Page<T>,
+    query: &Query,
+    link: impl Fn(&str) -> String,
+) -> Result<Response<Body>> {
+    let items = part.items.as_slice();
+    let (mut answer, links) = match asked {
+        PageRequest::Newest { .. } => (response::json(StatusCode::OK, &items), Vec::new()),
+        PageRequest::Numbered { page, per_page } => {
+            let total = part.total.unwrap_or_default();
+            let pages = total.div_ceil(u64::from(*per_page).max(1));
+            let numbered = Numbered {
+                items,
+                total,
+                page: *page,
+                per_page: *per_page,
+                pages,
+            };
+            let links = neighbours(*page, pages)
+                .map(|(rel, page)| (rel, query.with("page", &page.to_string())));
+            (response::json(StatusCode::OK, &numbered), links.collect())
+        }
+        PageRequest::After { .. } => {
+            let cursor = part.next.as_deref();
+            let following = Following {
+                items,
+                has_next: cursor.is_some(),
+                cursor,
+            };
+            let links = cursor.map(|cursor| ("next", query.with("after", cursor)));
+            (
+                response::json(StatusCode::OK, &following),
+                links.into_iter().collect(),
+            )
+        }
+    };
+    let links: Vec<_> = links
+        .into_iter()
+        .map(|(rel, query)| format!("<{}>; rel=\"{rel}\"", link(&query)))
+        .collect();
+    if !links.is_empty() {
+        response::insert(&mut answer, LINK, links.join(", "))?;
+    }
+    Ok(answer)
+}
+
+/// The pages beside this one that have items.
+fn neighbours(page: u32, pages: u64) -> impl Iterator<Item = (&'static str, u64)> {
+    let page = u64::from(page);
+    let next = (page < pages).then_some(("next", page + 1));
+    let before = (page - 1).min(pages);
+    let prev = (before > 0).then_some(("prev", before));
+    next.into_iter().chain(prev)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::super::query::Parameter;
+    use super::*;
+
+    const KNOWN: &[Parameter] = &[
+        Parameter::Single("page"),
+        Parameter::Single("per_page"),
+        Parameter::Single("after"),
+        Parameter::Single("limit"),
+        Parameter::Single("status"),
+    ];
+
+    fn query(text: &str) -> Query {
+        Query::read(Some(text), KNOWN).unwrap()
+    }
+
+    async fn answered(text: &str, total: Option<u64>, next: Option<&str>) -> (String, String) {
+        let query = query(text);
+        let part = Page::new(vec![1, 2], total, next.map(str::to_owned));
+        let link = |query: &str| format!("/api/runs{query}");
+        let answer = answer(&read(&query).unwrap(), &part, &query, link).unwrap();
+        let link = answer
+            .headers()
+            .get(LINK)
+            .map_or("", |link| link.to_str().unwrap());
+        let link = link.to_owned();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (String::from_utf8(body.to_vec()).unwrap(), link)
+    }
+
+    #[test]
+    fn a_query_asks_in_one_of_three_ways() {
+        let newest = PageRequest::Newest { limit: 50 };
+        assert_eq!(read(&query("status=failed")).unwrap(), newest);
+        let numbered = |page, per_page| PageRequest::Numbered { page, per_page };
+        assert_eq!(read(&query("page=3")).unwrap(), numbered(3, 20));
+        assert_eq!(read(&query("per_page=100")).unwrap(), numbered(1, 100));
+        let after = |cursor: Option<&str>, limit| PageRequest::After {
+            cursor: cursor.map(str::to_owned),
+            limit,
+        };
+        assert_eq!(read(&query("after=x")).unwrap(), after(Some("x"), 50));
+        assert_eq!(read(&query("limit=1")).unwrap(), after(None, 1));
+    }
+
+    #[test]
+    fn numbers_out_of_range_and_mixed_ways_are_refused() {
+        for bad in [
+            "page=0",
+            "page=4294967296",
+            "per_page=0",
+            "per_page=101",
+            "limit=0",
+            "limit=101",
+            "page=1&limit=1",
+            "per_page=1&after=x",
+        ] {
+            let error = read(&query(bad)).unwrap_err();
+            assert_eq!(error.slug(), "invalid-parameter", "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newest_come_as_an_array() {
+        assert_eq!(
+            answered("", None, Some("x")).await,
+            ("[1,2]".to_owned(), String::new())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_numbered_page_tells_the_total_and_its_neighbours() {
+        let (body, link) = answered("page=2&per_page=2&status=a", Some(5), None).await;
+        assert_eq!(
+            body,
+            r#"{"items":[1,2],"total":5,"page":2,"per_page":2,"pages":3}"#
+        );
+        assert_eq!(
+            link,
+            "</api/runs?per_page=2&status=a&page=3>; rel=\"next\", </api/runs?per_page=2&status=a&page=1>; rel=\"prev\""
+        );
+        let (_, link) = answered("page=9&per_page=2", Some(5), None).await;
+        assert_eq!(link, "</api/runs?per_page=2&page=3>; rel=\"prev\"");
+        let (_, link) = answered("page=1", Some(0), None).await;
+        assert_eq!(link, "");
+    }
+
+    #[tokio::test]
+    async fn a_page_after_a_cursor_tells_the_next_one() {
+        let (body, link) = answered("limit=2", None, Some("c")).await;
+        assert_eq!(body, r#"{"items":[1,2],"has_next":true,"cursor":"c"}"#);
+        assert_eq!(link, "</api/runs?limit=2&after=c>; rel=\"next\"");
+        let (body, link) = answered("after=c", None, None).await;
+        assert_eq!(body, r#"{"items":[1,2],"has_next":false}"#);
+        assert_eq!(link, "");
+    }
+}

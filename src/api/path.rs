@@ -1,0 +1,104 @@
+//! Texts inside a URI: percent-encoding and the prefix under which the service stands.
+//!
+//! Which route a path means is decided by `routes`.
+
+use std::borrow::Cow;
+
+/// Decodes percent-encoding (RFC 3986, section 2.1). `None` where it is broken or no UTF-8 comes out.
+pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+/// Appends a text to a query, everything encoded but the unreserved characters (RFC 3986, section 2.3).
+pub(super) fn encode(text: &str, into: &mut String) {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            into.push(char::from(byte));
+        } else {
+            into.push('%');
+            into.push(DIGITS[usize::from(byte >> 4)]);
+            into.push(DIGITS[usize::from(byte & 15)]);
+        }
+    }
+}
+
+/// A prefix as it is kept: with a slash before it and none behind, or empty.
+pub(super) fn prefix(given: &str) -> String {
+    match given.trim_matches('/') {
+        "" => String::new(),
+        inner => format!("/{inner}"),
+    }
+}
+
+/// The path below the prefix, or the path as it is where a host has taken the prefix off already.
+pub(super) fn below<'a>(prefix: &str, path: &'a str) -> &'a str {
+    match path.strip_prefix(prefix) {
+        Some(rest) if rest.starts_with('/') => rest,
+        Some(_) | None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_encoding_is_decoded_or_refused() {
+        for (text, expected) in [
+            ("a-b", Some("a-b")),
+            ("a%2Fb%2e", Some("a/b.")),
+            ("%C3%a4", Some("ä")),
+            ("a%", None),
+            ("a%2", None),
+            ("a%zz", None),
+            ("%ff", None),
+            ("a+b", Some("a+b")),
+        ] {
+            assert_eq!(decode(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_comes_back() {
+        let mut encoded = String::new();
+        encode("a b&c=ä/~", &mut encoded);
+        assert_eq!(encoded, "a%20b%26c%3D%C3%A4%2F~");
+        assert_eq!(decode(&encoded).as_deref(), Some("a b&c=ä/~"));
+    }
+
+    #[test]
+    fn a_prefix_is_taken_off_at_a_slash_only() {
+        for (given, path, expected) in [
+            ("/api", "/api/runs", "/runs"),
+            ("api/", "/api/runs", "/runs"),
+            ("/api", "/runs", "/runs"),
+            ("/api", "/apiary", "/apiary"),
+            ("/api", "/api", "/api"),
+            ("", "/runs", "/runs"),
+            ("/", "/runs", "/runs"),
+            ("/v1/floret", "/v1/floret/health", "/health"),
+        ] {
+            assert_eq!(below(&prefix(given), path), expected, "{given} {path}");
+        }
+    }
+}

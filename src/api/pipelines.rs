@@ -1,0 +1,93 @@
+//! Definitions of pipelines: listed, saved, shown, deleted, checked.
+//!
+//! Whether a definition is acceptable is decided by the engine.
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use super::call::Call;
+use super::problem::Fault;
+use super::{paging, response};
+use crate::error::Result;
+use crate::views::{PipelineFilter, PipelineView};
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    valid: bool,
+    errors: Vec<Fault<'a>>,
+    warnings: Vec<Fault<'a>>,
+}
+
+/// `GET /pipelines`
+pub(super) async fn list(call: Call) -> Result<Response<Body>> {
+    let query = call.query()?;
+    let filter = PipelineFilter {
+        scope: call.scope.clone(),
+        tag: query.get("tag").map(str::to_owned),
+        enabled: query.flag("enabled")?,
+    };
+    let page = paging::read(&query)?;
+    let part = call.views().list_pipelines(filter, page.clone()).await?;
+    paging::answer(&page, &part, &query, |query| call.link_here(query))
+}
+
+/// `POST /pipelines`
+pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let (_, definition) = call.json()?;
+    let stored = call
+        .engine()
+        .create_pipeline(definition, &call.scope)
+        .await?;
+    let location = call.link(&format!("/pipelines/{}", stored.id));
+    let mut answer = response::json(StatusCode::CREATED, &PipelineView(stored));
+    response::locate(&mut answer, location)?;
+    Ok(answer)
+}
+
+/// `GET /pipelines/{id}`
+pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
+    call.read(|call| call.query().map(drop)).await?;
+    let pipeline = call
+        .views()
+        .pipeline(call.pipeline_key(), &call.scope)
+        .await?;
+    Ok(response::json(StatusCode::OK, &pipeline))
+}
+
+/// `PUT /pipelines/{id}`
+pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
+    let definition = call
+        .read(|call| {
+            call.query()?;
+            call.json().map(|(_, definition)| definition)
+        })
+        .await?;
+    let (engine, key) = (call.engine(), call.pipeline_key());
+    let stored = engine
+        .replace_pipeline(key, definition, None, &call.scope)
+        .await?;
+    Ok(response::json(StatusCode::OK, &PipelineView(stored)))
+}
+
+/// `DELETE /pipelines/{id}`
+pub(super) async fn delete(mut call: Call) -> Result<Response<Body>> {
+    call.read(|call| call.query().map(drop)).await?;
+    let (engine, key) = (call.engine(), call.pipeline_key());
+    engine.delete_pipeline(key, &call.scope).await?;
+    Ok(response::no_content())
+}
+
+/// `GET /pipelines/{id}/validate`
+pub(super) async fn validate(mut call: Call) -> Result<Response<Body>> {
+    call.read(|call| call.query().map(drop)).await?;
+    let (engine, key) = (call.engine(), call.pipeline_key());
+    let validation = engine.validate_pipeline(key, &call.scope).await?;
+    let checked = Checked {
+        valid: validation.errors.is_empty(),
+        errors: validation.errors.iter().map(Fault::from).collect(),
+        warnings: validation.warnings.iter().map(Fault::from).collect(),
+    };
+    Ok(response::json(StatusCode::OK, &checked))
+}

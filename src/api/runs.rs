@@ -1,0 +1,185 @@
+//! Runs: started, shown, listed, cancelled, resumed.
+//!
+//! What these acts mean is the engine's, what a run looks like is `views`'.
+
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use super::call::Call;
+use super::query::Query;
+use super::{idempotency, input, paging, response};
+use crate::engine::{Resume, Start, Started};
+use crate::error::Result;
+use crate::model::{Cancel, PageRequest, PipelineId, RunId, RunStatus, Trigger};
+use crate::views::RunFilter;
+
+const STATUSES: &[(&str, RunStatus)] = &[
+    ("pending", RunStatus::Pending),
+    ("running", RunStatus::Running),
+    ("success", RunStatus::Success),
+    ("failed", RunStatus::Failed),
+    ("cancelled", RunStatus::Cancelled),
+];
+
+const TRIGGERS: &[(&str, Trigger)] = &[
+    ("manual", Trigger::Manual),
+    ("schedule", Trigger::Schedule),
+    ("backfill", Trigger::Backfill),
+    ("resume", Trigger::Resume),
+    ("catchup", Trigger::Catchup),
+    ("webhook", Trigger::Webhook),
+    ("dependency", Trigger::Dependency),
+];
+
+/// A run as it was when it was made: a repeat with the same key reads the same, whatever became of the run.
+#[derive(Serialize)]
+struct Accepted<'a> {
+    id: RunId,
+    pipeline_id: &'a PipelineId,
+    status: RunStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed_from: Option<RunId>,
+}
+
+#[derive(Serialize)]
+struct Asked {
+    id: RunId,
+    status: RunStatus,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cancelling: bool,
+}
+
+/// `POST /pipelines/{id}/run`
+pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
+    let (params, key) = call
+        .read(|call| {
+            call.query()?;
+            let (bytes, body) = call.json()?;
+            let fields = input::object(&body, &["params"])?;
+            let params = input::params(fields, &bytes)?;
+            Ok((params, idempotency::key(&call.parts.headers, &body)?))
+        })
+        .await?;
+    let start = Start {
+        pipeline: call.pipeline_key().to_owned(),
+        params,
+        key,
+        scope: call.scope.clone(),
+    };
+    let started = call.engine().trigger(start).await?;
+    accepted(&call, &started, None)
+}
+
+/// `POST /runs/{run_id}/resume`
+pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
+    let key = call
+        .read(|call| {
+            call.query()?;
+            let (_, body) = call.json()?;
+            input::object(&body, &[])?;
+            idempotency::key(&call.parts.headers, &body)
+        })
+        .await?;
+    let run = call.run_id()?;
+    let resume = Resume {
+        run,
+        key,
+        scope: call.scope.clone(),
+    };
+    let started = call.engine().resume(resume).await?;
+    accepted(&call, &started, Some(run))
+}
+
+fn accepted(call: &Call, started: &Started, resumed_from: Option<RunId>) -> Result<Response<Body>> {
+    let accepted = Accepted {
+        id: started.run_id,
+        pipeline_id: &started.pipeline_id,
+        status: RunStatus::Pending,
+        resumed_from,
+    };
+    let mut answer = response::json(StatusCode::ACCEPTED, &accepted);
+    response::locate(&mut answer, call.link(&format!("/runs/{}", started.run_id)))?;
+    if started.replayed {
+        let replayed = HeaderValue::from_static("true");
+        answer.headers_mut().insert(idempotency::REPLAYED, replayed);
+    }
+    Ok(answer)
+}
+
+/// `POST /runs/{run_id}/cancel`
+pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
+    let is_forced = call
+        .read(|call| {
+            let is_forced = call.query()?.flag("force")?;
+            let (_, body) = call.json()?;
+            input::object(&body, &[]).map(|_| is_forced)
+        })
+        .await?;
+    let how = match is_forced {
+        Some(true) => Cancel::Forced,
+        Some(false) | None => Cancel::Plain,
+    };
+    let id = call.run_id()?;
+    let cancelled = call.engine().cancel(id, how, &call.scope).await?;
+    let asked = Asked {
+        id,
+        status: cancelled.status,
+        cancelling: !cancelled.status.is_terminal(),
+    };
+    Ok(response::json(StatusCode::OK, &asked))
+}
+
+/// `GET /runs/{run_id}`
+pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
+    call.read(|call| call.query().map(drop)).await?;
+    let run = call.views().run(call.run_id()?, &call.scope).await?;
+    Ok(response::json(StatusCode::OK, &run))
+}
+
+/// `GET /runs`
+pub(super) async fn list(call: Call) -> Result<Response<Body>> {
+    let query = call.query()?;
+    let (mut filter, page) = filter(&call, &query)?;
+    filter.pipeline = query.parse::<PipelineId>("pipeline_id")?;
+    answer(&call, &query, filter, page).await
+}
+
+/// `GET /pipelines/{id}/runs`
+pub(super) async fn list_of_pipeline(mut call: Call) -> Result<Response<Body>> {
+    let (query, (mut filter, page)) = call
+        .read(|call| {
+            let query = call.query()?;
+            let filter = filter(call, &query)?;
+            Ok((query, filter))
+        })
+        .await?;
+    let pipeline = call
+        .views()
+        .pipeline(call.pipeline_key(), &call.scope)
+        .await?;
+    filter.pipeline = Some(pipeline.0.id);
+    answer(&call, &query, filter, page).await
+}
+
+fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
+    let filter = RunFilter {
+        scope: call.scope.clone(),
+        pipeline: None,
+        statuses: query.choices("status", STATUSES)?,
+        triggers: query.choice("trigger", TRIGGERS)?.into_iter().collect(),
+        from: query.instant("from")?,
+        to: query.instant("to")?,
+    };
+    Ok((filter, paging::read(query)?))
+}
+
+async fn answer(
+    call: &Call,
+    query: &Query,
+    filter: RunFilter,
+    page: PageRequest,
+) -> Result<Response<Body>> {
+    let part = call.views().list_runs(filter, page.clone()).await?;
+    paging::answer(&page, &part, query, |query| call.link_here(query))
+}

@@ -1,0 +1,261 @@
+//! The tower service that a host mounts: from a request of any body to an answer, whatever happens in between.
+//!
+//! The order of the checks is here; each of them, the table and the handlers are files of their own.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::ALLOW;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use tower_service::Service;
+
+use super::access::Access;
+use super::body::Body;
+use super::call::Call;
+use super::request::Payload;
+use super::routes::{Handling, Match, Need, Params, Route};
+use super::{origin, path, problem, request, response, routes};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result, shown};
+use crate::model::Scope;
+use crate::views::Views;
+
+/// The Runs API as a tower service, to be mounted into any server that speaks `http`.
+///
+/// It never fails: every error, a panic in a handler too, is an answer. Clones are the same service.
+///
+/// It serves the paths of the contract below its prefix (`/api` unless [`RunsService::prefix`] says otherwise) and also without it,
+/// for hosts that take the prefix off before they call it. Links always have the prefix.
+#[derive(Clone)]
+pub struct RunsService(Arc<Shared>);
+
+/// What every call of a service uses.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) engine: Engine,
+    pub(super) views: Views,
+    access: Access,
+    pub(super) prefix: String,
+    origins: Vec<String>,
+    hosts: Vec<String>,
+}
+
+impl RunsService {
+    pub(crate) fn new(engine: Engine, views: Views, access: Access) -> Self {
+        Self(Arc::new(Shared {
+            engine,
+            views,
+            access,
+            prefix: path::prefix("/api"),
+            origins: Vec::new(),
+            hosts: Vec::new(),
+        }))
+    }
+
+    /// Sets the path below which the host mounts the service, and with which links begin. An empty one or `/`: the root.
+    #[must_use]
+    pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
+        self.with(|shared| shared.prefix = path::prefix(prefix.as_ref()))
+    }
+
+    /// Lets pages of this origin (`https://app.example.com`) send requests that change something. A page of the request's own host always may.
+    ///
+    /// A text that is no origin lets nobody in, and is told in the log.
+    #[must_use]
+    pub fn allow_origin(self, origin: impl Into<String>) -> Self {
+        let origin = origin.into();
+        if !origin::is_origin(&origin) {
+            tracing::warn!(origin, "this is no origin: no request will have it");
+        }
+        self.with(|shared| shared.origins.push(origin))
+    }
+
+    /// Answers only requests for this host (`localhost`, any port; `localhost:8080`, this one) and others so allowed; without any: for every host.
+    #[must_use]
+    pub fn allow_host(self, host: impl Into<String>) -> Self {
+        self.with(|shared| shared.hosts.push(host.into()))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
+        let mut shared = Arc::unwrap_or_clone(self.0);
+        change(&mut shared);
+        Self(Arc::new(shared))
+    }
+
+    fn begin<B>(&self, request: Request<B>) -> Result<Handling, Box<Response<Body>>>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+    {
+        let (parts, body) = request.into_parts();
+        let refuse = |error: Error| Box::new(problem::answer(&error));
+        self.0.check_before_routing(&parts).map_err(refuse)?;
+        let (route, params) = self.0.route(&parts)?;
+        let scope = self.0.check_access(&parts, route).map_err(refuse)?;
+        request::refuse_form(&parts.headers).map_err(refuse)?;
+        let mut call = Call {
+            shared: Arc::clone(&self.0),
+            route,
+            parts,
+            params,
+            scope,
+            body: Ok(Bytes::new()),
+        };
+        Ok(match route.payload {
+            Payload::Ignored => (route.handler)(call),
+            Payload::Optional | Payload::Required => Box::pin(async move {
+                let (limits, clock) = (call.engine().limits(), call.engine().clock());
+                call.body = request::read(&call.parts.headers, body, limits, clock).await;
+                (route.handler)(call).await
+            }),
+        })
+    }
+}
+
+impl Shared {
+    fn check_before_routing(&self, parts: &Parts) -> Result<()> {
+        let max = self.engine.limits().uri_bytes_max;
+        let length = parts.uri.path().len() + parts.uri.query().map_or(0, |query| query.len() + 1);
+        if length > max {
+            return Err(refusal(
+                "uri-too-long",
+                format!("path and query have {length} bytes; {max} are allowed"),
+            ));
+        }
+        origin::check_host(parts, &self.hosts)?;
+        origin::check(parts, &self.origins)
+    }
+
+    fn route(&self, parts: &Parts) -> Result<(&'static Route, Params), Box<Response<Body>>> {
+        let path = path::below(&self.prefix, parts.uri.path());
+        match routes::find(&parts.method, path) {
+            Match::Route(route, params) => Ok((route, params)),
+            Match::OtherMethod(allowed) => {
+                let detail = format!(
+                    "the method {} is not for this path; allowed are: {}",
+                    shown(parts.method.as_str()),
+                    allowed.about()
+                );
+                let mut answer = problem::answer(&refusal("method-not-allowed", detail));
+                match response::insert(&mut answer, ALLOW, allowed.methods()) {
+                    Ok(()) => Err(Box::new(answer)),
+                    Err(error) => Err(Box::new(problem::answer(&error))),
+                }
+            }
+            Match::Nothing => {
+                let detail = format!("there is nothing at {}", shown(parts.uri.path()));
+                Err(Box::new(problem::answer(&Error::not_found(
+                    "not-found",
+                    detail,
+                ))))
+            }
+        }
+    }
+
+    fn check_access(&self, parts: &Parts, route: &Route) -> Result<Scope> {
+        match route.needs {
+            Need::Nothing => Ok(Scope::All),
+            Need::Permission(permission) => self.access.check(parts, permission),
+        }
+    }
+}
+
+fn refusal(slug: &'static str, detail: String) -> Error {
+    Error::new(ErrorKind::Malformed, slug, detail)
+}
+
+impl<B> Service<Request<B>> for RunsService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let is_head = request.method() == Method::HEAD;
+        // The closure of the host that decides access may panic too.
+        let state = match catch_unwind(AssertUnwindSafe(|| self.begin(request))) {
+            Ok(Ok(handling)) => State::Handling(handling),
+            Ok(Err(answer)) => State::Ready(Some(answer)),
+            Err(panic) => State::Ready(Some(Box::new(after_panic(panic.as_ref())))),
+        };
+        ResponseFuture { state, is_head }
+    }
+}
+
+impl fmt::Debug for RunsService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunsService")
+            .field("prefix", &self.0.prefix)
+            .field("access", &self.0.access)
+            .field("origins", &self.0.origins)
+            .field("hosts", &self.0.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer on its way.
+pub struct ResponseFuture {
+    state: State,
+    is_head: bool,
+}
+
+enum State {
+    /// None once it was taken.
+    Ready(Option<Box<Response<Body>>>),
+    Handling(Handling),
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let mut answer = match &mut this.state {
+            State::Ready(answer) => match answer.take() {
+                Some(answer) => *answer,
+                None => problem::answer(&Error::internal("an answer was asked for twice")),
+            },
+            State::Handling(handling) => {
+                // Nothing of a call is looked at again after a panic.
+                match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
+                    Ok(Poll::Pending) => return Poll::Pending,
+                    Ok(Poll::Ready(Ok(answer))) => answer,
+                    Ok(Poll::Ready(Err(error))) => problem::answer(&error),
+                    Err(panic) => after_panic(panic.as_ref()),
+                }
+            }
+        };
+        this.state = State::Ready(None);
+        if this.is_head {
+            *answer.body_mut() = Body::empty();
+        }
+        Poll::Ready(Ok(answer))
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// What a panic becomes. Its text may hold anything, so it is no client's to read.
+fn after_panic(panic: &(dyn Any + Send)) -> Response<Body> {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("no text").to_owned();
+    problem::answer(&Error::internal("a handler panicked").with_source(text))
+}

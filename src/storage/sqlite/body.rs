@@ -1,0 +1,240 @@
+//! Events as a row of the journal holds them: a JSON array, without what the row says already.
+//!
+//! A node is written as its place: whoever appends knows no graph, whoever reads has the definition.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+use super::graphs::Definition;
+use super::values::{millis, time};
+use crate::model::{
+    Event, EventKind, EventStatus, Level, NodeStatus, PipelineId, Place, RunId, RunStatus,
+};
+use crate::storage::{Entry, NodeEnd};
+
+/// One event in a row's body.
+#[derive(Debug, Serialize, Deserialize)]
+struct Packed<'a> {
+    #[serde(rename = "type")]
+    kind: EventKind,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    place: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    status: Option<EventStatus>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    row_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    duration_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    attempt: Option<u32>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    error: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    level: Option<Level>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    message: Option<Cow<'a, str>>,
+    at: i64,
+}
+
+impl<'a> Packed<'a> {
+    fn new(kind: EventKind, at: DateTime<Utc>) -> Self {
+        Packed {
+            kind,
+            place: None,
+            status: None,
+            row_count: None,
+            duration_ms: None,
+            attempt: None,
+            error: None,
+            level: None,
+            message: None,
+            at: millis(at),
+        }
+    }
+
+    fn of_node(kind: EventKind, place: Place, status: NodeStatus, at: DateTime<Utc>) -> Self {
+        Packed {
+            place: Some(place),
+            status: Some(status.into()),
+            ..Packed::new(kind, at)
+        }
+    }
+
+    fn of_run(
+        kind: EventKind,
+        status: RunStatus,
+        error: Option<&'a str>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Packed {
+            status: Some(status.into()),
+            error: error.map(Cow::Borrowed),
+            ..Packed::new(kind, at)
+        }
+    }
+
+    /// The event of an entry; none for a profile and for what is no end.
+    fn of_entry(entry: &'a Entry) -> Option<Self> {
+        match entry {
+            Entry::NodeStarted {
+                place,
+                attempt,
+                queue_ms: _,
+                at,
+            } => Some(Packed {
+                attempt: Some(*attempt),
+                ..Packed::of_node(EventKind::NodeStarted, *place, NodeStatus::Running, *at)
+            }),
+            Entry::NodeRetrying {
+                place,
+                attempt,
+                error,
+                delay_ms,
+                at,
+            } => Some(Packed {
+                attempt: Some(*attempt),
+                error: Some(Cow::Borrowed(error)),
+                duration_ms: Some(*delay_ms),
+                ..Packed::of_node(EventKind::NodeRetrying, *place, NodeStatus::Pending, *at)
+            }),
+            Entry::NodeFinished(end) => Packed::of_end(end),
+            Entry::Profile {
+                place: _,
+                profile: _,
+            } => None,
+            Entry::Log {
+                place,
+                attempt,
+                level,
+                message,
+                at,
+            } => Some(Packed {
+                place: *place,
+                attempt: *attempt,
+                level: Some(*level),
+                message: Some(Cow::Borrowed(message)),
+                ..Packed::new(EventKind::Log, *at)
+            }),
+            Entry::RunFinished { status, error, at } => run_end_kind(*status)
+                .map(|kind| Packed::of_run(kind, *status, error.as_deref(), *at)),
+        }
+    }
+
+    fn of_end(end: &'a NodeEnd) -> Option<Self> {
+        let kind = match end.status {
+            NodeStatus::Success => EventKind::NodeCompleted,
+            NodeStatus::Failed => EventKind::NodeFailed,
+            NodeStatus::Skipped => EventKind::NodeSkipped,
+            NodeStatus::Cancelled => EventKind::NodeCancelled,
+            NodeStatus::Pending | NodeStatus::Running => return None,
+        };
+        Some(Packed {
+            attempt: end.attempt,
+            row_count: end.row_count,
+            duration_ms: end.duration_ms,
+            error: end.error.as_deref().map(Cow::Borrowed),
+            ..Packed::of_node(kind, end.place, end.status, end.at)
+        })
+    }
+}
+
+/// The kind of the event that ends a run; none for a status that is no end.
+pub(super) const fn run_end_kind(status: RunStatus) -> Option<EventKind> {
+    match status {
+        RunStatus::Success => Some(EventKind::RunCompleted),
+        RunStatus::Failed => Some(EventKind::RunFailed),
+        RunStatus::Cancelled => Some(EventKind::RunCancelled),
+        RunStatus::Pending | RunStatus::Running => None,
+    }
+}
+
+/// Events of one row, ready to be written.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// How many.
+    pub(super) count: i64,
+    /// As JSON.
+    pub(super) text: String,
+}
+
+impl Body {
+    /// The events of entries.
+    pub(super) fn of_entries(entries: &[Entry]) -> Result<Self, Fault> {
+        let events: Vec<_> = entries.iter().filter_map(Packed::of_entry).collect();
+        Self::pack(&events)
+    }
+
+    /// One event of the run itself.
+    pub(super) fn of_run(
+        kind: EventKind,
+        status: RunStatus,
+        error: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<Self, Fault> {
+        Self::pack(&[Packed::of_run(kind, status, error, at)])
+    }
+
+    fn pack(events: &[Packed<'_>]) -> Result<Self, Fault> {
+        Ok(Self {
+            count: i64::try_from(events.len()).unwrap_or(i64::MAX),
+            text: super::rows::text(&events)?,
+        })
+    }
+}
+
+/// What a row of the journal says about all its events.
+pub(super) struct Shared<'a> {
+    /// The number of the first.
+    pub(super) first_seq: u64,
+    pub(super) run: RunId,
+    pub(super) pipeline: PipelineId,
+    pub(super) started_at: Option<DateTime<Utc>>,
+    pub(super) definition: &'a Definition,
+}
+
+/// The events of a row.
+pub(super) fn unpack(text: &str, shared: &Shared<'_>) -> Result<Vec<Event>, Fault> {
+    let events: Vec<Packed<'_>> =
+        serde_json::from_str(text).map_err(|error| Fault::unreadable("events", error))?;
+    (shared.first_seq..)
+        .zip(events)
+        .map(|(seq, packed)| unpack_one(seq, packed, shared))
+        .collect()
+}
+
+fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event, Fault> {
+    let Packed {
+        kind,
+        place,
+        status,
+        row_count,
+        duration_ms,
+        attempt,
+        error,
+        level,
+        message,
+        at,
+    } = packed;
+    let at = time(at)?;
+    let mut event = Event::new(seq, kind, shared.run, shared.pipeline.clone(), at);
+    event.node_id = place
+        .map(|place| shared.definition.node(place).cloned())
+        .transpose()?;
+    event.status = status;
+    event.row_count = row_count;
+    event.duration_ms = duration_ms;
+    if kind.is_terminal() {
+        // The wall clock may have stepped back meanwhile: no negative duration is shown.
+        event.duration_ms = shared
+            .started_at
+            .map(|start| u64::try_from((at - start).num_milliseconds()).unwrap_or(0));
+    }
+    event.attempt = attempt;
+    event.error = error.map(Cow::into_owned);
+    event.level = level;
+    event.message = message.map(Cow::into_owned);
+    Ok(event)
+}

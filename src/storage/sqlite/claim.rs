@@ -1,0 +1,337 @@
+//! Which runs are claimed: orphans first, then the oldest of the lanes that have room.
+//!
+//! Renewing and giving back is left to `queue`.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::body::Body;
+use super::ends::Ended;
+use super::fault::Fault;
+use super::lanes::{Head, Lanes};
+use super::queue::lease_end;
+use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, read_node, read_run};
+use super::state::{ACTIVE, Active, Driven, read_active};
+use super::tx::{Counted, Tx};
+use super::values::{id, int, millis, node_keys, run_id, time};
+use crate::model::{EventKind, NodeRun, RunId, RunStatus};
+use crate::storage::{Claim, Claimed, Claims, rules};
+
+/// A pending run that may be claimed; the smallest goes first.
+type Next = Reverse<(u8, RunId, i64, i64)>;
+
+impl Tx {
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<Claims, Fault> {
+        let mut claims = Claims::default();
+        self.poison(claim, &mut claims)?;
+        self.claim_orphans(claim, &mut claims)?;
+        self.claim_pending(claim, &mut claims)?;
+        claims.lease_until = self.earliest_lease(claim)?;
+        claims.seq = self.newest_seq();
+        Ok(claims)
+    }
+
+    /// Ends the orphans that crashed too often.
+    fn poison(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
+        let crashes_max = claim.crashes_max.max(1);
+        for run in self.orphans(claim, |active| active.claims >= crashes_max) {
+            let Some(active) = self.state.running.remove(&run) else {
+                continue;
+            };
+            self.state.stop(active.pipeline);
+            self.poison_run(run, &active, claim)?;
+            claims.poisoned.push(run);
+        }
+        Ok(())
+    }
+
+    fn poison_run(&mut self, run: RunId, active: &Active, claim: &Claim) -> Result<(), Fault> {
+        let error = rules::poisoned(active.claims);
+        let (status, error) = match active.cancel {
+            Some(_) => (RunStatus::Cancelled, None),
+            None => (RunStatus::Failed, Some(error.as_str())),
+        };
+        let ended = Ended {
+            key: active.key,
+            pipeline: active.pipeline,
+            tenant: active.tenant.as_ref(),
+            created_at: active.created_at,
+            before: RunStatus::Running,
+            status,
+            error,
+            at: claim.now,
+        };
+        self.end_run(&ended)?;
+        self.write_end_event(&ended)?;
+        self.settle_nodes(&ended)?;
+        self.drop_staged(active.key)?;
+        let resumes = self.row(
+            "SELECT resumed_from IS NOT NULL FROM runs WHERE id = ?",
+            [id(&run)],
+            |row| Ok(row.get::<_, bool>(0)?),
+        )?;
+        if status == RunStatus::Cancelled && resumes == Some(false) {
+            self.drop_outputs(active.key, |_, _| false)?;
+        }
+        Ok(())
+    }
+
+    fn claim_orphans(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
+        let is_suspect = |active: &Active| active.claims >= suspect_count(claim);
+        let orphans = self.orphans(claim, |_| true);
+        let count_max = claim.count_max as usize;
+        let mut allowed = count_max;
+        if !self.orphans(claim, is_suspect).is_empty() {
+            let mut held = self.state.running.values();
+            let holds_one =
+                held.any(|active| active.owner == Some(claim.owner) && is_suspect(active));
+            allowed = if claim.suspects && !holds_one {
+                count_max.min(1)
+            } else {
+                0
+            };
+            claims.suspects_left = true;
+        }
+        let mut left = orphans.len();
+        for run in orphans {
+            if claims.claimed.len() == allowed {
+                break;
+            }
+            match self.claim_orphan(claim, run)? {
+                Some(claimed) => claims.claimed.push(claimed),
+                None => claims.unreadable.push(run),
+            }
+            left -= 1;
+        }
+        claims.suspects_left &= left > 0;
+        Ok(())
+    }
+
+    /// Orphans of a sort, fewest claims first, then the oldest.
+    fn orphans(&self, claim: &Claim, is_meant: impl Fn(&Active) -> bool) -> Vec<RunId> {
+        let running = self.state.running.iter();
+        let mut orphans: Vec<_> = running
+            .filter(|(_, active)| is_orphan(active, claim) && is_meant(active))
+            .map(|(run, active)| (active.claims, *run))
+            .collect();
+        orphans.sort_unstable();
+        orphans.into_iter().map(|(_, run)| run).collect()
+    }
+
+    fn claim_orphan(&mut self, claim: &Claim, run: RunId) -> Result<Option<Claimed>, Fault> {
+        let key = self.state.running.get(&run).map(|active| active.key);
+        if let Some(key) = key {
+            self.put_back_nodes(key)?;
+        }
+        let driven = self.drive(run);
+        self.take(claim, run, driven)
+    }
+
+    fn claim_pending(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
+        let mut heap = BinaryHeap::new();
+        let has_room = |tx: &Self, claims: &Claims| {
+            claims.claimed.len() < claim.count_max as usize
+                && tx.state.running.len() < claim.runs_max as usize
+        };
+        if !has_room(self, claims) {
+            return Ok(());
+        }
+        for priority in Lanes::priorities() {
+            for pipeline in self.state.lanes.pipelines(priority) {
+                heap.extend(self.next(priority, pipeline)?);
+            }
+        }
+        while has_room(self, claims) {
+            let Some(Reverse((priority, run, key, pipeline))) = heap.pop() else {
+                break;
+            };
+            // Another lane of the pipeline may have taken its room meanwhile.
+            if self.has_room(pipeline)? {
+                match self.claim_one_pending(claim, priority, pipeline, Head { run, key })? {
+                    Some(claimed) => claims.claimed.push(claimed),
+                    None => claims.unreadable.push(run),
+                }
+                heap.extend(self.next(priority, pipeline)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The oldest run of a lane whose pipeline has room.
+    fn next(&mut self, priority: u8, pipeline: i64) -> Result<Option<Next>, Fault> {
+        if !self.has_room(pipeline)? {
+            return Ok(None);
+        }
+        if let Some(Head { run, key }) = self.state.lanes.head(priority, pipeline) {
+            return Ok(Some(Reverse((priority, run, key, pipeline))));
+        }
+        let found = self.row(
+            "SELECT id, key FROM runs WHERE status = 0 AND priority = ? AND pipeline = ? ORDER BY id LIMIT 1",
+            params![priority, pipeline],
+            |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, row.get(1)?)),
+        )?;
+        Ok(found.map(|(run, key)| {
+            self.state
+                .lanes
+                .note_head(priority, pipeline, Head { run, key });
+            Reverse((priority, run, key, pipeline))
+        }))
+    }
+
+    fn has_room(&mut self, pipeline: i64) -> Result<bool, Fault> {
+        let known = self.state.pipeline_at(&self.conn, pipeline)?;
+        let running = self.state.running_of(pipeline);
+        Ok(known.max_concurrent_runs.is_none_or(|max| running < max))
+    }
+
+    fn claim_one_pending(
+        &mut self,
+        claim: &Claim,
+        priority: u8,
+        pipeline: i64,
+        Head { run, key }: Head,
+    ) -> Result<Option<Claimed>, Fault> {
+        let sql = format!("SELECT {ACTIVE} FROM runs WHERE key = ?");
+        let (_, active) = self
+            .row(&sql, [key], read_active)?
+            .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))?;
+        let driven = self.drive_pending(key);
+        self.write(
+            "UPDATE runs SET status = 1, started_at = ? WHERE key = ?",
+            [millis(claim.now), key],
+        )?;
+        let counted = Counted {
+            pipeline,
+            tenant: active.tenant.as_ref(),
+            created_at: active.created_at,
+        };
+        self.count(&counted, Some(RunStatus::Pending), Some(RunStatus::Running))?;
+        let body = Body::of_run(EventKind::RunStarted, RunStatus::Running, None, claim.now)?;
+        self.write_events(key, &body, None)?;
+        self.state.lanes.remove(priority, pipeline, run);
+        self.state.start(run, active);
+        let driven = driven.map(|mut driven| {
+            driven.run.status = RunStatus::Running;
+            driven.run.started_at = Some(claim.now);
+            (driven, Vec::new())
+        });
+        self.take(claim, run, driven)
+    }
+
+    /// Makes a running run the asker's; where it cannot be read, it is counted and left an orphan.
+    fn take(
+        &mut self,
+        claim: &Claim,
+        run: RunId,
+        driven: Result<(Box<Driven>, Vec<NodeRun>), Fault>,
+    ) -> Result<Option<Claimed>, Fault> {
+        let driven = match driven {
+            Ok(driven) => Some(driven),
+            Err(Fault::Unreadable(why)) => {
+                tracing::error!(%run, why, "a run cannot be read and is left alone");
+                None
+            }
+            Err(fault) => return Err(fault),
+        };
+        let Some(active) = self.state.running.get_mut(&run) else {
+            return Ok(None);
+        };
+        active.epoch += 1;
+        active.claims = active.claims.saturating_add(1);
+        active.owner = driven.as_ref().map(|_| claim.owner);
+        active.lease_until = lease_end(claim.now, claim.lease);
+        let (key, epoch, claims) = (active.key, active.epoch, active.claims);
+        let owner = active.owner.map(|owner| owner.as_uuid().into_bytes());
+        let lease_until = owner.map(|_| active.lease_until);
+        let claimed = driven.map(|(driven, nodes)| {
+            let claimed = Claimed {
+                run: driven.run.clone(),
+                definition: Arc::clone(&driven.definition.pipeline),
+                nodes,
+                epoch,
+                position: driven.position,
+                claim_count: claims,
+            };
+            active.driven = Some(driven);
+            claimed
+        });
+        self.write(
+            "UPDATE runs SET owner = ?, lease_until = ?, epoch = ?, claims = ? WHERE key = ?",
+            params![owner, lease_until, int(epoch), claims, key],
+        )?;
+        Ok(claimed)
+    }
+
+    /// What a run that nobody claimed yet is driven by.
+    fn drive_pending(&self, key: i64) -> Result<Box<Driven>, Fault> {
+        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.key = ?");
+        let row = self
+            .row(&sql, [key], read_run)?
+            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
+        Ok(Box::new(Driven {
+            definition: self.state.definitions.find(&self.conn, row.definition)?,
+            position: 0,
+            nodes: std::collections::BTreeMap::new(),
+            has_outputs: !row.run.inherited.is_empty(),
+            has_staged: false,
+            run: row.run,
+        }))
+    }
+
+    /// What a running run is driven by, with its nodes.
+    pub(super) fn drive(&self, run: RunId) -> Result<(Box<Driven>, Vec<NodeRun>), Fault> {
+        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
+        let row = self
+            .row(&sql, [id(&run)], read_run)?
+            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
+        let definition = self.state.definitions.find(&self.conn, row.definition)?;
+        let (first, last) = node_keys(row.key);
+        let sql =
+            format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
+        let nodes = self.rows(&sql, [first, last], |node| {
+            read_node(node, &row.run, &definition)
+        })?;
+        let has_rows = |sql| {
+            self.row(sql, [first, last], |_| Ok(()))
+                .map(|found| found.is_some())
+        };
+        let driven = Driven {
+            definition,
+            position: self.position(run)?,
+            nodes: nodes.iter().map(|node| (node.place, node.status)).collect(),
+            has_outputs: has_rows("SELECT 1 FROM outputs WHERE key BETWEEN ? AND ? LIMIT 1")?,
+            has_staged: has_rows("SELECT 1 FROM staged WHERE key BETWEEN ? AND ? LIMIT 1")?,
+            run: row.run,
+        };
+        Ok((Box::new(driven), nodes))
+    }
+
+    /// When the earliest lease of another owner runs out.
+    fn earliest_lease(
+        &self,
+        claim: &Claim,
+    ) -> Result<Option<chrono::DateTime<chrono::Utc>>, Fault> {
+        let others = self.state.running.values().filter(|active| {
+            active.owner.is_some_and(|owner| owner != claim.owner) && !is_orphan(active, claim)
+        });
+        others
+            .map(|active| active.lease_until)
+            .min()
+            .map(time)
+            .transpose()
+    }
+}
+
+/// Claims without progress at which an orphan is suspected.
+fn suspect_count(claim: &Claim) -> u32 {
+    claim.crashes_max.saturating_sub(1).max(1)
+}
+
+fn is_orphan(active: &Active, claim: &Claim) -> bool {
+    active
+        .owner
+        .is_none_or(|owner| owner != claim.owner && active.lease_until <= millis(claim.now))
+}

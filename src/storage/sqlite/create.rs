@@ -1,0 +1,268 @@
+//! Making runs: every refusal is decided before the first row is written, so that the group needs no savepoint.
+//!
+//! Questions about runs are left to `runs`, what a resume may read to `outputs`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+
+use super::body::Body;
+use super::fault::Fault;
+use super::lanes::Head;
+use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
+use super::state::Known;
+use super::tx::{Counted, Tx, row};
+use super::values::{id, millis, run_id, to_run_status};
+use crate::error::{Error, Result};
+use crate::model::{EventKind, PipelineId, Run, RunId, RunStatus, Scope};
+use crate::storage::{CreateRuns, Created, IdempotencyKey, NewRun, Operation, rules};
+
+impl Tx {
+    pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<Created, Fault> {
+        let CreateRuns {
+            runs,
+            scope,
+            idempotency,
+            queued_pipeline_max,
+            queued_max,
+        } = create;
+        let Some(first) = runs.first() else {
+            return Ok(Created::new(Vec::new(), false, self.newest_seq()));
+        };
+        let pipeline = self.pipeline_to_run(&first.run.pipeline_id, scope)?;
+        let resumed = self.resumed_runs(&pipeline, runs, scope)?;
+        if let Some(key) = idempotency
+            && let Some(ids) = find_key(&self.conn, key)?
+        {
+            return Ok(Created::new(ids, true, self.newest_seq()));
+        }
+        resumed
+            .iter()
+            .try_for_each(|resumed| self.check_resumable(resumed))?;
+        self.check_ticks(&pipeline, runs)?;
+        self.check_room(
+            pipeline.key,
+            runs.len() as u64,
+            *queued_pipeline_max,
+            *queued_max,
+        )?;
+        let definitions = self.definition_keys(&pipeline, runs)?;
+        let first = idempotency.as_ref().map(|_| self.state.next_run);
+        if let Some(key) = idempotency {
+            self.write_key(pipeline.key, key, runs)?;
+        }
+        for (new, definition) in runs.iter().zip(definitions) {
+            self.make_run(&pipeline, new, definition, first)?;
+        }
+        let ids = runs.iter().map(|new| new.run.id).collect();
+        Ok(Created::new(ids, false, self.newest_seq()))
+    }
+
+    fn pipeline_to_run(&mut self, id: &PipelineId, scope: &Scope) -> Result<Arc<Known>, Fault> {
+        self.state
+            .pipeline(&self.conn, id)?
+            .filter(|known| !known.is_deleted && scope.admits(known.tenant.as_ref()))
+            .ok_or_else(|| Error::pipeline_not_found(id).into())
+    }
+
+    /// The runs that are resumed, each of the same pipeline.
+    fn resumed_runs(
+        &self,
+        pipeline: &Known,
+        runs: &[NewRun],
+        scope: &Scope,
+    ) -> Result<Vec<Run>, Fault> {
+        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
+        let mut resumed = Vec::new();
+        for old in runs.iter().filter_map(|new| new.run.resumed_from) {
+            let found = self.row(&sql, [id(&old)], read_run)?.map(|row| row.run);
+            let seen = found
+                .filter(|run| scope.admits(run.tenant.as_ref()) && run.pipeline_id == pipeline.id);
+            resumed.push(seen.ok_or_else(|| Error::run_not_found(old))?);
+        }
+        Ok(resumed)
+    }
+
+    fn check_resumable(&self, resumed: &Run) -> Result<(), Fault> {
+        let refusal = |in_the_way, status| rules::not_resumable(resumed.id, in_the_way, status);
+        if resumed.status != RunStatus::Failed {
+            return Err(refusal(resumed.id, resumed.status).into());
+        }
+        let in_the_way = self.row(
+            "SELECT id, status FROM runs WHERE (id = ?1 OR first_run = ?1) AND status IN (0, 1, 2) ORDER BY id LIMIT 1",
+            [id(&resumed.first_run)],
+            |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, to_run_status(row.get(1)?)?)),
+        )?;
+        match in_the_way {
+            Some((other, status)) => Err(refusal(other, status).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn check_ticks(&self, pipeline: &Known, runs: &[NewRun]) -> Result<(), Fault> {
+        let mut given = HashSet::new();
+        for fire_at in runs.iter().filter_map(|new| new.fire_at) {
+            let taken = self.row(
+                "SELECT 1 FROM runs WHERE pipeline = ? AND fire_at = ?",
+                [pipeline.key, millis(fire_at)],
+                |_| Ok(()),
+            )?;
+            if taken.is_some() || !given.insert(fire_at) {
+                return Err(rules::tick_taken(&pipeline.id, fire_at).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_room(
+        &self,
+        pipeline: i64,
+        count: u64,
+        pipeline_max: u64,
+        max: u64,
+    ) -> Result<(), Fault> {
+        for (waiting, max) in [
+            (self.state.lanes.of_pipeline(pipeline), pipeline_max),
+            (self.state.lanes.total(), max),
+        ] {
+            if waiting.saturating_add(count) > max {
+                return Err(rules::queue_full(max).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn make_run(
+        &mut self,
+        pipeline: &Known,
+        new: &NewRun,
+        definition: i64,
+        idempotency: Option<i64>,
+    ) -> Result<(), Fault> {
+        let NewRun { run, fire_at } = new;
+        let mut run = run.clone();
+        run.tenant.clone_from(&pipeline.tenant);
+        run.status = RunStatus::Pending;
+        let key = self.state.next_run;
+        let keys = RunKeys {
+            key,
+            pipeline: pipeline.key,
+            definition,
+            fire_at: *fire_at,
+            idempotency,
+        };
+        insert_run(self, &run, &keys)?;
+        self.state.next_run += 1;
+        self.state.newest_run = self.state.newest_run.max(Some(run.id));
+        let counted = Counted {
+            pipeline: pipeline.key,
+            tenant: run.tenant.as_ref(),
+            created_at: millis(run.created_at),
+        };
+        self.count(&counted, None, Some(RunStatus::Pending))?;
+        let head = Head { run: run.id, key };
+        self.state
+            .lanes
+            .add(run.trigger.priority(), pipeline.key, head);
+        let body = Body::of_run(EventKind::RunCreated, run.status, None, run.created_at)?;
+        self.write_events(key, &body, None)?;
+        self.hold_inherited(key, &run)
+    }
+
+    /// The definition of each run, by its version.
+    fn definition_keys(&self, pipeline: &Known, runs: &[NewRun]) -> Result<Vec<i64>, Fault> {
+        let mut keys = Vec::with_capacity(runs.len());
+        let mut newest = None;
+        if let Some(other) = runs.iter().find(|new| new.run.pipeline_id != pipeline.id) {
+            return Err(
+                Error::internal(format!("run {} is of another pipeline", other.run.id)).into(),
+            );
+        }
+        for version in runs.iter().map(|new| new.run.pipeline_version) {
+            let key = match newest {
+                Some((known, key)) if known == version => key,
+                Some(_) | None => self.definition_key(pipeline, version)?,
+            };
+            newest = Some((version, key));
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    fn definition_key(&self, pipeline: &Known, version: u32) -> Result<i64, Fault> {
+        self.row(
+            "SELECT key FROM definitions WHERE pipeline = ? AND version = ?",
+            [pipeline.key, i64::from(version)],
+            |row| Ok(row.get(0)?),
+        )?
+        .ok_or_else(|| {
+            let message = format!("pipeline {} has no version {version}", pipeline.id);
+            Error::internal(message).into()
+        })
+    }
+
+    fn write_key(
+        &mut self,
+        pipeline: i64,
+        key: &IdempotencyKey,
+        runs: &[NewRun],
+    ) -> Result<(), Fault> {
+        let IdempotencyKey {
+            operation,
+            key: name,
+            body_hash,
+        } = key;
+        let ids: Vec<u8> = runs
+            .iter()
+            .flat_map(|new| new.run.id.as_uuid().into_bytes())
+            .collect();
+        let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
+        let first = self.state.next_run;
+        let resumed = match operation {
+            Operation::Run(_) => None,
+            Operation::Resume(run) => Some(id(run)),
+        };
+        self.write(
+            "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            params![first, pipeline, resumed, name, body_hash, ids, count],
+        )?;
+        Ok(())
+    }
+}
+
+/// The runs that the first act with this key made; refused for another body.
+pub(super) fn find_key(
+    conn: &Connection,
+    key: &IdempotencyKey,
+) -> Result<Option<Vec<RunId>>, Fault> {
+    let IdempotencyKey {
+        operation,
+        key: name,
+        body_hash,
+    } = key;
+    let read = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+    let found = match operation {
+        Operation::Run(pipeline) => row(
+            conn,
+            "SELECT i.body_hash, i.run_ids FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key AND i.resumed IS NULL \
+             WHERE p.id = ? AND i.name = ?",
+            [pipeline.as_str(), name],
+            read,
+        ),
+        Operation::Resume(run) => row(
+            conn,
+            "SELECT body_hash, run_ids FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
+            params![id(run), name],
+            read,
+        ),
+    }?;
+    let Some((known_hash, ids)) = found else {
+        return Ok(None);
+    };
+    if known_hash != body_hash {
+        return Err(rules::key_reused().into());
+    }
+    let ids = ids.chunks(16).map(run_id).collect::<Result<_, _>>()?;
+    Ok(Some(ids))
+}

@@ -1,0 +1,137 @@
+//! Stored events, read from a number on.
+//!
+//! How a row holds them is left to `body`; live delivery to the module `events` of the crate.
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::SqliteStorage;
+use super::body::{Shared, unpack};
+use super::fault::Fault;
+use super::reader::Reader;
+use super::rows::{optional_time, pipeline_id, tenant};
+use super::values::{int, run_id, uint};
+use crate::error::Result;
+use crate::model::{Event, RunId, TenantId};
+use crate::storage::{EventFilter, Events};
+
+#[async_trait]
+impl Events for SqliteStorage {
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
+        self.read(move |reader| reader.events(&filter, after, limit as usize))
+            .await
+    }
+
+    async fn newest_seq(&self) -> Result<u64> {
+        Ok(self.newest())
+    }
+}
+
+/// Rows that are read at once: the read transaction ends after so many.
+const ROWS_MAX: i64 = 512;
+
+/// A row of the journal with what is known about its run.
+struct JournalRow {
+    seq: u64,
+    count: u64,
+    body: String,
+    run: RunId,
+    pipeline: String,
+    tenant: Option<TenantId>,
+    started_at: Option<chrono::DateTime<chrono::Utc>>,
+    definition: i64,
+}
+
+impl Reader {
+    fn events(
+        &self,
+        filter: &EventFilter,
+        mut after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, Fault> {
+        let run = match filter.run {
+            None => None,
+            Some(run) => match self.run_key(run, &filter.scope)? {
+                None => return Ok(Vec::new()),
+                Some(key) => Some(key),
+            },
+        };
+        let mut events = Vec::new();
+        while events.len() < limit {
+            let rows = self.journal(run, after)?;
+            let Some(last) = rows.last() else { break };
+            let next = last.seq;
+            for row in &rows {
+                if is_asked(row, filter) {
+                    let unpacked = self.unpack(row)?;
+                    let asked = |event: &Event| {
+                        event.seq > after
+                            && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
+                    };
+                    events.extend(unpacked.into_iter().filter(asked));
+                }
+                if events.len() >= limit {
+                    break;
+                }
+            }
+            after = next;
+        }
+        events.truncate(limit);
+        Ok(events)
+    }
+
+    fn journal(&self, run: Option<i64>, after: u64) -> Result<Vec<JournalRow>, Fault> {
+        const COLUMNS: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition \
+             FROM journal j CROSS JOIN runs r ON r.key = j.run CROSS JOIN pipelines p ON p.key = r.pipeline";
+        match run {
+            Some(run) => self.rows(
+                &format!("{COLUMNS} WHERE j.run = ? AND j.seq > ? ORDER BY j.seq LIMIT ?"),
+                params![run, int(after), ROWS_MAX],
+                read_row,
+            ),
+            None => self.rows(
+                &format!("{COLUMNS} WHERE j.seq > ? ORDER BY j.seq LIMIT ?"),
+                params![int(after), ROWS_MAX],
+                read_row,
+            ),
+        }
+    }
+
+    fn unpack(&self, row: &JournalRow) -> Result<Vec<Event>, Fault> {
+        let definition = self.definitions.find(&self.conn, row.definition)?;
+        let shared = Shared {
+            first_seq: (row.seq + 1).saturating_sub(row.count),
+            run: row.run,
+            pipeline: pipeline_id(&row.pipeline)?,
+            started_at: row.started_at,
+            definition: &definition,
+        };
+        unpack(&row.body, &shared)
+    }
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> Result<JournalRow, Fault> {
+    Ok(JournalRow {
+        seq: uint(row.get(0)?),
+        count: uint(row.get(1)?),
+        body: row.get(2)?,
+        run: run_id(&row.get::<_, Vec<u8>>(3)?)?,
+        pipeline: row.get(4)?,
+        tenant: tenant(row.get(5)?)?,
+        started_at: optional_time(row.get(6)?)?,
+        definition: row.get(7)?,
+    })
+}
+
+fn is_asked(row: &JournalRow, filter: &EventFilter) -> bool {
+    let EventFilter {
+        scope,
+        run: _,
+        pipeline,
+        kinds: _,
+    } = filter;
+    let is_of_pipeline = pipeline
+        .as_ref()
+        .is_none_or(|own| own.as_str() == row.pipeline);
+    is_of_pipeline && scope.admits(row.tenant.as_ref())
+}

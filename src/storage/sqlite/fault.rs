@@ -1,0 +1,91 @@
+//! Why a step or a question failed, inside this backend.
+//!
+//! What a caller sees of it is one [`Error`]; SQL and paths stay in its source.
+
+use rusqlite::ErrorCode;
+
+use crate::error::{Error, ErrorKind};
+
+/// Why a step or a question failed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The step was refused before its first write.
+    Refused(Error),
+    /// SQLite failed.
+    Sql(rusqlite::Error),
+    /// A stored value cannot be read.
+    Unreadable(String),
+    /// The file at the path is not the one that is open.
+    Replaced,
+    /// A commit failed on cue.
+    #[cfg(any(test, feature = "testing"))]
+    Staged,
+}
+
+impl Fault {
+    /// A stored value that cannot be read, and why.
+    pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> Self {
+        Self::Unreadable(format!("{what}: {why}"))
+    }
+
+    /// Whether the same step may succeed on its own where its group failed.
+    pub(super) fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error as Sql;
+        match error {
+            Sql::FromSqlConversionFailure(..)
+            | Sql::InvalidColumnType(..)
+            | Sql::IntegralValueOutOfRange(..)
+            | Sql::Utf8Error(..) => Self::Unreadable(error.to_string()),
+            error => Self::Sql(error),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(error) => error,
+            Fault::Sql(error) => of_sqlite(error),
+            Fault::Unreadable(what) => {
+                Self::internal("a stored value cannot be read").with_source(what)
+            }
+            Fault::Replaced => Self::unavailable("the file of the store was replaced or removed"),
+            #[cfg(any(test, feature = "testing"))]
+            Fault::Staged => Self::unavailable("the commit failed"),
+        }
+    }
+}
+
+fn of_sqlite(error: rusqlite::Error) -> Error {
+    let told = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::new(
+            ErrorKind::StorageFull,
+            "storage-full",
+            "there is no room left on the disk",
+        ),
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => Error::unavailable("storage cannot answer for the moment"),
+        Some(_) | None => Error::internal("storage failed"),
+    };
+    told.with_source(error)
+}

@@ -1,0 +1,125 @@
+//! Faults on cue, for tests of what must survive them.
+//!
+//! They are built for tests and with the feature `testing` alone.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::SqliteStorage;
+use super::fault::Fault;
+use super::inbox::Lane;
+use super::tx::Tx;
+use super::values::{chunk_keys, id};
+use crate::error::{Error, Result};
+use crate::model::{Place, RunId};
+
+/// How the next commit fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitFault {
+    /// Nothing was written.
+    BeforeEffect,
+    /// All was written, and the answer got lost.
+    AfterEffect,
+}
+
+/// What the writer does on cue.
+#[derive(Debug, Default)]
+pub(super) struct Hooks(
+    // 0: nothing; set by a test and taken by the writer once, so that the steps sent after it see it.
+    AtomicU8,
+);
+
+impl Hooks {
+    /// Commits, or fails where that was asked for.
+    pub(super) fn commit(&self, tx: &Tx) -> Result<(), Fault> {
+        match self.0.swap(0, Ordering::AcqRel) {
+            1 => Err(Fault::Staged),
+            2 => tx.commit().and(Err(Fault::Staged)),
+            _ => tx.commit(),
+        }
+    }
+}
+
+impl SqliteStorage {
+    /// Makes the next commit fail.
+    pub fn fail_next_commit(&self, fault: CommitFault) {
+        let code = match fault {
+            CommitFault::BeforeEffect => 1,
+            CommitFault::AfterEffect => 2,
+        };
+        self.0.published.hooks.0.store(code, Ordering::Release);
+    }
+
+    /// Flips a byte of the kept output of a node.
+    ///
+    /// # Errors
+    /// `NotFound` when none is kept.
+    pub async fn damage_output(&self, run: RunId, place: Place) -> Result<()> {
+        self.step(Lane::Normal, move |tx| {
+            let source = tx.row(
+                "SELECT o.source FROM runs r JOIN outputs o ON o.key = (r.key << 12) + ? WHERE r.id = ?",
+                rusqlite::params![i64::from(place), id(&run)],
+                |row| Ok(row.get::<_, i64>(0)?),
+            )?;
+            let (first, last) = chunk_keys(source.ok_or_else(|| Error::run_not_found(run))?);
+            let found = tx.row(
+                "SELECT key, bytes FROM chunks WHERE key BETWEEN ? AND ? LIMIT 1",
+                [first, last],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
+            )?;
+            let (key, mut bytes) = found.ok_or_else(|| Error::run_not_found(run))?;
+            if let Some(byte) = bytes.first_mut() {
+                *byte = !*byte;
+            }
+            tx.write("UPDATE chunks SET bytes = ? WHERE key = ?", rusqlite::params![bytes, key])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes the row of a run unreadable.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn damage_run(&self, run: RunId) -> Result<()> {
+        self.step(Lane::Normal, move |tx| {
+            let count = tx.write("UPDATE runs SET params = '{' WHERE id = ?", [id(&run)])?;
+            if let Some(active) = tx.state.running.get_mut(&run) {
+                active.driven = None;
+            }
+            if count == 0 {
+                return Err(Error::run_not_found(run).into());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes the disk full at so many pages; none: as large as it may be.
+    ///
+    /// # Errors
+    /// `Unavailable` when storage cannot answer.
+    pub async fn limit_pages(&self, pages: Option<u32>) -> Result<()> {
+        self.step(Lane::Normal, move |tx| {
+            let pages = pages.map_or(i64::from(u32::MAX) - 1, i64::from);
+            tx.conn
+                .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// How many pages the store has.
+    ///
+    /// # Errors
+    /// `Unavailable` when storage cannot answer.
+    pub async fn page_count(&self) -> Result<u32> {
+        self.step(Lane::Normal, |tx| {
+            let count: i64 = tx
+                .conn
+                .query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            Ok(super::values::small(count))
+        })
+        .await
+    }
+}

@@ -1,0 +1,120 @@
+//! The way from async callers to a thread: a bounded queue with a lane for what may wait.
+//!
+//! What is in it, and when it is answered, is left to `writer` and `reader`.
+
+use std::collections::VecDeque;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Semaphore;
+
+/// Which lane an item waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// In order, as many at once as fit a group.
+    Normal,
+    /// One between two groups.
+    Low,
+}
+
+/// Items that wait for a thread.
+#[derive(Debug)]
+pub(super) struct Inbox<T> {
+    // A lock and a condition rather than a channel: a thread waits for two lanes at once and takes many items at a time.
+    waiting: Mutex<Waiting<T>>,
+    arrived: Condvar,
+    // Semaphores hold back async callers without a thread.
+    room: Semaphore,
+    low_room: Semaphore,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    /// What the backend sends itself; outside the bound, since nobody could wait for it.
+    own: VecDeque<T>,
+    normal: VecDeque<T>,
+    low: VecDeque<T>,
+    is_closed: bool,
+}
+
+/// Chunks of outputs that wait at once: 2 MiB at their largest.
+const LOW_MAX: usize = 8;
+
+impl<T> Inbox<T> {
+    /// An inbox in which so many items of the normal lane may wait.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                own: VecDeque::new(),
+                normal: VecDeque::new(),
+                low: VecDeque::new(),
+                is_closed: false,
+            }),
+            arrived: Condvar::new(),
+            room: Semaphore::new(max.clamp(1, Semaphore::MAX_PERMITS)),
+            low_room: Semaphore::new(LOW_MAX),
+        }
+    }
+
+    /// Adds an item once there is room; false when the inbox is closed.
+    pub(super) async fn push(&self, lane: Lane, item: T) -> bool {
+        let Ok(permit) = self.room(lane).acquire().await else {
+            return false;
+        };
+        let mut waiting = self.waiting.lock();
+        if waiting.is_closed {
+            return false;
+        }
+        match lane {
+            Lane::Normal => waiting.normal.push_back(item),
+            Lane::Low => waiting.low.push_back(item),
+        }
+        drop(waiting);
+        permit.forget();
+        self.arrived.notify_one();
+        true
+    }
+
+    /// Adds an item of the backend's own, at once and though the inbox is closed.
+    pub(super) fn push_own(&self, item: T) {
+        self.waiting.lock().own.push_back(item);
+        self.arrived.notify_one();
+    }
+
+    /// Waits for items and takes up to `max` of the normal lane and one of the other; nothing once the inbox is closed and empty.
+    pub(super) fn take(&self, max: usize) -> Vec<T> {
+        let mut waiting = self.waiting.lock();
+        while waiting.is_empty() && !waiting.is_closed {
+            self.arrived.wait(&mut waiting);
+        }
+        let mut items: Vec<T> = waiting.own.drain(..).collect();
+        let count = waiting.normal.len().min(max.max(1));
+        items.extend(waiting.normal.drain(..count));
+        let low = waiting.low.pop_front();
+        drop(waiting);
+        self.room.add_permits(count);
+        self.low_room.add_permits(usize::from(low.is_some()));
+        items.extend(low);
+        items
+    }
+
+    /// Refuses what comes from now on; what waits is still taken.
+    pub(super) fn close(&self) {
+        self.waiting.lock().is_closed = true;
+        self.room.close();
+        self.low_room.close();
+        self.arrived.notify_all();
+    }
+
+    const fn room(&self, lane: Lane) -> &Semaphore {
+        match lane {
+            Lane::Normal => &self.room,
+            Lane::Low => &self.low_room,
+        }
+    }
+}
+
+impl<T> Waiting<T> {
+    fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.normal.is_empty() && self.low.is_empty()
+    }
+}

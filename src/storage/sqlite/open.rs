@@ -1,0 +1,250 @@
+//! Opening a store: whose file it is, whether this code can read it, and what an earlier process left.
+//!
+//! Nothing is written before all of that is known.
+
+use std::fs::File;
+use std::io::{ErrorKind as IoKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::fault::Fault;
+use super::lock::Lock;
+use super::options::{Durability, SqliteOptions};
+use super::outputs::sweep;
+use super::schema::{APPLICATION_ID, VERSION, migrate};
+use super::tx::Tx;
+use crate::error::{Error, ErrorKind, Result};
+
+/// An opened store.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) tx: Tx,
+    pub(super) readers: Vec<Connection>,
+    pub(super) lock: Arc<Lock>,
+}
+
+/// 3.51.3: before it two connections can corrupt a database in WAL mode.
+const SQLITE_MIN: i32 = 3_051_003;
+
+/// Opens a store, or makes one where there is none.
+pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
+    let found = rusqlite::version_number();
+    if found < SQLITE_MIN {
+        return Err(too_old(found));
+    }
+    let path = resolve(path)?;
+    // The lock comes first: opening and closing the file beside SQLite would drop the locks of a handle in this process.
+    let lock = Lock::take(&path)?;
+    if let Err(error) = check_header(&path) {
+        lock.withdraw();
+        return Err(error);
+    }
+    let (tx, readers) = prepare(&path, options)?;
+    Ok(Opened {
+        path,
+        tx,
+        readers,
+        lock: Arc::new(lock),
+    })
+}
+
+fn prepare(path: &Path, options: &SqliteOptions) -> Result<(Tx, Vec<Connection>)> {
+    let conn = connect(path, options)?;
+    let version = version(&conn)?;
+    set_up(&conn, options, version)?;
+    let mut tx = Tx::new(conn)?;
+    take_over(&mut tx)?;
+    let readers = (0..options.readers_max.max(1))
+        .map(|_| connect_to_read(path, options))
+        .collect::<Result<_, Fault>>()?;
+    Ok((tx, readers))
+}
+
+fn resolve(path: &Path) -> Result<PathBuf> {
+    match path.canonicalize() {
+        Ok(found) if found.is_dir() => Err(not_a_database(&found, "it is a folder")),
+        Ok(found) => Ok(found),
+        Err(error) if error.kind() == IoKind::NotFound && !path.is_symlink() => {
+            resolve_absent(path)
+        }
+        Err(error) => Err(cannot_open(path, error)),
+    }
+}
+
+fn resolve_absent(path: &Path) -> Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| not_a_database(path, "it names no file"))?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().map_err(|error| {
+        let message = format!(
+            "the folder {} of the store cannot be opened",
+            folder.display()
+        );
+        Error::new(ErrorKind::NotFound, "not-found", message).with_source(error)
+    })?;
+    Ok(folder.join(name))
+}
+
+/// Refuses a file that is not ours by its first bytes, without SQLite: that might write beside it.
+fn check_header(path: &Path) -> Result<()> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == IoKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot_open(path, error)),
+    };
+    if file
+        .metadata()
+        .is_ok_and(|found| found.permissions().readonly())
+    {
+        return Err(read_only(path));
+    }
+    let mut header = Vec::new();
+    file.by_ref()
+        .take(100)
+        .read_to_end(&mut header)
+        .map_err(|error| cannot_open(path, error))?;
+    if header.is_empty() {
+        return Ok(());
+    }
+    let number = |at: usize| {
+        let bytes = header.get(at..at + 4)?;
+        Some(u32::from_be_bytes(bytes.try_into().ok()?))
+    };
+    if !header.starts_with(MAGIC) || header.len() < 100 {
+        return Err(not_a_database(path, "it is no SQLite database"));
+    }
+    if number(68).map(i64::from) != Some(APPLICATION_ID) {
+        return Err(not_a_database(path, "it belongs to another program"));
+    }
+    number(60).map_or(Ok(()), check_version)
+}
+
+fn check_version(found: u32) -> Result<()> {
+    let supported = u32::try_from(VERSION).unwrap_or(u32::MAX);
+    if found <= supported {
+        return Ok(());
+    }
+    let message = format!("the store has schema {found}, this Floret reads up to {supported}");
+    Err(Error::new(
+        ErrorKind::SchemaTooNew { found, supported },
+        "schema-too-new",
+        message,
+    ))
+}
+
+/// The version of the schema; the newest one may stand in the log that only SQLite reads.
+fn version(conn: &Connection) -> Result<usize> {
+    let found: i64 = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(Fault::from)?;
+    check_version(u32::try_from(found).unwrap_or(u32::MAX))?;
+    Ok(usize::try_from(found).unwrap_or(0))
+}
+
+fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(options.busy_timeout)?;
+    conn.set_prepared_statement_cache_capacity(256);
+    Ok(conn)
+}
+
+fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<(), Fault> {
+    if version == 0 {
+        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        // It marks the file as ours in a transaction of its own, so that an end in the middle leaves a file that is taken up again.
+        conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    set_pragmas(conn, options)?;
+    migrate(conn, version)
+}
+
+fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), Fault> {
+    let synchronous = match options.durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    conn.pragma_update(None, "synchronous", synchronous)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    // 8 MiB: the pages that hot steps touch stay in memory.
+    conn.pragma_update(None, "cache_size", -8_192)?;
+    // The log's file shrinks again after a burst: 64 MiB.
+    conn.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
+    Ok(())
+}
+
+/// A connection to a store that is set up already.
+pub(super) fn connect_to_write(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+    let conn = connect(path, options)?;
+    set_pragmas(&conn, options)?;
+    Ok(conn)
+}
+
+fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(options.busy_timeout)?;
+    conn.set_prepared_statement_cache_capacity(128);
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(conn)
+}
+
+/// Ends the leases of earlier owners, whom the lock proves dead, and sweeps the chunks that no entry will name.
+fn take_over(tx: &mut Tx) -> Result<(), Fault> {
+    let is_owned = tx
+        .state
+        .running
+        .values()
+        .any(|active| active.owner.is_some());
+    let is_staged = tx
+        .row("SELECT 1 FROM staged LIMIT 1", [], |_| Ok(()))?
+        .is_some();
+    if !is_owned && !is_staged {
+        return Ok(());
+    }
+    tx.begin()?;
+    if is_owned {
+        tx.write("UPDATE runs SET owner = NULL, lease_until = NULL WHERE status = 1 AND owner IS NOT NULL", [])?;
+        tx.state
+            .running
+            .values_mut()
+            .for_each(|active| active.owner = None);
+    }
+    if is_staged {
+        sweep(tx)?;
+    }
+    tx.finish()?;
+    tx.commit()
+}
+
+fn too_old(found: i32) -> Error {
+    let kind = ErrorKind::SqliteTooOld {
+        found,
+        needed: SQLITE_MIN,
+    };
+    let message = format!("the linked SQLite is {found}, {SQLITE_MIN} is needed");
+    Error::new(kind, "sqlite-too-old", message)
+}
+
+fn not_a_database(path: &Path, why: &str) -> Error {
+    let message = format!("{} is not a store of Floret: {why}", path.display());
+    Error::new(ErrorKind::NotADatabase, "not-a-database", message)
+}
+
+fn read_only(path: &Path) -> Error {
+    Error::unavailable(format!("the store {} is read-only", path.display()))
+}
+
+fn cannot_open(path: &Path, error: std::io::Error) -> Error {
+    Error::unavailable(format!("the store {} cannot be opened", path.display())).with_source(error)
+}

@@ -1,0 +1,323 @@
+//! Kept outputs: chunks, who holds them, and what becomes of them when a run ends.
+//!
+//! A run has a row for each output that it can read; chunks go with the last row that names them.
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::SqliteStorage;
+use super::fault::Fault;
+use super::graphs::Definition;
+use super::inbox::Lane;
+use super::reader::Reader;
+use super::rows::json;
+use super::tx::Tx;
+use super::values::{chunk_key, chunk_keys, hash, id, int, node_key, node_keys, place, uint};
+use crate::error::{Error, Result};
+use crate::model::{Inherited, Place, Run, RunId, RunStatus, Scope};
+use crate::storage::{OutputChunk, OutputRef, Outputs, StoredOutput};
+
+#[async_trait]
+impl Outputs for SqliteStorage {
+    async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()> {
+        self.step(Lane::Low, move |tx| tx.put_chunk(&chunk)).await
+    }
+
+    async fn find_output(
+        &self,
+        run: RunId,
+        place: Place,
+        scope: &Scope,
+    ) -> Result<Option<StoredOutput>> {
+        let scope = scope.clone();
+        self.read(move |reader| reader.snapshot(|reader| reader.output(run, place, &scope)))
+            .await
+    }
+}
+
+impl Reader {
+    fn output(
+        &self,
+        run: RunId,
+        place: Place,
+        scope: &Scope,
+    ) -> Result<Option<StoredOutput>, Fault> {
+        let Some(key) = self.run_key(run, scope)? else {
+            return Ok(None);
+        };
+        let Some(kept) = self.row(KEPT, [node_key(key, place)], read_kept)? else {
+            return Ok(None);
+        };
+        let (first, last) = chunk_keys(kept.source);
+        let chunks = self.rows(
+            "SELECT bytes FROM chunks WHERE key BETWEEN ? AND ? ORDER BY key",
+            [first, last],
+            |row| Ok(row.get::<_, Vec<u8>>(0)?),
+        )?;
+        let OutputRef {
+            hash,
+            length,
+            chunk_count,
+        } = kept.output;
+        let is_whole = chunks.len() as u64 == u64::from(chunk_count);
+        let bytes = chunks.concat();
+        Ok((is_whole && bytes.len() as u64 == length).then(|| StoredOutput::new(hash, bytes)))
+    }
+}
+
+/// An output and the node whose chunks it is.
+struct Kept {
+    source: i64,
+    output: OutputRef,
+}
+
+const KEPT: &str = "SELECT source, hash, length, chunk_count FROM outputs WHERE key = ?";
+
+fn read_kept(row: &rusqlite::Row<'_>) -> Result<Kept, Fault> {
+    let chunk_count = super::values::small(row.get(3)?);
+    Ok(Kept {
+        source: row.get(0)?,
+        output: OutputRef::new(
+            hash(&row.get::<_, Vec<u8>>(1)?)?,
+            uint(row.get(2)?),
+            chunk_count,
+        ),
+    })
+}
+
+impl Tx {
+    fn put_chunk(&mut self, chunk: &OutputChunk) -> Result<(), Fault> {
+        let OutputChunk {
+            run,
+            epoch,
+            place,
+            index,
+            bytes,
+        } = chunk;
+        let active = self
+            .state
+            .running
+            .get(run)
+            .filter(|active| active.epoch == *epoch);
+        let Some(node) = active.map(|active| node_key(active.key, *place)) else {
+            return Err(self.refuse(*run, *epoch)?.into());
+        };
+        let key = chunk_key(node, *index)
+            .ok_or_else(|| Error::internal(format!("an output cannot have a chunk {index}")))?;
+        if *index == 0 {
+            self.drop_chunks(node)?;
+            self.write("INSERT OR IGNORE INTO staged (key) VALUES (?)", [node])?;
+        }
+        self.write(
+            "INSERT OR REPLACE INTO chunks (key, bytes) VALUES (?, ?)",
+            params![key, &bytes[..]],
+        )?;
+        let active = self.state.running.get_mut(run);
+        if let Some(driven) = active.and_then(|active| active.driven.as_mut()) {
+            driven.has_staged = true;
+        }
+        Ok(())
+    }
+
+    /// Makes the chunks that were written for a node its output; where one is missing it has none.
+    pub(super) fn keep_output(&mut self, node: i64, output: &OutputRef) -> Result<(), Fault> {
+        let OutputRef {
+            hash,
+            length,
+            chunk_count,
+        } = output;
+        self.drop_output(node, Chunks::Stay)?;
+        let (first, last) = chunk_keys(node);
+        let written = self.row(
+            "SELECT count(*), ifnull(sum(length(bytes)), 0) FROM chunks WHERE key BETWEEN ? AND ?",
+            [first, last],
+            |row| Ok((uint(row.get(0)?), uint(row.get(1)?))),
+        )?;
+        if written != Some((u64::from(*chunk_count), *length)) {
+            return self.drop_staged_node(node);
+        }
+        self.write(
+            "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?1, ?1, ?2, ?3, ?4)",
+            params![node, hash, int(*length), chunk_count],
+        )?;
+        self.write("DELETE FROM staged WHERE key = ?", [node])?;
+        Ok(())
+    }
+
+    /// Gives a resume its own rows of the outputs that it inherits.
+    pub(super) fn hold_inherited(&mut self, key: i64, run: &Run) -> Result<(), Fault> {
+        for inherited in &run.inherited {
+            let found = self.find_inherited(run, inherited)?;
+            let Some(kept) = found.filter(|kept| Some(kept.output.hash) == inherited.output_hash)
+            else {
+                continue;
+            };
+            let OutputRef {
+                hash,
+                length,
+                chunk_count,
+            } = kept.output;
+            self.write(
+                "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?, ?, ?, ?, ?)",
+                params![node_key(key, inherited.place), kept.source, hash, int(length), chunk_count],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The output as the run that made it has it; where that was purged, as another run of the chain holds it.
+    fn find_inherited(&self, run: &Run, inherited: &Inherited) -> Result<Option<Kept>, Fault> {
+        let maker = self.row(
+            "SELECT key FROM runs WHERE id = ?",
+            [id(&inherited.from_run)],
+            |row| Ok(row.get(0)?),
+        )?;
+        if let Some(key) = maker {
+            return self.row(KEPT, [node_key(key, inherited.from_place)], read_kept);
+        }
+        let chain = self.rows(
+            "SELECT key, inherited FROM runs WHERE (id = ?1 OR first_run = ?1) AND inherited IS NOT NULL AND id <> ?2",
+            [id(&run.first_run), id(&run.id)],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+        )?;
+        for (key, text) in chain {
+            let held: Vec<Inherited> = json("what a run inherits", &text)?;
+            let same = held.iter().find(|held| {
+                held.from_run == inherited.from_run && held.from_place == inherited.from_place
+            });
+            let kept = same
+                .map(|held| self.row(KEPT, [node_key(key, held.place)], read_kept))
+                .transpose()?;
+            if let Some(kept) = kept.flatten() {
+                return Ok(Some(kept));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Drops what a run that ended so keeps no longer.
+    pub(super) fn settle_outputs(
+        &mut self,
+        key: i64,
+        run: &Run,
+        definition: &Definition,
+        result_bytes_max: u64,
+    ) -> Result<(), Fault> {
+        match run.status {
+            RunStatus::Pending | RunStatus::Running | RunStatus::Failed => Ok(()),
+            RunStatus::Cancelled if run.resumed_from.is_some() => Ok(()),
+            RunStatus::Cancelled => self.drop_outputs(key, |_, _| false),
+            RunStatus::Success => {
+                let is_result = |place, length| {
+                    definition.graph.downstream(place).is_empty() && length <= result_bytes_max
+                };
+                self.drop_outputs(key, is_result)?;
+                self.drop_chain_outputs(key, run)
+            }
+        }
+    }
+
+    fn drop_chain_outputs(&mut self, key: i64, run: &Run) -> Result<(), Fault> {
+        if run.resumed_from.is_none() {
+            return Ok(());
+        }
+        let others = self.rows(
+            "SELECT key FROM runs WHERE (id = ?1 OR first_run = ?1) AND key <> ?2",
+            params![id(&run.first_run), key],
+            |row| Ok(row.get(0)?),
+        )?;
+        others
+            .into_iter()
+            .try_for_each(|other| self.drop_outputs(other, |_, _| false))
+    }
+
+    /// Drops the outputs of a run but those that are kept by place and length.
+    pub(super) fn drop_outputs(
+        &mut self,
+        run: i64,
+        is_kept: impl Fn(Place, u64) -> bool,
+    ) -> Result<(), Fault> {
+        let (first, last) = node_keys(run);
+        let outputs = self.rows(
+            "SELECT key, length FROM outputs WHERE key BETWEEN ? AND ?",
+            [first, last],
+            |row| Ok((row.get::<_, i64>(0)?, uint(row.get(1)?))),
+        )?;
+        outputs
+            .into_iter()
+            .filter(|(node, length)| !is_kept(place(*node), *length))
+            .try_for_each(|(node, _)| self.drop_output(node, Chunks::Go))
+    }
+
+    /// Drops a run's row of an output, and its chunks with the last such row.
+    pub(super) fn drop_output(&mut self, node: i64, own: Chunks) -> Result<(), Fault> {
+        let source: Option<i64> =
+            self.row("SELECT source FROM outputs WHERE key = ?", [node], |row| {
+                Ok(row.get(0)?)
+            })?;
+        let Some(source) = source else {
+            return Ok(());
+        };
+        self.write("DELETE FROM outputs WHERE key = ?", [node])?;
+        if source == node && own == Chunks::Stay {
+            return Ok(());
+        }
+        let holder = self.row(
+            "SELECT 1 FROM outputs WHERE key = ?1 UNION ALL SELECT 1 FROM outputs WHERE source = ?1 AND source <> key LIMIT 1",
+            [source],
+            |_| Ok(()),
+        )?;
+        if holder.is_none() {
+            self.drop_chunks(source)?;
+        }
+        Ok(())
+    }
+
+    /// Drops the chunks of a run's nodes that no entry has named.
+    pub(super) fn drop_staged(&mut self, run: i64) -> Result<(), Fault> {
+        let (first, last) = node_keys(run);
+        let nodes = self.rows(
+            "SELECT key FROM staged WHERE key BETWEEN ? AND ?",
+            [first, last],
+            |row| Ok(row.get::<_, i64>(0)?),
+        )?;
+        nodes
+            .into_iter()
+            .try_for_each(|node| self.drop_staged_node(node))
+    }
+
+    fn drop_staged_node(&mut self, node: i64) -> Result<(), Fault> {
+        self.write("DELETE FROM staged WHERE key = ?", [node])?;
+        self.drop_chunks(node)
+    }
+
+    fn drop_chunks(&mut self, node: i64) -> Result<(), Fault> {
+        let (first, last) = chunk_keys(node);
+        self.write(
+            "DELETE FROM chunks WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
+        Ok(())
+    }
+}
+
+/// Whether the chunks of a node's own output go with its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chunks {
+    /// They go.
+    Go,
+    /// They stay: a row that names them follows.
+    Stay,
+}
+
+/// Drops all chunks that no entry has named: whoever wrote them is dead.
+pub(super) fn sweep(tx: &mut Tx) -> Result<(), Fault> {
+    let nodes = tx.rows(
+        "SELECT key FROM staged",
+        [],
+        |row| Ok(row.get::<_, i64>(0)?),
+    )?;
+    nodes
+        .into_iter()
+        .try_for_each(|node| tx.drop_staged_node(node))
+}

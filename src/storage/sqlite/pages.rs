@@ -1,0 +1,117 @@
+//! Questions whose conditions depend on what is asked, and pages of their answers.
+//!
+//! Order and cursor are left to the noun of the list.
+
+use rusqlite::types::Value;
+
+use crate::model::{Page, PageRequest};
+
+/// Conditions that all must hold, with their values.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds a condition with its values in the order of their `?`.
+    pub(super) fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+        self.sql.push_str(if self.sql.is_empty() {
+            " WHERE "
+        } else {
+            " AND "
+        });
+        self.sql.push_str(condition);
+        self.values.extend(values);
+    }
+
+    /// Adds that a column has one of these numbers; none means any.
+    pub(super) fn add_any(&mut self, column: &str, numbers: &[i64]) {
+        if numbers.is_empty() {
+            return;
+        }
+        let marks = vec!["?"; numbers.len()].join(", ");
+        let numbers = numbers.iter().copied().map(Value::Integer);
+        self.add(&format!("{column} IN ({marks})"), numbers);
+    }
+
+    /// The clause; empty without conditions.
+    pub(super) fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The values, and one more.
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
+    }
+}
+
+/// What a page skips and holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) skip: i64,
+    pub(super) limit: usize,
+}
+
+impl Window {
+    pub(super) fn new(request: &PageRequest) -> Self {
+        let (skip, limit) = match request {
+            PageRequest::Newest { limit } | PageRequest::After { cursor: _, limit } => (0, *limit),
+            PageRequest::Numbered { page, per_page } => {
+                let before = i64::from(page.saturating_sub(1)) * i64::from(*per_page);
+                (before, *per_page)
+            }
+        };
+        Self {
+            skip,
+            limit: limit as usize,
+        }
+    }
+
+    /// How many rows are read: one more than the page holds tells whether others follow.
+    pub(super) fn read_count(self) -> i64 {
+        i64::try_from(self.limit)
+            .unwrap_or(i64::MAX)
+            .saturating_add(1)
+    }
+
+    /// The page of what was read.
+    pub(super) fn cut<T>(
+        self,
+        mut items: Vec<T>,
+        total: Option<u64>,
+        cursor: impl FnOnce(&T) -> String,
+    ) -> Page<T> {
+        let follows = items.len() > self.limit;
+        items.truncate(self.limit);
+        let next = items.last().filter(|_| follows).map(cursor);
+        Page::new(items, total, next)
+    }
+}
+
+/// Whether the request wants the total.
+pub(super) const fn wants_total(request: &PageRequest) -> bool {
+    match request {
+        PageRequest::Numbered {
+            page: _,
+            per_page: _,
+        } => true,
+        PageRequest::Newest { limit: _ }
+        | PageRequest::After {
+            cursor: _,
+            limit: _,
+        } => false,
+    }
+}
+
+/// The cursor of a request that has one.
+pub(super) fn cursor(request: &PageRequest) -> Option<&str> {
+    match request {
+        PageRequest::After { cursor, limit: _ } => cursor.as_deref(),
+        PageRequest::Newest { limit: _ }
+        | PageRequest::Numbered {
+            page: _,
+            per_page: _,
+        } => None,
+    }
+}

@@ -1,0 +1,176 @@
+//! Who executes which run: the claims as callers ask for them, renewed and given back.
+//!
+//! Which run is claimed is decided in `claim`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+use tokio::sync::oneshot;
+
+use super::SqliteStorage;
+use super::fault::Fault;
+use super::inbox::{Inbox, Lane};
+use super::step::{Job, Step};
+use super::tx::Tx;
+use super::values::{millis, node_keys};
+use crate::error::Result;
+use crate::model::{NodeStatus, OwnerId};
+use crate::storage::{Claim, Claims, Held, Queue};
+
+#[async_trait]
+impl Queue for SqliteStorage {
+    async fn claim(&self, claim: Claim) -> Result<Claims> {
+        let (sender, answer) = oneshot::channel();
+        let owner = claim.owner;
+        let steps = Arc::clone(&self.0.steps);
+        let deliver = move |outcome: Result<Claims>| {
+            // Dropping what was not delivered gives it back.
+            drop(sender.send(outcome.map(|claims| Undelivered {
+                claims: Some(claims),
+                owner,
+                steps,
+            })));
+        };
+        self.send(
+            Lane::Normal,
+            Job::boxed(move |tx| tx.claim(&claim), deliver),
+        )
+        .await?;
+        match answer.await {
+            Ok(outcome) => outcome.map(Undelivered::deliver),
+            Err(_) => Err(super::ended()),
+        }
+    }
+
+    async fn renew(
+        &self,
+        owner: OwnerId,
+        held: Vec<Held>,
+        lease: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Held>> {
+        let until = lease_end(now, lease);
+        self.step(Lane::Normal, move |tx| tx.renew(owner, &held, until))
+            .await
+    }
+
+    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+        self.step(Lane::Normal, move |tx| tx.release(owner, &held))
+            .await
+    }
+}
+
+/// Claims on their way to the asker; whoever leaves before they arrive has them given back, uncharged.
+struct Undelivered {
+    claims: Option<Claims>,
+    owner: OwnerId,
+    steps: Arc<Inbox<Box<dyn Step>>>,
+}
+
+impl Undelivered {
+    fn deliver(mut self) -> Claims {
+        self.claims.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Undelivered {
+    fn drop(&mut self) {
+        let claims = self.claims.take().unwrap_or_default();
+        let held: Vec<_> = claims
+            .claimed
+            .iter()
+            .map(|claimed| Held::new(claimed.run.id, claimed.epoch))
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        let owner = self.owner;
+        let told = |outcome: Result<Vec<Held>>| {
+            if let Err(error) = outcome {
+                tracing::error!(?error, "claims that nobody took could not be given back");
+            }
+        };
+        self.steps
+            .push_own(Job::boxed(move |tx| tx.release(owner, &held), told));
+    }
+}
+
+/// When a lease that begins now ends; one that would end after all time ends never.
+pub(super) fn lease_end(now: DateTime<Utc>, lease: Duration) -> i64 {
+    let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+    millis(now).saturating_add(lease)
+}
+
+impl Tx {
+    fn renew(&mut self, owner: OwnerId, held: &[Held], until: i64) -> Result<Vec<Held>, Fault> {
+        let mut lost = Vec::new();
+        for claim in held {
+            let active = self.state.running.get_mut(&claim.run);
+            let Some(active) =
+                active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
+            else {
+                lost.push(*claim);
+                continue;
+            };
+            active.lease_until = until;
+            let key = active.key;
+            let count = self.write(
+                "UPDATE runs SET lease_until = ? WHERE key = ? AND status = 1",
+                [until, key],
+            )?;
+            if count == 0 {
+                lost.push(*claim);
+            }
+        }
+        Ok(lost)
+    }
+
+    fn release(&mut self, owner: OwnerId, held: &[Held]) -> Result<Vec<Held>, Fault> {
+        let mut lost = Vec::new();
+        for claim in held {
+            let active = self.state.running.get_mut(&claim.run);
+            let Some(active) =
+                active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
+            else {
+                lost.push(*claim);
+                continue;
+            };
+            active.owner = None;
+            active.claims = active.claims.saturating_sub(1);
+            if let Some(driven) = active.driven.as_mut() {
+                driven.put_back_nodes();
+            }
+            let (key, claims) = (active.key, active.claims);
+            self.write(
+                "UPDATE runs SET owner = NULL, lease_until = NULL, claims = ? WHERE key = ?",
+                params![claims, key],
+            )?;
+            self.put_back_nodes(key)?;
+        }
+        Ok(lost)
+    }
+
+    /// Puts nodes whose attempt was lost back to where the next one can begin.
+    pub(super) fn put_back_nodes(&mut self, run: i64) -> Result<(), Fault> {
+        let (first, last) = node_keys(run);
+        self.write(
+            "UPDATE node_runs SET status = 0 WHERE key BETWEEN ? AND ? AND status = 1",
+            [first, last],
+        )?;
+        Ok(())
+    }
+}
+
+impl super::state::Driven {
+    /// As [`Tx::put_back_nodes`], in memory.
+    pub(super) fn put_back_nodes(&mut self) {
+        for status in self.nodes.values_mut() {
+            if *status == NodeStatus::Running {
+                *status = NodeStatus::Pending;
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Threads that read, each with a connection of its own that cannot write.
+//!
+//! A question is one page at most, so that no read transaction lives long. What is asked is left to the nouns.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Params, Row};
+
+use super::fault::Fault;
+use super::graphs::Definitions;
+use super::inbox::Inbox;
+use super::lock::Lock;
+use super::tx::{row, rows};
+
+/// What a question is asked of.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) conn: Connection,
+    pub(super) definitions: Arc<Definitions>,
+}
+
+/// One question; it answers itself.
+pub(super) type Question = Box<dyn FnOnce(&Reader) + Send>;
+
+impl Reader {
+    /// Answers until the inbox is closed and empty; the lock is held until then.
+    pub(super) fn run(self, inbox: &Inbox<Question>, lock: Arc<Lock>) {
+        loop {
+            let questions = inbox.take(1);
+            if questions.is_empty() {
+                break;
+            }
+            for question in questions {
+                question(&self);
+            }
+        }
+        drop(self);
+        drop(lock);
+    }
+
+    /// Several questions that see the same state.
+    pub(super) fn snapshot<T>(
+        &self,
+        ask: impl FnOnce(&Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let transaction = self.conn.unchecked_transaction()?;
+        let answer = ask(self)?;
+        transaction.finish()?;
+        Ok(answer)
+    }
+
+    /// The first row of a question.
+    pub(super) fn row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        row(&self.conn, sql, params, read)
+    }
+
+    /// All rows of a question.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        rows(&self.conn, sql, params, read)
+    }
+}

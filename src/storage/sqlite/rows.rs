@@ -1,0 +1,263 @@
+//! Rows of runs, nodes and pipelines as values of the model, and back: the only codec of them.
+//!
+//! Single values are left to `values`, events to `body`. Values are taken apart without `..`, so that no field is forgotten.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Row, params};
+
+use super::fault::Fault;
+use super::graphs::{Definition, Definitions};
+use super::tx::Tx;
+use super::values::{
+    self, date, day, hash, int, millis, place, run_id, small, time, to_cancel, to_node_status,
+    to_run_status, to_trigger, uint,
+};
+use crate::model::{NodeRun, PipelineId, Run, RunId, Slug, StoredPipeline, TenantId};
+
+/// The columns of [`read_run`].
+pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
+     r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited";
+
+/// Where they come from.
+pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
+
+/// A run with the keys by which its rows are found.
+#[derive(Debug)]
+pub(super) struct RunRow {
+    pub(super) key: i64,
+    pub(super) definition: i64,
+    pub(super) run: Run,
+}
+
+/// Reads the columns [`RUN`].
+pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, Fault> {
+    let id = run_id(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    let mut run = Run::new(
+        id,
+        pipeline_id(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
+        small(row.get(4)?),
+        to_trigger(row.get(8)?)?,
+        date(row.get(10)?)?,
+        time(row.get(11)?)?,
+    );
+    run.tenant = tenant(row.get(5)?)?;
+    run.status = to_run_status(row.get(6)?)?;
+    run.cancel = row.get::<_, Option<i64>>(7)?.map(to_cancel).transpose()?;
+    if let Some(text) = row.get::<_, Option<String>>(9)? {
+        run.params = json("a run's params", &text)?;
+    }
+    run.started_at = optional_time(row.get(12)?)?;
+    run.finished_at = optional_time(row.get(13)?)?;
+    run.error = row.get(14)?;
+    run.resumed_from = optional_run(row.get(15)?)?;
+    run.first_run = optional_run(row.get(16)?)?.unwrap_or(id);
+    if let Some(text) = row.get::<_, Option<String>>(17)? {
+        run.inherited = json("what a run inherits", &text)?;
+    }
+    Ok(RunRow {
+        key: row.get(0)?,
+        definition: row.get(1)?,
+        run,
+    })
+}
+
+/// What a run's row has beside the run as it starts.
+pub(super) struct RunKeys {
+    pub(super) key: i64,
+    pub(super) pipeline: i64,
+    pub(super) definition: i64,
+    pub(super) fire_at: Option<DateTime<Utc>>,
+    pub(super) idempotency: Option<i64>,
+}
+
+/// Writes the row of a run.
+pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), Fault> {
+    let Run {
+        id,
+        pipeline_id: _,
+        pipeline_version: _,
+        tenant,
+        status,
+        cancel,
+        trigger,
+        params,
+        date,
+        created_at,
+        started_at,
+        finished_at,
+        error,
+        resumed_from,
+        first_run,
+        inherited,
+    } = run;
+    let RunKeys {
+        key,
+        pipeline,
+        definition,
+        fire_at,
+        idempotency,
+    } = keys;
+    let params = (!params.is_empty()).then(|| text(params)).transpose()?;
+    let inherited = (!inherited.is_empty())
+        .then(|| text(inherited))
+        .transpose()?;
+    let first_run = resumed_from.as_ref().map(|_| values::id(first_run));
+    tx.write(
+        "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?)",
+        params![
+            key,
+            values::id(id),
+            pipeline,
+            definition,
+            tenant.as_ref().map(TenantId::as_str),
+            values::run_status(*status),
+            i64::from(trigger.priority()),
+            values::trigger(*trigger),
+            cancel.map(values::cancel),
+            day(*date),
+            fire_at.map(millis),
+            millis(*created_at),
+            started_at.map(millis),
+            finished_at.map(millis),
+            idempotency,
+            resumed_from.as_ref().map(values::id),
+            first_run,
+            error,
+            params,
+            inherited,
+        ],
+    )?;
+    Ok(())
+}
+
+/// The columns of [`read_node`].
+pub(super) const NODE: &str = "n.key, n.status, n.attempt, n.row_count, n.duration_ms, n.queue_ms, n.started_at, n.finished_at, \
+     n.has_dataset, n.reused_from, n.error, o.hash";
+
+/// Where they come from.
+pub(super) const NODE_FROM: &str = "node_runs n LEFT JOIN outputs o ON o.key = n.key";
+
+/// Reads the columns [`NODE`].
+pub(super) fn read_node(
+    row: &Row<'_>,
+    run: &Run,
+    definition: &Definition,
+) -> Result<NodeRun, Fault> {
+    let place = place(row.get(0)?);
+    let node_id = definition.node(place)?.clone();
+    let mut node = NodeRun::unstarted(run.id, node_id, place, to_node_status(row.get(1)?)?);
+    node.attempt = row.get::<_, Option<i64>>(2)?.map(small);
+    node.row_count = row.get::<_, Option<i64>>(3)?.map(uint);
+    node.duration_ms = row.get::<_, Option<i64>>(4)?.map(uint);
+    node.queue_ms = row.get::<_, Option<i64>>(5)?.map(uint);
+    node.started_at = optional_time(row.get(6)?)?;
+    node.finished_at = optional_time(row.get(7)?)?;
+    node.has_dataset = row.get::<_, i64>(8)? != 0;
+    node.reused_from = optional_run(row.get(9)?)?;
+    node.error = row.get(10)?;
+    node.output_hash = row
+        .get::<_, Option<Vec<u8>>>(11)?
+        .map(|bytes| hash(&bytes))
+        .transpose()?;
+    Ok(node)
+}
+
+/// The columns of [`read_pipeline`].
+pub(super) const PIPELINE: &str =
+    "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key";
+
+/// Where they come from; deleted ones have no slug.
+pub(super) const PIPELINE_FROM: &str =
+    "pipelines p CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
+
+/// Reads the columns [`PIPELINE`]; the definition follows from its key.
+pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), Fault> {
+    let pipeline = PipelineRow {
+        id: pipeline_id(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
+        slug: Slug::new(row.get::<_, String>(1)?)
+            .map_err(|error| Fault::unreadable("a slug", error))?,
+        tenant: tenant(row.get(2)?)?,
+        version: small(row.get(3)?),
+        created_at: time(row.get(4)?)?,
+        updated_at: time(row.get(5)?)?,
+    };
+    Ok((pipeline, row.get(6)?))
+}
+
+/// A pipeline without its definition.
+#[derive(Debug)]
+pub(super) struct PipelineRow {
+    pub(super) id: PipelineId,
+    pub(super) slug: Slug,
+    pub(super) tenant: Option<TenantId>,
+    pub(super) version: u32,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) updated_at: DateTime<Utc>,
+}
+
+impl PipelineRow {
+    /// The whole pipeline.
+    pub(super) fn with(
+        self,
+        definition: i64,
+        definitions: &Definitions,
+        conn: &rusqlite::Connection,
+    ) -> Result<StoredPipeline, Fault> {
+        let Self {
+            id,
+            slug,
+            tenant,
+            version,
+            created_at,
+            updated_at,
+        } = self;
+        let definition = definitions.find(conn, definition)?;
+        let definition = Arc::clone(&definition.pipeline);
+        Ok(StoredPipeline {
+            id,
+            slug,
+            tenant,
+            version,
+            definition,
+            created_at,
+            updated_at,
+        })
+    }
+}
+
+pub(super) fn pipeline_id(text: &str) -> Result<PipelineId, Fault> {
+    PipelineId::new(text).map_err(|error| Fault::unreadable("a pipeline's id", error))
+}
+
+pub(super) fn tenant(text: Option<String>) -> Result<Option<TenantId>, Fault> {
+    text.map(TenantId::new)
+        .transpose()
+        .map_err(|error| Fault::unreadable("a tenant", error))
+}
+
+pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>, Fault> {
+    value.map(time).transpose()
+}
+
+fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<RunId>, Fault> {
+    bytes.map(|bytes| run_id(&bytes)).transpose()
+}
+
+/// Reads JSON that was stored.
+pub(super) fn json<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::unreadable(what, error))
+}
+
+/// JSON to be stored.
+pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|error| Fault::unreadable("a value to be stored", error))
+}
+
+/// A count that may be missing, as a column holds it.
+pub(super) fn optional_int(count: Option<u64>) -> Option<i64> {
+    count.map(int)
+}

@@ -1,0 +1,247 @@
+//! What the writer keeps in memory: the next numbers, the lanes of the queue, the running runs, pipelines it has met.
+//!
+//! All of it is read from the rows when a store is opened and after each transaction that was rolled back; a step changes both.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row};
+
+use super::fault::Fault;
+use super::graphs::{Definition, Definitions};
+use super::lanes::Lanes;
+use super::rows;
+use super::tx::row;
+use super::values::{owner_id, run_id, small, to_cancel, uint};
+use crate::model::{Cancel, NodeStatus, OwnerId, PipelineId, Place, Run, RunId, TenantId};
+
+/// The writer's memory.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) next_run: i64,
+    pub(super) next_seq: i64,
+    pub(super) next_pipeline: i64,
+    pub(super) next_definition: i64,
+    pub(super) commit_no: i64,
+    /// Outlives the purge of that run, so that ids go on growing.
+    pub(super) newest_run: Option<RunId>,
+    pub(super) lanes: Lanes,
+    pub(super) running: HashMap<RunId, Active>,
+    running_of: HashMap<i64, u64>,
+    known: HashMap<i64, Arc<Known>>,
+    keys: HashMap<PipelineId, i64>,
+    pub(super) definitions: Definitions,
+}
+
+/// A pipeline that the writer has met.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) key: i64,
+    pub(super) id: PipelineId,
+    pub(super) tenant: Option<TenantId>,
+    pub(super) version: u32,
+    pub(super) max_concurrent_runs: Option<u64>,
+    pub(super) is_deleted: bool,
+}
+
+/// A running run.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) key: i64,
+    pub(super) pipeline: i64,
+    pub(super) tenant: Option<TenantId>,
+    /// The time of its creation, by which it is counted.
+    pub(super) created_at: i64,
+    pub(super) cancel: Option<Cancel>,
+    pub(super) owner: Option<OwnerId>,
+    pub(super) lease_until: i64,
+    pub(super) epoch: u64,
+    pub(super) claims: u32,
+    /// Known once somebody drives it.
+    pub(super) driven: Option<Box<Driven>>,
+}
+
+/// What an append to a running run asks for.
+#[derive(Debug)]
+pub(super) struct Driven {
+    pub(super) run: Run,
+    pub(super) definition: Arc<Definition>,
+    pub(super) position: u64,
+    pub(super) nodes: BTreeMap<Place, NodeStatus>,
+    /// Whether it has outputs, inherited ones too.
+    pub(super) has_outputs: bool,
+    /// Whether it has chunks that no entry has named.
+    pub(super) has_staged: bool,
+}
+
+impl Driven {
+    /// Where the node at a place stands.
+    pub(super) fn status(&self, place: Place) -> NodeStatus {
+        self.nodes
+            .get(&place)
+            .copied()
+            .unwrap_or(NodeStatus::Pending)
+    }
+}
+
+/// Pipelines that are known at once; beyond it all are forgotten and read again.
+const KNOWN_MAX: usize = 4_096;
+
+impl State {
+    /// Reads everything that is known from the start.
+    pub(super) fn load(conn: &Connection) -> Result<Self, Fault> {
+        let mut state = Self {
+            next_run: greatest(conn, "SELECT max(key) FROM runs")?.max(meta(conn, "next_run")? - 1)
+                + 1,
+            next_seq: greatest(conn, "SELECT max(seq) FROM journal")?
+                .max(meta(conn, "next_seq")? - 1)
+                + 1,
+            next_pipeline: greatest(conn, "SELECT max(key) FROM pipelines")? + 1,
+            next_definition: greatest(conn, "SELECT max(key) FROM definitions")? + 1,
+            commit_no: meta(conn, "commit_no")?,
+            newest_run: newest_run(conn)?,
+            ..Self::default()
+        };
+        let mut lanes = conn.prepare(
+            "SELECT priority, pipeline, count(*) FROM runs WHERE status = 0 GROUP BY priority, pipeline",
+        )?;
+        let mut rows = lanes.query([])?;
+        while let Some(row) = rows.next()? {
+            let priority = u8::try_from(row.get::<_, i64>(0)?).unwrap_or(u8::MAX);
+            state.lanes.count(priority, row.get(1)?, uint(row.get(2)?));
+        }
+        let mut running = conn.prepare(&format!("SELECT {ACTIVE} FROM runs WHERE status = 1"))?;
+        let mut rows = running.query([])?;
+        while let Some(row) = rows.next()? {
+            let (run, active) = read_active(row)?;
+            state.start(run, active);
+        }
+        Ok(state)
+    }
+
+    /// Counts a run as running.
+    pub(super) fn start(&mut self, run: RunId, active: Active) {
+        *self.running_of.entry(active.pipeline).or_default() += 1;
+        self.running.insert(run, active);
+    }
+
+    /// Counts a run as running no longer.
+    pub(super) fn stop(&mut self, pipeline: i64) {
+        if let Some(count) = self.running_of.get_mut(&pipeline) {
+            *count -= 1;
+            if *count == 0 {
+                self.running_of.remove(&pipeline);
+            }
+        }
+    }
+
+    /// Running runs of a pipeline.
+    pub(super) fn running_of(&self, pipeline: i64) -> u64 {
+        self.running_of.get(&pipeline).copied().unwrap_or(0)
+    }
+
+    /// The pipeline with this id, a deleted one too.
+    pub(super) fn pipeline(
+        &mut self,
+        conn: &Connection,
+        id: &PipelineId,
+    ) -> Result<Option<Arc<Known>>, Fault> {
+        if let Some(known) = self.keys.get(id).and_then(|key| self.known.get(key)) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let sql = "SELECT key, id, tenant, version, max_concurrent_runs, deleted_at IS NOT NULL FROM pipelines WHERE id = ?";
+        let found = row(conn, sql, [id.as_str()], read_known)?;
+        Ok(found.map(|known| self.know(known)))
+    }
+
+    /// The pipeline at a key.
+    pub(super) fn pipeline_at(&mut self, conn: &Connection, key: i64) -> Result<Arc<Known>, Fault> {
+        if let Some(known) = self.known.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let sql = "SELECT key, id, tenant, version, max_concurrent_runs, deleted_at IS NOT NULL FROM pipelines WHERE key = ?";
+        let known = row(conn, sql, [key], read_known)?
+            .ok_or_else(|| Fault::unreadable("a pipeline", "it is missing"))?;
+        Ok(self.know(known))
+    }
+
+    /// Forgets a pipeline that changes.
+    pub(super) fn forget(&mut self, id: &PipelineId) {
+        if let Some(key) = self.keys.remove(id) {
+            self.known.remove(&key);
+        }
+    }
+
+    fn know(&mut self, known: Known) -> Arc<Known> {
+        if self.known.len() >= KNOWN_MAX {
+            self.known.clear();
+            self.keys.clear();
+        }
+        let known = Arc::new(known);
+        self.keys.insert(known.id.clone(), known.key);
+        self.known.insert(known.key, Arc::clone(&known));
+        known
+    }
+}
+
+fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
+    Ok(Known {
+        key: row.get(0)?,
+        id: rows::pipeline_id(&row.get::<_, String>(1)?)?,
+        tenant: rows::tenant(row.get(2)?)?,
+        version: small(row.get(3)?),
+        max_concurrent_runs: row.get::<_, Option<i64>>(4)?.map(uint),
+        is_deleted: row.get(5)?,
+    })
+}
+
+/// The columns of [`read_active`].
+pub(super) const ACTIVE: &str =
+    "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims";
+
+/// Reads the columns [`ACTIVE`]: none of them is text that a caller gave, so that a damaged row is still counted.
+pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
+    let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
+    let active = Active {
+        key: row.get(1)?,
+        pipeline: row.get(2)?,
+        tenant: rows::tenant(row.get(3)?)?,
+        created_at: row.get(4)?,
+        cancel: row.get::<_, Option<i64>>(5)?.map(to_cancel).transpose()?,
+        owner: row
+            .get::<_, Option<Vec<u8>>>(6)?
+            .map(|bytes| owner_id(&bytes))
+            .transpose()?,
+        lease_until: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
+        epoch: uint(row.get(8)?),
+        claims: small(row.get(9)?),
+        driven: None,
+    };
+    Ok((run, active))
+}
+
+fn greatest(conn: &Connection, sql: &str) -> Result<i64, Fault> {
+    let greatest: Option<i64> = conn.query_row(sql, [], |row| row.get(0))?;
+    Ok(greatest.unwrap_or(0))
+}
+
+/// A number that is kept under a name.
+pub(super) fn meta(conn: &Connection, name: &str) -> Result<i64, Fault> {
+    let value = conn
+        .prepare_cached("SELECT value FROM meta WHERE name = ?")?
+        .query_row([name], |row| row.get(0))?;
+    Ok(value)
+}
+
+/// The greatest run id that was ever stored.
+pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>, Fault> {
+    let stored: Option<Vec<u8>> =
+        conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
+    let purged: Vec<u8> = conn.query_row(
+        "SELECT value FROM meta WHERE name = 'newest_run'",
+        [],
+        |row| row.get(0),
+    )?;
+    let newest = stored.unwrap_or_default().max(purged);
+    (!newest.is_empty()).then(|| run_id(&newest)).transpose()
+}

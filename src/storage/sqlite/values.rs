@@ -1,0 +1,185 @@
+//! Single values as columns hold them: times, ids, statuses, counts, keys.
+//!
+//! Whole rows are left to `rows`.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::fault::Fault;
+use crate::model::{Cancel, NodeStatus, OwnerId, Place, RunId, RunStatus, Trigger};
+
+/// A count as a column holds it; what does not fit is cut to the greatest.
+pub(super) fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count as it was stored.
+pub(super) fn uint(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A small count as it was stored.
+pub(super) fn small(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
+}
+
+pub(super) fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+pub(super) fn time(value: i64) -> Result<DateTime<Utc>, Fault> {
+    DateTime::from_timestamp_millis(value).ok_or_else(|| Fault::unreadable("a time", value))
+}
+
+/// A date as the number of its day.
+pub(super) fn day(date: NaiveDate) -> i64 {
+    i64::from(chrono::Datelike::num_days_from_ce(&date))
+}
+
+pub(super) fn date(value: i64) -> Result<NaiveDate, Fault> {
+    i32::try_from(value)
+        .ok()
+        .and_then(NaiveDate::from_num_days_from_ce_opt)
+        .ok_or_else(|| Fault::unreadable("a date", value))
+}
+
+pub(super) fn run_id(bytes: &[u8]) -> Result<RunId, Fault> {
+    Uuid::from_slice(bytes)
+        .map(RunId::from_uuid)
+        .map_err(|error| Fault::unreadable("a run's id", error))
+}
+
+pub(super) fn owner_id(bytes: &[u8]) -> Result<OwnerId, Fault> {
+    Uuid::from_slice(bytes)
+        .map(OwnerId::from_uuid)
+        .map_err(|error| Fault::unreadable("an owner's id", error))
+}
+
+/// The bytes of a run's id.
+pub(super) const fn id(run: &RunId) -> &[u8] {
+    run.as_uuid().as_bytes()
+}
+
+pub(super) fn hash(bytes: &[u8]) -> Result<[u8; 32], Fault> {
+    bytes
+        .try_into()
+        .map_err(|_| Fault::unreadable("a hash", bytes.len()))
+}
+
+pub(super) const fn run_status(status: RunStatus) -> i64 {
+    match status {
+        RunStatus::Pending => 0,
+        RunStatus::Running => 1,
+        RunStatus::Success => 2,
+        RunStatus::Failed => 3,
+        RunStatus::Cancelled => 4,
+    }
+}
+
+pub(super) fn to_run_status(value: i64) -> Result<RunStatus, Fault> {
+    match value {
+        0 => Ok(RunStatus::Pending),
+        1 => Ok(RunStatus::Running),
+        2 => Ok(RunStatus::Success),
+        3 => Ok(RunStatus::Failed),
+        4 => Ok(RunStatus::Cancelled),
+        other => Err(Fault::unreadable("a run's status", other)),
+    }
+}
+
+pub(super) const fn node_status(status: NodeStatus) -> i64 {
+    match status {
+        NodeStatus::Pending => 0,
+        NodeStatus::Running => 1,
+        NodeStatus::Success => 2,
+        NodeStatus::Failed => 3,
+        NodeStatus::Cancelled => 4,
+        NodeStatus::Skipped => 5,
+    }
+}
+
+pub(super) fn to_node_status(value: i64) -> Result<NodeStatus, Fault> {
+    match value {
+        0 => Ok(NodeStatus::Pending),
+        1 => Ok(NodeStatus::Running),
+        2 => Ok(NodeStatus::Success),
+        3 => Ok(NodeStatus::Failed),
+        4 => Ok(NodeStatus::Cancelled),
+        5 => Ok(NodeStatus::Skipped),
+        other => Err(Fault::unreadable("a node's status", other)),
+    }
+}
+
+pub(super) const fn trigger(trigger: Trigger) -> i64 {
+    match trigger {
+        Trigger::Manual => 0,
+        Trigger::Schedule => 1,
+        Trigger::Backfill => 2,
+        Trigger::Resume => 3,
+        Trigger::Catchup => 4,
+        Trigger::Webhook => 5,
+        Trigger::Dependency => 6,
+    }
+}
+
+pub(super) fn to_trigger(value: i64) -> Result<Trigger, Fault> {
+    match value {
+        0 => Ok(Trigger::Manual),
+        1 => Ok(Trigger::Schedule),
+        2 => Ok(Trigger::Backfill),
+        3 => Ok(Trigger::Resume),
+        4 => Ok(Trigger::Catchup),
+        5 => Ok(Trigger::Webhook),
+        6 => Ok(Trigger::Dependency),
+        other => Err(Fault::unreadable("a trigger", other)),
+    }
+}
+
+pub(super) const fn cancel(cancel: Cancel) -> i64 {
+    match cancel {
+        Cancel::Plain => 0,
+        Cancel::Forced => 1,
+    }
+}
+
+pub(super) fn to_cancel(value: i64) -> Result<Cancel, Fault> {
+    match value {
+        0 => Ok(Cancel::Plain),
+        1 => Ok(Cancel::Forced),
+        other => Err(Fault::unreadable("a wish to cancel", other)),
+    }
+}
+
+/// Bits that a place takes in the key of a node.
+const PLACE_BITS: u32 = 12;
+/// Bits that an index takes in the key of a chunk.
+const INDEX_BITS: u32 = 16;
+
+/// The key of a node of a run.
+pub(super) fn node_key(run: i64, place: Place) -> i64 {
+    run << PLACE_BITS | i64::from(place)
+}
+
+/// The keys of all nodes of a run, from the first to the last.
+pub(super) const fn node_keys(run: i64) -> (i64, i64) {
+    let first = run << PLACE_BITS;
+    (first, first | ((1 << PLACE_BITS) - 1))
+}
+
+/// The place in the key of a node.
+pub(super) fn place(node: i64) -> Place {
+    Place::try_from(node & ((1 << PLACE_BITS) - 1)).unwrap_or(Place::MAX)
+}
+
+/// The key of a chunk of a node's output; none beyond the greatest index.
+pub(super) fn chunk_key(node: i64, index: u32) -> Option<i64> {
+    u16::try_from(index)
+        .ok()
+        .map(|index| node << INDEX_BITS | i64::from(index))
+}
+
+/// The keys of all chunks of a node's output, from the first to the last.
+pub(super) const fn chunk_keys(node: i64) -> (i64, i64) {
+    let first = node << INDEX_BITS;
+    (first, first | ((1 << INDEX_BITS) - 1))
+}

@@ -1,0 +1,134 @@
+//! The order of events, and which of them a reader gets.
+//!
+//! Which change writes which event is promised with the change.
+
+use super::fixtures::{
+    Driver, all_events, at, claim, create, end_of, ended, events_of, finished, line, new_run,
+    pending, pipeline_id, purge_all, run_id, running, save, save_for, scope, started,
+};
+use crate::model::{Cancel, EventKind, NodeStatus, RunStatus};
+use crate::storage::{EventFilter, RequestCancel, Storage};
+
+async fn seqs(storage: &dyn Storage, filter: EventFilter, after: u64, limit: u32) -> Vec<u64> {
+    let events = storage.events(filter, after, limit).await.unwrap();
+    events.iter().map(|event| event.seq).collect()
+}
+
+/// Numbers begin at 1 and grow by one, over all runs.
+pub async fn numbers_begin_at_one_and_have_no_gap(storage: &dyn Storage) {
+    let mut first = running(storage, 1).await;
+    first
+        .append(storage, [started(0, 1), line(None, "one")])
+        .await;
+    let second = pending(storage, 2).await;
+    let cancel = RequestCancel::new(second, Cancel::Plain, at(50));
+    storage.request_cancel(cancel).await.unwrap();
+    first.append(storage, [end_of(1, RunStatus::Failed)]).await;
+    let seqs = seqs(storage, EventFilter::default(), 0, 100).await;
+    assert_eq!(seqs, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+/// Every write tells the newest number, and it is readable then.
+pub async fn every_write_tells_the_newest_number(storage: &dyn Storage) {
+    assert_eq!(storage.newest_seq().await.unwrap(), 0);
+    save(storage, "daily").await;
+    let created = create(storage, new_run(1, "daily")).await.unwrap().seq;
+    assert_eq!((created, storage.newest_seq().await.unwrap()), (1, 1));
+    let claims = storage.claim(claim(1, 10)).await.unwrap();
+    assert_eq!((claims.seq, storage.newest_seq().await.unwrap()), (2, 2));
+    let mut driver = Driver::of(&claims.claimed[0]);
+    let appended = driver
+        .append(storage, [line(None, "one"), line(None, "two")])
+        .await;
+    assert_eq!((appended.seq, storage.newest_seq().await.unwrap()), (4, 4));
+    let cancel = RequestCancel::new(driver.run, Cancel::Plain, at(50));
+    let cancelled = storage.request_cancel(cancel).await.unwrap();
+    assert_eq!(cancelled.seq, 5);
+    assert_eq!(
+        all_events(storage).await.last().map(|event| event.seq),
+        Some(5)
+    );
+}
+
+/// A reader gets what follows its number, up to its limit, out of the middle of an append too.
+pub async fn a_reader_gets_what_follows_its_number(storage: &dyn Storage) {
+    let mut driver = running(storage, 1).await;
+    let lines = ["a", "b", "c", "d"].map(|text| line(None, text));
+    driver.append(storage, lines).await;
+    let all = EventFilter::default;
+    assert_eq!(seqs(storage, all(), 0, 2).await, [1, 2]);
+    assert_eq!(seqs(storage, all(), 3, 2).await, [4, 5]);
+    assert_eq!(seqs(storage, all(), 4, 100).await, [5, 6]);
+    assert_eq!(seqs(storage, all(), 6, 100).await, [0; 0]);
+    assert_eq!(seqs(storage, all(), u64::MAX, 100).await, [0; 0]);
+    let mut filter = all();
+    filter.run = Some(driver.run);
+    assert_eq!(seqs(storage, filter, 4, 1).await, [5]);
+}
+
+/// Filters by run, pipeline, kind and tenant hold together.
+pub async fn filters_hold_together(storage: &dyn Storage) {
+    save_for(storage, "daily", "ann").await;
+    save_for(storage, "hourly", "ben").await;
+    let mut driver = running(storage, 1).await;
+    driver
+        .append(
+            storage,
+            [started(0, 1), line(None, "one"), line(None, "two")],
+        )
+        .await;
+    create(storage, new_run(2, "hourly")).await.unwrap();
+    create(storage, new_run(3, "daily")).await.unwrap();
+    let all = EventFilter::default;
+    let mut by_pipeline = all();
+    by_pipeline.pipeline = Some(pipeline_id("daily"));
+    assert_eq!(
+        seqs(storage, by_pipeline.clone(), 0, 100).await,
+        [1, 2, 3, 4, 5, 7]
+    );
+    by_pipeline.kinds = vec![EventKind::RunCreated, EventKind::Log];
+    assert_eq!(
+        seqs(storage, by_pipeline.clone(), 0, 100).await,
+        [1, 4, 5, 7]
+    );
+    assert_eq!(seqs(storage, by_pipeline.clone(), 1, 2).await, [4, 5]);
+    by_pipeline.run = Some(run_id(3));
+    assert_eq!(seqs(storage, by_pipeline.clone(), 0, 100).await, [7]);
+    by_pipeline.run = Some(run_id(2));
+    assert_eq!(seqs(storage, by_pipeline, 0, 100).await, [0; 0]);
+    for (tenant, expected) in [("ann", &[1, 2, 3, 4, 5, 7][..]), ("ben", &[6]), ("cy", &[])] {
+        let mut filter = all();
+        filter.scope = scope(tenant);
+        assert_eq!(seqs(storage, filter, 0, 100).await, expected);
+    }
+    let mut filter = all();
+    (filter.scope, filter.run) = (scope("ben"), Some(driver.run));
+    assert_eq!(seqs(storage, filter, 0, 100).await, [0; 0]);
+}
+
+/// A number is never used twice, not after a purge of the newest either.
+pub async fn a_number_is_never_used_twice(storage: &dyn Storage) {
+    ended(storage, 1, RunStatus::Success).await;
+    let newest = storage.newest_seq().await.unwrap();
+    assert_eq!(purge_all(storage).await, 1);
+    assert_eq!(all_events(storage).await, []);
+    assert_eq!(storage.newest_seq().await.unwrap(), newest);
+    pending(storage, 2).await;
+    let first = all_events(storage).await[0].seq;
+    assert_eq!(first, newest + 1);
+}
+
+/// A purge takes the events of its runs and leaves the others where they are.
+pub async fn a_purge_takes_the_events_of_its_runs(storage: &dyn Storage) {
+    let mut stays = running(storage, 1).await;
+    stays.append(storage, [started(0, 1)]).await;
+    let gone = ended(storage, 2, RunStatus::Failed).await;
+    stays
+        .append(storage, [finished(0, NodeStatus::Success)])
+        .await;
+    let before = events_of(storage, stays.run).await;
+    assert_eq!(purge_all(storage).await, 1);
+    assert_eq!(events_of(storage, gone).await, []);
+    assert_eq!(events_of(storage, stays.run).await, before);
+    assert_eq!(all_events(storage).await, before);
+}

@@ -1,0 +1,227 @@
+//! The store as a whole: its numbers, its figures, purge and close.
+//!
+//! That purge leaves inherited outputs and numbers alone is promised in `inheritance` and `events`.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::fixtures::{
+    Driver, at, claim, claim_one, create, date, end_of, ended, found, line, new_run, of_the_year,
+    output, owner, pending, pipeline_id, purge_all, put, refused_as, run_id, running, save,
+    save_for, scope, snapshot, with_key,
+};
+use crate::error::ErrorKind::ShuttingDown;
+use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
+use crate::storage::{
+    CreateRuns, Figures, FiguresFilter, NewRun, OutputChunk, Purge, RequestCancel, RunFilter,
+    Storage,
+};
+
+/// The numbers count what is there, within the scope.
+pub async fn stats_count_what_is_there(storage: &dyn Storage) {
+    for (id, tenant) in [("daily", "ann"), ("hourly", "ann"), ("weekly", "ben")] {
+        save_for(storage, id, tenant).await;
+    }
+    running(storage, 1).await;
+    for (n, pipeline) in [(2, "daily"), (3, "hourly"), (4, "weekly")] {
+        create(storage, new_run(n, pipeline)).await.unwrap();
+    }
+    for (scope, pipelines, running, waiting) in [
+        (Scope::All, 3, 1, 3),
+        (scope("ann"), 2, 1, 2),
+        (scope("ben"), 1, 0, 1),
+        (scope("cy"), 0, 0, 0),
+    ] {
+        let stats = storage.stats(&scope).await.unwrap();
+        assert_eq!(stats.pipeline_count, pipelines);
+        assert_eq!(
+            (stats.running_count, stats.pending_count),
+            (running, waiting)
+        );
+        assert!(stats.bytes > 0);
+    }
+}
+
+/// A purge tells the greatest number of an event that was ever taken.
+pub async fn stats_tell_what_purge_has_taken(storage: &dyn Storage) {
+    ended(storage, 1, RunStatus::Success).await;
+    assert_eq!(storage.stats(&Scope::All).await.unwrap().purged_seq, 0);
+    purge_all(storage).await;
+    let stats = storage.stats(&Scope::All).await.unwrap();
+    assert_eq!(stats.purged_seq, storage.newest_seq().await.unwrap());
+    pending(storage, 2).await;
+    let later = storage.stats(&Scope::All).await.unwrap();
+    assert_eq!(later.purged_seq, stats.purged_seq);
+}
+
+/// Counts the runs of a list by day and status.
+async fn recount(storage: &dyn Storage, filter: RunFilter) -> Vec<Figures> {
+    let page = PageRequest::Newest { limit: 100 };
+    let mut days: BTreeMap<NaiveDate, Figures> = BTreeMap::new();
+    for run in storage.list_runs(filter, page).await.unwrap().items {
+        let date = run.created_at.date_naive();
+        let day = days.entry(date).or_insert(Figures::new(date));
+        match run.status {
+            RunStatus::Pending => day.pending += 1,
+            RunStatus::Running => day.running += 1,
+            RunStatus::Success => day.success += 1,
+            RunStatus::Failed => day.failed += 1,
+            RunStatus::Cancelled => day.cancelled += 1,
+        }
+    }
+    days.into_values().collect()
+}
+
+/// The figures equal a recount, of all, of a pipeline and of a tenant.
+async fn assert_figures(storage: &dyn Storage) -> Vec<Figures> {
+    for pipeline in [None, Some("daily"), Some("hourly")] {
+        for scope in [Scope::All, scope("ann"), scope("ben")] {
+            let mut filter = of_the_year();
+            filter.scope = scope.clone();
+            filter.pipeline = pipeline.map(pipeline_id);
+            let mut runs = RunFilter::default();
+            (runs.scope, runs.pipeline) = (scope, filter.pipeline.clone());
+            let figures = storage.figures(filter).await.unwrap();
+            assert_eq!(figures, recount(storage, runs).await);
+        }
+    }
+    storage.figures(of_the_year()).await.unwrap()
+}
+
+/// Figures equal a recount after every step of a mixed history, purge included.
+pub async fn figures_equal_a_recount_at_any_time(storage: &dyn Storage) {
+    save_for(storage, "daily", "ann").await;
+    save_for(storage, "hourly", "ben").await;
+    for n in 1..=8 {
+        let pipeline = if n % 3 == 0 { "hourly" } else { "daily" };
+        let mut run = new_run(n, pipeline);
+        run.created_at = at(i64::try_from(n).unwrap() * 20_000);
+        create(storage, run).await.unwrap();
+    }
+    let created = assert_figures(storage).await;
+    assert_eq!(created.len(), 2 + usize::from(created.len() > 2));
+    let claims = storage.claim(claim(1, 10)).await.unwrap();
+    assert_figures(storage).await;
+    let ends = [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled];
+    for (n, claimed) in claims.claimed.iter().enumerate().take(6) {
+        let mut driver = Driver::of(claimed);
+        driver
+            .append(storage, [end_of(n as u64, ends[n % 3])])
+            .await;
+        assert_figures(storage).await;
+    }
+    let cancel = RequestCancel::new(pending(storage, 9).await, Cancel::Plain, at(50));
+    storage.request_cancel(cancel).await.unwrap();
+    assert_figures(storage).await;
+    assert_eq!(purge_all(storage).await, 7);
+    let left = assert_figures(storage).await;
+    assert_eq!(left.iter().map(|day| day.running).sum::<u64>(), 2);
+}
+
+/// Figures are of the days asked for, both included, oldest first and without empty ones.
+pub async fn figures_are_of_the_days_asked_for(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    for (n, day) in [(1, 0), (2, 1), (3, 3), (4, 3)] {
+        let mut run = new_run(n, "daily");
+        run.created_at = at(day * 86_400);
+        create(storage, run).await.unwrap();
+    }
+    let filter = FiguresFilter::new(date("2024-01-16"), date("2024-01-18"));
+    let figures = storage.figures(filter).await.unwrap();
+    let dates: Vec<_> = figures.iter().map(|day| (day.date, day.pending)).collect();
+    assert_eq!(dates, [(date("2024-01-16"), 1), (date("2024-01-18"), 2)]);
+    let backwards = FiguresFilter::new(date("2024-01-18"), date("2024-01-16"));
+    assert_eq!(storage.figures(backwards).await.unwrap(), []);
+}
+
+/// A purge takes finished runs alone, the longest finished first and no more than it is asked for.
+pub async fn a_purge_takes_the_longest_finished_first(storage: &dyn Storage) {
+    for n in [3, 1, 2, 4] {
+        ended(storage, n, RunStatus::Failed).await;
+    }
+    let active = running(storage, 5).await.run;
+    pending(storage, 6).await;
+    let purged = storage.purge(Purge::new(at(1_004), 2)).await.unwrap();
+    assert_eq!(purged.deleted, 2);
+    for n in [1, 2] {
+        let gone = storage.find_run(run_id(n), &Scope::All).await.unwrap();
+        assert_eq!(gone, None);
+    }
+    let purged = storage.purge(Purge::new(at(1_004), 9)).await.unwrap();
+    assert_eq!(purged.deleted, 1);
+    found(storage, run_id(4)).await;
+    assert_eq!(purge_all(storage).await, 1);
+    assert_eq!(purge_all(storage).await, 0);
+    assert_eq!(found(storage, active).await.run.status, RunStatus::Running);
+    assert_eq!(
+        found(storage, run_id(6)).await.run.status,
+        RunStatus::Pending
+    );
+}
+
+/// A purge of one tenant leaves the others' runs.
+pub async fn a_purge_keeps_to_its_scope(storage: &dyn Storage) {
+    save_for(storage, "daily", "ann").await;
+    ended(storage, 1, RunStatus::Success).await;
+    let before = snapshot(storage).await;
+    let mut purge = Purge::new(at(1_000_000), 100);
+    purge.scope = scope("ben");
+    assert_eq!(storage.purge(purge.clone()).await.unwrap().deleted, 0);
+    assert_eq!(snapshot(storage).await, before);
+    purge.scope = scope("ann");
+    assert_eq!(storage.purge(purge).await.unwrap().deleted, 1);
+}
+
+/// A purged run takes all that was its own: key, instant, output, preview; nothing of it is found.
+pub async fn a_purged_run_takes_all_its_own(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    let mut creation = with_key(1, "once", 1);
+    creation.runs[0].fire_at = Some(at(3_600));
+    let key = creation.idempotency.clone().unwrap();
+    storage.create_runs(creation).await.unwrap();
+    let mut driver = Driver::of(&claim_one(storage, claim(1, 10), run_id(1)).await);
+    driver.succeed(storage, 2, b"seven").await;
+    driver
+        .append(storage, [end_of(1, RunStatus::Success)])
+        .await;
+    assert_eq!(purge_all(storage).await, 1);
+    assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
+    assert_eq!(output(storage, driver.run, 2).await, None);
+    let save = NodeId::new("save").unwrap();
+    let preview = storage.find_preview(driver.run, &save, &Scope::All).await;
+    assert_eq!(preview.unwrap(), None);
+    let chain = storage.find_chain(driver.run, &Scope::All).await.unwrap();
+    assert_eq!(chain, []);
+    let mut again = NewRun::new(new_run(2, "daily"));
+    again.fire_at = Some(at(3_600));
+    storage
+        .create_runs(CreateRuns::new(vec![again]))
+        .await
+        .unwrap();
+}
+
+/// Closing twice is harmless, and later writes are refused.
+pub async fn a_closed_store_refuses_writes(storage: &dyn Storage) {
+    let driver = running(storage, 1).await;
+    storage.close().await.unwrap();
+    storage.close().await.unwrap();
+    let slug = "shutting-down";
+    refused_as(storage.put_pipeline(put("p-2")).await, ShuttingDown, slug);
+    let daily = pipeline_id("daily");
+    let deleted = storage.delete_pipeline(&daily, &Scope::All, at(1)).await;
+    refused_as(deleted, ShuttingDown, slug);
+    let created = create(storage, new_run(2, "daily")).await;
+    refused_as(created, ShuttingDown, slug);
+    let cancel = RequestCancel::new(driver.run, Cancel::Plain, at(50));
+    refused_as(storage.request_cancel(cancel).await, ShuttingDown, slug);
+    refused_as(storage.claim(claim(1, 10)).await, ShuttingDown, slug);
+    let held = vec![driver.held()];
+    refused_as(storage.release(owner(1), held).await, ShuttingDown, slug);
+    let append = driver.next([line(None, "late")]);
+    refused_as(storage.append(append).await, ShuttingDown, slug);
+    let chunk = OutputChunk::new(driver.run, driver.epoch, 0, 0, b"late"[..].into());
+    refused_as(storage.put_output_chunk(chunk).await, ShuttingDown, slug);
+    let purge = Purge::new(at(1_000_000), 100);
+    refused_as(storage.purge(purge).await, ShuttingDown, slug);
+}

@@ -1,0 +1,240 @@
+//! One line of a run's log: made from an event, written as text.
+//!
+//! The engine keeps no lines about what the events of nodes say already; they are put into words here.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId};
+
+/// A line of a log; the order of the fields is that of the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct LogLine {
+    run_id: RunId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_id: Option<NodeId>,
+    pub(super) level: Level,
+    message: String,
+    timestamp: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    /// Its number among all events; told only where a reader pages by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seq: Option<u64>,
+}
+
+impl LogLine {
+    /// The line that an event makes, if it makes one.
+    pub(super) fn of(event: Event, definition: &Pipeline) -> Option<Self> {
+        let (level, message) = match event.kind {
+            EventKind::Log => (
+                event.level.unwrap_or(Level::Info),
+                event.message.unwrap_or_default(),
+            ),
+            EventKind::NodeStarted => (Level::Info, started(event.node_id.as_ref(), definition)),
+            EventKind::NodeCompleted => (
+                Level::Info,
+                completed(
+                    event.row_count.unwrap_or_default(),
+                    event.duration_ms.unwrap_or_default(),
+                ),
+            ),
+            EventKind::NodeFailed => (
+                Level::Error,
+                format!("Node failed: {}", event.error.unwrap_or_default()),
+            ),
+            EventKind::NodeRetrying => (
+                Level::Warning,
+                format!(
+                    "Retrying node: {}, attempt {} in {}s",
+                    event.error.unwrap_or_default(),
+                    event.attempt.unwrap_or_default(),
+                    seconds(event.duration_ms.unwrap_or_default()),
+                ),
+            ),
+            EventKind::RunCreated
+            | EventKind::RunStarted
+            | EventKind::RunCancelling
+            | EventKind::RunCompleted
+            | EventKind::RunFailed
+            | EventKind::RunCancelled
+            | EventKind::NodeSkipped
+            | EventKind::NodeCancelled => return None,
+        };
+        Some(Self {
+            run_id: event.run_id,
+            node_id: event.node_id,
+            level,
+            message,
+            timestamp: event.timestamp,
+            attempt: event.attempt,
+            seq: Some(event.seq),
+        })
+    }
+
+    /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`, with `[-]` for a line of the run itself.
+    ///
+    /// A message stays on its line and drives no terminal: what could break out of it is written as an escape.
+    pub(crate) fn write_text(&self, text: &mut String) {
+        let timestamp = self.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let level = match self.level {
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO",
+            Level::Warning => "WARNING",
+            Level::Error => "ERROR",
+        };
+        let node = self.node_id.as_ref().map_or("-", NodeId::as_str);
+        // Writing into a string cannot fail.
+        let _infallible = write!(text, "{timestamp} {level} [{node}] ");
+        for letter in self.message.chars() {
+            if may_break_out(letter) {
+                text.extend(letter.escape_default());
+            } else {
+                text.push(letter);
+            }
+        }
+        text.push('\n');
+    }
+}
+
+/// Controls (ends of lines, ESC and DEL among them), the separators of Unicode and what turns the direction of text.
+fn may_break_out(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        )
+        || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn started(node: Option<&NodeId>, definition: &Pipeline) -> String {
+    let id = node.map_or("", NodeId::as_str);
+    match definition.nodes.iter().find(|own| own.id == id) {
+        Some(node) => format!("Starting node: {} ({})", node.name, node.kind),
+        None => format!("Starting node: {id}"),
+    }
+}
+
+/// The rate of a node that took no measurable time counts it as one millisecond.
+fn completed(row_count: u64, duration_ms: u64) -> String {
+    let rate = u128::from(row_count) * 1_000 / u128::from(duration_ms.max(1));
+    let took = seconds(duration_ms);
+    format!("Node completed: {row_count} rows in {took}s ({rate} rows/sec)")
+}
+
+/// Seconds with one decimal, the rest cut off.
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{Node, PipelineId};
+
+    fn event(kind: EventKind) -> Event {
+        let mut event = Event::new(
+            7,
+            kind,
+            RunId::from_uuid(Uuid::nil()),
+            PipelineId::new("daily").unwrap(),
+            Utc.with_ymd_and_hms(2024, 1, 15, 6, 0, 0).unwrap(),
+        );
+        event.node_id = NodeId::new("source1").ok();
+        event
+    }
+
+    fn definition() -> Pipeline {
+        Pipeline::new("daily").with(Node::new("source1", "source_api").name("Fetch Users"))
+    }
+
+    fn line(event: Event) -> LogLine {
+        LogLine::of(event, &definition()).unwrap()
+    }
+
+    #[test]
+    fn events_of_nodes_read_as_the_contract_words_them() {
+        let started = line(event(EventKind::NodeStarted));
+        assert_eq!(started.message, "Starting node: Fetch Users (source_api)");
+
+        let mut completed = event(EventKind::NodeCompleted);
+        (completed.row_count, completed.duration_ms) = (Some(1_500), Some(2_300));
+        let completed = line(completed);
+        assert_eq!(
+            completed.message,
+            "Node completed: 1500 rows in 2.3s (652 rows/sec)"
+        );
+
+        let mut failed = event(EventKind::NodeFailed);
+        failed.error = Some("no route".to_owned());
+        let failed = line(failed);
+        assert_eq!(
+            (failed.level, failed.message.as_str()),
+            (Level::Error, "Node failed: no route")
+        );
+
+        let mut retrying = event(EventKind::NodeRetrying);
+        retrying.error = Some("no route".to_owned());
+        (retrying.attempt, retrying.duration_ms) = (Some(2), Some(1_100));
+        let retrying = line(retrying);
+        assert_eq!(
+            (retrying.level, retrying.message.as_str()),
+            (Level::Warning, "Retrying node: no route, attempt 2 in 1.1s")
+        );
+    }
+
+    #[test]
+    fn a_node_that_took_no_time_has_a_rate_too() {
+        assert_eq!(
+            completed(5, 0),
+            "Node completed: 5 rows in 0.0s (5000 rows/sec)"
+        );
+        assert_eq!(
+            completed(u64::MAX, 0),
+            "Node completed: 18446744073709551615 rows in 0.0s (18446744073709551615000 rows/sec)"
+        );
+    }
+
+    #[test]
+    fn events_of_the_run_make_no_lines() {
+        assert_eq!(
+            LogLine::of(event(EventKind::RunStarted), &definition()),
+            None
+        );
+        assert_eq!(
+            LogLine::of(event(EventKind::NodeSkipped), &definition()),
+            None
+        );
+    }
+
+    #[test]
+    fn a_message_cannot_forge_a_line_nor_drive_a_terminal() {
+        let mut hostile = event(EventKind::Log);
+        hostile.level = Some(Level::Warning);
+        hostile.message =
+            Some("a\r\n2024 INFO [x] b\u{1b}[31m\u{85}\u{2028}\u{202e}ä\\n".to_owned());
+        let mut text = String::new();
+        line(hostile).write_text(&mut text);
+        assert_eq!(
+            text,
+            concat!(
+                r"2024-01-15T06:00:00Z WARNING [source1] a\r\n2024 INFO [x] b\u{1b}[31m\u{85}\u{2028}\u{202e}ä\n",
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_run_has_no_node() {
+        let mut own = event(EventKind::Log);
+        (own.node_id, own.message) = (None, Some("given up".to_owned()));
+        let mut text = String::new();
+        line(own).write_text(&mut text);
+        assert_eq!(text, "2024-01-15T06:00:00Z INFO [-] given up\n");
+    }
+}

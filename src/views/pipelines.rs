@@ -1,0 +1,139 @@
+//! Pipelines as readers get them: a definition with what the store knows of it, or a page of summaries.
+//!
+//! Saving and validating them is the engine's.
+
+use chrono::{DateTime, Utc};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+
+use super::{PipelineFilter, Views};
+use crate::error::{Error, Result};
+use crate::model::{Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, seconds};
+
+/// Fields that the store says and no definition: one that was read and sent back has them too.
+const STORED: [&str; 3] = ["version", "created_at", "updated_at"];
+
+/// A whole pipeline.
+#[derive(Debug)]
+pub(crate) struct PipelineView(pub(crate) StoredPipeline);
+
+/// A pipeline in a list; the order of the fields is that of the wire.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct PipelineSummary {
+    id: PipelineId,
+    pipeline_id: Slug,
+    name: String,
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
+    enabled: bool,
+    tags: Vec<String>,
+    node_count: usize,
+    edge_count: usize,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl Views {
+    /// The pipeline with this id, else the one with this slug.
+    ///
+    /// # Errors
+    /// `NotFound` (`pipeline-not-found`); `Unavailable`.
+    pub(crate) async fn pipeline(&self, key: &str, scope: &Scope) -> Result<PipelineView> {
+        self.storage
+            .find_pipeline(key, scope)
+            .await?
+            .map(PipelineView)
+            .ok_or_else(|| Error::pipeline_not_found(crate::error::shown(key)))
+    }
+
+    /// A page of summaries, the newest first.
+    ///
+    /// # Errors
+    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    pub(crate) async fn list_pipelines(
+        &self,
+        filter: PipelineFilter,
+        page: PageRequest,
+    ) -> Result<Page<PipelineSummary>> {
+        let Page { items, total, next } = self.storage.list_pipelines(filter, page).await?;
+        let items = items.into_iter().map(PipelineSummary::from).collect();
+        Ok(Page::new(items, total, next))
+    }
+}
+
+impl From<StoredPipeline> for PipelineSummary {
+    fn from(stored: StoredPipeline) -> Self {
+        let definition = &stored.definition;
+        Self {
+            name: definition.name.clone(),
+            description: definition.description.clone(),
+            schedule: definition
+                .extra
+                .get("schedule")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            enabled: definition.enabled,
+            tags: definition.tags.clone(),
+            node_count: definition.nodes.len(),
+            edge_count: definition.edges.len(),
+            id: stored.id,
+            pipeline_id: stored.slug,
+            created_at: stored.created_at,
+            updated_at: stored.updated_at,
+        }
+    }
+}
+
+impl Serialize for PipelineView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stored = &self.0;
+        let Pipeline {
+            id: _,
+            slug: _,
+            name,
+            description,
+            nodes,
+            edges,
+            params,
+            tags,
+            enabled,
+            timeout,
+            max_concurrent_runs,
+            extra,
+        } = &*stored.definition;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &stored.id)?;
+        map.serialize_entry("pipeline_id", &stored.slug)?;
+        map.serialize_entry("name", name)?;
+        map.serialize_entry("description", description)?;
+        map.serialize_entry("nodes", nodes)?;
+        map.serialize_entry("edges", edges)?;
+        map.serialize_entry("params", params)?;
+        map.serialize_entry("tags", tags)?;
+        map.serialize_entry("enabled", enabled)?;
+        if timeout.is_some() {
+            map.serialize_entry("timeout", &Seconds(*timeout))?;
+        }
+        if let Some(runs) = max_concurrent_runs {
+            map.serialize_entry("max_concurrent_runs", runs)?;
+        }
+        for (key, value) in extra {
+            if !STORED.contains(&key.as_str()) {
+                map.serialize_entry(key, value)?;
+            }
+        }
+        map.serialize_entry("version", &stored.version)?;
+        map.serialize_entry("created_at", &stored.created_at)?;
+        map.serialize_entry("updated_at", &stored.updated_at)?;
+        map.end()
+    }
+}
+
+struct Seconds(Option<std::time::Duration>);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        seconds::serialize(&self.0, serializer)
+    }
+}

@@ -1,0 +1,77 @@
+//! The statistics of a node's output as readers get them, with the schema that follows from them.
+//!
+//! They were computed when the node ended.
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::Views;
+use crate::error::Result;
+use crate::model::{ColumnProfile, NodeId, Profile, RunId, Scope};
+
+/// A profile with the node it belongs to.
+#[derive(Debug)]
+pub(crate) struct ProfileView {
+    node_id: NodeId,
+    profile: Profile,
+}
+
+#[derive(Serialize)]
+struct Schema<'a> {
+    columns: Vec<SchemaColumn<'a>>,
+}
+
+#[derive(Serialize)]
+struct SchemaColumn<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    null_pct: f64,
+}
+
+impl Serialize for ProfileView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = self.profile.columns.iter().map(SchemaColumn::from);
+        let schema = Schema {
+            columns: columns.collect(),
+        };
+        let mut view = serializer.serialize_struct("ProfileView", 3)?;
+        view.serialize_field("node_id", &self.node_id)?;
+        view.serialize_field("profile", &self.profile)?;
+        view.serialize_field("schema", &schema)?;
+        view.end()
+    }
+}
+
+impl<'a> From<&'a ColumnProfile> for SchemaColumn<'a> {
+    fn from(column: &'a ColumnProfile) -> Self {
+        Self {
+            name: &column.name,
+            kind: &column.kind,
+            null_pct: column.null_pct,
+        }
+    }
+}
+
+impl Views {
+    /// The statistics of what the node handed on.
+    ///
+    /// # Errors
+    /// `NotFound` (`run-not-found`, `node-not-found`; `profile-not-found` where it has not succeeded, handed on nothing or is not computed yet);
+    /// `Unavailable`.
+    pub(crate) async fn profile(
+        &self,
+        run: RunId,
+        node: NodeId,
+        scope: &Scope,
+    ) -> Result<ProfileView> {
+        match self.storage.find_profile(run, &node, scope).await? {
+            Some(profile) => Ok(ProfileView {
+                node_id: node,
+                profile,
+            }),
+            None => Err(self
+                .missing_of_node(run, &node, scope, "profile-not-found")
+                .await),
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! Holds the rules of the house that no compiler knows, by reading the sources.
+//!
+//! What code does is left to the other tests; style that needs taste is left to people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The rows of the house, from the ground up: a module uses rows below its own alone.
+const ROWS: &[(&str, u8)] = &[
+    ("error", 0),
+    ("json", 1),
+    ("limits", 1),
+    ("model", 1),
+    ("graph", 2),
+    ("template", 2),
+    ("clock", 3),
+    ("executor", 3),
+    ("storage", 3),
+    ("events", 4),
+    ("nodes", 4),
+    ("engine", 5),
+    ("views", 5),
+    ("api", 7),
+    ("floret", 8),
+    ("builder", 9),
+    ("testing", 10),
+];
+
+const LINES_MAX: usize = 300;
+const STORAGE_METHODS_MAX: usize = 40;
+const README_LINES_MAX: usize = 25;
+const FORBIDDEN_MODULES: &[&str] = &["util", "utils", "common", "helpers", "types", "manager", "core", "http"];
+
+/// A file of the crate, as the rules read it.
+struct Source {
+    path: PathBuf,
+    /// Its module path: `["engine", "cancel"]`.
+    module: Vec<String>,
+    text: String,
+    /// What is compiled into the crate: no comments, no blank lines, no `#[cfg(test)]` module.
+    code: Vec<String>,
+}
+
+impl Source {
+    fn read(path: PathBuf) -> Self {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let module = module_of(path.strip_prefix(root().join("src")).unwrap());
+        let code = code_of(&text);
+        Self {
+            path,
+            module,
+            text,
+            code,
+        }
+    }
+
+    fn name(&self) -> String {
+        self.path.strip_prefix(root()).unwrap().display().to_string()
+    }
+
+    fn top(&self) -> &str {
+        self.module.first().map_or("", String::as_str)
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Every file that is compiled into the crate; a file that only `#[cfg(test)]` brings in is left out.
+fn sources() -> Vec<Source> {
+    let all: Vec<_> = rust_files(&root().join("src"))
+        .into_iter()
+        .map(Source::read)
+        .collect();
+    let tests: BTreeSet<_> = all.iter().flat_map(test_modules).collect();
+    all.into_iter()
+        .filter(|source| !tests.iter().any(|test| source.module.starts_with(test)))
+        .collect()
+}
+
+/// The files that a file declares for its tests alone.
+fn test_modules(source: &Source) -> Vec<Vec<String>> {
+    let lines: Vec<_> = source.text.lines().map(str::trim).collect();
+    let declared = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
+    declared
+        .filter_map(|pair| pair[1].strip_suffix(';')?.rsplit_once("mod "))
+        .map(|(_, name)| {
+            let mut module = source.module.clone();
+            module.push(name.to_owned());
+            module
+        })
+        .collect()
+}
+
+fn module_of(path: &Path) -> Vec<String> {
+    let mut module: Vec<_> = path
+        .with_extension("")
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    if module.last().is_some_and(|last| last == "mod") {
+        module.pop();
+    }
+    module
+}
+
+fn code_of(text: &str) -> Vec<String> {
+    let mut code = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let is_test = line == "#[cfg(test)]"
+            && lines
+                .peek()
+                .is_some_and(|next| next.contains("mod ") && next.ends_with('{'));
+        if is_test {
+            lines.by_ref().find(|line| *line == "}");
+        } else if !line.trim().is_empty() && !line.trim_start().starts_with("//") {
+            code.push(line.to_owned());
+        }
+    }
+    code
+}
+
+/// The identifier that a text begins with.
+fn identifier(text: &str) -> &str {
+    let end = text
+        .find(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .unwrap_or(text.len());
+    &text[..end]
+}
+
+/// The first names of a `{a::b, c, d::{e, f}}`, or the one name.
+fn first_names(text: &str) -> Vec<&str> {
+    let Some(group) = text.strip_prefix('{') else {
+        return vec![identifier(text)];
+    };
+    let (mut depth, mut start, mut names) = (1, 0, Vec::new());
+    for (index, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if (letter == ',' && depth == 1) || depth == 0 {
+            names.push(identifier(group[start..index].trim_start()));
+            start = index + 1;
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+/// What each name at the root of the crate comes from: `Run` → `model`.
+fn root_names() -> BTreeMap<String, String> {
+    let lib = code_of(&read("src/lib.rs")).join("\n");
+    let mut names = BTreeMap::new();
+    for used in lib.split("pub use ").skip(1) {
+        let (statement, _) = used.split_once(';').unwrap();
+        let (path, exported) = statement.rsplit_once("::").unwrap_or((statement, statement));
+        let (path, exported) = match statement.split_once('{') {
+            Some((path, group)) => (path, group),
+            None => (path, exported),
+        };
+        for name in exported.split([',', '}']).map(str::trim) {
+            names.insert(name.to_owned(), identifier(path).to_owned());
+        }
+    }
+    names
+}
+
+/// The modules at the root of the crate that a file uses.
+fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let code = source.code.join("\n");
+    let mut used = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        for name in first_names(&code[at + "crate::".len()..]) {
+            let module = root_names.get(name).map_or(name, String::as_str);
+            used.insert(module.to_owned());
+        }
+    }
+    // As many `super` as the module is deep lead to the root, too.
+    let up = "super::".repeat(source.module.len());
+    for (at, _) in code.match_indices(&up) {
+        used.extend(first_names(&code[at + up.len()..]).into_iter().map(str::to_owned));
+    }
+    used.retain(|name| !is_macro(name));
+    used
+}
+
+/// Macros stand at the root wherever they are written.
+fn is_macro(name: &str) -> bool {
+    name == "storage_contract"
+}
+
+fn row_of(module: &str) -> Option<u8> {
+    ROWS.iter().find(|(name, _)| *name == module).map(|(_, row)| *row)
+}
+
+fn assert_none(problems: &[String], rule: &str) {
+    assert!(problems.is_empty(), "{rule}:\n{}", problems.join("\n"));
+}
+
+#[test]
+fn every_module_of_the_crate_has_a_row() {
+    let found: BTreeSet<_> = sources()
+        .iter()
+        .map(|source| source.top().to_owned())
+        .filter(|top| top != "lib")
+        .collect();
+    let rows: BTreeSet<_> = ROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, rows, "left: in src, right: in the table");
+}
+
+#[test]
+fn a_module_uses_the_rows_below_its_own_alone() {
+    let names = root_names();
+    let mut problems = Vec::new();
+    for source in sources().iter().filter(|source| source.top() != "lib") {
+        let own = row_of(source.top()).unwrap_or(0);
+        for used in used_modules(source, &names) {
+            let is_below = row_of(&used).is_some_and(|row| row < own);
+            if used != source.top() && !is_below {
+                problems.push(format!("{} uses {used}", source.name()));
+            }
+        }
+    }
+    assert_none(&problems, "a module uses rows below its own, no sibling, nothing above");
+}
+
+#[test]
+fn the_api_never_names_storage() {
+    let problems: Vec<_> = sources()
+        .iter()
+        .filter(|source| source.top() == "api")
+        .filter(|source| source.code.iter().any(|line| line.contains("storage::")))
+        .map(Source::name)
+        .collect();
+    assert_none(&problems, "api asks engine and views, never storage");
+}
+
+#[test]
+fn a_file_has_at_most_300_lines_of_code() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        let lines = source.code.len();
+        if lines > LINES_MAX {
+            problems.push(format!("{}: {lines}", source.name()));
+        }
+    }
+    assert_none(&problems, "a file has at most 300 lines of code");
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is_for() {
+    let mut problems = Vec::new();
+    for folder in ["src", "tests", "examples", "benches"] {
+        let folder = root().join(folder);
+        if !folder.exists() {
+            continue;
+        }
+        for path in rust_files(&folder) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            if !text.starts_with("//! ") && !text.starts_with("#![doc = include_str!") {
+                problems.push(path.display().to_string());
+            }
+        }
+    }
+    assert_none(&problems, "every file opens with //!");
+}
+
+/// Crates whose types may not stand in a public signature, so that they can be upgraded without breaking a host.
+const INNER_CRATES: &[&str] = &[
+    "arrow_array",
+    "arrow_buffer",
+    "arrow_ipc",
+    "arrow_schema",
+    "arrow_select",
+    "cap_std",
+    "csv",
+    "matchit",
+    "parking_lot",
+    "rusqlite",
+    "rustix",
+];
+
+/// The types that a file imports from crates that must stay inside.
+fn inner_types(source: &Source) -> BTreeSet<String> {
+    let code = source.code.join(" ");
+    let imports = code.split("use ").skip(1);
+    imports
+        .filter_map(|rest| rest.split(';').next())
+        .filter(|path| INNER_CRATES.contains(&identifier(path)))
+        .flat_map(|path| path.split(|letter: char| !letter.is_alphanumeric() && letter != '_'))
+        .filter(|name| name.starts_with(char::is_uppercase))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn no_public_signature_names_a_type_of_an_inner_crate() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        let types = inner_types(&source);
+        for line in source.code.iter().map(|line| line.trim()) {
+            let is_public = line.starts_with("pub ") || (line.starts_with("impl") && line.contains(" for Error"));
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            if is_public && words.any(|word| types.contains(word) || INNER_CRATES.contains(&word)) {
+                problems.push(format!("{}: {line}", source.name()));
+            }
+        }
+    }
+    assert_none(&problems, "these types must stay inside");
+}
+
+#[test]
+fn names_at_the_root_are_exported_one_by_one() {
+    let problems: Vec<_> = sources()
+        .iter()
+        .filter(|source| {
+            let code = source.code.join(" ");
+            code.split("pub use ")
+                .skip(1)
+                .any(|used| used.split(';').next().is_some_and(|path| path.contains('*')))
+        })
+        .map(Source::name)
+        .collect();
+    assert_none(&problems, "no `pub use …::*`");
+}
+
+#[test]
+fn no_module_has_a_name_that_says_nothing() {
+    let problems: Vec<_> = sources()
+        .iter()
+        .filter(|source| {
+            let mut parts = source.module.iter();
+            parts.any(|part| FORBIDDEN_MODULES.contains(&part.as_str()))
+        })
+        .map(Source::name)
+        .collect();
+    assert_none(&problems, "no module is called so");
+}
+
+#[test]
+fn the_storage_traits_have_at_most_40_methods_and_none_by_default() {
+    let (mut methods, mut defaults) = (0, Vec::new());
+    for source in sources() {
+        if source.module.len() > 2 || source.top() != "storage" {
+            continue;
+        }
+        let code = source.code.join("\n");
+        for body in code.split("pub trait ").skip(1) {
+            let (body, _) = body.split_once("\n}").unwrap();
+            methods += body.matches("fn ").count();
+            if body.matches('{').count() > 1 {
+                defaults.push(source.name());
+            }
+        }
+    }
+    assert_none(&defaults, "a backend answers for every method itself");
+    assert!(methods > 0, "no storage trait was found");
+    assert!(methods <= STORAGE_METHODS_MAX, "{methods} methods");
+}
+
+/// The cases of a contract file: `pub async fn a_missing_run_is_none(`.
+fn cases_in(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("pub async fn "))
+        .map(|rest| identifier(rest).to_owned())
+        .collect()
+}
+
+/// The cases that a macro lists for a noun: `runs: [a, b],` wherever it stands.
+fn cases_listed(macros: &str, noun: &str) -> BTreeSet<String> {
+    let list = format!(" {noun}: [");
+    macros
+        .split(list.as_str())
+        .skip(1)
+        .filter_map(|rest| rest.split_once(']'))
+        .flat_map(|(cases, _)| cases.split(','))
+        .map(|case| case.trim().to_owned())
+        .filter(|case| !case.is_empty())
+        .collect()
+}
+
+#[test]
+fn a_backend_takes_every_case_of_the_contract() {
+    let folder = root().join("src/testing/contract");
+    let macros = code_of(&read("src/testing/contract/mod.rs")).join("\n");
+    let mut count = 0;
+    for path in rust_files(&folder) {
+        let noun = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let cases = cases_in(&std::fs::read_to_string(&path).unwrap());
+        count += cases.len();
+        if noun != "mod" {
+            assert_eq!(cases_listed(&macros, &noun), cases, "{noun}: left: in the macro, right: functions");
+        }
+    }
+    assert!(count > 0, "the contract has no case");
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+fn is_path(text: &str) -> bool {
+    const ROOTS: &[&str] = &["src/", "tests/", "examples/", "benches/", "docs/", "fuzz/", ".ci/", ".github/"];
+    const FILES: &[&str] = &["Cargo.toml", "Cargo.lock", "clippy.toml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
+    ROOTS.iter().any(|root| text.starts_with(root)) || FILES.contains(&text)
+}
+
+#[test]
+fn the_map_names_paths_that_exist() {
+    let map = read("ARCHITECTURE.md");
+    let problems: Vec<_> = quoted(&map)
+        .filter(|text| is_path(text) && !root().join(text).exists())
+        .map(str::to_owned)
+        .collect();
+    assert_none(&problems, "ARCHITECTURE.md names what is not there");
+}
+
+#[test]
+fn the_map_names_every_module() {
+    let map = read("ARCHITECTURE.md");
+    let named: BTreeSet<_> = quoted(&map).collect();
+    let problems: Vec<_> = ROWS
+        .iter()
+        .filter(|(module, _)| {
+            let (file, folder) = (format!("src/{module}.rs"), format!("src/{module}/"));
+            !named.contains(file.as_str()) && !named.contains(folder.as_str())
+        })
+        .map(|(module, _)| (*module).to_owned())
+        .collect();
+    assert_none(&problems, "ARCHITECTURE.md does not name these modules");
+}
+
+#[test]
+fn every_dependency_has_its_reason_in_the_architecture() {
+    let manifest = read("Cargo.toml");
+    let (_, rest) = manifest.split_once("[dependencies]\n").unwrap();
+    let (dependencies, _) = rest.split_once("\n[").unwrap();
+    let map = read("ARCHITECTURE.md");
+    let named: BTreeSet<_> = quoted(&map).collect();
+    let problems: Vec<_> = dependencies
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name.trim())
+        .filter(|name| !named.contains(name))
+        .map(str::to_owned)
+        .collect();
+    assert_none(&problems, "ARCHITECTURE.md does not say why these are there");
+}
+
+#[test]
+fn unsafe_code_is_forbidden() {
+    let manifest = read("Cargo.toml");
+    let (_, lints) = manifest.split_once("[lints.rust]").unwrap();
+    assert!(lints.contains("unsafe_code = \"forbid\""));
+}
+
+/// The first Rust program in the README.
+fn first_program() -> String {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("```rust").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_first_run_takes_at_most_25_lines_of_the_users_own() {
+    let program = first_program();
+    let lines = program.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines <= README_LINES_MAX, "{lines} lines");
+    let needed = ["fn main", "Floret::open", "floret.service(", "serve("];
+    for part in needed {
+        assert!(program.contains(part), "it is whole, with {part}");
+    }
+}
+
+#[test]
+fn the_readme_gives_two_commands_to_set_up() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("## Try it").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let (_, block) = section.split_once("```sh\n").unwrap();
+    let block = block.split("```").next().unwrap();
+    let commands: Vec<_> = block.lines().collect();
+    assert_eq!(commands, ["cargo run --release --example quickstart", "cargo test"]);
+}
