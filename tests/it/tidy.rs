@@ -227,7 +227,7 @@ fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTree
 
 /// Macros stand at the root wherever they are written.
 fn is_macro(name: &str) -> bool {
-    name == "storage_contract"
+    matches!(name, "storage_contract" | "durable_contract")
 }
 
 fn row_of(module: &str) -> Option<u8> {
