@@ -12,6 +12,8 @@ mod graph;
 mod json;
 mod limits;
 mod model;
+#[cfg(feature = "nodes")]
+pub mod nodes;
 pub mod storage;
 mod template;
 #[cfg(feature = "testing")]

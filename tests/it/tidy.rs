@@ -105,16 +105,20 @@ fn sources() -> Vec<Source> {
 
 /// The files that a file declares for its tests alone.
 fn test_modules(source: &Source) -> Vec<Vec<String>> {
-    let lines: Vec<_> = source.text.lines().map(str::trim).collect();
-    let declared = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
-    declared
-        .filter_map(|pair| pair[1].strip_suffix(';')?.rsplit_once("mod "))
-        .map(|(_, name)| {
-            let mut module = source.module.clone();
-            module.push(name.to_owned());
-            module
-        })
-        .collect()
+    let mut found = Vec::new();
+    let mut is_test = false;
+    for line in source.text.lines().map(str::trim) {
+        let declared = line
+            .strip_suffix(';')
+            .and_then(|line| line.strip_prefix("mod "));
+        match declared {
+            Some(name) if is_test => {
+                found.push([source.module.as_slice(), &[name.to_owned()]].concat())
+            }
+            _ => is_test = line == "#[cfg(test)]" || (is_test && line.starts_with("#[")),
+        }
+    }
+    found
 }
 
 fn module_of(path: &Path) -> Vec<String> {

@@ -13,10 +13,9 @@ use super::ends::Ended;
 use super::fault::Fault;
 use super::lanes::{Head, Lanes};
 use super::queue::lease_end;
-use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, read_node, read_run};
 use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
-use super::values::{id, int, millis, node_keys, run_id, time};
+use super::values::{id, int, millis, run_id, time};
 use crate::model::{EventKind, NodeRun, RunId, RunStatus};
 use crate::storage::{Claim, Claimed, Claims, rules};
 
@@ -263,50 +262,6 @@ impl Tx {
             params![owner, lease_until, int(epoch), claims, key],
         )?;
         Ok(claimed)
-    }
-
-    /// What a run that nobody claimed yet is driven by.
-    fn drive_pending(&self, key: i64) -> Result<Box<Driven>, Fault> {
-        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.key = ?");
-        let row = self
-            .row(&sql, [key], read_run)?
-            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
-        Ok(Box::new(Driven {
-            definition: self.state.definitions.find(&self.conn, row.definition)?,
-            position: 0,
-            nodes: std::collections::BTreeMap::new(),
-            has_outputs: !row.run.inherited.is_empty(),
-            has_staged: false,
-            run: row.run,
-        }))
-    }
-
-    /// What a running run is driven by, with its nodes.
-    pub(super) fn drive(&self, run: RunId) -> Result<(Box<Driven>, Vec<NodeRun>), Fault> {
-        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
-        let row = self
-            .row(&sql, [id(&run)], read_run)?
-            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
-        let definition = self.state.definitions.find(&self.conn, row.definition)?;
-        let (first, last) = node_keys(row.key);
-        let sql =
-            format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
-        let nodes = self.rows(&sql, [first, last], |node| {
-            read_node(node, &row.run, &definition)
-        })?;
-        let has_rows = |sql| {
-            self.row(sql, [first, last], |_| Ok(()))
-                .map(|found| found.is_some())
-        };
-        let driven = Driven {
-            definition,
-            position: self.position(run)?,
-            nodes: nodes.iter().map(|node| (node.place, node.status)).collect(),
-            has_outputs: has_rows("SELECT 1 FROM outputs WHERE key BETWEEN ? AND ? LIMIT 1")?,
-            has_staged: has_rows("SELECT 1 FROM staged WHERE key BETWEEN ? AND ? LIMIT 1")?,
-            run: row.run,
-        };
-        Ok((Box::new(driven), nodes))
     }
 
     /// When the earliest lease of another owner runs out.

@@ -118,3 +118,55 @@ impl<T> Waiting<T> {
         self.own.is_empty() && self.normal.is_empty() && self.low.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_has_what_waits_and_one_of_the_low_lane() {
+        let inbox = Inbox::new(8);
+        for (lane, item) in [
+            (Lane::Low, 10),
+            (Lane::Low, 11),
+            (Lane::Normal, 1),
+            (Lane::Normal, 2),
+            (Lane::Normal, 3),
+        ] {
+            assert!(inbox.push(lane, item).await);
+        }
+        assert_eq!(inbox.take(2), [1, 2, 10]);
+        inbox.push_own(0);
+        assert_eq!(inbox.take(2), [0, 3, 11]);
+        inbox.close();
+        assert!(!inbox.push(Lane::Normal, 4).await);
+        inbox.push_own(5);
+        assert_eq!(inbox.take(2), [5], "its own is taken though it is closed");
+        assert!(inbox.take(2).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_full_inbox_holds_askers_back_until_there_is_room() {
+        let inbox = Inbox::new(1);
+        assert!(inbox.push(Lane::Normal, 1).await);
+        let mut second = push(&inbox, 2);
+        assert!(poll_once(&mut second).await.is_none());
+        assert_eq!(inbox.take(8), [1]);
+        assert!(second.await);
+        assert_eq!(inbox.take(8), [2]);
+    }
+
+    fn push(inbox: &Inbox<i32>, item: i32) -> std::pin::Pin<Box<dyn Future<Output = bool> + '_>> {
+        Box::pin(inbox.push(Lane::Normal, item))
+    }
+
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(cx) {
+                std::task::Poll::Ready(output) => Some(output),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
+    }
+}

@@ -4,8 +4,12 @@
 //! What is decided alike by every backend stands in `rules`.
 
 mod body;
+mod cancel;
 mod claim;
 mod create;
+mod drive;
+#[cfg(test)]
+mod durable_tests;
 mod ends;
 mod events;
 mod fault;
@@ -17,11 +21,15 @@ mod inbox;
 mod journal;
 mod lanes;
 mod lock;
+mod nodes;
 mod open;
 mod options;
 mod outputs;
 mod pages;
+mod payloads;
 mod pipelines;
+mod prepared;
+mod put;
 mod queue;
 mod reader;
 mod rows;
@@ -30,6 +38,8 @@ mod schema;
 mod state;
 mod step;
 mod system;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod values;
 mod writer;
@@ -261,15 +271,4 @@ fn ended() -> Error {
 
 fn ended_badly() -> Error {
     Error::internal("the store was not closed in order")
-}
-
-#[cfg(test)]
-mod contract_tests {
-    use std::path::Path;
-
-    use super::*;
-
-    crate::storage_contract!(async |dir: &Path| {
-        SqliteStorage::open(dir.join("runs.db")).await.unwrap()
-    });
 }
