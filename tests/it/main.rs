@@ -15,5 +15,6 @@ mod api_pipelines;
 mod api_runs;
 mod api_service;
 mod bad_input;
+mod examples;
 mod tidy;
 mod wire;
