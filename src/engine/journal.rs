@@ -155,7 +155,7 @@ impl Appender {
             }
             for stored in batch.into_iter().filter_map(|message| message.stored) {
                 // Whoever asked may have been dropped with its run.
-                drop(stored.send(()));
+                let _ = stored.send(());
             }
         }
     }

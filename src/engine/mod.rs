@@ -19,7 +19,6 @@ mod retry;
 mod shutdown;
 mod trigger;
 
-pub(crate) use pipelines::Validation;
 pub(crate) use resume::Resume;
 pub(crate) use trigger::{Key, Start, Started, hash_of};
 

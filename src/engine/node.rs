@@ -74,7 +74,7 @@ enum Next {
 impl NodeTask {
     /// Executes the node to its end.
     pub(super) async fn run(mut self) -> Done {
-        let ending = self.to_its_end().await.unwrap_or(Ending::Unfinished);
+        let ending = self.execute().await.unwrap_or(Ending::Unfinished);
         Done {
             place: self.place,
             mode: self.mode,
@@ -82,7 +82,7 @@ impl NodeTask {
         }
     }
 
-    async fn to_its_end(&mut self) -> Result<Ending, Lost> {
+    async fn execute(&mut self) -> Result<Ending, Lost> {
         let context = Arc::clone(&self.context);
         let (Some(node), Some(executor)) = (context.node(self.place), context.executor(self.place))
         else {

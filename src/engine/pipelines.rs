@@ -100,7 +100,7 @@ impl Engine {
 
     async fn save(
         &self,
-        pipeline: Pipeline,
+        mut pipeline: Pipeline,
         expect: Expect,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
@@ -110,6 +110,7 @@ impl Engine {
         }
         let id = PipelineId::new(&pipeline.id).map_err(|error| unfit("/id", &error))?;
         let slug = slug(&pipeline)?;
+        strip(&mut pipeline);
         let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
         put.expect = expect;
         put.scope = scope.clone();
@@ -157,6 +158,15 @@ fn refuse_another_id(definition: &Value, id: &PipelineId) -> Result<()> {
             ),
         )),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Takes away what is stored beside a definition, so that one which was read and sent back changes nothing.
+fn strip(pipeline: &mut Pipeline) {
+    const STORED_BESIDE: [&str; 3] = ["version", "created_at", "updated_at"];
+    pipeline.slug = None;
+    for field in STORED_BESIDE {
+        pipeline.extra.remove(field);
     }
 }
 

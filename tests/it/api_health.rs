@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use floret::testing::{Fault, FaultyStorage, Method, scratch};
-use floret::{ErrorKind, Limits};
+use floret::ErrorKind;
+use floret::testing::{Fault, Method};
 use serde_json::json;
 
 use crate::wire::{Backend, Host, on_each};
@@ -22,11 +22,9 @@ async fn a_service_whose_storage_answers_is_healthy() {
 
 #[tokio::test]
 async fn a_service_whose_storage_does_not_answer_is_not_healthy() {
-    let folder = scratch();
-    let storage = FaultyStorage::new(Backend::Memory.open(folder.path()).await);
-    let faults = storage.clone();
-    let host = Host::on(std::sync::Arc::new(storage), Limits::default(), folder).await;
-    faults.fail(Fault::before(Method::NewestSeq, ErrorKind::Unavailable));
+    let host = Host::start(Backend::Memory).await;
+    host.faults
+        .fail(Fault::before(Method::NewestSeq, ErrorKind::Unavailable));
     host.get("/api/health").await.refused(503, "storage-busy");
     assert_eq!(host.get("/api/health").await.status, 200);
 }

@@ -174,8 +174,7 @@ impl Executor for Panicking {
 
 #[tokio::test]
 async fn a_panic_is_an_answer_that_tells_nothing_and_the_service_goes_on() {
-    let storage = std::sync::Arc::new(MemoryStorage::default());
-    let builder = Floret::builder(storage).executor("panicking", Panicking);
+    let builder = Floret::builder(MemoryStorage::default()).executor("panicking", Panicking);
     let floret = builder.start().await.unwrap();
     let service = floret.service(Access::allow_all());
     let body = json!({"name": "x", "nodes": [{"id": "a", "type": "panicking"}]});

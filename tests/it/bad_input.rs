@@ -2,10 +2,8 @@
 //!
 //! Slow bodies, panics and foreign pages are in `api_service`, callers that are not let in in `api_access`.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use floret::testing::{Fault, FaultyStorage, Gate, Method as Call, Step, scratch};
+use floret::testing::{Fault, Gate, Method as Call, Step};
 use floret::{ErrorKind, Limits};
 use http::{Method, Request};
 use http_body_util::Full;
@@ -650,18 +648,15 @@ async fn a_queue_that_is_full() {
 #[tokio::test]
 async fn a_storage_that_is_busy_or_full_or_broken() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let folder = scratch();
-        let storage = FaultyStorage::new(backend.open(folder.path()).await);
-        let faults = storage.clone();
-        let host = Host::on(Arc::new(storage), Limits::default(), folder).await;
+        let host = Host::start(backend).await;
         for (kind, status, slug) in [
             (ErrorKind::Unavailable, 503, "storage-busy"),
             (ErrorKind::StorageFull, 507, "storage-full"),
             (ErrorKind::Internal, 500, "internal-error"),
         ] {
-            faults.fail(Fault::before(Call::CreateRuns, kind));
+            host.faults.fail(Fault::before(Call::CreateRuns, kind));
             host.post(RUN, None).await.refused(status, slug);
-            faults.fail(Fault::before(Call::ListRuns, kind));
+            host.faults.fail(Fault::before(Call::ListRuns, kind));
             host.get("/api/runs").await.refused(status, slug);
         }
         host.finished().await;

@@ -1,10 +1,15 @@
 //! Floret from outside, as a host and its clients see it: one binary, a file a noun.
 #![expect(
     clippy::unwrap_used,
-    clippy::missing_panics_doc,
-    reason = "a test that meets what it does not expect should end there"
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says so by panicking, in the functions that tests share too"
 )]
 
+#[macro_use]
+mod harness;
+
+mod agreement;
 mod api_access;
 mod api_health;
 mod api_idempotency;
@@ -16,5 +21,18 @@ mod api_runs;
 mod api_service;
 mod bad_input;
 mod examples;
+mod bounds;
+mod cancels;
+mod crash;
+mod dataflow;
+mod events;
+mod failures;
+mod logs;
+mod recovery;
+mod resumes;
+mod retries;
+mod shutdowns;
+mod standalone;
 mod tidy;
+mod triggers;
 mod wire;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use floret::storage::{MemoryStorage, SqliteStorage, Storage};
-use floret::testing::{Scratch, ScriptedExecutor, scratch};
+use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, scratch};
 use floret::{Access, Floret, Limits, Pipeline, RunsService};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -26,6 +26,8 @@ pub struct Host {
     pub floret: Floret,
     pub executor: ScriptedExecutor,
     pub service: RunsService,
+    /// Makes storage fail on cue.
+    pub faults: FaultyStorage,
     _folder: Scratch,
 }
 
@@ -82,13 +84,9 @@ impl Host {
 
     pub async fn with(backend: Backend, limits: Limits) -> Self {
         let folder = scratch();
-        let storage = backend.open(folder.path()).await;
-        Self::on(storage, limits, folder).await
-    }
-
-    pub async fn on(storage: Arc<dyn Storage>, limits: Limits, folder: Scratch) -> Self {
+        let faults = FaultyStorage::new(backend.open(folder.path()).await);
         let executor = ScriptedExecutor::new();
-        let floret = Floret::builder(storage)
+        let floret = Floret::builder(faults.clone())
             .executor("any", executor.clone())
             .pipeline(daily())
             .limits(limits)
@@ -99,6 +97,7 @@ impl Host {
             service: floret.service(Access::allow_all()),
             floret,
             executor,
+            faults,
             _folder: folder,
         }
     }

@@ -37,7 +37,6 @@ mod tests {
             ("daily-17", "daily", true),
             ("daily-1", "daily", false),
             ("daily-02", "daily", false),
-            ("daily-+2", "daily", false),
             ("daily-x", "daily", false),
             ("daily-2-2", "daily", false),
             ("daily-2", "day", false),

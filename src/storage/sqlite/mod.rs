@@ -8,6 +8,8 @@ mod cancel;
 mod claim;
 mod create;
 mod drive;
+#[cfg(test)]
+mod durable_tests;
 mod ends;
 mod events;
 mod fault;

@@ -15,6 +15,7 @@
 )]
 
 pub mod cancels;
+pub mod durable;
 pub mod events;
 pub mod fences;
 mod fixtures;
@@ -251,6 +252,40 @@ macro_rules! storage_contract {
                     let open = $open;
                     let storage = open(dir.path()).await;
                     $crate::testing::contract::$noun::$case(&storage).await;
+                }
+            )*
+        }
+    };
+}
+
+/// Makes a test of every promise that a durable backend alone can keep, each in a directory of its own.
+///
+/// The argument is a closure from that directory to a [`Durable`](crate::testing::contract::durable::Durable).
+#[macro_export]
+macro_rules! durable_contract {
+    ($durable:expr) => {
+        $crate::durable_contract! { @cases $durable, [
+            everything_is_found_after_opening_again,
+            orphans_are_claimed_at_once_after_opening_again,
+            a_claim_of_an_earlier_process_is_stale,
+            the_queue_outlives_its_process,
+            numbers_go_on_after_opening_again,
+            a_damaged_output_does_not_match_its_hash,
+            an_unreadable_run_costs_itself_alone,
+            an_unreadable_orphan_costs_itself_alone,
+            a_failed_commit_is_answered_as_it_ended,
+            an_append_whose_commit_failed_is_repeated,
+        ] }
+    };
+    (@cases $durable:expr, [$($case:ident),* $(,)?]) => {
+        mod durable {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let dir = $crate::testing::scratch();
+                    let durable = $durable;
+                    $crate::testing::contract::durable::$case(&durable(dir.path())).await;
                 }
             )*
         }

@@ -108,9 +108,9 @@ async fn numbers_go_on_after_a_purge_of_the_newest() {
     assert_eq!(storage.newest_run().await.unwrap(), Some(run_id(1)));
     assert_eq!(storage.create_runs(create(2)).await.unwrap().seq, 3);
     let key = |tx: &mut Tx| {
-        Ok(tx.row("SELECT max(key) FROM runs", [], |row| {
+        tx.row("SELECT max(key) FROM runs", [], |row| {
             Ok(row.get::<_, i64>(0)?)
-        })?)
+        })
     };
     let key = storage.step(Lane::Normal, key).await.unwrap();
     assert_eq!(key, Some(2), "the key of a purged run is not taken again");
@@ -161,11 +161,9 @@ async fn a_damaged_orphan_is_counted_after_the_next_open() {
     assert_eq!(error.kind(), ErrorKind::Internal);
     let storage = reopen(&dir, storage).await;
     let claims = claim(&storage, 3, 5).await;
-    assert_eq!(
-        claims.poisoned,
-        [run_id(1)],
-        "the count outlives the process"
-    );
+    assert_eq!(claims.unreadable, [run_id(1)], "for the third time");
+    let claims = claim(&storage, 3, 5).await;
+    assert_eq!(claims.poisoned, [run_id(1)]);
 }
 
 #[tokio::test]
