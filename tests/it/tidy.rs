@@ -225,9 +225,9 @@ fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTree
     used
 }
 
-/// Macros stand at the root wherever they are written.
+/// Macros of the contract stand at the root wherever they are written.
 fn is_macro(name: &str) -> bool {
-    name == "storage_contract"
+    ["storage_contract", "durable_contract"].contains(&name)
 }
 
 fn row_of(module: &str) -> Option<u8> {
@@ -433,16 +433,17 @@ fn cases_in(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The cases that a macro lists for a noun: `runs: [a, b],` wherever it stands.
+/// The cases that a macro lists for a noun, `runs: [a, b]`, or for the one that it is about, `$durable, [a, b]`.
 fn cases_listed(macros: &str, noun: &str) -> BTreeSet<String> {
-    let list = format!(" {noun}: [");
-    macros
-        .split(list.as_str())
-        .skip(1)
+    let lists = [format!(" {noun}: ["), format!(" ${noun}, [")];
+    let found = lists
+        .iter()
+        .flat_map(|list| macros.split(list.as_str()).skip(1));
+    found
         .filter_map(|rest| rest.split_once(']'))
         .flat_map(|(cases, _)| cases.split(','))
         .map(|case| case.trim().to_owned())
-        .filter(|case| !case.is_empty())
+        .filter(|case| !case.is_empty() && !case.starts_with('$'))
         .collect()
 }
 
