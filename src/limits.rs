@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-pub(crate) use crate::error::cut;
-
 /// Bounds of an engine and its service. `Limits::default()` suits a service on a small machine; every field may be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
