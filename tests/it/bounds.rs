@@ -156,6 +156,11 @@ async fn waiting_runs_start_by_age(store: Store) {
     }
     let ids: Vec<_> = runs.iter().map(RunHandle::id).collect();
     succeed(runs).await;
-    let executed: Vec<_> = world.script.calls().iter().map(|call| call.run_id).collect();
+    let executed: Vec<_> = world
+        .script
+        .calls()
+        .iter()
+        .map(|call| call.run_id)
+        .collect();
     assert_eq!(executed, ids);
 }

@@ -134,7 +134,10 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>) -> Conditions {
     match *statuses {
         // As text, so that the index of that status alone serves it.
         [status @ (0 | 1)] => {
-            conditions.add(&format!("r.finished_at IS NULL AND r.status = {status}"), []);
+            conditions.add(
+                &format!("r.finished_at IS NULL AND r.status = {status}"),
+                [],
+            );
         }
         [status] => conditions.add(&format!("r.status = {status}"), []),
         _ => conditions.add_any("r.status", &statuses),
