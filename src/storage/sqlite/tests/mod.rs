@@ -3,6 +3,7 @@
 //! Each file is one sort of trouble; here is what they are made of.
 
 mod commits;
+mod durable;
 mod leaving;
 mod opening;
 mod reopening;
