@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+pub(crate) use crate::error::cut;
+
 /// Bounds of an engine and its service. `Limits::default()` suits a service on a small machine; every field may be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -110,15 +112,4 @@ impl Default for Limits {
             events_ring_max: 4_096,
         }
     }
-}
-
-/// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.
-pub(crate) fn cut(mut text: String, max: usize) -> String {
-    const MARK: &str = "… (cut)";
-    if text.len() <= max {
-        return text;
-    }
-    text.truncate(text.floor_char_boundary(max.saturating_sub(MARK.len())));
-    text.push_str(MARK);
-    text
 }

@@ -90,17 +90,21 @@ impl Visitor {
 }
 
 fn show_node(node: &Value) {
-    let rows = node["row_count"]
-        .as_u64()
-        .map(|rows| format!(", {rows} rows"));
-    let error = node["error"].as_str().map(|error| format!(": {error}"));
-    println!(
-        "    {:<10}{}{}{}",
+    print!(
+        "    {:<10}{}",
         text(&node["node_id"]),
-        text(&node["status"]),
-        rows.unwrap_or_default(),
-        error.unwrap_or_default(),
+        text(&node["status"])
     );
+    if let Some(rows) = node["row_count"].as_u64() {
+        print!(", {rows} rows");
+    }
+    if let Some(run) = node["reused_from"].as_str() {
+        print!(" kept by run {run}");
+    }
+    if let Some(error) = node["error"].as_str() {
+        print!(": {error}");
+    }
+    println!();
 }
 
 fn text(value: &Value) -> &str {

@@ -27,6 +27,7 @@ mod cancels;
 mod crash;
 mod dataflow;
 mod events;
+mod examples;
 mod failures;
 mod logs;
 mod recovery;
