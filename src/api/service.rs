@@ -35,6 +35,21 @@ use crate::views::Views;
 ///
 /// It serves the paths of the contract below its prefix (`/api` unless [`RunsService::prefix`] says otherwise) and also without it,
 /// for hosts that take the prefix off before they call it. Links always have the prefix.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use floret::{Access, Floret, storage::MemoryStorage};
+/// use tower::ServiceExt;
+///
+/// let floret = Floret::builder(MemoryStorage::default()).start().await?;
+/// let service = floret.service(Access::allow_all()).prefix("/v1");
+/// let request = http::Request::get("/v1/health").body(String::new())?;
+/// let answer = service.oneshot(request).await?;
+/// assert_eq!(answer.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RunsService(Arc<Shared>);
 

@@ -12,6 +12,8 @@ mod harness;
 mod agreement;
 mod api_access;
 mod api_health;
+mod api_hostile;
+mod api_hyper;
 mod api_idempotency;
 mod api_lists;
 mod api_logs;
