@@ -142,10 +142,6 @@ impl Floret {
         self.engine.events().let_waiters_go();
         self.storage.close().await
     }
-
-    pub(crate) const fn engine(&self) -> &Engine {
-        &self.engine
-    }
 }
 
 /// A run about to be made.

@@ -21,8 +21,9 @@ use super::access::Access;
 use super::body::Body;
 use super::call::Call;
 use super::request::Payload;
-use super::routes::{Handling, Match, Need, Params, Route};
-use super::{origin, path, problem, request, response, routes};
+use super::router::{self, Match, Params};
+use super::routes::{Handling, Need, Route};
+use super::{origin, path, problem, request, response};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::model::Scope;
@@ -135,7 +136,7 @@ impl Shared {
 
     fn route(&self, parts: &Parts) -> Result<(&'static Route, Params), Box<Response<Body>>> {
         let path = path::below(&self.prefix, parts.uri.path());
-        match routes::find(&parts.method, path) {
+        match router::find(&parts.method, path) {
             Match::Route(route, params) => Ok((route, params)),
             Match::OtherMethod(allowed) => {
                 let detail = format!(

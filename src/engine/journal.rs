@@ -12,9 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::attempt::reached;
 use super::halt::Halt;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, cut};
 use crate::executor::{LogLine, LogSink};
-use crate::limits::cut;
 use crate::model::{Place, RunId, RunStatus};
 use crate::storage::{Append, Entry};
 

@@ -14,9 +14,9 @@ use super::context::Context;
 use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
+use crate::error::cut;
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
-use crate::limits::cut;
 use crate::model::{Dataset, Node, NodeStatus, Place};
 use crate::storage::{Entry, NodeEnd};
 

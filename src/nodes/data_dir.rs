@@ -18,7 +18,9 @@ use crate::executor::ExecutorError;
 ///
 /// It is opened once: moving or replacing it later does not change what nodes see.
 #[derive(Debug, Clone)]
-pub struct DataDir(pub(super) Arc<Dir>);
+pub struct DataDir {
+    dir: Arc<Dir>,
+}
 
 impl DataDir {
     /// Opens a directory.
@@ -27,7 +29,7 @@ impl DataDir {
     /// `NotFound` when it is not there, `Internal` when it cannot be opened; the source tells why.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         match Dir::open_ambient_dir(path, ambient_authority()) {
-            Ok(dir) => Ok(Self(Arc::new(dir))),
+            Ok(dir) => Ok(Self { dir: Arc::new(dir) }),
             Err(error) if error.kind() == IoKind::NotFound => Err(Error::new(
                 ErrorKind::NotFound,
                 "not-found",
@@ -44,19 +46,24 @@ impl DataDir {
     pub(super) fn open_file(&self, path: &str) -> Result<File, ExecutorError> {
         let failed = |error: io::Error| file_error(path, "read", &error);
         // Opening a pipe would wait for its writer.
-        if !self.0.metadata(path).map_err(failed)?.is_file() {
+        if !self.dir.metadata(path).map_err(failed)?.is_file() {
             return Err(ExecutorError::permanent(format!("{path} is not a file")));
         }
-        let file = self.0.open(path).map_err(failed)?;
+        let file = self.dir.open(path).map_err(failed)?;
         Ok(file.into_std())
+    }
+
+    /// The directory itself, as a folder.
+    pub(super) fn root(&self) -> io::Result<Dir> {
+        self.dir.try_clone()
     }
 
     /// Opens a folder, made where it is missing.
     pub(super) fn folder(&self, path: &Path) -> io::Result<Dir> {
-        match self.0.open_dir(path) {
+        match self.dir.open_dir(path) {
             Err(error) if error.kind() == IoKind::NotFound => {
-                self.0.create_dir_all(path)?;
-                self.0.open_dir(path)
+                self.dir.create_dir_all(path)?;
+                self.dir.open_dir(path)
             }
             opened => opened,
         }

@@ -31,7 +31,7 @@ impl DataDir {
         let name = whole.file_name().ok_or(IoKind::InvalidFilename)?;
         let folder = match whole.parent() {
             Some(parent) if parent != Path::new("") => self.folder(parent)?,
-            Some(_) | None => self.0.try_clone()?,
+            Some(_) | None => self.root()?,
         };
         if folder
             .symlink_metadata(name)

@@ -1,5 +1,6 @@
 //! The service as such: prefixes, methods, foreign pages, panics, bodies that do not arrive.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,14 +9,49 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use floret::storage::MemoryStorage;
-use floret::{Access, Decision, Floret, Issue, Limits, Node, Scope};
-use http::{Method, Request};
+use floret::{Access, Body, Decision, Floret, Issue, Limits, Node, Scope};
+use http::{Method, Request, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use serde_json::json;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::wire::{Backend, Host, on_each, request, send};
+
+/// A body that only one thread may look at.
+struct Unshared(std::marker::PhantomData<std::cell::Cell<u8>>);
+
+impl http_body::Body for Unshared {
+    type Data = Bytes;
+    type Error = ();
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
+        Poll::Ready(None)
+    }
+}
+
+#[tokio::test]
+async fn the_service_takes_a_body_that_is_not_sync_and_gives_a_future_that_is_send() {
+    fn mount<S>(service: S) -> S
+    where
+        S: Service<Request<Unshared>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        service
+    }
+    let host = Host::start(Backend::Memory).await;
+    let request = Request::post("/api/pipelines/daily/run");
+    let request = request.body(Unshared(std::marker::PhantomData)).unwrap();
+    let answer = mount(host.service.clone()).oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 202);
+}
 
 #[tokio::test]
 async fn the_prefix_may_be_there_or_taken_off_and_links_have_it() {
@@ -208,7 +244,7 @@ struct Endless;
 
 impl http_body::Body for Endless {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn poll_frame(
         self: Pin<&mut Self>,

@@ -337,6 +337,14 @@ async fn places_that_are_not_there() {
                     .await;
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pipelines_that_are_not_there() {
+    on_each(async |host: &Host| {
+        let ready = Ready::on(host).await;
         for key in ["other", "a%20b", "%2e%2e", "daily%2Fruns", "DAILY"] {
             for rest in ["", "/runs", "/validate", "/runs?page=0"] {
                 ready
@@ -374,6 +382,14 @@ async fn places_that_are_not_there() {
             };
             ready.refuses(delete, 404, "pipeline-not-found").await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes_that_are_not_there() {
+    on_each(async |host: &Host| {
+        let ready = Ready::on(host).await;
         for kind in ["preview", "profile"] {
             for node in ["other", "a%20b", "%2F"] {
                 let path = format!("/api/runs/{{ended}}/nodes/{node}/{kind}");

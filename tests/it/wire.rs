@@ -16,31 +16,35 @@ use tower::ServiceExt;
 
 /// Where a host keeps its runs.
 #[derive(Debug, Clone, Copy)]
-pub enum Backend {
+pub(crate) enum Backend {
     Memory,
     Sqlite,
 }
 
 /// A host with the pipeline `daily` (`load`, then `sum`), whose nodes follow a script.
-pub struct Host {
-    pub floret: Floret,
-    pub executor: ScriptedExecutor,
-    pub service: RunsService,
+pub(crate) struct Host {
+    pub(crate) floret: Floret,
+    pub(crate) executor: ScriptedExecutor,
+    pub(crate) service: RunsService,
     /// Makes storage fail on cue.
-    pub faults: FaultyStorage,
+    pub(crate) faults: FaultyStorage,
     _folder: Scratch,
 }
 
 /// An answer that was read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// Runs a test on each backend.
-pub async fn on_each(test: impl AsyncFn(&Host)) {
+#[expect(
+    clippy::future_not_send,
+    reason = "a test of tokio stays on its thread"
+)]
+pub(crate) async fn on_each(test: impl AsyncFn(&Host)) {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let _named = Named(backend);
         test(&Host::start(backend).await).await;
@@ -60,7 +64,7 @@ impl Drop for Named {
 }
 
 impl Backend {
-    pub async fn open(self, folder: &Path) -> Arc<dyn Storage> {
+    pub(crate) async fn open(self, folder: &Path) -> Arc<dyn Storage> {
         match self {
             Self::Memory => Arc::new(MemoryStorage::default()),
             Self::Sqlite => Arc::new(SqliteStorage::open(folder.join("runs.db")).await.unwrap()),
@@ -69,7 +73,7 @@ impl Backend {
 }
 
 /// The pipeline of every host.
-pub fn daily() -> Pipeline {
+pub(crate) fn daily() -> Pipeline {
     Pipeline::new("daily")
         .node("load", "any")
         .node("sum", "any")
@@ -78,11 +82,11 @@ pub fn daily() -> Pipeline {
 }
 
 impl Host {
-    pub async fn start(backend: Backend) -> Self {
+    pub(crate) async fn start(backend: Backend) -> Self {
         Self::with(backend, Limits::default()).await
     }
 
-    pub async fn with(backend: Backend, limits: Limits) -> Self {
+    pub(crate) async fn with(backend: Backend, limits: Limits) -> Self {
         let folder = scratch();
         let faults = FaultyStorage::new(backend.open(folder.path()).await);
         let executor = ScriptedExecutor::new();
@@ -103,41 +107,41 @@ impl Host {
     }
 
     /// Sends a request to the service.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         send(&self.service, request).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(request(Method::GET, path, None)).await
     }
 
-    pub async fn post(&self, path: &str, body: Option<&Value>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Option<&Value>) -> Answer {
         self.send(request(Method::POST, path, body)).await
     }
 
     /// Starts a run and answers its id.
-    pub async fn trigger(&self) -> String {
+    pub(crate) async fn trigger(&self) -> String {
         let answer = self.post("/api/pipelines/daily/run", None).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
     /// Starts a run, waits for its end and answers its id.
-    pub async fn finished(&self) -> String {
+    pub(crate) async fn finished(&self) -> String {
         let id = self.trigger().await;
         self.finish(&id).await;
         id
     }
 
     /// Waits for the end of a run.
-    pub async fn finish(&self, id: &str) {
+    pub(crate) async fn finish(&self, id: &str) {
         let run = self.floret.handle(id.parse().unwrap());
         run.finished().await.unwrap();
     }
 }
 
 /// Sends a request to a service.
-pub async fn send(service: &RunsService, request: Request<Full<Bytes>>) -> Answer {
+pub(crate) async fn send(service: &RunsService, request: Request<Full<Bytes>>) -> Answer {
     let answer = service.clone().oneshot(request).await.unwrap();
     let (parts, body) = answer.into_parts();
     Answer {
@@ -148,7 +152,7 @@ pub async fn send(service: &RunsService, request: Request<Full<Bytes>>) -> Answe
 }
 
 /// A request, with a body of JSON where one is given.
-pub fn request(method: Method, path: &str, body: Option<&Value>) -> Request<Full<Bytes>> {
+pub(crate) fn request(method: Method, path: &str, body: Option<&Value>) -> Request<Full<Bytes>> {
     let request = Request::builder().method(method).uri(path);
     match body {
         Some(body) => request
@@ -160,25 +164,25 @@ pub fn request(method: Method, path: &str, body: Option<&Value>) -> Request<Full
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         match serde_json::from_slice(&self.body) {
             Ok(value) => value,
             Err(error) => panic!("{error}: {self:?}"),
         }
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
 
     /// Asserts a refusal: status and slug, and that it has every member of a problem and nothing that a problem must not have.
-    pub fn refused(&self, status: u16, slug: &str) {
+    pub(crate) fn refused(&self, status: u16, slug: &str) {
         let told = String::from_utf8_lossy(&self.body).into_owned();
         assert_eq!(self.status.as_u16(), status, "{told}");
         assert_eq!(

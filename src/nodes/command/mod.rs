@@ -6,8 +6,8 @@ mod child;
 mod config;
 mod lines;
 mod talk;
-#[cfg(test)]
 #[cfg(unix)]
+#[cfg(test)]
 mod tests;
 
 use std::process::ExitStatus;

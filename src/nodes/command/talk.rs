@@ -10,8 +10,8 @@ use tokio::process::ChildStdin;
 
 use super::child::Pipes;
 use super::lines::{Line, next_line};
+use crate::error::cut;
 use crate::executor::{ExecutorError, Input, NodeLog};
-use crate::limits::cut;
 use crate::model::{Builder, Dataset};
 use crate::nodes::read::LINE_BYTES_MAX;
 

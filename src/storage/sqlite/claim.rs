@@ -168,7 +168,7 @@ impl Tx {
             return Ok(Some(Reverse((priority, run, key, pipeline))));
         }
         let found = self.row(
-            "SELECT id, key FROM runs WHERE status = 0 AND priority = ? AND pipeline = ? ORDER BY id LIMIT 1",
+            "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND status = 0 ORDER BY id LIMIT 1",
             params![priority, pipeline],
             |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, row.get(1)?)),
         )?;
@@ -193,15 +193,11 @@ impl Tx {
         pipeline: i64,
         Head { run, key }: Head,
     ) -> Result<Option<Claimed>, Fault> {
-        let sql = format!("SELECT {ACTIVE} FROM runs WHERE key = ?");
-        let (_, active) = self
-            .row(&sql, [key], read_active)?
-            .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))?;
         let driven = self.drive_pending(key);
-        self.write(
-            "UPDATE runs SET status = 1, started_at = ? WHERE key = ?",
-            [millis(claim.now), key],
-        )?;
+        let active = match &driven {
+            Ok(driven) => Active::pending(key, pipeline, &driven.run),
+            Err(_) => self.undriven(key)?,
+        };
         let counted = Counted {
             pipeline,
             tenant: active.tenant.as_ref(),
@@ -218,6 +214,15 @@ impl Tx {
             (driven, Vec::new())
         });
         self.take(claim, run, driven)
+    }
+
+    /// A run as it is known though the rest of its row cannot be read.
+    fn undriven(&self, key: i64) -> Result<Active, Fault> {
+        let sql = format!("SELECT {ACTIVE} FROM runs WHERE key = ?");
+        let found = self.row(&sql, [key], read_active)?;
+        found
+            .map(|(_, active)| active)
+            .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))
     }
 
     /// Makes a running run the asker's; where it cannot be read, it is counted and left an orphan.
@@ -258,8 +263,9 @@ impl Tx {
             claimed
         });
         self.write(
-            "UPDATE runs SET owner = ?, lease_until = ?, epoch = ?, claims = ? WHERE key = ?",
-            params![owner, lease_until, int(epoch), claims, key],
+            "UPDATE runs SET status = 1, started_at = ifnull(started_at, ?), owner = ?, lease_until = ?, epoch = ?, claims = ? \
+             WHERE key = ?",
+            params![millis(claim.now), owner, lease_until, int(epoch), claims, key],
         )?;
         Ok(claimed)
     }

@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Sql(rusqlite::Error),
     /// A stored value cannot be read.
     Unreadable(String),
+    /// A step or a question panicked.
+    Panicked,
     /// The file at the path is not the one that is open.
     Replaced,
     /// A commit failed on cue.
@@ -61,6 +63,7 @@ impl From<Fault> for Error {
             Fault::Unreadable(what) => {
                 Self::internal("a stored value cannot be read").with_source(what)
             }
+            Fault::Panicked => Self::internal("storage failed"),
             Fault::Replaced => Self::unavailable("the file of the store was replaced or removed"),
             #[cfg(any(test, feature = "testing"))]
             Fault::Staged => Self::unavailable("the commit failed"),

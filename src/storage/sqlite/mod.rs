@@ -33,6 +33,7 @@ mod put;
 mod queue;
 mod reader;
 mod rows;
+mod run_list;
 mod runs;
 mod schema;
 mod state;

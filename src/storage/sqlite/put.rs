@@ -39,7 +39,7 @@ impl Tx {
             Some(before) => replaced(put, slug, before),
             None => made(put, slug, known.as_deref()),
         };
-        let key = self.write_pipeline(&stored, body)?;
+        let key = self.write_pipeline(&stored, body, known.as_deref())?;
         self.state.definitions.hold(key, Arc::clone(definition));
         Ok(stored)
     }
@@ -100,7 +100,12 @@ impl Tx {
     }
 
     /// Writes a version of a pipeline and answers the key of its definition.
-    fn write_pipeline(&mut self, stored: &StoredPipeline, body: &str) -> Result<i64, Fault> {
+    fn write_pipeline(
+        &mut self,
+        stored: &StoredPipeline,
+        body: &str,
+        known: Option<&Known>,
+    ) -> Result<i64, Fault> {
         let StoredPipeline {
             id,
             slug,
@@ -110,14 +115,14 @@ impl Tx {
             created_at,
             updated_at,
         } = stored;
-        let key = self.state.next_pipeline;
+        let pipeline = known.map_or(self.state.next_pipeline, |known| known.key);
         self.write(
             "INSERT INTO pipelines (key, id, slug, tenant, version, enabled, max_concurrent_runs, created_at, updated_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \
              version = excluded.version, enabled = excluded.enabled, max_concurrent_runs = excluded.max_concurrent_runs, \
              created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL",
             params![
-                key,
+                pipeline,
                 id.as_str(),
                 slug.as_str(),
                 tenant.as_ref().map(TenantId::as_str),
@@ -129,15 +134,11 @@ impl Tx {
             ],
         )?;
         self.state.forget(id);
-        let known = self
-            .state
-            .pipeline(&self.conn, id)?
-            .ok_or_else(|| Fault::unreadable("a pipeline", "it is missing"))?;
-        self.state.next_pipeline = self.state.next_pipeline.max(known.key + 1);
+        self.state.next_pipeline = self.state.next_pipeline.max(pipeline + 1);
         let key = self.state.next_definition;
         self.write(
             "INSERT INTO definitions (key, pipeline, version, body) VALUES (?, ?, ?, ?)",
-            params![key, known.key, version, body],
+            params![key, pipeline, version, body],
         )?;
         self.state.next_definition += 1;
         Ok(key)

@@ -2,6 +2,7 @@
 //!
 //! A question is one page at most, so that no read transaction lives long. What is asked is left to the nouns.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Params, Row};
@@ -31,7 +32,8 @@ impl Reader {
                 break;
             }
             for question in questions {
-                question(&self);
+                // A panic is a fault of that question alone, whose asker sees its answer dropped.
+                drop(catch_unwind(AssertUnwindSafe(|| question(&self))));
             }
         }
         drop(self);

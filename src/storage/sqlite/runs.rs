@@ -3,22 +3,20 @@
 //! Making runs is left to `create`, what a running one does to `journal`.
 
 use async_trait::async_trait;
-use rusqlite::types::Value;
 
 use super::SqliteStorage;
 use super::create::find_key;
 use super::fault::Fault;
 use super::inbox::Lane;
-use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run, tenant};
 use super::state::newest_run;
-use super::values::{self, id, millis, node_keys, uint};
+use super::values::{id, node_keys};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Profile, Run, RunId, Scope};
 use crate::storage::{
     Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, RequestCancel, RunDetail, RunFilter,
-    Runs, rules,
+    Runs,
 };
 
 #[async_trait]
@@ -138,90 +136,10 @@ impl Reader {
             .map(|(key, _)| key))
     }
 
-    fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, Fault> {
-        let Some(mut conditions) = self.conditions(filter)? else {
-            let total = wants_total(page).then_some(0);
-            return Ok(Page::new(Vec::new(), total, None));
-        };
-        let total = wants_total(page)
-            .then(|| self.count_runs(&conditions))
-            .transpose()?;
-        if let Some(text) = cursor(page) {
-            let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
-            conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
-        }
-        let window = Window::new(page);
-        let sql = format!(
-            "SELECT {RUN} FROM {RUN_FROM}{} ORDER BY r.id DESC LIMIT {} OFFSET {}",
-            conditions.sql(),
-            window.read_count(),
-            window.skip,
-        );
-        let rows = self.rows(
-            &sql,
-            rusqlite::params_from_iter(conditions.values()),
-            |row| Ok(read_run(row)),
-        )?;
-        let items = rows.into_iter().filter_map(readable).collect();
-        Ok(window.cut(items, total, |run: &Run| run.id.to_string()))
-    }
-
-    /// None where the pipeline does not exist, so that no run can be in the list.
-    fn conditions(&self, filter: &RunFilter) -> Result<Option<Conditions>, Fault> {
-        let RunFilter {
-            scope,
-            pipeline,
-            statuses,
-            triggers,
-            from,
-            to,
-        } = filter;
-        let mut conditions = Conditions::default();
-        if let Some(pipeline) = pipeline {
-            let key = self.row(
-                "SELECT key FROM pipelines WHERE id = ?",
-                [pipeline.as_str()],
-                |row| Ok(row.get(0)?),
-            )?;
-            let Some(key) = key else { return Ok(None) };
-            conditions.add("r.pipeline = ?", [Value::Integer(key)]);
-        }
-        if let Some(tenant) = scope.tenant() {
-            conditions.add("r.tenant = ?", [Value::Text(tenant.to_string())]);
-        }
-        let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
-        conditions.add_any("r.status", &statuses);
-        let triggers: Vec<_> = triggers.iter().copied().map(values::trigger).collect();
-        conditions.add_any("r.trigger", &triggers);
-        if let Some(from) = from {
-            conditions.add("r.created_at >= ?", [Value::Integer(millis(*from))]);
-        }
-        if let Some(to) = to {
-            conditions.add("r.created_at < ?", [Value::Integer(millis(*to))]);
-        }
-        Ok(Some(conditions))
-    }
-
-    fn count_runs(&self, conditions: &Conditions) -> Result<u64, Fault> {
-        let sql = format!("SELECT count(*) FROM runs r{}", conditions.sql());
-        let values = rusqlite::params_from_iter(conditions.values());
-        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
-    }
-
     /// A run that the scope sees.
     pub(super) fn run_row(&self, run: RunId, scope: &Scope) -> Result<Option<RunRow>, Fault> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let found = self.row(&sql, [id(&run)], read_run)?;
         Ok(found.filter(|row| scope.admits(row.run.tenant.as_ref())))
     }
-}
-
-/// A row that cannot be read costs that run alone, not the list.
-fn readable(row: Result<RunRow, Fault>) -> Option<Run> {
-    row.map(|row| row.run)
-        .inspect_err(|fault| {
-            tracing::error!(?fault, "a run cannot be read and is left out of a list")
-        })
-        .ok()
 }

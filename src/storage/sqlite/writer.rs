@@ -2,6 +2,7 @@
 //!
 //! What a step does is left to the nouns; opening the file to `open`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -86,11 +87,13 @@ impl Writer {
             self.tx = Some(tx);
             return Err(Failure::Whole(fault));
         }
-        let done = steps
-            .iter_mut()
-            .try_for_each(|step| step.apply(&mut tx))
-            .and_then(|()| tx.finish());
-        match done {
+        let mut apply = || {
+            steps.iter_mut().try_for_each(|step| step.apply(&mut tx))?;
+            tx.finish()
+        };
+        // A panic in a step is a fault of that step alone: the thread is everybody's.
+        let done = catch_unwind(AssertUnwindSafe(&mut apply));
+        match done.unwrap_or(Err(Fault::Panicked)) {
             Ok(true) => self.commit(tx),
             Ok(false) => self.give_up(tx),
             Err(fault) => {

@@ -264,28 +264,30 @@ macro_rules! storage_contract {
 #[macro_export]
 macro_rules! durable_contract {
     ($durable:expr) => {
-        $crate::durable_contract! { @cases $durable, [
-            everything_is_found_after_opening_again,
-            orphans_are_claimed_at_once_after_opening_again,
-            a_claim_of_an_earlier_process_is_stale,
-            the_queue_outlives_its_process,
-            numbers_go_on_after_opening_again,
-            a_damaged_output_does_not_match_its_hash,
-            an_unreadable_run_costs_itself_alone,
-            an_unreadable_orphan_costs_itself_alone,
-            a_failed_commit_is_answered_as_it_ended,
-            an_append_whose_commit_failed_is_repeated,
-        ] }
+        $crate::durable_contract! { @cases $durable,
+            durable: [
+                everything_is_found_after_opening_again,
+                orphans_are_claimed_at_once_after_opening_again,
+                a_claim_of_an_earlier_process_is_stale,
+                the_queue_outlives_its_process,
+                numbers_go_on_after_opening_again,
+                a_damaged_output_does_not_match_its_hash,
+                an_unreadable_run_costs_itself_alone,
+                an_unreadable_orphan_costs_itself_alone,
+                a_failed_commit_is_answered_as_it_ended,
+                an_append_whose_commit_failed_is_repeated,
+            ],
+        }
     };
-    (@cases $durable:expr, [$($case:ident),* $(,)?]) => {
-        mod durable {
+    (@cases $durable:expr, $noun:ident: [$($case:ident),* $(,)?],) => {
+        mod $noun {
             use super::*;
             $(
                 #[tokio::test]
                 async fn $case() {
                     let dir = $crate::testing::scratch();
                     let durable = $durable;
-                    $crate::testing::contract::durable::$case(&durable(dir.path())).await;
+                    $crate::testing::contract::$noun::$case(&durable(dir.path())).await;
                 }
             )*
         }

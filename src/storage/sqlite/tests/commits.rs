@@ -57,6 +57,24 @@ async fn a_step_that_fails_fails_alone() {
 }
 
 #[tokio::test]
+async fn a_step_that_panics_fails_alone() {
+    let (_dir, storage) = store().await;
+    let busy = Busy::new(&storage).await;
+    let first = storage.create_runs(create(1));
+    let panics = storage.step(Lane::Normal, |tx| -> Result<(), Fault> {
+        tx.state.next_run = 99;
+        panic!("on purpose")
+    });
+    let last = storage.create_runs(create(2));
+    let (first, panicked, last, ()) = tokio::join!(first, panics, last, busy.let_go());
+    assert_eq!(panicked.unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!((first.unwrap().seq, last.unwrap().seq), (1, 2));
+    let asked = storage.read(|_| -> Result<(), Fault> { panic!("on purpose") });
+    assert_eq!(asked.await.unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(status(&storage, 2).await, Some(RunStatus::Pending));
+}
+
+#[tokio::test]
 async fn a_commit_that_failed_before_its_effect_changed_nothing() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
