@@ -47,7 +47,7 @@ impl Visitor {
         Ok(id.to_owned())
     }
 
-    pub(crate) async fn show_preview(&self, run: &str, node: &str) -> Result<()> {
+    pub(crate) async fn show_preview(&mut self, run: &str, node: &str) -> Result<()> {
         let preview = self
             .get(&format!("/runs/{run}/nodes/{node}/preview"))
             .await?;
@@ -57,7 +57,7 @@ impl Visitor {
         Ok(())
     }
 
-    pub(crate) async fn show_log(&self, run: &str) -> Result<()> {
+    pub(crate) async fn show_log(&mut self, run: &str) -> Result<()> {
         let log = self
             .ask(Method::GET, &format!("/runs/{run}/logs/export"))
             .await?;
@@ -67,11 +67,11 @@ impl Visitor {
         Ok(())
     }
 
-    async fn get(&self, path: &str) -> Result<Value> {
+    async fn get(&mut self, path: &str) -> Result<Value> {
         Ok(serde_json::from_str(&self.ask(Method::GET, path).await?)?)
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Result<String> {
+    async fn ask(&mut self, method: Method, path: &str) -> Result<String> {
         let uri = format!("{}{path}", self.api);
         let request = Request::builder()
             .method(method)

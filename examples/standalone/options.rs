@@ -1,4 +1,5 @@
 //! What may be said on the command line.
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 
 use std::fmt;
 use std::net::SocketAddr;
