@@ -137,7 +137,10 @@ async fn subscriptions_end_and_commands_are_refused(store: Store) {
     let mut events = host.floret.events_after(0);
     host.floret.shutdown(GRACE).await.unwrap();
     let read = until(&mut events, |_| false).await.unwrap();
-    assert_eq!(read.last().map(|event| event.kind), Some(EventKind::RunCompleted));
+    assert_eq!(
+        read.last().map(|event| event.kind),
+        Some(EventKind::RunCompleted)
+    );
     assert!(events.next().await.is_none());
     let id = ended.run.id;
     let floret = &host.floret;
@@ -170,7 +173,9 @@ async fn whoever_waits_for_a_run_that_does_not_end_is_told(store: Store) {
 async fn a_dropped_floret_gives_its_runs_back(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]));
     let gate = Gate::new();
-    world.script.script("a", [Step::pass_on().at(&gate), Step::pass_on()]);
+    world
+        .script
+        .script("a", [Step::pass_on().at(&gate), Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     let id = run.id();
