@@ -30,6 +30,11 @@ impl Fault {
         Self::Unreadable(format!("{what}: {why}"))
     }
 
+    /// Whether another program holds the write lock.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
+
     /// Whether the same step may succeed on its own where its group failed.
     pub(super) fn is_disk_full(&self) -> bool {
         matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))

@@ -97,6 +97,18 @@ impl<T> Inbox<T> {
         items
     }
 
+    /// Takes all that waits, but for its own.
+    pub(super) fn drain(&self) -> Vec<T> {
+        let mut waiting = self.waiting.lock();
+        let (count, low_count) = (waiting.normal.len(), waiting.low.len());
+        let mut items: Vec<T> = waiting.normal.drain(..).collect();
+        items.extend(waiting.low.drain(..));
+        drop(waiting);
+        self.room.add_permits(count);
+        self.low_room.add_permits(low_count);
+        items
+    }
+
     /// Refuses what comes from now on; what waits is still taken.
     pub(super) fn close(&self) {
         self.waiting.lock().is_closed = true;
@@ -138,6 +150,8 @@ mod tests {
         assert_eq!(inbox.take(2), [1, 2, 10]);
         inbox.push_own(0);
         assert_eq!(inbox.take(2), [0, 3, 11]);
+        assert!(inbox.push(Lane::Low, 6).await && inbox.push(Lane::Normal, 7).await);
+        assert_eq!(inbox.drain(), [7, 6]);
         inbox.close();
         assert!(!inbox.push(Lane::Normal, 4).await);
         inbox.push_own(5);

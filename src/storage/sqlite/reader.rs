@@ -45,10 +45,15 @@ impl Reader {
         &self,
         ask: impl FnOnce(&Self) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let transaction = self.conn.unchecked_transaction()?;
-        let answer = ask(self)?;
-        transaction.finish()?;
-        Ok(answer)
+        if !self.conn.is_autocommit() {
+            // A question before this one panicked.
+            self.conn.execute_batch("ROLLBACK")?;
+        }
+        // Cached, since a short question costs hardly more than their parse.
+        self.conn.prepare_cached("BEGIN")?.execute([])?;
+        let answer = ask(self);
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        answer
     }
 
     /// The first row of a question.

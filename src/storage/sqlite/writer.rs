@@ -67,7 +67,13 @@ impl Writer {
     fn process(&mut self, mut group: Vec<Box<dyn Step>>) {
         match self.attempt(&mut group) {
             Ok(()) => group.into_iter().for_each(Step::answer),
-            Err(Failure::Whole(fault)) => fail_all(group, fault),
+            Err(Failure::Whole(fault)) => {
+                if fault.is_busy() {
+                    // They have waited for the same lock: nobody waits longer than for one time-out.
+                    group.extend(self.inbox.drain());
+                }
+                fail_all(group, fault);
+            }
             Err(Failure::Step(fault)) if group.len() == 1 => fail_all(group, fault),
             Err(Failure::Step(fault)) => {
                 tracing::warn!(

@@ -144,6 +144,25 @@ async fn a_write_lock_of_another_program_holds_up_writes_alone() {
     assert_eq!(status(&storage, 1).await, Some(RunStatus::Pending));
 }
 
+#[tokio::test]
+async fn a_write_lock_of_another_program_holds_nobody_up_twice() {
+    let options = SqliteOptions::default().busy_timeout(Duration::from_millis(300));
+    let (dir, storage) = store_with(options).await;
+    let other = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let let_go_after_the_first = async {
+        let first = storage.create_runs(create(1)).await;
+        other.execute_batch("COMMIT").unwrap();
+        first
+    };
+    let rest = join_all((2..9).map(|n| storage.create_runs(create(n))));
+    let (first, rest) = tokio::join!(let_go_after_the_first, rest);
+    for created in rest.into_iter().chain([first]) {
+        assert_eq!(created.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    storage.create_runs(create(9)).await.unwrap();
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_was_replaced_is_not_written() {
