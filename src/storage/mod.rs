@@ -4,6 +4,8 @@
 //! asks no clock. Every question takes a [`Scope`](crate::Scope). What must hold for each method stands on the method as MUST and is a
 //! case of [`storage_contract!`](crate::storage_contract).
 
+#[cfg(test)]
+mod agreement;
 mod events;
 mod journal;
 mod memory;

@@ -9,15 +9,16 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+pub(crate) use super::snapshot::snapshot;
 use crate::error::{ErrorKind, Result};
 use crate::model::{
     Event, Level, Node, NodeId, NodeRun, NodeStatus, OwnerId, PageRequest, Pipeline, PipelineId,
     Place, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
 };
 use crate::storage::{
-    Append, Appended, Claim, Claimed, CreateRuns, Created, Entry, EventFilter, Figures,
-    FiguresFilter, Held, IdempotencyKey, NewRun, NodeEnd, Operation, OutputChunk, OutputRef,
-    PipelineFilter, Purge, PutPipeline, RunDetail, RunFilter, SlugChoice, Stats, Storage,
+    Append, Appended, Claim, Claimed, CreateRuns, Created, Entry, EventFilter, FiguresFilter, Held,
+    IdempotencyKey, NewRun, NodeEnd, Operation, OutputChunk, OutputRef, Purge, PutPipeline,
+    RunDetail, RunFilter, SlugChoice, Storage,
 };
 
 /// So many seconds after 2024-01-15T06:00:00Z.
@@ -334,34 +335,6 @@ pub(crate) fn of_the_year() -> FiguresFilter {
 pub(crate) async fn purge_all(storage: &dyn Storage) -> u64 {
     let purge = Purge::new(at(1_000_000), 1_000);
     storage.purge(purge).await.unwrap().deleted
-}
-
-/// All that readers see, to tell that nothing changed.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Snapshot {
-    pipelines: Vec<StoredPipeline>,
-    runs: Vec<RunDetail>,
-    events: Vec<Event>,
-    figures: Vec<Figures>,
-    stats: Stats,
-}
-
-pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
-    let page = || PageRequest::Newest { limit: 100 };
-    let pipelines = storage.list_pipelines(PipelineFilter::default(), page());
-    let mut stats = storage.stats(&Scope::All).await.unwrap();
-    stats.bytes = 0;
-    let mut runs = Vec::new();
-    for run in listed(storage, RunFilter::default()).await {
-        runs.push(found(storage, run).await);
-    }
-    Snapshot {
-        pipelines: pipelines.await.unwrap().items,
-        runs,
-        events: all_events(storage).await,
-        figures: storage.figures(of_the_year()).await.unwrap(),
-        stats,
-    }
 }
 
 /// The ids of the newest runs that a filter lets through.

@@ -18,7 +18,7 @@ pub mod cancels;
 pub mod durable;
 pub mod events;
 pub mod fences;
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod inheritance;
 pub mod journal;
 pub mod keys;
@@ -30,6 +30,8 @@ pub mod queue;
 pub mod resumes;
 pub mod run_lists;
 pub mod runs;
+pub mod slugs;
+mod snapshot;
 pub mod system;
 
 /// Makes a test of every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
@@ -44,16 +46,10 @@ macro_rules! storage_contract {
                 a_pipeline_is_found_by_its_id_and_by_its_slug,
                 a_save_that_changes_nothing_keeps_version_and_time,
                 a_changed_definition_raises_the_version_by_one,
-                a_changed_slug_raises_the_version_by_one,
                 a_pipeline_expected_absent_conflicts,
                 a_pipeline_expected_present_is_not_found,
                 a_save_at_another_version_fails_its_precondition,
                 a_pipeline_expected_present_is_replaced,
-                a_given_slug_that_is_taken_conflicts,
-                an_id_and_a_slug_of_two_pipelines_differ,
-                a_derived_slug_takes_the_first_free_number,
-                a_derived_slug_passes_by_another_id,
-                a_pipeline_keeps_its_derived_slug,
                 a_pipeline_belongs_to_the_tenant_that_made_it,
                 a_foreign_pipeline_reads_as_absent,
                 a_foreign_id_and_slug_are_taken,
@@ -65,6 +61,14 @@ macro_rules! storage_contract {
                 a_revived_pipeline_goes_on_with_its_versions,
                 a_run_stays_on_its_version,
                 a_replaced_version_still_takes_runs,
+            ],
+            slugs: [
+                a_given_slug_that_is_taken_conflicts,
+                an_id_and_a_slug_of_two_pipelines_differ,
+                a_derived_slug_takes_the_first_free_number,
+                a_derived_slug_passes_by_another_id,
+                a_pipeline_keeps_its_derived_slug,
+                a_changed_slug_raises_the_version_by_one,
             ],
             pipeline_lists: [
                 the_newest_come_first_and_equal_ones_by_id,

@@ -1,6 +1,6 @@
 //! Saving, finding and deleting definitions.
 //!
-//! How they are listed is promised in `pipeline_lists`.
+//! How they are listed is promised in `pipeline_lists`, their slugs in `slugs`.
 
 use std::sync::Arc;
 
@@ -54,21 +54,6 @@ pub async fn a_changed_definition_raises_the_version_by_one(storage: &dyn Storag
     assert_eq!((stored.created_at, stored.updated_at), (at(0), at(5)));
     let found = storage.find_pipeline("daily", &Scope::All).await.unwrap();
     assert_eq!(found, Some(stored));
-}
-
-/// A changed slug raises the version by one and frees the old one.
-pub async fn a_changed_slug_raises_the_version_by_one(storage: &dyn Storage) {
-    save(storage, "p-1").await;
-    let mut first = put("p-1");
-    first.slug = SlugChoice::Given(slug("daily"));
-    storage.put_pipeline(first.clone()).await.unwrap();
-    first.slug = SlugChoice::Given(slug("nightly"));
-    assert_eq!(storage.put_pipeline(first).await.unwrap().version, 3);
-    let old = storage.find_pipeline("daily", &Scope::All).await.unwrap();
-    assert_eq!(old, None);
-    let mut second = put("p-2");
-    second.slug = SlugChoice::Given(slug("daily"));
-    storage.put_pipeline(second).await.unwrap();
 }
 
 /// A pipeline that is expected absent and is there conflicts.
@@ -128,96 +113,6 @@ pub async fn a_pipeline_expected_present_is_replaced(storage: &dyn Storage) {
     second.definition = Arc::new(definition("daily").param("a", "b"));
     second.expect = Expect::Present;
     assert_eq!(storage.put_pipeline(second).await.unwrap().version, 2);
-}
-
-/// A given slug that another pipeline has conflicts.
-pub async fn a_given_slug_that_is_taken_conflicts(storage: &dyn Storage) {
-    let mut first = put("p-1");
-    first.slug = SlugChoice::Given(slug("daily"));
-    storage.put_pipeline(first).await.unwrap();
-    let before = snapshot(storage).await;
-    let mut second = put("p-2");
-    second.slug = SlugChoice::Given(slug("daily"));
-    refused_as(
-        storage.put_pipeline(second).await,
-        Conflict,
-        "already-exists",
-    );
-    assert_eq!(snapshot(storage).await, before);
-}
-
-/// An id that is another's slug, and a slug that is another's id, conflict.
-pub async fn an_id_and_a_slug_of_two_pipelines_differ(storage: &dyn Storage) {
-    let mut first = put("p-1");
-    first.slug = SlugChoice::Given(slug("daily"));
-    storage.put_pipeline(first).await.unwrap();
-    let before = snapshot(storage).await;
-    let mut second = put("daily");
-    second.slug = SlugChoice::Given(slug("nightly"));
-    refused_as(
-        storage.put_pipeline(second).await,
-        Conflict,
-        "already-exists",
-    );
-    let mut third = put("p-3");
-    third.slug = SlugChoice::Given(slug("p-1"));
-    refused_as(
-        storage.put_pipeline(third).await,
-        Conflict,
-        "already-exists",
-    );
-    assert_eq!(snapshot(storage).await, before);
-}
-
-/// A derived slug takes the first number that is free.
-pub async fn a_derived_slug_takes_the_first_free_number(storage: &dyn Storage) {
-    for (id, expected) in [("p-1", "daily"), ("p-2", "daily-2"), ("p-3", "daily-3")] {
-        let mut put = put(id);
-        put.slug = SlugChoice::Derived(slug("daily"));
-        let stored = storage.put_pipeline(put).await.unwrap();
-        assert_eq!(stored.slug.as_str(), expected);
-    }
-    let second = pipeline_id("p-2");
-    storage
-        .delete_pipeline(&second, &Scope::All, at(1))
-        .await
-        .unwrap();
-    let mut put = put("p-4");
-    put.slug = SlugChoice::Derived(slug("daily"));
-    let stored = storage.put_pipeline(put).await.unwrap();
-    assert_eq!(stored.slug.as_str(), "daily-2");
-}
-
-/// A derived slug passes by another pipeline's id.
-pub async fn a_derived_slug_passes_by_another_id(storage: &dyn Storage) {
-    let mut first = put("daily");
-    first.slug = SlugChoice::Given(slug("nightly"));
-    storage.put_pipeline(first).await.unwrap();
-    let mut second = put("p-2");
-    second.slug = SlugChoice::Derived(slug("daily"));
-    let stored = storage.put_pipeline(second).await.unwrap();
-    assert_eq!(stored.slug.as_str(), "daily-2");
-}
-
-/// A pipeline keeps the derived slug that it has, though one before it is free by now.
-pub async fn a_pipeline_keeps_its_derived_slug(storage: &dyn Storage) {
-    for id in ["p-1", "p-2"] {
-        let mut put = put(id);
-        put.slug = SlugChoice::Derived(slug("daily"));
-        storage.put_pipeline(put).await.unwrap();
-    }
-    let first = pipeline_id("p-1");
-    storage
-        .delete_pipeline(&first, &Scope::All, at(1))
-        .await
-        .unwrap();
-    let mut again = put("p-2");
-    again.slug = SlugChoice::Derived(slug("daily"));
-    let stored = storage.put_pipeline(again.clone()).await.unwrap();
-    assert_eq!((stored.slug.as_str(), stored.version), ("daily-2", 1));
-    again.slug = SlugChoice::Derived(slug("nightly"));
-    let stored = storage.put_pipeline(again).await.unwrap();
-    assert_eq!((stored.slug.as_str(), stored.version), ("nightly", 2));
 }
 
 /// A pipeline belongs to the tenant that made it, whoever saves it later.

@@ -1,0 +1,262 @@
+//! The commands that both storages are given, and how they are made up.
+//!
+//! Numbers name things by their place among those that there are; `world` carries them out.
+
+use proptest::prelude::*;
+
+/// One command or question.
+#[derive(Debug, Clone)]
+pub(super) enum Command {
+    Put {
+        pipeline: u8,
+        variant: u8,
+        slug: u8,
+        expect: u8,
+        scope: u8,
+    },
+    Delete {
+        pipeline: u8,
+        scope: u8,
+    },
+    Trigger {
+        pipeline: u8,
+        trigger: u8,
+        count: u8,
+        key: Option<(u8, u8)>,
+        tick: Option<u8>,
+        scope: u8,
+    },
+    Resume {
+        run: u8,
+        inherit: bool,
+        key: bool,
+    },
+    Cancel {
+        run: u8,
+        forced: bool,
+        scope: u8,
+    },
+    Claim {
+        owner: u8,
+        count_max: u32,
+        runs_max: u32,
+        suspects: bool,
+    },
+    /// A legal next step of a claimed run.
+    Progress {
+        driver: u8,
+        pick: u8,
+    },
+    /// Whatever entry at whatever position, under whatever epoch.
+    Append {
+        driver: u8,
+        entry: u8,
+        place: u16,
+        skew: i8,
+        is_stale: bool,
+    },
+    Chunk {
+        driver: u8,
+        place: u16,
+        index: u32,
+    },
+    Renew {
+        owner: u8,
+    },
+    Release {
+        owner: u8,
+    },
+    /// The owner's process ends: another one asks under its place from then on.
+    Crash {
+        owner: u8,
+    },
+    Purge {
+        age: u8,
+        count_max: u32,
+        scope: u8,
+    },
+    Clock {
+        seconds: i64,
+    },
+    Ask(Question),
+}
+
+/// One question.
+#[derive(Debug, Clone)]
+pub(super) enum Question {
+    Runs {
+        pipeline: Option<u8>,
+        status: Option<u8>,
+        trigger: Option<u8>,
+        page: Paging,
+        scope: u8,
+    },
+    Pipelines {
+        is_tagged: bool,
+        enabled: Option<bool>,
+        page: Paging,
+        scope: u8,
+    },
+    Events {
+        run: Option<u8>,
+        pipeline: Option<u8>,
+        kind: Option<u8>,
+        after: u8,
+        limit: u32,
+        scope: u8,
+    },
+    Node {
+        run: u8,
+        place: u16,
+        scope: u8,
+    },
+    Figures {
+        pipeline: Option<u8>,
+        days: (i64, i64),
+        scope: u8,
+    },
+    Key {
+        pipeline: u8,
+        key: u8,
+        body: u8,
+    },
+    Whole {
+        scope: u8,
+    },
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone)]
+pub(super) enum Paging {
+    Newest(u32),
+    Numbered(u32, u32),
+    After(Option<u8>, u32),
+}
+
+/// Mostly everybody's view; seldom one tenant's.
+fn any_scope() -> impl Strategy<Value = u8> {
+    prop_oneof![6 => Just(0u8), 1 => Just(1), 1 => Just(2)]
+}
+
+/// Mostly one of the two that are there from the start.
+fn any_pipeline() -> impl Strategy<Value = u8> {
+    prop_oneof![4 => Just(0u8), 3 => Just(1), 1 => Just(2)]
+}
+
+pub(super) fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        2 => definitions(),
+        6 => creations(),
+        14 => executions(),
+        1 => (0..4u8, 1..5u32, any_scope()).prop_map(|(age, count_max, scope)| Command::Purge { age, count_max, scope }),
+        3 => prop_oneof![Just(1), Just(30), Just(61), Just(40_000)].prop_map(|seconds| Command::Clock { seconds }),
+        4 => question().prop_map(Command::Ask),
+    ]
+}
+
+fn definitions() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => (any_pipeline(), 0..4u8, 0..5u8, 0..5u8, any_scope()).prop_map(
+            |(pipeline, variant, slug, expect, scope)| Command::Put { pipeline, variant, slug, expect, scope }
+        ),
+        1 => (any_pipeline(), any_scope()).prop_map(|(pipeline, scope)| Command::Delete { pipeline, scope }),
+    ]
+}
+
+fn creations() -> impl Strategy<Value = Command> {
+    let key = proptest::option::weighted(0.3, (0..2u8, 0..2u8));
+    let tick = proptest::option::weighted(0.2, 0..3u8);
+    prop_oneof![
+        4 => (any_pipeline(), 0..7u8, 1..4u8, key, tick, any_scope()).prop_map(
+            |(pipeline, trigger, count, key, tick, scope)| Command::Trigger { pipeline, trigger, count, key, tick, scope }
+        ),
+        2 => (any::<u8>(), any::<bool>(), any::<bool>())
+            .prop_map(|(run, inherit, key)| Command::Resume { run, inherit, key }),
+        1 => (any::<u8>(), any::<bool>(), any_scope())
+            .prop_map(|(run, forced, scope)| Command::Cancel { run, forced, scope }),
+    ]
+}
+
+fn executions() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        6 => (0..3u8, 1..4u32, 2..8u32, prop::bool::weighted(0.8)).prop_map(
+            |(owner, count_max, runs_max, suspects)| Command::Claim { owner, count_max, runs_max, suspects }
+        ),
+        20 => (0..3u8, any::<u8>()).prop_map(|(driver, pick)| Command::Progress { driver, pick }),
+        2 => (0..4u8, 0..10u8, 0..3u16, -2..2i8, prop::bool::weighted(0.2)).prop_map(
+            |(driver, entry, place, skew, is_stale)| Command::Append { driver, entry, place, skew, is_stale }
+        ),
+        1 => (0..4u8, 0..3u16, 0..3u32)
+            .prop_map(|(driver, place, index)| Command::Chunk { driver, place, index }),
+        1 => (0..3u8).prop_map(|owner| Command::Renew { owner }),
+        1 => (0..3u8).prop_map(|owner| Command::Release { owner }),
+        1 => (0..3u8).prop_map(|owner| Command::Crash { owner }),
+    ]
+}
+
+fn question() -> impl Strategy<Value = Question> {
+    let some = |values: std::ops::Range<u8>| proptest::option::of(values);
+    prop_oneof![
+        (some(0..3), some(0..5), some(0..7), paging(), any_scope()).prop_map(
+            |(pipeline, status, trigger, page, scope)| Question::Runs {
+                pipeline,
+                status,
+                trigger,
+                page,
+                scope
+            }
+        ),
+        (any::<bool>(), any::<Option<bool>>(), paging(), any_scope()).prop_map(
+            |(is_tagged, enabled, page, scope)| Question::Pipelines {
+                is_tagged,
+                enabled,
+                page,
+                scope
+            }
+        ),
+        (
+            proptest::option::weighted(0.3, 0..255u8),
+            proptest::option::weighted(0.3, 0..3u8),
+            proptest::option::weighted(0.3, 0..13u8),
+            0..30u8,
+            1..50u32,
+            0..3u8
+        )
+            .prop_map(
+                |(run, pipeline, kind, after, limit, scope)| Question::Events {
+                    run,
+                    pipeline,
+                    kind,
+                    after,
+                    limit,
+                    scope
+                }
+            ),
+        (any::<u8>(), 0..3u16, any_scope()).prop_map(|(run, place, scope)| Question::Node {
+            run,
+            place,
+            scope
+        }),
+        (some(0..3), (0..4i64, 0..2i64), 0..3u8).prop_map(|(pipeline, days, scope)| {
+            Question::Figures {
+                pipeline,
+                days,
+                scope,
+            }
+        }),
+        (0..3u8, 0..2u8, 0..2u8).prop_map(|(pipeline, key, body)| Question::Key {
+            pipeline,
+            key,
+            body
+        }),
+        any_scope().prop_map(|scope| Question::Whole { scope }),
+    ]
+}
+
+fn paging() -> impl Strategy<Value = Paging> {
+    prop_oneof![
+        (1..6u32).prop_map(Paging::Newest),
+        (1..4u32, 1..4u32).prop_map(|(page, per_page)| Paging::Numbered(page, per_page)),
+        (any::<Option<u8>>(), 1..5u32).prop_map(|(cursor, limit)| Paging::After(cursor, limit)),
+    ]
+}

@@ -1,0 +1,158 @@
+//! Commands that define pipelines and make runs.
+//!
+//! What becomes of the runs is carried out in `executions`.
+
+use std::sync::Arc;
+
+use super::command::Command;
+use super::world::{World, both, name_of, scope_of};
+use crate::model::{Inherited, Pipeline, RunStatus, Scope, Trigger};
+use crate::storage::{
+    CreateRuns, Expect, IdempotencyKey, NewRun, Operation, PutPipeline, RunDetail, RunFilter,
+    SlugChoice,
+};
+use crate::testing::contract::fixtures::{
+    at, definition, listed, new_run, pipeline_id, resume, slug,
+};
+
+impl World<'_> {
+    pub(super) async fn define(&self, command: &Command) {
+        match *command {
+            Command::Put {
+                pipeline,
+                variant,
+                slug: choice,
+                expect,
+                scope,
+            } => {
+                let id = pipeline_id(&name_of(pipeline));
+                let definition = Arc::new(variant_of(&name_of(pipeline), variant));
+                let mut put = PutPipeline::new(id, slug_of(choice), definition, self.now());
+                put.expect = [
+                    Expect::Any,
+                    Expect::Absent,
+                    Expect::Present,
+                    Expect::Version(1),
+                    Expect::Version(2),
+                ][usize::from(expect)];
+                put.scope = scope_of(scope);
+                drop(both!(self, command, |storage, _side| storage
+                    .put_pipeline(put.clone())));
+            }
+            Command::Delete { pipeline, scope } => {
+                let (id, scope) = (pipeline_id(&name_of(pipeline)), scope_of(scope));
+                let now = self.now();
+                drop(both!(self, command, |storage, _side| storage
+                    .delete_pipeline(&id, &scope, now)));
+            }
+            _ => unreachable!("{command:?} defines nothing"),
+        }
+    }
+
+    pub(super) async fn trigger(&mut self, command: &Command) {
+        let Command::Trigger {
+            pipeline,
+            trigger,
+            count,
+            key,
+            tick,
+            scope,
+        } = *command
+        else {
+            unreachable!("{command:?} triggers nothing");
+        };
+        let name = name_of(pipeline);
+        let stored = self.left.find_pipeline(&name, &Scope::All).await.unwrap();
+        let version = stored.map_or(1, |stored| stored.version);
+        let mut create = CreateRuns::new(Vec::new());
+        for n in 0..u64::from(count) {
+            let mut run = new_run(self.runs + n + 1, &name);
+            run.pipeline_version = version;
+            run.trigger = TRIGGERS[usize::from(trigger)];
+            run.created_at = self.now();
+            create.runs.push(NewRun::new(run));
+        }
+        create.runs[0].fire_at = tick.map(|tick| at(i64::from(tick)));
+        create.scope = scope_of(scope);
+        (create.queued_pipeline_max, create.queued_max) = (5, 8);
+        create.idempotency = key.map(|(key, body)| {
+            IdempotencyKey::new(
+                Operation::Run(pipeline_id(&name)),
+                key.to_string(),
+                [body; 32],
+            )
+        });
+        let created = both!(self, command, |storage, _side| storage
+            .create_runs(create.clone()));
+        if created.is_ok() {
+            self.runs += u64::from(count);
+        }
+    }
+
+    /// Mostly a failed run, sometimes any.
+    async fn old_run(&self, number: u8) -> Option<RunDetail> {
+        let filter = RunFilter {
+            statuses: vec![RunStatus::Failed],
+            ..RunFilter::default()
+        };
+        let failed = listed(self.left, filter).await;
+        let chosen = failed.iter().cycle().nth(usize::from(number));
+        let run = chosen.copied().filter(|_| !number.is_multiple_of(8));
+        let run = run.unwrap_or_else(|| self.run(number));
+        self.left.find_run(run, &Scope::All).await.unwrap()
+    }
+
+    pub(super) async fn resume(&mut self, command: &Command, run: u8, inherit: bool, key: bool) {
+        let Some(old) = self.old_run(run).await else {
+            return;
+        };
+        let mut new = resume(self.runs + 1, old.run.id, old.run.first_run);
+        new.pipeline_id = old.run.pipeline_id.clone();
+        new.pipeline_version = old.run.pipeline_version;
+        new.created_at = self.now();
+        for node in old.nodes.iter().filter(|_| inherit) {
+            let from = node.reused_from.unwrap_or(old.run.id);
+            let mut inherited = Inherited::new(node.place, from, node.place);
+            inherited.output_hash = node.output_hash;
+            new.inherited.push(inherited);
+        }
+        let mut create = CreateRuns::new(vec![NewRun::new(new)]);
+        if key {
+            let operation = Operation::Resume(old.run.id);
+            create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));
+        }
+        let created = both!(self, command, |storage, _side| storage
+            .create_runs(create.clone()));
+        if created.is_ok() {
+            self.runs += 1;
+        }
+    }
+}
+
+pub(super) const TRIGGERS: [Trigger; 7] = [
+    Trigger::Manual,
+    Trigger::Schedule,
+    Trigger::Backfill,
+    Trigger::Resume,
+    Trigger::Catchup,
+    Trigger::Webhook,
+    Trigger::Dependency,
+];
+
+fn variant_of(id: &str, variant: u8) -> Pipeline {
+    let mut pipeline = definition(id).param("variant", (variant % 2).to_string());
+    pipeline.enabled = variant != 1;
+    pipeline.tags = vec![["even", "odd"][usize::from(variant % 2)].to_owned()];
+    pipeline.max_concurrent_runs = (variant == 3).then_some(1);
+    pipeline
+}
+
+fn slug_of(choice: u8) -> SlugChoice {
+    match choice {
+        0 => SlugChoice::Derived(slug("s0")),
+        1 => SlugChoice::Derived(slug("p1")),
+        2 => SlugChoice::Given(slug("s0")),
+        3 => SlugChoice::Given(slug("p0")),
+        _ => SlugChoice::Given(slug("s0-2")),
+    }
+}

@@ -1,0 +1,239 @@
+//! Commands of those that execute runs: claims, renewals, releases, appends, chunks.
+//!
+//! What they execute is made in `creations`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::command::Command;
+use super::world::{Driver, World, both};
+use crate::model::{Inherited, NodeStatus, Preview, RunStatus, Scope};
+use crate::storage::{Append, Claim, Claimed, Entry, Held, NodeEnd, OutputChunk};
+use crate::testing::contract::fixtures::{
+    at, finished, hash, line, output_ref, retrying, started, with_output,
+};
+
+impl World<'_> {
+    pub(super) async fn claim(&mut self, command: &Command) {
+        let Command::Claim {
+            owner,
+            count_max,
+            runs_max,
+            suspects,
+        } = *command
+        else {
+            unreachable!("{command:?} claims nothing");
+        };
+        let mut claim = Claim::new(self.owner(owner), count_max, self.now());
+        (claim.runs_max, claim.suspects) = (runs_max, suspects);
+        let mut left = self.left.claim(claim.clone()).await.unwrap();
+        let mut right = self.right.claim(claim.clone()).await.unwrap();
+        let drivers = left
+            .claimed
+            .iter_mut()
+            .zip(&mut right.claimed)
+            .map(|(left, right)| Driver {
+                run: left.run.id,
+                owner: claim.owner,
+                epochs: [take_epoch(left), take_epoch(right)],
+                position: left.position,
+            });
+        self.drivers.extend(drivers.collect::<Vec<_>>());
+        self.compare(command, &Ok(left), &Ok(right));
+    }
+
+    pub(super) async fn hold(&mut self, command: &Command, owner: u8) {
+        let owner = self.owner(owner);
+        let drivers: Vec<_> = self
+            .drivers
+            .iter()
+            .filter(|driver| driver.owner == owner)
+            .copied()
+            .collect();
+        let held = |side: usize| {
+            drivers
+                .iter()
+                .map(|driver| Held::new(driver.run, driver.epochs[side]))
+                .collect::<Vec<_>>()
+        };
+        let mut lost = Vec::new();
+        for (side, storage) in [self.left, self.right].into_iter().enumerate() {
+            let answer = if matches!(command, Command::Renew { .. }) {
+                let lease = Duration::from_secs(60);
+                storage.renew(owner, held(side), lease, self.now()).await
+            } else {
+                storage.release(owner, held(side)).await
+            };
+            lost.push(answer.map(|lost| lost.iter().map(|held| held.run).collect::<Vec<_>>()));
+        }
+        self.compare(command, &lost[0], &lost[1]);
+    }
+
+    /// Appends the same entries to both; the position goes on where they are taken.
+    async fn append(
+        &mut self,
+        command: &Command,
+        driver: Driver,
+        entries: Vec<Entry>,
+        result_bytes_max: u64,
+    ) {
+        let count = entries.len() as u64;
+        let appended = both!(self, command, |storage, side| {
+            let entries = entries.clone();
+            let mut append = Append::new(driver.run, driver.epochs[side], driver.position, entries);
+            append.result_bytes_max = result_bytes_max;
+            storage.append(append)
+        });
+        if appended.is_ok()
+            && let Some(own) = self
+                .drivers
+                .iter_mut()
+                .find(|own| own.run == driver.run && own.epochs == driver.epochs)
+            && own.position == driver.position
+        {
+            own.position += count;
+        }
+    }
+
+    pub(super) async fn append_whatever(&mut self, command: &Command) {
+        let Command::Append {
+            driver,
+            entry,
+            place,
+            skew,
+            is_stale,
+        } = *command
+        else {
+            unreachable!("{command:?} appends nothing");
+        };
+        let (now, n) = (self.now(), self.runs);
+        let Some(mut driver) = self.driver(driver) else {
+            return;
+        };
+        driver.position = driver.position.saturating_add_signed(i64::from(skew));
+        if is_stale {
+            driver.epochs = driver.epochs.map(|epoch| epoch + 1);
+        }
+        let entry = match entry {
+            0 => started(place, 1),
+            1 => retrying(place, 2),
+            2 => finished(place, NodeStatus::Success),
+            3 => finished(place, NodeStatus::Failed),
+            4 => finished(place, NodeStatus::Skipped),
+            5 => finished(place, NodeStatus::Cancelled),
+            6 => line(Some(place), "late"),
+            7 => finished(place, NodeStatus::Running),
+            8 => end(RunStatus::Success, now),
+            _ => end(
+                if n % 2 == 0 {
+                    RunStatus::Failed
+                } else {
+                    RunStatus::Cancelled
+                },
+                now,
+            ),
+        };
+        self.append(command, driver, vec![entry], 4).await;
+    }
+
+    pub(super) async fn put_chunk(
+        &mut self,
+        command: &Command,
+        driver: u8,
+        place: u16,
+        index: u32,
+    ) {
+        let Some(driver) = self.driver(driver) else {
+            return;
+        };
+        let bytes: &'static [u8] = b"chunk";
+        drop(both!(self, command, |storage, side| {
+            let epoch = driver.epochs[side];
+            storage.put_output_chunk(OutputChunk::new(
+                driver.run,
+                epoch,
+                place,
+                index,
+                bytes.into(),
+            ))
+        }));
+    }
+
+    pub(super) async fn progress(&mut self, command: &Command, driver: u8, pick: u8) {
+        let Some(driver) = self.driver(driver) else {
+            return;
+        };
+        let Some(detail) = self.left.find_run(driver.run, &Scope::All).await.unwrap() else {
+            return;
+        };
+        let status = |place: u16| {
+            let row = detail.nodes.iter().find(|node| node.place == place);
+            row.map_or(NodeStatus::Pending, |node| node.status)
+        };
+        let place = (0..3).find(|place| !status(*place).is_terminal());
+        let now = self.now();
+        let ended = if detail.run.cancel.is_some() {
+            RunStatus::Cancelled
+        } else {
+            RunStatus::Success
+        };
+        let entries = match (place, pick % 8) {
+            (_, 7) if detail.run.cancel.is_none() => vec![end(RunStatus::Failed, now)],
+            (None, _) => vec![end(ended, now)],
+            (Some(place), pick) if status(place) == NodeStatus::Pending => match pick {
+                0 => vec![reused_of(place, &detail.run.inherited)],
+                _ => vec![started(place, 1), line(Some(place), "on")],
+            },
+            (Some(place), 0) => vec![retrying(place, 2)],
+            (Some(place), 1) => vec![finished(place, NodeStatus::Failed)],
+            (Some(place), pick) => {
+                let bytes = &b"seventeen"[..usize::from(pick)];
+                drop(both!(self, command, |storage, side| {
+                    let epoch = driver.epochs[side];
+                    storage.put_output_chunk(OutputChunk::new(
+                        driver.run,
+                        epoch,
+                        place,
+                        0,
+                        bytes.into(),
+                    ))
+                }));
+                vec![with_preview(
+                    with_output(place, output_ref(&[bytes])),
+                    bytes,
+                )]
+            }
+        };
+        self.append(command, driver, entries, 4).await;
+    }
+}
+
+fn take_epoch(claimed: &mut Claimed) -> u64 {
+    std::mem::take(&mut claimed.epoch)
+}
+
+fn end(status: RunStatus, at: DateTime<Utc>) -> Entry {
+    let error = (status == RunStatus::Failed).then(|| "no disk".to_owned());
+    Entry::RunFinished { status, error, at }
+}
+
+fn reused_of(place: u16, inherited: &[Inherited]) -> Entry {
+    let mut end = NodeEnd::new(place, NodeStatus::Skipped, at(40));
+    let own = inherited.iter().find(|inherited| inherited.place == place);
+    end.reused_from = own.map(|inherited| inherited.from_run);
+    Entry::NodeFinished(Box::new(end))
+}
+
+fn with_preview(entry: Entry, bytes: &[u8]) -> Entry {
+    let Entry::NodeFinished(mut end) = entry else {
+        return entry;
+    };
+    end.preview = Some(Preview::new(
+        vec![format!("{:?}", hash(bytes))],
+        Vec::new(),
+        3,
+        true,
+    ));
+    Entry::NodeFinished(end)
+}

@@ -1,0 +1,184 @@
+//! The questions that both storages are asked.
+//!
+//! Commands are carried out in `world`.
+
+use chrono::TimeDelta;
+
+use super::command::{Paging, Question};
+use super::creations::TRIGGERS;
+use super::world::{World, both, name_of, scope_of};
+use crate::model::{EventKind, PageRequest, RunStatus, Scope};
+use crate::storage::{
+    EventFilter, FiguresFilter, IdempotencyKey, Operation, PipelineFilter, RunFilter,
+};
+use crate::testing::contract::fixtures::{at, node_id, pipeline_id};
+
+impl World<'_> {
+    pub(super) async fn ask(&self, question: &Question) {
+        match *question {
+            Question::Runs { .. } | Question::Pipelines { .. } => self.ask_lists(question).await,
+            Question::Events { .. } => self.ask_events(question).await,
+            Question::Node { run, place, scope } => {
+                let (run, scope) = (self.run(run), scope_of(scope));
+                let node = node_id(["load", "sum", "save"][usize::from(place)]);
+                drop(both!(self, question, |storage, _side| storage
+                    .find_run(run, &scope)));
+                drop(both!(self, question, |storage, _side| storage
+                    .find_chain(run, &scope)));
+                drop(both!(self, question, |storage, _side| storage
+                    .find_output(run, place, &scope)));
+                drop(both!(self, question, |storage, _side| storage
+                    .find_preview(run, &node, &scope)));
+                drop(both!(self, question, |storage, _side| storage
+                    .find_profile(run, &node, &scope)));
+            }
+            Question::Figures {
+                pipeline,
+                days,
+                scope,
+            } => {
+                let day = |days: i64| (self.now() - TimeDelta::days(days)).date_naive();
+                let mut filter = FiguresFilter::new(day(days.0.max(days.1)), day(days.1));
+                filter.pipeline = pipeline.map(|number| pipeline_id(&name_of(number)));
+                filter.scope = scope_of(scope);
+                drop(both!(self, question, |storage, _side| storage
+                    .figures(filter.clone())));
+            }
+            Question::Key {
+                pipeline,
+                key,
+                body,
+            } => {
+                let operation = Operation::Run(pipeline_id(&name_of(pipeline)));
+                let key = IdempotencyKey::new(operation, key.to_string(), [body; 32]);
+                drop(both!(self, question, |storage, _side| storage
+                    .find_idempotent(&key)));
+            }
+            Question::Whole { scope } => self.ask_whole(question, &scope_of(scope)).await,
+        }
+    }
+
+    async fn ask_lists(&self, question: &Question) {
+        match question {
+            Question::Runs {
+                pipeline,
+                status,
+                trigger,
+                page,
+                scope,
+            } => {
+                let filter = RunFilter {
+                    scope: scope_of(*scope),
+                    pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
+                    statuses: status
+                        .map(|number| STATUSES[usize::from(number)])
+                        .into_iter()
+                        .collect(),
+                    triggers: trigger
+                        .map(|number| TRIGGERS[usize::from(number)])
+                        .into_iter()
+                        .collect(),
+                    from: (*scope == 2).then(|| at(30)),
+                    to: (*scope == 1).then(|| at(40_000)),
+                };
+                let page = page_of(page, |number| self.run(number).to_string());
+                drop(both!(self, question, |storage, _side| storage
+                    .list_runs(filter.clone(), page.clone())));
+            }
+            Question::Pipelines {
+                is_tagged,
+                enabled,
+                page,
+                scope,
+            } => {
+                let filter = PipelineFilter {
+                    scope: scope_of(*scope),
+                    tag: is_tagged.then(|| "odd".to_owned()),
+                    enabled: *enabled,
+                };
+                let page = page_of(page, |number| name_of(number % 4));
+                drop(both!(self, question, |storage, _side| storage
+                    .list_pipelines(filter.clone(), page.clone())));
+            }
+            _ => unreachable!("{question:?} asks for no list"),
+        }
+    }
+
+    async fn ask_events(&self, question: &Question) {
+        let Question::Events {
+            run,
+            pipeline,
+            kind,
+            after,
+            limit,
+            scope,
+        } = *question
+        else {
+            unreachable!("{question:?} asks for no events");
+        };
+        let filter = EventFilter {
+            scope: scope_of(scope),
+            run: run.map(|number| self.run(number)),
+            pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
+            kinds: kind
+                .map(|number| KINDS[usize::from(number)])
+                .into_iter()
+                .collect(),
+        };
+        let after = u64::from(after);
+        drop(both!(self, question, |storage, _side| storage.events(
+            filter.clone(),
+            after,
+            limit
+        )));
+    }
+
+    async fn ask_whole(&self, question: &Question, scope: &Scope) {
+        drop(both!(self, question, |storage, _side| async {
+            storage.stats(scope).await.map(|mut stats| {
+                stats.bytes = 0;
+                stats
+            })
+        }));
+        drop(both!(self, question, |storage, _side| storage.newest_seq()));
+        for key in ["p0", "p1", "s0", "s0-2", "p1-2"] {
+            drop(both!(self, question, |storage, _side| storage
+                .find_pipeline(key, scope)));
+        }
+    }
+}
+
+fn page_of(page: &Paging, cursor: impl Fn(u8) -> String) -> PageRequest {
+    match *page {
+        Paging::Newest(limit) => PageRequest::Newest { limit },
+        Paging::Numbered(page, per_page) => PageRequest::Numbered { page, per_page },
+        Paging::After(number, limit) => PageRequest::After {
+            cursor: number.map(cursor),
+            limit,
+        },
+    }
+}
+
+const STATUSES: [RunStatus; 5] = [
+    RunStatus::Pending,
+    RunStatus::Running,
+    RunStatus::Success,
+    RunStatus::Failed,
+    RunStatus::Cancelled,
+];
+
+const KINDS: [EventKind; 13] = [
+    EventKind::RunCreated,
+    EventKind::RunStarted,
+    EventKind::RunCancelling,
+    EventKind::RunCompleted,
+    EventKind::RunFailed,
+    EventKind::RunCancelled,
+    EventKind::NodeStarted,
+    EventKind::NodeCompleted,
+    EventKind::NodeFailed,
+    EventKind::NodeRetrying,
+    EventKind::NodeSkipped,
+    EventKind::NodeCancelled,
+    EventKind::Log,
+];

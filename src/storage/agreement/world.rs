@@ -1,0 +1,180 @@
+//! Carries commands out on both storages and compares what they answer.
+//!
+//! Questions are asked in `questions`.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+
+use super::command::Command;
+use crate::error::Result;
+use crate::model::{Cancel, OwnerId, RunId, Scope};
+use crate::storage::{Purge, RequestCancel, Storage};
+use crate::testing::contract::fixtures::{at, owner, run_id, scope, snapshot};
+
+/// Both storages and what the commands speak of.
+pub(super) struct World<'a> {
+    pub(super) left: &'a dyn Storage,
+    pub(super) right: &'a dyn Storage,
+    pub(super) seconds: i64,
+    pub(super) runs: u64,
+    pub(super) owners: [u64; 3],
+    /// Claims, the lost ones too.
+    pub(super) drivers: Vec<Driver>,
+}
+
+/// A claim in both storages, whose epochs need not be the same number.
+#[derive(Clone, Copy)]
+pub(super) struct Driver {
+    pub(super) run: RunId,
+    pub(super) owner: OwnerId,
+    pub(super) epochs: [u64; 2],
+    pub(super) position: u64,
+}
+
+/// What a storage answered, without what may differ.
+fn told<T: Debug>(answer: &Result<T>) -> String {
+    match answer {
+        Ok(value) => format!("{value:?}"),
+        Err(error) => format!("refused: {:?}, {}", error.kind(), error.slug()),
+    }
+}
+
+/// Asks both storages the same and compares; gives what the left one answered.
+macro_rules! both {
+    ($world:expr, $command:expr, |$storage:ident, $side:ident| $ask:expr) => {{
+        let (left, right) = {
+            let ($storage, $side) = ($world.left, 0);
+            let left = $ask.await;
+            let ($storage, $side) = ($world.right, 1);
+            (left, $ask.await)
+        };
+        $world.compare($command, &left, &right);
+        left
+    }};
+}
+pub(super) use both;
+
+impl<'a> World<'a> {
+    pub(super) fn new(left: &'a dyn Storage, right: &'a dyn Storage) -> Self {
+        Self {
+            left,
+            right,
+            seconds: 10,
+            runs: 0,
+            owners: [1, 2, 3],
+            drivers: Vec::new(),
+        }
+    }
+
+    /// Saves a pipeline of everybody's and one of a tenant's.
+    pub(super) async fn begin(&mut self) {
+        for (pipeline, slug, scope) in [(0, 0, 0), (1, 1, 1)] {
+            let put = Command::Put {
+                pipeline,
+                variant: 0,
+                slug,
+                expect: 0,
+                scope,
+            };
+            self.carry_out(&put).await;
+        }
+    }
+
+    pub(super) fn compare<T: Debug>(
+        &self,
+        command: &dyn Debug,
+        left: &Result<T>,
+        right: &Result<T>,
+    ) {
+        let (left, right) = (told(left), told(right));
+        assert!(
+            left == right,
+            "they disagree on {command:?}:\n{left}\n{right}"
+        );
+    }
+
+    pub(super) async fn compare_all(&self) {
+        let (left, right) = (snapshot(self.left).await, snapshot(self.right).await);
+        assert!(
+            left == right,
+            "they disagree in the end:\n{left:#?}\n{right:#?}"
+        );
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        at(self.seconds)
+    }
+
+    /// One of the runs so far, or one that never was.
+    pub(super) fn run(&self, number: u8) -> RunId {
+        run_id(u64::from(number) % (self.runs + 1) + 1)
+    }
+
+    pub(super) fn owner(&self, number: u8) -> OwnerId {
+        owner(self.owners[usize::from(number)])
+    }
+
+    /// The claim so many before the newest.
+    pub(super) fn driver(&self, number: u8) -> Option<Driver> {
+        let newest = self.drivers.iter().rev();
+        newest.cycle().nth(usize::from(number)).copied()
+    }
+
+    pub(super) async fn carry_out(&mut self, command: &Command) {
+        match *command {
+            Command::Put { .. } | Command::Delete { .. } => self.define(command).await,
+            Command::Trigger { .. } => self.trigger(command).await,
+            Command::Resume { run, inherit, key } => self.resume(command, run, inherit, key).await,
+            Command::Cancel { run, forced, scope } => {
+                let cancel = if forced {
+                    Cancel::Forced
+                } else {
+                    Cancel::Plain
+                };
+                let mut request = RequestCancel::new(self.run(run), cancel, self.now());
+                request.scope = scope_of(scope);
+                drop(both!(self, command, |storage, _side| storage
+                    .request_cancel(request.clone())));
+            }
+            Command::Claim { .. } => self.claim(command).await,
+            Command::Progress { driver, pick } => self.progress(command, driver, pick).await,
+            Command::Append { .. } => self.append_whatever(command).await,
+            Command::Chunk {
+                driver,
+                place,
+                index,
+            } => {
+                self.put_chunk(command, driver, place, index).await;
+            }
+            Command::Renew { owner } | Command::Release { owner } => {
+                self.hold(command, owner).await
+            }
+            Command::Crash { owner } => self.owners[usize::from(owner)] += 10,
+            Command::Purge {
+                age,
+                count_max,
+                scope,
+            } => {
+                let before = at(self.seconds - i64::from(age) * 50);
+                let mut purge = Purge::new(before, count_max);
+                purge.scope = scope_of(scope);
+                drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
+            }
+            Command::Clock { seconds } => self.seconds += seconds,
+            Command::Ask(ref question) => self.ask(question).await,
+        }
+    }
+}
+
+pub(super) fn name_of(pipeline: u8) -> String {
+    format!("p{pipeline}")
+}
+
+pub(super) fn scope_of(number: u8) -> Scope {
+    match number {
+        1 => scope("ann"),
+        2 => scope("ben"),
+        _ => Scope::All,
+    }
+}

@@ -1,0 +1,35 @@
+//! All that readers see of a storage, so that a case can tell that nothing changed.
+//!
+//! What it takes to write something is `fixtures`.
+
+use super::fixtures::{all_events, found, listed, of_the_year};
+use crate::model::{Event, PageRequest, Scope, StoredPipeline};
+use crate::storage::{Figures, PipelineFilter, RunDetail, RunFilter, Stats, Storage};
+
+/// All that readers see, to tell that nothing changed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Snapshot {
+    pipelines: Vec<StoredPipeline>,
+    runs: Vec<RunDetail>,
+    events: Vec<Event>,
+    figures: Vec<Figures>,
+    stats: Stats,
+}
+
+pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
+    let page = || PageRequest::Newest { limit: 100 };
+    let pipelines = storage.list_pipelines(PipelineFilter::default(), page());
+    let mut stats = storage.stats(&Scope::All).await.unwrap();
+    stats.bytes = 0;
+    let mut runs = Vec::new();
+    for run in listed(storage, RunFilter::default()).await {
+        runs.push(found(storage, run).await);
+    }
+    Snapshot {
+        pipelines: pipelines.await.unwrap().items,
+        runs,
+        events: all_events(storage).await,
+        figures: storage.figures(of_the_year()).await.unwrap(),
+        stats,
+    }
+}
