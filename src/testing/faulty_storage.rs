@@ -2,7 +2,6 @@
 //!
 //! What it remembers is the storage's that it wraps.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
+use super::cues::{Cue, Cues};
 use super::fault::{When, failure};
 use super::{Fault, Gate, Method};
 use crate::error::{ErrorKind, Result};
@@ -30,22 +30,6 @@ use crate::storage::{
 pub struct FaultyStorage {
     inner: Arc<dyn Storage>,
     cues: Arc<Mutex<Cues>>,
-}
-
-#[derive(Default)]
-struct Cues {
-    faults: Vec<Fault>,
-    gates: Vec<(Method, When, Gate)>,
-    calls: BTreeMap<Method, u64>,
-    damages_outputs: bool,
-    stays_open: bool,
-}
-
-/// What becomes of one call.
-struct Cue {
-    fault: Option<(When, ErrorKind)>,
-    before: Option<Gate>,
-    after: Option<Gate>,
 }
 
 impl fmt::Debug for FaultyStorage {
@@ -138,30 +122,6 @@ impl FaultyStorage {
 async fn pass(gate: Option<Gate>) {
     if let Some(gate) = gate {
         gate.passed().await;
-    }
-}
-
-impl Cues {
-    /// Counts a call and tells what becomes of it.
-    fn next(&mut self, method: Method) -> Cue {
-        *self.calls.entry(method).or_default() += 1;
-        let mut struck = None;
-        for fault in &mut self.faults {
-            if fault.strikes(method) && struck.is_none() {
-                struck = Some((fault.when, fault.kind));
-            }
-        }
-        Cue {
-            fault: struck,
-            before: self.take_gate(method, When::Before),
-            after: self.take_gate(method, When::After),
-        }
-    }
-
-    fn take_gate(&mut self, method: Method, when: When) -> Option<Gate> {
-        let is_own = |(own, at, _): &(Method, When, Gate)| (*own, *at) == (method, when);
-        let index = self.gates.iter().position(is_own)?;
-        Some(self.gates.remove(index).2)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Behind the feature `testing`. Nothing here sleeps: a test waits for what it expects.
 
 pub mod contract;
+mod cues;
 mod fault;
 mod faulty_storage;
 mod gate;
