@@ -19,7 +19,8 @@ use crate::views::Views;
 
 /// A running Floret. Clones are the same one.
 ///
-/// Dropping the last clone without [`Floret::shutdown`] loses nothing: runs under way go on at the next start.
+/// Dropping the last clone (handles of runs and services are clones too) without [`Floret::shutdown`] stops it at once and loses nothing:
+/// runs under way go on at the next start.
 #[derive(Debug, Clone)]
 pub struct Floret {
     engine: Engine,

@@ -113,7 +113,10 @@ impl Engine {
         let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
         put.expect = expect;
         put.scope = scope.clone();
-        self.0.storage.put_pipeline(put).await
+        let stored = self.0.storage.put_pipeline(put).await?;
+        // More of its runs may execute than before.
+        self.0.wake.notify_one();
+        Ok(stored)
     }
 
     /// What the executors say of the nodes' configs.
