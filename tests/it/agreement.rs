@@ -26,7 +26,10 @@ fn comparable(events: Vec<Event>, runs: &BTreeMap<RunId, usize>) -> Vec<Value> {
 
 async fn history(store: Store) -> (Vec<Value>, Vec<Value>) {
     let world = World::new(store).pipeline(chain("p", &["a", "b", "c", "d", "e"]));
-    world.script.script("a", [Step::rows([json!({"x": 1, "y": [null, "z"]})]).logs("one")]);
+    world.script.script(
+        "a",
+        [Step::rows([json!({"x": 1, "y": [null, "z"]})]).logs("one")],
+    );
     let host = world.start().await;
     let mut runs = BTreeMap::new();
     let mut rows = Vec::new();

@@ -1,7 +1,11 @@
 //! Bounds: how much executes at once, whatever path it came by.
 
+use bytes::Bytes;
+use floret::Access;
 use floret::testing::{Gate, Step};
 use floret::{EventKind, Pipeline, RunHandle, RunStatus};
+use http_body_util::Full;
+use tower::ServiceExt as _;
 
 use crate::harness::{Host, STEP, Store, World, chain};
 
@@ -13,6 +17,7 @@ on_every_backend! {
     no_more_nodes_of_a_run_execute_at_once_than_it_may,
     no_more_nodes_execute_at_once_than_the_engine_may,
     waiting_runs_start_by_age,
+    a_raised_bound_of_a_pipeline_starts_its_waiting_runs_at_once,
 }
 
 async fn trigger(host: &Host, pipeline: &str, count: usize) -> Vec<RunHandle> {
@@ -156,6 +161,31 @@ async fn waiting_runs_start_by_age(store: Store) {
     }
     let ids: Vec<_> = runs.iter().map(RunHandle::id).collect();
     succeed(runs).await;
-    let executed: Vec<_> = world.script.calls().iter().map(|call| call.run_id).collect();
+    let executed: Vec<_> = world
+        .script
+        .calls()
+        .iter()
+        .map(|call| call.run_id)
+        .collect();
     assert_eq!(executed, ids);
+}
+
+async fn a_raised_bound_of_a_pipeline_starts_its_waiting_runs_at_once(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a"]).max_concurrent_runs(1));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let runs = trigger(&host, "p", 3).await;
+    world.script.started("a").await;
+    let raised = serde_json::to_vec(&chain("p", &["a"]).max_concurrent_runs(3)).unwrap();
+    let put = http::Request::put("/api/pipelines/p")
+        .header("content-type", "application/json")
+        .body(Full::<Bytes>::from(raised))
+        .unwrap();
+    let service = host.floret.service(Access::allow_all());
+    let answer = service.oneshot(put).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    world.script.started_times("a", 3).await;
+    gate.open();
+    succeed(runs).await;
 }

@@ -9,9 +9,7 @@ use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunId, RunStatus};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::harness::{
-    Host, STEP, Store, World, assert_ended, chain, kinds, node, statuses, step,
-};
+use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, statuses, step};
 
 on_every_backend! {
     executing_nodes_end_and_the_rest_never_starts,
@@ -47,12 +45,20 @@ async fn executing_nodes_end_and_the_rest_never_starts(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     host.until_events(EventKind::NodeStarted, 3).await;
-    assert_eq!(host.floret.cancel(run.id()).await.unwrap(), RunStatus::Running);
+    assert_eq!(
+        host.floret.cancel(run.id()).await.unwrap(),
+        RunStatus::Running
+    );
     gate.open();
     let ended = run.finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Cancelled);
     assert_eq!(ended.run.error, None);
-    let count = |status| statuses(&ended).values().filter(|own| **own == status).count();
+    let count = |status| {
+        statuses(&ended)
+            .values()
+            .filter(|own| **own == status)
+            .count()
+    };
     assert_eq!(count(NodeStatus::Success), 3);
     assert_eq!(count(NodeStatus::Cancelled), 18);
     assert_eq!(world.script.calls().len(), 3);
@@ -95,7 +101,10 @@ async fn assert_ends_once(host: &Host, run: RunId) {
     let kinds = kinds(&host.events_of(run).await);
     let ends = kinds.iter().filter(|kind| kind.is_terminal()).count();
     assert_eq!(ends, 1, "{kinds:?}");
-    assert!(kinds.last().is_some_and(|kind| kind.is_terminal()), "{kinds:?}");
+    assert!(
+        kinds.last().is_some_and(|kind| kind.is_terminal()),
+        "{kinds:?}"
+    );
 }
 
 async fn a_pending_run_is_cancelled_at_once(store: Store) {
@@ -120,10 +129,17 @@ async fn a_wish_between_claim_and_driver_is_heeded(store: Store) {
     host.storage.hold_after(Method::Claim, &gate);
     let run = host.trigger("p").await;
     host.until_stored(&run, RunStatus::Running).await;
-    assert_eq!(host.floret.cancel(run.id()).await.unwrap(), RunStatus::Running);
+    assert_eq!(
+        host.floret.cancel(run.id()).await.unwrap(),
+        RunStatus::Running
+    );
     gate.open();
     let ended = run.finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Cancelled, &[("a", NodeStatus::Cancelled)]);
+    assert_ended(
+        &ended,
+        RunStatus::Cancelled,
+        &[("a", NodeStatus::Cancelled)],
+    );
     assert_eq!(world.script.calls_of("a").len(), 1, "the first run's");
 }
 
@@ -169,13 +185,18 @@ async fn block(
 }
 
 async fn the_late_result_of_a_blocking_executor_changes_nothing(store: Store) {
-    let pipeline = Pipeline::new("p").node("a", "block").node("b", STEP).after("a");
+    let pipeline = Pipeline::new("p")
+        .node("a", "block")
+        .node("b", STEP)
+        .after("a");
     let world = quiet(store, pipeline).pipeline(chain("other", &["c"]));
     let (release, held) = mpsc::channel();
     let (held, began) = (Arc::new(Mutex::new(held)), Arc::new(Notify::new()));
     let told = Arc::clone(&began);
     let block = move |ctx| block(ctx, Arc::clone(&held), Arc::clone(&told));
-    let host = world.start_with(|builder| builder.node("block", block)).await;
+    let host = world
+        .start_with(|builder| builder.node("block", block))
+        .await;
     let run = host.trigger("p").await;
     began.notified().await;
     host.floret.force_cancel(run.id()).await.unwrap();
@@ -198,9 +219,15 @@ async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    assert_eq!(host.floret.cancel(run.id()).await.unwrap(), RunStatus::Running);
+    assert_eq!(
+        host.floret.cancel(run.id()).await.unwrap(),
+        RunStatus::Running
+    );
     host.until_events(EventKind::NodeCancelled, 1).await;
-    assert_eq!(node(&host.stored(&run).await, "a").status, NodeStatus::Running);
+    assert_eq!(
+        node(&host.stored(&run).await, "a").status,
+        NodeStatus::Running
+    );
     let answer = host.floret.force_cancel(run.id()).await.unwrap();
     assert_eq!(answer, RunStatus::Running);
     let ended = run.finished().await.unwrap();
@@ -208,7 +235,9 @@ async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
     assert_ended(&ended, RunStatus::Cancelled, &nodes);
     assert_eq!(node(&ended, "a").error.as_deref(), Some("stopped"));
     let kinds = kinds(&host.events_of(run.id()).await);
-    let told = kinds.iter().filter(|kind| **kind == EventKind::RunCancelling);
+    let told = kinds
+        .iter()
+        .filter(|kind| **kind == EventKind::RunCancelling);
     assert_eq!(told.count(), 1);
 }
 
@@ -235,7 +264,11 @@ async fn a_node_between_attempts_is_cancelled(store: Store) {
     host.until_events(EventKind::NodeRetrying, 1).await;
     host.floret.cancel(run.id()).await.unwrap();
     let ended = run.finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Cancelled, &[("a", NodeStatus::Cancelled)]);
+    assert_ended(
+        &ended,
+        RunStatus::Cancelled,
+        &[("a", NodeStatus::Cancelled)],
+    );
     assert_eq!(world.script.calls_of("a").len(), 1);
 }
 

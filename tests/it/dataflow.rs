@@ -65,7 +65,13 @@ async fn templates_in_a_config_are_resolved(store: Store) {
     let node = step("a").config("say", "${param.who} on ${run.date} in ${run.id}");
     let world = World::new(store).pipeline(Pipeline::new("p").with(node).param("who", "nobody"));
     let host = world.start().await;
-    let run = host.floret.run("p").param("who", "me").start().await.unwrap();
+    let run = host
+        .floret
+        .run("p")
+        .param("who", "me")
+        .start()
+        .await
+        .unwrap();
     run.finished().await.unwrap();
     let call = &world.script.calls_of("a")[0];
     let said = json!(format!("me on 2024-01-15 in {}", run.id()));
@@ -75,7 +81,11 @@ async fn templates_in_a_config_are_resolved(store: Store) {
 async fn an_unknown_name_in_a_template_fails_the_node_that_names_it(store: Store) {
     let pipeline = Pipeline::new("p")
         .node("fine", STEP)
-        .with(step("a").config("max_retries", 3).config("say", "${param.who}"))
+        .with(
+            step("a")
+                .config("max_retries", 3)
+                .config("say", "${param.who}"),
+        )
         .node("below", STEP)
         .after("a");
     let world = World::new(store).pipeline(pipeline);
@@ -105,6 +115,11 @@ async fn a_pipeline_beyond_the_default_number_of_nodes_runs_where_the_limit_is_r
     world.limits.nodes_max = 2_000;
     let host = world.start().await;
     let ended = host.run("p").await;
-    assert_eq!(ended.run.status, RunStatus::Success, "{:?}", ended.run.error);
+    assert_eq!(
+        ended.run.status,
+        RunStatus::Success,
+        "{:?}",
+        ended.run.error
+    );
     assert_eq!(ended.nodes.len(), 1_100);
 }

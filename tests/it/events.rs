@@ -22,7 +22,9 @@ async fn busy(store: Store) -> (World, Host) {
     let mut world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
     world.limits.runs_max = 8;
     world.limits.events_page_max = 7;
-    world.script.script("b", [Step::pass_on().logs("one").logs("two")]);
+    world
+        .script
+        .script("b", [Step::pass_on().logs("one").logs("two")]);
     let host = world.start().await;
     (world, host)
 }
@@ -59,7 +61,9 @@ async fn a_subscription_is_gapless_and_ordered_under_eight_concurrent_runs(store
     assert!(stored.is_sorted_by(|one, two| one.seq + 1 == two.seq));
     let middle = stored.len() / 2;
     let rest = host.floret.events_after(stored[middle - 1].seq);
-    let ended = stored[..middle].iter().filter(|event| event.kind.is_terminal());
+    let ended = stored[..middle]
+        .iter()
+        .filter(|event| event.kind.is_terminal());
     let rest = ends(rest, RUNS - ended.count()).await;
     assert_eq!(rest, stored[middle..]);
 }

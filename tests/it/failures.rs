@@ -49,7 +49,9 @@ async fn the_first_error_is_the_runs(store: Store) {
     let pipeline = Pipeline::new("p").node("late", STEP).node("early", STEP);
     let world = World::new(store).pipeline(pipeline);
     let gate = Gate::new();
-    world.script.script("late", [Step::permanent("second").at(&gate)]);
+    world
+        .script
+        .script("late", [Step::permanent("second").at(&gate)]);
     world.script.script("early", [Step::permanent("first")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -98,13 +100,18 @@ async fn a_node_whose_executor_is_gone_fails_and_names_its_type(store: Store) {
     let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Success)];
     assert_ended(&ended, RunStatus::Failed, &nodes);
     let error = ended.run.error.unwrap();
-    assert!(error.contains("node a") && error.contains("\"gone\""), "{error}");
+    assert!(
+        error.contains("node a") && error.contains("\"gone\""),
+        "{error}"
+    );
 }
 
 async fn a_text_of_an_error_is_cut(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.error_bytes_max = 100;
-    world.script.script("a", [Step::permanent("é".repeat(1_000_000))]);
+    world
+        .script
+        .script("a", [Step::permanent("é".repeat(1_000_000))]);
     let host = world.start().await;
     let ended = host.run("p").await;
     let error = node(&ended, "a").error.clone().unwrap();

@@ -12,8 +12,8 @@ use floret::storage::{
 };
 use floret::testing::{FaultyStorage, ManualClock, Scratch, ScriptedExecutor, scratch};
 use floret::{
-    Builder, Event, EventKind, Floret, Limits, Node, NodeRun, NodeStatus, PageRequest, Pipeline,
-    Result, Run, RunHandle, RunId, RunStatus, Scope, Subscription,
+    Builder, ErrorKind, Event, EventKind, Floret, Limits, Node, NodeRun, NodeStatus, PageRequest,
+    Pipeline, Result, Run, RunHandle, RunId, RunStatus, Scope, Subscription,
 };
 use tokio::runtime::Runtime;
 
@@ -79,8 +79,14 @@ impl Store {
             Self::Sqlite(directory) => {
                 let options = SqliteOptions::default().durability(Durability::Normal);
                 let path = directory.path().join("floret.db");
-                let storage = SqliteStorage::open_with(path, options).await;
-                FaultyStorage::new(Arc::new(storage.unwrap()))
+                // A store that was dropped ends in its own time.
+                let storage = loop {
+                    match SqliteStorage::open_with(&path, options.clone()).await {
+                        Err(error) if matches!(error.kind(), ErrorKind::StoreInUse { .. }) => {}
+                        opened => break opened.unwrap(),
+                    }
+                };
+                FaultyStorage::new(Arc::new(storage))
             }
         }
     }

@@ -19,7 +19,9 @@ on_every_backend! {
 async fn a_long_line_is_cut(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.log_line_bytes_max = 64;
-    world.script.script("a", [Step::pass_on().logs("é".repeat(1_000_000))]);
+    world
+        .script
+        .script("a", [Step::pass_on().logs("é".repeat(1_000_000))]);
     let host = world.start().await;
     let ended = host.run("p").await;
     let events = host.events_of(ended.run.id).await;
@@ -28,10 +30,13 @@ async fn a_long_line_is_cut(store: Store) {
 }
 
 async fn lines_come_in_order_and_before_the_end_of_their_attempt(store: Store) {
-    let pipeline = Pipeline::new("p").with(step("a").config("max_retries", 1).config("retry_delay", 0));
+    let pipeline =
+        Pipeline::new("p").with(step("a").config("max_retries", 1).config("retry_delay", 0));
     let world = World::new(store).pipeline(pipeline);
     let first = Step::retryable("not yet").logs("1").logs("2");
-    world.script.script("a", [first, Step::pass_on().logs("3").logs("4")]);
+    world
+        .script
+        .script("a", [first, Step::pass_on().logs("3").logs("4")]);
     let host = world.start().await;
     let ended = host.run("p").await;
     let events = host.events_of(ended.run.id).await;
@@ -40,8 +45,17 @@ async fn lines_come_in_order_and_before_the_end_of_their_attempt(store: Store) {
         Log, NodeCompleted, NodeRetrying, NodeStarted, RunCompleted, RunCreated, RunStarted,
     };
     let expected = [
-        RunCreated, RunStarted, NodeStarted, Log, Log, NodeRetrying, NodeStarted, Log, Log,
-        NodeCompleted, RunCompleted,
+        RunCreated,
+        RunStarted,
+        NodeStarted,
+        Log,
+        Log,
+        NodeRetrying,
+        NodeStarted,
+        Log,
+        Log,
+        NodeCompleted,
+        RunCompleted,
     ];
     assert_eq!(kinds(&events), expected);
     let logged = events.iter().filter(|event| event.kind == Log);
@@ -60,9 +74,9 @@ async fn chatter(ctx: Ctx) -> Result<(), ExecutorError> {
 
 async fn assert_no_line_is_lost(world: World) {
     let names = ["w", "x", "y", "z"];
-    let pipeline = names
-        .iter()
-        .fold(Pipeline::new("p"), |pipeline, name| pipeline.node(*name, "chatter"));
+    let pipeline = names.iter().fold(Pipeline::new("p"), |pipeline, name| {
+        pipeline.node(*name, "chatter")
+    });
     let host = world
         .start_with(|builder| builder.node("chatter", chatter).pipeline(pipeline))
         .await;
@@ -91,7 +105,11 @@ async fn a_journal_of_few_bytes_makes_senders_wait_and_loses_no_line(store: Stor
 }
 
 /// Leaves a task behind that logs on and on until it is told to end.
-async fn leaves_a_chatterer(ctx: Ctx, stop: Gate, gone: mpsc::Sender<()>) -> Result<(), ExecutorError> {
+async fn leaves_a_chatterer(
+    ctx: Ctx,
+    stop: Gate,
+    gone: mpsc::Sender<()>,
+) -> Result<(), ExecutorError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "an executor of a host that owns its tasks badly"
@@ -113,7 +131,10 @@ async fn leaves_a_chatterer(ctx: Ctx, stop: Gate, gone: mpsc::Sender<()>) -> Res
 }
 
 async fn whoever_logs_after_its_attempt_does_not_keep_the_run_from_ending(store: Store) {
-    let pipeline = Pipeline::new("p").node("a", "leaves").node("b", STEP).after("a");
+    let pipeline = Pipeline::new("p")
+        .node("a", "leaves")
+        .node("b", STEP)
+        .after("a");
     let world = World::new(store);
     let stop = Gate::new();
     let (gone, mut all_gone) = mpsc::channel(1);
@@ -136,7 +157,9 @@ async fn whoever_logs_after_its_attempt_does_not_keep_the_run_from_ending(store:
 async fn a_line_is_stored_while_its_node_executes(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]));
     let gate = Gate::new();
-    world.script.script("a", [Step::pass_on().logs("here").at(&gate)]);
+    world
+        .script
+        .script("a", [Step::pass_on().logs("here").at(&gate)]);
     let host = world
         .start_with(|builder| builder.clock(Clock::system()))
         .await;

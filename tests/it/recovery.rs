@@ -24,7 +24,9 @@ async fn a_node_in_flight_is_executed_again_and_a_finished_one_is_not(store: Sto
     let world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
     let gate = Gate::new();
     world.script.script("a", [Step::rows([json!({"x": 1})])]);
-    world.script.script("b", [Step::pass_on().at(&gate), Step::pass_on()]);
+    world
+        .script
+        .script("b", [Step::pass_on().at(&gate), Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
     world.script.started("b").await;
@@ -45,12 +47,14 @@ async fn a_node_in_flight_is_executed_again_and_a_finished_one_is_not(store: Sto
 }
 
 async fn executing_again_after_a_crash_uses_up_no_retry(store: Store) {
-    let mut world = World::new(store)
-        .pipeline(Pipeline::new("p").with(step("a").config("max_retries", 1)));
+    let mut world =
+        World::new(store).pipeline(Pipeline::new("p").with(step("a").config("max_retries", 1)));
     world.limits.lease = Duration::from_secs(7_200);
     let gate = Gate::new();
     let fails = || Step::retryable("not yet");
-    world.script.script("a", [fails(), fails().at(&gate), fails()]);
+    world
+        .script
+        .script("a", [fails(), fails().at(&gate), fails()]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
     world.turn_within(Duration::from_secs(2)).await;
@@ -60,13 +64,18 @@ async fn executing_again_after_a_crash_uses_up_no_retry(store: Store) {
     let host = world.start().await;
     let ended = host.floret.handle(run).finished().await.unwrap();
     assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
-    let attempts: Vec<_> = world.script.calls_of("a").iter().map(|call| call.attempt).collect();
+    let attempts: Vec<_> = world
+        .script
+        .calls_of("a")
+        .iter()
+        .map(|call| call.attempt)
+        .collect();
     assert_eq!(attempts, [1, 2, 2]);
 }
 
 async fn a_crash_between_attempts_goes_on_with_the_next_one(store: Store) {
-    let world = World::new(store)
-        .pipeline(Pipeline::new("p").with(step("a").config("max_retries", 1)));
+    let world =
+        World::new(store).pipeline(Pipeline::new("p").with(step("a").config("max_retries", 1)));
     world.script.script("a", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
@@ -122,7 +131,9 @@ async fn an_output_too_large_to_keep_is_made_again_without_a_second_end(store: S
     world.limits.output_bytes_max = 16;
     let gate = Gate::new();
     world.script.script("a", [Step::rows([json!({"x": 1})])]);
-    world.script.script("b", [Step::pass_on().at(&gate), Step::pass_on()]);
+    world
+        .script
+        .script("b", [Step::pass_on().at(&gate), Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
     world.script.started("b").await;
@@ -136,10 +147,22 @@ async fn an_output_too_large_to_keep_is_made_again_without_a_second_end(store: S
     let calls = world.script.calls_of("b");
     assert_eq!(calls[0].inputs, calls[1].inputs);
     let events = host.events_of(run).await;
-    assert!(lines(&events)[0].contains("too large to keep"), "{events:?}");
-    let of_a = events.iter().filter(|event| event.node_id.as_ref().is_some_and(|id| id.as_str() == "a"));
+    assert!(
+        lines(&events)[0].contains("too large to keep"),
+        "{events:?}"
+    );
+    let of_a = events
+        .iter()
+        .filter(|event| event.node_id.as_ref().is_some_and(|id| id.as_str() == "a"));
     let of_a: Vec<_> = of_a.map(|event| event.kind).collect();
-    assert_eq!(of_a, [EventKind::NodeStarted, EventKind::NodeCompleted, EventKind::Log]);
+    assert_eq!(
+        of_a,
+        [
+            EventKind::NodeStarted,
+            EventKind::NodeCompleted,
+            EventKind::Log
+        ]
+    );
 }
 
 async fn a_run_that_makes_progress_between_crashes_is_never_poisoned(store: Store) {
@@ -225,5 +248,9 @@ async fn a_wish_to_cancel_ends_a_poisoned_run_cancelled(store: Store) {
     world.outlive_leases();
     let host = world.start().await;
     let ended = host.floret.handle(run).finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Cancelled, &[("kill", NodeStatus::Cancelled)]);
+    assert_ended(
+        &ended,
+        RunStatus::Cancelled,
+        &[("kill", NodeStatus::Cancelled)],
+    );
 }

@@ -6,9 +6,7 @@ use floret::testing::{Call, Gate, Step};
 use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunHandle, RunStatus, Trigger};
 use serde_json::json;
 
-use crate::harness::{
-    Host, STEP, Store, World, assert_ended, chain, kinds, lines, node, step,
-};
+use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, lines, node, step};
 
 on_every_backend! {
     the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream,
@@ -39,7 +37,9 @@ fn rows() -> Step {
 fn world(store: Store) -> World {
     let world = World::new(store).pipeline(chain("p", &["load", "clean", "save"]));
     world.script.script("load", [rows()]);
-    world.script.script("clean", [Step::permanent("broken"), Step::pass_on()]);
+    world
+        .script
+        .script("clean", [Step::permanent("broken"), Step::pass_on()]);
     world.script.effect("save", Effect::Sink);
     world
 }
@@ -63,7 +63,13 @@ fn assert_same_call(calls: &[Call]) {
 async fn the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream(store: Store) {
     let world = world(store);
     let host = world.start().await;
-    let failed = host.floret.run("p").param("day", "7").start().await.unwrap();
+    let failed = host
+        .floret
+        .run("p")
+        .param("day", "7")
+        .start()
+        .await
+        .unwrap();
     failed.finished().await.unwrap();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
@@ -76,10 +82,16 @@ async fn the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream(sto
     assert_same_call(&world.script.calls_of("clean"));
     assert_eq!(world.calls()["load"], 1);
     let load = node(&ended, "load");
-    assert_eq!((load.reused_from, load.row_count), (Some(failed.id()), Some(3)));
+    assert_eq!(
+        (load.reused_from, load.row_count),
+        (Some(failed.id()), Some(3))
+    );
     let run = &ended.run;
     assert_eq!(run.resumed_from, Some(failed.id()));
-    assert_eq!((run.trigger, &run.params["day"]), (Trigger::Resume, &"7".to_owned()));
+    assert_eq!(
+        (run.trigger, &run.params["day"]),
+        (Trigger::Resume, &"7".to_owned())
+    );
 }
 
 async fn a_restart_between_failure_and_resume_loses_no_row(store: Store) {
@@ -89,7 +101,10 @@ async fn a_restart_between_failure_and_resume_loses_no_row(store: Store) {
     host.stop().await;
     let host = world.start().await;
     let resumed = host.floret.resume(failed).await.unwrap();
-    assert_eq!(resumed.finished().await.unwrap().run.status, RunStatus::Success);
+    assert_eq!(
+        resumed.finished().await.unwrap().run.status,
+        RunStatus::Success
+    );
     assert_same_call(&world.script.calls_of("clean"));
     assert_eq!(world.calls()["load"], 1);
 }
@@ -106,23 +121,35 @@ async fn a_sink_that_succeeded_is_not_executed_again(store: Store) {
     world.script.script("load", [rows()]);
     world.script.script("save", [Step::nothing()]);
     world.script.effect("save", Effect::Sink);
-    world.script.script("bad", [Step::permanent("broken"), Step::pass_on()]);
+    world
+        .script
+        .script("bad", [Step::permanent("broken"), Step::pass_on()]);
     let host = world.start().await;
     let failed = fails(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Success);
-    assert_eq!(world.calls(), [("bad", 2), ("load", 1), ("save", 1)].map(|(id, count)| (id.to_owned(), count)).into());
+    assert_eq!(
+        world.calls(),
+        [("bad", 2), ("load", 1), ("save", 1)]
+            .map(|(id, count)| (id.to_owned(), count))
+            .into()
+    );
     assert_same_call(&world.script.calls_of("bad"));
 }
 
 async fn a_resumed_run_can_be_resumed(store: Store) {
     let world = world(store);
-    world.script.script("save", [Step::permanent("full"), Step::pass_on()]);
+    world
+        .script
+        .script("save", [Step::permanent("full"), Step::pass_on()]);
     let host = world.start().await;
     let first = fails(&host).await;
     let second = host.floret.resume(first.id()).await.unwrap();
-    assert_eq!(second.finished().await.unwrap().run.status, RunStatus::Failed);
+    assert_eq!(
+        second.finished().await.unwrap().run.status,
+        RunStatus::Failed
+    );
     let third = host.floret.resume(second.id()).await.unwrap();
     let ended = third.finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Success);
@@ -132,7 +159,10 @@ async fn a_resumed_run_can_be_resumed(store: Store) {
     assert_eq!(ended.run.first_run, first.id());
     let refused = host.floret.resume(first.id()).await.unwrap_err();
     assert_eq!(refused.slug(), "run-not-resumable");
-    assert!(refused.to_string().contains(&third.id().to_string()), "{refused}");
+    assert!(
+        refused.to_string().contains(&third.id().to_string()),
+        "{refused}"
+    );
 }
 
 async fn a_cancelled_resume_can_be_made_again(store: Store) {
@@ -146,12 +176,19 @@ async fn a_cancelled_resume_can_be_made_again(store: Store) {
     world.script.started_times("clean", 2).await;
     host.floret.cancel(resumed.id()).await.unwrap();
     gate.open();
-    assert_eq!(resumed.finished().await.unwrap().run.status, RunStatus::Cancelled);
+    assert_eq!(
+        resumed.finished().await.unwrap().run.status,
+        RunStatus::Cancelled
+    );
     let again = host.floret.resume(failed.id()).await.unwrap();
     let ended = again.finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Success);
     assert_eq!(node(&ended, "clean").reused_from, Some(resumed.id()));
-    assert_eq!(world.calls()["clean"], 2, "it succeeded before the cancelled run ended");
+    assert_eq!(
+        world.calls()["clean"],
+        2,
+        "it succeeded before the cancelled run ended"
+    );
     let save = &world.script.calls_of("save")[0];
     assert_eq!(save.inputs, world.script.calls_of("clean")[0].inputs);
 }
@@ -176,10 +213,16 @@ async fn two_simultaneous_resumes_give_one_run_and_one_conflict(store: Store) {
         (refused.kind(), refused.slug()),
         (ErrorKind::Conflict, "run-not-resumable")
     );
-    assert!(refused.to_string().contains(&made.id().to_string()), "{refused}");
+    assert!(
+        refused.to_string().contains(&made.id().to_string()),
+        "{refused}"
+    );
     assert_eq!(host.runs().await.len(), 2);
     gate.open();
-    assert_eq!(made.finished().await.unwrap().run.status, RunStatus::Success);
+    assert_eq!(
+        made.finished().await.unwrap().run.status,
+        RunStatus::Success
+    );
 }
 
 async fn only_a_failed_run_is_resumed(store: Store) {
@@ -193,7 +236,11 @@ async fn only_a_failed_run_is_resumed(store: Store) {
     let cancelled = host.trigger("p").await;
     host.floret.cancel(cancelled.id()).await.unwrap();
     world.script.started("a").await;
-    for (run, status) in [(&running, "running"), (&pending, "pending"), (&cancelled, "cancelled")] {
+    for (run, status) in [
+        (&running, "running"),
+        (&pending, "pending"),
+        (&cancelled, "cancelled"),
+    ] {
         let refused = host.floret.resume(run.id()).await.unwrap_err();
         assert_eq!(refused.slug(), "run-not-resumable");
         assert!(refused.to_string().contains(status), "{refused}");
@@ -219,13 +266,18 @@ async fn a_damaged_output_makes_its_node_run_again(store: Store) {
     assert_same_call(&world.script.calls_of("load"));
     assert_same_call(&world.script.calls_of("clean"));
     let events = host.events_of(resumed.id()).await;
-    assert!(lines(&events)[0].contains("missing or damaged"), "{events:?}");
+    assert!(
+        lines(&events)[0].contains("missing or damaged"),
+        "{events:?}"
+    );
 }
 
 async fn a_damaged_output_that_nobody_needs_is_left_alone(store: Store) {
     let world = world(store);
     world.script.script("clean", [Step::pass_on()]);
-    world.script.script("save", [Step::permanent("full"), Step::pass_on()]);
+    world
+        .script
+        .script("save", [Step::permanent("full"), Step::pass_on()]);
     let host = world.start().await;
     let failed = fails(&host).await;
     host.storage.damage_outputs();
@@ -271,7 +323,10 @@ async fn a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so(store: St
     ];
     assert_ended(&ended, RunStatus::Failed, &nodes);
     let error = ended.run.error.unwrap();
-    assert!(error.contains("node clean") && error.contains("output of load"), "{error}");
+    assert!(
+        error.contains("node clean") && error.contains("output of load"),
+        "{error}"
+    );
     assert_eq!((world.calls()["load"], world.calls()["clean"]), (1, 1));
 }
 

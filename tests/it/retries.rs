@@ -29,6 +29,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 fn quiet(store: Store, pipeline: Pipeline) -> World {
     let mut world = World::new(store).pipeline(pipeline);
     world.limits.lease = 4 * HOUR;
+    world.limits.log_linger = 4 * HOUR;
     world
 }
 
@@ -46,26 +47,42 @@ async fn pauses_double_within_their_jitter_until_the_retries_are_used_up(store: 
     let run = host.trigger("p").await;
     for first_ms in [1_000, 2_000, 4_000, 8_000] {
         let pause = world.turn_within(HOUR).await;
-        let bounds = Duration::from_millis(first_ms * 8 / 10)..=Duration::from_millis(first_ms * 12 / 10);
-        assert!(bounds.contains(&pause), "{pause:?} is not within {bounds:?}");
+        let bounds =
+            Duration::from_millis(first_ms * 8 / 10)..=Duration::from_millis(first_ms * 12 / 10);
+        assert!(
+            bounds.contains(&pause),
+            "{pause:?} is not within {bounds:?}"
+        );
     }
     let ended = run.finished().await.unwrap();
     assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     assert_eq!(ended.run.error.as_deref(), Some("node a: not yet"));
     assert_eq!(node(&ended, "a").attempt, Some(5));
     let events = host.events_of(run.id()).await;
-    let retries = events.iter().filter(|event| event.kind == EventKind::NodeRetrying);
-    let retries: Vec<_> = retries.map(|event| (event.attempt, event.error.as_deref())).collect();
-    assert_eq!(retries, [2, 3, 4, 5].map(|attempt| (Some(attempt), Some("not yet"))));
+    let retries = events
+        .iter()
+        .filter(|event| event.kind == EventKind::NodeRetrying);
+    let retries: Vec<_> = retries
+        .map(|event| (event.attempt, event.error.as_deref()))
+        .collect();
+    assert_eq!(
+        retries,
+        [2, 3, 4, 5].map(|attempt| (Some(attempt), Some("not yet")))
+    );
 }
 
 async fn a_later_attempt_may_succeed_and_has_the_same_key(store: Store) {
     let world = quiet(store, tried(&[("max_retries", 1), ("retry_delay", 0)]));
-    world.script.script("a", [Step::retryable("not yet"), Step::pass_on()]);
+    world
+        .script
+        .script("a", [Step::retryable("not yet"), Step::pass_on()]);
     let host = world.start().await;
     let ended = host.run("p").await;
     assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
-    assert_eq!((node(&ended, "a").attempt, &node(&ended, "a").error), (Some(2), &None));
+    assert_eq!(
+        (node(&ended, "a").attempt, &node(&ended, "a").error),
+        (Some(2), &None)
+    );
     let calls = world.script.calls_of("a");
     assert_eq!(calls[0].attempt_key, calls[1].attempt_key);
     assert_eq!(calls[0].attempt_key, format!("{}.a", ended.run.id));
@@ -96,7 +113,10 @@ async fn an_attempt_past_its_time_out_is_told_to_stop_and_then_retried(store: St
     let ended = run.finished().await.unwrap();
     assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let error = node(&ended, "a").error.as_deref();
-    assert_eq!(error, Some("the attempt took longer than its time-out of 5 s"));
+    assert_eq!(
+        error,
+        Some("the attempt took longer than its time-out of 5 s")
+    );
     assert_eq!(world.script.calls_of("a").len(), 2);
 }
 
@@ -110,6 +130,7 @@ async fn a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_b
     world.script.script("a", [deaf, Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
+    world.script.started("a").await;
     assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(5));
     assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(1));
     let ended = run.finished().await.unwrap();
@@ -121,11 +142,17 @@ async fn a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_b
 
 async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: Store) {
     let pipeline = chain("p", &["done", "executes", "waits"])
-        .with(step("retries").config("max_retries", 9).config("retry_delay", 300_000))
+        .with(
+            step("retries")
+                .config("max_retries", 9)
+                .config("retry_delay", 300_000),
+        )
         .timeout(Duration::from_secs(60));
     let world = quiet(store, pipeline);
     let gate = Gate::new();
-    world.script.script("executes", [Step::pass_on().at(&gate).deaf()]);
+    world
+        .script
+        .script("executes", [Step::pass_on().at(&gate).deaf()]);
     world.script.script("retries", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -133,7 +160,10 @@ async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: S
     host.until_events(EventKind::NodeRetrying, 1).await;
     let rest = world.turn_within(Duration::from_secs(60)).await;
     assert_eq!(rest, Duration::from_secs(60));
-    assert_eq!(world.turn_within(Duration::from_secs(1)).await, Duration::from_secs(1));
+    assert_eq!(
+        world.turn_within(Duration::from_secs(1)).await,
+        Duration::from_secs(1)
+    );
     let ended = run.finished().await.unwrap();
     let nodes = [
         ("done", NodeStatus::Success),
@@ -205,13 +235,21 @@ async fn a_panic_is_a_failed_attempt_that_tells_its_text(store: Store) {
     let expected = [
         ("text", "the executor panicked: plain"),
         ("string", "the executor panicked: made for string"),
-        ("number", "the executor panicked: with a payload that is no text"),
-        ("panic", "the executor panicked: with a payload that is no text"),
+        (
+            "number",
+            "the executor panicked: with a payload that is no text",
+        ),
+        (
+            "panic",
+            "the executor panicked: with a payload that is no text",
+        ),
         ("drop", "the executor panicked: in drop"),
     ];
     let pipeline = expected
         .iter()
-        .fold(Pipeline::new("p"), |pipeline, (kind, _)| pipeline.node(*kind, *kind));
+        .fold(Pipeline::new("p"), |pipeline, (kind, _)| {
+            pipeline.node(*kind, *kind)
+        });
     let world = quiet(store, pipeline).pipeline(chain("after", &["a"]));
     let host = world
         .start_with(|builder| {
@@ -236,15 +274,16 @@ async fn one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_fre
     let wide = (0..1_000).fold(Pipeline::new("p"), |wide, index| {
         wide.node(format!("n{index}"), STEP)
     });
-    let mut world = quiet(store, wide).pipeline(
-        (0..4).fold(Pipeline::new("after"), |wide, index| {
+    let mut world =
+        quiet(store, wide).pipeline((0..4).fold(Pipeline::new("after"), |wide, index| {
             wide.node(format!("after{index}"), STEP)
-        }),
-    );
+        }));
     world.limits.nodes_engine_max = 4;
     world.limits.nodes_run_max = 4;
     for index in 0..1_000 {
-        world.script.script(format!("n{index}"), [Step::panic(format!("panic {index}"))]);
+        world
+            .script
+            .script(format!("n{index}"), [Step::panic(format!("panic {index}"))]);
     }
     let host = world.start().await;
     let ended = host.run("p").await;
@@ -255,7 +294,9 @@ async fn one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_fre
     }
     let gate = Gate::new();
     for index in 0..4 {
-        world.script.script(format!("after{index}"), [Step::pass_on().at(&gate)]);
+        world
+            .script
+            .script(format!("after{index}"), [Step::pass_on().at(&gate)]);
     }
     let run = host.trigger("after").await;
     for index in 0..4 {
@@ -270,7 +311,9 @@ async fn a_node_between_attempts_holds_no_slot(store: Store) {
     let pipeline = tried(&[("max_retries", 1)]).node("b", STEP);
     let mut world = quiet(store, pipeline);
     world.limits.nodes_engine_max = 1;
-    world.script.script("a", [Step::retryable("not yet"), Step::pass_on()]);
+    world
+        .script
+        .script("a", [Step::retryable("not yet"), Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;

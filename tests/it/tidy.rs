@@ -29,7 +29,9 @@ const ROWS: &[(&str, u8)] = &[
 const LINES_MAX: usize = 300;
 const STORAGE_METHODS_MAX: usize = 40;
 const README_LINES_MAX: usize = 25;
-const FORBIDDEN_MODULES: &[&str] = &["util", "utils", "common", "helpers", "types", "manager", "core", "http"];
+const FORBIDDEN_MODULES: &[&str] = &[
+    "util", "utils", "common", "helpers", "types", "manager", "core", "http",
+];
 
 /// A file of the crate, as the rules read it.
 struct Source {
@@ -55,7 +57,11 @@ impl Source {
     }
 
     fn name(&self) -> String {
-        self.path.strip_prefix(root()).unwrap().display().to_string()
+        self.path
+            .strip_prefix(root())
+            .unwrap()
+            .display()
+            .to_string()
     }
 
     fn top(&self) -> &str {
@@ -178,7 +184,9 @@ fn root_names() -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for used in lib.split("pub use ").skip(1) {
         let (statement, _) = used.split_once(';').unwrap();
-        let (path, exported) = statement.rsplit_once("::").unwrap_or((statement, statement));
+        let (path, exported) = statement
+            .rsplit_once("::")
+            .unwrap_or((statement, statement));
         let (path, exported) = match statement.split_once('{') {
             Some((path, group)) => (path, group),
             None => (path, exported),
@@ -203,7 +211,11 @@ fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTree
     // As many `super` as the module is deep lead to the root, too.
     let up = "super::".repeat(source.module.len());
     for (at, _) in code.match_indices(&up) {
-        used.extend(first_names(&code[at + up.len()..]).into_iter().map(str::to_owned));
+        used.extend(
+            first_names(&code[at + up.len()..])
+                .into_iter()
+                .map(str::to_owned),
+        );
     }
     used.retain(|name| !is_macro(name));
     used
@@ -215,7 +227,9 @@ fn is_macro(name: &str) -> bool {
 }
 
 fn row_of(module: &str) -> Option<u8> {
-    ROWS.iter().find(|(name, _)| *name == module).map(|(_, row)| *row)
+    ROWS.iter()
+        .find(|(name, _)| *name == module)
+        .map(|(_, row)| *row)
 }
 
 fn assert_none(problems: &[String], rule: &str) {
@@ -246,7 +260,10 @@ fn a_module_uses_the_rows_below_its_own_alone() {
             }
         }
     }
-    assert_none(&problems, "a module uses rows below its own, no sibling, nothing above");
+    assert_none(
+        &problems,
+        "a module uses rows below its own, no sibling, nothing above",
+    );
 }
 
 #[test]
@@ -324,7 +341,8 @@ fn no_public_signature_names_a_type_of_an_inner_crate() {
     for source in sources() {
         let types = inner_types(&source);
         for line in source.code.iter().map(|line| line.trim()) {
-            let is_public = line.starts_with("pub ") || (line.starts_with("impl") && line.contains(" for Error"));
+            let is_public = line.starts_with("pub ")
+                || (line.starts_with("impl") && line.contains(" for Error"));
             let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
             if is_public && words.any(|word| types.contains(word) || INNER_CRATES.contains(&word)) {
                 problems.push(format!("{}: {line}", source.name()));
@@ -340,9 +358,11 @@ fn names_at_the_root_are_exported_one_by_one() {
         .iter()
         .filter(|source| {
             let code = source.code.join(" ");
-            code.split("pub use ")
-                .skip(1)
-                .any(|used| used.split(';').next().is_some_and(|path| path.contains('*')))
+            code.split("pub use ").skip(1).any(|used| {
+                used.split(';')
+                    .next()
+                    .is_some_and(|path| path.contains('*'))
+            })
         })
         .map(Source::name)
         .collect();
@@ -414,7 +434,11 @@ fn a_backend_takes_every_case_of_the_contract() {
         let cases = cases_in(&std::fs::read_to_string(&path).unwrap());
         count += cases.len();
         if noun != "mod" {
-            assert_eq!(cases_listed(&macros, &noun), cases, "{noun}: left: in the macro, right: functions");
+            assert_eq!(
+                cases_listed(&macros, &noun),
+                cases,
+                "{noun}: left: in the macro, right: functions"
+            );
         }
     }
     assert!(count > 0, "the contract has no case");
@@ -422,12 +446,29 @@ fn a_backend_takes_every_case_of_the_contract() {
 
 /// What stands between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+    text.lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
 fn is_path(text: &str) -> bool {
-    const ROOTS: &[&str] = &["src/", "tests/", "examples/", "benches/", "docs/", "fuzz/", ".ci/", ".github/"];
-    const FILES: &[&str] = &["Cargo.toml", "Cargo.lock", "clippy.toml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
+    const ROOTS: &[&str] = &[
+        "src/",
+        "tests/",
+        "examples/",
+        "benches/",
+        "docs/",
+        "fuzz/",
+        ".ci/",
+        ".github/",
+    ];
+    const FILES: &[&str] = &[
+        "Cargo.toml",
+        "Cargo.lock",
+        "clippy.toml",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+    ];
     ROOTS.iter().any(|root| text.starts_with(root)) || FILES.contains(&text)
 }
 
@@ -470,7 +511,10 @@ fn every_dependency_has_its_reason_in_the_architecture() {
         .filter(|name| !named.contains(name))
         .map(str::to_owned)
         .collect();
-    assert_none(&problems, "ARCHITECTURE.md does not say why these are there");
+    assert_none(
+        &problems,
+        "ARCHITECTURE.md does not say why these are there",
+    );
 }
 
 #[test]
@@ -491,7 +535,10 @@ fn first_program() -> String {
 #[test]
 fn the_first_run_takes_at_most_25_lines_of_the_users_own() {
     let program = first_program();
-    let lines = program.lines().filter(|line| !line.trim().is_empty()).count();
+    let lines = program
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .count();
     assert!(lines <= README_LINES_MAX, "{lines} lines");
     let needed = ["fn main", "Floret::open", "floret.service(", "serve("];
     for part in needed {
@@ -507,5 +554,8 @@ fn the_readme_gives_two_commands_to_set_up() {
     let (_, block) = section.split_once("```sh\n").unwrap();
     let block = block.split("```").next().unwrap();
     let commands: Vec<_> = block.lines().collect();
-    assert_eq!(commands, ["cargo run --release --example quickstart", "cargo test"]);
+    assert_eq!(
+        commands,
+        ["cargo run --release --example quickstart", "cargo test"]
+    );
 }

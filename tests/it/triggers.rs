@@ -86,7 +86,10 @@ async fn one_thousand_simultaneous_triggers_with_twenty_keys_make_twenty_runs(st
         let key = index % 20;
         tasks.spawn(async move {
             barrier.wait().await;
-            let run = floret.run("p").param("of", key.to_string()).key(format!("key-{key}"));
+            let run = floret
+                .run("p")
+                .param("of", key.to_string())
+                .key(format!("key-{key}"));
             (key, run.start().await.unwrap().id())
         });
     }
