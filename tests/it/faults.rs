@@ -8,10 +8,12 @@ use floret::testing::{Fault, Gate, Method, Step};
 use floret::{Clock, ErrorKind, EventKind, RunHandle, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds};
+use crate::harness::{Host, Store, World, assert_ended, chain, kinds};
 
 on_every_backend! {
-    a_lost_claim_drops_the_run_without_a_word,
+    an_end_under_a_lost_claim_is_refused_and_the_run_left_alone,
+    an_output_under_a_lost_claim_is_refused_and_the_run_left_alone,
+    a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start,
     a_claim_that_was_found_lost_by_its_renewal_drops_the_run,
     a_long_outage_delays_a_run_and_loses_nothing,
     a_full_disk_delays_a_run_and_loses_nothing,
@@ -174,13 +176,14 @@ async fn take_over(host: &Host, world: &World, run: &RunHandle) {
     assert_eq!(ids, [run.id()]);
 }
 
-async fn a_lost_claim_drops_the_run_without_a_word(store: Store) {
+/// The run is claimed by another while its node executes; what `method` would store of it is refused.
+async fn lose_claim(store: Store, step: Step, method: Method) {
     let mut world = World::new(store)
         .pipeline(chain("p", &["a", "b"]))
-        .pipeline(floret::Pipeline::new("q").node("c", STEP));
+        .pipeline(chain("q", &["c"]));
     world.limits.runs_max = 2;
     let gate = Gate::new();
-    world.script.script("a", [Step::pass_on().at(&gate)]);
+    world.script.script("a", [step.at(&gate)]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
@@ -188,14 +191,44 @@ async fn a_lost_claim_drops_the_run_without_a_word(store: Store) {
     take_over(&host, &world, &run).await;
     let before = host.stored(&run).await;
     let events = host.events_of(run.id()).await;
+    let calls = host.storage.calls(method);
     gate.open();
-    while host.storage.calls(Method::Append) < 2 {
+    while host.storage.calls(method) == calls {
         tokio::task::yield_now().await;
     }
     assert_eq!(host.run("q").await.run.status, RunStatus::Success);
     assert_eq!(host.stored(&run).await, before);
     assert_eq!(host.events_of(run.id()).await, events);
     assert_eq!(world.calls().get("b"), None);
+}
+
+async fn an_end_under_a_lost_claim_is_refused_and_the_run_left_alone(store: Store) {
+    lose_claim(store, Step::nothing(), Method::Append).await;
+}
+
+async fn an_output_under_a_lost_claim_is_refused_and_the_run_left_alone(store: Store) {
+    let rows = Step::rows([json!({"x": 1})]);
+    lose_claim(store, rows, Method::PutOutputChunk).await;
+}
+
+async fn a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    world.limits.lease = Duration::from_secs(7_200);
+    world.script.script("a", [Step::rows([json!({"x": 1})])]);
+    let host = world.start().await;
+    let fault = Fault::before(Method::PutOutputChunk, ErrorKind::Internal);
+    host.storage.fail(fault);
+    let run = host.trigger("p").await.id();
+    while host.storage.calls(Method::PutOutputChunk) == 0 || world.script.executing() > 0 {
+        tokio::task::yield_now().await;
+    }
+    host.stop().await;
+    assert_eq!(world.calls()["a"], 1, "it is not tried again and again");
+    world.outlive_leases();
+    let host = world.start().await;
+    let ended = host.floret.handle(run).finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Success);
+    assert_eq!(world.calls()["a"], 2);
 }
 
 async fn a_claim_that_was_found_lost_by_its_renewal_drops_the_run(store: Store) {

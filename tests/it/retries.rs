@@ -29,6 +29,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 fn quiet(store: Store, pipeline: Pipeline) -> World {
     let mut world = World::new(store).pipeline(pipeline);
     world.limits.lease = 4 * HOUR;
+    world.limits.log_linger = 4 * HOUR;
     world
 }
 
@@ -129,6 +130,7 @@ async fn a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_b
     world.script.script("a", [deaf, Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
+    world.script.started("a").await;
     assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(5));
     assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(1));
     let ended = run.finished().await.unwrap();

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use floret::testing::{Gate, Method, Step};
-use floret::{ErrorKind, EventKind, Floret, NodeStatus, RunStatus};
+use floret::storage::Runs;
+use floret::testing::{FaultyStorage, Gate, Method, Step};
+use floret::{ErrorKind, Event, EventKind, Floret, NodeStatus, RunId, RunStatus, Scope};
 
 use crate::harness::{STEP, Store, World, assert_ended, chain, node, until};
 
@@ -135,13 +136,18 @@ async fn subscriptions_end_and_commands_are_refused(store: Store) {
     let host = world.start().await;
     let ended = host.run("p").await;
     let mut events = host.floret.events_after(0);
-    host.floret.shutdown(GRACE).await.unwrap();
-    let read = until(&mut events, |_| false).await.unwrap();
-    assert_eq!(
-        read.last().map(|event| event.kind),
-        Some(EventKind::RunCompleted)
+    let slow = host.floret.events_after(0);
+    let is_end = |event: &Event| event.kind == EventKind::RunCompleted;
+    until(&mut events, is_end).await.unwrap();
+    let ((), stopped) = tokio::join!(
+        async { assert!(events.next().await.is_none()) },
+        host.floret.shutdown(GRACE)
     );
-    assert!(events.next().await.is_none());
+    stopped.unwrap();
+    for mut events in [events, slow, host.floret.events()] {
+        until(&mut events, |_| false).await.unwrap();
+        assert!(events.next().await.is_none());
+    }
     let id = ended.run.id;
     let floret = &host.floret;
     for refused in [
@@ -170,6 +176,11 @@ async fn whoever_waits_for_a_run_that_does_not_end_is_told(store: Store) {
     assert_eq!(waited.unwrap_err().kind(), ErrorKind::ShuttingDown);
 }
 
+async fn is_running(storage: &FaultyStorage, run: RunId) -> bool {
+    let found = storage.find_run(run, &Scope::All).await.unwrap();
+    node(&found.unwrap(), "a").status == NodeStatus::Running
+}
+
 async fn a_dropped_floret_gives_its_runs_back(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]));
     let gate = Gate::new();
@@ -180,13 +191,17 @@ async fn a_dropped_floret_gives_its_runs_back(store: Store) {
     let run = host.trigger("p").await;
     let id = run.id();
     world.script.started("a").await;
+    host.until_events(EventKind::NodeStarted, 1).await;
     let mut events = host.floret.events();
     drop(run);
     let storage = host.storage.clone();
     let _runtime = host.let_go();
     until(&mut events, |_| false).await.unwrap();
     drop(events);
-    // Its run is given back without a lease that must run out first.
+    // Its run is given back, without a lease that must run out first.
+    while is_running(&storage, id).await {
+        tokio::task::yield_now().await;
+    }
     let next = world.start_on(storage, |builder| builder).await;
     let ended = next.floret.handle(id).finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Success);
