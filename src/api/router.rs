@@ -103,7 +103,7 @@ mod tests {
                 Verb::Put => Method::PUT,
                 Verb::Delete => Method::DELETE,
             };
-            let path = row.path.replace('{', "").replace('}', "");
+            let path = row.path.replace(['{', '}'], "");
             let Match::Route(found, _) = find(&method, &path) else {
                 panic!("{row:?} is not found");
             };
