@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The rows of the house, from the ground up: a module uses rows below its own alone.
 const ROWS: &[(&str, u8)] = &[
     ("error", 0),
-    ("limits", 0),
     ("json", 1),
+    ("limits", 1),
     ("model", 1),
     ("graph", 2),
     ("template", 2),
