@@ -256,6 +256,17 @@ impl StdError for Error {
     }
 }
 
+/// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.
+pub(crate) fn cut(mut text: String, max: usize) -> String {
+    const MARK: &str = "… (cut)";
+    if text.len() <= max {
+        return text;
+    }
+    text.truncate(text.floor_char_boundary(max.saturating_sub(MARK.len())));
+    text.push_str(MARK);
+    text
+}
+
 /// Makes a received text fit for a message: control characters escaped, cut at 80 characters.
 pub(crate) fn shown(text: &str) -> String {
     const SHOWN_MAX: usize = 80;

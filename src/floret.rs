@@ -19,7 +19,8 @@ use crate::views::Views;
 
 /// A running Floret. Clones are the same one.
 ///
-/// Dropping the last clone without [`Floret::shutdown`] loses nothing: runs under way go on at the next start.
+/// Dropping the last clone (handles of runs and services are clones too) without [`Floret::shutdown`] stops it at once and loses nothing:
+/// runs under way go on at the next start.
 #[derive(Debug, Clone)]
 pub struct Floret {
     engine: Engine,
@@ -141,10 +142,6 @@ impl Floret {
         self.engine.shutdown(grace).await;
         self.engine.events().let_waiters_go();
         self.storage.close().await
-    }
-
-    pub(crate) const fn engine(&self) -> &Engine {
-        &self.engine
     }
 }
 

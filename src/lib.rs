@@ -1,4 +1,6 @@
 //! Durable data pipelines and their Runs API, embedded in the service you already have.
+//!
+#![doc = include_str!("../docs/crate.md")]
 
 mod api;
 mod builder;
@@ -12,6 +14,8 @@ mod graph;
 mod json;
 mod limits;
 mod model;
+#[cfg(feature = "nodes")]
+pub mod nodes;
 pub mod storage;
 mod template;
 #[cfg(feature = "testing")]
@@ -33,3 +37,8 @@ pub use model::{
     Preview, Profile, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
 };
 pub use views::Views;
+
+/// Its code compiles and runs as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

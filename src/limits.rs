@@ -111,14 +111,3 @@ impl Default for Limits {
         }
     }
 }
-
-/// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.
-pub(crate) fn cut(mut text: String, max: usize) -> String {
-    const MARK: &str = "… (cut)";
-    if text.len() <= max {
-        return text;
-    }
-    text.truncate(text.floor_char_boundary(max.saturating_sub(MARK.len())));
-    text.push_str(MARK);
-    text
-}

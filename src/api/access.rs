@@ -174,9 +174,12 @@ mod tests {
 
     #[test]
     fn a_closure_decides_by_the_permission_of_the_route() {
-        let access = Access::custom(|_, permission| match permission {
-            Permission::RunsView => Decision::Allow(Scope::All),
-            _ => Decision::Forbidden,
+        let access = Access::custom(|_, permission| {
+            if permission == Permission::RunsView {
+                Decision::Allow(Scope::All)
+            } else {
+                Decision::Forbidden
+            }
         });
         assert_eq!(slug(&access, None, Permission::RunsView), "allowed");
         assert_eq!(slug(&access, None, Permission::RunsCancel), "forbidden");

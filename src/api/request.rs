@@ -244,9 +244,11 @@ mod tests {
         if let Some(kind) = kind {
             headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
         }
-        let mut limits = Limits::default();
-        limits.body_bytes_max = 8;
-        limits.body_timeout = std::time::Duration::ZERO;
+        let limits = Limits {
+            body_bytes_max: 8,
+            body_timeout: std::time::Duration::ZERO,
+            ..Limits::default()
+        };
         read(&headers, body, &limits, &Clock::system()).await
     }
 

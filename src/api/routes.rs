@@ -1,11 +1,10 @@
 //! The table of everything that is served: it routes, says what a caller needs, and documents.
 //!
-//! A row without a permission does not compile. What a row does is left to its handler.
+//! A row without a permission does not compile. Finding a row is left to `router`, what it does to its handler.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 
 use http::{Method, Response};
 
@@ -14,7 +13,7 @@ use super::call::Call;
 use super::permission::Permission;
 use super::query::Parameter::{self, Repeatable, Single};
 use super::request::Payload;
-use super::{health, logs, path, pipelines, preview, profile, runs};
+use super::{health, logs, pipelines, preview, profile, runs};
 use crate::error::Result;
 
 /// A handler at work.
@@ -249,71 +248,11 @@ pub(super) static ROUTES: &[Route] = &[
     },
 ];
 
-/// What a method and a path lead to.
-pub(super) enum Match {
-    Route(&'static Route, Params),
-    /// The path is known and not with this method.
-    OtherMethod(Allowed),
-    Nothing,
-}
-
-/// The routes of one path, one a method.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Allowed([Option<&'static Route>; Verb::COUNT]);
-
-/// The decoded parameters of a path.
-#[derive(Debug, Default)]
-pub(super) struct Params(Vec<(&'static str, String)>);
-
-impl Params {
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let own = self.0.iter().find(|(own, _)| *own == name);
-        own.map(|(_, value)| value.as_str())
-    }
-}
-
-/// Finds the route of a request. A path ends without a slash; a parameter is decoded after the match, so `%2F` makes no new part.
-pub(super) fn find(method: &Method, path: &str) -> Match {
-    let Ok(matched) = router().at(path) else {
-        return Match::Nothing;
-    };
-    let route = Verb::of(method).and_then(|verb| matched.value.0[verb as usize]);
-    let Some(route) = route else {
-        return Match::OtherMethod(*matched.value);
-    };
-    let decoded = matched
-        .params
-        .iter()
-        .map(|(name, value)| path::decode(value).map(|value| (name, value.into_owned())));
-    match decoded.collect::<Option<Vec<_>>>() {
-        Some(params) => Match::Route(route, Params(params)),
-        None => Match::Nothing,
-    }
-}
-
-/// Built once: the table never changes.
-fn router() -> &'static matchit::Router<Allowed> {
-    static ROUTER: OnceLock<matchit::Router<Allowed>> = OnceLock::new();
-    ROUTER.get_or_init(|| {
-        let mut router = matchit::Router::new();
-        for first in ROUTES {
-            let same_path = ROUTES.iter().filter(|route| route.path == first.path);
-            let mut allowed = Allowed::default();
-            for route in same_path {
-                allowed.0[route.method as usize] = Some(route);
-            }
-            // Every other route of the path finds it taken, and is in it already.
-            let _taken = router.insert(first.path, allowed);
-        }
-        router
-    })
-}
-
 impl Verb {
-    const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 4;
 
     /// The verb under which a method stands in the table; HEAD is answered like GET.
-    fn of(method: &Method) -> Option<Self> {
+    pub(super) fn of(method: &Method) -> Option<Self> {
         match *method {
             Method::GET | Method::HEAD => Some(Self::Get),
             Method::POST => Some(Self::Post),
@@ -323,34 +262,13 @@ impl Verb {
         }
     }
 
-    const fn names(self) -> &'static str {
+    pub(super) const fn names(self) -> &'static str {
         match self {
             Self::Get => "GET, HEAD",
             Self::Post => "POST",
             Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
-    }
-}
-
-impl Allowed {
-    fn routes(&self) -> impl Iterator<Item = &'static Route> {
-        self.0.iter().flatten().copied()
-    }
-
-    /// The methods as the header `Allow` lists them.
-    pub(super) fn methods(&self) -> String {
-        let names: Vec<_> = self.routes().map(|route| route.method.names()).collect();
-        names.join(", ")
-    }
-
-    /// The methods with what they do.
-    pub(super) fn about(&self) -> String {
-        let routes = self.routes();
-        let told: Vec<_> = routes
-            .map(|route| format!("{} {}", route.method.names(), route.about))
-            .collect();
-        told.join("; ")
     }
 }
 
@@ -364,74 +282,45 @@ impl fmt::Debug for Route {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_row_of_the_table_is_found_by_its_own_method_and_path() {
-        for row in ROUTES {
-            let method = match row.method {
-                Verb::Get => Method::GET,
-                Verb::Post => Method::POST,
-                Verb::Put => Method::PUT,
-                Verb::Delete => Method::DELETE,
-            };
-            let path = row.path.replace('{', "").replace('}', "");
-            let Match::Route(found, _) = find(&method, &path) else {
-                panic!("{row:?} is not found");
-            };
-            assert!(std::ptr::eq(found, row), "{row:?} is not {found:?}");
-        }
-    }
-
-    #[test]
-    fn only_health_is_open_to_everybody() {
-        let open = ROUTES.iter().filter(|row| row.needs == Need::Nothing);
-        assert_eq!(open.map(|row| row.path).collect::<Vec<_>>(), ["/health"]);
-    }
-
-    #[test]
-    fn parameters_are_decoded_after_the_match() {
-        let Match::Route(route, params) = find(&Method::GET, "/pipelines/a%2Fb%20") else {
-            panic!("not found");
+    /// A row in short: method, path and permission, which is `-` where none is needed.
+    fn row(route: &Route) -> String {
+        let needs = match route.needs {
+            Need::Nothing => "-",
+            Need::Permission(permission) => permission.as_str(),
         };
-        assert_eq!(route.path, "/pipelines/{id}");
-        assert_eq!(params.get("id"), Some("a/b "));
-        assert!(matches!(
-            find(&Method::GET, "/pipelines/%ff"),
-            Match::Nothing
-        ));
+        format!("{} {} {needs}", route.method.names(), route.path)
     }
 
     #[test]
-    fn a_path_that_is_not_in_the_table_is_nothing() {
-        for path in [
-            "",
-            "/",
-            "*",
-            "/runs/",
-            "//runs",
-            "/runs/x/",
-            "/pipelines//run",
-            "/api/runs",
-            "/runs/x/y",
-        ] {
-            assert!(matches!(find(&Method::GET, path), Match::Nothing), "{path}");
+    fn each_route_needs_the_permission_of_the_contract() {
+        let expected = [
+            "GET, HEAD /health -",
+            "POST /pipelines/{id}/run pipelines.run",
+            "GET, HEAD /pipelines/{id}/runs runs.view",
+            "GET, HEAD /runs runs.view",
+            "GET, HEAD /runs/{run_id} runs.view",
+            "POST /runs/{run_id}/cancel runs.cancel",
+            "POST /runs/{run_id}/resume runs.resume",
+            "GET, HEAD /runs/{run_id}/logs runs.view",
+            "GET, HEAD /runs/{run_id}/logs/export runs.view",
+            "GET, HEAD /runs/{run_id}/nodes/{node_id}/preview runs.view",
+            "GET, HEAD /runs/{run_id}/nodes/{node_id}/profile runs.view",
+            "GET, HEAD /pipelines pipelines.view",
+            "POST /pipelines pipelines.create",
+            "GET, HEAD /pipelines/{id} pipelines.view",
+            "PUT /pipelines/{id} pipelines.edit",
+            "DELETE /pipelines/{id} pipelines.delete",
+            "GET, HEAD /pipelines/{id}/validate pipelines.view",
+        ];
+        assert_eq!(ROUTES.iter().map(row).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn only_reading_lets_a_body_be_ignored() {
+        for route in ROUTES {
+            let is_read = matches!(route.method, Verb::Post | Verb::Put);
+            let has_payload = route.payload != Payload::Ignored;
+            assert_eq!(has_payload, is_read, "{route:?}");
         }
-    }
-
-    #[test]
-    fn other_methods_are_told_which_there_are() {
-        let Match::OtherMethod(allowed) = find(&Method::PATCH, "/pipelines/x") else {
-            panic!("not found");
-        };
-        assert_eq!(allowed.methods(), "GET, HEAD, PUT, DELETE");
-        assert!(
-            allowed
-                .about()
-                .starts_with("GET, HEAD shows a pipeline; PUT")
-        );
-        assert!(matches!(
-            find(&Method::OPTIONS, "/runs"),
-            Match::OtherMethod(_)
-        ));
-        assert!(matches!(find(&Method::HEAD, "/runs"), Match::Route(_, _)));
     }
 }

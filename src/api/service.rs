@@ -21,8 +21,9 @@ use super::access::Access;
 use super::body::Body;
 use super::call::Call;
 use super::request::Payload;
-use super::routes::{Handling, Match, Need, Params, Route};
-use super::{origin, path, problem, request, response, routes};
+use super::router::{self, Match, Params};
+use super::routes::{Handling, Need, Route};
+use super::{origin, path, problem, request, response};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result, shown};
 use crate::model::Scope;
@@ -34,6 +35,21 @@ use crate::views::Views;
 ///
 /// It serves the paths of the contract below its prefix (`/api` unless [`RunsService::prefix`] says otherwise) and also without it,
 /// for hosts that take the prefix off before they call it. Links always have the prefix.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use floret::{Access, Floret, storage::MemoryStorage};
+/// use tower::ServiceExt;
+///
+/// let floret = Floret::builder(MemoryStorage::default()).start().await?;
+/// let service = floret.service(Access::allow_all()).prefix("/v1");
+/// let request = http::Request::get("/v1/health").body(String::new())?;
+/// let answer = service.oneshot(request).await?;
+/// assert_eq!(answer.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RunsService(Arc<Shared>);
 
@@ -135,7 +151,7 @@ impl Shared {
 
     fn route(&self, parts: &Parts) -> Result<(&'static Route, Params), Box<Response<Body>>> {
         let path = path::below(&self.prefix, parts.uri.path());
-        match routes::find(&parts.method, path) {
+        match router::find(&parts.method, path) {
             Match::Route(route, params) => Ok((route, params)),
             Match::OtherMethod(allowed) => {
                 let detail = format!(

@@ -2,18 +2,19 @@
 //!
 //! Which runs it may execute is decided by `queue`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::halt::Halt;
-use crate::model::{Cancel, RunId};
+use crate::model::{Cancel, OwnerId, RunId};
 use crate::storage::Held;
 
 /// The handles of a run's driver.
 #[derive(Debug)]
 pub(super) struct Handle {
+    owner: OwnerId,
     epoch: u64,
     // A watch, since a driver that is busy needs only the strongest wish.
     cancel: watch::Sender<Option<Cancel>>,
@@ -22,11 +23,13 @@ pub(super) struct Handle {
 
 impl Handle {
     pub(super) const fn new(
+        owner: OwnerId,
         epoch: u64,
         cancel: watch::Sender<Option<Cancel>>,
         halt: watch::Sender<Halt>,
     ) -> Self {
         Self {
+            owner,
             epoch,
             cancel,
             halt,
@@ -39,6 +42,8 @@ impl Handle {
 pub(super) struct Active {
     // A mutex, since it is held for map operations only and never over an await.
     state: Mutex<State>,
+    // Told of every run that leaves; a notify, since whoever waits looks at the state.
+    left: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -63,19 +68,35 @@ impl Active {
 
     pub(super) fn remove(&self, run: RunId) {
         self.state.lock().runs.remove(&run);
+        self.left.notify_waiters();
+    }
+
+    /// Resolves once no run is under way.
+    pub(super) async fn none_left(&self) {
+        loop {
+            let left = self.left.notified();
+            tokio::pin!(left);
+            // Registered before the look, so that a run that leaves in between is not missed.
+            left.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            left.await;
+        }
     }
 
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.state.lock().runs.len()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn held(&self) -> Vec<Held> {
-        self.state
-            .lock()
-            .runs
-            .iter()
-            .map(|(run, handle)| Held::new(*run, handle.epoch))
-            .collect()
+    /// The claims of every run under way, by owner.
+    pub(super) fn held(&self) -> BTreeMap<OwnerId, Vec<Held>> {
+        let mut held: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (run, handle) in &self.state.lock().runs {
+            let of_owner = held.entry(handle.owner).or_default();
+            of_owner.push(Held::new(*run, handle.epoch));
+        }
+        held
     }
 
     /// Tells a run's driver of a wish to cancel.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::Shared;
 use super::halt::Halt;
@@ -39,7 +40,7 @@ pub(super) async fn run(
     // A task of its own, so that a panic is its own too, and so that it can be dropped at any await.
     let task = shared
         .tasks
-        .spawn(async move { executor.execute(call).await });
+        .spawn(async move { executor.execute(call).await }.in_current_span());
     let mut attempt = Attempt {
         shared,
         task: Some(task),
@@ -128,7 +129,12 @@ impl Drop for Attempt<'_> {
 
 fn panic_text(error: JoinError) -> String {
     match error.try_into_panic() {
-        Ok(payload) => format!("the executor panicked: {}", payload_text(&*payload)),
+        Ok(payload) => {
+            let text = format!("the executor panicked: {}", payload_text(&*payload));
+            // The payload's own drop may panic.
+            std::mem::forget(payload);
+            text
+        }
         Err(_) => "the attempt was stopped from outside".to_owned(),
     }
 }

@@ -36,7 +36,13 @@ impl Engine {
 
 async fn request_and_tell(shared: Arc<Shared>, request: RequestCancel) -> Result<Cancelled> {
     let (run, cancel) = (request.run, request.cancel);
-    let cancelled = shared.storage.request_cancel(request).await?;
+    let cancelled = match shared.storage.request_cancel(request).await {
+        Ok(cancelled) => cancelled,
+        Err(error) => {
+            shared.tell_if_noted(run).await;
+            return Err(error);
+        }
+    };
     shared.events.committed(cancelled.seq);
     if cancelled.status == RunStatus::Running {
         shared.active.cancel(run, cancel);
@@ -44,4 +50,18 @@ async fn request_and_tell(shared: Arc<Shared>, request: RequestCancel) -> Result
         shared.events.ended(run);
     }
     Ok(cancelled)
+}
+
+impl Shared {
+    /// A wish may be stored though the answer got lost: then its driver heeds it all the same.
+    async fn tell_if_noted(&self, run: RunId) {
+        let Ok(Some(detail)) = self.storage.find_run(run, &Scope::All).await else {
+            return;
+        };
+        if let Some(cancel) = detail.run.cancel
+            && !detail.run.status.is_terminal()
+        {
+            self.active.cancel(run, cancel);
+        }
+    }
 }

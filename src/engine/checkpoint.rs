@@ -111,6 +111,8 @@ async fn put(context: &Context, chunk: OutputChunk) -> Result<(), Lost> {
         };
         if !error.kind().is_transient() {
             tracing::warn!(run_id = %context.run.id, ?error, "an output could not be written; its run belongs to another claim, or to none");
+            // Not released: it would be claimed and refused again and again.
+            context.raise(Halt::Lost);
             return Err(Lost);
         }
         tokio::select! {

@@ -12,9 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::attempt::reached;
 use super::halt::Halt;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, cut};
 use crate::executor::{LogLine, LogSink};
-use crate::limits::cut;
 use crate::model::{Place, RunId, RunStatus};
 use crate::storage::{Append, Entry};
 
@@ -55,25 +54,25 @@ impl Journal {
         halt: watch::Sender<Halt>,
     ) -> (Self, Appender) {
         let limits = &shared.limits;
-        let (sender, receiver) = mpsc::channel(limits.journal_entries_max.max(1));
-        let room = Arc::new(Semaphore::new(limits.journal_bytes_max));
-        let closing = CancellationToken::new();
+        let entries_max = limits.journal_entries_max.clamp(1, Semaphore::MAX_PERMITS);
+        let bytes_max = limits.journal_bytes_max.clamp(1, Semaphore::MAX_PERMITS);
+        let (sender, receiver) = mpsc::channel(entries_max);
         let journal = Self {
             sender,
-            room,
-            bytes_max: limits.journal_bytes_max,
-            closing: closing.clone(),
+            room: Arc::new(Semaphore::new(bytes_max)),
+            bytes_max,
+            closing: CancellationToken::new(),
         };
-        (
-            journal,
-            Appender {
-                shared: Arc::clone(shared),
-                receiver,
-                at: held,
-                halt,
-                closing,
-            },
-        )
+        let appender = Appender {
+            shared: Arc::clone(shared),
+            receiver,
+            room: Arc::clone(&journal.room),
+            bytes_max,
+            at: held,
+            halt,
+            closing: journal.closing(),
+        };
+        (journal, appender)
     }
 
     pub(super) fn closing(&self) -> CancellationToken {
@@ -138,6 +137,8 @@ pub(super) struct Position {
 pub(super) struct Appender {
     shared: Arc<Shared>,
     receiver: mpsc::Receiver<Message>,
+    room: Arc<Semaphore>,
+    bytes_max: usize,
     at: Position,
     halt: watch::Sender<Halt>,
     closing: CancellationToken,
@@ -146,7 +147,9 @@ pub(super) struct Appender {
 impl Appender {
     /// Appends until every handle is dropped, the run has ended, or it was lost.
     pub(super) async fn run(mut self) {
-        while let Some(batch) = self.gather().await {
+        let mut has_ended = false;
+        while !has_ended && let Some(mut batch) = self.gather().await {
+            has_ended = cut_at_end(&mut batch);
             let entries: Vec<Entry> = batch.iter().map(|message| message.entry.clone()).collect();
             if self.append(entries).await.is_err() {
                 self.halt
@@ -155,7 +158,7 @@ impl Appender {
             }
             for stored in batch.into_iter().filter_map(|message| message.stored) {
                 // Whoever asked may have been dropped with its run.
-                drop(stored.send(()));
+                let _ = stored.send(());
             }
         }
     }
@@ -194,7 +197,9 @@ impl Appender {
                     tokio::task::yield_now().await;
                 }
                 Urgency::Start => return Some(batch),
-                Urgency::Line if batch.len() >= limits.log_batch_max => return Some(batch),
+                Urgency::Line if batch.len() >= limits.log_batch_max || self.is_short_of_room() => {
+                    return Some(batch);
+                }
                 Urgency::Line => tokio::select! {
                     message = self.receiver.recv() => match message {
                         Some(message) => batch.push(message),
@@ -205,6 +210,11 @@ impl Appender {
                 },
             }
         }
+    }
+
+    /// Whether so much gathers that senders may be waiting for its bytes already.
+    fn is_short_of_room(&self) -> bool {
+        self.room.available_permits() <= self.bytes_max / 2
     }
 
     /// Appends entries, again and again while storage is only out of reach.
@@ -285,6 +295,16 @@ impl Urgency {
             }
         }
     }
+}
+
+/// Leaves out what comes after the run's end (lines of executors that were left behind), and tells whether the end is there.
+fn cut_at_end(batch: &mut Vec<Message>) -> bool {
+    let is_end = |message: &Message| matches!(message.entry, Entry::RunFinished { .. });
+    let Some(end) = batch.iter().position(is_end) else {
+        return false;
+    };
+    batch.truncate(end.saturating_add(1));
+    true
 }
 
 /// A run whose cancel was asked for meanwhile ends cancelled, whatever its last node did.

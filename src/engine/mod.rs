@@ -19,7 +19,6 @@ mod retry;
 mod shutdown;
 mod trigger;
 
-pub(crate) use pipelines::Validation;
 pub(crate) use resume::Resume;
 pub(crate) use trigger::{Key, Start, Started, hash_of};
 
@@ -35,12 +34,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::executor::Registry;
 use crate::limits::Limits;
-use crate::model::OwnerId;
 use crate::storage::Storage;
 
-/// Carries out commands and executes runs. Clones are the same engine.
+/// Carries out commands and executes runs. Clones are the same engine; dropping the last one ends its tasks.
 #[derive(Debug, Clone)]
-pub(crate) struct Engine(Arc<Shared>);
+pub(crate) struct Engine(
+    Arc<Shared>,
+    #[expect(dead_code, reason = "it is held for its drop alone")] Arc<shutdown::EndOnDrop>,
+);
 
 /// What every command and every loop of an engine uses.
 #[derive(Debug)]
@@ -50,7 +51,6 @@ pub(crate) struct Shared {
     limits: Limits,
     clock: Clock,
     events: Events,
-    owner: OwnerId,
     active: active::Active,
     // Permits are nodes that execute, in all runs together.
     node_slots: Arc<Semaphore>,
@@ -89,8 +89,13 @@ impl Engine {
         let node_slots = usize::try_from(limits.nodes_engine_max)
             .unwrap_or(usize::MAX)
             .clamp(1, Semaphore::MAX_PERMITS);
-        Self(Arc::new(Shared {
-            owner: clock.new_owner_id(),
+        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+        let end = shutdown::EndOnDrop {
+            drain: drain.clone(),
+            stop: stop.clone(),
+            events: events.clone(),
+        };
+        let shared = Shared {
             storage,
             registry,
             limits,
@@ -99,11 +104,12 @@ impl Engine {
             active: active::Active::default(),
             node_slots: Arc::new(Semaphore::new(node_slots)),
             wake: Notify::new(),
-            drain: CancellationToken::new(),
-            stop: CancellationToken::new(),
+            drain,
+            stop,
             tasks: TaskTracker::new(),
             abandoned: AtomicU64::new(0),
-        }))
+        };
+        Self(Arc::new(shared), Arc::new(end))
     }
 
     /// Begins to execute runs.

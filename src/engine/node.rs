@@ -14,9 +14,9 @@ use super::context::Context;
 use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
+use crate::error::cut;
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
-use crate::limits::cut;
 use crate::model::{Dataset, Node, NodeStatus, Place};
 use crate::storage::{Entry, NodeEnd};
 
@@ -74,7 +74,7 @@ enum Next {
 impl NodeTask {
     /// Executes the node to its end.
     pub(super) async fn run(mut self) -> Done {
-        let ending = self.to_its_end().await.unwrap_or(Ending::Unfinished);
+        let ending = self.execute().await.unwrap_or(Ending::Unfinished);
         Done {
             place: self.place,
             mode: self.mode,
@@ -82,7 +82,7 @@ impl NodeTask {
         }
     }
 
-    async fn to_its_end(&mut self) -> Result<Ending, Lost> {
+    async fn execute(&mut self) -> Result<Ending, Lost> {
         let context = Arc::clone(&self.context);
         let (Some(node), Some(executor)) = (context.node(self.place), context.executor(self.place))
         else {

@@ -100,7 +100,7 @@ impl Engine {
 
     async fn save(
         &self,
-        pipeline: Pipeline,
+        mut pipeline: Pipeline,
         expect: Expect,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
@@ -110,10 +110,14 @@ impl Engine {
         }
         let id = PipelineId::new(&pipeline.id).map_err(|error| unfit("/id", &error))?;
         let slug = slug(&pipeline)?;
+        strip(&mut pipeline);
         let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
         put.expect = expect;
         put.scope = scope.clone();
-        self.0.storage.put_pipeline(put).await
+        let stored = self.0.storage.put_pipeline(put).await?;
+        // More of its runs may execute than before.
+        self.0.wake.notify_one();
+        Ok(stored)
     }
 
     /// What the executors say of the nodes' configs.
@@ -157,6 +161,15 @@ fn refuse_another_id(definition: &Value, id: &PipelineId) -> Result<()> {
             ),
         )),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Takes away what is stored beside a definition, so that one which was read and sent back changes nothing.
+fn strip(pipeline: &mut Pipeline) {
+    const STORED_BESIDE: [&str; 3] = ["version", "created_at", "updated_at"];
+    pipeline.slug = None;
+    for field in STORED_BESIDE {
+        pipeline.extra.remove(field);
     }
 }
 

@@ -13,7 +13,8 @@ use super::active::Handle;
 use super::driver::Left;
 use super::halt::Halt;
 use super::recovery::{self, Strings};
-use crate::model::RunId;
+use crate::error::Result;
+use crate::model::{OwnerId, RunId};
 use crate::storage::{Append, Claim, Claimed, Claims, Held};
 
 const RETRY: Duration = Duration::from_millis(200);
@@ -22,8 +23,18 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) async fn run(shared: Arc<Shared>) {
     let started = shared.clock.elapsed();
     let settled_at = started.saturating_add(shared.limits.suspect_delay);
+    let mut owner = shared.clock.new_owner_id();
     loop {
-        let next = claim(&shared, shared.clock.elapsed() >= settled_at).await;
+        let is_settled = shared.clock.elapsed() >= settled_at;
+        let next = match claim(&shared, owner, is_settled).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "the queue waits for storage");
+                // What the failed claim may have taken is executed by nobody. Under another name it can be claimed again once its lease has run out.
+                owner = shared.clock.new_owner_id();
+                Look::After(RETRY)
+            }
+        };
         let pause = async {
             match next {
                 Look::WhenWoken => std::future::pending().await,
@@ -47,27 +58,22 @@ enum Look {
     OnceSettled,
 }
 
-async fn claim(shared: &Arc<Shared>, is_settled: bool) -> Look {
+async fn claim(shared: &Arc<Shared>, owner: OwnerId, is_settled: bool) -> Result<Look> {
     let free = shared.limits.runs_max.saturating_sub(shared.active.count());
     if free == 0 || shared.drain.is_cancelled() {
-        return Look::WhenWoken;
+        return Ok(Look::WhenWoken);
     }
     shared.active.claim_begins();
-    let mut claim = Claim::new(shared.owner, free, shared.clock.now());
+    let mut claim = Claim::new(owner, free, shared.clock.now());
     claim.runs_max = shared.limits.runs_max;
     claim.crashes_max = shared.limits.crashes_max;
     claim.lease = shared.limits.lease;
     claim.suspects = is_settled;
-    match shared.storage.claim(claim).await {
-        Ok(claims) => taken(shared, claims, is_settled),
-        Err(error) => {
-            tracing::warn!(%error, "the queue waits for storage");
-            Look::After(RETRY)
-        }
-    }
+    let claims = shared.storage.claim(claim).await?;
+    Ok(taken(shared, owner, claims, is_settled))
 }
 
-fn taken(shared: &Arc<Shared>, claims: Claims, is_settled: bool) -> Look {
+fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: Claims, is_settled: bool) -> Look {
     shared.events.committed(claims.seq);
     for run in &claims.poisoned {
         tracing::error!(run_id = %run, "the run is given up as poisoned");
@@ -77,7 +83,7 @@ fn taken(shared: &Arc<Shared>, claims: Claims, is_settled: bool) -> Look {
         tracing::error!(run_id = %run, "the stored run cannot be read");
     }
     for claimed in claims.claimed {
-        execute(shared, claimed);
+        execute(shared, owner, claimed);
     }
     if !claims.unreadable.is_empty() {
         return Look::After(RETRY);
@@ -97,17 +103,18 @@ fn taken(shared: &Arc<Shared>, claims: Claims, is_settled: bool) -> Look {
     }
 }
 
-fn execute(shared: &Arc<Shared>, claimed: Claimed) {
+fn execute(shared: &Arc<Shared>, owner: OwnerId, claimed: Claimed) {
     let span = tracing::info_span!("run", run_id = %claimed.run.id, pipeline_id = %claimed.run.pipeline_id);
     let leaving = Leaving {
         shared: Arc::clone(shared),
+        owner,
         run: claimed.run.id,
     };
     let (cancel, wish) = watch::channel(claimed.run.cancel);
     let halt = watch::Sender::new(Halt::Not);
     shared.active.insert(
         claimed.run.id,
-        Handle::new(claimed.epoch, cancel, halt.clone()),
+        Handle::new(owner, claimed.epoch, cancel, halt.clone()),
     );
     shared
         .tasks
@@ -117,6 +124,7 @@ fn execute(shared: &Arc<Shared>, claimed: Claimed) {
 /// Frees the run's slot however its task ends.
 struct Leaving {
     shared: Arc<Shared>,
+    owner: OwnerId,
     run: RunId,
 }
 
@@ -140,7 +148,9 @@ async fn drive(leaving: Leaving, claimed: Claimed, strings: Strings) {
     };
     match left {
         Left::Ended => shared.events.ended(held.run),
-        Left::Released => release(&shared, held).await,
+        Left::Released => release(&shared, leaving.owner, held).await,
+        // Storage was out of reach until the end; where the claim is lost this gives nothing back.
+        Left::Lost if shared.stop.is_cancelled() => release(&shared, leaving.owner, held).await,
         Left::Lost => tracing::warn!("the run was left, since its claim is lost"),
     }
     drop(leaving);
@@ -164,8 +174,8 @@ async fn end_broken(shared: &Shared, claimed: &Claimed, error: &crate::error::Er
     }
 }
 
-async fn release(shared: &Shared, held: Held) {
-    if let Err(error) = shared.storage.release(shared.owner, vec![held]).await {
+async fn release(shared: &Shared, owner: OwnerId, held: Held) {
+    if let Err(error) = shared.storage.release(owner, vec![held]).await {
         tracing::warn!(%error, run_id = %held.run, "a run could not be given back; the next start charges it a crash");
     }
 }
@@ -183,19 +193,18 @@ pub(super) async fn renew(shared: Arc<Shared>) {
             () = shared.stop.cancelled() => return,
             () = shared.clock.sleep(pause) => {}
         }
-        let held = shared.active.held();
-        if held.is_empty() {
-            continue;
+        for (owner, held) in shared.active.held() {
+            prolong(&shared, owner, held).await;
         }
-        match shared
-            .storage
-            .renew(shared.owner, held, shared.limits.lease, shared.clock.now())
-            .await
-        {
-            Ok(lost) => lost.into_iter().for_each(|held| shared.active.lose(held)),
-            Err(error) => {
-                tracing::warn!(%error, "claims could not be prolonged; it is tried again")
-            }
+    }
+}
+
+async fn prolong(shared: &Shared, owner: OwnerId, held: Vec<Held>) {
+    let (lease, now) = (shared.limits.lease, shared.clock.now());
+    match shared.storage.renew(owner, held, lease, now).await {
+        Ok(lost) => lost.into_iter().for_each(|held| shared.active.lose(held)),
+        Err(error) => {
+            tracing::warn!(%error, "claims could not be prolonged; it is tried again");
         }
     }
 }

@@ -36,9 +36,7 @@ impl Engine {
             .ok_or_else(|| Error::run_not_found(id))?;
         let pipeline_id = old.run.pipeline_id.clone();
         let key = key.map(|key| key.for_operation(Operation::Resume(id)));
-        if let Some(key) = &key
-            && let Some(made) = shared.storage.find_idempotent(key).await?
-        {
+        if let Some(made) = shared.made_before(key.as_ref()).await? {
             return made.into_started(pipeline_id);
         }
         if old.run.status != RunStatus::Failed {

@@ -1,11 +1,30 @@
 //! Shutdown: nothing new, a grace for what executes, the rest given back.
 //!
-//! Dropping an engine without it loses nothing: its runs are orphans of the next start.
+//! Dropping an engine without it loses nothing: its runs go on at the next start.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Engine;
+use crate::events::Events;
+
+/// Ends the engine's tasks when the last handle of it is dropped. It waits for nothing: runs give themselves back as far as the runtime lets them.
+#[derive(Debug)]
+pub(super) struct EndOnDrop {
+    pub(super) drain: CancellationToken,
+    pub(super) stop: CancellationToken,
+    pub(super) events: Events,
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.drain.cancel();
+        self.stop.cancel();
+        self.events.close();
+    }
+}
 
 impl Engine {
     /// Stops executing runs. Nodes get `grace` to end; what is left goes on at the next start, uncharged. Repeating it is harmless.
@@ -15,7 +34,7 @@ impl Engine {
         shared.tasks.close();
         if shared
             .clock
-            .timeout(grace, shared.runs_left())
+            .timeout(grace, shared.active.none_left())
             .await
             .is_none()
         {
@@ -42,14 +61,5 @@ impl Engine {
     /// Attempts that could not be dropped since their code does not yield.
     pub(crate) fn abandoned(&self) -> u64 {
         self.0.abandoned.load(Ordering::Relaxed)
-    }
-}
-
-impl super::Shared {
-    /// Resolves once no run is under way.
-    async fn runs_left(&self) {
-        while self.active.count() > 0 {
-            self.wake.notified().await;
-        }
     }
 }

@@ -77,7 +77,13 @@ impl Engine {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
         let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
-        shared.refuse_unknown_types(&pipeline.definition)?;
+        let key = start
+            .key
+            .map(|key| key.for_operation(Operation::Run(pipeline.id.clone())));
+        if let Err(refused) = shared.refuse_unknown_types(&pipeline.definition) {
+            let made = shared.made_before(key.as_ref()).await?;
+            return made.ok_or(refused)?.into_started(pipeline.id);
+        }
         let now = shared.clock.now();
         let mut run = Run::new(
             shared.clock.new_run_id(),
@@ -89,9 +95,6 @@ impl Engine {
         );
         run.params.clone_from(&pipeline.definition.params);
         run.params.extend(start.params);
-        let key = start
-            .key
-            .map(|key| key.for_operation(Operation::Run(pipeline.id.clone())));
         let created = shared.create(run, key, start.scope).await?;
         created.into_started(pipeline.id)
     }
@@ -120,6 +123,17 @@ impl Shared {
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
         let found = self.storage.find_pipeline(key, scope).await?;
         found.ok_or_else(|| Error::pipeline_not_found(shown(key)))
+    }
+
+    /// What the first act with this key made: it is answered before anything else is decided.
+    pub(super) async fn made_before(
+        &self,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Option<Created>> {
+        match key {
+            Some(key) => self.storage.find_idempotent(key).await,
+            None => Ok(None),
+        }
     }
 
     /// Stores a run and wakes the queue.

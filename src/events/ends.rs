@@ -45,7 +45,7 @@ impl Ends {
         let waiters = self.waiters.lock().of_runs.remove(&run).unwrap_or_default();
         for waiter in waiters {
             // A waiter that has gone needs no answer.
-            drop(waiter.send(()));
+            let _ = waiter.send(());
         }
     }
 }

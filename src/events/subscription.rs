@@ -12,7 +12,7 @@ use futures_core::Stream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::model::Event;
 use crate::storage::{EventFilter, Storage};
 
@@ -92,6 +92,10 @@ impl Stream for Subscription {
                 self.source = Some(source);
                 match page {
                     Ok(events) => self.page = events.into(),
+                    // The store was closed before a slow reader came to its end.
+                    Err(error) if error.kind() == ErrorKind::ShuttingDown => {
+                        self.source = None;
+                    }
                     Err(error) => return Poll::Ready(Some(Err(error))),
                 }
             } else {

@@ -69,17 +69,11 @@ impl<T: DeserializeOwned + Send + 'static> FromInput for Vec<T> {
 
 impl FromInput for Dataset {
     fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError> {
-        if let [
-            Input {
-                dataset: Some(only),
-                ..
-            },
-        ] = inputs
-        {
-            return Ok(only.clone());
-        }
-        let rows = Vec::<Map<String, Value>>::from_inputs(inputs)?;
-        Self::from_rows(rows).map_err(|error| ExecutorError::permanent(error.to_string()))
+        let datasets: Vec<_> = inputs
+            .iter()
+            .filter_map(|input| input.dataset.clone())
+            .collect();
+        Self::concat(&datasets).map_err(|error| ExecutorError::permanent(error.to_string()))
     }
 }
 

@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::issues::{Issues, step};
-use crate::error::shown;
-use crate::limits::cut;
+use crate::error::{cut, shown};
 
 /// Bytes of a received number that are shown; a host's `arbitrary_precision` lets it have megabytes.
 const NUMBER_BYTES_MAX: usize = 80;

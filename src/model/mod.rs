@@ -14,6 +14,8 @@ mod run;
 mod scope;
 
 pub use dataset::Dataset;
+#[cfg(feature = "nodes")]
+pub(crate) use dataset::{Builder, Cell, RowError, write_cell};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;
 pub use id::{IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId};

@@ -2,7 +2,6 @@
 //!
 //! What it remembers is the storage's that it wraps.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
+use super::cues::{Cue, Cues};
 use super::fault::{When, failure};
 use super::{Fault, Gate, Method};
 use crate::error::{ErrorKind, Result};
@@ -30,13 +30,6 @@ use crate::storage::{
 pub struct FaultyStorage {
     inner: Arc<dyn Storage>,
     cues: Arc<Mutex<Cues>>,
-}
-
-#[derive(Default)]
-struct Cues {
-    faults: Vec<Fault>,
-    gates: Vec<(Method, Gate)>,
-    calls: BTreeMap<Method, u64>,
 }
 
 impl fmt::Debug for FaultyStorage {
@@ -69,7 +62,26 @@ impl FaultyStorage {
 
     /// Makes the next call of `method` wait at a gate before its effect.
     pub fn hold(&self, method: Method, gate: &Gate) {
-        self.cues.lock().gates.push((method, gate.clone()));
+        self.hold_at(method, When::Before, gate);
+    }
+
+    /// Makes the next call of `method` wait at a gate after its effect, before its answer.
+    pub fn hold_after(&self, method: Method, gate: &Gate) {
+        self.hold_at(method, When::After, gate);
+    }
+
+    /// From now on closing has no effect, so that a storage in memory can be given to the next engine as a file could.
+    pub fn stay_open(&self) {
+        self.cues.lock().stays_open = true;
+    }
+
+    fn hold_at(&self, method: Method, when: When, gate: &Gate) {
+        self.cues.lock().gates.push((method, when, gate.clone()));
+    }
+
+    /// From now on every kept output is read with its last byte changed.
+    pub fn damage_outputs(&self) {
+        self.cues.lock().damages_outputs = true;
     }
 
     /// How often a method was called, failed calls included.
@@ -89,33 +101,27 @@ impl FaultyStorage {
         method: Method,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        let (fault, gate) = self.cues.lock().next(method);
-        if let Some(gate) = gate {
-            gate.passed().await;
+        let Cue {
+            fault,
+            before,
+            after,
+        } = self.cues.lock().next(method);
+        pass(before).await;
+        if let Some((When::Before, kind)) = fault {
+            return Err(failure(method, kind));
         }
+        let answer = effect.await;
+        pass(after).await;
         match fault {
-            None => effect.await,
-            Some((When::Before, kind)) => Err(failure(method, kind)),
-            Some((When::After, kind)) => {
-                effect.await?;
-                Err(failure(method, kind))
-            }
+            Some((When::After, kind)) => answer.and(Err(failure(method, kind))),
+            Some((When::Before, _)) | None => answer,
         }
     }
 }
 
-impl Cues {
-    /// Counts a call and tells what becomes of it.
-    fn next(&mut self, method: Method) -> (Option<(When, ErrorKind)>, Option<Gate>) {
-        *self.calls.entry(method).or_default() += 1;
-        let mut struck = None;
-        for fault in &mut self.faults {
-            if fault.strikes(method) && struck.is_none() {
-                struck = Some((fault.when, fault.kind));
-            }
-        }
-        let gate = self.gates.iter().position(|(own, _)| *own == method);
-        (struck, gate.map(|index| self.gates.remove(index).1))
+async fn pass(gate: Option<Gate>) {
+    if let Some(gate) = gate {
+        gate.passed().await;
     }
 }
 
@@ -264,11 +270,14 @@ impl Outputs for FaultyStorage {
         place: Place,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
-        self.around(
-            Method::FindOutput,
-            self.inner.find_output(run, place, scope),
-        )
-        .await
+        let find = self.inner.find_output(run, place, scope);
+        let mut found = self.around(Method::FindOutput, find).await?;
+        if self.cues.lock().damages_outputs
+            && let Some(last) = found.as_mut().and_then(|output| output.bytes.last_mut())
+        {
+            *last = !*last;
+        }
+        Ok(found)
     }
 }
 
@@ -301,7 +310,14 @@ impl System for FaultyStorage {
     }
 
     async fn close(&self) -> Result<()> {
-        self.around(Method::Close, self.inner.close()).await
+        let stays_open = self.cues.lock().stays_open;
+        let close = async {
+            if stays_open {
+                return Ok(());
+            }
+            self.inner.close().await
+        };
+        self.around(Method::Close, close).await
     }
 }
 

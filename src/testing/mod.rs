@@ -4,10 +4,12 @@
 //! Behind the feature `testing`. Nothing here sleeps: a test waits for what it expects.
 
 pub mod contract;
+mod cues;
 mod fault;
 mod faulty_storage;
 mod gate;
 mod manual_clock;
+mod memory_floret;
 mod scratch;
 mod scripted_executor;
 
@@ -15,5 +17,6 @@ pub use fault::{Fault, Method};
 pub use faulty_storage::FaultyStorage;
 pub use gate::Gate;
 pub use manual_clock::ManualClock;
+pub use memory_floret::{Ended, memory, run_to_end};
 pub use scratch::{Scratch, scratch};
 pub use scripted_executor::{Call, ScriptedExecutor, Step};

@@ -183,6 +183,12 @@ impl ScriptedExecutor {
         calls.cloned().collect()
     }
 
+    /// How many nodes execute now.
+    #[must_use]
+    pub fn executing(&self) -> usize {
+        self.0.state.lock().executing
+    }
+
     /// The most nodes that executed at once.
     #[must_use]
     pub fn executing_max(&self) -> usize {

@@ -10,9 +10,6 @@ use super::{PipelineFilter, Views};
 use crate::error::{Error, Result};
 use crate::model::{Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, seconds};
 
-/// Fields that the store says and no definition: one that was read and sent back has them too.
-const STORED: [&str; 3] = ["version", "created_at", "updated_at"];
-
 /// A whole pipeline.
 #[derive(Debug)]
 pub(crate) struct PipelineView(pub(crate) StoredPipeline);
@@ -119,9 +116,7 @@ impl Serialize for PipelineView {
             map.serialize_entry("max_concurrent_runs", runs)?;
         }
         for (key, value) in extra {
-            if !STORED.contains(&key.as_str()) {
-                map.serialize_entry(key, value)?;
-            }
+            map.serialize_entry(key, value)?;
         }
         map.serialize_entry("version", &stored.version)?;
         map.serialize_entry("created_at", &stored.created_at)?;

@@ -14,21 +14,30 @@ const ROUNDS: u32 = 25;
 const CLIENTS: u64 = 8;
 
 /// Whether a pause of real time is over; a process is killed by the clock on the wall.
-#[expect(clippy::disallowed_methods, reason = "another process cannot be told to turn its clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process cannot be told to turn its clock"
+)]
 async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
 /// A chain whose nodes note each execution with its time; the middle one fails once for each token that asks for it.
 fn work(dir: &Path) -> Value {
-    let note = format!("echo \"$0 $(date +%s%N)\" >> {}/executions; ", dir.display());
+    let note = format!(
+        "echo \"$0 $(date +%s%N)\" >> {}/executions; ",
+        dir.display()
+    );
     let script = |rest: &str| format!("{note}{rest}");
     let node = |id: &str, rest: &str| {
         json!({"id": id, "type": "command", "config": {
             "command": ["sh", "-c", script(rest), format!("${{run.id}} {id}"), "${param.token}"],
         }})
     };
-    let fail_once = format!("cat; case $1 in fail*) test -e {0}/$1 || {{ touch {0}/$1; exit 1; }};; esac", dir.display());
+    let fail_once = format!(
+        "cat; case $1 in fail*) test -e {0}/$1 || {{ touch {0}/$1; exit 1; }};; esac",
+        dir.display()
+    );
     json!({"id": "work", "name": "work", "params": {"token": "none"},
         "nodes": [node("first", "echo '{\"n\": 1}'"), node("middle", &fail_once), node("last", "cat")],
         "edges": [{"from": "first", "to": "middle"}, {"from": "middle", "to": "last"}]})
@@ -46,18 +55,35 @@ async fn client(api: Api, seed: u64, round: u32) -> Told {
     let mut told = Told::default();
     let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(round);
     for turn in 0_u32.. {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let fails = random >> 60 < 4;
-        let token = format!("{}-{seed}-{round}-{turn}", if fails { "fail" } else { "go" });
-        let Ok((status, run)) = api.post("/pipelines/work/run", &json!({"params": {"token": token}})).await else { return told };
+        let token = format!(
+            "{}-{seed}-{round}-{turn}",
+            if fails { "fail" } else { "go" }
+        );
+        let Ok((status, run)) = api
+            .post("/pipelines/work/run", &json!({"params": {"token": token}}))
+            .await
+        else {
+            return told;
+        };
         if status != 202 {
             // The queue may be full, or the server may be about to go.
             continue;
         }
-        let Some(id) = run["id"].as_str().map(str::to_owned) else { return told };
+        let Some(id) = run["id"].as_str().map(str::to_owned) else {
+            return told;
+        };
         told.acknowledged.insert(id.clone());
         told.keys.insert(token, id.clone());
-        if random >> 60 == 15 && api.post(&format!("/runs/{id}/cancel"), &Value::Null).await.is_err() {
+        if random >> 60 == 15
+            && api
+                .post(&format!("/runs/{id}/cancel"), &Value::Null)
+                .await
+                .is_err()
+        {
             return told;
         }
         if fails && !resume_once_failed(&api, &id, &mut told).await {
@@ -70,7 +96,9 @@ async fn client(api: Api, seed: u64, round: u32) -> Told {
 /// Follows a run to its end and resumes it; false when the server goes away.
 async fn resume_once_failed(api: &Api, id: &str, told: &mut Told) -> bool {
     loop {
-        let Ok((_, run)) = api.get(&format!("/runs/{id}")).await else { return false };
+        let Ok((_, run)) = api.get(&format!("/runs/{id}")).await else {
+            return false;
+        };
         match run["status"].as_str() {
             Some("pending" | "running") => pause(Duration::from_millis(5)).await,
             Some("failed") => break,
@@ -79,7 +107,8 @@ async fn resume_once_failed(api: &Api, id: &str, told: &mut Told) -> bool {
     }
     match api.post(&format!("/runs/{id}/resume"), &Value::Null).await {
         Ok((status, run)) if status == 202 => {
-            told.acknowledged.extend(run["id"].as_str().map(str::to_owned));
+            told.acknowledged
+                .extend(run["id"].as_str().map(str::to_owned));
             true
         }
         Ok(_) => true,
@@ -96,7 +125,9 @@ async fn all_runs(api: &Api) -> Vec<Value> {
         assert_eq!(status, 200, "{page}");
         runs.extend(page["items"].as_array().unwrap().iter().cloned());
         match page["cursor"].as_str() {
-            Some(cursor) if page["has_next"] == true => path = format!("/runs?limit=100&after={cursor}"),
+            Some(cursor) if page["has_next"] == true => {
+                path = format!("/runs?limit=100&after={cursor}")
+            }
             _ => return runs,
         }
     }
@@ -105,7 +136,10 @@ async fn all_runs(api: &Api) -> Vec<Value> {
 /// Waits until no run is under way.
 async fn settle(api: &Api) {
     for _ in 0..6_000 {
-        let (_, running) = api.get("/runs?status=running&status=pending&limit=1").await.unwrap();
+        let (_, running) = api
+            .get("/runs?status=running&status=pending&limit=1")
+            .await
+            .unwrap();
         if running["items"].as_array().is_some_and(Vec::is_empty) {
             return;
         }
@@ -117,21 +151,41 @@ async fn settle(api: &Api) {
 /// No node began after the moment at which its committed end says that it had ended.
 async fn check_executions(api: &Api, dir: &Path, runs: &[Value]) {
     let mut newest: HashMap<(String, String), i64> = HashMap::new();
-    for line in std::fs::read_to_string(dir.join("executions")).unwrap().lines() {
+    for line in std::fs::read_to_string(dir.join("executions"))
+        .unwrap()
+        .lines()
+    {
         let mut words = line.split(' ');
-        let (run, node, nanos) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        let (run, node, nanos) = (
+            words.next().unwrap(),
+            words.next().unwrap(),
+            words.next().unwrap(),
+        );
         let began = nanos.parse::<i64>().unwrap() / 1_000_000;
-        let newest = newest.entry((run.to_owned(), node.to_owned())).or_insert(began);
+        let newest = newest
+            .entry((run.to_owned(), node.to_owned()))
+            .or_insert(began);
         *newest = began.max(*newest);
     }
     for run in runs {
         let id = run["id"].as_str().unwrap();
         let (_, run) = api.get(&format!("/runs/{id}")).await.unwrap();
-        for node in run["node_runs"].as_array().unwrap().iter().filter(|node| node["status"] == "success") {
+        for node in run["node_runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|node| node["status"] == "success")
+        {
             let key = (id.to_owned(), node["node_id"].as_str().unwrap().to_owned());
-            let ended = chrono::DateTime::parse_from_rfc3339(node["finished_at"].as_str().unwrap()).unwrap();
-            let began = newest.get(&key).unwrap_or_else(|| panic!("{key:?} succeeded and was never executed"));
-            assert!(*began <= ended.timestamp_millis(), "{key:?} was executed again after its checkpoint");
+            let ended = chrono::DateTime::parse_from_rfc3339(node["finished_at"].as_str().unwrap())
+                .unwrap();
+            let began = newest
+                .get(&key)
+                .unwrap_or_else(|| panic!("{key:?} succeeded and was never executed"));
+            assert!(
+                *began <= ended.timestamp_millis(),
+                "{key:?} was executed again after its checkpoint"
+            );
         }
     }
 }
@@ -143,11 +197,19 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     let pipelines = dir.path().join("pipelines");
     std::fs::create_dir(&pipelines).unwrap();
     std::fs::write(pipelines.join("work.json"), work(dir.path()).to_string()).unwrap();
-    let arguments = ["--db", file.to_str().unwrap(), "--allow-commands", "--pipelines", pipelines.to_str().unwrap()];
+    let arguments = [
+        "--db",
+        file.to_str().unwrap(),
+        "--allow-commands",
+        "--pipelines",
+        pipelines.to_str().unwrap(),
+    ];
     let mut told = Told::default();
     for round in 0..ROUNDS {
         let server = Standalone::start(&arguments);
-        let clients: Vec<_> = (0..CLIENTS).map(|seed| client(server.api.clone(), seed, round)).collect();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|seed| client(server.api.clone(), seed, round))
+            .collect();
         let clients = clients.into_iter().collect::<tokio::task::JoinSet<_>>();
         pause(Duration::from_millis(20 + u64::from(round) * 7919 % 480)).await;
         server.kill();
@@ -159,12 +221,27 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     let server = Standalone::start(&arguments);
     settle(&server.api).await;
     let runs = all_runs(&server.api).await;
-    let stored: HashSet<_> = runs.iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect();
-    assert!(told.acknowledged.len() > 50, "only {} runs were acknowledged: no load", told.acknowledged.len());
+    let stored: HashSet<_> = runs
+        .iter()
+        .map(|run| run["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        told.acknowledged.len() > 50,
+        "only {} runs were acknowledged: no load",
+        told.acknowledged.len()
+    );
     let lost: Vec<_> = told.acknowledged.difference(&stored).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-    let poisoned = runs.iter().filter(|run| run["error"].as_str().is_some_and(|error| error.starts_with("poisoned")));
-    assert_eq!(poisoned.count(), 0, "a kill from outside must not be taken for poison");
+    let poisoned = runs.iter().filter(|run| {
+        run["error"]
+            .as_str()
+            .is_some_and(|error| error.starts_with("poisoned"))
+    });
+    assert_eq!(
+        poisoned.count(),
+        0,
+        "a kill from outside must not be taken for poison"
+    );
     check_executions(&server.api, dir.path(), &runs).await;
     server.kill();
     check_file(&file);
@@ -173,7 +250,9 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
 /// The file is whole, and each run has one terminal event, its last.
 fn check_file(file: &Path) {
     let connection = rusqlite::Connection::open(file).unwrap();
-    let integrity: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let integrity: String = connection
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(integrity, "ok");
 }
 
@@ -184,12 +263,18 @@ async fn a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_its_nei
     let file = dir.path().join("runs.db");
     let pipelines = dir.path().join("pipelines");
     std::fs::create_dir(&pipelines).unwrap();
-    let one = |id: &str, script: String| {
-        json!({"id": id, "name": id, "nodes": [{"id": "only", "type": "command", "config": {"command": ["sh", "-c", script]}}]})
-    };
+    let one = |id: &str, script: String| json!({"id": id, "name": id, "nodes": [{"id": "only", "type": "command", "config": {"command": ["sh", "-c", script]}}]});
     let kills = format!("echo >> {}/kills; kill -9 $PPID", dir.path().display());
-    std::fs::write(pipelines.join("killer.json"), one("killer", kills).to_string()).unwrap();
-    std::fs::write(pipelines.join("slow.json"), one("slow", "sleep 1".to_owned()).to_string()).unwrap();
+    std::fs::write(
+        pipelines.join("killer.json"),
+        one("killer", kills).to_string(),
+    )
+    .unwrap();
+    std::fs::write(
+        pipelines.join("slow.json"),
+        one("slow", "sleep 1".to_owned()).to_string(),
+    )
+    .unwrap();
     let arguments = [
         "--db",
         file.to_str().unwrap(),
@@ -202,7 +287,11 @@ async fn a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_its_nei
     let mut server = Standalone::start(&arguments);
     let mut slow = Vec::new();
     for _ in 0..7 {
-        let (status, run) = server.api.post("/pipelines/slow/run", &Value::Null).await.unwrap();
+        let (status, run) = server
+            .api
+            .post("/pipelines/slow/run", &Value::Null)
+            .await
+            .unwrap();
         assert_eq!(status, 202);
         slow.push(run["id"].as_str().unwrap().to_owned());
     }
@@ -216,8 +305,20 @@ async fn a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_its_nei
     assert!(!server.has_ended());
     let (_, killers) = server.api.get("/pipelines/killer/runs").await.unwrap();
     assert_eq!(killers[0]["status"], "failed", "{killers}");
-    assert!(killers[0]["error"].as_str().unwrap().starts_with("poisoned"), "{killers}");
-    assert_eq!(std::fs::read_to_string(dir.path().join("kills")).unwrap().lines().count(), 3);
+    assert!(
+        killers[0]["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("poisoned"),
+        "{killers}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("kills"))
+            .unwrap()
+            .lines()
+            .count(),
+        3
+    );
     for id in slow {
         let (_, run) = server.api.get(&format!("/runs/{id}")).await.unwrap();
         assert_eq!(run["status"], "success", "{run}");

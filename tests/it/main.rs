@@ -1,8 +1,43 @@
-//! The tests of the crate's outermost face, one file a noun.
+//! Floret from outside, as a host and its clients see it: one binary, a file a noun.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test says so by panicking, in the functions that tests share too"
 )]
 
+#[macro_use]
+mod harness;
+
+mod agreement;
+mod api_access;
+mod api_health;
+mod api_hostile;
+mod api_hyper;
+mod api_idempotency;
+mod api_lists;
+mod api_logs;
+mod api_nodes;
+mod api_pipelines;
+mod api_runs;
+mod api_service;
+mod bad_input;
+mod bounds;
+mod cancels;
+mod crash;
+mod dataflow;
+mod events;
+mod examples;
+mod failures;
+mod faults;
+mod logs;
+mod outputs;
+mod recovery;
+mod resumes;
+mod retries;
+mod shutdowns;
+mod spans;
+mod standalone;
 mod tidy;
+mod triggers;
+mod wire;

@@ -42,14 +42,22 @@ impl Standalone {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let address = line.trim().strip_prefix("listening on ");
         let Some(address) = address else {
             drop(child.kill());
             panic!("the standalone example said {line:?}, expected `listening on http://…`");
         };
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { api: Api { base: format!("{address}/api"), client }, child }
+        Self {
+            api: Api {
+                base: format!("{address}/api"),
+                client,
+            },
+            child,
+        }
     }
 
     /// Kills the process with no chance to say anything, and waits until it is gone.
@@ -86,27 +94,37 @@ impl Drop for Standalone {
 fn executable() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
-    profile.join("examples").join(format!("standalone{}", std::env::consts::EXE_SUFFIX))
+    profile
+        .join("examples")
+        .join(format!("standalone{}", std::env::consts::EXE_SUFFIX))
 }
 
 impl Api {
     /// Sends a request; `body` is JSON where it is not null.
     pub async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
-        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
         let body = if body.is_null() {
             Bytes::new()
         } else {
             request = request.header("content-type", "application/json");
             Bytes::from(body.to_string())
         };
-        let answer = self.client.request(request.body(Full::new(body)).unwrap()).await?;
+        let answer = self
+            .client
+            .request(request.body(Full::new(body)).unwrap())
+            .await?;
         let status = answer.status();
         let bytes = match answer.into_body().collect().await {
             Ok(body) => body.to_bytes(),
             // The head came and the server went: the answer counts by its status.
             Err(_) => Bytes::new(),
         };
-        Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+        Ok((
+            status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        ))
     }
 
     pub async fn get(&self, path: &str) -> Answer {

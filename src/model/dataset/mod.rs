@@ -7,7 +7,10 @@ mod build;
 mod codec;
 mod column;
 mod concat;
+#[cfg(feature = "nodes")]
+mod infer;
 mod json;
+mod parse;
 mod preview;
 mod profile;
 mod rows;
@@ -28,6 +31,8 @@ pub(crate) use build::{Builder, RowError};
 #[cfg(feature = "nodes")]
 pub(crate) use column::Cell;
 use column::Column;
+#[cfg(feature = "nodes")]
+pub(crate) use json::write_cell;
 
 /// A table of rows. Clones share the data.
 ///

@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use super::Dataset;
 use super::column::Cell;
 use super::rows::to_value;
-use crate::error::Result;
-use crate::limits::cut;
+use crate::error::{Result, cut};
 use crate::model::Preview;
 
 pub(super) fn preview(

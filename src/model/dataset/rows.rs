@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Dataset;
 use super::build::{Builder, RowError};
 use super::column::Cell;
-use super::json::reason;
+use super::parse::reason;
 use crate::error::{Error, ErrorKind, Result};
 
 type Row = Map<String, Value>;

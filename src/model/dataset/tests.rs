@@ -108,7 +108,7 @@ fn assert_holds(dataset: &Dataset, rows: &[Row]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn rows_come_back_equal(rows in rows(), head in 0..20_usize, cut in 0..20_usize) {

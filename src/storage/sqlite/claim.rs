@@ -13,10 +13,9 @@ use super::ends::Ended;
 use super::fault::Fault;
 use super::lanes::{Head, Lanes};
 use super::queue::lease_end;
-use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, read_node, read_run};
 use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
-use super::values::{id, int, millis, node_keys, run_id, time};
+use super::values::{id, int, millis, run_id, time};
 use crate::model::{EventKind, NodeRun, RunId, RunStatus};
 use crate::storage::{Claim, Claimed, Claims, rules};
 
@@ -169,7 +168,7 @@ impl Tx {
             return Ok(Some(Reverse((priority, run, key, pipeline))));
         }
         let found = self.row(
-            "SELECT id, key FROM runs WHERE status = 0 AND priority = ? AND pipeline = ? ORDER BY id LIMIT 1",
+            "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND status = 0 ORDER BY id LIMIT 1",
             params![priority, pipeline],
             |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, row.get(1)?)),
         )?;
@@ -194,15 +193,11 @@ impl Tx {
         pipeline: i64,
         Head { run, key }: Head,
     ) -> Result<Option<Claimed>, Fault> {
-        let sql = format!("SELECT {ACTIVE} FROM runs WHERE key = ?");
-        let (_, active) = self
-            .row(&sql, [key], read_active)?
-            .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))?;
         let driven = self.drive_pending(key);
-        self.write(
-            "UPDATE runs SET status = 1, started_at = ? WHERE key = ?",
-            [millis(claim.now), key],
-        )?;
+        let active = match &driven {
+            Ok(driven) => Active::pending(key, pipeline, &driven.run),
+            Err(_) => self.undriven(key)?,
+        };
         let counted = Counted {
             pipeline,
             tenant: active.tenant.as_ref(),
@@ -219,6 +214,15 @@ impl Tx {
             (driven, Vec::new())
         });
         self.take(claim, run, driven)
+    }
+
+    /// A run as it is known though the rest of its row cannot be read.
+    fn undriven(&self, key: i64) -> Result<Active, Fault> {
+        let sql = format!("SELECT {ACTIVE} FROM runs WHERE key = ?");
+        let found = self.row(&sql, [key], read_active)?;
+        found
+            .map(|(_, active)| active)
+            .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))
     }
 
     /// Makes a running run the asker's; where it cannot be read, it is counted and left an orphan.
@@ -259,54 +263,11 @@ impl Tx {
             claimed
         });
         self.write(
-            "UPDATE runs SET owner = ?, lease_until = ?, epoch = ?, claims = ? WHERE key = ?",
-            params![owner, lease_until, int(epoch), claims, key],
+            "UPDATE runs SET status = 1, started_at = ifnull(started_at, ?), owner = ?, lease_until = ?, epoch = ?, claims = ? \
+             WHERE key = ?",
+            params![millis(claim.now), owner, lease_until, int(epoch), claims, key],
         )?;
         Ok(claimed)
-    }
-
-    /// What a run that nobody claimed yet is driven by.
-    fn drive_pending(&self, key: i64) -> Result<Box<Driven>, Fault> {
-        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.key = ?");
-        let row = self
-            .row(&sql, [key], read_run)?
-            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
-        Ok(Box::new(Driven {
-            definition: self.state.definitions.find(&self.conn, row.definition)?,
-            position: 0,
-            nodes: std::collections::BTreeMap::new(),
-            has_outputs: !row.run.inherited.is_empty(),
-            has_staged: false,
-            run: row.run,
-        }))
-    }
-
-    /// What a running run is driven by, with its nodes.
-    pub(super) fn drive(&self, run: RunId) -> Result<(Box<Driven>, Vec<NodeRun>), Fault> {
-        let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
-        let row = self
-            .row(&sql, [id(&run)], read_run)?
-            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
-        let definition = self.state.definitions.find(&self.conn, row.definition)?;
-        let (first, last) = node_keys(row.key);
-        let sql =
-            format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
-        let nodes = self.rows(&sql, [first, last], |node| {
-            read_node(node, &row.run, &definition)
-        })?;
-        let has_rows = |sql| {
-            self.row(sql, [first, last], |_| Ok(()))
-                .map(|found| found.is_some())
-        };
-        let driven = Driven {
-            definition,
-            position: self.position(run)?,
-            nodes: nodes.iter().map(|node| (node.place, node.status)).collect(),
-            has_outputs: has_rows("SELECT 1 FROM outputs WHERE key BETWEEN ? AND ? LIMIT 1")?,
-            has_staged: has_rows("SELECT 1 FROM staged WHERE key BETWEEN ? AND ? LIMIT 1")?,
-            run: row.run,
-        };
-        Ok((Box::new(driven), nodes))
     }
 
     /// When the earliest lease of another owner runs out.

@@ -172,22 +172,17 @@ impl Tx {
 
     /// The definition of each run, by its version.
     fn definition_keys(&self, pipeline: &Known, runs: &[NewRun]) -> Result<Vec<i64>, Fault> {
-        let mut keys = Vec::with_capacity(runs.len());
-        let mut newest = None;
         if let Some(other) = runs.iter().find(|new| new.run.pipeline_id != pipeline.id) {
-            return Err(
-                Error::internal(format!("run {} is of another pipeline", other.run.id)).into(),
-            );
+            let message = format!("run {} is of another pipeline", other.run.id);
+            return Err(Error::internal(message).into());
         }
-        for version in runs.iter().map(|new| new.run.pipeline_version) {
-            let key = match newest {
-                Some((known, key)) if known == version => key,
-                Some(_) | None => self.definition_key(pipeline, version)?,
-            };
-            newest = Some((version, key));
-            keys.push(key);
-        }
-        Ok(keys)
+        let versions = runs.iter().map(|new| new.run.pipeline_version);
+        versions
+            .map(|version| match version == pipeline.version {
+                true => Ok(pipeline.definition),
+                false => self.definition_key(pipeline, version),
+            })
+            .collect()
     }
 
     fn definition_key(&self, pipeline: &Known, version: u32) -> Result<i64, Fault> {

@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Sql(rusqlite::Error),
     /// A stored value cannot be read.
     Unreadable(String),
+    /// A step or a question panicked.
+    Panicked,
     /// The file at the path is not the one that is open.
     Replaced,
     /// A commit failed on cue.
@@ -26,6 +28,11 @@ impl Fault {
     /// A stored value that cannot be read, and why.
     pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> Self {
         Self::Unreadable(format!("{what}: {why}"))
+    }
+
+    /// Whether another program holds the write lock.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
     }
 
     /// Whether the same step may succeed on its own where its group failed.
@@ -61,6 +68,7 @@ impl From<Fault> for Error {
             Fault::Unreadable(what) => {
                 Self::internal("a stored value cannot be read").with_source(what)
             }
+            Fault::Panicked => Self::internal("storage failed"),
             Fault::Replaced => Self::unavailable("the file of the store was replaced or removed"),
             #[cfg(any(test, feature = "testing"))]
             Fault::Staged => Self::unavailable("the commit failed"),

@@ -97,6 +97,18 @@ impl<T> Inbox<T> {
         items
     }
 
+    /// Takes all that waits, but for its own.
+    pub(super) fn drain(&self) -> Vec<T> {
+        let mut waiting = self.waiting.lock();
+        let (count, low_count) = (waiting.normal.len(), waiting.low.len());
+        let mut items: Vec<T> = waiting.normal.drain(..).collect();
+        items.extend(waiting.low.drain(..));
+        drop(waiting);
+        self.room.add_permits(count);
+        self.low_room.add_permits(low_count);
+        items
+    }
+
     /// Refuses what comes from now on; what waits is still taken.
     pub(super) fn close(&self) {
         self.waiting.lock().is_closed = true;
@@ -116,5 +128,59 @@ impl<T> Inbox<T> {
 impl<T> Waiting<T> {
     fn is_empty(&self) -> bool {
         self.own.is_empty() && self.normal.is_empty() && self.low.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_has_what_waits_and_one_of_the_low_lane() {
+        let inbox = Inbox::new(8);
+        for (lane, item) in [
+            (Lane::Low, 10),
+            (Lane::Low, 11),
+            (Lane::Normal, 1),
+            (Lane::Normal, 2),
+            (Lane::Normal, 3),
+        ] {
+            assert!(inbox.push(lane, item).await);
+        }
+        assert_eq!(inbox.take(2), [1, 2, 10]);
+        inbox.push_own(0);
+        assert_eq!(inbox.take(2), [0, 3, 11]);
+        assert!(inbox.push(Lane::Low, 6).await && inbox.push(Lane::Normal, 7).await);
+        assert_eq!(inbox.drain(), [7, 6]);
+        inbox.close();
+        assert!(!inbox.push(Lane::Normal, 4).await);
+        inbox.push_own(5);
+        assert_eq!(inbox.take(2), [5], "its own is taken though it is closed");
+        assert!(inbox.take(2).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_full_inbox_holds_askers_back_until_there_is_room() {
+        let inbox = Inbox::new(1);
+        assert!(inbox.push(Lane::Normal, 1).await);
+        let mut second = push(&inbox, 2);
+        assert!(poll_once(&mut second).await.is_none());
+        assert_eq!(inbox.take(8), [1]);
+        assert!(second.await);
+        assert_eq!(inbox.take(8), [2]);
+    }
+
+    fn push(inbox: &Inbox<i32>, item: i32) -> std::pin::Pin<Box<dyn Future<Output = bool> + '_>> {
+        Box::pin(inbox.push(Lane::Normal, item))
+    }
+
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(cx) {
+                std::task::Poll::Ready(output) => Some(output),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
     }
 }

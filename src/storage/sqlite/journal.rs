@@ -6,90 +6,28 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::SqliteStorage;
-use super::body::Body;
 use super::ends::Ended;
 use super::fault::Fault;
 use super::inbox::Lane;
-use super::outputs::Chunks;
-use super::rows::optional_int;
+use super::prepared::{Payload, Prepared};
 use super::state::{Active, Driven};
 use super::tx::Tx;
-use super::values::{self, id, int, millis, node_key, to_run_status, uint};
+use super::values::{id, int, node_key, to_run_status, uint};
 use crate::error::{Error, Result};
-use crate::model::{NodeStatus, Place, RunId, RunStatus};
-use crate::storage::{Append, Appended, Entry, Journal, NodeEnd, rules};
+use crate::model::{RunId, RunStatus};
+use crate::storage::{Append, Appended, Entry, Journal, rules};
 
 #[async_trait]
 impl Journal for SqliteStorage {
     async fn append(&self, append: Append) -> Result<Appended> {
-        let mut prepared = Prepared::new(append)?;
-        self.step(Lane::Normal, move |tx| tx.append(&mut prepared))
+        let prepared = Prepared::new(append)?;
+        self.step(Lane::Normal, move |tx| tx.append(&prepared))
             .await
     }
 }
 
-/// An append whose events and payloads are encoded.
-struct Prepared {
-    append: Append,
-    body: Body,
-    payloads: Vec<Payload>,
-}
-
-/// A preview or a profile, encoded.
-struct Payload {
-    insert: &'static str,
-    place: Place,
-    body: Vec<u8>,
-}
-
-impl Prepared {
-    fn new(mut append: Append) -> Result<Self, Fault> {
-        let body = Body::of_entries(&append.entries)?;
-        let mut payloads = Vec::new();
-        for entry in &mut append.entries {
-            match entry {
-                Entry::NodeFinished(end) => {
-                    if let Some(preview) = end.preview.take() {
-                        let insert = "INSERT OR REPLACE INTO previews (key, body) VALUES (?, ?)";
-                        payloads.push(Payload::new(insert, end.place, &preview)?);
-                    }
-                }
-                Entry::Profile { place, profile } => {
-                    let insert = "INSERT OR REPLACE INTO profiles (key, body) VALUES (?, ?)";
-                    payloads.push(Payload::new(insert, *place, profile)?);
-                }
-                Entry::NodeStarted { .. }
-                | Entry::NodeRetrying { .. }
-                | Entry::Log { .. }
-                | Entry::RunFinished { .. } => {}
-            }
-        }
-        Ok(Self {
-            append,
-            body,
-            payloads,
-        })
-    }
-}
-
-impl Payload {
-    fn new(
-        insert: &'static str,
-        place: Place,
-        payload: &impl serde::Serialize,
-    ) -> Result<Self, Fault> {
-        let body = serde_json::to_vec(payload)
-            .map_err(|error| Fault::unreadable("a payload to be stored", error))?;
-        Ok(Self {
-            insert,
-            place,
-            body,
-        })
-    }
-}
-
 impl Tx {
-    fn append(&mut self, prepared: &mut Prepared) -> Result<Appended, Fault> {
+    fn append(&mut self, prepared: &Prepared) -> Result<Appended, Fault> {
         let Append { run, epoch, .. } = prepared.append;
         let Some(mut active) = self.state.running.remove(&run) else {
             return self.append_to_settled(&prepared.append);
@@ -165,111 +103,6 @@ impl Tx {
             self.write(insert, params![node_key(active.key, *place), body])?;
         }
         Ok(())
-    }
-
-    fn write_entry(
-        &mut self,
-        active: &mut Active,
-        driven: &mut Driven,
-        entry: &Entry,
-    ) -> Result<(), Fault> {
-        match entry {
-            Entry::NodeStarted {
-                place,
-                attempt,
-                queue_ms,
-                at,
-            } => {
-                driven.nodes.insert(*place, NodeStatus::Running);
-                self.write(
-                    "INSERT INTO node_runs (key, status, attempt, queue_ms, started_at, has_dataset) VALUES (?, 1, ?, ?, ?, 0) \
-                     ON CONFLICT (key) DO UPDATE SET status = 1, attempt = excluded.attempt, error = NULL, \
-                     queue_ms = iif(started_at IS NULL, excluded.queue_ms, queue_ms), started_at = ifnull(started_at, excluded.started_at)",
-                    params![node_key(active.key, *place), attempt, int(*queue_ms), millis(*at)],
-                )?;
-            }
-            Entry::NodeRetrying { place, error, .. } => {
-                driven.nodes.insert(*place, NodeStatus::Pending);
-                self.write(
-                    "UPDATE node_runs SET status = 0, error = ? WHERE key = ?",
-                    params![error, node_key(active.key, *place)],
-                )?;
-            }
-            Entry::NodeFinished(end) => {
-                driven.nodes.insert(end.place, end.status);
-                self.write_end(active, driven, end)?;
-            }
-            Entry::RunFinished { status, error, at } => {
-                driven.run.status = *status;
-                driven.run.error.clone_from(error);
-                driven.run.finished_at = Some(*at);
-            }
-            Entry::Profile { place, .. } => {
-                if driven.nodes.insert(*place, driven.status(*place)).is_none() {
-                    let node = node_key(active.key, *place);
-                    self.write(
-                        "INSERT INTO node_runs (key, status, has_dataset) VALUES (?, 0, 0)",
-                        [node],
-                    )?;
-                }
-            }
-            Entry::Log { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn write_end(
-        &mut self,
-        active: &mut Active,
-        driven: &mut Driven,
-        end: &NodeEnd,
-    ) -> Result<(), Fault> {
-        let NodeEnd {
-            place,
-            status,
-            at,
-            attempt,
-            row_count,
-            duration_ms,
-            error,
-            reused_from,
-            has_dataset,
-            output,
-            preview: _,
-        } = end;
-        let node = node_key(active.key, *place);
-        self.write(
-            "INSERT INTO node_runs (key, status, finished_at, attempt, row_count, duration_ms, error, reused_from, has_dataset) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET status = excluded.status, \
-             finished_at = excluded.finished_at, attempt = ifnull(excluded.attempt, attempt), row_count = excluded.row_count, \
-             duration_ms = excluded.duration_ms, error = excluded.error, reused_from = excluded.reused_from, \
-             has_dataset = excluded.has_dataset",
-            params![
-                node,
-                values::node_status(*status),
-                millis(*at),
-                attempt,
-                optional_int(*row_count),
-                optional_int(*duration_ms),
-                error,
-                reused_from.as_ref().map(id),
-                has_dataset,
-            ],
-        )?;
-        let is_progress = matches!(status, NodeStatus::Success | NodeStatus::Failed);
-        if is_progress && active.claims != 1 {
-            active.claims = 1;
-            self.write("UPDATE runs SET claims = 1 WHERE key = ?", [active.key])?;
-        }
-        match output {
-            Some(output) if is_progress => {
-                driven.has_outputs = true;
-                self.keep_output(node, output)
-            }
-            // What it inherited is not what it made.
-            None if is_progress && driven.has_outputs => self.drop_output(node, Chunks::Go),
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// Writes the end of a run and drops what it keeps no longer.

@@ -4,8 +4,10 @@
 //! What is decided alike by every backend stands in `rules`.
 
 mod body;
+mod cancel;
 mod claim;
 mod create;
+mod drive;
 #[cfg(test)]
 mod durable_tests;
 mod ends;
@@ -19,19 +21,26 @@ mod inbox;
 mod journal;
 mod lanes;
 mod lock;
+mod nodes;
 mod open;
 mod options;
 mod outputs;
 mod pages;
+mod payloads;
 mod pipelines;
+mod prepared;
+mod put;
 mod queue;
 mod reader;
 mod rows;
+mod run_list;
 mod runs;
 mod schema;
 mod state;
 mod step;
 mod system;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod values;
 mod writer;
@@ -263,15 +272,4 @@ fn ended() -> Error {
 
 fn ended_badly() -> Error {
     Error::internal("the store was not closed in order")
-}
-
-#[cfg(test)]
-mod contract_tests {
-    use std::path::Path;
-
-    use super::*;
-
-    crate::storage_contract!(async |dir: &Path| {
-        SqliteStorage::open(dir.join("runs.db")).await.unwrap()
-    });
 }

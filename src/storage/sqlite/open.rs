@@ -214,7 +214,7 @@ fn take_over(tx: &mut Tx) -> Result<(), Fault> {
     }
     tx.begin()?;
     if is_owned {
-        tx.write("UPDATE runs SET owner = NULL, lease_until = NULL WHERE status = 1 AND owner IS NOT NULL", [])?;
+        tx.write("UPDATE runs SET owner = NULL, lease_until = NULL WHERE finished_at IS NULL AND status = 1 AND owner IS NOT NULL", [])?;
         tx.state
             .running
             .values_mut()

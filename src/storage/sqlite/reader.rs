@@ -2,6 +2,7 @@
 //!
 //! A question is one page at most, so that no read transaction lives long. What is asked is left to the nouns.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Params, Row};
@@ -31,7 +32,8 @@ impl Reader {
                 break;
             }
             for question in questions {
-                question(&self);
+                // A panic is a fault of that question alone, whose asker sees its answer dropped.
+                drop(catch_unwind(AssertUnwindSafe(|| question(&self))));
             }
         }
         drop(self);
@@ -43,10 +45,15 @@ impl Reader {
         &self,
         ask: impl FnOnce(&Self) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let transaction = self.conn.unchecked_transaction()?;
-        let answer = ask(self)?;
-        transaction.finish()?;
-        Ok(answer)
+        if !self.conn.is_autocommit() {
+            // A question before this one panicked.
+            self.conn.execute_batch("ROLLBACK")?;
+        }
+        // Cached, since a short question costs hardly more than their parse.
+        self.conn.prepare_cached("BEGIN")?.execute([])?;
+        let answer = ask(self);
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        answer
     }
 
     /// The first row of a question.

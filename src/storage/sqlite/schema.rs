@@ -24,7 +24,13 @@ pub(super) fn migrate(conn: &Connection, version: usize) -> Result<(), Fault> {
     let outcome = missing
         .iter()
         .try_for_each(|text| conn.execute_batch(text))
-        .and_then(|()| conn.pragma_update(None, "user_version", VERSION as i64))
+        .and_then(|()| {
+            conn.pragma_update(
+                None,
+                "user_version",
+                i64::try_from(VERSION).unwrap_or(i64::MAX),
+            )
+        })
         .and_then(|()| conn.execute_batch("COMMIT"));
     outcome.map_err(|error| {
         // The transaction may be gone already, as it is after SQLITE_FULL.

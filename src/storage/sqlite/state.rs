@@ -12,7 +12,7 @@ use super::graphs::{Definition, Definitions};
 use super::lanes::Lanes;
 use super::rows;
 use super::tx::row;
-use super::values::{owner_id, run_id, small, to_cancel, uint};
+use super::values::{millis, owner_id, run_id, small, to_cancel, uint};
 use crate::model::{Cancel, NodeStatus, OwnerId, PipelineId, Place, Run, RunId, TenantId};
 
 /// The writer's memory.
@@ -42,6 +42,8 @@ pub(super) struct Known {
     pub(super) version: u32,
     pub(super) max_concurrent_runs: Option<u64>,
     pub(super) is_deleted: bool,
+    /// The key of its newest version.
+    pub(super) definition: i64,
 }
 
 /// A running run.
@@ -74,6 +76,24 @@ pub(super) struct Driven {
     pub(super) has_staged: bool,
 }
 
+impl Active {
+    /// A pending run at its first claim.
+    pub(super) fn pending(key: i64, pipeline: i64, run: &Run) -> Self {
+        Self {
+            key,
+            pipeline,
+            tenant: run.tenant.clone(),
+            created_at: millis(run.created_at),
+            cancel: None,
+            owner: None,
+            lease_until: 0,
+            epoch: 0,
+            claims: 0,
+            driven: None,
+        }
+    }
+}
+
 impl Driven {
     /// Where the node at a place stands.
     pub(super) fn status(&self, place: Place) -> NodeStatus {
@@ -103,14 +123,14 @@ impl State {
             ..Self::default()
         };
         let mut lanes = conn.prepare(
-            "SELECT priority, pipeline, count(*) FROM runs WHERE status = 0 GROUP BY priority, pipeline",
+            "SELECT priority, pipeline, count(*) FROM runs WHERE finished_at IS NULL AND status = 0 GROUP BY priority, pipeline",
         )?;
         let mut rows = lanes.query([])?;
         while let Some(row) = rows.next()? {
             let priority = u8::try_from(row.get::<_, i64>(0)?).unwrap_or(u8::MAX);
             state.lanes.count(priority, row.get(1)?, uint(row.get(2)?));
         }
-        let mut running = conn.prepare(&format!("SELECT {ACTIVE} FROM runs WHERE status = 1"))?;
+        let mut running = conn.prepare(&format!("SELECT {ACTIVE} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND status = 1"))?;
         let mut rows = running.query([])?;
         while let Some(row) = rows.next()? {
             let (run, active) = read_active(row)?;
@@ -149,7 +169,7 @@ impl State {
         if let Some(known) = self.keys.get(id).and_then(|key| self.known.get(key)) {
             return Ok(Some(Arc::clone(known)));
         }
-        let sql = "SELECT key, id, tenant, version, max_concurrent_runs, deleted_at IS NOT NULL FROM pipelines WHERE id = ?";
+        let sql = &format!("{KNOWN} WHERE p.id = ?");
         let found = row(conn, sql, [id.as_str()], read_known)?;
         Ok(found.map(|known| self.know(known)))
     }
@@ -159,7 +179,7 @@ impl State {
         if let Some(known) = self.known.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let sql = "SELECT key, id, tenant, version, max_concurrent_runs, deleted_at IS NOT NULL FROM pipelines WHERE key = ?";
+        let sql = &format!("{KNOWN} WHERE p.key = ?");
         let known = row(conn, sql, [key], read_known)?
             .ok_or_else(|| Fault::unreadable("a pipeline", "it is missing"))?;
         Ok(self.know(known))
@@ -184,6 +204,9 @@ impl State {
     }
 }
 
+const KNOWN: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_runs, p.slug IS NULL, d.key \
+     FROM pipelines p JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
+
 fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
     Ok(Known {
         key: row.get(0)?,
@@ -192,6 +215,7 @@ fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
         version: small(row.get(3)?),
         max_concurrent_runs: row.get::<_, Option<i64>>(4)?.map(uint),
         is_deleted: row.get(5)?,
+        definition: row.get(6)?,
     })
 }
 

@@ -83,21 +83,24 @@ impl Reader {
         let Some(key) = key else {
             return Ok(Vec::new());
         };
-        // A pipeline that was deleted and taken up again by another tenant has figures of both.
-        let any_tenant = pipeline.is_some() && scope.tenant().is_none();
-        self.rows(
-            "SELECT day, sum(pending), sum(running), sum(success), sum(failed), sum(cancelled) FROM daily \
-             WHERE pipeline = ?1 AND (?2 OR tenant = ?3) AND day BETWEEN ?4 AND ?5 GROUP BY day \
-             HAVING sum(pending + running + success + failed + cancelled) > 0 ORDER BY day",
-            params![
-                key,
-                any_tenant,
-                scope.tenant().map_or("", TenantId::as_str),
-                day(*from),
-                day(*to)
-            ],
-            read_figures,
-        )
+        let days = (day(*from), day(*to));
+        match (pipeline, scope.tenant()) {
+            // A pipeline that was deleted and taken up again by another tenant has figures of both.
+            (Some(_), None) => self.rows(
+                "SELECT day, sum(pending), sum(running), sum(success), sum(failed), sum(cancelled) FROM daily \
+                 WHERE pipeline = ? AND day BETWEEN ? AND ? GROUP BY day \
+                 HAVING sum(pending + running + success + failed + cancelled) > 0 ORDER BY day",
+                params![key, days.0, days.1],
+                read_figures,
+            ),
+            (_, tenant) => self.rows(
+                "SELECT day, pending, running, success, failed, cancelled FROM daily \
+                 WHERE pipeline = ? AND tenant = ? AND day BETWEEN ? AND ? \
+                 AND pending + running + success + failed + cancelled > 0 ORDER BY day",
+                params![key, tenant.map_or("", TenantId::as_str), days.0, days.1],
+                read_figures,
+            ),
+        }
     }
 }
 

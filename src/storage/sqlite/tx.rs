@@ -70,7 +70,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends the transaction without effect; it may be gone already, as it is after SQLITE_FULL.
+    /// Ends the transaction without effect; it may be gone already, as it is after `SQLITE_FULL`.
     pub(super) fn roll_back(&self) -> Result<(), Fault> {
         if !self.conn.is_autocommit() {
             self.conn.execute_batch("ROLLBACK")?;

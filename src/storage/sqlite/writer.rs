@@ -2,6 +2,7 @@
 //!
 //! What a step does is left to the nouns; opening the file to `open`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -66,7 +67,13 @@ impl Writer {
     fn process(&mut self, mut group: Vec<Box<dyn Step>>) {
         match self.attempt(&mut group) {
             Ok(()) => group.into_iter().for_each(Step::answer),
-            Err(Failure::Whole(fault)) => fail_all(group, fault),
+            Err(Failure::Whole(fault)) => {
+                if fault.is_busy() {
+                    // They have waited for the same lock: nobody waits longer than for one time-out.
+                    group.extend(self.inbox.drain());
+                }
+                fail_all(group, fault);
+            }
             Err(Failure::Step(fault)) if group.len() == 1 => fail_all(group, fault),
             Err(Failure::Step(fault)) => {
                 tracing::warn!(
@@ -86,11 +93,13 @@ impl Writer {
             self.tx = Some(tx);
             return Err(Failure::Whole(fault));
         }
-        let done = steps
-            .iter_mut()
-            .try_for_each(|step| step.apply(&mut tx))
-            .and_then(|()| tx.finish());
-        match done {
+        let mut apply = || {
+            steps.iter_mut().try_for_each(|step| step.apply(&mut tx))?;
+            tx.finish()
+        };
+        // A panic in a step is a fault of that step alone: the thread is everybody's.
+        let done = catch_unwind(AssertUnwindSafe(&mut apply));
+        match done.unwrap_or(Err(Fault::Panicked)) {
             Ok(true) => self.commit(tx),
             Ok(false) => self.give_up(tx),
             Err(fault) => {

@@ -1,6 +1,6 @@
 //! Makes columns of rows: each column typed as long as its values are of one kind, JSON from the first that is not.
 //!
-//! Reading rows from JSON texts is left to `json`, joining datasets to `concat`.
+//! Reading rows from JSON texts is left to `parse`, joining datasets to `concat`.
 
 mod column;
 
@@ -46,7 +46,14 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
+    /// Columns that were seen.
+    #[cfg(feature = "nodes")]
+    pub(crate) const fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Rows that are whole.
+    #[cfg(feature = "nodes")]
     pub(crate) const fn row_count(&self) -> usize {
         self.row_count
     }

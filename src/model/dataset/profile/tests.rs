@@ -99,7 +99,7 @@ fn assert_range(column: &ColumnProfile, rows: &[Row]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn a_profile_is_what_a_count_by_hand_gives(rows in rows()) {

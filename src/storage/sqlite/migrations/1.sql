@@ -63,8 +63,12 @@ CREATE TABLE runs (
 CREATE INDEX runs_of_pipeline ON runs (pipeline, id);
 CREATE INDEX runs_of_tenant ON runs (tenant, id) WHERE tenant IS NOT NULL;
 CREATE INDEX runs_of_chain ON runs (first_run, id) WHERE first_run IS NOT NULL;
-CREATE INDEX runs_pending ON runs (priority, pipeline, id) WHERE status = 0;
-CREATE INDEX runs_running ON runs (pipeline) WHERE status = 1;
+-- Pending and running ones in one index: a claim then changes one page of it, not two.
+CREATE INDEX runs_active ON runs (priority, pipeline, id, status) WHERE finished_at IS NULL;
+CREATE INDEX runs_failed ON runs (id) WHERE status = 3;
+CREATE INDEX runs_failed_of_pipeline ON runs (pipeline, id) WHERE status = 3;
+CREATE INDEX runs_cancelled ON runs (id) WHERE status = 4;
+CREATE INDEX runs_cancelled_of_pipeline ON runs (pipeline, id) WHERE status = 4;
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX runs_of_tick ON runs (pipeline, fire_at) WHERE fire_at IS NOT NULL;
 

@@ -2,6 +2,8 @@
 //!
 //! What must be executed again is decided by `graph/plan`; this file reads what the plan asks for.
 
+mod known;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::known::{Known, known};
 use super::Shared;
 use super::attempt::reached;
 use super::checkpoint;
@@ -20,58 +23,8 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{Kept, Past, Plan};
-use crate::model::{Cancel, Dataset, Inherited, Level, NodeRun, NodeStatus, Place, RunStatus};
+use crate::model::{Cancel, Dataset, Level, NodeStatus, Place, RunStatus};
 use crate::storage::{Claimed, Entry, NodeEnd};
-
-/// What is known of one node before the run goes on.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    /// Its row in this run.
-    row: Option<NodeRun>,
-    /// What it did earlier in the chain.
-    inherited: Option<Inherited>,
-}
-
-impl Known {
-    /// How it ended in this run; a node that reuses an output counts as a success.
-    fn outcome(&self) -> Option<NodeOutcome> {
-        let row = self.row.as_ref()?;
-        match row.status {
-            NodeStatus::Success => Some(NodeOutcome::Success),
-            NodeStatus::Skipped if row.reused_from.is_some() => Some(NodeOutcome::Success),
-            NodeStatus::Skipped => Some(NodeOutcome::Skipped),
-            NodeStatus::Failed => Some(NodeOutcome::Failed),
-            NodeStatus::Cancelled => Some(NodeOutcome::Cancelled),
-            NodeStatus::Pending | NodeStatus::Running => None,
-        }
-    }
-
-    /// Whether it has begun in this run: then what it did earlier no longer counts.
-    fn has_begun(&self) -> bool {
-        self.row.as_ref().is_some_and(|row| row.attempt.is_some())
-    }
-
-    fn past(&self, is_sink: bool) -> Past {
-        let output = match (self.outcome(), &self.row, &self.inherited) {
-            (Some(NodeOutcome::Success), Some(row), _) => {
-                kept(row.has_dataset, row.output_hash.is_some())
-            }
-            (None, _, Some(inherited)) if !self.has_begun() => {
-                kept(inherited.has_dataset, inherited.output_hash.is_some())
-            }
-            _ => return Past::Never,
-        };
-        Past::Succeeded { output, is_sink }
-    }
-}
-
-const fn kept(has_dataset: bool, is_stored: bool) -> Kept {
-    match (has_dataset, is_stored) {
-        (false, _) => Kept::Nothing,
-        (true, true) => Kept::Stored,
-        (true, false) => Kept::Lost,
-    }
-}
 
 /// What reaches a run under way from outside.
 #[derive(Debug)]
@@ -128,22 +81,6 @@ pub(super) async fn take_up(
     }
     .prepare(wish, appender)
     .await)
-}
-
-/// The rows of this run and what it inherits, by place.
-fn known(graph: &Graph, claimed: &Claimed) -> Vec<Known> {
-    let mut known = vec![Known::default(); graph.len()];
-    for row in &claimed.nodes {
-        if let Some(slot) = known.get_mut(usize::from(row.place)) {
-            slot.row = Some(row.clone());
-        }
-    }
-    for inherited in &claimed.run.inherited {
-        if let Some(slot) = known.get_mut(usize::from(inherited.place)) {
-            slot.inherited = Some(inherited.clone());
-        }
-    }
-    known
 }
 
 struct TakeUp {

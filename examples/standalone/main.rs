@@ -1,0 +1,77 @@
+//! A server of its own: the Runs API below `/api`, pipelines from files, nodes that need no code.
+//!
+//! `cargo run --release --example standalone -- --help` says what it takes. Whoever embeds Floret writes what is in `floret.rs`
+//! and has the rest already.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program speaks to whoever started it"
+)]
+
+mod access;
+mod definitions;
+mod failure;
+mod floret;
+mod options;
+mod server;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::server::Signals;
+
+/// How long threads that block may take to end once all else has.
+const BLOCKING_GRACE: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    log_to_stderr();
+    match in_runtime(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.code()
+        }
+    }
+}
+
+fn in_runtime(options: Options) -> Result<(), Failure> {
+    let runtime = Runtime::new().map_err(|error| Failure::of("no runtime", error))?;
+    let ended = runtime.block_on(run(options));
+    // Dropping it would wait for code of nodes that does not yield.
+    runtime.shutdown_timeout(BLOCKING_GRACE);
+    ended
+}
+
+async fn run(options: Options) -> Result<(), Failure> {
+    options.check()?;
+    let signals = Signals::listen()?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| Failure::of(format!("cannot listen on {}", options.listen), error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::of("cannot tell the address", error))?;
+    let floret = floret::start(&options).await?;
+    let service = access::service(&floret, options.api_key.as_ref());
+    println!("listening on http://{address}");
+    server::serve(listener, service, &floret, signals).await
+}
+
+/// Standard output is kept for the line that says where the server listens.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}

@@ -1,0 +1,132 @@
+//! What may be said on the command line.
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+use floret::storage::Durability;
+
+use crate::failure::Failure;
+
+/// Runs data pipelines and serves their Runs API under /api.
+///
+/// Once it listens, it prints "listening on http://ADDR" on standard output and nothing else there; the log goes to
+/// standard error (RUST_LOG chooses what: info, warn, floret=debug).
+#[derive(Debug, Parser)]
+#[command(
+    name = "standalone",
+    version,
+    after_help = "\
+Without --api-key the server listens on this machine's loopback only and answers only to the hosts localhost, 127.0.0.1 and [::1].
+SIGINT and SIGTERM end it in order: nothing new starts, nodes that execute get 10 s, what is left goes on at the next start.
+The exit code is 0 after that, 1 when it cannot start or stop in order, 2 when the options are wrong.
+
+  curl -X POST http://127.0.0.1:8080/api/pipelines/penguins/run
+  curl http://127.0.0.1:8080/api/runs"
+)]
+pub(crate) struct Options {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// The SQLite file that keeps pipelines and runs; made where it is absent
+    #[arg(long, value_name = "FILE", default_value = "floret.db")]
+    pub(crate) db: PathBuf,
+
+    /// Keep everything in memory instead: all is gone when the server ends
+    #[arg(long, conflicts_with_all = ["db", "durability"])]
+    pub(crate) memory: bool,
+
+    /// How safe an acknowledged run is from loss of power; a crash of the server loses nothing either way
+    #[arg(long, value_enum, default_value_t = Safety::Full)]
+    pub(crate) durability: Safety,
+
+    /// Every request but GET /api/health needs "Authorization: Bearer KEY". Others can see command lines: FLORET_API_KEY is the better place
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "FLORET_API_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) api_key: Option<ApiKey>,
+
+    /// Let pipelines execute programs (node type command) with the rights of this server: whoever may save a pipeline may do anything then
+    #[arg(long)]
+    pub(crate) allow_commands: bool,
+
+    /// Let pipelines read and write the files of this folder (node types source_file, sink_file) and none outside of it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Runs that execute at once [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_concurrent_runs: Option<u32>,
+
+    /// Save the definitions in this folder (*.json, as POST /api/pipelines takes them) at the start, over those stored under the same ids
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pipelines: Option<PathBuf>,
+}
+
+/// `--durability`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Safety {
+    /// Each commit is forced to the disk before it is acknowledged
+    Full,
+    /// Loss of power may undo the last moments, and corrupts nothing
+    Normal,
+}
+
+/// A key that fits into a header. It does not show itself.
+#[derive(Clone)]
+pub(crate) struct ApiKey(String);
+
+impl Options {
+    /// Checks what options mean together.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.api_key.is_none() && !self.listen.ip().is_loopback() {
+            return Err(Failure::usage(format!(
+                "{} is not a loopback address: without --api-key everybody who can reach it could do everything",
+                self.listen
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl From<Safety> for Durability {
+    fn from(safety: Safety) -> Self {
+        match safety {
+            Safety::Full => Self::Full,
+            Safety::Normal => Self::Normal,
+        }
+    }
+}
+
+impl ApiKey {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err("a key is not empty");
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("a key is visible ASCII without blanks, since it goes into a header");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

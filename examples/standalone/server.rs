@@ -1,0 +1,148 @@
+//! The listener: bounded connections, a time for headers to arrive, and an end in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use floret::{Floret, RunsService};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::failure::Failure;
+
+/// Connections at once; more wait in the system's queue. 512: half of the usual limit of open files.
+const CONNECTIONS_MAX: usize = 512;
+/// How long a connection may take to send the headers of a request. As for bodies.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long nodes and requests may take to end once the server is asked to.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long nothing is accepted after the system refused: a file descriptor must become free first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until a signal comes, then ends in order.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    service: RunsService,
+    floret: &Floret,
+    mut signals: Signals,
+) -> Result<(), Failure> {
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    tokio::select! {
+        () = accept(&listener, &service, &graceful, &mut connections) => {}
+        () = signals.received() => {}
+    }
+    drop(listener);
+    tracing::info!(
+        "ending: what executes gets {} s; a second signal ends at once",
+        GRACE.as_secs()
+    );
+    tokio::select! {
+        ended = end(floret, graceful) => ended,
+        () = signals.received() => Err(Failure::new("ended at once; what was under way goes on at the next start")),
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    service: &RunsService,
+    graceful: &GracefulShutdown,
+    connections: &mut JoinSet<()>,
+) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        // It is never closed.
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let connection = graceful.watch(connection(socket, service.clone()));
+                connections.spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                pause(ACCEPT_PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+fn connection(
+    socket: TcpStream,
+    service: RunsService,
+) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<RunsService>> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(service))
+}
+
+/// Floret ends its streams first, which connections would wait for.
+async fn end(floret: &Floret, graceful: GracefulShutdown) -> Result<(), Failure> {
+    let requests = async {
+        tokio::select! {
+            () = graceful.shutdown() => {}
+            () = pause(GRACE) => tracing::warn!("some requests did not end in time"),
+        }
+    };
+    let (ended, ()) = tokio::join!(floret.shutdown(GRACE), requests);
+    ended.map_err(|error| Failure::of("the store could not be closed in order", error))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a host's own pauses are not on Floret's clock"
+)]
+async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// SIGINT and SIGTERM; elsewhere Ctrl-C.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Signals {
+    /// From here on signals wait to be received.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::of("signals cannot be received", error);
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+                terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            })
+        }
+        #[cfg(windows)]
+        Ok(Self {
+            interrupt: tokio::signal::windows::ctrl_c().map_err(failed)?,
+        })
+    }
+
+    async fn received(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(windows)]
+        self.interrupt.recv().await;
+    }
+}

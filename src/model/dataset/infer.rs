@@ -1,0 +1,230 @@
+//! Types for columns of texts: each column the narrowest type that gives every one of its texts back.
+//!
+//! A text that a type would change (`007`, `+1`, more digits than it holds) keeps its whole column text.
+//! Where the texts come from is left to `nodes`.
+
+use std::sync::Arc;
+
+use super::Dataset;
+use super::build::{ColumnBuilder, RowError};
+use super::column::{Cell, Cells, Column};
+
+/// Digits that every 64-bit float gives back (`f64::DIGITS`).
+const FLOAT_DIGITS: usize = 15;
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Integer,
+    Float,
+    Bool,
+}
+
+impl Dataset {
+    /// The same rows, the texts of a column as numbers or booleans where all of them are.
+    pub(crate) fn infer_types(&self) -> Result<Self, RowError> {
+        let columns = self.table().iter().map(|column| infer(column, self.len()));
+        Ok(Self::of(columns.collect::<Result<_, _>>()?, self.len()))
+    }
+}
+
+fn infer(column: &Column, rows: usize) -> Result<Column, RowError> {
+    let Cells::Text(texts) = &column.cells else {
+        return Ok(column.clone());
+    };
+    for kind in [Kind::Integer, Kind::Float, Kind::Bool] {
+        if texts
+            .iter()
+            .flatten()
+            .all(|text| parse(text, kind).is_some())
+            && let Some(inferred) = convert(column, rows, kind)?
+        {
+            return Ok(inferred);
+        }
+    }
+    Ok(column.clone())
+}
+
+/// The column as this kind; none where no one type holds all (integers below zero and beyond `i64`).
+fn convert(column: &Column, rows: usize, kind: Kind) -> Result<Option<Column>, RowError> {
+    let mut builder = ColumnBuilder::new(Arc::clone(&column.name));
+    for row in 0..rows {
+        let cell = match column.cell(row) {
+            Cell::Text(text) => parse(text, kind).unwrap_or(Cell::Text(text)),
+            cell @ (Cell::Missing
+            | Cell::Null
+            | Cell::Int(_)
+            | Cell::UInt(_)
+            | Cell::Float(_)
+            | Cell::Bool(_)
+            | Cell::Json(_)) => cell,
+        };
+        builder.push(row, cell)?;
+    }
+    let converted = builder.finish(rows)?;
+    Ok((!converted.cells.is_json()).then_some(converted))
+}
+
+fn parse(text: &str, kind: Kind) -> Option<Cell<'static>> {
+    match kind {
+        Kind::Integer => integer(text),
+        Kind::Float => float(text),
+        Kind::Bool => match text {
+            "true" | "True" | "TRUE" => Some(Cell::Bool(true)),
+            "false" | "False" | "FALSE" => Some(Cell::Bool(false)),
+            _ => None,
+        },
+    }
+}
+
+fn integer(text: &str) -> Option<Cell<'static>> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !is_plain_integer(digits) || text == "-0" {
+        return None;
+    }
+    let signed = text.parse().ok().map(Cell::Int);
+    signed.or_else(|| text.parse().ok().map(Cell::UInt))
+}
+
+/// Digits without a superfluous leading zero.
+fn is_plain_integer(digits: &str) -> bool {
+    !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits.len() == 1 || !digits.starts_with('0'))
+}
+
+/// A number as JSON writes it, or with nothing before its point.
+fn float(text: &str) -> Option<Cell<'static>> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = (is_plain_integer(whole) || (whole.is_empty() && fraction.is_some()))
+        && fraction.is_none_or(is_digits)
+        && exponent
+            .is_none_or(|digits| is_digits(digits.strip_prefix(['+', '-']).unwrap_or(digits)));
+    let value: f64 = if is_number {
+        text.parse().ok()?
+    } else {
+        return None;
+    };
+    gives_back(value, mantissa).then_some(Cell::Float(value))
+}
+
+/// Whether the float has all the digits of the mantissa that it was read from.
+fn gives_back(value: f64, mantissa: &str) -> bool {
+    let given = significant(mantissa);
+    if !value.is_finite() || (value == 0.0) != given.is_empty() {
+        return false;
+    }
+    // A subnormal float holds fewer digits than others.
+    if given.len() <= FLOAT_DIGITS && (value.is_normal() || value == 0.0) {
+        return true;
+    }
+    let shortest = format!("{value:e}");
+    let held = shortest
+        .split_once('e')
+        .map_or(&*shortest, |(mantissa, _)| mantissa);
+    significant(held) == given
+}
+
+/// The digits from the first to the last that is not zero.
+fn significant(mantissa: &str) -> String {
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn infer(texts: &[&str]) -> Vec<Value> {
+        let rows = texts.iter().map(|text| {
+            let cell = if text.is_empty() {
+                Value::Null
+            } else {
+                json!(text)
+            };
+            serde_json::Map::from_iter([("a".to_owned(), cell)])
+        });
+        let inferred = Dataset::from_rows(rows.collect())
+            .unwrap()
+            .infer_types()
+            .unwrap();
+        let rows = inferred.rows().unwrap();
+        rows.into_iter()
+            .map(|mut row| row.remove("a").unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_column_takes_the_type_of_all_its_texts() {
+        assert_eq!(
+            infer(&["1", "", "-20", "0"]),
+            [json!(1), json!(null), json!(-20), json!(0)]
+        );
+        assert_eq!(
+            infer(&["0", "18446744073709551615"]),
+            [json!(0), json!(u64::MAX)]
+        );
+        assert_eq!(
+            infer(&["1", "2.5", "-1e3", ".5"]),
+            [json!(1.0), json!(2.5), json!(-1000.0), json!(0.5)]
+        );
+        assert_eq!(infer(&["true", "FALSE"]), [json!(true), json!(false)]);
+        assert_eq!(infer(&["39.1", "40.10"]), [json!(39.1), json!(40.1)]);
+        assert_eq!(infer(&["", ""]), [json!(null), json!(null)]);
+    }
+
+    #[test]
+    fn a_text_that_a_type_would_change_keeps_its_column_text() {
+        for text in [
+            "007",
+            "+1",
+            "-0.0.1",
+            "1.",
+            "1e",
+            "0x10",
+            "1 ",
+            " 1",
+            "01.5",
+            "+1.5",
+            "1_000",
+            "NaN",
+            "inf",
+            "1e999",
+            "1e-999",
+            "18446744073709551616",
+            "123456789012345678901234",
+            "0.12345678901234567890",
+            "true ",
+            "yes",
+            "-00",
+            "−1",
+            "١",
+        ] {
+            assert_eq!(infer(&["1", text]), [json!("1"), json!(text)], "{text}");
+        }
+        // No one type holds both.
+        assert_eq!(
+            infer(&["-1", "18446744073709551615"]),
+            [json!("-1"), json!("18446744073709551615")]
+        );
+        assert_eq!(infer(&["1", "true"]), [json!("1"), json!("true")]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_float_is_told_by_what_it_is_written_as(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
+            let text = json!(value).to_string();
+            proptest::prop_assert_eq!(infer(&["0.5", &text]), [json!(0.5), json!(value)]);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Rows read from JSON texts straight into columns, the keys in the order of the text.
+//!
+//! What a column makes of its values is left to `build`, lines and files to `nodes`.
+
+#[cfg(feature = "nodes")]
+mod array;
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::build::{Builder, RowError};
+use super::column::Cell;
+
+impl Builder {
+    /// Takes a row from the text of a JSON object.
+    pub(crate) fn push_json_row(&mut self, text: &[u8]) -> Result<(), RowError> {
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        Row(self)
+            .deserialize(&mut reader)
+            .and_then(|()| reader.end())
+            .map_err(|error| RowError::new(reason(&error)))
+    }
+}
+
+/// What serde says, without the line number of a text that is one line.
+pub(super) fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&place) {
+        Some(reason) if error.line() == 1 => format!("{reason} at column {}", error.column()),
+        Some(reason) => reason.to_owned(),
+        None => text,
+    }
+}
+
+/// Reads an object into the row at hand and ends the row.
+struct Row<'a>(&'a mut Builder);
+
+impl<'de> DeserializeSeed<'de> for Row<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Row<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(place) = map.next_key_seed(Key(&mut *self.0))? {
+            map.next_value_seed(Cells(&mut *self.0, place))?;
+        }
+        self.0.end_row();
+        Ok(())
+    }
+}
+
+/// Reads a key as the place of its column.
+struct Key<'a>(&'a mut Builder);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<usize, E> {
+        Ok(self.0.column(key))
+    }
+}
+
+/// Reads a value into a column.
+struct Cells<'a>(&'a mut Builder, usize);
+
+impl Cells<'_> {
+    fn push<E: de::Error>(self, cell: Cell<'_>) -> Result<(), E> {
+        self.0.push(self.1, cell).map_err(E::custom)
+    }
+
+    fn push_value<E: de::Error>(self, value: &Value) -> Result<(), E> {
+        self.0.push_value(self.1, value).map_err(E::custom)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Cells<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Cells<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        self.push(Cell::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
+        self.push(Cell::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
+        self.push(Cell::Int(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
+        self.push(i64::try_from(value).map_or(Cell::UInt(value), Cell::Int))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        self.push(Cell::Float(value))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        self.push(Cell::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+        let value = Value::deserialize(SeqAccessDeserializer::new(seq))?;
+        self.push_value(&value)
+    }
+
+    /// An object, or a number under `arbitrary_precision`: `Value` tells them apart.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let value = Value::deserialize(MapAccessDeserializer::new(map))?;
+        self.push_value(&value)
+    }
+}

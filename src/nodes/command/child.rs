@@ -1,0 +1,128 @@
+//! A child in a process group of its own, which ends with it.
+//!
+//! What is said to it and read from it is left to `talk`.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use crate::clock::Clock;
+use crate::executor::{Ctx, ExecutorError};
+
+/// How long a group that was asked to end may take.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// A running child. Dropped, its whole group is killed.
+pub(super) struct Group {
+    child: Child,
+    #[cfg(unix)]
+    group: Option<rustix::process::Pid>,
+}
+
+/// The ends of a child's pipes.
+pub(super) struct Pipes {
+    pub(super) stdin: ChildStdin,
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
+}
+
+impl Group {
+    /// Starts a program; the attempt's ids are in its environment, so that it can tell a repeat.
+    pub(super) fn start(
+        program: &str,
+        args: &[&str],
+        ctx: &Ctx,
+    ) -> Result<(Self, Pipes), ExecutorError> {
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .env("FLORET_RUN_ID", ctx.run_id.to_string())
+            .env("FLORET_NODE_ID", &ctx.node.id)
+            .env("FLORET_ATTEMPT", ctx.attempt.to_string())
+            .env("FLORET_ATTEMPT_KEY", &ctx.attempt_key)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
+            .spawn()
+            .map_err(|error| start_error(program, &error))?;
+        let pipes = child
+            .stdin
+            .take()
+            .zip(child.stdout.take())
+            .zip(child.stderr.take());
+        let ((stdin, stdout), stderr) =
+            pipes.ok_or_else(|| ExecutorError::retryable("the command has no pipes"))?;
+        let group = Self {
+            #[cfg(unix)]
+            group: child
+                .id()
+                .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)),
+            child,
+        };
+        Ok((
+            group,
+            Pipes {
+                stdin,
+                stdout,
+                stderr,
+            },
+        ))
+    }
+
+    /// Waits for the child's end.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Asks the group to end, gives it a second while `drained` takes what it still says, and kills what is left.
+    pub(super) async fn stop(mut self, clock: &Clock, drained: impl Future<Output = ()>) {
+        self.terminate();
+        let ended = async {
+            drained.await;
+            self.child.wait().await
+        };
+        // Whether it ended or not, dropping kills what is left of the group.
+        drop(clock.timeout(STOP_GRACE, ended).await);
+    }
+
+    #[cfg(unix)]
+    fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Other systems have no way of asking: killing is left to the drop.
+    #[cfg(not(unix))]
+    fn terminate(&self) {}
+
+    #[cfg(unix)]
+    fn signal(&self, signal: rustix::process::Signal) {
+        if let Some(group) = self.group {
+            // It fails where the whole group has ended, which is what was wanted.
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        self.signal(rustix::process::Signal::KILL);
+    }
+}
+
+fn start_error(program: &str, error: &io::Error) -> ExecutorError {
+    let kind = error.kind();
+    let message = format!("the command {program} cannot be started: {kind}");
+    match kind {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            ExecutorError::permanent(message)
+        }
+        _ => ExecutorError::retryable(message),
+    }
+}

@@ -1,0 +1,166 @@
+//! What is said to a child and read from it: rows in, rows out, lines of a log.
+//!
+//! All at once in one future, since a child may block on any of its pipes. Its start and end are left to `child`.
+
+use std::convert::Infallible;
+use std::io;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::ChildStdin;
+
+use super::child::Pipes;
+use super::lines::{Line, next_line};
+use crate::error::cut;
+use crate::executor::{ExecutorError, Input, NodeLog};
+use crate::model::{Builder, Dataset};
+use crate::nodes::read::LINE_BYTES_MAX;
+
+/// Bytes of a line of the log, the rest is cut: as many as are stored.
+const LOG_BYTES_MAX: usize = 16 * 1024;
+/// Bytes that are made ready for the child at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Why reading stopped before the output's end.
+pub(super) enum Early {
+    /// There are as many rows as were asked for.
+    Enough,
+    Failed(ExecutorError),
+}
+
+impl From<io::Error> for Early {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A child's pipes and what came through them.
+pub(super) struct Talk {
+    stdout: BufReader<tokio::process::ChildStdout>,
+    stderr: BufReader<tokio::process::ChildStderr>,
+    stdin: Option<ChildStdin>,
+    pub(super) rows: Builder,
+    pub(super) last_line: String,
+}
+
+impl Talk {
+    pub(super) fn new(pipes: Pipes) -> Self {
+        Self {
+            stdout: BufReader::new(pipes.stdout),
+            stderr: BufReader::new(pipes.stderr),
+            stdin: Some(pipes.stdin),
+            rows: Builder::default(),
+            last_line: String::new(),
+        }
+    }
+
+    /// Gives the child all rows while it reads the child's rows and lines, until both of its outputs have ended.
+    pub(super) async fn hold(
+        &mut self,
+        inputs: &[Input],
+        rows_max: usize,
+        log: &NodeLog,
+    ) -> Result<(), Early> {
+        let said = say(self.stdin.take(), inputs);
+        let rows = read_rows(&mut self.stdout, &mut self.rows, rows_max);
+        let lines = read_lines(&mut self.stderr, &mut self.last_line, log);
+        tokio::select! {
+            heard = async { tokio::try_join!(rows, lines) } => heard.map(|_| ()),
+            failed = said => match failed {
+                Ok(never) => match never {},
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// Throws away what the child still says, until both of its outputs have ended.
+    pub(super) async fn drain(&mut self) {
+        self.stdin = None;
+        tokio::join!(skip(&mut self.stdout), skip(&mut self.stderr));
+    }
+}
+
+/// Writes all rows, closes the pipe and never ends. A child that does not want them all is no error.
+async fn say(stdin: Option<ChildStdin>, inputs: &[Input]) -> io::Result<Infallible> {
+    if let Some(mut stdin) = stdin {
+        for dataset in inputs.iter().filter_map(|input| input.dataset.as_ref()) {
+            match say_rows(&mut stdin, dataset).await {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                said => said?,
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+async fn say_rows(stdin: &mut ChildStdin, dataset: &Dataset) -> io::Result<()> {
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    for row in 0..dataset.len() {
+        dataset.write_row(&mut chunk, row)?;
+        chunk.push(b'\n');
+        if chunk.len() >= CHUNK_BYTES || row + 1 == dataset.len() {
+            stdin.write_all(&chunk).await?;
+            chunk.clear();
+        }
+    }
+    stdin.flush().await
+}
+
+async fn read_rows(
+    stdout: &mut BufReader<impl AsyncRead + Unpin>,
+    rows: &mut Builder,
+    rows_max: usize,
+) -> Result<(), Early> {
+    let (mut text, mut line) = (Vec::new(), 0_u64);
+    while rows.row_count() < rows_max {
+        let read = next_line(stdout, &mut text, LINE_BYTES_MAX).await?;
+        line += 1;
+        let refused = |reason: String| {
+            Early::Failed(ExecutorError::permanent(format!(
+                "line {line} of the output: {reason}"
+            )))
+        };
+        match read {
+            Line::End => return Ok(()),
+            Line::Cut => return Err(refused(format!("it is longer than {LINE_BYTES_MAX} bytes"))),
+            Line::Whole if text.trim_ascii().is_empty() => {}
+            Line::Whole => rows
+                .push_json_row(text.trim_ascii())
+                .map_err(|error| refused(error.to_string()))?,
+        }
+    }
+    Err(Early::Enough)
+}
+
+async fn read_lines(
+    stderr: &mut BufReader<impl AsyncRead + Unpin>,
+    last_line: &mut String,
+    log: &NodeLog,
+) -> Result<(), Early> {
+    let (mut line, mut rest) = (Vec::new(), Vec::new());
+    loop {
+        // One byte more than is kept tells a line that is too long.
+        let mut read = next_line(stderr, &mut line, LOG_BYTES_MAX + 1).await?;
+        if read == Line::End {
+            return Ok(());
+        }
+        while read == Line::Cut {
+            read = next_line(stderr, &mut rest, LOG_BYTES_MAX).await?;
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = cut(text.trim_end_matches('\r').to_owned(), LOG_BYTES_MAX);
+        if !text.trim().is_empty() {
+            last_line.clone_from(&text);
+        }
+        log.info(text).await;
+    }
+}
+
+async fn skip(reader: &mut (impl AsyncBufReadExt + Unpin)) {
+    while let Ok(bytes) = reader.fill_buf().await {
+        let count = bytes.len();
+        if count == 0 {
+            return;
+        }
+        reader.consume(count);
+    }
+}

@@ -1,0 +1,127 @@
+//! Reads a node's config with all problems told.
+//!
+//! Which keys a node has is said by the node.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Issue, IssueAt, shown};
+use crate::executor::ExecutorError;
+
+/// A config being read, and what was found wrong with it.
+pub(super) struct Fields<'a> {
+    config: &'a Map<String, Value>,
+    issues: Vec<Issue>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) const fn new(config: &'a Map<String, Value>) -> Self {
+        Self {
+            config,
+            issues: Vec::new(),
+        }
+    }
+
+    /// Tells a problem at a pointer.
+    pub(super) fn refuse(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.issues.push(Issue::pointer(pointer, detail));
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
+        self.config.get(key)
+    }
+
+    /// A string that may be left out.
+    pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
+        match self.config.get(key)? {
+            Value::String(text) => Some(text),
+            other => {
+                let kind = kind(other);
+                self.refuse(&format!("/{key}"), format!("{key} is a string, not {kind}"));
+                None
+            }
+        }
+    }
+
+    /// A string that must be there.
+    pub(super) fn required_text(&mut self, key: &str) -> Option<&'a str> {
+        if !self.config.contains_key(key) {
+            self.refuse(&format!("/{key}"), format!("{key} is missing"));
+        }
+        self.text(key)
+    }
+
+    /// `true` or `false`, as a text too, since a template gives a text.
+    pub(super) fn flag(&mut self, key: &str, default: Flag) -> Flag {
+        match self.config.get(key) {
+            None => default,
+            Some(Value::Bool(true)) => Flag::On,
+            Some(Value::Bool(false)) => Flag::Off,
+            Some(Value::String(text)) if text == "true" => Flag::On,
+            Some(Value::String(text)) if text == "false" => Flag::Off,
+            Some(other) => {
+                let kind = kind(other);
+                self.refuse(
+                    &format!("/{key}"),
+                    format!("{key} is true or false, not {kind}"),
+                );
+                default
+            }
+        }
+    }
+
+    /// What was read, or every problem.
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Vec<Issue>> {
+        match read {
+            Some(read) if self.issues.is_empty() => Ok(read),
+            Some(_) | None => Err(self.issues),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flag {
+    On,
+    Off,
+}
+
+/// What a value is, for a message.
+pub(super) fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => shown(text),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// The problems that do not come from a template, whose value is not known yet.
+pub(super) fn known(config: &Map<String, Value>, issues: Vec<Issue>) -> Vec<Issue> {
+    issues
+        .into_iter()
+        .filter(|issue| match &issue.at {
+            IssueAt::Pointer(pointer) => !is_template(config, pointer),
+            IssueAt::Parameter(_) => true,
+        })
+        .collect()
+}
+
+fn is_template(config: &Map<String, Value>, pointer: &str) -> bool {
+    let mut parts = pointer.split('/').skip(1);
+    let first = parts.next().and_then(|key| config.get(key));
+    let found = parts.try_fold(first, |value, part| {
+        let item = value?.as_array()?.get(part.parse::<usize>().ok()?);
+        Some(item)
+    });
+    found
+        .flatten()
+        .and_then(Value::as_str)
+        .is_some_and(|text| text.contains("${"))
+}
+
+/// The error of an attempt whose config is not acceptable once its templates are resolved.
+pub(super) fn refusal(issues: &[Issue]) -> ExecutorError {
+    let details: Vec<_> = issues.iter().map(|issue| issue.detail.as_str()).collect();
+    ExecutorError::permanent(details.join("; "))
+}

@@ -1,0 +1,66 @@
+//! The formats of files, and how one is told from a file's name.
+//!
+//! Reading and writing them is left to `read` and `write`.
+
+use std::path::Path;
+
+use super::config::Fields;
+use crate::error::shown;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Csv,
+    Ndjson,
+    Json,
+}
+
+impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Json => "json",
+        }
+    }
+
+    /// The format given by `format`, else by the extension of `path`; one of `allowed`.
+    pub(super) fn read(
+        fields: &mut Fields<'_>,
+        path: Option<&str>,
+        allowed: &[Self],
+    ) -> Option<Self> {
+        let names: Vec<_> = allowed.iter().map(|format| format.name()).collect();
+        let names = names.join(", ");
+        let find = |name: &str| allowed.iter().find(|format| format.name() == name).copied();
+        if fields.value("format").is_some() {
+            let name = fields.text("format")?;
+            let found = find(name);
+            if found.is_none() {
+                let name = shown(name);
+                fields.refuse("/format", format!("format is one of {names}, not {name}"));
+            }
+            return found;
+        }
+        let path = path?;
+        let found = find(extension(path).as_str());
+        if found.is_none() {
+            let path = shown(path);
+            fields.refuse(
+                "/path",
+                format!("the extension of {path} tells no format: give format, one of {names}"),
+            );
+        }
+        found
+    }
+}
+
+fn extension(path: &str) -> String {
+    let extension = Path::new(path)
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    match extension.as_str() {
+        "jsonl" => "ndjson".to_owned(),
+        _ => extension,
+    }
+}

@@ -1,0 +1,35 @@
+//! Node types that need no code of the host: files of a data directory, and commands.
+//!
+//! Under which names they are registered is the host's; retries, time-outs and templates are the engine's.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use floret::Clock;
+//! use floret::executor::Registry;
+//! use floret::nodes::{CommandNode, DataDir, SinkFile, SourceFile};
+//!
+//! let dir = DataDir::open("examples/data")?;
+//! let mut nodes = Registry::default();
+//! nodes.insert("source_file", Arc::new(SourceFile::new(dir.clone())));
+//! nodes.insert("sink_file", Arc::new(SinkFile::new(dir)));
+//! nodes.insert("command", Arc::new(CommandNode::new(Clock::system())));
+//! # Ok::<_, floret::Error>(())
+//! ```
+
+mod blocking;
+mod command;
+mod config;
+mod data_dir;
+mod format;
+mod read;
+mod replacement;
+mod sink_file;
+mod source_file;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use command::CommandNode;
+pub use data_dir::DataDir;
+pub use sink_file::SinkFile;
+pub use source_file::SourceFile;

@@ -1,0 +1,117 @@
+//! A sink that writes one file of the data directory, whole or not at all.
+//!
+//! How rows become a format is left to `write`.
+
+use std::io::BufWriter;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::blocking::{Stop, blocking};
+use super::config::{Fields, known, refusal};
+use super::data_dir::{DataDir, file_error, read_path};
+use super::format::Format;
+use super::write::{self, WriteError};
+use crate::error::Issue;
+use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
+use crate::model::{Dataset, Node};
+
+/// Writes the rows of all upstreams, one after another, to a file of a [`DataDir`]: config `path`, `format` (`csv` or
+/// `ndjson`, by default from the extension).
+///
+/// The file is written under a temporary name in the same folder, made durable and then renamed: a reader sees the old
+/// file or the whole new one. Missing folders are made. In CSV null is an empty field and a nested value its JSON.
+#[derive(Debug, Clone)]
+pub struct SinkFile {
+    dir: DataDir,
+}
+
+struct Config<'a> {
+    path: &'a str,
+    format: Format,
+}
+
+impl<'a> Config<'a> {
+    fn read(config: &'a Map<String, Value>) -> Result<Self, Vec<Issue>> {
+        let mut fields = Fields::new(config);
+        let path = read_path(&mut fields);
+        let format = Format::read(&mut fields, path, &[Format::Csv, Format::Ndjson]);
+        let read = path.zip(format).map(|(path, format)| Self { path, format });
+        fields.finish(read)
+    }
+}
+
+impl SinkFile {
+    /// A sink into this directory.
+    #[must_use]
+    pub const fn new(dir: DataDir) -> Self {
+        Self { dir }
+    }
+}
+
+#[async_trait]
+impl Executor for SinkFile {
+    async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+        let NodeCall { ctx, inputs } = call;
+        let (dir, node, key) = (self.dir.clone(), ctx.node.clone(), ctx.attempt_key.clone());
+        let line = blocking(&ctx, move |stop| {
+            let config = Config::read(&node.config).map_err(|issues| refusal(&issues))?;
+            let dataset = joined(&inputs)?;
+            store(&config, &dir, &key, &dataset, stop)?;
+            Ok(format!(
+                "wrote {} rows to {}",
+                dataset.row_count(),
+                config.path
+            ))
+        });
+        ctx.log.info(line.await?).await;
+        Ok(Output::Nothing)
+    }
+
+    fn effect(&self, _node: &Node) -> Effect {
+        Effect::Sink
+    }
+
+    fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
+        let issues = Config::read(config).err().unwrap_or_default();
+        known(config, issues)
+    }
+
+    fn assets(&self, node: &Node) -> Vec<Asset> {
+        let path = node.config.get("path").and_then(Value::as_str);
+        path.map(|path| Asset::new("file", path, true))
+            .into_iter()
+            .collect()
+    }
+}
+
+fn joined(inputs: &[Input]) -> Result<Dataset, ExecutorError> {
+    let datasets: Vec<_> = inputs
+        .iter()
+        .filter_map(|input| input.dataset.clone())
+        .collect();
+    Dataset::concat(&datasets).map_err(|error| ExecutorError::permanent(error.to_string()))
+}
+
+fn store(
+    config: &Config<'_>,
+    dir: &DataDir,
+    attempt_key: &str,
+    dataset: &Dataset,
+    stop: &Stop,
+) -> Result<(), ExecutorError> {
+    let replacement = dir.replace(config.path, attempt_key)?;
+    let mut out = BufWriter::new(replacement.file());
+    let written = match config.format {
+        Format::Csv => write::csv(dataset, &mut out, stop),
+        Format::Ndjson | Format::Json => write::ndjson(dataset, &mut out, stop),
+    };
+    written.map_err(|error| match error {
+        WriteError::Io(error) => file_error(config.path, "written", &error),
+        WriteError::Stopped(error) => error,
+    })?;
+    drop(out);
+    // An attempt that was given up must not replace what a later one has written.
+    stop.check()?;
+    replacement.keep(config.path)
+}

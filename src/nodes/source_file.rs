@@ -1,0 +1,114 @@
+//! A source that reads one file of the data directory.
+//!
+//! How a format becomes rows is left to `read`.
+
+use std::io::{BufReader, Read};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::blocking::{Stop, blocking};
+use super::config::{Fields, Flag, known, refusal};
+use super::data_dir::{DataDir, read_path};
+use super::format::Format;
+use super::read;
+use crate::error::Issue;
+use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
+use crate::model::{Dataset, Node};
+
+/// Reads a file of a [`DataDir`]: config `path`, `format` (`csv`, `ndjson` or `json`, by default from the extension),
+/// and for CSV `infer` (default true).
+///
+/// In a CSV file the first line names the columns and an empty field is null. Types are inferred over the whole file;
+/// what a number would not give back (`007`, `+1`, more digits than its type holds) keeps its column text, and
+/// `infer: false` keeps all text. An NDJSON file has a JSON object a line, a JSON file is one array of objects.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    dir: DataDir,
+}
+
+struct Config<'a> {
+    path: &'a str,
+    format: Format,
+    infer: Flag,
+}
+
+impl<'a> Config<'a> {
+    fn read(config: &'a Map<String, Value>) -> Result<Self, Vec<Issue>> {
+        let mut fields = Fields::new(config);
+        let path = read_path(&mut fields);
+        let format = Format::read(
+            &mut fields,
+            path,
+            &[Format::Csv, Format::Ndjson, Format::Json],
+        );
+        let infer = fields.flag("infer", Flag::On);
+        let read = path.zip(format).map(|(path, format)| Self {
+            path,
+            format,
+            infer,
+        });
+        fields.finish(read)
+    }
+}
+
+impl SourceFile {
+    /// A source of this directory's files.
+    #[must_use]
+    pub const fn new(dir: DataDir) -> Self {
+        Self { dir }
+    }
+}
+
+#[async_trait]
+impl Executor for SourceFile {
+    async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+        let (dir, ctx) = (self.dir.clone(), call.ctx);
+        let (node, limit) = (ctx.node.clone(), ctx.row_limit);
+        let dataset = blocking(&ctx, move |stop| {
+            let config = Config::read(&node.config).map_err(|issues| refusal(&issues))?;
+            let file = dir.open_file(config.path)?;
+            load(&config, file, limit, stop)
+        });
+        Ok(Output::Dataset(dataset.await?))
+    }
+
+    fn effect(&self, _node: &Node) -> Effect {
+        Effect::Source
+    }
+
+    fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
+        let issues = Config::read(config).err().unwrap_or_default();
+        known(config, issues)
+    }
+
+    fn assets(&self, node: &Node) -> Vec<Asset> {
+        let path = node.config.get("path").and_then(Value::as_str);
+        path.map(|path| Asset::new("file", path, false))
+            .into_iter()
+            .collect()
+    }
+}
+
+fn load(
+    config: &Config<'_>,
+    file: impl Read,
+    limit: Option<usize>,
+    stop: &Stop,
+) -> Result<Dataset, ExecutorError> {
+    let rows = limit.unwrap_or(usize::MAX);
+    let failed = |error: read::ReadError| error.of(config.path);
+    match config.format {
+        Format::Csv => {
+            let texts = read::csv(file, rows, stop).map_err(failed)?;
+            match config.infer {
+                Flag::On => texts
+                    .infer_types()
+                    .map_err(|error| ExecutorError::permanent(error.to_string())),
+                Flag::Off => Ok(texts),
+            }
+        }
+        Format::Ndjson => read::ndjson(BufReader::new(file), rows, stop).map_err(failed),
+        Format::Json => read::json(BufReader::new(file), rows, stop).map_err(failed),
+    }
+}

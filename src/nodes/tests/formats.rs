@@ -1,0 +1,214 @@
+//! What is read from files of each format, and what comes back of what was written.
+
+use serde_json::{Value, json};
+
+use super::{Place, call, rows};
+use crate::executor::Executor;
+use crate::nodes::SourceFile;
+
+async fn read(name: &str, text: impl AsRef<[u8]>) -> Value {
+    let place = Place::new();
+    place.write(name, text);
+    json!(rows(place.read(json!({"path": name})).await.unwrap()))
+}
+
+async fn refused(name: &str, text: impl AsRef<[u8]>) -> String {
+    let place = Place::new();
+    place.write(name, text);
+    place.message(place.read(json!({"path": name})).await)
+}
+
+#[tokio::test]
+async fn a_csv_file_gives_rows_with_types_and_nulls() {
+    let text = "\u{feff}id,zip,name,price\n1,00501,\"a, \"\"b\"\"\",2\r\n2,10001,,2.5\n";
+    assert_eq!(
+        read("data.CSV", text).await,
+        json!([
+            {"id": 1, "zip": "00501", "name": "a, \"b\"", "price": 2.0},
+            {"id": 2, "zip": "10001", "name": null, "price": 2.5},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn csv_types_are_inferred_over_the_whole_file_unless_it_is_told_not_to() {
+    let mut text = "n,m\n".to_owned();
+    (0..5_000).for_each(|number| text.push_str(&format!("{number},1\n")));
+    text.push_str("x,2\n");
+    let place = Place::new();
+    place.write("data.csv", &text);
+    let rows_of = async |config| rows(place.read(config).await.unwrap());
+    let inferred = rows_of(json!({"path": "data.csv"})).await;
+    assert_eq!(json!(inferred[7]), json!({"n": "7", "m": 1}));
+    let plain = rows_of(json!({"path": "data.csv", "infer": false})).await;
+    assert_eq!(json!(plain[5_000]), json!({"n": "x", "m": "2"}));
+}
+
+#[tokio::test]
+async fn lines_and_arrays_of_json_give_their_objects() {
+    let expected = json!([{"b": 1.0, "a": [1, {"c": null}]}, {"a": u64::MAX}]);
+    let lines = "{\"b\":1.0,\"a\":[1,{\"c\":null}]}\r\n\n  {\"a\":18446744073709551615}";
+    assert_eq!(read("data.ndjson", lines).await, expected);
+    assert_eq!(read("data.jsonl", lines).await, expected);
+    assert_eq!(read("data.json", expected.to_string()).await, expected);
+    assert_eq!(read("empty.json", "[]").await, json!([]));
+    assert_eq!(read("empty.ndjson", "").await, json!([]));
+    assert_eq!(read("empty.csv", "").await, json!([]));
+    assert_eq!(read("header.csv", "a,b\n").await, json!([]));
+}
+
+#[tokio::test]
+async fn a_bad_line_is_named() {
+    for (name, text, message) in [
+        (
+            "a.csv",
+            &b"a,b\n1,2\n3\n"[..],
+            "line 3 of a.csv: it has 1 fields, not 2",
+        ),
+        ("a.csv", b"a\n1\n\xff\n", "line 3 of a.csv: it is not UTF-8"),
+        (
+            "a.csv",
+            b"a,b,a\n",
+            "line 1 of a.csv: the column \"a\" comes twice",
+        ),
+        (
+            "a.ndjson",
+            b"{}\n\n[1]\n",
+            "line 3 of a.ndjson: invalid type: sequence, expected a JSON object at column 1",
+        ),
+        (
+            "a.ndjson",
+            b"{\"a\":1,\"a\":2}\n",
+            "line 1 of a.ndjson: the key \"a\" comes twice at column 12",
+        ),
+        (
+            "a.ndjson",
+            b"{\"a\":",
+            "line 1 of a.ndjson: EOF while parsing a value at column 5",
+        ),
+        (
+            "a.json",
+            b"[{},\n5]",
+            "a.json: invalid type: integer `5`, expected a JSON object at line 2 column 2",
+        ),
+        (
+            "a.json",
+            b"{}",
+            "a.json: invalid type: map, expected an array of JSON objects at line 1 column 2",
+        ),
+        (
+            "a.json",
+            b"[{}",
+            "a.json: EOF while parsing a list at line 1 column 3",
+        ),
+        (
+            "a.json",
+            b"[] []",
+            "a.json: trailing characters at line 1 column 4",
+        ),
+    ] {
+        assert_eq!(refused(name, text).await, message);
+    }
+}
+
+#[tokio::test]
+async fn a_source_stops_after_as_many_rows_as_are_asked_for() {
+    let place = Place::new();
+    // What follows is no row: reading on would fail.
+    place.write("a.csv", "a\n1\n2\n3,3\n");
+    place.write("a.ndjson", "{\"a\":1}\n{\"a\":2}\nx");
+    place.write("a.json", "[{\"a\":1},{\"a\":2},x");
+    for path in ["a.csv", "a.ndjson", "a.json"] {
+        let mut call = call(json!({"path": path}), []);
+        call.ctx.row_limit = Some(2);
+        let output = SourceFile::new(place.dir.clone()).execute(call).await;
+        assert_eq!(
+            json!(rows(output.unwrap())),
+            json!([{"a": 1}, {"a": 2}]),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_source_reads_no_file() {
+    let place = Place::new();
+    place.write("a.csv", "a\n1\n");
+    let call = call(json!({"path": "a.csv"}), []);
+    call.ctx.cancel.cancel();
+    let output = SourceFile::new(place.dir.clone()).execute(call).await;
+    assert_eq!(output.unwrap_err().message(), "stopped before its end");
+}
+
+#[tokio::test]
+async fn what_a_sink_wrote_a_source_reads() {
+    let place = Place::new();
+    let written = json!([
+        {"id": 1, "text": "a,\"b\"\nc", "code": "007", "ratio": 0.1, "ok": true, "none": null},
+        {"id": -2, "text": "é", "code": "01", "ratio": 1e300, "ok": false, "none": null},
+    ]);
+    for path in ["out.csv", "deep/er/out.ndjson"] {
+        place
+            .store(json!({"path": path}), written.clone())
+            .await
+            .unwrap();
+        let read = rows(place.read(json!({"path": path})).await.unwrap());
+        assert_eq!(json!(read), written, "{path}");
+    }
+    let mixed = json!([{"a": 1, "b": [1, null]}, {"a": "x", "b": {"c": 1}}, {"a": null}]);
+    place
+        .store(json!({"path": "mixed.ndjson"}), mixed.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        json!(rows(
+            place.read(json!({"path": "mixed.ndjson"})).await.unwrap()
+        )),
+        mixed
+    );
+    place
+        .store(json!({"path": "mixed.csv"}), mixed)
+        .await
+        .unwrap();
+    assert_eq!(
+        place.text("mixed.csv"),
+        "a,b\n1,\"[1,null]\"\nx,\"{\"\"c\"\":1}\"\n,\n"
+    );
+}
+
+#[tokio::test]
+async fn the_penguins_are_read_with_their_types() {
+    let dir = crate::nodes::DataDir::open("examples/data").unwrap();
+    let output = SourceFile::new(dir)
+        .execute(call(json!({"path": "penguins.csv"}), []))
+        .await;
+    let crate::executor::Output::Dataset(penguins) = output.unwrap() else {
+        panic!("no dataset");
+    };
+    let profile = penguins.profile().unwrap();
+    let found: Vec<_> = profile
+        .columns
+        .iter()
+        .map(|column| {
+            (
+                column.name.as_str(),
+                column.kind.as_str(),
+                column.null_count,
+            )
+        })
+        .collect();
+    assert_eq!(profile.row_count, 344);
+    assert_eq!(
+        found,
+        [
+            ("species", "string", 0),
+            ("island", "string", 0),
+            ("bill_length_mm", "float", 2),
+            ("bill_depth_mm", "float", 2),
+            ("flipper_length_mm", "integer", 2),
+            ("body_mass_g", "integer", 2),
+            ("sex", "string", 11),
+            ("year", "integer", 0),
+        ]
+    );
+}

@@ -1,0 +1,97 @@
+//! File nodes on real directories; commands are tested beside `command`.
+
+mod configs;
+mod escapes;
+mod formats;
+mod sinks;
+
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+
+use super::{DataDir, SinkFile, SourceFile};
+use crate::clock::Clock;
+use crate::executor::{Ctx, Executor, ExecutorError, Input, NodeCall, Output};
+use crate::model::{Dataset, Node, NodeId, PipelineId};
+
+pub(super) fn dataset(rows: Value) -> Dataset {
+    Dataset::from_rows(serde_json::from_value(rows).unwrap()).unwrap()
+}
+
+/// The first attempt at a node with this config.
+pub(super) fn call(config: Value, inputs: impl IntoIterator<Item = Dataset>) -> NodeCall {
+    let mut node = Node::new("node", "kind");
+    node.config = serde_json::from_value(config).unwrap();
+    let ids = (
+        Clock::system().new_run_id(),
+        PipelineId::new("pipeline").unwrap(),
+    );
+    let ctx = Ctx::new(ids.0, ids.1, "2024-01-15".parse().unwrap(), node);
+    let input = |dataset| Input::new(NodeId::new("upstream").unwrap(), Some(dataset));
+    NodeCall::new(ctx, inputs.into_iter().map(input).collect())
+}
+
+pub(super) fn rows(output: Output) -> Vec<Map<String, Value>> {
+    match output {
+        Output::Dataset(dataset) => dataset.rows().unwrap(),
+        Output::Nothing => panic!("nothing was handed on"),
+    }
+}
+
+/// A data directory inside another directory, which nodes must not reach.
+struct Place {
+    outer: TempDir,
+    dir: DataDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let outer = tempfile::tempdir().unwrap();
+        std::fs::create_dir(outer.path().join("data")).unwrap();
+        let dir = DataDir::open(outer.path().join("data")).unwrap();
+        Self { outer, dir }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.outer.path().join("data").join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder)).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    async fn read(&self, config: Value) -> Result<Output, ExecutorError> {
+        SourceFile::new(self.dir.clone())
+            .execute(call(config, []))
+            .await
+    }
+
+    async fn store(&self, config: Value, rows: Value) -> Result<Output, ExecutorError> {
+        let call = call(config, [dataset(rows)]);
+        SinkFile::new(self.dir.clone()).execute(call).await
+    }
+
+    /// The message of a failure, which must not tell where the directory is.
+    fn message(&self, failed: Result<Output, ExecutorError>) -> String {
+        let error = failed.unwrap_err();
+        assert!(
+            !error
+                .message()
+                .contains(self.outer.path().to_str().unwrap())
+        );
+        assert!(!error.is_retryable(), "{error}");
+        error.message().to_owned()
+    }
+}

@@ -1,0 +1,69 @@
+//! An append made ready before the writer gets it: what can be encoded elsewhere does not hold up the others.
+//!
+//! Writing it is left to `journal` and `nodes`.
+
+use super::body::Body;
+use super::fault::Fault;
+use crate::error::Result;
+use crate::model::Place;
+use crate::storage::{Append, Entry};
+
+/// An append whose events and payloads are encoded.
+pub(super) struct Prepared {
+    pub(super) append: Append,
+    pub(super) body: Body,
+    pub(super) payloads: Vec<Payload>,
+}
+
+/// A preview or a profile, encoded.
+pub(super) struct Payload {
+    pub(super) insert: &'static str,
+    pub(super) place: Place,
+    pub(super) body: Vec<u8>,
+}
+
+impl Prepared {
+    pub(super) fn new(mut append: Append) -> Result<Self, Fault> {
+        let body = Body::of_entries(&append.entries)?;
+        let mut payloads = Vec::new();
+        for entry in &mut append.entries {
+            match entry {
+                Entry::NodeFinished(end) => {
+                    if let Some(preview) = end.preview.take() {
+                        let insert = "INSERT OR REPLACE INTO previews (key, body) VALUES (?, ?)";
+                        payloads.push(Payload::new(insert, end.place, &preview)?);
+                    }
+                }
+                Entry::Profile { place, profile } => {
+                    let insert = "INSERT OR REPLACE INTO profiles (key, body) VALUES (?, ?)";
+                    payloads.push(Payload::new(insert, *place, profile)?);
+                }
+                Entry::NodeStarted { .. }
+                | Entry::NodeRetrying { .. }
+                | Entry::Log { .. }
+                | Entry::RunFinished { .. } => {}
+            }
+        }
+        Ok(Self {
+            append,
+            body,
+            payloads,
+        })
+    }
+}
+
+impl Payload {
+    fn new(
+        insert: &'static str,
+        place: Place,
+        payload: &impl serde::Serialize,
+    ) -> Result<Self, Fault> {
+        let body = serde_json::to_vec(payload)
+            .map_err(|error| Fault::unreadable("a payload to be stored", error))?;
+        Ok(Self {
+            insert,
+            place,
+            body,
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! Pages of runs, by index whatever is asked for, and their totals from the figures where these tell them.
+//!
+//! A single run is found in `runs`.
+
+use rusqlite::params;
+use rusqlite::types::Value;
+
+use super::fault::Fault;
+use super::pages::{Conditions, Window, cursor, wants_total};
+use super::reader::Reader;
+use super::rows::{RUN, RunRow, read_run};
+use super::values::{self, id, millis, uint};
+use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, TenantId};
+use crate::storage::{RunFilter, rules};
+
+impl Reader {
+    pub(super) fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, Fault> {
+        let pipeline = match &filter.pipeline {
+            None => None,
+            Some(id) => {
+                let key = self.row(
+                    "SELECT key FROM pipelines WHERE id = ?",
+                    [id.as_str()],
+                    |row| Ok(row.get(0)?),
+                )?;
+                // Without the pipeline there are no runs of it.
+                Some(key.unwrap_or(-1))
+            }
+        };
+        let mut conditions = conditions(filter, pipeline);
+        let total = wants_total(page)
+            .then(|| self.count_runs(filter, pipeline, &conditions))
+            .transpose()?;
+        if let Some(text) = cursor(page) {
+            let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
+            conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
+        }
+        let window = Window::new(page);
+        let sql = format!(
+            "SELECT {RUN} FROM runs r {} CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition\
+             {} ORDER BY r.id DESC LIMIT {} OFFSET {}",
+            index(&filter.statuses),
+            conditions.sql(),
+            window.read_count(),
+            window.skip,
+        );
+        let values = rusqlite::params_from_iter(conditions.values());
+        let rows = self.rows(&sql, values, |row| Ok(read_run(row)))?;
+        let items = rows.into_iter().filter_map(readable).collect();
+        Ok(window.cut(items, total, |run: &Run| run.id.to_string()))
+    }
+
+    fn count_runs(
+        &self,
+        filter: &RunFilter,
+        pipeline: Option<i64>,
+        conditions: &Conditions,
+    ) -> Result<u64, Fault> {
+        if filter.triggers.is_empty() && filter.from.is_none() && filter.to.is_none() {
+            return self.sum_runs(&filter.scope, pipeline, &filter.statuses);
+        }
+        let sql = format!("SELECT count(*) FROM runs r{}", conditions.sql());
+        let values = rusqlite::params_from_iter(conditions.values());
+        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
+        Ok(count.map_or(0, uint))
+    }
+
+    /// The total as the figures tell it: a row a day instead of one a run.
+    fn sum_runs(
+        &self,
+        scope: &Scope,
+        pipeline: Option<i64>,
+        statuses: &[RunStatus],
+    ) -> Result<u64, Fault> {
+        const ALL: [RunStatus; 5] = [
+            RunStatus::Pending,
+            RunStatus::Running,
+            RunStatus::Success,
+            RunStatus::Failed,
+            RunStatus::Cancelled,
+        ];
+        let asked = ALL
+            .into_iter()
+            .filter(|status| statuses.is_empty() || statuses.contains(status));
+        let columns: Vec<_> = asked.map(column).collect();
+        let sql = format!(
+            "SELECT ifnull(sum({}), 0) FROM daily WHERE pipeline = ?1 AND (?2 OR tenant = ?3)",
+            columns.join(" + ")
+        );
+        let any_tenant = pipeline.is_some() && scope.tenant().is_none();
+        let tenant = scope.tenant().map_or("", TenantId::as_str);
+        let values = params![pipeline.unwrap_or(0), any_tenant, tenant];
+        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
+        Ok(count.map_or(0, uint))
+    }
+}
+
+/// The column of a status in the figures.
+const fn column(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "pending",
+        RunStatus::Running => "running",
+        RunStatus::Success => "success",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+    }
+}
+
+/// The index of what is active, which is far less than the order by id would go through; others are chosen well without help.
+const fn index(statuses: &[RunStatus]) -> &'static str {
+    match statuses {
+        [RunStatus::Pending | RunStatus::Running] => "INDEXED BY runs_active",
+        _ => "",
+    }
+}
+
+fn conditions(filter: &RunFilter, pipeline: Option<i64>) -> Conditions {
+    let RunFilter {
+        scope,
+        pipeline: _,
+        statuses,
+        triggers,
+        from,
+        to,
+    } = filter;
+    let mut conditions = Conditions::default();
+    if let Some(pipeline) = pipeline {
+        conditions.add("r.pipeline = ?", [Value::Integer(pipeline)]);
+    }
+    if let Some(tenant) = scope.tenant() {
+        conditions.add("r.tenant = ?", [Value::Text(tenant.to_string())]);
+    }
+    let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
+    match *statuses {
+        // As text, so that the index of that status alone serves it.
+        [status @ (0 | 1)] => {
+            conditions.add(
+                &format!("r.finished_at IS NULL AND r.status = {status}"),
+                [],
+            );
+        }
+        [status] => conditions.add(&format!("r.status = {status}"), []),
+        _ => conditions.add_any("r.status", &statuses),
+    }
+    let triggers: Vec<_> = triggers.iter().copied().map(values::trigger).collect();
+    conditions.add_any("r.trigger", &triggers);
+    if let Some(from) = from {
+        conditions.add("r.created_at >= ?", [Value::Integer(millis(*from))]);
+    }
+    if let Some(to) = to {
+        conditions.add("r.created_at < ?", [Value::Integer(millis(*to))]);
+    }
+    conditions
+}
+
+/// A row that cannot be read costs that run alone, not the list.
+fn readable(row: Result<RunRow, Fault>) -> Option<Run> {
+    row.map(|row| row.run)
+        .inspect_err(|fault| {
+            tracing::error!(?fault, "a run cannot be read and is left out of a list")
+        })
+        .ok()
+}

@@ -1,0 +1,176 @@
+//! Commits: groups, their failures, a full disk and a lock that another program holds.
+//!
+//! What a crash leaves is found in `reopening`.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::*;
+
+async fn commit_no(storage: &SqliteStorage) -> i64 {
+    let step = |tx: &mut Tx| Ok(tx.state.commit_no);
+    storage.step(Lane::Normal, step).await.unwrap()
+}
+
+/// Sends all of them while the writer is busy.
+async fn create_as_a_group(storage: &SqliteStorage, runs: &[u64]) -> Vec<Result<Created>> {
+    let busy = Busy::new(storage).await;
+    let created = join_all(runs.iter().map(|n| storage.create_runs(create(*n))));
+    tokio::join!(created, busy.let_go()).0
+}
+
+#[tokio::test]
+async fn steps_that_wait_are_one_commit() {
+    let (_dir, storage) = store().await;
+    let before = commit_no(&storage).await;
+    let runs: Vec<_> = (1..=50).collect();
+    let created = create_as_a_group(&storage, &runs).await;
+    assert!(created.iter().all(Result::is_ok));
+    assert_eq!(commit_no(&storage).await, before + 1);
+    assert_eq!(event_count(&storage).await, 50);
+}
+
+#[tokio::test]
+async fn a_step_that_writes_nothing_commits_nothing() {
+    let (_dir, storage) = store().await;
+    let before = commit_no(&storage).await;
+    assert!(claim(&storage, 1, 5).await.claimed.is_empty());
+    assert_eq!(commit_no(&storage).await, before);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_fails_alone() {
+    let (_dir, storage) = store().await;
+    storage.create_runs(create(3)).await.unwrap();
+    let created = create_as_a_group(&storage, &[1, 2, 3, 4]).await;
+    let kinds: Vec<_> = created
+        .iter()
+        .map(|created| created.as_ref().err().map(crate::Error::kind))
+        .collect();
+    assert_eq!(kinds, [None, None, Some(ErrorKind::Internal), None]);
+    let events = storage.events(EventFilter::default(), 0, 10).await.unwrap();
+    let seqs: Vec<_> = events.iter().map(|event| event.seq).collect();
+    assert_eq!(seqs, [1, 2, 3, 4], "the repeat leaves no gap");
+    let stats = storage.stats(&Scope::All).await.unwrap();
+    assert_eq!(stats.pending_count, 4);
+}
+
+#[tokio::test]
+async fn a_step_that_panics_fails_alone() {
+    let (_dir, storage) = store().await;
+    let busy = Busy::new(&storage).await;
+    let first = storage.create_runs(create(1));
+    let panics = storage.step(Lane::Normal, |tx| -> Result<(), Fault> {
+        tx.state.next_run = 99;
+        panic!("on purpose")
+    });
+    let last = storage.create_runs(create(2));
+    let (first, panicked, last, ()) = tokio::join!(first, panics, last, busy.let_go());
+    assert_eq!(panicked.unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!((first.unwrap().seq, last.unwrap().seq), (1, 2));
+    let asked = storage.read(|_| -> Result<(), Fault> { panic!("on purpose") });
+    assert_eq!(asked.await.unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(status(&storage, 2).await, Some(RunStatus::Pending));
+}
+
+#[tokio::test]
+async fn a_commit_that_failed_before_its_effect_changed_nothing() {
+    let (_dir, storage) = store().await;
+    storage.create_runs(create(1)).await.unwrap();
+    storage.fail_next_commit(CommitFault::BeforeEffect);
+    let error = storage.create_runs(create(2)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(status(&storage, 2).await, None);
+    assert_eq!(storage.newest_seq().await.unwrap(), 1);
+    let created = storage.create_runs(create(2)).await.unwrap();
+    assert_eq!((created.seq, event_count(&storage).await), (2, 2));
+    assert_eq!(claim(&storage, 1, 5).await.claimed.len(), 2);
+}
+
+#[tokio::test]
+async fn a_commit_that_failed_after_its_effect_is_acknowledged_once() {
+    let (_dir, storage) = store().await;
+    storage.fail_next_commit(CommitFault::AfterEffect);
+    let created = create_as_a_group(&storage, &[1, 2]).await;
+    let seqs: Vec<_> = created.into_iter().map(|made| made.unwrap().seq).collect();
+    assert_eq!(seqs, [1, 2]);
+    assert_eq!(event_count(&storage).await, 2);
+    assert_eq!(storage.newest_seq().await.unwrap(), 2);
+    let epoch = claim(&storage, 1, 1).await.claimed[0].epoch;
+    storage.fail_next_commit(CommitFault::AfterEffect);
+    append(&storage, 1, (epoch, 0), vec![started(0)])
+        .await
+        .unwrap();
+    append(&storage, 1, (epoch, 1), vec![started(1)])
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_until_there_is_room() {
+    let (_dir, storage) = store().await;
+    storage.create_runs(create(1)).await.unwrap();
+    let pages = storage.page_count().await.unwrap();
+    storage.limit_pages(Some(pages)).await.unwrap();
+    let large = |n| {
+        let mut run = new_run(n);
+        run.params.insert("text".to_owned(), "x".repeat(100_000));
+        CreateRuns::new(vec![NewRun::new(run)])
+    };
+    for n in 2..4 {
+        let error = storage.create_runs(large(n)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+    }
+    assert_eq!(status(&storage, 1).await, Some(RunStatus::Pending));
+    assert_eq!(status(&storage, 2).await, None);
+    storage.limit_pages(None).await.unwrap();
+    storage.create_runs(large(2)).await.unwrap();
+    assert_eq!(status(&storage, 2).await, Some(RunStatus::Pending));
+    assert_eq!(storage.newest_seq().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_write_lock_of_another_program_holds_up_writes_alone() {
+    let options = SqliteOptions::default().busy_timeout(Duration::from_millis(20));
+    let (dir, storage) = store_with(options).await;
+    let other = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = storage.create_runs(create(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(status(&storage, 1).await, None);
+    other.execute_batch("COMMIT").unwrap();
+    storage.create_runs(create(1)).await.unwrap();
+    assert_eq!(status(&storage, 1).await, Some(RunStatus::Pending));
+}
+
+#[tokio::test]
+async fn a_write_lock_of_another_program_holds_nobody_up_twice() {
+    let options = SqliteOptions::default().busy_timeout(Duration::from_millis(300));
+    let (dir, storage) = store_with(options).await;
+    let other = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let let_go_after_the_first = async {
+        let first = storage.create_runs(create(1)).await;
+        other.execute_batch("COMMIT").unwrap();
+        first
+    };
+    let rest = join_all((2..9).map(|n| storage.create_runs(create(n))));
+    let (first, rest) = tokio::join!(let_go_after_the_first, rest);
+    for created in rest.into_iter().chain([first]) {
+        assert_eq!(created.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    storage.create_runs(create(9)).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_replaced_is_not_written() {
+    let (dir, storage) = store().await;
+    let path = dir.path().join("runs.db");
+    std::fs::rename(&path, dir.path().join("elsewhere.db")).unwrap();
+    std::fs::write(&path, "another").unwrap();
+    let error = storage.create_runs(create(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(std::fs::read(&path).unwrap(), b"another");
+}

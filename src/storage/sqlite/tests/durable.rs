@@ -1,0 +1,44 @@
+//! The promises that a durable backend alone can keep, on a SQLite store.
+//!
+//! The promises themselves stand in `testing::contract::durable`.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::model::Place;
+use crate::testing::contract::durable::{self as promised, Durable};
+
+struct InFolder(PathBuf);
+
+#[async_trait]
+impl Durable for InFolder {
+    type Storage = SqliteStorage;
+
+    async fn open(&self) -> SqliteStorage {
+        open(&self.0).await
+    }
+
+    async fn reopen(&self, storage: SqliteStorage) -> SqliteStorage {
+        drop(storage);
+        open(&self.0).await
+    }
+
+    async fn damage_run(&self, storage: &SqliteStorage, run: RunId) {
+        storage.damage_run(run).await.unwrap();
+    }
+
+    async fn damage_output(&self, storage: &SqliteStorage, run: RunId, place: Place) {
+        storage.damage_output(run, place).await.unwrap();
+    }
+
+    fn fail_next_commit(&self, storage: &SqliteStorage, fault: promised::CommitFault) {
+        storage.fail_next_commit(match fault {
+            promised::CommitFault::BeforeEffect => CommitFault::BeforeEffect,
+            promised::CommitFault::AfterEffect => CommitFault::AfterEffect,
+        });
+    }
+}
+
+crate::durable_contract!(|dir: &Path| InFolder(dir.to_owned()));

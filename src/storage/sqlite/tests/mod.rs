@@ -1,0 +1,143 @@
+//! What a SQLite store alone must keep, beside the contract that every backend takes.
+//!
+//! Each file is one sort of trouble; here is what they are made of.
+
+mod commits;
+mod durable;
+mod leaving;
+mod opening;
+mod reopening;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::model::{OwnerId, Pipeline, PipelineId, Run, RunId, RunStatus, Scope, Slug, Trigger};
+use crate::storage::{
+    Append, Appended, Claim, Claims, CreateRuns, Created, Entry, EventFilter, Events, Journal,
+    NewRun, Pipelines, PutPipeline, Queue, Runs, SlugChoice, System,
+};
+use crate::testing::{Scratch, scratch};
+
+crate::storage_contract!(async |dir: &Path| open(dir).await);
+
+async fn open(dir: &Path) -> SqliteStorage {
+    SqliteStorage::open(dir.join("runs.db")).await.unwrap()
+}
+
+/// So many seconds after some moment.
+fn at(seconds: i64) -> DateTime<Utc> {
+    let start: DateTime<Utc> = "2024-01-15T06:00:00Z".parse().unwrap();
+    start + TimeDelta::seconds(seconds)
+}
+
+fn run_id(n: u64) -> RunId {
+    RunId::from_uuid(Uuid::from_u64_pair(n << 16 | 0x7000, 1 << 63))
+}
+
+fn owner(n: u64) -> OwnerId {
+    OwnerId::from_uuid(Uuid::from_u64_pair(n << 16 | 0x7000, 1 << 63))
+}
+
+fn new_run(n: u64) -> Run {
+    let id = PipelineId::new("daily").unwrap();
+    let at = at(0);
+    Run::new(run_id(n), id, 1, Trigger::Manual, at.date_naive(), at)
+}
+
+fn create(n: u64) -> CreateRuns {
+    CreateRuns::new(vec![NewRun::new(new_run(n))])
+}
+
+/// A store with the pipeline `daily` of the nodes `load` and `save`.
+async fn store() -> (Scratch, SqliteStorage) {
+    store_with(SqliteOptions::default()).await
+}
+
+async fn store_with(options: SqliteOptions) -> (Scratch, SqliteStorage) {
+    let dir = scratch();
+    let path = dir.path().join("runs.db");
+    let storage = SqliteStorage::open_with(path, options).await.unwrap();
+    let definition = Pipeline::new("daily").node("load", "load");
+    let definition = Arc::new(definition.node("save", "save").after("load"));
+    let slug = SlugChoice::Derived(Slug::new("daily").unwrap());
+    let put = PutPipeline::new(PipelineId::new("daily").unwrap(), slug, definition, at(0));
+    storage.put_pipeline(put).await.unwrap();
+    (dir, storage)
+}
+
+async fn claim(storage: &SqliteStorage, who: u64, count: u32) -> Claims {
+    let claim = Claim::new(owner(who), count, at(1));
+    storage.claim(claim).await.unwrap()
+}
+
+async fn append(
+    storage: &SqliteStorage,
+    n: u64,
+    (epoch, position): (u64, u64),
+    entries: Vec<Entry>,
+) -> Result<Appended> {
+    let append = Append::new(run_id(n), epoch, position, entries);
+    storage.append(append).await
+}
+
+fn started(place: u16) -> Entry {
+    Entry::NodeStarted {
+        place,
+        attempt: 1,
+        queue_ms: 3,
+        at: at(2),
+    }
+}
+
+async fn status(storage: &SqliteStorage, n: u64) -> Option<RunStatus> {
+    let found = storage.find_run(run_id(n), &Scope::All).await.unwrap();
+    found.map(|found| found.run.status)
+}
+
+async fn event_count(storage: &SqliteStorage) -> usize {
+    let events = storage.events(EventFilter::default(), 0, 1_000).await;
+    events.unwrap().len()
+}
+
+/// Keeps the writer busy until it is let go, so that what is sent meanwhile becomes one group.
+struct Busy {
+    let_go: mpsc::Sender<()>,
+    done: tokio::task::JoinHandle<Result<()>>,
+}
+
+impl Busy {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test joins the task it starts"
+    )]
+    async fn new(storage: &SqliteStorage) -> Self {
+        let (let_go, wait) = mpsc::channel::<()>();
+        let (tell, is_busy) = oneshot::channel();
+        let storage = storage.clone();
+        let mut tell = Some(tell);
+        let done = tokio::spawn(async move {
+            let step = move |_: &mut Tx| {
+                // A group that is repeated finds the writer let go already.
+                if let Some(tell) = tell.take() {
+                    tell.send(()).unwrap();
+                    wait.recv().unwrap();
+                }
+                Ok(())
+            };
+            storage.step(Lane::Normal, step).await
+        });
+        is_busy.await.unwrap();
+        Self { let_go, done }
+    }
+
+    async fn let_go(self) {
+        self.let_go.send(()).unwrap();
+        self.done.await.unwrap().unwrap();
+    }
+}

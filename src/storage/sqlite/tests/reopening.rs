@@ -1,0 +1,178 @@
+//! What the next process finds: everything acknowledged, orphans, numbers that go on, rows that cannot be read.
+//!
+//! How a file is opened is tested in `opening`.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::model::{EventKind, NodeStatus};
+use crate::storage::{NodeEnd, OutputChunk, OutputRef, Outputs, Purge};
+
+async fn reopen(dir: &Scratch, storage: SqliteStorage) -> SqliteStorage {
+    drop(storage);
+    open(dir.path()).await
+}
+
+async fn chunk_count(storage: &SqliteStorage) -> i64 {
+    let step = |tx: &mut Tx| {
+        let count = tx.row("SELECT count(*) FROM chunks", [], |row| Ok(row.get(0)?))?;
+        Ok(count.unwrap_or(0))
+    };
+    storage.step(Lane::Normal, step).await.unwrap()
+}
+
+async fn put_chunk(storage: &SqliteStorage, epoch: u64, place: u16, bytes: &'static [u8]) {
+    let bytes = Bytes::from_static(bytes);
+    let chunk = OutputChunk::new(run_id(1), epoch, place, 0, bytes);
+    storage.put_output_chunk(chunk).await.unwrap();
+}
+
+/// Run 1, claimed: `load` has ended with an output, `save` was on its way and had a chunk written.
+async fn a_run_on_its_way(storage: &SqliteStorage) {
+    storage.create_runs(create(1)).await.unwrap();
+    let epoch = claim(storage, 1, 1).await.claimed[0].epoch;
+    append(storage, 1, (epoch, 0), vec![started(0)])
+        .await
+        .unwrap();
+    put_chunk(storage, epoch, 0, b"rows").await;
+    let mut end = NodeEnd::new(0, NodeStatus::Success, at(3));
+    end.has_dataset = true;
+    end.output = Some(OutputRef::new([7; 32], 4, 1));
+    let end = Entry::NodeFinished(Box::new(end));
+    append(storage, 1, (epoch, 1), vec![end, started(1)])
+        .await
+        .unwrap();
+    put_chunk(storage, epoch, 1, b"left").await;
+}
+
+#[tokio::test]
+async fn a_run_on_its_way_is_an_orphan_with_all_that_was_acknowledged() {
+    let (dir, storage) = store().await;
+    a_run_on_its_way(&storage).await;
+    let before = storage.find_run(run_id(1), &Scope::All).await.unwrap();
+    let storage = reopen(&dir, storage).await;
+    assert_eq!(
+        storage.find_run(run_id(1), &Scope::All).await.unwrap(),
+        before
+    );
+    let claims = claim(&storage, 2, 1).await;
+    let claimed = &claims.claimed[0];
+    assert_eq!((claimed.epoch, claimed.claim_count), (2, 2));
+    assert_eq!(claimed.position, 3);
+    let statuses: Vec<_> = claimed.nodes.iter().map(|node| node.status).collect();
+    assert_eq!(statuses, [NodeStatus::Success, NodeStatus::Pending]);
+    assert_eq!(claimed.nodes[0].output_hash, Some([7; 32]));
+    append(&storage, 1, (2, 3), vec![started(1)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn chunks_that_no_entry_named_are_swept() {
+    let (dir, storage) = store().await;
+    a_run_on_its_way(&storage).await;
+    assert_eq!(chunk_count(&storage).await, 2);
+    let storage = reopen(&dir, storage).await;
+    assert_eq!(chunk_count(&storage).await, 1);
+    let output = storage.find_output(run_id(1), 0, &Scope::All).await;
+    assert_eq!(output.unwrap().unwrap().bytes, b"rows");
+}
+
+#[tokio::test]
+async fn the_claim_of_a_dead_owner_does_not_hold() {
+    let (dir, storage) = store().await;
+    a_run_on_its_way(&storage).await;
+    let storage = reopen(&dir, storage).await;
+    let error = append(&storage, 1, (1, 9), vec![]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal, "a gap");
+    let held = vec![crate::storage::Held::new(run_id(1), 1)];
+    let lost = storage
+        .renew(
+            owner(1),
+            held.clone(),
+            std::time::Duration::from_secs(60),
+            at(4),
+        )
+        .await;
+    assert_eq!(lost.unwrap(), held);
+}
+
+#[tokio::test]
+async fn numbers_go_on_after_a_purge_of_the_newest() {
+    let (dir, storage) = store().await;
+    storage.create_runs(create(1)).await.unwrap();
+    let wish = crate::storage::RequestCancel::new(run_id(1), crate::Cancel::Plain, at(1));
+    storage.request_cancel(wish).await.unwrap();
+    let purged = storage.purge(Purge::new(at(9), 10)).await.unwrap();
+    assert_eq!(purged.deleted, 1);
+    let storage = reopen(&dir, storage).await;
+    assert_eq!(storage.newest_seq().await.unwrap(), 2);
+    assert_eq!(storage.newest_run().await.unwrap(), Some(run_id(1)));
+    assert_eq!(storage.create_runs(create(2)).await.unwrap().seq, 3);
+    let key = |tx: &mut Tx| {
+        tx.row("SELECT max(key) FROM runs", [], |row| {
+            Ok(row.get::<_, i64>(0)?)
+        })
+    };
+    let key = storage.step(Lane::Normal, key).await.unwrap();
+    assert_eq!(key, Some(2), "the key of a purged run is not taken again");
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_costs_itself_alone_and_ends_as_poisoned() {
+    let (_dir, storage) = store().await;
+    for n in 1..=2 {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    storage.damage_run(run_id(1)).await.unwrap();
+    let claims = claim(&storage, 1, 5).await;
+    assert_eq!(claims.unreadable, [run_id(1)]);
+    assert_eq!(claims.claimed.len(), 1);
+    let held = crate::storage::Held::new(run_id(2), claims.claimed[0].epoch);
+    for _ in 0..2 {
+        let claims = claim(&storage, 1, 5).await;
+        assert_eq!(claims.unreadable, [run_id(1)]);
+    }
+    let claims = claim(&storage, 1, 5).await;
+    assert_eq!(claims.poisoned, [run_id(1)]);
+    let runs = storage.list_runs(Default::default(), crate::PageRequest::Newest { limit: 9 });
+    let listed: Vec<_> = runs.await.unwrap().items.iter().map(|run| run.id).collect();
+    assert_eq!(listed, [run_id(2)]);
+    let filter = EventFilter {
+        kinds: vec![EventKind::RunFailed],
+        ..EventFilter::default()
+    };
+    let failed = storage.events(filter, 0, 9).await.unwrap();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].error.as_deref().unwrap().starts_with("poisoned"));
+    assert_eq!(storage.release(owner(1), vec![held]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_damaged_orphan_is_counted_after_the_next_open() {
+    let (dir, storage) = store().await;
+    a_run_on_its_way(&storage).await;
+    storage.damage_run(run_id(1)).await.unwrap();
+    let storage = reopen(&dir, storage).await;
+    let claims = claim(&storage, 2, 5).await;
+    assert_eq!(
+        (claims.unreadable, claims.claimed.len()),
+        (vec![run_id(1)], 0)
+    );
+    let error = storage.find_run(run_id(1), &Scope::All).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    let storage = reopen(&dir, storage).await;
+    let claims = claim(&storage, 3, 5).await;
+    assert_eq!(claims.unreadable, [run_id(1)], "for the third time");
+    let claims = claim(&storage, 3, 5).await;
+    assert_eq!(claims.poisoned, [run_id(1)]);
+}
+
+#[tokio::test]
+async fn a_damaged_output_is_not_what_its_hash_says() {
+    let (_dir, storage) = store().await;
+    a_run_on_its_way(&storage).await;
+    storage.damage_output(run_id(1), 0).await.unwrap();
+    let output = storage.find_output(run_id(1), 0, &Scope::All).await;
+    let output = output.unwrap().unwrap();
+    assert_eq!(output.hash, [7; 32]);
+    assert_ne!(output.bytes, b"rows");
+}

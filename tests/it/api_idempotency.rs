@@ -1,0 +1,104 @@
+//! Repeats of a request with a key of its own.
+
+use bytes::Bytes;
+use floret::testing::Step;
+use http::{Method, Request};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use crate::wire::{Host, on_each, request};
+
+fn with_key(path: &str, key: &str, body: Option<&Value>) -> Request<Full<Bytes>> {
+    let mut request = request(Method::POST, path, body);
+    let key = key.parse().unwrap();
+    request.headers_mut().insert("idempotency-key", key);
+    request
+}
+
+const RUN: &str = "/api/pipelines/daily/run";
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_byte_for_byte_though_the_run_has_ended() {
+    on_each(async |host: &Host| {
+        let body = json!({"params": {"a": "1", "b": "2"}});
+        let first = host.send(with_key(RUN, "k", Some(&body))).await;
+        assert_eq!(
+            (first.status.as_u16(), first.header("idempotent-replayed")),
+            (202, "")
+        );
+        host.finish(first.json()["id"].as_str().unwrap()).await;
+
+        let mut other_order = with_key(RUN, "k", Some(&json!({})));
+        *other_order.body_mut() = Full::from(r#"{ "params": {"b":"2", "a":"1"} }"#);
+        let again = host.send(other_order).await;
+        assert_eq!(again.status, 202);
+        assert_eq!(again.body, first.body);
+        assert_eq!(again.header("location"), first.header("location"));
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(
+            host.get("/api/runs").await.json().as_array().unwrap().len(),
+            1
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_empty_body_and_an_empty_object_are_the_same_and_another_body_is_refused() {
+    on_each(async |host: &Host| {
+        let first = host.send(with_key(RUN, "k", None)).await;
+        let again = host.send(with_key(RUN, "k", Some(&json!({})))).await;
+        assert_eq!(again.body, first.body);
+        let other = json!({"params": {"a": "1"}});
+        let refused = host.send(with_key(RUN, "k", Some(&other))).await;
+        refused.refused(422, "idempotency-key-reused");
+        let another = host.send(with_key(RUN, "l", Some(&other))).await;
+        assert_ne!(another.body, first.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_path() {
+    on_each(async |host: &Host| {
+        host.executor.script("load", [Step::permanent("no")]);
+        let first = host.send(with_key(RUN, "k", None)).await.json();
+        let id = first["id"].as_str().unwrap();
+        host.finish(id).await;
+        let resume = format!("/api/runs/{id}/resume");
+        let resumed = host.send(with_key(&resume, "k", None)).await;
+        assert_eq!(
+            (
+                resumed.status.as_u16(),
+                resumed.header("idempotent-replayed")
+            ),
+            (202, "")
+        );
+        assert_eq!(resumed.json()["resumed_from"], id);
+        let again = host.send(with_key(&resume, "k", None)).await;
+        assert_eq!(again.body, resumed.body);
+        assert_eq!(again.header("idempotent-replayed"), "true");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn simultaneous_requests_with_one_key_make_one_run() {
+    on_each(async |host: &Host| {
+        let all = (0..50).map(|_| host.send(with_key(RUN, "k", None)));
+        let answers = futures_util::future::join_all(all).await;
+        for answer in &answers {
+            assert_eq!(answer.status, 202, "{answer:?}");
+            assert_eq!(answer.body, answers[0].body);
+        }
+        let replayed = answers
+            .iter()
+            .filter(|answer| answer.header("idempotent-replayed") == "true");
+        assert_eq!(replayed.count(), 49);
+        assert_eq!(
+            host.get("/api/runs").await.json().as_array().unwrap().len(),
+            1
+        );
+    })
+    .await;
+}

@@ -1,0 +1,144 @@
+//! Lists of runs: their parts, filters and links.
+
+use floret::testing::Step;
+use serde_json::{Value, json};
+
+use crate::wire::{Answer, Host, on_each};
+
+/// The ids of items, newest first.
+fn ids(items: &Value) -> Vec<&str> {
+    let items = items.as_array().unwrap();
+    items
+        .iter()
+        .map(|item| item["id"].as_str().unwrap())
+        .collect()
+}
+
+/// The address that a link of this relation names, or nothing.
+fn link<'a>(answer: &'a Answer, rel: &str) -> &'a str {
+    let wanted = format!("; rel=\"{rel}\"");
+    let mut links = answer.header("link").split(", ");
+    let found = links.find_map(|link| link.strip_suffix(&wanted));
+    found.map_or("", |link| {
+        link.trim_start_matches('<').trim_end_matches('>')
+    })
+}
+
+/// So many finished runs, newest first.
+async fn finished(host: &Host, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.insert(0, host.finished().await);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn a_list_without_a_page_is_an_array_of_the_newest_without_nodes() {
+    on_each(async |host: &Host| {
+        let made = finished(host, 3).await;
+        for path in ["/api/pipelines/daily/runs", "/api/runs"] {
+            let answer = host.get(path).await;
+            let list = answer.json();
+            assert_eq!(ids(&list), made, "{path}");
+            assert_eq!(list[0]["status"], "success");
+            assert!(list[0].get("node_runs").is_none(), "{list}");
+            assert_eq!(answer.header("link"), "");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn numbered_pages_tell_the_total_and_link_to_each_other() {
+    on_each(async |host: &Host| {
+        let made = finished(host, 5).await;
+        let first = host.get("/api/pipelines/daily/runs?per_page=2").await;
+        let list = first.json();
+        assert_eq!(ids(&list["items"]), made[..2]);
+        let mut told = list;
+        told.as_object_mut().unwrap().remove("items");
+        assert_eq!(
+            told,
+            json!({"total": 5, "page": 1, "per_page": 2, "pages": 3})
+        );
+        assert_eq!(link(&first, "prev"), "");
+        let second = host.get(link(&first, "next")).await;
+        assert_eq!(ids(&second.json()["items"]), made[2..4]);
+        let third = host.get(link(&second, "next")).await;
+        assert_eq!(ids(&third.json()["items"]), made[4..]);
+        assert_eq!(link(&third, "next"), "");
+        let back = host.get(link(&third, "prev")).await;
+        assert_eq!(ids(&back.json()["items"]), made[2..4]);
+        let beyond = host.get("/api/runs?page=9").await.json();
+        assert_eq!(
+            (&beyond["items"], &beyond["total"], &beyond["per_page"]),
+            (&json!([]), &json!(5), &json!(20))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cursor_walks_the_whole_list() {
+    on_each(async |host: &Host| {
+        let made = finished(host, 5).await;
+        let mut walked = Vec::new();
+        let mut answer = host.get("/api/runs?limit=2").await;
+        loop {
+            let list = answer.json();
+            walked.extend(ids(&list["items"]).iter().map(|id| (*id).to_owned()));
+            if list["has_next"] == false {
+                assert!(list.get("cursor").is_none(), "{list}");
+                break;
+            }
+            assert_eq!(list["cursor"], *walked.last().unwrap());
+            answer = host.get(link(&answer, "next")).await;
+        }
+        assert_eq!(walked, made);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn filters_combine_and_stay_in_the_links() {
+    on_each(async |host: &Host| {
+        host.executor
+            .script("load", [Step::pass_on(), Step::permanent("no")]);
+        let success = host.finished().await;
+        let failed = host.finished().await;
+        let resumed = host
+            .post(&format!("/api/runs/{failed}/resume"), None)
+            .await
+            .json();
+        let resumed = resumed["id"].as_str().unwrap();
+        host.finish(resumed).await;
+        let list = async |query: &str| {
+            let list = host.get(&format!("/api/runs?{query}")).await.json();
+            ids(&list)
+                .iter()
+                .map(|id| (*id).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(list("status=success").await, [success.as_str()]);
+        assert_eq!(list("status=failed").await, [resumed, &failed]);
+        assert_eq!(list("status=failed&status=success").await.len(), 3);
+        assert_eq!(list("status=failed&trigger=resume").await, [resumed]);
+        assert_eq!(list("trigger=schedule").await, [""; 0]);
+        assert_eq!(list("pipeline_id=daily").await.len(), 3);
+        assert_eq!(list("pipeline_id=other").await, [""; 0]);
+
+        let run = host.get(&format!("/api/runs/{failed}")).await.json();
+        let at = run["created_at"].as_str().unwrap();
+        assert!(list(&format!("from={at}")).await.contains(&failed));
+        assert!(!list(&format!("to={at}")).await.contains(&failed));
+
+        let page = host.get("/api/runs?status=failed&per_page=1").await;
+        assert_eq!(
+            link(&page, "next"),
+            "/api/runs?status=failed&per_page=1&page=2"
+        );
+        assert_eq!(page.json()["total"], 2);
+    })
+    .await;
+}

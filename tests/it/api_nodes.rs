@@ -1,0 +1,118 @@
+//! What a node handed on, over HTTP.
+
+use floret::testing::Step;
+use serde_json::{Value, json};
+
+use crate::wire::{Host, on_each};
+
+#[tokio::test]
+async fn a_preview_has_the_first_rows_and_counts_them_all() {
+    on_each(async |host: &Host| {
+        let rows = (0..60).map(|n| json!({"n": n, "name": "x"}));
+        host.executor.script("load", [Step::rows(rows)]);
+        let id = host.finished().await;
+        let answer = host
+            .get(&format!("/api/runs/{id}/nodes/load/preview"))
+            .await;
+        assert_eq!(answer.status, 200);
+        assert!(
+            answer
+                .text()
+                .starts_with(r#"{"node_id":"load","columns":["#),
+            "{}",
+            answer.text()
+        );
+        let preview = answer.json();
+        assert_eq!(preview["columns"], json!(["n", "name"]));
+        let rows = preview["rows"].as_array().unwrap();
+        assert_eq!(
+            (rows.len(), &rows[49]),
+            (50, &json!({"n": 49, "name": "x"}))
+        );
+        assert_eq!(
+            (&preview["row_count"], &preview["truncated"]),
+            (&json!(60), &json!(true))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_handed_on_no_rows_has_an_empty_preview_and_a_sink_has_none() {
+    on_each(async |host: &Host| {
+        host.executor.script("load", [Step::rows([])]);
+        host.executor.script("sum", [Step::nothing()]);
+        let id = host.finished().await;
+        let empty = host.get(&format!("/api/runs/{id}/nodes/load/preview")).await.json();
+        let expected = json!({"node_id": "load", "columns": [], "rows": [], "row_count": 0, "truncated": false});
+        assert_eq!(empty, expected);
+        for (kind, slug) in [("preview", "preview-not-found"), ("profile", "profile-not-found")] {
+            let sink = host.get(&format!("/api/runs/{id}/nodes/sum/{kind}")).await;
+            sink.refused(404, slug);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_profile_comes_with_the_schema_that_follows_from_it() {
+    on_each(async |host: &Host| {
+        let rows = [json!({"n": 1, "s": "a"}), json!({"n": 3, "s": null})];
+        host.executor.script("load", [Step::rows(rows)]);
+        let id = host.finished().await;
+        let profile = host
+            .get(&format!("/api/runs/{id}/nodes/load/profile"))
+            .await
+            .json();
+        assert_eq!(profile["node_id"], "load");
+        assert_eq!(profile["profile"]["row_count"], 2);
+        assert_eq!(profile["profile"]["column_count"], 2);
+        assert!(profile["profile"]["profiling_ms"].is_u64(), "{profile}");
+        let columns: Vec<&Value> = profile["profile"]["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .collect();
+        assert_eq!(
+            (&columns[0]["name"], &columns[0]["type"]),
+            (&json!("n"), &json!("integer"))
+        );
+        assert_eq!(
+            (&columns[0]["min_val"], &columns[0]["max_val"]),
+            (&json!(1), &json!(3))
+        );
+        assert_eq!(columns[1]["null_pct"], 50.0);
+        let schema = json!({"columns": [
+            {"name": "n", "type": "integer", "null_pct": 0.0},
+            {"name": "s", "type": "string", "null_pct": 50.0},
+        ]});
+        assert_eq!(profile["schema"], schema);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_was_reused_shows_what_the_first_run_made() {
+    on_each(async |host: &Host| {
+        host.executor
+            .script("load", [Step::rows([json!({"n": 1})])]);
+        host.executor
+            .script("sum", [Step::permanent("no"), Step::pass_on()]);
+        let failed = host.finished().await;
+        let resumed = host
+            .post(&format!("/api/runs/{failed}/resume"), None)
+            .await
+            .json();
+        let id = resumed["id"].as_str().unwrap();
+        host.finish(id).await;
+        let preview = host
+            .get(&format!("/api/runs/{id}/nodes/load/preview"))
+            .await;
+        assert_eq!(preview.json()["rows"], json!([{"n": 1}]));
+        let profile = host
+            .get(&format!("/api/runs/{id}/nodes/load/profile"))
+            .await;
+        assert_eq!(profile.json()["profile"]["row_count"], 1);
+    })
+    .await;
+}

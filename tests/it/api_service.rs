@@ -1,0 +1,280 @@
+//! The service as such: prefixes, methods, foreign pages, panics, bodies that do not arrive.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
+use floret::storage::MemoryStorage;
+use floret::{Access, Body, Decision, Floret, Issue, Limits, Node, Scope};
+use http::{Method, Request, Response};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use serde_json::json;
+use tower::{Service, ServiceExt};
+
+use crate::wire::{Backend, Host, on_each, request, send};
+
+/// A body that only one thread may look at.
+struct Unshared(std::marker::PhantomData<std::cell::Cell<u8>>);
+
+impl http_body::Body for Unshared {
+    type Data = Bytes;
+    type Error = ();
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
+        Poll::Ready(None)
+    }
+}
+
+#[tokio::test]
+async fn the_service_takes_a_body_that_is_not_sync_and_gives_a_future_that_is_send() {
+    fn mount<S>(service: S) -> S
+    where
+        S: Service<Request<Unshared>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        service
+    }
+    let host = Host::start(Backend::Memory).await;
+    let request = Request::post("/api/pipelines/daily/run");
+    let request = request.body(Unshared(std::marker::PhantomData)).unwrap();
+    let answer = mount(host.service.clone()).oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 202);
+}
+
+#[tokio::test]
+async fn the_prefix_may_be_there_or_taken_off_and_links_have_it() {
+    on_each(async |host: &Host| {
+        let service = host.service.clone().prefix("/v1/floret/");
+        for path in ["/v1/floret/pipelines/daily/run", "/pipelines/daily/run"] {
+            let answer = send(&service, request(Method::POST, path, None)).await;
+            let id = answer.json()["id"].as_str().unwrap().to_owned();
+            assert_eq!(answer.header("location"), format!("/v1/floret/runs/{id}"));
+            host.finish(&id).await;
+            let list = request(Method::GET, "/runs?limit=1", None);
+            let link = send(&service, list).await.header("link").to_owned();
+            assert!(
+                link.is_empty() || link.starts_with("</v1/floret/runs?limit=1&after="),
+                "{link}"
+            );
+        }
+        let other = request(Method::GET, "/api/health", None);
+        send(&service, other).await.refused(404, "not-found");
+        let bare = host.service.clone().prefix("");
+        assert_eq!(
+            send(&bare, request(Method::GET, "/health", None))
+                .await
+                .status,
+            200
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn head_is_answered_like_get_without_a_body() {
+    on_each(async |host: &Host| {
+        let id = host.finished().await;
+        for path in [
+            "/api/health",
+            "/api/runs",
+            &format!("/api/runs/{id}"),
+            &format!("/api/runs/{id}/logs/export"),
+            "/api/nothing",
+        ] {
+            let get = host.get(path).await;
+            let head = host.send(request(Method::HEAD, path, None)).await;
+            assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+            for name in ["content-type", "content-disposition", "link"] {
+                assert_eq!(head.header(name), get.header(name), "{path}");
+            }
+            let is_stream = path.ends_with("export");
+            let has_problem = get.status == 404;
+            if !is_stream && !has_problem {
+                assert_eq!(
+                    head.header("content-length"),
+                    get.body.len().to_string(),
+                    "{path}"
+                );
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn other_methods_are_told_which_are_allowed() {
+    on_each(async |host: &Host| {
+        for (method, path, allow) in [
+            ("PATCH", "/api/pipelines/daily", "GET, HEAD, PUT, DELETE"),
+            ("DELETE", "/api/runs", "GET, HEAD"),
+            ("GET", "/api/pipelines/daily/run", "POST"),
+            ("OPTIONS", "/api/pipelines", "GET, HEAD, POST"),
+        ] {
+            let answer = host
+                .send(request(method.parse().unwrap(), path, None))
+                .await;
+            answer.refused(405, "method-not-allowed");
+            assert_eq!(answer.header("allow"), allow, "{method} {path}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_foreign_page_may_look_and_change_nothing() {
+    on_each(async |host: &Host| {
+        let service = host.service.clone().allow_origin("https://app.example.com");
+        for (origin, expected) in [
+            ("https://floret.example.com", 202),
+            ("https://app.example.com", 202),
+            ("https://evil.example.com", 403),
+            ("null", 403),
+        ] {
+            let mut post = request(Method::POST, "/api/pipelines/daily/run", None);
+            post.headers_mut()
+                .insert("host", "floret.example.com".parse().unwrap());
+            post.headers_mut().insert("origin", origin.parse().unwrap());
+            let answer = send(&service, post).await;
+            match expected {
+                403 => answer.refused(403, "cross-origin"),
+                _ => assert_eq!(answer.status, expected, "{origin}"),
+            }
+        }
+        let mut get = request(Method::GET, "/api/runs", None);
+        get.headers_mut()
+            .insert("origin", "https://evil.example.com".parse().unwrap());
+        assert_eq!(send(&service, get).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_for_named_hosts_answers_for_no_other() {
+    on_each(async |host: &Host| {
+        let service = host
+            .service
+            .clone()
+            .allow_host("localhost")
+            .allow_host("127.0.0.1");
+        for (name, expected) in [
+            ("localhost:8080", 200),
+            ("127.0.0.1", 200),
+            ("evil.example.com", 421),
+        ] {
+            let mut get = request(Method::GET, "/api/health", None);
+            get.headers_mut().insert("host", name.parse().unwrap());
+            let answer = send(&service, get).await;
+            match expected {
+                421 => answer.refused(421, "misdirected"),
+                _ => assert_eq!(answer.status, expected, "{name}"),
+            }
+        }
+    })
+    .await;
+}
+
+/// An executor that panics when a definition is checked.
+#[derive(Debug)]
+struct Panicking;
+
+#[async_trait]
+impl Executor for Panicking {
+    async fn execute(&self, _: NodeCall) -> Result<Output, ExecutorError> {
+        Ok(Output::Nothing)
+    }
+
+    fn effect(&self, _: &Node) -> Effect {
+        Effect::Transform
+    }
+
+    fn validate(&self, _: &serde_json::Map<String, serde_json::Value>) -> Vec<Issue> {
+        panic!("the secret of the host")
+    }
+
+    fn assets(&self, _: &Node) -> Vec<Asset> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_that_tells_nothing_and_the_service_goes_on() {
+    let builder = Floret::builder(MemoryStorage::default()).executor("panicking", Panicking);
+    let floret = builder.start().await.unwrap();
+    let service = floret.service(Access::allow_all());
+    let body = json!({"name": "x", "nodes": [{"id": "a", "type": "panicking"}]});
+    let answer = send(
+        &service,
+        request(Method::POST, "/api/pipelines", Some(&body)),
+    )
+    .await;
+    answer.refused(500, "internal-error");
+    assert!(!answer.text().contains("secret"), "{}", answer.text());
+
+    let service = floret.service(Access::custom(|parts, _| {
+        match parts.headers.get("x-panic") {
+            Some(_) => panic!("the secret of the host"),
+            None => Decision::Allow(Scope::All),
+        }
+    }));
+    let mut get = request(Method::GET, "/api/runs", None);
+    get.headers_mut().insert("x-panic", "1".parse().unwrap());
+    send(&service, get).await.refused(500, "internal-error");
+    assert_eq!(
+        send(&service, request(Method::GET, "/api/runs", None))
+            .await
+            .status,
+        200
+    );
+}
+
+/// A body that never ends.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up() {
+    let mut limits = Limits::default();
+    limits.body_timeout = Duration::ZERO;
+    let host = Host::with(Backend::Memory, limits).await;
+    for (path, status, slug) in [
+        ("/api/pipelines/daily/run", 408, "request-timeout"),
+        ("/api/pipelines/other/run", 404, "pipeline-not-found"),
+    ] {
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .body(Endless)
+            .unwrap();
+        let answer = host.service.clone().oneshot(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        crate::wire::Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+        .refused(status, slug);
+    }
+}

@@ -1,0 +1,311 @@
+//! Cancel: what executes ends, nothing more starts; forced, whatever executes is left behind.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use floret::executor::{Ctx, ExecutorError};
+use floret::testing::{Gate, Method, Step};
+use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunId, RunStatus};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, statuses, step};
+
+on_every_backend! {
+    executing_nodes_end_and_the_rest_never_starts,
+    a_cancel_beside_the_end_of_the_last_node_ends_the_run_once,
+    a_pending_run_is_cancelled_at_once,
+    a_wish_between_claim_and_driver_is_heeded,
+    a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace,
+    the_late_result_of_a_blocking_executor_changes_nothing,
+    a_plain_cancel_is_escalated_to_a_forced_one,
+    what_succeeds_within_the_grace_of_a_forced_cancel_counts,
+    a_node_between_attempts_is_cancelled,
+    a_second_cancel_gets_the_same_answer,
+    cancelling_a_run_that_ended_otherwise_is_refused,
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn wide(nodes: usize) -> Pipeline {
+    (0..nodes).fold(Pipeline::new("p"), |wide, index| {
+        wide.node(format!("n{index}"), STEP)
+    })
+}
+
+async fn executing_nodes_end_and_the_rest_never_starts(store: Store) {
+    let mut world = World::new(store).pipeline(wide(20).node("below", STEP).after("n0"));
+    world.limits.nodes_run_max = 3;
+    let gate = Gate::new();
+    for index in 0..20 {
+        world
+            .script
+            .script(format!("n{index}"), [Step::pass_on().at(&gate)]);
+    }
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    host.until_events(EventKind::NodeStarted, 3).await;
+    assert_eq!(
+        host.floret.cancel(run.id()).await.unwrap(),
+        RunStatus::Running
+    );
+    gate.open();
+    let ended = run.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Cancelled);
+    assert_eq!(ended.run.error, None);
+    let count = |status| {
+        statuses(&ended)
+            .values()
+            .filter(|own| **own == status)
+            .count()
+    };
+    assert_eq!(count(NodeStatus::Success), 3);
+    assert_eq!(count(NodeStatus::Cancelled), 18);
+    assert_eq!(world.script.calls().len(), 3);
+}
+
+async fn a_cancel_beside_the_end_of_the_last_node_ends_the_run_once(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a"]));
+    let host = world.start().await;
+    for round in 1..=300 {
+        let gate = Gate::new();
+        world.script.script("a", [Step::pass_on().at(&gate)]);
+        let run = host.trigger("p").await;
+        world.script.started_times("a", round).await;
+        let floret = host.floret.clone();
+        let id = run.id();
+        let cancel = host.on_runtime(async move { floret.cancel(id).await });
+        let open = async {
+            for _ in 0..round % 7 {
+                tokio::task::yield_now().await;
+            }
+            gate.open();
+        };
+        let (answer, ()) = tokio::join!(cancel, open);
+        let ended = run.finished().await.unwrap();
+        match answer {
+            Ok(status) => {
+                assert!(matches!(status, RunStatus::Running | RunStatus::Cancelled));
+                assert_eq!(ended.run.status, RunStatus::Cancelled, "round {round}");
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::RunFinished, "round {round}");
+                assert_eq!(ended.run.status, RunStatus::Success, "round {round}");
+            }
+        }
+        assert_ends_once(&host, id).await;
+    }
+}
+
+async fn assert_ends_once(host: &Host, run: RunId) {
+    let kinds = kinds(&host.events_of(run).await);
+    let ends = kinds.iter().filter(|kind| kind.is_terminal()).count();
+    assert_eq!(ends, 1, "{kinds:?}");
+    assert!(
+        kinds.last().is_some_and(|kind| kind.is_terminal()),
+        "{kinds:?}"
+    );
+}
+
+async fn a_pending_run_is_cancelled_at_once(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    world.limits.runs_max = 0;
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    let waiter = run.finished();
+    let cancel = host.floret.cancel(run.id());
+    let (ended, answer) = tokio::join!(waiter, cancel);
+    assert_eq!(answer.unwrap(), RunStatus::Cancelled);
+    let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
+    assert_ended(&ended.unwrap(), RunStatus::Cancelled, &nodes);
+}
+
+async fn a_wish_between_claim_and_driver_is_heeded(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a"]));
+    let host = world.start().await;
+    // The first claim of an engine finds nothing; the one after it is held.
+    host.run("p").await;
+    let gate = Gate::new();
+    host.storage.hold_after(Method::Claim, &gate);
+    let run = host.trigger("p").await;
+    host.until_stored(&run, RunStatus::Running).await;
+    assert_eq!(
+        host.floret.cancel(run.id()).await.unwrap(),
+        RunStatus::Running
+    );
+    gate.open();
+    let ended = run.finished().await.unwrap();
+    assert_ended(
+        &ended,
+        RunStatus::Cancelled,
+        &[("a", NodeStatus::Cancelled)],
+    );
+    assert_eq!(world.script.calls_of("a").len(), 1, "the first run's");
+}
+
+/// A world in which nothing but what a test is about sleeps for less than an hour.
+fn quiet(store: Store, pipeline: Pipeline) -> World {
+    let mut world = World::new(store).pipeline(pipeline);
+    world.limits.lease = 4 * HOUR;
+    world
+}
+
+async fn a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace(store: Store) {
+    let mut world = quiet(store, chain("p", &["a", "b"]));
+    world.limits.runs_max = 1;
+    world.limits.nodes_engine_max = 1;
+    let gate = Gate::new();
+    let deaf = Step::pass_on().at(&gate).deaf();
+    world.script.script("a", [deaf, Step::pass_on()]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    let answer = host.floret.force_cancel(run.id()).await.unwrap();
+    assert_eq!(answer, RunStatus::Running);
+    let left = world.turn_within(HOUR).await;
+    assert_eq!(left, world.limits.force_grace);
+    let ended = run.finished().await.unwrap();
+    let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
+    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    gate.open();
+    assert_eq!(host.run("p").await.run.status, RunStatus::Success);
+    assert_eq!(host.floret.abandoned(), 0, "it could be dropped");
+    assert_ends_once(&host, run.id()).await;
+}
+
+/// Keeps its thread until it is released, whatever it is told.
+async fn block(
+    _: Ctx,
+    held: Arc<Mutex<mpsc::Receiver<()>>>,
+    began: Arc<Notify>,
+) -> Result<(), ExecutorError> {
+    began.notify_one();
+    held.lock().recv()?;
+    Ok(())
+}
+
+async fn the_late_result_of_a_blocking_executor_changes_nothing(store: Store) {
+    let pipeline = Pipeline::new("p")
+        .node("a", "block")
+        .node("b", STEP)
+        .after("a");
+    let world = quiet(store, pipeline).pipeline(chain("other", &["c"]));
+    let (release, held) = mpsc::channel();
+    let (held, began) = (Arc::new(Mutex::new(held)), Arc::new(Notify::new()));
+    let told = Arc::clone(&began);
+    let block = move |ctx| block(ctx, Arc::clone(&held), Arc::clone(&told));
+    let host = world
+        .start_with(|builder| builder.node("block", block))
+        .await;
+    let run = host.trigger("p").await;
+    began.notified().await;
+    host.floret.force_cancel(run.id()).await.unwrap();
+    assert_eq!(world.turn_within(HOUR).await, world.limits.force_grace);
+    assert_eq!(world.turn_within(HOUR).await, world.limits.stop_grace);
+    let ended = run.finished().await.unwrap();
+    let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
+    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_eq!(host.floret.abandoned(), 1);
+    release.send(()).unwrap();
+    host.run("other").await;
+    assert_eq!(host.stored(&run).await, ended);
+    assert_ends_once(&host, run.id()).await;
+}
+
+async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    assert_eq!(
+        host.floret.cancel(run.id()).await.unwrap(),
+        RunStatus::Running
+    );
+    host.until_events(EventKind::NodeCancelled, 1).await;
+    assert_eq!(
+        node(&host.stored(&run).await, "a").status,
+        NodeStatus::Running
+    );
+    let answer = host.floret.force_cancel(run.id()).await.unwrap();
+    assert_eq!(answer, RunStatus::Running);
+    let ended = run.finished().await.unwrap();
+    let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
+    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_eq!(node(&ended, "a").error.as_deref(), Some("stopped"));
+    let kinds = kinds(&host.events_of(run.id()).await);
+    let told = kinds
+        .iter()
+        .filter(|kind| **kind == EventKind::RunCancelling);
+    assert_eq!(told.count(), 1);
+}
+
+async fn what_succeeds_within_the_grace_of_a_forced_cancel_counts(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    host.floret.force_cancel(run.id()).await.unwrap();
+    gate.open();
+    let ended = run.finished().await.unwrap();
+    let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Cancelled)];
+    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+}
+
+async fn a_node_between_attempts_is_cancelled(store: Store) {
+    let pipeline = Pipeline::new("p").with(step("a").config("max_retries", 5));
+    let world = World::new(store).pipeline(pipeline);
+    world.script.script("a", [Step::retryable("not yet")]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    host.until_events(EventKind::NodeRetrying, 1).await;
+    host.floret.cancel(run.id()).await.unwrap();
+    let ended = run.finished().await.unwrap();
+    assert_ended(
+        &ended,
+        RunStatus::Cancelled,
+        &[("a", NodeStatus::Cancelled)],
+    );
+    assert_eq!(world.script.calls_of("a").len(), 1);
+}
+
+async fn a_second_cancel_gets_the_same_answer(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a"]));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    for _ in 0..2 {
+        let answer = host.floret.cancel(run.id()).await.unwrap();
+        assert_eq!(answer, RunStatus::Running);
+    }
+    gate.open();
+    run.finished().await.unwrap();
+    for _ in 0..2 {
+        let answer = host.floret.cancel(run.id()).await.unwrap();
+        assert_eq!(answer, RunStatus::Cancelled);
+        let answer = host.floret.force_cancel(run.id()).await.unwrap();
+        assert_eq!(answer, RunStatus::Cancelled);
+    }
+}
+
+async fn cancelling_a_run_that_ended_otherwise_is_refused(store: Store) {
+    let world = World::new(store)
+        .pipeline(chain("good", &["a"]))
+        .pipeline(chain("bad", &["b"]));
+    world.script.script("b", [Step::permanent("broken")]);
+    let host = world.start().await;
+    for pipeline in ["good", "bad"] {
+        let ended = host.run(pipeline).await;
+        let refused = host.floret.cancel(ended.run.id).await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.slug()),
+            (ErrorKind::RunFinished, "run-finished")
+        );
+        assert_eq!(host.find(ended.run.id).await, ended);
+    }
+}

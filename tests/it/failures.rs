@@ -1,0 +1,119 @@
+//! Failures: what they take with them, and what they leave alone.
+
+use floret::executor::{Ctx, ExecutorError};
+use floret::testing::{Gate, Step};
+use floret::{NodeStatus, Pipeline, RunStatus};
+
+use crate::harness::{STEP, Store, World, assert_ended, chain, node};
+
+on_every_backend! {
+    descendants_are_skipped_and_independent_branches_finish,
+    the_first_error_is_the_runs,
+    the_first_error_before_a_crash_is_the_runs,
+    a_node_whose_executor_is_gone_fails_and_names_its_type,
+    a_text_of_an_error_is_cut,
+}
+
+async fn descendants_are_skipped_and_independent_branches_finish(store: Store) {
+    let pipeline = chain("p", &["top", "bad", "below", "far"])
+        .node("left", STEP)
+        .after("top")
+        .node("right", STEP)
+        .after("left")
+        .node("both", STEP)
+        .after("right")
+        .after("below");
+    let world = World::new(store).pipeline(pipeline);
+    let gate = Gate::new();
+    world.script.script("bad", [Step::permanent("broken")]);
+    world.script.script("left", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    host.until_events(floret::EventKind::NodeSkipped, 3).await;
+    gate.open();
+    let ended = run.finished().await.unwrap();
+    let nodes = [
+        ("top", NodeStatus::Success),
+        ("bad", NodeStatus::Failed),
+        ("below", NodeStatus::Skipped),
+        ("far", NodeStatus::Skipped),
+        ("both", NodeStatus::Skipped),
+        ("left", NodeStatus::Success),
+        ("right", NodeStatus::Success),
+    ];
+    assert_ended(&ended, RunStatus::Failed, &nodes);
+    assert_eq!(ended.run.error.as_deref(), Some("node bad: broken"));
+}
+
+async fn the_first_error_is_the_runs(store: Store) {
+    let pipeline = Pipeline::new("p").node("late", STEP).node("early", STEP);
+    let world = World::new(store).pipeline(pipeline);
+    let gate = Gate::new();
+    world
+        .script
+        .script("late", [Step::permanent("second").at(&gate)]);
+    world.script.script("early", [Step::permanent("first")]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    host.until_events(floret::EventKind::NodeFailed, 1).await;
+    gate.open();
+    let ended = run.finished().await.unwrap();
+    assert_eq!(ended.run.error.as_deref(), Some("node early: first"));
+    assert_eq!(node(&ended, "late").error.as_deref(), Some("second"));
+}
+
+async fn the_first_error_before_a_crash_is_the_runs(store: Store) {
+    let pipeline = Pipeline::new("p").node("late", STEP).node("early", STEP);
+    let world = World::new(store).pipeline(pipeline);
+    let gate = Gate::new();
+    let late = [Step::pass_on().at(&gate), Step::permanent("second")];
+    world.script.script("late", late);
+    world.script.script("early", [Step::permanent("first")]);
+    let host = world.start().await;
+    let run = host.trigger("p").await.id();
+    host.until_events(floret::EventKind::NodeFailed, 1).await;
+    world.script.started("late").await;
+    host.crash().await;
+    world.outlive_leases();
+    let host = world.start().await;
+    let ended = host.floret.handle(run).finished().await.unwrap();
+    assert_eq!(ended.run.error.as_deref(), Some("node early: first"));
+    assert_eq!(world.calls()["early"], 1);
+}
+
+async fn nothing(_: Ctx) -> Result<(), ExecutorError> {
+    Ok(())
+}
+
+async fn a_node_whose_executor_is_gone_fails_and_names_its_type(store: Store) {
+    let mut world = World::new(store);
+    world.limits.runs_max = 0;
+    let pipeline = Pipeline::new("p").node("a", "gone").node("b", STEP);
+    let host = world
+        .start_with(|builder| builder.node("gone", nothing).pipeline(pipeline))
+        .await;
+    let run = host.trigger("p").await.id();
+    host.crash().await;
+    world.limits.runs_max = 1;
+    let host = world.start().await;
+    let ended = host.floret.handle(run).finished().await.unwrap();
+    let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Success)];
+    assert_ended(&ended, RunStatus::Failed, &nodes);
+    let error = ended.run.error.unwrap();
+    assert!(
+        error.contains("node a") && error.contains("\"gone\""),
+        "{error}"
+    );
+}
+
+async fn a_text_of_an_error_is_cut(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    world.limits.error_bytes_max = 100;
+    world
+        .script
+        .script("a", [Step::permanent("é".repeat(1_000_000))]);
+    let host = world.start().await;
+    let ended = host.run("p").await;
+    let error = node(&ended, "a").error.clone().unwrap();
+    assert!(error.len() <= 100 && error.ends_with("… (cut)"), "{error}");
+}

@@ -1,0 +1,302 @@
+//! Faults: a storage that fails for a moment costs a run nothing, and one that belongs to another claim is left alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use floret::storage::{Claim, Queue};
+use floret::testing::{Fault, Gate, Method, Step};
+use floret::{Clock, ErrorKind, EventKind, RunHandle, RunStatus};
+use serde_json::json;
+
+use crate::harness::{Host, Store, World, assert_ended, chain, kinds};
+
+on_every_backend! {
+    an_end_under_a_lost_claim_is_refused_and_the_run_left_alone,
+    an_output_under_a_lost_claim_is_refused_and_the_run_left_alone,
+    a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start,
+    a_claim_that_was_found_lost_by_its_renewal_drops_the_run,
+    a_long_outage_delays_a_run_and_loses_nothing,
+    a_full_disk_delays_a_run_and_loses_nothing,
+    a_wish_whose_answer_got_lost_is_heeded,
+}
+
+/// Every kind of call that a run makes, with what may come of it.
+const METHODS: [Method; 9] = [
+    Method::CreateRuns,
+    Method::Claim,
+    Method::Append,
+    Method::PutOutputChunk,
+    Method::FindOutput,
+    Method::FindRun,
+    Method::FindChain,
+    Method::FindPipeline,
+    Method::Events,
+];
+
+fn work(store: Store) -> World {
+    let mut world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
+    // A claim whose answer got lost is anybody's after this.
+    world.limits.lease = Duration::from_millis(200);
+    world.limits.chunk_bytes_max = 512;
+    let wide = "x".repeat(400);
+    let rows = (0..4).map(|row| json!({"row": row, "text": format!("{wide}{row}")}));
+    world.script.script("a", [Step::rows(rows).logs("line")]);
+    world
+        .script
+        .script("b", [Step::permanent("broken"), Step::pass_on()]);
+    world
+}
+
+/// Repeats what fails for a moment.
+async fn patiently<T>(mut act: impl AsyncFnMut() -> floret::Result<T>) -> T {
+    loop {
+        match act().await {
+            Err(error) if error.kind().is_transient() => {}
+            answer => return answer.unwrap(),
+        }
+    }
+}
+
+/// A run that fails, and one that resumes it.
+async fn fail_and_resume(host: &Host) -> (RunHandle, RunHandle) {
+    let floret = &host.floret;
+    let failed = patiently(async || floret.run("p").key("once").start().await).await;
+    let ended = patiently(async || failed.finished().await).await;
+    assert_eq!(ended.run.status, RunStatus::Failed);
+    let resumed = loop {
+        match floret.resume(failed.id()).await {
+            Ok(run) => break run,
+            // The first answer got lost.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                let runs = host.runs().await;
+                break floret.handle(runs[0].id);
+            }
+            Err(error) => assert!(error.kind().is_transient(), "{error:?}"),
+        }
+    };
+    let ended = patiently(async || resumed.finished().await).await;
+    assert_eq!(
+        ended.run.status,
+        RunStatus::Success,
+        "{:?}",
+        ended.run.error
+    );
+    (failed, resumed)
+}
+
+async fn check(host: &Host, world: &World, case: &str) {
+    let (failed, resumed) = fail_and_resume(host).await;
+    assert_eq!(host.runs().await.len(), 2, "{case}");
+    let expected = [("a", 1), ("b", 2), ("c", 1)];
+    let expected: BTreeMap<_, _> = expected
+        .map(|(node, count)| (node.to_owned(), count))
+        .into();
+    assert_eq!(world.calls(), expected, "{case}");
+    let of_failed = [
+        EventKind::RunCreated,
+        EventKind::RunStarted,
+        EventKind::NodeStarted,
+        EventKind::Log,
+        EventKind::NodeCompleted,
+        EventKind::NodeStarted,
+        EventKind::NodeFailed,
+        EventKind::NodeSkipped,
+        EventKind::RunFailed,
+    ];
+    assert_eq!(
+        kinds(&host.events_of(failed.id()).await),
+        of_failed,
+        "{case}"
+    );
+    let of_resumed = [
+        EventKind::RunCreated,
+        EventKind::RunStarted,
+        EventKind::NodeSkipped,
+        EventKind::NodeStarted,
+        EventKind::NodeCompleted,
+        EventKind::NodeStarted,
+        EventKind::NodeCompleted,
+        EventKind::RunCompleted,
+    ];
+    assert_eq!(
+        kinds(&host.events_of(resumed.id()).await),
+        of_resumed,
+        "{case}"
+    );
+}
+
+/// Lets each single call of each method fail once, before and after its effect.
+async fn each_call_fails_once(open: impl Fn() -> Store) {
+    let world = work(open());
+    let host = world
+        .start_with(|builder| builder.clock(Clock::system()))
+        .await;
+    let before = METHODS.map(|method| host.storage.calls(method));
+    fail_and_resume(&host).await;
+    let calls = METHODS.map(|method| host.storage.calls(method));
+    for ((method, before), calls) in METHODS.into_iter().zip(before).zip(calls) {
+        for skip in 0..calls - before {
+            for fault in [Fault::before, Fault::after] {
+                let case = format!(
+                    "call {skip} of {method:?}, {:?}",
+                    fault(method, ErrorKind::Unavailable)
+                );
+                let world = work(open());
+                let host = world
+                    .start_with(|builder| builder.clock(Clock::system()))
+                    .await;
+                host.storage
+                    .fail(fault(method, ErrorKind::Unavailable).skip(skip));
+                check(&host, &world, &case).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_call_fails_once_in_memory_and_nothing_happens_twice() {
+    crate::harness::within(Box::pin(each_call_fails_once(Store::memory))).await;
+}
+
+#[tokio::test]
+async fn each_call_fails_once_on_sqlite_and_nothing_happens_twice() {
+    crate::harness::within(Box::pin(each_call_fails_once(Store::sqlite))).await;
+}
+
+async fn take_over(host: &Host, world: &World, run: &RunHandle) {
+    let clock = world.clock.clock();
+    let later = clock.now() + chrono::TimeDelta::days(1);
+    let claim = Claim::new(clock.new_owner_id(), 10, later);
+    let claims = host.storage.claim(claim).await.unwrap();
+    let ids: Vec<_> = claims
+        .claimed
+        .iter()
+        .map(|claimed| claimed.run.id)
+        .collect();
+    assert_eq!(ids, [run.id()]);
+}
+
+/// The run is claimed by another while its node executes; what `method` would store of it is refused.
+async fn lose_claim(store: Store, step: Step, method: Method) {
+    let mut world = World::new(store)
+        .pipeline(chain("p", &["a", "b"]))
+        .pipeline(chain("q", &["c"]));
+    world.limits.runs_max = 2;
+    let gate = Gate::new();
+    world.script.script("a", [step.at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    host.until_events(EventKind::NodeStarted, 1).await;
+    take_over(&host, &world, &run).await;
+    let before = host.stored(&run).await;
+    let events = host.events_of(run.id()).await;
+    let calls = host.storage.calls(method);
+    gate.open();
+    while host.storage.calls(method) == calls {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(host.run("q").await.run.status, RunStatus::Success);
+    assert_eq!(host.stored(&run).await, before);
+    assert_eq!(host.events_of(run.id()).await, events);
+    assert_eq!(world.calls().get("b"), None);
+}
+
+async fn an_end_under_a_lost_claim_is_refused_and_the_run_left_alone(store: Store) {
+    lose_claim(store, Step::nothing(), Method::Append).await;
+}
+
+async fn an_output_under_a_lost_claim_is_refused_and_the_run_left_alone(store: Store) {
+    let rows = Step::rows([json!({"x": 1})]);
+    lose_claim(store, rows, Method::PutOutputChunk).await;
+}
+
+async fn a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    world.limits.lease = Duration::from_secs(7_200);
+    world.script.script("a", [Step::rows([json!({"x": 1})])]);
+    let host = world.start().await;
+    let fault = Fault::before(Method::PutOutputChunk, ErrorKind::Internal);
+    host.storage.fail(fault);
+    let run = host.trigger("p").await.id();
+    while host.storage.calls(Method::PutOutputChunk) == 0 || world.script.executing() > 0 {
+        tokio::task::yield_now().await;
+    }
+    host.stop().await;
+    assert_eq!(world.calls()["a"], 1, "it is not tried again and again");
+    world.outlive_leases();
+    let host = world.start().await;
+    let ended = host.floret.handle(run).finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Success);
+    assert_eq!(world.calls()["a"], 2);
+}
+
+async fn a_claim_that_was_found_lost_by_its_renewal_drops_the_run(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    take_over(&host, &world, &run).await;
+    let before = host.stored(&run).await;
+    world.turn_within(world.limits.lease).await;
+    // Its executor is dropped though it is deaf.
+    while world.script.executing() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(host.stored(&run).await, before);
+}
+
+async fn outage(store: Store, kind: ErrorKind) {
+    let world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    let gate = Gate::new();
+    world
+        .script
+        .script("a", [Step::rows([json!({"x": 1})]).at(&gate)]);
+    let host = world
+        .start_with(|builder| builder.clock(Clock::system()))
+        .await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    for method in [Method::Append, Method::PutOutputChunk] {
+        host.storage
+            .fail(Fault::before(method, kind).times(u64::MAX));
+    }
+    let failed = host.storage.calls_in_all() + 4;
+    gate.open();
+    while host.storage.calls_in_all() < failed {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.calls().get("b"), None);
+    host.storage.heal();
+    let ended = run.finished().await.unwrap();
+    let nodes = ["a", "b"].map(|node| (node, floret::NodeStatus::Success));
+    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_eq!((world.calls()["a"], world.calls()["b"]), (1, 1));
+}
+
+async fn a_long_outage_delays_a_run_and_loses_nothing(store: Store) {
+    outage(store, ErrorKind::Unavailable).await;
+}
+
+async fn a_full_disk_delays_a_run_and_loses_nothing(store: Store) {
+    outage(store, ErrorKind::StorageFull).await;
+}
+
+async fn a_wish_whose_answer_got_lost_is_heeded(store: Store) {
+    let world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    let fault = Fault::after(Method::RequestCancel, ErrorKind::Unavailable);
+    host.storage.fail(fault);
+    let failed = host.floret.cancel(run.id()).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Unavailable);
+    gate.open();
+    let ended = run.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Cancelled);
+    assert_eq!(world.calls().get("b"), None);
+}

@@ -1,0 +1,128 @@
+//! Outputs: what a run answers of what its nodes handed on.
+
+use floret::storage::Runs;
+use floret::testing::Step;
+use floret::{ErrorKind, NodeId, RunStatus, Scope};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::harness::{Store, World, chain};
+
+on_every_backend! {
+    the_output_of_a_last_node_is_answered_as_its_type,
+    an_output_that_was_dropped_says_so,
+    a_failed_run_keeps_what_its_nodes_handed_on,
+    a_result_too_large_to_keep_says_so,
+    a_node_that_hands_on_nothing_has_no_output,
+    a_row_of_another_type_is_told,
+    preview_and_profile_are_there_when_the_run_has_ended,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Total {
+    name: String,
+    amount: i64,
+}
+
+fn world(store: Store) -> World {
+    let world = World::new(store).pipeline(chain("p", &["load", "sum"]));
+    let rows = [
+        json!({"name": "a", "amount": 1}),
+        json!({"name": "b", "amount": -2}),
+    ];
+    world.script.script("load", [Step::rows(rows)]);
+    world
+}
+
+async fn the_output_of_a_last_node_is_answered_as_its_type(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    run.finished().await.unwrap();
+    let totals: Vec<Total> = run.output("sum").await.unwrap();
+    let total = |name: &str, amount| Total {
+        name: name.to_owned(),
+        amount,
+    };
+    assert_eq!(totals, [total("a", 1), total("b", -2)]);
+    let refused = run.output::<Total>("other").await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.slug()),
+        (ErrorKind::NotFound, "node-not-found")
+    );
+}
+
+async fn an_output_that_was_dropped_says_so(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    run.finished().await.unwrap();
+    let refused = run.output::<Total>("load").await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.slug()),
+        (ErrorKind::OutputDropped, "output-dropped")
+    );
+    assert!(refused.to_string().contains("load"), "{refused}");
+}
+
+async fn a_failed_run_keeps_what_its_nodes_handed_on(store: Store) {
+    let world = world(store);
+    world.script.script("sum", [Step::permanent("broken")]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Failed);
+    assert_eq!(run.output::<Total>("load").await.unwrap().len(), 2);
+    let refused = run.output::<Total>("sum").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::OutputDropped);
+}
+
+async fn a_result_too_large_to_keep_says_so(store: Store) {
+    let mut world = world(store);
+    world.limits.result_bytes_max = 16;
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    run.finished().await.unwrap();
+    let refused = run.output::<Total>("sum").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::OutputDropped);
+}
+
+async fn a_node_that_hands_on_nothing_has_no_output(store: Store) {
+    let world = world(store);
+    world.script.script("sum", [Step::nothing()]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    run.finished().await.unwrap();
+    let refused = run.output::<Total>("sum").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::OutputDropped);
+}
+
+async fn a_row_of_another_type_is_told(store: Store) {
+    let world = world(store);
+    world
+        .script
+        .script("sum", [Step::rows([json!({"name": 7, "amount": 1})])]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    run.finished().await.unwrap();
+    let refused = run.output::<Total>("sum").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    assert_eq!(run.output::<Value>("sum").await.unwrap().len(), 1);
+}
+
+async fn preview_and_profile_are_there_when_the_run_has_ended(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    let id = host.run("p").await.run.id;
+    for node in ["load", "sum"] {
+        let node = NodeId::new(node).unwrap();
+        let preview = host.storage.find_preview(id, &node, &Scope::All).await;
+        let preview = preview.unwrap().unwrap();
+        assert_eq!(
+            (preview.row_count, preview.rows.len(), preview.truncated),
+            (2, 2, false)
+        );
+        let profile = host.storage.find_profile(id, &node, &Scope::All).await;
+        let profile = profile.unwrap().unwrap();
+        assert_eq!((profile.row_count, profile.column_count), (2, 2));
+    }
+}

@@ -1,0 +1,373 @@
+//! Resume: a new run goes on where a failed one ended, on what its nodes had handed on.
+
+use floret::executor::Effect;
+use floret::storage::{Purge, System};
+use floret::testing::{Call, Gate, Step};
+use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunHandle, RunStatus, Trigger};
+use serde_json::json;
+
+use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, lines, node, step};
+
+on_every_backend! {
+    the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream,
+    a_restart_between_failure_and_resume_loses_no_row,
+    a_sink_that_succeeded_is_not_executed_again,
+    a_resumed_run_can_be_resumed,
+    a_cancelled_resume_can_be_made_again,
+    two_simultaneous_resumes_give_one_run_and_one_conflict,
+    only_a_failed_run_is_resumed,
+    a_damaged_output_makes_its_node_run_again,
+    a_damaged_output_that_nobody_needs_is_left_alone,
+    an_output_too_large_to_keep_is_made_again_and_the_log_says_so,
+    a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so,
+    purging_the_failed_run_pulls_nothing_from_under_its_resume,
+    a_resume_runs_the_definition_that_the_failed_run_ran,
+}
+
+/// Rows that a careless store would change.
+fn rows() -> Step {
+    Step::rows([
+        json!({"id": 1, "mixed": "text", "nested": {"a": [1, null]}, "big": 9_007_199_254_740_993_u64}),
+        json!({"id": 2, "mixed": 2.5, "missing": null, "ключ": "✓"}),
+        json!({"id": 3}),
+    ])
+}
+
+/// load → clean → save; `clean` fails once, `save` is a sink.
+fn world(store: Store) -> World {
+    let world = World::new(store).pipeline(chain("p", &["load", "clean", "save"]));
+    world.script.script("load", [rows()]);
+    world
+        .script
+        .script("clean", [Step::permanent("broken"), Step::pass_on()]);
+    world.script.effect("save", Effect::Sink);
+    world
+}
+
+async fn fails(host: &Host) -> RunHandle {
+    let run = host.trigger("p").await;
+    let ended = run.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Failed);
+    run
+}
+
+#[track_caller]
+fn assert_same_call(calls: &[Call]) {
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0].inputs, calls[1].inputs);
+    assert_eq!(calls[0].attempt_key, calls[1].attempt_key);
+    assert_eq!((calls[0].attempt, calls[1].attempt), (1, 1));
+    assert_ne!(calls[0].run_id, calls[1].run_id);
+}
+
+async fn the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    let failed = host
+        .floret
+        .run("p")
+        .param("day", "7")
+        .start()
+        .await
+        .unwrap();
+    failed.finished().await.unwrap();
+    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    let nodes = [
+        ("load", NodeStatus::Skipped),
+        ("clean", NodeStatus::Success),
+        ("save", NodeStatus::Success),
+    ];
+    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_same_call(&world.script.calls_of("clean"));
+    assert_eq!(world.calls()["load"], 1);
+    let load = node(&ended, "load");
+    assert_eq!(
+        (load.reused_from, load.row_count),
+        (Some(failed.id()), Some(3))
+    );
+    let run = &ended.run;
+    assert_eq!(run.resumed_from, Some(failed.id()));
+    assert_eq!(
+        (run.trigger, &run.params["day"]),
+        (Trigger::Resume, &"7".to_owned())
+    );
+}
+
+async fn a_restart_between_failure_and_resume_loses_no_row(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    let failed = fails(&host).await.id();
+    host.stop().await;
+    let host = world.start().await;
+    let resumed = host.floret.resume(failed).await.unwrap();
+    assert_eq!(
+        resumed.finished().await.unwrap().run.status,
+        RunStatus::Success
+    );
+    assert_same_call(&world.script.calls_of("clean"));
+    assert_eq!(world.calls()["load"], 1);
+}
+
+async fn a_sink_that_succeeded_is_not_executed_again(store: Store) {
+    let pipeline = Pipeline::new("p")
+        .node("load", STEP)
+        .node("save", STEP)
+        .after("load")
+        .node("bad", STEP)
+        .after("load")
+        .after("save");
+    let world = World::new(store).pipeline(pipeline);
+    world.script.script("load", [rows()]);
+    world.script.script("save", [Step::nothing()]);
+    world.script.effect("save", Effect::Sink);
+    world
+        .script
+        .script("bad", [Step::permanent("broken"), Step::pass_on()]);
+    let host = world.start().await;
+    let failed = fails(&host).await;
+    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Success);
+    assert_eq!(
+        world.calls(),
+        [("bad", 2), ("load", 1), ("save", 1)]
+            .map(|(id, count)| (id.to_owned(), count))
+            .into()
+    );
+    assert_same_call(&world.script.calls_of("bad"));
+}
+
+async fn a_resumed_run_can_be_resumed(store: Store) {
+    let world = world(store);
+    world
+        .script
+        .script("save", [Step::permanent("full"), Step::pass_on()]);
+    let host = world.start().await;
+    let first = fails(&host).await;
+    let second = host.floret.resume(first.id()).await.unwrap();
+    assert_eq!(
+        second.finished().await.unwrap().run.status,
+        RunStatus::Failed
+    );
+    let third = host.floret.resume(second.id()).await.unwrap();
+    let ended = third.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Success);
+    assert_eq!(node(&ended, "load").reused_from, Some(first.id()));
+    assert_eq!(node(&ended, "clean").reused_from, Some(second.id()));
+    assert_same_call(&world.script.calls_of("save"));
+    assert_eq!(ended.run.first_run, first.id());
+    let refused = host.floret.resume(first.id()).await.unwrap_err();
+    assert_eq!(refused.slug(), "run-not-resumable");
+    assert!(
+        refused.to_string().contains(&third.id().to_string()),
+        "{refused}"
+    );
+}
+
+async fn a_cancelled_resume_can_be_made_again(store: Store) {
+    let world = world(store);
+    let gate = Gate::new();
+    let steps = [Step::permanent("broken"), Step::pass_on().at(&gate)];
+    world.script.script("clean", steps);
+    let host = world.start().await;
+    let failed = fails(&host).await;
+    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    world.script.started_times("clean", 2).await;
+    host.floret.cancel(resumed.id()).await.unwrap();
+    gate.open();
+    assert_eq!(
+        resumed.finished().await.unwrap().run.status,
+        RunStatus::Cancelled
+    );
+    let again = host.floret.resume(failed.id()).await.unwrap();
+    let ended = again.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Success);
+    assert_eq!(node(&ended, "clean").reused_from, Some(resumed.id()));
+    assert_eq!(
+        world.calls()["clean"],
+        2,
+        "it succeeded before the cancelled run ended"
+    );
+    let save = &world.script.calls_of("save")[0];
+    assert_eq!(save.inputs, world.script.calls_of("clean")[0].inputs);
+}
+
+async fn two_simultaneous_resumes_give_one_run_and_one_conflict(store: Store) {
+    let world = world(store);
+    let gate = Gate::new();
+    let steps = [Step::permanent("broken"), Step::pass_on().at(&gate)];
+    world.script.script("clean", steps);
+    let host = world.start().await;
+    let failed = fails(&host).await.id();
+    let resume = || {
+        let floret = host.floret.clone();
+        host.on_runtime(async move { floret.resume(failed).await })
+    };
+    let (one, two) = tokio::join!(resume(), resume());
+    let (made, refused) = match (one, two) {
+        (Ok(made), Err(refused)) | (Err(refused), Ok(made)) => (made, refused),
+        other => panic!("not one of each: {other:?}"),
+    };
+    assert_eq!(
+        (refused.kind(), refused.slug()),
+        (ErrorKind::Conflict, "run-not-resumable")
+    );
+    assert!(
+        refused.to_string().contains(&made.id().to_string()),
+        "{refused}"
+    );
+    assert_eq!(host.runs().await.len(), 2);
+    gate.open();
+    assert_eq!(
+        made.finished().await.unwrap().run.status,
+        RunStatus::Success
+    );
+}
+
+async fn only_a_failed_run_is_resumed(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    world.limits.runs_max = 1;
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let running = host.trigger("p").await;
+    let pending = host.trigger("p").await;
+    let cancelled = host.trigger("p").await;
+    host.floret.cancel(cancelled.id()).await.unwrap();
+    world.script.started("a").await;
+    for (run, status) in [
+        (&running, "running"),
+        (&pending, "pending"),
+        (&cancelled, "cancelled"),
+    ] {
+        let refused = host.floret.resume(run.id()).await.unwrap_err();
+        assert_eq!(refused.slug(), "run-not-resumable");
+        assert!(refused.to_string().contains(status), "{refused}");
+    }
+    gate.open();
+    running.finished().await.unwrap();
+    let refused = host.floret.resume(running.id()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    let unknown = world.clock.clock().new_run_id();
+    let refused = host.floret.resume(unknown).await.unwrap_err();
+    assert_eq!(refused.slug(), "run-not-found");
+}
+
+async fn a_damaged_output_makes_its_node_run_again(store: Store) {
+    let world = world(store);
+    let host = world.start().await;
+    let failed = fails(&host).await;
+    host.storage.damage_outputs();
+    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
+    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_same_call(&world.script.calls_of("load"));
+    assert_same_call(&world.script.calls_of("clean"));
+    let events = host.events_of(resumed.id()).await;
+    assert!(
+        lines(&events)[0].contains("missing or damaged"),
+        "{events:?}"
+    );
+}
+
+async fn a_damaged_output_that_nobody_needs_is_left_alone(store: Store) {
+    let world = world(store);
+    world.script.script("clean", [Step::pass_on()]);
+    world
+        .script
+        .script("save", [Step::permanent("full"), Step::pass_on()]);
+    let host = world.start().await;
+    let failed = fails(&host).await;
+    host.storage.damage_outputs();
+    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    let nodes = ["clean", "save"].map(|node| (node, NodeStatus::Success));
+    let nodes = [&[("load", NodeStatus::Success)], &nodes[..]].concat();
+    assert_ended(&ended, RunStatus::Success, &nodes);
+    // `clean` must be made again for `save`, and `load` for `clean`: both are damaged.
+    assert_eq!(world.calls()["load"], 2);
+}
+
+async fn an_output_too_large_to_keep_is_made_again_and_the_log_says_so(store: Store) {
+    let mut world = world(store);
+    world.limits.output_bytes_max = 16;
+    let host = world.start().await;
+    let failed = fails(&host).await;
+    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
+    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_same_call(&world.script.calls_of("clean"));
+    let events = host.events_of(resumed.id()).await;
+    let told = events.iter().find(|event| event.kind == EventKind::Log);
+    let told = told.unwrap();
+    assert_eq!(told.node_id.as_ref().map(|id| id.as_str()), Some("load"));
+    let text = told.message.as_deref().unwrap();
+    assert!(text.contains("too large to keep"), "{text}");
+}
+
+async fn a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so(store: Store) {
+    let mut world = world(store);
+    world.limits.output_bytes_max = 16;
+    world.script.effect("load", Effect::Sink);
+    let host = world.start().await;
+    let failed = fails(&host).await;
+    let resumed = host.floret.resume(failed.id()).await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    let nodes = [
+        ("load", NodeStatus::Skipped),
+        ("clean", NodeStatus::Failed),
+        ("save", NodeStatus::Skipped),
+    ];
+    assert_ended(&ended, RunStatus::Failed, &nodes);
+    let error = ended.run.error.unwrap();
+    assert!(
+        error.contains("node clean") && error.contains("output of load"),
+        "{error}"
+    );
+    assert_eq!((world.calls()["load"], world.calls()["clean"]), (1, 1));
+}
+
+async fn purging_the_failed_run_pulls_nothing_from_under_its_resume(store: Store) {
+    let mut world = world(store).pipeline(chain("other", &["hold"]));
+    world.limits.runs_max = 1;
+    let gate = Gate::new();
+    world.script.script("hold", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let failed = fails(&host).await.id();
+    let other = host.trigger("other").await;
+    world.script.started("hold").await;
+    let resumed = host.floret.resume(failed).await.unwrap();
+    let later = world.clock.clock().now() + chrono::TimeDelta::days(1);
+    let purged = host.storage.purge(Purge::new(later, 100)).await.unwrap();
+    assert_eq!(purged.deleted, 1);
+    gate.open();
+    other.finished().await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Success);
+    assert_same_call(&world.script.calls_of("clean"));
+    assert_eq!(world.calls()["load"], 1);
+}
+
+async fn a_resume_runs_the_definition_that_the_failed_run_ran(store: Store) {
+    let mut world = world(store);
+    let host = world.start().await;
+    let failed = fails(&host).await.id();
+    host.stop().await;
+    let changed = Pipeline::new("p").with(step("other"));
+    world.pipelines = vec![changed];
+    let host = world.start().await;
+    let resumed = host.floret.resume(failed).await.unwrap();
+    let ended = resumed.finished().await.unwrap();
+    assert_eq!(ended.run.pipeline_version, 1);
+    let nodes = [
+        ("load", NodeStatus::Skipped),
+        ("clean", NodeStatus::Success),
+        ("save", NodeStatus::Success),
+    ];
+    assert_ended(&ended, RunStatus::Success, &nodes);
+    let kinds = kinds(&host.events_of(resumed.id()).await);
+    assert_eq!(kinds.last(), Some(&EventKind::RunCompleted));
+}

@@ -1,0 +1,326 @@
+//! Attempts: retries, pauses, time-outs and panics.
+
+use std::panic::panic_any;
+use std::time::Duration;
+
+use floret::executor::{Ctx, ExecutorError};
+use floret::testing::{Gate, Step};
+use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
+use serde_json::Value;
+
+use crate::harness::{STEP, Store, World, assert_ended, chain, node, step};
+
+on_every_backend! {
+    pauses_double_within_their_jitter_until_the_retries_are_used_up,
+    a_later_attempt_may_succeed_and_has_the_same_key,
+    a_permanent_error_is_not_retried,
+    an_attempt_past_its_time_out_is_told_to_stop_and_then_retried,
+    a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_begins,
+    a_run_past_its_time_out_fails_what_executes_and_skips_the_rest,
+    the_time_before_a_crash_counts_for_the_time_out_of_a_run,
+    a_panic_is_a_failed_attempt_that_tells_its_text,
+    one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_free,
+    a_node_between_attempts_holds_no_slot,
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A world in which nothing but what a test is about sleeps for less than an hour.
+fn quiet(store: Store, pipeline: Pipeline) -> World {
+    let mut world = World::new(store).pipeline(pipeline);
+    world.limits.lease = 4 * HOUR;
+    world.limits.log_linger = 4 * HOUR;
+    world
+}
+
+fn tried(config: &[(&str, u64)]) -> Pipeline {
+    let node = config
+        .iter()
+        .fold(step("a"), |node, (key, value)| node.config(*key, *value));
+    Pipeline::new("p").with(node)
+}
+
+async fn pauses_double_within_their_jitter_until_the_retries_are_used_up(store: Store) {
+    let world = quiet(store, tried(&[("max_retries", 4)]));
+    world.script.script("a", [Step::retryable("not yet")]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    for first_ms in [1_000, 2_000, 4_000, 8_000] {
+        let pause = world.turn_within(HOUR).await;
+        let bounds =
+            Duration::from_millis(first_ms * 8 / 10)..=Duration::from_millis(first_ms * 12 / 10);
+        assert!(
+            bounds.contains(&pause),
+            "{pause:?} is not within {bounds:?}"
+        );
+    }
+    let ended = run.finished().await.unwrap();
+    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_eq!(ended.run.error.as_deref(), Some("node a: not yet"));
+    assert_eq!(node(&ended, "a").attempt, Some(5));
+    let events = host.events_of(run.id()).await;
+    let retries = events
+        .iter()
+        .filter(|event| event.kind == EventKind::NodeRetrying);
+    let retries: Vec<_> = retries
+        .map(|event| (event.attempt, event.error.as_deref()))
+        .collect();
+    assert_eq!(
+        retries,
+        [2, 3, 4, 5].map(|attempt| (Some(attempt), Some("not yet")))
+    );
+}
+
+async fn a_later_attempt_may_succeed_and_has_the_same_key(store: Store) {
+    let world = quiet(store, tried(&[("max_retries", 1), ("retry_delay", 0)]));
+    world
+        .script
+        .script("a", [Step::retryable("not yet"), Step::pass_on()]);
+    let host = world.start().await;
+    let ended = host.run("p").await;
+    assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_eq!(
+        (node(&ended, "a").attempt, &node(&ended, "a").error),
+        (Some(2), &None)
+    );
+    let calls = world.script.calls_of("a");
+    assert_eq!(calls[0].attempt_key, calls[1].attempt_key);
+    assert_eq!(calls[0].attempt_key, format!("{}.a", ended.run.id));
+}
+
+async fn a_permanent_error_is_not_retried(store: Store) {
+    let world = quiet(store, tried(&[("max_retries", 4)]));
+    world.script.script("a", [Step::permanent("never")]);
+    let host = world.start().await;
+    let ended = host.run("p").await;
+    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_eq!(world.script.calls_of("a").len(), 1);
+}
+
+async fn an_attempt_past_its_time_out_is_told_to_stop_and_then_retried(store: Store) {
+    let config = [("max_retries", 1), ("retry_delay", 0), ("timeout", 5)];
+    let world = quiet(store, tried(&config));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    for attempt in 1..=2 {
+        world.script.started_times("a", attempt).await;
+        // Not the second in which an attempt may stop: this one stops at once.
+        world.clock.sleeper_within(Duration::from_secs(5)).await;
+        world.clock.advance(Duration::from_secs(5));
+    }
+    let ended = run.finished().await.unwrap();
+    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    let error = node(&ended, "a").error.as_deref();
+    assert_eq!(
+        error,
+        Some("the attempt took longer than its time-out of 5 s")
+    );
+    assert_eq!(world.script.calls_of("a").len(), 2);
+}
+
+async fn a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_begins(
+    store: Store,
+) {
+    let config = [("max_retries", 1), ("retry_delay", 0), ("timeout", 5)];
+    let world = quiet(store, tried(&config));
+    let gate = Gate::new();
+    let deaf = Step::pass_on().at(&gate).deaf();
+    world.script.script("a", [deaf, Step::pass_on()]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(5));
+    assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(1));
+    let ended = run.finished().await.unwrap();
+    assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_eq!(world.script.calls_of("a").len(), 2);
+    assert_eq!(world.script.executing_max(), 1);
+    assert_eq!(host.floret.abandoned(), 0);
+}
+
+async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: Store) {
+    let pipeline = chain("p", &["done", "executes", "waits"])
+        .with(
+            step("retries")
+                .config("max_retries", 9)
+                .config("retry_delay", 300_000),
+        )
+        .timeout(Duration::from_secs(60));
+    let world = quiet(store, pipeline);
+    let gate = Gate::new();
+    world
+        .script
+        .script("executes", [Step::pass_on().at(&gate).deaf()]);
+    world.script.script("retries", [Step::retryable("not yet")]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("executes").await;
+    host.until_events(EventKind::NodeRetrying, 1).await;
+    let rest = world.turn_within(Duration::from_secs(60)).await;
+    assert_eq!(rest, Duration::from_secs(60));
+    assert_eq!(
+        world.turn_within(Duration::from_secs(1)).await,
+        Duration::from_secs(1)
+    );
+    let ended = run.finished().await.unwrap();
+    let nodes = [
+        ("done", NodeStatus::Success),
+        ("executes", NodeStatus::Failed),
+        ("waits", NodeStatus::Skipped),
+        ("retries", NodeStatus::Skipped),
+    ];
+    assert_ended(&ended, RunStatus::Failed, &nodes);
+    let error = ended.run.error.as_deref();
+    assert_eq!(error, Some("the run took longer than its time-out of 60 s"));
+    assert_eq!(world.calls().get("waits"), None);
+}
+
+async fn the_time_before_a_crash_counts_for_the_time_out_of_a_run(store: Store) {
+    let pipeline = chain("p", &["a", "b"]).timeout(Duration::from_secs(100));
+    let mut world = World::new(store).pipeline(pipeline);
+    world.limits.lease = Duration::from_secs(20);
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await.id();
+    world.script.started("a").await;
+    host.crash().await;
+    let started_at = world.clock.clock().now();
+    world.clock.advance(Duration::from_secs(60));
+    world.outlive_leases();
+    world.limits.lease = 4 * HOUR;
+    let host = world.start().await;
+    world.script.started_times("a", 2).await;
+    world.turn_within(HOUR).await;
+    let ended = host.floret.handle(run).finished().await.unwrap();
+    let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Skipped)];
+    assert_ended(&ended, RunStatus::Failed, &nodes);
+    let took = ended.run.finished_at.unwrap() - started_at;
+    assert_eq!(took.num_seconds(), 100);
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("in drop");
+    }
+}
+
+async fn panics_with_text(_: Ctx) -> Result<(), ExecutorError> {
+    panic!("plain");
+}
+
+async fn panics_with_string(ctx: Ctx) -> Result<(), ExecutorError> {
+    panic!("made for {}", ctx.node.id);
+}
+
+async fn panics_with_number(_: Ctx) -> Result<(), ExecutorError> {
+    panic_any(7);
+}
+
+async fn panics_with_panic(_: Ctx) -> Result<(), ExecutorError> {
+    panic_any(PanicsWhenDropped);
+}
+
+async fn panics_in_drop(_: Ctx) -> Result<(), ExecutorError> {
+    let _held = PanicsWhenDropped;
+    tokio::task::yield_now().await;
+    Ok(())
+}
+
+async fn a_panic_is_a_failed_attempt_that_tells_its_text(store: Store) {
+    let expected = [
+        ("text", "the executor panicked: plain"),
+        ("string", "the executor panicked: made for string"),
+        (
+            "number",
+            "the executor panicked: with a payload that is no text",
+        ),
+        (
+            "panic",
+            "the executor panicked: with a payload that is no text",
+        ),
+        ("drop", "the executor panicked: in drop"),
+    ];
+    let pipeline = expected
+        .iter()
+        .fold(Pipeline::new("p"), |pipeline, (kind, _)| {
+            pipeline.node(*kind, *kind)
+        });
+    let world = quiet(store, pipeline).pipeline(chain("after", &["a"]));
+    let host = world
+        .start_with(|builder| {
+            builder
+                .node("text", panics_with_text)
+                .node("string", panics_with_string)
+                .node("number", panics_with_number)
+                .node("panic", panics_with_panic)
+                .node("drop", panics_in_drop)
+        })
+        .await;
+    let ended = host.run("p").await;
+    assert_eq!(ended.run.status, RunStatus::Failed);
+    for (id, error) in expected {
+        assert_eq!(node(&ended, id).status, NodeStatus::Failed);
+        assert_eq!(node(&ended, id).error.as_deref(), Some(error));
+    }
+    assert_eq!(host.run("after").await.run.status, RunStatus::Success);
+}
+
+async fn one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_free(store: Store) {
+    let wide = (0..1_000).fold(Pipeline::new("p"), |wide, index| {
+        wide.node(format!("n{index}"), STEP)
+    });
+    let mut world =
+        quiet(store, wide).pipeline((0..4).fold(Pipeline::new("after"), |wide, index| {
+            wide.node(format!("after{index}"), STEP)
+        }));
+    world.limits.nodes_engine_max = 4;
+    world.limits.nodes_run_max = 4;
+    for index in 0..1_000 {
+        world
+            .script
+            .script(format!("n{index}"), [Step::panic(format!("panic {index}"))]);
+    }
+    let host = world.start().await;
+    let ended = host.run("p").await;
+    assert_eq!(ended.run.status, RunStatus::Failed);
+    for index in 0..1_000 {
+        let error = node(&ended, &format!("n{index}")).error.clone().unwrap();
+        assert_eq!(error, format!("the executor panicked: panic {index}"));
+    }
+    let gate = Gate::new();
+    for index in 0..4 {
+        world
+            .script
+            .script(format!("after{index}"), [Step::pass_on().at(&gate)]);
+    }
+    let run = host.trigger("after").await;
+    for index in 0..4 {
+        world.script.started(&format!("after{index}")).await;
+    }
+    gate.open();
+    assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
+    assert_eq!(host.floret.abandoned(), 0);
+}
+
+async fn a_node_between_attempts_holds_no_slot(store: Store) {
+    let pipeline = tried(&[("max_retries", 1)]).node("b", STEP);
+    let mut world = quiet(store, pipeline);
+    world.limits.nodes_engine_max = 1;
+    world
+        .script
+        .script("a", [Step::retryable("not yet"), Step::pass_on()]);
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    world.script.started("a").await;
+    world.script.started("b").await;
+    world.turn_within(HOUR).await;
+    assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
+    assert_eq!(world.script.executing_max(), 1);
+    let waited = Value::from(node(&host.stored(&run).await, "a").queue_ms);
+    assert!(waited.is_u64());
+}
