@@ -320,3 +320,72 @@ impl System for FaultyStorage {
         self.around(Method::Close, close).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::storage::MemoryStorage;
+    use crate::testing::contract::fixtures::{all_events, create, new_run, save};
+
+    crate::storage_contract!(async |_| FaultyStorage::new(Arc::new(MemoryStorage::default())));
+
+    fn faulty() -> FaultyStorage {
+        FaultyStorage::new(Arc::new(MemoryStorage::default()))
+    }
+
+    #[tokio::test]
+    async fn a_fault_before_has_no_effect_and_one_after_has_it() {
+        let storage = faulty();
+        save(&storage, "daily").await;
+        storage.fail(Fault::before(Method::CreateRuns, ErrorKind::Unavailable));
+        let before = create(&storage, new_run(1, "daily")).await;
+        assert_eq!(before.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(all_events(&storage).await.len(), 0);
+        storage.fail(Fault::after(Method::CreateRuns, ErrorKind::StorageFull));
+        let after = create(&storage, new_run(1, "daily")).await;
+        assert_eq!(after.unwrap_err().slug(), "storage-full");
+        assert_eq!(all_events(&storage).await.len(), 1);
+        create(&storage, new_run(2, "daily")).await.unwrap();
+        assert_eq!(storage.calls(Method::CreateRuns), 3);
+    }
+
+    #[tokio::test]
+    async fn a_fault_strikes_the_calls_that_were_named() {
+        let storage = faulty();
+        let fault = Fault::before(Method::NewestSeq, ErrorKind::Unavailable);
+        storage.fail(fault.skip(1).times(2));
+        let mut outcomes = Vec::new();
+        for _ in 0..4 {
+            outcomes.push(storage.newest_seq().await.is_ok());
+            storage.newest_run().await.unwrap();
+        }
+        assert_eq!(outcomes, [true, false, false, true]);
+    }
+
+    #[tokio::test]
+    async fn after_its_end_nothing_is_reached_until_it_is_healed() {
+        let storage = faulty();
+        storage.fail(Fault::end().skip(1));
+        save(&storage, "daily").await;
+        assert!(storage.newest_seq().await.is_err());
+        assert!(create(&storage, new_run(1, "daily")).await.is_err());
+        assert_eq!(storage.calls_in_all(), 3);
+        storage.heal();
+        create(&storage, new_run(1, "daily")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_held_call_waits_at_its_gate() {
+        let storage = faulty();
+        save(&storage, "daily").await;
+        let gate = Gate::new();
+        storage.hold(Method::CreateRuns, &gate);
+        let mut held = Box::pin(create(&storage, new_run(1, "daily")));
+        assert!((&mut held).now_or_never().is_none());
+        create(&storage, new_run(2, "daily")).await.unwrap();
+        gate.open();
+        held.await.unwrap();
+    }
+}

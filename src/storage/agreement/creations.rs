@@ -16,37 +16,31 @@ use crate::testing::contract::fixtures::{
 };
 
 impl World<'_> {
-    pub(super) async fn define(&self, command: &Command) {
-        match *command {
-            Command::Put {
-                pipeline,
-                variant,
-                slug: choice,
-                expect,
-                scope,
-            } => {
-                let id = pipeline_id(&name_of(pipeline));
-                let definition = Arc::new(variant_of(&name_of(pipeline), variant));
-                let mut put = PutPipeline::new(id, slug_of(choice), definition, self.now());
-                put.expect = [
-                    Expect::Any,
-                    Expect::Absent,
-                    Expect::Present,
-                    Expect::Version(1),
-                    Expect::Version(2),
-                ][usize::from(expect)];
-                put.scope = scope_of(scope);
-                drop(both!(self, command, |storage, _side| storage
-                    .put_pipeline(put.clone())));
-            }
-            Command::Delete { pipeline, scope } => {
-                let (id, scope) = (pipeline_id(&name_of(pipeline)), scope_of(scope));
-                let now = self.now();
-                drop(both!(self, command, |storage, _side| storage
-                    .delete_pipeline(&id, &scope, now)));
-            }
-            _ => unreachable!("{command:?} defines nothing"),
-        }
+    pub(super) async fn put(&self, command: &Command) {
+        let Command::Put {
+            pipeline,
+            variant,
+            slug: choice,
+            expect,
+            scope,
+        } = *command
+        else {
+            unreachable!("{command:?} saves nothing");
+        };
+        let id = pipeline_id(&name_of(pipeline));
+        let definition = Arc::new(variant_of(&name_of(pipeline), variant));
+        let mut put = PutPipeline::new(id, slug_of(choice), definition, self.now());
+        put.expect = EXPECTATIONS[usize::from(expect)];
+        put.scope = scope_of(scope);
+        drop(both!(self, command, |storage, _side| storage
+            .put_pipeline(put.clone())));
+    }
+
+    pub(super) async fn delete(&self, command: &Command, pipeline: u8, scope: u8) {
+        let (id, scope) = (pipeline_id(&name_of(pipeline)), scope_of(scope));
+        let now = self.now();
+        drop(both!(self, command, |storage, _side| storage
+            .delete_pipeline(&id, &scope, now)));
     }
 
     pub(super) async fn trigger(&mut self, command: &Command) {
@@ -128,6 +122,14 @@ impl World<'_> {
         }
     }
 }
+
+const EXPECTATIONS: [Expect; 5] = [
+    Expect::Any,
+    Expect::Absent,
+    Expect::Present,
+    Expect::Version(1),
+    Expect::Version(2),
+];
 
 pub(super) const TRIGGERS: [Trigger; 7] = [
     Trigger::Manual,

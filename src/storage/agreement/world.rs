@@ -123,7 +123,8 @@ impl<'a> World<'a> {
 
     pub(super) async fn carry_out(&mut self, command: &Command) {
         match *command {
-            Command::Put { .. } | Command::Delete { .. } => self.define(command).await,
+            Command::Put { .. } => self.put(command).await,
+            Command::Delete { pipeline, scope } => self.delete(command, pipeline, scope).await,
             Command::Trigger { .. } => self.trigger(command).await,
             Command::Resume { run, inherit, key } => self.resume(command, run, inherit, key).await,
             Command::Cancel { run, forced, scope } => {

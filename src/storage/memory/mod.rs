@@ -99,8 +99,4 @@ impl MemoryStorage {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    crate::storage_contract!(async |_| MemoryStorage::default());
-}
+mod tests;

@@ -1,0 +1,87 @@
+//! The whole contract, and what this backend alone does: it keeps so many finished runs, and is shared by its clones.
+
+use super::*;
+use crate::model::{Cancel, RunStatus, Scope};
+use crate::storage::{RequestCancel, RunFilter, Runs as _, System as _};
+use crate::testing::contract::fixtures::{
+    all_events, at, create, end_of, ended, found, listed, new_run, output, pending, resume, run_id,
+    running,
+};
+
+crate::storage_contract!(async |_| MemoryStorage::default());
+
+fn of(runs_max: usize) -> MemoryStorage {
+    MemoryStorage::new(MemoryOptions::default().runs_max(runs_max))
+}
+
+#[tokio::test]
+async fn the_newest_finished_runs_are_kept_and_every_active_one() {
+    let storage = of(2);
+    pending(&storage, 9).await;
+    let active = running(&storage, 1).await.run;
+    for n in 2..=5 {
+        ended(&storage, n, RunStatus::Success).await;
+    }
+    let kept = listed(&storage, RunFilter::default()).await;
+    assert_eq!(kept, [run_id(9), run_id(5), run_id(4), active]);
+    let stats = storage.stats(&Scope::All).await.unwrap();
+    assert!(stats.purged_seq > 0);
+    let events = all_events(&storage).await;
+    assert!(events.iter().all(|event| kept.contains(&event.run_id)));
+}
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_while_it_waits_counts_as_finished() {
+    let storage = of(1);
+    for n in 1..=3 {
+        let cancel = RequestCancel::new(pending(&storage, n).await, Cancel::Plain, at(50));
+        let cancelled = storage.request_cancel(cancel).await.unwrap();
+        assert_eq!(cancelled.status, RunStatus::Cancelled);
+    }
+    assert_eq!(listed(&storage, RunFilter::default()).await, [run_id(3)]);
+}
+
+#[tokio::test]
+async fn a_storage_that_keeps_nothing_still_answers_the_end() {
+    let storage = of(0);
+    let mut driver = running(&storage, 1).await;
+    driver
+        .append(&storage, [end_of(1, RunStatus::Success)])
+        .await;
+    assert_eq!(listed(&storage, RunFilter::default()).await, []);
+}
+
+#[tokio::test]
+async fn what_a_resume_holds_outlives_the_runs_that_are_forgotten() {
+    let storage = of(1);
+    let mut old = running(&storage, 1).await;
+    old.succeed(&storage, 0, b"one").await;
+    old.append(&storage, [end_of(1, RunStatus::Failed)]).await;
+    let mut new = resume(2, old.run, old.run);
+    let hash = found(&storage, old.run).await.nodes[0].output_hash;
+    let mut inherited = crate::model::Inherited::new(0, old.run, 0);
+    inherited.output_hash = hash;
+    new.inherited.push(inherited);
+    create(&storage, new).await.unwrap();
+    let cancel = RequestCancel::new(pending(&storage, 3).await, Cancel::Plain, at(9_999));
+    storage.request_cancel(cancel).await.unwrap();
+    assert_eq!(storage.find_run(old.run, &Scope::All).await.unwrap(), None);
+    assert_eq!(output(&storage, run_id(2), 0).await.unwrap(), b"one");
+}
+
+#[tokio::test]
+async fn clones_are_the_same_storage() {
+    let storage = MemoryStorage::default();
+    let same = storage.clone();
+    pending(&storage, 1).await;
+    assert_eq!(listed(&same, RunFilter::default()).await, [run_id(1)]);
+}
+
+#[tokio::test]
+async fn a_run_id_is_taken_once() {
+    let storage = MemoryStorage::default();
+    pending(&storage, 1).await;
+    let again = create(&storage, new_run(1, "daily")).await;
+    assert_eq!(again.unwrap_err().kind(), crate::ErrorKind::Internal);
+    assert_eq!(all_events(&storage).await.len(), 1);
+}
