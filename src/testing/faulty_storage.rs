@@ -326,6 +326,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::error::ErrorKind;
     use crate::storage::MemoryStorage;
     use crate::testing::contract::fixtures::{all_events, create, new_run, save};
 

@@ -113,7 +113,8 @@ fn test_modules(source: &Source) -> Vec<Vec<String>> {
             .and_then(|line| line.strip_prefix("mod "));
         match declared {
             Some(name) if is_test => {
-                found.push([source.module.as_slice(), &[name.to_owned()]].concat())
+                found.push([source.module.as_slice(), &[name.to_owned()]].concat());
+                is_test = false;
             }
             _ => is_test = line == "#[cfg(test)]" || (is_test && line.starts_with("#[")),
         }
