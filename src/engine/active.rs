@@ -39,11 +39,13 @@ impl Handle {
 
 impl Handle {
     /// Tells the driver of a wish. Nodes are stopped here already: once the wish was acknowledged none starts, however late the driver hears of it.
+    ///
+    /// The wish goes first, so that the driver knows it before it hears of a node that was stopped by it.
     fn wish(&self, cancel: Cancel) {
-        self.halt
-            .send_modify(|halt| *halt = (*halt).max(cancel.into()));
         self.cancel
             .send_modify(|wish| *wish = (*wish).max(Some(cancel)));
+        self.halt
+            .send_modify(|halt| *halt = (*halt).max(cancel.into()));
     }
 }
 

@@ -8,7 +8,7 @@ use floret::testing::{Fault, Gate, Method, Step};
 use floret::{Clock, ErrorKind, EventKind, RunHandle, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, chain, kinds};
+use crate::harness::{Host, Store, World, assert_ended, chain, kinds, within};
 
 on_every_backend! {
     an_end_under_a_lost_claim_is_refused_and_the_run_left_alone,
@@ -141,14 +141,13 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
                     "call {skip} of {method:?}, {:?}",
                     fault(method, ErrorKind::Unavailable)
                 );
-                println!("{case}");
                 let world = work(open());
                 let host = world
                     .start_with(|builder| builder.clock(Clock::system()))
                     .await;
                 host.storage
                     .fail(fault(method, ErrorKind::Unavailable).skip(skip));
-                check(&host, &world, &case).await;
+                within(&case, Box::pin(check(&host, &world, &case))).await;
             }
         }
     }
@@ -156,12 +155,12 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
 
 #[tokio::test]
 async fn each_call_fails_once_in_memory_and_nothing_happens_twice() {
-    crate::harness::within(Box::pin(each_call_fails_once(Store::memory))).await;
+    Box::pin(each_call_fails_once(Store::memory)).await;
 }
 
 #[tokio::test]
 async fn each_call_fails_once_on_sqlite_and_nothing_happens_twice() {
-    crate::harness::within(Box::pin(each_call_fails_once(Store::sqlite))).await;
+    Box::pin(each_call_fails_once(Store::sqlite)).await;
 }
 
 async fn take_over(host: &Host, world: &World, run: &RunHandle) {

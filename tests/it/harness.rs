@@ -29,7 +29,7 @@ macro_rules! on_every_backend {
             $(#[tokio::test]
             async fn $name() {
                 let test = super::$name($crate::harness::Store::memory());
-                $crate::harness::within(Box::pin(test)).await;
+                $crate::harness::within(stringify!($name), Box::pin(test)).await;
             })*
         }
 
@@ -37,7 +37,7 @@ macro_rules! on_every_backend {
             $(#[tokio::test]
             async fn $name() {
                 let test = super::$name($crate::harness::Store::sqlite());
-                $crate::harness::within(Box::pin(test)).await;
+                $crate::harness::within(stringify!($name), Box::pin(test)).await;
             })*
         }
     };
@@ -48,10 +48,10 @@ macro_rules! on_every_backend {
     clippy::disallowed_methods,
     reason = "a test that hangs must fail in real time, whatever the clock says"
 )]
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future)
         .await
-        .expect("the test hangs")
+        .unwrap_or_else(|_| panic!("{what} hangs"))
 }
 
 /// Something that keeps what a Floret remembers while Florets come and go.

@@ -1,7 +1,6 @@
 //! Floret from outside, as a host and its clients see it: one binary, a file a noun.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test says so by panicking, in the functions that tests share too"
 )]
@@ -30,6 +29,7 @@ mod events;
 mod examples;
 mod failures;
 mod faults;
+mod files;
 mod logs;
 mod outputs;
 mod recovery;
