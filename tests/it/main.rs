@@ -25,6 +25,7 @@ mod bounds;
 mod cancels;
 mod crash;
 mod dataflow;
+mod deaths;
 mod events;
 mod examples;
 mod failures;

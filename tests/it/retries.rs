@@ -18,6 +18,7 @@ on_every_backend! {
     a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_begins,
     a_run_past_its_time_out_fails_what_executes_and_skips_the_rest,
     the_time_before_a_crash_counts_for_the_time_out_of_a_run,
+    a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing,
     a_panic_is_a_failed_attempt_that_tells_its_text,
     one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_free,
     a_node_between_attempts_holds_no_slot,
@@ -199,6 +200,28 @@ async fn the_time_before_a_crash_counts_for_the_time_out_of_a_run(store: Store) 
     assert_ended(&ended, RunStatus::Failed, &nodes);
     let took = ended.run.finished_at.unwrap() - started_at;
     assert_eq!(took.num_seconds(), 100);
+}
+
+async fn a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing(store: Store) {
+    let pipeline = chain("p", &["a", "b"]).timeout(Duration::from_secs(100));
+    let world = quiet(store, pipeline);
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let run = host.trigger("p").await.id();
+    world.script.started("a").await;
+    host.crash().await;
+    world.clock.advance(5 * HOUR);
+    let host = world.start().await;
+    let ended = host.floret.handle(run).finished().await.unwrap();
+    let nodes = [("a", NodeStatus::Skipped), ("b", NodeStatus::Skipped)];
+    assert_ended(&ended, RunStatus::Failed, &nodes);
+    let error = ended.run.error.as_deref();
+    assert_eq!(
+        error,
+        Some("the run took longer than its time-out of 100 s")
+    );
+    assert_eq!(world.calls()["a"], 1);
 }
 
 struct PanicsWhenDropped;

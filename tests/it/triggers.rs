@@ -18,6 +18,7 @@ on_every_backend! {
     one_thousand_simultaneous_triggers_with_twenty_keys_make_twenty_runs,
     a_key_with_other_parameters_is_refused,
     a_known_key_answers_though_the_queue_is_full,
+    a_known_key_answers_though_the_executor_is_gone,
 }
 
 async fn a_run_is_found_right_after_its_start_with_every_node_pending(store: Store) {
@@ -130,4 +131,19 @@ async fn a_known_key_answers_though_the_queue_is_full(store: Store) {
     assert_eq!(again.id(), first.id());
     assert_eq!(host.stored(&first).await.run.status, RunStatus::Running);
     gate.open();
+}
+
+async fn a_known_key_answers_though_the_executor_is_gone(store: Store) {
+    let world = World::new(store);
+    let other = Pipeline::new("p").node("a", "elsewhere");
+    let host = world
+        .start_with(|builder| builder.node("elsewhere", nothing).pipeline(other))
+        .await;
+    let first = host.floret.run("p").key("k").start().await.unwrap().id();
+    host.stop().await;
+    let host = world.start().await;
+    let again = host.floret.run("p").key("k").start().await.unwrap();
+    assert_eq!(again.id(), first);
+    let refused = host.floret.run("p").key("other").start().await.unwrap_err();
+    assert_eq!(refused.slug(), "node-type-unknown");
 }
