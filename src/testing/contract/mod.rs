@@ -176,6 +176,7 @@ macro_rules! storage_contract {
                 a_retrying_node_is_pending,
                 a_finished_node_keeps_what_is_known,
                 a_node_that_never_ran_ends_without_a_start,
+                a_node_cancelled_between_attempts_keeps_its_attempt,
                 a_line_is_an_event,
                 a_profile_writes_no_event,
                 a_runs_end_is_its_last_event,
