@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 /// One step of the same size as one of Floret's.
-pub enum Step {
+pub(crate) enum Step {
     /// A run's row, its event, its share of a rollup.
     Create(i64),
     /// A run becomes running, with an event.
@@ -23,11 +23,11 @@ pub enum Step {
 
 /// A writer thread that answers each step after the commit of its group.
 #[derive(Clone)]
-pub struct Writer(mpsc::Sender<(Step, oneshot::Sender<()>)>);
+pub(crate) struct Writer(mpsc::Sender<(Step, oneshot::Sender<()>)>);
 
 impl Writer {
     /// Opens a file with the durability `FULL` or `NORMAL`.
-    pub fn open(path: &Path, synchronous: &str) -> Self {
+    pub(crate) fn open(path: &Path, synchronous: &str) -> Self {
         let connection = Connection::open(path).unwrap();
         connection
             .execute_batch(&format!(
@@ -46,7 +46,7 @@ impl Writer {
     }
 
     /// Resolves once the step is committed.
-    pub async fn step(&self, step: Step) {
+    pub(crate) async fn step(&self, step: Step) {
         let (sender, receiver) = oneshot::channel();
         self.0.send((step, sender)).unwrap();
         receiver.await.unwrap();

@@ -13,7 +13,7 @@ use crate::workload::{self, BACKENDS, Backend, timed};
 const QUEUED: usize = 100_000;
 
 /// One run from its trigger to its end, with and without a full queue beside it.
-pub fn beside_a_full_queue(criterion: &mut Criterion) {
+pub(crate) fn beside_a_full_queue(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     for backend in BACKENDS {
         let dirs = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -15,23 +15,23 @@ use crate::bare::{Step, Writer};
 
 /// Where the state is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
+pub(crate) enum Backend {
     Memory,
     Normal,
     Full,
 }
 
-pub const BACKENDS: [Backend; 3] = [Backend::Memory, Backend::Normal, Backend::Full];
+pub(crate) const BACKENDS: [Backend; 3] = [Backend::Memory, Backend::Normal, Backend::Full];
 
 /// The shape of a graph of 1,000 nodes.
 #[derive(Debug, Clone, Copy)]
-pub enum Shape {
+pub(crate) enum Shape {
     Chain,
     Fan,
     Layered,
 }
 
-pub const NODES: usize = 1_000;
+pub(crate) const NODES: usize = 1_000;
 
 async fn nothing(_: Ctx) -> Result<(), ExecutorError> {
     Ok(())
@@ -42,14 +42,14 @@ async fn endless(_: Ctx) -> Result<(), ExecutorError> {
 }
 
 /// How long some work takes.
-pub async fn timed(work: impl Future<Output = ()>) -> Duration {
+pub(crate) async fn timed(work: impl Future<Output = ()>) -> Duration {
     let start = Instant::now();
     work.await;
     start.elapsed()
 }
 
 /// Opens a Floret that can execute `runs_max` runs at once.
-pub async fn floret(
+pub(crate) async fn floret(
     backend: Backend,
     dir: &Path,
     runs_max: u32,
@@ -86,7 +86,7 @@ async fn sqlite(dir: &Path, durability: Durability) -> floret::Builder {
 }
 
 /// The bare writer of a backend; memory has none.
-pub fn bare(backend: Backend, dir: &Path) -> Option<Writer> {
+pub(crate) fn bare(backend: Backend, dir: &Path) -> Option<Writer> {
     match backend {
         Backend::Memory => None,
         Backend::Normal => Some(Writer::open(&dir.join("bare.db"), "NORMAL")),
@@ -95,12 +95,12 @@ pub fn bare(backend: Backend, dir: &Path) -> Option<Writer> {
 }
 
 /// A pipeline of one node.
-pub fn single() -> Pipeline {
+pub(crate) fn single() -> Pipeline {
     Pipeline::new("single").node("only", "nothing")
 }
 
 /// A pipeline of 1,000 nodes that do nothing.
-pub fn graph(shape: Shape) -> Pipeline {
+pub(crate) fn graph(shape: Shape) -> Pipeline {
     const WIDTH: usize = 10;
     let id = |index: usize| format!("n{index}");
     let mut pipeline = (0..NODES).fold(Pipeline::new("graph"), |pipeline, index| {
@@ -123,7 +123,7 @@ pub fn graph(shape: Shape) -> Pipeline {
 }
 
 /// `count` triggers by 64 waiters.
-pub async fn trigger(floret: &Floret, count: usize) {
+pub(crate) async fn trigger(floret: &Floret, count: usize) {
     spread(count, 64, |_| {
         let floret = floret.clone();
         async move {
@@ -134,7 +134,7 @@ pub async fn trigger(floret: &Floret, count: usize) {
 }
 
 /// The same, bare.
-pub async fn trigger_bare(writer: Option<&Writer>, first: i64, count: usize) {
+pub(crate) async fn trigger_bare(writer: Option<&Writer>, first: i64, count: usize) {
     spread(count, 64, |index| {
         let writer = writer.cloned();
         async move {
@@ -149,7 +149,7 @@ pub async fn trigger_bare(writer: Option<&Writer>, first: i64, count: usize) {
 }
 
 /// Triggers `count` runs and waits until all have ended.
-pub async fn drain(floret: &Floret, count: usize) {
+pub(crate) async fn drain(floret: &Floret, count: usize) {
     spread(count, 64, |_| {
         let floret = floret.clone();
         async move {
@@ -167,7 +167,7 @@ pub async fn drain(floret: &Floret, count: usize) {
 }
 
 /// The same, bare: three steps a run, 64 runs under way.
-pub async fn drain_bare(writer: Option<&Writer>, first: i64, count: usize) {
+pub(crate) async fn drain_bare(writer: Option<&Writer>, first: i64, count: usize) {
     spread(count, 64, |index| {
         let writer = writer.cloned();
         async move {
@@ -182,7 +182,7 @@ pub async fn drain_bare(writer: Option<&Writer>, first: i64, count: usize) {
 }
 
 /// One run of the graph.
-pub async fn run_graph(floret: &Floret) {
+pub(crate) async fn run_graph(floret: &Floret) {
     floret
         .run("graph")
         .start()
@@ -194,7 +194,7 @@ pub async fn run_graph(floret: &Floret) {
 }
 
 /// The same, bare: a task a node, a committed row a node before its downstream starts.
-pub async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) {
+pub(crate) async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) {
     let width = match shape {
         Shape::Chain => 1,
         Shape::Fan => NODES,

@@ -37,6 +37,16 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// Tells the driver of a wish. Nodes are stopped here already: once the wish was acknowledged none starts, however late the driver hears of it.
+    fn wish(&self, cancel: Cancel) {
+        self.halt
+            .send_modify(|halt| *halt = (*halt).max(cancel.into()));
+        self.cancel
+            .send_modify(|wish| *wish = (*wish).max(Some(cancel)));
+    }
+}
+
 /// The runs under way.
 #[derive(Debug, Default)]
 pub(super) struct Active {
@@ -61,8 +71,9 @@ impl Active {
 
     pub(super) fn insert(&self, run: RunId, handle: Handle) {
         let mut state = self.state.lock();
-        let early = state.early.remove(&run);
-        handle.cancel.send_modify(|wish| *wish = (*wish).max(early));
+        if let Some(early) = state.early.remove(&run) {
+            handle.wish(early);
+        }
         state.runs.insert(run, handle);
     }
 
@@ -103,9 +114,7 @@ impl Active {
     pub(super) fn cancel(&self, run: RunId, cancel: Cancel) {
         let mut state = self.state.lock();
         match state.runs.get(&run) {
-            Some(handle) => handle
-                .cancel
-                .send_modify(|wish| *wish = (*wish).max(Some(cancel))),
+            Some(handle) => handle.wish(cancel),
             None => {
                 let wish = state.early.entry(run).or_insert(cancel);
                 *wish = (*wish).max(cancel);

@@ -2,6 +2,8 @@
 //!
 //! The driver turns its halt up, never down; nodes watch it.
 
+use crate::model::Cancel;
+
 /// How far a run is stopped. A greater one includes the smaller ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Halt {
@@ -19,4 +21,13 @@ pub(super) enum Halt {
     Abandon,
     /// The claim is lost or given back: what executes is dropped and not recorded.
     Lost,
+}
+
+impl From<Cancel> for Halt {
+    fn from(cancel: Cancel) -> Self {
+        match cancel {
+            Cancel::Plain => Self::Cancel,
+            Cancel::Forced => Self::Force,
+        }
+    }
 }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::cues::{Cue, Cues};
 use super::fault::{When, failure};
 use super::{Fault, Gate, Method};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::model::{
     Event, NodeId, OwnerId, Page, PageRequest, PipelineId, Place, Preview, Profile, Run, RunId,
     Scope, StoredPipeline,
@@ -326,6 +326,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::error::ErrorKind;
     use crate::storage::MemoryStorage;
     use crate::testing::contract::fixtures::{all_events, create, new_run, save};
 

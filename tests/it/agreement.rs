@@ -43,7 +43,6 @@ async fn history(store: Store) -> (Vec<Value>, Vec<Value>) {
             row.id = String::new();
             rows.push(json!(row));
         }
-        world.clock.advance(std::time::Duration::from_secs(1));
     }
     (rows, comparable(host.events().await, &runs))
 }
@@ -52,6 +51,8 @@ async fn two_hundred_chains_leave_the_same_rows_and_events_as_in_memory(store: S
     let (rows, events) = history(store).await;
     let (expected_rows, expected_events) = history(Store::memory()).await;
     assert_eq!(rows, expected_rows);
-    assert_eq!(events, expected_events);
+    for (event, expected) in events.iter().zip(&expected_events) {
+        assert_eq!(event, expected);
+    }
     assert_eq!(events.len(), 200 * (3 + 5 * 2 + 1));
 }

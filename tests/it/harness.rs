@@ -10,7 +10,9 @@ use floret::storage::{
     Durability, EventFilter, Events, MemoryStorage, RunDetail, RunFilter, Runs, SqliteOptions,
     SqliteStorage,
 };
-use floret::testing::{FaultyStorage, ManualClock, Scratch, ScriptedExecutor, scratch};
+use floret::testing::{
+    FaultyStorage, Gate, ManualClock, Method, Scratch, ScriptedExecutor, scratch,
+};
 use floret::{
     Builder, ErrorKind, Event, EventKind, Floret, Limits, Node, NodeRun, NodeStatus, PageRequest,
     Pipeline, Result, Run, RunHandle, RunId, RunStatus, Scope, Subscription,
@@ -154,6 +156,23 @@ impl World {
         }
     }
 
+    /// Makes a run that nobody has claimed yet, and a host whose first claim takes it and then waits at the gate.
+    pub(crate) async fn hold_claim(&mut self, pipeline: &str, gate: &Gate) -> (Host, RunHandle) {
+        let runs_max = std::mem::take(&mut self.limits.runs_max);
+        let host = self.start().await;
+        let run = host.trigger(pipeline).await.id();
+        host.stop().await;
+        self.limits.runs_max = runs_max;
+        let storage = self.store.open().await;
+        storage.hold_after(Method::Claim, gate);
+        let host = self.start_on(storage, |builder| builder).await;
+        let run = host.floret.handle(run);
+        while host.stored(&run).await.run.status != RunStatus::Running {
+            tokio::task::yield_now().await;
+        }
+        (host, run)
+    }
+
     /// What a dead host held is anybody's: at once where opening the store proves its death, else once its leases have run out.
     pub(crate) fn outlive_leases(&self) {
         match self.store {
@@ -228,13 +247,6 @@ impl Host {
         let all = PageRequest::Newest { limit: 10_000 };
         let page = self.storage.list_runs(RunFilter::default(), all).await;
         page.unwrap().items
-    }
-
-    /// Ends once storage says that the run has this status, though nobody is told.
-    pub(crate) async fn until_stored(&self, run: &RunHandle, status: RunStatus) {
-        while self.stored(run).await.run.status != status {
-            tokio::task::yield_now().await;
-        }
     }
 
     /// All events so far.

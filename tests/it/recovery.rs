@@ -59,6 +59,7 @@ async fn executing_again_after_a_crash_uses_up_no_retry(store: Store) {
     let run = host.trigger("p").await.id();
     world.turn_within(Duration::from_secs(2)).await;
     world.script.started_times("a", 2).await;
+    host.until_events(EventKind::NodeStarted, 2).await;
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;

@@ -15,24 +15,24 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 /// A running standalone server; killed when dropped.
-pub struct Standalone {
+pub(crate) struct Standalone {
     child: Child,
-    pub api: Api,
+    pub(crate) api: Api,
 }
 
 /// Asks a server. Clones share its connections.
 #[derive(Clone)]
-pub struct Api {
+pub(crate) struct Api {
     base: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 /// An answer, or that the server went away in the middle.
-pub type Answer = Result<(StatusCode, Value), hyper_util::client::legacy::Error>;
+pub(crate) type Answer = Result<(StatusCode, Value), hyper_util::client::legacy::Error>;
 
 impl Standalone {
     /// Starts the example on a free port and waits until it listens.
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(executable())
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
@@ -61,23 +61,18 @@ impl Standalone {
     }
 
     /// Kills the process with no chance to say anything, and waits until it is gone.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Whether the process has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// The process' id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until the process has ended by itself.
-    pub fn wait(&mut self) -> std::process::ExitStatus {
+    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()
     }
 }
@@ -101,7 +96,7 @@ fn executable() -> PathBuf {
 
 impl Api {
     /// Sends a request; `body` is JSON where it is not null.
-    pub async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -127,11 +122,11 @@ impl Api {
         ))
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &Value::Null).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, body).await
     }
 }

@@ -65,17 +65,12 @@ impl Driver {
         let Some(cancel) = *self.wish.borrow_and_update() else {
             return Ok(());
         };
-        match cancel {
-            Cancel::Plain => self.context.raise(Halt::Cancel),
-            Cancel::Forced => {
-                self.context.raise(Halt::Force);
-                let shared = &self.context.shared;
-                let due = shared
-                    .clock
-                    .elapsed()
-                    .checked_add(shared.limits.force_grace);
-                deadlines.force = deadlines.force.or(due);
-            }
+        self.context.raise(cancel.into());
+        if cancel == Cancel::Forced {
+            let shared = &self.context.shared;
+            let now = shared.clock.elapsed();
+            let due = now.checked_add(shared.limits.force_grace);
+            deadlines.force = deadlines.force.or(due);
         }
         let cancelled = self.frontier.cancel();
         self.leave_out(&cancelled, NodeStatus::Cancelled).await

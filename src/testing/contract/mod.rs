@@ -139,6 +139,7 @@ macro_rules! storage_contract {
             ],
             queue: [
                 a_claimed_run_is_running,
+                a_run_starts_at_its_creation_at_the_earliest,
                 runs_are_claimed_by_priority_then_by_age,
                 a_claim_takes_no_more_than_it_asks_for,
                 a_claim_keeps_to_the_runs_of_an_engine,
