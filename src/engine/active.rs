@@ -77,8 +77,17 @@ impl Active {
         state.runs.insert(run, handle);
     }
 
-    pub(super) fn remove(&self, run: RunId) {
-        self.state.lock().runs.remove(&run);
+    /// Removes the run unless another claim of it has come since.
+    pub(super) fn remove(&self, held: Held) {
+        let mut state = self.state.lock();
+        if state
+            .runs
+            .get(&held.run)
+            .is_some_and(|handle| handle.epoch == held.epoch)
+        {
+            state.runs.remove(&held.run);
+        }
+        drop(state);
         self.left.notify_waiters();
     }
 

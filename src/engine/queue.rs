@@ -14,7 +14,7 @@ use super::driver::Left;
 use super::halt::Halt;
 use super::recovery::{self, Strings};
 use crate::error::Result;
-use crate::model::{OwnerId, RunId};
+use crate::model::OwnerId;
 use crate::storage::{Append, Claim, Claimed, Claims, Held};
 
 const RETRY: Duration = Duration::from_millis(200);
@@ -108,7 +108,7 @@ fn execute(shared: &Arc<Shared>, owner: OwnerId, claimed: Claimed) {
     let leaving = Leaving {
         shared: Arc::clone(shared),
         owner,
-        run: claimed.run.id,
+        held: Held::new(claimed.run.id, claimed.epoch),
     };
     let (cancel, wish) = watch::channel(claimed.run.cancel);
     let halt = watch::Sender::new(Halt::Not);
@@ -125,19 +125,19 @@ fn execute(shared: &Arc<Shared>, owner: OwnerId, claimed: Claimed) {
 struct Leaving {
     shared: Arc<Shared>,
     owner: OwnerId,
-    run: RunId,
+    held: Held,
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.shared.active.remove(self.run);
+        self.shared.active.remove(self.held);
         self.shared.wake.notify_one();
     }
 }
 
 async fn drive(leaving: Leaving, claimed: Claimed, strings: Strings) {
     let shared = Arc::clone(&leaving.shared);
-    let held = Held::new(claimed.run.id, claimed.epoch);
+    let held = leaving.held;
     let left = match recovery::take_up(&shared, claimed.clone(), strings).await {
         Ok(Ok((driver, skipped))) => driver.run(skipped).await,
         Ok(Err(super::journal::Lost)) => Left::Lost,

@@ -36,7 +36,7 @@ const METHODS: [Method; 9] = [
 fn work(store: Store) -> World {
     let mut world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
     // A claim whose answer got lost is anybody's after this.
-    world.limits.lease = Duration::from_millis(200);
+    world.limits.lease = Duration::from_secs(1);
     world.limits.chunk_bytes_max = 512;
     let wide = "x".repeat(400);
     let rows = (0..4).map(|row| json!({"row": row, "text": format!("{wide}{row}")}));
@@ -141,6 +141,7 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
                     "call {skip} of {method:?}, {:?}",
                     fault(method, ErrorKind::Unavailable)
                 );
+                println!("{case}");
                 let world = work(open());
                 let host = world
                     .start_with(|builder| builder.clock(Clock::system()))

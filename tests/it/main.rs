@@ -25,6 +25,7 @@ mod bad_input;
 mod bounds;
 mod cancels;
 mod crash;
+mod damage;
 mod dataflow;
 mod events;
 mod examples;
