@@ -2,7 +2,7 @@
 //!
 //! A method is one step of the domain, atomic and durable when it answers. Times and new ids are arguments: a backend
 //! asks no clock. Every question takes a [`Scope`](crate::Scope). What must hold for each method stands on the method as MUST and is a
-//! case of [`storage_contract!`](crate::storage_contract).
+//! case of `storage_contract!` (feature `testing`).
 
 #[cfg(test)]
 mod agreement;

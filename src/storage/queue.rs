@@ -124,7 +124,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// An orphan is a `running` run without an owner, or with another than the asker whose lease ran out before `now`. Limits (`runs_max` over all
     /// `running` runs, the pipeline's `max_concurrent_runs` of its newest definition) bound pending runs only: an orphan counts as running already.
-    /// A pending run becomes `running` with `started_at` and the event `run.started`; an orphan keeps both, its `running` nodes are `pending` again, no event.
+    /// A pending run becomes `running` with `started_at` (`now`, or `created_at` where that is later) and the event `run.started`; an orphan keeps both, its `running` nodes are `pending` again, no event.
     /// Each claim MUST raise the epoch and count before anything executes.
     ///
     /// Poison: an orphan that was claimed `crashes_max` times without progress MUST end `failed` here (event `run.failed`; an `error` that begins with `poisoned`),

@@ -83,22 +83,22 @@ async fn a_key_belongs_to_its_path() {
 }
 
 #[tokio::test]
-async fn simultaneous_requests_with_one_key_make_one_run() {
+async fn a_thousand_simultaneous_requests_with_twenty_keys_make_twenty_runs() {
+    const KEYS: usize = 20;
     on_each(async |host: &Host| {
-        let all = (0..50).map(|_| host.send(with_key(RUN, "k", None)));
+        let key = |index: usize| format!("k{}", index % KEYS);
+        let all = (0..1_000).map(|index| host.send(with_key(RUN, &key(index), None)));
         let answers = futures_util::future::join_all(all).await;
-        for answer in &answers {
+        for (index, answer) in answers.iter().enumerate() {
             assert_eq!(answer.status, 202, "{answer:?}");
-            assert_eq!(answer.body, answers[0].body);
+            assert_eq!(answer.body, answers[index % KEYS].body);
         }
         let replayed = answers
             .iter()
             .filter(|answer| answer.header("idempotent-replayed") == "true");
-        assert_eq!(replayed.count(), 49);
-        assert_eq!(
-            host.get("/api/runs").await.json().as_array().unwrap().len(),
-            1
-        );
+        assert_eq!(replayed.count(), 1_000 - KEYS);
+        let runs = host.get("/api/runs").await.json();
+        assert_eq!(runs.as_array().unwrap().len(), KEYS);
     })
     .await;
 }

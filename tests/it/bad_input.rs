@@ -471,6 +471,19 @@ fn graph(nodes: &[&str], edges: &[(&str, &str)]) -> Value {
 }
 
 #[tokio::test]
+async fn a_definition_of_a_thousand_nodes_is_accepted() {
+    on_each(async |host: &Host| {
+        let all: Vec<_> = (0..1_000).map(|n| format!("n{n}")).collect();
+        let all: Vec<_> = all.iter().map(String::as_str).collect();
+        let body = graph(&all, &[]);
+        let answer = host.post("/api/pipelines", Some(&body)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert_eq!(answer.json()["nodes"].as_array().unwrap().len(), 1_000);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn definitions_that_make_no_graph() {
     on_each(async |host: &Host| {
         let many: Vec<_> = (0..1_001).map(|n| format!("n{n}")).collect();

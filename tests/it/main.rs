@@ -24,6 +24,7 @@ mod bad_input;
 mod bounds;
 mod cancels;
 mod crash;
+mod damage;
 mod dataflow;
 mod deaths;
 mod events;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Dataset;
 use super::build::{ColumnBuilder, RowError};
 use super::column::{Cell, Cells, Column};
@@ -126,10 +128,11 @@ fn gives_back(value: f64, mantissa: &str) -> bool {
     if given.len() <= FLOAT_DIGITS && (value.is_normal() || value == 0.0) {
         return true;
     }
-    let shortest = format!("{value:e}");
-    let held = shortest
+    // As JSON writes it: where two texts are as short and as near, others may choose the other one.
+    let written = Value::from(value).to_string();
+    let held = written
         .split_once('e')
-        .map_or(&*shortest, |(mantissa, _)| mantissa);
+        .map_or(&*written, |(mantissa, _)| mantissa);
     significant(held) == given
 }
 
@@ -141,7 +144,7 @@ fn significant(mantissa: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

@@ -28,9 +28,11 @@ impl State {
             claims.claimed.push(claimed);
         }
         for id in waiting {
-            self.change_run(id, EventKind::RunStarted, claim.now, |run| {
+            let created_at = self.runs.get(&id).map(|row| row.run.created_at);
+            let at = created_at.map_or(claim.now, |created_at| claim.now.max(created_at));
+            self.change_run(id, EventKind::RunStarted, at, |run| {
                 run.status = RunStatus::Running;
-                run.started_at = Some(claim.now);
+                run.started_at = Some(at);
             })?;
             let claimed = self.take(id, claim)?;
             claims.claimed.push(claimed);

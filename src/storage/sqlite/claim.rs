@@ -204,13 +204,14 @@ impl Tx {
             created_at: active.created_at,
         };
         self.count(&counted, Some(RunStatus::Pending), Some(RunStatus::Running))?;
-        let body = Body::of_run(EventKind::RunStarted, RunStatus::Running, None, claim.now)?;
+        let at = claim.now.max(time(active.created_at)?);
+        let body = Body::of_run(EventKind::RunStarted, RunStatus::Running, None, at)?;
         self.write_events(key, &body, None)?;
         self.state.lanes.remove(priority, pipeline, run);
         self.state.start(run, active);
         let driven = driven.map(|mut driven| {
             driven.run.status = RunStatus::Running;
-            driven.run.started_at = Some(claim.now);
+            driven.run.started_at = Some(at);
             (driven, Vec::new())
         });
         self.take(claim, run, driven)
@@ -248,6 +249,7 @@ impl Tx {
         active.owner = driven.as_ref().map(|_| claim.owner);
         active.lease_until = lease_end(claim.now, claim.lease);
         let (key, epoch, claims) = (active.key, active.epoch, active.claims);
+        let created_at = active.created_at;
         let owner = active.owner.map(|owner| owner.as_uuid().into_bytes());
         let lease_until = owner.map(|_| active.lease_until);
         let claimed = driven.map(|(driven, nodes)| {
@@ -265,7 +267,7 @@ impl Tx {
         self.write(
             "UPDATE runs SET status = 1, started_at = ifnull(started_at, ?), owner = ?, lease_until = ?, epoch = ?, claims = ? \
              WHERE key = ?",
-            params![millis(claim.now), owner, lease_until, int(epoch), claims, key],
+            params![millis(claim.now).max(created_at), owner, lease_until, int(epoch), claims, key],
         )?;
         Ok(claimed)
     }

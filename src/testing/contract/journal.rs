@@ -72,6 +72,7 @@ pub async fn a_started_node_is_running(storage: &dyn Storage) {
     assert_eq!((row.status, row.attempt), (NodeStatus::Running, Some(2)));
     assert_eq!(row.started_at, Some(at(20)));
     assert_eq!((row.queue_ms, row.finished_at), (Some(5), None));
+    assert_eq!(row.error, None);
 }
 
 /// A node that waits for its next attempt is pending and tells why.
@@ -136,6 +137,23 @@ pub async fn a_node_that_never_ran_ends_without_a_start(storage: &dyn Storage) {
     let events = events_of(storage, driver.run).await;
     let expected = [EventKind::NodeSkipped, EventKind::NodeCancelled];
     assert_eq!(kinds(&events[2..]), expected);
+}
+
+/// A node that is cancelled between two attempts keeps the newest one.
+pub async fn a_node_cancelled_between_attempts_keeps_its_attempt(storage: &dyn Storage) {
+    let mut driver = running(storage, 1).await;
+    let cancelled = NodeEnd::new(0, NodeStatus::Cancelled, at(45));
+    let cancelled = Entry::NodeFinished(Box::new(cancelled));
+    driver
+        .append(storage, [started(0, 1), retrying(0, 2), cancelled])
+        .await;
+    let row = node(storage, driver.run, 0).await;
+    assert_eq!((row.status, row.attempt), (NodeStatus::Cancelled, Some(1)));
+    assert_eq!(
+        (row.started_at, row.finished_at),
+        (Some(at(20)), Some(at(45)))
+    );
+    assert_eq!(last_event(storage).await.attempt, None);
 }
 
 /// A line is an event with its level, its text and its node.

@@ -139,6 +139,7 @@ macro_rules! storage_contract {
             ],
             queue: [
                 a_claimed_run_is_running,
+                a_run_starts_at_its_creation_at_the_earliest,
                 runs_are_claimed_by_priority_then_by_age,
                 a_claim_takes_no_more_than_it_asks_for,
                 a_claim_keeps_to_the_runs_of_an_engine,
@@ -176,6 +177,7 @@ macro_rules! storage_contract {
                 a_retrying_node_is_pending,
                 a_finished_node_keeps_what_is_known,
                 a_node_that_never_ran_ends_without_a_start,
+                a_node_cancelled_between_attempts_keeps_its_attempt,
                 a_line_is_an_event,
                 a_profile_writes_no_event,
                 a_runs_end_is_its_last_event,

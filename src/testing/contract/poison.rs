@@ -174,11 +174,15 @@ pub async fn progress_sets_the_count_back(storage: &dyn Storage) {
 
 /// A node that is skipped is no progress.
 pub async fn a_skipped_node_is_no_progress(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
-    driver.append(storage, [reused(0, run_id(9))]).await;
-    driver.append(storage, [started(1, 1)]).await;
-    let claimed = claim_one(storage, claim(2, 500), driver.run).await;
-    assert_eq!(claimed.claim_count, 2);
+    let run = pending(storage, 1).await;
+    let seconds = crash(storage, run, 1..2).await;
+    let claimed = claim_one(storage, claim(5, seconds), run).await;
+    let mut driver = Driver::of(&claimed);
+    driver
+        .append(storage, [reused(0, run_id(9)), started(1, 1)])
+        .await;
+    let again = claim_one(storage, claim(6, seconds + 100), run).await;
+    assert_eq!((claimed.claim_count, again.claim_count), (2, 3));
 }
 
 /// A release takes its claim off the count, so that shutdowns never poison a run.

@@ -43,6 +43,19 @@ pub async fn a_claimed_run_is_running(storage: &dyn Storage) {
     assert_eq!(events.len(), 2);
 }
 
+/// A run starts at its creation at the earliest, though the asker looked at the clock before.
+pub async fn a_run_starts_at_its_creation_at_the_earliest(storage: &dyn Storage) {
+    let run = pending(storage, 1).await;
+    let created_at = found(storage, run).await.run.created_at;
+    let mut early = claim(1, 10);
+    early.now = created_at - MINUTE;
+    let claimed = claim_one(storage, early, run).await;
+    assert_eq!(claimed.run.started_at, Some(created_at));
+    assert_eq!(claimed.run, found(storage, run).await.run);
+    let events = events_of(storage, run).await;
+    assert_eq!(events[1].timestamp, created_at);
+}
+
 /// Runs are claimed by priority, then by age.
 pub async fn runs_are_claimed_by_priority_then_by_age(storage: &dyn Storage) {
     save(storage, "daily").await;
