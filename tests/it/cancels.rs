@@ -136,15 +136,8 @@ async fn a_wish_between_claim_and_driver_is_heeded(store: Store) {
     assert!(world.script.calls().is_empty());
 }
 
-/// A world in which nothing but what a test is about sleeps for less than an hour.
-fn quiet(store: Store, pipeline: Pipeline) -> World {
-    let mut world = World::new(store).pipeline(pipeline);
-    world.limits.lease = 4 * HOUR;
-    world
-}
-
 async fn a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace(store: Store) {
-    let mut world = quiet(store, chain("p", &["a", "b"]));
+    let mut world = World::quiet(store).pipeline(chain("p", &["a", "b"]));
     world.limits.runs_max = 1;
     world.limits.nodes_engine_max = 1;
     let gate = Gate::new();
@@ -182,7 +175,9 @@ async fn the_late_result_of_a_blocking_executor_changes_nothing(store: Store) {
         .node("a", "block")
         .node("b", STEP)
         .after("a");
-    let world = quiet(store, pipeline).pipeline(chain("other", &["c"]));
+    let world = World::quiet(store)
+        .pipeline(pipeline)
+        .pipeline(chain("other", &["c"]));
     let (release, held) = mpsc::channel();
     let (held, began) = (Arc::new(Mutex::new(held)), Arc::new(Notify::new()));
     let told = Arc::clone(&began);

@@ -6,7 +6,7 @@ use floret::testing::{Call, Gate, Step};
 use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunHandle, RunStatus, Trigger};
 use serde_json::json;
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, lines, node, step};
+use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, step};
 
 on_every_backend! {
     the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream,
@@ -16,10 +16,6 @@ on_every_backend! {
     a_cancelled_resume_can_be_made_again,
     two_simultaneous_resumes_give_one_run_and_one_conflict,
     only_a_failed_run_is_resumed,
-    a_damaged_output_makes_its_node_run_again,
-    a_damaged_output_that_nobody_needs_is_left_alone,
-    an_output_too_large_to_keep_is_made_again_and_the_log_says_so,
-    a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so,
     purging_the_failed_run_pulls_nothing_from_under_its_resume,
     a_resume_runs_the_definition_that_the_failed_run_ran,
 }
@@ -34,7 +30,7 @@ fn rows() -> Step {
 }
 
 /// load → clean → save; `clean` fails once, `save` is a sink.
-fn world(store: Store) -> World {
+pub(crate) fn world(store: Store) -> World {
     let world = World::new(store).pipeline(chain("p", &["load", "clean", "save"]));
     world.script.script("load", [rows()]);
     world
@@ -44,7 +40,7 @@ fn world(store: Store) -> World {
     world
 }
 
-async fn fails(host: &Host) -> RunHandle {
+pub(crate) async fn fails(host: &Host) -> RunHandle {
     let run = host.trigger("p").await;
     let ended = run.finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Failed);
@@ -52,7 +48,7 @@ async fn fails(host: &Host) -> RunHandle {
 }
 
 #[track_caller]
-fn assert_same_call(calls: &[Call]) {
+pub(crate) fn assert_same_call(calls: &[Call]) {
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[0].inputs, calls[1].inputs);
     assert_eq!(calls[0].attempt_key, calls[1].attempt_key);
@@ -252,82 +248,6 @@ async fn only_a_failed_run_is_resumed(store: Store) {
     let unknown = world.clock.clock().new_run_id();
     let refused = host.floret.resume(unknown).await.unwrap_err();
     assert_eq!(refused.slug(), "run-not-found");
-}
-
-async fn a_damaged_output_makes_its_node_run_again(store: Store) {
-    let world = world(store);
-    let host = world.start().await;
-    let failed = fails(&host).await;
-    host.storage.damage_outputs();
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
-    let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
-    assert_same_call(&world.script.calls_of("load"));
-    assert_same_call(&world.script.calls_of("clean"));
-    let events = host.events_of(resumed.id()).await;
-    assert!(
-        lines(&events)[0].contains("missing or damaged"),
-        "{events:?}"
-    );
-}
-
-async fn a_damaged_output_that_nobody_needs_is_left_alone(store: Store) {
-    let world = world(store);
-    world.script.script("clean", [Step::pass_on()]);
-    world
-        .script
-        .script("save", [Step::permanent("full"), Step::pass_on()]);
-    let host = world.start().await;
-    let failed = fails(&host).await;
-    host.storage.damage_outputs();
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
-    let nodes = ["clean", "save"].map(|node| (node, NodeStatus::Success));
-    let nodes = [&[("load", NodeStatus::Success)], &nodes[..]].concat();
-    assert_ended(&ended, RunStatus::Success, &nodes);
-    // `clean` must be made again for `save`, and `load` for `clean`: both are damaged.
-    assert_eq!(world.calls()["load"], 2);
-}
-
-async fn an_output_too_large_to_keep_is_made_again_and_the_log_says_so(store: Store) {
-    let mut world = world(store);
-    world.limits.output_bytes_max = 16;
-    let host = world.start().await;
-    let failed = fails(&host).await;
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
-    let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
-    assert_same_call(&world.script.calls_of("clean"));
-    let events = host.events_of(resumed.id()).await;
-    let told = events.iter().find(|event| event.kind == EventKind::Log);
-    let told = told.unwrap();
-    assert_eq!(told.node_id.as_ref().map(|id| id.as_str()), Some("load"));
-    let text = told.message.as_deref().unwrap();
-    assert!(text.contains("too large to keep"), "{text}");
-}
-
-async fn a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so(store: Store) {
-    let mut world = world(store);
-    world.limits.output_bytes_max = 16;
-    world.script.effect("load", Effect::Sink);
-    let host = world.start().await;
-    let failed = fails(&host).await;
-    let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
-    let nodes = [
-        ("load", NodeStatus::Skipped),
-        ("clean", NodeStatus::Failed),
-        ("save", NodeStatus::Skipped),
-    ];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    let error = ended.run.error.unwrap();
-    assert!(
-        error.contains("node clean") && error.contains("output of load"),
-        "{error}"
-    );
-    assert_eq!((world.calls()["load"], world.calls()["clean"]), (1, 1));
 }
 
 async fn purging_the_failed_run_pulls_nothing_from_under_its_resume(store: Store) {

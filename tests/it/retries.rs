@@ -1,9 +1,7 @@
-//! Attempts: retries, pauses, time-outs and panics.
+//! Attempts: retries, pauses and time-outs.
 
-use std::panic::panic_any;
 use std::time::Duration;
 
-use floret::executor::{Ctx, ExecutorError};
 use floret::testing::{Gate, Step};
 use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::Value;
@@ -19,20 +17,10 @@ on_every_backend! {
     a_run_past_its_time_out_fails_what_executes_and_skips_the_rest,
     the_time_before_a_crash_counts_for_the_time_out_of_a_run,
     a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing,
-    a_panic_is_a_failed_attempt_that_tells_its_text,
-    one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_free,
     a_node_between_attempts_holds_no_slot,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
-
-/// A world in which nothing but what a test is about sleeps for less than an hour.
-fn quiet(store: Store, pipeline: Pipeline) -> World {
-    let mut world = World::new(store).pipeline(pipeline);
-    world.limits.lease = 4 * HOUR;
-    world.limits.log_linger = 4 * HOUR;
-    world
-}
 
 fn tried(config: &[(&str, u64)]) -> Pipeline {
     let node = config
@@ -42,7 +30,7 @@ fn tried(config: &[(&str, u64)]) -> Pipeline {
 }
 
 async fn pauses_double_within_their_jitter_until_the_retries_are_used_up(store: Store) {
-    let world = quiet(store, tried(&[("max_retries", 4)]));
+    let world = World::quiet(store).pipeline(tried(&[("max_retries", 4)]));
     world.script.script("a", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -73,7 +61,7 @@ async fn pauses_double_within_their_jitter_until_the_retries_are_used_up(store: 
 }
 
 async fn a_later_attempt_may_succeed_and_has_the_same_key(store: Store) {
-    let world = quiet(store, tried(&[("max_retries", 1), ("retry_delay", 0)]));
+    let world = World::quiet(store).pipeline(tried(&[("max_retries", 1), ("retry_delay", 0)]));
     world
         .script
         .script("a", [Step::retryable("not yet"), Step::pass_on()]);
@@ -90,7 +78,7 @@ async fn a_later_attempt_may_succeed_and_has_the_same_key(store: Store) {
 }
 
 async fn a_permanent_error_is_not_retried(store: Store) {
-    let world = quiet(store, tried(&[("max_retries", 4)]));
+    let world = World::quiet(store).pipeline(tried(&[("max_retries", 4)]));
     world.script.script("a", [Step::permanent("never")]);
     let host = world.start().await;
     let ended = host.run("p").await;
@@ -100,7 +88,7 @@ async fn a_permanent_error_is_not_retried(store: Store) {
 
 async fn an_attempt_past_its_time_out_is_told_to_stop_and_then_retried(store: Store) {
     let config = [("max_retries", 1), ("retry_delay", 0), ("timeout", 5)];
-    let world = quiet(store, tried(&config));
+    let world = World::quiet(store).pipeline(tried(&config));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
     let host = world.start().await;
@@ -125,7 +113,7 @@ async fn a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_b
     store: Store,
 ) {
     let config = [("max_retries", 1), ("retry_delay", 0), ("timeout", 5)];
-    let world = quiet(store, tried(&config));
+    let world = World::quiet(store).pipeline(tried(&config));
     let gate = Gate::new();
     let deaf = Step::pass_on().at(&gate).deaf();
     world.script.script("a", [deaf, Step::pass_on()]);
@@ -149,7 +137,7 @@ async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: S
                 .config("retry_delay", 300_000),
         )
         .timeout(Duration::from_secs(60));
-    let world = quiet(store, pipeline);
+    let world = World::quiet(store).pipeline(pipeline);
     let gate = Gate::new();
     world
         .script
@@ -204,7 +192,7 @@ async fn the_time_before_a_crash_counts_for_the_time_out_of_a_run(store: Store) 
 
 async fn a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing(store: Store) {
     let pipeline = chain("p", &["a", "b"]).timeout(Duration::from_secs(100));
-    let world = quiet(store, pipeline);
+    let world = World::quiet(store).pipeline(pipeline);
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
     let host = world.start().await;
@@ -224,115 +212,9 @@ async fn a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing(store: 
     assert_eq!(world.calls()["a"], 1);
 }
 
-struct PanicsWhenDropped;
-
-impl Drop for PanicsWhenDropped {
-    fn drop(&mut self) {
-        panic!("in drop");
-    }
-}
-
-async fn panics_with_text(_: Ctx) -> Result<(), ExecutorError> {
-    panic!("plain");
-}
-
-async fn panics_with_string(ctx: Ctx) -> Result<(), ExecutorError> {
-    panic!("made for {}", ctx.node.id);
-}
-
-async fn panics_with_number(_: Ctx) -> Result<(), ExecutorError> {
-    panic_any(7);
-}
-
-async fn panics_with_panic(_: Ctx) -> Result<(), ExecutorError> {
-    panic_any(PanicsWhenDropped);
-}
-
-async fn panics_in_drop(_: Ctx) -> Result<(), ExecutorError> {
-    let _held = PanicsWhenDropped;
-    tokio::task::yield_now().await;
-    Ok(())
-}
-
-async fn a_panic_is_a_failed_attempt_that_tells_its_text(store: Store) {
-    let expected = [
-        ("text", "the executor panicked: plain"),
-        ("string", "the executor panicked: made for string"),
-        (
-            "number",
-            "the executor panicked: with a payload that is no text",
-        ),
-        (
-            "panic",
-            "the executor panicked: with a payload that is no text",
-        ),
-        ("drop", "the executor panicked: in drop"),
-    ];
-    let pipeline = expected
-        .iter()
-        .fold(Pipeline::new("p"), |pipeline, (kind, _)| {
-            pipeline.node(*kind, *kind)
-        });
-    let world = quiet(store, pipeline).pipeline(chain("after", &["a"]));
-    let host = world
-        .start_with(|builder| {
-            builder
-                .node("text", panics_with_text)
-                .node("string", panics_with_string)
-                .node("number", panics_with_number)
-                .node("panic", panics_with_panic)
-                .node("drop", panics_in_drop)
-        })
-        .await;
-    let ended = host.run("p").await;
-    assert_eq!(ended.run.status, RunStatus::Failed);
-    for (id, error) in expected {
-        assert_eq!(node(&ended, id).status, NodeStatus::Failed);
-        assert_eq!(node(&ended, id).error.as_deref(), Some(error));
-    }
-    assert_eq!(host.run("after").await.run.status, RunStatus::Success);
-}
-
-async fn one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_free(store: Store) {
-    let wide = (0..1_000).fold(Pipeline::new("p"), |wide, index| {
-        wide.node(format!("n{index}"), STEP)
-    });
-    let mut world =
-        quiet(store, wide).pipeline((0..4).fold(Pipeline::new("after"), |wide, index| {
-            wide.node(format!("after{index}"), STEP)
-        }));
-    world.limits.nodes_engine_max = 4;
-    world.limits.nodes_run_max = 4;
-    for index in 0..1_000 {
-        world
-            .script
-            .script(format!("n{index}"), [Step::panic(format!("panic {index}"))]);
-    }
-    let host = world.start().await;
-    let ended = host.run("p").await;
-    assert_eq!(ended.run.status, RunStatus::Failed);
-    for index in 0..1_000 {
-        let error = node(&ended, &format!("n{index}")).error.clone().unwrap();
-        assert_eq!(error, format!("the executor panicked: panic {index}"));
-    }
-    let gate = Gate::new();
-    for index in 0..4 {
-        world
-            .script
-            .script(format!("after{index}"), [Step::pass_on().at(&gate)]);
-    }
-    let run = host.trigger("after").await;
-    for index in 0..4 {
-        world.script.started(&format!("after{index}")).await;
-    }
-    gate.open();
-    assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
-    assert_eq!(host.floret.abandoned(), 0);
-}
-
 async fn a_node_between_attempts_holds_no_slot(store: Store) {
     let pipeline = tried(&[("max_retries", 1)]).node("b", STEP);
-    let mut world = quiet(store, pipeline);
+    let mut world = World::quiet(store).pipeline(pipeline);
     world.limits.nodes_engine_max = 1;
     world
         .script

@@ -1,0 +1,203 @@
+//! The world of a test: a storage that outlives engines, a clock turned by hand, an executor that follows a script.
+//!
+//! What runs in it is `host`'s, what is run and how it is looked at `runs`'.
+
+mod host;
+mod runs;
+
+pub(crate) use host::Host;
+pub(crate) use runs::{STEP, assert_ended, chain, kinds, lines, node, statuses, step, until};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use floret::storage::{Durability, MemoryStorage, SqliteOptions, SqliteStorage};
+use floret::testing::{
+    FaultyStorage, Gate, ManualClock, Method, Scratch, ScriptedExecutor, scratch,
+};
+use floret::{Builder, ErrorKind, Floret, Limits, Pipeline, RunHandle, RunStatus};
+
+/// Makes of each function, which takes a [`Store`], one test a backend.
+macro_rules! on_every_backend {
+    ($($name:ident,)*) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $name() {
+                let test = super::$name($crate::harness::Store::memory());
+                $crate::harness::within(stringify!($name), Box::pin(test)).await;
+            })*
+        }
+
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                let test = super::$name($crate::harness::Store::sqlite());
+                $crate::harness::within(stringify!($name), Box::pin(test)).await;
+            })*
+        }
+    };
+}
+
+/// The future's output. What takes 60 s of real time hangs, and fails so.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that hangs must fail in real time, whatever the clock says"
+)]
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future)
+        .await
+        .unwrap_or_else(|_| panic!("{what} hangs"))
+}
+
+/// Something that keeps what a Floret remembers while Florets come and go.
+#[derive(Debug)]
+pub(crate) enum Store {
+    Memory(MemoryStorage),
+    Sqlite(Scratch),
+}
+
+impl Store {
+    pub(crate) fn memory() -> Self {
+        Self::Memory(MemoryStorage::default())
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(scratch())
+    }
+
+    /// Opens the store; whoever had it open before must be gone.
+    pub(crate) async fn open(&self) -> FaultyStorage {
+        match self {
+            Self::Memory(storage) => {
+                let storage = FaultyStorage::new(Arc::new(storage.clone()));
+                storage.stay_open();
+                storage
+            }
+            Self::Sqlite(directory) => {
+                let options = SqliteOptions::default().durability(Durability::Normal);
+                let path = directory.path().join("floret.db");
+                // A store that was dropped ends in its own time.
+                let storage = loop {
+                    match SqliteStorage::open_with(&path, options.clone()).await {
+                        Err(error) if matches!(error.kind(), ErrorKind::StoreInUse { .. }) => {}
+                        opened => break opened.unwrap(),
+                    }
+                };
+                FaultyStorage::new(Arc::new(storage))
+            }
+        }
+    }
+}
+
+/// What the hosts of one test have in common.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) clock: ManualClock,
+    pub(crate) script: ScriptedExecutor,
+    pub(crate) limits: Limits,
+    pub(crate) pipelines: Vec<Pipeline>,
+}
+
+impl World {
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            clock: ManualClock::new("2024-01-15T06:00:00Z".parse().unwrap()),
+            script: ScriptedExecutor::new(),
+            limits: Limits::default(),
+            pipelines: Vec::new(),
+        }
+    }
+
+    /// A world in which nothing but what a test is about sleeps for less than four hours.
+    pub(crate) fn quiet(store: Store) -> Self {
+        const LONG: Duration = Duration::from_secs(4 * 3_600);
+        let mut world = Self::new(store);
+        world.limits.lease = LONG;
+        world.limits.log_linger = LONG;
+        world
+    }
+
+    pub(crate) fn pipeline(mut self, pipeline: Pipeline) -> Self {
+        self.pipelines.push(pipeline);
+        self
+    }
+
+    /// Starts a host.
+    pub(crate) async fn start(&self) -> Host {
+        self.start_with(|builder| builder).await
+    }
+
+    /// Starts a host with more node types.
+    pub(crate) async fn start_with(&self, build: impl FnOnce(Builder) -> Builder) -> Host {
+        let storage = self.store.open().await;
+        self.start_on(storage, build).await
+    }
+
+    /// Starts a host on a storage that is open already.
+    pub(crate) async fn start_on(
+        &self,
+        storage: FaultyStorage,
+        build: impl FnOnce(Builder) -> Builder,
+    ) -> Host {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut builder = Floret::builder(storage.clone())
+            .clock(self.clock.clock())
+            .limits(self.limits.clone())
+            .executor(STEP, self.script.clone());
+        for pipeline in &self.pipelines {
+            builder = builder.pipeline(pipeline.clone());
+        }
+        let started = runtime.spawn(build(builder).start()).await.unwrap();
+        Host::new(started.unwrap(), storage, runtime)
+    }
+
+    /// Makes a run that nobody has claimed yet, and a host whose first claim takes it and then waits at the gate.
+    pub(crate) async fn hold_claim(&mut self, pipeline: &str, gate: &Gate) -> (Host, RunHandle) {
+        let runs_max = std::mem::take(&mut self.limits.runs_max);
+        let host = self.start().await;
+        let run = host.trigger(pipeline).await.id();
+        host.stop().await;
+        self.limits.runs_max = runs_max;
+        let storage = self.store.open().await;
+        storage.hold_after(Method::Claim, gate);
+        let host = self.start_on(storage, |builder| builder).await;
+        let run = host.floret.handle(run);
+        while host.stored(&run).await.run.status != RunStatus::Running {
+            tokio::task::yield_now().await;
+        }
+        (host, run)
+    }
+
+    /// What a dead host held is anybody's: at once where opening the store proves its death, else once its leases have run out.
+    pub(crate) fn outlive_leases(&self) {
+        match self.store {
+            Store::Memory(_) => self
+                .clock
+                .advance(self.limits.lease + Duration::from_secs(1)),
+            Store::Sqlite(_) => {}
+        }
+    }
+
+    /// Turns the clock to the next sleeper due within `bound`, as soon as there is one.
+    pub(crate) async fn turn_within(&self, bound: Duration) -> Duration {
+        self.clock.sleeper_within(bound).await;
+        let step = self.clock.next_wake().unwrap();
+        self.clock.advance(step);
+        step
+    }
+
+    /// How often each node was called.
+    pub(crate) fn calls(&self) -> BTreeMap<String, usize> {
+        let mut calls = BTreeMap::new();
+        for call in self.script.calls() {
+            *calls.entry(call.node.id).or_default() += 1;
+        }
+        calls
+    }
+}
