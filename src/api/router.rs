@@ -84,7 +84,7 @@ impl Allowed {
     pub(super) fn about(&self) -> String {
         let routes = self.routes();
         let told: Vec<_> = routes
-            .map(|route| format!("{} {}", route.method.names(), route.about))
+            .map(|route| format!("{} ({})", route.method.names(), route.about))
             .collect();
         told.join("; ")
     }

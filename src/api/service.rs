@@ -20,6 +20,7 @@ use tower_service::Service;
 use super::access::Access;
 use super::body::Body;
 use super::call::Call;
+use super::permission::Permission;
 use super::request::Payload;
 use super::router::{self, Match, Params};
 use super::routes::{Handling, Need, Route};
@@ -113,7 +114,13 @@ impl RunsService {
         let (parts, body) = request.into_parts();
         let refuse = |error: Error| Box::new(problem::answer(&error));
         self.0.check_before_routing(&parts).map_err(refuse)?;
-        let (route, params) = self.0.route(&parts)?;
+        let (route, params) = match self.0.route(&parts) {
+            Ok(found) => found,
+            Err(answer) => {
+                self.0.refuse_stranger(&parts).map_err(refuse)?;
+                return Err(answer);
+            }
+        };
         let scope = self.0.check_access(&parts, route).map_err(refuse)?;
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {
@@ -172,6 +179,14 @@ impl Shared {
                     detail,
                 ))))
             }
+        }
+    }
+
+    /// A caller without credentials is not told which paths there are.
+    fn refuse_stranger(&self, parts: &Parts) -> Result<()> {
+        match self.access.check(parts, Permission::RunsView) {
+            Err(error) if error.slug() == "unauthenticated" => Err(error),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

@@ -109,6 +109,27 @@ async fn whoever_is_not_let_in_learns_nothing_of_what_exists() {
     .await;
 }
 
+#[tokio::test]
+async fn a_stranger_is_not_told_which_paths_there_are() {
+    on_each(async |host: &Host| {
+        let service = host.floret.service(Access::from_extensions());
+        for (method, path) in [
+            (Method::GET, "/api/nothing"),
+            (Method::POST, "/elsewhere"),
+            (Method::PATCH, "/api/runs"),
+        ] {
+            let asked = || request(method.clone(), path, None);
+            send(&service, asked())
+                .await
+                .refused(401, "unauthenticated");
+            let known = as_caller(Some(Permissions::of([])), asked());
+            let answer = send(&service, known).await;
+            assert!([404, 405].contains(&answer.status.as_u16()), "{answer:?}");
+        }
+    })
+    .await;
+}
+
 /// Sends as a caller of this tenant.
 async fn of(tenant: &str, service: &RunsService, request: Request<Full<Bytes>>) -> Answer {
     let scope = Scope::Tenant(TenantId::new(tenant).unwrap());
