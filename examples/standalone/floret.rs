@@ -19,7 +19,10 @@ pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
             .executor("sink_file", SinkFile::new(dir));
     }
     if options.allow_commands {
-        builder = builder.executor("command", CommandNode::new(Clock::system()));
+        builder = builder.executor(
+            "command",
+            CommandNode::new(Clock::system()).hide_env("FLORET_API_KEY"),
+        );
     }
     for definition in definitions.iter() {
         builder = builder.pipeline(definition.clone());

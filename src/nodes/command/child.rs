@@ -34,8 +34,12 @@ impl Group {
         program: &str,
         args: &[&str],
         ctx: &Ctx,
+        hidden: &[String],
     ) -> Result<(Self, Pipes), ExecutorError> {
         let mut command = Command::new(program);
+        for name in hidden {
+            command.env_remove(name);
+        }
         command
             .args(args)
             .env("FLORET_RUN_ID", ctx.run_id.to_string())

@@ -33,23 +33,35 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 ///
 /// It gets the rows of all upstreams as NDJSON on its stdin and may stop reading them; its stdout is NDJSON too, each
 /// line of its stderr a line of the log, and an exit code other than 0 a failure that may be tried again. Its environment
-/// is the host's with `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and `FLORET_ATTEMPT_KEY`.
+/// is the host's, without what [`CommandNode::hide_env`] names, with `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and
+/// `FLORET_ATTEMPT_KEY`.
 /// It runs in a process group of its own (on Unix), and whatever is left of the group when it ends is killed.
 #[derive(Debug, Clone)]
 pub struct CommandNode {
     clock: Clock,
+    hidden: Vec<String>,
 }
 
 impl CommandNode {
     /// Runs programs; `clock` is the one of the engine.
     #[must_use]
     pub const fn new(clock: Clock) -> Self {
-        Self { clock }
+        Self {
+            clock,
+            hidden: Vec::new(),
+        }
+    }
+
+    /// Keeps a variable of the host's environment, a secret of its own, from the programs.
+    #[must_use]
+    pub fn hide_env(mut self, name: impl Into<String>) -> Self {
+        self.hidden.push(name.into());
+        self
     }
 
     async fn run(&self, config: &Config<'_>, call: &NodeCall) -> Result<Dataset, ExecutorError> {
         let ctx = &call.ctx;
-        let (mut group, pipes) = Group::start(config.program, &config.args, ctx)?;
+        let (mut group, pipes) = Group::start(config.program, &config.args, ctx, &self.hidden)?;
         let mut talk = Talk::new(pipes);
         let ended = tokio::select! {
             biased;

@@ -90,6 +90,18 @@ async fn a_child_knows_its_attempt() {
 }
 
 #[tokio::test]
+async fn a_hidden_variable_is_not_in_a_childs_environment() {
+    // Set by cargo for every test.
+    let script = "echo \"{\\\"name\\\": \\\"${CARGO_PKG_NAME-hidden}\\\"}\"";
+    let said = async |node: CommandNode| {
+        json!(rows(node.execute(shell(script, [])).await.unwrap()))[0]["name"].clone()
+    };
+    let node = CommandNode::new(Clock::system());
+    assert_eq!(said(node.clone()).await, "floret");
+    assert_eq!(said(node.hide_env("CARGO_PKG_NAME")).await, "hidden");
+}
+
+#[tokio::test]
 async fn ten_megabytes_pass_both_ways_and_a_child_may_stop_reading() {
     let wide: Vec<_> = (0..10_000)
         .map(|n| json!({"n": n, "text": "x".repeat(1_000)}))
