@@ -150,7 +150,7 @@ mod tests {
         assert!(
             allowed
                 .about()
-                .starts_with("GET, HEAD shows a pipeline; PUT")
+                .starts_with("GET, HEAD (shows a pipeline); PUT")
         );
         assert!(matches!(
             find(&Method::OPTIONS, "/runs"),
