@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use crate::model::{OwnerId, RunId};
 
+const BREATH: Duration = Duration::from_millis(1);
+
 /// A future that ends when its time has come.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -73,6 +75,15 @@ impl Clock {
     /// Ends after `duration` of [`Clock::elapsed`].
     pub async fn sleep(&self, duration: Duration) {
         self.0.time.sleep(duration).await;
+    }
+
+    /// About a millisecond of the machine's time, also where the clock is turned by hand: what is ready to run has run by then.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that sleeps"
+    )]
+    pub(crate) async fn breath(&self) {
+        tokio::time::sleep(BREATH).await;
     }
 
     /// Ends when [`Clock::elapsed`] has reached `deadline`; at once if it has already.

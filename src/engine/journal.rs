@@ -17,8 +17,6 @@ use crate::executor::{LogLine, LogSink};
 use crate::model::{Place, RunId, RunStatus};
 use crate::storage::{Append, Entry};
 
-/// How often a start of a node lets others run, so that the end of a node that does nothing joins its append.
-const START_YIELDS: u32 = 3;
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
@@ -177,10 +175,11 @@ impl Appender {
     /// The entries of the next append: all that are there, and for lines of the log those that come soon.
     async fn gather(&mut self) -> Option<Vec<Message>> {
         let mut batch = vec![self.next().await?];
-        let limits = &self.shared.limits;
-        let mut yields = 0;
-        let linger = self.shared.clock.sleep(limits.log_linger);
-        tokio::pin!(linger);
+        let lines_max = self.shared.limits.log_batch_max;
+        let clock = self.shared.clock.clone();
+        let linger = clock.sleep(self.shared.limits.log_linger);
+        let breath = clock.breath();
+        tokio::pin!(linger, breath);
         loop {
             while let Ok(message) = self.receiver.try_recv() {
                 batch.push(message);
@@ -190,25 +189,29 @@ impl Appender {
                 .map(|message| Urgency::of(&message.entry))
                 .max()
                 .unwrap_or(Urgency::Line);
-            match urgency {
-                Urgency::End => return Some(batch),
-                Urgency::Start if yields < START_YIELDS => {
-                    yields += 1;
-                    tokio::task::yield_now().await;
-                }
-                Urgency::Start => return Some(batch),
-                Urgency::Line if batch.len() >= limits.log_batch_max || self.is_short_of_room() => {
-                    return Some(batch);
-                }
-                Urgency::Line => tokio::select! {
-                    message = self.receiver.recv() => match message {
-                        Some(message) => batch.push(message),
-                        None => return Some(batch),
-                    },
-                    () = self.closing.cancelled(), if !self.receiver.is_closed() => self.receiver.close(),
-                    () = &mut linger => return Some(batch),
-                },
+            let is_full = batch.len() >= lines_max || self.is_short_of_room();
+            let has_more = match urgency {
+                Urgency::End => false,
+                Urgency::Start | Urgency::Line if is_full => false,
+                // The end of a node that does next to nothing joins the append of its start.
+                Urgency::Start => self.more(&mut batch, breath.as_mut()).await,
+                Urgency::Line => self.more(&mut batch, linger.as_mut()).await,
+            };
+            if !has_more {
+                return Some(batch);
             }
+        }
+    }
+
+    /// Waits for one more entry; false when `pause` is over first or none will come.
+    async fn more(&mut self, batch: &mut Vec<Message>, pause: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            message = self.receiver.recv() => message.map(|message| batch.push(message)).is_some(),
+            () = self.closing.cancelled(), if !self.receiver.is_closed() => {
+                self.receiver.close();
+                true
+            }
+            () = pause => false,
         }
     }
 
