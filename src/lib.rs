@@ -1,6 +1,7 @@
 //! Durable data pipelines and their Runs API, embedded in the service you already have.
 //!
 #![doc = include_str!("../docs/crate.md")]
+#![forbid(unsafe_code)]
 
 mod api;
 mod builder;
