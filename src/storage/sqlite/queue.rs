@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::SqliteStorage;
 use super::fault::Fault;
 use super::inbox::{Inbox, Lane};
+use super::state::Active;
 use super::step::{Job, Step};
 use super::tx::Tx;
 use super::values::{millis, node_keys};
@@ -105,13 +106,16 @@ pub(super) fn lease_end(now: DateTime<Utc>, lease: Duration) -> i64 {
 }
 
 impl Tx {
+    /// The run of a claim that its owner has not lost.
+    fn held_by(&mut self, owner: OwnerId, claim: &Held) -> Option<&mut Active> {
+        let active = self.state.running.get_mut(&claim.run)?;
+        (active.owner == Some(owner) && active.epoch == claim.epoch).then_some(active)
+    }
+
     fn renew(&mut self, owner: OwnerId, held: &[Held], until: i64) -> Result<Vec<Held>, Fault> {
         let mut lost = Vec::new();
         for claim in held {
-            let active = self.state.running.get_mut(&claim.run);
-            let Some(active) =
-                active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
-            else {
+            let Some(active) = self.held_by(owner, claim) else {
                 lost.push(*claim);
                 continue;
             };
@@ -131,10 +135,7 @@ impl Tx {
     fn release(&mut self, owner: OwnerId, held: &[Held]) -> Result<Vec<Held>, Fault> {
         let mut lost = Vec::new();
         for claim in held {
-            let active = self.state.running.get_mut(&claim.run);
-            let Some(active) =
-                active.filter(|active| active.owner == Some(owner) && active.epoch == claim.epoch)
-            else {
+            let Some(active) = self.held_by(owner, claim) else {
                 lost.push(*claim);
                 continue;
             };
