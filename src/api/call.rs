@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::query::Query;
 use super::request::Payload;
+use super::route::Route;
 use super::router::Params;
-use super::routes::Route;
 use super::service::Shared;
 use crate::engine::Engine;
 use crate::error::{Error, Result, shown};

@@ -21,6 +21,7 @@ mod profile;
 mod query;
 mod request;
 mod response;
+mod route;
 mod router;
 mod routes;
 mod runs;

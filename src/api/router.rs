@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use http::Method;
 
 use super::path;
-use super::routes::{ROUTES, Route, Verb};
+use super::route::{Route, Verb};
+use super::routes::ROUTES;
 
 /// What a method and a path lead to.
 pub(super) enum Match {

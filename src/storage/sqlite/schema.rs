@@ -10,7 +10,10 @@ use super::fault::Fault;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n brings a store from version n to n + 1.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+];
 
 /// The version that this code reads and writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
