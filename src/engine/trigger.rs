@@ -171,7 +171,10 @@ impl Shared {
 
     pub(super) fn unknown_types(&self, pipeline: &Pipeline) -> Vec<Issue> {
         let is_unknown = |kind: &str| self.registry.get(kind).is_none();
-        let known = || self.registry.kinds().collect::<Vec<_>>().join(", ");
+        let known = || match self.registry.kinds().collect::<Vec<_>>() {
+            none if none.is_empty() => "none".to_owned(),
+            kinds => kinds.join(", "),
+        };
         let nodes = pipeline
             .nodes
             .iter()

@@ -30,6 +30,8 @@ pub use runs::{
 };
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]
 pub use sqlite::CommitFault;
+#[cfg(all(feature = "sqlite", feature = "testing"))]
+pub(crate) use sqlite::decode;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStorage};
 pub use system::{Figures, FiguresFilter, Purge, Purged, Stats, System};

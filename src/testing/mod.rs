@@ -12,6 +12,7 @@ mod manual_clock;
 mod memory_floret;
 mod scratch;
 mod scripted_executor;
+pub mod targets;
 
 pub use fault::{Fault, Method};
 pub use faulty_storage::FaultyStorage;

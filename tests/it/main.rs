@@ -39,6 +39,7 @@ mod panics;
 mod recovery;
 mod resumes;
 mod retries;
+mod seeds;
 mod shutdowns;
 mod spans;
 mod standalone;

@@ -7,6 +7,8 @@ mod body;
 mod cancel;
 mod claim;
 mod create;
+#[cfg(feature = "testing")]
+mod decode;
 mod drive;
 #[cfg(test)]
 mod durable_tests;
@@ -54,6 +56,8 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, oneshot};
 
+#[cfg(feature = "testing")]
+pub(crate) use self::decode::decode;
 #[cfg(any(test, feature = "testing"))]
 pub use self::hooks::CommitFault;
 pub use self::options::{Durability, SqliteOptions};

@@ -1,0 +1,33 @@
+//! What fuzzers feed: one function a parser, each takes any bytes and holds what must be true of every input.
+//!
+//! The fuzzers are in `fuzz/`; the inputs in `fuzz/seeds/` are replayed by the tests. A function that returns found nothing.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a target panics when a promise is broken: that is its answer"
+)]
+
+mod dataset;
+mod definition;
+mod request;
+#[cfg(feature = "sqlite")]
+mod row;
+mod template;
+
+pub use dataset::dataset;
+pub use definition::definition;
+pub use request::request;
+#[cfg(feature = "sqlite")]
+pub use row::row;
+pub use template::template;
+
+/// Every target with its name.
+pub const ALL: &[(&str, fn(&[u8]))] = &[
+    ("dataset", dataset),
+    ("definition", definition),
+    ("request", request),
+    #[cfg(feature = "sqlite")]
+    ("row", row),
+    ("template", template),
+];

@@ -1,0 +1,43 @@
+//! A config with templates in it.
+//!
+//! Which names there are is left to `engine`.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde_json::{Map, Value};
+
+use crate::model::RunId;
+use crate::template::{Names, resolve};
+
+/// Puts values into a text, alone and nested.
+///
+/// A text without `${` stays as it is; what can be resolved alone can be resolved nested, to the same.
+pub fn template(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let values = BTreeMap::from([
+        ("date".to_owned(), "2024-01-15".to_owned()),
+        ("nested".to_owned(), "${param.date} $${".to_owned()),
+        (String::new(), "empty".to_owned()),
+    ]);
+    let names = Names {
+        params: &values,
+        vars: &values,
+        run_id: RunId::from_uuid(uuid::Uuid::nil()),
+        date: NaiveDate::default(),
+    };
+    let alone = resolve(&config(Value::from(&*text)), &names);
+    let nested = resolve(&config(Value::from(vec![Value::from(&*text)])), &names);
+    assert_eq!(alone.is_ok(), nested.is_ok());
+    let (Ok(alone), Ok(nested)) = (alone, nested) else {
+        return;
+    };
+    assert_eq!(alone["text"], nested["text"][0]);
+    if !text.contains("${") {
+        assert_eq!(alone["text"], Value::from(&*text));
+    }
+}
+
+fn config(value: Value) -> Map<String, Value> {
+    Map::from_iter([("text".to_owned(), value)])
+}
