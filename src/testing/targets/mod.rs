@@ -22,8 +22,11 @@ pub use request::request;
 pub use row::row;
 pub use template::template;
 
+/// A function that takes any input and panics when a promise is broken.
+pub type Target = fn(&[u8]);
+
 /// Every target with its name.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Target)] = &[
     ("dataset", dataset),
     ("definition", definition),
     ("request", request),
