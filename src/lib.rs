@@ -12,6 +12,7 @@ mod events;
 pub mod executor;
 mod floret;
 mod graph;
+pub mod guide;
 mod json;
 mod limits;
 mod model;

@@ -24,6 +24,7 @@ const ROWS: &[(&str, u8)] = &[
     ("floret", 8),
     ("builder", 9),
     ("testing", 10),
+    ("guide", 11),
 ];
 
 const LINES_MAX: usize = 300;

@@ -1,0 +1,9 @@
+//! Guides in prose, for reading from top to bottom.
+//!
+//! What a single item promises stands on the item.
+
+#[doc = include_str!("../docs/guides/executors.md")]
+pub mod executors {}
+
+#[doc = include_str!("../docs/guides/storage.md")]
+pub mod storage {}
