@@ -12,7 +12,7 @@ use super::halt::Halt;
 use super::journal::Journal;
 use crate::executor::{Ctx, Effect, Executor, NodeLog};
 use crate::graph::Graph;
-use crate::model::{Node, NodeId, Pipeline, PipelineId, Place, Run};
+use crate::model::{Node, NodeId, Pipeline, Place, Run};
 use crate::template;
 
 /// A run under way.
@@ -62,35 +62,46 @@ impl Context {
             is_further
         });
     }
+}
 
+/// An attempt about to be made, of a run under way or of a dry run.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) run: &'a Run,
+    pub(super) node: &'a Node,
+    pub(super) attempt: u32,
+    pub(super) log: NodeLog,
+}
+
+impl Shared {
     /// The surroundings of an attempt, the templates in the node's config resolved.
     ///
     /// # Errors
     /// Which name of which template is unknown.
-    pub(super) fn surroundings(
-        &self,
-        node: &Node,
-        attempt: u32,
-        log: NodeLog,
-    ) -> Result<Ctx, String> {
+    pub(super) fn surroundings(&self, asked: Asked<'_>) -> Result<Ctx, String> {
+        let Asked {
+            run,
+            node,
+            attempt,
+            log,
+        } = asked;
         let mut node = node.clone();
-        node.config = self.resolved(&node.config)?;
-        let pipeline_id: PipelineId = self.run.pipeline_id.clone();
-        let mut ctx = Ctx::new(self.run.id, pipeline_id, self.run.date, node);
-        ctx.attempt_key = format!("{}.{}", self.run.first_run, ctx.node.id);
-        ctx.params = BTreeMap::clone(&self.run.params);
+        node.config = resolved(run, &node.config)?;
+        let mut ctx = Ctx::new(run.id, run.pipeline_id.clone(), run.date, node);
+        ctx.attempt_key = format!("{}.{}", run.first_run, ctx.node.id);
+        ctx.params = BTreeMap::clone(&run.params);
         ctx.attempt = attempt;
         ctx.log = log;
         Ok(ctx)
     }
+}
 
-    fn resolved(&self, config: &Map<String, Value>) -> Result<Map<String, Value>, String> {
-        let names = template::Names {
-            params: &self.run.params,
-            vars: &BTreeMap::new(),
-            run_id: self.run.id,
-            date: self.run.date,
-        };
-        template::resolve(config, &names).map_err(|error| error.to_string())
-    }
+fn resolved(run: &Run, config: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let names = template::Names {
+        params: &run.params,
+        vars: &BTreeMap::new(),
+        run_id: run.id,
+        date: run.date,
+    };
+    template::resolve(config, &names).map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::attempt::{self, Ended, reached};
 use super::checkpoint;
-use super::context::Context;
+use super::context::{Asked, Context};
 use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
@@ -182,7 +182,13 @@ impl NodeTask {
             place: self.place,
             attempt: self.attempt,
         }));
-        match self.context.surroundings(node, self.attempt, log) {
+        let asked = Asked {
+            run: &self.context.run,
+            node,
+            attempt: self.attempt,
+            log,
+        };
+        match shared.surroundings(asked) {
             Ok(ctx) => {
                 let call = NodeCall::new(ctx, self.inputs.clone());
                 attempt::run(&shared, executor, call, policy.timeout, &mut self.halt).await
