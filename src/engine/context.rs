@@ -64,27 +64,18 @@ impl Context {
     }
 }
 
-/// An attempt about to be made, of a run under way or of a dry run.
-#[derive(Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) run: &'a Run,
-    pub(super) node: &'a Node,
-    pub(super) attempt: u32,
-    pub(super) log: NodeLog,
-}
-
 impl Shared {
     /// The surroundings of an attempt, the templates in the node's config resolved.
     ///
     /// # Errors
     /// Which name of which template is unknown.
-    pub(super) fn surroundings(&self, asked: Asked<'_>) -> Result<Ctx, String> {
-        let Asked {
-            run,
-            node,
-            attempt,
-            log,
-        } = asked;
+    pub(super) fn surroundings(
+        &self,
+        run: &Run,
+        node: &Node,
+        attempt: u32,
+        log: NodeLog,
+    ) -> Result<Ctx, String> {
         let mut node = node.clone();
         node.config = resolved(run, &node.config)?;
         let mut ctx = Ctx::new(run.id, run.pipeline_id.clone(), run.date, node);

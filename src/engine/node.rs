@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::attempt::{self, Ended, reached};
 use super::checkpoint;
-use super::context::{Asked, Context};
+use super::context::Context;
 use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
@@ -182,13 +182,7 @@ impl NodeTask {
             place: self.place,
             attempt: self.attempt,
         }));
-        let asked = Asked {
-            run: &self.context.run,
-            node,
-            attempt: self.attempt,
-            log,
-        };
-        match shared.surroundings(asked) {
+        match shared.surroundings(&self.context.run, node, self.attempt, log) {
             Ok(ctx) => {
                 let call = NodeCall::new(ctx, self.inputs.clone());
                 attempt::run(&shared, executor, call, policy.timeout, &mut self.halt).await
