@@ -31,12 +31,13 @@ pub use builder::Builder;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
 pub use events::Subscription;
-pub use floret::{Floret, RunBuilder, RunHandle};
+pub use floret::{DryRunBuilder, Floret, RunBuilder, RunHandle};
 pub use limits::Limits;
 pub use model::{
-    Cancel, ColumnProfile, Dataset, Edge, Event, EventKind, EventStatus, IdError, Inherited, Level,
-    Node, NodeId, NodeRun, NodeStatus, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place,
-    Preview, Profile, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
+    Cancel, ColumnProfile, Dataset, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus,
+    IdError, Inherited, Level, Node, NodeId, NodeRun, NodeStatus, OwnerId, Page, PageRequest,
+    Pipeline, PipelineId, Place, Preview, Profile, Run, RunId, RunStatus, Scope, Slug,
+    StoredPipeline, TenantId, Trigger,
 };
 pub use views::Views;
 

@@ -56,6 +56,12 @@ pub struct Limits {
     pub crashes_max: u32,
     /// How long after its start an engine takes on suspected runs. 1 s: the host has come up by then.
     pub suspect_delay: Duration,
+    /// Dry runs that execute at once. 4: each holds a caller's connection, and up to `nodes_run_max` nodes of an engine.
+    pub dry_runs_max: u32,
+    /// Rows that a node of a dry run hands on. 10, as promised on the wire.
+    pub dry_run_rows_max: usize,
+    /// How long a dry run may take. 60 s: somebody looks at an empty page until then.
+    pub dry_run_timeout: Duration,
     /// Bytes of a request's body. 4 MiB.
     pub body_bytes_max: usize,
     /// How long a request's body may take to arrive. 30 s.
@@ -101,6 +107,9 @@ impl Default for Limits {
             lease: Duration::from_secs(60),
             crashes_max: 3,
             suspect_delay: Duration::from_secs(1),
+            dry_runs_max: 4,
+            dry_run_rows_max: 10,
+            dry_run_timeout: Duration::from_secs(60),
             body_bytes_max: 4 * MIB,
             body_timeout: Duration::from_secs(30),
             uri_bytes_max: 8 * KIB,

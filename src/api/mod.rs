@@ -6,6 +6,7 @@
 mod access;
 mod body;
 mod call;
+mod dry_run;
 mod health;
 mod idempotency;
 mod input;

@@ -6,7 +6,7 @@ use super::permission::Permission;
 use super::query::Parameter::{Repeatable, Single};
 use super::request::Payload;
 use super::route::{Need, Route};
-use super::{health, logs, pipelines, preview, profile, runs};
+use super::{dry_run, health, logs, pipelines, preview, profile, runs};
 
 macro_rules! routes {
     ($($verb:ident $path:literal $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
@@ -48,6 +48,7 @@ routes! {
     get "/runs/{run_id}/logs/export" RunsView logs::export => "gives the log of a run as a file", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
     get "/runs/{run_id}/nodes/{node_id}/preview" RunsView preview::find => "shows the first rows that a node handed on";
     get "/runs/{run_id}/nodes/{node_id}/profile" RunsView profile::find => "shows statistics of what a node handed on";
+    post "/pipelines/{id}/dry-run" PipelinesRun dry_run::start => "executes a pipeline on a few rows and stores nothing", body Optional;
     get "/pipelines" PipelinesView pipelines::list => "lists pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Single("tag"), Single("enabled"),
@@ -87,6 +88,7 @@ mod tests {
             "GET, HEAD /runs/{run_id}/logs/export runs.view",
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/preview runs.view",
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/profile runs.view",
+            "POST /pipelines/{id}/dry-run pipelines.run",
             "GET, HEAD /pipelines pipelines.view",
             "POST /pipelines pipelines.create",
             "GET, HEAD /pipelines/{id} pipelines.view",

@@ -72,6 +72,14 @@ pub(super) async fn run(
     ended
 }
 
+/// What an attempt that took too long is told to have done.
+pub(super) fn took_too_long(allowed: Duration) -> String {
+    format!(
+        "the attempt took longer than its time-out of {} s",
+        allowed.as_secs_f64()
+    )
+}
+
 async fn sleep(shared: &Shared, timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => shared.clock.sleep(timeout).await,

@@ -8,6 +8,7 @@ mod cancel;
 mod checkpoint;
 mod context;
 mod driver;
+mod dry_run;
 mod halt;
 mod journal;
 mod node;
@@ -19,6 +20,7 @@ mod retry;
 mod shutdown;
 mod trigger;
 
+pub(crate) use dry_run::AskDryRun;
 pub(crate) use resume::Resume;
 pub(crate) use trigger::{Key, Start, Started, hash_of};
 
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     active: active::Active,
     // Permits are nodes that execute, in all runs together.
     node_slots: Arc<Semaphore>,
+    // Permits are dry runs under way.
+    dry_runs: Semaphore,
     // A notify, since many wishes to look at the queue are one.
     wake: Notify,
     // Tripped first: no claims, no starts of nodes.
@@ -89,6 +93,9 @@ impl Engine {
         let node_slots = usize::try_from(limits.nodes_engine_max)
             .unwrap_or(usize::MAX)
             .clamp(1, Semaphore::MAX_PERMITS);
+        let dry_runs = usize::try_from(limits.dry_runs_max)
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS);
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let end = shutdown::EndOnDrop {
             drain: drain.clone(),
@@ -103,6 +110,7 @@ impl Engine {
             events,
             active: active::Active::default(),
             node_slots: Arc::new(Semaphore::new(node_slots)),
+            dry_runs: Semaphore::new(dry_runs),
             wake: Notify::new(),
             drain,
             stop,
@@ -139,12 +147,16 @@ impl Engine {
     /// Refuses a command once a shutdown has begun.
     fn refuse_in_shutdown(&self) -> Result<()> {
         if self.is_shutting_down() {
-            return Err(Error::new(
-                ErrorKind::ShuttingDown,
-                "shutting-down",
-                "Floret is shutting down; nothing is accepted any more",
-            ));
+            return Err(shutting_down());
         }
         Ok(())
     }
+}
+
+fn shutting_down() -> Error {
+    Error::new(
+        ErrorKind::ShuttingDown,
+        "shutting-down",
+        "Floret is shutting down; nothing is accepted any more",
+    )
 }

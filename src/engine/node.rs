@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::Instrument;
 
-use super::attempt::{self, Ended, reached};
+use super::attempt::{self, Ended, reached, took_too_long};
 use super::checkpoint;
 use super::context::Context;
 use super::halt::Halt;
@@ -203,11 +203,7 @@ impl NodeTask {
             }
             Ended::Itself(Err(error)) => error,
             Ended::TimedOut => {
-                let allowed = policy.timeout.unwrap_or_default();
-                ExecutorError::retryable(format!(
-                    "the attempt took longer than its time-out of {} s",
-                    allowed.as_secs_f64()
-                ))
+                ExecutorError::retryable(took_too_long(policy.timeout.unwrap_or_default()))
             }
             Ended::Halted(Halt::Lost | Halt::Drain | Halt::Not) => {
                 return Ok(Next::End(Ending::Unfinished));

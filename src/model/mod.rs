@@ -3,6 +3,7 @@
 //! Nothing here does I/O, asks the time or waits. Rules about graphs live in `graph`, rules about time in `clock`.
 
 mod dataset;
+mod dry_run;
 mod event;
 mod id;
 mod node;
@@ -16,6 +17,7 @@ mod scope;
 pub use dataset::Dataset;
 #[cfg(feature = "nodes")]
 pub(crate) use dataset::{Builder, Cell, RowError, write_cell};
+pub use dry_run::{DryRun, DryRunNode};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;
 pub use id::{IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId};

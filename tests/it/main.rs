@@ -10,6 +10,7 @@ mod harness;
 
 mod agreement;
 mod api_access;
+mod api_dry_run;
 mod api_health;
 mod api_hostile;
 mod api_hyper;
@@ -27,6 +28,7 @@ mod crash;
 mod damage;
 mod dataflow;
 mod deaths;
+mod dry_runs;
 mod events;
 mod examples;
 mod failures;

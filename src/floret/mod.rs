@@ -2,6 +2,10 @@
 //!
 //! The same over HTTP is [`Floret::service`].
 
+mod dry_run;
+
+pub use dry_run::DryRunBuilder;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

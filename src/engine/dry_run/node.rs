@@ -1,0 +1,109 @@
+//! One node of a dry run: waits for its slots and makes one attempt.
+//!
+//! Retries are left out: whoever looks at a preview tries again by hand, and sooner.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::out_of_time;
+use crate::engine::Shared;
+use crate::engine::attempt::{self, Ended, reached, took_too_long};
+use crate::engine::halt::Halt;
+use crate::error::cut;
+use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
+use crate::graph::policy::RetryPolicy;
+use crate::model::{Dataset, Node, NodeStatus, Run};
+
+/// What came of a node.
+pub(super) struct Told {
+    pub(super) status: NodeStatus,
+    pub(super) dataset: Option<Dataset>,
+    pub(super) error: Option<String>,
+}
+
+impl Told {
+    pub(super) const fn new(status: NodeStatus, dataset: Option<Dataset>) -> Self {
+        Self {
+            status,
+            dataset,
+            error: None,
+        }
+    }
+
+    fn failed(error: String) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::new(NodeStatus::Failed, None)
+        }
+    }
+}
+
+/// A node about to execute.
+pub(super) struct Part {
+    pub(super) shared: Arc<Shared>,
+    pub(super) run: Arc<Run>,
+    pub(super) node: Node,
+    pub(super) executor: Arc<dyn Executor>,
+    pub(super) inputs: Vec<Input>,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) halt: watch::Receiver<Halt>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Part {
+    pub(super) async fn play(mut self) -> Told {
+        let shared = Arc::clone(&self.shared);
+        let both = async {
+            let of_run = Arc::clone(&self.slots).acquire_owned().await;
+            let of_engine = Arc::clone(&shared.node_slots).acquire_owned().await;
+            (of_run, of_engine)
+        };
+        let _slots = tokio::select! {
+            biased;
+            _ = reached(&mut self.halt, Halt::TimedOut) => return self.late(),
+            slots = both => slots,
+        };
+        let told = self.attempt().await;
+        let max = shared.limits.error_bytes_max;
+        Told {
+            error: told.error.map(|error| cut(error, max)),
+            ..told
+        }
+    }
+
+    async fn attempt(&mut self) -> Told {
+        let timeout = match RetryPolicy::of(&self.node) {
+            Ok(policy) => policy.timeout,
+            Err(issues) => {
+                let told = issues.into_iter().map(|issue| issue.detail);
+                return Told::failed(told.collect::<Vec<_>>().join("; "));
+            }
+        };
+        let surroundings = self
+            .shared
+            .surroundings(&self.run, &self.node, 1, NodeLog::discard());
+        let mut ctx = match surroundings {
+            Ok(ctx) => ctx,
+            Err(unknown) => return Told::failed(unknown),
+        };
+        ctx.row_limit = Some(self.shared.limits.dry_run_rows_max);
+        ctx.cancel = self.stop.clone();
+        let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
+        let ended = attempt::run(&self.shared, &self.executor, call, timeout, &mut self.halt).await;
+        match ended {
+            Ended::Itself(Ok(Output::Dataset(dataset))) => {
+                Told::new(NodeStatus::Success, Some(dataset))
+            }
+            Ended::Itself(Ok(Output::Nothing)) => Told::new(NodeStatus::Success, None),
+            Ended::Itself(Err(error)) => Told::failed(error.message().to_owned()),
+            Ended::TimedOut => Told::failed(took_too_long(timeout.unwrap_or_default())),
+            Ended::Halted(_) => self.late(),
+        }
+    }
+
+    fn late(&self) -> Told {
+        Told::failed(out_of_time(self.shared.limits.dry_run_timeout))
+    }
+}

@@ -1,0 +1,79 @@
+//! A dry run from the host's own code.
+//!
+//! What it does is the engine's.
+
+use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use super::Floret;
+use crate::engine::AskDryRun;
+use crate::error::Result;
+use crate::model::{DryRun, Scope};
+
+/// A dry run about to be made: awaiting it executes the pipeline on a few rows a node and stores nothing.
+///
+/// Its sinks are not executed. Dropping the future ends it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+///
+/// async fn load(_: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
+///     Ok((0..1_000).map(|n| serde_json::json!({"id": n})).collect())
+/// }
+/// let floret = Floret::builder(MemoryStorage::default())
+///     .node("load", load)
+///     .pipeline(Pipeline::new("daily").node("load", "load"))
+///     .start()
+///     .await?;
+/// let found = floret.dry_run("daily").param("date", "2024-01-15").await?;
+/// assert!(found.node("load").is_some_and(|node| node.rows.len() == 10));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "nothing is executed before it is awaited"]
+pub struct DryRunBuilder {
+    floret: Floret,
+    pipeline: String,
+    params: BTreeMap<String, String>,
+}
+
+impl Floret {
+    /// Prepares a dry run of the pipeline with this id or slug.
+    pub fn dry_run(&self, pipeline: impl Into<String>) -> DryRunBuilder {
+        DryRunBuilder {
+            floret: self.clone(),
+            pipeline: pipeline.into(),
+            params: BTreeMap::new(),
+        }
+    }
+}
+
+impl DryRunBuilder {
+    /// Sets a parameter over the pipeline's own.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.insert(name.into(), value.into());
+        self
+    }
+}
+
+impl IntoFuture for DryRunBuilder {
+    /// What came of each node. The errors: `NotFound`; `Invalid` when a node type has no executor; `QueueFull` while as many as
+    /// may ([`Limits::dry_runs_max`](crate::Limits)) are under way; `ShuttingDown`; `Unavailable`.
+    type Output = Result<DryRun>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let ask = AskDryRun {
+                pipeline: self.pipeline,
+                params: self.params,
+                scope: Scope::All,
+            };
+            self.floret.engine.dry_run(ask).await
+        })
+    }
+}

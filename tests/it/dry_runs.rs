@@ -1,0 +1,194 @@
+//! Dry runs from the host's own code: how they end, and that nothing of them stays.
+
+use std::time::Duration;
+
+use floret::executor::Effect;
+use floret::testing::{Gate, Step};
+use floret::{DryRun, ErrorKind, Floret, Node, NodeStatus, Pipeline, Result};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::harness::{STEP, Store, World, chain, step};
+
+on_every_backend! {
+    nothing_is_stored_and_nothing_is_logged,
+    a_sink_is_left_out_with_all_below_it,
+    one_attempt_is_made,
+    what_is_not_done_in_time_has_failed_and_says_so,
+    a_nodes_own_time_out_holds,
+    executors_are_told_when_the_caller_leaves,
+    a_shutdown_ends_it,
+    a_template_that_stands_for_nothing_fails_its_node,
+    a_panic_is_a_failed_node,
+}
+
+/// A dry run under way.
+fn begin(floret: &Floret) -> JoinSet<Result<DryRun>> {
+    let mut under_way = JoinSet::new();
+    under_way.spawn(floret.dry_run("p").into_future());
+    under_way
+}
+
+async fn end(mut under_way: JoinSet<Result<DryRun>>) -> Result<DryRun> {
+    under_way.join_next().await.unwrap().unwrap()
+}
+
+fn statuses(found: &DryRun) -> Vec<(&str, NodeStatus)> {
+    let nodes = found.nodes.iter();
+    nodes
+        .map(|node| (node.node_id.as_str(), node.status))
+        .collect()
+}
+
+async fn nothing_is_stored_and_nothing_is_logged(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["load", "clean"]));
+    world
+        .script
+        .script("load", [Step::rows([json!({"id": 1})]).logs("loading")]);
+    let host = world.start().await;
+    host.run("p").await;
+    let (calls, events) = (host.storage.calls_in_all(), host.events().await);
+    let found = host.floret.dry_run("p").await.unwrap();
+    assert_eq!(
+        statuses(&found),
+        [
+            ("load", NodeStatus::Success),
+            ("clean", NodeStatus::Success)
+        ]
+    );
+    // The look at the events before, and the pipeline.
+    assert_eq!(host.storage.calls_in_all(), calls + 2);
+    assert_eq!(host.events().await, events);
+}
+
+async fn a_sink_is_left_out_with_all_below_it(store: Store) {
+    let pipeline = chain("p", &["load", "save", "after"]);
+    let world = World::new(store).pipeline(pipeline);
+    world
+        .script
+        .script("load", [Step::rows([json!({"id": 1})])]);
+    world.script.effect("save", Effect::Sink);
+    let host = world.start().await;
+    let found = host.floret.dry_run("p").await.unwrap();
+    assert_eq!(
+        statuses(&found),
+        [
+            ("load", NodeStatus::Success),
+            ("save", NodeStatus::Skipped),
+            ("after", NodeStatus::Skipped)
+        ]
+    );
+    assert_eq!(found.node("save").unwrap().rows.len(), 1);
+    assert_eq!(found.node("after").unwrap().rows.len(), 0);
+    assert_eq!(world.calls().into_keys().collect::<Vec<_>>(), ["load"]);
+}
+
+async fn one_attempt_is_made(store: Store) {
+    let node = step("load").config("max_retries", 5);
+    let world = World::new(store).pipeline(Pipeline::new("p").with(node));
+    world
+        .script
+        .script("load", [Step::retryable("busy"), Step::nothing()]);
+    let host = world.start().await;
+    let found = host.floret.dry_run("p").await.unwrap();
+    let load = found.node("load").unwrap();
+    assert_eq!(
+        (load.status, load.error.as_deref()),
+        (NodeStatus::Failed, Some("busy"))
+    );
+    assert_eq!(world.calls()["load"], 1);
+}
+
+async fn what_is_not_done_in_time_has_failed_and_says_so(store: Store) {
+    let pipeline = chain("p", &["load", "clean"]).node("quick", STEP);
+    let world = World::quiet(store).pipeline(pipeline);
+    let gate = Gate::default();
+    world.script.script("load", [Step::nothing().at(&gate)]);
+    let host = world.start().await;
+    let dry_run = begin(&host.floret);
+    world.script.started("load").await;
+    let allowed = world.limits.dry_run_timeout;
+    assert_eq!(world.turn_within(allowed).await, allowed);
+    let found = end(dry_run).await.unwrap();
+    let told = "not done when the time of a dry run, 60 s, was over";
+    for late in ["load", "clean"] {
+        let node = found.node(late).unwrap();
+        assert_eq!(node.status, NodeStatus::Failed, "{late}");
+        assert_eq!(node.error.as_deref(), Some(told), "{late}");
+    }
+    assert_eq!(found.node("quick").unwrap().status, NodeStatus::Success);
+    assert_eq!(world.script.executing(), 0);
+}
+
+async fn a_nodes_own_time_out_holds(store: Store) {
+    let node = step("load").config("timeout", 5);
+    let world = World::quiet(store).pipeline(Pipeline::new("p").with(node));
+    world
+        .script
+        .script("load", [Step::nothing().at(&Gate::default())]);
+    let host = world.start().await;
+    let dry_run = begin(&host.floret);
+    world.script.started("load").await;
+    let own = Duration::from_secs(5);
+    assert_eq!(world.turn_within(own).await, own);
+    let found = end(dry_run).await.unwrap();
+    let told = "the attempt took longer than its time-out of 5 s";
+    assert_eq!(found.node("load").unwrap().error.as_deref(), Some(told));
+}
+
+async fn executors_are_told_when_the_caller_leaves(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["load"]));
+    world
+        .script
+        .script("load", [Step::nothing().at(&Gate::default()).deaf()]);
+    let host = world.start().await;
+    for left in 1..=5 {
+        let dry_run = begin(&host.floret);
+        world.script.started_times("load", left).await;
+        drop(dry_run);
+    }
+    while world.script.executing() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn a_shutdown_ends_it(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["load"]));
+    world
+        .script
+        .script("load", [Step::nothing().at(&Gate::default())]);
+    let host = world.start().await;
+    let floret = host.floret.clone();
+    let dry_run = begin(&floret);
+    world.script.started("load").await;
+    floret.shutdown(Duration::ZERO).await.unwrap();
+    let refused = end(dry_run).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ShuttingDown);
+    let refused = floret.dry_run("p").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ShuttingDown);
+}
+
+async fn a_template_that_stands_for_nothing_fails_its_node(store: Store) {
+    let node = step("load").config("path", "${param.nothing}");
+    let world = World::new(store).pipeline(Pipeline::new("p").with(node));
+    let host = world.start().await;
+    let found = host.floret.dry_run("p").await.unwrap();
+    let error = found.nodes[0].error.clone().unwrap();
+    assert!(error.contains("no parameter is called"), "{error}");
+    let found = host
+        .floret
+        .dry_run("p")
+        .param("nothing", "x")
+        .await
+        .unwrap();
+    assert_eq!(found.nodes[0].status, NodeStatus::Success);
+}
+
+async fn a_panic_is_a_failed_node(store: Store) {
+    let world = World::new(store).pipeline(Pipeline::new("p").with(Node::new("load", STEP)));
+    world.script.script("load", [Step::panic("oh")]);
+    let host = world.start().await;
+    let found = host.floret.dry_run("p").await.unwrap();
+    let told = "the executor panicked: oh";
+    assert_eq!(found.nodes[0].error.as_deref(), Some(told));
+}
