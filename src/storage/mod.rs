@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod deliveries;
 mod events;
 mod journal;
 mod memory;
@@ -18,6 +19,10 @@ mod runs;
 mod sqlite;
 mod system;
 
+pub use deliveries::{
+    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
+    PutDeliveries,
+};
 pub use events::{EventFilter, Events};
 pub use journal::{Append, Appended, Entry, Journal, NodeEnd, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
@@ -38,11 +43,19 @@ pub use system::{Figures, FiguresFilter, Purge, Purged, Stats, System};
 
 /// Everything that a backend does; implemented for whatever implements the parts.
 pub trait Storage:
-    Pipelines + Runs + Queue + Journal + Outputs + Events + System + std::fmt::Debug
+    Pipelines + Runs + Queue + Journal + Outputs + Events + Deliveries + System + std::fmt::Debug
 {
 }
 
-impl<T: Pipelines + Runs + Queue + Journal + Outputs + Events + System + std::fmt::Debug> Storage
-    for T
+impl<T> Storage for T where
+    T: Pipelines
+        + Runs
+        + Queue
+        + Journal
+        + Outputs
+        + Events
+        + Deliveries
+        + System
+        + std::fmt::Debug
 {
 }

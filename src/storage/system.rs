@@ -22,6 +22,8 @@ pub struct Stats {
     pub bytes: u64,
     /// The greatest number of an event that purge has taken; 0 where it took none.
     pub purged_seq: u64,
+    /// Events of runs in scope that a notifier was not brought and will not be: dead letters.
+    pub dead_letter_count: u64,
 }
 
 /// Which figures are asked for.
@@ -140,7 +142,8 @@ pub trait System: Send + Sync + 'static {
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>>;
 
     /// Deletes finished runs, the longest finished first, with their events, node rows, previews, profiles, keys and outputs,
-    /// and takes them off the figures. An output that a resume holds MUST stay. An active run MUST NOT be touched.
+    /// and takes them off the figures. An output that a resume holds MUST stay. An active run MUST NOT be touched, nor one with an event that a notifier
+    /// has not got yet ([`Deliveries`](super::Deliveries)).
     ///
     /// # Errors
     /// `Unavailable`; nothing was deleted then.

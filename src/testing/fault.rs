@@ -30,6 +30,8 @@ pub enum Method {
     FindOutput,
     Events,
     NewestSeq,
+    ClaimCursors,
+    PutDeliveries,
     Stats,
     Figures,
     Purge,

@@ -19,10 +19,11 @@ use crate::model::{
     Scope, StoredPipeline,
 };
 use crate::storage::{
-    Append, Appended, Cancelled, ChainRun, Claim, Claims, CreateRuns, Created, EventFilter, Events,
-    Figures, FiguresFilter, Held, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter,
-    Pipelines, Purge, Purged, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Stats,
-    Storage, StoredOutput, System,
+    Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims, CreateRuns, Created,
+    Cursors, Deliveries, EventFilter, Events, Figures, FiguresFilter, Held, IdempotencyKey,
+    Journal, OutputChunk, Outputs, PipelineFilter, Pipelines, Purge, Purged, PutDeliveries,
+    PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Stats, Storage, StoredOutput,
+    System,
 };
 
 /// Wraps a storage and fails on cue. Clones share cues and counts.
@@ -290,6 +291,19 @@ impl Events for FaultyStorage {
 
     async fn newest_seq(&self) -> Result<u64> {
         self.around(Method::NewestSeq, self.inner.newest_seq())
+            .await
+    }
+}
+
+#[async_trait]
+impl Deliveries for FaultyStorage {
+    async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
+        self.around(Method::ClaimCursors, self.inner.claim_cursors(claim))
+            .await
+    }
+
+    async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
+        self.around(Method::PutDeliveries, self.inner.put_deliveries(put))
             .await
     }
 }

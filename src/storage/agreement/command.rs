@@ -75,6 +75,18 @@ pub(super) enum Command {
         count_max: u32,
         scope: u8,
     },
+    /// Notifiers come or stay; bit n of `names` is name n.
+    Attend {
+        names: u8,
+        stays: bool,
+    },
+    /// A notifier got an event, or it is parked (0), tried again (1), dead (2).
+    Deliver {
+        name: u8,
+        seq: u64,
+        run: u8,
+        outcome: u8,
+    },
     Clock {
         seconds: i64,
     },
@@ -149,6 +161,7 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         6 => creations(),
         14 => executions(),
         1 => (0..4u8, 1..5u32, any_scope()).prop_map(|(age, count_max, scope)| Command::Purge { age, count_max, scope }),
+        2 => deliveries(),
         3 => prop_oneof![Just(1), Just(30), Just(61), Just(40_000)].prop_map(|seconds| Command::Clock { seconds }),
         4 => question().prop_map(Command::Ask),
     ]
@@ -191,6 +204,14 @@ fn executions() -> impl Strategy<Value = Command> {
         1 => (0..3u8).prop_map(|owner| Command::Renew { owner }),
         1 => (0..3u8).prop_map(|owner| Command::Release { owner }),
         1 => (0..3u8).prop_map(|owner| Command::Crash { owner }),
+    ]
+}
+
+fn deliveries() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        1 => (0..4u8, any::<bool>()).prop_map(|(names, stays)| Command::Attend { names, stays }),
+        3 => (0..2u8, 0..40u64, any::<u8>(), 0..4u8)
+            .prop_map(|(name, seq, run, outcome)| Command::Deliver { name, seq, run, outcome }),
     ]
 }
 

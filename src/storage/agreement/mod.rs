@@ -4,6 +4,7 @@
 
 mod command;
 mod creations;
+mod deliveries;
 mod executions;
 mod questions;
 mod world;

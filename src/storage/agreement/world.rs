@@ -162,6 +162,8 @@ impl<'a> World<'a> {
                 purge.scope = scope_of(scope);
                 drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
             }
+            Command::Attend { names, stays } => self.attend(command, names, stays).await,
+            Command::Deliver { .. } => self.deliver(command).await,
             Command::Clock { seconds } => self.seconds += seconds,
             Command::Ask(ref question) => self.ask(question).await,
         }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::MemoryOptions;
+use super::deliveries::Places;
 use super::events::EventLog;
 use super::index::RunIndex;
 use super::outputs::Kept;
@@ -29,6 +30,7 @@ pub(super) struct State {
     pub(super) runs: BTreeMap<RunId, RunRow>,
     pub(super) index: RunIndex,
     pub(super) events: EventLog,
+    pub(super) places: Places,
     pub(super) keys: BTreeMap<Key, KeyRow>,
     pub(super) ticks: BTreeMap<(PipelineId, DateTime<Utc>), RunId>,
     /// Outlives the purge of that run, so that ids go on growing.

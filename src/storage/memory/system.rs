@@ -17,6 +17,7 @@ impl State {
         let mut stats = Stats {
             bytes: self.bytes(),
             purged_seq: self.events.purged(),
+            dead_letter_count: self.dead_letter_count(scope),
             ..Stats::default()
         };
         for pipeline in self.pipelines.in_scope(scope) {
@@ -39,7 +40,11 @@ impl State {
     }
 
     fn purge(&mut self, purge: &Purge) -> Purged {
-        let is_asked = |id: &RunId| self.run(*id, &purge.scope).is_some();
+        let undelivered = self.places.undelivered();
+        let is_asked = |id: &RunId| {
+            let row = self.run(*id, &purge.scope);
+            row.is_some_and(|row| !undelivered.spares(row))
+        };
         let before = self.index.finished.iter().map_while(|(at, id)| {
             let is_due = *at < purge.before;
             is_due.then_some(*id)
@@ -50,13 +55,31 @@ impl State {
         Purged::new(due.len() as u64)
     }
 
-    /// Purges the longest finished runs beyond the number that is kept.
+    /// Purges the longest finished runs beyond the number that is kept. As many again are spared for notifiers that have not got them.
     pub(super) fn purge_surplus(&mut self) {
-        while self.index.finished.len() > self.options.runs_max
-            && let Some((_, oldest)) = self.index.finished.first()
-        {
-            self.purge_run(*oldest);
+        let surplus = self
+            .index
+            .finished
+            .len()
+            .saturating_sub(self.options.runs_max);
+        if surplus == 0 {
+            return;
         }
+        let undelivered = self.places.undelivered();
+        let mut forced = surplus.saturating_sub(self.options.runs_max);
+        let mut due = Vec::new();
+        for (_, id) in &self.index.finished {
+            if due.len() == surplus {
+                break;
+            }
+            let is_spared = self.runs.get(id).is_some_and(|row| undelivered.spares(row));
+            if is_spared && forced == 0 {
+                continue;
+            }
+            forced = forced.saturating_sub(1);
+            due.push(*id);
+        }
+        due.iter().for_each(|id| self.purge_run(*id));
     }
 
     fn purge_run(&mut self, id: RunId) {
@@ -65,6 +88,7 @@ impl State {
         };
         self.index.remove(&row.run);
         self.events.purge(&row.seqs);
+        self.places.purge(&row.seqs);
         if let Some(key) = row.key {
             self.end_key(&key);
         }

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::model::{Cancel, RunStatus, Scope};
-use crate::storage::{RequestCancel, RunFilter, Runs as _, System as _};
+use crate::storage::{
+    ClaimCursors, Deliveries as _, Events as _, PutDeliveries, RequestCancel, RunFilter, Runs as _,
+    System as _,
+};
 use crate::testing::contract::fixtures::{
     all_events, at, create, end_of, ended, found, listed, new_run, output, pending, resume, run_id,
     running,
@@ -28,6 +31,24 @@ async fn the_newest_finished_runs_are_kept_and_every_active_one() {
     assert!(stats.purged_seq > 0);
     let events = all_events(&storage).await;
     assert!(events.iter().all(|event| kept.contains(&event.run_id)));
+}
+
+#[tokio::test]
+async fn as_many_again_are_kept_for_a_notifier_that_has_not_got_them() {
+    let storage = of(2);
+    let slack = || vec!["slack".to_owned()];
+    let claim = ClaimCursors::new(slack(), at(0), at(1));
+    storage.claim_cursors(claim).await.unwrap();
+    for n in 1..=5 {
+        ended(&storage, n, RunStatus::Success).await;
+    }
+    let kept = async || listed(&storage, RunFilter::default()).await;
+    assert_eq!(kept().await, [5, 4, 3, 2].map(run_id));
+    let newest = storage.newest_seq().await.unwrap();
+    let put = PutDeliveries::new("slack".to_owned(), newest, at(2));
+    storage.put_deliveries(put).await.unwrap();
+    ended(&storage, 6, RunStatus::Success).await;
+    assert_eq!(kept().await, [6, 5].map(run_id));
 }
 
 #[tokio::test]

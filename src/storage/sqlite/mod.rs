@@ -9,6 +9,7 @@ mod claim;
 mod create;
 #[cfg(feature = "testing")]
 mod decode;
+mod deliveries;
 mod drive;
 #[cfg(test)]
 mod durable_tests;

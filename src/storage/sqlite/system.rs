@@ -56,12 +56,15 @@ impl Reader {
             [],
             |row| Ok(uint(row.get(0)?)),
         )?;
+        let dead = "SELECT count(*) FROM parked p JOIN runs r ON r.key = p.run \
+             WHERE p.is_dead = 1 AND (?1 IS NULL OR r.tenant = ?1)";
         Ok(Stats {
             pipeline_count: one(pipelines, tenant)?.unwrap_or_default(),
             running_count,
             pending_count,
             bytes: bytes.unwrap_or_default(),
             purged_seq: uint(meta(&self.conn, "purged_seq")?),
+            dead_letter_count: one(dead, tenant)?.unwrap_or_default(),
         })
     }
 
@@ -147,6 +150,14 @@ impl Tx {
         Ok(Purged::new(runs.len() as u64))
     }
 
+    /// Up to which number every notifier has got the events; all of them without a notifier.
+    fn least_cursor(&self) -> Result<i64, Fault> {
+        let least = self.row("SELECT min(seq) FROM notifiers", [], |row| {
+            Ok(row.get::<_, Option<i64>>(0)?)
+        })?;
+        Ok(least.flatten().unwrap_or(i64::MAX))
+    }
+
     fn finished(&self, purge: &Purge) -> Result<Vec<Gone>, Fault> {
         let Purge {
             before,
@@ -155,11 +166,15 @@ impl Tx {
         } = purge;
         self.rows(
             "SELECT key, pipeline, tenant, created_at, status, idempotency FROM runs \
-             WHERE finished_at < ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY finished_at, id LIMIT ?3",
+             WHERE finished_at < ?1 AND (?2 IS NULL OR tenant = ?2) \
+             AND (SELECT max(seq) FROM journal WHERE run = runs.key) <= ?4 \
+             AND NOT EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0) \
+             ORDER BY finished_at, id LIMIT ?3",
             params![
                 millis(*before),
                 scope.tenant().map(TenantId::as_str),
-                i64::from(*count_max)
+                i64::from(*count_max),
+                self.least_cursor()?,
             ],
             |row| {
                 Ok(Gone {
@@ -197,6 +212,7 @@ impl Tx {
             "DELETE FROM node_runs WHERE key BETWEEN ? AND ?",
             [first, last],
         )?;
+        self.write("DELETE FROM parked WHERE run = ?", [key])?;
         self.write("DELETE FROM journal WHERE run = ?", [key])?;
         if let Some(idempotency) = idempotency {
             self.write(

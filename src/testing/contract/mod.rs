@@ -15,6 +15,7 @@
 )]
 
 pub mod cancels;
+pub mod deliveries;
 pub mod durable;
 pub mod events;
 pub mod fences;
@@ -232,6 +233,20 @@ macro_rules! storage_contract {
                 filters_hold_together,
                 a_number_is_never_used_twice,
                 a_purge_takes_the_events_of_its_runs,
+            ],
+            deliveries: [
+                a_name_without_a_place_begins_at_the_newest_event,
+                a_name_keeps_its_place_and_what_is_parked_for_it,
+                a_place_never_goes_back,
+                the_same_step_again_changes_nothing,
+                a_name_without_a_place_gets_it_with_its_first_step,
+                an_event_of_a_missing_run_is_not_parked,
+                a_name_that_was_absent_too_long_loses_its_place,
+                a_name_that_stays_is_never_lost,
+                dead_letters_are_counted_within_the_scope,
+                a_purge_spares_what_a_notifier_has_not_got,
+                a_purge_spares_what_is_parked_until_it_is_dead,
+                a_lost_place_spares_nothing,
             ],
             system: [
                 stats_count_what_is_there,

@@ -14,8 +14,8 @@ use super::fixtures::{
 use crate::error::ErrorKind::ShuttingDown;
 use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
 use crate::storage::{
-    CreateRuns, Figures, FiguresFilter, NewRun, OutputChunk, Purge, RequestCancel, RunFilter,
-    Storage,
+    ClaimCursors, CreateRuns, Figures, FiguresFilter, NewRun, OutputChunk, Purge, PutDeliveries,
+    RequestCancel, RunFilter, Storage,
 };
 
 /// The numbers count what is there, within the scope.
@@ -226,4 +226,8 @@ pub async fn a_closed_store_refuses_writes(storage: &dyn Storage) {
     refused_as(storage.put_output_chunk(chunk).await, ShuttingDown, slug);
     let purge = Purge::new(at(1_000_000), 100);
     refused_as(storage.purge(purge).await, ShuttingDown, slug);
+    let put = PutDeliveries::new("slack".to_owned(), 1, at(1));
+    refused_as(storage.put_deliveries(put).await, ShuttingDown, slug);
+    let cursors = ClaimCursors::new(vec!["slack".to_owned()], at(0), at(1));
+    refused_as(storage.claim_cursors(cursors).await, ShuttingDown, slug);
 }

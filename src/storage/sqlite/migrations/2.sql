@@ -7,3 +7,24 @@
 -- Schedules.
 
 -- Deliveries.
+
+-- Where each notifier stands: every event up to seq was delivered, is not wanted, or is parked.
+CREATE TABLE notifiers (
+  key INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  seq INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL
+) STRICT;
+
+-- Events that a notifier has not got. A dead one was given up.
+CREATE TABLE parked (
+  notifier INTEGER NOT NULL REFERENCES notifiers (key),
+  seq INTEGER NOT NULL,
+  run INTEGER NOT NULL REFERENCES runs (key),
+  tries INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  is_dead INTEGER NOT NULL,
+  PRIMARY KEY (notifier, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parked_of_run ON parked (run, is_dead);
+CREATE INDEX parked_dead ON parked (run) WHERE is_dead = 1;

@@ -1,0 +1,48 @@
+//! Commands of those that deliver events to notifiers.
+//!
+//! What purge spares for them is seen by the purges of `world`.
+
+use super::command::Command;
+use super::world::{World, both};
+use crate::storage::{Attendance, ClaimCursors, Parked, PutDeliveries};
+use crate::testing::contract::fixtures::at;
+
+const NAMES: [&str; 2] = ["mail", "slack"];
+
+impl World<'_> {
+    /// Names are lost a day after they were seen.
+    pub(super) async fn attend(&self, command: &Command, names: u8, stays: bool) {
+        let present = (0..).zip(NAMES).filter(|(bit, _)| names >> bit & 1 == 1);
+        let present = present.map(|(_, name)| name.to_owned()).collect();
+        let mut claim = ClaimCursors::new(present, at(self.seconds - 86_400), self.now());
+        if stays {
+            claim.attendance = Attendance::Stays;
+        }
+        drop(both!(self, command, |storage, _side| storage
+            .claim_cursors(claim.clone())));
+    }
+
+    pub(super) async fn deliver(&self, command: &Command) {
+        let Command::Deliver {
+            name,
+            seq,
+            run,
+            outcome,
+        } = *command
+        else {
+            unreachable!("{command:?} delivers nothing");
+        };
+        let name = NAMES[usize::from(name)].to_owned();
+        let mut put = PutDeliveries::new(name, seq, self.now());
+        let mut parked = Parked::new(self.run(run), seq / 2, self.now());
+        parked.tries = u32::from(outcome);
+        parked.is_dead = outcome == 2;
+        if outcome == 3 {
+            put.delivered = vec![parked.seq];
+        } else {
+            put.parked = vec![parked];
+        }
+        drop(both!(self, command, |storage, _side| storage
+            .put_deliveries(put.clone())));
+    }
+}

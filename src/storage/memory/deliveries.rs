@@ -1,0 +1,163 @@
+//! Places of notifiers and what is parked for them.
+//!
+//! That purge spares what was not delivered is carried out in `system`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::MemoryStorage;
+use super::state::{RunRow, State};
+use crate::error::Result;
+use crate::model::{RunId, Scope};
+use crate::storage::{
+    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
+    PutDeliveries,
+};
+
+/// The places of all names.
+#[derive(Default)]
+pub(super) struct Places(BTreeMap<String, Place>);
+
+struct Place {
+    seq: u64,
+    seen_at: DateTime<Utc>,
+    parked: BTreeMap<u64, Parked>,
+}
+
+/// What purge must spare.
+pub(super) struct Undelivered {
+    /// The least place; none without a notifier.
+    seq: Option<u64>,
+    runs: BTreeSet<RunId>,
+}
+
+impl Undelivered {
+    pub(super) fn spares(&self, row: &RunRow) -> bool {
+        let newest = row.seqs.last();
+        let is_unseen = self
+            .seq
+            .is_some_and(|seq| newest.is_some_and(|newest| *newest > seq));
+        is_unseen || self.runs.contains(&row.run.id)
+    }
+}
+
+impl Place {
+    const fn new(seq: u64, seen_at: DateTime<Utc>) -> Self {
+        Self {
+            seq,
+            seen_at,
+            parked: BTreeMap::new(),
+        }
+    }
+
+    fn alive(&self) -> impl Iterator<Item = &Parked> {
+        self.parked.values().filter(|parked| !parked.is_dead)
+    }
+
+    fn lost(&self, name: &str) -> LostCursor {
+        LostCursor {
+            parked_count: self.alive().count() as u64,
+            ..LostCursor::new(name.to_owned(), self.seq, self.seen_at)
+        }
+    }
+}
+
+impl Places {
+    fn claim(&mut self, claim: &ClaimCursors, newest: u64) -> Cursors {
+        let ClaimCursors {
+            names,
+            attendance,
+            absent_before,
+            now,
+        } = claim;
+        let may_lose = |name: &String| match attendance {
+            Attendance::Arrives => true,
+            Attendance::Stays => !names.contains(name),
+        };
+        let is_lost =
+            |name: &String, place: &mut Place| place.seen_at < *absent_before && may_lose(name);
+        let lost: Vec<_> = self.0.extract_if(.., is_lost).collect();
+        let mut cursors = Vec::new();
+        for name in names {
+            let place = self.0.entry(name.clone());
+            let place = place.or_insert_with(|| Place::new(newest, *now));
+            place.seen_at = *now;
+            let mut cursor = NotifierCursor::new(name.clone(), place.seq);
+            if *attendance == Attendance::Arrives {
+                cursor.parked = place.alive().copied().collect();
+            }
+            cursors.push(cursor);
+        }
+        let lost = lost.iter().map(|(name, place)| place.lost(name)).collect();
+        Cursors { cursors, lost }
+    }
+
+    pub(super) fn undelivered(&self) -> Undelivered {
+        let parked = self.0.values().flat_map(Place::alive);
+        Undelivered {
+            seq: self.0.values().map(|place| place.seq).min(),
+            runs: parked.map(|parked| parked.run).collect(),
+        }
+    }
+
+    /// Forgets what is parked of a run that is purged.
+    pub(super) fn purge(&mut self, seqs: &[u64]) {
+        for place in self.0.values_mut().filter(|place| !place.parked.is_empty()) {
+            for seq in seqs {
+                place.parked.remove(seq);
+            }
+        }
+    }
+
+    fn dead(&self) -> impl Iterator<Item = &Parked> {
+        let parked = self.0.values().flat_map(|place| place.parked.values());
+        parked.filter(|parked| parked.is_dead)
+    }
+}
+
+impl State {
+    fn put_deliveries(&mut self, put: PutDeliveries) {
+        let PutDeliveries {
+            notifier,
+            seq,
+            delivered,
+            parked,
+            now,
+        } = put;
+        let place = self.places.0.entry(notifier);
+        let place = place.or_insert_with(|| Place::new(seq, now));
+        place.seq = place.seq.max(seq);
+        place.seen_at = now;
+        for seq in delivered {
+            place.parked.remove(&seq);
+        }
+        let is_there = |parked: &Parked| self.runs.contains_key(&parked.run);
+        let parked = parked.into_iter().filter(is_there);
+        place
+            .parked
+            .extend(parked.map(|parked| (parked.seq, parked)));
+    }
+
+    /// Dead letters of runs in scope.
+    pub(super) fn dead_letter_count(&self, scope: &Scope) -> u64 {
+        let dead = self.places.dead();
+        dead.filter(|dead| self.run(dead.run, scope).is_some())
+            .count() as u64
+    }
+}
+
+#[async_trait]
+impl Deliveries for MemoryStorage {
+    async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
+        let mut state = self.write()?;
+        let newest = state.events.newest();
+        Ok(state.places.claim(&claim, newest))
+    }
+
+    async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
+        self.write()?.put_deliveries(put);
+        Ok(())
+    }
+}

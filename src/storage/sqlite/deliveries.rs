@@ -1,0 +1,154 @@
+//! Places of notifiers and what is parked for them.
+//!
+//! That purge spares what was not delivered is carried out in `system`.
+
+use async_trait::async_trait;
+use rusqlite::{Row, params};
+
+use super::SqliteStorage;
+use super::fault::Fault;
+use super::inbox::Lane;
+use super::tx::Tx;
+use super::values::{id, int, millis, run_id, small, time, uint};
+use crate::error::Result;
+use crate::storage::{
+    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
+    PutDeliveries,
+};
+
+#[async_trait]
+impl Deliveries for SqliteStorage {
+    async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
+        self.step(Lane::Normal, move |tx| tx.claim_cursors(&claim))
+            .await
+    }
+
+    async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
+        self.step(Lane::Normal, move |tx| tx.put_deliveries(&put))
+            .await
+    }
+}
+
+impl Tx {
+    fn claim_cursors(&mut self, claim: &ClaimCursors) -> Result<Cursors, Fault> {
+        let lost = self.lose_cursors(claim)?;
+        let mut cursors = Vec::new();
+        for name in &claim.names {
+            let newest = self.newest_seq();
+            let key = self.put_notifier(name, newest, millis(claim.now))?;
+            let seq = self.row("SELECT seq FROM notifiers WHERE key = ?", [key], |row| {
+                Ok(uint(row.get(0)?))
+            })?;
+            let mut cursor = NotifierCursor::new(name.clone(), seq.unwrap_or(newest));
+            if claim.attendance == Attendance::Arrives {
+                cursor.parked = self.parked(key)?;
+            }
+            cursors.push(cursor);
+        }
+        Ok(Cursors { cursors, lost })
+    }
+
+    fn lose_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<LostCursor>, Fault> {
+        let absent = self.rows(
+            "SELECT n.key, n.name, n.seq, n.seen_at, (SELECT count(*) FROM parked p WHERE p.notifier = n.key AND p.is_dead = 0) \
+             FROM notifiers n WHERE n.seen_at < ? ORDER BY n.name",
+            [millis(claim.absent_before)],
+            read_absent,
+        )?;
+        let mut lost = Vec::new();
+        for (key, cursor) in absent {
+            let stays = claim.attendance == Attendance::Stays && claim.names.contains(&cursor.name);
+            if !stays {
+                self.write("DELETE FROM parked WHERE notifier = ?", [key])?;
+                self.write("DELETE FROM notifiers WHERE key = ?", [key])?;
+                lost.push(cursor);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Notes that a name is here, which gets a place at `seq` if it has none; answers its key.
+    fn put_notifier(&mut self, name: &str, seq: u64, now: i64) -> Result<i64, Fault> {
+        let find = "SELECT key FROM notifiers WHERE name = ?";
+        if let Some(key) = self.row(find, [name], |row| Ok(row.get(0)?))? {
+            self.write("UPDATE notifiers SET seen_at = ? WHERE key = ?", [now, key])?;
+            return Ok(key);
+        }
+        self.write(
+            "INSERT INTO notifiers (name, seq, seen_at) VALUES (?, ?, ?)",
+            params![name, int(seq), now],
+        )?;
+        Ok(self.conn.last_insert_rowid())
+    }
+
+    fn parked(&self, notifier: i64) -> Result<Vec<Parked>, Fault> {
+        self.rows(
+            "SELECT r.id, p.seq, p.tries, p.next_at FROM parked p JOIN runs r ON r.key = p.run \
+             WHERE p.notifier = ? AND p.is_dead = 0 ORDER BY p.seq",
+            [notifier],
+            read_parked,
+        )
+    }
+
+    fn put_deliveries(&mut self, put: &PutDeliveries) -> Result<(), Fault> {
+        let PutDeliveries {
+            notifier,
+            seq,
+            delivered,
+            parked,
+            now,
+        } = put;
+        let key = self.put_notifier(notifier, *seq, millis(*now))?;
+        self.write(
+            "UPDATE notifiers SET seq = ?1 WHERE key = ?2 AND seq < ?1",
+            [int(*seq), key],
+        )?;
+        for seq in delivered {
+            self.write(
+                "DELETE FROM parked WHERE notifier = ? AND seq = ?",
+                [key, int(*seq)],
+            )?;
+        }
+        for parked in parked {
+            self.park(key, parked)?;
+        }
+        Ok(())
+    }
+
+    fn park(&mut self, notifier: i64, parked: &Parked) -> Result<(), Fault> {
+        let Parked {
+            run,
+            seq,
+            tries,
+            next_at,
+            is_dead,
+        } = parked;
+        self.write(
+            "INSERT OR REPLACE INTO parked (notifier, seq, run, tries, next_at, is_dead) \
+             SELECT ?, ?, key, ?, ?, ? FROM runs WHERE id = ?",
+            params![
+                notifier,
+                int(*seq),
+                tries,
+                millis(*next_at),
+                is_dead,
+                id(run)
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn read_absent(row: &Row<'_>) -> Result<(i64, LostCursor), Fault> {
+    let mut lost = LostCursor::new(row.get(1)?, uint(row.get(2)?), time(row.get(3)?)?);
+    lost.parked_count = uint(row.get(4)?);
+    Ok((row.get(0)?, lost))
+}
+
+fn read_parked(row: &Row<'_>) -> Result<Parked, Fault> {
+    let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
+    Ok(Parked {
+        tries: small(row.get(2)?),
+        ..Parked::new(run, uint(row.get(1)?), time(row.get(3)?)?)
+    })
+}
