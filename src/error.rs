@@ -177,6 +177,20 @@ impl Error {
         )
     }
 
+    /// No connection of this id, or not the caller's.
+    #[must_use]
+    pub fn connection_not_found(connection: impl fmt::Display) -> Self {
+        let message = format!("no connection has the id {connection}");
+        Self::not_found("connection-not-found", message)
+    }
+
+    /// No variable of this key, or not the caller's.
+    #[must_use]
+    pub fn variable_not_found(variable: impl fmt::Display) -> Self {
+        let message = format!("no variable has the key {variable}");
+        Self::not_found("variable-not-found", message)
+    }
+
     /// Storage failed for the moment.
     #[must_use]
     pub fn unavailable(message: impl Into<String>) -> Self {

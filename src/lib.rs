@@ -34,10 +34,11 @@ pub use events::Subscription;
 pub use floret::{DryRunBuilder, Floret, RunBuilder, RunHandle};
 pub use limits::Limits;
 pub use model::{
-    Cancel, ColumnProfile, Dataset, DryRun, DryRunNode, Edge, Event, EventKind, EventStatus,
-    IdError, Inherited, Level, Node, NodeId, NodeRun, NodeStatus, OwnerId, Page, PageRequest,
-    Pipeline, PipelineId, Place, Preview, Profile, Run, RunId, RunStatus, Scope, Slug,
-    StoredPipeline, TenantId, Trigger,
+    Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun, DryRunNode, Edge,
+    Event, EventKind, EventStatus, IdError, Inherited, Level, Node, NodeId, NodeRun, NodeStatus,
+    OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview, Profile, Run, RunId,
+    RunStatus, Scope, Sealed, Slug, StoredConnection, StoredPipeline, StoredVariable, TenantId,
+    Trigger, VariableFields, VariableKey, VariableValue,
 };
 pub use views::Views;
 

@@ -1,4 +1,4 @@
-//! Identifiers: what names a pipeline, a node, a run, a tenant and the owner of a claim.
+//! Identifiers: what names a pipeline, a node, a run, a connection, a variable, a tenant and the owner of a claim.
 //!
 //! Making new run ids is left to `clock`, so that they grow though the wall clock steps back.
 
@@ -14,28 +14,50 @@ pub(crate) const ID_MAX: usize = 128;
 
 /// Says why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {ID_MAX} of A-Z a-z 0-9 . _ -, starting with a letter or digit")]
+#[error("must be 1 to {ID_MAX} of A-Z a-z 0-9 . _ -, starting with a {first}")]
 #[non_exhaustive]
-pub struct IdError {}
+pub struct IdError {
+    /// What it may start with, in words.
+    first: &'static str,
+}
 
-fn check(text: &str) -> Result<(), IdError> {
-    let starts_well = text
-        .bytes()
-        .next()
-        .is_some_and(|first| first.is_ascii_alphanumeric());
+/// What an identifier may start with.
+struct First {
+    words: &'static str,
+    is_allowed: fn(u8) -> bool,
+}
+
+const ALPHANUMERIC: First = First {
+    words: "letter or digit",
+    is_allowed: |byte| byte.is_ascii_alphanumeric(),
+};
+
+const WORD: First = First {
+    words: "letter, digit or _",
+    is_allowed: |byte| byte.is_ascii_alphanumeric() || byte == b'_',
+};
+
+fn check(text: &str, first: &First) -> Result<(), IdError> {
+    let starts_well = text.bytes().next().is_some_and(first.is_allowed);
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if starts_well && text.len() <= ID_MAX && text.bytes().all(is_allowed) {
         Ok(())
     } else {
-        Err(IdError {})
+        Err(IdError { first: first.words })
     }
 }
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
+        text_id! {
+            $(#[$doc])*
+            ///
+            /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. Cheap to clone.
+            $name starts with ALPHANUMERIC
+        }
+    };
+    ($(#[$doc:meta])* $name:ident starts with $first:ident) => {
         $(#[$doc])*
-        ///
-        /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. Cheap to clone.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
@@ -47,7 +69,7 @@ macro_rules! text_id {
             /// [`IdError`] when the text is empty, too long or has a character that is not allowed.
             pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
                 let text = text.as_ref();
-                check(text).map(|()| Self(Arc::from(text)))
+                check(text, &$first).map(|()| Self(Arc::from(text)))
             }
 
             /// The identifier as text.
@@ -113,6 +135,16 @@ text_id! {
     /// Names the tenant that a pipeline and its runs belong to.
     TenantId
 }
+text_id! {
+    /// Names a connection for good.
+    ConnectionId
+}
+text_id! {
+    /// Names a variable in `${var.KEY}`.
+    ///
+    /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter, a digit or `_`. Cheap to clone.
+    VariableKey starts with WORD
+}
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -144,7 +176,7 @@ macro_rules! uuid_id {
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
-                Uuid::parse_str(text).map(Self).map_err(|_| IdError {})
+                Uuid::parse_str(text).map(Self).map_err(|_| IdError { first: ALPHANUMERIC.words })
             }
         }
     };
@@ -180,6 +212,12 @@ mod tests {
             &"a".repeat(129),
         ] {
             assert!(PipelineId::new(bad).is_err(), "{bad:?} must be refused");
+            let is_key = VariableKey::new(bad).is_ok();
+            assert_eq!(is_key, bad == "_a", "{bad:?}");
         }
+        assert_eq!(
+            VariableKey::new(".a").unwrap_err().to_string(),
+            "must be 1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter, digit or _"
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! The plain data that every other part speaks about: pipelines, runs, nodes, events, datasets.
+//! The plain data that every other part speaks about: pipelines, runs, nodes, events, datasets,
+//! connections, variables.
 //!
 //! Nothing here does I/O, asks the time or waits. Rules about graphs live in `graph`, rules about time in `clock`.
 
+mod connection;
 mod dataset;
 mod dry_run;
 mod event;
@@ -13,14 +15,19 @@ mod preview;
 mod profile;
 mod run;
 mod scope;
+mod sealed;
+mod variable;
 
+pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
 #[cfg(feature = "nodes")]
 pub(crate) use dataset::{Builder, Cell, RowError, write_cell};
 pub use dry_run::{DryRun, DryRunNode};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;
-pub use id::{IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId};
+pub use id::{
+    ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId, VariableKey,
+};
 pub use node::{NodeRun, NodeStatus, Place};
 pub use page::{Page, PageRequest};
 pub(crate) use pipeline::seconds;
@@ -29,3 +36,5 @@ pub use preview::Preview;
 pub use profile::{ColumnProfile, Profile};
 pub use run::{Cancel, Inherited, Run, RunStatus, Trigger};
 pub use scope::Scope;
+pub use sealed::Sealed;
+pub use variable::{StoredVariable, VariableFields, VariableValue};

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod connections;
 mod deliveries;
 mod events;
 mod journal;
@@ -18,7 +19,9 @@ mod runs;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod system;
+mod variables;
 
+pub use connections::{ConnectionFilter, Connections, PutConnection};
 pub use deliveries::{
     Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
     PutDeliveries,
@@ -40,15 +43,28 @@ pub(crate) use sqlite::decode;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStorage};
 pub use system::{Figures, FiguresFilter, Purge, Purged, Stats, System};
+pub use variables::{PutVariable, VariableFilter, Variables};
 
 /// Everything that a backend does; implemented for whatever implements the parts.
 pub trait Storage:
-    Pipelines + Runs + Queue + Journal + Outputs + Events + Deliveries + System + std::fmt::Debug
+    Pipelines
+    + Connections
+    + Variables
+    + Runs
+    + Queue
+    + Journal
+    + Outputs
+    + Events
+    + Deliveries
+    + System
+    + std::fmt::Debug
 {
 }
 
 impl<T> Storage for T where
     T: Pipelines
+        + Connections
+        + Variables
         + Runs
         + Queue
         + Journal

@@ -1,6 +1,6 @@
 //! A storage that fails on cue, before or after the effect, and counts what it is asked.
 //!
-//! What it remembers is the storage's that it wraps.
+//! What it remembers is the storage's that it wraps; connections and variables stand in `faulty_settings`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::storage::{
 /// Wraps a storage and fails on cue. Clones share cues and counts.
 #[derive(Clone)]
 pub struct FaultyStorage {
-    inner: Arc<dyn Storage>,
+    pub(super) inner: Arc<dyn Storage>,
     cues: Arc<Mutex<Cues>>,
 }
 
@@ -97,7 +97,7 @@ impl FaultyStorage {
         self.cues.lock().calls.values().sum()
     }
 
-    async fn around<T>(
+    pub(super) async fn around<T>(
         &self,
         method: Method,
         effect: impl Future<Output = Result<T>> + Send,

@@ -6,6 +6,7 @@
 pub mod contract;
 mod cues;
 mod fault;
+mod faulty_settings;
 mod faulty_storage;
 mod gate;
 mod manual_clock;

@@ -452,7 +452,8 @@ fn cases_listed(macros: &str, noun: &str) -> BTreeSet<String> {
 #[test]
 fn a_backend_takes_every_case_of_the_contract() {
     let folder = root().join("src/testing/contract");
-    let macros = code_of(&read("src/testing/contract/mod.rs")).join("\n");
+    let macros = ["mod.rs", "durable.rs"].map(|file| read(&format!("src/testing/contract/{file}")));
+    let macros = code_of(&macros.join("\n")).join("\n");
     let mut count = 0;
     for path in rust_files(&folder) {
         let noun = path.file_stem().unwrap().to_string_lossy().into_owned();

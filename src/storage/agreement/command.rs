@@ -18,6 +18,14 @@ pub(super) enum Command {
         pipeline: u8,
         scope: u8,
     },
+    /// Saves or deletes a connection and the variable of the same number.
+    Setting {
+        number: u8,
+        variant: u8,
+        /// None: deletes it.
+        expect: Option<u8>,
+        scope: u8,
+    },
     Trigger {
         pipeline: u8,
         trigger: u8,
@@ -109,6 +117,10 @@ pub(super) enum Question {
         page: Paging,
         scope: u8,
     },
+    Settings {
+        page: Paging,
+        scope: u8,
+    },
     Events {
         run: Option<u8>,
         pipeline: Option<u8>,
@@ -173,6 +185,9 @@ fn definitions() -> impl Strategy<Value = Command> {
             |(pipeline, variant, slug, expect, scope)| Command::Put { pipeline, variant, slug, expect, scope }
         ),
         1 => (any_pipeline(), any_scope()).prop_map(|(pipeline, scope)| Command::Delete { pipeline, scope }),
+        3 => (0..4u8, 0..3u8, proptest::option::weighted(0.8, 0..5u8), any_scope()).prop_map(
+            |(number, variant, expect, scope)| Command::Setting { number, variant, expect, scope }
+        ),
     ]
 }
 
@@ -270,6 +285,7 @@ fn question() -> impl Strategy<Value = Question> {
             key,
             body
         }),
+        (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
         any_scope().prop_map(|scope| Question::Whole { scope }),
     ]
 }

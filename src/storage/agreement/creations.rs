@@ -123,7 +123,7 @@ impl World<'_> {
     }
 }
 
-const EXPECTATIONS: [Expect; 5] = [
+pub(super) const EXPECTATIONS: [Expect; 5] = [
     Expect::Any,
     Expect::Absent,
     Expect::Present,

@@ -7,6 +7,7 @@ mod creations;
 mod deliveries;
 mod executions;
 mod questions;
+mod settings;
 mod world;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ impl World<'_> {
         match *question {
             Question::Runs { .. } | Question::Pipelines { .. } => self.ask_lists(question).await,
             Question::Events { .. } => self.ask_events(question).await,
+            Question::Settings { .. } => self.ask_settings(question).await,
             Question::Node { run, place, scope } => {
                 let (run, scope) = (self.run(run), scope_of(scope));
                 let node = node_id(["load", "sum", "save"][usize::from(place)]);
@@ -148,7 +149,7 @@ impl World<'_> {
     }
 }
 
-fn page_of(page: &Paging, cursor: impl Fn(u8) -> String) -> PageRequest {
+pub(super) fn page_of(page: &Paging, cursor: impl Fn(u8) -> String) -> PageRequest {
     match *page {
         Paging::Newest(limit) => PageRequest::Newest { limit },
         Paging::Numbered(page, per_page) => PageRequest::Numbered { page, per_page },

@@ -2,6 +2,7 @@
 //!
 //! What is decided alike by every backend stands in `rules`.
 
+mod connections;
 mod deliveries;
 mod events;
 mod figures;
@@ -14,8 +15,10 @@ mod queue;
 mod resume;
 mod run_list;
 mod runs;
+mod settings;
 mod state;
 mod system;
+mod variables;
 
 use std::fmt;
 use std::sync::Arc;

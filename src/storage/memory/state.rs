@@ -15,9 +15,11 @@ use super::index::RunIndex;
 use super::outputs::Kept;
 use super::pipelines::{PipelineTable, Version};
 use super::runs::KeyRow;
+use super::settings::SettingTable;
 use crate::error::{Error, Result};
 use crate::model::{
     EventKind, NodeRun, OwnerId, PipelineId, Place, Preview, Profile, Run, RunId, RunStatus, Scope,
+    StoredConnection, StoredVariable,
 };
 use crate::storage::{Operation, RunDetail, rules};
 
@@ -27,6 +29,8 @@ pub(super) struct State {
     pub(super) options: MemoryOptions,
     pub(super) is_closed: bool,
     pub(super) pipelines: PipelineTable,
+    pub(super) connections: SettingTable<StoredConnection>,
+    pub(super) variables: SettingTable<StoredVariable>,
     pub(super) runs: BTreeMap<RunId, RunRow>,
     pub(super) index: RunIndex,
     pub(super) events: EventLog,

@@ -1,5 +1,5 @@
 //! What every backend decides in the same way: refusals, the checks of an append, what an entry makes of a node's row
-//! and of the event, slugs.
+//! and of the event, slugs, what a save of a connection or a variable makes of what is kept.
 //!
 //! Pure. Where the rows are kept and how they are found is left to the backends.
 
@@ -7,6 +7,7 @@ mod append;
 mod events;
 mod node;
 mod refusals;
+mod settings;
 mod slugs;
 
 pub(super) use append::check_entries;
@@ -17,4 +18,5 @@ pub(super) use refusals::{
     not_resumable, pipeline_active, poisoned, precondition_failed, queue_full, run_finished,
     shutting_down, stale_epoch, tick_taken,
 };
+pub(super) use settings::{KeptSetting, PutSetting, Setting, Standing, check_deletion, decide};
 pub(super) use slugs::{is_derived_from, numbered};

@@ -6,6 +6,7 @@
 mod body;
 mod cancel;
 mod claim;
+mod connections;
 mod create;
 #[cfg(feature = "testing")]
 mod decode;
@@ -39,6 +40,7 @@ mod rows;
 mod run_list;
 mod runs;
 mod schema;
+mod settings;
 mod state;
 mod step;
 mod system;
@@ -46,6 +48,7 @@ mod system;
 mod tests;
 mod tx;
 mod values;
+mod variables;
 mod writer;
 
 use std::fmt;

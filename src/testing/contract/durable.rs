@@ -258,3 +258,39 @@ pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D) 
         storage.close().await.unwrap();
     }
 }
+
+/// Makes a test of every promise that a durable backend alone can keep, each in a directory of its own.
+///
+/// The argument is a closure from that directory to a [`Durable`](crate::testing::contract::durable::Durable).
+#[macro_export]
+macro_rules! durable_contract {
+    ($durable:expr) => {
+        $crate::durable_contract! { @cases $durable,
+            durable: [
+                everything_is_found_after_opening_again,
+                orphans_are_claimed_at_once_after_opening_again,
+                a_claim_of_an_earlier_process_is_stale,
+                the_queue_outlives_its_process,
+                numbers_go_on_after_opening_again,
+                a_damaged_output_does_not_match_its_hash,
+                an_unreadable_run_costs_itself_alone,
+                an_unreadable_orphan_costs_itself_alone,
+                a_failed_commit_is_answered_as_it_ended,
+                an_append_whose_commit_failed_is_repeated,
+            ],
+        }
+    };
+    (@cases $durable:expr, $noun:ident: [$($case:ident),* $(,)?],) => {
+        mod $noun {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let dir = $crate::testing::scratch();
+                    let durable = $durable;
+                    $crate::testing::contract::$noun::$case(&durable(dir.path())).await;
+                }
+            )*
+        }
+    };
+}

@@ -15,6 +15,7 @@
 )]
 
 pub mod cancels;
+pub mod connections;
 pub mod deliveries;
 pub mod durable;
 pub mod events;
@@ -31,9 +32,11 @@ pub mod queue;
 pub mod resumes;
 pub mod run_lists;
 pub mod runs;
+pub(crate) mod settings;
 pub mod slugs;
 mod snapshot;
 pub mod system;
+pub mod variables;
 
 /// Makes a test of every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
 ///
@@ -77,6 +80,28 @@ macro_rules! storage_contract {
                 a_cursor_that_is_none_is_malformed,
                 numbered_pages_tell_the_total,
                 filters_hold_together,
+            ],
+            connections: [
+                a_saved_connection_is_found_as_it_was_given,
+                a_save_that_changes_nothing_keeps_version_and_time,
+                a_change_raises_the_version_by_one,
+                a_save_that_expects_something_else_is_refused,
+                a_foreign_connection_reads_as_absent_and_its_id_as_taken,
+                a_deleted_connection_is_gone_and_its_versions_go_on,
+                the_newest_come_first_and_equal_ones_by_id,
+                a_cursor_goes_on_though_its_connection_was_deleted,
+                numbered_pages_tell_the_total,
+            ],
+            variables: [
+                a_saved_variable_is_found_as_it_was_given,
+                a_save_that_changes_nothing_keeps_version_and_time,
+                a_change_raises_the_version_by_one,
+                a_save_that_expects_something_else_is_refused,
+                a_foreign_variable_reads_as_absent_and_its_key_as_taken,
+                a_deleted_variable_is_gone_and_its_versions_go_on,
+                the_newest_come_first_and_equal_ones_by_key,
+                a_cursor_goes_on_though_its_variable_was_deleted,
+                numbered_pages_tell_the_total,
             ],
             runs: [
                 a_created_run_is_found_as_it_was_given,
@@ -273,42 +298,6 @@ macro_rules! storage_contract {
                     let open = $open;
                     let storage = open(dir.path()).await;
                     $crate::testing::contract::$noun::$case(&storage).await;
-                }
-            )*
-        }
-    };
-}
-
-/// Makes a test of every promise that a durable backend alone can keep, each in a directory of its own.
-///
-/// The argument is a closure from that directory to a [`Durable`](crate::testing::contract::durable::Durable).
-#[macro_export]
-macro_rules! durable_contract {
-    ($durable:expr) => {
-        $crate::durable_contract! { @cases $durable,
-            durable: [
-                everything_is_found_after_opening_again,
-                orphans_are_claimed_at_once_after_opening_again,
-                a_claim_of_an_earlier_process_is_stale,
-                the_queue_outlives_its_process,
-                numbers_go_on_after_opening_again,
-                a_damaged_output_does_not_match_its_hash,
-                an_unreadable_run_costs_itself_alone,
-                an_unreadable_orphan_costs_itself_alone,
-                a_failed_commit_is_answered_as_it_ended,
-                an_append_whose_commit_failed_is_repeated,
-            ],
-        }
-    };
-    (@cases $durable:expr, $noun:ident: [$($case:ident),* $(,)?],) => {
-        mod $noun {
-            use super::*;
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    let dir = $crate::testing::scratch();
-                    let durable = $durable;
-                    $crate::testing::contract::$noun::$case(&durable(dir.path())).await;
                 }
             )*
         }

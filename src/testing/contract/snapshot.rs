@@ -3,13 +3,17 @@
 //! What it takes to write something is `fixtures`.
 
 use super::fixtures::{all_events, found, listed, of_the_year};
-use crate::model::{Event, PageRequest, Scope, StoredPipeline};
-use crate::storage::{Figures, PipelineFilter, RunDetail, RunFilter, Stats, Storage};
+use crate::model::{Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable};
+use crate::storage::{
+    ConnectionFilter, Figures, PipelineFilter, RunDetail, RunFilter, Stats, Storage, VariableFilter,
+};
 
 /// All that readers see, to tell that nothing changed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Snapshot {
     pipelines: Vec<StoredPipeline>,
+    connections: Vec<StoredConnection>,
+    variables: Vec<StoredVariable>,
     runs: Vec<RunDetail>,
     events: Vec<Event>,
     figures: Vec<Figures>,
@@ -19,6 +23,8 @@ pub(crate) struct Snapshot {
 pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
     let page = || PageRequest::Newest { limit: 100 };
     let pipelines = storage.list_pipelines(PipelineFilter::default(), page());
+    let connections = storage.list_connections(ConnectionFilter::default(), page());
+    let variables = storage.list_variables(VariableFilter::default(), page());
     let mut stats = storage.stats(&Scope::All).await.unwrap();
     stats.bytes = 0;
     let mut runs = Vec::new();
@@ -27,6 +33,8 @@ pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
     }
     Snapshot {
         pipelines: pipelines.await.unwrap().items,
+        connections: connections.await.unwrap().items,
+        variables: variables.await.unwrap().items,
         runs,
         events: all_events(storage).await,
         figures: storage.figures(of_the_year()).await.unwrap(),

@@ -1,6 +1,38 @@
 -- Version 2: settings, backfills, schedules, deliveries.
 
 -- Connections and variables.
+-- A deleted one keeps its row, without fields, for its version and as a cursor. Secrets are sealed: key id, nonce, ciphertext.
+CREATE TABLE connections (
+  id TEXT PRIMARY KEY,
+  tenant TEXT,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER,
+  type TEXT,
+  description TEXT,
+  host TEXT,
+  port INTEGER,
+  schema TEXT,
+  login TEXT,
+  password BLOB,
+  extra BLOB
+) STRICT;
+CREATE INDEX connections_by_age ON connections (created_at, id) WHERE deleted_at IS NULL;
+
+-- One of value and sealed.
+CREATE TABLE variables (
+  id TEXT PRIMARY KEY,
+  tenant TEXT,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER,
+  value TEXT,
+  sealed BLOB,
+  description TEXT
+) STRICT;
+CREATE INDEX variables_by_age ON variables (created_at, id) WHERE deleted_at IS NULL;
 
 -- Backfills.
 

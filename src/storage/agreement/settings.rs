@@ -1,0 +1,73 @@
+//! Commands and questions about connections and variables.
+//!
+//! The same number names a connection and a variable.
+
+use super::command::{Command, Question};
+use super::creations::EXPECTATIONS;
+use super::questions::page_of;
+use super::world::{World, both, name_of, scope_of};
+use crate::storage::{ConnectionFilter, PutConnection, PutVariable, VariableFilter};
+use crate::testing::contract::settings::{connection, connection_id, variable, variable_key};
+
+const VARIANTS: [&str; 3] = ["reader", "writer", "other"];
+
+impl World<'_> {
+    pub(super) async fn put_settings(&self, command: &Command) {
+        let Command::Setting {
+            number,
+            variant,
+            expect,
+            scope,
+        } = *command
+        else {
+            unreachable!("{command:?} is about no setting");
+        };
+        let name = name_of(number);
+        let (id, key, scope) = (connection_id(&name), variable_key(&name), scope_of(scope));
+        let now = self.now();
+        let Some(expect) = expect else {
+            drop(both!(self, command, |storage, _side| storage
+                .delete_connection(&id, &scope, now)));
+            drop(both!(self, command, |storage, _side| storage
+                .delete_variable(&key, &scope, now)));
+            return;
+        };
+        let text = VARIANTS[usize::from(variant)];
+        let mut put = PutConnection::new(id, connection(text), now);
+        put.expect = EXPECTATIONS[usize::from(expect)];
+        put.scope = scope.clone();
+        drop(both!(self, command, |storage, _side| storage
+            .put_connection(put.clone())));
+        let mut put = PutVariable::new(key, variable(text), now);
+        put.expect = EXPECTATIONS[usize::from(expect)];
+        put.scope = scope;
+        drop(both!(self, command, |storage, _side| storage
+            .put_variable(put.clone())));
+    }
+
+    pub(super) async fn ask_settings(&self, question: &Question) {
+        let Question::Settings { page, scope } = question else {
+            unreachable!("{question:?} asks for no settings");
+        };
+        let page = page_of(page, |number| name_of(number % 5));
+        let scope = scope_of(*scope);
+        let connections = ConnectionFilter {
+            scope: scope.clone(),
+        };
+        drop(both!(self, question, |storage, _side| storage
+            .list_connections(connections.clone(), page.clone())));
+        let variables = VariableFilter {
+            scope: scope.clone(),
+        };
+        drop(both!(self, question, |storage, _side| storage
+            .list_variables(variables.clone(), page.clone())));
+        for number in 0..4 {
+            let name = name_of(number);
+            let (id, key) = (connection_id(&name), variable_key(&name));
+            drop(both!(self, question, |storage, _side| storage
+                .find_connection(&id, &scope)));
+            drop(both!(self, question, |storage, _side| storage
+                .find_variable(&key, &scope)));
+        }
+    }
+}

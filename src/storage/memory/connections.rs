@@ -1,0 +1,43 @@
+//! Connections: put, find, list, delete.
+//!
+//! How they are kept is left to `settings`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::MemoryStorage;
+use crate::error::Result;
+use crate::model::{ConnectionId, Page, PageRequest, Scope, StoredConnection};
+use crate::storage::{ConnectionFilter, Connections, PutConnection};
+
+#[async_trait]
+impl Connections for MemoryStorage {
+    async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
+        self.write()?.connections.put(put.into())
+    }
+
+    async fn find_connection(
+        &self,
+        id: &ConnectionId,
+        scope: &Scope,
+    ) -> Result<Option<StoredConnection>> {
+        Ok(self.read().connections.find(id, scope))
+    }
+
+    async fn list_connections(
+        &self,
+        filter: ConnectionFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredConnection>> {
+        self.read().connections.list(&filter.scope, &page)
+    }
+
+    async fn delete_connection(
+        &self,
+        id: &ConnectionId,
+        scope: &Scope,
+        _now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.write()?.connections.delete(id, scope)
+    }
+}

@@ -1,0 +1,43 @@
+//! Variables: put, find, list, delete.
+//!
+//! How they are kept is left to `settings`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::MemoryStorage;
+use crate::error::Result;
+use crate::model::{Page, PageRequest, Scope, StoredVariable, VariableKey};
+use crate::storage::{PutVariable, VariableFilter, Variables};
+
+#[async_trait]
+impl Variables for MemoryStorage {
+    async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
+        self.write()?.variables.put(put.into())
+    }
+
+    async fn find_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+    ) -> Result<Option<StoredVariable>> {
+        Ok(self.read().variables.find(key, scope))
+    }
+
+    async fn list_variables(
+        &self,
+        filter: VariableFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredVariable>> {
+        self.read().variables.list(&filter.scope, &page)
+    }
+
+    async fn delete_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+        _now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.write()?.variables.delete(key, scope)
+    }
+}

@@ -1,0 +1,214 @@
+//! Rows of fields under ids: what connections and variables have in common.
+//!
+//! A deleted one leaves its row without fields. Which columns the fields are is left to the nouns; what a save makes of a row to `rules`.
+
+use chrono::{DateTime, Utc};
+use rusqlite::types::Value;
+use rusqlite::{Row, params, params_from_iter};
+
+use super::fault::Fault;
+use super::pages::{Conditions, Window, cursor, wants_total};
+use super::reader::Reader;
+use super::rows;
+use super::rules::{self, KeptSetting, PutSetting, Setting, Standing};
+use super::tx::Tx;
+use super::values::{millis, small, time, uint};
+use crate::model::{Page, PageRequest, Scope, TenantId};
+
+/// A setting with a table of its own.
+pub(super) trait SettingRow: Setting {
+    const TABLE: &'static str;
+    /// The columns of the fields; all of them are empty in a deleted row.
+    const COLUMNS: &'static [&'static str];
+
+    /// The id that a row has.
+    fn read_id(text: String) -> Result<Self::Id, Fault>;
+
+    /// The fields of a row, from this column on.
+    fn read_fields(row: &Row<'_>, from: usize) -> Result<Self::Fields, Fault>;
+
+    /// The values of [`SettingRow::COLUMNS`].
+    fn values(fields: &Self::Fields) -> Vec<Value>;
+}
+
+/// The columns that every setting has.
+const SHARED: &str = "id, tenant, version, created_at, updated_at, deleted_at";
+const SHARED_COUNT: usize = 6;
+
+fn columns<T: SettingRow>() -> String {
+    format!("{SHARED}, {}", T::COLUMNS.join(", "))
+}
+
+fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), Fault> {
+    let is_deleted = row.get::<_, Option<i64>>(5)?.is_some();
+    let kept = KeptSetting {
+        standing: Standing {
+            tenant: rows::tenant(row.get(1)?)?,
+            version: small(row.get(2)?),
+            created_at: time(row.get(3)?)?,
+            updated_at: time(row.get(4)?)?,
+        },
+        fields: (!is_deleted)
+            .then(|| T::read_fields(row, SHARED_COUNT))
+            .transpose()?,
+    };
+    Ok((T::read_id(row.get(0)?)?, kept))
+}
+
+fn joined<T: SettingRow>((id, kept): (T::Id, KeptSetting<T>)) -> Option<T> {
+    Some(T::join(id, kept.standing, kept.fields?))
+}
+
+impl Reader {
+    pub(super) fn find_setting<T: SettingRow>(
+        &self,
+        id: &T::Id,
+        scope: &Scope,
+    ) -> Result<Option<T>, Fault> {
+        let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
+        Ok(found
+            .filter(|(_, kept)| kept.is_seen(scope))
+            .and_then(joined))
+    }
+
+    pub(super) fn list_settings<T: SettingRow>(
+        &self,
+        scope: &Scope,
+        page: &PageRequest,
+    ) -> Result<Page<T>, Fault> {
+        let mut conditions = Conditions::default();
+        conditions.add("deleted_at IS NULL", []);
+        if let Some(tenant) = scope.tenant() {
+            conditions.add("tenant = ?", [Value::Text(tenant.to_string())]);
+        }
+        let total = wants_total(page)
+            .then(|| self.count_settings::<T>(&conditions))
+            .transpose()?;
+        if let Some(cursor) = cursor(page) {
+            let place = self.setting_cursor::<T>(cursor, scope)?;
+            conditions.add("(created_at, id) < (?, ?)", place);
+        }
+        let window = Window::new(page);
+        let sql = format!(
+            "SELECT {} FROM {}{} ORDER BY created_at DESC, id DESC LIMIT {} OFFSET {}",
+            columns::<T>(),
+            T::TABLE,
+            conditions.sql(),
+            window.read_count(),
+            window.skip,
+        );
+        let rows = self.rows(&sql, params_from_iter(conditions.values()), read_row::<T>)?;
+        let page = window.cut(rows, total, |(id, _)| id.to_string());
+        let items = page.items.into_iter().filter_map(joined).collect();
+        Ok(Page::new(items, page.total, page.next))
+    }
+
+    fn count_settings<T: SettingRow>(&self, conditions: &Conditions) -> Result<u64, Fault> {
+        let sql = format!("SELECT count(*) FROM {}{}", T::TABLE, conditions.sql());
+        let values = params_from_iter(conditions.values());
+        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
+        Ok(count.map_or(0, uint))
+    }
+
+    /// Where a cursor stands in the order; a deleted one still has its place.
+    fn setting_cursor<T: SettingRow>(
+        &self,
+        cursor: &str,
+        scope: &Scope,
+    ) -> Result<[Value; 2], Fault> {
+        let sql = format!(
+            "SELECT created_at, id, tenant FROM {} WHERE id = ?",
+            T::TABLE
+        );
+        let found = self.row(&sql, [cursor], |row| {
+            let place = [Value::Integer(row.get(0)?), Value::Text(row.get(1)?)];
+            Ok((place, rows::tenant(row.get(2)?)?))
+        })?;
+        found
+            .filter(|(_, tenant)| scope.admits(tenant.as_ref()))
+            .map(|(place, _)| place)
+            .ok_or_else(|| rules::bad_cursor(cursor).into())
+    }
+}
+
+impl Tx {
+    pub(super) fn put_setting<T: SettingRow>(&mut self, put: &PutSetting<T>) -> Result<T, Fault> {
+        let kept = self.kept_setting::<T>(&put.id)?;
+        let standing = match (rules::decide(put, kept.as_ref())?, kept) {
+            (Some(standing), _) => standing,
+            (None, Some(kept)) => {
+                return Ok(T::join(put.id.clone(), kept.standing, put.fields.clone()));
+            }
+            (None, None) => return Err(T::not_found(&put.id).into()),
+        };
+        self.write_setting(put, &standing)?;
+        Ok(T::join(put.id.clone(), standing, put.fields.clone()))
+    }
+
+    pub(super) fn delete_setting<T: SettingRow>(
+        &mut self,
+        id: &T::Id,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
+        let kept = self.kept_setting::<T>(id)?;
+        rules::check_deletion(id, kept.as_ref(), scope)?;
+        let emptied: String = T::COLUMNS
+            .iter()
+            .map(|column| format!(", {column} = NULL"))
+            .collect();
+        let sql = format!(
+            "UPDATE {} SET deleted_at = ?{emptied} WHERE id = ?",
+            T::TABLE
+        );
+        self.write(&sql, params![millis(now), id.as_ref()])?;
+        Ok(())
+    }
+
+    fn kept_setting<T: SettingRow>(&self, id: &T::Id) -> Result<Option<KeptSetting<T>>, Fault> {
+        let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
+        Ok(found.map(|(_, kept)| kept))
+    }
+
+    fn write_setting<T: SettingRow>(
+        &mut self,
+        put: &PutSetting<T>,
+        standing: &Standing,
+    ) -> Result<(), Fault> {
+        let Standing {
+            tenant,
+            version,
+            created_at,
+            updated_at,
+        } = standing;
+        let tenant = tenant.as_ref().map(TenantId::to_string);
+        let mut values = vec![
+            Value::Text(put.id.to_string()),
+            tenant.map_or(Value::Null, Value::Text),
+            Value::Integer(i64::from(*version)),
+            Value::Integer(millis(*created_at)),
+            Value::Integer(millis(*updated_at)),
+            Value::Null,
+        ];
+        values.extend(T::values(&put.fields));
+        let sql = format!(
+            "INSERT OR REPLACE INTO {} ({}) VALUES ({})",
+            T::TABLE,
+            columns::<T>(),
+            vec!["?"; values.len()].join(", ")
+        );
+        self.write(&sql, params_from_iter(values))?;
+        Ok(())
+    }
+}
+
+fn one<T: SettingRow>() -> String {
+    format!("SELECT {} FROM {} WHERE id = ?", columns::<T>(), T::TABLE)
+}
+
+/// A sealed secret as a column holds it.
+pub(super) fn blob(sealed: Option<&crate::model::Sealed>) -> Value {
+    sealed.map_or(Value::Null, |sealed| {
+        Value::Blob(sealed.as_bytes().to_vec())
+    })
+}

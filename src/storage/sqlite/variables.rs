@@ -1,0 +1,96 @@
+//! Variables: the columns of their fields; put, find, list, delete.
+//!
+//! How rows are kept is left to `settings`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rusqlite::Row;
+use rusqlite::types::Value;
+
+use super::SqliteStorage;
+use super::fault::Fault;
+use super::inbox::Lane;
+use super::rules::PutSetting;
+use super::settings::{SettingRow, blob};
+use crate::error::Result;
+use crate::model::{
+    Page, PageRequest, Scope, Sealed, StoredVariable, VariableFields, VariableKey, VariableValue,
+};
+use crate::storage::{PutVariable, VariableFilter, Variables};
+
+#[async_trait]
+impl Variables for SqliteStorage {
+    async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
+        let put: PutSetting<StoredVariable> = put.into();
+        self.step(Lane::Normal, move |tx| tx.put_setting(&put))
+            .await
+    }
+
+    async fn find_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+    ) -> Result<Option<StoredVariable>> {
+        let (key, scope) = (key.clone(), scope.clone());
+        self.read(move |reader| reader.find_setting(&key, &scope))
+            .await
+    }
+
+    async fn list_variables(
+        &self,
+        filter: VariableFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredVariable>> {
+        self.read(move |reader| {
+            reader.snapshot(|reader| reader.list_settings(&filter.scope, &page))
+        })
+        .await
+    }
+
+    async fn delete_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let (key, scope) = (key.clone(), scope.clone());
+        self.step(Lane::Normal, move |tx| {
+            tx.delete_setting::<StoredVariable>(&key, &scope, now)
+        })
+        .await
+    }
+}
+
+impl SettingRow for StoredVariable {
+    const TABLE: &'static str = "variables";
+    const COLUMNS: &'static [&'static str] = &["value", "sealed", "description"];
+
+    fn read_id(text: String) -> Result<VariableKey, Fault> {
+        VariableKey::new(text).map_err(|error| Fault::unreadable("a variable's key", error))
+    }
+
+    fn read_fields(row: &Row<'_>, from: usize) -> Result<VariableFields, Fault> {
+        let plain: Option<String> = row.get(from)?;
+        let sealed: Option<Vec<u8>> = row.get(from + 1)?;
+        let value = match (plain, sealed) {
+            (Some(text), None) => VariableValue::Plain(text),
+            (None, Some(bytes)) => VariableValue::Secret(Sealed::from_bytes(bytes)),
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(Fault::unreadable("a variable", "it needs one value"));
+            }
+        };
+        Ok(VariableFields {
+            value,
+            description: row.get(from + 2)?,
+        })
+    }
+
+    fn values(fields: &VariableFields) -> Vec<Value> {
+        let VariableFields { value, description } = fields;
+        let (plain, sealed) = match value {
+            VariableValue::Plain(text) => (Value::Text(text.clone()), Value::Null),
+            VariableValue::Secret(sealed) => (Value::Null, blob(Some(sealed))),
+        };
+        vec![plain, sealed, Value::Text(description.clone())]
+    }
+}

@@ -1,0 +1,102 @@
+//! Connections and variables of a storage that fails on cue.
+//!
+//! How a call fails is `faulty_storage`'s.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{FaultyStorage, Method};
+use crate::error::Result;
+use crate::model::{
+    ConnectionId, Page, PageRequest, Scope, StoredConnection, StoredVariable, VariableKey,
+};
+use crate::storage::{
+    ConnectionFilter, Connections, PutConnection, PutVariable, VariableFilter, Variables,
+};
+
+#[async_trait]
+impl Connections for FaultyStorage {
+    async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
+        self.around(Method::PutConnection, self.inner.put_connection(put))
+            .await
+    }
+
+    async fn find_connection(
+        &self,
+        id: &ConnectionId,
+        scope: &Scope,
+    ) -> Result<Option<StoredConnection>> {
+        self.around(
+            Method::FindConnection,
+            self.inner.find_connection(id, scope),
+        )
+        .await
+    }
+
+    async fn list_connections(
+        &self,
+        filter: ConnectionFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredConnection>> {
+        self.around(
+            Method::ListConnections,
+            self.inner.list_connections(filter, page),
+        )
+        .await
+    }
+
+    async fn delete_connection(
+        &self,
+        id: &ConnectionId,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.around(
+            Method::DeleteConnection,
+            self.inner.delete_connection(id, scope, now),
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl Variables for FaultyStorage {
+    async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
+        self.around(Method::PutVariable, self.inner.put_variable(put))
+            .await
+    }
+
+    async fn find_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+    ) -> Result<Option<StoredVariable>> {
+        self.around(Method::FindVariable, self.inner.find_variable(key, scope))
+            .await
+    }
+
+    async fn list_variables(
+        &self,
+        filter: VariableFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredVariable>> {
+        self.around(
+            Method::ListVariables,
+            self.inner.list_variables(filter, page),
+        )
+        .await
+    }
+
+    async fn delete_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.around(
+            Method::DeleteVariable,
+            self.inner.delete_variable(key, scope, now),
+        )
+        .await
+    }
+}
