@@ -31,7 +31,7 @@ pub use builder::Builder;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
 pub use events::Subscription;
-pub use floret::{DryRunBuilder, Floret, RunBuilder, RunHandle};
+pub use floret::{DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle};
 pub use limits::Limits;
 pub use model::{
     Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun, DryRunNode, Edge,

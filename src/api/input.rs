@@ -103,6 +103,52 @@ fn written(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
     Some(body.params)
 }
 
+/// A field that is a text.
+///
+/// # Errors
+/// `Invalid` (`invalid-field`) when it is there and none.
+pub(super) fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>> {
+    match fields.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => {
+            let detail = format!("{name} must be a string, received {}", kind(other));
+            Err(invalid(name, detail))
+        }
+    }
+}
+
+/// A field that is one of a few words.
+///
+/// # Errors
+/// `Invalid` (`invalid-field`) when it is there and another.
+pub(super) fn choice<T: Copy>(
+    fields: &Map<String, Value>,
+    name: &str,
+    words: &[(&str, T)],
+) -> Result<Option<T>> {
+    let Some(given) = text(fields, name)? else {
+        return Ok(None);
+    };
+    match words.iter().find(|(word, _)| *word == given) {
+        Some((_, meant)) => Ok(Some(*meant)),
+        None => {
+            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let detail = format!(
+                "{name} must be one of {}, received {}",
+                all.join(", "),
+                shown(given)
+            );
+            Err(invalid(name, detail))
+        }
+    }
+}
+
+fn invalid(name: &str, detail: String) -> Error {
+    let pointer = format!("/{}", step(name));
+    Error::invalid("invalid-field", vec![Issue::pointer(pointer, detail)])
+}
+
 /// The sort of a value, for a message.
 const fn kind(value: &Value) -> &'static str {
     match value {

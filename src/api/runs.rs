@@ -9,7 +9,7 @@ use super::body::Body;
 use super::call::Call;
 use super::query::Query;
 use super::{idempotency, input, paging, response};
-use crate::engine::{Resume, Start, Started};
+use crate::engine::{Resume, ResumeOn, Start, Started};
 use crate::error::Result;
 use crate::model::{Cancel, PageRequest, PipelineId, RunId, RunStatus, Trigger};
 use crate::views::RunFilter;
@@ -30,6 +30,11 @@ const TRIGGERS: &[(&str, Trigger)] = &[
     ("catchup", Trigger::Catchup),
     ("webhook", Trigger::Webhook),
     ("dependency", Trigger::Dependency),
+];
+
+const DEFINITIONS: &[(&str, ResumeOn)] = &[
+    ("recorded", ResumeOn::Recorded),
+    ("current", ResumeOn::Current),
 ];
 
 /// A run as it was when it was made: a repeat with the same key reads the same, whatever became of the run.
@@ -73,17 +78,22 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
 
 /// `POST /runs/{run_id}/resume`
 pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
-    let key = call
+    let (from_node, definition, key) = call
         .read(|call| {
             call.query()?;
             let (_, body) = call.json()?;
-            input::object(&body, &[])?;
-            idempotency::key(&call.parts.headers, &body)
+            let fields = input::object(&body, &["from_node", "definition"])?;
+            let from_node = input::text(fields, "from_node")?.map(str::to_owned);
+            let definition = input::choice(fields, "definition", DEFINITIONS)?;
+            let key = idempotency::key(&call.parts.headers, &body)?;
+            Ok((from_node, definition.unwrap_or_default(), key))
         })
         .await?;
     let run = call.run_id()?;
     let resume = Resume {
         run,
+        from_node,
+        definition,
         key,
         scope: call.scope.clone(),
     };

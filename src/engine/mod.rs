@@ -21,7 +21,7 @@ mod shutdown;
 mod trigger;
 
 pub(crate) use dry_run::AskDryRun;
-pub(crate) use resume::Resume;
+pub(crate) use resume::{Resume, ResumeOn};
 pub(crate) use trigger::{Key, Start, Started, hash_of};
 
 use std::sync::Arc;

@@ -3,8 +3,10 @@
 //! The same over HTTP is [`Floret::service`].
 
 mod dry_run;
+mod resume;
 
 pub use dry_run::DryRunBuilder;
+pub use resume::ResumeBuilder;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::api::{Access, RunsService};
-use crate::engine::{Engine, Key, Resume, Start, hash_of};
+use crate::engine::{Engine, Key, Start, hash_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Subscription;
 use crate::model::{Cancel, Dataset, RunId, RunStatus, Scope};
@@ -82,22 +84,6 @@ impl Floret {
             .cancel(run, Cancel::Forced, &Scope::All)
             .await?
             .status)
-    }
-
-    /// Makes a new run that goes on where a failed one ended; what succeeded is not executed again.
-    ///
-    /// # Errors
-    /// `NotFound`; `Conflict` when the run is not failed or is being resumed.
-    pub async fn resume(&self, run: RunId) -> Result<RunHandle> {
-        let started = self
-            .engine
-            .resume(Resume {
-                run,
-                key: None,
-                scope: Scope::All,
-            })
-            .await?;
-        Ok(self.handle(started.run_id))
     }
 
     /// The Runs API over HTTP, as a tower service that any server mounts. `access` decides who may do what.

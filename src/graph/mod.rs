@@ -12,6 +12,7 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 #[cfg(test)]
 mod random;
+pub(crate) mod reuse;
 mod rules;
 mod validate;
 

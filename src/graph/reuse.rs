@@ -1,0 +1,165 @@
+//! Which nodes a resume takes over as they are, by what its chain knows of them.
+//!
+//! What of the rest executes for the sake of a lost output is decided by `plan`; finding what the chain knows is left to the engine.
+
+use super::Graph;
+use crate::model::Place;
+
+/// What a chain of resumes knows of a node of the definition that is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// It is not known to have succeeded.
+    Never,
+    /// It succeeded.
+    Succeeded {
+        /// Whether type, config and upstreams were what they are now.
+        is_same: bool,
+        is_sink: bool,
+    },
+}
+
+/// Whether each node is taken over, by place.
+///
+/// `from` names a node that executes again with all below it, sinks among them. A node that was defined otherwise executes again, and so do
+/// the nodes below it, up to the sinks: one that succeeded as it is defined now is not repeated because its rows are made anew, and what
+/// follows it stays as it is.
+pub(crate) fn reused(graph: &Graph, earlier: &[Earlier], from: Option<Place>) -> Vec<bool> {
+    let mut is_named = vec![false; graph.len()];
+    let mut is_changed = vec![false; graph.len()];
+    let mut reused = Vec::with_capacity(graph.len());
+    // Places are in topological order: upstreams are decided first.
+    for place in graph.places() {
+        let index = usize::from(place);
+        let above = graph.upstream(place);
+        let any = |marked: &[bool]| above.iter().any(|up| marked[usize::from(*up)]);
+        is_named[index] = from == Some(place) || any(&is_named);
+        let (has_succeeded, changed) = match earlier.get(index) {
+            Some(Earlier::Succeeded { is_same, is_sink }) => {
+                (true, !is_same || (!is_sink && any(&is_changed)))
+            }
+            Some(Earlier::Never) | None => (false, false),
+        };
+        is_changed[index] = changed;
+        reused.push(has_succeeded && !changed && !is_named[index]);
+    }
+    reused
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::graph::random::Random;
+    use crate::model::Pipeline;
+
+    const SAME: Earlier = Earlier::Succeeded {
+        is_same: true,
+        is_sink: false,
+    };
+    const CHANGED: Earlier = Earlier::Succeeded {
+        is_same: false,
+        is_sink: false,
+    };
+    const SINK: Earlier = Earlier::Succeeded {
+        is_same: true,
+        is_sink: true,
+    };
+    const CHANGED_SINK: Earlier = Earlier::Succeeded {
+        is_same: false,
+        is_sink: true,
+    };
+
+    /// load → clean → save → report
+    fn check(earlier: [Earlier; 4], from: Option<Place>, expected: [bool; 4]) {
+        let pipeline = Pipeline::new("p")
+            .node("load", "x")
+            .node("clean", "x")
+            .after("load")
+            .node("save", "x")
+            .after("clean")
+            .node("report", "x")
+            .after("save");
+        let graph = Graph::new(&pipeline).unwrap();
+        assert_eq!(reused(&graph, &earlier, from), expected, "{earlier:?}");
+    }
+
+    #[test]
+    fn what_succeeded_is_taken_over() {
+        let never = Earlier::Never;
+        check([SAME, SAME, never, never], None, [true, true, false, false]);
+        check([never, SAME, SINK, SAME], None, [false, true, true, true]);
+    }
+
+    #[test]
+    fn a_named_node_executes_with_all_below_it() {
+        let all = [SAME, SAME, SINK, SAME];
+        check(all, Some(1), [true, false, false, false]);
+        check(all, Some(2), [true, true, false, false]);
+        check(all, Some(0), [false; 4]);
+    }
+
+    #[test]
+    fn a_changed_node_executes_with_those_below_it_but_not_past_a_sink() {
+        check(
+            [CHANGED, SAME, SINK, SAME],
+            None,
+            [false, false, true, true],
+        );
+        check([CHANGED, SAME, SAME, SAME], None, [false; 4]);
+    }
+
+    #[test]
+    fn a_sink_that_was_defined_otherwise_is_another_act() {
+        check(
+            [SAME, SAME, CHANGED_SINK, SAME],
+            None,
+            [true, true, false, false],
+        );
+    }
+
+    /// The rules again, by following every path from where it begins.
+    fn by_paths(graph: &Graph, earlier: &[Earlier], from: Option<Place>) -> Vec<bool> {
+        let below = |start: Place, passes: &dyn Fn(Place) -> bool| {
+            let (mut seen, mut left) = (BTreeSet::from([start]), vec![start]);
+            while let Some(place) = left.pop() {
+                for next in graph.downstream(place) {
+                    if passes(*next) && seen.insert(*next) {
+                        left.push(*next);
+                    }
+                }
+            }
+            seen
+        };
+        let mut again: BTreeSet<Place> =
+            from.map(|from| below(from, &|_| true)).unwrap_or_default();
+        let is_pure = |place: Place| earlier[usize::from(place)] == SAME;
+        for place in graph.places() {
+            match earlier[usize::from(place)] {
+                Earlier::Succeeded { is_same: false, .. } => again.extend(below(place, &is_pure)),
+                Earlier::Succeeded { is_same: true, .. } => {}
+                Earlier::Never => {
+                    again.insert(place);
+                }
+            }
+        }
+        graph
+            .places()
+            .map(|place| !again.contains(&place))
+            .collect()
+    }
+
+    #[test]
+    fn the_rules_agree_with_the_paths_they_speak_of() {
+        for seed in 0..5_000 {
+            let mut random = Random::seeded(seed);
+            let graph = random.graph();
+            let kinds = [Earlier::Never, SAME, SAME, CHANGED, SINK, CHANGED_SINK];
+            let earlier: Vec<_> = graph.places().map(|_| kinds[random.below(6)]).collect();
+            let places: Vec<_> = graph.places().collect();
+            let from = random.one_in(2).then(|| places[random.below(places.len())]);
+            let expected = by_paths(&graph, &earlier, from);
+            assert_eq!(reused(&graph, &earlier, from), expected, "seed {seed}");
+        }
+    }
+}
