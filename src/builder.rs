@@ -2,15 +2,21 @@
 //!
 //! Nothing is spawned before [`Builder::start`].
 
+use std::error::Error as StdError;
 #[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::sync::Arc;
+
+use tower_service::Service;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Parts};
 use crate::error::{Error, ErrorKind, Issue, Result};
 use crate::events::Events;
-use crate::executor::{Effect, Executor, FunctionExecutor, NodeFunction, Registry};
+use crate::executor::{
+    Effect, Executor, FunctionExecutor, IntoOutput, NodeCall, NodeFunction, Registry,
+    ServiceExecutor, Turns,
+};
 use crate::floret::Floret;
 use crate::limits::Limits;
 use crate::model::Pipeline;
@@ -51,6 +57,60 @@ impl Builder {
     /// Registers an async function that writes to the world outside: a dry run leaves it out, a resume never repeats it once it succeeded.
     pub fn sink<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
         self.executor(kind, FunctionExecutor::new(function, Effect::Sink))
+    }
+
+    /// Registers a tower service as the node type `kind`, with whatever layers are around it; it counts as a transform, or as a source
+    /// where it has no upstream.
+    ///
+    /// A clone of the service is called for each attempt. A node waits until it is ready, which counts as time in the queue (`queue_ms`) and
+    /// takes no slot from other nodes. An error is tried again, unless it is or holds a permanent
+    /// [`ExecutorError`](crate::executor::ExecutorError).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use floret::executor::{ExecutorError, NodeCall, Output};
+    /// use floret::{Floret, Pipeline, storage::MemoryStorage};
+    /// use tower::{ServiceBuilder, service_fn};
+    ///
+    /// async fn ask(call: NodeCall) -> Result<Output, ExecutorError> {
+    ///     call.ctx.log.info("one at a time, in all runs together").await;
+    ///     Ok(Output::Nothing)
+    /// }
+    /// let service = ServiceBuilder::new().concurrency_limit(1).service(service_fn(ask));
+    /// let floret = Floret::builder(MemoryStorage::default())
+    ///     .node_service("ask", service)
+    ///     .pipeline(Pipeline::new("daily").node("a", "ask").node("b", "ask"))
+    ///     .start()
+    ///     .await?;
+    /// # floret.run("daily").start().await?.finished().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn node_service<S>(self, kind: impl Into<String>, service: S) -> Self
+    where
+        S: Service<NodeCall, Response: IntoOutput, Future: Send> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        self.service(kind, ServiceExecutor::new(service, Effect::Transform))
+    }
+
+    /// Registers a tower service that writes to the world outside: a dry run leaves it out, a resume never repeats it once it succeeded.
+    /// Otherwise as [`Builder::node_service`].
+    pub fn sink_service<S>(self, kind: impl Into<String>, service: S) -> Self
+    where
+        S: Service<NodeCall, Response: IntoOutput, Future: Send> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        self.service(kind, ServiceExecutor::new(service, Effect::Sink))
+    }
+
+    fn service(mut self, kind: impl Into<String>, executor: impl Turns) -> Self {
+        let kind = kind.into();
+        if !self.registry.insert_with_turns(kind.clone(), executor) {
+            self.twice.push(kind);
+        }
+        self
     }
 
     /// Registers an executor as the node type `kind`.

@@ -25,7 +25,8 @@ pub mod testing;
 mod views;
 
 pub use api::{
-    Access, Body, BodyError, Decision, Permission, Permissions, ResponseFuture, RunsService,
+    Access, Body, BodyError, Decision, Permission, Permissions, ResponseFuture, RunsLayer,
+    RunsService, WithRuns, WithRunsBody, WithRunsFuture,
 };
 pub use builder::Builder;
 pub use clock::Clock;

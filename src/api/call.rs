@@ -47,7 +47,7 @@ impl Call {
 
     /// The address of this request's own path, with another query.
     pub(super) fn link_here(&self, query: &str) -> String {
-        let below = super::path::below(&self.shared.prefix, self.parts.uri.path());
+        let below = self.shared.below(self.parts.uri.path());
         format!("{}{below}{query}", self.shared.prefix)
     }
 

@@ -10,6 +10,7 @@ mod dry_run;
 mod health;
 mod idempotency;
 mod input;
+mod layer;
 mod logs;
 mod origin;
 mod paging;
@@ -30,5 +31,6 @@ mod service;
 
 pub use access::{Access, Decision};
 pub use body::{Body, BodyError};
+pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};
 pub use permission::{Permission, Permissions};
 pub use service::{ResponseFuture, RunsService};

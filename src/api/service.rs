@@ -61,6 +61,8 @@ pub(super) struct Shared {
     pub(super) views: Views,
     access: Access,
     pub(super) prefix: String,
+    // Under which requests arrive where a host has taken a part of the prefix off.
+    pub(super) mount: Option<String>,
     origins: Vec<String>,
     hosts: Vec<String>,
 }
@@ -72,6 +74,7 @@ impl RunsService {
             views,
             access,
             prefix: path::prefix("/api"),
+            mount: None,
             origins: Vec::new(),
             hosts: Vec::new(),
         }))
@@ -99,6 +102,16 @@ impl RunsService {
     #[must_use]
     pub fn allow_host(self, host: impl Into<String>) -> Self {
         self.with(|shared| shared.hosts.push(host.into()))
+    }
+
+    /// The path under which requests arrive: the prefix, unless [`RunsService::mounted_at`] said otherwise.
+    pub(super) fn mount(&self) -> &str {
+        self.0.mount.as_deref().unwrap_or(&self.0.prefix)
+    }
+
+    /// Sets the path under which requests arrive where it is not the prefix.
+    pub(super) fn mounted_at(self, mount: &str) -> Self {
+        self.with(|shared| shared.mount = Some(path::prefix(mount)))
     }
 
     fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
@@ -157,7 +170,7 @@ impl Shared {
     }
 
     fn route(&self, parts: &Parts) -> Result<(&'static Route, Params), Box<Response<Body>>> {
-        let path = path::below(&self.prefix, parts.uri.path());
+        let path = self.below(parts.uri.path());
         match router::find(&parts.method, path) {
             Match::Route(route, params) => Ok((route, params)),
             Match::OtherMethod(allowed) => {
@@ -179,6 +192,15 @@ impl Shared {
                     detail,
                 ))))
             }
+        }
+    }
+
+    /// The path of the contract that a request's path is: without the prefix, or without what a host has left of it.
+    pub(super) fn below<'a>(&self, path: &'a str) -> &'a str {
+        let below = path::below(&self.prefix, path);
+        match &self.mount {
+            Some(mount) if below.len() == path.len() => path::below(mount, path),
+            Some(_) | None => below,
         }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Whether another follows is decided by `node`.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -109,7 +108,7 @@ impl Attempt<'_> {
         };
         let joined = task.await;
         self.task = None;
-        joined.unwrap_or_else(|error| Err(ExecutorError::retryable(panic_text(error))))
+        joined.unwrap_or_else(|error| Err(broken_off(error)))
     }
 
     /// Drops the attempt at its next await; code that does not come to one is left behind and counted.
@@ -135,20 +134,9 @@ impl Drop for Attempt<'_> {
     }
 }
 
-fn panic_text(error: JoinError) -> String {
+fn broken_off(error: JoinError) -> ExecutorError {
     match error.try_into_panic() {
-        Ok(payload) => {
-            let text = format!("the executor panicked: {}", payload_text(&*payload));
-            // The payload's own drop may panic.
-            std::mem::forget(payload);
-            text
-        }
-        Err(_) => "the attempt was stopped from outside".to_owned(),
+        Ok(payload) => ExecutorError::panicked(payload),
+        Err(_) => ExecutorError::retryable("the attempt was stopped from outside"),
     }
-}
-
-fn payload_text(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("with a payload that is no text")
 }

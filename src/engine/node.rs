@@ -1,4 +1,4 @@
-//! One node of a run: waits for its slot, makes its attempts, and says how it ended.
+//! One node of a run: waits for its turn, makes its attempts, and says how it ended.
 //!
 //! A single attempt is `attempt`'s, the durable output `checkpoint`'s, and what follows the driver's.
 
@@ -59,8 +59,10 @@ pub(super) enum Ending {
     Unfinished,
 }
 
-/// The slots that an executing node holds.
-struct Slots {
+/// What an attempt needs to begin; while it executes, its slots are taken.
+struct Turn {
+    /// Or why the executor lets none begin.
+    executor: Result<Arc<dyn Executor>, ExecutorError>,
     _run: OwnedSemaphorePermit,
     _engine: OwnedSemaphorePermit,
 }
@@ -84,8 +86,8 @@ impl NodeTask {
 
     async fn execute(&mut self) -> Result<Ending, Lost> {
         let context = Arc::clone(&self.context);
-        let (Some(node), Some(executor)) = (context.node(self.place), context.executor(self.place))
-        else {
+        let node = context.node(self.place);
+        let Some(node) = node.filter(|_| context.executor(self.place).is_some()) else {
             let kind = context
                 .node(self.place)
                 .map_or("", |node| node.kind.as_str());
@@ -107,15 +109,18 @@ impl NodeTask {
         }
         let ready_at = context.shared.clock.elapsed();
         loop {
-            let Some(slots) = self.slots().await else {
+            let Some(turn) = self.turn(&node.kind).await else {
                 return Ok(self.never_ran());
             };
             let started = context.shared.clock.elapsed();
             self.record_start(started.saturating_sub(ready_at)).await?;
             let span = tracing::info_span!("attempt", attempt = self.attempt);
-            let ended = self.attempt(node, executor, &policy).instrument(span).await;
+            let ended = match &turn.executor {
+                Ok(executor) => self.attempt(node, executor, &policy).instrument(span).await,
+                Err(error) => Ended::Itself(Err(error.clone())),
+            };
             let next = self.after(ended, &policy, started).await?;
-            drop(slots);
+            drop(turn);
             match next {
                 Next::End(ending) => return Ok(ending),
                 Next::Retry(error) => {
@@ -134,16 +139,22 @@ impl NodeTask {
         Ok(self.failed(why, Some(self.attempt), now))
     }
 
-    /// Waits for a slot of the run and one of the engine; none when the run is stopped first.
-    async fn slots(&mut self) -> Option<Slots> {
+    /// Waits until the executor is ready, then for a slot of the run and one of the engine; none when the run is stopped first.
+    async fn turn(&mut self, kind: &str) -> Option<Turn> {
         let context = Arc::clone(&self.context);
-        let both = async {
+        let all = async {
+            // The executor first: whoever waits for it keeps no slot from others.
+            let executor = match context.shared.registry.turn(kind).await {
+                Ok(executor) => Ok(executor?),
+                Err(error) => Err(error),
+            };
             let run = Arc::clone(&context.node_slots).acquire_owned().await.ok()?;
             let engine = Arc::clone(&context.shared.node_slots)
                 .acquire_owned()
                 .await
                 .ok()?;
-            Some(Slots {
+            Some(Turn {
+                executor,
                 _run: run,
                 _engine: engine,
             })
@@ -151,7 +162,7 @@ impl NodeTask {
         tokio::select! {
             biased;
             _ = reached(&mut self.halt, Halt::Drain) => None,
-            slots = both => slots,
+            turn = all => turn,
         }
     }
 

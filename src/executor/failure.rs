@@ -2,6 +2,7 @@
 //!
 //! When and how often it is tried again is left to `engine/retry`.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -42,6 +43,34 @@ impl ExecutorError {
         }
     }
 
+    /// What a panic of an executor becomes: retryable, with its text.
+    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("with a payload that is no text");
+        let error = Self::retryable(format!("the executor panicked: {text}"));
+        // The payload's own drop may panic.
+        std::mem::forget(payload);
+        error
+    }
+
+    /// What any error becomes: retryable, unless one of these is among its causes and says otherwise.
+    pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
+        let mut cause = Some(error);
+        let mut is_retryable = true;
+        while let Some(own) = cause {
+            if let Some(Boxed(own)) = own.downcast_ref() {
+                is_retryable = own.is_retryable;
+            }
+            cause = own.source();
+        }
+        Self {
+            message: chain(error),
+            is_retryable,
+        }
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
@@ -63,13 +92,53 @@ impl fmt::Display for ExecutorError {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for ExecutorError {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
-            source = cause.source();
+        Self::retryable(chain(&error))
+    }
+}
+
+/// The message of an error and those of all its causes.
+fn chain(error: &dyn StdError) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    message
+}
+
+/// An executor's error on its way through layers that know `std::error::Error` alone.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Boxed(ExecutorError);
+
+impl From<ExecutorError> for Box<dyn StdError + Send + Sync> {
+    fn from(error: ExecutorError) -> Self {
+        Box::new(Boxed(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the layer gave up")]
+    struct Layer(#[source] Box<dyn StdError + Send + Sync>);
+
+    #[test]
+    fn a_box_keeps_whether_trying_again_may_help_through_layers() {
+        for error in [
+            ExecutorError::permanent("no"),
+            ExecutorError::retryable("no"),
+        ] {
+            let boxed: Box<dyn StdError + Send + Sync> = error.clone().into();
+            assert_eq!(ExecutorError::of(&*boxed), error);
+            let wrapped = ExecutorError::of(&Layer(boxed));
+            assert_eq!(wrapped.message(), "the layer gave up: no");
+            assert_eq!(wrapped.is_retryable(), error.is_retryable());
         }
-        Self::retryable(message)
+        assert!(ExecutorError::of(&std::fmt::Error).is_retryable());
     }
 }

@@ -8,6 +8,8 @@ mod function;
 mod log;
 mod output;
 mod registry;
+mod tower;
+mod turn;
 
 pub use call::{Ctx, Input, NodeCall};
 pub use failure::ExecutorError;
@@ -17,6 +19,8 @@ pub use log::NodeLog;
 pub(crate) use log::{LogLine, LogSink};
 pub use output::{IntoOutput, Output};
 pub use registry::Registry;
+pub(crate) use tower::ServiceExecutor;
+pub(crate) use turn::Turns;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};

@@ -1,0 +1,234 @@
+//! Tower services as executors: their layers, their back-pressure, their errors.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use floret::executor::{Executor, ExecutorError, NodeCall, Output};
+use floret::testing::{Gate, ScriptedExecutor, Step};
+use floret::{Builder, Node, NodeStatus, Pipeline, RunStatus};
+use tokio::sync::watch;
+use tower::limit::ConcurrencyLimit;
+use tower::{BoxError, Service, ServiceBuilder, service_fn};
+
+use crate::harness::{Host, STEP, Store, World, assert_ended, node};
+
+on_every_backend! {
+    the_wait_for_a_service_is_time_in_the_queue,
+    a_node_that_waits_for_a_service_takes_no_slot,
+    a_node_that_waits_for_a_service_is_cancelled_at_once,
+    a_service_that_lets_none_begin_fails_the_attempt,
+    errors_of_services_are_tried_again_unless_they_are_permanent,
+    what_a_service_within_other_layers_answers_is_the_nodes_output,
+}
+
+const ONE: &str = "one";
+
+/// A service that follows the script.
+fn scripted(
+    script: &ScriptedExecutor,
+) -> impl Service<NodeCall, Response = Output, Error = BoxError, Future: Send> + Clone + Send + use<>
+{
+    let script = script.clone();
+    service_fn(move |call: NodeCall| {
+        let script = script.clone();
+        async move { Ok(script.execute(call).await?) }
+    })
+}
+
+/// Counts how often nodes found the service within not ready.
+#[derive(Clone)]
+struct Counted<S> {
+    inner: S,
+    waits: watch::Sender<usize>,
+}
+
+impl<S: Service<NodeCall>> Service<NodeCall> for Counted<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let readiness = self.inner.poll_ready(context);
+        self.waits
+            .send_modify(|waits| *waits += usize::from(readiness.is_pending()));
+        readiness
+    }
+
+    fn call(&mut self, call: NodeCall) -> S::Future {
+        self.inner.call(call)
+    }
+}
+
+/// Starts a host whose service executes one node at a time; the sender tells how often nodes have waited.
+async fn start_one_at_a_time(world: &World) -> (Host, watch::Sender<usize>) {
+    let waits = watch::Sender::new(0);
+    let service = Counted {
+        inner: ConcurrencyLimit::new(scripted(&world.script), 1),
+        waits: waits.clone(),
+    };
+    let build = |builder: Builder| builder.node_service(ONE, service);
+    (world.start_with(build).await, waits)
+}
+
+async fn one_waits(waits: &watch::Sender<usize>) {
+    let mut waits = waits.subscribe();
+    waits.wait_for(|waits| *waits > 0).await.unwrap();
+}
+
+fn retried(kind: &str) -> Pipeline {
+    let node = Node::new("a", kind).config("max_retries", 5);
+    Pipeline::new("p").with(node.config("retry_delay", 0))
+}
+
+async fn the_wait_for_a_service_is_time_in_the_queue(store: Store) {
+    let pipeline = Pipeline::new("p").node("a", ONE).node("b", ONE);
+    let world = World::quiet(store).pipeline(pipeline);
+    let gate = Gate::new();
+    for node in ["a", "b"] {
+        world.script.script(node, [Step::pass_on().at(&gate)]);
+    }
+    let (host, waits) = start_one_at_a_time(&world).await;
+    let run = host.trigger("p").await;
+    one_waits(&waits).await;
+    tokio::select! {
+        () = world.script.started("a") => {}
+        () = world.script.started("b") => {}
+    }
+    world.clock.advance(Duration::from_secs(7));
+    gate.open();
+    let ended = run.finished().await.unwrap();
+    let mut waited: Vec<_> = ended.nodes.iter().map(|row| row.queue_ms).collect();
+    waited.sort_unstable();
+    assert_eq!(waited, [Some(0), Some(7_000)]);
+    assert_eq!(world.script.executing_max(), 1);
+}
+
+async fn a_node_that_waits_for_a_service_takes_no_slot(store: Store) {
+    let pipeline = Pipeline::new("p").node("a", ONE).node("b", ONE);
+    let pipeline = pipeline.node("c", STEP);
+    let mut world = World::quiet(store).pipeline(pipeline);
+    world.limits.nodes_engine_max = 2;
+    world.limits.nodes_run_max = 2;
+    let gate = Gate::new();
+    for node in ["a", "b"] {
+        world.script.script(node, [Step::pass_on().at(&gate)]);
+    }
+    let (host, waits) = start_one_at_a_time(&world).await;
+    let run = host.trigger("p").await;
+    one_waits(&waits).await;
+    world.script.started("c").await;
+    gate.open();
+    assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
+}
+
+async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {
+    let world = World::quiet(store)
+        .pipeline(Pipeline::new("holds").node("a", ONE))
+        .pipeline(Pipeline::new("waits").node("b", ONE));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let (host, waits) = start_one_at_a_time(&world).await;
+    let holds = host.trigger("holds").await;
+    world.script.started("a").await;
+    let run = host.trigger("waits").await;
+    one_waits(&waits).await;
+    host.floret.cancel(run.id()).await.unwrap();
+    let ended = run.finished().await.unwrap();
+    assert_ended(
+        &ended,
+        RunStatus::Cancelled,
+        &[("b", NodeStatus::Cancelled)],
+    );
+    assert_eq!(ended.nodes.first().and_then(|row| row.started_at), None);
+    gate.open();
+    let ended = holds.finished().await.unwrap();
+    assert_eq!(ended.run.status, RunStatus::Success);
+    assert_eq!(host.run("waits").await.run.status, RunStatus::Success);
+}
+
+/// Fails, then panics, before it lets a call begin.
+#[derive(Clone)]
+struct Unready(Arc<AtomicUsize>);
+
+impl Service<NodeCall> for Unready {
+    type Response = Output;
+    type Error = BoxError;
+    type Future = Ready<Result<Output, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Poll::Ready(Err("not ready".into())),
+            1 => panic!("not at all"),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, _: NodeCall) -> Self::Future {
+        ready(Ok(Output::Nothing))
+    }
+}
+
+async fn a_service_that_lets_none_begin_fails_the_attempt(store: Store) {
+    let world = World::quiet(store).pipeline(retried("unready"));
+    let service = Unready(Arc::new(AtomicUsize::new(0)));
+    let build = |builder: Builder| builder.node_service("unready", service);
+    let host = world.start_with(build).await;
+    let ended = host.run("p").await;
+    assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_eq!(node(&ended, "a").attempt, Some(3));
+    let events = host.events_of(ended.run.id).await;
+    let errors: Vec<_> = events.iter().filter_map(|e| e.error.as_deref()).collect();
+    assert_eq!(errors, ["not ready", "the executor panicked: not at all"]);
+}
+
+async fn errors_of_services_are_tried_again_unless_they_are_permanent(store: Store) {
+    let world = World::quiet(store).pipeline(retried(ONE));
+    world
+        .script
+        .script("a", [Step::retryable("later"), Step::permanent("never")]);
+    let layered = ServiceBuilder::new()
+        .buffer(4)
+        .timeout(Duration::from_secs(3_600))
+        .service(scripted(&world.script));
+    let host = world
+        .start_with(|builder| builder.node_service(ONE, layered))
+        .await;
+    let ended = host.run("p").await;
+    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    let row = node(&ended, "a");
+    assert_eq!(
+        (row.attempt, row.error.as_deref()),
+        (Some(2), Some("never"))
+    );
+}
+
+async fn what_a_service_within_other_layers_answers_is_the_nodes_output(store: Store) {
+    let pipeline = Pipeline::new("p").node("a", "typed").node("b", "sink");
+    let world = World::quiet(store).pipeline(pipeline.after("a"));
+    let typed = service_fn(async |call: NodeCall| Ok::<_, Infallible>(vec![call.ctx.params]));
+    let sink = service_fn(async |call: NodeCall| {
+        let rows = call.inputs[0]
+            .dataset
+            .as_ref()
+            .map_or(0, |rows| rows.row_count());
+        call.ctx.log.info(format!("{rows} rows")).await;
+        Err::<(), _>(ExecutorError::permanent("the disk is broken"))
+    });
+    let build = |builder: Builder| {
+        let builder = builder.node_service("typed", typed);
+        builder.sink_service("sink", sink)
+    };
+    let host = world.start_with(build).await;
+    let ended = host.run("p").await;
+    let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Failed)];
+    assert_ended(&ended, RunStatus::Failed, &nodes);
+    assert_eq!(node(&ended, "a").row_count, Some(1));
+    assert_eq!(
+        node(&ended, "b").error.as_deref(),
+        Some("the disk is broken")
+    );
+}
