@@ -19,6 +19,7 @@ mod resume;
 mod retry;
 mod shutdown;
 mod trigger;
+mod turn;
 
 pub(crate) use dry_run::AskDryRun;
 pub(crate) use resume::{Resume, ResumeOn};

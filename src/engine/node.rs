@@ -1,11 +1,11 @@
 //! One node of a run: waits for its turn, makes its attempts, and says how it ended.
 //!
-//! A single attempt is `attempt`'s, the durable output `checkpoint`'s, and what follows the driver's.
+//! The wait is `turn`'s, a single attempt `attempt`'s, the durable output `checkpoint`'s, and what follows the driver's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::attempt::{self, Ended, reached, took_too_long};
@@ -14,6 +14,7 @@ use super::context::Context;
 use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
+use super::turn::Turn;
 use crate::error::cut;
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
@@ -59,14 +60,6 @@ pub(super) enum Ending {
     Unfinished,
 }
 
-/// What an attempt needs to begin; while it executes, its slots are taken.
-struct Turn {
-    /// Or why the executor lets none begin.
-    executor: Result<Arc<dyn Executor>, ExecutorError>,
-    _run: OwnedSemaphorePermit,
-    _engine: OwnedSemaphorePermit,
-}
-
 /// What comes after an attempt.
 enum Next {
     Retry(String),
@@ -109,7 +102,7 @@ impl NodeTask {
         }
         let ready_at = context.shared.clock.elapsed();
         loop {
-            let Some(turn) = self.turn(&node.kind).await else {
+            let Some(turn) = Turn::wait(&context, &node.kind, &mut self.halt).await else {
                 return Ok(self.never_ran());
             };
             let started = context.shared.clock.elapsed();
@@ -137,33 +130,6 @@ impl NodeTask {
         self.record_start(Duration::ZERO).await?;
         let now = self.context.shared.clock.elapsed();
         Ok(self.failed(why, Some(self.attempt), now))
-    }
-
-    /// Waits until the executor is ready, then for a slot of the run and one of the engine; none when the run is stopped first.
-    async fn turn(&mut self, kind: &str) -> Option<Turn> {
-        let context = Arc::clone(&self.context);
-        let all = async {
-            // The executor first: whoever waits for it keeps no slot from others.
-            let executor = match context.shared.registry.turn(kind).await {
-                Ok(executor) => Ok(executor?),
-                Err(error) => Err(error),
-            };
-            let run = Arc::clone(&context.node_slots).acquire_owned().await.ok()?;
-            let engine = Arc::clone(&context.shared.node_slots)
-                .acquire_owned()
-                .await
-                .ok()?;
-            Some(Turn {
-                executor,
-                _run: run,
-                _engine: engine,
-            })
-        };
-        tokio::select! {
-            biased;
-            _ = reached(&mut self.halt, Halt::Drain) => None,
-            turn = all => turn,
-        }
     }
 
     async fn record_start(&self, waited: Duration) -> Result<(), Lost> {
