@@ -1,0 +1,50 @@
+//! A turn: what an attempt at a node of a run needs before it may begin, and the wait for it.
+//!
+//! How long it took and what executes then is left to `node`.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::attempt::reached;
+use super::context::Context;
+use super::halt::Halt;
+use crate::executor::{Executor, ExecutorError};
+
+/// An executor that is ready, and the slots that are taken while the attempt executes.
+pub(super) struct Turn {
+    /// Or why the executor lets no attempt begin.
+    pub(super) executor: Result<Arc<dyn Executor>, ExecutorError>,
+    _run: OwnedSemaphorePermit,
+    _engine: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Waits until the executor is ready, then for a slot of the run and one of the engine; none when the run is stopped first.
+    pub(super) async fn wait(
+        context: &Context,
+        kind: &str,
+        halt: &mut watch::Receiver<Halt>,
+    ) -> Option<Self> {
+        tokio::select! {
+            biased;
+            _ = reached(halt, Halt::Drain) => None,
+            turn = Self::take(context, kind) => turn,
+        }
+    }
+
+    async fn take(context: &Context, kind: &str) -> Option<Self> {
+        // The executor first: whoever waits for it keeps no slot from others.
+        let executor = match context.shared.registry.turn(kind).await {
+            Ok(executor) => Ok(executor?),
+            Err(error) => Err(error),
+        };
+        let run = Arc::clone(&context.node_slots).acquire_owned().await.ok()?;
+        let engine = Arc::clone(&context.shared.node_slots);
+        Some(Self {
+            executor,
+            _run: run,
+            _engine: engine.acquire_owned().await.ok()?,
+        })
+    }
+}
