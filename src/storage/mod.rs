@@ -42,7 +42,9 @@ pub use sqlite::CommitFault;
 pub(crate) use sqlite::decode;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStorage};
-pub use system::{Figures, FiguresFilter, Purge, Purged, Stats, System};
+pub use system::{
+    Figures, FiguresBy, FiguresFilter, Purge, PurgeCursor, PurgeMode, Purged, Stats, System,
+};
 pub use variables::{PutVariable, VariableFilter, Variables};
 
 /// Everything that a backend does; implemented for whatever implements the parts.

@@ -81,6 +81,7 @@ pub(super) enum Command {
     Purge {
         age: u8,
         count_max: u32,
+        keep_last: u32,
         scope: u8,
     },
     /// Notifiers come or stay; bit n of `names` is name n.
@@ -172,8 +173,10 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         2 => definitions(),
         6 => creations(),
         14 => executions(),
-        1 => (0..4u8, 1..5u32, any_scope()).prop_map(|(age, count_max, scope)| Command::Purge { age, count_max, scope }),
         2 => deliveries(),
+        1 => (0..4u8, 1..5u32, prop_oneof![3 => Just(0), 1 => 1..3u32], any_scope()).prop_map(
+            |(age, count_max, keep_last, scope)| Command::Purge { age, count_max, keep_last, scope }
+        ),
         3 => prop_oneof![Just(1), Just(30), Just(61), Just(40_000)].prop_map(|seconds| Command::Clock { seconds }),
         4 => question().prop_map(Command::Ask),
     ]

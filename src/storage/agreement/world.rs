@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::command::Command;
 use crate::error::Result;
 use crate::model::{Cancel, OwnerId, RunId, Scope};
-use crate::storage::{Purge, RequestCancel, Storage};
+use crate::storage::{Purge, PurgeMode, RequestCancel, Storage};
 use crate::testing::contract::fixtures::{at, owner, run_id, scope, snapshot};
 
 /// Both storages and what the commands speak of.
@@ -156,11 +156,16 @@ impl<'a> World<'a> {
             Command::Purge {
                 age,
                 count_max,
+                keep_last,
                 scope,
             } => {
                 let before = at(self.seconds - i64::from(age) * 50);
                 let mut purge = Purge::new(before, count_max);
                 purge.scope = scope_of(scope);
+                purge.keep_last = keep_last;
+                purge.mode = PurgeMode::Preview;
+                drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
+                purge.mode = PurgeMode::Delete;
                 drop(both!(self, command, |storage, _side| storage.purge(purge.clone())));
             }
             Command::Attend { names, stays } => self.attend(command, names, stays).await,

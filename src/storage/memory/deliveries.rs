@@ -1,6 +1,6 @@
 //! Places of notifiers and what is parked for them.
 //!
-//! That purge spares what was not delivered is carried out in `system`.
+//! That purge spares what was not delivered is carried out in `purge`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

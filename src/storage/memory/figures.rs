@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::model::{PipelineId, Run, RunStatus, Scope, TenantId};
-use crate::storage::{Figures, FiguresFilter};
+use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 /// The days that have runs.
 #[derive(Default)]
@@ -50,29 +50,69 @@ impl Days {
         }
     }
 
-    pub(super) fn of(&self, filter: &FiguresFilter) -> Vec<Figures> {
+    /// The figures that a filter asks for; `exists` tells which pipelines do.
+    pub(super) fn of(
+        &self,
+        filter: &FiguresFilter,
+        exists: impl Fn(&PipelineId) -> bool,
+    ) -> Vec<Figures> {
         if filter.from > filter.to {
             return Vec::new();
         }
-        self.0
-            .range(filter.from..=filter.to)
-            .map(|(date, day)| day.of(*date, filter))
-            .filter(|figures| *figures != Figures::new(figures.date))
-            .collect()
+        let days = self.0.range(filter.from..=filter.to);
+        match filter.by {
+            FiguresBy::Day => days
+                .map(|(date, day)| day.of(*date, filter))
+                .filter(|figures| *figures != Figures::new(figures.date))
+                .collect(),
+            FiguresBy::Pipeline { count_max } => {
+                let mut sums = BTreeMap::new();
+                for (pipeline, own) in days.flat_map(|(_, day)| day.asked(filter)) {
+                    let sum = sums
+                        .entry(pipeline)
+                        .or_insert_with(|| Figures::new(filter.from));
+                    *sum = plus(sum, own);
+                }
+                let mut figures: Vec<_> = sums
+                    .into_iter()
+                    .filter(|(pipeline, _)| exists(pipeline))
+                    .map(|(pipeline, sum)| Figures {
+                        pipeline: Some(pipeline.clone()),
+                        ..sum
+                    })
+                    .collect();
+                // Stable, so that equal ones stay in the order of their ids.
+                figures.sort_by_key(|sum| std::cmp::Reverse(sum.failed));
+                figures.truncate(count_max as usize);
+                figures
+            }
+        }
     }
 }
 
 impl Day {
     fn of(&self, date: NaiveDate, filter: &FiguresFilter) -> Figures {
         if filter.pipeline.is_none() && filter.scope == Scope::All {
-            return self.all;
+            return self.all.clone();
         }
+        let asked = self.asked(filter);
+        asked.fold(Figures::new(date), |sum, (_, own)| plus(&sum, own))
+    }
+
+    /// The figures of the pipelines and tenants that a filter asks for.
+    fn asked<'a>(
+        &'a self,
+        filter: &'a FiguresFilter,
+    ) -> impl Iterator<Item = (&'a PipelineId, &'a Figures)> {
         let is_asked = |(pipeline, tenant): &(PipelineId, Option<TenantId>)| {
             filter.pipeline.as_ref().is_none_or(|own| own == pipeline)
                 && filter.scope.admits(tenant.as_ref())
         };
-        let asked = self.of_pipelines.iter().filter(|(key, _)| is_asked(key));
-        asked.fold(Figures::new(date), |sum, (_, own)| plus(sum, *own))
+        let asked = self
+            .of_pipelines
+            .iter()
+            .filter(move |(key, _)| is_asked(key));
+        asked.map(|((pipeline, _), own)| (pipeline, own))
     }
 }
 
@@ -86,9 +126,10 @@ fn count(figures: &mut Figures, status: RunStatus) -> &mut u64 {
     }
 }
 
-const fn plus(sum: Figures, own: Figures) -> Figures {
+const fn plus(sum: &Figures, own: &Figures) -> Figures {
     let Figures {
         date: _,
+        pipeline: _,
         pending,
         running,
         success,
@@ -97,10 +138,11 @@ const fn plus(sum: Figures, own: Figures) -> Figures {
     } = own;
     Figures {
         date: sum.date,
-        pending: sum.pending + pending,
-        running: sum.running + running,
-        success: sum.success + success,
-        failed: sum.failed + failed,
-        cancelled: sum.cancelled + cancelled,
+        pipeline: None,
+        pending: sum.pending + *pending,
+        running: sum.running + *running,
+        success: sum.success + *success,
+        failed: sum.failed + *failed,
+        cancelled: sum.cancelled + *cancelled,
     }
 }

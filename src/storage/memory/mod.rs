@@ -11,6 +11,7 @@ mod journal;
 mod outputs;
 mod pages;
 mod pipelines;
+mod purge;
 mod queue;
 mod resume;
 mod run_list;

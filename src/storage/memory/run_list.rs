@@ -64,7 +64,7 @@ impl State {
 }
 
 /// Merges sets of runs, the greatest id first, from below `before` on.
-fn newest_first<'a>(
+pub(super) fn newest_first<'a>(
     sets: impl Iterator<Item = &'a BTreeSet<RunId>>,
     before: Option<RunId>,
 ) -> impl Iterator<Item = RunId> {

@@ -17,6 +17,7 @@ mod durable_tests;
 mod ends;
 mod events;
 mod fault;
+mod figures;
 mod file;
 mod graphs;
 #[cfg(any(test, feature = "testing"))]
@@ -33,6 +34,7 @@ mod pages;
 mod payloads;
 mod pipelines;
 mod prepared;
+mod purge;
 mod put;
 mod queue;
 mod reader;

@@ -27,10 +27,11 @@ impl Reader {
                 Some(key.unwrap_or(-1))
             }
         };
-        let mut conditions = conditions(filter, pipeline);
         let total = wants_total(page)
-            .then(|| self.count_runs(filter, pipeline, &conditions))
+            .then(|| self.count_runs(filter, pipeline))
             .transpose()?;
+        // The order of a page is by id: the index by age would have to be sorted.
+        let mut conditions = conditions(filter, pipeline, "+r.created_at");
         if let Some(text) = cursor(page) {
             let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
             conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
@@ -50,15 +51,11 @@ impl Reader {
         Ok(window.cut(items, total, |run: &Run| run.id.to_string()))
     }
 
-    fn count_runs(
-        &self,
-        filter: &RunFilter,
-        pipeline: Option<i64>,
-        conditions: &Conditions,
-    ) -> Result<u64, Fault> {
+    fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, Fault> {
         if filter.triggers.is_empty() && filter.from.is_none() && filter.to.is_none() {
             return self.sum_runs(&filter.scope, pipeline, &filter.statuses);
         }
+        let conditions = conditions(filter, pipeline, "r.created_at");
         let sql = format!("SELECT count(*) FROM runs r{}", conditions.sql());
         let values = rusqlite::params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
@@ -114,7 +111,7 @@ const fn index(statuses: &[RunStatus]) -> &'static str {
     }
 }
 
-fn conditions(filter: &RunFilter, pipeline: Option<i64>) -> Conditions {
+fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Conditions {
     let RunFilter {
         scope,
         pipeline: _,
@@ -145,10 +142,10 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>) -> Conditions {
     let triggers: Vec<_> = triggers.iter().copied().map(values::trigger).collect();
     conditions.add_any("r.trigger", &triggers);
     if let Some(from) = from {
-        conditions.add("r.created_at >= ?", [Value::Integer(millis(*from))]);
+        conditions.add(&format!("{age} >= ?"), [Value::Integer(millis(*from))]);
     }
     if let Some(to) = to {
-        conditions.add("r.created_at < ?", [Value::Integer(millis(*to))]);
+        conditions.add(&format!("{age} < ?"), [Value::Integer(millis(*to))]);
     }
     conditions
 }

@@ -28,6 +28,7 @@ pub mod outputs;
 pub mod pipeline_lists;
 pub mod pipelines;
 pub mod poison;
+pub mod purges;
 pub mod queue;
 pub mod resumes;
 pub mod run_lists;
@@ -278,10 +279,17 @@ macro_rules! storage_contract {
                 stats_tell_what_purge_has_taken,
                 figures_equal_a_recount_at_any_time,
                 figures_are_of_the_days_asked_for,
+                figures_by_pipeline_put_the_most_failed_first,
                 a_purge_takes_the_longest_finished_first,
                 a_purge_keeps_to_its_scope,
                 a_purged_run_takes_all_its_own,
                 a_closed_store_refuses_writes,
+            ],
+            purges: [
+                a_purge_keeps_the_last_runs_of_each_pipeline,
+                a_purge_goes_on_where_the_step_before_ended,
+                a_previewed_purge_changes_nothing,
+                runs_that_ended_together_are_purged_one_by_one,
             ],
         }
     };

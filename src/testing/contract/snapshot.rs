@@ -26,7 +26,7 @@ pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
     let connections = storage.list_connections(ConnectionFilter::default(), page());
     let variables = storage.list_variables(VariableFilter::default(), page());
     let mut stats = storage.stats(&Scope::All).await.unwrap();
-    stats.bytes = 0;
+    (stats.bytes, stats.kind) = (0, "");
     let mut runs = Vec::new();
     for run in listed(storage, RunFilter::default()).await {
         runs.push(found(storage, run).await);

@@ -14,8 +14,8 @@ use super::fixtures::{
 use crate::error::ErrorKind::ShuttingDown;
 use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
 use crate::storage::{
-    ClaimCursors, CreateRuns, Figures, FiguresFilter, NewRun, OutputChunk, Purge, PutDeliveries,
-    RequestCancel, RunFilter, Storage,
+    ClaimCursors, CreateRuns, Figures, FiguresBy, FiguresFilter, NewRun, OutputChunk, Purge,
+    PutDeliveries, RequestCancel, RunFilter, Storage,
 };
 
 /// The numbers count what is there, within the scope.
@@ -135,6 +135,65 @@ pub async fn figures_are_of_the_days_asked_for(storage: &dyn Storage) {
     assert_eq!(dates, [(date("2024-01-16"), 1), (date("2024-01-18"), 2)]);
     let backwards = FiguresFilter::new(date("2024-01-18"), date("2024-01-16"));
     assert_eq!(storage.figures(backwards).await.unwrap(), []);
+}
+
+/// Counted by pipeline, figures are of the pipelines that exist in scope, those with the most failed runs first and equal ones by id.
+pub async fn figures_by_pipeline_put_the_most_failed_first(storage: &dyn Storage) {
+    for (id, tenant) in [
+        ("a", "ann"),
+        ("b", "ben"),
+        ("c", "ann"),
+        ("d", "ann"),
+        ("e", "ben"),
+    ] {
+        save_for(storage, id, tenant).await;
+    }
+    let runs = [
+        ("c", 0),
+        ("c", 0),
+        ("b", 0),
+        ("b", 1),
+        ("d", 0),
+        ("a", 0),
+        ("e", 9),
+    ];
+    for (n, (pipeline, day)) in (1..).zip(runs) {
+        let mut run = new_run(n, pipeline);
+        run.created_at = at(day * 86_400);
+        create(storage, run).await.unwrap();
+    }
+    let claims = storage.claim(claim(1, 10)).await.unwrap();
+    for (n, claimed) in (1..).zip(&claims.claimed) {
+        let is_failed = n <= 4 || n == 6;
+        let status = if is_failed {
+            RunStatus::Failed
+        } else {
+            RunStatus::Success
+        };
+        let mut driver = Driver::of(claimed);
+        driver.append(storage, [end_of(n, status)]).await;
+    }
+    let gone = pipeline_id("a");
+    let deleted = storage.delete_pipeline(&gone, &Scope::All, at(9)).await;
+    deleted.unwrap();
+    let asked = async |of: Option<&str>, count_max| {
+        let mut filter = FiguresFilter::new(date("2024-01-15"), date("2024-01-16"));
+        filter.by = FiguresBy::Pipeline { count_max };
+        filter.scope = of.map_or(Scope::All, scope);
+        let figures = storage.figures(filter).await.unwrap();
+        let told = figures.into_iter().map(|own| {
+            assert_eq!(own.date, date("2024-01-15"));
+            (own.pipeline.unwrap(), own.failed, own.success)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let [b, c, d] = [("b", 2, 0), ("c", 2, 0), ("d", 0, 1)]
+        .map(|(id, failed, success)| (pipeline_id(id), failed, success));
+    assert_eq!(asked(None, 9).await, [b.clone(), c.clone(), d.clone()]);
+    assert_eq!(asked(None, 2).await, [b.clone(), c.clone()]);
+    assert_eq!(asked(Some("ann"), 9).await, [c, d]);
+    assert_eq!(asked(Some("ben"), 9).await, [b]);
+    assert_eq!(asked(Some("cy"), 9).await, []);
 }
 
 /// A purge takes finished runs alone, the longest finished first and no more than it is asked for.

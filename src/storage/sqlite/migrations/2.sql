@@ -60,3 +60,6 @@ CREATE TABLE parked (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX parked_of_run ON parked (run, is_dead);
 CREATE INDEX parked_dead ON parked (run) WHERE is_dead = 1;
+
+-- Figures: the runs of a part of a day are counted by it.
+CREATE INDEX runs_by_age ON runs (created_at);

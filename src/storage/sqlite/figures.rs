@@ -1,0 +1,97 @@
+//! Figures: runs by the day of their creation or by pipeline, from the rows that every change keeps.
+//!
+//! Counting runs is left to `tx`.
+
+use rusqlite::params;
+
+use super::fault::Fault;
+use super::reader::Reader;
+use super::rows::pipeline_id;
+use super::values::{date, day, uint};
+use crate::model::{PipelineId, TenantId};
+use crate::storage::{Figures, FiguresBy, FiguresFilter};
+
+impl Reader {
+    pub(super) fn figures(&self, filter: &FiguresFilter) -> Result<Vec<Figures>, Fault> {
+        let FiguresFilter {
+            scope,
+            pipeline,
+            from,
+            to,
+            by,
+        } = filter;
+        if let FiguresBy::Pipeline { count_max } = by {
+            return self.figures_by_pipeline(filter, *count_max);
+        }
+        let key = match pipeline {
+            None => Some(0),
+            Some(id) => self.row(
+                "SELECT key FROM pipelines WHERE id = ?",
+                [id.as_str()],
+                |row| Ok(row.get(0)?),
+            )?,
+        };
+        let Some(key) = key else {
+            return Ok(Vec::new());
+        };
+        let days = (day(*from), day(*to));
+        match (pipeline, scope.tenant()) {
+            // A pipeline that was deleted and taken up again by another tenant has figures of both.
+            (Some(_), None) => self.rows(
+                "SELECT day, sum(pending), sum(running), sum(success), sum(failed), sum(cancelled) FROM daily \
+                 WHERE pipeline = ? AND day BETWEEN ? AND ? GROUP BY day \
+                 HAVING sum(pending + running + success + failed + cancelled) > 0 ORDER BY day",
+                params![key, days.0, days.1],
+                read_figures,
+            ),
+            (_, tenant) => self.rows(
+                "SELECT day, pending, running, success, failed, cancelled FROM daily \
+                 WHERE pipeline = ? AND tenant = ? AND day BETWEEN ? AND ? \
+                 AND pending + running + success + failed + cancelled > 0 ORDER BY day",
+                params![key, tenant.map_or("", TenantId::as_str), days.0, days.1],
+                read_figures,
+            ),
+        }
+    }
+
+    fn figures_by_pipeline(
+        &self,
+        filter: &FiguresFilter,
+        count_max: u32,
+    ) -> Result<Vec<Figures>, Fault> {
+        let (pipeline, tenant) = (filter.pipeline.as_ref(), filter.scope.tenant());
+        // From the pipelines on, so that the days of each are found by its key.
+        self.rows(
+            "SELECT ?1, sum(d.pending), sum(d.running), sum(d.success), sum(d.failed), sum(d.cancelled), p.id \
+             FROM pipelines p CROSS JOIN daily d ON d.pipeline = p.key \
+             WHERE p.slug IS NOT NULL AND d.day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR p.id = ?3) \
+             AND (?4 IS NULL OR (p.tenant = ?4 AND d.tenant = ?4)) GROUP BY p.key \
+             HAVING sum(d.pending + d.running + d.success + d.failed + d.cancelled) > 0 \
+             ORDER BY sum(d.failed) DESC, p.id LIMIT ?5",
+            params![
+                day(filter.from),
+                day(filter.to),
+                pipeline.map(PipelineId::as_str),
+                tenant.map(TenantId::as_str),
+                count_max,
+            ],
+            |row| {
+                let mut figures = read_figures(row)?;
+                figures.pipeline = Some(pipeline_id(&row.get::<_, String>(6)?)?);
+                Ok(figures)
+            },
+        )
+    }
+}
+
+fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, Fault> {
+    Ok(Figures {
+        date: date(row.get(0)?)?,
+        pipeline: None,
+        pending: uint(row.get(1)?),
+        running: uint(row.get(2)?),
+        success: uint(row.get(3)?),
+        failed: uint(row.get(4)?),
+        cancelled: uint(row.get(5)?),
+    })
+}

@@ -1,0 +1,229 @@
+//! Purge: which finished runs it takes, and taking them with all that is theirs.
+//!
+//! Counting runs is left to `tx`, dropping outputs to `outputs`; when a purge is due is decided above.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rusqlite::{Connection, params};
+
+use super::fault::Fault;
+use super::reader::Reader;
+use super::rows::tenant;
+use super::state::meta;
+use super::tx::{Counted, Tx, row, rows};
+use super::values::{id, millis, node_keys, run_id, time, to_run_status};
+use crate::model::{RunId, RunStatus, TenantId};
+use crate::storage::{Purge, PurgeCursor, Purged};
+
+/// A finished run that is to go.
+struct Gone {
+    key: i64,
+    id: RunId,
+    finished_at: i64,
+    pipeline: i64,
+    tenant: Option<TenantId>,
+    created_at: i64,
+    status: RunStatus,
+    idempotency: Option<i64>,
+    /// Whether a notifier has not got all of it yet.
+    is_spared: bool,
+}
+
+/// What a purge answers, and the runs that it takes.
+fn due(conn: &Connection, purge: &Purge) -> Result<(Purged, Vec<Gone>), Fault> {
+    let runs = looked_at(conn, purge)?;
+    let next = runs
+        .last()
+        .filter(|_| runs.len() == purge.count_max as usize)
+        .map(|run| Ok::<_, Fault>(PurgeCursor::new(time(run.finished_at)?, run.id)))
+        .transpose()?;
+    let mut kept = HashMap::new();
+    let mut due = Vec::new();
+    for run in runs {
+        let first = match kept.entry(run.pipeline) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => *place.insert(first_kept(conn, run.pipeline, purge.keep_last)?),
+        };
+        if !run.is_spared && first.is_none_or(|first| run.id < first) {
+            due.push(run);
+        }
+    }
+    Ok((Purged::new(due.len() as u64, next), due))
+}
+
+/// The next finished runs, those included that are kept.
+fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
+    let Purge {
+        before,
+        count_max,
+        scope,
+        keep_last: _,
+        after,
+        mode: _,
+    } = purge;
+    let after_at = after.map_or(i64::MIN, |after| millis(after.finished_at));
+    let after_id = after.as_ref().map_or(&[][..], |after| &id(&after.run)[..]);
+    rows(
+        conn,
+        "SELECT key, pipeline, tenant, created_at, status, idempotency, id, finished_at, \
+         ifnull((SELECT max(seq) FROM journal WHERE run = runs.key), 0) > ?6 \
+         OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0) FROM runs \
+         WHERE finished_at < ?1 AND (finished_at, id) > (?2, ?3) AND (?4 IS NULL OR tenant = ?4) \
+         ORDER BY finished_at, id LIMIT ?5",
+        params![
+            millis(*before),
+            after_at,
+            after_id,
+            scope.tenant().map(TenantId::as_str),
+            count_max,
+            least_cursor(conn)?,
+        ],
+        |row| {
+            Ok(Gone {
+                key: row.get(0)?,
+                pipeline: row.get(1)?,
+                tenant: tenant(row.get(2)?)?,
+                created_at: row.get(3)?,
+                status: to_run_status(row.get(4)?)?,
+                idempotency: row.get(5)?,
+                id: run_id(&row.get::<_, Vec<u8>>(6)?)?,
+                finished_at: row.get(7)?,
+                is_spared: row.get(8)?,
+            })
+        },
+    )
+}
+
+/// Up to which number every notifier has got the events; all of them without a notifier.
+fn least_cursor(conn: &Connection) -> Result<i64, Fault> {
+    let least = row(conn, "SELECT min(seq) FROM notifiers", [], |row| {
+        Ok(row.get::<_, Option<i64>>(0)?)
+    })?;
+    Ok(least.flatten().unwrap_or(i64::MAX))
+}
+
+/// The smallest id among the last finished runs of a pipeline that are kept; nothing where none is.
+fn first_kept(conn: &Connection, pipeline: i64, keep_last: u32) -> Result<Option<RunId>, Fault> {
+    let newest = rows(
+        conn,
+        "SELECT id FROM runs WHERE pipeline = ? AND finished_at IS NOT NULL ORDER BY id DESC LIMIT ?",
+        params![pipeline, keep_last],
+        |row| run_id(&row.get::<_, Vec<u8>>(0)?),
+    )?;
+    Ok(newest.last().copied())
+}
+
+impl Reader {
+    pub(super) fn preview_purge(&self, purge: &Purge) -> Result<Purged, Fault> {
+        due(&self.conn, purge).map(|(purged, _)| purged)
+    }
+}
+
+impl Tx {
+    pub(super) fn purge(&mut self, purge: &Purge) -> Result<Purged, Fault> {
+        let (purged, runs) = due(&self.conn, purge)?;
+        let mut purged_seq = meta(&self.conn, "purged_seq")?;
+        for run in &runs {
+            let newest: Option<i64> = self
+                .row(
+                    "SELECT max(seq) FROM journal WHERE run = ?",
+                    [run.key],
+                    |row| Ok(row.get(0)?),
+                )?
+                .flatten();
+            purged_seq = purged_seq.max(newest.unwrap_or(0));
+            self.purge_run(run)?;
+        }
+        if !runs.is_empty() {
+            self.note_purged(purged_seq)?;
+            self.free_pages()?;
+        }
+        Ok(purged)
+    }
+
+    fn purge_run(&mut self, run: &Gone) -> Result<(), Fault> {
+        let Gone {
+            key,
+            id: _,
+            finished_at: _,
+            is_spared: _,
+            pipeline,
+            tenant,
+            created_at,
+            status,
+            idempotency,
+        } = run;
+        self.drop_outputs(*key, |_, _| false)?;
+        let (first, last) = node_keys(*key);
+        self.write(
+            "DELETE FROM previews WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
+        self.write(
+            "DELETE FROM profiles WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
+        self.write(
+            "DELETE FROM node_runs WHERE key BETWEEN ? AND ?",
+            [first, last],
+        )?;
+        self.write("DELETE FROM parked WHERE run = ?", [key])?;
+        self.write("DELETE FROM journal WHERE run = ?", [key])?;
+        if let Some(idempotency) = idempotency {
+            self.write(
+                "UPDATE idempotency SET runs_left = runs_left - 1 WHERE key = ?",
+                [idempotency],
+            )?;
+            self.write(
+                "DELETE FROM idempotency WHERE key = ? AND runs_left <= 0",
+                [idempotency],
+            )?;
+        }
+        let counted = Counted {
+            pipeline: *pipeline,
+            tenant: tenant.as_ref(),
+            created_at: *created_at,
+        };
+        self.count(&counted, Some(*status), None)?;
+        self.write("DELETE FROM runs WHERE key = ?", [key])?;
+        Ok(())
+    }
+
+    /// Keeps what must not be given out again though its last bearer is gone.
+    fn note_purged(&mut self, purged_seq: i64) -> Result<(), Fault> {
+        let (next_seq, next_run) = (self.state.next_seq, self.state.next_run);
+        for (name, value) in [
+            ("purged_seq", purged_seq),
+            ("next_seq", next_seq),
+            ("next_run", next_run),
+        ] {
+            self.write(
+                "UPDATE meta SET value = ? WHERE name = ?",
+                params![value, name],
+            )?;
+        }
+        let newest = self.state.newest_run;
+        self.write(
+            "UPDATE meta SET value = ? WHERE name = 'newest_run'",
+            [newest.as_ref().map_or(&[][..], id)],
+        )?;
+        Ok(())
+    }
+
+    /// Gives pages back to the system, a few at a time, once a good part of the file is free; what stays free is used by the next runs.
+    fn free_pages(&mut self) -> Result<(), Fault> {
+        const FREE_MIN: i64 = 1_024;
+        const STEP: i64 = 256;
+        let number = |name: &str| {
+            self.conn
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+        };
+        let free = number("freelist_count")?;
+        if free > FREE_MIN && free > number("page_count")? / 4 {
+            self.conn
+                .execute_batch(&format!("PRAGMA incremental_vacuum({STEP})"))?;
+        }
+        Ok(())
+    }
+}
