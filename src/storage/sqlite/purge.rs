@@ -63,7 +63,7 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
         mode: _,
     } = purge;
     let after_at = after.map_or(i64::MIN, |after| millis(after.finished_at));
-    let after_id = after.as_ref().map_or(&[][..], |after| &id(&after.run)[..]);
+    let after_id = after.as_ref().map_or(&[][..], |after| id(&after.run));
     rows(
         conn,
         "SELECT key, pipeline, tenant, created_at, status, idempotency, id, finished_at, \

@@ -32,8 +32,10 @@ fn keeping(keep_last: u32, count_max: u32) -> Purge {
 }
 
 async fn left(storage: &dyn Storage, pipeline: &str) -> Vec<RunId> {
-    let mut filter = RunFilter::default();
-    filter.pipeline = Some(pipeline_id(pipeline));
+    let filter = RunFilter {
+        pipeline: Some(pipeline_id(pipeline)),
+        ..RunFilter::default()
+    };
     listed(storage, filter).await
 }
 
