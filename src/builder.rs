@@ -158,7 +158,7 @@ impl Builder {
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
         }
-        let events = Events::open(Arc::clone(&storage), limits.events_page_max).await?;
+        let events = Events::open(Arc::clone(&storage), &limits).await?;
         let views = Views::new(Arc::clone(&storage));
         let engine = Engine::new(Parts {
             storage: Arc::clone(&storage),

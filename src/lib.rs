@@ -28,6 +28,8 @@ pub use api::{
     Access, Body, BodyError, Decision, Permission, Permissions, ResponseFuture, RunsLayer,
     RunsService, WithRuns, WithRunsBody, WithRunsFuture,
 };
+#[cfg(feature = "websocket")]
+pub use api::{Handover, Upgrade};
 pub use builder::Builder;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};

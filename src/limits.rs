@@ -74,8 +74,22 @@ pub struct Limits {
     pub memory_runs_max: usize,
     /// Events that a subscriber reads from storage at once. 500.
     pub events_page_max: usize,
-    /// Events that are kept in memory for subscribers. 4,096: some seconds of a busy engine.
+    /// Events that are kept in memory for streams. 4,096: some seconds of a busy engine.
     pub events_ring_max: usize,
+    /// Bytes of the events that are kept in memory for streams. 16 MiB: ten times what as many short ones take.
+    pub events_ring_bytes_max: usize,
+    /// Streams of events at once, over all services of an engine. 1,000: some 30 MiB.
+    pub streams_max: usize,
+    /// How often the other end of a stream is asked for a sign of life. 20 s: proxies close what is silent for 30 s or 60 s.
+    pub stream_ping: Duration,
+    /// How long a stream may find no byte of what it sends taken before it is closed. 10 s: long for a network, short for a hang.
+    pub stream_stall: Duration,
+    /// How long a stream that ends may take for its last bytes. 400 ms: twice it is less than `stop_grace`, so that a shutdown waits for no stream.
+    pub stream_end_grace: Duration,
+    /// Bytes that a stream holds before it writes them. 8 KiB: some tens of events a write.
+    pub stream_buffer_bytes: usize,
+    /// Bytes of a message that a client sends over a stream. 4 KiB: none is needed.
+    pub stream_message_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -117,6 +131,13 @@ impl Default for Limits {
             memory_runs_max: 10_000,
             events_page_max: 500,
             events_ring_max: 4_096,
+            events_ring_bytes_max: 16 * MIB,
+            streams_max: 1_000,
+            stream_ping: Duration::from_secs(20),
+            stream_stall: Duration::from_secs(10),
+            stream_end_grace: Duration::from_millis(400),
+            stream_buffer_bytes: 8 * KIB,
+            stream_message_bytes_max: 4 * KIB,
         }
     }
 }

@@ -28,9 +28,13 @@ mod router;
 mod routes;
 mod runs;
 mod service;
+#[cfg(feature = "websocket")]
+mod stream;
 
 pub use access::{Access, Decision};
 pub use body::{Body, BodyError};
 pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};
 pub use permission::{Permission, Permissions};
 pub use service::{ResponseFuture, RunsService};
+#[cfg(feature = "websocket")]
+pub use stream::{Handover, Upgrade};

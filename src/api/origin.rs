@@ -18,9 +18,26 @@ pub(super) fn check(parts: &Parts, allowed: &[String]) -> Result<()> {
     if parts.method == Method::GET || parts.method == Method::HEAD {
         return Ok(());
     }
+    let is_allowed = check_origins(parts, allowed)?;
+    if !is_allowed && is_cross_site(&parts.headers) {
+        return Err(foreign("a page of another site"));
+    }
+    Ok(())
+}
+
+/// Refuses a stream for a foreign page: it is a GET, and a browser lets every page read what comes.
+///
+/// # Errors
+/// `Malformed` (`cross-origin`).
+#[cfg(feature = "websocket")]
+pub(super) fn check_stream(parts: &Parts, allowed: &[String]) -> Result<()> {
+    check_origins(parts, allowed).map(drop)
+}
+
+/// Whether the request has an origin that the host application allows.
+fn check_origins(parts: &Parts, allowed: &[String]) -> Result<bool> {
     let mut origins = parts.headers.get_all(ORIGIN).iter().peekable();
-    let has_origin = origins.peek().is_some();
-    let mut is_allowed = has_origin;
+    let mut is_allowed = origins.peek().is_some();
     for origin in origins {
         let origin = origin.to_str().unwrap_or("null");
         if !allowed.iter().any(|own| is_same(own, origin)) {
@@ -30,10 +47,7 @@ pub(super) fn check(parts: &Parts, allowed: &[String]) -> Result<()> {
             }
         }
     }
-    if !is_allowed && is_cross_site(&parts.headers) {
-        return Err(foreign("a page of another site"));
-    }
-    Ok(())
+    Ok(is_allowed)
 }
 
 /// Refuses a request for a host that is not among the allowed ones; with none, every host is.

@@ -26,6 +26,8 @@ struct Problem<'a> {
     instance: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Fault<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seq: Option<u64>,
     // Clients of the system before read this one.
     error: &'a str,
 }
@@ -56,6 +58,11 @@ impl<'a> From<&'a Issue> for Fault<'a> {
 
 /// The answer that an error becomes; what caused it goes to the log under the same `instance`.
 pub(super) fn answer(error: &Error) -> Response<Body> {
+    answer_from(error, None)
+}
+
+/// The same, telling the smallest number after which events can be had.
+pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Body> {
     let status = status(error);
     let instance = Uuid::new_v4().urn().to_string();
     log(error, status, &instance);
@@ -69,6 +76,7 @@ pub(super) fn answer(error: &Error) -> Response<Body> {
         detail: &detail,
         instance: &instance,
         errors: &errors,
+        first_seq,
         error: &detail,
     };
     let mut answer = response::json_as(status, "application/problem+json", &problem);
@@ -93,6 +101,9 @@ pub(super) fn status(error: &Error) -> StatusCode {
             StatusCode::PRECONDITION_FAILED
         }
         ErrorKind::Conflict | ErrorKind::RunFinished => StatusCode::CONFLICT,
+        ErrorKind::QueueFull if error.slug() == "too-many-streams" => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ErrorKind::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         ErrorKind::Unavailable | ErrorKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -114,6 +125,8 @@ fn malformed(slug: &str) -> StatusCode {
         "unauthenticated" => StatusCode::UNAUTHORIZED,
         "forbidden" | "cross-origin" => StatusCode::FORBIDDEN,
         "method-not-allowed" => StatusCode::METHOD_NOT_ALLOWED,
+        "events-expired" => StatusCode::GONE,
+        "upgrade-required" => StatusCode::UPGRADE_REQUIRED,
         "request-timeout" => StatusCode::REQUEST_TIMEOUT,
         "body-too-large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri-too-long" => StatusCode::URI_TOO_LONG,
@@ -138,6 +151,7 @@ fn told(error: &Error, status: StatusCode) -> (&'static str, String) {
             "shutting-down",
             "Floret is shutting down; it takes nothing any more until it is started again",
         )),
+        StatusCode::SERVICE_UNAVAILABLE if error.kind() == ErrorKind::QueueFull => None,
         StatusCode::SERVICE_UNAVAILABLE => {
             Some(("storage-busy", "storage is busy; try again later"))
         }
@@ -276,7 +290,10 @@ mod tests {
             (ErrorKind::Malformed, "unsupported-media-type", 415),
             (ErrorKind::Malformed, "misdirected", 421),
             (ErrorKind::Invalid, "graph-cycle", 422),
+            (ErrorKind::Malformed, "events-expired", 410),
+            (ErrorKind::Malformed, "upgrade-required", 426),
             (ErrorKind::QueueFull, "too-many-requests", 429),
+            (ErrorKind::QueueFull, "too-many-streams", 503),
         ];
         for (kind, slug, expected) in cases {
             assert_eq!(status(&new(kind, slug, "")), expected, "{slug}");

@@ -243,7 +243,15 @@ fn unknown(name: &str, known: &[Parameter]) -> Issue {
     Issue::parameter(name, detail)
 }
 
-fn choose<T: Copy>(name: &'static str, text: &str, words: &[(&'static str, T)]) -> Result<T> {
+/// One of these words, or a refusal that lists them.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`).
+pub(super) fn choose<T: Copy>(
+    name: &'static str,
+    text: &str,
+    words: &[(&'static str, T)],
+) -> Result<T> {
     let chosen = words.iter().find(|(word, _)| *word == text);
     chosen.map(|(_, value)| *value).ok_or_else(|| {
         let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();

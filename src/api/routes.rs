@@ -6,12 +6,15 @@ use super::permission::Permission;
 use super::query::Parameter::{Repeatable, Single};
 use super::request::Payload;
 use super::route::{Need, Route};
+#[cfg(feature = "websocket")]
+use super::stream::websocket;
 use super::{dry_run, health, logs, pipelines, preview, profile, runs};
 
 macro_rules! routes {
-    ($($verb:ident $path:literal $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
+    ($($(#[$when:meta])? $verb:ident $path:literal $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
         /// Every route.
         pub(super) static ROUTES: &[Route] = &[$(
+            $(#[$when])?
             Route::$verb($path, needs!($needs), |call| Box::pin($handler(call)))
                 $(.payload(Payload::$payload))?
                 $(.query(&$query))?
@@ -49,6 +52,10 @@ routes! {
     get "/runs/{run_id}/nodes/{node_id}/preview" RunsView preview::find => "shows the first rows that a node handed on";
     get "/runs/{run_id}/nodes/{node_id}/profile" RunsView profile::find => "shows statistics of what a node handed on";
     post "/pipelines/{id}/dry-run" PipelinesRun dry_run::start => "executes a pipeline on a few rows and stores nothing", body Optional;
+    #[cfg(feature = "websocket")]
+    get "/ws" EventsView websocket::open => "sends events over a WebSocket", query [
+        Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
+    ];
     get "/pipelines" PipelinesView pipelines::list => "lists pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Single("tag"), Single("enabled"),
@@ -89,6 +96,8 @@ mod tests {
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/preview runs.view",
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/profile runs.view",
             "POST /pipelines/{id}/dry-run pipelines.run",
+            #[cfg(feature = "websocket")]
+            "GET, HEAD /ws events.view",
             "GET, HEAD /pipelines pipelines.view",
             "POST /pipelines pipelines.create",
             "GET, HEAD /pipelines/{id} pipelines.view",

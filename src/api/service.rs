@@ -24,6 +24,8 @@ use super::permission::Permission;
 use super::request::Payload;
 use super::route::{Handling, Need, Route};
 use super::router::{self, Match, Params};
+#[cfg(feature = "websocket")]
+use super::stream;
 use super::{origin, path, problem, request, response};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result, shown};
@@ -63,7 +65,7 @@ pub(super) struct Shared {
     pub(super) prefix: String,
     // Under which requests arrive where a host has taken a part of the prefix off.
     pub(super) mount: Option<String>,
-    origins: Vec<String>,
+    pub(super) origins: Vec<String>,
     hosts: Vec<String>,
 }
 
@@ -124,7 +126,7 @@ impl RunsService {
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let refuse = |error: Error| Box::new(problem::answer(&error));
         self.0.check_before_routing(&parts).map_err(refuse)?;
         let (route, params) = match self.0.route(&parts) {
@@ -134,6 +136,8 @@ impl RunsService {
                 return Err(answer);
             }
         };
+        #[cfg(feature = "websocket")]
+        stream::show_key(&mut parts);
         let scope = self.0.check_access(&parts, route).map_err(refuse)?;
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {

@@ -125,7 +125,18 @@ impl Engine {
     pub(crate) fn start(&self) {
         self.0.tasks.spawn(queue::run(Arc::clone(&self.0)));
         self.0.tasks.spawn(queue::renew(Arc::clone(&self.0)));
+        #[cfg(feature = "websocket")]
+        {
+            let live = self.0.events.clone().keep_live(self.0.clock.clone());
+            self.0.tasks.spawn(live);
+        }
         self.0.wake.notify_one();
+    }
+
+    /// Carries a stream of events: a task that ends by itself once the events do, and that a shutdown waits for.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn carry(&self, stream: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(stream);
     }
 
     /// Whether a shutdown has begun.
@@ -146,7 +157,7 @@ impl Engine {
     }
 
     /// Refuses a command once a shutdown has begun.
-    fn refuse_in_shutdown(&self) -> Result<()> {
+    pub(crate) fn refuse_in_shutdown(&self) -> Result<()> {
         if self.is_shutting_down() {
             return Err(shutting_down());
         }

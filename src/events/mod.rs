@@ -1,9 +1,19 @@
 //! Stored events, handed on from any sequence number: first what is stored, then what is committed, without a gap.
 //!
 //! Events are written by storage beside the change that they tell; the signal here carries only the newest number.
+//! A `Subscription` reads for itself; streams share what one reader keeps in memory (`live`), so that a thousand of them cost one serialisation.
 
 mod ends;
+#[cfg(feature = "websocket")]
+mod feed;
+#[cfg(feature = "websocket")]
+mod live;
+#[cfg(feature = "websocket")]
+mod ring;
 mod subscription;
+
+#[cfg(feature = "websocket")]
+pub(crate) use feed::{Arrival, Feed, Reading, Sent, Signals, Wait};
 
 pub use subscription::Subscription;
 
@@ -13,6 +23,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::model::RunId;
 use crate::storage::{EventFilter, Storage};
 
@@ -25,18 +36,22 @@ pub(crate) struct Events {
     ends: Arc<ends::Ends>,
     closed: CancellationToken,
     page_max: u32,
+    #[cfg(feature = "websocket")]
+    live: Arc<live::Live>,
 }
 
 impl Events {
-    pub(crate) async fn open(storage: Arc<dyn Storage>, page_max: usize) -> Result<Self> {
+    pub(crate) async fn open(storage: Arc<dyn Storage>, limits: &Limits) -> Result<Self> {
         let newest = storage.newest_seq().await?;
-        let page_max = u32::try_from(page_max).unwrap_or(u32::MAX);
+        let page_max = u32::try_from(limits.events_page_max).unwrap_or(u32::MAX);
         Ok(Self {
             storage,
             newest: watch::Sender::new(newest),
             ends: Arc::default(),
             closed: CancellationToken::new(),
             page_max,
+            #[cfg(feature = "websocket")]
+            live: Arc::new(live::Live::new(limits)),
         })
     }
 

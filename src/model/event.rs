@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus};
+use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId};
 
 /// What kind of change an [`Event`] tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,6 +117,9 @@ pub struct Event {
     pub message: Option<String>,
     /// When it happened.
     pub timestamp: DateTime<Utc>,
+    /// The tenant that the run belongs to. It is not on the wire: whoever reads an event over HTTP is inside its scope.
+    #[serde(skip)]
+    pub tenant: Option<TenantId>,
 }
 
 /// The status that an event carries: a run's in run events, a node's in node events.
@@ -187,6 +190,7 @@ impl Event {
             level: None,
             message: None,
             timestamp,
+            tenant: None,
         }
     }
 }

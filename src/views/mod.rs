@@ -2,6 +2,8 @@
 //!
 //! Commands are the engine's; parameters, status codes and headers are left to `api`.
 
+#[cfg(feature = "websocket")]
+mod events;
 mod line;
 mod logs;
 mod output;
@@ -17,7 +19,11 @@ use crate::error::{Error, Result};
 use crate::model::{NodeId, RunId, Scope};
 use crate::storage::{RunDetail, Storage};
 
+#[cfg(feature = "websocket")]
+pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{PipelineFilter, RunFilter};
+#[cfg(feature = "websocket")]
+pub(crate) use events::EventSpan;
 pub(crate) use line::LogLine;
 pub(crate) use logs::{LogFilter, LogReader};
 pub(crate) use pipelines::PipelineView;

@@ -9,7 +9,7 @@ use crate::storage::{Entry, NodeEnd};
 
 /// The event of a change of the run itself; `run` stands as it does after the change.
 pub(in crate::storage) fn run_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
-    let mut event = Event::new(0, kind, run.id, run.pipeline_id.clone(), at);
+    let mut event = new_event(run, kind, at);
     event.status = Some(run.status.into());
     if kind.is_terminal() {
         event.error.clone_from(&run.error);
@@ -28,7 +28,7 @@ pub(in crate::storage) fn entry_event<'a>(
     node: impl Fn(Place) -> Option<&'a NodeId>,
 ) -> Option<Event> {
     let of = |place: Place, kind, status: Option<NodeStatus>, at| {
-        let mut event = Event::new(0, kind, run.id, run.pipeline_id.clone(), at);
+        let mut event = new_event(run, kind, at);
         event.node_id = node(place).cloned();
         event.status = status.map(Into::into);
         event
@@ -73,7 +73,7 @@ pub(in crate::storage) fn entry_event<'a>(
             message,
             at,
         } => {
-            let mut event = Event::new(0, EventKind::Log, run.id, run.pipeline_id.clone(), *at);
+            let mut event = new_event(run, EventKind::Log, *at);
             event.node_id = place.and_then(&node).cloned();
             event.attempt = *attempt;
             event.level = Some(*level);
@@ -84,6 +84,12 @@ pub(in crate::storage) fn entry_event<'a>(
             run_end_kind(*status).map(|kind| run_event(run, kind, *at))
         }
     }
+}
+
+fn new_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
+    let mut event = Event::new(0, kind, run.id, run.pipeline_id.clone(), at);
+    event.tenant.clone_from(&run.tenant);
+    event
 }
 
 /// None for a status that is no end, which the checks have refused before.

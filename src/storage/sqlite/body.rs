@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::graphs::Definition;
 use super::values::{millis, time};
 use crate::model::{
-    Event, EventKind, EventStatus, Level, NodeStatus, PipelineId, Place, RunId, RunStatus,
+    Event, EventKind, EventStatus, Level, NodeStatus, PipelineId, Place, RunId, RunStatus, TenantId,
 };
 use crate::storage::{Entry, NodeEnd};
 
@@ -191,6 +191,7 @@ pub(super) struct Shared<'a> {
     pub(super) first_seq: u64,
     pub(super) run: RunId,
     pub(super) pipeline: PipelineId,
+    pub(super) tenant: Option<&'a TenantId>,
     pub(super) started_at: Option<DateTime<Utc>>,
     pub(super) definition: &'a Definition,
 }
@@ -236,5 +237,6 @@ fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event
     event.error = error.map(Cow::into_owned);
     event.level = level;
     event.message = message.map(Cow::into_owned);
+    event.tenant = shared.tenant.cloned();
     Ok(event)
 }

@@ -103,6 +103,7 @@ impl Reader {
             first_seq: (row.seq + 1).saturating_sub(row.count),
             run: row.run,
             pipeline: pipeline_id(&row.pipeline)?,
+            tenant: row.tenant.as_ref(),
             started_at: row.started_at,
             definition: &definition,
         };

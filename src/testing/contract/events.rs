@@ -106,6 +106,28 @@ pub async fn filters_hold_together(storage: &dyn Storage) {
     assert_eq!(seqs(storage, filter, 0, 100).await, [0; 0]);
 }
 
+/// An event carries the tenant of its run, and none where the run belongs to none.
+pub async fn an_event_carries_the_tenant_of_its_run(storage: &dyn Storage) {
+    save_for(storage, "daily", "ann").await;
+    save(storage, "hourly").await;
+    let mut driver = running(storage, 1).await;
+    driver
+        .append(storage, [started(0, 1), line(None, "one")])
+        .await;
+    create(storage, new_run(2, "hourly")).await.unwrap();
+    let tenants = |events: Vec<crate::model::Event>| -> Vec<_> {
+        let tenants = events.into_iter().map(|event| event.tenant);
+        tenants
+            .map(|tenant| tenant.map(|tenant| tenant.to_string()))
+            .collect()
+    };
+    assert_eq!(
+        tenants(events_of(storage, driver.run).await),
+        vec![Some("ann".to_owned()); 4]
+    );
+    assert_eq!(tenants(events_of(storage, run_id(2)).await), [None]);
+}
+
 /// A number is never used twice, not after a purge of the newest either.
 pub async fn a_number_is_never_used_twice(storage: &dyn Storage) {
     ended(storage, 1, RunStatus::Success).await;

@@ -81,6 +81,7 @@ macro_rules! storage_contract {
                 a_cursor_that_is_none_is_malformed,
                 numbered_pages_tell_the_total,
                 filters_hold_together,
+                an_event_carries_the_tenant_of_its_run,
             ],
             connections: [
                 a_saved_connection_is_found_as_it_was_given,
@@ -257,6 +258,7 @@ macro_rules! storage_contract {
                 every_write_tells_the_newest_number,
                 a_reader_gets_what_follows_its_number,
                 filters_hold_together,
+                an_event_carries_the_tenant_of_its_run,
                 a_number_is_never_used_twice,
                 a_purge_takes_the_events_of_its_runs,
             ],

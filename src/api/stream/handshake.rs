@@ -1,0 +1,261 @@
+//! The headers of an upgrade to WebSocket (RFC 6455, section 4.2) and of its answer.
+//!
+//! Whether the caller gets a stream is decided by `websocket`.
+
+use http::header::{
+    AUTHORIZATION, CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
+use sha1::{Digest, Sha1};
+
+use crate::api::body::Body;
+use crate::api::{problem, response};
+use crate::error::{Error, ErrorKind, Result, shown};
+
+/// The subprotocol that the answer names where the client offers it.
+const OWN_PROTOCOL: &str = "floret";
+/// What stands before a key that comes as a subprotocol.
+const KEY_PREFIX: &str = "bearer.";
+const VERSION: &str = "13";
+/// Characters of a key: 16 bytes in Base64.
+const KEY_CHARACTERS: usize = 24;
+
+/// Shows a key that came as the subprotocol `bearer.<key>` as `Authorization: Bearer <key>`, where the request has no such header:
+/// a browser cannot set one on a WebSocket, and what decides access looks there.
+pub(in crate::api) fn show_key(parts: &mut Parts) {
+    if parts.method != Method::GET || parts.headers.contains_key(AUTHORIZATION) {
+        return;
+    }
+    let key = tokens(&parts.headers, &SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|offered| offered.strip_prefix(KEY_PREFIX));
+    let value = key.map(|key| HeaderValue::try_from(format!("Bearer {key}")));
+    if let Some(Ok(mut value)) = value {
+        value.set_sensitive(true);
+        parts.headers.insert(AUTHORIZATION, value);
+    }
+}
+
+/// The answer that accepts an upgrade.
+///
+/// # Errors
+/// `Malformed` (`upgrade-required`) saying which header is missing or wrong.
+pub(super) fn accept(parts: &Parts) -> Result<Response<Body>> {
+    let key = check(parts)?;
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Some(named) = named_protocol(&parts.headers) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, named);
+    }
+    response::insert(&mut answer, SEC_WEBSOCKET_ACCEPT, accept_key(key))?;
+    Ok(answer)
+}
+
+/// The refusal of a request that is no whole upgrade: it names what would be one.
+pub(super) fn refuse(error: &Error) -> Response<Body> {
+    let mut answer = problem::answer(error);
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+    answer
+}
+
+fn check(parts: &Parts) -> Result<&str> {
+    let headers = &parts.headers;
+    let has = |name: &HeaderName, token: &str| {
+        tokens(headers, name).any(|own| own.eq_ignore_ascii_case(token))
+    };
+    let is_request = parts.method == Method::GET && parts.version == Version::HTTP_11;
+    if !is_request || !has(&CONNECTION, "upgrade") || !has(&UPGRADE, "websocket") {
+        return Err(required(
+            "this is a WebSocket: send GET over HTTP/1.1 with `Connection: Upgrade` and `Upgrade: websocket`".to_owned(),
+        ));
+    }
+    let version = single(headers, &SEC_WEBSOCKET_VERSION);
+    if version != Some(VERSION) {
+        let received = shown(version.unwrap_or_default());
+        return Err(required(format!(
+            "Sec-WebSocket-Version must be {VERSION}, received {received}"
+        )));
+    }
+    let key = single(headers, &SEC_WEBSOCKET_KEY).unwrap_or_default();
+    if !is_key(key) {
+        return Err(required(format!(
+            "Sec-WebSocket-Key must be 16 bytes in Base64, once, received {}",
+            shown(key)
+        )));
+    }
+    Ok(key)
+}
+
+fn required(detail: String) -> Error {
+    Error::new(ErrorKind::Malformed, "upgrade-required", detail)
+}
+
+/// The elements of a header that is a list, given once or more.
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',').map(str::trim))
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().map(str::trim),
+        (Some(_), Some(_)) | (None, _) => None,
+    }
+}
+
+fn is_key(key: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let bare = key.strip_suffix("==").unwrap_or_default();
+    key.len() == KEY_CHARACTERS && bare.bytes().all(is_letter)
+}
+
+/// A client that offers subprotocols breaks off where none is named: our own, else another, its key as the last resort.
+fn named_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let offered: Vec<_> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL)
+        .filter(|offered| !offered.is_empty())
+        .collect();
+    let own = offered.iter().find(|offered| **offered == OWN_PROTOCOL);
+    let other = offered
+        .iter()
+        .find(|offered| !offered.starts_with(KEY_PREFIX));
+    let named = own.or(other).or_else(|| offered.first())?;
+    HeaderValue::from_str(named).ok()
+}
+
+/// What proves that the key was read (RFC 6455, section 4.2.2).
+fn accept_key(key: &str) -> String {
+    const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    base64(&digest)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let byte = |index: usize| group.get(index).copied().map_or(0, u32::from);
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for index in 0..4_usize {
+            let letter = bits >> (18 - 6 * index) & 63;
+            text.push(if index <= group.len() {
+                char::from(LETTERS[letter as usize])
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+    fn parts(headers: &[(&str, &str)]) -> Parts {
+        let whole = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", KEY),
+        ];
+        let mut request = http::Request::get("/ws");
+        let given = |name: &str| headers.iter().any(|(own, _)| *own == name);
+        for (name, value) in whole.iter().filter(|(name, _)| !given(name)) {
+            request = request.header(*name, *value);
+        }
+        for (name, value) in headers.iter().filter(|(_, value)| *value != "-") {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_key_of_the_standard_is_accepted_as_it_says() {
+        let answer = accept(&parts(&[])).unwrap();
+        assert_eq!(answer.status(), 101);
+        let accepted = &answer.headers()[SEC_WEBSOCKET_ACCEPT];
+        assert_eq!(accepted, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert!(!answer.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
+    }
+
+    #[test]
+    fn base64_is_padded_by_what_is_left() {
+        for (bytes, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(bytes.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_said() {
+        for (header, value, told) in [
+            ("connection", "-", "Connection: Upgrade"),
+            ("connection", "close", "Connection: Upgrade"),
+            ("upgrade", "-", "Upgrade: websocket"),
+            ("upgrade", "h2c", "Upgrade: websocket"),
+            ("sec-websocket-version", "-", "must be 13, received \"\""),
+            ("sec-websocket-version", "8", "must be 13, received \"8\""),
+            ("sec-websocket-key", "-", "16 bytes in Base64"),
+            ("sec-websocket-key", "short==", "received \"short==\""),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=!", "16 bytes"),
+        ] {
+            let error = accept(&parts(&[(header, value)])).unwrap_err();
+            assert_eq!(error.slug(), "upgrade-required");
+            assert!(error.to_string().contains(told), "{header}: {error}");
+        }
+        let twice = parts(&[("sec-websocket-key", KEY), ("sec-websocket-key", KEY)]);
+        assert!(accept(&twice).is_err());
+        let answer = refuse(&accept(&parts(&[("upgrade", "-")])).unwrap_err());
+        assert_eq!(answer.status(), 426);
+        assert_eq!(answer.headers()["upgrade"], "websocket");
+        assert_eq!(answer.headers()["sec-websocket-version"], "13");
+    }
+
+    #[test]
+    fn one_of_the_offered_protocols_is_named_and_the_key_last() {
+        for (offered, expected) in [
+            ("floret", "floret"),
+            ("bearer.k, floret", "floret"),
+            ("other, floret", "floret"),
+            ("bearer.k, other", "other"),
+            ("bearer.k", "bearer.k"),
+        ] {
+            let answer = accept(&parts(&[("sec-websocket-protocol", offered)])).unwrap();
+            assert_eq!(answer.headers()[SEC_WEBSOCKET_PROTOCOL], expected);
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_to_whoever_decides_access_unless_there_is_one() {
+        let shown = |headers: &[(&str, &str)]| {
+            let mut parts = parts(headers);
+            show_key(&mut parts);
+            let shown = parts.headers.get(AUTHORIZATION).cloned();
+            shown.map(|value| (value.to_str().unwrap().to_owned(), value.is_sensitive()))
+        };
+        let bearer = |key: &str| Some((format!("Bearer {key}"), true));
+        let offered = ("sec-websocket-protocol", "floret, bearer.s3cret");
+        assert_eq!(shown(&[offered]), bearer("s3cret"));
+        assert_eq!(shown(&[("sec-websocket-protocol", "floret")]), None);
+        let own = shown(&[offered, ("authorization", "Bearer own")]);
+        assert_eq!(own, Some(("Bearer own".to_owned(), false)));
+    }
+}

@@ -1,0 +1,132 @@
+//! `GET /ws`: who gets a stream of events, and of which.
+//!
+//! What is sent is left to `session`.
+
+use http::Response;
+
+use super::session::Session;
+use super::upgrade::Pending;
+use super::{handshake, session};
+use crate::api::body::Body;
+use crate::api::call::Call;
+use crate::api::query::{self, Query};
+use crate::api::{origin, problem};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{EventKind, PipelineId, RunId};
+use crate::views::{EventFilter, EventSpan};
+
+const KINDS: &[(&str, EventKind)] = &[
+    ("run.created", EventKind::RunCreated),
+    ("run.started", EventKind::RunStarted),
+    ("run.cancelling", EventKind::RunCancelling),
+    ("run.completed", EventKind::RunCompleted),
+    ("run.failed", EventKind::RunFailed),
+    ("run.cancelled", EventKind::RunCancelled),
+    ("node.started", EventKind::NodeStarted),
+    ("node.completed", EventKind::NodeCompleted),
+    ("node.failed", EventKind::NodeFailed),
+    ("node.retrying", EventKind::NodeRetrying),
+    ("node.skipped", EventKind::NodeSkipped),
+    ("node.cancelled", EventKind::NodeCancelled),
+    ("log", EventKind::Log),
+];
+
+/// `GET /ws`
+pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
+    origin::check_stream(&call.parts, &call.shared.origins)?;
+    let query = call.query()?;
+    let filter = filter(&call, &query)?;
+    let since = query.number("since", 0..=u64::MAX)?;
+    let span = match since {
+        Some(since) => Some((since, span(&call, since).await?)),
+        None => None,
+    };
+    if let Some(run) = filter.run {
+        call.views().check_run(run, &call.scope).await?;
+    } else if let Some((since, span)) = span
+        && since < span.purged
+    {
+        return Ok(problem::answer_from(&expired(since, span), Some(span.purged)));
+    }
+    let answer = match handshake::accept(&call.parts) {
+        Ok(answer) => answer,
+        Err(error) if error.slug() == "upgrade-required" => return Ok(handshake::refuse(&error)),
+        Err(error) => return Err(error),
+    };
+    let engine = call.shared.engine.clone();
+    engine.refuse_in_shutdown()?;
+    let pending = Pending::of(&mut call.parts.extensions)?;
+    let max = engine.limits().streams_max;
+    let (feed, signals) = engine
+        .events()
+        .feed(filter, since)
+        .ok_or_else(|| too_many(max))?;
+    let own = session::Parts {
+        feed,
+        signals,
+        clock: engine.clock().clone(),
+        limits: engine.limits().clone(),
+    };
+    engine.carry(Session::carry(own, pending));
+    Ok(answer)
+}
+
+fn filter(call: &Call, query: &Query) -> Result<EventFilter> {
+    let types = query.get("types").map(|types| {
+        let named = types
+            .split(',')
+            .map(|word| query::choose("types", word.trim(), KINDS));
+        named.collect::<Result<Vec<_>>>()
+    });
+    Ok(EventFilter {
+        scope: call.scope.clone(),
+        run: query.parse::<RunId>("run_id")?,
+        pipeline: query.parse::<PipelineId>("pipeline_id")?,
+        kinds: types.transpose()?.unwrap_or_default(),
+    })
+}
+
+/// A number from another store, or from the future, would pass over events without a word.
+async fn span(call: &Call, since: u64) -> Result<EventSpan> {
+    let span = call.views().event_span().await?;
+    if since > span.newest {
+        return Err(query::invalid(
+            "since",
+            format!(
+                "must be the number of an event, at most {}, received {since}",
+                span.newest
+            ),
+        ));
+    }
+    Ok(span)
+}
+
+fn expired(since: u64, span: EventSpan) -> Error {
+    let EventSpan { purged, newest: _ } = span;
+    Error::new(
+        ErrorKind::Malformed,
+        "events-expired",
+        format!("events after {since} were purged; they can be had after {purged}"),
+    )
+}
+
+fn too_many(max: usize) -> Error {
+    Error::new(
+        ErrorKind::QueueFull,
+        "too-many-streams",
+        format!("{max} streams are open, as many as are allowed; try again later"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_named_as_it_is_sent() {
+        for (name, kind) in KINDS {
+            assert_eq!(serde_json::to_value(kind).unwrap(), *name);
+        }
+        assert_eq!(KINDS.len(), 13);
+    }
+}
