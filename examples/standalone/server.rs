@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floret::{Floret, RunsService};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::{Builder, UpgradeableConnection};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -78,14 +78,25 @@ async fn accept(
     }
 }
 
+/// Served with upgrades: a WebSocket takes the connection over after its first answer.
 fn connection(
     socket: TcpStream,
     service: RunsService,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<RunsService>> {
-    http1::Builder::new()
+) -> UpgradeableConnection<
+    'static,
+    TokioIo<TcpStream>,
+    TowerToHyperService<RunsService>,
+    TokioExecutor,
+> {
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIMEOUT)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(service))
+        .header_read_timeout(HEADERS_TIMEOUT);
+    let service = TowerToHyperService::new(service);
+    builder
+        .serve_connection_with_upgrades(TokioIo::new(socket), service)
+        .into_owned()
 }
 
 /// Floret ends its streams first, which connections would wait for.

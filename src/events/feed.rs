@@ -99,11 +99,7 @@ impl Signals {
 
 impl Events {
     /// A place for one more stream: events after `after`, or from now on. `None` when all places are taken.
-    pub(crate) fn feed(
-        &self,
-        filter: EventFilter,
-        after: Option<u64>,
-    ) -> Option<(Feed, Signals)> {
+    pub(crate) fn feed(&self, filter: EventFilter, after: Option<u64>) -> Option<(Feed, Signals)> {
         let seat = self.live.join()?;
         let signals = Signals {
             moved: seat.moved(),
@@ -164,12 +160,14 @@ impl Feed {
                 self.way = Way::Live;
                 Wait::Nothing
             }
-            (Way::Stored, Look::NotYet) if self.after >= self.events.newest() => Wait::Moved,
-            (Way::Stored, Look::NotYet | Look::At(Stand::Behind(_))) | (Way::Lost(_), _) => {
+            (Way::Stored, Look::At(Stand::Behind(_))) | (Way::Lost(_), _) => {
                 Wait::Page(self.read())
             }
             (Way::Live, Look::At(Stand::Within)) => Wait::Nothing,
-            (Way::Live, Look::At(Stand::AtHead) | Look::NotYet) => Wait::Moved,
+            // The ring begins at once, and no stream has to look twice for what came before.
+            (Way::Stored | Way::Live, Look::NotYet) | (Way::Live, Look::At(Stand::AtHead)) => {
+                Wait::Moved
+            }
             (Way::Live, Look::At(Stand::Behind(floor))) => {
                 self.way = Way::Lost(floor);
                 Wait::Page(self.read())

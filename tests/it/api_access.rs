@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::wire::{Answer, Host, on_each, request, send};
 
 /// Every route that needs a permission.
-const ROUTES: [(&str, &str, Permission); 16] = [
+const ROUTES: [(&str, &str, Permission); 17] = [
     ("POST", "/api/pipelines/daily/run", Permission::PipelinesRun),
     ("GET", "/api/pipelines/daily/runs", Permission::RunsView),
     ("GET", "/api/runs", Permission::RunsView),
@@ -28,6 +28,7 @@ const ROUTES: [(&str, &str, Permission); 16] = [
         "/api/runs/{run}/nodes/load/profile",
         Permission::RunsView,
     ),
+    ("GET", "/api/ws", Permission::EventsView),
     ("GET", "/api/pipelines", Permission::PipelinesView),
     ("POST", "/api/pipelines", Permission::PipelinesCreate),
     ("GET", "/api/pipelines/daily", Permission::PipelinesView),

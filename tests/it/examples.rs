@@ -7,6 +7,9 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
 /// Where cargo puts examples, beside this test's own executable.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -35,6 +38,9 @@ fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     assert_eq!(String::from_utf8(stdout).unwrap(), "", "{arguments:?}");
     (status.code(), String::from_utf8(stderr).unwrap())
 }
+
+type Client =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// A server that was started and listens; killed when dropped.
 struct Server {
@@ -208,6 +214,45 @@ fn with_a_key_every_route_but_health_needs_it() {
         server.status("GET /api/health", &["Host: any.example"]),
         200
     );
+}
+
+#[tokio::test]
+async fn the_key_as_a_subprotocol_opens_a_stream_that_a_shutdown_ends() {
+    let server = Server::start(&["--memory", "--api-key", "s3cret"]);
+    let stream = async |protocols: &str| {
+        let mut request = format!("ws://{}/api/ws", server.address)
+            .into_client_request()
+            .unwrap();
+        let protocols = protocols.parse().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocols);
+        tokio_tungstenite::connect_async(request).await
+    };
+    let refused = stream("floret, bearer.other").await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Http(answer) if answer.status() == 401),
+        "{refused}"
+    );
+    let (client, answer) = stream("floret, bearer.s3cret").await.unwrap();
+    assert_eq!(answer.headers()["sec-websocket-protocol"], "floret");
+    #[cfg(unix)]
+    says_goodbye(server, client).await;
+}
+
+#[cfg(unix)]
+async fn says_goodbye(mut server: Server, mut client: Client) {
+    use tokio_tungstenite::tungstenite::Message;
+
+    let pid = server.child.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(told.unwrap().success());
+    match futures_util::StreamExt::next(&mut client).await {
+        Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), 1001),
+        other => panic!("expected a goodbye: {other:?}"),
+    }
+    drop(client);
+    assert!(server.child.wait().unwrap().success());
 }
 
 #[test]

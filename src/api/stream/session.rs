@@ -87,7 +87,7 @@ impl Session {
             None => return refused(&Error::internal("no connection came in time")),
         };
         let socket = Socket::open(connection, &clock, &limits).await;
-        let session = Self {
+        let mut session = Self {
             ping_at: clock.elapsed().saturating_add(limits.stream_ping),
             socket,
             closed: feed.closed(),
@@ -102,18 +102,25 @@ impl Session {
             reading: None,
             retry_at: None,
         };
-        let grace = session.limits.stream_end_grace;
-        let (socket, end) = session.run().await;
-        let is_clean = clock.timeout(grace, socket.end(end)).await.is_some();
+        let end = session.run().await;
+        // The feed holds the stream's place until the connection is closed.
+        let Self {
+            socket,
+            feed: _feed,
+            limits,
+            ..
+        } = session;
+        let goodbye = clock.timeout(limits.stream_end_grace, socket.end(end));
+        let is_clean = goodbye.await.is_some();
         tracing::debug!(?end, is_clean, "a stream ended");
     }
 
-    async fn run(mut self) -> (Socket, End) {
+    async fn run(&mut self) -> End {
         let mut timer_at = self.next_time();
         let mut timer = sleep(&self.clock, timer_at);
         loop {
             if let Some(end) = self.look() {
-                return (self.socket, end);
+                return end;
             }
             let next = self.next_time();
             if next < timer_at {
@@ -141,7 +148,7 @@ impl Session {
                 }
             };
             if let Some(end) = ended {
-                return (self.socket, end);
+                return end;
             }
         }
     }

@@ -188,7 +188,8 @@ impl Socket {
             if matches!(end, End::With(..)) {
                 while let Some(Ok(_)) =
                     poll_fn(|context| Pin::new(&mut self.frames).poll_next(context)).await
-                {}
+                {
+                }
             }
         } else {
             let _ = poll_fn(|context| Pin::new(&mut self.frames).poll_flush(context)).await;

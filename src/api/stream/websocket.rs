@@ -46,7 +46,10 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
     } else if let Some((since, span)) = span
         && since < span.purged
     {
-        return Ok(problem::answer_from(&expired(since, span), Some(span.purged)));
+        return Ok(problem::answer_from(
+            &expired(since, span),
+            Some(span.purged),
+        ));
     }
     let answer = match handshake::accept(&call.parts) {
         Ok(answer) => answer,
