@@ -126,7 +126,9 @@ impl RunsService {
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        #[cfg(feature = "websocket")]
+        let parts = stream::show_key(parts);
         let refuse = |error: Error| Box::new(problem::answer(&error));
         self.0.check_before_routing(&parts).map_err(refuse)?;
         let (route, params) = match self.0.route(&parts) {
@@ -136,8 +138,6 @@ impl RunsService {
                 return Err(answer);
             }
         };
-        #[cfg(feature = "websocket")]
-        stream::show_key(&mut parts);
         let scope = self.0.check_access(&parts, route).map_err(refuse)?;
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {

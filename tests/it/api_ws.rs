@@ -12,7 +12,7 @@ use crate::stream::{Client, ask, open, upgrade};
 use crate::wire::{Answer, Backend, Host, on_each, request};
 
 fn refused(asked: Result<Client, Answer>, status: u16, slug: &str) -> Answer {
-    let answer = asked.expect_err("a stream was given");
+    let answer = asked.unwrap_err();
     answer.refused(status, slug);
     answer
 }

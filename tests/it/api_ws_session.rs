@@ -151,23 +151,25 @@ async fn streams_that_begin_anywhere_under_load_get_every_event_once(store: Stor
     }
 }
 
+/// Whether a filter, which may name a run, lets an event through.
+type Fits = fn(&Value, &str) -> bool;
+
 async fn filters_hold_for_stored_and_for_live_events(store: Store) {
     let world = World::quiet(store).pipeline(chain("q", &["a"]));
     world.script.script("a", (0..4).map(|_| chatty(2)));
     let (_world, host, service) = with(world).await;
     let p = host.run("p").await.run.id;
     host.run("q").await;
-    let filters: [(String, &dyn Fn(&Value) -> bool); 4] = [
-        (format!("run_id={p}"), &|event| {
-            event["run_id"] == p.to_string()
-        }),
-        ("pipeline_id=q".to_owned(), &|event| {
+    let p = p.to_string();
+    let filters: [(String, Fits); 4] = [
+        (format!("run_id={p}"), |event, p| event["run_id"] == p),
+        ("pipeline_id=q".to_owned(), |event, _| {
             event["pipeline_id"] == "q"
         }),
-        ("types=log,run.completed".to_owned(), &|event| {
+        ("types=log,run.completed".to_owned(), |event, _| {
             event["type"] == "log" || event["type"] == "run.completed"
         }),
-        ("pipeline_id=p&types=node.started".to_owned(), &|event| {
+        ("pipeline_id=p&types=node.started".to_owned(), |event, _| {
             event["pipeline_id"] == "p" && event["type"] == "node.started"
         }),
     ];
@@ -179,7 +181,11 @@ async fn filters_hold_for_stored_and_for_live_events(store: Store) {
     host.run("p").await;
     let all = sent(&host.events().await);
     for ((query, fits), mut client) in filters.iter().zip(clients) {
-        let expected: Vec<_> = all.iter().filter(|event| fits(event)).cloned().collect();
+        let expected: Vec<_> = all
+            .iter()
+            .filter(|event| fits(event, &p))
+            .cloned()
+            .collect();
         assert!(!expected.is_empty(), "{query}");
         let heard = client.events(expected.len()).await;
         assert_eq!(heard, expected, "{query}");

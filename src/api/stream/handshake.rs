@@ -24,9 +24,9 @@ const KEY_CHARACTERS: usize = 24;
 
 /// Shows a key that came as the subprotocol `bearer.<key>` as `Authorization: Bearer <key>`, where the request has no such header:
 /// a browser cannot set one on a WebSocket, and what decides access looks there.
-pub(in crate::api) fn show_key(parts: &mut Parts) {
+pub(in crate::api) fn show_key(mut parts: Parts) -> Parts {
     if parts.method != Method::GET || parts.headers.contains_key(AUTHORIZATION) {
-        return;
+        return parts;
     }
     let key = tokens(&parts.headers, &SEC_WEBSOCKET_PROTOCOL)
         .find_map(|offered| offered.strip_prefix(KEY_PREFIX));
@@ -35,6 +35,7 @@ pub(in crate::api) fn show_key(parts: &mut Parts) {
         value.set_sensitive(true);
         parts.headers.insert(AUTHORIZATION, value);
     }
+    parts
 }
 
 /// The answer that accepts an upgrade.
@@ -246,8 +247,7 @@ mod tests {
     #[test]
     fn a_key_is_shown_to_whoever_decides_access_unless_there_is_one() {
         let shown = |headers: &[(&str, &str)]| {
-            let mut parts = parts(headers);
-            show_key(&mut parts);
+            let parts = show_key(parts(headers));
             let shown = parts.headers.get(AUTHORIZATION).cloned();
             shown.map(|value| (value.to_str().unwrap().to_owned(), value.is_sensitive()))
         };

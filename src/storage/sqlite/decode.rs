@@ -28,6 +28,7 @@ pub(crate) fn decode(text: &str) {
         first_seq: 1,
         run: RunId::from_uuid(uuid::Uuid::nil()),
         pipeline,
+        tenant: None,
         started_at: None,
         definition: &definition,
     };

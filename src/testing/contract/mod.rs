@@ -81,7 +81,6 @@ macro_rules! storage_contract {
                 a_cursor_that_is_none_is_malformed,
                 numbered_pages_tell_the_total,
                 filters_hold_together,
-                an_event_carries_the_tenant_of_its_run,
             ],
             connections: [
                 a_saved_connection_is_found_as_it_was_given,
