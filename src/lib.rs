@@ -6,6 +6,7 @@
 mod api;
 mod builder;
 mod clock;
+mod cron;
 mod engine;
 mod error;
 mod events;
@@ -39,9 +40,9 @@ pub use limits::Limits;
 pub use model::{
     Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun, DryRunNode, Edge,
     Event, EventKind, EventStatus, IdError, Inherited, Level, Node, NodeId, NodeRun, NodeStatus,
-    OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview, Profile, Run, RunId,
-    RunStatus, Scope, Sealed, Slug, StoredConnection, StoredPipeline, StoredVariable, TenantId,
-    Trigger, VariableFields, VariableKey, VariableValue,
+    Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview, Profile, Run, RunId,
+    RunStatus, Scope, Sealed, SkipReason, Slug, StoredConnection, StoredPipeline, StoredVariable,
+    TenantId, Trigger, VariableFields, VariableKey, VariableValue,
 };
 pub use views::Views;
 

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::fields::{Fields, seconds, whole};
 use super::issues::Issues;
-use super::rules::{RUNS, SECONDS};
+use super::rules::{CATCHUP, RUNS, SECONDS};
 use super::{Graph, params, rules, validate};
 use crate::error::Result;
 use crate::json;
 use crate::limits::Limits;
-use crate::model::{Edge, ID_MAX, Node, Pipeline, Slug};
+use crate::model::{Edge, ID_MAX, Node, Overlap, Pipeline, Slug};
 
 /// Reads a definition; `default_id` makes the id of one that has none. Fields that Floret does not know are kept.
 ///
@@ -108,8 +108,36 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
             .unwrap_or(true),
         timeout: fields.take("timeout", SECONDS, seconds),
         max_concurrent_runs: fields.take("max_concurrent_runs", RUNS, whole),
+        schedule: fields.text("schedule"),
+        schedule_timezone: fields.text("schedule_timezone"),
+        catch_up: catch_up(&mut fields),
+        overlap: fields
+            .take("overlap", OVERLAPS, overlap)
+            .unwrap_or_default(),
         extra: fields.rest(),
     }
+}
+
+/// Reads `catch_up` under either of its names.
+fn catch_up(fields: &mut Fields<'_>) -> bool {
+    let own = fields.take("catch_up", "true or false", Value::as_bool);
+    let expects = match own {
+        Some(_) => "left out where catch_up is given",
+        None => "true or false",
+    };
+    let other = fields.take(CATCHUP, expects, |value| {
+        value.as_bool().filter(|_| own.is_none())
+    });
+    own.or(other).unwrap_or_default()
+}
+
+const OVERLAPS: &str = "queue or skip";
+
+fn overlap(value: &Value) -> Option<Overlap> {
+    let text = value.as_str()?;
+    Overlap::ALL
+        .into_iter()
+        .find(|overlap| overlap.as_str() == text)
 }
 
 fn node(mut fields: Fields<'_>) -> Node {
@@ -190,7 +218,8 @@ mod tests {
             ],
             "edges": [{"from": "load", "to": "sum", "label": "rows"}],
             "params": {"date": "2024-01-15", "limit": 10}, "tags": ["etl"], "enabled": false,
-            "timeout": 1.5, "max_concurrent_runs": 2, "owner": {"team": ["data"]}
+            "timeout": 1.5, "max_concurrent_runs": 2, "schedule": "0 6 * * *", "schedule_timezone": "Europe/Berlin",
+            "catch_up": true, "overlap": "skip", "owner": {"team": ["data"]}
         });
         let mut expected = Pipeline::new("daily")
             .name("Tägliches Laden")
@@ -204,7 +233,11 @@ mod tests {
             .param("date", "2024-01-15")
             .param("limit", "10")
             .timeout(Duration::from_millis(1_500))
-            .max_concurrent_runs(2);
+            .max_concurrent_runs(2)
+            .schedule("0 6 * * *")
+            .schedule_timezone("Europe/Berlin")
+            .catch_up()
+            .overlap(Overlap::Skip);
         expected.slug = Some("Daily.Load".to_owned());
         expected.description = "a\nb".to_owned();
         expected.tags = vec!["etl".to_owned()];
@@ -315,6 +348,11 @@ mod tests {
                 Some(json!(1.5)),
             ),
             ("enabled", Some(json!(false)), Some(json!(0))),
+            ("schedule", Some(json!("@daily")), Some(json!(5))),
+            ("schedule_timezone", Some(json!("UTC")), Some(json!(null))),
+            ("overlap", Some(json!("queue")), Some(json!("Queue"))),
+            ("overlap", Some(json!("skip")), Some(json!(true))),
+            ("catch_up", Some(json!(true)), Some(json!("true"))),
             ("edges", Some(json!([])), Some(json!({}))),
             ("params", Some(json!({})), Some(json!([]))),
         ] {
@@ -327,6 +365,40 @@ mod tests {
         let params = |name: &str| with("params", Some(json!({ name: "x" })));
         assert!(parsed(params("a b")).is_ok());
         assert_eq!(pointers(params("a}/b")), ["/params/a}~1b"]);
+    }
+
+    #[test]
+    fn a_schedule_that_is_none_has_a_slug_and_a_place_of_its_own() {
+        for (field, value, slug) in [
+            ("schedule", "61 * * * *", "cron-invalid"),
+            ("schedule", "", "cron-invalid"),
+            ("schedule", &" ".repeat(257), "cron-too-long"),
+            ("schedule", "0 0 30 2 *", "cron-never-fires"),
+            ("schedule_timezone", "Europe/Berln", "timezone-unknown"),
+        ] {
+            let (told_slug, told) = refused(with(field, Some(json!(value))));
+            assert_eq!((told_slug, told.len()), (slug, 1), "{told:?}");
+            assert_eq!(told[0].0, format!("/{field}"));
+        }
+        let mut both = with("schedule", Some(json!("61 * * * *")));
+        both["schedule_timezone"] = json!("Nowhere");
+        both["overlap"] = json!("cancel_running");
+        both["catch_up"] = json!("yes");
+        let all = ["/catch_up", "/overlap", "/schedule", "/schedule_timezone"];
+        assert_eq!(pointers(both), all);
+    }
+
+    #[test]
+    fn catch_up_is_read_under_either_name_and_not_under_both() {
+        for given in [true, false] {
+            for name in ["catch_up", "catchup"] {
+                let pipeline = parsed(with(name, Some(json!(given)))).unwrap();
+                assert_eq!((pipeline.catch_up, pipeline.extra.len()), (given, 0));
+            }
+        }
+        let mut both = with("catch_up", Some(json!(true)));
+        both["catchup"] = json!(true);
+        assert_eq!(pointers(both), ["/catchup"]);
     }
 
     #[test]
@@ -487,6 +559,8 @@ mod tests {
             timeout_ms in prop::option::of(1..=31_536_000_000_u64),
             runs in prop::option::of(1_u32..),
             enabled in any::<bool>(),
+            zone in prop::option::of(prop::sample::select(vec!["UTC", "Europe/Berlin"])),
+            (catch_up, skips, daily) in any::<(bool, bool, bool)>(),
             name in "\\PC{1,255}",
             description in ".{0,200}",
         ) {
@@ -495,6 +569,10 @@ mod tests {
             pipeline.enabled = enabled;
             pipeline.timeout = timeout_ms.map(Duration::from_millis);
             pipeline.max_concurrent_runs = runs;
+            pipeline.schedule = daily.then(|| "@daily".to_owned());
+            pipeline.schedule_timezone = zone.map(str::to_owned);
+            pipeline.catch_up = catch_up;
+            pipeline.overlap = Overlap::ALL[usize::from(skips)];
             pipeline.extra = extra;
             pipeline.nodes[0].config = config;
             pipeline.nodes[1].extra = node_extra;

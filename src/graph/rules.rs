@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::issues::{Issues, step};
 use super::policy::RetryPolicy;
+use crate::cron::{self, Schedule};
 use crate::error::shown;
 use crate::json;
 use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
@@ -27,10 +28,13 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 /// What [`are_seconds`] takes.
 pub(super) const SECONDS: &str = "a number of seconds from 0.001 to 31536000";
 
+/// The other name of `catch_up`.
+pub(super) const CATCHUP: &str = "catchup";
+
 /// What `max_concurrent_runs` takes.
 pub(super) const RUNS: &str = "a whole number from 1 to 4294967295";
 
-const PIPELINE_FIELDS: [&str; 11] = [
+const PIPELINE_FIELDS: [&str; 16] = [
     "id",
     "pipeline_id",
     "name",
@@ -42,6 +46,11 @@ const PIPELINE_FIELDS: [&str; 11] = [
     "enabled",
     "timeout",
     "max_concurrent_runs",
+    "schedule",
+    "schedule_timezone",
+    "catch_up",
+    CATCHUP,
+    "overlap",
 ];
 const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
 const EDGE_FIELDS: [&str; 2] = ["from", "to"];
@@ -65,6 +74,10 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
         enabled: _,
         timeout,
         max_concurrent_runs,
+        schedule,
+        schedule_timezone,
+        catch_up: _,
+        overlap: _,
         extra,
     } = pipeline;
     let mut rules = Rules { issues };
@@ -93,6 +106,7 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
             format!("max_concurrent_runs must be {RUNS}, received 0")
         });
     }
+    rules.schedule(schedule.as_deref(), schedule_timezone.as_deref());
     rules.extra("", extra, &PIPELINE_FIELDS, 1);
 }
 
@@ -132,6 +146,17 @@ impl Rules<'_> {
         if let Some(error) = error {
             self.issues
                 .push(at, || format!("{what} {error}; received {}", shown(text)));
+        }
+    }
+
+    /// Each of both is told, whatever is wrong with the other.
+    fn schedule(&mut self, expression: Option<&str>, zone: Option<&str>) {
+        let expression = expression.map_or(Ok(()), |text| Schedule::new(text, None).map(drop));
+        let zone = zone.map_or(Ok(()), |name| cron::zone(name).map(drop));
+        for (at, refused) in [("/schedule", expression), ("/schedule_timezone", zone)] {
+            if let Err(refusal) = refused {
+                self.issues.push_as(refusal.slug, at, refusal.detail);
+            }
         }
     }
 
@@ -206,13 +231,18 @@ mod tests {
             .node("a", "x")
             .edge("a", "b")
             .timeout(TIMEOUT_MAX)
-            .max_concurrent_runs(1);
+            .max_concurrent_runs(1)
+            .schedule("@daily")
+            .schedule_timezone("UTC")
+            .catch_up()
+            .overlap(crate::model::Overlap::Skip);
         let written = |value: &Value| -> BTreeSet<String> {
             value.as_object().unwrap().keys().cloned().collect()
         };
         let listed = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
         let mut value = serde_json::to_value(&full).unwrap();
         value["pipeline_id"] = Value::Null;
+        value[CATCHUP] = Value::Null;
         assert_eq!(written(&value), listed(&PIPELINE_FIELDS));
         assert_eq!(written(&value["nodes"][0]), listed(&NODE_FIELDS));
         assert_eq!(written(&value["edges"][0]), listed(&EDGE_FIELDS));

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{PipelineId, Slug, TenantId};
+use super::{Overlap, PipelineId, Slug, TenantId};
 
 /// A pipeline as its author writes it.
 ///
@@ -51,6 +51,18 @@ pub struct Pipeline {
     /// How many of its runs may execute at once; none: no limit of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_runs: Option<u32>,
+    /// When runs start by themselves: five fields of cron(8), or one of `@hourly @daily @weekly @monthly @yearly`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// The IANA name of the zone whose clock the schedule reads; UTC where none is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule_timezone: Option<String>,
+    /// Whether the latest tick that was missed, within 24 hours, is made up for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub catch_up: bool,
+    /// What becomes of a tick while a run of the schedule is unfinished.
+    #[serde(skip_serializing_if = "is_default")]
+    pub overlap: Overlap,
     /// Fields that Floret does not know, kept as they came.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -104,6 +116,10 @@ impl Default for Pipeline {
             enabled: true,
             timeout: None,
             max_concurrent_runs: None,
+            schedule: None,
+            schedule_timezone: None,
+            catch_up: false,
+            overlap: Overlap::Queue,
             extra: Map::new(),
         }
     }
@@ -181,6 +197,46 @@ impl Pipeline {
         self.max_concurrent_runs = Some(runs);
         self
     }
+
+    /// Sets when runs start by themselves: five fields of cron(8), or one of `@hourly @daily @weekly @monthly @yearly`.
+    ///
+    /// ```
+    /// # use floret::{Overlap, Pipeline};
+    /// let daily = Pipeline::new("daily").node("load", "load")
+    ///     .schedule("30 6 * * mon-fri").schedule_timezone("Europe/Berlin")
+    ///     .catch_up().overlap(Overlap::Skip);
+    /// # assert!(daily.catch_up);
+    /// ```
+    #[must_use]
+    pub fn schedule(mut self, expression: impl Into<String>) -> Self {
+        self.schedule = Some(expression.into());
+        self
+    }
+
+    /// Sets the zone whose clock the schedule reads, by its IANA name.
+    #[must_use]
+    pub fn schedule_timezone(mut self, zone: impl Into<String>) -> Self {
+        self.schedule_timezone = Some(zone.into());
+        self
+    }
+
+    /// Has the latest tick that was missed, within 24 hours, made up for.
+    #[must_use]
+    pub const fn catch_up(mut self) -> Self {
+        self.catch_up = true;
+        self
+    }
+
+    /// Sets what becomes of a tick while a run of the schedule is unfinished.
+    #[must_use]
+    pub const fn overlap(mut self, overlap: Overlap) -> Self {
+        self.overlap = overlap;
+        self
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Node {

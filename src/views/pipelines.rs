@@ -4,11 +4,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
 
 use super::{PipelineFilter, Views};
 use crate::error::{Error, Result};
-use crate::model::{Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, seconds};
+use crate::model::{
+    Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, seconds,
+};
 
 /// A whole pipeline.
 #[derive(Debug)]
@@ -65,11 +66,7 @@ impl From<StoredPipeline> for PipelineSummary {
         Self {
             name: definition.name.clone(),
             description: definition.description.clone(),
-            schedule: definition
-                .extra
-                .get("schedule")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            schedule: definition.schedule.clone(),
             enabled: definition.enabled,
             tags: definition.tags.clone(),
             node_count: definition.nodes.len(),
@@ -97,6 +94,10 @@ impl Serialize for PipelineView {
             enabled,
             timeout,
             max_concurrent_runs,
+            schedule,
+            schedule_timezone,
+            catch_up,
+            overlap,
             extra,
         } = &*stored.definition;
         let mut map = serializer.serialize_map(None)?;
@@ -114,6 +115,20 @@ impl Serialize for PipelineView {
         }
         if let Some(runs) = max_concurrent_runs {
             map.serialize_entry("max_concurrent_runs", runs)?;
+        }
+        if let Some(schedule) = schedule {
+            map.serialize_entry("schedule", schedule)?;
+        }
+        // What it does is told whole where it does something.
+        if schedule.is_some() || schedule_timezone.is_some() {
+            let zone = schedule_timezone.as_deref().unwrap_or("UTC");
+            map.serialize_entry("schedule_timezone", zone)?;
+        }
+        if schedule.is_some() || *catch_up {
+            map.serialize_entry("catch_up", catch_up)?;
+        }
+        if schedule.is_some() || *overlap != Overlap::Queue {
+            map.serialize_entry("overlap", overlap)?;
         }
         for (key, value) in extra {
             map.serialize_entry(key, value)?;

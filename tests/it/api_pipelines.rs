@@ -61,7 +61,13 @@ async fn a_pipeline_is_made_shown_replaced_and_deleted() {
             (&pipeline["id"], &json!(2))
         );
         assert_eq!(replaced["created_at"], pipeline["created_at"]);
-        for absent in ["timeout", "owner", "max_concurrent_runs"] {
+        for absent in [
+            "timeout",
+            "owner",
+            "max_concurrent_runs",
+            "schedule",
+            "catch_up",
+        ] {
             assert!(replaced.get(absent).is_none(), "{replaced}");
         }
         assert_eq!(

@@ -514,6 +514,38 @@ async fn definitions_that_make_no_graph() {
 }
 
 #[tokio::test]
+async fn schedules_that_are_none() {
+    on_each(async |host: &Host| {
+        for (member, value, slug, told) in [
+            ("schedule", "* 25 * * *", "cron-invalid", "the hour field"),
+            ("schedule", "* * * *", "cron-invalid", "five fields"),
+            ("schedule", &"*".repeat(257), "cron-too-long", "256"),
+            ("schedule", "0 0 30 2 *", "cron-never-fires", "30"),
+            (
+                "schedule_timezone",
+                "Europe/Berln",
+                "timezone-unknown",
+                "did you mean Europe/Berlin?",
+            ),
+        ] {
+            let mut definition = graph(&["a"], &[]);
+            definition[member] = json!(value);
+            for (method, path) in [
+                (Method::POST, "/api/pipelines"),
+                (Method::PUT, "/api/pipelines/daily"),
+            ] {
+                let answer = host.send(request(method, path, Some(&definition))).await;
+                answer.refused(422, slug);
+                let problem = answer.json();
+                assert!(problem["detail"].as_str().unwrap().contains(told));
+                assert_eq!(problem["errors"][0]["pointer"], format!("/{member}"));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn definitions_with_fields_that_are_not_acceptable() {
     on_each(async |host: &Host| {
         let valid = graph(&["a"], &[]);
@@ -537,6 +569,12 @@ async fn definitions_with_fields_that_are_not_acceptable() {
             ("timeout", json!(-1)),
             ("timeout", json!(1e300)),
             ("max_concurrent_runs", json!(0)),
+            ("schedule", json!(5)),
+            ("schedule", json!(null)),
+            ("schedule_timezone", json!(1)),
+            ("catch_up", json!("yes")),
+            ("catchup", json!(1)),
+            ("overlap", json!("cancel_running")),
             (
                 "nodes",
                 json!([{"id": "a", "type": "any", "config": {"max_retries": 101}}]),

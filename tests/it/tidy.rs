@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The rows of the house, from the ground up: a module uses rows below its own alone.
 const ROWS: &[(&str, u8)] = &[
     ("error", 0),
+    ("cron", 1),
     ("json", 1),
     ("limits", 1),
     ("model", 1),
