@@ -20,6 +20,7 @@ use crate::executor::{
 use crate::floret::Floret;
 use crate::limits::Limits;
 use crate::model::Pipeline;
+use crate::scheduler;
 use crate::storage::Storage;
 use crate::views::Views;
 
@@ -175,6 +176,7 @@ impl Builder {
                 .map_err(|error| of_pipeline(&id, error))?;
         }
         engine.start();
+        scheduler::start(&engine);
         Ok(Floret::new(engine, views, storage))
     }
 

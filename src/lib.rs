@@ -19,6 +19,7 @@ mod limits;
 mod model;
 #[cfg(feature = "nodes")]
 pub mod nodes;
+mod scheduler;
 pub mod storage;
 mod template;
 #[cfg(feature = "testing")]

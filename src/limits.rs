@@ -62,6 +62,10 @@ pub struct Limits {
     pub dry_run_rows_max: usize,
     /// How long a dry run may take. 60 s: somebody looks at an empty page until then.
     pub dry_run_timeout: Duration,
+    /// How late a tick of a schedule may be and yet be on time. 60 s: a restart of the host loses none.
+    pub tick_grace: Duration,
+    /// How long a schedule sleeps before it looks at the wall clock again. 60 s: a clock that was set is noticed within a minute.
+    pub clock_check: Duration,
     /// Bytes of a request's body. 4 MiB.
     pub body_bytes_max: usize,
     /// How long a request's body may take to arrive. 30 s.
@@ -124,6 +128,8 @@ impl Default for Limits {
             dry_runs_max: 4,
             dry_run_rows_max: 10,
             dry_run_timeout: Duration::from_secs(60),
+            tick_grace: Duration::from_secs(60),
+            clock_check: Duration::from_secs(60),
             body_bytes_max: 4 * MIB,
             body_timeout: Duration::from_secs(30),
             uri_bytes_max: 8 * KIB,

@@ -27,6 +27,7 @@ mod route;
 mod router;
 mod routes;
 mod runs;
+mod schedules;
 mod service;
 #[cfg(feature = "websocket")]
 mod stream;

@@ -8,7 +8,7 @@ use super::request::Payload;
 use super::route::{Need, Route};
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
-use super::{dry_run, health, logs, pipelines, preview, profile, runs};
+use super::{dry_run, health, logs, pipelines, preview, profile, runs, schedules};
 
 macro_rules! routes {
     ($($(#[$when:meta])? $verb:ident $path:literal $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
@@ -65,6 +65,7 @@ routes! {
     put "/pipelines/{id}" PipelinesEdit pipelines::replace => "replaces a pipeline", body Required;
     delete "/pipelines/{id}" PipelinesDelete pipelines::delete => "deletes a pipeline";
     get "/pipelines/{id}/validate" PipelinesView pipelines::validate => "checks a pipeline against the executors";
+    get "/scheduler/status" PipelinesView schedules::status => "tells when schedules are due next";
 }
 
 #[cfg(test)]
@@ -104,6 +105,7 @@ mod tests {
             "PUT /pipelines/{id} pipelines.edit",
             "DELETE /pipelines/{id} pipelines.delete",
             "GET, HEAD /pipelines/{id}/validate pipelines.view",
+            "GET, HEAD /scheduler/status pipelines.view",
         ];
         assert_eq!(ROUTES.iter().map(row).collect::<Vec<_>>(), expected);
     }

@@ -53,7 +53,6 @@ impl Schedule {
     ///
     /// A wildcard schedule leaves out the times that a clock change leaves out, and is due in both halves of an hour that is repeated.
     /// Any other is due at the first instant after the gap, and once, in the first half.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the scheduler asks"))]
     pub(crate) fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let wall = zone::wall(self.zone, after)?;
         let next = self.next_from(wall, after);
@@ -66,7 +65,6 @@ impl Schedule {
     }
 
     /// The latest instant at which it is due after `after` and not after `until`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the scheduler asks"))]
     pub(crate) fn latest(
         &self,
         after: DateTime<Utc>,
@@ -92,7 +90,6 @@ impl Schedule {
     }
 
     /// The date on the wall clock of the zone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the scheduler asks"))]
     pub(crate) fn date(&self, at: DateTime<Utc>) -> NaiveDate {
         zone::wall(self.zone, at).map_or(at.date_naive(), |wall| wall.date())
     }

@@ -18,11 +18,13 @@ mod recovery;
 mod resume;
 mod retry;
 mod shutdown;
+mod ticks;
 mod trigger;
 mod turn;
 
 pub(crate) use dry_run::AskDryRun;
 pub(crate) use resume::{Resume, ResumeOn};
+pub(crate) use ticks::{Due, Ticks};
 pub(crate) use trigger::{Key, Start, Started, hash_of};
 
 use std::sync::Arc;
@@ -61,6 +63,8 @@ pub(crate) struct Shared {
     dry_runs: Semaphore,
     // A notify, since many wishes to look at the queue are one.
     wake: Notify,
+    // As above: a definition was saved or deleted, and with it its schedule.
+    schedules_changed: Notify,
     // Tripped first: no claims, no starts of nodes.
     drain: CancellationToken,
     // Tripped when the grace is over: what executes is dropped.
@@ -113,6 +117,7 @@ impl Engine {
             node_slots: Arc::new(Semaphore::new(node_slots)),
             dry_runs: Semaphore::new(dry_runs),
             wake: Notify::new(),
+            schedules_changed: Notify::new(),
             drain,
             stop,
             tasks: TaskTracker::new(),

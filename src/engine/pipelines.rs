@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
+use super::trigger::WakeLater;
 use crate::error::{Error, Issue, IssueAt, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
@@ -73,6 +74,7 @@ impl Engine {
     pub(crate) async fn delete_pipeline(&self, key: &str, scope: &Scope) -> Result<()> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
+        let _changed = WakeLater(&self.0.schedules_changed);
         self.0
             .storage
             .delete_pipeline(&found.id, scope, self.0.clock.now())
@@ -114,6 +116,7 @@ impl Engine {
         let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
         put.expect = expect;
         put.scope = scope.clone();
+        let _changed = WakeLater(&self.0.schedules_changed);
         let stored = self.0.storage.put_pipeline(put).await?;
         // More of its runs may execute than before.
         self.0.wake.notify_one();

@@ -59,8 +59,8 @@ pub(crate) struct Started {
     pub(crate) replayed: bool,
 }
 
-/// Wakes the queue when dropped, so that a caller who leaves in the middle does not leave a run behind.
-struct WakeLater<'a>(&'a Notify);
+/// Wakes a loop when dropped, so that a caller who leaves in the middle does not leave a run behind.
+pub(super) struct WakeLater<'a>(pub(super) &'a Notify);
 
 impl Drop for WakeLater<'_> {
     fn drop(&mut self) {

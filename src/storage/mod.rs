@@ -16,6 +16,7 @@ mod pipelines;
 mod queue;
 mod rules;
 mod runs;
+mod schedules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod system;
@@ -36,6 +37,7 @@ pub use runs::{
     Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, NewRun, Operation, RequestCancel,
     RunDetail, RunFilter, Runs,
 };
+pub use schedules::{Advance, Advanced, Schedules, StoredSchedule, Tick};
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]
 pub use sqlite::CommitFault;
 #[cfg(all(feature = "sqlite", feature = "testing"))]
@@ -58,6 +60,7 @@ pub trait Storage:
     + Outputs
     + Events
     + Deliveries
+    + Schedules
     + System
     + std::fmt::Debug
 {
@@ -73,6 +76,7 @@ impl<T> Storage for T where
         + Outputs
         + Events
         + Deliveries
+        + Schedules
         + System
         + std::fmt::Debug
 {

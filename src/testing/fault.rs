@@ -40,6 +40,8 @@ pub enum Method {
     NewestSeq,
     ClaimCursors,
     PutDeliveries,
+    Schedules,
+    Advance,
     Stats,
     Figures,
     Purge,

@@ -19,11 +19,11 @@ use crate::model::{
     Scope, StoredPipeline,
 };
 use crate::storage::{
-    Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims, CreateRuns, Created,
-    Cursors, Deliveries, EventFilter, Events, Figures, FiguresFilter, Held, IdempotencyKey,
-    Journal, OutputChunk, Outputs, PipelineFilter, Pipelines, Purge, Purged, PutDeliveries,
-    PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Stats, Storage, StoredOutput,
-    System,
+    Advance, Advanced, Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims,
+    CreateRuns, Created, Cursors, Deliveries, EventFilter, Events, Figures, FiguresFilter, Held,
+    IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter, Pipelines, Purge, Purged,
+    PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Schedules, Stats,
+    Storage, StoredOutput, StoredSchedule, System,
 };
 
 /// Wraps a storage and fails on cue. Clones share cues and counts.
@@ -304,6 +304,19 @@ impl Deliveries for FaultyStorage {
 
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
         self.around(Method::PutDeliveries, self.inner.put_deliveries(put))
+            .await
+    }
+}
+
+#[async_trait]
+impl Schedules for FaultyStorage {
+    async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
+        self.around(Method::Schedules, self.inner.schedules(scope))
+            .await
+    }
+
+    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+        self.around(Method::Advance, self.inner.advance(advance))
             .await
     }
 }

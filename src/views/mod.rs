@@ -11,6 +11,7 @@ mod pipelines;
 mod preview;
 mod profile;
 mod runs;
+mod schedules;
 mod system;
 
 use std::sync::Arc;

@@ -21,6 +21,7 @@ const ROWS: &[(&str, u8)] = &[
     ("nodes", 4),
     ("engine", 5),
     ("views", 5),
+    ("scheduler", 6),
     ("api", 7),
     ("floret", 8),
     ("builder", 9),

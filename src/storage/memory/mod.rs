@@ -16,6 +16,7 @@ mod queue;
 mod resume;
 mod run_list;
 mod runs;
+mod schedules;
 mod settings;
 mod state;
 mod system;

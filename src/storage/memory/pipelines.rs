@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::pages::{cursor, cut_page};
+use super::schedules::{self, ScheduleRow};
 use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
@@ -28,6 +29,7 @@ pub(super) struct PipelineTable {
 
 struct PipelineRow {
     stored: StoredPipeline,
+    schedule: Option<ScheduleRow>,
     /// A deleted one is kept for its version, which goes on, and as a cursor.
     is_deleted: bool,
     /// Every version since it was made, so that a run may name one that was replaced meanwhile.
@@ -66,6 +68,22 @@ impl PipelineTable {
         let live = self.rows.values().filter(|row| !row.is_deleted);
         live.map(|row| &row.stored)
             .filter(|stored| scope.admits(stored.tenant.as_ref()))
+    }
+
+    /// The live pipelines that have a schedule, each with how far that has come.
+    pub(super) fn scheduled(&self) -> impl Iterator<Item = (&StoredPipeline, &ScheduleRow)> {
+        let rows = self.rows.values();
+        rows.filter_map(|row| Some((&row.stored, row.schedule.as_ref()?)))
+    }
+
+    pub(super) fn schedule(&self, id: &PipelineId) -> Option<&ScheduleRow> {
+        self.rows.get(id)?.schedule.as_ref()
+    }
+
+    pub(super) fn note_schedule(&mut self, id: &PipelineId, schedule: ScheduleRow) {
+        if let Some(row) = self.rows.get_mut(id) {
+            row.schedule = Some(schedule);
+        }
     }
 
     fn known(&self, id: &str, scope: &Scope) -> Option<&PipelineRow> {
@@ -154,6 +172,9 @@ impl PipelineTable {
 
     fn keep(&mut self, stored: StoredPipeline, version: Arc<Version>) {
         self.forget(&stored.id);
+        let kept = self.schedule(&stored.id).copied();
+        let before = self.live(stored.id.as_str(), &Scope::All);
+        let schedule = schedules::after_save(kept, before, &stored);
         self.slugs.insert(stored.slug.clone(), stored.id.clone());
         self.by_age.insert((stored.created_at, stored.id.clone()));
         let row = self
@@ -161,11 +182,13 @@ impl PipelineTable {
             .entry(stored.id.clone())
             .or_insert_with(|| PipelineRow {
                 stored: stored.clone(),
+                schedule,
                 is_deleted: false,
                 versions: BTreeMap::new(),
             });
         row.versions.insert(stored.version, version);
         row.is_deleted = false;
+        row.schedule = schedule;
         row.stored = stored;
     }
 
@@ -181,6 +204,7 @@ impl PipelineTable {
         self.forget(id);
         if let Some(row) = self.rows.get_mut(id) {
             row.is_deleted = true;
+            row.schedule = None;
             row.versions.clear();
         }
     }

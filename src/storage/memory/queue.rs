@@ -120,6 +120,7 @@ impl State {
             let room = rooms.entry(pipeline).or_insert_with(|| self.room(pipeline));
             let mut waiting = lane.iter();
             if *room > 0
+                && !self.is_turn_taken(*priority, pipeline)
                 && let Some(id) = waiting.next()
             {
                 heads.push(Reverse(Head(*priority, *id, pipeline, waiting)));
@@ -133,11 +134,23 @@ impl State {
             };
             *room -= 1;
             chosen.push(id);
-            if let Some(id) = waiting.next() {
+            if !rules::waits_in_turn(priority)
+                && let Some(id) = waiting.next()
+            {
                 heads.push(Reverse(Head(priority, *id, pipeline, waiting)));
             }
         }
         chosen
+    }
+
+    /// Whether the runs of a lane wait for one that executes.
+    fn is_turn_taken(&self, priority: u8, pipeline: &PipelineId) -> bool {
+        let running = self.index.with_status(Some(pipeline), RunStatus::Running);
+        rules::waits_in_turn(priority)
+            && running.into_iter().flatten().any(|id| {
+                let row = self.runs.get(id);
+                row.is_some_and(|row| row.run.trigger.priority() == priority)
+            })
     }
 
     /// How many more runs of a pipeline may execute.

@@ -26,7 +26,7 @@ pub(super) struct KeyRow {
 }
 
 impl State {
-    fn create_runs(&mut self, create: CreateRuns) -> Result<Created> {
+    pub(super) fn create_runs(&mut self, create: CreateRuns) -> Result<Created> {
         let Some(first) = create.runs.first() else {
             return Ok(Created::new(Vec::new(), false, self.events.newest()));
         };

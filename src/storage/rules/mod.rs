@@ -7,6 +7,7 @@ mod append;
 mod events;
 mod node;
 mod refusals;
+mod schedules;
 mod settings;
 mod slugs;
 
@@ -18,5 +19,6 @@ pub(super) use refusals::{
     not_resumable, pipeline_active, poisoned, precondition_failed, queue_full, run_finished,
     shutting_down, stale_epoch, tick_taken,
 };
+pub(super) use schedules::{Saved, is_of_schedule, saved_schedule, waits_in_turn};
 pub(super) use settings::{KeptSetting, PutSetting, Setting, Standing, check_deletion, decide};
 pub(super) use slugs::{is_derived_from, numbered};

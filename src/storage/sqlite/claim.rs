@@ -40,7 +40,7 @@ impl Tx {
             let Some(active) = self.state.running.remove(&run) else {
                 continue;
             };
-            self.state.stop(active.pipeline);
+            self.state.stop(&active);
             self.poison_run(run, &active, claim)?;
             claims.poisoned.push(run);
         }
@@ -161,7 +161,7 @@ impl Tx {
 
     /// The oldest run of a lane whose pipeline has room.
     fn next(&mut self, priority: u8, pipeline: i64) -> Result<Option<Next>, Fault> {
-        if !self.has_room(pipeline)? {
+        if !self.has_room(pipeline)? || self.is_turn_taken(priority, pipeline) {
             return Ok(None);
         }
         if let Some(Head { run, key }) = self.state.lanes.head(priority, pipeline) {
@@ -184,6 +184,11 @@ impl Tx {
         let known = self.state.pipeline_at(&self.conn, pipeline)?;
         let running = self.state.running_of(pipeline);
         Ok(known.max_concurrent_runs.is_none_or(|max| running < max))
+    }
+
+    /// Whether the runs of a lane wait for one that executes.
+    fn is_turn_taken(&self, priority: u8, pipeline: i64) -> bool {
+        rules::waits_in_turn(priority) && self.state.is_turn_taken(pipeline)
     }
 
     fn claim_one_pending(

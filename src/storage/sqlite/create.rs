@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, params};
 
 use super::body::Body;
@@ -103,16 +104,25 @@ impl Tx {
     fn check_ticks(&self, pipeline: &Known, runs: &[NewRun]) -> Result<(), Fault> {
         let mut given = HashSet::new();
         for fire_at in runs.iter().filter_map(|new| new.fire_at) {
-            let taken = self.row(
-                "SELECT 1 FROM runs WHERE pipeline = ? AND fire_at = ?",
-                [pipeline.key, millis(fire_at)],
-                |_| Ok(()),
-            )?;
-            if taken.is_some() || !given.insert(fire_at) {
+            if self.is_tick_taken(pipeline.key, fire_at)? || !given.insert(fire_at) {
                 return Err(rules::tick_taken(&pipeline.id, fire_at).into());
             }
         }
         Ok(())
+    }
+
+    /// Whether a pipeline has a run of this instant.
+    pub(super) fn is_tick_taken(
+        &self,
+        pipeline: i64,
+        fire_at: DateTime<Utc>,
+    ) -> Result<bool, Fault> {
+        let taken = self.row(
+            "SELECT 1 FROM runs WHERE pipeline = ? AND fire_at = ?",
+            [pipeline, millis(fire_at)],
+            |_| Ok(()),
+        )?;
+        Ok(taken.is_some())
     }
 
     fn check_room(

@@ -43,7 +43,7 @@ impl Tx {
             .as_ref()
             .is_some_and(|driven| driven.run.status.is_terminal());
         if has_ended {
-            self.state.stop(active.pipeline);
+            self.state.stop(&active);
         } else {
             self.state.running.insert(run, active);
         }

@@ -41,6 +41,7 @@ mod reader;
 mod rows;
 mod run_list;
 mod runs;
+mod schedules;
 mod schema;
 mod settings;
 mod state;

@@ -197,6 +197,7 @@ impl Tx {
             "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NOT NULL",
             [known.key],
         )?;
+        self.end_schedule(known.key)?;
         self.state.forget(id);
         Ok(())
     }

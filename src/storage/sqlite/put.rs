@@ -32,6 +32,7 @@ impl Tx {
             return Err(rules::already_exists(&put.id).into());
         }
         let slug = self.choose_slug(put, before.as_ref())?;
+        let old = before.as_ref().map(|before| Arc::clone(&before.definition));
         let stored = match before {
             Some(before) if before.slug == slug && before.definition == put.definition => {
                 return Ok(before);
@@ -39,7 +40,11 @@ impl Tx {
             Some(before) => replaced(put, slug, before),
             None => made(put, slug, known.as_deref()),
         };
-        let key = self.write_pipeline(&stored, body, known.as_deref())?;
+        let pipeline = known
+            .as_ref()
+            .map_or(self.state.next_pipeline, |known| known.key);
+        let key = self.write_pipeline(&stored, body, pipeline)?;
+        self.save_schedule(pipeline, old.as_deref(), &put.definition, put.now)?;
         self.state.definitions.hold(key, Arc::clone(definition));
         Ok(stored)
     }
@@ -104,7 +109,7 @@ impl Tx {
         &mut self,
         stored: &StoredPipeline,
         body: &str,
-        known: Option<&Known>,
+        pipeline: i64,
     ) -> Result<i64, Fault> {
         let StoredPipeline {
             id,
@@ -115,7 +120,6 @@ impl Tx {
             created_at,
             updated_at,
         } = stored;
-        let pipeline = known.map_or(self.state.next_pipeline, |known| known.key);
         self.write(
             "INSERT INTO pipelines (key, id, slug, tenant, version, enabled, max_concurrent_runs, created_at, updated_at) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant, \

@@ -14,6 +14,7 @@ use super::rows;
 use super::tx::row;
 use super::values::{millis, owner_id, run_id, small, to_cancel, uint};
 use crate::model::{Cancel, NodeStatus, OwnerId, PipelineId, Place, Run, RunId, TenantId};
+use crate::storage::rules;
 
 /// The writer's memory.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub(super) struct State {
     pub(super) lanes: Lanes,
     pub(super) running: HashMap<RunId, Active>,
     running_of: HashMap<i64, u64>,
+    /// Running runs of a pipeline that others wait for in turn.
+    turns_of: HashMap<i64, u64>,
     known: HashMap<i64, Arc<Known>>,
     keys: HashMap<PipelineId, i64>,
     pub(super) definitions: Definitions,
@@ -51,6 +54,7 @@ pub(super) struct Known {
 pub(super) struct Active {
     pub(super) key: i64,
     pub(super) pipeline: i64,
+    pub(super) priority: u8,
     pub(super) tenant: Option<TenantId>,
     /// The time of its creation, by which it is counted.
     pub(super) created_at: i64,
@@ -82,6 +86,7 @@ impl Active {
         Self {
             key,
             pipeline,
+            priority: run.trigger.priority(),
             tenant: run.tenant.clone(),
             created_at: millis(run.created_at),
             cancel: None,
@@ -142,17 +147,23 @@ impl State {
     /// Counts a run as running.
     pub(super) fn start(&mut self, run: RunId, active: Active) {
         *self.running_of.entry(active.pipeline).or_default() += 1;
+        if rules::waits_in_turn(active.priority) {
+            *self.turns_of.entry(active.pipeline).or_default() += 1;
+        }
         self.running.insert(run, active);
     }
 
     /// Counts a run as running no longer.
-    pub(super) fn stop(&mut self, pipeline: i64) {
-        if let Some(count) = self.running_of.get_mut(&pipeline) {
-            *count -= 1;
-            if *count == 0 {
-                self.running_of.remove(&pipeline);
-            }
+    pub(super) fn stop(&mut self, active: &Active) {
+        take_one(&mut self.running_of, active.pipeline);
+        if rules::waits_in_turn(active.priority) {
+            take_one(&mut self.turns_of, active.pipeline);
         }
+    }
+
+    /// Whether a run of the pipeline executes for which others wait in turn.
+    pub(super) fn is_turn_taken(&self, pipeline: i64) -> bool {
+        self.turns_of.contains_key(&pipeline)
     }
 
     /// Running runs of a pipeline.
@@ -204,6 +215,16 @@ impl State {
     }
 }
 
+/// Takes one off a count that none has when it is none.
+fn take_one(counts: &mut HashMap<i64, u64>, pipeline: i64) {
+    if let Some(count) = counts.get_mut(&pipeline) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&pipeline);
+        }
+    }
+}
+
 const KNOWN: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_runs, p.slug IS NULL, d.key \
      FROM pipelines p JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
 
@@ -221,7 +242,7 @@ fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
 
 /// The columns of [`read_active`].
 pub(super) const ACTIVE: &str =
-    "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims";
+    "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority";
 
 /// Reads the columns [`ACTIVE`]: none of them is text that a caller gave, so that a damaged row is still counted.
 pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
@@ -239,6 +260,7 @@ pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
         lease_until: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
         epoch: uint(row.get(8)?),
         claims: small(row.get(9)?),
+        priority: u8::try_from(row.get::<_, i64>(10)?).unwrap_or(u8::MAX),
         driven: None,
     };
     Ok((run, active))

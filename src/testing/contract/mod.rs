@@ -33,6 +33,7 @@ pub mod queue;
 pub mod resumes;
 pub mod run_lists;
 pub mod runs;
+pub mod schedules;
 pub(crate) mod settings;
 pub mod slugs;
 mod snapshot;
@@ -274,6 +275,23 @@ macro_rules! storage_contract {
                 a_purge_spares_what_a_notifier_has_not_got,
                 a_purge_spares_what_is_parked_until_it_is_dead,
                 a_lost_place_spares_nothing,
+            ],
+            schedules: [
+                a_schedule_begins_at_its_save,
+                a_tick_makes_its_run_and_moves_the_cursor,
+                a_tick_that_is_decided_twice_makes_one_run,
+                a_tick_whose_instant_has_a_run_makes_none,
+                missed_ticks_are_passed_over,
+                a_tick_that_overlaps_is_skipped_and_noted,
+                a_tick_that_may_wait_is_made,
+                a_tick_into_a_full_queue_is_noted_as_blocked,
+                a_changed_schedule_begins_anew,
+                another_change_keeps_the_cursor,
+                a_tick_decided_by_another_version_is_stale,
+                a_schedule_ends_with_its_pipeline,
+                schedules_are_those_of_the_scope,
+                runs_of_a_schedule_execute_one_at_a_time,
+                the_turn_of_a_schedule_outlives_a_crash,
             ],
             system: [
                 stats_count_what_is_there,

@@ -59,12 +59,13 @@ pub async fn a_run_starts_at_its_creation_at_the_earliest(storage: &dyn Storage)
 /// Runs are claimed by priority, then by age.
 pub async fn runs_are_claimed_by_priority_then_by_age(storage: &dyn Storage) {
     save(storage, "daily").await;
+    save(storage, "weekly").await;
     save(storage, "hourly").await;
     for (n, pipeline, trigger) in [
         (1, "daily", Trigger::Backfill),
         (2, "hourly", Trigger::Schedule),
         (3, "daily", Trigger::Dependency),
-        (4, "hourly", Trigger::Catchup),
+        (4, "weekly", Trigger::Catchup),
         (5, "hourly", Trigger::Manual),
         (6, "daily", Trigger::Webhook),
         (7, "hourly", Trigger::Manual),

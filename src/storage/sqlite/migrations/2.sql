@@ -38,6 +38,29 @@ CREATE INDEX variables_by_age ON variables (created_at, id) WHERE deleted_at IS 
 
 -- Schedules.
 
+-- One row a pipeline with a schedule. Ticks up to the cursor are decided; last_run is the latest of which a run was made.
+-- skipped: why the latest made none: 0 overlap, 1 blocked.
+CREATE TABLE schedules (
+  pipeline INTEGER PRIMARY KEY REFERENCES pipelines (key),
+  cursor INTEGER NOT NULL,
+  last_run INTEGER,
+  skipped INTEGER
+) STRICT;
+
+-- Version 1 kept these fields as they came: those of another type than they have are taken out, and schedules begin where they were saved.
+UPDATE definitions SET body = json_remove(body, '$.schedule')
+WHERE coalesce(json_type(body, '$.schedule'), 'text') <> 'text';
+UPDATE definitions SET body = json_remove(body, '$.schedule_timezone')
+WHERE coalesce(json_type(body, '$.schedule_timezone'), 'text') <> 'text';
+UPDATE definitions SET body = json_remove(body, '$.catch_up')
+WHERE coalesce(json_type(body, '$.catch_up'), 'true') NOT IN ('true', 'false');
+UPDATE definitions SET body = json_remove(body, '$.overlap')
+WHERE coalesce(json_extract(body, '$.overlap'), 'queue') NOT IN ('queue', 'skip') OR json_type(body, '$.overlap') = 'null';
+INSERT INTO schedules (pipeline, cursor)
+SELECT pipelines.key, pipelines.updated_at
+FROM pipelines JOIN definitions ON definitions.pipeline = pipelines.key AND definitions.version = pipelines.version
+WHERE pipelines.slug IS NOT NULL AND json_type(definitions.body, '$.schedule') = 'text';
+
 -- Deliveries.
 
 -- Where each notifier stands: every event up to seq was delivered, is not wanted, or is parked.

@@ -1,0 +1,18 @@
+//! Schedules: what is due, and when.
+//!
+//! Setting them is part of saving a pipeline.
+
+use http::{Response, StatusCode};
+
+use super::body::Body;
+use super::call::Call;
+use super::response;
+use crate::error::Result;
+
+/// `GET /scheduler/status`
+pub(super) async fn status(call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let now = call.engine().clock().now();
+    let schedules = call.views().schedules(&call.scope, now).await?;
+    Ok(response::json(StatusCode::OK, &schedules))
+}

@@ -1,0 +1,213 @@
+//! Schedules: how far each has come, and what becomes of its next tick.
+//!
+//! Making the run of a tick is left to `create`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rusqlite::{Row, params};
+
+use super::SqliteStorage;
+use super::fault::Fault;
+use super::inbox::Lane;
+use super::reader::Reader;
+use super::rows::{PIPELINE, PipelineRow, optional_time, read_pipeline};
+use super::state::Known;
+use super::tx::Tx;
+use super::values::{self, millis, time};
+use crate::error::{ErrorKind, Result};
+use crate::model::{Overlap, Pipeline, Scope, SkipReason, Trigger};
+use crate::storage::{Advance, Advanced, CreateRuns, Schedules, StoredSchedule, Tick, rules};
+
+#[async_trait]
+impl Schedules for SqliteStorage {
+    async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
+        let scope = scope.clone();
+        self.read(move |reader| reader.snapshot(|reader| reader.schedules(&scope)))
+            .await
+    }
+
+    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+        self.step(Lane::Normal, move |tx| tx.advance(&advance))
+            .await
+    }
+}
+
+/// The row of a schedule with that of its pipeline.
+struct ScheduleRow {
+    pipeline: PipelineRow,
+    definition: i64,
+    cursor: DateTime<Utc>,
+    last_run: Option<DateTime<Utc>>,
+    skipped: Option<SkipReason>,
+}
+
+fn read_schedule(row: &Row<'_>) -> Result<ScheduleRow, Fault> {
+    let (pipeline, definition) = read_pipeline(row)?;
+    Ok(ScheduleRow {
+        pipeline,
+        definition,
+        cursor: time(row.get(7)?)?,
+        last_run: optional_time(row.get(8)?)?,
+        skipped: row
+            .get::<_, Option<i64>>(9)?
+            .map(to_skip_reason)
+            .transpose()?,
+    })
+}
+
+impl Reader {
+    fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>, Fault> {
+        let sql = format!(
+            "SELECT {PIPELINE}, s.cursor, s.last_run, s.skipped FROM schedules s CROSS JOIN pipelines p ON p.key = s.pipeline \
+             CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version WHERE p.slug IS NOT NULL ORDER BY p.id"
+        );
+        let rows = self.rows(&sql, [], |row| Ok(read_schedule(row)))?;
+        let read = rows.into_iter().filter_map(|row| {
+            row.and_then(|row| self.schedule(row))
+                .inspect_err(|fault| {
+                    tracing::error!(?fault, "a schedule cannot be read and is left out");
+                })
+                .ok()
+        });
+        Ok(read
+            .filter(|schedule| scope.admits(schedule.pipeline.tenant.as_ref()))
+            .collect())
+    }
+
+    fn schedule(&self, row: ScheduleRow) -> Result<StoredSchedule, Fault> {
+        let ScheduleRow {
+            pipeline,
+            definition,
+            cursor,
+            last_run,
+            skipped,
+        } = row;
+        Ok(StoredSchedule {
+            pipeline: pipeline.with(definition, &self.definitions, &self.conn)?,
+            cursor,
+            last_run,
+            skipped,
+        })
+    }
+}
+
+impl Tx {
+    /// Begins, keeps or ends the schedule of a pipeline that is saved.
+    pub(super) fn save_schedule(
+        &mut self,
+        pipeline: i64,
+        before: Option<&Pipeline>,
+        after: &Pipeline,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
+        match rules::saved_schedule(before, after) {
+            rules::Saved::Stays => Ok(()),
+            rules::Saved::Ends => self.end_schedule(pipeline),
+            rules::Saved::Begins => self
+                .write(
+                    "INSERT INTO schedules (pipeline, cursor) VALUES (?, ?) \
+                     ON CONFLICT (pipeline) DO UPDATE SET cursor = excluded.cursor, skipped = NULL",
+                    [pipeline, millis(now)],
+                )
+                .map(drop),
+        }
+    }
+
+    /// Ends the schedule of a pipeline, if it has one.
+    pub(super) fn end_schedule(&mut self, pipeline: i64) -> Result<(), Fault> {
+        self.write("DELETE FROM schedules WHERE pipeline = ?", [pipeline])
+            .map(drop)
+    }
+
+    fn advance(&mut self, advance: &Advance) -> Result<Advanced, Fault> {
+        let known = self.state.pipeline(&self.conn, &advance.pipeline)?;
+        let known = known.filter(|known| !known.is_deleted && known.version == advance.version);
+        let Some(known) = known else {
+            return Ok(Advanced::new(Tick::Stale, self.newest_seq()));
+        };
+        let cursor = self.row(
+            "SELECT cursor FROM schedules WHERE pipeline = ?",
+            [known.key],
+            |row| Ok(row.get::<_, i64>(0)?),
+        )?;
+        if cursor != Some(millis(advance.from)) {
+            return Ok(Advanced::new(Tick::Stale, self.newest_seq()));
+        }
+        let tick = self.tick(&known, advance)?;
+        self.move_cursor(known.key, advance, tick)?;
+        Ok(Advanced::new(tick, self.newest_seq()))
+    }
+
+    fn move_cursor(&mut self, pipeline: i64, advance: &Advance, tick: Tick) -> Result<(), Fault> {
+        let to = millis(advance.to);
+        let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
+        match tick {
+            Tick::Made => self.write(
+                "UPDATE schedules SET cursor = ?, last_run = ?, skipped = NULL WHERE pipeline = ?",
+                params![to, fire_at.map(millis), pipeline],
+            )?,
+            Tick::Skipped(reason) => self.write(
+                "UPDATE schedules SET cursor = ?, skipped = ? WHERE pipeline = ?",
+                [to, skip_reason(reason), pipeline],
+            )?,
+            Tick::Taken | Tick::Passed | Tick::Stale => self.write(
+                "UPDATE schedules SET cursor = ? WHERE pipeline = ?",
+                [to, pipeline],
+            )?,
+        };
+        Ok(())
+    }
+
+    fn tick(&mut self, known: &Known, advance: &Advance) -> Result<Tick, Fault> {
+        let Some(run) = &advance.run else {
+            return Ok(Tick::Passed);
+        };
+        if let Some(fire_at) = run.fire_at
+            && self.is_tick_taken(known.key, fire_at)?
+        {
+            return Ok(Tick::Taken);
+        }
+        if advance.overlap == Overlap::Skip && self.has_unfinished_tick(known.key)? {
+            return Ok(Tick::Skipped(SkipReason::Overlap));
+        }
+        let mut create = CreateRuns::new(vec![run.clone()]);
+        create.queued_pipeline_max = advance.queued_pipeline_max;
+        create.queued_max = advance.queued_max;
+        match self.create_runs(&create) {
+            Ok(_) => Ok(Tick::Made),
+            Err(Fault::Refused(error)) if error.kind() == ErrorKind::QueueFull => {
+                Ok(Tick::Skipped(SkipReason::Blocked))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn has_unfinished_tick(&self, pipeline: i64) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND trigger IN (?, ?) LIMIT 1",
+            params![
+                Trigger::Schedule.priority(),
+                pipeline,
+                values::trigger(Trigger::Schedule),
+                values::trigger(Trigger::Catchup)
+            ],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+const fn skip_reason(reason: SkipReason) -> i64 {
+    match reason {
+        SkipReason::Overlap => 0,
+        SkipReason::Blocked => 1,
+    }
+}
+
+fn to_skip_reason(value: i64) -> Result<SkipReason, Fault> {
+    match value {
+        0 => Ok(SkipReason::Overlap),
+        1 => Ok(SkipReason::Blocked),
+        _ => Err(Fault::unreadable("a reason of a skipped tick", value)),
+    }
+}

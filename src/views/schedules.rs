@@ -1,0 +1,83 @@
+//! Schedules as readers get them: what is due next, what ran last, and why the latest tick started nothing.
+//!
+//! Firing them is the scheduler's.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::Views;
+use crate::cron::Schedule;
+use crate::error::Result;
+use crate::model::{PipelineId, Scope, SkipReason};
+use crate::storage::StoredSchedule;
+
+/// Ticks that are told ahead.
+const NEXT_COUNT: usize = 5;
+
+/// A schedule; the order of the fields is that of the wire.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScheduleView {
+    pipeline_id: PipelineId,
+    pipeline_name: String,
+    schedule: String,
+    timezone: String,
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_run: Option<DateTime<Utc>>,
+    next_runs: Vec<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped_reason: Option<SkipReason>,
+}
+
+impl Views {
+    /// Every schedule, by pipeline; a disabled one has no next run.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn schedules(
+        &self,
+        scope: &Scope,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ScheduleView>> {
+        let stored = self.storage.schedules(scope).await?;
+        Ok(stored.into_iter().map(|stored| view(stored, now)).collect())
+    }
+}
+
+fn view(stored: StoredSchedule, now: DateTime<Utc>) -> ScheduleView {
+    let next_runs = next_runs(&stored, now);
+    let definition = &stored.pipeline.definition;
+    ScheduleView {
+        pipeline_name: definition.name.clone(),
+        schedule: definition.schedule.clone().unwrap_or_default(),
+        timezone: definition
+            .schedule_timezone
+            .clone()
+            .unwrap_or_else(|| "UTC".to_owned()),
+        enabled: definition.enabled,
+        next_run: next_runs.first().copied(),
+        next_runs,
+        last_run: stored.last_run,
+        skipped_reason: stored.skipped,
+        pipeline_id: stored.pipeline.id,
+    }
+}
+
+fn next_runs(stored: &StoredSchedule, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    let definition = &stored.pipeline.definition;
+    let expression = definition
+        .schedule
+        .as_deref()
+        .filter(|_| definition.enabled);
+    let schedule = expression.and_then(|expression| {
+        Schedule::new(expression, definition.schedule_timezone.as_deref()).ok()
+    });
+    let Some(schedule) = schedule else {
+        return Vec::new();
+    };
+    std::iter::successors(schedule.next(now), |last| schedule.next(*last))
+        .take(NEXT_COUNT)
+        .collect()
+}
