@@ -124,6 +124,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// An orphan is a `running` run without an owner, or with another than the asker whose lease ran out before `now`. Limits (`runs_max` over all
     /// `running` runs, the pipeline's `max_concurrent_runs` of its newest definition) bound pending runs only: an orphan counts as running already.
+    /// Of a pipeline's runs that no caller asked for (those of the priority of a schedule) one executes at a time: the next MUST NOT be given before it has ended.
     /// A pending run becomes `running` with `started_at` (`now`, or `created_at` where that is later) and the event `run.started`; an orphan keeps both, its `running` nodes are `pending` again, no event.
     /// Each claim MUST raise the epoch and count before anything executes.
     ///

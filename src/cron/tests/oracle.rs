@@ -29,7 +29,7 @@ const ZONES: [(&str, i32); 12] = [
 
 /// Expressions that random ones rarely are.
 const PICKED: [&str; 20] = [
-    "* * * * *",
+    "* 0-3 * * *",
     "0 * * * *",
     "30 2 * * *",
     "*/30 1-3 * * *",
@@ -82,10 +82,10 @@ impl Random {
     }
 
     fn expression(&mut self) -> String {
-        // Few minutes and, half of the time, hours of the night, in which clocks change.
+        // Few minutes and, half of the time, hours of the night, in which clocks change: what is due often costs time and finds no more.
         let minute = match self.next(8) {
-            0 => self.field(0, 59, 0),
-            1 => "*/20".to_owned(),
+            0 => format!("*/{}", 15 + self.next(30)),
+            1 => format!("{}-59/17", self.next(30)),
             _ => format!("{},{}", self.next(60), self.next(60)),
         };
         let hour = match self.next(4) {

@@ -34,6 +34,12 @@ pub(super) enum Command {
         tick: Option<u8>,
         scope: u8,
     },
+    Tick {
+        pipeline: u8,
+        seconds: i64,
+        has_run: bool,
+        is_stale: bool,
+    },
     Resume {
         run: u8,
         inherit: bool,
@@ -200,6 +206,9 @@ fn creations() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => (any_pipeline(), 0..7u8, 1..4u8, key, tick, any_scope()).prop_map(
             |(pipeline, trigger, count, key, tick, scope)| Command::Trigger { pipeline, trigger, count, key, tick, scope }
+        ),
+        3 => (any_pipeline(), 0..4i64, prop::bool::weighted(0.8), prop::bool::weighted(0.1)).prop_map(
+            |(pipeline, seconds, has_run, is_stale)| Command::Tick { pipeline, seconds, has_run, is_stale }
         ),
         2 => (any::<u8>(), any::<bool>(), any::<bool>())
             .prop_map(|(run, inherit, key)| Command::Resume { run, inherit, key }),

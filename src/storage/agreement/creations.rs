@@ -146,6 +146,10 @@ fn variant_of(id: &str, variant: u8) -> Pipeline {
     pipeline.enabled = variant != 1;
     pipeline.tags = vec![["even", "odd"][usize::from(variant % 2)].to_owned()];
     pipeline.max_concurrent_runs = (variant == 3).then_some(1);
+    pipeline.schedule = (variant != 2).then(|| "@hourly".to_owned());
+    if variant == 3 {
+        pipeline = pipeline.overlap(crate::model::Overlap::Skip);
+    }
     pipeline
 }
 

@@ -8,6 +8,7 @@ mod deliveries;
 mod executions;
 mod questions;
 mod settings;
+mod ticks;
 mod world;
 
 use std::sync::Arc;

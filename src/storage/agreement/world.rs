@@ -127,6 +127,7 @@ impl<'a> World<'a> {
             Command::Delete { pipeline, scope } => self.delete(command, pipeline, scope).await,
             Command::Setting { .. } => self.put_settings(command).await,
             Command::Trigger { .. } => self.trigger(command).await,
+            Command::Tick { .. } => self.tick(command).await,
             Command::Resume { run, inherit, key } => self.resume(command, run, inherit, key).await,
             Command::Cancel { run, forced, scope } => {
                 let cancel = if forced {

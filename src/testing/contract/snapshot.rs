@@ -5,7 +5,8 @@
 use super::fixtures::{all_events, found, listed, of_the_year};
 use crate::model::{Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable};
 use crate::storage::{
-    ConnectionFilter, Figures, PipelineFilter, RunDetail, RunFilter, Stats, Storage, VariableFilter,
+    ConnectionFilter, Figures, PipelineFilter, RunDetail, RunFilter, Stats, Storage,
+    StoredSchedule, VariableFilter,
 };
 
 /// All that readers see, to tell that nothing changed.
@@ -15,6 +16,7 @@ pub(crate) struct Snapshot {
     connections: Vec<StoredConnection>,
     variables: Vec<StoredVariable>,
     runs: Vec<RunDetail>,
+    schedules: Vec<StoredSchedule>,
     events: Vec<Event>,
     figures: Vec<Figures>,
     stats: Stats,
@@ -36,6 +38,7 @@ pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
         connections: connections.await.unwrap().items,
         variables: variables.await.unwrap().items,
         runs,
+        schedules: storage.schedules(&Scope::All).await.unwrap(),
         events: all_events(storage).await,
         figures: storage.figures(of_the_year()).await.unwrap(),
         stats,

@@ -1,0 +1,53 @@
+//! Commands that move schedules on.
+//!
+//! Where schedules come from is carried out in `creations`.
+
+use super::command::Command;
+use super::world::{World, both, name_of};
+use crate::model::{Scope, Trigger};
+use crate::storage::{Advance, NewRun, StoredSchedule, Tick};
+use crate::testing::contract::fixtures::{at, new_run};
+
+impl World<'_> {
+    /// Moves the schedule of a pipeline to a second, as somebody does who knows it, or an older state of it.
+    pub(super) async fn tick(&mut self, command: &Command) {
+        let Command::Tick {
+            pipeline,
+            seconds,
+            has_run,
+            is_stale,
+        } = *command
+        else {
+            unreachable!("{command:?} is no tick");
+        };
+        let all = both!(self, command, |storage, _side| storage
+            .schedules(&Scope::All));
+        let name = name_of(pipeline);
+        let known = all.unwrap().into_iter();
+        let mut known = known.filter(|one| one.pipeline.id.as_str() == name);
+        let Some(mut schedule) = known.next() else {
+            return;
+        };
+        if is_stale {
+            schedule.cursor = at(-1);
+        }
+        let mut advance = Advance::new(&schedule, at(seconds));
+        advance.run = has_run.then(|| self.run_of_tick(&schedule, seconds));
+        (advance.queued_pipeline_max, advance.queued_max) = (5, 8);
+        let advanced = both!(self, command, |storage, _side| storage
+            .advance(advance.clone()));
+        if advanced.is_ok_and(|advanced| advanced.tick == Tick::Made) {
+            self.runs += 1;
+        }
+    }
+
+    fn run_of_tick(&self, schedule: &StoredSchedule, seconds: i64) -> NewRun {
+        let mut run = new_run(self.runs + 1, schedule.pipeline.id.as_str());
+        run.pipeline_version = schedule.pipeline.version;
+        run.trigger = Trigger::Schedule;
+        run.created_at = self.now();
+        let mut new = NewRun::new(run);
+        new.fire_at = Some(at(seconds));
+        new
+    }
+}

@@ -1,0 +1,515 @@
+//! Schedules: what fires when, once, through restarts, clock changes, clocks that jump and storage that fails.
+//!
+//! When expressions are due is told by the tests of `cron`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use floret::executor::{Ctx, ExecutorError};
+use floret::storage::{Schedules as _, StoredSchedule};
+use floret::testing::{Fault, Gate, ManualClock, Method, Step};
+use floret::{
+    Access, ErrorKind, EventKind, Overlap, Pipeline, Run, RunStatus, Scope, SkipReason, Trigger,
+};
+
+use crate::harness::{Host, Store, World, chain};
+use crate::wire::{request, send};
+
+on_every_backend! {
+    a_tick_makes_a_run_at_its_instant_with_the_date_of_its_zone,
+    a_time_that_clocks_leave_out_fires_after_it_and_one_that_they_repeat_once,
+    the_latest_missed_tick_is_made_up_for_after_a_restart,
+    missed_ticks_are_left_out_without_catch_up_or_after_a_day,
+    a_restart_over_a_tick_loses_it_not,
+    runs_of_a_schedule_wait_for_one_another,
+    a_waiting_run_waits_through_a_crash,
+    an_overlapping_tick_is_skipped_and_noted,
+    a_disabled_pipeline_does_not_fire_and_begins_when_it_is_enabled,
+    a_changed_schedule_begins_at_its_save,
+    a_deleted_pipeline_fires_no_more,
+    a_shutdown_ends_the_ticks,
+    a_tick_that_storage_fails_to_make_is_made_once,
+    a_crash_after_a_tick_does_not_repeat_it,
+    two_schedulers_make_one_run_a_tick,
+    jumping_clocks_make_no_tick_twice,
+    a_clock_that_went_back_does_not_stop_a_schedule,
+    a_tick_of_an_unknown_node_type_fails_and_names_it,
+    a_tick_into_a_full_queue_is_noted,
+}
+
+/// Longer than the scheduler ever sleeps, and shorter than whatever else sleeps in a quiet world.
+const CHECK: Duration = Duration::from_secs(60);
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn every_hour() -> Pipeline {
+    chain("p", &["a"]).schedule("0 * * * *")
+}
+
+/// A world whose clock stands half an hour before seven.
+fn world(store: Store, pipeline: Pipeline) -> World {
+    let mut world = World::quiet(store).pipeline(pipeline);
+    world.clock = ManualClock::new(at("2024-01-15T06:30:00Z"));
+    world
+}
+
+/// Ends once the scheduler has decided all that is due and sleeps.
+async fn settled(world: &World) {
+    world.clock.sleeper_within(CHECK).await;
+}
+
+/// Turns the clock to an instant and waits until the scheduler has decided what is due by then.
+async fn turn_to(world: &World, instant: &str) {
+    settled(world).await;
+    let now = world.clock.clock().now();
+    let step = at(instant).signed_duration_since(now).to_std().unwrap();
+    world.clock.advance(step);
+    settled(world).await;
+}
+
+async fn schedule(host: &Host) -> StoredSchedule {
+    let mut all = host.storage.schedules(&Scope::All).await.unwrap();
+    all.pop().unwrap()
+}
+
+/// What made each run and when, the oldest first.
+async fn made(host: &Host) -> Vec<(Trigger, DateTime<Utc>)> {
+    let runs = host.runs().await.into_iter().rev();
+    runs.map(|run| (run.trigger, run.created_at)).collect()
+}
+
+async fn put(host: &Host, pipeline: &Pipeline) {
+    let body = serde_json::to_value(pipeline).unwrap();
+    let path = format!("/api/pipelines/{}", pipeline.id);
+    let service = host.floret.service(Access::allow_all());
+    let answer = send(&service, request(http::Method::PUT, &path, Some(&body))).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+async fn a_tick_makes_a_run_at_its_instant_with_the_date_of_its_zone(store: Store) {
+    let tokyo = chain("p", &["a"])
+        .schedule("30 0 * * *")
+        .schedule_timezone("Asia/Tokyo")
+        .param("region", "eu");
+    let world = world(store, tokyo);
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T15:29:59Z").await;
+    assert_eq!(host.runs().await.len(), 0);
+    turn_to(&world, "2024-01-15T15:30:00Z").await;
+    host.until_events(EventKind::RunCompleted, 1).await;
+    let run = host.runs().await.remove(0);
+    assert_eq!(run.date, NaiveDate::from_ymd_opt(2024, 1, 16).unwrap());
+    assert_eq!(run.params["region"], "eu");
+    turn_to(&world, "2024-01-16T15:30:00Z").await;
+    let expected = ["2024-01-15T15:30:00Z", "2024-01-16T15:30:00Z"];
+    assert_eq!(
+        made(&host).await,
+        expected.map(|instant| (Trigger::Schedule, at(instant)))
+    );
+    assert_eq!(schedule(&host).await.last_run, Some(at(expected[1])));
+}
+
+async fn a_time_that_clocks_leave_out_fires_after_it_and_one_that_they_repeat_once(store: Store) {
+    let night = chain("p", &["a"])
+        .schedule("30 2 * * *")
+        .schedule_timezone("Europe/Berlin");
+    let mut world = world(store, night);
+    world.clock = ManualClock::new(at("2024-03-30T12:00:00Z"));
+    let host = world.start().await;
+    let spring = ["2024-03-31T01:00:00Z", "2024-04-01T00:30:00Z"];
+    let autumn = ["2024-10-27T00:30:00Z", "2024-10-28T01:30:00Z"];
+    for instant in spring {
+        turn_to(&world, instant).await;
+    }
+    turn_to(&world, "2024-10-26T12:00:00Z").await;
+    turn_to(&world, autumn[0]).await;
+    turn_to(&world, "2024-10-27T01:30:00Z").await;
+    turn_to(&world, autumn[1]).await;
+    let expected = [spring, autumn].concat();
+    let expected: Vec<_> = expected
+        .into_iter()
+        .map(|instant| (Trigger::Schedule, at(instant)))
+        .collect();
+    assert_eq!(made(&host).await, expected);
+}
+
+async fn the_latest_missed_tick_is_made_up_for_after_a_restart(store: Store) {
+    let world = world(store, every_hour().catch_up());
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    host.stop().await;
+    world.clock.advance(Duration::from_secs(5 * 3_600 + 600));
+    let host = world.start().await;
+    settled(&world).await;
+    let catch_up = (Trigger::Catchup, at("2024-01-15T12:10:00Z"));
+    assert_eq!(made(&host).await[1..], [catch_up]);
+    let stored = schedule(&host).await;
+    assert_eq!(stored.last_run, Some(at("2024-01-15T12:00:00Z")));
+    turn_to(&world, "2024-01-15T13:00:00Z").await;
+    assert_eq!(made(&host).await.len(), 3, "and then the next as ever");
+}
+
+async fn missed_ticks_are_left_out_without_catch_up_or_after_a_day(store: Store) {
+    let weekly = chain("q", &["a"]).schedule("0 7 * * 1").catch_up();
+    let world = world(store, every_hour()).pipeline(weekly);
+    let host = world.start().await;
+    settled(&world).await;
+    host.stop().await;
+    world.clock.advance(Duration::from_secs(25 * 3_600));
+    let host = world.start().await;
+    settled(&world).await;
+    assert_eq!(made(&host).await, []);
+    let schedules = host.storage.schedules(&Scope::All).await.unwrap();
+    for stored in schedules {
+        assert_eq!(stored.cursor, at("2024-01-16T07:30:00Z"));
+    }
+}
+
+async fn a_restart_over_a_tick_loses_it_not(store: Store) {
+    let world = world(store, every_hour());
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T06:59:55Z").await;
+    host.stop().await;
+    world.clock.advance(Duration::from_secs(15));
+    let host = world.start().await;
+    settled(&world).await;
+    let tick = (Trigger::Schedule, at("2024-01-15T07:00:10Z"));
+    assert_eq!(made(&host).await, [tick]);
+}
+
+async fn runs_of_a_schedule_wait_for_one_another(store: Store) {
+    let world = world(store, every_hour());
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    for hour in 7..=9 {
+        turn_to(&world, &format!("2024-01-15T0{hour}:00:00Z")).await;
+    }
+    world.script.started("a").await;
+    // A caller's run goes past those that wait.
+    host.trigger("p").await;
+    world.script.started_times("a", 2).await;
+    let statuses = async || {
+        let runs = host.runs().await.into_iter().rev();
+        runs.map(|run| run.status).collect::<Vec<_>>()
+    };
+    let (running, pending) = (RunStatus::Running, RunStatus::Pending);
+    let waiting = statuses().await;
+    assert_eq!(waiting[..3], [running, pending, pending]);
+    gate.open();
+    host.until_events(EventKind::RunCompleted, 4).await;
+    let runs: Vec<Run> = host.runs().await;
+    let mut scheduled: Vec<_> = runs
+        .iter()
+        .filter(|run| run.trigger == Trigger::Schedule)
+        .collect();
+    scheduled.sort_by_key(|run| run.id);
+    let order: Vec<_> = host
+        .events()
+        .await
+        .into_iter()
+        .filter(|event| scheduled.iter().any(|run| run.id == event.run_id))
+        .filter(|event| matches!(event.kind, EventKind::RunStarted | EventKind::RunCompleted))
+        .map(|event| (event.run_id, event.kind))
+        .collect();
+    let expected: Vec<_> = scheduled
+        .iter()
+        .flat_map(|run| [EventKind::RunStarted, EventKind::RunCompleted].map(|kind| (run.id, kind)))
+        .collect();
+    assert_eq!(order, expected, "one after another");
+}
+
+async fn a_waiting_run_waits_through_a_crash(store: Store) {
+    let world = world(store, every_hour());
+    let gate = Gate::new();
+    let held = Step::pass_on().at(&gate);
+    world
+        .script
+        .script("a", [held.clone(), held, Step::pass_on()]);
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    world.script.started("a").await;
+    turn_to(&world, "2024-01-15T08:00:00Z").await;
+    host.crash().await;
+    world.outlive_leases();
+    let host = world.start().await;
+    world.script.started_times("a", 2).await;
+    let runs = host.runs().await;
+    let (second, first) = (&runs[runs.len() - 2], &runs[runs.len() - 1]);
+    assert_eq!(
+        (first.status, second.status),
+        (RunStatus::Running, RunStatus::Pending)
+    );
+    gate.open();
+    host.floret.handle(second.id).finished().await.unwrap();
+    let first = host.find(first.id).await.run;
+    let second = host.find(second.id).await.run;
+    assert!(first.finished_at <= second.started_at);
+}
+
+async fn an_overlapping_tick_is_skipped_and_noted(store: Store) {
+    let world = world(store, every_hour().overlap(Overlap::Skip));
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    world.script.started("a").await;
+    turn_to(&world, "2024-01-15T08:00:00Z").await;
+    let stored = schedule(&host).await;
+    assert_eq!(stored.skipped, Some(SkipReason::Overlap));
+    assert_eq!(stored.last_run, Some(at("2024-01-15T07:00:00Z")));
+    assert_eq!(made(&host).await.len(), 1);
+    gate.open();
+    host.until_events(EventKind::RunCompleted, 1).await;
+    turn_to(&world, "2024-01-15T09:00:00Z").await;
+    assert_eq!(made(&host).await.len(), 2);
+    assert_eq!(schedule(&host).await.skipped, None);
+}
+
+async fn a_disabled_pipeline_does_not_fire_and_begins_when_it_is_enabled(store: Store) {
+    let enabled = every_hour().catch_up();
+    let mut disabled = enabled.clone();
+    disabled.enabled = false;
+    let world = world(store, disabled).pipeline(chain("q", &["a"]).schedule("@yearly"));
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    turn_to(&world, "2024-01-15T08:30:00Z").await;
+    assert_eq!(made(&host).await, []);
+    put(&host, &enabled).await;
+    turn_to(&world, "2024-01-15T09:00:00Z").await;
+    let tick = (Trigger::Schedule, at("2024-01-15T09:00:00Z"));
+    assert_eq!(made(&host).await, [tick]);
+}
+
+async fn a_changed_schedule_begins_at_its_save(store: Store) {
+    let world = world(store, every_hour().catch_up());
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T06:50:00Z").await;
+    // Its save wakes the scheduler, which would sleep until seven.
+    put(&host, &every_hour().schedule("15,45,55 * * * *").catch_up()).await;
+    turn_to(&world, "2024-01-15T06:55:00Z").await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    turn_to(&world, "2024-01-15T07:15:00Z").await;
+    let expected = ["2024-01-15T06:55:00Z", "2024-01-15T07:15:00Z"];
+    assert_eq!(
+        made(&host).await,
+        expected.map(|instant| (Trigger::Schedule, at(instant)))
+    );
+}
+
+async fn a_deleted_pipeline_fires_no_more(store: Store) {
+    let world = world(store, every_hour()).pipeline(chain("q", &["a"]).schedule("@yearly"));
+    let host = world.start().await;
+    settled(&world).await;
+    let service = host.floret.service(Access::allow_all());
+    let delete = request(http::Method::DELETE, "/api/pipelines/p", None);
+    assert_eq!(send(&service, delete).await.status, 204);
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    assert_eq!(made(&host).await, []);
+}
+
+async fn a_shutdown_ends_the_ticks(store: Store) {
+    let world = world(store, every_hour());
+    let host = world.start().await;
+    settled(&world).await;
+    host.floret.shutdown(Duration::ZERO).await.unwrap();
+    let calls = host.storage.calls_in_all();
+    world.clock.advance(Duration::from_secs(3_600));
+    tokio::task::yield_now().await;
+    assert_eq!(world.clock.next_wake(), None, "nobody sleeps any more");
+    assert_eq!(host.storage.calls_in_all(), calls);
+    host.crash().await;
+    let host = world.start().await;
+    settled(&world).await;
+    assert_eq!(made(&host).await, []);
+}
+
+async fn a_tick_that_storage_fails_to_make_is_made_once(store: Store) {
+    let world = world(store, every_hour());
+    let host = world.start().await;
+    for (fault, instant) in [
+        (
+            Fault::before(Method::Advance, ErrorKind::Unavailable),
+            "2024-01-15T07:00:00Z",
+        ),
+        (
+            Fault::after(Method::Advance, ErrorKind::Unavailable),
+            "2024-01-15T08:00:00Z",
+        ),
+        (
+            Fault::before(Method::Schedules, ErrorKind::StorageFull),
+            "2024-01-15T09:00:00Z",
+        ),
+    ] {
+        settled(&world).await;
+        let calls = host.storage.calls(Method::Schedules);
+        host.storage.fail(fault);
+        turn_to(&world, instant).await;
+        // It tries again, after a pause of a moment.
+        while host.storage.calls(Method::Schedules) < calls + 2 {
+            world.turn_within(Duration::from_millis(200)).await;
+            settled(&world).await;
+        }
+        let stored = schedule(&host).await;
+        assert_eq!(stored.last_run, Some(at(instant)));
+    }
+    assert_eq!(made(&host).await.len(), 3);
+}
+
+async fn a_crash_after_a_tick_does_not_repeat_it(store: Store) {
+    let world = world(store, every_hour().catch_up());
+    let host = world.start().await;
+    settled(&world).await;
+    let gate = Gate::new();
+    host.storage.hold_after(Method::Advance, &gate);
+    world.clock.advance(Duration::from_secs(1_800));
+    while host.runs().await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    host.crash().await;
+    let host = world.start().await;
+    settled(&world).await;
+    turn_to(&world, "2024-01-15T07:30:00Z").await;
+    let tick = (Trigger::Schedule, at("2024-01-15T07:00:00Z"));
+    assert_eq!(made(&host).await, [tick]);
+    assert_eq!(schedule(&host).await.last_run, Some(tick.1));
+}
+
+async fn two_schedulers_make_one_run_a_tick(store: Store) {
+    let world = world(store, every_hour());
+    let storage = world.store.open().await;
+    let first = world.start_on(storage.clone(), |builder| builder).await;
+    let second = world.start_on(storage, |builder| builder).await;
+    let mut expected = Vec::new();
+    for hour in 7..=20 {
+        let instant = format!("2024-01-15T{hour:02}:00:00Z");
+        let step = at(&instant).signed_duration_since(world.clock.clock().now());
+        world.clock.advance(step.to_std().unwrap());
+        expected.push((Trigger::Schedule, at(&instant)));
+        while schedule(&first).await.cursor < at(&instant) {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(made(&first).await, expected);
+    drop(second);
+}
+
+/// Numbers that follow from a seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % below
+    }
+}
+
+async fn jumping_clocks_make_no_tick_twice(store: Store) {
+    const SEED: u64 = 12;
+    const DAY: i64 = 86_400;
+    let catching_up = chain("q", &["a"]).schedule("20 * * * *").catch_up();
+    let world = world(store, every_hour()).pipeline(catching_up);
+    let host = world.start().await;
+    let mut random = Random(SEED);
+    let mut known = 0;
+    for jump in 0..200 {
+        settled(&world).await;
+        let span = if jump % 2 == 0 { 3_652 * DAY } else { 2 * DAY };
+        let seconds = i64::try_from(random.next(span.cast_unsigned())).unwrap() - DAY;
+        let wall = world.clock.clock().now() + TimeDelta::seconds(seconds);
+        world.clock.set_wall(wall);
+        world.clock.advance(CHECK);
+        settled(&world).await;
+        let count = host.runs().await.len();
+        assert!(
+            count - known <= 3,
+            "jump {jump} of seed {SEED} made {}",
+            count - known
+        );
+        known = count;
+    }
+    host.until_events(EventKind::RunCompleted, known).await;
+    let runs = host.runs().await;
+    let on_time: Vec<_> = runs
+        .iter()
+        .filter(|run| run.trigger == Trigger::Schedule)
+        .map(|run| (run.pipeline_id.clone(), run.created_at.timestamp() / 3_600))
+        .collect();
+    let distinct: BTreeSet<_> = on_time.iter().collect();
+    assert_eq!(distinct.len(), on_time.len(), "seed {SEED}");
+    assert!(runs.len() > on_time.len(), "some were caught up");
+    assert!(
+        runs.iter()
+            .all(|run| run.started_at >= Some(run.created_at))
+    );
+    assert!(runs.iter().all(|run| run.finished_at.is_some()));
+}
+
+async fn a_clock_that_went_back_does_not_stop_a_schedule(store: Store) {
+    let world = world(store, every_hour());
+    let host = world.start().await;
+    settled(&world).await;
+    world.clock.set_wall(at("2034-01-15T06:30:00Z"));
+    turn_to(&world, "2034-01-15T07:00:00Z").await;
+    assert_eq!(made(&host).await.len(), 1);
+    world.clock.set_wall(at("2024-01-15T06:45:00Z"));
+    turn_to(&world, "2024-01-15T06:46:00Z").await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    world.clock.set_wall(at("2024-01-15T06:50:00Z"));
+    turn_to(&world, "2024-01-15T06:51:00Z").await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    turn_to(&world, "2024-01-15T08:00:00Z").await;
+    let instants = [
+        "2034-01-15T07:00:00Z",
+        "2024-01-15T07:00:00Z",
+        "2024-01-15T08:00:00Z",
+    ];
+    assert_eq!(
+        made(&host).await,
+        instants.map(|instant| (Trigger::Schedule, at(instant)))
+    );
+}
+
+async fn nothing(_: Ctx) -> Result<(), ExecutorError> {
+    Ok(())
+}
+
+async fn a_tick_of_an_unknown_node_type_fails_and_names_it(store: Store) {
+    let mut world = World::quiet(store);
+    world.clock = ManualClock::new(at("2024-01-15T06:30:00Z"));
+    let elsewhere = Pipeline::new("p")
+        .node("a", "elsewhere")
+        .schedule("0 * * * *");
+    let host = world
+        .start_with(|builder| builder.node("elsewhere", nothing).pipeline(elsewhere))
+        .await;
+    host.stop().await;
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    host.until_events(EventKind::RunFailed, 1).await;
+    let run = host.runs().await.remove(0);
+    assert_eq!(
+        (run.status, run.trigger),
+        (RunStatus::Failed, Trigger::Schedule)
+    );
+    assert!(run.error.unwrap().contains("elsewhere"));
+}
+
+async fn a_tick_into_a_full_queue_is_noted(store: Store) {
+    let mut world = world(store, every_hour());
+    world.limits.runs_max = 0;
+    world.limits.queued_pipeline_max = 1;
+    let host = world.start().await;
+    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    turn_to(&world, "2024-01-15T08:00:00Z").await;
+    assert_eq!(made(&host).await.len(), 1);
+    let stored = schedule(&host).await;
+    assert_eq!(stored.skipped, Some(SkipReason::Blocked));
+    assert_eq!(stored.cursor, at("2024-01-15T08:00:00Z"));
+}
