@@ -541,6 +541,21 @@ async fn schedules_that_are_none() {
                 assert_eq!(problem["errors"][0]["pointer"], format!("/{member}"));
             }
         }
+        for (member, value) in [
+            ("schedule", json!(5)),
+            ("schedule", json!(null)),
+            ("schedule_timezone", json!(1)),
+            ("catch_up", json!("yes")),
+            ("catchup", json!(1)),
+            ("overlap", json!("cancel_running")),
+        ] {
+            let mut definition = graph(&["a"], &[]);
+            definition[member] = value;
+            let answer = host.post("/api/pipelines", Some(&definition)).await;
+            answer.refused(422, "invalid-field");
+            let pointer = &answer.json()["errors"][0]["pointer"];
+            assert_eq!(*pointer, format!("/{member}"));
+        }
     })
     .await;
 }
@@ -569,12 +584,6 @@ async fn definitions_with_fields_that_are_not_acceptable() {
             ("timeout", json!(-1)),
             ("timeout", json!(1e300)),
             ("max_concurrent_runs", json!(0)),
-            ("schedule", json!(5)),
-            ("schedule", json!(null)),
-            ("schedule_timezone", json!(1)),
-            ("catch_up", json!("yes")),
-            ("catchup", json!(1)),
-            ("overlap", json!("cancel_running")),
             (
                 "nodes",
                 json!([{"id": "a", "type": "any", "config": {"max_retries": 101}}]),

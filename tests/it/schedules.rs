@@ -397,7 +397,7 @@ async fn two_schedulers_make_one_run_a_tick(store: Store) {
     drop(second);
 }
 
-/// Numbers that follow from a seed (SplitMix64).
+/// Numbers that follow from a seed (`SplitMix64`).
 struct Random(u64);
 
 impl Random {

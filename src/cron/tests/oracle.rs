@@ -51,7 +51,7 @@ const PICKED: [&str; 20] = [
     "@hourly",
 ];
 
-/// Numbers that follow from a seed (SplitMix64).
+/// Numbers that follow from a seed (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
