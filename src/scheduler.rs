@@ -103,9 +103,13 @@ async fn decide(
     schedule: &Schedule,
 ) -> Result<Option<DateTime<Utc>>> {
     let now = ticks.clock().now();
+    if stored.cursor > now {
+        // The clock has stepped back: what was decided in its future is open again; storage knows the runs that there are.
+        ticks.pass(&stored, now).await?;
+        return Ok(schedule.next(now));
+    }
     let plan = Plan {
-        // Where the clock has stepped back, what was decided in its future is open again; storage knows the runs that there are.
-        cursor: stored.cursor.min(now),
+        cursor: stored.cursor,
         now,
         grace: ticks.limits().tick_grace,
         catches_up: stored.pipeline.definition.catch_up,
