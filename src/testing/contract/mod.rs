@@ -19,6 +19,7 @@ pub mod connections;
 pub mod deliveries;
 pub mod durable;
 pub mod events;
+mod execution;
 pub mod fences;
 pub(crate) mod fixtures;
 pub mod inheritance;
@@ -46,6 +47,7 @@ pub mod variables;
 #[macro_export]
 macro_rules! storage_contract {
     ($open:expr) => {
+        $crate::execution_contract! { $open }
         $crate::storage_contract! { @nouns $open,
             pipelines: [
                 a_first_save_is_version_one,
@@ -164,94 +166,6 @@ macro_rules! storage_contract {
                 statuses_and_triggers_are_alternatives,
                 times_are_from_the_first_and_before_the_last,
                 conditions_hold_together,
-            ],
-            queue: [
-                a_claimed_run_is_running,
-                a_run_starts_at_its_creation_at_the_earliest,
-                runs_are_claimed_by_priority_then_by_age,
-                a_claim_takes_no_more_than_it_asks_for,
-                a_claim_keeps_to_the_runs_of_an_engine,
-                a_claim_keeps_to_the_runs_of_a_pipeline,
-                the_limit_of_a_pipeline_is_its_newest,
-                simultaneous_claims_never_give_a_run_twice,
-                every_claim_raises_the_epoch,
-                a_run_whose_lease_ran_out_is_an_orphan,
-                an_owners_own_run_is_no_orphan,
-                an_orphan_goes_on_where_it_was,
-                orphans_go_first_and_past_the_limits,
-                an_orphan_counts_as_running,
-                a_renewed_claim_holds_on,
-                a_renewal_tells_what_was_lost,
-                a_release_tells_what_was_lost,
-                a_released_run_goes_on_uncharged,
-                a_claim_of_nothing_tells_the_newest_event,
-            ],
-            poison: [
-                the_third_crash_fails_a_run,
-                a_poisoned_run_that_was_to_cancel_ends_cancelled,
-                a_poisoned_run_leaves_no_node_running,
-                the_asker_says_how_many_crashes_poison,
-                beside_a_suspect_orphans_go_one_at_a_time,
-                no_orphan_is_taken_beside_a_suspect_that_is_held,
-                suspects_wait_until_they_may_be_taken_on,
-                without_a_suspect_all_orphans_come_back_at_once,
-                progress_sets_the_count_back,
-                a_skipped_node_is_no_progress,
-                a_release_takes_its_claim_off_the_count,
-            ],
-            journal: [
-                entries_are_written_in_their_order,
-                a_started_node_is_running,
-                a_retrying_node_is_pending,
-                a_finished_node_keeps_what_is_known,
-                a_node_that_never_ran_ends_without_a_start,
-                a_node_cancelled_between_attempts_keeps_its_attempt,
-                a_line_is_an_event,
-                a_profile_writes_no_event,
-                a_runs_end_is_its_last_event,
-            ],
-            fences: [
-                a_stale_epoch_is_refused,
-                a_repeated_append_changes_nothing,
-                a_repeated_end_changes_nothing,
-                the_position_goes_on_over_a_crash,
-                a_gap_is_refused,
-                after_the_end_everything_is_refused,
-                a_run_to_be_cancelled_ends_no_other_way,
-                illegal_transitions_are_refused,
-                an_append_is_refused_whole,
-                refusals_are_checked_in_their_order,
-                an_append_of_nothing_is_checked,
-                an_append_to_a_purged_run_is_refused,
-            ],
-            outputs: [
-                an_output_comes_back_whole,
-                a_hash_comes_back_as_it_was_given,
-                an_empty_output_is_kept,
-                chunks_without_an_end_are_no_output,
-                a_repeated_chunk_replaces_the_first,
-                the_first_chunk_drops_what_was_left,
-                outputs_of_two_nodes_do_not_mix,
-                an_output_with_a_missing_chunk_is_none,
-                a_chunk_is_fenced_like_an_entry,
-                a_success_keeps_its_result_alone,
-                a_failure_keeps_its_outputs,
-                a_poisoned_run_keeps_its_outputs,
-                a_cancelled_run_drops_its_outputs,
-                outputs_outlive_a_crash,
-                a_foreign_output_is_none,
-                what_never_ran_has_no_output,
-            ],
-            inheritance: [
-                a_resume_reads_what_it_inherits,
-                what_is_inherited_is_read_with_the_run,
-                an_inherited_output_survives_the_purge_of_its_run,
-                an_inherited_output_goes_on_along_the_chain,
-                a_failed_or_cancelled_resume_keeps_what_it_inherited,
-                a_success_drops_the_outputs_of_its_chain,
-                a_success_leaves_other_chains_alone,
-                an_execution_takes_the_place_of_what_was_inherited,
-                only_the_output_that_was_meant_is_inherited,
             ],
             events: [
                 numbers_begin_at_one_and_have_no_gap,
