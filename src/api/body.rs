@@ -56,6 +56,13 @@ impl Body {
     }
 }
 
+impl Default for Body {
+    /// An empty body, as middleware of the host answers with.
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 struct Unfold<F, N> {
     next: N,
     // None once the end was told.

@@ -221,6 +221,15 @@ where
     }
 }
 
+impl<B: Default> Default for WithRunsBody<B> {
+    /// A default body of the service within, as middleware of the host answers with.
+    fn default() -> Self {
+        Self {
+            content: Content::Inner { body: B::default() },
+        }
+    }
+}
+
 impl<B> fmt::Debug for WithRunsBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WithRunsBody").finish_non_exhaustive()

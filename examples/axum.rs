@@ -1,0 +1,111 @@
+//! Floret in an axum application: nested below `/ops/api`, behind the application's own login, ended first in its graceful shutdown.
+//!
+//! `cargo run --example axum`, then `curl -H 'authorization: Bearer ann' http://127.0.0.1:8080/ops/api/pipelines`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program speaks to whoever started it"
+)]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Extension, Router};
+use floret::executor::{Ctx, ExecutorError};
+use floret::storage::MemoryStorage;
+use floret::{Access, Floret, Permission, Permissions, Pipeline};
+use tokio::net::TcpListener;
+
+/// How long nodes may take to end once the application is asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the application's own handlers share; Floret is a part of it like any other.
+#[derive(Clone)]
+struct App {
+    floret: Floret,
+    users: Arc<BTreeMap<&'static str, Permissions>>,
+}
+
+async fn invoice(ctx: Ctx) -> Result<(), ExecutorError> {
+    let order = ctx.param("order").unwrap_or("none");
+    ctx.log.info(format!("an invoice for order {order}")).await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let floret = Floret::builder(MemoryStorage::default())
+        .node("invoice", invoice)
+        .pipeline(Pipeline::new("invoices").node("invoice", "invoice"))
+        .start()
+        .await?;
+    // Links begin with the whole path, whatever a router takes off before the service is called.
+    let api = floret.service(Access::from_extensions()).prefix("/ops/api");
+    let viewer = Permissions::of([Permission::PipelinesView, Permission::RunsView]);
+    let app = App {
+        floret: floret.clone(),
+        users: Arc::new(BTreeMap::from([
+            ("ann", Permissions::all()),
+            ("bob", viewer),
+        ])),
+    };
+    let router = Router::new()
+        .route("/orders/{order}", post(order))
+        .nest_service("/ops/api", api)
+        .layer(from_fn_with_state(app.clone(), login))
+        .with_state(app);
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let serve = axum::serve(listener, router).with_graceful_shutdown(shut_down(floret));
+    Ok(serve.await?)
+}
+
+/// The application's own login: who is known gets permissions, which Floret looks for. Whom it does not know, Floret refuses.
+async fn login(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let header = request.headers().get(AUTHORIZATION);
+    let token = header.and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+    if let Some(own) = token.and_then(|token| app.users.get(token)).cloned() {
+        request.extensions_mut().insert(own);
+    }
+    next.run(request).await
+}
+
+/// A handler of the application's own that starts a run: durable when it answers, once an order.
+async fn order(
+    State(app): State<App>,
+    user: Option<Extension<Permissions>>,
+    Path(order): Path<String>,
+) -> Response {
+    if !user.is_some_and(|user| user.has(Permission::PipelinesRun)) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let run = app
+        .floret
+        .run("invoices")
+        .param("order", &order)
+        .key(&order);
+    match run.start().await {
+        Ok(run) => (StatusCode::ACCEPTED, run.id().to_string()).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    }
+}
+
+/// Ends Floret as soon as the application is asked to end: axum then waits for every connection, and a stream of events would never end by itself.
+async fn shut_down(floret: Floret) {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        eprintln!("signals cannot be received: {error}");
+        return std::future::pending().await;
+    }
+    if let Err(error) = floret.shutdown(GRACE).await {
+        eprintln!("the storage was not closed in order: {error}");
+    }
+}

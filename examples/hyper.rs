@@ -1,0 +1,89 @@
+//! Floret in a bare hyper server, beside the program's own handler: upgrades for WebSockets, a time for headers, an end in order.
+//!
+//! `cargo run --example hyper`, then `curl http://127.0.0.1:8080/api/pipelines`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program speaks to whoever started it"
+)]
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use floret::executor::{Ctx, ExecutorError};
+use floret::storage::MemoryStorage;
+use floret::{Access, Floret, Pipeline, RunsLayer};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tower::{ServiceBuilder, service_fn};
+
+/// How long a client may take to send the headers of a request: slow ones would else keep connections for nothing.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long nodes may take to end once the server is asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
+async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
+    ctx.log.info("good morning").await;
+    Ok(())
+}
+
+/// What the program answers itself.
+async fn own(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let text = format!("the program's own {}\n", request.uri().path());
+    Ok(Response::new(Full::from(text)))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let floret = Floret::builder(MemoryStorage::default())
+        .node("greet", greet)
+        .pipeline(Pipeline::new("daily").node("greet", "greet"))
+        .start()
+        .await?;
+    // What is below `/api` is Floret's, the rest goes on to the program's own. Only this machine can reach it, under its own names.
+    let api = floret.service(Access::allow_all());
+    let api = api.allow_host("localhost").allow_host("127.0.0.1");
+    let app = ServiceBuilder::new()
+        .layer(RunsLayer::new(api))
+        .service(service_fn(own));
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT);
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let (graceful, mut connections) = (GracefulShutdown::new(), JoinSet::new());
+    loop {
+        let socket = tokio::select! {
+            accepted = listener.accept() => accepted?.0,
+            _ = &mut interrupted => break,
+        };
+        let service = TowerToHyperService::new(app.clone());
+        // Without upgrades hyper promises a WebSocket its connection and then does not hand it over.
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(socket), service);
+        let connection = graceful.watch(connection.into_owned());
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                eprintln!("a connection ended early: {error}");
+            }
+        });
+        while connections.try_join_next().is_some() {}
+    }
+    // Floret first: it ends its streams, which the connections wait for.
+    let (ended, ()) = tokio::join!(floret.shutdown(GRACE), graceful.shutdown());
+    Ok(ended?)
+}

@@ -1,0 +1,121 @@
+//! Floret behind the usual middleware of tower-http: what each layer is for, and why it stands where it does.
+//!
+//! `cargo run --example middleware`, then `curl -i http://127.0.0.1:8080/api/pipelines`.
+#![expect(
+    clippy::print_stdout,
+    reason = "a program speaks to whoever started it"
+)]
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::error_handling::HandleErrorLayer;
+use axum::{BoxError, Router};
+use floret::executor::{Ctx, ExecutorError};
+use floret::storage::MemoryStorage;
+use floret::{Access, Floret, Pipeline};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower::limit::ConcurrencyLimitLayer;
+use tower::load_shed::LoadShedLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::{DefaultMakeSpan, TraceLayer};
+use tracing_subscriber::EnvFilter;
+
+const APP: &str = "https://app.example.com";
+const REQUESTS_MAX: usize = 64;
+const BODY_BYTES_MAX: usize = 64 * 1024;
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
+    ctx.log.info("good morning").await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let floret = Floret::builder(MemoryStorage::default())
+        .node("greet", greet)
+        .pipeline(Pipeline::new("daily").node("greet", "greet"))
+        .start()
+        .await?;
+    // Floret looks at the origin itself, also where no browser asks first: what CORS allows below is allowed here, too.
+    let api = floret.service(Access::allow_all()).allow_origin(APP);
+
+    // From the outermost to the innermost. What a layer refuses, the layers above it see and those below do not.
+    let stack = ServiceBuilder::new()
+        // A name for each request, unless a proxy has given it one. First, since everything below may log it.
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        // No log shows these. Before the one that logs.
+        .layer(SetSensitiveRequestHeadersLayer::new([
+            AUTHORIZATION,
+            COOKIE,
+        ]))
+        // A span and a line for each request, also for those that a layer below refuses.
+        .layer(
+            TraceLayer::new_for_http().make_span_with(DefaultMakeSpan::new().include_headers(true)),
+        )
+        // The client learns the name, from every answer.
+        .layer(PropagateRequestIdLayer::x_request_id())
+        // A panic in a layer below becomes a 500 (Floret catches those of its own). Within the trace, so that it is logged.
+        .layer(CatchPanicLayer::new())
+        // Lets pages of the application's origin read answers. Above the limits: a refusal without its headers would reach no page,
+        // and the browser's question beforehand should take no place.
+        .layer(cors()?)
+        // Smaller answers for whoever takes them. Above the limits, so that their answers are the same for everybody.
+        .layer(CompressionLayer::new())
+        // The two below speak in errors; here these become an answer.
+        .layer(HandleErrorLayer::new(async |_: BoxError| {
+            StatusCode::SERVICE_UNAVAILABLE
+        }))
+        // Refuses at once what would have to wait below. Directly above the limit: it asks whether that is ready.
+        .layer(LoadShedLayer::new())
+        // So many requests at once until their answers begin. Streams that have begun do not count.
+        .layer(ConcurrencyLimitLayer::new(REQUESTS_MAX))
+        // A smaller bound for bodies than Floret's own 4 MiB. Below the limits: reading is work, too.
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        // A time until the answer begins; innermost, so that it is Floret's alone. A stream goes on for as long as it likes.
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ANSWER_TIMEOUT,
+        ))
+        .service(api);
+
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let router = Router::new().nest_service("/api", stack);
+    let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if let Err(error) = floret.shutdown(ANSWER_TIMEOUT).await {
+            tracing::error!(%error, "the storage was not closed in order");
+        }
+    });
+    Ok(serve.await?)
+}
+
+fn cors() -> Result<CorsLayer, Box<dyn Error>> {
+    Ok(CorsLayer::new()
+        .allow_origin(HeaderValue::from_str(APP)?)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([AUTHORIZATION, http::header::CONTENT_TYPE])
+        .expose_headers([
+            http::header::LINK,
+            http::header::LOCATION,
+            HeaderName::from_static("x-request-id"),
+        ]))
+}

@@ -1,0 +1,133 @@
+//! The service behind Rocket's routes: bodies streamed both ways.
+//!
+//! What is mounted, and when it starts and ends, is `main`'s.
+
+use std::io::Cursor;
+
+use bytes::{Bytes, BytesMut};
+use floret::{Body, RunsService};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::header;
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyDataStream, BodyExt, StreamBody};
+use rocket::data::{ByteUnit, DataStream};
+use rocket::http::{Method, Status};
+use rocket::route::{Handler, Outcome};
+use rocket::tokio::io::{self, AsyncReadExt};
+use rocket::tokio::sync::mpsc;
+use rocket::{Data, Request, Response, Route};
+use tokio_util::io::StreamReader;
+use tower::Service;
+
+/// Every method that Rocket knows; Floret answers itself for those that it does not.
+const METHODS: [Method; 9] = [
+    Method::Get,
+    Method::Head,
+    Method::Post,
+    Method::Put,
+    Method::Delete,
+    Method::Patch,
+    Method::Options,
+    Method::Trace,
+    Method::Connect,
+];
+
+type Chunk = io::Result<Bytes>;
+
+/// Routes for everything below the place where they are mounted, which must be the service's prefix.
+pub(crate) fn routes(service: &RunsService) -> Vec<Route> {
+    let route = |method| Route::new(method, "/<path..>", Mounted(service.clone()));
+    METHODS.map(route).to_vec()
+}
+
+#[derive(Clone)]
+struct Mounted(RunsService);
+
+#[rocket::async_trait]
+impl Handler for Mounted {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
+        let (sender, receiver) = mpsc::channel(1);
+        let Ok(given) = translate(request, receiver) else {
+            return Outcome::Error(Status::BadRequest);
+        };
+        // Rocket's data borrows from the connection and the service takes what is its own: one pumps while the other is called.
+        let mut call = self.0.clone().call(given);
+        let mut pump = Box::pin(pump(data.open(ByteUnit::max_value()), sender));
+        let answer = rocket::tokio::select! {
+            answer = &mut call => answer,
+            () = &mut pump => call.await,
+        };
+        let Ok(answer) = answer;
+        match respond(request.method(), answer).await {
+            Ok(response) => Outcome::Success(response),
+            Err(_) => Outcome::Error(Status::InternalServerError),
+        }
+    }
+}
+
+/// Hands on what of the body arrives, until it ends or nobody reads it any more.
+async fn pump(mut data: DataStream<'_>, sender: mpsc::Sender<Chunk>) {
+    const CHUNK: usize = 16 * 1024;
+    loop {
+        let mut chunk = BytesMut::with_capacity(CHUNK);
+        let read = data.read_buf(&mut chunk).await;
+        let is_last = !matches!(read, Ok(1..));
+        let read = match read {
+            Ok(0) => return,
+            read => read.map(|_| chunk.freeze()),
+        };
+        if sender.send(read).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn translate(
+    request: &Request<'_>,
+    chunks: mpsc::Receiver<Chunk>,
+) -> http::Result<http::Request<impl http_body::Body<Data = Bytes> + Send + use<>>> {
+    let mut given = http::Request::builder()
+        .method(request.method().as_str())
+        .uri(request.uri().to_string());
+    for header in request.headers().iter() {
+        given = given.header(header.name().as_str(), header.value());
+    }
+    given.body(StreamBody::new(stream::unfold(
+        chunks,
+        async |mut chunks| {
+            let chunk: Chunk = chunks.recv().await?;
+            Some((chunk.map(Frame::data), chunks))
+        },
+    )))
+}
+
+async fn respond<'r>(
+    method: Method,
+    answer: http::Response<Body>,
+) -> Result<Response<'r>, floret::BodyError> {
+    let (parts, body) = answer.into_parts();
+    let mut response = Response::build();
+    for (name, value) in &parts.headers {
+        // Rocket says it itself, from the size of the body.
+        if name != header::CONTENT_LENGTH {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            response.raw_header_adjoin(name.to_string(), value);
+        }
+    }
+    response.status(Status::new(parts.status.as_u16()));
+    let told = parts.headers.get(header::CONTENT_LENGTH);
+    let told = told.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if method == Method::Head {
+        if let Some(length) = told {
+            response.sized_body(length, Cursor::new(Bytes::new()));
+        }
+    } else if let Some(length) = body.size_hint().exact() {
+        // Only a sized body goes out with its length.
+        let whole = body.collect().await?.to_bytes();
+        response.sized_body(usize::try_from(length).ok(), Cursor::new(whole));
+    } else {
+        let chunks = BodyDataStream::new(body).map_err(io::Error::other);
+        response.streamed_body(StreamReader::new(chunks.boxed()));
+    }
+    Ok(response.finalize())
+}

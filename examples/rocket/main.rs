@@ -1,0 +1,116 @@
+//! Floret in a Rocket application: it starts and ends with Rocket, and everything below `/api` is a problem or an answer of Floret's.
+//!
+//! `cargo run --example rocket`, then `curl http://127.0.0.1:8080/api/pipelines`. The adapter beside this is all that Rocket needs.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program speaks to whoever started it"
+)]
+
+mod adapter;
+
+use std::time::Duration;
+
+use floret::executor::{Ctx, ExecutorError};
+use floret::storage::MemoryStorage;
+use floret::{Access, Floret, Pipeline};
+use rocket::fairing::{self, AdHoc, Fairing, Info, Kind};
+use rocket::http::{ContentType, Status};
+use rocket::{Build, Orbit, Request, Rocket, State, catch, catchers, get, routes};
+
+/// How long nodes may take to end once Rocket is asked to: less than Rocket's own grace and mercy (2 s and 3 s) together.
+const GRACE: Duration = Duration::from_secs(4);
+
+async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
+    ctx.log.info("good morning").await;
+    Ok(())
+}
+
+/// Floret's life in Rocket's.
+struct Pipelines;
+
+#[rocket::async_trait]
+impl Fairing for Pipelines {
+    fn info(&self) -> Info {
+        Info {
+            name: "pipelines",
+            kind: Kind::Ignite | Kind::Shutdown,
+        }
+    }
+
+    async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
+        let builder = Floret::builder(MemoryStorage::default())
+            .node("greet", greet)
+            .pipeline(Pipeline::new("daily").node("greet", "greet"));
+        match builder.start().await {
+            Ok(floret) => {
+                let api = floret.service(Access::allow_all()).prefix("/api");
+                Ok(rocket.mount("/api", adapter::routes(&api)).manage(floret))
+            }
+            Err(error) => {
+                eprintln!("Floret does not start: {error}");
+                Err(rocket)
+            }
+        }
+    }
+
+    /// Ends the streams first of all: Rocket gives connections its grace and then cuts them off.
+    async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {
+        let Some(floret) = rocket.state::<Floret>() else {
+            return;
+        };
+        if let Err(error) = floret.shutdown(GRACE).await {
+            eprintln!("the storage was not closed in order: {error}");
+        }
+    }
+}
+
+/// A handler of the application's own that starts a run.
+#[get("/greet")]
+async fn own(floret: &State<Floret>) -> Result<String, Status> {
+    let run = floret.run("daily").start().await;
+    let run = run.map_err(|_| Status::ServiceUnavailable)?;
+    Ok(run.id().to_string())
+}
+
+/// What Rocket refuses before any route is asked (a method that it does not know, a broken address) reads like Floret's refusals.
+#[catch(default)]
+fn refused(status: Status, _: &Request<'_>) -> (ContentType, String) {
+    let title = status.reason_lossy();
+    let problem = serde_json::json!({
+        "type": "about:blank",
+        "title": title,
+        "status": status.code,
+        "detail": title,
+        "error": title,
+    });
+    (
+        ContentType::new("application", "problem+json"),
+        problem.to_string(),
+    )
+}
+
+#[rocket::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:8080");
+    let address: std::net::SocketAddr = address.parse()?;
+    let config = rocket::Config {
+        address: address.ip(),
+        port: address.port(),
+        log_level: rocket::config::LogLevel::Off,
+        ..rocket::Config::default()
+    };
+    let tell = AdHoc::on_liftoff("tell", |rocket| {
+        Box::pin(async move {
+            let config = rocket.config();
+            println!("listening on http://{}:{}", config.address, config.port);
+        })
+    });
+    let rocket = rocket::custom(config).attach(Pipelines).attach(tell);
+    let rocket = rocket
+        .mount("/", routes![own])
+        .register("/", catchers![refused]);
+    rocket.launch().await?;
+    Ok(())
+}

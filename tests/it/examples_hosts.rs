@@ -1,0 +1,275 @@
+//! The examples of hosts, over real sockets: what is theirs, what is Floret's, and how they end.
+//!
+//! What Floret answers is in the tests of the API.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use crate::examples::example;
+use crate::hosted::{Answer, Hosted};
+
+const ANN: &str = "Authorization: Bearer ann\r\n";
+const BOB: &str = "Authorization: Bearer bob\r\n";
+
+#[test]
+fn axum_lets_in_whom_its_own_login_knows() {
+    let host = Hosted::start("axum");
+    let runs = "GET /ops/api/runs";
+    assert_eq!(host.ask(runs, "").status, 401);
+    assert_eq!(host.ask(runs, "Authorization: Bearer eve\r\n").status, 401);
+    assert_eq!(host.ask(runs, BOB).status, 200);
+    let trigger = "POST /ops/api/pipelines/invoices/run";
+    assert_eq!(host.ask(trigger, BOB).status, 403);
+
+    let started = host.ask(trigger, ANN);
+    let location = started.header("location");
+    assert!(location.starts_with("/ops/api/runs/"), "{started:?}");
+    host.finish(location, ANN);
+
+    let own = host.ask("POST /orders/17", ANN);
+    assert_eq!(own.status, 202, "{own:?}");
+    assert_eq!(
+        host.ask("POST /orders/17", ANN).body,
+        own.body,
+        "once an order"
+    );
+    let location = format!("/ops/api/runs/{}", own.body);
+    host.finish(&location, ANN);
+    let log = host.ask(&format!("GET {location}/logs/export"), ANN);
+    assert!(log.body.contains("an invoice for order 17"), "{log:?}");
+    assert_eq!(host.ask("POST /orders/18", BOB).status, 403);
+    let list = host.ask("GET /ops/api/runs?limit=1", ANN);
+    assert!(
+        list.header("link").starts_with("</ops/api/runs?"),
+        "{list:?}"
+    );
+    assert_eq!(host.ask("GET /elsewhere", ANN).status, 404);
+}
+
+#[test]
+fn hyper_serves_its_own_beside_florets() {
+    let host = Hosted::start("hyper");
+    host.run("/api", "");
+    let own = host.ask("GET /apiary", "");
+    assert_eq!(
+        (own.status, &*own.body),
+        (200, "the program's own /apiary\n")
+    );
+    let foreign = "GET http://evil.example/api/runs";
+    let mut socket = host.connect();
+    write!(
+        socket,
+        "GET /api/runs HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    assert_eq!(Answer::read(&mut socket).status, 421, "{foreign}");
+}
+
+/// The example's ten seconds are waited for.
+#[test]
+fn hyper_closes_a_connection_whose_headers_do_not_come() {
+    let host = Hosted::start("hyper");
+    let mut slow = host.connect();
+    write!(slow, "GET /api/runs HTTP/1.1\r\nHost: localhost\r\n").unwrap();
+    let mut told = String::new();
+    slow.read_to_string(&mut told).unwrap();
+    assert!(
+        told.is_empty() || told.starts_with("HTTP/1.1 408"),
+        "{told}"
+    );
+    assert_eq!(host.ask("GET /api/health", "").status, 200);
+}
+
+#[test]
+fn every_layer_of_the_middleware_does_its_part() {
+    let mut command = Command::new(example("middleware"));
+    let host = Hosted::start_with(
+        command
+            .arg("127.0.0.1:0")
+            .env("RUST_LOG", "tower_http=debug")
+            .env("NO_COLOR", "1")
+            .stderr(Stdio::piped()),
+    );
+    host.run("/api", "");
+    let named = host.ask("GET /api/health", "X-Request-Id: mine\r\n");
+    assert_eq!(named.header("x-request-id"), "mine");
+    let unnamed = host.ask("GET /api/health", "Authorization: Bearer s3cret\r\n");
+    assert_eq!(unnamed.header("x-request-id").len(), 36, "{unnamed:?}");
+
+    let page = "Origin: https://app.example.com\r\n";
+    let question = format!("{page}Access-Control-Request-Method: POST\r\n");
+    let allowed = host.ask("OPTIONS /api/pipelines/daily/run", &question);
+    let origin = "access-control-allow-origin";
+    assert_eq!(
+        (allowed.status, allowed.header(origin)),
+        (200, "https://app.example.com")
+    );
+    let started = host.ask("POST /api/pipelines/daily/run", page);
+    assert_eq!(
+        (started.status, started.header(origin)),
+        (202, "https://app.example.com")
+    );
+    let evil = host.ask(
+        "POST /api/pipelines/daily/run",
+        "Origin: https://evil.example\r\n",
+    );
+    assert_eq!(evil.status, 403);
+
+    let list = host.ask("GET /api/pipelines", "Accept-Encoding: gzip\r\n");
+    assert_eq!(list.header("content-encoding"), "gzip", "{list:?}");
+    let large = "x".repeat(65 * 1024);
+    assert_eq!(host.send("POST /api/pipelines", page, &large).status, 413);
+
+    let told = host.kill();
+    assert!(!told.contains("s3cret"), "{told}");
+    for part in ["Sensitive", "mine", "status=413", "status=403"] {
+        assert!(told.contains(part), "{part} is missing: {told}");
+    }
+}
+
+#[test]
+fn beyond_its_limit_the_middleware_refuses_at_once() {
+    let host = Hosted::start("middleware");
+    let begun = "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        let mut socket = host.connect();
+        socket.write_all(begun.as_bytes()).unwrap();
+        held.push(socket);
+    }
+    let page = "Origin: https://app.example.com\r\n";
+    let refused = loop {
+        let answer = host.ask("GET /api/health", page);
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(!refused.header("access-control-allow-origin").is_empty());
+    drop(held);
+    while host.ask("GET /api/health", "").status != 200 {}
+}
+
+#[test]
+fn what_begins_slowly_the_middleware_gives_up() {
+    let host = Hosted::start("middleware");
+    let mut socket = host.connect();
+    write!(socket, "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n").unwrap();
+    assert_eq!(Answer::read(&mut socket).status, 503);
+}
+
+#[test]
+fn rocket_starts_floret_and_serves_its_own_beside_it() {
+    let host = Hosted::start("rocket");
+    let location = host.run("/api", "");
+    let own = host.ask("GET /greet", "");
+    assert_eq!((own.status, own.body.len()), (200, 36), "{own:?}");
+    host.finish(&format!("/api/runs/{}", own.body), "");
+
+    let run = host.ask(&format!("GET {location}"), "");
+    let length = run.body.len().to_string();
+    assert_eq!(run.header("content-length"), length);
+    let head = host.ask(&format!("HEAD {location}"), "");
+    assert_eq!((head.header("content-length"), &*head.body), (&*length, ""));
+    let export = host.ask(&format!("GET {location}/logs/export"), "");
+    assert_eq!(export.header("transfer-encoding"), "chunked");
+    assert!(export.body.contains("good morning"), "{export:?}");
+    let list = host.ask("GET /api/runs?limit=1", "");
+    assert!(
+        list.header("link").starts_with("</api/runs?limit=1&after="),
+        "{list:?}"
+    );
+}
+
+#[test]
+fn behind_rocket_bodies_are_streamed_and_bounded() {
+    let host = Hosted::start("rocket");
+    let json = "Content-Type: application/json
+";
+    let trigger = "POST /api/pipelines/daily/run";
+    let started = host.send(trigger, json, r#"{"params":{"a":"1"}}"#);
+    assert_eq!(started.status, 202, "{started:?}");
+    assert_eq!(host.send(trigger, json, "{}").status, 202);
+    let large = format!(r#"{{"params":{{"a":"{}"}}}}"#, "x".repeat(1 << 20));
+    let mut socket = host.connect();
+    // Its second half is sent in pieces.
+    let (first, second) = large.split_at(large.len() / 2);
+    let length = large.len();
+    write!(
+        socket,
+        "{trigger} HTTP/1.1
+Host: localhost
+Connection: close
+{json}Content-Length: {length}
+
+{first}"
+    )
+    .unwrap();
+    for piece in second.as_bytes().chunks(50_000) {
+        socket.write_all(piece).unwrap();
+    }
+    let answer = Answer::read(&mut socket);
+    assert_ne!(answer.status, 408, "{answer:?}");
+    let form = "Content-Type: application/x-www-form-urlencoded
+";
+    let delete = host.send("POST /api/pipelines/daily", form, "_method=delete");
+    assert!([405, 415].contains(&delete.status), "{delete:?}");
+    assert_eq!(host.ask("GET /api/pipelines/daily", "").status, 200);
+}
+
+#[test]
+fn what_rocket_refuses_itself_is_a_problem_too() {
+    let host = Hosted::start("rocket");
+    for (request, status) in [
+        ("GET /elsewhere", 404),
+        ("GET /api/nothing", 404),
+        ("DELETE /api/runs", 405),
+        ("PATCH /api/pipelines/daily", 405),
+        ("PROPFIND /api/runs", 400),
+        ("GET /api/runs?after=[", 400),
+    ] {
+        let answer = host.ask(request, "");
+        assert_eq!(answer.status, status, "{request}: {answer:?}");
+        let kind = answer.header("content-type");
+        assert_eq!(kind, "application/problem+json", "{request}");
+        let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(problem["status"], status, "{request}");
+        assert_eq!(problem["detail"], problem["error"], "{request}");
+    }
+}
+
+#[test]
+fn services_wait_in_the_queue_give_up_or_refuse() {
+    let output = Command::new(example("tower_executor")).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.ends_with("the run: Success\n"), "{told}");
+    let row = |id: &str| {
+        let mut lines = told.lines().filter_map(|line| line.split_once(' '));
+        let (_, row) = lines.find(|(own, _)| *own == id).unwrap();
+        let numbers = row.split(' ').filter_map(|word| word.parse::<u64>().ok());
+        let numbers: Vec<_> = numbers.collect();
+        (numbers[0], numbers[1])
+    };
+    assert_eq!(row("slow").0, 2, "{told}");
+    let patient = ["one", "two", "three", "four"].map(row);
+    assert!(patient.iter().all(|(tries, _)| *tries == 1), "{told}");
+    let waited = patient.iter().filter(|(_, waited)| *waited >= 50);
+    assert_eq!(waited.count(), 2, "{told}");
+    let proud = ["first", "second"].map(row);
+    assert_eq!(
+        proud.iter().filter(|(tries, _)| *tries > 1).count(),
+        1,
+        "{told}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_host_ends_in_order_when_it_is_interrupted() {
+    for name in ["axum", "hyper", "middleware", "rocket"] {
+        let mut host = Hosted::start(name);
+        // A connection that is kept open must not hold it.
+        let _idle = host.connect();
+        host.interrupt();
+    }
+}
