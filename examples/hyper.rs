@@ -1,4 +1,4 @@
-//! Floret in a bare hyper server, beside the program's own handler: upgrades for WebSockets, a time for headers, an end in order.
+//! Floret in a bare hyper server, beside the program's own handler: upgrades, a time for headers, an end in order.
 //!
 //! `cargo run --example hyper`, then `curl http://127.0.0.1:8080/api/pipelines`.
 #![expect(
@@ -73,7 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ = &mut interrupted => break,
         };
         let service = TowerToHyperService::new(app.clone());
-        // Without upgrades hyper promises a WebSocket its connection and then does not hand it over.
+        // Without upgrades hyper promises a stream its connection and then does not hand it over.
         let connection = server.serve_connection_with_upgrades(TokioIo::new(socket), service);
         let connection = graceful.watch(connection.into_owned());
         connections.spawn(async move {
