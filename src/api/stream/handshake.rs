@@ -117,8 +117,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 fn is_key(key: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let bare = key.strip_suffix("==").unwrap_or_default();
-    key.len() == KEY_CHARACTERS && bare.bytes().all(is_letter)
+    let bare = key.strip_suffix("==");
+    key.len() == KEY_CHARACTERS && bare.is_some_and(|bare| bare.bytes().all(is_letter))
 }
 
 /// A client that offers subprotocols breaks off where none is named: our own, else another, its key as the last resort.
