@@ -21,6 +21,9 @@ use crate::floret::Floret;
 use crate::limits::Limits;
 use crate::model::Pipeline;
 use crate::scheduler;
+use crate::secret::Keyring;
+#[cfg(feature = "secrets")]
+use crate::secret::SecretKey;
 use crate::storage::Storage;
 use crate::views::Views;
 
@@ -30,6 +33,7 @@ use crate::views::Views;
 pub struct Builder {
     storage: Arc<dyn Storage>,
     registry: Registry,
+    keyring: Keyring,
     pipelines: Vec<Pipeline>,
     limits: Limits,
     clock: Clock,
@@ -41,6 +45,7 @@ impl Builder {
         Self {
             storage,
             registry: Registry::default(),
+            keyring: Keyring::default(),
             pipelines: Vec::new(),
             limits: Limits::default(),
             clock: Clock::system(),
@@ -129,6 +134,32 @@ impl Builder {
         self
     }
 
+    /// Sets the key that seals the secrets of connections and variables; without one none can be stored.
+    ///
+    /// ```
+    /// # use floret::{Floret, SecretKey, storage::MemoryStorage};
+    /// # fn build() -> floret::Result<()> {
+    /// let mut builder = Floret::builder(MemoryStorage::default());
+    /// if let Some(key) = SecretKey::from_env("FLORET_SECRET_KEY")? {
+    ///     builder = builder.secret_key(key);
+    /// }
+    /// # drop(builder); Ok(()) }
+    /// ```
+    #[cfg(feature = "secrets")]
+    pub fn secret_key(mut self, key: SecretKey) -> Self {
+        self.keyring.set_current(key);
+        self
+    }
+
+    /// Adds a key that opens what it sealed when it was the current one, and seals nothing any more.
+    ///
+    /// A secret that is saved again is sealed under the current key.
+    #[cfg(feature = "secrets")]
+    pub fn old_secret_key(mut self, key: SecretKey) -> Self {
+        self.keyring.add_old(key);
+        self
+    }
+
     /// Sets the bounds.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -151,6 +182,7 @@ impl Builder {
         let Self {
             storage,
             registry,
+            keyring,
             pipelines,
             limits,
             clock,
@@ -164,6 +196,7 @@ impl Builder {
         let engine = Engine::new(Parts {
             storage: Arc::clone(&storage),
             registry,
+            keyring,
             limits,
             clock,
             events,

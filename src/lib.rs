@@ -20,6 +20,7 @@ mod model;
 #[cfg(feature = "nodes")]
 pub mod nodes;
 mod scheduler;
+mod secret;
 pub mod storage;
 mod template;
 #[cfg(feature = "testing")]
@@ -45,6 +46,9 @@ pub use model::{
     RunStatus, Scope, Sealed, SkipReason, Slug, StoredConnection, StoredPipeline, StoredVariable,
     TenantId, Trigger, VariableFields, VariableKey, VariableValue,
 };
+#[cfg(feature = "secrets")]
+pub use secret::SecretKey;
+pub use secret::{Connection, Secret};
 pub use views::Views;
 
 /// Its code compiles and runs as documentation tests.

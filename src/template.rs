@@ -2,7 +2,7 @@
 //!
 //! Where parameters and variables come from is left to `engine`; what the config means to the executor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
@@ -80,28 +80,13 @@ impl Resolver<'_> {
     }
 
     fn text(&mut self, text: &str) -> Result<String, TemplateError> {
-        // What is open at the last brace is never closed: looking for its end each time would be quadratic.
-        let unclosed = text.rsplit('}').next().map_or(0, str::len);
         let mut resolved = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            let (before, dollar) = rest.split_at(at);
-            resolved.push_str(before);
-            let taken = if dollar.starts_with("$${") {
-                resolved.push_str("${");
-                "$${".len()
-            } else if dollar.len() > unclosed
-                && let Some(inside) = named(dollar)
-            {
-                resolved.push_str(&self.put(inside)?);
-                "${}".len() + inside.len()
-            } else {
-                resolved.push('$');
-                "$".len()
-            };
-            rest = &dollar[taken..];
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => resolved.push_str(text),
+                Piece::Named(inside) => resolved.push_str(&self.put(inside)?),
+            }
         }
-        resolved.push_str(rest);
         Ok(resolved)
     }
 
@@ -133,6 +118,60 @@ impl Resolver<'_> {
             _ => None,
         }
     }
+}
+
+/// The names after `var.` in every text of a config.
+pub(crate) fn variables(config: &Map<String, Value>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    config.values().for_each(|value| gather(value, &mut found));
+    found
+}
+
+/// Recursion is bounded as in [`Resolver::value`].
+fn gather(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => found.extend(pieces(text).filter_map(|piece| match piece {
+            Piece::Named(inside) => inside.strip_prefix("var.").map(str::to_owned),
+            Piece::Text(_) => None,
+        })),
+        Value::Array(items) => items.iter().for_each(|item| gather(item, found)),
+        Value::Object(entries) => entries.values().for_each(|item| gather(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A part of a text.
+enum Piece<'t> {
+    Text(&'t str),
+    /// What stands inside of `${…}`, with a prefix of ours.
+    Named(&'t str),
+}
+
+/// A text in its parts, in order.
+fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
+    // What is open at the last brace is never closed: looking for its end each time would be quadratic.
+    let unclosed = text.rsplit('}').next().map_or(0, str::len);
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let at = rest.find('$').unwrap_or(rest.len());
+        if rest.is_empty() {
+            return None;
+        }
+        let (before, dollar) = rest.split_at(at);
+        let (piece, taken) = if !before.is_empty() {
+            (Piece::Text(before), before.len())
+        } else if dollar.starts_with("$${") {
+            (Piece::Text("${"), "$${".len())
+        } else if dollar.len() > unclosed
+            && let Some(inside) = named(dollar)
+        {
+            (Piece::Named(inside), "${}".len() + inside.len())
+        } else {
+            (Piece::Text("$"), "$".len())
+        };
+        rest = &rest[taken..];
+        Some(piece)
+    })
 }
 
 /// What stands inside of `${…}` at the start of a text, where it begins with a prefix of ours.
@@ -253,6 +292,18 @@ mod tests {
             "count": 7, "flag": true, "none": null
         });
         assert_eq!(resolved(config), Ok(expected));
+    }
+
+    #[test]
+    fn the_variables_that_a_config_names_are_told() {
+        let config = json!({
+            "a": "${var.A} $${var.NOT} ${param.date}${var.b-c}",
+            "${var.KEY}": [{"b": "${var.A}${var.open"}], "n": 1
+        });
+        let Value::Object(config) = config else {
+            panic!("a config is an object");
+        };
+        assert_eq!(Vec::from_iter(variables(&config)), ["A", "b-c"]);
     }
 
     #[test]

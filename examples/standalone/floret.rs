@@ -2,11 +2,14 @@
 
 use floret::nodes::{CommandNode, DataDir, SinkFile, SourceFile};
 use floret::storage::{MemoryStorage, SqliteOptions, SqliteStorage};
-use floret::{Builder, Clock, Floret, Limits};
+use floret::{Builder, Clock, Floret, Limits, SecretKey};
 
 use crate::definitions::Definitions;
 use crate::failure::Failure;
 use crate::options::Options;
+
+/// Where the environment may hold the key that seals secrets.
+const SECRET_KEY: &str = "FLORET_SECRET_KEY";
 
 pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
     let definitions = Definitions::read(options.pipelines.as_deref())?;
@@ -21,8 +24,13 @@ pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
     if options.allow_commands {
         builder = builder.executor(
             "command",
-            CommandNode::new(Clock::system()).hide_env("FLORET_API_KEY"),
+            CommandNode::new(Clock::system())
+                .hide_env("FLORET_API_KEY")
+                .hide_env(SECRET_KEY),
         );
+    }
+    if let Some(key) = secret_key(options)? {
+        builder = builder.secret_key(key);
     }
     for definition in definitions.iter() {
         builder = builder.pipeline(definition.clone());
@@ -42,6 +50,16 @@ async fn open(options: &Options) -> Result<Builder, Failure> {
         .await
         .map_err(|error| Failure::of(format!("--db {}", options.db.display()), error))?;
     Ok(Floret::builder(storage))
+}
+
+/// The file goes before the environment.
+fn secret_key(options: &Options) -> Result<Option<SecretKey>, Failure> {
+    match &options.secret_key_file {
+        Some(file) => SecretKey::from_file(file).map(Some).map_err(|error| {
+            Failure::new(format!("--secret-key-file {}: {error}", file.display()))
+        }),
+        None => SecretKey::from_env(SECRET_KEY).map_err(|error| Failure::new(error.to_string())),
+    }
 }
 
 fn limits(options: &Options) -> Limits {

@@ -53,6 +53,10 @@ pub(crate) struct Options {
     )]
     pub(crate) api_key: Option<ApiKey>,
 
+    /// Seal secrets of connections and variables with the key in this file: 32 bytes, or as 64 hex digits or base64. Without it FLORET_SECRET_KEY may hold the key as a text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_key_file: Option<PathBuf>,
+
     /// Let pipelines execute programs (node type command) with the rights of this server: whoever may save a pipeline may do anything then
     #[arg(long)]
     pub(crate) allow_commands: bool,

@@ -56,6 +56,16 @@ impl Call {
         self.params.get("id").unwrap_or_default()
     }
 
+    /// The id of the connection that the path names.
+    pub(super) fn connection_id(&self) -> &str {
+        self.params.get("conn_id").unwrap_or_default()
+    }
+
+    /// The key of the variable that the path names.
+    pub(super) fn variable_key(&self) -> &str {
+        self.params.get("key").unwrap_or_default()
+    }
+
     /// The run that the path names.
     ///
     /// # Errors
@@ -124,6 +134,12 @@ impl Call {
         } else if self.params.get("id").is_some() {
             let key = self.pipeline_key();
             self.views().pipeline(key, scope).await.map(drop)
+        } else if self.params.get("conn_id").is_some() {
+            let id = self.connection_id();
+            self.views().connection(id, scope).await.map(drop)
+        } else if self.params.get("key").is_some() {
+            let key = self.variable_key();
+            self.views().variable(key, scope).await.map(drop)
         } else {
             Ok(())
         }

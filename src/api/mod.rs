@@ -6,6 +6,7 @@
 mod access;
 mod body;
 mod call;
+mod connections;
 mod dry_run;
 mod health;
 mod idempotency;
@@ -31,6 +32,7 @@ mod schedules;
 mod service;
 #[cfg(feature = "websocket")]
 mod stream;
+mod variables;
 
 pub use access::{Access, Decision};
 pub use body::{Body, BodyError};

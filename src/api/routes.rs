@@ -8,7 +8,9 @@ use super::request::Payload;
 use super::route::{Need, Route};
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
-use super::{dry_run, health, logs, pipelines, preview, profile, runs, schedules};
+use super::{
+    connections, dry_run, health, logs, pipelines, preview, profile, runs, schedules, variables,
+};
 
 macro_rules! routes {
     ($($(#[$when:meta])? $verb:ident $path:literal $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
@@ -35,6 +37,20 @@ macro_rules! needs {
 // Method, path, permission, handler, what it does; the body that it takes, the parameters that it knows.
 routes! {
     get "/health" nothing health::health => "tells whether the service works";
+    get "/connections" ConnectionsView connections::list => "lists connections", query [
+        Single("page"), Single("per_page"), Single("after"), Single("limit"),
+    ];
+    post "/connections" ConnectionsCreate connections::create => "saves a connection that is not there yet", body Required;
+    get "/connections/{conn_id}" ConnectionsView connections::find => "shows a connection, its secrets masked";
+    put "/connections/{conn_id}" ConnectionsEdit connections::replace => "replaces a connection", body Required;
+    delete "/connections/{conn_id}" ConnectionsDelete connections::delete => "deletes a connection";
+    get "/variables" VariablesView variables::list => "lists variables", query [
+        Single("page"), Single("per_page"), Single("after"), Single("limit"),
+    ];
+    post "/variables" VariablesCreate variables::create => "saves a variable that is not there yet", body Required;
+    get "/variables/{key}" VariablesView variables::find => "shows a variable, a secret one masked";
+    put "/variables/{key}" VariablesEdit variables::replace => "replaces a variable", body Required;
+    delete "/variables/{key}" VariablesDelete variables::delete => "deletes a variable";
     post "/pipelines/{id}/run" PipelinesRun runs::trigger => "starts a run", body Optional;
     get "/pipelines/{id}/runs" RunsView runs::list_of_pipeline => "lists the runs of a pipeline", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
@@ -86,6 +102,16 @@ mod tests {
     fn each_route_needs_the_permission_of_the_contract() {
         let expected = [
             "GET, HEAD /health -",
+            "GET, HEAD /connections connections.view",
+            "POST /connections connections.create",
+            "GET, HEAD /connections/{conn_id} connections.view",
+            "PUT /connections/{conn_id} connections.edit",
+            "DELETE /connections/{conn_id} connections.delete",
+            "GET, HEAD /variables variables.view",
+            "POST /variables variables.create",
+            "GET, HEAD /variables/{key} variables.view",
+            "PUT /variables/{key} variables.edit",
+            "DELETE /variables/{key} variables.delete",
             "POST /pipelines/{id}/run pipelines.run",
             "GET, HEAD /pipelines/{id}/runs runs.view",
             "GET, HEAD /runs runs.view",

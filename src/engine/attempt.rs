@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::Shared;
 use super::halt::Halt;
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
+use crate::secret::Mask;
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -24,6 +25,18 @@ pub(super) enum Ended {
     TimedOut,
     /// The run was stopped: it was dropped.
     Halted(Halt),
+}
+
+impl Ended {
+    /// The same, known secrets hidden in its error.
+    pub(super) fn hidden(self, mask: &Mask) -> Self {
+        match self {
+            Self::Itself(Err(error)) => {
+                Self::Itself(Err(error.map_message(|text| mask.text(text))))
+            }
+            ended @ (Self::Itself(Ok(_)) | Self::TimedOut | Self::Halted(_)) => ended,
+        }
+    }
 }
 
 /// Executes one attempt.

@@ -10,10 +10,12 @@ use sha2::{Digest, Sha256};
 
 use super::context::Context;
 use super::halt::Halt;
+use super::hiding;
 use super::journal::Lost;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::model::{Dataset, Place, Preview};
+use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
 
 /// Cells up to which encoding is faster than handing it to another thread.
@@ -23,7 +25,7 @@ const INLINE_CELLS_MAX: u64 = 2_000;
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     pub(super) preview: Preview,
-    /// None when the output is too large to keep.
+    /// None when the output is too large to keep, or holds a secret.
     pub(super) output: Option<OutputRef>,
 }
 
@@ -42,7 +44,7 @@ pub(super) async fn write(
     dataset: &Dataset,
 ) -> Result<Result<Checkpoint, Lost>> {
     let limits = &context.shared.limits;
-    let encoded = encode(dataset, limits).await?;
+    let encoded = encode(dataset, limits, &context.vault.mask).await?;
     let Some(bytes) = encoded.bytes else {
         return Ok(Ok(Checkpoint {
             preview: encoded.preview,
@@ -67,21 +69,24 @@ pub(super) async fn write(
     }))
 }
 
-async fn encode(dataset: &Dataset, limits: &Limits) -> Result<Encoded> {
+async fn encode(dataset: &Dataset, limits: &Limits, mask: &Mask) -> Result<Encoded> {
     let cells = dataset
         .row_count()
         .saturating_mul(u64::try_from(dataset.columns().len()).unwrap_or(u64::MAX));
-    let dataset = dataset.clone();
-    let (rows_max, cell_max) = (limits.preview_rows_max, limits.preview_cell_bytes_max);
-    let bytes_max = limits.output_bytes_max;
+    let (dataset, limits, mask) = (dataset.clone(), limits.clone(), mask.clone());
     let work = move || {
+        let preview = hiding::preview(&dataset, &mask, &limits)?;
+        if hiding::holds_secret(&dataset, &mask) {
+            return Ok(Encoded {
+                preview,
+                bytes: None,
+            });
+        }
         let bytes = dataset.encode()?;
-        let is_kept = u64::try_from(bytes.len()).is_ok_and(|length| length <= bytes_max);
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let is_kept = length <= limits.output_bytes_max;
         let bytes = is_kept.then(|| Bytes::from(bytes));
-        Ok(Encoded {
-            preview: dataset.preview(rows_max, cell_max)?,
-            bytes,
-        })
+        Ok(Encoded { preview, bytes })
     };
     if cells <= INLINE_CELLS_MAX {
         return work();

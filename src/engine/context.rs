@@ -2,18 +2,15 @@
 //!
 //! What changes while the run goes on is the driver's.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use serde_json::{Map, Value};
 
 use super::Shared;
 use super::halt::Halt;
 use super::journal::Journal;
-use crate::executor::{Ctx, Effect, Executor, NodeLog};
+use super::vault::Vault;
+use crate::executor::{Effect, Executor};
 use crate::graph::Graph;
 use crate::model::{Node, NodeId, Pipeline, Place, Run};
-use crate::template;
 
 /// A run under way.
 #[derive(Debug)]
@@ -24,6 +21,7 @@ pub(super) struct Context {
     pub(super) definition: Arc<Pipeline>,
     pub(super) graph: Arc<Graph>,
     pub(super) journal: Journal,
+    pub(super) vault: Vault,
     // Permits are nodes that execute in this run.
     pub(super) node_slots: Arc<tokio::sync::Semaphore>,
     pub(super) halt: tokio::sync::watch::Sender<Halt>,
@@ -62,37 +60,4 @@ impl Context {
             is_further
         });
     }
-}
-
-impl Shared {
-    /// The surroundings of an attempt, the templates in the node's config resolved.
-    ///
-    /// # Errors
-    /// Which name of which template is unknown.
-    pub(super) fn surroundings(
-        &self,
-        run: &Run,
-        node: &Node,
-        attempt: u32,
-        log: NodeLog,
-    ) -> Result<Ctx, String> {
-        let mut node = node.clone();
-        node.config = resolved(run, &node.config)?;
-        let mut ctx = Ctx::new(run.id, run.pipeline_id.clone(), run.date, node);
-        ctx.attempt_key = format!("{}.{}", run.first_run, ctx.node.id);
-        ctx.params = BTreeMap::clone(&run.params);
-        ctx.attempt = attempt;
-        ctx.log = log;
-        Ok(ctx)
-    }
-}
-
-fn resolved(run: &Run, config: &Map<String, Value>) -> Result<Map<String, Value>, String> {
-    let names = template::Names {
-        params: &run.params,
-        vars: &BTreeMap::new(),
-        run_id: run.id,
-        date: run.date,
-    };
-    template::resolve(config, &names).map_err(|error| error.to_string())
 }

@@ -15,6 +15,7 @@ use super::halt::Halt;
 use crate::error::{Error, ErrorKind, cut};
 use crate::executor::{LogLine, LogSink};
 use crate::model::{Place, RunId, RunStatus};
+use crate::secret::Mask;
 use crate::storage::{Append, Entry};
 
 const RETRY_FIRST: Duration = Duration::from_millis(20);
@@ -325,6 +326,7 @@ fn end_as_cancelled(entries: &mut [Entry]) {
 pub(super) struct AttemptLog {
     pub(super) journal: Journal,
     pub(super) shared: Arc<Shared>,
+    pub(super) mask: Mask,
     pub(super) place: Place,
     pub(super) attempt: u32,
 }
@@ -332,11 +334,13 @@ pub(super) struct AttemptLog {
 #[async_trait]
 impl LogSink for AttemptLog {
     async fn send(&self, line: LogLine) {
+        // Hidden before it is cut: the beginning of a secret at the cut would not be found.
+        let message = self.mask.text(line.message);
         let entry = Entry::Log {
             place: Some(self.place),
             attempt: Some(self.attempt),
             level: line.level,
-            message: cut(line.message, self.shared.limits.log_line_bytes_max),
+            message: cut(message, self.shared.limits.log_line_bytes_max),
             at: self.shared.clock.now(),
         };
         // A run that was lost takes no more lines; its executor is about to be dropped.

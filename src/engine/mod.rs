@@ -6,10 +6,12 @@ mod active;
 mod attempt;
 mod cancel;
 mod checkpoint;
+mod connections;
 mod context;
 mod driver;
 mod dry_run;
 mod halt;
+mod hiding;
 mod journal;
 mod node;
 mod pipelines;
@@ -17,15 +19,20 @@ mod queue;
 mod recovery;
 mod resume;
 mod retry;
+mod secrets;
 mod shutdown;
 mod ticks;
 mod trigger;
 mod turn;
+mod variables;
+mod vault;
 
+pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::AskDryRun;
 pub(crate) use resume::{Resume, ResumeOn};
 pub(crate) use ticks::{Due, Ticks};
 pub(crate) use trigger::{Key, Start, Started, hash_of};
+pub(crate) use variables::VARIABLE_FIELDS;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -39,6 +46,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::executor::Registry;
 use crate::limits::Limits;
+use crate::secret::Keyring;
 use crate::storage::Storage;
 
 /// Carries out commands and executes runs. Clones are the same engine; dropping the last one ends its tasks.
@@ -53,6 +61,7 @@ pub(crate) struct Engine(
 pub(crate) struct Shared {
     storage: Arc<dyn Storage>,
     registry: Registry,
+    keyring: Keyring,
     limits: Limits,
     clock: Clock,
     events: Events,
@@ -80,6 +89,7 @@ pub(crate) struct Shared {
 pub(crate) struct Parts {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) registry: Registry,
+    pub(crate) keyring: Keyring,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) events: Events,
@@ -91,6 +101,7 @@ impl Engine {
         let Parts {
             storage,
             registry,
+            keyring,
             limits,
             clock,
             events,
@@ -110,6 +121,7 @@ impl Engine {
         let shared = Shared {
             storage,
             registry,
+            keyring,
             limits,
             clock,
             events,

@@ -156,16 +156,24 @@ impl NodeTask {
         let log = NodeLog::to(Arc::new(AttemptLog {
             journal: self.context.journal.clone(),
             shared: Arc::clone(&shared),
+            mask: self.context.vault.mask.clone(),
             place: self.place,
             attempt: self.attempt,
         }));
-        match shared.surroundings(&self.context.run, node, self.attempt, log) {
+        let vault = &self.context.vault;
+        let surroundings = vault.surroundings(&self.context.run, node, self.attempt, log);
+        let surroundings = tokio::select! {
+            ctx = surroundings => ctx,
+            reached = reached(&mut self.halt, Halt::TimedOut) => return Ended::Halted(reached),
+        };
+        let ended = match surroundings {
             Ok(ctx) => {
                 let call = NodeCall::new(ctx, self.inputs.clone());
                 attempt::run(&shared, executor, call, policy.timeout, &mut self.halt).await
             }
-            Err(unknown) => Ended::Itself(Err(ExecutorError::permanent(unknown))),
-        }
+            Err(error) => Ended::Itself(Err(error)),
+        };
+        ended.hidden(&vault.mask)
     }
 
     async fn after(

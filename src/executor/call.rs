@@ -3,12 +3,14 @@
 //! How inputs become an executor's own types is left to `function`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
-use super::NodeLog;
+use super::{Connections, ExecutorError, NodeLog};
 use crate::model::{Dataset, Node, NodeId, PipelineId, RunId};
+use crate::secret::Connection;
 
 /// One attempt at a node.
 #[derive(Debug)]
@@ -25,6 +27,14 @@ impl NodeCall {
     #[must_use]
     pub const fn new(ctx: Ctx, inputs: Vec<Input>) -> Self {
         Self { ctx, inputs }
+    }
+
+    /// The connection of this id, as [`Ctx::connection`] finds it.
+    ///
+    /// # Errors
+    /// As [`Ctx::connection`].
+    pub async fn connection(&self, id: &str) -> Result<Connection, ExecutorError> {
+        self.ctx.connection(id).await
     }
 }
 
@@ -46,8 +56,8 @@ impl Input {
     }
 }
 
-/// The surroundings of one attempt.
-#[derive(Debug, Clone)]
+/// The surroundings of one attempt. Of the node it shows no config: secret variables may stand in it.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Ctx {
     /// The run.
@@ -70,6 +80,18 @@ pub struct Ctx {
     pub log: NodeLog,
     /// Tripped when the attempt should stop: time-out, forced cancel, end of the run's time.
     pub cancel: CancellationToken,
+    pub(crate) connections: Connections,
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx")
+            .field("run_id", &self.run_id)
+            .field("pipeline_id", &self.pipeline_id)
+            .field("node", &self.node.id)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Ctx {
@@ -87,7 +109,41 @@ impl Ctx {
             row_limit: None,
             log: NodeLog::discard(),
             cancel: CancellationToken::new(),
+            connections: Connections::default(),
         }
+    }
+
+    /// Finds a connection among those of the run's tenant, its secrets opened. From then on they are masked in the run's log,
+    /// errors and previews.
+    ///
+    /// ```
+    /// # use floret::executor::{Ctx, ExecutorError};
+    /// async fn load(ctx: Ctx) -> Result<(), ExecutorError> {
+    ///     let warehouse = ctx.connection("warehouse").await?;
+    ///     let password = warehouse.password.as_ref().map(|password| password.expose());
+    ///     // … log in at warehouse.host with it …
+    ///     # drop(password.cloned());
+    ///     Ok(())
+    /// }
+    /// # let node = floret::Node::new("load", "load");
+    /// # let (run, pipeline) = (floret::RunId::from_uuid(uuid::Uuid::nil()), floret::PipelineId::new("daily").unwrap());
+    /// # let ctx = Ctx::new(run, pipeline, chrono::NaiveDate::MIN, node);
+    /// # let warehouse = floret::Connection::new(floret::ConnectionId::new("warehouse").unwrap(), "postgres".to_owned());
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(load(ctx.with_connection(warehouse))).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// A permanent error that names the connection when there is none, or its secrets cannot be opened; a retryable one while
+    /// storage cannot answer.
+    pub async fn connection(&self, id: &str) -> Result<Connection, ExecutorError> {
+        self.connections.find(id).await
+    }
+
+    /// Adds a connection that [`Ctx::connection`] finds, for tests of executors.
+    #[must_use]
+    pub fn with_connection(mut self, connection: Connection) -> Self {
+        self.connections.give(connection);
+        self
     }
 
     /// A parameter of the run.

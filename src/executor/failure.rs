@@ -71,6 +71,12 @@ impl ExecutorError {
         }
     }
 
+    /// The same with another message.
+    pub(crate) fn map_message(mut self, map: impl FnOnce(String) -> String) -> Self {
+        self.message = map(self.message);
+        self
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {

@@ -3,6 +3,7 @@
 //! When a node runs, how often and with what limits is left to `engine`.
 
 mod call;
+mod connections;
 mod failure;
 mod function;
 mod log;
@@ -12,6 +13,7 @@ mod tower;
 mod turn;
 
 pub use call::{Ctx, Input, NodeCall};
+pub(crate) use connections::{ConnectionSource, Connections, unknown_connection};
 pub use failure::ExecutorError;
 pub(crate) use function::FunctionExecutor;
 pub use function::{FromInput, NodeFunction};

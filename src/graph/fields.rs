@@ -14,7 +14,7 @@ const NUMBER_BYTES_MAX: usize = 80;
 
 /// The fields of one object that were not taken yet, and where the object is.
 #[derive(Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     at: String,
     rest: Map<String, Value>,
     issues: &'a mut Issues,
@@ -22,7 +22,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The fields of a value that should be an object; `what` names it.
-    pub(super) fn of(value: Value, what: &str, at: String, issues: &'a mut Issues) -> Option<Self> {
+    pub(crate) fn of(value: Value, what: &str, at: String, issues: &'a mut Issues) -> Option<Self> {
         match value {
             Value::Object(rest) => Some(Self { at, rest, issues }),
             other => {
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a field; `expects` says what `read` takes. A fault, `null` among them, reads as left out.
-    pub(super) fn take<T>(
+    pub(crate) fn take<T>(
         &mut self,
         key: &str,
         expects: &str,
@@ -48,18 +48,34 @@ impl<'a> Fields<'a> {
         taken
     }
 
-    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+    /// Takes a field whose content is never told.
+    pub(crate) fn secret(
+        &mut self,
+        key: &str,
+        expects: &str,
+        read: impl FnOnce(&Value) -> Option<String>,
+    ) -> Option<String> {
+        let value = self.rest.remove(key)?;
+        let taken = read(&value);
+        if taken.is_none() {
+            let at = self.pointer(key);
+            self.issues.push(&at, || format!("{key} must be {expects}"));
+        }
+        taken
+    }
+
+    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
         self.take(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
     /// Takes a text that may not be left out.
-    pub(super) fn required(&mut self, key: &str) -> String {
+    pub(crate) fn required(&mut self, key: &str) -> String {
         self.require(key, "a string");
         self.text(key).unwrap_or_default()
     }
 
     /// Tells a field that is left out.
-    pub(super) fn require(&mut self, key: &str, expects: &str) {
+    pub(crate) fn require(&mut self, key: &str, expects: &str) {
         if !self.rest.contains_key(key) {
             let at = self.pointer(key);
             self.issues
@@ -67,7 +83,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn object(&mut self, key: &str) -> Map<String, Value> {
+    pub(crate) fn object(&mut self, key: &str) -> Map<String, Value> {
         self.list_or_map(key, "an object", |value| match value {
             Value::Object(map) => Ok(map),
             other => Err(other),
@@ -75,7 +91,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes an array; an item that is no object is told and reads as the default, `what` names it.
-    pub(super) fn objects<T: Default>(
+    pub(crate) fn objects<T: Default>(
         &mut self,
         key: &str,
         what: &str,
@@ -91,7 +107,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes an array; an item that is no string is told and reads as empty, `what` names it.
-    pub(super) fn texts(&mut self, key: &str, what: &str) -> Vec<String> {
+    pub(crate) fn texts(&mut self, key: &str, what: &str) -> Vec<String> {
         let at = self.pointer(key);
         let items = self.list(key);
         let mut read_one = |(index, item)| match item {
@@ -106,12 +122,12 @@ impl<'a> Fields<'a> {
     }
 
     /// What was not taken.
-    pub(super) fn rest(self) -> Map<String, Value> {
+    pub(crate) fn rest(self) -> Map<String, Value> {
         self.rest
     }
 
     /// Where a field of the object is, and who gathers its problems.
-    pub(super) fn inside(&mut self, key: &str) -> (String, &mut Issues) {
+    pub(crate) fn inside(&mut self, key: &str) -> (String, &mut Issues) {
         (self.pointer(key), self.issues)
     }
 
@@ -144,7 +160,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Says what was wanted and what came instead.
-pub(super) fn expected(what: &str, expects: &str, received: &Value) -> String {
+pub(crate) fn expected(what: &str, expects: &str, received: &Value) -> String {
     let received = match received {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => flag.to_string(),
@@ -157,11 +173,11 @@ pub(super) fn expected(what: &str, expects: &str, received: &Value) -> String {
 }
 
 /// A number of seconds, to the millisecond.
-pub(super) fn seconds(value: &Value) -> Option<Duration> {
+pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     crate::model::seconds::read(value.as_f64()?)
 }
 
 /// A whole number.
-pub(super) fn whole(value: &Value) -> Option<u32> {
+pub(crate) fn whole(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }

@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock, no async. Executors, and whether their types are registered, are left to `engine`.
 
 pub(crate) mod definition;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod frontier;
 pub(crate) mod issues;
 mod order;

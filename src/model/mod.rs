@@ -38,5 +38,6 @@ pub use profile::{ColumnProfile, Profile};
 pub use run::{Cancel, Inherited, Run, RunStatus, Trigger};
 pub use schedule::{Overlap, SkipReason};
 pub use scope::Scope;
+pub(crate) use sealed::MASKED;
 pub use sealed::Sealed;
 pub use variable::{StoredVariable, VariableFields, VariableValue};

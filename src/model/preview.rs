@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::cut;
+
 /// The first rows of a node's output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -34,5 +36,22 @@ impl Preview {
             row_count,
             truncated,
         }
+    }
+
+    /// The same with no cell longer than `bytes_max`: a string is cut, a longer nested value is its cut text.
+    pub(crate) fn shortened(mut self, bytes_max: usize) -> Self {
+        for value in self.rows.iter_mut().flat_map(Map::values_mut) {
+            let text = match value {
+                Value::String(text) => std::mem::take(text),
+                Value::Array(_) | Value::Object(_) => value.to_string(),
+                Value::Null | Value::Bool(_) | Value::Number(_) => continue,
+            };
+            let is_longer = text.len() > bytes_max;
+            if is_longer || value.is_string() {
+                *value = Value::String(cut(text, bytes_max));
+            }
+            self.truncated |= is_longer;
+        }
+        self
     }
 }

@@ -6,6 +6,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
+/// What a secret reads as, and what keeps the one that is stored when it is sent back.
+pub(crate) const MASKED: &str = "********";
+
 /// A sealed secret: the id of the key that sealed it, a nonce and the ciphertext, in one run of bytes.
 ///
 /// A storage keeps the bytes as they are and gives them back; it needs no key.

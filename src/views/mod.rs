@@ -2,6 +2,7 @@
 //!
 //! Commands are the engine's; parameters, status codes and headers are left to `api`.
 
+mod connections;
 #[cfg(feature = "websocket")]
 mod events;
 mod line;
@@ -13,6 +14,7 @@ mod profile;
 mod runs;
 mod schedules;
 mod system;
+mod variables;
 
 use std::sync::Arc;
 
@@ -22,12 +24,14 @@ use crate::storage::{RunDetail, Storage};
 
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
-pub(crate) use crate::storage::{PipelineFilter, RunFilter};
+pub(crate) use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
+pub(crate) use connections::ConnectionView;
 #[cfg(feature = "websocket")]
 pub(crate) use events::EventSpan;
 pub(crate) use line::LogLine;
 pub(crate) use logs::{LogFilter, LogReader};
 pub(crate) use pipelines::PipelineView;
+pub(crate) use variables::VariableView;
 
 /// Answers questions from what storage remembers, in the shapes that readers get. Clones ask the same storage.
 #[derive(Debug, Clone)]

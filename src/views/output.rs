@@ -27,7 +27,7 @@ impl Views {
         let Some(stored) = stored else {
             return Err(dropped(
                 node,
-                "is not kept: it handed on nothing, has not succeeded, was too large, or was dropped when the run succeeded",
+                "is not kept: it handed on nothing, has not succeeded, was too large, held a secret, or was dropped when the run succeeded",
             ));
         };
         let decoded = tokio::task::spawn_blocking(move || {

@@ -23,6 +23,7 @@ fn standalone(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_remove("FLORET_API_KEY")
+        .env_remove("FLORET_SECRET_KEY")
         .env("RUST_LOG", "off")
         .stdin(Stdio::null());
     command
@@ -109,6 +110,43 @@ fn the_quickstart_shows_that_a_resume_executes_nothing_twice() {
     ] {
         assert!(told.contains(part), "{part:?} is missing:\n{told}");
     }
+}
+
+#[test]
+fn a_key_for_secrets_that_is_none_is_told_without_its_text() {
+    let folder = floret::testing::scratch();
+    let file = folder.path().join("key");
+    std::fs::write(&file, "canary words").unwrap();
+    let file = file.to_str().unwrap();
+    let (code, told) = refusal(&["--memory", "--secret-key-file", file]);
+    let of_env = standalone(&["--memory"])
+        .env("FLORET_SECRET_KEY", "canary words")
+        .output()
+        .unwrap();
+    let by_env = String::from_utf8(of_env.stderr).unwrap();
+    assert_eq!((code, of_env.status.code()), (Some(1), Some(1)));
+    for (told, place) in [(&told, "--secret-key-file"), (&by_env, "FLORET_SECRET_KEY")] {
+        assert!(
+            told.starts_with("error: ") && told.contains(place),
+            "{told}"
+        );
+        assert!(
+            told.contains("32 bytes") && !told.contains("canary"),
+            "{told}"
+        );
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    std::fs::write(folder.path().join("good"), "0f".repeat(32)).unwrap();
+    let good = folder.path().join("good");
+    let server = Server::start(&["--memory", "--secret-key-file", good.to_str().unwrap()]);
+    let body = r#"{"key":"TOKEN","value":"canary","type":"secret"}"#;
+    let length = format!("Content-Length: {}", body.len());
+    let headers = ["Content-Type: application/json", length.as_str(), "", body];
+    let answer = server.ask("POST /api/variables", &headers);
+    assert!(
+        answer.starts_with("HTTP/1.1 201") && answer.contains("********"),
+        "{answer}"
+    );
 }
 
 #[test]

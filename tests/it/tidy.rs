@@ -13,6 +13,7 @@ const ROWS: &[(&str, u8)] = &[
     ("limits", 1),
     ("model", 1),
     ("graph", 2),
+    ("secret", 2),
     ("template", 2),
     ("clock", 3),
     ("executor", 3),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use floret::storage::{MemoryStorage, SqliteStorage, Storage};
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, scratch};
-use floret::{Access, Floret, Limits, Pipeline, RunsService};
+use floret::{Access, Builder, Floret, Limits, Pipeline, RunsService, SecretKey};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -28,7 +28,8 @@ pub(crate) struct Host {
     pub(crate) service: RunsService,
     /// Makes storage fail on cue.
     pub(crate) faults: FaultyStorage,
-    _folder: Scratch,
+    /// Where the backend SQLite has its files.
+    pub(crate) folder: Scratch,
 }
 
 /// An answer that was read to its end.
@@ -86,23 +87,34 @@ impl Host {
         Self::with(backend, Limits::default()).await
     }
 
+    /// A host whose builder is finished by the test; it has no key for secrets but what the test gives it.
+    pub(crate) async fn built(backend: Backend, build: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::on(scratch(), backend, build).await
+    }
+
     pub(crate) async fn with(backend: Backend, limits: Limits) -> Self {
-        let folder = scratch();
+        let key = SecretKey::from_bytes([7; 32]);
+        Self::built(backend, |builder| builder.limits(limits).secret_key(key)).await
+    }
+
+    /// A host on what a folder has of another one before it.
+    pub(crate) async fn on(
+        folder: Scratch,
+        backend: Backend,
+        build: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let faults = FaultyStorage::new(backend.open(folder.path()).await);
         let executor = ScriptedExecutor::new();
-        let floret = Floret::builder(faults.clone())
+        let builder = Floret::builder(faults.clone())
             .executor("any", executor.clone())
-            .pipeline(daily())
-            .limits(limits)
-            .start()
-            .await
-            .unwrap();
+            .pipeline(daily());
+        let floret = build(builder).start().await.unwrap();
         Self {
             service: floret.service(Access::allow_all()),
             floret,
             executor,
             faults,
-            _folder: folder,
+            folder,
         }
     }
 

@@ -7,6 +7,7 @@ use tokio::task::JoinError;
 
 use super::Driver;
 use crate::engine::checkpoint;
+use crate::engine::hiding;
 use crate::engine::journal::Lost;
 use crate::engine::node::{Done, Ending, Mode, millis};
 use crate::error::Result;
@@ -68,10 +69,11 @@ impl Driver {
 
     fn profile(&mut self, place: Place, dataset: Dataset) {
         let clock = self.context.shared.clock.clone();
+        let mask = self.context.vault.mask.clone();
         self.profiles.spawn(async move {
             let profiled = checkpoint::blocking(move || {
                 let started = clock.elapsed();
-                let mut profile = dataset.profile()?;
+                let mut profile = hiding::profile(&dataset, &mask)?;
                 profile.profiling_ms = millis(clock.elapsed().saturating_sub(started));
                 Ok(profile)
             });

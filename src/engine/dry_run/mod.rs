@@ -15,6 +15,8 @@ use tracing::Instrument;
 
 use self::node::{Part, Told};
 use super::halt::Halt;
+use super::hiding;
+use super::vault::Vault;
 use super::{Engine, Shared, shutting_down};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::{Effect, Input};
@@ -70,6 +72,7 @@ struct Stage {
     shared: Arc<Shared>,
     /// Never stored: what the nodes see of a run.
     run: Arc<Run>,
+    vault: Vault,
     definition: Arc<Pipeline>,
     graph: Arc<Graph>,
     frontier: Frontier,
@@ -111,6 +114,7 @@ impl Stage {
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
+            vault: Vault::new(shared, &run),
             run: Arc::new(run),
             frontier,
             datasets: vec![None; graph.len()],
@@ -170,6 +174,7 @@ impl Stage {
             let part = Part {
                 shared: Arc::clone(&self.shared),
                 run: Arc::clone(&self.run),
+                vault: self.vault.clone(),
                 node: node.clone(),
                 executor: Arc::clone(executor),
                 inputs,
@@ -207,7 +212,8 @@ impl Stage {
         let cut = told.dataset.map(|dataset| dataset.head(rows_max));
         let mut node = self.blank(place, told.status)?;
         if let Some(dataset) = &cut {
-            let preview = dataset.preview(rows_max, self.shared.limits.preview_cell_bytes_max)?;
+            let cell_max = self.shared.limits.preview_cell_bytes_max;
+            let preview = hiding::shown(dataset, &self.vault.mask, rows_max, cell_max)?;
             (node.columns, node.rows) = (preview.columns, preview.rows);
         }
         node.error = told.error;

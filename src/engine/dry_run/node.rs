@@ -11,6 +11,7 @@ use super::out_of_time;
 use crate::engine::Shared;
 use crate::engine::attempt::{self, Ended, reached, took_too_long};
 use crate::engine::halt::Halt;
+use crate::engine::vault::Vault;
 use crate::error::cut;
 use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
@@ -44,6 +45,7 @@ impl Told {
 pub(super) struct Part {
     pub(super) shared: Arc<Shared>,
     pub(super) run: Arc<Run>,
+    pub(super) vault: Vault,
     pub(super) node: Node,
     pub(super) executor: Arc<dyn Executor>,
     pub(super) inputs: Vec<Input>,
@@ -82,17 +84,21 @@ impl Part {
             }
         };
         let surroundings = self
-            .shared
+            .vault
             .surroundings(&self.run, &self.node, 1, NodeLog::discard());
+        let surroundings = tokio::select! {
+            ctx = surroundings => ctx,
+            _ = reached(&mut self.halt, Halt::TimedOut) => return self.late(),
+        };
         let mut ctx = match surroundings {
             Ok(ctx) => ctx,
-            Err(unknown) => return Told::failed(unknown),
+            Err(error) => return Told::failed(error.message().to_owned()),
         };
         ctx.row_limit = Some(self.shared.limits.dry_run_rows_max);
         ctx.cancel = self.stop.clone();
         let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
         let ended = attempt::run(&self.shared, &self.executor, call, timeout, &mut self.halt).await;
-        match ended {
+        match ended.hidden(&self.vault.mask) {
             Ended::Itself(Ok(Output::Dataset(dataset))) => {
                 Told::new(NodeStatus::Success, Some(dataset))
             }

@@ -19,6 +19,7 @@ use super::context::Context;
 use super::driver::{Closing, Driver};
 use super::halt::Halt;
 use super::journal::{Journal, Lost, Position};
+use super::vault::Vault;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
@@ -61,6 +62,7 @@ pub(super) async fn take_up(
         .max(1);
     let context = Arc::new(Context {
         shared: Arc::clone(shared),
+        vault: Vault::new(shared, &claimed.run),
         run: claimed.run,
         epoch: claimed.epoch,
         definition: claimed.definition,
@@ -151,7 +153,7 @@ impl TakeUp {
             {
                 self.tell(
                     place,
-                    "its output was too large to keep, so that it is executed again",
+                    "its output was too large to keep, or a secret stood in it, so that it is executed again",
                 )
                 .await?;
             }

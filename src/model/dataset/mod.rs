@@ -28,7 +28,6 @@ use super::{Preview, Profile};
 use crate::error::Result;
 #[cfg(feature = "nodes")]
 pub(crate) use build::{Builder, RowError};
-#[cfg(feature = "nodes")]
 pub(crate) use column::Cell;
 use column::Column;
 #[cfg(feature = "nodes")]
@@ -193,6 +192,22 @@ impl Dataset {
     /// How many rows.
     pub(crate) fn len(&self) -> usize {
         self.0.row_count
+    }
+
+    /// Whether `is_asked` says so of a text in it: a string, a nested value as JSON, the name of a column.
+    pub(crate) fn any_text(&self, is_asked: impl Fn(&str) -> bool) -> bool {
+        let in_cell = |cell: Cell<'_>| match cell {
+            Cell::Text(text) | Cell::Json(text) => is_asked(text),
+            Cell::Missing
+            | Cell::Null
+            | Cell::Int(_)
+            | Cell::UInt(_)
+            | Cell::Float(_)
+            | Cell::Bool(_) => false,
+        };
+        self.table().iter().any(|column| {
+            is_asked(&column.name) || (0..self.len()).any(|row| in_cell(column.cell(row)))
+        })
     }
 
     /// The cells of a row, one a column.

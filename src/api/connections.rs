@@ -1,0 +1,67 @@
+//! Connections: listed, saved, shown, deleted.
+//!
+//! Whether a connection is acceptable is decided by the engine.
+
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use super::body::Body;
+use super::call::Call;
+use super::{input, paging, response};
+use crate::engine::CONNECTION_FIELDS;
+use crate::error::Result;
+use crate::views::{ConnectionFilter, ConnectionView};
+
+/// `GET /connections`
+pub(super) async fn list(call: Call) -> Result<Response<Body>> {
+    let query = call.query()?;
+    let page = paging::read(&query)?;
+    let filter = ConnectionFilter {
+        scope: call.scope.clone(),
+    };
+    let part = call.views().list_connections(filter, page.clone()).await?;
+    paging::answer(&page, &part, &query, |query| call.link_here(query))
+}
+
+/// `POST /connections`
+pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
+    let body = body(&mut call)?;
+    let stored = call.engine().create_connection(body, &call.scope).await?;
+    let location = call.link(&format!("/connections/{}", stored.id));
+    let mut answer = response::json(StatusCode::CREATED, &ConnectionView(stored));
+    response::locate(&mut answer, location)?;
+    Ok(answer)
+}
+
+/// `GET /connections/{conn_id}`
+pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
+    call.read(|call| call.query().map(drop)).await?;
+    let shown = call
+        .views()
+        .connection(call.connection_id(), &call.scope)
+        .await?;
+    Ok(response::json(StatusCode::OK, &shown))
+}
+
+/// `PUT /connections/{conn_id}`
+pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
+    let body = call.read(body).await?;
+    let (engine, id) = (call.engine(), call.connection_id());
+    let stored = engine.replace_connection(id, body, &call.scope).await?;
+    Ok(response::json(StatusCode::OK, &ConnectionView(stored)))
+}
+
+/// `DELETE /connections/{conn_id}`
+pub(super) async fn delete(mut call: Call) -> Result<Response<Body>> {
+    call.read(|call| call.query().map(drop)).await?;
+    let (engine, id) = (call.engine(), call.connection_id());
+    engine.delete_connection(id, &call.scope).await?;
+    Ok(response::no_content())
+}
+
+fn body(call: &mut Call) -> Result<Value> {
+    call.query()?;
+    let (_, body) = call.json()?;
+    input::object(&body, CONNECTION_FIELDS)?;
+    Ok(body)
+}

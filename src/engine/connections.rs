@@ -1,0 +1,229 @@
+//! Saving and deleting connections, with every problem of one told.
+//!
+//! What a secret of a body means is `secrets`'; opening them for executors is `vault`'s.
+
+use serde_json::Value;
+
+use super::secrets::{self, Given, TRIES_MAX};
+use super::{Engine, Shared};
+use crate::error::{Error, Result, shown};
+use crate::graph::fields::Fields;
+use crate::graph::issues::Issues;
+use crate::model::{ConnectionFields, ConnectionId, Scope, StoredConnection, TenantId};
+use crate::secret::Field;
+use crate::storage::{Expect, PutConnection};
+
+const KIND_CHARS_MAX: usize = 64;
+const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Characters of a host, which may be a whole address, of a schema and of a login.
+const PART_CHARS_MAX: usize = 1_024;
+/// Characters of a password. 16,384: private keys are passwords too.
+const PASSWORD_CHARS_MAX: usize = 16_384;
+/// Characters of what else it takes. 65,536: an account file of a cloud fits many times.
+const EXTRA_CHARS_MAX: usize = 65_536;
+
+/// The fields of a connection's body.
+pub(crate) const CONNECTION_FIELDS: &[&str] = &[
+    "conn_id",
+    "type",
+    "description",
+    "host",
+    "port",
+    "schema",
+    "login",
+    "password",
+    "extra",
+    "created_at",
+    "updated_at",
+];
+
+/// A connection as a body gives it.
+struct Draft {
+    id: Option<String>,
+    /// Without its secrets.
+    fields: ConnectionFields,
+    password: Given,
+    extra: Given,
+}
+
+impl Engine {
+    /// Saves a connection that is not there yet.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
+    pub(crate) async fn create_connection(
+        &self,
+        body: Value,
+        scope: &Scope,
+    ) -> Result<StoredConnection> {
+        self.refuse_in_shutdown()?;
+        let mut issues = Issues::default();
+        let draft = read(body, &mut issues);
+        let id = new_id(draft.id.as_deref(), &mut issues);
+        secrets::refuse_kept(&draft.password, "/password", &mut issues);
+        secrets::refuse_kept(&draft.extra, "/extra", &mut issues);
+        issues.refuse("invalid-field")?;
+        let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
+        let fields = self.0.seal_connection(&draft, &id, scope.tenant(), None)?;
+        let mut put = PutConnection::new(id, fields, self.0.clock.now());
+        (put.expect, put.scope) = (Expect::Absent, scope.clone());
+        self.0.storage.put_connection(put).await
+    }
+
+    /// Replaces the connection with this id; a secret that is sent masked stays.
+    ///
+    /// # Errors
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
+    /// `precondition-failed` when others change it all the while), and what storage answers.
+    pub(crate) async fn replace_connection(
+        &self,
+        id: &str,
+        body: Value,
+        scope: &Scope,
+    ) -> Result<StoredConnection> {
+        self.refuse_in_shutdown()?;
+        let mut old = self.0.connection(id, scope).await?;
+        secrets::refuse_another_id(&body, "conn_id", &old.id)?;
+        let mut issues = Issues::default();
+        let draft = read(body, &mut issues);
+        issues.refuse("invalid-field")?;
+        for _ in 1..TRIES_MAX {
+            let saved = self.replace_seen(&draft, &old, scope).await;
+            if !secrets::came_between(&saved) {
+                return saved;
+            }
+            old = self.0.connection(id, scope).await?;
+        }
+        self.replace_seen(&draft, &old, scope).await
+    }
+
+    /// Deletes the connection with this id.
+    ///
+    /// # Errors
+    /// `NotFound`, and what storage answers.
+    pub(crate) async fn delete_connection(&self, id: &str, scope: &Scope) -> Result<()> {
+        self.refuse_in_shutdown()?;
+        let id = known_id(id)?;
+        let now = self.0.clock.now();
+        self.0.storage.delete_connection(&id, scope, now).await
+    }
+
+    async fn replace_seen(
+        &self,
+        draft: &Draft,
+        old: &StoredConnection,
+        scope: &Scope,
+    ) -> Result<StoredConnection> {
+        let tenant = old.tenant.as_ref();
+        let fields = self
+            .0
+            .seal_connection(draft, &old.id, tenant, Some(&old.fields))?;
+        let mut put = PutConnection::new(old.id.clone(), fields, self.0.clock.now());
+        (put.expect, put.scope) = (Expect::Version(old.version), scope.clone());
+        self.0.storage.put_connection(put).await
+    }
+}
+
+impl Shared {
+    async fn connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
+        let found = self.storage.find_connection(&known_id(id)?, scope).await?;
+        found.ok_or_else(|| Error::connection_not_found(shown(id)))
+    }
+
+    fn seal_connection(
+        &self,
+        draft: &Draft,
+        id: &ConnectionId,
+        tenant: Option<&TenantId>,
+        old: Option<&ConnectionFields>,
+    ) -> Result<ConnectionFields> {
+        let field = |name| Field {
+            noun: "connection",
+            tenant,
+            id: id.as_str(),
+            name,
+        };
+        let password = old.and_then(|old| old.password.as_ref());
+        let extra = old.and_then(|old| old.extra.as_ref());
+        Ok(ConnectionFields {
+            password: draft
+                .password
+                .sealed(password, &self.keyring, field("password"))?,
+            extra: draft.extra.sealed(extra, &self.keyring, field("extra"))?,
+            ..draft.fields.clone()
+        })
+    }
+}
+
+/// The id that a path names.
+fn known_id(id: &str) -> Result<ConnectionId> {
+    ConnectionId::new(id).map_err(|_| Error::connection_not_found(shown(id)))
+}
+
+/// The id that a body gives.
+fn new_id(given: Option<&str>, issues: &mut Issues) -> Option<ConnectionId> {
+    let id = ConnectionId::new(given.unwrap_or_default());
+    id.map_err(|error| issues.push("/conn_id", || format!("conn_id {error}")))
+        .ok()
+}
+
+fn read(body: Value, issues: &mut Issues) -> Draft {
+    const PORT: &str = "a whole number from 1 to 65535";
+    const PASSWORD: &str = "a string of at most 16384 characters";
+    const EXTRA: &str = "a string or an object of at most 65536 characters";
+    let mut draft = Draft {
+        id: None,
+        fields: ConnectionFields::default(),
+        password: Given::Nothing,
+        extra: Given::Nothing,
+    };
+    let Some(mut fields) = Fields::of(body, "a connection", String::new(), issues) else {
+        return draft;
+    };
+    draft.id = fields.text("conn_id");
+    fields.require("type", "a string");
+    draft.fields.kind = fields
+        .take("type", "a string of 1 to 64 characters", |value| {
+            let text = value.as_str().filter(|text| !text.trim().is_empty());
+            text.filter(|text| secrets::is_within(text, KIND_CHARS_MAX))
+                .map(str::to_owned)
+        })
+        .unwrap_or_default();
+    draft.fields.description = secrets::text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
+    draft.fields.host = secrets::text(&mut fields, "host", PART_CHARS_MAX);
+    draft.fields.port = fields.take("port", PORT, port).flatten();
+    draft.fields.schema = secrets::text(&mut fields, "schema", PART_CHARS_MAX);
+    draft.fields.login = secrets::text(&mut fields, "login", PART_CHARS_MAX);
+    let password = fields.secret("password", PASSWORD, password);
+    draft.password = Given::of(password);
+    draft.extra = Given::of(fields.secret("extra", EXTRA, extra));
+    draft
+}
+
+/// None within: no port.
+fn port(value: &Value) -> Option<Option<u16>> {
+    match value {
+        Value::Null => Some(None),
+        value => u16::try_from(value.as_u64()?)
+            .ok()
+            .filter(|port| *port > 0)
+            .map(Some),
+    }
+}
+
+/// Empty within: no password.
+fn password(value: &Value) -> Option<String> {
+    let text = if value.is_null() { "" } else { value.as_str()? };
+    secrets::is_within(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
+}
+
+/// A text as it is, an object as its JSON; empty within: none.
+fn extra(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Object(_) => value.to_string(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
+    };
+    secrets::is_within(&text, EXTRA_CHARS_MAX).then_some(text)
+}

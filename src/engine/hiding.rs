@@ -1,0 +1,123 @@
+//! What of a dataset may be shown and kept when secrets are known: previews and profiles without them.
+//!
+//! Which secrets are known and what hiding is, is `secret/mask`'s.
+
+use crate::error::Result;
+use crate::limits::Limits;
+use crate::model::{ColumnProfile, Dataset, Preview, Profile};
+use crate::secret::Mask;
+
+/// Whether a known secret stands in a dataset, which must not be kept then.
+pub(super) fn holds_secret(dataset: &Dataset, mask: &Mask) -> bool {
+    !mask.is_empty() && dataset.any_text(|text| mask.is_in(text))
+}
+
+/// The first rows, secrets hidden.
+pub(super) fn preview(dataset: &Dataset, mask: &Mask, limits: &Limits) -> Result<Preview> {
+    let (rows_max, cell_max) = (limits.preview_rows_max, limits.preview_cell_bytes_max);
+    shown(dataset, mask, rows_max, cell_max)
+}
+
+/// The first `rows_max` rows, secrets hidden.
+pub(super) fn shown(
+    dataset: &Dataset,
+    mask: &Mask,
+    rows_max: usize,
+    cell_max: usize,
+) -> Result<Preview> {
+    if mask.is_empty() {
+        return dataset.preview(rows_max, cell_max);
+    }
+    // Whole cells are looked at: the beginning of a secret at a cut would not be found.
+    let mut preview = dataset.preview(rows_max, usize::MAX)?;
+    let columns = preview.columns.into_iter();
+    preview.columns = columns.map(|name| mask.text(name)).collect();
+    let rows = preview.rows.into_iter();
+    preview.rows = rows.map(|row| mask.object(row)).collect();
+    Ok(preview.shortened(cell_max))
+}
+
+/// The statistics. Of a dataset that holds a secret those of texts tell no value: cut ones may begin with it.
+pub(super) fn profile(dataset: &Dataset, mask: &Mask) -> Result<Profile> {
+    let mut profile = dataset.profile()?;
+    if mask.is_empty() {
+        return Ok(profile);
+    }
+    let holds_secret = holds_secret(dataset, mask);
+    let columns = profile.columns.into_iter();
+    profile.columns = columns
+        .map(|column| hidden(column, mask, holds_secret))
+        .collect();
+    Ok(profile)
+}
+
+fn hidden(mut column: ColumnProfile, mask: &Mask, holds_secret: bool) -> ColumnProfile {
+    column.name = mask.text(column.name);
+    let is_told = column.is_numeric || !holds_secret;
+    let told = |value: Option<_>| value.filter(|_| is_told).map(|value| mask.value(value));
+    column.min_val = told(column.min_val);
+    column.max_val = told(column.max_val);
+    let samples = column.sample_values.into_iter();
+    column.sample_values = samples.filter_map(|value| told(Some(value))).collect();
+    column
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn dataset(rows: &[Value]) -> Dataset {
+        Dataset::from_serialize(rows).unwrap()
+    }
+
+    fn mask() -> Mask {
+        let mask = Mask::default();
+        mask.add("hunter2");
+        mask
+    }
+
+    #[test]
+    fn a_secret_is_found_in_strings_nested_values_and_names() {
+        for rows in [
+            json!([{"a": "x hunter2 y"}]),
+            json!([{"a": {"b": ["hunter2"]}}]),
+            json!([{"a": 1}, {"a": "hunter2"}]),
+            json!([{"hunter2": 1}]),
+        ] {
+            let dataset = dataset(rows.as_array().unwrap());
+            assert!(holds_secret(&dataset, &mask()), "{rows}");
+            assert!(!holds_secret(&dataset, &Mask::default()));
+            let preview = preview(&dataset, &mask(), &Limits::default()).unwrap();
+            let profile = profile(&dataset, &mask()).unwrap();
+            let told = format!("{preview:?} {profile:?}");
+            assert!(!told.contains("hunter2") && told.contains("***"), "{told}");
+        }
+        assert!(!holds_secret(&dataset(&[json!({"a": "hunter"})]), &mask()));
+    }
+
+    #[test]
+    fn a_secret_at_a_cut_leaves_nothing_behind() {
+        let long = format!("{}hunter2", "x".repeat(4_090));
+        let dataset = dataset(&[json!({"a": long, "b": [long], "c": 1})]);
+        let preview = preview(&dataset, &mask(), &Limits::default()).unwrap();
+        let profile = profile(&dataset, &mask()).unwrap();
+        let told = format!("{preview:?} {profile:?}");
+        assert!(!told.contains("hunt"), "{told}");
+        assert!(preview.truncated);
+        assert_eq!(preview.rows[0]["c"], 1);
+    }
+
+    #[test]
+    fn where_no_secret_stands_nothing_changes() {
+        let dataset = dataset(&[json!({"a": "x".repeat(5_000), "b": {"c": null}, "d": "y"})]);
+        let limits = Limits::default();
+        let plain = preview(&dataset, &Mask::default(), &limits).unwrap();
+        assert_eq!(preview(&dataset, &mask(), &limits).unwrap(), plain);
+        assert_eq!(
+            profile(&dataset, &mask()).unwrap(),
+            dataset.profile().unwrap()
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! Saving and deleting variables, with every problem of one told.
+//!
+//! What a secret of a body means is `secrets`'; putting variables into configs is `vault`'s.
+
+use serde_json::Value;
+
+use super::secrets::{self, Given, TRIES_MAX};
+use super::{Engine, Shared};
+use crate::error::{Error, Issue, Result, shown};
+use crate::graph::fields::Fields;
+use crate::graph::issues::Issues;
+use crate::model::{
+    MASKED, Scope, StoredVariable, TenantId, VariableFields, VariableKey, VariableValue,
+};
+use crate::secret::{Field, Secret};
+use crate::storage::{Expect, PutVariable};
+
+const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Characters of a value. 65,536: beyond it is data and no setting.
+const VALUE_CHARS_MAX: usize = 65_536;
+
+/// The fields of a variable's body.
+pub(crate) const VARIABLE_FIELDS: &[&str] = &[
+    "key",
+    "value",
+    "type",
+    "description",
+    "created_at",
+    "updated_at",
+];
+
+/// A variable as a body gives it.
+struct Draft {
+    key: Option<String>,
+    value: Secret<String>,
+    is_secret: bool,
+    description: String,
+}
+
+impl Engine {
+    /// Saves a variable that is not there yet.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
+    pub(crate) async fn create_variable(
+        &self,
+        body: Value,
+        scope: &Scope,
+    ) -> Result<StoredVariable> {
+        self.refuse_in_shutdown()?;
+        let mut issues = Issues::default();
+        let draft = read(body, &mut issues);
+        let key = new_key(draft.key.as_deref(), &mut issues);
+        if draft.is_secret {
+            let given = Given::of(Some(draft.value.expose().clone()));
+            secrets::refuse_kept(&given, "/value", &mut issues);
+        }
+        issues.refuse("invalid-field")?;
+        let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
+        let value = self.0.seal_variable(&draft, &key, scope.tenant())?;
+        let mut put = PutVariable::new(key, fields(&draft, value), self.0.clock.now());
+        (put.expect, put.scope) = (Expect::Absent, scope.clone());
+        self.0.storage.put_variable(put).await
+    }
+
+    /// Replaces the variable with this key; a secret value that is sent masked stays.
+    ///
+    /// # Errors
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
+    /// `precondition-failed` when others change it all the while), and what storage answers.
+    pub(crate) async fn replace_variable(
+        &self,
+        key: &str,
+        body: Value,
+        scope: &Scope,
+    ) -> Result<StoredVariable> {
+        self.refuse_in_shutdown()?;
+        let mut old = self.0.variable(key, scope).await?;
+        secrets::refuse_another_id(&body, "key", &old.key)?;
+        let mut issues = Issues::default();
+        let draft = read(body, &mut issues);
+        issues.refuse("invalid-field")?;
+        for _ in 1..TRIES_MAX {
+            let saved = self.replace_seen_variable(&draft, &old, scope).await;
+            if !secrets::came_between(&saved) {
+                return saved;
+            }
+            old = self.0.variable(key, scope).await?;
+        }
+        self.replace_seen_variable(&draft, &old, scope).await
+    }
+
+    /// Deletes the variable with this key.
+    ///
+    /// # Errors
+    /// `NotFound`, and what storage answers.
+    pub(crate) async fn delete_variable(&self, key: &str, scope: &Scope) -> Result<()> {
+        self.refuse_in_shutdown()?;
+        let key = known_key(key)?;
+        let now = self.0.clock.now();
+        self.0.storage.delete_variable(&key, scope, now).await
+    }
+
+    async fn replace_seen_variable(
+        &self,
+        draft: &Draft,
+        old: &StoredVariable,
+        scope: &Scope,
+    ) -> Result<StoredVariable> {
+        let value = match kept(draft, &old.fields.value)? {
+            Some(value) => value,
+            None => self.0.seal_variable(draft, &old.key, old.tenant.as_ref())?,
+        };
+        let fields = fields(draft, value);
+        let mut put = PutVariable::new(old.key.clone(), fields, self.0.clock.now());
+        (put.expect, put.scope) = (Expect::Version(old.version), scope.clone());
+        self.0.storage.put_variable(put).await
+    }
+}
+
+impl Shared {
+    async fn variable(&self, key: &str, scope: &Scope) -> Result<StoredVariable> {
+        let found = self.storage.find_variable(&known_key(key)?, scope).await?;
+        found.ok_or_else(|| Error::variable_not_found(shown(key)))
+    }
+
+    fn seal_variable(
+        &self,
+        draft: &Draft,
+        key: &VariableKey,
+        tenant: Option<&TenantId>,
+    ) -> Result<VariableValue> {
+        if !draft.is_secret {
+            return Ok(VariableValue::Plain(draft.value.expose().clone()));
+        }
+        let field = Field {
+            noun: "variable",
+            tenant,
+            id: key.as_str(),
+            name: "value",
+        };
+        let sealed = self.keyring.seal(&draft.value, field)?;
+        Ok(VariableValue::Secret(sealed))
+    }
+}
+
+fn fields(draft: &Draft, value: VariableValue) -> VariableFields {
+    let mut fields = VariableFields::new(value);
+    fields.description.clone_from(&draft.description);
+    fields
+}
+
+/// The value that is there, where the draft keeps it. A secret is never made readable by keeping it.
+fn kept(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValue>> {
+    if draft.value.expose() != MASKED {
+        return Ok(None);
+    }
+    match (draft.is_secret, old) {
+        (true, VariableValue::Secret(_)) => Ok(Some(old.clone())),
+        (false, VariableValue::Plain(_)) => Ok(None),
+        (true, VariableValue::Plain(_)) => Err(not_kept(
+            "stands for the secret that is stored, and the value is not secret yet: send it",
+        )),
+        (false, VariableValue::Secret(_)) => Err(not_kept(
+            "stands for the secret that is stored, and type string would show it: send a value, or type secret",
+        )),
+    }
+}
+
+fn not_kept(why: &str) -> Error {
+    let issue = Issue::pointer("/value", format!("{MASKED} {why}"));
+    Error::invalid("invalid-field", vec![issue])
+}
+
+/// The key that a path names.
+fn known_key(key: &str) -> Result<VariableKey> {
+    VariableKey::new(key).map_err(|_| Error::variable_not_found(shown(key)))
+}
+
+/// The key that a body gives.
+fn new_key(given: Option<&str>, issues: &mut Issues) -> Option<VariableKey> {
+    let key = VariableKey::new(given.unwrap_or_default());
+    key.map_err(|error| issues.push("/key", || format!("key {error}")))
+        .ok()
+}
+
+fn read(body: Value, issues: &mut Issues) -> Draft {
+    const VALUE: &str = "a string of at most 65536 characters";
+    let mut draft = Draft {
+        key: None,
+        value: Secret::new(String::new()),
+        is_secret: false,
+        description: String::new(),
+    };
+    let Some(mut fields) = Fields::of(body, "a variable", String::new(), issues) else {
+        return draft;
+    };
+    draft.key = fields.text("key");
+    fields.require("value", VALUE);
+    let value = fields.secret("value", VALUE, |value| {
+        value
+            .as_str()
+            .map(str::to_owned)
+            .filter(|text| secrets::is_within(text, VALUE_CHARS_MAX))
+    });
+    draft.value = Secret::new(value.unwrap_or_default());
+    let is_secret = fields.take("type", "\"string\" or \"secret\"", |value| {
+        match value.as_str() {
+            Some("string") => Some(false),
+            Some("secret") => Some(true),
+            Some(_) | None => None,
+        }
+    });
+    draft.is_secret = is_secret.unwrap_or(false);
+    draft.description = secrets::text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
+    draft
+}

@@ -1,0 +1,275 @@
+//! The keys of a host: the current one seals, all of them open.
+//!
+//! The cipher is `key`'s. Without the feature `secrets` a ring is empty and seals nothing.
+
+use super::Secret;
+#[cfg(feature = "secrets")]
+use super::SecretKey;
+use crate::error::{Error, Result};
+use crate::model::{Sealed, TenantId};
+
+/// The keys of a host.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keyring {
+    #[cfg(feature = "secrets")]
+    current: Option<SecretKey>,
+    #[cfg(feature = "secrets")]
+    old: Vec<SecretKey>,
+}
+
+/// The place of a secret: one that was moved elsewhere is not opened.
+#[cfg_attr(
+    not(feature = "secrets"),
+    expect(dead_code, reason = "without a cipher nothing is opened")
+)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field<'a> {
+    /// `connection` or `variable`.
+    pub(crate) noun: &'static str,
+    pub(crate) tenant: Option<&'a TenantId>,
+    pub(crate) id: &'a str,
+    pub(crate) name: &'static str,
+}
+
+/// Why a secret cannot be opened.
+#[cfg_attr(
+    not(feature = "secrets"),
+    expect(dead_code, reason = "without a cipher nothing is opened")
+)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("no encryption key is configured")]
+    NoKey,
+    #[error(
+        "it was sealed under another key (its id is {id}) than any that is configured; add the old key beside the current one"
+    )]
+    OtherKey { id: String },
+    #[error("what is stored was changed or belongs to something else")]
+    Damaged,
+}
+
+impl Keyring {
+    /// Makes a key the current one.
+    #[cfg(feature = "secrets")]
+    pub(crate) fn set_current(&mut self, key: SecretKey) {
+        self.current = Some(key);
+    }
+
+    /// Adds a key that opens only.
+    #[cfg(feature = "secrets")]
+    pub(crate) fn add_old(&mut self, key: SecretKey) {
+        self.old.push(key);
+    }
+
+    /// Seals a secret for its place.
+    ///
+    /// # Errors
+    /// `Conflict` (`encryption-key-missing`) without a key.
+    #[cfg(feature = "secrets")]
+    pub(crate) fn seal(&self, secret: &Secret<String>, field: Field<'_>) -> Result<Sealed> {
+        let key = self.current.as_ref().ok_or_else(key_missing)?;
+        let sealed = key.seal(secret.expose().as_bytes(), &field.bytes())?;
+        Ok(Sealed::from_bytes(
+            [&[FORMAT], key.id().as_slice(), &sealed].concat(),
+        ))
+    }
+
+    /// Opens what was sealed for its place.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    #[cfg(feature = "secrets")]
+    pub(crate) fn open(
+        &self,
+        sealed: &Sealed,
+        field: Field<'_>,
+    ) -> std::result::Result<Secret<String>, OpenError> {
+        let ([FORMAT], rest) = sealed
+            .as_bytes()
+            .split_first_chunk()
+            .ok_or(OpenError::Damaged)?
+        else {
+            return Err(OpenError::Damaged);
+        };
+        let (id, rest) = rest
+            .split_first_chunk::<{ super::key::ID_BYTES }>()
+            .ok_or(OpenError::Damaged)?;
+        let mut keys = self.current.iter().chain(&self.old).peekable();
+        if keys.peek().is_none() {
+            return Err(OpenError::NoKey);
+        }
+        let key = keys.find(|key| key.id() == id);
+        let key = key.ok_or_else(|| OpenError::OtherKey { id: hex(id) })?;
+        let text = key.open(rest, &field.bytes()).ok_or(OpenError::Damaged)?;
+        let text = String::from_utf8(text).map_err(|_| OpenError::Damaged)?;
+        Ok(Secret::new(text))
+    }
+
+    /// Seals nothing.
+    ///
+    /// # Errors
+    /// `Conflict` (`encryption-key-missing`).
+    #[cfg(not(feature = "secrets"))]
+    pub(crate) fn seal(&self, _secret: &Secret<String>, _field: Field<'_>) -> Result<Sealed> {
+        Err(key_missing())
+    }
+
+    /// Opens nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    #[cfg(not(feature = "secrets"))]
+    pub(crate) fn open(
+        &self,
+        _sealed: &Sealed,
+        _field: Field<'_>,
+    ) -> std::result::Result<Secret<String>, OpenError> {
+        Err(OpenError::NoKey)
+    }
+}
+
+/// The first byte of what is sealed: whatever comes later can be told from this form.
+#[cfg(feature = "secrets")]
+const FORMAT: u8 = 1;
+
+#[cfg(feature = "secrets")]
+impl Field<'_> {
+    /// No part of it can hold the zero between the parts.
+    fn bytes(self) -> Vec<u8> {
+        let tenant = self.tenant.map_or("", TenantId::as_str);
+        [self.noun, tenant, self.id, self.name]
+            .join("\0")
+            .into_bytes()
+    }
+}
+
+#[cfg(feature = "secrets")]
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn key_missing() -> Error {
+    Error::conflict(
+        "encryption-key-missing",
+        "a secret is stored encrypted only, and no encryption key is configured; the host sets one with \
+         `Builder::secret_key` (feature `secrets`), the standalone server with --secret-key-file or FLORET_SECRET_KEY",
+    )
+}
+
+#[cfg(feature = "secrets")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> SecretKey {
+        SecretKey::from_bytes([byte; 32])
+    }
+
+    /// A ring of these keys, the first one current.
+    fn ring(keys: impl IntoIterator<Item = u8>) -> Keyring {
+        let mut ring = Keyring::default();
+        let mut keys = keys.into_iter();
+        keys.next()
+            .into_iter()
+            .for_each(|byte| ring.set_current(key(byte)));
+        keys.for_each(|byte| ring.add_old(key(byte)));
+        ring
+    }
+
+    const PLACE: Field<'_> = Field {
+        noun: "connection",
+        tenant: None,
+        id: "warehouse",
+        name: "password",
+    };
+
+    fn sealed(by: u8) -> Sealed {
+        let secret = Secret::new("hunter2".to_owned());
+        ring([by]).seal(&secret, PLACE).unwrap()
+    }
+
+    fn opened(
+        keys: impl IntoIterator<Item = u8>,
+        sealed: &Sealed,
+    ) -> std::result::Result<String, OpenError> {
+        let opened = ring(keys).open(sealed, PLACE);
+        opened.map(|secret| secret.expose().clone())
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_by_its_key_wherever_that_stands() {
+        let sealed = sealed(1);
+        assert_eq!(opened([1], &sealed).as_deref(), Ok("hunter2"));
+        assert_eq!(opened([2, 1], &sealed).as_deref(), Ok("hunter2"));
+        let again = ring([2, 1])
+            .seal(&Secret::new("x".to_owned()), PLACE)
+            .unwrap();
+        assert_eq!(opened([2], &again).as_deref(), Ok("x"));
+    }
+
+    #[test]
+    fn a_wrong_key_and_none_are_told() {
+        let error = opened([2, 3], &sealed(1)).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::OtherKey { id } if id.len() == 16),
+            "{error}"
+        );
+        assert_eq!(opened([], &sealed(1)), Err(OpenError::NoKey));
+        let mut old_alone = Keyring::default();
+        old_alone.add_old(key(1));
+        let missing = old_alone
+            .seal(&Secret::new(String::new()), PLACE)
+            .unwrap_err();
+        assert_eq!(missing.slug(), "encryption-key-missing");
+        assert!(old_alone.open(&sealed(1), PLACE).is_ok());
+    }
+
+    #[test]
+    fn a_secret_that_was_moved_is_not_opened() {
+        let (sealed, ring) = (sealed(1), ring([1]));
+        let tenant = TenantId::new("ann").unwrap();
+        for elsewhere in [
+            Field {
+                noun: "variable",
+                ..PLACE
+            },
+            Field {
+                tenant: Some(&tenant),
+                ..PLACE
+            },
+            Field {
+                id: "other",
+                ..PLACE
+            },
+            Field {
+                name: "extra",
+                ..PLACE
+            },
+        ] {
+            let opened = ring.open(&sealed, elsewhere);
+            assert_eq!(opened.unwrap_err(), OpenError::Damaged, "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn no_byte_can_be_changed_or_left_out() {
+        let whole = sealed(1);
+        for index in 0..whole.as_bytes().len() {
+            let mut bytes = whole.as_bytes().to_vec();
+            bytes[index] ^= 1;
+            assert!(opened([1], &Sealed::from_bytes(bytes)).is_err(), "{index}");
+            let cut = whole.as_bytes()[..index].to_vec();
+            assert!(opened([1], &Sealed::from_bytes(cut)).is_err(), "{index}");
+        }
+    }
+
+    #[test]
+    fn the_same_secret_is_never_sealed_the_same() {
+        let all: std::collections::HashSet<_> = (0..1_000).map(|_| sealed(1)).collect();
+        assert_eq!(all.len(), 1_000);
+        assert!(
+            all.iter()
+                .all(|sealed| !sealed.as_bytes().windows(7).any(|part| part == b"hunter2"))
+        );
+    }
+}

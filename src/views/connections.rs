@@ -1,0 +1,92 @@
+//! Connections as readers get them: their secrets masked.
+//!
+//! Saving them is the engine's.
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+
+use super::Views;
+use crate::error::{Error, Result, shown};
+use crate::model::{
+    ConnectionFields, ConnectionId, MASKED, Page, PageRequest, Scope, StoredConnection,
+};
+use crate::storage::ConnectionFilter;
+
+/// A connection in an answer.
+#[derive(Debug)]
+pub(crate) struct ConnectionView(pub(crate) StoredConnection);
+
+impl Views {
+    /// The connection with this id.
+    ///
+    /// # Errors
+    /// `NotFound` (`connection-not-found`); `Unavailable`.
+    pub(crate) async fn connection(&self, id: &str, scope: &Scope) -> Result<ConnectionView> {
+        let found = match ConnectionId::new(id) {
+            Ok(id) => self.storage.find_connection(&id, scope).await?,
+            Err(_) => None,
+        };
+        found
+            .map(ConnectionView)
+            .ok_or_else(|| Error::connection_not_found(shown(id)))
+    }
+
+    /// A page of connections, the newest first.
+    ///
+    /// # Errors
+    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    pub(crate) async fn list_connections(
+        &self,
+        filter: ConnectionFilter,
+        page: PageRequest,
+    ) -> Result<Page<ConnectionView>> {
+        let Page { items, total, next } = self.storage.list_connections(filter, page).await?;
+        let items = items.into_iter().map(ConnectionView).collect();
+        Ok(Page::new(items, total, next))
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    conn_id: &'a ConnectionId,
+    r#type: &'a str,
+    description: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+    schema: &'a str,
+    login: &'a str,
+    password: Option<&'static str>,
+    extra: Option<&'static str>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl Serialize for ConnectionView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ConnectionFields {
+            kind,
+            description,
+            host,
+            port,
+            schema,
+            login,
+            password,
+            extra,
+        } = &self.0.fields;
+        let masked = |secret: &Option<_>| secret.as_ref().map(|_| MASKED);
+        let shown = Shown {
+            conn_id: &self.0.id,
+            r#type: kind,
+            description,
+            host,
+            port: *port,
+            schema,
+            login,
+            password: masked(password),
+            extra: masked(extra),
+            created_at: self.0.created_at,
+            updated_at: self.0.updated_at,
+        };
+        shown.serialize(serializer)
+    }
+}

@@ -1,0 +1,76 @@
+//! Variables as readers get them: the value of a secret one masked.
+//!
+//! Saving them is the engine's.
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+
+use super::Views;
+use crate::error::{Error, Result, shown};
+use crate::model::{
+    MASKED, Page, PageRequest, Scope, StoredVariable, VariableFields, VariableKey, VariableValue,
+};
+use crate::storage::VariableFilter;
+
+/// A variable in an answer.
+#[derive(Debug)]
+pub(crate) struct VariableView(pub(crate) StoredVariable);
+
+impl Views {
+    /// The variable with this key.
+    ///
+    /// # Errors
+    /// `NotFound` (`variable-not-found`); `Unavailable`.
+    pub(crate) async fn variable(&self, key: &str, scope: &Scope) -> Result<VariableView> {
+        let found = match VariableKey::new(key) {
+            Ok(key) => self.storage.find_variable(&key, scope).await?,
+            Err(_) => None,
+        };
+        found
+            .map(VariableView)
+            .ok_or_else(|| Error::variable_not_found(shown(key)))
+    }
+
+    /// A page of variables, the newest first.
+    ///
+    /// # Errors
+    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    pub(crate) async fn list_variables(
+        &self,
+        filter: VariableFilter,
+        page: PageRequest,
+    ) -> Result<Page<VariableView>> {
+        let Page { items, total, next } = self.storage.list_variables(filter, page).await?;
+        let items = items.into_iter().map(VariableView).collect();
+        Ok(Page::new(items, total, next))
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    key: &'a VariableKey,
+    value: &'a str,
+    r#type: &'static str,
+    description: &'a str,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl Serialize for VariableView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let VariableFields { value, description } = &self.0.fields;
+        let (value, kind) = match value {
+            VariableValue::Plain(text) => (text.as_str(), "string"),
+            VariableValue::Secret(_) => (MASKED, "secret"),
+        };
+        let shown = Shown {
+            key: &self.0.key,
+            value,
+            r#type: kind,
+            description,
+            created_at: self.0.created_at,
+            updated_at: self.0.updated_at,
+        };
+        shown.serialize(serializer)
+    }
+}

@@ -1,0 +1,298 @@
+//! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event, log, trace or file.
+
+use std::io;
+use std::sync::Arc;
+
+use floret::executor::{Ctx, ExecutorError, NodeCall};
+use floret::storage::EventFilter;
+use floret::{Builder, SecretKey};
+use http::Method;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tracing_subscriber::fmt;
+
+use crate::wire::{Backend, Host, request};
+
+const PASSWORD: &str = "canary-password-4711";
+const TOKEN: &str = "canary-token-\"4712\"";
+const VARIABLE: &str = "canary-variable-4713";
+/// What all of them begin with.
+const CANARY: &str = "canary-";
+
+/// Whatever is written to it.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn key(byte: u8) -> SecretKey {
+    SecretKey::from_bytes([byte; 32])
+}
+
+/// All that the node can see of secrets.
+async fn secrets(ctx: &Ctx) -> Result<Vec<String>, ExecutorError> {
+    let warehouse = ctx.connection("warehouse").await?;
+    let text = |secret: Option<floret::Secret<String>>| secret.unwrap().expose().clone();
+    let token = warehouse.extra_json().unwrap().expose()["token"].clone();
+    Ok(vec![
+        text(warehouse.password),
+        text(warehouse.extra),
+        token.as_str().unwrap().to_owned(),
+        ctx.node.config["token"].as_str().unwrap().to_owned(),
+    ])
+}
+
+/// Writes secrets into its log and its rows, and fails with them where it is told to.
+async fn tells(call: NodeCall, seen: Arc<Mutex<Vec<String>>>) -> Result<Vec<Value>, ExecutorError> {
+    let secrets = secrets(&call.ctx).await?;
+    seen.lock().clone_from(&secrets);
+    let all = secrets.join(" ");
+    call.ctx.log.info(format!("with {all}")).await;
+    call.ctx
+        .log
+        .info(format!("{}{all}", "x".repeat(16_375)))
+        .await;
+    tracing::info!(?call, "called");
+    if call.ctx.node.config.contains_key("fail") {
+        return Err(ExecutorError::retryable(format!("refused: {all}")));
+    }
+    let long = format!("{}{all}", "x".repeat(4_090));
+    Ok(vec![
+        json!({"a": all, "b": {"c": secrets}, "d": long, (all.clone()): 1}),
+    ])
+}
+
+fn with_node(builder: Builder, seen: &Arc<Mutex<Vec<String>>>) -> Builder {
+    let seen = Arc::clone(seen);
+    builder.node("tells", move |call: NodeCall| {
+        tells(call, Arc::clone(&seen))
+    })
+}
+
+async fn store_secrets(host: &Host) {
+    let extra = json!({"token": TOKEN});
+    let body =
+        json!({"conn_id": "warehouse", "type": "postgres", "password": PASSWORD, "extra": extra});
+    let made = host.post("/api/connections", Some(&body)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let body = json!({"key": "TOKEN", "value": VARIABLE, "type": "secret"});
+    let made = host.post("/api/variables", Some(&body)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    for (id, config) in [
+        ("fine", json!({"token": "${var.TOKEN}"})),
+        (
+            "fails",
+            json!({"token": "${var.TOKEN}", "fail": true, "max_retries": 1, "retry_delay": 0}),
+        ),
+    ] {
+        let nodes = json!([{"id": "tells", "type": "tells", "config": config}, {"id": "next", "type": "any"}]);
+        let edges = json!([{"from": "tells", "to": "next"}]);
+        let pipeline = json!({"id": id, "name": id, "nodes": nodes, "edges": edges});
+        let made = host.post("/api/pipelines", Some(&pipeline)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+}
+
+async fn run(host: &Host, pipeline: &str) -> String {
+    let path = format!("/api/pipelines/{pipeline}/run");
+    let made = host.post(&path, None).await.json();
+    let id = made["id"].as_str().unwrap().to_owned();
+    host.finish(&id).await;
+    id
+}
+
+/// Asks every route that tells something of these.
+async fn all_answers(host: &Host, runs: &[String]) -> String {
+    let mut told = String::new();
+    let mut paths: Vec<String> = [
+        "connections",
+        "connections/warehouse",
+        "variables",
+        "variables/TOKEN",
+        "pipelines",
+        "runs",
+        "health",
+    ]
+    .map(str::to_owned)
+    .into();
+    for pipeline in ["fine", "fails"] {
+        paths.extend(["", "/runs", "/validate"].map(|rest| format!("pipelines/{pipeline}{rest}")));
+    }
+    for run in runs {
+        paths.push(format!("runs/{run}"));
+        paths.push(format!("runs/{run}/logs"));
+        paths.push(format!("runs/{run}/logs/export"));
+        for node in ["tells", "next"] {
+            paths.push(format!("runs/{run}/nodes/{node}/preview"));
+            paths.push(format!("runs/{run}/nodes/{node}/profile"));
+        }
+    }
+    for path in paths {
+        told.push_str(host.get(&format!("/api/{path}")).await.text());
+    }
+    for pipeline in ["fine", "fails"] {
+        let dry = host
+            .post(&format!("/api/pipelines/{pipeline}/dry-run"), None)
+            .await;
+        assert_eq!(dry.status, 200, "{dry:?}");
+        told.push_str(dry.text());
+    }
+    told
+}
+
+#[track_caller]
+fn assert_hidden(what: &str, text: &[u8]) {
+    for canary in [CANARY, "4711", "4712", "4713"] {
+        let place = text
+            .windows(canary.len())
+            .position(|part| part == canary.as_bytes());
+        let Some(at) = place else { continue };
+        let from = at.saturating_sub(200);
+        let found = String::from_utf8_lossy(&text[from..text.len().min(at + 200)]).into_owned();
+        panic!("{what} has {canary}: {found}");
+    }
+}
+
+async fn secrets_stay_hidden_on(backend: Backend) {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone());
+    // One thread executes all of this test, the engine's tasks too.
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let host = Host::built(backend, |builder| {
+        with_node(builder, &seen).secret_key(key(7))
+    })
+    .await;
+    store_secrets(&host).await;
+    let runs = [run(&host, "fine").await, run(&host, "fails").await];
+    let extra = json!({"token": TOKEN}).to_string();
+    assert_eq!(*seen.lock(), [PASSWORD, &extra, TOKEN, VARIABLE]);
+
+    let told = all_answers(&host, &runs).await;
+    assert!(
+        told.contains("with ***") && told.contains("refused: ***"),
+        "{told}"
+    );
+    assert_hidden("an answer", told.as_bytes());
+    let storage = &host.faults;
+    let events = floret::storage::Events::events(storage, EventFilter::default(), 0, 10_000).await;
+    let events = events.unwrap();
+    assert!(events.len() > 10);
+    assert_hidden("an event", format!("{events:?}").as_bytes());
+    assert_hidden("what was traced", &written.0.lock());
+    assert!(String::from_utf8_lossy(&written.0.lock()).contains("called"));
+    assert_files_hidden(&host);
+}
+
+/// Reads every file of the store while it is open: the database, its WAL and its shared memory.
+fn assert_files_hidden(host: &Host) {
+    let mut count = 0;
+    for entry in std::fs::read_dir(host.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_hidden(&path.display().to_string(), &std::fs::read(&path).unwrap());
+        count += 1;
+    }
+    let stored = std::fs::read(host.folder.path().join("runs.db-wal"));
+    if let Ok(wal) = stored {
+        // The search finds what is stored plainly.
+        assert!(count >= 3 && wal.windows(9).any(|part| part == b"warehouse"));
+    }
+}
+
+#[tokio::test]
+async fn secrets_stay_hidden_in_memory() {
+    secrets_stay_hidden_on(Backend::Memory).await;
+}
+
+#[tokio::test]
+async fn secrets_stay_hidden_in_sqlite() {
+    secrets_stay_hidden_on(Backend::Sqlite).await;
+}
+
+/// The error that a run of `fine` ends with, if any.
+async fn error_under(host: Host, build: impl FnOnce(Builder) -> Builder) -> (Host, Option<String>) {
+    let Host {
+        floret,
+        folder,
+        service,
+        faults,
+        ..
+    } = host;
+    floret.shutdown(std::time::Duration::ZERO).await.unwrap();
+    drop((floret, service, faults));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let host = Host::on(folder, Backend::Sqlite, |builder| {
+        build(with_node(builder, &seen))
+    })
+    .await;
+    let id = run(&host, "fine").await;
+    let run = host.get(&format!("/api/runs/{id}")).await.json();
+    let error = run["error"].as_str().map(str::to_owned);
+    assert_eq!(seen.lock().is_empty(), error.is_some(), "{run}");
+    (host, error)
+}
+
+#[tokio::test]
+async fn another_key_is_told_and_an_old_one_still_reads() {
+    let host = Host::built(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
+    store_secrets(&host).await;
+    let (host, error) = error_under(host, |builder| builder.secret_key(key(8))).await;
+    let error = error.unwrap();
+    assert!(error.contains("sealed under another key"), "{error}");
+    let (host, error) = error_under(host, |builder| builder).await;
+    let error = error.unwrap();
+    assert!(error.contains("no encryption key is configured"), "{error}");
+    let both = |builder: Builder| builder.secret_key(key(8)).old_secret_key(key(7));
+    let (host, error) = error_under(host, both).await;
+    assert_eq!(error, None);
+
+    // What is saved again is sealed under the current key.
+    for (path, body) in [
+        (
+            "/api/connections/warehouse",
+            json!({"type": "x", "password": PASSWORD, "extra": {"token": TOKEN}}),
+        ),
+        (
+            "/api/variables/TOKEN",
+            json!({"value": VARIABLE, "type": "secret"}),
+        ),
+    ] {
+        let put = host.send(request(Method::PUT, path, Some(&body))).await;
+        assert_eq!(put.status, 200, "{put:?}");
+    }
+    let (_host, error) = error_under(host, |builder| builder.secret_key(key(8))).await;
+    assert_eq!(error, None);
+}
+
+#[tokio::test]
+async fn secrets_that_were_swapped_in_the_file_are_refused() {
+    let host = Host::built(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
+    store_secrets(&host).await;
+    let other = json!({"conn_id": "other", "type": "x", "password": "another"});
+    host.post("/api/connections", Some(&other)).await;
+    let path = host.folder.path().join("runs.db");
+    let (host, error) = error_under(host, |builder| builder.secret_key(key(7))).await;
+    assert_eq!(error, None);
+    let swap = "UPDATE connections SET password = (SELECT password FROM connections WHERE id = 'other') WHERE id = 'warehouse'";
+    rusqlite::Connection::open(path)
+        .unwrap()
+        .execute(swap, [])
+        .unwrap();
+    let (_host, error) = error_under(host, |builder| builder.secret_key(key(7))).await;
+    let error = error.unwrap();
+    let told = "the password of the connection warehouse cannot be opened";
+    assert!(error.contains(told), "{error}");
+}
