@@ -1,16 +1,17 @@
-//! The service behind Rocket's routes: bodies streamed both ways.
+//! The service behind Rocket's routes: bodies streamed both ways, upgraded connections handed over.
 //!
 //! What is mounted, and when it starts and ends, is `main`'s.
 
 use std::io::Cursor;
+use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
-use floret::{Body, RunsService};
+use floret::{Body, Handover, RunsService, Upgrade};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http::header;
+use http::{StatusCode, header};
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyDataStream, BodyExt, StreamBody};
-use rocket::data::{ByteUnit, DataStream};
+use rocket::data::{ByteUnit, DataStream, IoHandler, IoStream};
 use rocket::http::{Method, Status};
 use rocket::route::{Handler, Outcome};
 use rocket::tokio::io::{self, AsyncReadExt};
@@ -47,9 +48,11 @@ struct Mounted(RunsService);
 impl Handler for Mounted {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
         let (sender, receiver) = mpsc::channel(1);
-        let Ok(given) = translate(request, receiver) else {
+        let (upgrade, handover) = Upgrade::channel();
+        let Ok(mut given) = translate(request, receiver) else {
             return Outcome::Error(Status::BadRequest);
         };
+        given.extensions_mut().insert(upgrade);
         // Rocket's data borrows from the connection and the service takes what is its own: one pumps while the other is called.
         let mut call = self.0.clone().call(given);
         let mut pump = Box::pin(pump(data.open(ByteUnit::max_value()), sender));
@@ -58,7 +61,7 @@ impl Handler for Mounted {
             () = &mut pump => call.await,
         };
         let Ok(answer) = answer;
-        match respond(request.method(), answer).await {
+        match respond(request.method(), answer, handover).await {
             Ok(response) => Outcome::Success(response),
             Err(_) => Outcome::Error(Status::InternalServerError),
         }
@@ -104,15 +107,21 @@ fn translate(
 async fn respond<'r>(
     method: Method,
     answer: http::Response<Body>,
+    handover: Handover,
 ) -> Result<Response<'r>, floret::BodyError> {
     let (parts, body) = answer.into_parts();
     let mut response = Response::build();
+    let is_upgrade = parts.status == StatusCode::SWITCHING_PROTOCOLS;
     for (name, value) in &parts.headers {
-        // Rocket says it itself, from the size of the body.
-        if name != header::CONTENT_LENGTH {
+        // Rocket says these itself: the first two at a 101, the last from the size of the body.
+        let is_rockets = is_upgrade && [header::CONNECTION, header::UPGRADE].contains(name);
+        if !is_rockets && name != header::CONTENT_LENGTH {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             response.raw_header_adjoin(name.to_string(), value);
         }
+    }
+    if is_upgrade {
+        return Ok(response.upgrade("websocket", Handed(handover)).finalize());
     }
     response.status(Status::new(parts.status.as_u16()));
     let told = parts.headers.get(header::CONTENT_LENGTH);
@@ -130,4 +139,15 @@ async fn respond<'r>(
         response.streamed_body(StreamReader::new(chunks.boxed()));
     }
     Ok(response.finalize())
+}
+
+/// Hands the connection over once Rocket has sent the 101.
+struct Handed(Handover);
+
+#[rocket::async_trait]
+impl IoHandler for Handed {
+    async fn io(self: Pin<Box<Self>>, connection: IoStream) -> io::Result<()> {
+        Pin::into_inner(self).0.hand_over(connection);
+        Ok(())
+    }
 }

@@ -5,9 +5,14 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-use crate::examples::example;
-use crate::hosted::{Answer, Hosted};
+use futures_util::StreamExt;
+use tokio_tungstenite::tungstenite::Message;
 
+use crate::examples::example;
+use crate::harness::within;
+use crate::hosted::{Answer, Events, Hosted};
+
+const DAILY: &str = "/api/pipelines/daily";
 const ANN: &str = "Authorization: Bearer ann\r\n";
 const BOB: &str = "Authorization: Bearer bob\r\n";
 
@@ -49,7 +54,7 @@ fn axum_lets_in_whom_its_own_login_knows() {
 #[test]
 fn hyper_serves_its_own_beside_florets() {
     let host = Hosted::start("hyper");
-    host.run("/api", "");
+    host.run(DAILY, "");
     let own = host.ask("GET /apiary", "");
     assert_eq!(
         (own.status, &*own.body),
@@ -90,7 +95,7 @@ fn every_layer_of_the_middleware_does_its_part() {
             .env("NO_COLOR", "1")
             .stderr(Stdio::piped()),
     );
-    host.run("/api", "");
+    host.run(DAILY, "");
     let named = host.ask("GET /api/health", "X-Request-Id: mine\r\n");
     assert_eq!(named.header("x-request-id"), "mine");
     let unnamed = host.ask("GET /api/health", "Authorization: Bearer s3cret\r\n");
@@ -161,7 +166,7 @@ fn what_begins_slowly_the_middleware_gives_up() {
 #[test]
 fn rocket_starts_floret_and_serves_its_own_beside_it() {
     let host = Hosted::start("rocket");
-    let location = host.run("/api", "");
+    let location = host.run(DAILY, "");
     let own = host.ask("GET /greet", "");
     assert_eq!((own.status, own.body.len()), (200, 36), "{own:?}");
     host.finish(&format!("/api/runs/{}", own.body), "");
@@ -263,13 +268,68 @@ fn services_wait_in_the_queue_give_up_or_refuse() {
     );
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn every_host_ends_in_order_when_it_is_interrupted() {
-    for name in ["axum", "hyper", "middleware", "rocket"] {
-        let mut host = Hosted::start(name);
-        // A connection that is kept open must not hold it.
-        let _idle = host.connect();
-        host.interrupt();
+/// Every host with its place for the API and a pipeline there.
+const HOSTS: [(&str, &str, &str); 4] = [
+    ("axum", "/ops/api", "/ops/api/pipelines/invoices"),
+    ("hyper", "/api", DAILY),
+    ("middleware", "/api", DAILY),
+    ("rocket", "/api", DAILY),
+];
+
+/// The texts of a stream up to the one that has this in it.
+async fn read_until(events: &mut Events, last: &str) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    while !told.last().is_some_and(|text| text.contains(last)) {
+        let message = within(last, Box::pin(events.next())).await;
+        if let Message::Text(text) = message.unwrap().unwrap() {
+            told.push(text.to_string());
+        }
     }
+    told
+}
+
+#[tokio::test]
+async fn events_come_over_a_websocket_from_every_host() {
+    for (name, api, pipeline) in HOSTS {
+        let host = Hosted::start(name);
+        host.run(pipeline, ANN);
+        let mut events = host.events(api, "ann").await;
+        let stored = read_until(&mut events, "run.completed").await;
+        assert!(
+            stored.iter().any(|text| text.contains("run.created")),
+            "{name}"
+        );
+        host.run(pipeline, ANN);
+        let live = read_until(&mut events, "run.completed").await;
+        assert!(
+            live.iter().any(|text| text.contains("run.created")),
+            "{name}"
+        );
+    }
+}
+
+/// A stream that is open, and a connection on which nothing is said, must not hold it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn every_host_ends_in_order_when_it_is_interrupted() {
+    for (name, api, _) in HOSTS {
+        let mut host = Hosted::start(name);
+        let _idle = host.connect();
+        let mut events = host.events(api, "ann").await;
+        let ended = tokio::task::spawn_blocking(move || host.interrupt());
+        let mut is_closed = false;
+        while let Some(Ok(message)) = within(name, Box::pin(events.next())).await {
+            is_closed |= message.is_close();
+        }
+        assert!(is_closed, "{name} told its clients nothing");
+        within(name, ended).await.unwrap();
+    }
+}
+
+#[test]
+fn rocket_hands_over_a_connection_only_to_who_asks_rightly() {
+    let host = Hosted::start("rocket");
+    assert_eq!(host.ask("GET /api/ws", "").status, 426);
+    let foreign = host.ask("GET /api/ws", "Origin: https://evil.example\r\n");
+    assert_eq!(foreign.status, 403, "{foreign:?}");
 }

@@ -7,7 +7,12 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
 use crate::examples::example;
+
+pub(crate) type Events = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// A running example; killed when dropped.
 pub(crate) struct Hosted {
@@ -66,9 +71,9 @@ impl Hosted {
         Answer::read(&mut socket)
     }
 
-    /// Starts a run, waits for its end and answers its address.
-    pub(crate) fn run(&self, path: &str, headers: &str) -> String {
-        let started = self.ask(&format!("POST {path}/pipelines/daily/run"), headers);
+    /// Starts a run of a pipeline by its address, waits for its end and answers the run's address.
+    pub(crate) fn run(&self, pipeline: &str, headers: &str) -> String {
+        let started = self.ask(&format!("POST {pipeline}/run"), headers);
         assert_eq!(started.status, 202, "{started:?}");
         let location = started.header("location").to_owned();
         self.finish(&location, headers);
@@ -85,6 +90,15 @@ impl Hosted {
             }
             assert!(!run.body.contains(r#""status":"failed""#), "{run:?}");
         }
+    }
+
+    /// A stream of all events, in whose opening `token` stands for the user.
+    pub(crate) async fn events(&self, api: &str, token: &str) -> Events {
+        let url = format!("ws://{}{api}/ws?since=0", self.address);
+        let mut request = url.into_client_request().unwrap();
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+        connect_async(request).await.unwrap().0
     }
 
     /// Asks it to end, as soon as it listens to signals, and waits until it has.
