@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tower_service::Service;
 
 use crate::clock::Clock;
+use crate::delivery::{self, Delivery};
 use crate::engine::{Engine, Parts};
 use crate::error::{Error, ErrorKind, Issue, Result};
 use crate::events::Events;
@@ -20,6 +21,7 @@ use crate::executor::{
 use crate::floret::Floret;
 use crate::limits::Limits;
 use crate::model::Pipeline;
+use crate::notifier::{Notifier, Notifiers};
 use crate::scheduler;
 use crate::secret::Keyring;
 #[cfg(feature = "secrets")]
@@ -37,7 +39,9 @@ pub struct Builder {
     pipelines: Vec<Pipeline>,
     limits: Limits,
     clock: Clock,
+    notifiers: Notifiers,
     twice: Vec<String>,
+    notifiers_twice: Vec<String>,
 }
 
 impl Builder {
@@ -49,7 +53,9 @@ impl Builder {
             pipelines: Vec::new(),
             limits: Limits::default(),
             clock: Clock::system(),
+            notifiers: Notifiers::default(),
             twice: Vec::new(),
+            notifiers_twice: Vec::new(),
         }
     }
 
@@ -128,6 +134,17 @@ impl Builder {
         self
     }
 
+    /// Registers a notifier under a name, which keeps its place over restarts; a new name begins with what happens from then on.
+    ///
+    /// A name that is absent for 7 days ([`Limits::notifier_absent_max`]) loses its place, with a warning in the log.
+    pub fn notifier(mut self, name: impl Into<String>, notifier: impl Notifier) -> Self {
+        let name = name.into();
+        if !self.notifiers.insert(name.clone(), Arc::new(notifier)) {
+            self.notifiers_twice.push(name);
+        }
+        self
+    }
+
     /// Adds a pipeline; it is saved at the start, over what is stored under its id.
     pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
         self.pipelines.push(pipeline);
@@ -175,7 +192,7 @@ impl Builder {
     /// Saves the pipelines and begins to execute runs, those first that a crash left behind.
     ///
     /// # Errors
-    /// `Invalid` when a node type is registered twice or a pipeline is not acceptable (every problem is told);
+    /// `Invalid` when a node type or a notifier is registered twice or a pipeline is not acceptable (every problem is told);
     /// `Conflict` when a pipeline's id or slug is taken; and what storage answers.
     pub async fn start(self) -> Result<Floret> {
         self.refuse_twice()?;
@@ -186,7 +203,9 @@ impl Builder {
             pipelines,
             limits,
             clock,
-            ..
+            notifiers,
+            twice: _,
+            notifiers_twice: _,
         } = self;
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
@@ -201,6 +220,16 @@ impl Builder {
             clock,
             events,
         });
+        // Before anything can happen that a notifier would have to be told.
+        let delivery = Delivery::open(delivery::Parts {
+            storage: Arc::clone(&storage),
+            clock: engine.clock().clone(),
+            limits: engine.limits().clone(),
+            notifiers,
+            newest: engine.events().signal(),
+            dropped: engine.dropped(),
+        })
+        .await?;
         for pipeline in pipelines {
             let id = pipeline.id.clone();
             engine
@@ -210,26 +239,27 @@ impl Builder {
         }
         engine.start();
         scheduler::start(&engine);
-        Ok(Floret::new(engine, views, storage))
+        let delivery = delivery.start();
+        Ok(Floret::new(engine, views, storage, delivery))
     }
 
     fn refuse_twice(&self) -> Result<()> {
-        let issues: Vec<_> = self
-            .twice
-            .iter()
-            .map(|kind| {
-                Issue::parameter(
-                    kind.clone(),
-                    format!("the node type {kind} is registered twice"),
-                )
-            })
-            .collect();
-        if issues.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::invalid("node-type-twice", issues))
-        }
+        refuse(&self.twice, "node-type-twice", "node type")?;
+        refuse(&self.notifiers_twice, "notifier-twice", "notifier")
     }
+}
+
+/// Refuses names that were registered more than once.
+fn refuse(twice: &[String], slug: &'static str, what: &str) -> Result<()> {
+    let issue = |name: &String| {
+        let detail = format!("the {what} {name} is registered twice");
+        Issue::parameter(name.clone(), detail)
+    };
+    let issues: Vec<_> = twice.iter().map(issue).collect();
+    if issues.is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid(slug, issues))
 }
 
 /// Says which pipeline was refused.

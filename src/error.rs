@@ -270,6 +270,18 @@ impl StdError for Error {
     }
 }
 
+/// The message of an error and those of all its causes.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    message
+}
+
 /// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.
 pub(crate) fn cut(mut text: String, max: usize) -> String {
     const MARK: &str = "… (cut)";

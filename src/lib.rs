@@ -7,6 +7,7 @@ mod api;
 mod builder;
 mod clock;
 mod cron;
+mod delivery;
 mod engine;
 mod error;
 mod events;
@@ -19,6 +20,7 @@ mod limits;
 mod model;
 #[cfg(feature = "nodes")]
 pub mod nodes;
+pub mod notifier;
 mod scheduler;
 mod secret;
 pub mod storage;

@@ -74,6 +74,22 @@ pub struct Limits {
     pub uri_bytes_max: usize,
     /// Lines of a log in one answer. 10,000.
     pub log_page_max: usize,
+    /// Events that a notifier is brought at once, each of another run. 16: an ordinary webhook then takes some hundreds a second.
+    pub notifier_in_flight_max: usize,
+    /// How long a notifier may take for an event. 30 s: beyond it nobody answers any more.
+    pub notifier_timeout: Duration,
+    /// How often an event's delivery is tried before it is a dead letter. 16: with the pauses about an hour.
+    pub notifier_tries_max: u32,
+    /// The pause before the second try; doubled before each that follows. 1 s.
+    pub notifier_delay: Duration,
+    /// The longest pause before a try. 10 min.
+    pub notifier_delay_max: Duration,
+    /// Events that are parked for a notifier; beyond it later ones wait where they are stored. 10,000: a few MB in memory.
+    pub notifier_parked_max: usize,
+    /// How long a notifier's progress may wait to be stored with more of it. 1 s: as much comes again after a crash.
+    pub notifier_linger: Duration,
+    /// How long a notifier's name may be absent before it loses its place. 7 days.
+    pub notifier_absent_max: Duration,
     /// Finished runs that the memory backend keeps. 10,000.
     pub memory_runs_max: usize,
     /// Events that a subscriber reads from storage at once. 500.
@@ -134,6 +150,14 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             uri_bytes_max: 8 * KIB,
             log_page_max: 10_000,
+            notifier_in_flight_max: 16,
+            notifier_timeout: Duration::from_secs(30),
+            notifier_tries_max: 16,
+            notifier_delay: Duration::from_secs(1),
+            notifier_delay_max: Duration::from_secs(600),
+            notifier_parked_max: 10_000,
+            notifier_linger: Duration::from_secs(1),
+            notifier_absent_max: Duration::from_secs(7 * 24 * 3_600),
             memory_runs_max: 10_000,
             events_page_max: 500,
             events_ring_max: 4_096,

@@ -53,7 +53,8 @@ use crate::storage::Storage;
 #[derive(Debug, Clone)]
 pub(crate) struct Engine(
     Arc<Shared>,
-    #[expect(dead_code, reason = "it is held for its drop alone")] Arc<shutdown::EndOnDrop>,
+    // Held for its drop.
+    Arc<shutdown::EndOnDrop>,
 );
 
 /// What every command and every loop of an engine uses.
@@ -117,6 +118,7 @@ impl Engine {
             drain: drain.clone(),
             stop: stop.clone(),
             events: events.clone(),
+            dropped: CancellationToken::new(),
         };
         let shared = Shared {
             storage,
@@ -154,6 +156,11 @@ impl Engine {
     #[cfg(feature = "websocket")]
     pub(crate) fn carry(&self, stream: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn(stream);
+    }
+
+    /// Tripped once nobody holds the engine any more; a shutdown does not trip it.
+    pub(crate) fn dropped(&self) -> CancellationToken {
+        self.1.dropped.clone()
     }
 
     /// Whether a shutdown has begun.

@@ -16,6 +16,7 @@ pub(super) struct EndOnDrop {
     pub(super) drain: CancellationToken,
     pub(super) stop: CancellationToken,
     pub(super) events: Events,
+    pub(super) dropped: CancellationToken,
 }
 
 impl Drop for EndOnDrop {
@@ -23,6 +24,7 @@ impl Drop for EndOnDrop {
         self.drain.cancel();
         self.stop.cancel();
         self.events.close();
+        self.dropped.cancel();
     }
 }
 

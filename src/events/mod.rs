@@ -79,6 +79,11 @@ impl Events {
         *self.newest.borrow()
     }
 
+    /// Tells of the newest number as it grows, to readers that read pages of their own.
+    pub(crate) fn signal(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
     /// Events after `after`, stored ones first, then live ones.
     pub(crate) fn subscribe(&self, filter: EventFilter, after: u64) -> Subscription {
         Subscription::new(

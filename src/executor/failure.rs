@@ -6,6 +6,8 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::error::with_causes;
+
 /// Why an attempt failed.
 ///
 /// `?` on any [`std::error::Error`] makes a retryable one whose message is the whole chain of causes.
@@ -66,7 +68,7 @@ impl ExecutorError {
             cause = own.source();
         }
         Self {
-            message: chain(error),
+            message: with_causes(error),
             is_retryable,
         }
     }
@@ -98,20 +100,8 @@ impl fmt::Display for ExecutorError {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for ExecutorError {
     fn from(error: E) -> Self {
-        Self::retryable(chain(&error))
+        Self::retryable(with_causes(&error))
     }
-}
-
-/// The message of an error and those of all its causes.
-fn chain(error: &dyn StdError) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    message
 }
 
 /// An executor's error on its way through layers that know `std::error::Error` alone.

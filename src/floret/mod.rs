@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::api::{Access, RunsService};
+use crate::delivery::Delivery;
 use crate::engine::{Engine, Key, Start, hash_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Subscription;
@@ -32,14 +33,21 @@ pub struct Floret {
     engine: Engine,
     views: Views,
     storage: Arc<dyn Storage>,
+    delivery: Delivery,
 }
 
 impl Floret {
-    pub(crate) const fn new(engine: Engine, views: Views, storage: Arc<dyn Storage>) -> Self {
+    pub(crate) const fn new(
+        engine: Engine,
+        views: Views,
+        storage: Arc<dyn Storage>,
+        delivery: Delivery,
+    ) -> Self {
         Self {
             engine,
             views,
             storage,
+            delivery,
         }
     }
 
@@ -122,14 +130,20 @@ impl Floret {
         self.engine.abandoned()
     }
 
-    /// Stops in order: nothing is accepted or started, executing nodes get `grace` to end, the rest goes on at the next start.
+    /// Stops in order: nothing is accepted or started, executing nodes get `grace` to end and notifiers to be brought what is
+    /// stored; the rest goes on at the next start.
     /// Repeating it is harmless.
     ///
     /// # Errors
     /// `Internal` when storage could not be closed in order; nothing acknowledged is lost then.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
+        let clock = self.engine.clock();
+        let deadline = clock.elapsed().saturating_add(grace);
         self.engine.events().close();
         self.engine.shutdown(grace).await;
+        // Once no run writes any more, so that the last events are brought too.
+        let rest = deadline.saturating_sub(clock.elapsed());
+        self.delivery.shutdown(rest).await;
         self.engine.events().let_waiters_go();
         self.storage.close().await
     }

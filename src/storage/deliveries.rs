@@ -53,7 +53,7 @@ pub struct NotifierCursor {
     pub name: String,
     /// Every event up to this number was delivered, is not wanted, or is parked.
     pub seq: u64,
-    /// What is parked and not dead, by number.
+    /// What is parked, by number: all that is not dead, and of the dead those after the place.
     pub parked: Vec<Parked>,
 }
 

@@ -49,6 +49,8 @@ mod files;
 mod hosted;
 mod logs;
 mod lost_outputs;
+mod notifier_kills;
+mod notifiers;
 mod outputs;
 mod panics;
 mod recovery;

@@ -92,7 +92,7 @@ async fn shutting_down_twice_is_harmless(store: Store) {
     let run = host.trigger("p").await;
     world.script.started("a").await;
     let end = async {
-        world.clock.sleepers(3).await;
+        world.clock.sleepers(4).await;
         gate.open();
     };
     let (one, two, ()) = tokio::join!(

@@ -86,7 +86,9 @@ impl Places {
             place.seen_at = *now;
             let mut cursor = NotifierCursor::new(name.clone(), place.seq);
             if *attendance == Attendance::Arrives {
-                cursor.parked = place.alive().copied().collect();
+                let parked = place.parked.values();
+                let parked = parked.filter(|parked| !parked.is_dead || parked.seq > place.seq);
+                cursor.parked = parked.copied().collect();
             }
             cursors.push(cursor);
         }

@@ -83,8 +83,8 @@ impl Tx {
 
     fn parked(&self, notifier: i64) -> Result<Vec<Parked>, Fault> {
         self.rows(
-            "SELECT r.id, p.seq, p.tries, p.next_at FROM parked p JOIN runs r ON r.key = p.run \
-             WHERE p.notifier = ? AND p.is_dead = 0 ORDER BY p.seq",
+            "SELECT r.id, p.seq, p.tries, p.next_at, p.is_dead FROM parked p JOIN runs r ON r.key = p.run \
+             JOIN notifiers n ON n.key = p.notifier WHERE n.key = ? AND (p.is_dead = 0 OR p.seq > n.seq) ORDER BY p.seq",
             [notifier],
             read_parked,
         )
@@ -149,6 +149,7 @@ fn read_parked(row: &Row<'_>) -> Result<Parked, Fault> {
     let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
     Ok(Parked {
         tries: small(row.get(2)?),
+        is_dead: row.get(4)?,
         ..Parked::new(run, uint(row.get(1)?), time(row.get(3)?)?)
     })
 }

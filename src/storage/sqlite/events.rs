@@ -58,7 +58,7 @@ impl Reader {
         };
         let mut events = Vec::new();
         while events.len() < limit {
-            let rows = self.journal(run, after)?;
+            let rows = self.journal(run, after, rows_max(filter, limit))?;
             let Some(last) = rows.last() else { break };
             let next = last.seq;
             for row in &rows {
@@ -80,18 +80,23 @@ impl Reader {
         Ok(events)
     }
 
-    fn journal(&self, run: Option<i64>, after: u64) -> Result<Vec<JournalRow>, Fault> {
+    fn journal(
+        &self,
+        run: Option<i64>,
+        after: u64,
+        rows_max: i64,
+    ) -> Result<Vec<JournalRow>, Fault> {
         const COLUMNS: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition \
              FROM journal j CROSS JOIN runs r ON r.key = j.run CROSS JOIN pipelines p ON p.key = r.pipeline";
         match run {
             Some(run) => self.rows(
                 &format!("{COLUMNS} WHERE j.run = ? AND j.seq > ? ORDER BY j.seq LIMIT ?"),
-                params![run, int(after), ROWS_MAX],
+                params![run, int(after), rows_max],
                 read_row,
             ),
             None => self.rows(
                 &format!("{COLUMNS} WHERE j.seq > ? ORDER BY j.seq LIMIT ?"),
-                params![int(after), ROWS_MAX],
+                params![int(after), rows_max],
                 read_row,
             ),
         }
@@ -109,6 +114,20 @@ impl Reader {
         };
         unpack(&row.body, &shared)
     }
+}
+
+/// How many rows are read for so many events: each has one at least, so that a row that cannot be read does not fail a page before it.
+fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
+    let EventFilter {
+        scope,
+        run: _,
+        pipeline,
+        kinds,
+    } = filter;
+    if scope.tenant().is_some() || pipeline.is_some() || !kinds.is_empty() {
+        return ROWS_MAX;
+    }
+    i64::try_from(limit).unwrap_or(i64::MAX).min(ROWS_MAX)
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> Result<JournalRow, Fault> {

@@ -1,0 +1,36 @@
+//! Which notifier stands behind which name.
+//!
+//! Filled by the builder before the start and never changed after it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Notifier;
+
+/// Notifiers by their names.
+#[derive(Default)]
+pub(crate) struct Notifiers(BTreeMap<String, Arc<dyn Notifier>>);
+
+impl fmt::Debug for Notifiers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Notifiers {
+    /// Registers a notifier; the answer is whether the name was free.
+    pub(crate) fn insert(&mut self, name: String, notifier: Arc<dyn Notifier>) -> bool {
+        self.0.insert(name, notifier).is_none()
+    }
+
+    /// The registered names, in alphabetical order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Gives the notifier of a name away.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Arc<dyn Notifier>> {
+        self.0.remove(name)
+    }
+}
