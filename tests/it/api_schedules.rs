@@ -102,7 +102,8 @@ async fn a_schedule_is_shown_in_its_pipeline_and_in_lists(store: Store) {
 }
 
 async fn parameters_and_other_methods_are_refused(store: Store) {
-    let host = World::quiet(store).start().await;
+    let world = World::quiet(store);
+    let host = world.start().await;
     assert_eq!(status(&host).await, json!([]));
     get(&host, "/api/scheduler/status?x=1")
         .await
