@@ -8,6 +8,7 @@
     reason = "a target panics when a promise is broken: that is its answer"
 )]
 
+mod cron;
 mod dataset;
 mod definition;
 mod request;
@@ -15,6 +16,7 @@ mod request;
 mod row;
 mod template;
 
+pub use cron::cron;
 pub use dataset::dataset;
 pub use definition::definition;
 pub use request::request;
@@ -27,6 +29,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target with its name.
 pub const ALL: &[(&str, Target)] = &[
+    ("cron", cron),
     ("dataset", dataset),
     ("definition", definition),
     ("request", request),

@@ -5,6 +5,7 @@
 mod commits;
 mod durable;
 mod leaving;
+mod migrating;
 mod opening;
 mod reopening;
 

@@ -1,0 +1,5 @@
+//! Feeds `floret::testing::targets::cron`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| floret::testing::targets::cron(bytes));

@@ -1,0 +1,76 @@
+//! A store that an earlier version wrote, opened by this one.
+//!
+//! What the versions are is written in `migrations/`.
+
+use super::*;
+use crate::storage::Schedules as _;
+use crate::storage::sqlite::schema::APPLICATION_ID;
+
+const FIRST: &str = include_str!("../migrations/1.sql");
+
+/// Makes a store of the first version with a pipeline of each definition, saved at second 100.
+fn write_first_version(path: &Path, pipelines: &[(&str, &str)]) {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.pragma_update(None, "application_id", APPLICATION_ID)
+        .unwrap();
+    conn.execute_batch(FIRST).unwrap();
+    conn.pragma_update(None, "user_version", 1).unwrap();
+    let saved = at(100).timestamp_millis();
+    for (key, (id, fields)) in (1_i64..).zip(pipelines) {
+        conn.execute(
+            "INSERT INTO pipelines (key, id, slug, version, enabled, created_at, updated_at) VALUES (?, ?, ?, 1, 1, ?, ?)",
+            rusqlite::params![key, id, id, saved, saved],
+        )
+        .unwrap();
+        let body =
+            format!(r#"{{"id":"{id}","name":"{id}","nodes":[{{"id":"a","type":"x"}}]{fields}}}"#);
+        conn.execute(
+            "INSERT INTO definitions (key, pipeline, version, body) VALUES (?, ?, 1, ?)",
+            rusqlite::params![key, key, body],
+        )
+        .unwrap();
+    }
+    conn.close().unwrap();
+}
+
+#[tokio::test]
+async fn schedules_of_a_first_version_begin_where_they_were_saved() {
+    let dir = scratch();
+    write_first_version(
+        &dir.path().join("runs.db"),
+        &[
+            (
+                "daily",
+                r#","schedule":"@daily","catch_up":true,"overlap":"skip""#,
+            ),
+            ("none", ""),
+            (
+                "odd",
+                r#","schedule":5,"schedule_timezone":[],"catch_up":"yes","overlap":null,"owner":{"team":"data"}"#,
+            ),
+            (
+                "wrong",
+                r#","schedule":"whenever","overlap":"cancel_running""#,
+            ),
+        ],
+    );
+    let storage = open(dir.path()).await;
+    let schedules = storage.schedules(&Scope::All).await.unwrap();
+    let found: Vec<_> = schedules
+        .iter()
+        .map(|one| (one.pipeline.id.as_str(), one.cursor))
+        .collect();
+    assert_eq!(found, [("daily", at(100)), ("wrong", at(100))]);
+    let daily = &schedules[0].pipeline.definition;
+    let expected = Pipeline::new("daily")
+        .node("a", "x")
+        .schedule("@daily")
+        .catch_up()
+        .overlap(crate::model::Overlap::Skip);
+    assert_eq!(daily.schedule, expected.schedule);
+    assert_eq!((daily.catch_up, daily.overlap), (true, expected.overlap));
+    let odd = storage.find_pipeline("odd", &Scope::All).await.unwrap();
+    let odd = odd.unwrap().definition;
+    assert_eq!((&odd.schedule, odd.catch_up), (&None, false));
+    assert_eq!(odd.extra.keys().collect::<Vec<_>>(), ["owner"]);
+}
