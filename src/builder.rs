@@ -20,7 +20,7 @@ use crate::executor::{
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
-use crate::model::Pipeline;
+use crate::model::{Pipeline, Retention};
 use crate::notifier::{Notifier, Notifiers};
 use crate::scheduler;
 use crate::secret::Keyring;
@@ -40,6 +40,7 @@ pub struct Builder {
     limits: Limits,
     clock: Clock,
     notifiers: Notifiers,
+    retention: Option<Retention>,
     twice: Vec<String>,
     notifiers_twice: Vec<String>,
 }
@@ -54,6 +55,7 @@ impl Builder {
             limits: Limits::default(),
             clock: Clock::system(),
             notifiers: Notifiers::default(),
+            retention: None,
             twice: Vec::new(),
             notifiers_twice: Vec::new(),
         }
@@ -189,6 +191,13 @@ impl Builder {
         self
     }
 
+    /// Sets which finished runs are kept: the engine purges the others at its start and every hour ([`Limits::retention_pause`]).
+    /// Without it all are kept until somebody purges them.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
     /// Saves the pipelines and begins to execute runs, those first that a crash left behind.
     ///
     /// # Errors
@@ -206,12 +215,14 @@ impl Builder {
             notifiers,
             twice: _,
             notifiers_twice: _,
+            retention,
+            ..
         } = self;
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
         }
         let events = Events::open(Arc::clone(&storage), &limits).await?;
-        let views = Views::new(Arc::clone(&storage));
+        let views = Views::new(Arc::clone(&storage), registry.clone());
         let engine = Engine::new(Parts {
             storage: Arc::clone(&storage),
             registry,
@@ -219,6 +230,7 @@ impl Builder {
             limits,
             clock,
             events,
+            retention,
         });
         // Before anything can happen that a notifier would have to be told.
         let delivery = Delivery::open(delivery::Parts {

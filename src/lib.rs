@@ -17,6 +17,7 @@ mod graph;
 pub mod guide;
 mod json;
 mod limits;
+mod lineage;
 mod model;
 #[cfg(feature = "nodes")]
 pub mod nodes;
@@ -44,9 +45,9 @@ pub use limits::Limits;
 pub use model::{
     Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun, DryRunNode, Edge,
     Event, EventKind, EventStatus, IdError, Inherited, Level, Node, NodeId, NodeRun, NodeStatus,
-    Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview, Profile, Run, RunId,
-    RunStatus, Scope, Sealed, SkipReason, Slug, StoredConnection, StoredPipeline, StoredVariable,
-    TenantId, Trigger, VariableFields, VariableKey, VariableValue,
+    Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview, Profile, Retention,
+    Run, RunId, RunStatus, Scope, Sealed, SkipReason, Slug, StoredConnection, StoredPipeline,
+    StoredVariable, TenantId, Trigger, VariableFields, VariableKey, VariableValue,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

@@ -90,6 +90,14 @@ pub struct Limits {
     pub notifier_linger: Duration,
     /// How long a notifier's name may be absent before it loses its place. 7 days.
     pub notifier_absent_max: Duration,
+    /// Runs that a purge looks at in one step. 100: some milliseconds for the writers that wait.
+    pub purge_batch_max: u32,
+    /// How often the engine purges what its retention does not keep. 1 h.
+    pub retention_pause: Duration,
+    /// Pipelines that a dashboard lists, the newest. 1,000: half a MiB.
+    pub dashboard_pipelines_max: usize,
+    /// Nodes of pipelines that a lineage shows, of the newest pipelines. 20,000: no screen draws more.
+    pub lineage_nodes_max: usize,
     /// Finished runs that the memory backend keeps. 10,000.
     pub memory_runs_max: usize,
     /// Events that a subscriber reads from storage at once. 500.
@@ -158,6 +166,10 @@ impl Default for Limits {
             notifier_parked_max: 10_000,
             notifier_linger: Duration::from_secs(1),
             notifier_absent_max: Duration::from_secs(7 * 24 * 3_600),
+            purge_batch_max: 100,
+            retention_pause: Duration::from_secs(3_600),
+            dashboard_pipelines_max: 1_000,
+            lineage_nodes_max: 20_000,
             memory_runs_max: 10_000,
             events_page_max: 500,
             events_ring_max: 4_096,

@@ -66,7 +66,8 @@ impl Access {
         Self(Rule::Extensions)
     }
 
-    /// Asks a closure, once for each request, with the request and the permission of its route.
+    /// Asks a closure with the request and the permission of its route, once for each request; where an answer has objects of other kinds in it
+    /// (search, lineage, dashboard), also with the permission to view each of those, so that they can be left out.
     ///
     /// The path of the request is as it came; a closure decides from the permission, never from the text of the path.
     #[must_use]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use serde_json::Value;
 
+use super::permission::Permission;
 use super::query::Query;
 use super::request::Payload;
 use super::route::Route;
@@ -38,6 +39,11 @@ impl Call {
 
     pub(super) fn views(&self) -> &Views {
         &self.shared.views
+    }
+
+    /// Whose objects of another kind the caller sees too, where it has that permission.
+    pub(super) fn also(&self, permission: Permission) -> Option<Scope> {
+        self.shared.scope_of(&self.parts, permission)
     }
 
     /// The address of a path of the contract, under the configured prefix.

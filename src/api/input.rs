@@ -3,6 +3,7 @@
 //! Definitions of pipelines are read by the engine.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -39,6 +40,57 @@ fn unknown_field(name: &str, known: &[&str]) -> Issue {
     };
     let detail = format!("the field {} is not known here{hint}", shown(name));
     Issue::pointer(format!("/{}", step(name)), detail)
+}
+
+/// A whole number within bounds; where it is none, the reason is among the issues.
+pub(super) fn number(
+    fields: &Map<String, Value>,
+    name: &str,
+    bounds: RangeInclusive<u32>,
+    issues: &mut Vec<Issue>,
+) -> Option<u32> {
+    let given = fields.get(name)?;
+    let number = given.as_u64().and_then(|number| u32::try_from(number).ok());
+    let number = number.filter(|number| bounds.contains(number));
+    if number.is_none() {
+        let (least, most) = (bounds.start(), bounds.end());
+        let detail = format!(
+            "{name} must be a whole number from {least} to {most}, received {}",
+            shown(&given.to_string())
+        );
+        issues.push(Issue::pointer(format!("/{name}"), detail));
+    }
+    number
+}
+
+/// `true` or `false`; where it is neither, the reason is among the issues.
+pub(super) fn flag(
+    fields: &Map<String, Value>,
+    name: &str,
+    issues: &mut Vec<Issue>,
+) -> Option<bool> {
+    let given = fields.get(name)?;
+    let flag = given.as_bool();
+    if flag.is_none() {
+        let detail = format!(
+            "{name} must be true or false, received {}",
+            shown(&given.to_string())
+        );
+        issues.push(Issue::pointer(format!("/{name}"), detail));
+    }
+    flag
+}
+
+/// Refuses an input that has issues.
+///
+/// # Errors
+/// `Invalid` (`invalid-field`) with all of them.
+pub(super) fn refuse(issues: Vec<Issue>) -> Result<()> {
+    if issues.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid("invalid-field", issues))
+    }
 }
 
 /// The parameters of a run: texts, with numbers and booleans taken as they are written.

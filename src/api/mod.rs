@@ -5,13 +5,16 @@
 
 mod access;
 mod body;
+mod calendar;
 mod call;
 mod connections;
+mod dashboard;
 mod dry_run;
 mod health;
 mod idempotency;
 mod input;
 mod layer;
+mod lineage;
 mod logs;
 mod origin;
 mod paging;
@@ -29,9 +32,11 @@ mod router;
 mod routes;
 mod runs;
 mod schedules;
+mod search;
 mod service;
 #[cfg(feature = "websocket")]
 mod stream;
+mod system;
 mod variables;
 
 pub use access::{Access, Decision};

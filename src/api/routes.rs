@@ -9,7 +9,8 @@ use super::route::{Need, Route};
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
 use super::{
-    connections, dry_run, health, logs, pipelines, preview, profile, runs, schedules, variables,
+    calendar, connections, dashboard, dry_run, health, lineage, logs, pipelines, preview, profile,
+    runs, schedules, search, system, variables,
 };
 
 macro_rules! routes {
@@ -60,6 +61,7 @@ routes! {
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Single("pipeline_id"),
     ];
+    get "/runs/calendar" RunsView calendar::show => "counts runs by day", query [Single("days"), Single("pipeline_id")];
     get "/runs/{run_id}" RunsView runs::find => "shows a run with its nodes";
     post "/runs/{run_id}/cancel" RunsCancel runs::cancel => "cancels a run", body Optional, query [Single("force")];
     post "/runs/{run_id}/resume" RunsResume runs::resume => "starts a run that goes on where a failed one ended", body Optional;
@@ -72,6 +74,11 @@ routes! {
     get "/ws" EventsView websocket::open => "sends events over a WebSocket", query [
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
     ];
+    get "/lineage" PipelinesView lineage::show => "shows what pipelines read and write";
+    get "/dashboard" RunsView dashboard::show => "shows what a start page needs";
+    get "/search" PipelinesView search::search => "looks for pipelines, connections and variables", query [Single("q"), Single("limit")];
+    get "/system/info" SettingsView system::info => "shows the system in numbers";
+    post "/system/purge" SettingsEdit system::purge => "deletes old runs", body Optional;
     get "/pipelines" PipelinesView pipelines::list => "lists pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Single("tag"), Single("enabled"),
@@ -115,6 +122,7 @@ mod tests {
             "POST /pipelines/{id}/run pipelines.run",
             "GET, HEAD /pipelines/{id}/runs runs.view",
             "GET, HEAD /runs runs.view",
+            "GET, HEAD /runs/calendar runs.view",
             "GET, HEAD /runs/{run_id} runs.view",
             "POST /runs/{run_id}/cancel runs.cancel",
             "POST /runs/{run_id}/resume runs.resume",
@@ -125,6 +133,11 @@ mod tests {
             "POST /pipelines/{id}/dry-run pipelines.run",
             #[cfg(feature = "websocket")]
             "GET, HEAD /ws events.view",
+            "GET, HEAD /lineage pipelines.view",
+            "GET, HEAD /dashboard runs.view",
+            "GET, HEAD /search pipelines.view",
+            "GET, HEAD /system/info settings.view",
+            "POST /system/purge settings.edit",
             "GET, HEAD /pipelines pipelines.view",
             "POST /pipelines pipelines.create",
             "GET, HEAD /pipelines/{id} pipelines.view",

@@ -216,6 +216,11 @@ impl Shared {
         }
     }
 
+    /// The scope of a caller that has this permission.
+    pub(super) fn scope_of(&self, parts: &Parts, permission: Permission) -> Option<Scope> {
+        self.access.check(parts, permission).ok()
+    }
+
     fn check_access(&self, parts: &Parts, route: &Route) -> Result<Scope> {
         match route.needs {
             Need::Nothing => Ok(Scope::All),

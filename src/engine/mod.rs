@@ -15,9 +15,11 @@ mod hiding;
 mod journal;
 mod node;
 mod pipelines;
+mod purge;
 mod queue;
 mod recovery;
 mod resume;
+mod retention;
 mod retry;
 mod secrets;
 mod shutdown;
@@ -27,8 +29,10 @@ mod turn;
 mod variables;
 mod vault;
 
+pub(crate) use crate::storage::PurgeMode;
 pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::AskDryRun;
+pub(crate) use purge::PurgeRuns;
 pub(crate) use resume::{Resume, ResumeOn};
 pub(crate) use ticks::{Due, Ticks};
 pub(crate) use trigger::{Key, Start, Started, hash_of};
@@ -36,8 +40,9 @@ pub(crate) use variables::VARIABLE_FIELDS;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,6 +51,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::executor::Registry;
 use crate::limits::Limits;
+use crate::model::Retention;
 use crate::secret::Keyring;
 use crate::storage::Storage;
 
@@ -79,6 +85,12 @@ pub(crate) struct Shared {
     drain: CancellationToken,
     // Tripped when the grace is over: what executes is dropped.
     stop: CancellationToken,
+    // A lock that is fair, so that purges take their turns; held while one pauses, which a lock of threads must not be.
+    purging: Mutex<()>,
+    // What the engine purges by itself.
+    retention: Option<Retention>,
+    // When the engine was made, on the monotonic clock.
+    made_at: Duration,
     // Owns every task of the engine, so that `shutdown` can wait for them.
     tasks: TaskTracker,
     // Attempts that could not be dropped since their code does not yield.
@@ -94,6 +106,7 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) events: Events,
+    pub(crate) retention: Option<Retention>,
 }
 
 impl Engine {
@@ -106,6 +119,7 @@ impl Engine {
             limits,
             clock,
             events,
+            retention,
         } = parts;
         let node_slots = usize::try_from(limits.nodes_engine_max)
             .unwrap_or(usize::MAX)
@@ -121,6 +135,9 @@ impl Engine {
             dropped: CancellationToken::new(),
         };
         let shared = Shared {
+            made_at: clock.elapsed(),
+            purging: Mutex::new(()),
+            retention,
             storage,
             registry,
             keyring,
@@ -149,6 +166,10 @@ impl Engine {
             let live = self.0.events.clone().keep_live(self.0.clock.clone());
             self.0.tasks.spawn(live);
         }
+        if let Some(retention) = self.0.retention {
+            let purging = retention::run(Arc::clone(&self.0), retention);
+            self.0.tasks.spawn(purging);
+        }
         self.0.wake.notify_one();
     }
 
@@ -161,6 +182,9 @@ impl Engine {
     /// Tripped once nobody holds the engine any more; a shutdown does not trip it.
     pub(crate) fn dropped(&self) -> CancellationToken {
         self.1.dropped.clone()
+    /// How long the engine has been there.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.0.clock.elapsed().saturating_sub(self.0.made_at)
     }
 
     /// Whether a shutdown has begun.

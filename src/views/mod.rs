@@ -2,46 +2,66 @@
 //!
 //! Commands are the engine's; parameters, status codes and headers are left to `api`.
 
+mod calendar;
 mod connections;
+mod dashboard;
 #[cfg(feature = "websocket")]
 mod events;
 mod line;
+mod lineage;
 mod logs;
 mod output;
+mod pages;
 mod pipelines;
 mod preview;
 mod profile;
 mod runs;
 mod schedules;
+mod search;
 mod system;
 mod variables;
 
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::executor::Registry;
 use crate::model::{NodeId, RunId, Scope};
 use crate::storage::{RunDetail, Storage};
 
+pub(crate) use crate::lineage::Shown;
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
+pub(crate) use crate::storage::{PipelineFilter, RunFilter};
+pub(crate) use calendar::CalendarFilter;
 pub(crate) use connections::ConnectionView;
+pub(crate) use dashboard::DashboardFilter;
 #[cfg(feature = "websocket")]
 pub(crate) use events::EventSpan;
 pub(crate) use line::LogLine;
+pub(crate) use lineage::LineageFilter;
 pub(crate) use logs::{LogFilter, LogReader};
 pub(crate) use pipelines::PipelineView;
+pub(crate) use search::SearchFilter;
+pub(crate) use system::EngineFacts;
 pub(crate) use variables::VariableView;
 
 /// Answers questions from what storage remembers, in the shapes that readers get. Clones ask the same storage.
 #[derive(Debug, Clone)]
 pub struct Views {
     storage: Arc<dyn Storage>,
+    registry: Registry,
+    // Fair, and held while threads parse.
+    lineage_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Views {
-    pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage }
+    pub(crate) fn new(storage: Arc<dyn Storage>, registry: Registry) -> Self {
+        Self {
+            storage,
+            registry,
+            lineage_turn: Arc::default(),
+        }
     }
 
     /// The run with its nodes as storage has them.

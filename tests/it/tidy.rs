@@ -20,6 +20,7 @@ const ROWS: &[(&str, u8)] = &[
     ("notifier", 3),
     ("storage", 3),
     ("events", 4),
+    ("lineage", 4),
     ("nodes", 4),
     ("delivery", 5),
     ("engine", 5),

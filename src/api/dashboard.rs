@@ -1,0 +1,25 @@
+//! What a start page shows, in one answer.
+//!
+//! What is counted is `views`'.
+
+use http::{Response, StatusCode};
+
+use super::body::Body;
+use super::call::Call;
+use super::permission::Permission;
+use super::response;
+use crate::error::Result;
+use crate::views::DashboardFilter;
+
+/// `GET /dashboard`
+pub(super) async fn show(call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let filter = DashboardFilter {
+        scope: call.scope.clone(),
+        pipelines: call.also(Permission::PipelinesView),
+        now: call.engine().clock().now(),
+        pipelines_max: call.engine().limits().dashboard_pipelines_max,
+    };
+    let dashboard = call.views().dashboard(filter).await?;
+    Ok(response::json(StatusCode::OK, &dashboard))
+}

@@ -1,0 +1,39 @@
+//! Search over pipelines, connections and variables.
+//!
+//! What matches is decided by `views`; a kind that the caller may not see is left out.
+
+use http::{Response, StatusCode};
+
+use super::body::Body;
+use super::call::Call;
+use super::permission::Permission;
+use super::{query, response};
+use crate::error::{Result, shown};
+use crate::views::SearchFilter;
+
+const LIMIT: u64 = 30;
+const LIMIT_MAX: u64 = 100;
+const LENGTH_MAX: usize = 200;
+
+/// `GET /search`
+pub(super) async fn search(call: Call) -> Result<Response<Body>> {
+    let query = call.query()?;
+    let text = query.get("q").unwrap_or_default();
+    if text.trim().is_empty() || text.chars().count() > LENGTH_MAX {
+        let detail = format!(
+            "must be a text of 1 to {LENGTH_MAX} characters that is not blank, received {}",
+            shown(text)
+        );
+        return Err(query::invalid("q", detail));
+    }
+    let limit = query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT);
+    let filter = SearchFilter {
+        text: text.to_owned(),
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        pipelines: call.scope.clone(),
+        connections: call.also(Permission::ConnectionsView),
+        variables: call.also(Permission::VariablesView),
+    };
+    let hits = call.views().search(filter).await?;
+    Ok(response::json(StatusCode::OK, &hits))
+}

@@ -1,0 +1,55 @@
+//! The system: its numbers, and deleting old runs.
+//!
+//! How runs are deleted is the engine's.
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use super::call::Call;
+use super::{input, response};
+use crate::engine::{PurgeMode, PurgeRuns};
+use crate::error::Result;
+use crate::views::EngineFacts;
+
+const DAYS: u32 = 30;
+const DAYS_MAX: u32 = 36_500;
+
+#[derive(Serialize)]
+struct Deleted {
+    deleted: u64,
+    days: u32,
+}
+
+/// `GET /system/info`
+pub(super) async fn info(call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let engine = EngineFacts {
+        runs_max: call.engine().limits().runs_max,
+        uptime: call.engine().uptime(),
+    };
+    let info = call.views().system_info(&call.scope, engine).await?;
+    Ok(response::json(StatusCode::OK, &info))
+}
+
+/// `POST /system/purge`
+pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let (_, body) = call.json()?;
+    let fields = input::object(&body, &["days", "preview"])?;
+    let mut issues = Vec::new();
+    let days = input::number(fields, "days", 1..=DAYS_MAX, &mut issues).unwrap_or(DAYS);
+    let is_preview = input::flag(fields, "preview", &mut issues);
+    input::refuse(issues)?;
+    let runs = PurgeRuns {
+        days,
+        keep_last: 0,
+        mode: match is_preview {
+            Some(true) => PurgeMode::Preview,
+            Some(false) | None => PurgeMode::Delete,
+        },
+        scope: call.scope.clone(),
+    };
+    let deleted = call.engine().purge(runs).await?;
+    Ok(response::json(StatusCode::OK, &Deleted { deleted, days }))
+}

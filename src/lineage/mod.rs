@@ -1,0 +1,292 @@
+//! Lineage: what pipelines read and write, as one graph in which two that touch one thing meet.
+//!
+//! Pure. Which pipelines there are and who may see what is left to `views`, what a node touches besides its SQL to its executor.
+//!
+//! Edges follow the data: what is read points to its reader, a writer to what it writes. A pipeline points to its first nodes, a variable to
+//! the nodes that name it, a connection to the nodes that use it, and a sink to its connection. Tables that are reached through a connection
+//! belong to it: two with one name in two databases are two.
+
+mod names;
+mod references;
+#[cfg(feature = "lineage-sql")]
+mod sql;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+/// Bytes of stack that a thread needs to add a pipeline.
+#[cfg(feature = "lineage-sql")]
+pub(crate) use self::sql::STACK;
+/// Bytes of stack that a thread needs to add a pipeline.
+#[cfg(not(feature = "lineage-sql"))]
+pub(crate) const STACK: usize = 2 * 1024 * 1024;
+
+use self::names::asset_name;
+use self::references::References;
+use crate::executor::{Asset, Effect};
+use crate::model::{Node, PipelineId, StoredPipeline};
+
+/// What a node of the graph is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A pipeline.
+    Pipeline,
+    /// A node of a pipeline.
+    Processing,
+    /// A connection that is named in a node's config.
+    Connection,
+    /// A table.
+    Table,
+    /// A file.
+    File,
+    /// An address on the network.
+    Api,
+    /// A variable that is named in a node's config.
+    Variable,
+}
+
+/// A node of the graph; the order of the fields is that of the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct LineageNode {
+    id: String,
+    #[serde(rename = "type")]
+    kind: Kind,
+    name: String,
+    /// Of a pipeline and of what processes: which pipeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline_id: Option<PipelineId>,
+}
+
+/// An edge, with the pipeline that makes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct LineageEdge {
+    from: String,
+    to: String,
+    pipeline_id: PipelineId,
+    pipeline: String,
+}
+
+/// Which kinds of objects may be shown besides pipelines and what they touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) connections: bool,
+    pub(crate) variables: bool,
+}
+
+/// What an executor says of a node.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    pub(crate) assets: Vec<Asset>,
+    /// Nothing where no executor is registered for its type.
+    pub(crate) effect: Option<Effect>,
+}
+
+/// The graph, growing pipeline by pipeline.
+#[derive(Debug)]
+pub(crate) struct Lineage {
+    shown: Shown,
+    nodes: BTreeMap<String, LineageNode>,
+    edges: BTreeSet<LineageEdge>,
+    /// Nodes of pipelines that were looked at.
+    looked_at: usize,
+    /// Nodes whose SQL could not be read, as `pipeline/node`.
+    unreadable: Vec<String>,
+}
+
+/// The graph as it is told.
+#[derive(Debug, Serialize)]
+pub(crate) struct LineageView {
+    nodes: Vec<LineageNode>,
+    edges: Vec<LineageEdge>,
+}
+
+/// The pipeline whose edges are being made.
+struct Of<'a> {
+    stored: &'a StoredPipeline,
+}
+
+impl Lineage {
+    pub(crate) const fn new(shown: Shown) -> Self {
+        Self {
+            shown,
+            nodes: BTreeMap::new(),
+            edges: BTreeSet::new(),
+            looked_at: 0,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// Nodes of pipelines that were looked at.
+    pub(crate) const fn looked_at(&self) -> usize {
+        self.looked_at
+    }
+
+    /// Nodes whose SQL could not be read and names no table here, as `pipeline/node`.
+    pub(crate) fn unreadable(&self) -> &[String] {
+        &self.unreadable
+    }
+
+    /// Adds a pipeline with everything that its nodes touch.
+    pub(crate) fn add(&mut self, stored: &StoredPipeline, declared: impl Fn(&Node) -> Declared) {
+        let of = Of { stored };
+        let definition = &stored.definition;
+        let own = self.node(
+            Kind::Pipeline,
+            format!("pipeline:{}", stored.id),
+            &definition.name,
+        );
+        self.belongs(&own, &of);
+        let downstream: BTreeSet<_> = definition.edges.iter().map(|edge| &edge.to).collect();
+        for node in &definition.nodes {
+            let id = of.processing(&node.id);
+            let id = self.node(Kind::Processing, id, &node.name);
+            self.belongs(&id, &of);
+            if !downstream.contains(&node.id) {
+                self.edge(&own, &id, &of);
+            }
+            self.touch(&id, node, &declared(node), &of);
+        }
+        for edge in &definition.edges {
+            self.edge(&of.processing(&edge.from), &of.processing(&edge.to), &of);
+        }
+        self.looked_at += definition.nodes.len();
+    }
+
+    fn touch(&mut self, id: &str, node: &Node, declared: &Declared, of: &Of<'_>) {
+        let references = References::of(&node.config);
+        if self.shown.variables {
+            for key in &references.variables {
+                let variable = self.node(Kind::Variable, format!("variable:{key}"), key);
+                self.edge(&variable, id, of);
+            }
+        }
+        if self.shown.connections {
+            for name in &references.connections {
+                let connection = self.node(Kind::Connection, format!("connection:{name}"), name);
+                match declared.effect {
+                    Some(Effect::Sink) => self.edge(id, &connection, of),
+                    Some(Effect::Source | Effect::Transform) | None => {
+                        self.edge(&connection, id, of);
+                    }
+                }
+            }
+        }
+        let through = match references.connections.first() {
+            Some(only) if self.shown.connections && references.connections.len() == 1 => Some(only),
+            Some(_) | None => None,
+        };
+        let of_sql = self.of_sql(node, of);
+        for asset in declared.assets.iter().chain(&of_sql) {
+            self.asset(id, asset, through.map(String::as_str), of);
+        }
+    }
+
+    fn asset(&mut self, id: &str, asset: &Asset, through: Option<&str>, of: &Of<'_>) {
+        let Some(kind) = Kind::of_asset(&asset.kind) else {
+            tracing::debug!(kind = asset.kind, "the lineage knows no such kind of asset");
+            return;
+        };
+        let name = asset_name(&asset.name);
+        let prefix = &asset.kind;
+        let own = match through {
+            Some(connection) if kind == Kind::Table => format!("{prefix}:{name}@{connection}"),
+            Some(_) | None => format!("{prefix}:{name}"),
+        };
+        let own = self.node(kind, own, &name);
+        if asset.is_written {
+            self.edge(id, &own, of);
+        } else {
+            self.edge(&own, id, of);
+        }
+    }
+
+    /// The tables that a node's SQL names.
+    #[cfg(feature = "lineage-sql")]
+    fn of_sql(&mut self, node: &Node, of: &Of<'_>) -> Vec<Asset> {
+        let texts = ["sql", "query"].into_iter();
+        let texts = texts.filter_map(|key| node.config.get(key)?.as_str());
+        let mut assets = Vec::new();
+        for text in texts {
+            match sql::tables(text) {
+                Ok(tables) => {
+                    assets.extend(tables.read.iter().map(|name| table(name, false)));
+                    assets.extend(tables.written.iter().map(|name| table(name, true)));
+                }
+                Err(sql::Unreadable) => {
+                    self.unreadable
+                        .push(format!("{}/{}", of.stored.id, node.id));
+                }
+            }
+        }
+        assets
+    }
+
+    #[cfg(not(feature = "lineage-sql"))]
+    #[expect(clippy::unused_self, reason = "the other build reads SQL here")]
+    const fn of_sql(&self, _node: &Node, _of: &Of<'_>) -> Vec<Asset> {
+        Vec::new()
+    }
+
+    /// Makes a node where it is missing and answers its id.
+    fn node(&mut self, kind: Kind, id: String, name: &str) -> String {
+        self.nodes.entry(id.clone()).or_insert_with(|| LineageNode {
+            id: id.clone(),
+            kind,
+            name: name.to_owned(),
+            pipeline_id: None,
+        });
+        id
+    }
+
+    fn belongs(&mut self, id: &str, of: &Of<'_>) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.pipeline_id = Some(of.stored.id.clone());
+        }
+    }
+
+    fn edge(&mut self, from: &str, to: &str, of: &Of<'_>) {
+        self.edges.insert(LineageEdge {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            pipeline_id: of.stored.id.clone(),
+            pipeline: of.stored.definition.name.clone(),
+        });
+    }
+}
+
+impl Of<'_> {
+    fn processing(&self, node: &str) -> String {
+        // Ids of pipelines have no slash.
+        format!("processing:{}/{node}", self.stored.id)
+    }
+}
+
+impl Kind {
+    fn of_asset(kind: &str) -> Option<Self> {
+        match kind {
+            "table" => Some(Self::Table),
+            "file" => Some(Self::File),
+            "api" => Some(Self::Api),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "lineage-sql")]
+fn table(name: &str, is_written: bool) -> Asset {
+    Asset::new("table", name, is_written)
+}
+
+impl From<Lineage> for LineageView {
+    fn from(lineage: Lineage) -> Self {
+        Self {
+            nodes: lineage.nodes.into_values().collect(),
+            edges: lineage.edges.into_iter().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! What a node's config names besides data: connections and variables.
+//!
+//! Putting values in their place is left to `template`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::model::ConnectionId;
+
+/// Keys of a config, at any depth, whose text is the id of a connection.
+const CONNECTION_KEYS: [&str; 3] = ["connection", "connection_id", "conn_id"];
+
+/// The names in a config.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct References {
+    pub(super) connections: BTreeSet<String>,
+    pub(super) variables: BTreeSet<String>,
+}
+
+impl References {
+    pub(super) fn of(config: &Map<String, Value>) -> Self {
+        let mut references = Self::default();
+        // A stack, since what is walked is a user's.
+        let mut left: Vec<_> = config
+            .iter()
+            .map(|(key, value)| (Some(key), value))
+            .collect();
+        while let Some((key, value)) = left.pop() {
+            match value {
+                Value::String(text) => references.read(key, text),
+                Value::Array(items) => left.extend(items.iter().map(|item| (None, item))),
+                Value::Object(entries) => {
+                    left.extend(entries.iter().map(|(key, value)| (Some(key), value)));
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+        references
+    }
+
+    fn read(&mut self, key: Option<&String>, text: &str) {
+        let names_connection = key.is_some_and(|key| CONNECTION_KEYS.contains(&key.as_str()));
+        if names_connection && ConnectionId::new(text).is_ok() {
+            self.connections.insert(text.to_owned());
+        }
+        let keys = variables(text).map(str::to_owned);
+        self.variables.extend(keys);
+    }
+}
+
+/// The keys in `${var.KEY}`; `$${` stands for `${` itself.
+fn variables(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, dollar) = rest.split_at(rest.find('$')?);
+            if let Some(after) = dollar.strip_prefix("$${") {
+                rest = after;
+            } else if let Some(inside) = dollar.strip_prefix("${var.") {
+                let (key, after) = inside.split_once('}')?;
+                rest = after;
+                return Some(key);
+            } else {
+                rest = &dollar["$".len()..];
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(config: Value) -> (Vec<String>, Vec<String>) {
+        let Value::Object(config) = config else {
+            panic!("a config is an object");
+        };
+        let References {
+            connections,
+            variables,
+        } = References::of(&config);
+        (
+            connections.into_iter().collect(),
+            variables.into_iter().collect(),
+        )
+    }
+
+    #[test]
+    fn connections_are_named_under_their_keys_at_any_depth() {
+        let config = json!({
+            "connection": "shop",
+            "target": [{"conn_id": "lake"}, {"connection_id": "shop", "name": "none"}],
+        });
+        assert_eq!(of(config).0, ["lake", "shop"]);
+        let config = json!({"connection": "${param.shop}", "conn_id": 5, "connection_id": ""});
+        assert_eq!(of(config).0, [""; 0]);
+    }
+
+    #[test]
+    fn variables_are_named_in_any_text_unless_the_dollar_is_doubled() {
+        let config = json!({
+            "a": "${var.one} and ${param.x}${var.two}",
+            "b": ["$${var.not}", {"c": "$${${var.three}"}],
+            "d": "${var.open",
+            "e": "$ ${other.one} ${var.one}",
+        });
+        assert_eq!(of(config).1, ["one", "three", "two"]);
+    }
+}

@@ -1,0 +1,265 @@
+//! The dashboard: what there is, what ran of late, and what keeps failing, in one answer.
+//!
+//! The counts are storage's figures; of yesterday, of which only a part lies within the last 24 hours, that part is counted.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::calendar::{CalendarFilter, total};
+use super::pages::Pages;
+use super::pipelines::PipelineSummary;
+use super::runs::RunSummary;
+use super::{PipelineFilter, RunFilter, Views};
+use crate::error::Result;
+use crate::model::{PageRequest, PipelineId, RunStatus, Scope};
+use crate::storage::{Figures, FiguresBy, FiguresFilter};
+
+/// Days of the trends and of what keeps failing.
+const DAYS: u32 = 7;
+/// Runs that are shown.
+const RUNS: u32 = 50;
+/// Pipelines that keep failing.
+const FAILING: u32 = 5;
+
+/// Whose dashboard.
+#[derive(Debug, Clone)]
+pub(crate) struct DashboardFilter {
+    /// Whose runs.
+    pub(crate) scope: Scope,
+    /// Whose pipelines; nobody's where the caller may not see any.
+    pub(crate) pipelines: Option<Scope>,
+    pub(crate) now: DateTime<Utc>,
+    /// Pipelines that are shown at most.
+    pub(crate) pipelines_max: usize,
+}
+
+/// All of it; the order of the fields is that of the wire.
+#[derive(Debug, Serialize)]
+pub(crate) struct Dashboard {
+    pipelines: Vec<PipelineSummary>,
+    recent_runs: Vec<RunSummary>,
+    trends: Vec<Trend>,
+    top_failing: Vec<Failing>,
+    runs_today: u64,
+    runs_yesterday: u64,
+    runs_running: u64,
+    runs_24h_total: u64,
+    runs_24h_success: u64,
+    runs_24h_failed: u64,
+    success_rate_24h: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Trend {
+    date: NaiveDate,
+    success: u64,
+    failed: u64,
+    total: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Failing {
+    pipeline_id: PipelineId,
+    name: String,
+    fail_count: u64,
+}
+
+/// Runs created within some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    total: u64,
+    success: u64,
+    failed: u64,
+}
+
+impl Views {
+    /// The dashboard as it stands now.
+    ///
+    /// # Errors
+    /// `Unavailable` when storage cannot answer.
+    pub(crate) async fn dashboard(&self, filter: DashboardFilter) -> Result<Dashboard> {
+        let DashboardFilter {
+            scope,
+            pipelines,
+            now,
+            pipelines_max,
+        } = filter;
+        let days = CalendarFilter {
+            scope: scope.clone(),
+            pipeline: None,
+            today: now.date_naive(),
+            days: DAYS,
+        };
+        let days = self.figures_of_days(days).await?;
+        let mut newest = days.iter().rev();
+        let (today, yesterday) = (newest.next(), newest.next());
+        let of_today = today.map_or(Counts::NONE, Counts::from);
+        let last = of_today.plus(self.part_of_yesterday(&scope, now).await?);
+        let runs = RunFilter {
+            scope: scope.clone(),
+            ..RunFilter::default()
+        };
+        let newest = PageRequest::Newest { limit: RUNS };
+        Ok(Dashboard {
+            top_failing: self.top_failing(&days, &scope, pipelines.as_ref()).await?,
+            pipelines: match pipelines {
+                Some(scope) => self.summaries(&scope, pipelines_max).await?,
+                None => Vec::new(),
+            },
+            recent_runs: self.list_runs(runs, newest).await?.items,
+            runs_today: of_today.total,
+            runs_yesterday: yesterday.map_or(0, total),
+            runs_running: self.storage.stats(&scope).await?.running_count,
+            runs_24h_total: last.total,
+            runs_24h_success: last.success,
+            runs_24h_failed: last.failed,
+            success_rate_24h: last.success_rate(),
+            trends: days.iter().map(Trend::from).collect(),
+        })
+    }
+
+    /// The runs of the last 24 hours that were created before today.
+    async fn part_of_yesterday(&self, scope: &Scope, now: DateTime<Utc>) -> Result<Counts> {
+        let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
+        let from = now.checked_sub_signed(TimeDelta::days(1));
+        let count = async |statuses: Vec<RunStatus>| {
+            let filter = RunFilter {
+                scope: scope.clone(),
+                statuses,
+                from,
+                to: Some(midnight),
+                ..RunFilter::default()
+            };
+            let page = PageRequest::Numbered {
+                page: 1,
+                per_page: 1,
+            };
+            let page = self.storage.list_runs(filter, page).await?;
+            Ok::<_, crate::error::Error>(page.total.unwrap_or_default())
+        };
+        Ok(Counts {
+            total: count(Vec::new()).await?,
+            success: count(vec![RunStatus::Success]).await?,
+            failed: count(vec![RunStatus::Failed]).await?,
+        })
+    }
+
+    async fn top_failing(
+        &self,
+        days: &[Figures],
+        scope: &Scope,
+        names: Option<&Scope>,
+    ) -> Result<Vec<Failing>> {
+        let (Some(first), Some(last)) = (days.first(), days.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut filter = FiguresFilter::new(first.date, last.date);
+        filter.scope = scope.clone();
+        filter.by = FiguresBy::Pipeline { count_max: FAILING };
+        let mut failing = Vec::new();
+        for figures in self.storage.figures(filter).await? {
+            let Some(pipeline_id) = figures.pipeline.filter(|_| figures.failed > 0) else {
+                continue;
+            };
+            let found = match names {
+                Some(scope) => {
+                    self.storage
+                        .find_pipeline(pipeline_id.as_str(), scope)
+                        .await?
+                }
+                None => None,
+            };
+            failing.push(Failing {
+                name: found.map_or_else(
+                    || pipeline_id.to_string(),
+                    |stored| stored.definition.name.clone(),
+                ),
+                pipeline_id,
+                fail_count: figures.failed,
+            });
+        }
+        Ok(failing)
+    }
+
+    /// The newest pipelines, so many at most.
+    async fn summaries(&self, scope: &Scope, max: usize) -> Result<Vec<PipelineSummary>> {
+        let filter = PipelineFilter {
+            scope: scope.clone(),
+            ..PipelineFilter::default()
+        };
+        let mut pages = Pages::begin();
+        let mut summaries = Vec::new();
+        while let Some(page) = pages.next().filter(|_| summaries.len() < max) {
+            let page = self.list_pipelines(filter.clone(), page).await?;
+            summaries.extend(pages.take(page));
+        }
+        summaries.truncate(max);
+        Ok(summaries)
+    }
+}
+
+impl Counts {
+    const NONE: Self = Self {
+        total: 0,
+        success: 0,
+        failed: 0,
+    };
+
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            success: self.success + other.success,
+            failed: self.failed + other.failed,
+        }
+    }
+
+    /// How many in a hundred of those that succeeded or failed did succeed, with one decimal; 0 where none did either.
+    fn success_rate(self) -> f64 {
+        let ended = self.success + self.failed;
+        if ended == 0 {
+            return 0.0;
+        }
+        (self.success as f64 * 1_000.0 / ended as f64).round() / 10.0
+    }
+}
+
+impl From<&Figures> for Counts {
+    fn from(figures: &Figures) -> Self {
+        Self {
+            total: total(figures),
+            success: figures.success,
+            failed: figures.failed,
+        }
+    }
+}
+
+impl From<&Figures> for Trend {
+    fn from(figures: &Figures) -> Self {
+        Self {
+            date: figures.date,
+            success: figures.success,
+            failed: figures.failed,
+            total: total(figures),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_of_success_is_of_what_succeeded_or_failed() {
+        let rate = |success, failed| {
+            let total = success + failed + 7;
+            let counts = Counts {
+                total,
+                success,
+                failed,
+            };
+            counts.success_rate()
+        };
+        assert_eq!([rate(0, 0), rate(0, 3), rate(3, 0)], [0.0, 0.0, 100.0]);
+        assert_eq!([rate(2, 1), rate(1, 2), rate(1, 7)], [66.7, 33.3, 12.5]);
+    }
+}

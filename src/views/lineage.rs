@@ -1,0 +1,96 @@
+//! The lineage of all pipelines that a caller sees.
+//!
+//! What a pipeline touches is found by `lineage`; parsing takes a while, so that it has a thread of its own.
+
+use tokio::sync::oneshot;
+
+use super::pages::Pages;
+use super::{PipelineFilter, Views};
+use crate::error::{Error, Result};
+use crate::executor::Registry;
+use crate::lineage::{self, Declared, Lineage, LineageView, Shown};
+use crate::model::{Node, Scope, StoredPipeline};
+
+/// Whose lineage.
+#[derive(Debug, Clone)]
+pub(crate) struct LineageFilter {
+    pub(crate) scope: Scope,
+    pub(crate) shown: Shown,
+    /// Nodes of pipelines at most; the newest pipelines are shown.
+    pub(crate) nodes_max: usize,
+}
+
+impl Views {
+    /// What pipelines read and write, as one graph.
+    ///
+    /// # Errors
+    /// `Unavailable` when storage cannot answer or no thread can be had.
+    pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<LineageView> {
+        let LineageFilter {
+            scope,
+            shown,
+            nodes_max,
+        } = filter;
+        // One at a time: it may take a processor for a while.
+        let turn = self.lineage_turn.lock().await;
+        let mut lineage = Lineage::new(shown);
+        let pipelines = PipelineFilter {
+            scope,
+            ..PipelineFilter::default()
+        };
+        let mut pages = Pages::begin();
+        while let Some(page) = pages.next() {
+            if lineage.looked_at() >= nodes_max {
+                tracing::warn!(nodes_max, "the lineage leaves the oldest pipelines out");
+                break;
+            }
+            let page = self.storage.list_pipelines(pipelines.clone(), page).await?;
+            lineage = self.with(lineage, pages.take(page), nodes_max).await?;
+        }
+        drop(turn);
+        if let [first, ..] = lineage.unreadable() {
+            let count = lineage.unreadable().len();
+            tracing::warn!(count, %first, "SQL of some nodes cannot be read and names no table in the lineage");
+        }
+        Ok(LineageView::from(lineage))
+    }
+
+    async fn with(
+        &self,
+        mut lineage: Lineage,
+        pipelines: Vec<StoredPipeline>,
+        nodes_max: usize,
+    ) -> Result<Lineage> {
+        let registry = self.registry.clone();
+        let (sender, built) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("floret-lineage".to_owned())
+            .stack_size(lineage::STACK)
+            .spawn(move || {
+                for stored in &pipelines {
+                    if lineage.looked_at() < nodes_max {
+                        lineage.add(stored, |node| declared(&registry, node));
+                    }
+                }
+                // Whoever asked may have gone.
+                drop(sender.send(lineage));
+            })
+            .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
+        built
+            .await
+            .map_err(|_| Error::internal("the lineage ended early: an executor panicked"))
+    }
+}
+
+fn declared(registry: &Registry, node: &Node) -> Declared {
+    match registry.get(&node.kind) {
+        Some(executor) => Declared {
+            assets: executor.assets(node),
+            effect: Some(executor.effect(node)),
+        },
+        None => Declared {
+            assets: Vec::new(),
+            effect: None,
+        },
+    }
+}

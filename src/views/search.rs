@@ -1,0 +1,191 @@
+//! Search over what people have named: pipelines, connections, variables.
+//!
+//! Values of variables and what a connection keeps secret are never looked at; who may see which kind is decided in `api`.
+
+use serde::Serialize;
+
+use super::pages::Pages;
+use super::{PipelineFilter, Views};
+use crate::error::Result;
+use crate::model::{Scope, VariableValue};
+use crate::storage::{ConnectionFilter, VariableFilter};
+
+/// What is looked for, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct SearchFilter {
+    pub(crate) text: String,
+    /// Hits at most.
+    pub(crate) limit: usize,
+    /// Whose pipelines.
+    pub(crate) pipelines: Scope,
+    /// Whose connections; nobody's where the caller may not see any.
+    pub(crate) connections: Option<Scope>,
+    /// Whose variables; nobody's where the caller may not see any.
+    pub(crate) variables: Option<Scope>,
+}
+
+/// What was found; the order of the fields is that of the wire.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hit {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: String,
+    name: String,
+    description: String,
+    /// What tells it from others of its kind: of a pipeline how many nodes it has, of the others their type.
+    meta: String,
+}
+
+/// Hits so far.
+struct Search {
+    wanted: String,
+    limit: usize,
+    hits: Vec<Hit>,
+}
+
+impl Views {
+    /// Pipelines, then connections, then variables whose name, id or description has the text in it, whatever the case of its letters;
+    /// of each kind the newest first.
+    ///
+    /// # Errors
+    /// `Unavailable` when storage cannot answer.
+    pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Vec<Hit>> {
+        let SearchFilter {
+            text,
+            limit,
+            pipelines,
+            connections,
+            variables,
+        } = filter;
+        let mut search = Search {
+            wanted: folded(&text),
+            limit,
+            hits: Vec::new(),
+        };
+        self.search_pipelines(pipelines, &mut search).await?;
+        if let Some(scope) = connections {
+            self.search_connections(scope, &mut search).await?;
+        }
+        if let Some(scope) = variables {
+            self.search_variables(scope, &mut search).await?;
+        }
+        Ok(search.hits)
+    }
+
+    async fn search_pipelines(&self, scope: Scope, search: &mut Search) -> Result<()> {
+        let filter = PipelineFilter {
+            scope,
+            ..PipelineFilter::default()
+        };
+        let mut pages = Pages::begin();
+        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+            let page = self.storage.list_pipelines(filter.clone(), page).await?;
+            for stored in pages.take(page) {
+                let definition = &stored.definition;
+                let texts = [
+                    definition.name.as_str(),
+                    stored.id.as_str(),
+                    stored.slug.as_str(),
+                    definition.description.as_str(),
+                ];
+                search.offer(&texts, || Hit {
+                    kind: "pipeline",
+                    id: stored.id.to_string(),
+                    name: definition.name.clone(),
+                    description: definition.description.clone(),
+                    meta: match definition.nodes.len() {
+                        1 => "1 node".to_owned(),
+                        count => format!("{count} nodes"),
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn search_connections(&self, scope: Scope, search: &mut Search) -> Result<()> {
+        let filter = ConnectionFilter {
+            scope,
+            ..ConnectionFilter::default()
+        };
+        let mut pages = Pages::begin();
+        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+            let page = self.storage.list_connections(filter.clone(), page).await?;
+            for stored in pages.take(page) {
+                let texts = [stored.id.as_str(), stored.fields.description.as_str()];
+                search.offer(&texts, || Hit {
+                    kind: "connection",
+                    id: stored.id.to_string(),
+                    name: stored.id.to_string(),
+                    description: stored.fields.description.clone(),
+                    meta: stored.fields.kind.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn search_variables(&self, scope: Scope, search: &mut Search) -> Result<()> {
+        let filter = VariableFilter {
+            scope,
+            ..VariableFilter::default()
+        };
+        let mut pages = Pages::begin();
+        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+            let page = self.storage.list_variables(filter.clone(), page).await?;
+            for stored in pages.take(page) {
+                let texts = [stored.key.as_str(), stored.fields.description.as_str()];
+                search.offer(&texts, || Hit {
+                    kind: "variable",
+                    id: stored.key.to_string(),
+                    name: stored.key.to_string(),
+                    description: stored.fields.description.clone(),
+                    meta: match stored.fields.value {
+                        VariableValue::Plain(_) => "string".to_owned(),
+                        VariableValue::Secret(_) => "secret".to_owned(),
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Search {
+    const fn has_room(&self) -> bool {
+        self.hits.len() < self.limit
+    }
+
+    /// Takes a hit if one of its texts has what is wanted.
+    fn offer(&mut self, texts: &[&str], hit: impl FnOnce() -> Hit) {
+        if self.has_room() && texts.iter().any(|text| folded(text).contains(&self.wanted)) {
+            self.hits.push(hit());
+        }
+    }
+}
+
+/// A text in which letters that differ in case alone are the same: by way of capitals, so that `ß` is `ss` and both small sigmas are one.
+fn folded(text: &str) -> String {
+    let capitals = text.chars().flat_map(char::to_uppercase);
+    capitals.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_the_same_in_either_case() {
+        for (one, other) in [
+            ("Users", "uSERS"),
+            ("ÄRGER", "ärger"),
+            ("Straße", "STRASSE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("οδοσ", "οδος"),
+            ("ДАННЫЕ", "данные"),
+        ] {
+            assert_eq!(folded(one), folded(other));
+        }
+        assert_ne!(folded("a"), folded("ä"));
+    }
+}

@@ -1,0 +1,130 @@
+//! The dashboard over HTTP. That its counts are right is shown in `figures`.
+
+use floret::testing::Step;
+use floret::{Access, Decision, Permission, Permissions, Scope, TenantId};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::wire::{Host, on_each, request, send};
+
+const FIELDS: [&str; 11] = [
+    "pipelines",
+    "recent_runs",
+    "trends",
+    "top_failing",
+    "runs_today",
+    "runs_yesterday",
+    "runs_running",
+    "runs_24h_total",
+    "runs_24h_success",
+    "runs_24h_failed",
+    "success_rate_24h",
+];
+
+#[tokio::test]
+async fn a_dashboard_has_everything_in_one_answer() {
+    on_each(async |host: &Host| {
+        let good = host.finished().await;
+        host.executor.script("load", [Step::permanent("no")]);
+        let bad = host.finished().await;
+        let answer = host.get("/api/dashboard").await;
+        assert_eq!(answer.status, 200);
+        let dashboard = answer.json();
+        let mut at = 0;
+        for field in FIELDS {
+            at += answer.text()[at..].find(&format!("\"{field}\":")).unwrap();
+        }
+        assert_eq!(dashboard.as_object().unwrap().len(), FIELDS.len());
+        assert_eq!(
+            dashboard["pipelines"],
+            host.get("/api/pipelines").await.json()
+        );
+        assert_eq!(dashboard["recent_runs"], host.get("/api/runs").await.json());
+        let ids: Vec<_> = dashboard["recent_runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|run| &run["id"])
+            .collect();
+        assert_eq!(ids, [&json!(bad), &json!(good)]);
+        let trends = dashboard["trends"].as_array().unwrap();
+        assert_eq!(trends.len(), 7);
+        let total: u64 = trends
+            .iter()
+            .map(|day| day["total"].as_u64().unwrap())
+            .sum();
+        assert_eq!(total, 2);
+        assert_eq!(
+            dashboard["top_failing"],
+            json!([{"pipeline_id": "daily", "name": "daily", "fail_count": 1}])
+        );
+        assert_eq!(
+            (&dashboard["runs_24h_total"], &dashboard["success_rate_24h"]),
+            (&json!(2), &json!(50.0))
+        );
+        host.get("/api/dashboard?days=1")
+            .await
+            .refused(400, "invalid-parameter");
+        host.post("/api/dashboard", None)
+            .await
+            .refused(405, "method-not-allowed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fresh_dashboard_is_empty() {
+    on_each(async |host: &Host| {
+        let dashboard = host.get("/api/dashboard").await.json();
+        assert_eq!(
+            (&dashboard["recent_runs"], &dashboard["top_failing"]),
+            (&json!([]), &json!([]))
+        );
+        assert_eq!(dashboard["trends"].as_array().unwrap().len(), 7);
+        for field in &FIELDS[4..] {
+            assert_eq!(dashboard[field].as_f64(), Some(0.0), "{field}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_sees_no_pipelines_is_shown_none() {
+    on_each(async |host: &Host| {
+        host.executor.script("load", [Step::permanent("no")]);
+        host.finished().await;
+        let service = host.floret.service(Access::from_extensions());
+        let mut get = request(Method::GET, "/api/dashboard", None);
+        get.extensions_mut()
+            .insert(Permissions::of([Permission::RunsView]));
+        let dashboard = send(&service, get).await.json();
+        assert_eq!(dashboard["pipelines"], json!([]));
+        assert_eq!(dashboard["runs_24h_failed"], 1);
+        let mut get = request(Method::GET, "/api/dashboard", None);
+        get.extensions_mut()
+            .insert(Permissions::of([Permission::PipelinesView]));
+        send(&service, get).await.refused(403, "forbidden");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_sees_nothing_of_other_tenants() {
+    on_each(async |host: &Host| {
+        host.finished().await;
+        let other = Scope::Tenant(TenantId::new("ann").unwrap());
+        let service = host
+            .floret
+            .service(Access::custom(move |_, _| Decision::Allow(other.clone())));
+        let dashboard: Value = send(&service, request(Method::GET, "/api/dashboard", None))
+            .await
+            .json();
+        for field in &FIELDS[4..] {
+            assert_eq!(dashboard[field].as_f64(), Some(0.0), "{field}");
+        }
+        for field in ["pipelines", "recent_runs", "top_failing"] {
+            assert_eq!(dashboard[field], json!([]), "{field}");
+        }
+    })
+    .await;
+}

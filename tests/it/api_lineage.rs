@@ -1,0 +1,254 @@
+//! The lineage over HTTP.
+
+use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
+use floret::storage::{Pipelines, PutPipeline, SlugChoice};
+use floret::testing::{FaultyStorage, Scratch, scratch};
+use floret::{
+    Access, Decision, Floret, Issue, Limits, Node, Permission, Permissions, Pipeline, PipelineId,
+    RunsService, Scope, Slug, TenantId,
+};
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use crate::wire::{Backend, request, send};
+
+/// Reads or writes the table that a node's config names.
+struct Table(Effect);
+
+#[async_trait::async_trait]
+impl Executor for Table {
+    async fn execute(&self, _: NodeCall) -> Result<Output, ExecutorError> {
+        Ok(Output::Nothing)
+    }
+
+    fn effect(&self, _: &Node) -> Effect {
+        self.0
+    }
+
+    fn validate(&self, _: &Map<String, Value>) -> Vec<Issue> {
+        Vec::new()
+    }
+
+    fn assets(&self, node: &Node) -> Vec<Asset> {
+        let name = node.config.get("table").and_then(Value::as_str);
+        let is_written = self.0 == Effect::Sink;
+        name.map(|name| Asset::new("table", name, is_written))
+            .into_iter()
+            .collect()
+    }
+}
+
+struct Host {
+    floret: Floret,
+    service: RunsService,
+    storage: FaultyStorage,
+    _folder: Scratch,
+}
+
+impl Host {
+    async fn start(backend: Backend, limits: Limits) -> Self {
+        let folder = scratch();
+        let storage = FaultyStorage::new(backend.open(folder.path()).await);
+        let floret = Floret::builder(storage.clone())
+            .executor("table_source", Table(Effect::Source))
+            .executor("table_sink", Table(Effect::Sink))
+            .limits(limits)
+            .start()
+            .await
+            .unwrap();
+        Self {
+            service: floret.service(Access::allow_all()),
+            floret,
+            storage,
+            _folder: folder,
+        }
+    }
+
+    async fn save(&self, definition: Value) {
+        let post = request(Method::POST, "/api/pipelines", Some(&definition));
+        let answer = send(&self.service, post).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
+    async fn lineage(&self) -> Value {
+        let answer = send(&self.service, request(Method::GET, "/api/lineage", None)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+}
+
+#[expect(
+    clippy::future_not_send,
+    reason = "a test of tokio stays on its thread"
+)]
+async fn on_each(test: impl AsyncFn(&Host)) {
+    for backend in [Backend::Memory, Backend::Sqlite] {
+        test(&Host::start(backend, Limits::default()).await).await;
+    }
+}
+
+fn writer() -> Value {
+    json!({
+        "id": "writer", "name": "Orders in",
+        "nodes": [{"id": "save", "type": "table_sink", "name": "Save", "config": {
+            "table": "orders", "connection": "shop", "note": "since ${var.SINCE}",
+        }}],
+    })
+}
+
+fn reader() -> Value {
+    json!({
+        "id": "reader", "name": "Orders out",
+        "nodes": [{"id": "load", "type": "table_source", "config": {"table": "orders", "connection": "shop"}}],
+    })
+}
+
+/// Edges as text, without those of pipelines to their nodes.
+fn edges(lineage: &Value) -> Vec<String> {
+    let edges = lineage["edges"].as_array().unwrap().iter();
+    edges
+        .map(|edge| format!("{} > {}", edge["from"], edge["to"]).replace('"', ""))
+        .filter(|edge| !edge.starts_with("pipeline:"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_table_joins_its_writer_and_its_reader() {
+    on_each(async |host: &Host| {
+        assert_eq!(host.lineage().await, json!({"nodes": [], "edges": []}));
+        host.save(writer()).await;
+        host.save(reader()).await;
+        let lineage = host.lineage().await;
+        assert_eq!(
+            edges(&lineage),
+            [
+                "connection:shop > processing:reader/load",
+                "processing:writer/save > connection:shop",
+                "processing:writer/save > table:orders@shop",
+                "table:orders@shop > processing:reader/load",
+                "variable:SINCE > processing:writer/save",
+            ]
+        );
+        let edge = json!({"from": "pipeline:writer", "to": "processing:writer/save", "pipeline_id": "writer", "pipeline": "Orders in"});
+        assert!(lineage["edges"].as_array().unwrap().contains(&edge));
+        let kinds: Vec<_> = lineage["nodes"].as_array().unwrap().iter().map(|node| &node["type"]).collect();
+        assert_eq!(
+            kinds,
+            ["connection", "pipeline", "pipeline", "processing", "processing", "table", "variable"]
+        );
+        let table = json!({"id": "table:orders@shop", "type": "table", "name": "orders"});
+        assert!(lineage["nodes"].as_array().unwrap().contains(&table));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_kind_that_the_caller_may_not_see_is_left_out() {
+    on_each(async |host: &Host| {
+        host.save(writer()).await;
+        let service = host.floret.service(Access::from_extensions());
+        let ask = async |permissions: &[Permission]| {
+            let mut get = request(Method::GET, "/api/lineage", None);
+            get.extensions_mut()
+                .insert(Permissions::of(permissions.iter().copied()));
+            send(&service, get).await
+        };
+        let own = ask(&[Permission::PipelinesView]).await;
+        assert_eq!(
+            edges(&own.json()),
+            ["processing:writer/save > table:orders"]
+        );
+        assert!(
+            !own.text().contains("shop") && !own.text().contains("SINCE"),
+            "{}",
+            own.text()
+        );
+        let more = ask(&[Permission::PipelinesView, Permission::VariablesView]).await;
+        assert_eq!(
+            edges(&more.json()),
+            [
+                "processing:writer/save > table:orders",
+                "variable:SINCE > processing:writer/save"
+            ]
+        );
+        ask(&[Permission::RunsView]).await.refused(403, "forbidden");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_sees_the_pipelines_of_its_tenant() {
+    on_each(async |host: &Host| {
+        host.save(writer()).await;
+        let ann = Scope::Tenant(TenantId::new("ann").unwrap());
+        let mut put = PutPipeline::new(
+            PipelineId::new("own").unwrap(),
+            SlugChoice::Given(Slug::new("own").unwrap()),
+            Pipeline::new("own").node("load", "table_source").into(),
+            "2024-01-15T06:00:00Z".parse().unwrap(),
+        );
+        put.scope = ann.clone();
+        host.storage.put_pipeline(put).await.unwrap();
+        let service = host
+            .floret
+            .service(Access::custom(move |_, _| Decision::Allow(ann.clone())));
+        let lineage = send(&service, request(Method::GET, "/api/lineage", None))
+            .await
+            .json();
+        let ids: Vec<_> = lineage["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| &node["id"])
+            .collect();
+        assert_eq!(ids, ["pipeline:own", "processing:own/load"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn beyond_its_limit_the_newest_pipelines_are_shown() {
+    for backend in [Backend::Memory, Backend::Sqlite] {
+        let mut limits = Limits::default();
+        limits.lineage_nodes_max = 3;
+        let host = Host::start(backend, limits).await;
+        for n in 1..=5 {
+            let nodes = json!([{"id": "load", "type": "table_source"}]);
+            host.save(json!({"id": format!("p-{n}"), "name": format!("P {n}"), "nodes": nodes}))
+                .await;
+        }
+        let lineage = host.lineage().await;
+        let ids: Vec<_> = lineage["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| &node["id"])
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                "pipeline:p-3",
+                "pipeline:p-4",
+                "pipeline:p-5",
+                "processing:p-3/load",
+                "processing:p-4/load",
+                "processing:p-5/load"
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_refused() {
+    on_each(async |host: &Host| {
+        let get = request(Method::GET, "/api/lineage?pipeline_id=x", None);
+        send(&host.service, get)
+            .await
+            .refused(400, "invalid-parameter");
+        let post = request(Method::POST, "/api/lineage", None);
+        send(&host.service, post)
+            .await
+            .refused(405, "method-not-allowed");
+    })
+    .await;
+}
