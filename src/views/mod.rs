@@ -32,7 +32,6 @@ pub(crate) use crate::lineage::Shown;
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
-pub(crate) use crate::storage::{PipelineFilter, RunFilter};
 pub(crate) use calendar::CalendarFilter;
 pub(crate) use connections::ConnectionView;
 pub(crate) use dashboard::DashboardFilter;
