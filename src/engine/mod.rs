@@ -182,6 +182,8 @@ impl Engine {
     /// Tripped once nobody holds the engine any more; a shutdown does not trip it.
     pub(crate) fn dropped(&self) -> CancellationToken {
         self.1.dropped.clone()
+    }
+
     /// How long the engine has been there.
     pub(crate) fn uptime(&self) -> Duration {
         self.0.clock.elapsed().saturating_sub(self.0.made_at)
