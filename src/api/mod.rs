@@ -39,6 +39,9 @@ mod stream;
 mod system;
 mod variables;
 
+#[cfg(feature = "testing")]
+pub(crate) use routes::routes;
+
 pub use access::{Access, Decision};
 pub use body::{Body, BodyError};
 pub use layer::{RunsLayer, WithRuns, WithRunsBody, WithRunsFuture};

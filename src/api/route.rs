@@ -112,6 +112,17 @@ impl Verb {
         }
     }
 
+    /// The method itself.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) const fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Put => Method::PUT,
+            Self::Delete => Method::DELETE,
+        }
+    }
+
     pub(super) const fn names(self) -> &'static str {
         match self {
             Self::Get => "GET, HEAD",

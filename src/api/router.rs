@@ -98,12 +98,7 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_found_by_its_own_method_and_path() {
         for row in ROUTES {
-            let method = match row.method {
-                Verb::Get => Method::GET,
-                Verb::Post => Method::POST,
-                Verb::Put => Method::PUT,
-                Verb::Delete => Method::DELETE,
-            };
+            let method = row.method.method();
             let path = row.path.replace(['{', '}'], "");
             let Match::Route(found, _) = find(&method, &path) else {
                 panic!("{row:?} is not found");

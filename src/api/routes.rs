@@ -91,6 +91,18 @@ routes! {
     get "/scheduler/status" PipelinesView schedules::status => "tells when schedules are due next";
 }
 
+/// Method, path and permission of every route.
+#[cfg(feature = "testing")]
+pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Option<Permission>)> {
+    ROUTES.iter().map(|route| {
+        let permission = match route.needs {
+            Need::Nothing => None,
+            Need::Permission(permission) => Some(permission),
+        };
+        (route.method.method(), route.path, permission)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

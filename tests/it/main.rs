@@ -57,6 +57,7 @@ mod logs;
 mod lost_outputs;
 mod notifier_kills;
 mod notifiers;
+mod matrix;
 mod outputs;
 mod panics;
 mod recovery;

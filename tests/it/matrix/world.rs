@@ -1,0 +1,164 @@
+//! One tenant's pipelines and runs, and the callers who ask for them.
+//!
+//! What they are told is judged by the tests.
+
+use std::collections::BTreeMap;
+
+use floret::storage::Events;
+use floret::testing::{FaultyStorage, Gate, Route, Scratch, ScriptedExecutor, Step, scratch};
+use floret::{
+    Access, Event, EventKind, Floret, Permission, Permissions, RunsService, Scope, TenantId,
+};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::cases::Case;
+use crate::harness::until;
+use crate::wire::{Answer, Backend, request, send};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// Nobody that the host knows.
+    Nobody,
+    /// May do everything, to the objects of another tenant.
+    OtherTenant,
+    /// May look.
+    ReadOnly,
+    /// May look, and start, cancel and resume runs.
+    Operator,
+    /// May do everything.
+    Admin,
+}
+
+impl Caller {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Nobody,
+        Self::OtherTenant,
+        Self::ReadOnly,
+        Self::Operator,
+        Self::Admin,
+    ];
+
+    pub(super) fn permissions(self) -> Option<Permissions> {
+        match self {
+            Self::Nobody => None,
+            Self::OtherTenant => Some(Permissions::all().scope(tenant("other"))),
+            Self::ReadOnly => Some(Permissions::read_only()),
+            Self::Operator => {
+                let acts = [
+                    Permission::PipelinesRun,
+                    Permission::RunsCancel,
+                    Permission::RunsResume,
+                ];
+                let views = Permission::ALL.iter().copied();
+                let views = views.filter(|permission| permission.is_view());
+                Some(Permissions::of(views.chain(acts)))
+            }
+            Self::Admin => Some(Permissions::all()),
+        }
+    }
+}
+
+pub(super) fn tenant(name: &str) -> Scope {
+    Scope::Tenant(TenantId::new(name).unwrap())
+}
+
+/// The tenant `acme` with a pipeline, a run that succeeded, one that failed and one that executes.
+pub(super) struct World {
+    storage: FaultyStorage,
+    service: RunsService,
+    ids: BTreeMap<&'static str, String>,
+    _floret: Floret,
+    _folder: Scratch,
+}
+
+impl World {
+    pub(super) async fn open(backend: Backend) -> Self {
+        let folder = scratch();
+        let storage = FaultyStorage::new(backend.open(folder.path()).await);
+        let executor = ScriptedExecutor::new();
+        executor.script(
+            "load",
+            [
+                Step::rows([json!({"acme": "acme-row"})]).logs("acme-line"),
+                Step::permanent("acme-failure"),
+                Step::pass_on().at(&Gate::new()),
+                Step::pass_on(),
+            ],
+        );
+        let builder = Floret::builder(storage.clone());
+        let floret = builder.executor("any", executor).start().await.unwrap();
+        let service = floret.service(Access::from_extensions());
+        let mut world = Self {
+            storage,
+            service,
+            ids: BTreeMap::from([
+                ("id", "acme-daily".to_owned()),
+                ("node_id", "load".to_owned()),
+            ]),
+            _floret: floret.clone(),
+            _folder: folder,
+        };
+        world.fill(&floret).await;
+        world
+    }
+
+    async fn fill(&mut self, floret: &Floret) {
+        let pipeline = json!({"id": "acme-daily", "name": "acme daily", "nodes": [{"id": "load", "type": "any"}]});
+        self.make("/api/pipelines", &pipeline).await;
+        for run in ["finished", "failed", "running"] {
+            let made = self.make("/api/pipelines/acme-daily/run", &json!({})).await;
+            let id = made["id"].as_str().unwrap().to_owned();
+            if run == "running" {
+                started(floret, &id).await;
+            } else {
+                floret.handle(id.parse().unwrap()).finished().await.unwrap();
+            }
+            self.ids.insert(run, id);
+        }
+    }
+
+    /// Makes something that belongs to the tenant.
+    async fn make(&self, path: &str, body: &Value) -> Value {
+        let mut request = request(Method::POST, path, Some(body));
+        let own = Permissions::all().scope(tenant("acme"));
+        request.extensions_mut().insert(own);
+        let answer = send(&self.service, request).await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        answer.json()
+    }
+
+    pub(super) async fn ask(&self, route: &Route, case: &Case, caller: Caller) -> Answer {
+        let mut path = route.path.replace("{run_id}", &self.ids[case.run]);
+        for (name, id) in &self.ids {
+            path = path.replace(&format!("{{{name}}}"), id);
+        }
+        let path = format!("/api{path}{}", case.query);
+        let mut request = request(route.method.clone(), &path, case.body.as_ref());
+        if let Some(own) = caller.permissions() {
+            request.extensions_mut().insert(own);
+        }
+        send(&self.service, request).await
+    }
+
+    pub(super) async fn newest_seq(&self) -> u64 {
+        self.storage.newest_seq().await.unwrap()
+    }
+
+    /// What no other tenant may ever read.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let ids = self.ids.iter().filter(|(name, _)| **name != "node_id");
+        ids.map(|(_, id)| id.clone())
+            .chain(["acme".to_owned()])
+            .collect()
+    }
+}
+
+/// Ends once the node of a run is recorded as started, after which nothing more happens in it.
+async fn started(floret: &Floret, run: &str) {
+    let mut events = floret.events_after(0);
+    let is_start =
+        |event: &Event| event.kind == EventKind::NodeStarted && event.run_id.to_string() == run;
+    until(&mut events, is_start).await.unwrap();
+}
