@@ -72,6 +72,7 @@ mod shutdowns;
 mod spans;
 mod standalone;
 mod stream;
+mod tenants;
 mod tidy;
 mod triggers;
 mod wire;
