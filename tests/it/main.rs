@@ -43,6 +43,7 @@ mod crash;
 mod damage;
 mod dataflow;
 mod deaths;
+mod documents;
 mod dry_runs;
 mod embedding;
 mod events;
