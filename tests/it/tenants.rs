@@ -2,7 +2,7 @@
 //!
 //! What each route answers to a single foreign caller is left to `matrix`.
 
-use floret::testing::{Scratch, ScriptedExecutor, routes, scratch};
+use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, routes, scratch};
 use floret::{Access, Floret, Permissions, RunsService, Scope, TenantId};
 use http::Method;
 use proptest::prelude::*;
@@ -109,7 +109,7 @@ impl World {
         let folder = scratch();
         let storage = backend.open(folder.path()).await;
         let executor = ScriptedExecutor::new();
-        let builder = Floret::builder(storage).executor("any", executor);
+        let builder = Floret::builder(FaultyStorage::new(storage)).executor("any", executor);
         let floret = builder.start().await.unwrap();
         Self {
             service: floret.service(Access::from_extensions()),

@@ -11,6 +11,9 @@
 mod cron;
 mod dataset;
 mod definition;
+#[cfg(feature = "websocket")]
+mod frames;
+mod host;
 mod request;
 #[cfg(feature = "sqlite")]
 mod row;
@@ -19,6 +22,8 @@ mod template;
 pub use cron::cron;
 pub use dataset::dataset;
 pub use definition::definition;
+#[cfg(feature = "websocket")]
+pub use frames::frames;
 pub use request::request;
 #[cfg(feature = "sqlite")]
 pub use row::row;
@@ -32,6 +37,8 @@ pub const ALL: &[(&str, Target)] = &[
     ("cron", cron),
     ("dataset", dataset),
     ("definition", definition),
+    #[cfg(feature = "websocket")]
+    ("frames", frames),
     ("request", request),
     #[cfg(feature = "sqlite")]
     ("row", row),

@@ -3,20 +3,15 @@
 //! What a route answers is left to the tests of the routes; here only that every answer is one.
 
 use std::future::poll_fn;
-use std::mem::ManuallyDrop;
 use std::pin::Pin;
 
 use http::{Method, Request, Response};
 use http_body::Body as _;
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
 use tower_service::Service as _;
 
-use crate::api::{Access, Body, RunsService};
-use crate::executor::{ExecutorError, NodeCall, Output};
-use crate::floret::Floret;
-use crate::model::Pipeline;
-use crate::storage::MemoryStorage;
+use super::host;
+use crate::api::Body;
 
 /// Sends a request: the first byte chooses the method, the first line is the path, what follows it the body.
 ///
@@ -25,13 +20,10 @@ pub fn request(bytes: &[u8]) {
     let Some(request) = read(bytes) else {
         return;
     };
-    HOST.with(|host| {
-        let (runtime, service) = &**host;
-        runtime.block_on(async {
-            let answered = service.clone().call(request).await;
-            let Ok(answer) = answered;
-            judge(answer).await;
-        });
+    host::with(async |service| {
+        let answered = service.clone().call(request).await;
+        let Ok(answer) = answered;
+        judge(answer).await;
     });
 }
 
@@ -66,31 +58,4 @@ async fn collect(mut body: Body) -> Vec<u8> {
         collected.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
     collected
-}
-
-thread_local! {
-    // Never dropped: the end of a runtime needs thread-locals that may have gone before this one.
-    static HOST: ManuallyDrop<(Runtime, RunsService)> = ManuallyDrop::new(host());
-}
-
-async fn load(_: NodeCall) -> Result<Output, ExecutorError> {
-    Ok(Output::Nothing)
-}
-
-fn host() -> (Runtime, RunsService) {
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime can be built");
-    let service = runtime.block_on(async {
-        let floret = Floret::builder(MemoryStorage::default())
-            .node("load", load)
-            .pipeline(Pipeline::new("daily").node("load", "load"))
-            .start()
-            .await;
-        floret
-            .expect("a Floret in memory starts")
-            .service(Access::allow_all())
-    });
-    (runtime, service)
 }

@@ -1,0 +1,5 @@
+//! Feeds `floret::testing::targets::frames`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| floret::testing::targets::frames(bytes));
