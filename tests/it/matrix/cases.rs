@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 pub(super) struct Case {
     pub(super) query: &'static str,
     pub(super) body: Option<Value>,
+    /// What stands for `{id}`.
+    pub(super) id: &'static str,
     /// Which run stands for `{run_id}`.
     pub(super) run: &'static str,
     /// The status for the tenant's own callers.
@@ -24,6 +26,7 @@ impl Case {
         Self {
             query: "",
             body: None,
+            id: "id",
             run: "finished",
             own,
             foreign,
@@ -43,6 +46,16 @@ impl Case {
 
     fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    const fn query(mut self, query: &'static str) -> Self {
+        self.query = query;
+        self
+    }
+
+    const fn id(mut self, id: &'static str) -> Self {
+        self.id = id;
         self
     }
 
@@ -67,7 +80,31 @@ pub(super) fn case(route: &Route) -> Case {
         "POST /pipelines" => Case::new(201, 201).body(pipeline),
         "PUT /pipelines/{id}" => Case::object(200).body(pipeline),
         "DELETE /pipelines/{id}" => Case::object(409),
-        "GET /runs" | "GET /pipelines" => Case::list(),
+        "POST /pipelines/{id}/backfill" => {
+            Case::object(202).body(json!({"start_date": "2024-01-01", "end_date": "2024-01-02"}))
+        }
+        "GET /backfills/{id}" | "POST /backfills/{id}/cancel" => Case::object(200).id("backfill"),
+        "POST /connections" => Case::new(201, 201).body(json!({"conn_id": "beta", "type": "http"})),
+        "POST /variables" => {
+            Case::new(201, 201).body(json!({"key": "beta", "value": "b", "type": "string"}))
+        }
+        "PUT /connections/{conn_id}" => Case::object(200).body(json!({"type": "http"})),
+        "PUT /variables/{key}" => Case::object(200).body(json!({"value": "b", "type": "string"})),
+        "DELETE /connections/{conn_id}" | "DELETE /variables/{key}" => Case::object(204),
+        "POST /system/purge" => Case::list().body(json!({"days": 30})),
+        // Without the headers of an upgrade: whoever is let in is told so.
+        "GET /ws" => Case::new(426, 426),
+        "GET /search" => Case::list().query("?q=acme"),
+        "GET /runs"
+        | "GET /pipelines"
+        | "GET /connections"
+        | "GET /variables"
+        | "GET /runs/calendar"
+        | "GET /dashboard"
+        | "GET /lineage"
+        | "GET /scheduler/status"
+        | "GET /system/info"
+        | "GET /capabilities" => Case::list(),
         "GET /pipelines/{id}/runs"
         | "GET /runs/{run_id}"
         | "GET /runs/{run_id}/logs"
@@ -75,7 +112,10 @@ pub(super) fn case(route: &Route) -> Case {
         | "GET /runs/{run_id}/nodes/{node_id}/preview"
         | "GET /runs/{run_id}/nodes/{node_id}/profile"
         | "GET /pipelines/{id}"
-        | "GET /pipelines/{id}/validate" => Case::object(200),
+        | "GET /pipelines/{id}/validate"
+        | "GET /pipelines/{id}/backfills"
+        | "GET /connections/{conn_id}"
+        | "GET /variables/{key}" => Case::object(200),
         _ => panic!("no case says what {named} answers"),
     }
 }

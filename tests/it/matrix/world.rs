@@ -96,6 +96,8 @@ impl World {
             ids: BTreeMap::from([
                 ("id", "acme-daily".to_owned()),
                 ("node_id", "load".to_owned()),
+                ("conn_id", "acme-db".to_owned()),
+                ("key", "acme-key".to_owned()),
             ]),
             _floret: floret.clone(),
             _folder: folder,
@@ -107,6 +109,10 @@ impl World {
     async fn fill(&mut self, floret: &Floret) {
         let pipeline = json!({"id": "acme-daily", "name": "acme daily", "nodes": [{"id": "load", "type": "any"}]});
         self.make("/api/pipelines", &pipeline).await;
+        let connection = json!({"conn_id": "acme-db", "type": "http", "host": "acme.example"});
+        self.make("/api/connections", &connection).await;
+        let variable = json!({"key": "acme-key", "value": "acme", "type": "string"});
+        self.make("/api/variables", &variable).await;
         for run in ["finished", "failed", "running"] {
             let made = self.make("/api/pipelines/acme-daily/run", &json!({})).await;
             let id = made["id"].as_str().unwrap().to_owned();
@@ -117,6 +123,16 @@ impl World {
             }
             self.ids.insert(run, id);
         }
+        let days = json!({"start_date": "2023-01-01", "end_date": "2023-01-02"});
+        let path = "/api/pipelines/acme-daily/backfill";
+        let made = self.make(path, &days).await;
+        for run in made.as_array().unwrap() {
+            let run = floret.handle(run.as_str().unwrap().parse().unwrap());
+            run.finished().await.unwrap();
+        }
+        let listed = self.look("/api/pipelines/acme-daily/backfills").await;
+        let id = listed[0]["id"].as_str().unwrap().to_owned();
+        self.ids.insert("backfill", id);
     }
 
     /// Makes something that belongs to the tenant.
@@ -129,8 +145,19 @@ impl World {
         answer.json()
     }
 
+    async fn look(&self, path: &str) -> Value {
+        let mut request = request(Method::GET, path, None);
+        request
+            .extensions_mut()
+            .insert(Permissions::all().scope(tenant("acme")));
+        send(&self.service, request).await.json()
+    }
+
     pub(super) async fn ask(&self, route: &Route, case: &Case, caller: Caller) -> Answer {
-        let mut path = route.path.replace("{run_id}", &self.ids[case.run]);
+        let mut path = route
+            .path
+            .replace("{run_id}", &self.ids[case.run])
+            .replace("{id}", &self.ids[case.id]);
         for (name, id) in &self.ids {
             path = path.replace(&format!("{{{name}}}"), id);
         }
