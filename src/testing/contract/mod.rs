@@ -16,6 +16,7 @@
 
 pub mod cancels;
 pub mod connections;
+pub mod deletions;
 pub mod deliveries;
 pub mod durable;
 pub mod events;
@@ -29,6 +30,7 @@ pub mod outputs;
 pub mod pipeline_lists;
 pub mod pipelines;
 pub mod poison;
+pub mod profiles;
 pub mod purges;
 pub mod queue;
 pub mod resumes;
@@ -69,6 +71,10 @@ macro_rules! storage_contract {
                 a_revived_pipeline_goes_on_with_its_versions,
                 a_run_stays_on_its_version,
                 a_replaced_version_still_takes_runs,
+            ],
+            deletions: [
+                a_pipeline_at_another_version_is_not_deleted,
+                a_pipeline_at_the_expected_version_is_deleted,
             ],
             slugs: [
                 a_given_slug_that_is_taken_conflicts,
@@ -123,6 +129,11 @@ macro_rules! storage_contract {
                 a_reused_node_has_the_preview_of_its_execution,
                 the_greatest_run_id_is_known,
                 a_foreign_run_reads_as_absent,
+            ],
+            profiles: [
+                the_newest_success_before_is_the_previous_one,
+                the_previous_profile_is_found_at_another_place,
+                a_reused_node_has_the_previous_profile_of_its_execution,
             ],
             keys: [
                 a_repeated_key_answers_what_the_first_act_made,
