@@ -10,6 +10,7 @@ mod harness;
 
 mod agreement;
 mod api_access;
+mod api_backfills;
 mod api_calendar;
 mod api_connections;
 mod api_dashboard;
@@ -35,6 +36,7 @@ mod api_ws;
 mod api_ws_hosts;
 mod api_ws_load;
 mod api_ws_session;
+mod backfills;
 mod bad_input;
 mod bounds;
 mod canaries;
