@@ -12,7 +12,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::model::{OwnerId, RunId};
+use crate::model::{BackfillId, OwnerId, RunId};
 
 const BREATH: Duration = Duration::from_millis(1);
 
@@ -109,6 +109,12 @@ impl Clock {
     #[must_use]
     pub fn new_run_id(&self) -> RunId {
         RunId::from_uuid(self.next_uuid())
+    }
+
+    /// A new backfill id, greater than all ids before.
+    #[must_use]
+    pub fn new_backfill_id(&self) -> BackfillId {
+        BackfillId::from_uuid(self.next_uuid())
     }
 
     /// A new owner id.

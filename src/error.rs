@@ -168,6 +168,12 @@ impl Error {
         Self::not_found("run-not-found", format!("no run {run}"))
     }
 
+    /// No backfill of this id, or not the caller's.
+    #[must_use]
+    pub fn backfill_not_found(backfill: impl fmt::Display) -> Self {
+        Self::not_found("backfill-not-found", format!("no backfill {backfill}"))
+    }
+
     /// No pipeline of this id or slug, or not the caller's.
     #[must_use]
     pub fn pipeline_not_found(pipeline: impl fmt::Display) -> Self {

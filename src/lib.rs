@@ -40,14 +40,17 @@ pub use builder::Builder;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Issue, IssueAt, Result};
 pub use events::Subscription;
-pub use floret::{DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle};
+pub use floret::{
+    BackfillBuilder, BackfillHandle, DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,
+};
 pub use limits::Limits;
 pub use model::{
-    Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun, DryRunNode, Edge,
-    Event, EventKind, EventStatus, IdError, Inherited, Level, Node, NodeId, NodeRun, NodeStatus,
-    Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview, Profile, Retention,
-    Run, RunId, RunStatus, Scope, Sealed, SkipReason, Slug, StoredConnection, StoredPipeline,
-    StoredVariable, TenantId, Trigger, VariableFields, VariableKey, VariableValue,
+    Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
+    BackfillStatus, Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun,
+    DryRunNode, Edge, Event, EventKind, EventStatus, IdError, Inherited, Level, Node, NodeId,
+    NodeRun, NodeStatus, Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview,
+    Profile, Retention, Run, RunId, RunStatus, Scope, Sealed, SkipReason, Slug, StoredConnection,
+    StoredPipeline, StoredVariable, TenantId, Trigger, VariableFields, VariableKey, VariableValue,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

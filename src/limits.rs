@@ -18,6 +18,8 @@ pub struct Limits {
     pub queued_pipeline_max: u64,
     /// Runs that may wait in all. 1,000,000: about 1 GB of rows.
     pub queued_max: u64,
+    /// Dates of a backfill. 3,660: ten years of days.
+    pub backfill_dates_max: u32,
     /// Nodes of a pipeline. 1,000: beyond it nobody can read the graph, and 4,096 is what a node key holds.
     pub nodes_max: usize,
     /// Edges of a pipeline. 20,000: 20 a node.
@@ -130,6 +132,7 @@ impl Default for Limits {
             nodes_run_max: 16,
             queued_pipeline_max: 100_000,
             queued_max: 1_000_000,
+            backfill_dates_max: 3_660,
             nodes_max: 1_000,
             edges_max: 20_000,
             preview_rows_max: 50,

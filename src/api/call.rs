@@ -17,7 +17,7 @@ use super::service::Shared;
 use crate::engine::Engine;
 use crate::error::{Error, Result, shown};
 use crate::json;
-use crate::model::{NodeId, RunId, Scope};
+use crate::model::{BackfillId, NodeId, RunId, Scope};
 use crate::views::Views;
 
 /// A request that was let in, with what its handler needs.
@@ -77,13 +77,17 @@ impl Call {
     /// # Errors
     /// `NotFound` (`run-not-found`) when it is no id of a run.
     pub(super) fn run_id(&self) -> Result<RunId> {
-        /// Other spellings of a UUID are not what the service gives out.
-        const HYPHENATED: usize = 36;
         let text = self.params.get("run_id").unwrap_or_default();
-        text.parse()
-            .ok()
-            .filter(|_| text.len() == HYPHENATED)
-            .ok_or_else(|| Error::run_not_found(shown(text)))
+        hyphenated(text).ok_or_else(|| Error::run_not_found(shown(text)))
+    }
+
+    /// The backfill that the path names.
+    ///
+    /// # Errors
+    /// `NotFound` (`backfill-not-found`) when it is no id of a backfill.
+    pub(super) fn backfill_id(&self) -> Result<BackfillId> {
+        let text = self.params.get("backfill_id").unwrap_or_default();
+        hyphenated(text).ok_or_else(|| Error::backfill_not_found(shown(text)))
     }
 
     /// The node that the path names.
@@ -137,6 +141,9 @@ impl Call {
             self.views().check_node(run, &node, scope).await
         } else if self.params.get("run_id").is_some() {
             self.views().check_run(self.run_id()?, scope).await
+        } else if self.params.get("backfill_id").is_some() {
+            let id = self.backfill_id()?;
+            self.views().backfill(id, scope).await.map(drop)
         } else if self.params.get("id").is_some() {
             let key = self.pipeline_key();
             self.views().pipeline(key, scope).await.map(drop)
@@ -150,4 +157,10 @@ impl Call {
             Ok(())
         }
     }
+}
+
+/// A UUID as the service gives it out; other spellings name nothing.
+fn hyphenated<T: std::str::FromStr>(text: &str) -> Option<T> {
+    const LENGTH: usize = 36;
+    text.parse().ok().filter(|_| text.len() == LENGTH)
 }

@@ -4,6 +4,7 @@
 //! where an error becomes a status. Commands go to `engine`, questions to `views`; nothing here knows how anything is stored.
 
 mod access;
+mod backfills;
 mod body;
 mod calendar;
 mod call;

@@ -9,8 +9,8 @@ use super::route::{Need, Route};
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
 use super::{
-    calendar, capabilities, connections, dashboard, dry_run, health, lineage, logs, pipelines,
-    preview, profile, runs, schedules, search, system, variables,
+    backfills, calendar, capabilities, connections, dashboard, dry_run, health, lineage, logs,
+    pipelines, preview, profile, runs, schedules, search, system, variables,
 };
 
 macro_rules! routes {
@@ -74,6 +74,12 @@ routes! {
     get "/runs/{run_id}/nodes/{node_id}/preview" RunsView preview::find => "shows the first rows that a node handed on";
     get "/runs/{run_id}/nodes/{node_id}/profile" RunsView profile::find => "shows statistics of what a node handed on";
     post "/pipelines/{id}/dry-run" PipelinesRun dry_run::start => "executes a pipeline on a few rows and stores nothing", body Optional;
+    post "/pipelines/{id}/backfill" PipelinesRun backfills::start => "starts a run for each of a range of dates", body Required;
+    get "/pipelines/{id}/backfills" RunsView backfills::list => "lists the backfills of a pipeline", query [
+        Single("page"), Single("per_page"), Single("after"), Single("limit"),
+    ];
+    get "/backfills/{backfill_id}" RunsView backfills::find => "shows a backfill";
+    post "/backfills/{backfill_id}/cancel" RunsCancel backfills::cancel => "cancels what is left of a backfill", body Optional, query [Single("force")];
     #[cfg(feature = "websocket")]
     get "/ws" EventsView websocket::open => "sends events over a WebSocket", query [
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
@@ -100,7 +106,7 @@ routes! {
 pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Option<Permission>)> {
     ROUTES.iter().map(|route| {
         let permission = match route.needs {
-            Need::Nothing => None,
+            Need::Nothing | Need::Caller => None,
             Need::Permission(permission) => Some(permission),
         };
         (route.method.method(), route.path, permission)
@@ -149,6 +155,10 @@ mod tests {
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/preview runs.view",
             "GET, HEAD /runs/{run_id}/nodes/{node_id}/profile runs.view",
             "POST /pipelines/{id}/dry-run pipelines.run",
+            "POST /pipelines/{id}/backfill pipelines.run",
+            "GET, HEAD /pipelines/{id}/backfills runs.view",
+            "GET, HEAD /backfills/{backfill_id} runs.view",
+            "POST /backfills/{backfill_id}/cancel runs.cancel",
             #[cfg(feature = "websocket")]
             "GET, HEAD /ws events.view",
             "GET, HEAD /lineage pipelines.view",

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, cut};
 use crate::executor::{LogLine, LogSink};
 use crate::model::{Place, RunId, RunStatus};
 use crate::secret::Mask;
-use crate::storage::{Append, Entry};
+use crate::storage::{Append, Appended, Entry};
 
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_secs(2);
@@ -234,7 +234,7 @@ impl Appender {
             append.result_bytes_max = self.shared.limits.result_bytes_max;
             match self.shared.storage.append(append).await {
                 Ok(appended) => {
-                    self.advance(&entries, appended.seq);
+                    self.advance(&entries, appended);
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::CancelRequested => {
@@ -250,10 +250,11 @@ impl Appender {
         }
     }
 
-    fn advance(&mut self, entries: &[Entry], seq: u64) {
+    fn advance(&mut self, entries: &[Entry], appended: Appended) {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         self.at.position = self.at.position.saturating_add(count);
-        self.shared.events.committed(seq);
+        self.shared.events.committed(appended.seq);
+        self.shared.tell_of_stopped(appended.stopped);
     }
 
     async fn wait(&self, pause: Duration) -> Result<(), Lost> {

@@ -4,6 +4,7 @@
 
 mod active;
 mod attempt;
+mod backfill;
 mod cancel;
 mod checkpoint;
 mod connections;
@@ -30,6 +31,7 @@ mod variables;
 mod vault;
 
 pub(crate) use crate::storage::PurgeMode;
+pub(crate) use backfill::{Backfilled, StartBackfill};
 pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::AskDryRun;
 pub(crate) use pipelines::{Expected, Revision};

@@ -79,6 +79,7 @@ fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: Claims, is_settled: bool)
         tracing::error!(run_id = %run, "the run is given up as poisoned");
         shared.events.ended(*run);
     }
+    shared.tell_of_stopped(claims.stopped);
     for run in &claims.unreadable {
         tracing::error!(run_id = %run, "the stored run cannot be read");
     }
@@ -156,12 +157,13 @@ async fn drive(leaving: Leaving, claimed: Claimed, strings: Strings) {
     drop(leaving);
 }
 
-async fn end_broken(shared: &Shared, claimed: &Claimed, error: &crate::error::Error) -> Left {
+async fn end_broken(shared: &Arc<Shared>, claimed: &Claimed, error: &crate::error::Error) -> Left {
     let entry = recovery::broken(claimed, error, shared.clock.now());
     let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![entry]);
     match shared.storage.append(append).await {
         Ok(appended) => {
             shared.events.committed(appended.seq);
+            shared.tell_of_stopped(appended.stopped);
             Left::Ended
         }
         Err(error) => {

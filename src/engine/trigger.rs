@@ -146,6 +146,11 @@ impl Shared {
         let mut create = CreateRuns::new(vec![NewRun::new(run)]);
         create.scope = scope;
         create.idempotency = key;
+        self.create_all(create).await
+    }
+
+    /// Stores runs within the bounds of the queue and wakes it.
+    pub(super) async fn create_all(&self, mut create: CreateRuns) -> Result<Created> {
         create.queued_pipeline_max = self.limits.queued_pipeline_max;
         create.queued_max = self.limits.queued_max;
         let wake = WakeLater(&self.wake);

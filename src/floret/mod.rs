@@ -2,9 +2,11 @@
 //!
 //! The same over HTTP is [`Floret::service`].
 
+mod backfill;
 mod dry_run;
 mod resume;
 
+pub use backfill::{BackfillBuilder, BackfillHandle};
 pub use dry_run::DryRunBuilder;
 pub use resume::ResumeBuilder;
 

@@ -187,6 +187,10 @@ uuid_id! {
     RunId
 }
 uuid_id! {
+    /// Names a backfill: a UUID version 7, so that newer ones have greater ids.
+    BackfillId
+}
+uuid_id! {
     /// Names one start of an engine; a claim belongs to it until it is released or its lease runs out.
     OwnerId
 }

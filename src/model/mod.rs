@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O, asks the time or waits. Rules about graphs live in `graph`, rules about time in `clock`.
 
+mod backfill;
 mod connection;
 mod dataset;
 mod dry_run;
@@ -20,6 +21,9 @@ mod scope;
 mod sealed;
 mod variable;
 
+pub use backfill::{
+    Backfill, BackfillCounts, BackfillOrder, BackfillPreview, BackfillRun, BackfillStatus,
+};
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
 #[cfg(feature = "nodes")]
@@ -28,7 +32,8 @@ pub use dry_run::{DryRun, DryRunNode};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;
 pub use id::{
-    ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId, VariableKey,
+    BackfillId, ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId,
+    VariableKey,
 };
 pub use node::{NodeRun, NodeStatus, Place};
 pub use page::{Page, PageRequest};

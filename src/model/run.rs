@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeStatus, PipelineId, Place, RunId, TenantId};
+use super::{BackfillId, NodeStatus, PipelineId, Place, RunId, TenantId};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -127,6 +127,8 @@ pub struct Run {
     pub finished_at: Option<DateTime<Utc>>,
     /// Why it failed: the first error.
     pub error: Option<String>,
+    /// The backfill that it was made by; a resume belongs to none.
+    pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
     pub resumed_from: Option<RunId>,
     /// The first run of its chain of resumes; itself where it resumes none.
@@ -160,6 +162,7 @@ impl Run {
             started_at: None,
             finished_at: None,
             error: None,
+            backfill_id: None,
             resumed_from: None,
             first_run: id,
             inherited: Vec::new(),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::model::{Level, NodeStatus, Place, Preview, Profile, RunId, RunStatus};
+use crate::model::{BackfillId, Level, NodeStatus, Place, Preview, Profile, RunId, RunStatus};
 
 /// The kept output of a node, whose chunks were written before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,13 +177,15 @@ impl Append {
 pub struct Appended {
     /// The newest event.
     pub seq: u64,
+    /// The backfill whose rest was cancelled since this run failed; a repeat tells it again.
+    pub stopped: Option<BackfillId>,
 }
 
 impl Appended {
     /// The newest event after an append.
     #[must_use]
     pub const fn new(seq: u64) -> Self {
-        Self { seq }
+        Self { seq, stopped: None }
     }
 }
 
@@ -199,6 +201,8 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// With the run's end MUST go: on `success` the kept outputs of the whole chain, but those of this run's nodes without downstream that have at most
     /// `result_bytes_max` bytes; a `failed` run and a cancelled resume keep theirs; a `cancelled` run that resumes nothing drops them.
+    /// With the failure that reaches its backfill's `max_failures` all other unfinished runs of it MUST be cancelled as by
+    /// [`cancel_backfill`](super::Backfills::cancel_backfill), and with its last unfinished run a backfill MUST end.
     ///
     /// # Errors
     /// `StaleEpoch`; `Internal` when `position` leaves a gap; `RunFinished`; `CancelRequested`; `IllegalTransition`; `NotFound` for a purged run, which it MUST NOT bring back.

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod backfills;
 mod connections;
 mod deliveries;
 mod events;
@@ -22,6 +23,9 @@ mod sqlite;
 mod system;
 mod variables;
 
+pub use backfills::{
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, NewBackfill,
+};
 pub use connections::{ConnectionFilter, Connections, PutConnection};
 pub use deliveries::{
     Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
@@ -55,6 +59,7 @@ pub trait Storage:
     + Connections
     + Variables
     + Runs
+    + Backfills
     + Queue
     + Journal
     + Outputs
@@ -71,6 +76,7 @@ impl<T> Storage for T where
         + Connections
         + Variables
         + Runs
+        + Backfills
         + Queue
         + Journal
         + Outputs

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::model::{NodeRun, OwnerId, Pipeline, Run, RunId};
+use crate::model::{BackfillId, NodeRun, OwnerId, Pipeline, Run, RunId};
 
 /// A wish for runs to execute.
 #[derive(Debug, Clone)]
@@ -89,6 +89,8 @@ pub struct Claims {
     pub claimed: Vec<Claimed>,
     /// Runs that were given up as poisoned in this step.
     pub poisoned: Vec<RunId>,
+    /// Backfills whose rest was cancelled since a run of them was given up.
+    pub stopped: Vec<BackfillId>,
     /// Runs that could not be read and were left alone, each counted as a crash.
     pub unreadable: Vec<RunId>,
     /// Whether orphans are left that may not be taken on yet: ask again when a claimed run has made progress.
@@ -123,7 +125,8 @@ pub trait Queue: Send + Sync + 'static {
     /// Gives the asker up to `count_max` runs: orphans first, then pending ones by [`Trigger::priority`](crate::Trigger::priority), then by age (id).
     ///
     /// An orphan is a `running` run without an owner, or with another than the asker whose lease ran out before `now`. Limits (`runs_max` over all
-    /// `running` runs, the pipeline's `max_concurrent_runs` of its newest definition) bound pending runs only: an orphan counts as running already.
+    /// `running` runs, the pipeline's `max_concurrent_runs` of its newest definition, the backfill's `max_parallel`) bound pending runs only: an orphan
+    /// counts as running already. The runs of a backfill are claimed in its order; beside other lanes it counts with the run that is next.
     /// Of a pipeline's runs that no caller asked for (those of the priority of a schedule) one executes at a time: the next MUST NOT be given before it has ended.
     /// A pending run becomes `running` with `started_at` (`now`, or `created_at` where that is later) and the event `run.started`; an orphan keeps both, its `running` nodes are `pending` again, no event.
     /// Each claim MUST raise the epoch and count before anything executes.
@@ -133,7 +136,7 @@ pub trait Queue: Send + Sync + 'static {
     /// none unless [`Claim::suspects`], and none while the asker holds a run with that many. Progress is a node's end ([`Journal`](super::Journal)), which sets the count to 1.
     ///
     /// A run that cannot be decoded MUST NOT fail the claim: it is counted like a claimed one and left an orphan.
-    /// The claim's cost MUST NOT grow with the number of pending runs, only with that of pipelines that have some.
+    /// The claim's cost MUST NOT grow with the number of pending runs, only with that of pipelines and backfills that have some.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was claimed then.

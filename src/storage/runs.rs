@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
+use super::NewBackfill;
 use crate::error::Result;
 use crate::model::{
-    NodeId, NodeRun, Page, PageRequest, Pipeline, PipelineId, Preview, Profile, Run, RunId,
-    RunStatus, Scope, Trigger,
+    BackfillId, NodeId, NodeRun, Page, PageRequest, Pipeline, PipelineId, Preview, Profile, Run,
+    RunId, RunStatus, Scope, Trigger,
 };
 
 /// What an idempotency key is given for: the same key on another path is another key.
@@ -21,6 +22,8 @@ pub enum Operation {
     Run(PipelineId),
     /// A resume of this run.
     Resume(RunId),
+    /// A backfill of this pipeline.
+    Backfill(PipelineId),
 }
 
 /// A caller's key for one act, so that a repeat makes nothing new.
@@ -79,6 +82,10 @@ pub struct CreateRuns {
     pub queued_pipeline_max: u64,
     /// Runs that may wait in all.
     pub queued_max: u64,
+    /// The backfill that they are made for, the oldest date first; none where they belong to none.
+    pub backfill: Option<NewBackfill>,
+    /// Whether nothing is made and the answer tells what would be.
+    pub is_preview: bool,
 }
 
 impl CreateRuns {
@@ -91,6 +98,8 @@ impl CreateRuns {
             idempotency: None,
             queued_pipeline_max: u64::MAX,
             queued_max: u64::MAX,
+            backfill: None,
+            is_preview: false,
         }
     }
 }
@@ -105,6 +114,10 @@ pub struct Created {
     pub replayed: bool,
     /// The newest event.
     pub seq: u64,
+    /// The backfill that they belong to.
+    pub backfill: Option<BackfillId>,
+    /// Dates that were left out since they were run before; a repeat tells none.
+    pub skipped: Vec<NaiveDate>,
 }
 
 impl Created {
@@ -115,6 +128,8 @@ impl Created {
             run_ids,
             replayed,
             seq,
+            backfill: None,
+            skipped: Vec::new(),
         }
     }
 }
@@ -236,6 +251,10 @@ pub trait Runs: Send + Sync + 'static {
     /// a refused creation MUST NOT use up its key. A run that resumes another (`resumed_from`) MUST be refused unless that one is `failed` and no run
     /// of its chain (same `first_run`) is unfinished or succeeded, and from then on holds the outputs that it inherits: a purge of the runs that made
     /// them pulls nothing from under it.
+    ///
+    /// With a backfill its row MUST be made in the same step, and the runs belong to it; where it skips what exists, the runs are left out whose date
+    /// has a successful run of this pipeline and tenant that a backfill, a schedule or a catch-up made, or a resume of one. Without a run left nothing is made.
+    /// A preview MUST make nothing and uses up no key; it is refused for want of the pipeline alone.
     ///
     /// # Errors
     /// `NotFound` (`pipeline-not-found`, `run-not-found` of `resumed_from`); `Invalid` (`idempotency-key-reused`) for another body;

@@ -15,14 +15,16 @@ use super::fault::{When, failure};
 use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
-    Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Run, RunId, Scope, StoredPipeline,
+    Backfill, BackfillId, Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Run, RunId,
+    Scope, StoredPipeline,
 };
 use crate::storage::{
-    Advance, Advanced, Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims,
-    CreateRuns, Created, Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures,
-    FiguresFilter, FoundProfile, Held, IdempotencyKey, Journal, OutputChunk, Outputs,
-    PipelineFilter, Pipelines, Purge, Purged, PutDeliveries, PutPipeline, Queue, RequestCancel,
-    RunDetail, RunFilter, Runs, Schedules, Stats, Storage, StoredOutput, StoredSchedule, System,
+    Advance, Advanced, Append, Appended, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
+    Cancelled, CancelledBackfill, ChainRun, Claim, ClaimCursors, Claims, CreateRuns, Created,
+    Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures, FiguresFilter, FoundProfile,
+    Held, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter, Pipelines, Purge, Purged,
+    PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Schedules, Stats,
+    Storage, StoredOutput, StoredSchedule, System,
 };
 
 /// Wraps a storage and fails on cue. Clones share cues and counts.
@@ -215,6 +217,38 @@ impl Runs for FaultyStorage {
 
     async fn newest_run(&self) -> Result<Option<RunId>> {
         self.around(Method::NewestRun, self.inner.newest_run())
+            .await
+    }
+}
+
+#[async_trait]
+impl Backfills for FaultyStorage {
+    async fn find_backfill(
+        &self,
+        backfill: BackfillId,
+        scope: &Scope,
+    ) -> Result<Option<BackfillDetail>> {
+        self.around(
+            Method::FindBackfill,
+            self.inner.find_backfill(backfill, scope),
+        )
+        .await
+    }
+
+    async fn list_backfills(
+        &self,
+        filter: BackfillFilter,
+        page: PageRequest,
+    ) -> Result<Page<Backfill>> {
+        self.around(
+            Method::ListBackfills,
+            self.inner.list_backfills(filter, page),
+        )
+        .await
+    }
+
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+        self.around(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
             .await
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Commands are the engine's; parameters, status codes and headers are left to `api`.
 
+mod backfills;
 mod calendar;
 mod connections;
 mod dashboard;
@@ -34,6 +35,7 @@ pub(crate) use crate::lineage::Shown;
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
+pub(crate) use backfills::BackfillView;
 pub(crate) use calendar::CalendarFilter;
 pub(crate) use connections::ConnectionView;
 pub(crate) use dashboard::DashboardFilter;

@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::model::{
-    Cancel, NodeRun, Page, PageRequest, PipelineId, Run, RunId, RunStatus, Scope, Trigger,
+    BackfillId, Cancel, NodeRun, Page, PageRequest, PipelineId, Run, RunId, RunStatus, Scope,
+    Trigger,
 };
 use crate::storage::RunDetail;
 
@@ -36,6 +37,8 @@ pub(crate) struct RunSummary {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resumed_from: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backfill_id: Option<BackfillId>,
 }
 
 /// A run with every node of its definition, in topological order.
@@ -143,6 +146,7 @@ impl From<Run> for RunSummary {
             started_at,
             finished_at,
             error,
+            backfill_id,
             resumed_from,
             first_run: _,
             inherited: _,
@@ -160,6 +164,7 @@ impl From<Run> for RunSummary {
             finished_at,
             error,
             resumed_from,
+            backfill_id,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::wire::{Answer, Host, on_each, request, send};
 
 /// Every route that needs a permission.
-const ROUTES: [(&str, &str, Permission); 18] = [
+const ROUTES: [(&str, &str, Permission); 22] = [
     (
         "POST",
         "/api/pipelines/daily/dry-run",
@@ -32,6 +32,22 @@ const ROUTES: [(&str, &str, Permission); 18] = [
         "GET",
         "/api/runs/{run}/nodes/load/profile",
         Permission::RunsView,
+    ),
+    (
+        "POST",
+        "/api/pipelines/daily/backfill",
+        Permission::PipelinesRun,
+    ),
+    (
+        "GET",
+        "/api/pipelines/daily/backfills",
+        Permission::RunsView,
+    ),
+    ("GET", "/api/backfills/{backfill}", Permission::RunsView),
+    (
+        "POST",
+        "/api/backfills/{backfill}/cancel",
+        Permission::RunsCancel,
     ),
     ("GET", "/api/ws", Permission::EventsView),
     ("GET", "/api/pipelines", Permission::PipelinesView),
@@ -64,7 +80,7 @@ async fn each_route_lets_in_whoever_has_its_permission_and_nobody_else() {
         let service = host.floret.service(Access::from_extensions());
         let read_only = host.floret.service(Access::read_only());
         for (method, path, permission) in ROUTES {
-            let path = path.replace("{run}", &id);
+            let path = path.replace("{run}", &id).replace("{backfill}", &id);
             let request = || request(method.parse::<Method>().unwrap(), &path, None);
             let others = Permission::ALL.iter().filter(|other| **other != permission);
             let others = Permissions::of(others.copied());
@@ -160,8 +176,14 @@ async fn another_tenants_objects_are_as_if_they_did_not_exist() {
             .json();
         let id = run["id"].as_str().unwrap();
         host.finish(id).await;
+        let dates = json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
+        let made = post("/api/pipelines/own/backfill", Some(&dates));
+        let made = of("a", &service, made).await;
+        let backfill = made.header("location").rsplit('/').next().unwrap();
+        let backfill_run = made.json()[0].as_str().unwrap().to_owned();
+        host.finish(&backfill_run).await;
 
-        for path in ["/api/runs", "/api/pipelines"] {
+        for (path, count) in [("/api/runs", 2), ("/api/pipelines", 1)] {
             let get = || request(Method::GET, path, None);
             assert_eq!(
                 of("a", &service, get())
@@ -170,11 +192,14 @@ async fn another_tenants_objects_are_as_if_they_did_not_exist() {
                     .as_array()
                     .unwrap()
                     .len(),
-                1
+                count
             );
             assert_eq!(of("b", &service, get()).await.json(), json!([]));
         }
-        let own = |path: &str| path.replace("/daily", "/own").replace("{run}", id);
+        let own = |path: &str| {
+            let path = path.replace("/daily", "/own").replace("{run}", id);
+            path.replace("{backfill}", backfill)
+        };
         let routes = ROUTES.iter().filter(|(_, path, _)| own(path) != *path);
         for (method, path, _) in routes {
             let request = request(method.parse().unwrap(), &own(path), Some(&body));

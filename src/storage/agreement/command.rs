@@ -50,6 +50,19 @@ pub(super) enum Command {
         forced: bool,
         scope: u8,
     },
+    Backfill {
+        pipeline: u8,
+        count: u8,
+        limits: (u8, u8),
+        flags: [bool; 3],
+        key: Option<(u8, u8)>,
+        scope: u8,
+    },
+    CancelBackfill {
+        backfill: u8,
+        forced: bool,
+        scope: u8,
+    },
     Claim {
         owner: u8,
         count_max: u32,
@@ -121,6 +134,12 @@ pub(super) enum Question {
     Pipelines {
         is_tagged: bool,
         enabled: Option<bool>,
+        page: Paging,
+        scope: u8,
+    },
+    Backfills {
+        pipeline: Option<u8>,
+        backfill: u8,
         page: Paging,
         scope: u8,
     },
@@ -201,10 +220,10 @@ fn definitions() -> impl Strategy<Value = Command> {
 }
 
 fn creations() -> impl Strategy<Value = Command> {
-    let key = proptest::option::weighted(0.3, (0..2u8, 0..2u8));
+    let key = || proptest::option::weighted(0.3, (0..2u8, 0..2u8));
     let tick = proptest::option::weighted(0.2, 0..3u8);
     prop_oneof![
-        4 => (any_pipeline(), 0..7u8, 1..4u8, key, tick, any_scope()).prop_map(
+        4 => (any_pipeline(), 0..7u8, 1..4u8, key(), tick, any_scope()).prop_map(
             |(pipeline, trigger, count, key, tick, scope)| Command::Trigger { pipeline, trigger, count, key, tick, scope }
         ),
         3 => (any_pipeline(), 0..4i64, prop::bool::weighted(0.8), prop::bool::weighted(0.1)).prop_map(
@@ -214,6 +233,11 @@ fn creations() -> impl Strategy<Value = Command> {
             .prop_map(|(run, inherit, key)| Command::Resume { run, inherit, key }),
         1 => (any::<u8>(), any::<bool>(), any_scope())
             .prop_map(|(run, forced, scope)| Command::Cancel { run, forced, scope }),
+        2 => (any_pipeline(), 1..5u8, (1..3u8, 0..3u8), any::<[bool; 3]>(), key(), any_scope()).prop_map(
+            |(pipeline, count, limits, flags, key, scope)| Command::Backfill { pipeline, count, limits, flags, key, scope }
+        ),
+        1 => (any::<u8>(), any::<bool>(), any_scope())
+            .prop_map(|(backfill, forced, scope)| Command::CancelBackfill { backfill, forced, scope }),
     ]
 }
 
@@ -297,6 +321,14 @@ fn question() -> impl Strategy<Value = Question> {
             key,
             body
         }),
+        (some(0..3), any::<u8>(), paging(), any_scope()).prop_map(
+            |(pipeline, backfill, page, scope)| Question::Backfills {
+                pipeline,
+                backfill,
+                page,
+                scope
+            }
+        ),
         (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
         any_scope().prop_map(|scope| Question::Whole { scope }),
     ]

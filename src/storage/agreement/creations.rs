@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
-use crate::model::{Inherited, Pipeline, RunStatus, Scope, Trigger};
+use crate::model::{BackfillOrder, Inherited, Pipeline, RunStatus, Scope, Trigger};
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, NewRun, Operation, PutPipeline, RunDetail,
     RunFilter, SlugChoice,
 };
 use crate::testing::contract::fixtures::{
-    at, definition, listed, new_run, pipeline_id, resume, slug,
+    at, definition, listed, new_backfill, new_run, pipeline_id, resume, slug,
 };
 
 impl World<'_> {
@@ -83,6 +83,48 @@ impl World<'_> {
             .create_runs(create.clone()));
         if created.is_ok() {
             self.runs += u64::from(count);
+        }
+    }
+
+    pub(super) async fn backfill_dates(&mut self, command: &Command) {
+        let Command::Backfill {
+            pipeline,
+            count,
+            limits: (max_parallel, max_failures),
+            flags: [skips, is_preview, is_descending],
+            key,
+            scope,
+        } = *command
+        else {
+            unreachable!("{command:?} is no backfill");
+        };
+        let name = name_of(pipeline);
+        let stored = self.left.find_pipeline(&name, &Scope::All).await.unwrap();
+        let version = stored.map_or(1, |stored| stored.version);
+        let (number, count) = (self.backfills + 1, u64::from(count));
+        let mut create = new_backfill(number, &name, self.runs + 1, count);
+        for new in &mut create.runs {
+            (new.run.pipeline_version, new.run.created_at) = (version, self.now());
+        }
+        let new = create.backfill.as_mut().unwrap();
+        new.skip_existing = skips;
+        new.backfill.max_parallel = u32::from(max_parallel);
+        new.backfill.max_failures = Some(u32::from(max_failures)).filter(|max| *max > 0);
+        if is_descending {
+            new.backfill.order = BackfillOrder::Descending;
+        }
+        create.is_preview = is_preview && skips;
+        create.scope = scope_of(scope);
+        (create.queued_pipeline_max, create.queued_max) = (6, 9);
+        create.idempotency = key.map(|(key, body)| {
+            let operation = Operation::Backfill(pipeline_id(&name));
+            IdempotencyKey::new(operation, key.to_string(), [body; 32])
+        });
+        let created = both!(self, command, |storage, _side| storage
+            .create_runs(create.clone()));
+        if created.is_ok() {
+            self.runs += count;
+            self.backfills += 1;
         }
     }
 

@@ -9,7 +9,8 @@ use super::creations::TRIGGERS;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{EventKind, PageRequest, RunStatus, Scope};
 use crate::storage::{
-    EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, Operation, PipelineFilter, RunFilter,
+    BackfillFilter, EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, Operation,
+    PipelineFilter, RunFilter,
 };
 use crate::testing::contract::fixtures::{at, node_id, pipeline_id};
 
@@ -17,6 +18,23 @@ impl World<'_> {
     pub(super) async fn ask(&self, question: &Question) {
         match *question {
             Question::Runs { .. } | Question::Pipelines { .. } => self.ask_lists(question).await,
+            Question::Backfills {
+                pipeline,
+                backfill,
+                ref page,
+                scope,
+            } => {
+                let filter = BackfillFilter {
+                    scope: scope_of(scope),
+                    pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
+                };
+                let page = page_of(page, |number| self.backfill(number).to_string());
+                drop(both!(self, question, |storage, _side| storage
+                    .list_backfills(filter.clone(), page.clone())));
+                let (id, scope) = (self.backfill(backfill), scope_of(scope));
+                drop(both!(self, question, |storage, _side| storage
+                    .find_backfill(id, &scope)));
+            }
             Question::Events { .. } => self.ask_events(question).await,
             Question::Settings { .. } => self.ask_settings(question).await,
             Question::Node { run, place, scope } => {
@@ -53,10 +71,15 @@ impl World<'_> {
                 key,
                 body,
             } => {
-                let operation = Operation::Run(pipeline_id(&name_of(pipeline)));
-                let key = IdempotencyKey::new(operation, key.to_string(), [body; 32]);
-                drop(both!(self, question, |storage, _side| storage
-                    .find_idempotent(&key)));
+                let pipeline = pipeline_id(&name_of(pipeline));
+                for operation in [
+                    Operation::Run(pipeline.clone()),
+                    Operation::Backfill(pipeline),
+                ] {
+                    let key = IdempotencyKey::new(operation, key.to_string(), [body; 32]);
+                    drop(both!(self, question, |storage, _side| storage
+                        .find_idempotent(&key)));
+                }
             }
             Question::Whole { scope } => self.ask_whole(question, &scope_of(scope)).await,
         }

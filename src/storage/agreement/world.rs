@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 
 use super::command::Command;
 use crate::error::Result;
-use crate::model::{Cancel, OwnerId, RunId, Scope};
-use crate::storage::{Purge, PurgeMode, RequestCancel, Storage};
-use crate::testing::contract::fixtures::{at, owner, run_id, scope, snapshot};
+use crate::model::{BackfillId, Cancel, OwnerId, RunId, Scope};
+use crate::storage::{CancelBackfill, Purge, PurgeMode, RequestCancel, Storage};
+use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope, snapshot};
 
 /// Both storages and what the commands speak of.
 pub(super) struct World<'a> {
@@ -18,6 +18,7 @@ pub(super) struct World<'a> {
     pub(super) right: &'a dyn Storage,
     pub(super) seconds: i64,
     pub(super) runs: u64,
+    pub(super) backfills: u64,
     pub(super) owners: [u64; 3],
     /// Claims, the lost ones too.
     pub(super) drivers: Vec<Driver>,
@@ -62,6 +63,7 @@ impl<'a> World<'a> {
             right,
             seconds: 10,
             runs: 0,
+            backfills: 0,
             owners: [1, 2, 3],
             drivers: Vec::new(),
         }
@@ -111,6 +113,11 @@ impl<'a> World<'a> {
         run_id(u64::from(number) % (self.runs + 1) + 1)
     }
 
+    /// One of the backfills so far, or one that never was.
+    pub(super) fn backfill(&self, number: u8) -> BackfillId {
+        backfill_id(u64::from(number) % (self.backfills + 1) + 1)
+    }
+
     pub(super) fn owner(&self, number: u8) -> OwnerId {
         owner(self.owners[usize::from(number)])
     }
@@ -130,15 +137,22 @@ impl<'a> World<'a> {
             Command::Tick { .. } => self.tick(command).await,
             Command::Resume { run, inherit, key } => self.resume(command, run, inherit, key).await,
             Command::Cancel { run, forced, scope } => {
-                let cancel = if forced {
-                    Cancel::Forced
-                } else {
-                    Cancel::Plain
-                };
-                let mut request = RequestCancel::new(self.run(run), cancel, self.now());
+                let mut request = RequestCancel::new(self.run(run), how(forced), self.now());
                 request.scope = scope_of(scope);
                 drop(both!(self, command, |storage, _side| storage
                     .request_cancel(request.clone())));
+            }
+            Command::Backfill { .. } => self.backfill_dates(command).await,
+            Command::CancelBackfill {
+                backfill,
+                forced,
+                scope,
+            } => {
+                let mut cancel =
+                    CancelBackfill::new(self.backfill(backfill), how(forced), self.now());
+                cancel.scope = scope_of(scope);
+                drop(both!(self, command, |storage, _side| storage
+                    .cancel_backfill(cancel.clone())));
             }
             Command::Claim { .. } => self.claim(command).await,
             Command::Progress { driver, pick } => self.progress(command, driver, pick).await,
@@ -174,6 +188,14 @@ impl<'a> World<'a> {
             Command::Clock { seconds } => self.seconds += seconds,
             Command::Ask(ref question) => self.ask(question).await,
         }
+    }
+}
+
+const fn how(forced: bool) -> Cancel {
+    if forced {
+        Cancel::Forced
+    } else {
+        Cancel::Plain
     }
 }
 

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::figures::Days;
-use crate::model::{PipelineId, Run, RunId, RunStatus};
+use crate::model::{BackfillId, PipelineId, Run, RunId, RunStatus};
+
+/// What waits in one line: priority, pipeline and backfill.
+pub(super) type Lane = (u8, PipelineId, Option<BackfillId>);
 
 /// Runs of each status.
 type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;
@@ -17,8 +20,9 @@ type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;
 pub(super) struct RunIndex {
     all: ByStatus,
     of_pipelines: BTreeMap<PipelineId, ByStatus>,
-    /// Pending runs by priority and pipeline; none is empty, so that a claim's cost is their number.
-    pub(super) lanes: BTreeMap<(u8, PipelineId), BTreeSet<RunId>>,
+    of_backfills: BTreeMap<BackfillId, ByStatus>,
+    /// Pending runs by priority, pipeline and backfill; none is empty, so that a claim's cost is their number.
+    pub(super) lanes: BTreeMap<Lane, BTreeSet<RunId>>,
     /// Runs by the first of their chain of resumes.
     chains: BTreeMap<RunId, BTreeSet<RunId>>,
     /// Finished runs, the longest finished first.
@@ -33,6 +37,10 @@ impl RunIndex {
             .entry(run.pipeline_id.clone())
             .or_default();
         of_pipeline.entry(run.status).or_default().insert(run.id);
+        if let Some(backfill) = run.backfill_id {
+            let of_backfill = self.of_backfills.entry(backfill).or_default();
+            of_backfill.entry(run.status).or_default().insert(run.id);
+        }
         self.all.entry(run.status).or_default().insert(run.id);
         self.chains.entry(run.first_run).or_default().insert(run.id);
         if run.status == RunStatus::Pending {
@@ -49,6 +57,14 @@ impl RunIndex {
             take(of_pipeline, &run.status, &run.id);
             if of_pipeline.is_empty() {
                 self.of_pipelines.remove(&run.pipeline_id);
+            }
+        }
+        if let Some(backfill) = run.backfill_id
+            && let Some(of_backfill) = self.of_backfills.get_mut(&backfill)
+        {
+            take(of_backfill, &run.status, &run.id);
+            if of_backfill.is_empty() {
+                self.of_backfills.remove(&backfill);
             }
         }
         take(&mut self.all, &run.status, &run.id);
@@ -76,14 +92,44 @@ impl RunIndex {
             .map_or(0, |runs| runs.len() as u64)
     }
 
+    pub(super) fn has_backfill(&self, backfill: BackfillId) -> bool {
+        self.of_backfills.contains_key(&backfill)
+    }
+
+    /// The runs of a backfill, those of one status after another's.
+    pub(super) fn of_backfill(&self, backfill: BackfillId) -> impl Iterator<Item = RunId> {
+        let by_status = self.of_backfills.get(&backfill).into_iter().flatten();
+        by_status.flat_map(|(_, runs)| runs).copied()
+    }
+
+    /// Those of them that are pending or running.
+    pub(super) fn unfinished_of_backfill(
+        &self,
+        backfill: BackfillId,
+    ) -> impl Iterator<Item = RunId> {
+        let by_status = self.of_backfills.get(&backfill).into_iter().flatten();
+        by_status
+            .filter(|(status, _)| !status.is_terminal())
+            .flat_map(|(_, runs)| runs)
+            .copied()
+    }
+
+    pub(super) fn count_of_backfill(&self, backfill: BackfillId, status: RunStatus) -> u64 {
+        let by_status = self.of_backfills.get(&backfill);
+        by_status
+            .and_then(|by_status| by_status.get(&status))
+            .map_or(0, |runs| runs.len() as u64)
+    }
+
     /// The runs of a chain, oldest first.
     pub(super) fn chain(&self, first_run: RunId) -> impl Iterator<Item = RunId> {
         self.chains.get(&first_run).into_iter().flatten().copied()
     }
 }
 
-fn lane(run: &Run) -> (u8, PipelineId) {
-    (run.trigger.priority(), run.pipeline_id.clone())
+fn lane(run: &Run) -> Lane {
+    let priority = run.trigger.priority();
+    (priority, run.pipeline_id.clone(), run.backfill_id)
 }
 
 fn take<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {

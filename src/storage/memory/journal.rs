@@ -21,7 +21,7 @@ impl State {
             return Err(rules::stale_epoch(append.run));
         }
         if append.position < row.position {
-            return Ok(Appended::new(self.events.newest()));
+            return Ok(self.appended(append.run));
         }
         if append.position > row.position {
             return Err(rules::gap(append.run, row.position, append.position));
@@ -34,7 +34,15 @@ impl State {
         for entry in append.entries {
             self.write_entry(append.run, entry, append.result_bytes_max)?;
         }
-        Ok(Appended::new(self.events.newest()))
+        Ok(self.appended(append.run))
+    }
+
+    fn appended(&self, run: RunId) -> Appended {
+        let row = self.runs.get(&run);
+        Appended {
+            stopped: row.and_then(|row| self.stopped_by(&row.run)),
+            ..Appended::new(self.events.newest())
+        }
     }
 
     fn write_entry(&mut self, id: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! What is decided alike by every backend stands in `rules`.
 
+mod backfills;
 mod connections;
 mod deliveries;
 mod events;

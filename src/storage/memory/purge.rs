@@ -103,6 +103,9 @@ impl State {
         if let Some(key) = row.key {
             self.end_key(&key);
         }
+        if let Some(backfill) = row.run.backfill_id {
+            self.end_backfill(backfill);
+        }
         if let Some(at) = row.fire_at {
             self.ticks.remove(&(row.run.pipeline_id, at));
         }

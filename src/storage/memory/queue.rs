@@ -3,17 +3,20 @@
 //! The order of lanes and the limits are those of the contract on [`Queue`]; nothing here looks at every waiting run.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::index::Lane;
 use super::state::{RunEnd, State};
 use super::{MemoryStorage, rules};
 use crate::error::Result;
-use crate::model::{EventKind, OwnerId, PipelineId, RunId, RunStatus, Scope};
+use crate::model::{
+    BackfillId, BackfillOrder, EventKind, OwnerId, PipelineId, RunId, RunStatus, Scope,
+};
 use crate::storage::{Claim, Claimed, Claims, Held, Queue};
 
 impl State {
@@ -69,6 +72,10 @@ impl State {
         for id in poisoned {
             self.end_as_poisoned(id, claim.now)?;
             claims.poisoned.push(id);
+            let row = self.runs.get(&id);
+            claims
+                .stopped
+                .extend(row.and_then(|row| self.stopped_by(&row.run)));
         }
         rest.sort_by_key(|id| (self.crashes(*id), *id));
         Ok(rest)
@@ -114,43 +121,54 @@ impl State {
         if count_max == 0 {
             return chosen;
         }
-        let mut rooms = std::collections::BTreeMap::new();
+        let mut rooms = Rooms::default();
         let mut heads = BinaryHeap::new();
-        for ((priority, pipeline), lane) in &self.index.lanes {
-            let room = rooms.entry(pipeline).or_insert_with(|| self.room(pipeline));
-            let mut waiting = lane.iter();
-            if *room > 0
-                && !self.is_turn_taken(*priority, pipeline)
-                && let Some(id) = waiting.next()
-            {
-                heads.push(Reverse(Head(*priority, *id, pipeline, waiting)));
+        for (lane, waiting) in &self.index.lanes {
+            if rooms.have_some(self, lane) && !self.is_turn_taken(lane) {
+                heads.extend(Head::of(lane, self.in_order(lane.2, waiting)).map(Reverse));
             }
         }
         while chosen.len() < count_max
-            && let Some(Reverse(Head(priority, id, pipeline, mut waiting))) = heads.pop()
+            && let Some(Reverse(Head { id, lane, waiting })) = heads.pop()
         {
-            let Some(room) = rooms.get_mut(pipeline).filter(|room| **room > 0) else {
-                continue;
-            };
-            *room -= 1;
-            chosen.push(id);
-            if !rules::waits_in_turn(priority)
-                && let Some(id) = waiting.next()
-            {
-                heads.push(Reverse(Head(priority, *id, pipeline, waiting)));
+            if rooms.take(self, lane) {
+                chosen.push(id);
+                if !rules::waits_in_turn(lane.0) {
+                    heads.extend(Head::of(lane, waiting).map(Reverse));
+                }
             }
         }
         chosen
     }
 
     /// Whether the runs of a lane wait for one that executes.
-    fn is_turn_taken(&self, priority: u8, pipeline: &PipelineId) -> bool {
+    fn is_turn_taken(&self, (priority, pipeline, _): &Lane) -> bool {
         let running = self.index.with_status(Some(pipeline), RunStatus::Running);
-        rules::waits_in_turn(priority)
+        rules::waits_in_turn(*priority)
             && running.into_iter().flatten().any(|id| {
                 let row = self.runs.get(id);
-                row.is_some_and(|row| row.run.trigger.priority() == priority)
+                row.is_some_and(|row| row.run.trigger.priority() == *priority)
             })
+    }
+
+    /// The runs of a lane, that first which goes first.
+    fn in_order<'a>(
+        &self,
+        backfill: Option<BackfillId>,
+        waiting: &'a std::collections::BTreeSet<RunId>,
+    ) -> Waiting<'a> {
+        let row = backfill.and_then(|id| self.backfills.get(&id));
+        match row.map_or(BackfillOrder::Ascending, |row| row.backfill.order) {
+            BackfillOrder::Ascending => Box::new(waiting.iter().copied()),
+            BackfillOrder::Descending => Box::new(waiting.iter().rev().copied()),
+        }
+    }
+
+    /// How many more runs of a backfill may execute.
+    fn room_of_backfill(&self, id: BackfillId) -> u64 {
+        let max = self.backfills.get(&id).map(|row| row.backfill.max_parallel);
+        let running = self.index.count_of_backfill(id, RunStatus::Running);
+        max.map_or(u64::MAX, |max| u64::from(max).saturating_sub(running))
     }
 
     /// How many more runs of a pipeline may execute.
@@ -208,17 +226,61 @@ impl State {
     }
 }
 
+/// What is left of the limits of pipelines and backfills within one claim.
+#[derive(Default)]
+struct Rooms<'a> {
+    pipelines: BTreeMap<&'a PipelineId, u64>,
+    backfills: BTreeMap<BackfillId, u64>,
+}
+
+impl<'a> Rooms<'a> {
+    fn have_some(&mut self, state: &State, (_, pipeline, backfill): &'a Lane) -> bool {
+        let room = *self
+            .pipelines
+            .entry(pipeline)
+            .or_insert_with(|| state.room(pipeline));
+        let of_backfill = backfill.map_or(u64::MAX, |id| {
+            *self
+                .backfills
+                .entry(id)
+                .or_insert_with(|| state.room_of_backfill(id))
+        });
+        room > 0 && of_backfill > 0
+    }
+
+    /// Takes the place of one run; false where there is none.
+    fn take(&mut self, state: &State, lane: &'a Lane) -> bool {
+        let has_some = self.have_some(state, lane);
+        if has_some {
+            let (_, pipeline, backfill) = lane;
+            let of_backfill = backfill.and_then(|id| self.backfills.get_mut(&id));
+            let rooms = self.pipelines.get_mut(pipeline).into_iter();
+            rooms.chain(of_backfill).for_each(|room| *room -= 1);
+        }
+        has_some
+    }
+}
+
+/// The runs of a lane that are not chosen yet.
+type Waiting<'a> = Box<dyn Iterator<Item = RunId> + 'a>;
+
 /// The next run of a lane, ordered by priority and age; the lane goes on behind it.
-struct Head<'a>(
-    u8,
-    RunId,
-    &'a PipelineId,
-    std::collections::btree_set::Iter<'a, RunId>,
-);
+struct Head<'a> {
+    id: RunId,
+    lane: &'a Lane,
+    waiting: Waiting<'a>,
+}
+
+impl<'a> Head<'a> {
+    fn of(lane: &'a Lane, mut waiting: Waiting<'a>) -> Option<Self> {
+        let id = waiting.next()?;
+        Some(Self { id, lane, waiting })
+    }
+}
 
 impl Head<'_> {
     const fn order(&self) -> (u8, RunId) {
-        (self.0, self.1)
+        (self.lane.0, self.id)
     }
 }
 

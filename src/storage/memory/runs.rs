@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::state::{RunEnd, RunRow, State};
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
-    EventKind, NodeId, NodeStatus, Page, PageRequest, PipelineId, Place, Preview, Run, RunId,
-    RunStatus, Scope,
+    BackfillId, Cancel, EventKind, NodeId, NodeStatus, Page, PageRequest, PipelineId, Place,
+    Preview, Run, RunId, RunStatus, Scope,
 };
 use crate::storage::{
     Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewRun, RequestCancel,
@@ -23,22 +24,29 @@ pub(super) struct KeyRow {
     body_hash: [u8; 32],
     pub(super) pipeline: PipelineId,
     pub(super) run_ids: Vec<RunId>,
+    backfill: Option<BackfillId>,
 }
 
 impl State {
-    pub(super) fn create_runs(&mut self, create: CreateRuns) -> Result<Created> {
+    pub(super) fn create_runs(&mut self, mut create: CreateRuns) -> Result<Created> {
         let Some(first) = create.runs.first() else {
             return Ok(Created::new(Vec::new(), false, self.events.newest()));
         };
         let pipeline = first.run.pipeline_id.clone();
         self.check_parents(&create, &pipeline)?;
-        if let Some(key) = &create.idempotency
+        if let Some(key) = create.idempotency.as_ref().filter(|_| !create.is_preview)
             && let Some(created) = self.find_idempotent(key)?
         {
             return Ok(created);
         }
+        let skipped = self.skip_existing(&mut create);
+        let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
+        if create.is_preview || create.runs.is_empty() {
+            let created = Created::new(run_ids, false, self.events.newest());
+            return Ok(Created { skipped, ..created });
+        }
         let mut rows = self.prepare(&create, &pipeline)?;
-        let run_ids: Vec<_> = rows.iter().map(|row| row.run.id).collect();
+        let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
         if let Some(given) = create.idempotency {
             let key = (given.operation, given.key);
             rows.iter_mut().for_each(|row| row.key = Some(key.clone()));
@@ -46,11 +54,21 @@ impl State {
                 body_hash: given.body_hash,
                 pipeline,
                 run_ids: run_ids.clone(),
+                backfill,
             };
             self.keys.insert(key, row);
         }
+        if let Some(new) = create.backfill {
+            let tenant = rows.first().and_then(|row| row.run.tenant.clone());
+            self.insert_backfill(new.backfill, tenant);
+        }
         rows.into_iter().for_each(|row| self.insert_run(row));
-        Ok(Created::new(run_ids, false, self.events.newest()))
+        let created = Created::new(run_ids, false, self.events.newest());
+        Ok(Created {
+            backfill,
+            skipped,
+            ..created
+        })
     }
 
     /// Refuses a creation whose pipeline or resumed run is not there.
@@ -76,6 +94,10 @@ impl State {
 
     /// The rows of a creation that nothing refuses; nothing is written yet.
     fn prepare(&self, create: &CreateRuns, pipeline: &PipelineId) -> Result<Vec<RunRow>> {
+        let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
+        if let Some(id) = backfill.filter(|id| self.backfills.contains_key(id)) {
+            return Err(Error::internal(format!("backfill {id} is there already")));
+        }
         let mut ids = BTreeSet::new();
         let mut ticks = BTreeSet::new();
         let mut rows = Vec::with_capacity(create.runs.len());
@@ -89,7 +111,7 @@ impl State {
             {
                 return Err(rules::tick_taken(pipeline, at));
             }
-            rows.push(self.prepare_run(new)?);
+            rows.push(self.prepare_run(new, backfill)?);
         }
         let count = rows.len() as u64;
         for (queue, max) in [
@@ -108,7 +130,7 @@ impl State {
         Ok(rows)
     }
 
-    fn prepare_run(&self, new: &NewRun) -> Result<RunRow> {
+    fn prepare_run(&self, new: &NewRun, backfill: Option<BackfillId>) -> Result<RunRow> {
         let resumed = new.run.resumed_from.and_then(|old| self.runs.get(&old));
         if let Some(old) = resumed {
             self.check_resumable(old)?;
@@ -129,6 +151,7 @@ impl State {
             .live(row.run.pipeline_id.as_str(), &Scope::All);
         row.run.tenant = pipeline.and_then(|stored| stored.tenant.clone());
         row.outputs = self.inherited_outputs(&row.run);
+        row.run.backfill_id = backfill;
         row.fire_at = new.fire_at;
         Ok(row)
     }
@@ -151,7 +174,11 @@ impl State {
             Some(row) if row.body_hash != key.body_hash => Err(rules::key_reused()),
             Some(row) => {
                 let newest = self.events.newest();
-                Ok(Some(Created::new(row.run_ids.clone(), true, newest)))
+                let created = Created::new(row.run_ids.clone(), true, newest);
+                Ok(Some(Created {
+                    backfill: row.backfill,
+                    ..created
+                }))
             }
         }
     }
@@ -163,25 +190,38 @@ impl State {
             cancel,
             now,
         } = request;
-        let row = self.run(*id, scope);
-        let run = &row.ok_or_else(|| Error::run_not_found(id))?.run;
+        if self.run(*id, scope).is_none() {
+            return Err(Error::run_not_found(id));
+        }
+        let status = self.cancel_run(*id, *cancel, *now)?;
+        Ok(Cancelled::new(status, self.events.newest()))
+    }
+
+    /// Ends a pending run, notes the wish of a running one, and tells where it stands then.
+    pub(super) fn cancel_run(
+        &mut self,
+        id: RunId,
+        cancel: Cancel,
+        now: DateTime<Utc>,
+    ) -> Result<RunStatus> {
+        let run = &mut self.run_mut(id)?.run;
         let (status, before) = (run.status, run.cancel);
         match status {
             RunStatus::Pending => {
-                self.run_mut(*id)?.run.cancel = Some(*cancel);
-                self.end_run(*id, RunEnd::cancelled(*now))?;
-                return Ok(Cancelled::new(RunStatus::Cancelled, self.events.newest()));
+                run.cancel = Some(cancel);
+                self.end_run(id, RunEnd::cancelled(now))?;
+                return Ok(RunStatus::Cancelled);
             }
             RunStatus::Running => match before {
-                None => self.change_run(*id, EventKind::RunCancelling, *now, |run| {
-                    run.cancel = Some(*cancel);
+                None => self.change_run(id, EventKind::RunCancelling, now, |run| {
+                    run.cancel = Some(cancel);
                 })?,
-                Some(before) => self.run_mut(*id)?.run.cancel = Some(before.max(*cancel)),
+                Some(before) => run.cancel = Some(before.max(cancel)),
             },
             RunStatus::Cancelled => {}
-            RunStatus::Success | RunStatus::Failed => return Err(rules::run_finished(*id)),
+            RunStatus::Success | RunStatus::Failed => return Err(rules::run_finished(id)),
         }
-        Ok(Cancelled::new(status, self.events.newest()))
+        Ok(status)
     }
 
     /// A part of a node's row, of the run that executed it where this one reuses it.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::MemoryOptions;
+use super::backfills::BackfillRow;
 use super::deliveries::Places;
 use super::events::EventLog;
 use super::index::RunIndex;
@@ -18,8 +19,8 @@ use super::runs::KeyRow;
 use super::settings::SettingTable;
 use crate::error::{Error, Result};
 use crate::model::{
-    EventKind, NodeRun, OwnerId, PipelineId, Place, Preview, Profile, Run, RunId, RunStatus, Scope,
-    StoredConnection, StoredVariable,
+    BackfillId, EventKind, NodeRun, OwnerId, PipelineId, Place, Preview, Profile, Run, RunId,
+    RunStatus, Scope, StoredConnection, StoredVariable,
 };
 use crate::storage::{Operation, RunDetail, rules};
 
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) runs: BTreeMap<RunId, RunRow>,
     pub(super) index: RunIndex,
     pub(super) events: EventLog,
+    pub(super) backfills: BTreeMap<BackfillId, BackfillRow>,
     pub(super) places: Places,
     pub(super) keys: BTreeMap<Key, KeyRow>,
     pub(super) ticks: BTreeMap<(PipelineId, DateTime<Utc>), RunId>,
@@ -119,7 +121,7 @@ impl State {
         Ok(())
     }
 
-    /// Ends a run: status, claim, outputs, event; then purges what is beyond the number of finished runs that are kept.
+    /// Ends a run: status, claim, outputs, event, its backfill; then purges what is beyond the number of finished runs that are kept.
     pub(super) fn end_run(&mut self, id: RunId, end: RunEnd) -> Result<()> {
         let RunEnd {
             status,
@@ -136,7 +138,11 @@ impl State {
         let row = self.run_mut(id)?;
         row.claim.owner = None;
         row.staged.clear();
+        let backfill = row.run.backfill_id;
         self.settle_outputs(id, result_bytes_max)?;
+        if let Some(backfill) = backfill {
+            self.settle_backfill(backfill, status, at)?;
+        }
         self.purge_surplus();
         Ok(())
     }

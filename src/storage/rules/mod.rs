@@ -7,6 +7,7 @@
 pub(super) const PROFILES_BACK_MAX: u32 = 1_000;
 
 mod append;
+mod backfill;
 mod events;
 mod node;
 mod refusals;
@@ -15,12 +16,13 @@ mod settings;
 mod slugs;
 
 pub(super) use append::check_entries;
+pub(super) use backfill::Ends;
 pub(super) use events::{entry_event, run_event};
 pub(super) use node::{advance_node, put_back_node, settle_node};
 pub(super) use refusals::{
-    already_exists, bad_cursor, cancel_requested, gap, illegal_transition, key_reused,
-    not_resumable, pipeline_active, poisoned, precondition_failed, queue_full, run_finished,
-    shutting_down, stale_epoch, tick_taken,
+    already_exists, backfill_finished, bad_cursor, cancel_requested, gap, illegal_transition,
+    key_reused, not_resumable, pipeline_active, poisoned, precondition_failed, queue_full,
+    run_finished, shutting_down, stale_epoch, tick_taken,
 };
 pub(super) use schedules::{Saved, is_of_schedule, saved_schedule, waits_in_turn};
 pub(super) use settings::{KeptSetting, PutSetting, Setting, Standing, check_deletion, decide};

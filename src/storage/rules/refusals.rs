@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, ErrorKind, Issue, shown};
-use crate::model::{PipelineId, RunId, RunStatus};
+use crate::model::{BackfillId, PipelineId, RunId, RunStatus};
 
 pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
     let message = format!("run {run} belongs to another claim by now");
@@ -14,6 +14,12 @@ pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
 
 pub(in crate::storage) fn run_finished(run: RunId) -> Error {
     let message = format!("run {run} has ended, nothing changes it any more");
+    Error::new(ErrorKind::RunFinished, "run-finished", message)
+}
+
+pub(in crate::storage) fn backfill_finished(backfill: BackfillId) -> Error {
+    let message =
+        format!("backfill {backfill} has ended by itself, nothing of it is left to cancel");
     Error::new(ErrorKind::RunFinished, "run-finished", message)
 }
 

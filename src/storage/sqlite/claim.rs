@@ -1,4 +1,4 @@
-//! Which runs are claimed: orphans first, then the oldest of the lanes that have room.
+//! Which runs are claimed: orphans first, then those that are next in the lanes that have room.
 //!
 //! Renewing and giving back is left to `queue`.
 
@@ -11,16 +11,16 @@ use rusqlite::params;
 use super::body::Body;
 use super::ends::Ended;
 use super::fault::Fault;
-use super::lanes::{Head, Lanes};
+use super::lanes::{Head, LaneKey, Lanes};
 use super::queue::lease_end;
 use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
 use super::values::{id, int, millis, run_id, time};
-use crate::model::{EventKind, NodeRun, RunId, RunStatus};
+use crate::model::{BackfillOrder, EventKind, NodeRun, RunId, RunStatus};
 use crate::storage::{Claim, Claimed, Claims, rules};
 
 /// A pending run that may be claimed; the smallest goes first.
-type Next = Reverse<(u8, RunId, i64, i64)>;
+type Next = Reverse<(u8, RunId, i64, LaneKey)>;
 
 impl Tx {
     pub(super) fn claim(&mut self, claim: &Claim) -> Result<Claims, Fault> {
@@ -41,13 +41,21 @@ impl Tx {
                 continue;
             };
             self.state.stop(&active);
-            self.poison_run(run, &active, claim)?;
+            let status = self.poison_run(run, &active, claim)?;
             claims.poisoned.push(run);
+            claims
+                .stopped
+                .extend(self.stopped_by(active.backfill, status)?);
         }
         Ok(())
     }
 
-    fn poison_run(&mut self, run: RunId, active: &Active, claim: &Claim) -> Result<(), Fault> {
+    fn poison_run(
+        &mut self,
+        run: RunId,
+        active: &Active,
+        claim: &Claim,
+    ) -> Result<RunStatus, Fault> {
         let error = rules::poisoned(active.claims);
         let (status, error) = match active.cancel {
             Some(_) => (RunStatus::Cancelled, None),
@@ -58,6 +66,7 @@ impl Tx {
             pipeline: active.pipeline,
             tenant: active.tenant.as_ref(),
             created_at: active.created_at,
+            backfill: active.backfill,
             before: RunStatus::Running,
             status,
             error,
@@ -75,7 +84,8 @@ impl Tx {
         if status == RunStatus::Cancelled && resumes == Some(false) {
             self.drop_outputs(active.key, |_, _| false)?;
         }
-        Ok(())
+        self.settle_backfill(&ended)?;
+        Ok(status)
     }
 
     fn claim_orphans(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
@@ -140,44 +150,65 @@ impl Tx {
         }
         for priority in Lanes::priorities() {
             for pipeline in self.state.lanes.pipelines(priority) {
-                heap.extend(self.next(priority, pipeline)?);
+                if self.has_room(pipeline)? {
+                    for lane in self.state.lanes.of(priority, pipeline) {
+                        heap.extend(self.next(lane)?);
+                    }
+                }
             }
         }
         while has_room(self, claims) {
-            let Some(Reverse((priority, run, key, pipeline))) = heap.pop() else {
+            let Some(Reverse((_, run, key, lane))) = heap.pop() else {
                 break;
             };
             // Another lane of the pipeline may have taken its room meanwhile.
-            if self.has_room(pipeline)? {
-                match self.claim_one_pending(claim, priority, pipeline, Head { run, key })? {
+            if self.has_room_in(lane)? {
+                match self.claim_one_pending(claim, lane, Head { run, key })? {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
                 }
-                heap.extend(self.next(priority, pipeline)?);
+                heap.extend(self.next(lane)?);
             }
         }
         Ok(())
     }
 
-    /// The oldest run of a lane whose pipeline has room.
-    fn next(&mut self, priority: u8, pipeline: i64) -> Result<Option<Next>, Fault> {
-        if !self.has_room(pipeline)? || self.is_turn_taken(priority, pipeline) {
+    /// The run that is next in a lane that has room.
+    fn next(&mut self, lane: LaneKey) -> Result<Option<Next>, Fault> {
+        if !self.has_room_in(lane)? || self.is_turn_taken(lane) {
             return Ok(None);
         }
-        if let Some(Head { run, key }) = self.state.lanes.head(priority, pipeline) {
-            return Ok(Some(Reverse((priority, run, key, pipeline))));
+        let LaneKey {
+            priority,
+            pipeline,
+            backfill,
+        } = lane;
+        if let Some(Head { run, key }) = self.state.lanes.head(lane) {
+            return Ok(Some(Reverse((priority, run, key, lane))));
         }
-        let found = self.row(
-            "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND status = 0 ORDER BY id LIMIT 1",
-            params![priority, pipeline],
-            |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, row.get(1)?)),
-        )?;
-        Ok(found.map(|(run, key)| {
-            self.state
-                .lanes
-                .note_head(priority, pipeline, Head { run, key });
-            Reverse((priority, run, key, pipeline))
+        let sql = match self.state.lanes.order(lane) {
+            BackfillOrder::Ascending => FIRST,
+            BackfillOrder::Descending => LAST,
+        };
+        let found = self.row(sql, params![priority, pipeline, backfill], |row| {
+            let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
+            Ok(Head {
+                run,
+                key: row.get(1)?,
+            })
+        })?;
+        Ok(found.map(|head| {
+            self.state.lanes.note_head(lane, head);
+            Reverse((priority, head.run, head.key, lane))
         }))
+    }
+
+    fn has_room_in(&mut self, lane: LaneKey) -> Result<bool, Fault> {
+        let is_full = lane.backfill.is_some_and(|backfill| {
+            let max = self.state.backfills.max_parallel(backfill);
+            self.state.running_of_backfill(backfill) >= max
+        });
+        Ok(!is_full && self.has_room(lane.pipeline)?)
     }
 
     fn has_room(&mut self, pipeline: i64) -> Result<bool, Fault> {
@@ -187,32 +218,32 @@ impl Tx {
     }
 
     /// Whether the runs of a lane wait for one that executes.
-    fn is_turn_taken(&self, priority: u8, pipeline: i64) -> bool {
-        rules::waits_in_turn(priority) && self.state.is_turn_taken(pipeline)
+    fn is_turn_taken(&self, lane: LaneKey) -> bool {
+        rules::waits_in_turn(lane.priority) && self.state.is_turn_taken(lane.pipeline)
     }
 
     fn claim_one_pending(
         &mut self,
         claim: &Claim,
-        priority: u8,
-        pipeline: i64,
+        lane: LaneKey,
         Head { run, key }: Head,
     ) -> Result<Option<Claimed>, Fault> {
         let driven = self.drive_pending(key);
         let active = match &driven {
-            Ok(driven) => Active::pending(key, pipeline, &driven.run),
+            Ok(driven) => Active::pending(key, lane, &driven.run),
             Err(_) => self.undriven(key)?,
         };
         let counted = Counted {
-            pipeline,
+            pipeline: lane.pipeline,
             tenant: active.tenant.as_ref(),
             created_at: active.created_at,
+            backfill: lane.backfill,
         };
         self.count(&counted, Some(RunStatus::Pending), Some(RunStatus::Running))?;
         let at = claim.now.max(time(active.created_at)?);
         let body = Body::of_run(EventKind::RunStarted, RunStatus::Running, None, at)?;
         self.write_events(key, &body, None)?;
-        self.state.lanes.remove(priority, pipeline, run);
+        self.state.lanes.remove(lane, run);
         self.state.start(run, active);
         let driven = driven.map(|mut driven| {
             driven.run.status = RunStatus::Running;
@@ -292,6 +323,12 @@ impl Tx {
             .transpose()
     }
 }
+
+/// The pending run of a lane that is next, the oldest or the newest.
+const FIRST: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
+     ORDER BY id LIMIT 1";
+const LAST: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
+     ORDER BY id DESC LIMIT 1";
 
 /// Claims without progress at which an orphan is suspected.
 fn suspect_count(claim: &Claim) -> u32 {

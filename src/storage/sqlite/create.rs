@@ -10,13 +10,13 @@ use rusqlite::{Connection, Row, params};
 
 use super::body::Body;
 use super::fault::Fault;
-use super::lanes::Head;
+use super::lanes::{Head, LaneKey};
 use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
 use super::state::Known;
 use super::tx::{Counted, Tx, row};
-use super::values::{id, millis, run_id, to_run_status};
+use super::values::{backfill_id, id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
-use crate::model::{EventKind, PipelineId, Run, RunId, RunStatus, Scope};
+use crate::model::{BackfillId, EventKind, PipelineId, Run, RunId, RunStatus, Scope};
 use crate::storage::{CreateRuns, Created, IdempotencyKey, NewRun, Operation, rules};
 
 impl Tx {
@@ -27,37 +27,54 @@ impl Tx {
             idempotency,
             queued_pipeline_max,
             queued_max,
+            backfill,
+            is_preview,
         } = create;
         let Some(first) = runs.first() else {
             return Ok(Created::new(Vec::new(), false, self.newest_seq()));
         };
         let pipeline = self.pipeline_to_run(&first.run.pipeline_id, scope)?;
         let resumed = self.resumed_runs(&pipeline, runs, scope)?;
+        let idempotency = idempotency.as_ref().filter(|_| !is_preview);
         if let Some(key) = idempotency
-            && let Some(ids) = find_key(&self.conn, key)?
+            && let Some(made) = find_key(&self.conn, key)?
         {
-            return Ok(Created::new(ids, true, self.newest_seq()));
+            return Ok(made.into_created(self.newest_seq()));
         }
         resumed
             .iter()
             .try_for_each(|resumed| self.check_resumable(resumed))?;
-        self.check_ticks(&pipeline, runs)?;
+        let (runs, skipped) = self.skip_existing(&pipeline, runs, backfill.as_ref())?;
+        let ids = runs.iter().map(|new| new.run.id).collect();
+        let mut created = Created::new(ids, false, self.newest_seq());
+        created.skipped = skipped;
+        if *is_preview || runs.is_empty() {
+            return Ok(created);
+        }
+        self.check_ticks(&pipeline, &runs)?;
         self.check_room(
             pipeline.key,
             runs.len() as u64,
             *queued_pipeline_max,
             *queued_max,
         )?;
-        let definitions = self.definition_keys(&pipeline, runs)?;
-        let first = idempotency.as_ref().map(|_| self.state.next_run);
+        let definitions = self.definition_keys(&pipeline, &runs)?;
+        let mut owners = Owners {
+            idempotency: idempotency.map(|_| self.state.next_run),
+            backfill: None,
+        };
+        if let Some(new) = backfill {
+            owners.backfill = Some(self.make_backfill(&pipeline, new, runs.len() as u64)?);
+            created.backfill = Some(new.backfill.id);
+        }
         if let Some(key) = idempotency {
-            self.write_key(pipeline.key, key, runs)?;
+            self.write_key(pipeline.key, key, &runs, owners.backfill)?;
         }
         for (new, definition) in runs.iter().zip(definitions) {
-            self.make_run(&pipeline, new, definition, first)?;
+            self.make_run(&pipeline, new, definition, owners)?;
         }
-        let ids = runs.iter().map(|new| new.run.id).collect();
-        Ok(Created::new(ids, false, self.newest_seq()))
+        created.seq = self.newest_seq();
+        Ok(created)
     }
 
     fn pipeline_to_run(&mut self, id: &PipelineId, scope: &Scope) -> Result<Arc<Known>, Fault> {
@@ -148,15 +165,20 @@ impl Tx {
         pipeline: &Known,
         new: &NewRun,
         definition: i64,
-        idempotency: Option<i64>,
+        owners: Owners,
     ) -> Result<(), Fault> {
         let NewRun { run, fire_at } = new;
         let mut run = run.clone();
         run.tenant.clone_from(&pipeline.tenant);
         run.status = RunStatus::Pending;
         let key = self.state.next_run;
+        let Owners {
+            idempotency,
+            backfill,
+        } = owners;
         let keys = RunKeys {
             key,
+            backfill,
             pipeline: pipeline.key,
             definition,
             fire_at: *fire_at,
@@ -169,12 +191,17 @@ impl Tx {
             pipeline: pipeline.key,
             tenant: run.tenant.as_ref(),
             created_at: millis(run.created_at),
+            backfill,
         };
         self.count(&counted, None, Some(RunStatus::Pending))?;
         let head = Head { run: run.id, key };
-        self.state
-            .lanes
-            .add(run.trigger.priority(), pipeline.key, head);
+        let lane = LaneKey {
+            priority: run.trigger.priority(),
+            pipeline: pipeline.key,
+            backfill,
+        };
+        let order = self.state.backfills.order(backfill);
+        self.state.lanes.add(lane, order, head);
         let body = Body::of_run(EventKind::RunCreated, run.status, None, run.created_at)?;
         self.write_events(key, &body, None)?;
         self.hold_inherited(key, &run)
@@ -212,6 +239,7 @@ impl Tx {
         pipeline: i64,
         key: &IdempotencyKey,
         runs: &[NewRun],
+        backfill: Option<i64>,
     ) -> Result<(), Fault> {
         let IdempotencyKey {
             operation,
@@ -225,49 +253,84 @@ impl Tx {
         let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
         let first = self.state.next_run;
         let resumed = match operation {
-            Operation::Run(_) => None,
+            Operation::Run(_) | Operation::Backfill(_) => None,
             Operation::Resume(run) => Some(id(run)),
         };
         self.write(
-            "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            params![first, pipeline, resumed, name, body_hash, ids, count],
+            "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left, backfill) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            params![first, pipeline, resumed, name, body_hash, ids, count, backfill],
         )?;
         Ok(())
     }
 }
 
-/// The runs that the first act with this key made; refused for another body.
-pub(super) fn find_key(
-    conn: &Connection,
-    key: &IdempotencyKey,
-) -> Result<Option<Vec<RunId>>, Fault> {
+/// What the runs of a creation have in common, as the keys of its rows.
+#[derive(Clone, Copy)]
+struct Owners {
+    idempotency: Option<i64>,
+    backfill: Option<i64>,
+}
+
+/// What the first act with a key made.
+pub(super) struct Made {
+    run_ids: Vec<RunId>,
+    backfill: Option<BackfillId>,
+}
+
+impl Made {
+    pub(super) fn into_created(self, newest: u64) -> Created {
+        Created {
+            backfill: self.backfill,
+            ..Created::new(self.run_ids, true, newest)
+        }
+    }
+}
+
+/// What the first act with this key made; refused for another body.
+pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option<Made>, Fault> {
     let IdempotencyKey {
         operation,
         key: name,
         body_hash,
     } = key;
-    let read = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+    let read = |row: &Row<'_>| {
+        let backfill: Option<Vec<u8>> = row.get(2)?;
+        Ok((
+            row.get::<_, Vec<u8>>(0)?,
+            row.get::<_, Vec<u8>>(1)?,
+            backfill,
+        ))
+    };
     let found = match operation {
         Operation::Run(pipeline) => row(
             conn,
-            "SELECT i.body_hash, i.run_ids FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key AND i.resumed IS NULL \
-             WHERE p.id = ? AND i.name = ?",
+            "SELECT i.body_hash, i.run_ids, NULL FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
+             AND i.resumed IS NULL AND i.backfill IS NULL WHERE p.id = ? AND i.name = ?",
+            [pipeline.as_str(), name],
+            read,
+        ),
+        Operation::Backfill(pipeline) => row(
+            conn,
+            "SELECT i.body_hash, i.run_ids, b.id FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
+             AND i.backfill IS NOT NULL CROSS JOIN backfills b ON b.key = i.backfill WHERE p.id = ? AND i.name = ?",
             [pipeline.as_str(), name],
             read,
         ),
         Operation::Resume(run) => row(
             conn,
-            "SELECT body_hash, run_ids FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
+            "SELECT body_hash, run_ids, NULL FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
             params![id(run), name],
             read,
         ),
     }?;
-    let Some((known_hash, ids)) = found else {
+    let Some((known_hash, ids, backfill)) = found else {
         return Ok(None);
     };
     if known_hash != body_hash {
         return Err(rules::key_reused().into());
     }
-    let ids = ids.chunks(16).map(run_id).collect::<Result<_, _>>()?;
-    Ok(Some(ids))
+    Ok(Some(Made {
+        run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
+        backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
+    }))
 }

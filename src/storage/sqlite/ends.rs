@@ -1,6 +1,6 @@
 //! The end of a run: its row, its figures and, where storage ends it by itself, its event.
 //!
-//! What becomes of its outputs is left to `outputs`.
+//! What becomes of its outputs is left to `outputs`, of its backfill to `stops`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;
@@ -17,6 +17,7 @@ pub(super) struct Ended<'a> {
     pub(super) pipeline: i64,
     pub(super) tenant: Option<&'a TenantId>,
     pub(super) created_at: i64,
+    pub(super) backfill: Option<i64>,
     pub(super) before: RunStatus,
     pub(super) status: RunStatus,
     pub(super) error: Option<&'a str>,
@@ -39,6 +40,7 @@ impl Tx {
             pipeline: ended.pipeline,
             tenant: ended.tenant,
             created_at: ended.created_at,
+            backfill: ended.backfill,
         };
         self.count(&counted, Some(ended.before), Some(ended.status))
     }

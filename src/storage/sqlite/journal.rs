@@ -69,10 +69,10 @@ impl Tx {
                 self.write_run_end(active, &driven, result_bytes_max)?;
             }
         }
+        let status = driven.run.status;
         active.driven = Some(driven);
-        checked
-            .map(|_| Appended::new(self.newest_seq()))
-            .map_err(Fault::from)
+        checked?;
+        self.appended(active.backfill, status)
     }
 
     fn write_append(
@@ -113,23 +113,32 @@ impl Tx {
         result_bytes_max: u64,
     ) -> Result<(), Fault> {
         let run = &driven.run;
-        self.end_run(&Ended {
+        let ended = Ended {
             key: active.key,
             pipeline: active.pipeline,
             tenant: active.tenant.as_ref(),
             created_at: active.created_at,
+            backfill: active.backfill,
             before: RunStatus::Running,
             status: run.status,
             error: run.error.as_deref(),
             at: run.finished_at.unwrap_or(run.created_at),
-        })?;
+        };
+        self.end_run(&ended)?;
         if driven.has_staged {
             self.drop_staged(active.key)?;
         }
         if driven.has_outputs || run.resumed_from.is_some() {
             self.settle_outputs(active.key, run, &driven.definition, result_bytes_max)?;
         }
-        Ok(())
+        self.settle_backfill(&ended)
+    }
+
+    fn appended(&self, backfill: Option<i64>, status: RunStatus) -> Result<Appended, Fault> {
+        Ok(Appended {
+            stopped: self.stopped_by(backfill, status)?,
+            ..Appended::new(self.newest_seq())
+        })
     }
 
     fn append_to_settled(&self, append: &Append) -> Result<Appended, Fault> {
@@ -145,10 +154,20 @@ impl Tx {
         }
         let written = self.position(run)?;
         match position.cmp(&written) {
-            std::cmp::Ordering::Less => Ok(Appended::new(self.newest_seq())),
+            std::cmp::Ordering::Less => self.appended_before(run),
             std::cmp::Ordering::Equal => Err(refusal.into()),
             std::cmp::Ordering::Greater => Err(rules::gap(run, written, position).into()),
         }
+    }
+
+    fn appended_before(&self, run: RunId) -> Result<Appended, Fault> {
+        let found = self.row(
+            "SELECT backfill, status FROM runs WHERE id = ?",
+            [id(&run)],
+            |row| Ok((row.get(0)?, to_run_status(row.get(1)?)?)),
+        )?;
+        let (backfill, status) = found.ok_or_else(|| Error::run_not_found(run))?;
+        self.appended(backfill, status)
     }
 
     /// Why a run that is not running, or not under this claim, takes nothing.

@@ -1,30 +1,40 @@
-//! Pending runs as the writer counts them: by priority and pipeline, each lane with its oldest run where that is known.
+//! Pending runs as the writer counts them: by priority, pipeline and backfill, each lane with the run that is next where that is known.
 //!
 //! The rows stay the truth: all of this is counted from them when a store is opened. Which lane goes first is left to `claim`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::model::RunId;
+use crate::model::{BackfillOrder, RunId};
 
-/// The oldest pending run of a lane.
+/// The pending run of a lane that goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) run: RunId,
     pub(super) key: i64,
 }
 
+/// What names a lane; a backfill's runs have one of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LaneKey {
+    pub(super) priority: u8,
+    pub(super) pipeline: i64,
+    pub(super) backfill: Option<i64>,
+}
+
 /// One lane; it has a run at least.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lane {
+struct Lane {
     count: u64,
     head: Option<Head>,
+    order: BackfillOrder,
 }
 
 /// All lanes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// By priority and pipeline, so that a claim's cost is their number and not that of the runs.
-    by_key: BTreeMap<(u8, i64), Lane>,
+    /// By priority, pipeline and backfill, so that a claim's cost is their number and not that of the runs.
+    by_key: BTreeMap<LaneKey, Lane>,
+    of_pipelines: HashMap<i64, u64>,
     total: u64,
 }
 
@@ -32,27 +42,34 @@ pub(super) struct Lanes {
 const PRIORITIES: std::ops::RangeInclusive<u8> = 0..=2;
 
 impl Lanes {
-    /// A lane that was counted; which run is its oldest is not known yet.
-    pub(super) fn count(&mut self, priority: u8, pipeline: i64, count: u64) {
+    /// A lane that was counted; which run is next in it is not known yet.
+    pub(super) fn count(&mut self, key: LaneKey, order: BackfillOrder, count: u64) {
         self.total += count;
-        self.by_key
-            .insert((priority, pipeline), Lane { count, head: None });
+        *self.of_pipelines.entry(key.pipeline).or_default() += count;
+        let head = None;
+        self.by_key.insert(key, Lane { count, head, order });
     }
 
-    pub(super) fn add(&mut self, priority: u8, pipeline: i64, run: Head) {
+    pub(super) fn add(&mut self, key: LaneKey, order: BackfillOrder, run: Head) {
         self.total += 1;
-        let lane = self.by_key.entry((priority, pipeline)).or_insert(Lane {
+        *self.of_pipelines.entry(key.pipeline).or_default() += 1;
+        let lane = self.by_key.entry(key).or_insert(Lane {
             count: 0,
             head: Some(run),
+            order,
         });
         lane.count += 1;
+        let is_first = |head: Head| match lane.order {
+            BackfillOrder::Ascending => run.run < head.run,
+            BackfillOrder::Descending => run.run > head.run,
+        };
         lane.head = lane
             .head
-            .map(|head| if run.run < head.run { run } else { head });
+            .map(|head| if is_first(head) { run } else { head });
     }
 
-    pub(super) fn remove(&mut self, priority: u8, pipeline: i64, run: RunId) {
-        let Some(lane) = self.by_key.get_mut(&(priority, pipeline)) else {
+    pub(super) fn remove(&mut self, key: LaneKey, run: RunId) {
+        let Some(lane) = self.by_key.get_mut(&key) else {
             return;
         };
         self.total = self.total.saturating_sub(1);
@@ -61,36 +78,60 @@ impl Lanes {
             lane.head = None;
         }
         if lane.count == 0 {
-            self.by_key.remove(&(priority, pipeline));
+            self.by_key.remove(&key);
+        }
+        if let Some(count) = self.of_pipelines.get_mut(&key.pipeline) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_pipelines.remove(&key.pipeline);
+            }
         }
     }
 
-    /// Notes the oldest run of a lane.
-    pub(super) fn note_head(&mut self, priority: u8, pipeline: i64, head: Head) {
-        if let Some(lane) = self.by_key.get_mut(&(priority, pipeline)) {
+    /// Notes which run is next in a lane.
+    pub(super) fn note_head(&mut self, key: LaneKey, head: Head) {
+        if let Some(lane) = self.by_key.get_mut(&key) {
             lane.head = Some(head);
         }
     }
 
-    /// The oldest run of a lane, where it is known.
-    pub(super) fn head(&self, priority: u8, pipeline: i64) -> Option<Head> {
-        self.by_key.get(&(priority, pipeline))?.head
+    /// The run that is next in a lane, where it is known.
+    pub(super) fn head(&self, key: LaneKey) -> Option<Head> {
+        self.by_key.get(&key)?.head
     }
 
-    /// Pipelines that have pending runs of a priority.
-    pub(super) fn pipelines(&self, priority: u8) -> Vec<i64> {
+    /// In which order a lane is claimed.
+    pub(super) fn order(&self, key: LaneKey) -> BackfillOrder {
         self.by_key
-            .range((priority, i64::MIN)..=(priority, i64::MAX))
-            .map(|((_, pipeline), _)| *pipeline)
+            .get(&key)
+            .map_or_else(BackfillOrder::default, |lane| lane.order)
+    }
+
+    /// Pipelines that have pending runs of a priority; their lanes are stepped over.
+    pub(super) fn pipelines(&self, priority: u8) -> Vec<i64> {
+        let mut pipelines = Vec::new();
+        let mut from = Some(i64::MIN);
+        while let Some(pipeline) = from {
+            let next = self.by_key.range(first_of(priority, pipeline)..).next();
+            let found = next.filter(|(key, _)| key.priority == priority);
+            pipelines.extend(found.map(|(key, _)| key.pipeline));
+            from = found.and_then(|(key, _)| key.pipeline.checked_add(1));
+        }
+        pipelines
+    }
+
+    /// The lanes of a pipeline that have pending runs of a priority.
+    pub(super) fn of(&self, priority: u8, pipeline: i64) -> Vec<LaneKey> {
+        self.by_key
+            .range(first_of(priority, pipeline)..)
+            .map(|(key, _)| *key)
+            .take_while(|key| (key.priority, key.pipeline) == (priority, pipeline))
             .collect()
     }
 
     /// Pending runs of a pipeline.
     pub(super) fn of_pipeline(&self, pipeline: i64) -> u64 {
-        PRIORITIES
-            .filter_map(|priority| self.by_key.get(&(priority, pipeline)))
-            .map(|lane| lane.count)
-            .sum()
+        self.of_pipelines.get(&pipeline).copied().unwrap_or(0)
     }
 
     /// Pending runs in all.
@@ -101,6 +142,14 @@ impl Lanes {
     /// The priorities, first things first.
     pub(super) const fn priorities() -> std::ops::RangeInclusive<u8> {
         PRIORITIES
+    }
+}
+
+const fn first_of(priority: u8, pipeline: i64) -> LaneKey {
+    LaneKey {
+        priority,
+        pipeline,
+        backfill: None,
     }
 }
 
@@ -116,23 +165,51 @@ mod tests {
         }
     }
 
+    const fn lane(priority: u8, backfill: Option<i64>) -> LaneKey {
+        LaneKey {
+            priority,
+            pipeline: 7,
+            backfill,
+        }
+    }
+
     #[test]
-    fn a_lane_knows_its_oldest_run_until_that_leaves() {
+    fn a_lane_knows_its_next_run_until_that_leaves() {
         let mut lanes = Lanes::default();
-        lanes.add(0, 7, head(5));
-        lanes.add(0, 7, head(3));
-        lanes.add(2, 7, head(1));
-        assert_eq!(lanes.head(0, 7), Some(head(3)));
+        let (first, last) = (lane(0, None), lane(2, None));
+        let order = BackfillOrder::Ascending;
+        lanes.add(first, order, head(5));
+        lanes.add(first, order, head(3));
+        lanes.add(last, order, head(1));
+        assert_eq!(lanes.head(first), Some(head(3)));
         assert_eq!((lanes.of_pipeline(7), lanes.total()), (3, 3));
-        lanes.remove(0, 7, head(3).run);
-        assert_eq!(lanes.head(0, 7), None);
-        lanes.add(0, 7, head(4));
-        assert_eq!(lanes.head(0, 7), None, "an older one may be there");
-        lanes.note_head(0, 7, head(4));
-        lanes.remove(0, 7, head(5).run);
-        assert_eq!(lanes.head(0, 7), Some(head(4)));
-        lanes.remove(0, 7, head(4).run);
+        lanes.remove(first, head(3).run);
+        assert_eq!(lanes.head(first), None);
+        lanes.add(first, order, head(4));
+        assert_eq!(lanes.head(first), None, "an older one may be there");
+        lanes.note_head(first, head(4));
+        lanes.remove(first, head(5).run);
+        assert_eq!(lanes.head(first), Some(head(4)));
+        lanes.remove(first, head(4).run);
         assert_eq!(lanes.pipelines(0), Vec::<i64>::new());
         assert_eq!(lanes.pipelines(2), [7]);
+        assert_eq!((lanes.of_pipeline(7), lanes.total()), (1, 1));
+    }
+
+    #[test]
+    fn a_backfill_has_a_lane_in_its_own_order() {
+        let mut lanes = Lanes::default();
+        let (asc, desc) = (lane(2, Some(1)), lane(2, Some(2)));
+        for number in [1, 2, 3] {
+            lanes.add(asc, BackfillOrder::Ascending, head(number));
+            lanes.add(desc, BackfillOrder::Descending, head(number + 10));
+        }
+        lanes.add(lane(2, None), BackfillOrder::Ascending, head(20));
+        assert_eq!(lanes.head(asc), Some(head(1)));
+        assert_eq!(lanes.head(desc), Some(head(13)));
+        assert_eq!(lanes.order(desc), BackfillOrder::Descending);
+        assert_eq!(lanes.pipelines(2), [7]);
+        assert_eq!(lanes.of(2, 7), [lane(2, None), asc, desc]);
+        assert_eq!(lanes.of(2, 8), []);
     }
 }

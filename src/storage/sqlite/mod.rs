@@ -3,6 +3,7 @@
 //! One thread writes and commits in groups, a few threads read; an async method sends them what to do and waits for the answer.
 //! What is decided alike by every backend stands in `rules`.
 
+mod backfills;
 mod body;
 mod cancel;
 mod claim;
@@ -46,10 +47,12 @@ mod schema;
 mod settings;
 mod state;
 mod step;
+mod stops;
 mod system;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod under_way;
 mod values;
 mod variables;
 mod writer;

@@ -187,7 +187,11 @@ impl Tx {
             params![millis(*now), known.key],
         )?;
         self.write(
-            "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NULL",
+            "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NULL AND backfill IS NULL",
+            [known.key],
+        )?;
+        self.write(
+            "DELETE FROM idempotency WHERE pipeline = ? AND backfill IS NOT NULL",
             [known.key],
         )?;
         self.write(

@@ -26,6 +26,7 @@ struct Gone {
     created_at: i64,
     status: RunStatus,
     idempotency: Option<i64>,
+    backfill: Option<i64>,
     /// Whether a notifier has not got all of it yet.
     is_spared: bool,
 }
@@ -68,7 +69,7 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
         conn,
         "SELECT key, pipeline, tenant, created_at, status, idempotency, id, finished_at, \
          ifnull((SELECT max(seq) FROM journal WHERE run = runs.key), 0) > ?6 \
-         OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0) FROM runs \
+         OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0), backfill FROM runs \
          WHERE finished_at < ?1 AND (finished_at, id) > (?2, ?3) AND (?4 IS NULL OR tenant = ?4) \
          ORDER BY finished_at, id LIMIT ?5",
         params![
@@ -90,6 +91,7 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
                 id: run_id(&row.get::<_, Vec<u8>>(6)?)?,
                 finished_at: row.get(7)?,
                 is_spared: row.get(8)?,
+                backfill: row.get(9)?,
             })
         },
     )
@@ -153,6 +155,7 @@ impl Tx {
             created_at,
             status,
             idempotency,
+            backfill,
         } = run;
         self.drop_outputs(*key, |_, _| false)?;
         let (first, last) = node_keys(*key);
@@ -184,6 +187,7 @@ impl Tx {
             pipeline: *pipeline,
             tenant: tenant.as_ref(),
             created_at: *created_at,
+            backfill: *backfill,
         };
         self.count(&counted, Some(*status), None)?;
         self.write("DELETE FROM runs WHERE key = ?", [key])?;

@@ -11,14 +11,15 @@ use super::fault::Fault;
 use super::graphs::{Definition, Definitions};
 use super::tx::Tx;
 use super::values::{
-    self, date, day, hash, int, millis, place, run_id, small, time, to_cancel, to_node_status,
-    to_run_status, to_trigger, uint,
+    self, backfill_id, date, day, hash, int, millis, place, run_id, small, time, to_cancel,
+    to_node_status, to_run_status, to_trigger, uint,
 };
 use crate::model::{NodeRun, PipelineId, Run, RunId, Slug, StoredPipeline, TenantId};
 
 /// The columns of [`read_run`].
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
-     r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited";
+     r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, \
+     (SELECT b.id FROM backfills b WHERE b.key = r.backfill)";
 
 /// Where they come from.
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -56,6 +57,10 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, Fault> {
     if let Some(text) = row.get::<_, Option<String>>(17)? {
         run.inherited = json("what a run inherits", &text)?;
     }
+    run.backfill_id = row
+        .get::<_, Option<Vec<u8>>>(18)?
+        .map(|bytes| backfill_id(&bytes))
+        .transpose()?;
     Ok(RunRow {
         key: row.get(0)?,
         definition: row.get(1)?,
@@ -70,6 +75,7 @@ pub(super) struct RunKeys {
     pub(super) definition: i64,
     pub(super) fire_at: Option<DateTime<Utc>>,
     pub(super) idempotency: Option<i64>,
+    pub(super) backfill: Option<i64>,
 }
 
 /// Writes the row of a run.
@@ -88,6 +94,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), F
         started_at,
         finished_at,
         error,
+        backfill_id: _,
         resumed_from,
         first_run,
         inherited,
@@ -98,6 +105,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), F
         definition,
         fire_at,
         idempotency,
+        backfill,
     } = keys;
     let params = (!params.is_empty()).then(|| text(params)).transpose()?;
     let inherited = (!inherited.is_empty())
@@ -106,8 +114,8 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), F
     let first_run = resumed_from.as_ref().map(|_| values::id(first_run));
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, backfill) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?)",
         params![
             key,
             values::id(id),
@@ -129,6 +137,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), F
             error,
             params,
             inherited,
+            backfill,
         ],
     )?;
     Ok(())

@@ -30,8 +30,8 @@ impl Runs for SqliteStorage {
         let key = key.clone();
         let newest = self.newest();
         self.read(move |reader| {
-            let ids = find_key(&reader.conn, &key)?;
-            Ok(ids.map(|ids| Created::new(ids, true, newest)))
+            let made = find_key(&reader.conn, &key)?;
+            Ok(made.map(|made| made.into_created(newest)))
         })
         .await
     }

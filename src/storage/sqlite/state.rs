@@ -9,9 +9,10 @@ use rusqlite::{Connection, Row};
 
 use super::fault::Fault;
 use super::graphs::{Definition, Definitions};
-use super::lanes::Lanes;
+use super::lanes::{LaneKey, Lanes};
 use super::rows;
 use super::tx::row;
+use super::under_way::UnderWay;
 use super::values::{millis, owner_id, run_id, small, to_cancel, uint};
 use crate::model::{Cancel, NodeStatus, OwnerId, PipelineId, Place, Run, RunId, TenantId};
 use crate::storage::rules;
@@ -27,8 +28,11 @@ pub(super) struct State {
     /// Outlives the purge of that run, so that ids go on growing.
     pub(super) newest_run: Option<RunId>,
     pub(super) lanes: Lanes,
+    /// Backfills that have not ended.
+    pub(super) backfills: UnderWay,
     pub(super) running: HashMap<RunId, Active>,
     running_of: HashMap<i64, u64>,
+    running_of_backfill: HashMap<i64, u64>,
     /// Running runs of a pipeline that others wait for in turn.
     turns_of: HashMap<i64, u64>,
     known: HashMap<i64, Arc<Known>>,
@@ -58,6 +62,7 @@ pub(super) struct Active {
     pub(super) tenant: Option<TenantId>,
     /// The time of its creation, by which it is counted.
     pub(super) created_at: i64,
+    pub(super) backfill: Option<i64>,
     pub(super) cancel: Option<Cancel>,
     pub(super) owner: Option<OwnerId>,
     pub(super) lease_until: i64,
@@ -82,11 +87,12 @@ pub(super) struct Driven {
 
 impl Active {
     /// A pending run at its first claim.
-    pub(super) fn pending(key: i64, pipeline: i64, run: &Run) -> Self {
+    pub(super) fn pending(key: i64, lane: LaneKey, run: &Run) -> Self {
         Self {
             key,
-            pipeline,
-            priority: run.trigger.priority(),
+            pipeline: lane.pipeline,
+            backfill: lane.backfill,
+            priority: lane.priority,
             tenant: run.tenant.clone(),
             created_at: millis(run.created_at),
             cancel: None,
@@ -125,15 +131,21 @@ impl State {
             next_definition: greatest(conn, "SELECT max(key) FROM definitions")? + 1,
             commit_no: meta(conn, "commit_no")?,
             newest_run: newest_run(conn)?,
+            backfills: UnderWay::load(conn)?,
             ..Self::default()
         };
         let mut lanes = conn.prepare(
-            "SELECT priority, pipeline, count(*) FROM runs WHERE finished_at IS NULL AND status = 0 GROUP BY priority, pipeline",
+            "SELECT priority, pipeline, backfill, count(*) FROM runs WHERE finished_at IS NULL AND status = 0 GROUP BY priority, pipeline, backfill",
         )?;
         let mut rows = lanes.query([])?;
         while let Some(row) = rows.next()? {
-            let priority = u8::try_from(row.get::<_, i64>(0)?).unwrap_or(u8::MAX);
-            state.lanes.count(priority, row.get(1)?, uint(row.get(2)?));
+            let lane = LaneKey {
+                priority: u8::try_from(row.get::<_, i64>(0)?).unwrap_or(u8::MAX),
+                pipeline: row.get(1)?,
+                backfill: row.get(2)?,
+            };
+            let order = state.backfills.order(lane.backfill);
+            state.lanes.count(lane, order, uint(row.get(3)?));
         }
         let mut running = conn.prepare(&format!("SELECT {ACTIVE} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND status = 1"))?;
         let mut rows = running.query([])?;
@@ -147,6 +159,9 @@ impl State {
     /// Counts a run as running.
     pub(super) fn start(&mut self, run: RunId, active: Active) {
         *self.running_of.entry(active.pipeline).or_default() += 1;
+        if let Some(backfill) = active.backfill {
+            *self.running_of_backfill.entry(backfill).or_default() += 1;
+        }
         if rules::waits_in_turn(active.priority) {
             *self.turns_of.entry(active.pipeline).or_default() += 1;
         }
@@ -159,6 +174,9 @@ impl State {
         if rules::waits_in_turn(active.priority) {
             take_one(&mut self.turns_of, active.pipeline);
         }
+        if let Some(backfill) = active.backfill {
+            take_one(&mut self.running_of_backfill, backfill);
+        }
     }
 
     /// Whether a run of the pipeline executes for which others wait in turn.
@@ -169,6 +187,14 @@ impl State {
     /// Running runs of a pipeline.
     pub(super) fn running_of(&self, pipeline: i64) -> u64 {
         self.running_of.get(&pipeline).copied().unwrap_or(0)
+    }
+
+    /// Running runs of a backfill.
+    pub(super) fn running_of_backfill(&self, backfill: i64) -> u64 {
+        self.running_of_backfill
+            .get(&backfill)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The pipeline with this id, a deleted one too.
@@ -241,8 +267,7 @@ fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
 }
 
 /// The columns of [`read_active`].
-pub(super) const ACTIVE: &str =
-    "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority";
+pub(super) const ACTIVE: &str = "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority, backfill";
 
 /// Reads the columns [`ACTIVE`]: none of them is text that a caller gave, so that a damaged row is still counted.
 pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
@@ -261,6 +286,7 @@ pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
         epoch: uint(row.get(8)?),
         claims: small(row.get(9)?),
         priority: u8::try_from(row.get::<_, i64>(10)?).unwrap_or(u8::MAX),
+        backfill: row.get(11)?,
         driven: None,
     };
     Ok((run, active))

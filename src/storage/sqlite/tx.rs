@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::body::Body;
 use super::fault::Fault;
 use super::state::State;
+use super::under_way::Changes;
 use super::values::{day, run_status, time};
 use crate::model::{RunStatus, TenantId};
 
@@ -18,6 +19,7 @@ pub(super) struct Tx {
     pub(super) conn: Connection,
     pub(super) state: State,
     figures: HashMap<FigureKey, [i64; 5]>,
+    pub(super) backfills: Changes,
     is_dirty: bool,
 }
 
@@ -29,6 +31,7 @@ pub(super) struct Counted<'a> {
     pub(super) pipeline: i64,
     pub(super) tenant: Option<&'a TenantId>,
     pub(super) created_at: i64,
+    pub(super) backfill: Option<i64>,
 }
 
 impl Tx {
@@ -38,6 +41,7 @@ impl Tx {
             conn,
             state,
             figures: HashMap::new(),
+            backfills: Changes::default(),
             is_dirty: false,
         })
     }
@@ -46,6 +50,7 @@ impl Tx {
     pub(super) fn begin(&mut self) -> Result<(), Fault> {
         self.is_dirty = false;
         self.figures.clear();
+        self.backfills = Changes::default();
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
@@ -53,6 +58,7 @@ impl Tx {
     /// Writes what is written once a transaction; false when there is nothing to commit.
     pub(super) fn finish(&mut self) -> Result<bool, Fault> {
         self.write_figures()?;
+        self.write_backfills()?;
         if self.is_dirty {
             self.state.commit_no += 1;
             let commit_no = self.state.commit_no;
@@ -133,6 +139,9 @@ impl Tx {
         after: Option<RunStatus>,
     ) -> Result<(), Fault> {
         let day = day(time(run.created_at)?.date_naive());
+        if let Some(backfill) = run.backfill {
+            self.backfills.note(backfill, before, after);
+        }
         let tenant = run.tenant.map_or("", TenantId::as_str);
         let mut keys = vec![
             (run.pipeline, tenant.to_owned(), day),

@@ -6,7 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::fault::Fault;
-use crate::model::{Cancel, NodeStatus, OwnerId, Place, RunId, RunStatus, Trigger};
+use crate::model::{
+    BackfillId, BackfillStatus, Cancel, NodeStatus, OwnerId, Place, RunId, RunStatus, Trigger,
+};
 
 /// A count as a column holds it; what does not fit is cut to the greatest.
 pub(super) fn int(count: u64) -> i64 {
@@ -53,6 +55,31 @@ pub(super) fn owner_id(bytes: &[u8]) -> Result<OwnerId, Fault> {
     Uuid::from_slice(bytes)
         .map(OwnerId::from_uuid)
         .map_err(|error| Fault::unreadable("an owner's id", error))
+}
+
+pub(super) fn backfill_id(bytes: &[u8]) -> Result<BackfillId, Fault> {
+    Uuid::from_slice(bytes)
+        .map(BackfillId::from_uuid)
+        .map_err(|error| Fault::unreadable("a backfill's id", error))
+}
+
+pub(super) const fn backfill_status(status: BackfillStatus) -> i64 {
+    match status {
+        BackfillStatus::Running => 0,
+        BackfillStatus::Success => 1,
+        BackfillStatus::Failed => 2,
+        BackfillStatus::Cancelled => 3,
+    }
+}
+
+pub(super) fn to_backfill_status(value: i64) -> Result<BackfillStatus, Fault> {
+    match value {
+        0 => Ok(BackfillStatus::Running),
+        1 => Ok(BackfillStatus::Success),
+        2 => Ok(BackfillStatus::Failed),
+        3 => Ok(BackfillStatus::Cancelled),
+        other => Err(Fault::unreadable("a backfill's status", other)),
+    }
 }
 
 /// The bytes of a run's id.

@@ -5,12 +5,12 @@
 use async_trait::async_trait;
 
 use super::fixtures::{
-    Driver, all_events, at, claim, claim_one, claimed_ids, create, end_of, ended, events_of, found,
-    hash, line, new_run, output, owner, pending, purge_all, put, refused_as, resume, run_id,
-    running, save, snapshot, started, with_key,
+    Driver, all_events, at, backfill_id, claim, claim_one, claimed_ids, create, end_of, ended,
+    events_of, found, hash, line, new_backfill, new_run, output, owner, pending, purge_all, put,
+    refused_as, resume, run_id, running, save, snapshot, started, with_key,
 };
 use crate::error::ErrorKind::QueueFull;
-use crate::model::{Cancel, Inherited, Place, RunId, RunStatus, Scope};
+use crate::model::{BackfillOrder, Cancel, Inherited, Place, RunId, RunStatus, Scope};
 use crate::storage::{
     CreateRuns, Events, Journal, NewRun, Outputs, Queue, RequestCancel, Runs, Storage, System,
 };
@@ -101,6 +101,31 @@ pub async fn orphans_are_claimed_at_once_after_opening_again<D: Durable>(durable
     let claimed = claim_one(&storage, claim(2, 11), driver.run).await;
     assert!(claimed.epoch > driver.epoch);
     assert_eq!((claimed.position, claimed.claim_count), (2, 2));
+}
+
+/// A backfill goes on within its limits and in its order: what executed counts, and so do the failures before.
+pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D) {
+    let storage = durable.open().await;
+    save(&storage, "daily").await;
+    let mut create = new_backfill(1, "daily", 1, 6);
+    let backfill = &mut create.backfill.as_mut().unwrap().backfill;
+    (backfill.order, backfill.max_parallel) = (BackfillOrder::Descending, 2);
+    backfill.max_failures = Some(2);
+    storage.create_runs(create).await.unwrap();
+    let claimed = storage.claim(claim(1, 10)).await.unwrap().claimed;
+    let mut first = Driver::of(&claimed[0]);
+    first.append(&storage, [end_of(6, RunStatus::Failed)]).await;
+    let before = snapshot(&storage).await;
+    let storage = durable.reopen(storage).await;
+    assert_eq!(snapshot(&storage).await, before);
+    let claimed = storage.claim(claim(2, 11)).await.unwrap().claimed;
+    let ids: Vec<_> = claimed.iter().map(|claimed| claimed.run.id).collect();
+    assert_eq!(ids, [5, 4].map(run_id));
+    let mut second = Driver::of(&claimed[0]);
+    let end = [end_of(5, RunStatus::Failed)];
+    let appended = second.append(&storage, end).await;
+    assert_eq!(appended.stopped, Some(backfill_id(1)));
+    assert_eq!(claimed_ids(&storage, claim(2, 12)).await, []);
 }
 
 /// The owner of a claim that ended with its process cannot write any more once another has it.
@@ -271,6 +296,7 @@ macro_rules! durable_contract {
                 orphans_are_claimed_at_once_after_opening_again,
                 a_claim_of_an_earlier_process_is_stale,
                 the_queue_outlives_its_process,
+                a_backfill_goes_on_within_its_limits,
                 numbers_go_on_after_opening_again,
                 a_damaged_output_does_not_match_its_hash,
                 an_unreadable_run_costs_itself_alone,

@@ -14,6 +14,9 @@
     reason = "a case is a test: it panics where the promise is broken"
 )]
 
+pub mod backfill_claims;
+pub mod backfill_ends;
+pub mod backfills;
 pub mod cancels;
 pub mod connections;
 pub mod deletions;
@@ -167,6 +170,39 @@ macro_rules! storage_contract {
                 a_cancelled_run_answers_as_it_stands,
                 cancelling_a_finished_run_conflicts,
                 cancelling_a_missing_run_is_not_found,
+            ],
+            backfills: [
+                a_backfill_is_made_with_its_runs,
+                a_refused_backfill_makes_nothing,
+                a_key_answers_the_backfill_and_its_runs,
+                dates_that_were_run_are_left_out,
+                a_date_that_was_resumed_is_left_out,
+                a_date_of_another_tenant_is_not_left_out,
+                a_backfill_of_dates_that_were_run_is_nothing,
+                a_preview_makes_nothing,
+                a_backfill_is_gone_with_its_last_run,
+                backfills_are_listed_page_by_page,
+                a_list_keeps_to_its_pipeline_and_its_tenant,
+                a_deleted_pipeline_ends_the_keys_of_its_backfills,
+                a_run_belongs_to_the_backfill_it_is_made_with,
+            ],
+            backfill_claims: [
+                a_backfill_is_executed_in_its_order,
+                a_claim_of_several_runs_keeps_the_order,
+                no_more_runs_execute_than_a_backfill_may,
+                a_pipelines_limit_bounds_its_backfills,
+                a_backfill_goes_behind_everything_else,
+                a_trigger_takes_the_next_slot_of_a_long_backfill,
+            ],
+            backfill_ends: [
+                a_backfill_ends_with_its_last_run,
+                too_many_failures_cancel_the_rest,
+                a_poisoned_run_may_stop_its_backfill,
+                a_cancelled_backfill_strands_nothing,
+                a_waiting_backfill_is_cancelled_at_once,
+                a_repeated_wish_changes_nothing,
+                cancelling_a_finished_backfill_conflicts,
+                cancelling_a_missing_backfill_is_not_found,
             ],
             run_lists: [
                 the_greatest_id_comes_first,

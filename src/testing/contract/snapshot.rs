@@ -2,11 +2,11 @@
 //!
 //! What it takes to write something is `fixtures`.
 
-use super::fixtures::{all_events, found, listed, of_the_year};
+use super::fixtures::{all_events, backfills, found, listed, of_the_year};
 use crate::model::{Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable};
 use crate::storage::{
-    ConnectionFilter, Figures, PipelineFilter, RunDetail, RunFilter, Stats, Storage,
-    StoredSchedule, VariableFilter,
+    BackfillDetail, ConnectionFilter, Figures, PipelineFilter, RunDetail, RunFilter, Stats,
+    Storage, StoredSchedule, VariableFilter,
 };
 
 /// All that readers see, to tell that nothing changed.
@@ -16,6 +16,7 @@ pub(crate) struct Snapshot {
     connections: Vec<StoredConnection>,
     variables: Vec<StoredVariable>,
     runs: Vec<RunDetail>,
+    backfills: Vec<BackfillDetail>,
     schedules: Vec<StoredSchedule>,
     events: Vec<Event>,
     figures: Vec<Figures>,
@@ -38,6 +39,7 @@ pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
         connections: connections.await.unwrap().items,
         variables: variables.await.unwrap().items,
         runs,
+        backfills: backfills(storage).await,
         schedules: storage.schedules(&Scope::All).await.unwrap(),
         events: all_events(storage).await,
         figures: storage.figures(of_the_year()).await.unwrap(),

@@ -36,6 +36,48 @@ CREATE INDEX variables_by_age ON variables (created_at, id) WHERE deleted_at IS 
 
 -- Backfills.
 
+-- status: 0 running, 1 success, 2 failed, 3 cancelled. Purge takes its runs off the first five counts, not off ended_failed and ended_cancelled,
+-- by which it is decided how it ends.
+CREATE TABLE backfills (
+  key INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  pipeline INTEGER NOT NULL REFERENCES pipelines (key),
+  tenant TEXT,
+  status INTEGER NOT NULL,
+  start_date INTEGER NOT NULL,
+  end_date INTEGER NOT NULL,
+  is_descending INTEGER NOT NULL,
+  max_parallel INTEGER NOT NULL,
+  max_failures INTEGER,
+  cancel INTEGER,
+  created_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  pending INTEGER NOT NULL,
+  running INTEGER NOT NULL,
+  success INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  cancelled INTEGER NOT NULL,
+  ended_failed INTEGER NOT NULL,
+  ended_cancelled INTEGER NOT NULL
+) STRICT;
+CREATE INDEX backfills_of_pipeline ON backfills (pipeline, id);
+CREATE INDEX backfills_of_tenant ON backfills (tenant, id) WHERE tenant IS NOT NULL;
+CREATE INDEX backfills_active ON backfills (key) WHERE finished_at IS NULL;
+
+ALTER TABLE runs ADD COLUMN backfill INTEGER;
+CREATE INDEX runs_of_backfill ON runs (backfill, id) WHERE backfill IS NOT NULL;
+-- Successful runs that a backfill, a schedule or a catch-up made for a date, or that resumed one.
+CREATE INDEX runs_of_date ON runs (pipeline, date) WHERE status = 2 AND trigger IN (1, 2, 3, 4);
+-- A lane is a backfill's own, so that it is claimed in its order.
+DROP INDEX runs_active;
+CREATE INDEX runs_active ON runs (priority, pipeline, backfill, id, status) WHERE finished_at IS NULL;
+
+-- A key of a backfill belongs to the pipeline, beside those of its triggers.
+ALTER TABLE idempotency ADD COLUMN backfill INTEGER;
+DROP INDEX idempotency_of_pipeline;
+CREATE UNIQUE INDEX idempotency_of_pipeline ON idempotency (pipeline, name) WHERE resumed IS NULL AND backfill IS NULL;
+CREATE UNIQUE INDEX idempotency_of_backfills ON idempotency (pipeline, name) WHERE backfill IS NOT NULL;
+
 -- Schedules.
 
 -- One row a pipeline with a schedule. Ticks up to the cursor are decided; last_run is the latest of which a run was made.

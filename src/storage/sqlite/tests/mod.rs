@@ -4,6 +4,7 @@
 
 mod commits;
 mod durable;
+mod first_version;
 mod leaving;
 mod migrating;
 mod opening;

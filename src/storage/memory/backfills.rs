@@ -1,0 +1,238 @@
+//! Backfills: made with their runs, asked for, ended with the last of them, cancelled as a whole.
+//!
+//! Their limits hold in `queue`; which runs they have is `index`'s.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::pages::{cursor, cut_page};
+use super::state::State;
+use super::{MemoryStorage, rules};
+use crate::error::{Error, Result};
+use crate::model::{
+    Backfill, BackfillCounts, BackfillId, BackfillRun, BackfillStatus, Cancel, Page, PageRequest,
+    PipelineId, Run, RunId, RunStatus, Scope, TenantId, Trigger,
+};
+use crate::storage::{
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, CreateRuns,
+};
+
+/// A backfill as it is kept; its counts are taken from the index.
+pub(super) struct BackfillRow {
+    pub(super) backfill: Backfill,
+    ends: rules::Ends,
+}
+
+impl State {
+    /// Leaves out the runs of dates that were run before, and tells these dates.
+    pub(super) fn skip_existing(&self, create: &mut CreateRuns) -> Vec<NaiveDate> {
+        let skips = create.backfill.as_ref().filter(|new| new.skip_existing);
+        let Some(new) = skips else {
+            return Vec::new();
+        };
+        let existing = self.existing_dates(&new.backfill.pipeline_id);
+        let (skipped, runs) = std::mem::take(&mut create.runs)
+            .into_iter()
+            .partition::<Vec<_>, _>(|new| existing.contains(&new.run.date));
+        create.runs = runs;
+        skipped.iter().map(|new| new.run.date).collect()
+    }
+
+    fn existing_dates(&self, pipeline: &PipelineId) -> BTreeSet<NaiveDate> {
+        let live = self.pipelines.live(pipeline.as_str(), &Scope::All);
+        let tenant = live.and_then(|stored| stored.tenant.as_ref());
+        let succeeded = self.index.with_status(Some(pipeline), RunStatus::Success);
+        let rows = succeeded
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.runs.get(id));
+        rows.map(|row| &row.run)
+            .filter(|run| run.tenant.as_ref() == tenant && self.stands_for_its_date(run))
+            .map(|run| run.date)
+            .collect()
+    }
+
+    /// Whether a run was made for its date, itself or as the resume of one that was.
+    fn stands_for_its_date(&self, run: &Run) -> bool {
+        let first = match run.trigger {
+            Trigger::Resume => self.runs.get(&run.first_run),
+            Trigger::Manual
+            | Trigger::Schedule
+            | Trigger::Backfill
+            | Trigger::Catchup
+            | Trigger::Webhook
+            | Trigger::Dependency => self.runs.get(&run.id),
+        };
+        first.is_some_and(|first| is_made_for_a_date(first.run.trigger))
+    }
+
+    /// Keeps a backfill whose runs are inserted next.
+    pub(super) fn insert_backfill(&mut self, mut backfill: Backfill, tenant: Option<TenantId>) {
+        backfill.tenant = tenant;
+        let ends = rules::Ends::default();
+        self.backfills
+            .insert(backfill.id, BackfillRow { backfill, ends });
+    }
+
+    /// Counts the end of a run and decides what becomes of its backfill.
+    pub(super) fn settle_backfill(
+        &mut self,
+        id: BackfillId,
+        status: RunStatus,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
+        let Some(row) = self.backfills.get_mut(&id) else {
+            return Ok(());
+        };
+        row.ends.note(status);
+        let reaches = row.backfill.cancel.is_none() && row.ends.reach(row.backfill.max_failures);
+        if reaches {
+            self.stop_backfill(id, Cancel::Plain, at)?;
+        }
+        if self.index.unfinished_of_backfill(id).next().is_none()
+            && let Some(row) = self.backfills.get_mut(&id)
+            && row.backfill.finished_at.is_none()
+        {
+            row.backfill.status = row.ends.status();
+            row.backfill.finished_at = Some(at);
+        }
+        Ok(())
+    }
+
+    /// Asks every unfinished run of a backfill to cancel.
+    fn stop_backfill(&mut self, id: BackfillId, cancel: Cancel, at: DateTime<Utc>) -> Result<()> {
+        let Some(row) = self.backfills.get_mut(&id) else {
+            return Ok(());
+        };
+        row.backfill.cancel = row.backfill.cancel.max(Some(cancel));
+        let mut unfinished: Vec<RunId> = self.index.unfinished_of_backfill(id).collect();
+        unfinished.sort_unstable();
+        for run in unfinished {
+            self.cancel_run(run, cancel, at)?;
+        }
+        Ok(())
+    }
+
+    /// The backfill whose rest was cancelled when this run failed.
+    pub(super) fn stopped_by(&self, run: &Run) -> Option<BackfillId> {
+        let row = self.backfills.get(&run.backfill_id?)?;
+        let is_told = row.backfill.cancel.is_some() && run.status == RunStatus::Failed;
+        is_told.then_some(row.backfill.id)
+    }
+
+    /// Forgets a backfill whose last run is purged.
+    pub(super) fn end_backfill(&mut self, id: BackfillId) {
+        if !self.index.has_backfill(id) {
+            self.backfills.remove(&id);
+        }
+    }
+
+    fn find_backfill(&self, id: BackfillId, scope: &Scope) -> Option<BackfillDetail> {
+        let row = self.backfills.get(&id)?;
+        scope.admits(row.backfill.tenant.as_ref()).then(|| {
+            let mut runs: Vec<_> = self
+                .index
+                .of_backfill(id)
+                .filter_map(|run| self.runs.get(&run))
+                .map(|row| BackfillRun::new(row.run.id, row.run.date, row.run.status))
+                .collect();
+            runs.sort_unstable_by_key(|run| run.id);
+            BackfillDetail::new(self.counted(row), runs)
+        })
+    }
+
+    fn counted(&self, row: &BackfillRow) -> Backfill {
+        let count = |status| self.index.count_of_backfill(row.backfill.id, status);
+        Backfill {
+            counts: BackfillCounts {
+                pending: count(RunStatus::Pending),
+                running: count(RunStatus::Running),
+                success: count(RunStatus::Success),
+                failed: count(RunStatus::Failed),
+                cancelled: count(RunStatus::Cancelled),
+            },
+            ..row.backfill.clone()
+        }
+    }
+
+    fn list_backfills(
+        &self,
+        filter: &BackfillFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Backfill>> {
+        let BackfillFilter { scope, pipeline } = filter;
+        let before: Option<BackfillId> = match cursor(page) {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|_| rules::bad_cursor(text))?),
+        };
+        let is_asked = |row: &BackfillRow| {
+            scope.admits(row.backfill.tenant.as_ref())
+                && pipeline
+                    .as_ref()
+                    .is_none_or(|id| *id == row.backfill.pipeline_id)
+        };
+        let asked = || self.backfills.iter().rev().filter(|(_, row)| is_asked(row));
+        let total = || asked().count() as u64;
+        let rows = asked().filter(|(id, _)| before.is_none_or(|before| **id < before));
+        let found = cut_page(page, total, rows);
+        let items = found.items.into_iter().map(|row| self.counted(row));
+        Ok(Page::new(items.collect(), found.total, found.next))
+    }
+
+    fn cancel_backfill(&mut self, request: &CancelBackfill) -> Result<CancelledBackfill> {
+        let CancelBackfill {
+            backfill: id,
+            scope,
+            cancel,
+            now,
+        } = request;
+        let row = self.backfills.get(id);
+        let row = row
+            .filter(|row| scope.admits(row.backfill.tenant.as_ref()))
+            .ok_or_else(|| Error::backfill_not_found(id))?;
+        match row.backfill.status {
+            BackfillStatus::Running => self.stop_backfill(*id, *cancel, *now)?,
+            BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
+                if row.backfill.cancel.is_none() {
+                    return Err(rules::backfill_finished(*id));
+                }
+            }
+        }
+        let detail = self
+            .find_backfill(*id, scope)
+            .ok_or_else(|| Error::backfill_not_found(id))?;
+        Ok(CancelledBackfill::new(detail, self.events.newest()))
+    }
+}
+
+const fn is_made_for_a_date(trigger: Trigger) -> bool {
+    match trigger {
+        Trigger::Backfill | Trigger::Schedule | Trigger::Catchup => true,
+        Trigger::Manual | Trigger::Resume | Trigger::Webhook | Trigger::Dependency => false,
+    }
+}
+
+#[async_trait]
+impl Backfills for MemoryStorage {
+    async fn find_backfill(
+        &self,
+        backfill: BackfillId,
+        scope: &Scope,
+    ) -> Result<Option<BackfillDetail>> {
+        Ok(self.read().find_backfill(backfill, scope))
+    }
+
+    async fn list_backfills(
+        &self,
+        filter: BackfillFilter,
+        page: PageRequest,
+    ) -> Result<Page<Backfill>> {
+        self.read().list_backfills(&filter, &page)
+    }
+
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+        self.write()?.cancel_backfill(&cancel)
+    }
+}

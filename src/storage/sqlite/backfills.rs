@@ -1,0 +1,289 @@
+//! Backfills: their rows written and read, pages of them, and a caller's wish to cancel one.
+//!
+//! Their runs are made in `create`; what becomes of one when a run ends is decided in `stops`.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params};
+
+use super::SqliteStorage;
+use super::fault::Fault;
+use super::inbox::Lane;
+use super::pages::{Conditions, Window, cursor, wants_total};
+use super::reader::Reader;
+use super::rows::{optional_time, pipeline_id, tenant};
+use super::state::Known;
+use super::tx::{Tx, row, rows};
+use super::under_way::{Unfinished, order};
+use super::values::{
+    self, backfill_id, backfill_status, date, day, millis, run_id, small, time, to_backfill_status,
+    to_cancel, to_run_status, uint,
+};
+use crate::error::{Error, Result};
+use crate::model::{
+    Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillRun, BackfillStatus, Page,
+    PageRequest, Scope, TenantId,
+};
+use crate::storage::{
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, NewBackfill,
+    NewRun, rules,
+};
+
+#[async_trait]
+impl Backfills for SqliteStorage {
+    async fn find_backfill(
+        &self,
+        backfill: BackfillId,
+        scope: &Scope,
+    ) -> Result<Option<BackfillDetail>> {
+        let scope = scope.clone();
+        self.read(move |reader| {
+            reader.snapshot(|reader| {
+                let found = find(&reader.conn, backfill, &scope)?;
+                found.map(|found| detail(&reader.conn, found)).transpose()
+            })
+        })
+        .await
+    }
+
+    async fn list_backfills(
+        &self,
+        filter: BackfillFilter,
+        page: PageRequest,
+    ) -> Result<Page<Backfill>> {
+        self.read(move |reader| reader.snapshot(|reader| reader.backfills(&filter, &page)))
+            .await
+    }
+
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+        self.step(Lane::Normal, move |tx| tx.cancel_backfill(&cancel))
+            .await
+    }
+}
+
+/// The columns of [`read_backfill`].
+const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
+     b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled";
+
+/// Where they come from.
+const BACKFILL_FROM: &str = "backfills b CROSS JOIN pipelines p ON p.key = b.pipeline";
+
+/// Reads the columns [`BACKFILL`]: the key of the row, and the backfill.
+fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), Fault> {
+    let mut backfill = Backfill::new(
+        backfill_id(&row.get::<_, Vec<u8>>(1)?)?,
+        pipeline_id(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
+        (date(row.get(5)?)?, date(row.get(6)?)?),
+        time(row.get(11)?)?,
+    );
+    backfill.tenant = tenant(row.get(3)?)?;
+    backfill.status = to_backfill_status(row.get(4)?)?;
+    backfill.order = order(row.get(7)?);
+    backfill.max_parallel = small(row.get(8)?);
+    backfill.max_failures = row.get::<_, Option<i64>>(9)?.map(small);
+    backfill.cancel = row.get::<_, Option<i64>>(10)?.map(to_cancel).transpose()?;
+    backfill.finished_at = optional_time(row.get(12)?)?;
+    backfill.counts = BackfillCounts {
+        pending: uint(row.get(13)?),
+        running: uint(row.get(14)?),
+        success: uint(row.get(15)?),
+        failed: uint(row.get(16)?),
+        cancelled: uint(row.get(17)?),
+    };
+    Ok((row.get(0)?, backfill))
+}
+
+/// The key of a backfill that the scope sees, and the backfill.
+fn find(
+    conn: &Connection,
+    id: BackfillId,
+    scope: &Scope,
+) -> Result<Option<(i64, Backfill)>, Fault> {
+    let sql = format!("SELECT {BACKFILL} FROM {BACKFILL_FROM} WHERE b.id = ?");
+    let found = row(conn, &sql, [&id.as_uuid().as_bytes()[..]], read_backfill)?;
+    Ok(found.filter(|(_, backfill)| scope.admits(backfill.tenant.as_ref())))
+}
+
+/// The backfill with its runs.
+fn detail(conn: &Connection, (key, backfill): (i64, Backfill)) -> Result<BackfillDetail, Fault> {
+    let sql = "SELECT id, date, status FROM runs WHERE backfill = ? ORDER BY id";
+    let runs = rows(conn, sql, [key], |row| {
+        Ok(BackfillRun::new(
+            run_id(&row.get::<_, Vec<u8>>(0)?)?,
+            date(row.get(1)?)?,
+            to_run_status(row.get(2)?)?,
+        ))
+    })?;
+    Ok(BackfillDetail::new(backfill, runs))
+}
+
+impl Reader {
+    fn backfills(
+        &self,
+        filter: &BackfillFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Backfill>, Fault> {
+        let BackfillFilter { scope, pipeline } = filter;
+        let mut conditions = Conditions::default();
+        if let Some(pipeline) = pipeline {
+            conditions.add(
+                "b.pipeline = (SELECT key FROM pipelines WHERE id = ?)",
+                [Value::Text(pipeline.to_string())],
+            );
+        }
+        if let Some(tenant) = scope.tenant() {
+            conditions.add("b.tenant = ?", [Value::Text(tenant.to_string())]);
+        }
+        let total = wants_total(page)
+            .then(|| self.count_backfills(&conditions))
+            .transpose()?;
+        if let Some(text) = cursor(page) {
+            let after: BackfillId = text.parse().map_err(|_| rules::bad_cursor(text))?;
+            let after = after.as_uuid().as_bytes().to_vec();
+            conditions.add("b.id < ?", [Value::Blob(after)]);
+        }
+        let window = Window::new(page);
+        let sql = format!(
+            "SELECT {BACKFILL} FROM {BACKFILL_FROM}{} ORDER BY b.id DESC LIMIT {} OFFSET {}",
+            conditions.sql(),
+            window.read_count(),
+            window.skip,
+        );
+        let values = rusqlite::params_from_iter(conditions.values());
+        let items = self.rows(&sql, values, |row| Ok(read_backfill(row)?.1))?;
+        Ok(window.cut(items, total, |item: &Backfill| item.id.to_string()))
+    }
+
+    fn count_backfills(&self, conditions: &Conditions) -> Result<u64, Fault> {
+        let sql = format!("SELECT count(*) FROM {BACKFILL_FROM}{}", conditions.sql());
+        let values = rusqlite::params_from_iter(conditions.values());
+        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
+        Ok(count.map_or(0, uint))
+    }
+}
+
+impl Tx {
+    /// Leaves out the runs of dates that were run before, and tells these dates.
+    pub(super) fn skip_existing<'a>(
+        &self,
+        pipeline: &Known,
+        runs: &'a [NewRun],
+        backfill: Option<&NewBackfill>,
+    ) -> Result<(Cow<'a, [NewRun]>, Vec<NaiveDate>), Fault> {
+        if !backfill.is_some_and(|new| new.skip_existing) {
+            return Ok((Cow::Borrowed(runs), Vec::new()));
+        }
+        let existing = self.existing_dates(pipeline, runs)?;
+        let (skipped, kept) = runs
+            .iter()
+            .cloned()
+            .partition::<Vec<_>, _>(|new| existing.contains(&new.run.date));
+        let skipped = skipped.iter().map(|new| new.run.date).collect();
+        Ok((Cow::Owned(kept), skipped))
+    }
+
+    /// The dates, from the first to the last of these runs, that a backfill, a schedule or a catch-up has run with success, resumes of theirs included.
+    fn existing_dates(
+        &self,
+        pipeline: &Known,
+        runs: &[NewRun],
+    ) -> Result<HashSet<NaiveDate>, Fault> {
+        let days = || runs.iter().map(|new| day(new.run.date));
+        let found = self.rows(
+            "SELECT DISTINCT r.date FROM runs r WHERE r.pipeline = ?1 AND r.date BETWEEN ?2 AND ?3 AND r.status = 2 AND r.trigger IN (1, 2, 3, 4) \
+             AND r.tenant IS ?4 AND (r.trigger <> 3 OR EXISTS (SELECT 1 FROM runs f WHERE f.id = r.first_run AND f.trigger IN (1, 2, 4)))",
+            params![
+                pipeline.key,
+                days().min(),
+                days().max(),
+                pipeline.tenant.as_ref().map(TenantId::as_str)
+            ],
+            |row| date(row.get(0)?),
+        )?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Writes the row of a backfill whose runs, so many, are made next, and gives its key.
+    pub(super) fn make_backfill(
+        &mut self,
+        pipeline: &Known,
+        new: &NewBackfill,
+        count: u64,
+    ) -> Result<i64, Fault> {
+        let Backfill {
+            id,
+            pipeline_id: _,
+            tenant: _,
+            status,
+            start_date,
+            end_date,
+            order,
+            max_parallel,
+            max_failures,
+            cancel,
+            counts: _,
+            created_at,
+            finished_at,
+        } = &new.backfill;
+        let key = self.state.backfills.next_key;
+        self.write(
+            "INSERT INTO backfills (key, id, pipeline, tenant, status, start_date, end_date, is_descending, max_parallel, max_failures, cancel, \
+             created_at, finished_at, pending, running, success, failed, cancelled, ended_failed, ended_cancelled) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
+            params![
+                key,
+                &id.as_uuid().as_bytes()[..],
+                pipeline.key,
+                pipeline.tenant.as_ref().map(TenantId::as_str),
+                backfill_status(*status),
+                day(*start_date),
+                day(*end_date),
+                *order == BackfillOrder::Descending,
+                max_parallel,
+                max_failures,
+                cancel.map(values::cancel),
+                millis(*created_at),
+                finished_at.map(millis),
+            ],
+        )?;
+        let own = Unfinished {
+            order: *order,
+            max_parallel: *max_parallel,
+            max_failures: *max_failures,
+            is_stopped: cancel.is_some(),
+            left: count,
+            ends: rules::Ends::default(),
+        };
+        self.state.backfills.next_key += 1;
+        self.state.backfills.by_key.insert(key, own);
+        Ok(key)
+    }
+
+    fn cancel_backfill(&mut self, request: &CancelBackfill) -> Result<CancelledBackfill, Fault> {
+        let CancelBackfill {
+            backfill: id,
+            scope,
+            cancel,
+            now,
+        } = request;
+        let (key, found) =
+            find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
+        match found.status {
+            BackfillStatus::Running => self.stop_backfill(key, *cancel, *now)?,
+            BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
+                if found.cancel.is_none() {
+                    return Err(rules::backfill_finished(*id).into());
+                }
+            }
+        }
+        // What the steps of this group counted stands in no row yet.
+        self.write_backfills()?;
+        let found = find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
+        let detail = detail(&self.conn, found)?;
+        Ok(CancelledBackfill::new(detail, self.newest_seq()))
+    }
+}

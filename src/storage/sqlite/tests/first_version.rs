@@ -1,0 +1,125 @@
+//! A store of the first version, with rows of every sort, is found whole by this one and can be worked with.
+//!
+//! What becomes of schedules is tested in `migrating`.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{Backfill, BackfillId};
+use crate::storage::{Backfills, IdempotencyKey, NewBackfill, Operation, Purge};
+
+/// A store of version 1: the pipeline `daily`, one run of it that succeeded, one that executes, one that waits, and the key of the first.
+const VERSION_1: &str = r#"
+INSERT INTO pipelines (key, id, slug, version, enabled, created_at, updated_at) VALUES (1, 'daily', 'daily', 1, 1, 1000, 1000);
+INSERT INTO definitions (key, pipeline, version, body) VALUES (1, 1, 1,
+  '{"id":"daily","name":"daily","nodes":[{"id":"load","type":"load","name":"load"}],"edges":[]}');
+INSERT INTO runs (key, id, pipeline, definition, status, priority, trigger, date, created_at, started_at, finished_at, epoch, claims, position, idempotency)
+VALUES
+  (1, x'00000000000170008000000000000000', 1, 1, 2, 0, 0, 738900, 1000, 2000, 3000, 1, 1, 1, 1),
+  (2, x'00000000000270008000000000000000', 1, 1, 1, 1, 1, 738901, 1000, 2000, NULL, 1, 1, 0, NULL),
+  (3, x'00000000000370008000000000000000', 1, 1, 0, 0, 0, 738902, 1000, NULL, NULL, 0, 0, 0, NULL);
+INSERT INTO idempotency (key, pipeline, name, body_hash, run_ids, runs_left)
+VALUES (1, 1, 'once', zeroblob(32), x'00000000000170008000000000000000', 1);
+INSERT INTO journal (seq, run, n, body) VALUES
+  (1, 1, 1, '[{"type":"run.created","status":"pending","at":1000}]'),
+  (2, 2, 1, '[{"type":"run.created","status":"pending","at":1000}]'),
+  (3, 3, 1, '[{"type":"run.created","status":"pending","at":1000}]');
+INSERT INTO daily (pipeline, tenant, day, pending, running, success, failed, cancelled)
+VALUES (1, '', 719163, 1, 1, 1, 0, 0), (0, '', 719163, 1, 1, 1, 0, 0);
+"#;
+
+fn make_version_1(dir: &Path) {
+    let conn = rusqlite::Connection::open(dir.join("runs.db")).unwrap();
+    conn.pragma_update(None, "application_id", schema::APPLICATION_ID)
+        .unwrap();
+    conn.pragma_update(None, "journal_mode", "WAL").unwrap();
+    let text = include_str!("../migrations/1.sql");
+    conn.execute_batch(text).unwrap();
+    conn.execute_batch(VERSION_1).unwrap();
+    conn.pragma_update(None, "user_version", 1).unwrap();
+    conn.close().unwrap();
+}
+
+fn once(operation: Operation) -> IdempotencyKey {
+    IdempotencyKey::new(operation, "once", [0; 32])
+}
+
+/// A backfill of the dates of two runs, with the key of the first run of the store.
+fn two_dates() -> CreateRuns {
+    let id = BackfillId::from_uuid(*run_id(9).as_uuid());
+    let pipeline = PipelineId::new("daily").unwrap();
+    let dates = [10, 11].map(|n| new_run(n).date);
+    let backfill = Backfill::new(id, pipeline.clone(), dates.into(), at(0));
+    let runs = [10, 11].map(|n| {
+        let mut run = new_run(n);
+        run.trigger = Trigger::Backfill;
+        NewRun::new(run)
+    });
+    let mut create = CreateRuns::new(runs.into());
+    create.backfill = Some(NewBackfill::new(backfill));
+    create.idempotency = Some(once(Operation::Backfill(pipeline)));
+    create
+}
+
+#[tokio::test]
+async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
+    let dir = scratch();
+    make_version_1(dir.path());
+    let storage = open(dir.path()).await;
+    for (n, expected) in [
+        (1, RunStatus::Success),
+        (2, RunStatus::Running),
+        (3, RunStatus::Pending),
+    ] {
+        assert_eq!(status(&storage, n).await, Some(expected));
+    }
+    assert_eq!(event_count(&storage).await, 3);
+    let run = Operation::Run(PipelineId::new("daily").unwrap());
+    let known = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
+    assert_eq!((known.run_ids, known.backfill), (vec![run_id(1)], None));
+
+    let created = storage.create_runs(two_dates()).await.unwrap();
+    assert!(!created.replayed, "the key of a run is another");
+    assert_eq!(created.run_ids, [10, 11].map(run_id));
+    let claims = claim(&storage, 1, 9).await;
+    let ids: Vec<_> = claims
+        .claimed
+        .iter()
+        .map(|claimed| claimed.run.id)
+        .collect();
+    assert_eq!(ids, [2, 3, 10].map(run_id));
+    for claimed in &claims.claimed {
+        let end = Entry::RunFinished {
+            status: RunStatus::Success,
+            error: None,
+            at: at(5),
+        };
+        let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![end]);
+        storage.append(append).await.unwrap();
+    }
+    assert_eq!(claim(&storage, 1, 9).await.claimed[0].run.id, run_id(11));
+    let stats = storage.stats(&Scope::All).await.unwrap();
+    assert_eq!((stats.running_count, stats.pending_count), (1, 0));
+    let purge = Purge::new(at(1_000), 10);
+    assert_eq!(storage.purge(purge).await.unwrap().deleted, 4);
+    let id = created.backfill.unwrap();
+    let left = storage.find_backfill(id, &Scope::All).await.unwrap();
+    assert_eq!(left.unwrap().runs.len(), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_was_migrated_opens_again() {
+    let dir = scratch();
+    make_version_1(dir.path());
+    open(dir.path()).await.close().await.unwrap();
+    let storage = open(dir.path()).await;
+    assert_eq!(status(&storage, 1).await, Some(RunStatus::Success));
+    let held = claim(&storage, 1, 1).await.claimed[0].epoch;
+    let renewed = storage.renew(
+        owner(1),
+        vec![crate::storage::Held::new(run_id(2), held)],
+        Duration::from_secs(60),
+        at(2),
+    );
+    assert_eq!(renewed.await.unwrap(), []);
+}

@@ -1,0 +1,414 @@
+//! Backfills as a host starts them: in their order, within their limits, behind everything else, over crashes.
+
+use std::ops::RangeInclusive;
+
+use chrono::NaiveDate;
+use floret::storage::BackfillDetail;
+use floret::testing::{Fault, Gate, Method, Step};
+use floret::{BackfillId, BackfillOrder, BackfillStatus, ErrorKind, Pipeline, RunStatus};
+
+use crate::harness::{Host, Store, World, chain, step};
+
+on_every_backend! {
+    each_date_has_a_run_of_its_own,
+    the_dates_are_executed_in_the_order_asked_for,
+    no_more_runs_execute_at_once_than_asked_for,
+    a_failing_storage_makes_nothing,
+    a_repeated_key_makes_nothing,
+    a_repeat_is_answered_though_the_pipeline_takes_no_backfill_any_more,
+    dates_that_were_run_are_left_out,
+    after_too_many_failures_the_rest_is_cancelled,
+    a_cancel_in_the_middle_reaches_what_executes,
+    a_forced_cancel_stops_what_executes,
+    a_cancel_whose_answer_got_lost_is_heeded,
+    whoever_waits_for_a_cancelled_run_is_let_go,
+    a_trigger_beside_a_thousand_dates_takes_the_next_slot,
+    a_backfill_goes_on_within_its_limits_after_a_crash,
+    what_no_backfill_can_be_is_refused,
+}
+
+fn dates(last: u32) -> RangeInclusive<NaiveDate> {
+    let day = |day| NaiveDate::from_ymd_opt(2023, 12, day).unwrap();
+    day(1)..=day(last)
+}
+
+/// `load` with the dates of its run, then `save`.
+fn dated() -> Pipeline {
+    let load = step("load").config("dates", "${run.date} ${param.date} ${param.region}");
+    Pipeline::new("daily")
+        .param("region", "eu")
+        .with(load)
+        .with(step("save"))
+        .after("load")
+}
+
+/// The dates that `load` was executed for, in the order of its executions.
+fn loaded(world: &World) -> Vec<String> {
+    let calls = world.script.calls_of("load");
+    let dates = calls.iter().map(|call| {
+        let text = call.node.config["dates"].as_str().unwrap();
+        let mut words = text.split(' ');
+        let (date, param) = (words.next().unwrap(), words.next().unwrap());
+        assert_eq!(date, param);
+        date.to_owned()
+    });
+    dates.collect()
+}
+
+async fn find(host: &Host, id: Option<BackfillId>) -> BackfillDetail {
+    host.floret.find_backfill(id.unwrap()).await.unwrap()
+}
+
+fn statuses(detail: &BackfillDetail) -> Vec<RunStatus> {
+    detail.runs.iter().map(|run| run.status).collect()
+}
+
+async fn each_date_has_a_run_of_its_own(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let host = world.start().await;
+    let backfill = host
+        .floret
+        .backfill("daily", dates(3))
+        .param("region", "us");
+    let backfill = backfill.start().await.unwrap();
+    let done = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(done.backfill.status, BackfillStatus::Success);
+    assert_eq!(done.backfill.counts.success, 3);
+    assert!(done.backfill.finished_at.is_some());
+    assert!(done.runs.iter().map(|run| &run.id).eq(backfill.run_ids()));
+    assert_eq!(loaded(&world), ["2023-12-01", "2023-12-02", "2023-12-03"]);
+    let call = &world.script.calls_of("load")[2];
+    assert_eq!(call.node.config["dates"], "2023-12-03 2023-12-03 us");
+    let run = host.find(backfill.run_ids()[0]).await.run;
+    assert_eq!(run.backfill_id, backfill.id());
+}
+
+async fn the_dates_are_executed_in_the_order_asked_for(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(5));
+    let newest_first = backfill.order(BackfillOrder::Descending).start().await;
+    let newest_first = newest_first.unwrap();
+    let first = host.find(newest_first.run_ids()[0]).await.run;
+    assert_eq!(first.date, *dates(5).start(), "ids are the oldest first");
+    newest_first.finished().await.unwrap();
+    let executed = loaded(&world);
+    assert_eq!(executed.first().unwrap(), "2023-12-05");
+    assert!(
+        executed.is_sorted_by(|one, next| one > next),
+        "{executed:?}"
+    );
+}
+
+async fn no_more_runs_execute_at_once_than_asked_for(store: Store) {
+    let world = World::new(store).pipeline(chain("daily", &["load"]));
+    let gate = Gate::new();
+    world.script.script("load", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(20)).max_parallel(3);
+    let backfill = backfill.start().await.unwrap();
+    world.script.started_times("load", 3).await;
+    let counts = find(&host, backfill.id()).await.backfill.counts;
+    assert_eq!((counts.running, counts.pending), (3, 17));
+    gate.open();
+    let done = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(done.backfill.counts.success, 20);
+    assert_eq!(world.script.executing_max(), 3);
+}
+
+async fn a_failing_storage_makes_nothing(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let host = world.start().await;
+    let fault = Fault::before(Method::CreateRuns, ErrorKind::Unavailable);
+    host.storage.fail(fault);
+    let start = || host.floret.backfill("daily", dates(31)).key("once").start();
+    let refused = start().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert_eq!(host.runs().await, []);
+    assert_eq!(host.events().await, []);
+    // The answer of this one gets lost; the repeat finds what it made.
+    let fault = Fault::after(Method::CreateRuns, ErrorKind::Unavailable);
+    host.storage.fail(fault);
+    assert!(start().await.is_err());
+    let made = start().await.unwrap();
+    let done = made.finished().await.unwrap().unwrap();
+    assert_eq!(done.runs.len(), 31);
+    assert_eq!(host.runs().await.len(), 31);
+}
+
+async fn a_repeated_key_makes_nothing(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let host = world.start().await;
+    let first = host.floret.backfill("daily", dates(4)).key("once");
+    let first = first.start().await.unwrap();
+    first.finished().await.unwrap();
+    let again = host.floret.backfill("daily", dates(4)).key("once");
+    let again = again.start().await.unwrap();
+    assert_eq!((again.id(), again.run_ids()), (first.id(), first.run_ids()));
+    assert_eq!(host.runs().await.len(), 4);
+    let other = host.floret.backfill("daily", dates(5)).key("once").start();
+    assert_eq!(other.await.unwrap_err().slug(), "idempotency-key-reused");
+    // A trigger with the same key is another act.
+    let run = host.floret.run("daily").key("once").start().await.unwrap();
+    assert!(!first.run_ids().contains(&run.id()));
+}
+
+async fn a_repeat_is_answered_though_the_pipeline_takes_no_backfill_any_more(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let host = world.start().await;
+    let start = |host: &Host| host.floret.backfill("daily", dates(2)).key("once").start();
+    let first = start(&host).await.unwrap();
+    first.finished().await.unwrap();
+    let mut limits = world.limits.clone();
+    limits.backfill_dates_max = 1;
+    host.stop().await;
+    let host = world.start_with(|builder| builder.limits(limits)).await;
+    let again = start(&host).await.unwrap();
+    assert_eq!((again.id(), again.run_ids()), (first.id(), first.run_ids()));
+    let refused = host.floret.backfill("daily", dates(2)).start().await;
+    assert_eq!(refused.unwrap_err().slug(), "backfill-too-large");
+}
+
+async fn dates_that_were_run_are_left_out(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let host = world.start().await;
+    world.script.script(
+        "load",
+        [Step::pass_on(), Step::permanent("no"), Step::pass_on()],
+    );
+    let first = host.floret.backfill("daily", dates(3)).start().await;
+    let first = first.unwrap().finished().await.unwrap().unwrap();
+    assert_eq!(first.backfill.status, BackfillStatus::Failed);
+    let again = || host.floret.backfill("daily", dates(4)).skip_existing();
+    let preview = again().preview().await.unwrap();
+    let all: Vec<_> = dates(4).start().iter_days().take(4).collect();
+    assert_eq!(preview.dates, [all[1], all[3]]);
+    assert_eq!(preview.skipped, [all[0], all[2]]);
+    assert_eq!(host.runs().await.len(), 3, "a preview makes nothing");
+    let second = again().start().await.unwrap();
+    let second = second.finished().await.unwrap().unwrap();
+    let made: Vec<_> = second.runs.iter().map(|run| run.date).collect();
+    assert_eq!(made, preview.dates);
+    let third = again().start().await.unwrap();
+    assert_eq!((third.id(), third.run_ids()), (None, &[][..]));
+    assert_eq!(third.finished().await.unwrap(), None);
+    assert_eq!(host.runs().await.len(), 5);
+}
+
+async fn after_too_many_failures_the_rest_is_cancelled(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let (fails, goes) = (Gate::new(), Gate::new());
+    let failing = Step::permanent("no").at(&fails);
+    let steps = [failing, Step::pass_on().at(&goes)];
+    world.script.script("load", steps);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(31));
+    let backfill = backfill.max_parallel(3).max_failures(1).start().await;
+    let backfill = backfill.unwrap();
+    world.script.started_times("load", 3).await;
+    let last = host.floret.handle(*backfill.run_ids().last().unwrap());
+    let (waited, ()) = tokio::join!(last.finished(), async { fails.open() });
+    assert_eq!(waited.unwrap().run.status, RunStatus::Cancelled);
+    let executing = find(&host, backfill.id()).await.backfill;
+    assert_eq!(executing.status, BackfillStatus::Running);
+    assert_eq!(executing.counts.running, 2);
+    goes.open();
+    let done = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(done.backfill.status, BackfillStatus::Failed);
+    let counts = done.backfill.counts;
+    assert_eq!((counts.failed, counts.cancelled), (1, 30));
+    assert_eq!(world.script.calls_of("load").len(), 3);
+}
+
+async fn a_cancel_in_the_middle_reaches_what_executes(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let gate = Gate::new();
+    let steps = [Step::pass_on(), Step::pass_on().at(&gate)];
+    world.script.script("load", steps);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(5)).start().await;
+    let backfill = backfill.unwrap();
+    world.script.started_times("load", 2).await;
+    let id = backfill.id().unwrap();
+    let detail = host.floret.cancel_backfill(id).await.unwrap();
+    use RunStatus::{Cancelled, Running, Success};
+    let expected = [Success, Running, Cancelled, Cancelled, Cancelled];
+    assert_eq!(statuses(&detail), expected);
+    gate.open();
+    let done = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(done.backfill.status, BackfillStatus::Cancelled);
+    assert_eq!(done.backfill.counts.cancelled, 4);
+    assert_eq!(world.script.calls_of("save").len(), 1, "of the first run");
+    let again = host.floret.cancel_backfill(id).await.unwrap();
+    assert_eq!(again, done);
+    host.run("daily").await;
+}
+
+async fn a_forced_cancel_stops_what_executes(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let never = Gate::new();
+    world.script.script("load", [Step::pass_on().at(&never)]);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(9)).max_parallel(4);
+    let backfill = backfill.start().await.unwrap();
+    world.script.started_times("load", 4).await;
+    let id = backfill.id().unwrap();
+    host.floret.cancel_backfill(id).await.unwrap();
+    assert_eq!(world.script.executing(), 4);
+    host.floret.force_cancel_backfill(id).await.unwrap();
+    let done = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(done.backfill.status, BackfillStatus::Cancelled);
+    assert_eq!(done.backfill.counts.cancelled, 9);
+}
+
+async fn a_cancel_whose_answer_got_lost_is_heeded(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let gate = Gate::new();
+    world.script.script("load", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(3)).start().await;
+    let backfill = backfill.unwrap();
+    world.script.started("load").await;
+    let fault = Fault::after(Method::CancelBackfill, ErrorKind::Unavailable);
+    host.storage.fail(fault);
+    let lost = host.floret.cancel_backfill(backfill.id().unwrap()).await;
+    assert_eq!(lost.unwrap_err().kind(), ErrorKind::Unavailable);
+    gate.open();
+    let done = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(done.backfill.counts.cancelled, 3);
+    assert_eq!(world.script.calls_of("save").len(), 0);
+}
+
+async fn whoever_waits_for_a_cancelled_run_is_let_go(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let gate = Gate::new();
+    world.script.script("load", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(3)).start().await;
+    let backfill = backfill.unwrap();
+    world.script.started("load").await;
+    let waiting = host.floret.handle(backfill.run_ids()[2]);
+    let id = backfill.id().unwrap();
+    let (ended, cancelled) = tokio::join!(waiting.finished(), host.floret.cancel_backfill(id));
+    assert_eq!(ended.unwrap().run.status, RunStatus::Cancelled);
+    assert!(cancelled.is_ok());
+    gate.open();
+}
+
+async fn a_trigger_beside_a_thousand_dates_takes_the_next_slot(store: Store) {
+    let mut world = World::new(store)
+        .pipeline(chain("daily", &["load"]))
+        .pipeline(chain("other", &["go"]));
+    world.limits.runs_max = 2;
+    let gates: Vec<_> = (0..4).map(|_| Gate::new()).collect();
+    let steps = gates.iter().map(|gate| Step::pass_on().at(gate));
+    world.script.script("load", steps);
+    let host = world.start().await;
+    let last = *dates(31).end();
+    let backfill = host
+        .floret
+        .backfill("daily", last - chrono::Days::new(999)..=last);
+    let backfill = backfill.max_parallel(2).start().await.unwrap();
+    assert_eq!(backfill.run_ids().len(), 1_000);
+    world.script.started_times("load", 2).await;
+    let run = host.trigger("other").await;
+    gates[0].open();
+    let ended = run.finished().await.unwrap().run;
+    assert_eq!(ended.status, RunStatus::Success);
+    // The slot that it left goes on with the dates.
+    world.script.started_times("load", 3).await;
+    let order: Vec<_> = world
+        .script
+        .calls()
+        .into_iter()
+        .map(|call| call.node.id)
+        .collect();
+    assert_eq!(order, ["load", "load", "go", "load"]);
+    let cancelled = host
+        .floret
+        .force_cancel_backfill(backfill.id().unwrap())
+        .await;
+    assert!(cancelled.is_ok());
+    backfill.finished().await.unwrap();
+}
+
+async fn a_backfill_goes_on_within_its_limits_after_a_crash(store: Store) {
+    let world = World::quiet(store).pipeline(dated());
+    let (never, gate) = (Gate::new(), Gate::new());
+    let steps = [
+        Step::permanent("no"),
+        Step::pass_on().at(&never),
+        Step::pass_on().at(&never),
+        Step::pass_on().at(&gate),
+        Step::pass_on().at(&gate),
+        Step::permanent("no"),
+        Step::pass_on(),
+    ];
+    world.script.script("load", steps);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(10));
+    let backfill = backfill.max_parallel(2).max_failures(2).start().await;
+    let id = backfill.unwrap().id();
+    world.script.started_times("load", 3).await;
+    host.crash().await;
+    world.outlive_leases();
+    let host = world.start().await;
+    world.script.started_times("load", 5).await;
+    let counts = find(&host, id).await.backfill.counts;
+    assert_eq!((counts.failed, counts.running, counts.pending), (1, 2, 7));
+    assert_eq!(world.script.executing_max(), 2);
+    gate.open();
+    let runs = find(&host, id).await.runs;
+    for run in &runs {
+        host.floret.handle(run.id).finished().await.unwrap();
+    }
+    let ended = find(&host, id).await.backfill;
+    assert_eq!(ended.status, BackfillStatus::Failed);
+    assert_eq!(
+        ended.counts.failed, 2,
+        "the failure before the crash counts"
+    );
+    assert_eq!(ended.counts.success + ended.counts.cancelled, 8);
+    assert!(world.script.executing_max() <= 2);
+}
+
+async fn what_no_backfill_can_be_is_refused(store: Store) {
+    let world = World::new(store).pipeline(dated());
+    let host = world.start().await;
+    let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+    let range = |from, to| host.floret.backfill("daily", day(from)..=day(to));
+    let all = NaiveDate::MIN..=NaiveDate::MAX;
+    for (refused, slug, count) in [
+        (range("2024-01-02", "2024-01-01"), "range-invalid", 1),
+        (range("2024-01-01", "2024-01-16"), "range-invalid", 1),
+        (range("2014-01-01", "2024-01-10"), "backfill-too-large", 1),
+        (host.floret.backfill("daily", all), "range-invalid", 2),
+        (
+            range("2024-01-01", "2024-01-02").max_parallel(0),
+            "invalid-field",
+            1,
+        ),
+        (
+            range("2024-01-01", "2024-01-02").max_failures(0),
+            "invalid-field",
+            1,
+        ),
+        (
+            range("2024-01-02", "2024-01-01")
+                .param("date", "x")
+                .max_parallel(0),
+            "range-invalid",
+            3,
+        ),
+    ] {
+        let error = refused.clone().start().await.unwrap_err();
+        assert_eq!((error.kind(), error.slug()), (ErrorKind::Invalid, slug));
+        assert_eq!(error.issues().len(), count, "{error:?}");
+        assert_eq!(refused.preview().await.unwrap_err().slug(), slug);
+    }
+    let absent = host.floret.backfill("absent", dates(1)).start().await;
+    assert_eq!(absent.unwrap_err().slug(), "pipeline-not-found");
+    assert_eq!(host.runs().await, []);
+    let longest = range("2014-01-06", "2024-01-13").preview().await.unwrap();
+    assert_eq!(longest.dates.len(), 3_660);
+}
