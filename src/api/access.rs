@@ -67,7 +67,8 @@ impl Access {
     }
 
     /// Asks a closure with the request and the permission of its route, once for each request; where an answer has objects of other kinds in it
-    /// (search, lineage, dashboard), also with the permission to view each of those, so that they can be left out.
+    /// (search, lineage, dashboard), also with the permission to view each of those, so that they can be left out. Of a route that any caller may use
+    /// it is asked permission by permission until it allows one.
     ///
     /// The path of the request is as it came; a closure decides from the permission, never from the text of the path.
     #[must_use]
@@ -82,16 +83,39 @@ impl Access {
     pub(super) fn check(&self, parts: &Parts, permission: Permission) -> Result<Scope> {
         match self.decide(parts, permission) {
             Decision::Allow(scope) => Ok(scope),
-            Decision::Unauthenticated => Err(Error::new(
-                ErrorKind::Malformed,
-                "unauthenticated",
-                "this needs credentials, and the request has none that are known",
-            )),
+            Decision::Unauthenticated => Err(unauthenticated()),
             Decision::Forbidden => Err(Error::new(
                 ErrorKind::Malformed,
                 "forbidden",
                 format!("this needs the permission {permission}, which the caller does not have"),
             )),
+        }
+    }
+
+    /// The scope of a caller that may use any permission at all.
+    ///
+    /// # Errors
+    /// `Malformed` with the slug `unauthenticated` or `forbidden`.
+    pub(super) fn check_any(&self, parts: &Parts) -> Result<Scope> {
+        let decided = Permission::ALL
+            .iter()
+            .map(|permission| self.decide(parts, *permission));
+        let mut is_known = false;
+        for decision in decided {
+            match decision {
+                Decision::Allow(scope) => return Ok(scope),
+                Decision::Forbidden => is_known = true,
+                Decision::Unauthenticated => {}
+            }
+        }
+        if is_known {
+            Err(Error::new(
+                ErrorKind::Malformed,
+                "forbidden",
+                "this needs any permission, and the caller has none",
+            ))
+        } else {
+            Err(unauthenticated())
         }
     }
 
@@ -108,6 +132,14 @@ impl Access {
             Rule::Custom(decide) => decide(parts, permission),
         }
     }
+}
+
+fn unauthenticated() -> Error {
+    Error::new(
+        ErrorKind::Malformed,
+        "unauthenticated",
+        "this needs credentials, and the request has none that are known",
+    )
 }
 
 impl fmt::Debug for Access {
@@ -171,6 +203,23 @@ mod tests {
             };
             assert_eq!(slug(&access, None, *permission), expected, "{permission}");
         }
+    }
+
+    #[test]
+    fn any_caller_is_whoever_may_do_anything_at_all() {
+        let any = |access: &Access, own| match access.check_any(&parts(own)) {
+            Ok(_) => "allowed",
+            Err(error) => error.slug(),
+        };
+        let access = Access::from_extensions();
+        assert_eq!(any(&access, None), "unauthenticated");
+        assert_eq!(any(&access, Some(Permissions::of([]))), "forbidden");
+        let edits = Permissions::of([Permission::SettingsEdit]);
+        assert_eq!(any(&access, Some(edits)), "allowed");
+        assert_eq!(any(&Access::read_only(), None), "allowed");
+        assert_eq!(any(&Access::allow_all(), None), "allowed");
+        let nobody = Access::custom(|_, _| Decision::Forbidden);
+        assert_eq!(any(&nobody, None), "forbidden");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::body::Body;
 use super::call::Call;
 use super::problem::Fault;
-use super::{paging, response};
+use super::{paging, precondition, response};
 use crate::error::Result;
+use crate::model::StoredPipeline;
 use crate::views::{PipelineFilter, PipelineView};
 
 #[derive(Serialize)]
@@ -41,7 +42,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
         .create_pipeline(definition, &call.scope)
         .await?;
     let location = call.link(&format!("/pipelines/{}", stored.id));
-    let mut answer = response::json(StatusCode::CREATED, &PipelineView(stored));
+    let mut answer = shown(StatusCode::CREATED, stored)?;
     response::locate(&mut answer, location)?;
     Ok(answer)
 }
@@ -49,33 +50,50 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
 /// `GET /pipelines/{id}`
 pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
     call.read(|call| call.query().map(drop)).await?;
-    let pipeline = call
+    let PipelineView(stored) = call
         .views()
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
-    Ok(response::json(StatusCode::OK, &pipeline))
+    match precondition::unchanged(&call.parts.headers, &stored)? {
+        Some(unchanged) => Ok(unchanged),
+        None => shown(StatusCode::OK, stored),
+    }
+}
+
+/// A pipeline with the tag of its state.
+fn shown(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
+    let pipeline = PipelineView(stored);
+    let mut answer = response::json(status, &pipeline);
+    precondition::tag(&mut answer, &pipeline.0)?;
+    Ok(answer)
 }
 
 /// `PUT /pipelines/{id}`
 pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
-    let definition = call
+    let (expected, definition) = call
         .read(|call| {
             call.query()?;
-            call.json().map(|(_, definition)| definition)
+            let expected = precondition::expected(&call.parts.headers)?;
+            call.json().map(|(_, definition)| (expected, definition))
         })
         .await?;
     let (engine, key) = (call.engine(), call.pipeline_key());
     let stored = engine
-        .replace_pipeline(key, definition, None, &call.scope)
+        .replace_pipeline(key, definition, &expected, &call.scope)
         .await?;
-    Ok(response::json(StatusCode::OK, &PipelineView(stored)))
+    shown(StatusCode::OK, stored)
 }
 
 /// `DELETE /pipelines/{id}`
 pub(super) async fn delete(mut call: Call) -> Result<Response<Body>> {
-    call.read(|call| call.query().map(drop)).await?;
+    let expected = call
+        .read(|call| {
+            call.query()?;
+            precondition::expected(&call.parts.headers)
+        })
+        .await?;
     let (engine, key) = (call.engine(), call.pipeline_key());
-    engine.delete_pipeline(key, &call.scope).await?;
+    engine.delete_pipeline(key, &expected, &call.scope).await?;
     Ok(response::no_content())
 }
 

@@ -47,6 +47,8 @@ pub(super) enum Verb {
 pub(super) enum Need {
     /// Nothing: everybody may ask.
     Nothing,
+    /// Any permission: whoever is let in at all may ask.
+    Caller,
     /// A permission.
     Permission(Permission),
 }

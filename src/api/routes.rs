@@ -9,8 +9,8 @@ use super::route::{Need, Route};
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
 use super::{
-    calendar, connections, dashboard, dry_run, health, lineage, logs, pipelines, preview, profile,
-    runs, schedules, search, system, variables,
+    calendar, capabilities, connections, dashboard, dry_run, health, lineage, logs, pipelines,
+    preview, profile, runs, schedules, search, system, variables,
 };
 
 macro_rules! routes {
@@ -30,6 +30,9 @@ macro_rules! needs {
     (nothing) => {
         Need::Nothing
     };
+    (caller) => {
+        Need::Caller
+    };
     ($permission:ident) => {
         Need::Permission(Permission::$permission)
     };
@@ -38,6 +41,7 @@ macro_rules! needs {
 // Method, path, permission, handler, what it does; the body that it takes, the parameters that it knows.
 routes! {
     get "/health" nothing health::health => "tells whether the service works";
+    get "/capabilities" caller capabilities::find => "tells what can be executed";
     get "/connections" ConnectionsView connections::list => "lists connections", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
@@ -96,10 +100,11 @@ mod tests {
     use super::*;
     use crate::api::route::Verb;
 
-    /// A row in short: method, path and permission, which is `-` where none is needed.
+    /// A row in short: method, path and permission, which is `-` where none is needed and `caller` where any will do.
     fn row(route: &Route) -> String {
         let needs = match route.needs {
             Need::Nothing => "-",
+            Need::Caller => "caller",
             Need::Permission(permission) => permission.as_str(),
         };
         format!("{} {} {needs}", route.method.names(), route.path)
@@ -109,6 +114,7 @@ mod tests {
     fn each_route_needs_the_permission_of_the_contract() {
         let expected = [
             "GET, HEAD /health -",
+            "GET, HEAD /capabilities caller",
             "GET, HEAD /connections connections.view",
             "POST /connections connections.create",
             "GET, HEAD /connections/{conn_id} connections.view",

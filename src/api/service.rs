@@ -224,6 +224,7 @@ impl Shared {
     fn check_access(&self, parts: &Parts, route: &Route) -> Result<Scope> {
         match route.needs {
             Need::Nothing => Ok(Scope::All),
+            Need::Caller => self.access.check_any(parts),
             Need::Permission(permission) => self.access.check(parts, permission),
         }
     }

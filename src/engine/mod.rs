@@ -32,6 +32,7 @@ mod vault;
 pub(crate) use crate::storage::PurgeMode;
 pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::AskDryRun;
+pub(crate) use pipelines::{Expected, Revision};
 pub(crate) use purge::PurgeRuns;
 pub(crate) use resume::{Resume, ResumeOn};
 pub(crate) use ticks::{Due, Ticks};
@@ -192,6 +193,11 @@ impl Engine {
     /// Whether a shutdown has begun.
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.0.drain.is_cancelled()
+    }
+
+    /// The node types that can be executed, in alphabetical order.
+    pub(crate) fn node_types(&self) -> impl Iterator<Item = &str> {
+        self.0.registry.kinds()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

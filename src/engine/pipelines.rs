@@ -11,13 +11,54 @@ use super::trigger::WakeLater;
 use crate::error::{Error, Issue, IssueAt, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
-use crate::storage::{Expect, PutPipeline, SlugChoice};
+use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 
 /// What is wrong with a definition, and what is only odd.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Validation {
     pub(crate) errors: Vec<Issue>,
     pub(crate) warnings: Vec<Issue>,
+}
+
+/// What a caller has seen of the pipeline that it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// It does not say.
+    Anything,
+    /// One of these.
+    OneOf(Vec<Revision>),
+}
+
+/// A pipeline at one of its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Revision {
+    pub(crate) id: String,
+    pub(crate) version: u32,
+}
+
+impl Expected {
+    /// The version at which the change must find the pipeline, where it matters.
+    ///
+    /// # Errors
+    /// `Conflict` (`precondition-failed`) when it is none of those expected.
+    fn version(&self, found: &StoredPipeline) -> Result<Option<u32>> {
+        let Self::OneOf(revisions) = self else {
+            return Ok(None);
+        };
+        let is_found = |revision: &Revision| {
+            revision.id == found.id.as_str() && revision.version == found.version
+        };
+        if revisions.iter().any(is_found) {
+            return Ok(Some(found.version));
+        }
+        Err(Error::conflict(
+            "precondition-failed",
+            format!(
+                "the pipeline {} is at version {}, which is none that the request expects",
+                found.id, found.version
+            ),
+        ))
+    }
 }
 
 impl Engine {
@@ -37,7 +78,7 @@ impl Engine {
         self.save(pipeline, Expect::Absent, scope).await
     }
 
-    /// Replaces the pipeline with this id or slug; `expected` is the version that the caller has seen.
+    /// Replaces the pipeline with this id or slug; `expected` is what the caller has seen of it.
     ///
     /// # Errors
     /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and what storage answers.
@@ -45,7 +86,7 @@ impl Engine {
         &self,
         key: &str,
         definition: Value,
-        expected: Option<u32>,
+        expected: &Expected,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
@@ -53,6 +94,7 @@ impl Engine {
         refuse_another_id(&definition, &found.id)?;
         let id = found.id.as_str().to_owned();
         let pipeline = definition::parse(definition, || id, self.limits())?;
+        let expected = expected.version(&found)?;
         let expect = expected.map_or(Expect::Present, Expect::Version);
         self.save(pipeline, expect, scope).await
     }
@@ -67,18 +109,24 @@ impl Engine {
         self.save(pipeline, Expect::Any, &Scope::All).await
     }
 
-    /// Deletes the pipeline with this id or slug.
+    /// Deletes the pipeline with this id or slug; `expected` is what the caller has seen of it.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`pipeline-active`), and what storage answers.
-    pub(crate) async fn delete_pipeline(&self, key: &str, scope: &Scope) -> Result<()> {
+    /// `NotFound`, `Conflict` (`pipeline-active`, `precondition-failed`), and what storage answers.
+    pub(crate) async fn delete_pipeline(
+        &self,
+        key: &str,
+        expected: &Expected,
+        scope: &Scope,
+    ) -> Result<()> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
         let _changed = WakeLater(&self.0.schedules_changed);
-        self.0
-            .storage
-            .delete_pipeline(&found.id, scope, self.0.clock.now())
-            .await
+        let version = expected.version(&found)?;
+        let mut delete = DeletePipeline::new(found.id, self.0.clock.now());
+        delete.version = version;
+        delete.scope = scope.clone();
+        self.0.storage.delete_pipeline(delete).await
     }
 
     /// Checks a saved pipeline against the executors that are registered.

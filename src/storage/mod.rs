@@ -31,7 +31,7 @@ pub use events::{EventFilter, Events};
 pub use journal::{Append, Appended, Entry, Journal, NodeEnd, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
-pub use pipelines::{Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
+pub use pipelines::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
 pub use queue::{Claim, Claimed, Claims, Held, Queue};
 pub use runs::{
     Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, NewRun, Operation, RequestCancel,

@@ -72,6 +72,33 @@ impl PutPipeline {
     }
 }
 
+/// A wish to delete a pipeline.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeletePipeline {
+    /// Its id.
+    pub id: PipelineId,
+    /// The version at which it must be; none: any.
+    pub version: Option<u32>,
+    /// Whose pipelines are seen.
+    pub scope: Scope,
+    /// The time of the deletion.
+    pub now: DateTime<Utc>,
+}
+
+impl DeletePipeline {
+    /// A wish to delete this pipeline at any version, in every scope.
+    #[must_use]
+    pub const fn new(id: PipelineId, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            version: None,
+            scope: Scope::All,
+            now,
+        }
+    }
+}
+
 /// Which pipelines a list has.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -118,11 +145,7 @@ pub trait Pipelines: Send + Sync + 'static {
     /// Deletes a pipeline. Its runs stay readable until they are purged; its idempotency keys end and its slug is free.
     ///
     /// # Errors
-    /// `NotFound` when it is absent; `Conflict` (`pipeline-active`) while a run of it is pending or running.
-    async fn delete_pipeline(
-        &self,
-        id: &PipelineId,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()>;
+    /// `NotFound` when it is absent; `Conflict` (`precondition-failed`) when it is expected at another version, then `pipeline-active` while a run of
+    /// it is pending or running.
+    async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()>;
 }

@@ -15,15 +15,15 @@ use super::fault::{When, failure};
 use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
-    Event, NodeId, OwnerId, Page, PageRequest, PipelineId, Place, Preview, Profile, Run, RunId,
-    Scope, StoredPipeline,
+    Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Profile, Run, RunId, Scope,
+    StoredPipeline,
 };
 use crate::storage::{
     Advance, Advanced, Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims,
-    CreateRuns, Created, Cursors, Deliveries, EventFilter, Events, Figures, FiguresFilter, Held,
-    IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter, Pipelines, Purge, Purged,
-    PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Schedules, Stats,
-    Storage, StoredOutput, StoredSchedule, System,
+    CreateRuns, Created, Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures,
+    FiguresFilter, Held, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter, Pipelines,
+    Purge, Purged, PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs,
+    Schedules, Stats, Storage, StoredOutput, StoredSchedule, System,
 };
 
 /// Wraps a storage and fails on cue. Clones share cues and counts.
@@ -150,17 +150,9 @@ impl Pipelines for FaultyStorage {
         .await
     }
 
-    async fn delete_pipeline(
-        &self,
-        id: &PipelineId,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        self.around(
-            Method::DeletePipeline,
-            self.inner.delete_pipeline(id, scope, now),
-        )
-        .await
+    async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
+        self.around(Method::DeletePipeline, self.inner.delete_pipeline(delete))
+            .await
     }
 }
 

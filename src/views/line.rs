@@ -12,14 +12,14 @@ use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId};
 /// A line of a log; the order of the fields is that of the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LogLine {
-    run_id: RunId,
+    pub(super) run_id: RunId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    node_id: Option<NodeId>,
+    pub(super) node_id: Option<NodeId>,
     pub(super) level: Level,
-    message: String,
-    timestamp: DateTime<Utc>,
+    pub(super) message: String,
+    pub(super) timestamp: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
+    pub(super) attempt: Option<u32>,
     /// Its number among all events; told only where a reader pages by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seq: Option<u64>,
@@ -77,14 +77,9 @@ impl LogLine {
     /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`, with `[-]` for a line of the run itself.
     ///
     /// A message stays on its line and drives no terminal: what could break out of it is written as an escape.
-    pub(crate) fn write_text(&self, text: &mut String) {
+    pub(super) fn write_text(&self, text: &mut String) {
         let timestamp = self.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        let level = match self.level {
-            Level::Debug => "DEBUG",
-            Level::Info => "INFO",
-            Level::Warning => "WARNING",
-            Level::Error => "ERROR",
-        };
+        let level = level_name(self.level);
         let node = self.node_id.as_ref().map_or("-", NodeId::as_str);
         // Writing into a string cannot fail.
         let _infallible = write!(text, "{timestamp} {level} [{node}] ");
@@ -99,8 +94,17 @@ impl LogLine {
     }
 }
 
+pub(super) const fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "DEBUG",
+        Level::Info => "INFO",
+        Level::Warning => "WARNING",
+        Level::Error => "ERROR",
+    }
+}
+
 /// Controls (ends of lines, ESC and DEL among them), the separators of Unicode and what turns the direction of text.
-fn may_break_out(letter: char) -> bool {
+pub(super) fn may_break_out(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,

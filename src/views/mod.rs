@@ -7,6 +7,7 @@ mod connections;
 mod dashboard;
 #[cfg(feature = "websocket")]
 mod events;
+mod export;
 mod line;
 mod lineage;
 mod logs;
@@ -37,6 +38,7 @@ pub(crate) use connections::ConnectionView;
 pub(crate) use dashboard::DashboardFilter;
 #[cfg(feature = "websocket")]
 pub(crate) use events::EventSpan;
+pub(crate) use export::LogFormat;
 pub(crate) use line::LogLine;
 pub(crate) use lineage::LineageFilter;
 pub(crate) use logs::{LogFilter, LogReader};

@@ -9,7 +9,12 @@ use serde_json::json;
 use crate::wire::{Answer, Host, on_each, request, send};
 
 /// Every route that needs a permission.
-const ROUTES: [(&str, &str, Permission); 17] = [
+const ROUTES: [(&str, &str, Permission); 18] = [
+    (
+        "POST",
+        "/api/pipelines/daily/dry-run",
+        Permission::PipelinesRun,
+    ),
     ("POST", "/api/pipelines/daily/run", Permission::PipelinesRun),
     ("GET", "/api/pipelines/daily/runs", Permission::RunsView),
     ("GET", "/api/runs", Permission::RunsView),

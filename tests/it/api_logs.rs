@@ -178,3 +178,74 @@ async fn a_long_log_is_whole_in_the_export_and_cut_into_pages_in_the_list() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_export_as_ndjson_has_the_lines_of_the_list() {
+    on_each(async |host: &Host| {
+        let id = logged(host).await;
+        let answer = host
+            .get(&format!("/api/runs/{id}/logs/export?format=ndjson"))
+            .await;
+        assert_eq!(answer.header("content-type"), "application/x-ndjson");
+        let disposition = format!("attachment; filename=\"run-{id}-logs.ndjson\"");
+        assert_eq!(answer.header("content-disposition"), disposition);
+        let lines: Vec<Value> = answer
+            .text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let listed = host.get(&format!("/api/runs/{id}/logs")).await.json();
+        assert_eq!(json!(lines), listed);
+        assert!(!answer.text().contains('\u{1b}'));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_export_as_csv_begins_no_formula() {
+    on_each(async |host: &Host| {
+        let step = Step::nothing()
+            .logs("=HYPERLINK(\"https://evil.example\")")
+            .logs("say \"a,b\"\r\nnext \u{9b}31m");
+        host.executor.script("load", [step]);
+        let id = host.finished().await;
+        let path = format!("/api/runs/{id}/logs/export?format=csv&node_id=load");
+        let answer = host.get(&path).await;
+        assert_eq!(
+            answer.header("content-type"),
+            "text/csv; charset=utf-8; header=present"
+        );
+        let disposition = format!("attachment; filename=\"run-{id}-logs.csv\"");
+        assert_eq!(answer.header("content-disposition"), disposition);
+        let mut reader = csv::Reader::from_reader(answer.text().as_bytes());
+        let head: Vec<_> = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(
+            head,
+            [
+                "run_id",
+                "node_id",
+                "level",
+                "message",
+                "timestamp",
+                "attempt"
+            ]
+        );
+        let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(records.len(), 4);
+        assert_eq!((&records[1][0], &records[1][1]), (id.as_str(), "load"));
+        assert_eq!((&records[1][2], &records[1][5]), ("info", "1"));
+        assert_eq!(&records[1][3], "'=HYPERLINK(\"https://evil.example\")");
+        assert_eq!(&records[2][3], r#"say "a,b"\r\nnext \u{9b}31m"#);
+        let none = host.get(&format!("{path}&level=error")).await;
+        assert_eq!(none.text().lines().count(), 1, "the head alone");
+        host.get(&format!("/api/runs/{id}/logs/export?format=xml"))
+            .await
+            .refused(400, "invalid-parameter");
+    })
+    .await;
+}

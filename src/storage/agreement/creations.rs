@@ -8,8 +8,8 @@ use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{Inherited, Pipeline, RunStatus, Scope, Trigger};
 use crate::storage::{
-    CreateRuns, Expect, IdempotencyKey, NewRun, Operation, PutPipeline, RunDetail, RunFilter,
-    SlugChoice,
+    CreateRuns, DeletePipeline, Expect, IdempotencyKey, NewRun, Operation, PutPipeline, RunDetail,
+    RunFilter, SlugChoice,
 };
 use crate::testing::contract::fixtures::{
     at, definition, listed, new_run, pipeline_id, resume, slug,
@@ -37,10 +37,13 @@ impl World<'_> {
     }
 
     pub(super) async fn delete(&self, command: &Command, pipeline: u8, scope: u8) {
-        let (id, scope) = (pipeline_id(&name_of(pipeline)), scope_of(scope));
-        let now = self.now();
+        let id = pipeline_id(&name_of(pipeline));
+        let mut delete = DeletePipeline::new(id, self.now());
+        delete.scope = scope_of(scope);
+        // Every other time at the version that half of the pipelines are at.
+        delete.version = self.runs.is_multiple_of(2).then_some(1);
         drop(both!(self, command, |storage, _side| storage
-            .delete_pipeline(&id, &scope, now)));
+            .delete_pipeline(delete.clone())));
     }
 
     pub(super) async fn trigger(&mut self, command: &Command) {

@@ -17,7 +17,7 @@ use crate::graph::Graph;
 use crate::model::{
     Page, PageRequest, Pipeline, PipelineId, RunStatus, Scope, Slug, StoredPipeline,
 };
-use crate::storage::{Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
+use crate::storage::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
 
 /// Pipelines by id; the live ones also by slug and by age.
 #[derive(Default)]
@@ -242,9 +242,20 @@ impl PipelineTable {
 }
 
 impl State {
-    fn delete_pipeline(&mut self, id: &PipelineId, scope: &Scope) -> Result<()> {
-        if self.pipelines.live(id.as_str(), scope).is_none() {
-            return Err(Error::pipeline_not_found(id));
+    fn delete_pipeline(&mut self, delete: &DeletePipeline) -> Result<()> {
+        let DeletePipeline {
+            id,
+            version,
+            scope,
+            now: _,
+        } = delete;
+        let found = self
+            .pipelines
+            .find(id.as_str(), scope)
+            .filter(|found| found.id == *id)
+            .ok_or_else(|| Error::pipeline_not_found(id))?;
+        if version.is_some_and(|expected| expected != found.version) {
+            return Err(rules::precondition_failed(id, found.version));
         }
         let active = [RunStatus::Pending, RunStatus::Running];
         if active
@@ -279,12 +290,7 @@ impl Pipelines for MemoryStorage {
         self.read().pipelines.list(&filter, &page)
     }
 
-    async fn delete_pipeline(
-        &self,
-        id: &PipelineId,
-        scope: &Scope,
-        _now: DateTime<Utc>,
-    ) -> Result<()> {
-        self.write()?.delete_pipeline(id, scope)
+    async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
+        self.write()?.delete_pipeline(&delete)
     }
 }

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use rusqlite::params;
 use rusqlite::types::Value;
 
@@ -20,8 +19,8 @@ use super::tx::Tx;
 use super::values::{millis, uint};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::model::{Page, PageRequest, PipelineId, Scope, StoredPipeline};
-use crate::storage::{PipelineFilter, Pipelines, PutPipeline, rules};
+use crate::model::{Page, PageRequest, Scope, StoredPipeline};
+use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, rules};
 
 #[async_trait]
 impl Pipelines for SqliteStorage {
@@ -59,14 +58,8 @@ impl Pipelines for SqliteStorage {
             .await
     }
 
-    async fn delete_pipeline(
-        &self,
-        id: &PipelineId,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        let (id, scope) = (id.clone(), scope.clone());
-        self.step(Lane::Normal, move |tx| tx.delete_pipeline(&id, &scope, now))
+    async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
+        self.step(Lane::Normal, move |tx| tx.delete_pipeline(&delete))
             .await
     }
 }
@@ -171,23 +164,27 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
 }
 
 impl Tx {
-    fn delete_pipeline(
-        &mut self,
-        id: &PipelineId,
-        scope: &Scope,
-        now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
+    fn delete_pipeline(&mut self, delete: &DeletePipeline) -> Result<(), Fault> {
+        let DeletePipeline {
+            id,
+            version,
+            scope,
+            now,
+        } = delete;
         let known = self
             .state
             .pipeline(&self.conn, id)?
             .filter(|known| !known.is_deleted && scope.admits(known.tenant.as_ref()))
             .ok_or_else(|| Error::pipeline_not_found(id))?;
+        if version.is_some_and(|expected| expected != known.version) {
+            return Err(rules::precondition_failed(id, known.version).into());
+        }
         if self.state.lanes.of_pipeline(known.key) + self.state.running_of(known.key) > 0 {
             return Err(rules::pipeline_active(id).into());
         }
         self.write(
             "UPDATE pipelines SET slug = NULL, deleted_at = ? WHERE key = ?",
-            params![millis(now), known.key],
+            params![millis(*now), known.key],
         )?;
         self.write(
             "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NULL",

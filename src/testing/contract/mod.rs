@@ -16,6 +16,7 @@
 
 pub mod cancels;
 pub mod connections;
+pub mod deletions;
 pub mod deliveries;
 pub mod durable;
 pub mod events;
@@ -69,6 +70,10 @@ macro_rules! storage_contract {
                 a_revived_pipeline_goes_on_with_its_versions,
                 a_run_stays_on_its_version,
                 a_replaced_version_still_takes_runs,
+            ],
+            deletions: [
+                a_pipeline_at_another_version_is_not_deleted,
+                a_pipeline_at_the_expected_version_is_deleted,
             ],
             slugs: [
                 a_given_slug_that_is_taken_conflicts,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::fixtures::{at, definition, pipeline_id, put, refused_as, save_for, scope};
 use crate::error::ErrorKind::Malformed;
-use crate::model::{PageRequest, Scope};
-use crate::storage::{PipelineFilter, Storage};
+use crate::model::PageRequest;
+use crate::storage::{DeletePipeline, PipelineFilter, Storage};
 
 /// Saves pipelines, one a second.
 async fn save_each(storage: &dyn Storage, ids: &[&str]) {
@@ -57,7 +57,7 @@ pub async fn a_cursor_goes_on_though_its_pipeline_was_deleted(storage: &dyn Stor
     assert_eq!(next.as_deref(), Some("c"));
     let deleted = pipeline_id("c");
     storage
-        .delete_pipeline(&deleted, &Scope::All, at(9))
+        .delete_pipeline(DeletePipeline::new(deleted.clone(), at(9)))
         .await
         .unwrap();
     let (ids, _, next) = page(storage, all(), after(Some("c"), 1)).await;

@@ -10,7 +10,7 @@ use super::fixtures::{
 };
 use crate::error::ErrorKind::{Conflict, NotFound};
 use crate::model::{RunStatus, Scope};
-use crate::storage::{Expect, SlugChoice, Storage};
+use crate::storage::{DeletePipeline, Expect, SlugChoice, Storage};
 
 /// A first save makes version 1.
 pub async fn a_first_save_is_version_one(storage: &dyn Storage) {
@@ -132,7 +132,9 @@ pub async fn a_foreign_pipeline_reads_as_absent(storage: &dyn Storage) {
     let ben = scope("ben");
     let found = storage.find_pipeline("daily", &ben).await.unwrap();
     assert_eq!(found, None);
-    let deleted = storage.delete_pipeline(&stored.id, &ben, at(1)).await;
+    let mut delete = DeletePipeline::new(stored.id.clone(), at(1));
+    delete.scope = ben.clone();
+    let deleted = storage.delete_pipeline(delete).await;
     refused_as(deleted, NotFound, "pipeline-not-found");
     let mut change = put("daily");
     (change.scope, change.expect) = (ben, Expect::Present);
@@ -172,7 +174,7 @@ pub async fn a_foreign_id_and_slug_are_taken(storage: &dyn Storage) {
 pub async fn a_deleted_pipeline_is_gone_and_its_slug_is_free(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     storage
-        .delete_pipeline(&stored.id, &Scope::All, at(1))
+        .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
         .await
         .unwrap();
     let found = storage.find_pipeline("daily", &Scope::All).await.unwrap();
@@ -186,14 +188,16 @@ pub async fn a_deleted_pipeline_is_gone_and_its_slug_is_free(storage: &dyn Stora
 pub async fn deleting_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     let missing = pipeline_id("missing");
-    let deleted = storage.delete_pipeline(&missing, &Scope::All, at(1)).await;
+    let deleted = storage
+        .delete_pipeline(DeletePipeline::new(missing.clone(), at(1)))
+        .await;
     refused_as(deleted, NotFound, "pipeline-not-found");
     storage
-        .delete_pipeline(&stored.id, &Scope::All, at(1))
+        .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
         .await
         .unwrap();
     let again = storage
-        .delete_pipeline(&stored.id, &Scope::All, at(2))
+        .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(2)))
         .await;
     refused_as(again, NotFound, "pipeline-not-found");
 }
@@ -203,17 +207,21 @@ pub async fn a_pipeline_with_active_runs_is_not_deleted(storage: &dyn Storage) {
     let run = pending(storage, 1).await;
     let daily = pipeline_id("daily");
     let before = snapshot(storage).await;
-    let deleted = storage.delete_pipeline(&daily, &Scope::All, at(1)).await;
+    let deleted = storage
+        .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
+        .await;
     refused_as(deleted, Conflict, "pipeline-active");
     assert_eq!(snapshot(storage).await, before);
     let mut driver = Driver::of(&claim_one(storage, claim(1, 10), run).await);
-    let deleted = storage.delete_pipeline(&daily, &Scope::All, at(1)).await;
+    let deleted = storage
+        .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
+        .await;
     refused_as(deleted, Conflict, "pipeline-active");
     driver
         .append(storage, [end_of(1, RunStatus::Success)])
         .await;
     storage
-        .delete_pipeline(&daily, &Scope::All, at(2_000))
+        .delete_pipeline(DeletePipeline::new(daily.clone(), at(2_000)))
         .await
         .unwrap();
 }
@@ -224,7 +232,7 @@ pub async fn runs_of_a_deleted_pipeline_stay_readable(storage: &dyn Storage) {
     let before = found(storage, run).await;
     let daily = pipeline_id("daily");
     storage
-        .delete_pipeline(&daily, &Scope::All, at(2_000))
+        .delete_pipeline(DeletePipeline::new(daily.clone(), at(2_000)))
         .await
         .unwrap();
     assert_eq!(found(storage, run).await, before);
@@ -243,7 +251,7 @@ pub async fn a_deleted_pipeline_ends_its_keys(storage: &dyn Storage) {
         .await;
     let daily = pipeline_id("daily");
     storage
-        .delete_pipeline(&daily, &Scope::All, at(2_000))
+        .delete_pipeline(DeletePipeline::new(daily.clone(), at(2_000)))
         .await
         .unwrap();
     assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
@@ -253,7 +261,7 @@ pub async fn a_deleted_pipeline_ends_its_keys(storage: &dyn Storage) {
 pub async fn a_revived_pipeline_goes_on_with_its_versions(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     storage
-        .delete_pipeline(&stored.id, &Scope::All, at(1))
+        .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
         .await
         .unwrap();
     let mut again = put("daily");

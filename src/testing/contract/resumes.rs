@@ -10,7 +10,7 @@ use super::fixtures::{
 };
 use crate::error::ErrorKind::{Conflict, NotFound};
 use crate::model::{Cancel, RunId, RunStatus, Scope};
-use crate::storage::{CreateRuns, NewRun, RequestCancel, Storage};
+use crate::storage::{CreateRuns, DeletePipeline, NewRun, RequestCancel, Storage};
 
 /// Makes run `n` a resume of a failed first run and ends it.
 async fn ended_resume(storage: &dyn Storage, n: u64, old: RunId, status: RunStatus) -> RunId {
@@ -134,7 +134,7 @@ pub async fn a_run_of_a_deleted_pipeline_is_not_resumed(storage: &dyn Storage) {
     let old = ended(storage, 1, RunStatus::Failed).await;
     let daily = save(storage, "daily").await;
     storage
-        .delete_pipeline(&daily.id, &Scope::All, at(2_000))
+        .delete_pipeline(DeletePipeline::new(daily.id.clone(), at(2_000)))
         .await
         .unwrap();
     let created = create(storage, resume(2, old, old)).await;

@@ -11,7 +11,7 @@ use crate::error::ErrorKind::{Conflict, NotFound, QueueFull};
 use crate::model::{
     EventKind, EventStatus, NodeStatus, Preview, Profile, RunStatus, Scope, Trigger,
 };
-use crate::storage::{CreateRuns, Entry, NewRun, NodeEnd, Storage};
+use crate::storage::{CreateRuns, DeletePipeline, Entry, NewRun, NodeEnd, Storage};
 
 /// A created run is found as it was given, with its definition and without a node's row.
 pub async fn a_created_run_is_found_as_it_was_given(storage: &dyn Storage) {
@@ -76,7 +76,7 @@ pub async fn a_run_of_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     save_for(storage, "foreign", "ann").await;
     let deleted = save(storage, "deleted").await;
     storage
-        .delete_pipeline(&deleted.id, &Scope::All, at(1))
+        .delete_pipeline(DeletePipeline::new(deleted.id.clone(), at(1)))
         .await
         .unwrap();
     let before = snapshot(storage).await;

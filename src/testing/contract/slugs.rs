@@ -5,7 +5,7 @@
 use super::fixtures::{at, pipeline_id, put, refused_as, save, slug, snapshot};
 use crate::error::ErrorKind::Conflict;
 use crate::model::Scope;
-use crate::storage::{SlugChoice, Storage};
+use crate::storage::{DeletePipeline, SlugChoice, Storage};
 
 /// A changed slug raises the version by one and frees the old one.
 pub async fn a_changed_slug_raises_the_version_by_one(storage: &dyn Storage) {
@@ -71,7 +71,7 @@ pub async fn a_derived_slug_takes_the_first_free_number(storage: &dyn Storage) {
     }
     let second = pipeline_id("p-2");
     storage
-        .delete_pipeline(&second, &Scope::All, at(1))
+        .delete_pipeline(DeletePipeline::new(second.clone(), at(1)))
         .await
         .unwrap();
     let mut put = put("p-4");
@@ -100,7 +100,7 @@ pub async fn a_pipeline_keeps_its_derived_slug(storage: &dyn Storage) {
     }
     let first = pipeline_id("p-1");
     storage
-        .delete_pipeline(&first, &Scope::All, at(1))
+        .delete_pipeline(DeletePipeline::new(first.clone(), at(1)))
         .await
         .unwrap();
     let mut again = put("p-2");

@@ -14,8 +14,8 @@ use super::fixtures::{
 use crate::error::ErrorKind::ShuttingDown;
 use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
 use crate::storage::{
-    ClaimCursors, CreateRuns, Figures, FiguresBy, FiguresFilter, NewRun, OutputChunk, Purge,
-    PutDeliveries, RequestCancel, RunFilter, Storage,
+    ClaimCursors, CreateRuns, DeletePipeline, Figures, FiguresBy, FiguresFilter, NewRun,
+    OutputChunk, Purge, PutDeliveries, RequestCancel, RunFilter, Storage,
 };
 
 /// The numbers count what is there, within the scope.
@@ -270,7 +270,9 @@ pub async fn a_closed_store_refuses_writes(storage: &dyn Storage) {
     let slug = "shutting-down";
     refused_as(storage.put_pipeline(put("p-2")).await, ShuttingDown, slug);
     let daily = pipeline_id("daily");
-    let deleted = storage.delete_pipeline(&daily, &Scope::All, at(1)).await;
+    let deleted = storage
+        .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
+        .await;
     refused_as(deleted, ShuttingDown, slug);
     let created = create(storage, new_run(2, "daily")).await;
     refused_as(created, ShuttingDown, slug);

@@ -1,0 +1,40 @@
+//! What this server can execute, so that a client can tell before it saves a pipeline.
+//!
+//! Which node types there are is the engine's to know.
+
+use std::collections::BTreeMap;
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use super::call::Call;
+use super::response;
+use crate::error::Result;
+
+/// Versions of the form of a definition that are read.
+const IR_VERSIONS: &[&str] = &["1.0", "2.0"];
+
+#[derive(Serialize)]
+struct Capabilities<'a> {
+    version: &'static str,
+    supported_ir_versions: &'static [&'static str],
+    supported_execution_features: &'static [&'static str],
+    /// No type has a capability with a name of its own.
+    node_type_capabilities: BTreeMap<&'a str, &'static [&'static str]>,
+    disabled_node_types: &'static [&'static str],
+}
+
+/// `GET /capabilities`
+pub(super) async fn find(call: Call) -> Result<Response<Body>> {
+    call.query()?;
+    let types = call.engine().node_types();
+    let capabilities = Capabilities {
+        version: env!("CARGO_PKG_VERSION"),
+        supported_ir_versions: IR_VERSIONS,
+        supported_execution_features: &[],
+        node_type_capabilities: types.map(|kind| (kind, [].as_slice())).collect(),
+        disabled_node_types: &[],
+    };
+    Ok(response::json(StatusCode::OK, &capabilities))
+}

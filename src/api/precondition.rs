@@ -1,0 +1,207 @@
+//! Entity tags, and what a request says with them of the state that it has seen (RFC 9110, sections 8.8.3 and 13.1).
+//!
+//! Whether the state is still that one is decided by the engine and by storage, in one step with the change.
+
+use http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, Response, StatusCode};
+
+use super::body::Body;
+use super::response;
+use crate::engine::{Expected, Revision};
+use crate::error::{Error, ErrorKind, Result, shown};
+use crate::model::StoredPipeline;
+
+/// The tags of one header.
+#[derive(Debug, PartialEq, Eq)]
+enum Tags<'a> {
+    /// `*`: whatever there is.
+    Any,
+    These(Vec<Tag<'a>>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Tag<'a> {
+    is_weak: bool,
+    text: &'a str,
+}
+
+/// Tells the tag of a pipeline.
+pub(super) fn tag(answer: &mut Response<Body>, stored: &StoredPipeline) -> Result<()> {
+    response::insert(answer, ETAG, format!("\"{}\"", text_of(stored)))
+}
+
+/// What `If-Match` expects of the pipeline that is to be changed.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`) when it is neither `*` nor a list of tags.
+pub(super) fn expected(headers: &HeaderMap) -> Result<Expected> {
+    let tags = match read(headers, &IF_MATCH)? {
+        None | Some(Tags::Any) => return Ok(Expected::Anything),
+        Some(Tags::These(tags)) => tags,
+    };
+    // The strong comparison: a weak tag is equal to none, and one that was never given out to no state.
+    let strong = tags.iter().filter(|tag| !tag.is_weak);
+    Ok(Expected::OneOf(
+        strong.filter_map(|tag| revision(tag.text)).collect(),
+    ))
+}
+
+/// The answer to a caller that has this state already, told by `If-None-Match`.
+///
+/// # Errors
+/// `Malformed` (`invalid-parameter`) when it is neither `*` nor a list of tags.
+pub(super) fn unchanged(
+    headers: &HeaderMap,
+    stored: &StoredPipeline,
+) -> Result<Option<Response<Body>>> {
+    let text = text_of(stored);
+    let is_known = match read(headers, &IF_NONE_MATCH)? {
+        None => false,
+        Some(Tags::Any) => true,
+        Some(Tags::These(tags)) => tags.iter().any(|tag| tag.text == text),
+    };
+    if !is_known {
+        return Ok(None);
+    }
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    tag(&mut answer, stored)?;
+    Ok(Some(answer))
+}
+
+fn text_of(stored: &StoredPipeline) -> String {
+    format!("{}.{}", stored.id, stored.version)
+}
+
+fn revision(text: &str) -> Option<Revision> {
+    let (id, version) = text.rsplit_once('.')?;
+    let number = version.parse().ok()?;
+    // Another spelling of the number is another tag.
+    let is_ours = version == format!("{number}");
+    is_ours.then(|| Revision {
+        id: id.to_owned(),
+        version: number,
+    })
+}
+
+fn read<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>>> {
+    let mut tags = Vec::new();
+    let mut is_there = false;
+    for value in headers.get_all(name) {
+        is_there = true;
+        let told = String::from_utf8_lossy(value.as_bytes());
+        let text = value.to_str().map_err(|_| malformed(name, &told))?;
+        match list(text).ok_or_else(|| malformed(name, &told))? {
+            Tags::Any => return Ok(Some(Tags::Any)),
+            Tags::These(these) => tags.extend(these),
+        }
+    }
+    Ok(is_there.then_some(Tags::These(tags)))
+}
+
+/// A list of tags; a comma may stand inside of one.
+fn list(text: &str) -> Option<Tags<'_>> {
+    const BLANK: [char; 2] = [' ', '\t'];
+    if text.trim_matches(BLANK) == "*" {
+        return Some(Tags::Any);
+    }
+    let mut tags = Vec::new();
+    let mut rest = text.trim_start_matches(BLANK);
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(',') {
+            rest = after.trim_start_matches(BLANK);
+            continue;
+        }
+        let weak = rest.strip_prefix("W/");
+        let (text, after) = weak.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
+        let is_tag = text.bytes().all(|byte| byte.is_ascii_graphic());
+        rest = after.trim_start_matches(BLANK);
+        let is_ended = rest.is_empty() || rest.starts_with(',');
+        if !is_tag || !is_ended {
+            return None;
+        }
+        tags.push(Tag {
+            is_weak: weak.is_some(),
+            text,
+        });
+    }
+    (!tags.is_empty()).then_some(Tags::These(tags))
+}
+
+fn malformed(name: &HeaderName, received: &str) -> Error {
+    Error::new(
+        ErrorKind::Malformed,
+        "invalid-parameter",
+        format!(
+            "the header {name} must be * or a list of entity tags like \"daily.3\", received {}",
+            shown(received)
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn strong(texts: &[&str]) -> Option<Vec<(bool, String)>> {
+        Some(
+            texts
+                .iter()
+                .map(|text| (false, (*text).to_owned()))
+                .collect(),
+        )
+    }
+
+    fn read_one(text: &str) -> Option<Vec<(bool, String)>> {
+        match list(text)? {
+            Tags::Any => Some(Vec::new()),
+            Tags::These(tags) => Some(
+                tags.iter()
+                    .map(|tag| (tag.is_weak, tag.text.to_owned()))
+                    .collect(),
+            ),
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_as_the_standard_says() {
+        for (text, expected) in [
+            ("*", strong(&[])),
+            (" * ", strong(&[])),
+            (r#""a""#, strong(&["a"])),
+            (r#""""#, strong(&[""])),
+            (r#""a,b" , "c""#, strong(&["a,b", "c"])),
+            (r#",, "a" ,"#, strong(&["a"])),
+            (r#"W/"a""#, Some(vec![(true, "a".to_owned())])),
+            ("", None),
+            (",", None),
+            ("a", None),
+            (r#""a"#, None),
+            (r#""a" "b""#, None),
+            (r#""a"b"#, None),
+            (r#"w/"a""#, None),
+            (r#""a b""#, None),
+            (r#""a", *"#, None),
+        ] {
+            assert_eq!(read_one(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_weak_or_foreign_tag_stands_for_no_state() {
+        let mut headers = HeaderMap::new();
+        for value in [r#"W/"daily.3", "daily""#, r#""daily.03", "a.b.4""#] {
+            headers.append(IF_MATCH, HeaderValue::from_static(value));
+        }
+        let Expected::OneOf(revisions) = expected(&headers).unwrap() else {
+            panic!("a list expects something");
+        };
+        let told: Vec<_> = revisions
+            .iter()
+            .map(|revision| (revision.id.as_str(), revision.version))
+            .collect();
+        assert_eq!(told, [("a.b", 4)]);
+    }
+}

@@ -1,0 +1,141 @@
+//! Lines of a log in a file: as text, NDJSON or CSV.
+//!
+//! Whatever an executor wrote into a line, it stays one line, drives no terminal and begins no formula in a spreadsheet.
+
+use std::fmt::Write as _;
+
+use chrono::SecondsFormat;
+
+use super::LogLine;
+use super::line::{level_name, may_break_out};
+use crate::error::{Error, Result};
+
+/// The form of a file of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Ndjson,
+    Csv,
+}
+
+impl LogFormat {
+    /// What stands before the first line.
+    pub(crate) const fn head(self) -> &'static str {
+        match self {
+            Self::Text | Self::Ndjson => "",
+            Self::Csv => "run_id,node_id,level,message,timestamp,attempt\r\n",
+        }
+    }
+
+    /// Appends a line to a file of this form.
+    ///
+    /// # Errors
+    /// `Internal` when a line does not serialise; none is known not to.
+    pub(crate) fn write(self, line: LogLine, file: &mut String) -> Result<()> {
+        match self {
+            Self::Text => line.write_text(file),
+            Self::Ndjson => write_ndjson(line, file)?,
+            Self::Csv => write_csv(&line, file),
+        }
+        Ok(())
+    }
+}
+
+/// A line as `/logs` shows it, without its number.
+fn write_ndjson(mut line: LogLine, file: &mut String) -> Result<()> {
+    line.seq = None;
+    let json = serde_json::to_string(&line).map_err(|error| {
+        Error::internal("a line of a log does not serialise").with_source(error)
+    })?;
+    // What JSON leaves as it is may still drive a terminal; outside of strings there is none of it.
+    for letter in json.chars() {
+        if may_break_out(letter) {
+            // Writing into a string cannot fail, and each of these letters is below U+10000.
+            let _infallible = write!(file, "\\u{:04x}", u32::from(letter));
+        } else {
+            file.push(letter);
+        }
+    }
+    file.push('\n');
+    Ok(())
+}
+
+/// A record of RFC 4180, every cell quoted.
+fn write_csv(line: &LogLine, file: &mut String) {
+    let timestamp = line.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let cells: [&str; 6] = [
+        &line.run_id.to_string(),
+        line.node_id.as_ref().map_or("", |id| id.as_str()),
+        &level_name(line.level).to_lowercase(),
+        &line.message,
+        &timestamp,
+        &line
+            .attempt
+            .map(|attempt| attempt.to_string())
+            .unwrap_or_default(),
+    ];
+    for (index, cell) in cells.into_iter().enumerate() {
+        if index > 0 {
+            file.push(',');
+        }
+        write_cell(cell, file);
+    }
+    file.push_str("\r\n");
+}
+
+fn write_cell(text: &str, file: &mut String) {
+    file.push('"');
+    if text.starts_with(begins_formula) {
+        // A spreadsheet takes what follows for text.
+        file.push('\'');
+    }
+    for letter in text.chars() {
+        match letter {
+            '"' => file.push_str("\"\""),
+            _ if may_break_out(letter) => file.extend(letter.escape_default()),
+            _ => file.push(letter),
+        }
+    }
+    file.push('"');
+}
+
+/// What a spreadsheet takes for the beginning of a formula, its full-width forms included, or skips on the way to one.
+const fn begins_formula(letter: char) -> bool {
+    matches!(
+        letter,
+        '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(text: &str) -> String {
+        let mut file = String::new();
+        write_cell(text, &mut file);
+        file
+    }
+
+    #[test]
+    fn a_cell_begins_no_formula_and_breaks_out_of_nothing() {
+        for (text, expected) in [
+            ("", r#""""#),
+            ("plain, text; 1=1", r#""plain, text; 1=1""#),
+            ("say \"=1\"", r#""say ""=1""""#),
+            ("=1+1", r#""'=1+1""#),
+            ("+1", r#""'+1""#),
+            ("-1", r#""'-1""#),
+            ("@SUM(A1)", r#""'@SUM(A1)""#),
+            ("\t=1", r#""'\t=1""#),
+            ("\r=1", r#""'\r=1""#),
+            ("\n=1", r#""'\n=1""#),
+            ("＝1", r#""'＝1""#),
+            ("a\r\n=1,b", r#""a\r\n=1,b""#),
+            ("\u{1b}[31m", r#""\u{1b}[31m""#),
+            ("a\"\n=cmd|'/c calc'!A1", r#""a""\n=cmd|'/c calc'!A1""#),
+        ] {
+            assert_eq!(cell(text), expected, "{text:?}");
+        }
+    }
+}
