@@ -1,0 +1,219 @@
+"""Walks through the standalone example with the Python client of the system before (`brokoli` 0.11.0), unchanged.
+
+Usage: brokoli_client.py PATH-OF-THE-STANDALONE-EXAMPLE
+
+It starts the example on a free port with data in a folder of its own, asserts what the client answers, and ends it.
+What is asserted of the API itself stands in `tests/it`; here it is only that this client can work with it.
+"""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from brokoli import APIError, Client, Pipeline, RunFailed, sink_file, source_file
+from brokoli.exceptions import CompatibilityError
+
+ROWS = 25
+
+
+class WithCommand(Pipeline):
+    """A pipeline of the client with one node of a type that it has no function for."""
+
+    def __init__(self, name, command):
+        super().__init__(name)
+        self.command = command
+
+    def to_json(self):
+        definition = super().to_json()
+        definition["nodes"].append(
+            {"id": "work", "type": "command", "name": "Work", "config": {"command": self.command, "effect": "source"}}
+        )
+        return definition
+
+
+def start(executable, folder):
+    """The running example and the address at which it listens."""
+    data = folder / "data"
+    data.mkdir()
+    arguments = ["--listen", "127.0.0.1:0", "--db", str(folder / "runs.db"), "--data-dir", str(data), "--allow-commands"]
+    environment = {**os.environ, "RUST_LOG": "off"}
+    server = subprocess.Popen([executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment)
+    line = server.stdout.readline().strip()
+    assert line.startswith("listening on "), f"the example said {line!r}"
+    return server, line.removeprefix("listening on "), data
+
+
+def write_orders(data):
+    with open(data / "orders.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "customer"])
+        writer.writerows([number, f"customer {number}"] for number in range(ROWS))
+
+
+def until(status, run):
+    """Waits until a run has this status; a run that gets there never is a failure."""
+    deadline = time.monotonic() + 30
+    while run.status() != status:
+        assert time.monotonic() < deadline, f"{run!r} is {run.status()}, not {status}"
+        time.sleep(0.02)
+
+
+def deploys(client):
+    with Pipeline("Daily Orders", description="copies the orders") as pipeline:
+        orders = source_file("Read orders", path="orders.csv", format="csv")
+        sink_file("Save orders", input=orders, path="saved.csv", format="csv")
+    remote = client.deploy(pipeline)
+    assert remote["pipeline_id"] == "daily-orders", remote
+    assert [node["type"] for node in remote["nodes"]] == ["source_file", "sink_file"], remote
+    again = client.deploy(pipeline)
+    assert again["id"] == remote["id"], "the second deploy replaces the first"
+    assert [item["id"] for item in client.pipelines()] == [remote["id"]]
+    assert client.pipeline("Daily Orders")["id"] == remote["id"]
+    source, sink = (node["id"] for node in remote["nodes"])
+    return pipeline, source, sink
+
+
+def fails_and_resumes(client, pipeline, source, sink, data):
+    """The file is missing at first."""
+    failed = client.run(pipeline, params={"date": "2024-01-15"})
+    try:
+        failed.wait(timeout=60, raise_on_failure=True)
+    except RunFailed as failure:
+        assert failure.detail["status"] == "failed", failure.detail
+    else:
+        raise AssertionError("a run without its file did not fail")
+    statuses = {node["node_id"]: node["status"] for node in failed.node_runs()}
+    assert statuses == {source: "failed", sink: "skipped"}, statuses
+    errors = failed.logs(level="error")
+    assert [entry["node_id"] for entry in errors] == [source], errors
+
+    write_orders(data)
+    resumed = failed.resume()
+    detail = resumed.wait(timeout=60)
+    assert detail["status"] == "success", detail
+    assert detail["resumed_from"] == failed.id, detail
+    assert len(list(csv.reader(open(data / "saved.csv")))) == ROWS + 1
+    return failed
+
+
+def runs(client, pipeline, source, sink):
+    run = client.run("daily-orders")
+    detail = run.wait(timeout=60, raise_on_failure=True)
+    assert detail["status"] == "success", detail
+    assert [node["row_count"] for node in run.node_runs()][0] == ROWS, detail
+
+    messages = [entry["message"] for entry in run.logs(node=source)]
+    assert messages[0] == "Starting node: Read orders (source_file)", messages
+    assert messages[-1].startswith(f"Node completed: {ROWS} rows"), messages
+
+    preview = run.node_preview(source)
+    assert preview["columns"] == ["id", "customer"], preview
+    assert len(preview["rows"]) == ROWS and preview["rows"][0] == {"id": 0, "customer": "customer 0"}, preview
+    try:
+        run.node_preview("nothing")
+    except APIError as error:
+        assert error.status == 404, error
+    else:
+        raise AssertionError("a node that is not there has a preview")
+
+
+def dry_runs(client, pipeline, source, sink, data):
+    saved = (data / "saved.csv").read_bytes()
+    (data / "saved.csv").unlink()
+    told = client.dry_run(pipeline)
+    assert list(told) == [source, sink], told
+    assert told[source]["status"] == "success" and len(told[source]["rows"]) == 10, told
+    assert told[sink]["status"] == "skipped" and told[sink]["rows"] == told[source]["rows"], told
+    assert not (data / "saved.csv").exists(), "a dry run has written"
+    (data / "saved.csv").write_bytes(saved)
+
+
+def resumes_from_a_node(client):
+    """The node fails as long as there is no file `ready`, and counts how often it began."""
+    script = 'echo "{\\"n\\": 1}"; echo x >> "$0"; test -e "$0.ready"'
+    with tempfile.TemporaryDirectory() as folder:
+        counted = Path(folder) / "begun"
+        with WithCommand("Flaky", ["sh", "-c", script, str(counted)]) as pipeline:
+            pass
+        client.deploy(pipeline, validate=False)
+        failed = client.run(pipeline)
+        assert failed.wait(timeout=60)["status"] == "failed"
+        Path(f"{counted}.ready").touch()
+        resumed = client.resume(failed.id, from_node="work")
+        assert resumed.wait(timeout=60)["status"] == "success"
+        assert counted.read_text() == "x\nx\n"
+    client.delete_pipeline(pipeline)
+
+
+def cancels(client):
+    with WithCommand("Slow", ["sleep", "1"]) as pipeline:
+        pass
+    client.deploy(pipeline, validate=False)
+    run = client.run(pipeline)
+    until("running", run)
+    asked = run.cancel()
+    assert asked["id"] == run.id, asked
+    detail = run.wait(timeout=60)
+    assert detail["status"] == "cancelled", detail
+    client.delete_pipeline(pipeline)
+
+
+def is_told_what_cannot_run(client):
+    class Strange(WithCommand):
+        def to_json(self):
+            definition = super().to_json()
+            definition["nodes"][0]["type"] = "source_db"
+            return definition
+
+    with Strange("Strange", ["true"]) as pipeline:
+        pass
+    try:
+        client.deploy(pipeline, validate=False)
+    except CompatibilityError as error:
+        assert "source_db" in str(error), error
+    else:
+        raise AssertionError("a node type that is not there was deployed")
+
+
+def deletes(client, pipeline, failed):
+    client.delete_pipeline(pipeline)
+    assert client.pipelines() == []
+    try:
+        client.run("daily-orders")
+    except APIError as error:
+        assert error.status == 404, error
+    else:
+        raise AssertionError("a deleted pipeline ran")
+    assert failed.detail()["status"] == "failed", "its runs stay readable"
+
+
+def walk(client, data):
+    pipeline, source, sink = deploys(client)
+    failed = fails_and_resumes(client, pipeline, source, sink, data)
+    runs(client, pipeline, source, sink)
+    dry_runs(client, pipeline, source, sink, data)
+    resumes_from_a_node(client)
+    cancels(client)
+    is_told_what_cannot_run(client)
+    deletes(client, pipeline, failed)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        server, address, data = start(sys.argv[1], Path(folder))
+        try:
+            walk(Client(address), data)
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    print("the Python client works unchanged")
+
+
+if __name__ == "__main__":
+    main()
