@@ -34,8 +34,8 @@ pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
 pub use queue::{Claim, Claimed, Claims, Held, Queue};
 pub use runs::{
-    Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, NewRun, Operation, RequestCancel,
-    RunDetail, RunFilter, Runs,
+    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewRun, Operation,
+    RequestCancel, RunDetail, RunFilter, Runs,
 };
 pub use schedules::{Advance, Advanced, Schedules, StoredSchedule, Tick};
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]

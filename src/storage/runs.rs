@@ -191,6 +191,24 @@ impl RunDetail {
 /// One run of a chain of resumes, with what its nodes did.
 pub type ChainRun = RunDetail;
 
+/// The statistics of a node's output.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FoundProfile {
+    /// Those that were asked for.
+    pub profile: Profile,
+    /// Those of the node's successful run before.
+    pub previous: Option<Profile>,
+}
+
+impl FoundProfile {
+    /// Statistics with those of the node's successful run before.
+    #[must_use]
+    pub const fn new(profile: Profile, previous: Option<Profile>) -> Self {
+        Self { profile, previous }
+    }
+}
+
 /// Which runs a list has; all conditions together.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -269,6 +287,9 @@ pub trait Runs: Send + Sync + 'static {
 
     /// The profile of a node's output, of the run that executed it where the run reuses it.
     ///
+    /// `previous` MUST be that of the newest run of the pipeline before that one (by id) in which the node, by its id, succeeded and was profiled; a
+    /// backend looks at the 1,000 runs before at least.
+    ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.
     async fn find_profile(
@@ -276,7 +297,7 @@ pub trait Runs: Send + Sync + 'static {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<Profile>>;
+    ) -> Result<Option<FoundProfile>>;
 
     /// The greatest run id that storage knows, so that new ones can be greater.
     ///

@@ -15,15 +15,14 @@ use super::fault::{When, failure};
 use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
-    Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Profile, Run, RunId, Scope,
-    StoredPipeline,
+    Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Run, RunId, Scope, StoredPipeline,
 };
 use crate::storage::{
     Advance, Advanced, Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims,
     CreateRuns, Created, Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures,
-    FiguresFilter, Held, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter, Pipelines,
-    Purge, Purged, PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs,
-    Schedules, Stats, Storage, StoredOutput, StoredSchedule, System,
+    FiguresFilter, FoundProfile, Held, IdempotencyKey, Journal, OutputChunk, Outputs,
+    PipelineFilter, Pipelines, Purge, Purged, PutDeliveries, PutPipeline, Queue, RequestCancel,
+    RunDetail, RunFilter, Runs, Schedules, Stats, Storage, StoredOutput, StoredSchedule, System,
 };
 
 /// Wraps a storage and fails on cue. Clones share cues and counts.
@@ -206,7 +205,7 @@ impl Runs for FaultyStorage {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<Profile>> {
+    ) -> Result<Option<FoundProfile>> {
         self.around(
             Method::FindProfile,
             self.inner.find_profile(run, node, scope),

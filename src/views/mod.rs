@@ -5,6 +5,7 @@
 mod calendar;
 mod connections;
 mod dashboard;
+mod drift;
 #[cfg(feature = "websocket")]
 mod events;
 mod export;

@@ -1,10 +1,11 @@
 //! The statistics of a node's output as readers get them, with the schema that follows from them.
 //!
-//! They were computed when the node ended.
+//! They were computed when the node ended; how they differ from those before is found by `drift`.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::Views;
+use super::drift::{self, Drift};
 use crate::error::Result;
 use crate::model::{ColumnProfile, NodeId, Profile, RunId, Scope};
 
@@ -13,6 +14,8 @@ use crate::model::{ColumnProfile, NodeId, Profile, RunId, Scope};
 pub(crate) struct ProfileView {
     node_id: NodeId,
     profile: Profile,
+    /// None where the node did not succeed before.
+    drift: Option<Vec<Drift>>,
 }
 
 #[derive(Serialize)]
@@ -34,10 +37,14 @@ impl Serialize for ProfileView {
         let schema = Schema {
             columns: columns.collect(),
         };
-        let mut view = serializer.serialize_struct("ProfileView", 3)?;
+        let mut view = serializer.serialize_struct("ProfileView", 4)?;
         view.serialize_field("node_id", &self.node_id)?;
         view.serialize_field("profile", &self.profile)?;
         view.serialize_field("schema", &schema)?;
+        match &self.drift {
+            Some(drift) => view.serialize_field("drift", drift)?,
+            None => view.skip_field("drift")?,
+        }
         view.end()
     }
 }
@@ -65,9 +72,12 @@ impl Views {
         scope: &Scope,
     ) -> Result<ProfileView> {
         match self.storage.find_profile(run, &node, scope).await? {
-            Some(profile) => Ok(ProfileView {
+            Some(found) => Ok(ProfileView {
                 node_id: node,
-                profile,
+                drift: found
+                    .previous
+                    .map(|previous| drift::between(&previous, &found.profile)),
+                profile: found.profile,
             }),
             None => Err(self
                 .missing_of_node(run, &node, scope, "profile-not-found")

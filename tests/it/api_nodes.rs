@@ -116,3 +116,36 @@ async fn a_node_that_was_reused_shows_what_the_first_run_made() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_profile_tells_how_it_differs_from_the_run_before() {
+    on_each(async |host: &Host| {
+        host.executor.script(
+            "load",
+            [
+                Step::rows([json!({"id": 1, "name": "a", "old": true})]),
+                Step::permanent("broken"),
+                Step::rows([json!({"id": "x", "name": null, "new": 1.5})]),
+            ],
+        );
+        let first = host.finished().await;
+        host.finished().await;
+        let last = host.finished().await;
+        let path = |id: &str| format!("/api/runs/{id}/nodes/load/profile");
+        let profile = host.get(&path(&first)).await.json();
+        assert!(profile.get("drift").is_none(), "{profile}");
+        let profile = host.get(&path(&last)).await.json();
+        let drift = json!([
+            {"column": "id", "kind": "type_changed", "before": "integer", "after": "string"},
+            {"column": "name", "kind": "type_changed", "before": "string", "after": "null"},
+            {"column": "name", "kind": "null_pct", "before": 0.0, "after": 100.0},
+            {"column": "new", "kind": "added", "after": "float"},
+            {"column": "old", "kind": "removed", "before": "boolean"},
+        ]);
+        assert_eq!(profile["drift"], drift);
+        let again = host.finished().await;
+        let profile = host.get(&path(&again)).await.json();
+        assert_eq!(profile["drift"], json!([]));
+    })
+    .await;
+}

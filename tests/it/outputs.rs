@@ -122,7 +122,7 @@ async fn preview_and_profile_are_there_when_the_run_has_ended(store: Store) {
             (2, 2, false)
         );
         let profile = host.storage.find_profile(id, &node, &Scope::All).await;
-        let profile = profile.unwrap().unwrap();
+        let profile = profile.unwrap().unwrap().profile;
         assert_eq!((profile.row_count, profile.column_count), (2, 2));
     }
 }

@@ -10,12 +10,12 @@ use super::state::{RunEnd, RunRow, State};
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
-    EventKind, NodeId, Page, PageRequest, PipelineId, Preview, Profile, Run, RunId, RunStatus,
-    Scope,
+    EventKind, NodeId, NodeStatus, Page, PageRequest, PipelineId, Place, Preview, Run, RunId,
+    RunStatus, Scope,
 };
 use crate::storage::{
-    Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, NewRun, RequestCancel, RunDetail,
-    RunFilter, Runs,
+    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewRun, RequestCancel,
+    RunDetail, RunFilter, Runs,
 };
 
 /// What the first act with an idempotency key made.
@@ -192,11 +192,16 @@ impl State {
         scope: &Scope,
         part: impl Fn(&super::state::NodeRow) -> Option<&T>,
     ) -> Option<T> {
+        let (row, place) = self.executed(run, node, scope)?;
+        part(row.nodes.get(&place)?).cloned()
+    }
+
+    /// The run that executed a node for a run, and the node's place there.
+    fn executed(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<(&RunRow, Place)> {
         let row = self.run(run, scope)?;
         let place = row.version.graph.place(node.as_str())?;
-        let own = row.nodes.get(&place)?;
-        let Some(from) = own.node.reused_from else {
-            return part(own).cloned();
+        let Some(from) = row.nodes.get(&place)?.node.reused_from else {
+            return Some((row, place));
         };
         let executed = self.run(from, scope)?;
         let inherited = row.run.inherited.iter();
@@ -205,7 +210,25 @@ impl State {
             .find(|inherited| inherited.place == place)
             .map(|inherited| inherited.from_place)
             .or_else(|| executed.version.graph.place(node.as_str()))?;
-        part(executed.nodes.get(&place)?).cloned()
+        Some((executed, place))
+    }
+
+    fn find_profile(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<FoundProfile> {
+        let (row, place) = self.executed(run, node, scope)?;
+        let profile = row.nodes.get(&place)?.profile.clone()?;
+        let earlier = self.runs.range(..row.run.id).rev();
+        let previous = earlier
+            .map(|(_, earlier)| earlier)
+            .filter(|earlier| earlier.run.pipeline_id == row.run.pipeline_id)
+            .take(rules::PROFILES_BACK_MAX as usize)
+            .filter(|earlier| scope.admits(earlier.run.tenant.as_ref()))
+            .find_map(|earlier| {
+                let place = earlier.version.graph.place(node.as_str())?;
+                let own = earlier.nodes.get(&place)?;
+                let has_succeeded = own.node.status == NodeStatus::Success;
+                own.profile.clone().filter(|_| has_succeeded)
+            });
+        Some(FoundProfile::new(profile, previous))
     }
 }
 
@@ -255,9 +278,8 @@ impl Runs for MemoryStorage {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<Profile>> {
-        let state = self.read();
-        Ok(state.node_part(run, node, scope, |row| row.profile.as_ref()))
+    ) -> Result<Option<FoundProfile>> {
+        Ok(self.read().find_profile(run, node, scope))
     }
 
     async fn newest_run(&self) -> Result<Option<RunId>> {

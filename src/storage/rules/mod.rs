@@ -3,6 +3,9 @@
 //!
 //! Pure. Where the rows are kept and how they are found is left to the backends.
 
+/// Earlier runs that are looked at for the previous profile of a node.
+pub(super) const PROFILES_BACK_MAX: u32 = 1_000;
+
 mod append;
 mod events;
 mod node;

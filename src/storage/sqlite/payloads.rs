@@ -2,56 +2,111 @@
 //!
 //! They are written with the entries of the `journal`.
 
+use rusqlite::params;
+use serde::de::DeserializeOwned;
+
 use super::fault::Fault;
 use super::reader::Reader;
-use super::rows::RunRow;
-use super::values::{self, node_key};
-use crate::model::{NodeId, Place, RunId, Scope};
+use super::rows::{RunRow, tenant};
+use super::values::{self, id, node_key};
+use crate::model::{NodeId, Place, Preview, Profile, RunId, Scope};
+use crate::storage::{FoundProfile, rules};
+
+/// Where a node was executed.
+struct Executed {
+    run: RunId,
+    key: i64,
+}
 
 impl Reader {
-    /// A preview or a profile, of the run that executed the node where this one reuses it.
-    pub(super) fn payload<T: serde::de::DeserializeOwned>(
+    pub(super) fn preview(
         &self,
-        table: &str,
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<T>, Fault> {
-        let Some(row) = self.run_row(run, scope)? else {
+    ) -> Result<Option<Preview>, Fault> {
+        match self.executed(run, node, scope)? {
+            Some(executed) => self.payload("previews", executed.key),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn profile(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<FoundProfile>, Fault> {
+        let Some(executed) = self.executed(run, node, scope)? else {
             return Ok(None);
         };
-        let Some(place) = self.place(&row, node)? else {
+        let Some(profile) = self.payload("profiles", executed.key)? else {
             return Ok(None);
         };
-        let reused_from = self.row(
-            "SELECT reused_from FROM node_runs WHERE key = ?",
-            [node_key(row.key, place)],
-            |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
+        let previous = self.previous(executed.run, node, scope)?;
+        Ok(Some(FoundProfile::new(profile, previous)))
+    }
+
+    /// The profile of the newest success of a node before a run.
+    fn previous(&self, run: RunId, node: &NodeId, scope: &Scope) -> Result<Option<Profile>, Fault> {
+        let earlier = self.rows(
+            "SELECT key, definition, tenant FROM runs WHERE pipeline = (SELECT pipeline FROM runs WHERE id = ?1) AND id < ?1 \
+             ORDER BY id DESC LIMIT ?2",
+            params![id(&run), rules::PROFILES_BACK_MAX],
+            |row| Ok((row.get(0)?, row.get(1)?, tenant(row.get(2)?)?)),
         )?;
-        let executed = match reused_from.flatten() {
-            None => Some(node_key(row.key, place)),
-            Some(from) => self.executed(&row, place, node, values::run_id(&from)?, scope)?,
-        };
-        let Some(executed) = executed else {
-            return Ok(None);
-        };
+        for (key, definition, tenant) in earlier {
+            let definition = self.definitions.find(&self.conn, definition)?;
+            let place = definition.graph.place(node.as_str());
+            let Some(place) = place.filter(|_| scope.admits(tenant.as_ref())) else {
+                continue;
+            };
+            let has_succeeded = self.row(
+                "SELECT 1 FROM node_runs WHERE key = ? AND status = 2",
+                [node_key(key, place)],
+                |_| Ok(()),
+            )?;
+            if has_succeeded.is_some()
+                && let Some(profile) = self.payload("profiles", node_key(key, place))?
+            {
+                return Ok(Some(profile));
+            }
+        }
+        Ok(None)
+    }
+
+    fn payload<T: DeserializeOwned>(&self, table: &str, key: i64) -> Result<Option<T>, Fault> {
         let sql = format!("SELECT body FROM {table} WHERE key = ?");
-        let body = self.row(&sql, [executed], |row| Ok(row.get::<_, Vec<u8>>(0)?))?;
+        let body = self.row(&sql, [key], |row| Ok(row.get::<_, Vec<u8>>(0)?))?;
         body.map(|body| {
             serde_json::from_slice(&body).map_err(|error| Fault::unreadable(table, error))
         })
         .transpose()
     }
 
-    /// The key of a reused node in the run that executed it.
+    /// Where a node of a run was executed: in an earlier run where this one reuses it.
     fn executed(
         &self,
-        row: &RunRow,
-        place: Place,
+        run: RunId,
         node: &NodeId,
-        from: RunId,
         scope: &Scope,
-    ) -> Result<Option<i64>, Fault> {
+    ) -> Result<Option<Executed>, Fault> {
+        let Some(row) = self.run_row(run, scope)? else {
+            return Ok(None);
+        };
+        let Some(place) = self.place(&row, node)? else {
+            return Ok(None);
+        };
+        let key = node_key(row.key, place);
+        let reused_from = self.row(
+            "SELECT reused_from FROM node_runs WHERE key = ?",
+            [key],
+            |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
+        )?;
+        let Some(from) = reused_from.flatten() else {
+            return Ok(Some(Executed { run, key }));
+        };
+        let from = values::run_id(&from)?;
         let Some(executed) = self.run_row(from, scope)? else {
             return Ok(None);
         };
@@ -61,7 +116,10 @@ impl Reader {
             Some(own) => Some(own.from_place),
             None => self.place(&executed, node)?,
         };
-        Ok(place.map(|place| node_key(executed.key, place)))
+        Ok(place.map(|place| Executed {
+            run: from,
+            key: node_key(executed.key, place),
+        }))
     }
 
     fn place(&self, row: &RunRow, node: &NodeId) -> Result<Option<Place>, Fault> {

@@ -13,10 +13,10 @@ use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run, t
 use super::state::newest_run;
 use super::values::{id, node_keys};
 use crate::error::Result;
-use crate::model::{NodeId, Page, PageRequest, Preview, Profile, Run, RunId, Scope};
+use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
 use crate::storage::{
-    Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, RequestCancel, RunDetail, RunFilter,
-    Runs,
+    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, RequestCancel,
+    RunDetail, RunFilter, Runs,
 };
 
 #[async_trait]
@@ -83,10 +83,8 @@ impl Runs for SqliteStorage {
         scope: &Scope,
     ) -> Result<Option<Preview>> {
         let (node, scope) = (node.clone(), scope.clone());
-        self.read(move |reader| {
-            reader.snapshot(|reader| reader.payload("previews", run, &node, &scope))
-        })
-        .await
+        self.read(move |reader| reader.snapshot(|reader| reader.preview(run, &node, &scope)))
+            .await
     }
 
     async fn find_profile(
@@ -94,12 +92,10 @@ impl Runs for SqliteStorage {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<Profile>> {
+    ) -> Result<Option<FoundProfile>> {
         let (node, scope) = (node.clone(), scope.clone());
-        self.read(move |reader| {
-            reader.snapshot(|reader| reader.payload("profiles", run, &node, &scope))
-        })
-        .await
+        self.read(move |reader| reader.snapshot(|reader| reader.profile(run, &node, &scope)))
+            .await
     }
 
     async fn newest_run(&self) -> Result<Option<RunId>> {

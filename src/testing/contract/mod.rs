@@ -30,6 +30,7 @@ pub mod outputs;
 pub mod pipeline_lists;
 pub mod pipelines;
 pub mod poison;
+pub mod profiles;
 pub mod purges;
 pub mod queue;
 pub mod resumes;
@@ -128,6 +129,11 @@ macro_rules! storage_contract {
                 a_reused_node_has_the_preview_of_its_execution,
                 the_greatest_run_id_is_known,
                 a_foreign_run_reads_as_absent,
+            ],
+            profiles: [
+                the_newest_success_before_is_the_previous_one,
+                the_previous_profile_is_found_at_another_place,
+                a_reused_node_has_the_previous_profile_of_its_execution,
             ],
             keys: [
                 a_repeated_key_answers_what_the_first_act_made,

@@ -11,7 +11,7 @@ use crate::error::ErrorKind::{Conflict, NotFound, QueueFull};
 use crate::model::{
     EventKind, EventStatus, NodeStatus, Preview, Profile, RunStatus, Scope, Trigger,
 };
-use crate::storage::{CreateRuns, DeletePipeline, Entry, NewRun, NodeEnd, Storage};
+use crate::storage::{CreateRuns, DeletePipeline, Entry, FoundProfile, NewRun, NodeEnd, Storage};
 
 /// A created run is found as it was given, with its definition and without a node's row.
 pub async fn a_created_run_is_found_as_it_was_given(storage: &dyn Storage) {
@@ -215,7 +215,7 @@ pub async fn a_preview_and_a_profile_are_found(storage: &dyn Storage) {
     let found = storage.find_preview(driver.run, &load, &all).await.unwrap();
     assert_eq!(found, Some(preview));
     let found = storage.find_profile(driver.run, &load, &all).await.unwrap();
-    assert_eq!(found, Some(profile));
+    assert_eq!(found, Some(FoundProfile::new(profile, None)));
     for (run, node) in [
         (driver.run, "sum"),
         (driver.run, "missing"),
@@ -243,7 +243,7 @@ pub async fn a_reused_node_has_the_preview_of_its_execution(storage: &dyn Storag
     let found = storage.find_preview(new.run, &load, &all).await.unwrap();
     assert_eq!(found, Some(preview));
     let found = storage.find_profile(new.run, &load, &all).await.unwrap();
-    assert_eq!(found, Some(profile));
+    assert_eq!(found, Some(FoundProfile::new(profile, None)));
     assert_eq!(node(storage, new.run, 0).await.reused_from, Some(old.run));
 }
 

@@ -1,0 +1,146 @@
+//! How a node's rows differ from those of its successful run before: by their columns.
+//!
+//! Pure; which run was before is found by storage.
+
+use serde::Serialize;
+
+use crate::model::{ColumnProfile, Profile};
+
+/// Points of percent from which more or fewer nulls are told.
+const NULL_POINTS: f64 = 10.0;
+
+/// One difference of a column.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Drift {
+    column: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Side>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Side>,
+}
+
+/// A type, or nulls in percent.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Side {
+    Type(String),
+    Percent(f64),
+}
+
+/// The differences in the order of the columns, those that are gone at the end.
+pub(super) fn between(before: &Profile, after: &Profile) -> Vec<Drift> {
+    let named = |profile: &'_ Profile, name: &str| {
+        let mut columns = profile.columns.iter();
+        columns.position(|column| column.name == name)
+    };
+    let mut drift = Vec::new();
+    for column in &after.columns {
+        match named(before, &column.name).and_then(|index| before.columns.get(index)) {
+            None => drift.push(Drift {
+                column: column.name.clone(),
+                kind: "added",
+                before: None,
+                after: Some(Side::Type(column.kind.clone())),
+            }),
+            Some(old) => drift.extend(of_column(old, column)),
+        }
+    }
+    let gone = before
+        .columns
+        .iter()
+        .filter(|column| named(after, &column.name).is_none());
+    drift.extend(gone.map(|column| Drift {
+        column: column.name.clone(),
+        kind: "removed",
+        before: Some(Side::Type(column.kind.clone())),
+        after: None,
+    }));
+    drift
+}
+
+fn of_column(before: &ColumnProfile, after: &ColumnProfile) -> impl Iterator<Item = Drift> {
+    let types = (before.kind != after.kind).then(|| {
+        let sides = [&before.kind, &after.kind].map(|kind| Side::Type(kind.clone()));
+        ("type_changed", sides)
+    });
+    // The percentages have one decimal; a difference of theirs may miss the bound by a rounding of binary fractions.
+    let points = (after.null_pct - before.null_pct).abs();
+    let nulls = (points > NULL_POINTS - 0.05).then(|| {
+        (
+            "null_pct",
+            [before, after].map(|side| Side::Percent(side.null_pct)),
+        )
+    });
+    let name = after.name.clone();
+    types
+        .into_iter()
+        .chain(nulls)
+        .map(move |(kind, [before, after])| Drift {
+            column: name.clone(),
+            kind,
+            before: Some(before),
+            after: Some(after),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn profile(columns: &[(&str, &str, f64)]) -> Profile {
+        let columns: Vec<Value> = columns
+            .iter()
+            .map(|(name, kind, null_pct)| {
+                json!({"name": name, "type": kind, "null_count": 0, "null_pct": null_pct,
+                    "unique_count": 0, "unique_pct": 0.0, "is_numeric": false, "sample_values": [], "capped": false})
+            })
+            .collect();
+        let profile = json!({"row_count": 1, "column_count": columns.len(), "columns": columns, "profiling_ms": 0});
+        serde_json::from_value(profile).unwrap()
+    }
+
+    fn told(before: &[(&str, &str, f64)], after: &[(&str, &str, f64)]) -> Value {
+        json!(between(&profile(before), &profile(after)))
+    }
+
+    #[test]
+    fn each_kind_of_difference_is_told() {
+        let before = [
+            ("id", "integer", 0.0),
+            ("old", "json", 0.0),
+            ("name", "string", 5.0),
+        ];
+        let after = [
+            ("name", "null", 100.0),
+            ("id", "integer", 0.0),
+            ("new", "float", 0.0),
+        ];
+        let expected = json!([
+            {"column": "name", "kind": "type_changed", "before": "string", "after": "null"},
+            {"column": "name", "kind": "null_pct", "before": 5.0, "after": 100.0},
+            {"column": "new", "kind": "added", "after": "float"},
+            {"column": "old", "kind": "removed", "before": "json"},
+        ]);
+        assert_eq!(told(&before, &after), expected);
+        assert_eq!(told(&before, &before), json!([]));
+    }
+
+    #[test]
+    fn nulls_are_told_from_ten_points_on() {
+        for (before, after, is_told) in [
+            (0.0, 10.0, true),
+            (10.0, 0.0, true),
+            (70.3, 80.3, true),
+            (0.1, 10.1, true),
+            (0.0, 9.9, false),
+            (70.3, 80.2, false),
+            (50.0, 40.1, false),
+        ] {
+            let told = told(&[("a", "string", before)], &[("a", "string", after)]);
+            assert_eq!(told != json!([]), is_told, "{before} {after}");
+        }
+    }
+}
