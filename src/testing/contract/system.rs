@@ -174,7 +174,9 @@ pub async fn figures_by_pipeline_put_the_most_failed_first(storage: &dyn Storage
         driver.append(storage, [end_of(n, status)]).await;
     }
     let gone = pipeline_id("a");
-    let deleted = storage.delete_pipeline(&gone, &Scope::All, at(9)).await;
+    let deleted = storage
+        .delete_pipeline(DeletePipeline::new(gone.clone(), at(9)))
+        .await;
     deleted.unwrap();
     let asked = async |of: Option<&str>, count_max| {
         let mut filter = FiguresFilter::new(date("2024-01-15"), date("2024-01-16"));
