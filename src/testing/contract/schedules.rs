@@ -14,7 +14,9 @@ use crate::error::ErrorKind;
 use crate::model::{
     EventKind, Overlap, Pipeline, RunStatus, Scope, SkipReason, StoredPipeline, TenantId, Trigger,
 };
-use crate::storage::{Advance, NewRun, PutPipeline, RunFilter, Storage, StoredSchedule, Tick};
+use crate::storage::{
+    Advance, DeletePipeline, NewRun, PutPipeline, RunFilter, Storage, StoredSchedule, Tick,
+};
 
 fn hourly() -> Pipeline {
     definition("daily").schedule("0 * * * *")
@@ -242,7 +244,9 @@ pub async fn a_schedule_ends_with_its_pipeline(storage: &dyn Storage) {
     save_as(storage, hourly(), 0).await;
     let seen = only(storage).await;
     let id = pipeline_id("daily");
-    let deleted = storage.delete_pipeline(&id, &Scope::All, at(10)).await;
+    let deleted = storage
+        .delete_pipeline(DeletePipeline::new(id.clone(), at(10)))
+        .await;
     deleted.unwrap();
     assert_eq!(storage.schedules(&Scope::All).await.unwrap(), []);
     assert_eq!(advance(storage, tick(&seen, 1, 60)).await, Tick::Stale);
