@@ -108,7 +108,8 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
             .unwrap_or(true),
         timeout: fields.take("timeout", SECONDS, seconds),
         max_concurrent_runs: fields.take("max_concurrent_runs", RUNS, whole),
-        schedule: fields.text("schedule"),
+        // Clients of the system before send an empty one where there is none.
+        schedule: fields.text("schedule").filter(|text| !text.is_empty()),
         schedule_timezone: fields.text("schedule_timezone"),
         catch_up: catch_up(&mut fields),
         overlap: fields
@@ -368,10 +369,16 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_schedule_is_none() {
+        let pipeline = parsed(with("schedule", Some(json!("")))).unwrap();
+        assert_eq!(pipeline.schedule, None);
+    }
+
+    #[test]
     fn a_schedule_that_is_none_has_a_slug_and_a_place_of_its_own() {
         for (field, value, slug) in [
             ("schedule", "61 * * * *", "cron-invalid"),
-            ("schedule", "", "cron-invalid"),
+            ("schedule", " ", "cron-invalid"),
             ("schedule", &" ".repeat(257), "cron-too-long"),
             ("schedule", "0 0 30 2 *", "cron-never-fires"),
             ("schedule_timezone", "Europe/Berln", "timezone-unknown"),
