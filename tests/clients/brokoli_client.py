@@ -104,7 +104,7 @@ def runs(client, pipeline, source, sink):
     run = client.run("daily-orders")
     detail = run.wait(timeout=60, raise_on_failure=True)
     assert detail["status"] == "success", detail
-    assert [node["row_count"] for node in run.node_runs()][0] == ROWS, detail
+    assert run.node_runs()[0]["row_count"] == ROWS, detail
 
     messages = [entry["message"] for entry in run.logs(node=source)]
     assert messages[0] == "Starting node: Read orders (source_file)", messages
