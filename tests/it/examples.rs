@@ -141,7 +141,13 @@ fn a_key_for_secrets_that_is_none_is_told_without_its_text() {
     let server = Server::start(&["--memory", "--secret-key-file", good.to_str().unwrap()]);
     let body = r#"{"key":"TOKEN","value":"canary","type":"secret"}"#;
     let length = format!("Content-Length: {}", body.len());
-    let headers = ["Content-Type: application/json", length.as_str(), "", body];
+    let headers = [
+        "Host: localhost",
+        "Content-Type: application/json",
+        length.as_str(),
+        "",
+        body,
+    ];
     let answer = server.ask("POST /api/variables", &headers);
     assert!(
         answer.starts_with("HTTP/1.1 201") && answer.contains("********"),
