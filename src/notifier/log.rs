@@ -81,3 +81,72 @@ impl Notifier for LogNotifier {
         self.wanted.includes(event.kind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+    use tracing_subscriber::fmt;
+
+    use super::*;
+    use crate::testing::contract::fixtures::{at, node_id, pipeline_id, run_id};
+
+    /// What was logged so far.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_one_line_at_its_level_and_its_texts_are_escaped() {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = fmt().with_ansi(false).with_writer(move || writer.clone());
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        for (kind, level) in [
+            (EventKind::RunFailed, "ERROR"),
+            (EventKind::RunCancelled, "WARN"),
+            (EventKind::RunCompleted, "INFO"),
+        ] {
+            let mut event = Event::new(7, kind, run_id(1), pipeline_id("daily"), at(0));
+            event.node_id = Some(node_id("load"));
+            event.error = Some("no\ndisk\u{1b}[31m".to_owned());
+            assert_eq!(LogNotifier::new().notify(&event).await, Ok(()));
+            let line = String::from_utf8(std::mem::take(&mut *written.0.lock())).unwrap();
+            assert_eq!(line.lines().count(), 1, "{line}");
+            for part in [
+                level,
+                "floret::notifier",
+                "seq=7",
+                "pipeline_id=daily",
+                "node_id=load",
+            ] {
+                assert!(line.contains(part), "{line} has no {part}");
+            }
+            assert!(
+                line.contains(r"no\ndisk") && !line.contains('\u{1b}'),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn ends_of_runs_are_wanted_unless_kinds_are_named() {
+        let event = |kind| Event::new(1, kind, run_id(1), pipeline_id("daily"), at(0));
+        assert!(LogNotifier::default().wants(&event(EventKind::RunFailed)));
+        assert!(!LogNotifier::new().wants(&event(EventKind::Log)));
+        let lines = LogNotifier::of([EventKind::Log]);
+        assert!(lines.wants(&event(EventKind::Log)) && !lines.wants(&event(EventKind::RunFailed)));
+    }
+}

@@ -209,3 +209,44 @@ async fn a_storage_that_fails_for_a_moment_delays_deliveries(store: Store) {
         host.events_of(run).await.len()
     );
 }
+
+/// Makes the second row of the journal unreadable and tells the numbers of its events.
+fn damage_second_row(world: &World) -> std::ops::RangeInclusive<u64> {
+    let Store::Sqlite(directory) = &world.store else {
+        panic!("memory has no rows");
+    };
+    let connection = rusqlite::Connection::open(directory.path().join("floret.db")).unwrap();
+    let second = "SELECT seq, n FROM journal ORDER BY seq LIMIT 1 OFFSET 1";
+    let (seq, count): (u64, u64) = connection
+        .query_row(second, [], |row| {
+            let (seq, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok((seq.unsigned_abs(), count.unsigned_abs()))
+        })
+        .unwrap();
+    let damage = "UPDATE journal SET body = 'x' WHERE seq = ?";
+    let seq_stored = i64::try_from(seq).unwrap();
+    assert_eq!(connection.execute(damage, [seq_stored]).unwrap(), 1);
+    seq + 1 - count..=seq
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_costs_itself_alone() {
+    let world = world(Store::sqlite());
+    let pager = Pager::new(world.clock.clock());
+    start(&world, &pager).await.stop().await;
+    let host = world.start().await;
+    let run = host.run("p").await.run.id;
+    let stored = seqs_of(&host.events_of(run).await, run);
+    host.stop().await;
+    let damaged = damage_second_row(&world);
+    let host = start(&world, &pager).await;
+    let other = host.run("q").await.run.id;
+    let came = async {
+        pager.ended(run).await;
+        pager.ended(other).await;
+    };
+    crate::harness::within("the way past a damaged row", Box::pin(came)).await;
+    let mut readable = stored;
+    readable.retain(|seq| !damaged.contains(seq));
+    assert_eq!(seqs_of(&pager.got(), run), readable);
+}
