@@ -262,6 +262,7 @@ impl World {
         };
         let filled = template
             .replace("{node_id}", &format!("{name}-node"))
+            .replace("{backfill_id}", &format!("{name}-0"))
             .replace("{conn_id}", &format!("{name}-0"))
             .replace("{key}", &format!("{name}-0"))
             .replace("{id}", &format!("{name}-0"));

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use rusqlite::params;
 
 use super::body::Body;
-use super::ends::Ended;
 use super::fault::Fault;
 use super::lanes::{Head, LaneKey, Lanes};
 use super::queue::lease_end;
 use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
-use super::values::{id, int, millis, run_id, time};
+use super::values::{int, millis, run_id, time};
 use crate::model::{BackfillOrder, EventKind, NodeRun, RunId, RunStatus};
 use crate::storage::{Claim, Claimed, Claims, rules};
 
@@ -31,61 +30,6 @@ impl Tx {
         claims.lease_until = self.earliest_lease(claim)?;
         claims.seq = self.newest_seq();
         Ok(claims)
-    }
-
-    /// Ends the orphans that crashed too often.
-    fn poison(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
-        let crashes_max = claim.crashes_max.max(1);
-        for run in self.orphans(claim, |active| active.claims >= crashes_max) {
-            let Some(active) = self.state.running.remove(&run) else {
-                continue;
-            };
-            self.state.stop(&active);
-            let status = self.poison_run(run, &active, claim)?;
-            claims.poisoned.push(run);
-            claims
-                .stopped
-                .extend(self.stopped_by(active.backfill, status)?);
-        }
-        Ok(())
-    }
-
-    fn poison_run(
-        &mut self,
-        run: RunId,
-        active: &Active,
-        claim: &Claim,
-    ) -> Result<RunStatus, Fault> {
-        let error = rules::poisoned(active.claims);
-        let (status, error) = match active.cancel {
-            Some(_) => (RunStatus::Cancelled, None),
-            None => (RunStatus::Failed, Some(error.as_str())),
-        };
-        let ended = Ended {
-            key: active.key,
-            pipeline: active.pipeline,
-            tenant: active.tenant.as_ref(),
-            created_at: active.created_at,
-            backfill: active.backfill,
-            before: RunStatus::Running,
-            status,
-            error,
-            at: claim.now,
-        };
-        self.end_run(&ended)?;
-        self.write_end_event(&ended)?;
-        self.settle_nodes(&ended)?;
-        self.drop_staged(active.key)?;
-        let resumes = self.row(
-            "SELECT resumed_from IS NOT NULL FROM runs WHERE id = ?",
-            [id(&run)],
-            |row| Ok(row.get::<_, bool>(0)?),
-        )?;
-        if status == RunStatus::Cancelled && resumes == Some(false) {
-            self.drop_outputs(active.key, |_, _| false)?;
-        }
-        self.settle_backfill(&ended)?;
-        Ok(status)
     }
 
     fn claim_orphans(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
@@ -120,7 +64,7 @@ impl Tx {
     }
 
     /// Orphans of a sort, fewest claims first, then the oldest.
-    fn orphans(&self, claim: &Claim, is_meant: impl Fn(&Active) -> bool) -> Vec<RunId> {
+    pub(super) fn orphans(&self, claim: &Claim, is_meant: impl Fn(&Active) -> bool) -> Vec<RunId> {
         let running = self.state.running.iter();
         let mut orphans: Vec<_> = running
             .filter(|(_, active)| is_orphan(active, claim) && is_meant(active))

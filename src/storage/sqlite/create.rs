@@ -6,18 +6,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::body::Body;
 use super::fault::Fault;
+use super::keys::find_key;
 use super::lanes::{Head, LaneKey};
 use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
 use super::state::Known;
-use super::tx::{Counted, Tx, row};
-use super::values::{backfill_id, id, millis, run_id, to_run_status};
+use super::tx::{Counted, Tx};
+use super::values::{id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
-use crate::model::{BackfillId, EventKind, PipelineId, Run, RunId, RunStatus, Scope};
-use crate::storage::{CreateRuns, Created, IdempotencyKey, NewRun, Operation, rules};
+use crate::model::{EventKind, PipelineId, Run, RunStatus, Scope};
+use crate::storage::{CreateRuns, Created, NewRun, rules};
 
 impl Tx {
     pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<Created, Fault> {
@@ -233,35 +233,6 @@ impl Tx {
             Error::internal(message).into()
         })
     }
-
-    fn write_key(
-        &mut self,
-        pipeline: i64,
-        key: &IdempotencyKey,
-        runs: &[NewRun],
-        backfill: Option<i64>,
-    ) -> Result<(), Fault> {
-        let IdempotencyKey {
-            operation,
-            key: name,
-            body_hash,
-        } = key;
-        let ids: Vec<u8> = runs
-            .iter()
-            .flat_map(|new| new.run.id.as_uuid().into_bytes())
-            .collect();
-        let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
-        let first = self.state.next_run;
-        let resumed = match operation {
-            Operation::Run(_) | Operation::Backfill(_) => None,
-            Operation::Resume(run) => Some(id(run)),
-        };
-        self.write(
-            "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left, backfill) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            params![first, pipeline, resumed, name, body_hash, ids, count, backfill],
-        )?;
-        Ok(())
-    }
 }
 
 /// What the runs of a creation have in common, as the keys of its rows.
@@ -269,68 +240,4 @@ impl Tx {
 struct Owners {
     idempotency: Option<i64>,
     backfill: Option<i64>,
-}
-
-/// What the first act with a key made.
-pub(super) struct Made {
-    run_ids: Vec<RunId>,
-    backfill: Option<BackfillId>,
-}
-
-impl Made {
-    pub(super) fn into_created(self, newest: u64) -> Created {
-        Created {
-            backfill: self.backfill,
-            ..Created::new(self.run_ids, true, newest)
-        }
-    }
-}
-
-/// What the first act with this key made; refused for another body.
-pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option<Made>, Fault> {
-    let IdempotencyKey {
-        operation,
-        key: name,
-        body_hash,
-    } = key;
-    let read = |row: &Row<'_>| {
-        let backfill: Option<Vec<u8>> = row.get(2)?;
-        Ok((
-            row.get::<_, Vec<u8>>(0)?,
-            row.get::<_, Vec<u8>>(1)?,
-            backfill,
-        ))
-    };
-    let found = match operation {
-        Operation::Run(pipeline) => row(
-            conn,
-            "SELECT i.body_hash, i.run_ids, NULL FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
-             AND i.resumed IS NULL AND i.backfill IS NULL WHERE p.id = ? AND i.name = ?",
-            [pipeline.as_str(), name],
-            read,
-        ),
-        Operation::Backfill(pipeline) => row(
-            conn,
-            "SELECT i.body_hash, i.run_ids, b.id FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
-             AND i.backfill IS NOT NULL CROSS JOIN backfills b ON b.key = i.backfill WHERE p.id = ? AND i.name = ?",
-            [pipeline.as_str(), name],
-            read,
-        ),
-        Operation::Resume(run) => row(
-            conn,
-            "SELECT body_hash, run_ids, NULL FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
-            params![id(run), name],
-            read,
-        ),
-    }?;
-    let Some((known_hash, ids, backfill)) = found else {
-        return Ok(None);
-    };
-    if known_hash != body_hash {
-        return Err(rules::key_reused().into());
-    }
-    Ok(Some(Made {
-        run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
-        backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
-    }))
 }

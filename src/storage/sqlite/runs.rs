@@ -5,9 +5,9 @@
 use async_trait::async_trait;
 
 use super::SqliteStorage;
-use super::create::find_key;
 use super::fault::Fault;
 use super::inbox::Lane;
+use super::keys::find_key;
 use super::reader::Reader;
 use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run, tenant};
 use super::state::newest_run;

@@ -15,6 +15,7 @@
 )]
 
 pub mod backfill_claims;
+pub mod backfill_dates;
 pub mod backfill_ends;
 pub mod backfills;
 pub mod cancels;
@@ -175,16 +176,18 @@ macro_rules! storage_contract {
                 a_backfill_is_made_with_its_runs,
                 a_refused_backfill_makes_nothing,
                 a_key_answers_the_backfill_and_its_runs,
-                dates_that_were_run_are_left_out,
-                a_date_that_was_resumed_is_left_out,
-                a_date_of_another_tenant_is_not_left_out,
-                a_backfill_of_dates_that_were_run_is_nothing,
-                a_preview_makes_nothing,
                 a_backfill_is_gone_with_its_last_run,
                 backfills_are_listed_page_by_page,
                 a_list_keeps_to_its_pipeline_and_its_tenant,
                 a_deleted_pipeline_ends_the_keys_of_its_backfills,
                 a_run_belongs_to_the_backfill_it_is_made_with,
+            ],
+            backfill_dates: [
+                dates_that_were_run_are_left_out,
+                a_date_that_was_resumed_is_left_out,
+                a_date_of_another_tenant_is_not_left_out,
+                a_backfill_of_dates_that_were_run_is_nothing,
+                a_preview_makes_nothing,
             ],
             backfill_claims: [
                 a_backfill_is_executed_in_its_order,

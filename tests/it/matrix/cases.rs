@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 pub(super) struct Case {
     pub(super) query: &'static str,
     pub(super) body: Option<Value>,
-    /// What stands for `{id}`.
-    pub(super) id: &'static str,
     /// Which run stands for `{run_id}`.
     pub(super) run: &'static str,
     /// The status for the tenant's own callers.
@@ -26,7 +24,6 @@ impl Case {
         Self {
             query: "",
             body: None,
-            id: "id",
             run: "finished",
             own,
             foreign,
@@ -54,11 +51,6 @@ impl Case {
         self
     }
 
-    const fn id(mut self, id: &'static str) -> Self {
-        self.id = id;
-        self
-    }
-
     const fn run(mut self, run: &'static str) -> Self {
         self.run = run;
         self
@@ -83,7 +75,9 @@ pub(super) fn case(route: &Route) -> Case {
         "POST /pipelines/{id}/backfill" => {
             Case::object(202).body(json!({"start_date": "2024-01-01", "end_date": "2024-01-02"}))
         }
-        "GET /backfills/{id}" | "POST /backfills/{id}/cancel" => Case::object(200).id("backfill"),
+        "GET /backfills/{backfill_id}" | "POST /backfills/{backfill_id}/cancel" => {
+            Case::object(200)
+        }
         "POST /connections" => Case::new(201, 201).body(json!({"conn_id": "beta", "type": "http"})),
         "POST /variables" => {
             Case::new(201, 201).body(json!({"key": "beta", "value": "b", "type": "string"}))

@@ -132,7 +132,7 @@ impl World {
         }
         let listed = self.look("/api/pipelines/acme-daily/backfills").await;
         let id = listed[0]["id"].as_str().unwrap().to_owned();
-        self.ids.insert("backfill", id);
+        self.ids.insert("backfill_id", id);
     }
 
     /// Makes something that belongs to the tenant.
@@ -154,10 +154,7 @@ impl World {
     }
 
     pub(super) async fn ask(&self, route: &Route, case: &Case, caller: Caller) -> Answer {
-        let mut path = route
-            .path
-            .replace("{run_id}", &self.ids[case.run])
-            .replace("{id}", &self.ids[case.id]);
+        let mut path = route.path.replace("{run_id}", &self.ids[case.run]);
         for (name, id) in &self.ids {
             path = path.replace(&format!("{{{name}}}"), id);
         }
