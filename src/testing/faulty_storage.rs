@@ -1,6 +1,7 @@
 //! A storage that fails on cue, before or after the effect, and counts what it is asked.
 //!
-//! What it remembers is the storage's that it wraps; connections and variables stand in `faulty_settings`.
+//! What it remembers is the storage's that it wraps; connections and variables stand in `faulty_settings`, schedules and
+//! backfills in `faulty_schedules`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,16 +16,14 @@ use super::fault::{When, failure};
 use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
-    Backfill, BackfillId, Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Run, RunId,
-    Scope, StoredPipeline,
+    Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Run, RunId, Scope, StoredPipeline,
 };
 use crate::storage::{
-    Advance, Advanced, Append, Appended, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
-    Cancelled, CancelledBackfill, ChainRun, Claim, ClaimCursors, Claims, CreateRuns, Created,
+    Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims, CreateRuns, Created,
     Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures, FiguresFilter, FoundProfile,
     Held, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter, Pipelines, Purge, Purged,
-    PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Schedules, Stats,
-    Storage, StoredOutput, StoredSchedule, System,
+    PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Stats, Storage,
+    StoredOutput, System,
 };
 
 /// Wraps a storage and fails on cue. Clones share cues and counts.
@@ -222,38 +221,6 @@ impl Runs for FaultyStorage {
 }
 
 #[async_trait]
-impl Backfills for FaultyStorage {
-    async fn find_backfill(
-        &self,
-        backfill: BackfillId,
-        scope: &Scope,
-    ) -> Result<Option<BackfillDetail>> {
-        self.around(
-            Method::FindBackfill,
-            self.inner.find_backfill(backfill, scope),
-        )
-        .await
-    }
-
-    async fn list_backfills(
-        &self,
-        filter: BackfillFilter,
-        page: PageRequest,
-    ) -> Result<Page<Backfill>> {
-        self.around(
-            Method::ListBackfills,
-            self.inner.list_backfills(filter, page),
-        )
-        .await
-    }
-
-    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
-        self.around(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
-            .await
-    }
-}
-
-#[async_trait]
 impl Queue for FaultyStorage {
     async fn claim(&self, claim: Claim) -> Result<Claims> {
         self.around(Method::Claim, self.inner.claim(claim)).await
@@ -329,19 +296,6 @@ impl Deliveries for FaultyStorage {
 
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
         self.around(Method::PutDeliveries, self.inner.put_deliveries(put))
-            .await
-    }
-}
-
-#[async_trait]
-impl Schedules for FaultyStorage {
-    async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
-        self.around(Method::Schedules, self.inner.schedules(scope))
-            .await
-    }
-
-    async fn advance(&self, advance: Advance) -> Result<Advanced> {
-        self.around(Method::Advance, self.inner.advance(advance))
             .await
     }
 }

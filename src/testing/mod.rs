@@ -6,6 +6,7 @@
 pub mod contract;
 mod cues;
 mod fault;
+mod faulty_schedules;
 mod faulty_settings;
 mod faulty_storage;
 mod gate;

@@ -52,10 +52,13 @@ struct Shown<'a> {
     r#type: &'a str,
     description: &'a str,
     host: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
     schema: &'a str,
     login: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<&'static str>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,

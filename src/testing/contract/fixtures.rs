@@ -9,17 +9,17 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+pub(crate) use super::made_backfills::{backfill_id, backfills, new_backfill};
 pub(crate) use super::snapshot::snapshot;
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    Backfill, BackfillId, Event, Level, Node, NodeId, NodeRun, NodeStatus, OwnerId, PageRequest,
-    Pipeline, PipelineId, Place, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId,
-    Trigger,
+    Event, Level, Node, NodeId, NodeRun, NodeStatus, OwnerId, PageRequest, Pipeline, PipelineId,
+    Place, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
 };
 use crate::storage::{
-    Append, Appended, BackfillDetail, BackfillFilter, Claim, Claimed, CreateRuns, Created, Entry,
-    EventFilter, FiguresFilter, Held, IdempotencyKey, NewBackfill, NewRun, NodeEnd, Operation,
-    OutputChunk, OutputRef, Purge, PutPipeline, RunDetail, RunFilter, SlugChoice, Storage,
+    Append, Appended, Claim, Claimed, CreateRuns, Created, Entry, EventFilter, FiguresFilter, Held,
+    IdempotencyKey, NewRun, NodeEnd, Operation, OutputChunk, OutputRef, Purge, PutPipeline,
+    RunDetail, RunFilter, SlugChoice, Storage,
 };
 
 /// So many seconds after 2024-01-15T06:00:00Z.
@@ -336,46 +336,6 @@ pub(crate) fn of_the_year() -> FiguresFilter {
 pub(crate) async fn purge_all(storage: &dyn Storage) -> u64 {
     let purge = Purge::new(at(1_000_000), 1_000);
     storage.purge(purge).await.unwrap().deleted
-}
-
-/// The id of backfill `n`; greater ones for greater numbers.
-pub(crate) fn backfill_id(n: u64) -> BackfillId {
-    BackfillId::from_uuid(Uuid::from_u64_pair(
-        (0x018c_0000_0000 + n) << 16 | 0x7000,
-        1 << 63,
-    ))
-}
-
-/// Backfill `n` of a pipeline, of so many dates from 2024-01-01 on, whose runs are those from `first` on; created at second `n`.
-pub(crate) fn new_backfill(n: u64, pipeline: &str, first: u64, dates: u64) -> CreateRuns {
-    let start = date("2024-01-01");
-    let day = |index: u64| start + chrono::Days::new(index);
-    let of = |index: u64| {
-        let mut run = new_run(first + index, pipeline);
-        (run.trigger, run.date) = (Trigger::Backfill, day(index));
-        run.backfill_id = Some(backfill_id(n));
-        NewRun::new(run)
-    };
-    let range = (start, day(dates.saturating_sub(1)));
-    let created_at = at(i64::try_from(n).unwrap());
-    let backfill = Backfill::new(backfill_id(n), pipeline_id(pipeline), range, created_at);
-    let mut create = CreateRuns::new((0..dates).map(of).collect());
-    create.backfill = Some(NewBackfill::new(backfill));
-    create
-}
-
-/// Every backfill with its runs, the newest first.
-pub(crate) async fn backfills(storage: &dyn Storage) -> Vec<BackfillDetail> {
-    let page = PageRequest::Newest { limit: 100 };
-    let page = storage.list_backfills(BackfillFilter::default(), page);
-    let mut all = Vec::new();
-    for listed in page.await.unwrap().items {
-        let found = storage.find_backfill(listed.id, &Scope::All).await;
-        let found = found.unwrap().unwrap();
-        assert_eq!(found.backfill, listed);
-        all.push(found);
-    }
-    all
 }
 
 /// The ids of the newest runs that a filter lets through.

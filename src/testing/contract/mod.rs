@@ -30,6 +30,7 @@ pub(crate) mod fixtures;
 pub mod inheritance;
 pub mod journal;
 pub mod keys;
+mod made_backfills;
 pub mod outputs;
 pub mod pipeline_lists;
 pub mod pipelines;

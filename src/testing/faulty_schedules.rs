@@ -1,0 +1,58 @@
+//! Schedules and backfills of a storage that fails on cue.
+//!
+//! How a call fails is `faulty_storage`'s.
+
+use async_trait::async_trait;
+
+use super::{FaultyStorage, Method};
+use crate::error::Result;
+use crate::model::{Backfill, BackfillId, Page, PageRequest, Scope};
+use crate::storage::{
+    Advance, Advanced, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
+    CancelledBackfill, Schedules, StoredSchedule,
+};
+
+#[async_trait]
+impl Schedules for FaultyStorage {
+    async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
+        self.around(Method::Schedules, self.inner.schedules(scope))
+            .await
+    }
+
+    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+        self.around(Method::Advance, self.inner.advance(advance))
+            .await
+    }
+}
+
+#[async_trait]
+impl Backfills for FaultyStorage {
+    async fn find_backfill(
+        &self,
+        backfill: BackfillId,
+        scope: &Scope,
+    ) -> Result<Option<BackfillDetail>> {
+        self.around(
+            Method::FindBackfill,
+            self.inner.find_backfill(backfill, scope),
+        )
+        .await
+    }
+
+    async fn list_backfills(
+        &self,
+        filter: BackfillFilter,
+        page: PageRequest,
+    ) -> Result<Page<Backfill>> {
+        self.around(
+            Method::ListBackfills,
+            self.inner.list_backfills(filter, page),
+        )
+        .await
+    }
+
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+        self.around(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
+            .await
+    }
+}
