@@ -75,9 +75,9 @@ pub(super) fn case(route: &Route) -> Case {
         "POST /pipelines/{id}/backfill" => {
             Case::object(202).body(json!({"start_date": "2024-01-01", "end_date": "2024-01-02"}))
         }
-        "GET /backfills/{backfill_id}" | "POST /backfills/{backfill_id}/cancel" => {
-            Case::object(200)
-        }
+        "GET /backfills/{backfill_id}" => Case::object(200),
+        // It has ended by itself.
+        "POST /backfills/{backfill_id}/cancel" => Case::new(409, 404),
         "POST /connections" => Case::new(201, 201).body(json!({"conn_id": "beta", "type": "http"})),
         "POST /variables" => {
             Case::new(201, 201).body(json!({"key": "beta", "value": "b", "type": "string"}))
