@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    ConnectionFilter, Connections, Operation, PipelineFilter, Pipelines, PutConnection,
-    PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
+    ConnectionFilter, Connections, DeletePipeline, Expect, Operation, PipelineFilter, Pipelines,
+    PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
 };
 use floret::{
     ConnectionId, Error, PageRequest, PipelineId, Result, Scope, Slug, StoredConnection,
@@ -45,20 +45,21 @@ impl Pipelines for AuditedStorage {
         self.read(|rows| rows.pipelines.list(&page, is_wanted))
     }
 
-    async fn delete_pipeline(
-        &self,
-        id: &PipelineId,
-        scope: &Scope,
-        _: DateTime<Utc>,
-    ) -> Result<()> {
+    async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
+        let id = &delete.id;
         self.write("delete_pipeline", |rows| {
-            if !rows.pipelines.remove(id, scope) {
-                return Err(Error::pipeline_not_found(id));
-            }
+            let save = Save {
+                expect: delete.version.map_or(Expect::Present, Expect::Version),
+                scope: &delete.scope,
+                now: delete.now,
+                absent: Error::pipeline_not_found(id),
+            };
+            rows.pipelines.check(id, save)?;
             if rows.runs_of(id).any(|row| !row.run.status.is_terminal()) {
                 let message = format!("{id} has runs that are not finished");
                 return Err(Error::conflict("pipeline-active", message));
             }
+            rows.pipelines.remove(id, &delete.scope);
             rows.schedules.remove(id);
             let Rows { keys, runs, .. } = rows;
             keys.retain(|(operation, _), _| match operation {

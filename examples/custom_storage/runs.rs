@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use floret::storage::{
-    Cancelled, ChainRun, CreateRuns, Created, IdempotencyKey, NewBackfill, NewRun, RequestCancel,
-    RunDetail, RunFilter, Runs,
+    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewBackfill, NewRun,
+    RequestCancel, RunDetail, RunFilter, Runs,
 };
 use floret::{
-    Error, ErrorKind, EventKind, NodeId, PageRequest, PipelineId, Preview, Profile, Result, Run,
-    RunId, RunStatus, Scope, TenantId, Trigger,
+    Error, ErrorKind, EventKind, NodeId, NodeStatus, PageRequest, PipelineId, Preview, Profile,
+    Result, Run, RunId, RunStatus, Scope, TenantId, Trigger,
 };
 
 use crate::audited::AuditedStorage;
@@ -69,7 +69,7 @@ impl Runs for AuditedStorage {
     ) -> Result<Option<Preview>> {
         self.read(|rows| {
             let row = executed(rows, run, node, scope)?;
-            Ok(row.and_then(|row| row.preview.clone()))
+            Ok(row.and_then(|(_, row)| row.preview.clone()))
         })
     }
 
@@ -78,10 +78,13 @@ impl Runs for AuditedStorage {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<Profile>> {
+    ) -> Result<Option<FoundProfile>> {
         self.read(|rows| {
-            let row = executed(rows, run, node, scope)?;
-            Ok(row.and_then(|row| row.profile.clone()))
+            let Some((of, row)) = executed(rows, run, node, scope)? else {
+                return Ok(None);
+            };
+            let found = row.profile.clone();
+            Ok(found.map(|profile| FoundProfile::new(profile, previous(rows, of, node))))
         })
     }
 
@@ -102,32 +105,41 @@ fn is_wanted(run: &Run, filter: &RunFilter) -> bool {
         && filter.to.is_none_or(|to| run.created_at < to)
 }
 
-/// The row of the execution whose output a node of this run has.
+/// The execution whose output a node of this run has: the run and its row of the node.
 fn executed<'a>(
     rows: &'a Rows,
     run: RunId,
     node: &NodeId,
     scope: &Scope,
-) -> Result<Option<&'a NodeRow>> {
+) -> Result<Option<(&'a Run, &'a NodeRow)>> {
     let Some(row) = rows.run(run, scope) else {
         return Ok(None);
     };
     let Some(place) = rows.places(&row.run)?.find(node.as_str()) else {
         return Ok(None);
     };
-    let is_reused = |kept: &&NodeRow| kept.node.reused_from.is_some();
-    let own = row.nodes.get(&place);
-    let mut inherited = row
-        .run
-        .inherited
-        .iter()
-        .filter(|inherited| inherited.place == place);
-    Ok(match (own.filter(is_reused), inherited.next()) {
-        (Some(_), Some(other)) => {
+    let of = |row: &'a RunRow, place| Some((&row.run, row.nodes.get(&place)?));
+    let mut inherited = row.run.inherited.iter();
+    let inherited = inherited.find(|inherited| inherited.place == place);
+    let own = of(row, place);
+    Ok(match (own, inherited) {
+        (Some((_, kept)), Some(other)) if kept.node.reused_from.is_some() => {
             let run = rows.runs.get(&other.from_run);
-            run.and_then(|run| run.nodes.get(&other.from_place))
+            run.and_then(|run| of(run, other.from_place))
         }
-        (Some(_) | None, _) => own,
+        _ => own,
+    })
+}
+
+/// The profile of the node in the newest run of the pipeline before this one in which it succeeded.
+fn previous(rows: &Rows, run: &Run, node: &NodeId) -> Option<Profile> {
+    let before = rows.runs.range(..run.id).rev().map(|(_, row)| row);
+    let of_pipeline =
+        before.filter(|row| row.run.pipeline_id == run.pipeline_id && row.run.tenant == run.tenant);
+    let mut nodes = of_pipeline.flat_map(|row| row.nodes.values());
+    nodes.find_map(|kept| {
+        let has_succeeded = kept.node.node_id == *node && kept.node.status == NodeStatus::Success;
+        kept.profile.clone().filter(|_| has_succeeded)
     })
 }
 
