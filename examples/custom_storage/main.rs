@@ -12,6 +12,7 @@
 
 mod audited;
 mod backfills;
+mod creation;
 mod definitions;
 mod ends;
 mod journal;

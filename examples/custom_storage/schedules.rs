@@ -6,8 +6,8 @@ use floret::storage::{Advance, Advanced, NewRun, Schedules, StoredSchedule, Tick
 use floret::{Error, Overlap, Result, Scope, SkipReason, StoredPipeline, Trigger};
 
 use crate::audited::AuditedStorage;
+use crate::creation::{has_room, insert};
 use crate::rows::{Rows, ScheduleRow};
-use crate::runs::{has_room, insert};
 
 #[async_trait]
 impl Schedules for AuditedStorage {
