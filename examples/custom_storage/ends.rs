@@ -49,6 +49,11 @@ pub(crate) fn finish(rows: &mut Rows, id: RunId, end: End) -> Result<()> {
     row.run.error = end.error;
     row.run.finished_at = Some(end.at);
     row.owner = None;
+    // Only a run that is given up as poisoned still has nodes on their way.
+    let left = row.nodes.values_mut().map(|kept| &mut kept.node);
+    for node in left.filter(|node| !node.status.is_terminal()) {
+        node.status = end.status.unstarted_node();
+    }
     let run = row.run.clone();
     let kind = match end.status {
         RunStatus::Success => EventKind::RunCompleted,
@@ -58,6 +63,10 @@ pub(crate) fn finish(rows: &mut Rows, id: RunId, end: End) -> Result<()> {
     let event = rows.tell(&run, kind, end.at);
     event.status = Some(run.status.into());
     event.error = run.error.clone();
+    let took = run
+        .started_at
+        .map(|started_at| end.at.signed_duration_since(started_at));
+    event.duration_ms = took.and_then(|took| u64::try_from(took.num_milliseconds()).ok());
     drop_outputs(rows, &run, end.result_bytes_max)?;
     match run.backfill_id {
         Some(backfill) => count(rows, backfill, &run, end.at),
@@ -101,7 +110,7 @@ fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, Pl
         named.is_some_and(|named| named.length <= bytes_max)
     };
     Ok(last
-        .map(|place| rows.source(run, *place))
+        .map(|place| rows.source(row, *place))
         .filter(is_small)
         .collect())
 }

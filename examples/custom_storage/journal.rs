@@ -59,7 +59,7 @@ impl Outputs for AuditedStorage {
     ) -> Result<Option<StoredOutput>> {
         Ok(self.read(|rows| {
             let row = rows.run(run, scope)?;
-            let output = rows.outputs.get(&rows.source(&row.run, place))?;
+            let output = rows.outputs.get(&rows.source(row, place))?;
             let named = output.named?;
             let chunks = (0..named.chunk_count).map(|index| output.chunks.get(&index));
             let chunks = chunks.collect::<Option<Vec<_>>>()?;
@@ -122,6 +122,7 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
         } => {
             let node = moved(rows, run, place, NodeStatus::Running)?;
             node.attempt = Some(attempt);
+            node.error = None;
             node.queue_ms.get_or_insert(queue_ms);
             node.started_at.get_or_insert(at);
             let event = tell(rows, run, Some(place), (EventKind::NodeStarted, at))?;
@@ -135,7 +136,6 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             at,
         } => {
             let node = moved(rows, run, place, NodeStatus::Pending)?;
-            node.attempt = Some(attempt);
             node.error = Some(error.clone());
             let event = tell(rows, run, Some(place), (EventKind::NodeRetrying, at))?;
             event.attempt = Some(attempt);
@@ -200,7 +200,7 @@ fn end_node(rows: &mut Rows, id: RunId, end: NodeEnd) -> Result<()> {
         rows.run_mut(id)?.claim_count = 1;
     }
     let event = tell(rows, id, Some(end.place), (kind, end.at))?;
-    event.attempt = node.attempt;
+    event.attempt = end.attempt;
     event.row_count = node.row_count;
     event.duration_ms = node.duration_ms;
     event.error = node.error;

@@ -29,7 +29,7 @@ impl Queue for AuditedStorage {
                 running(rows).filter(|row| row.owner.is_some_and(|owner| owner != claim.owner));
             claims.lease_until = others
                 .map(|row| row.lease_until)
-                .filter(|until| *until >= claim.now)
+                .filter(|until| *until > claim.now)
                 .min();
             claims.seq = rows.seq;
             Ok(claims)
@@ -107,7 +107,7 @@ fn running(rows: &Rows) -> impl Iterator<Item = &RunRow> {
 fn orphans(rows: &Rows, claim: &Claim) -> Vec<(u32, RunId)> {
     let orphans = running(rows).filter(|row| {
         let is_others = row.owner != Some(claim.owner);
-        row.owner.is_none() || (is_others && row.lease_until < claim.now)
+        row.owner.is_none() || (is_others && row.lease_until <= claim.now)
     });
     orphans.map(|row| (row.claim_count, row.run.id)).collect()
 }

@@ -141,20 +141,25 @@ impl Rows {
         Places::of(self.definition(run)?.as_ref())
     }
 
-    /// Whose output a node of a run has: its own, or that of the execution which it inherits.
-    pub(crate) fn source(&self, run: &Run, place: Place) -> (RunId, Place) {
-        let own = (run.id, place);
-        let mut inherited = run.inherited.iter();
-        match inherited.find(|inherited| inherited.place == place) {
-            Some(other) if !self.outputs.contains_key(&own) => (other.from_run, other.from_place),
-            Some(_) | None => own,
-        }
+    /// Whose output a node of a run has: its own once it executes, else the very one that it inherits.
+    pub(crate) fn source(&self, row: &RunRow, place: Place) -> (RunId, Place) {
+        let own = (row.run.id, place);
+        let mut inherited = row.run.inherited.iter();
+        let Some(other) = inherited.find(|other| other.place == place) else {
+            return own;
+        };
+        let kept = row.nodes.get(&place);
+        let executes = kept.is_some_and(|kept| kept.node.reused_from.is_none());
+        let theirs = (other.from_run, other.from_place);
+        let named = self.outputs.get(&theirs).and_then(|output| output.named);
+        let is_meant = named.is_some_and(|named| Some(named.hash) == other.output_hash);
+        if is_meant && !executes { theirs } else { own }
     }
 
     pub(crate) fn nodes(&self, row: &RunRow) -> Vec<NodeRun> {
         let nodes = row.nodes.values().map(|kept| {
             let mut node = kept.node.clone();
-            let output = self.outputs.get(&self.source(&row.run, node.place));
+            let output = self.outputs.get(&self.source(row, node.place));
             let is_ended = node.status.is_terminal();
             let named = output.and_then(|output| output.named).filter(|_| is_ended);
             node.output_hash = named.map(|named| named.hash);

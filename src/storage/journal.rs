@@ -84,7 +84,7 @@ impl NodeEnd {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Entry {
-    /// An attempt began: event `node.started`. `queue_ms` counts for the first start only.
+    /// An attempt began: event `node.started`. `queue_ms` and `at` count for the first start only; the error of the attempt before goes.
     NodeStarted {
         /// The node.
         place: Place,
@@ -99,7 +99,7 @@ pub enum Entry {
     NodeRetrying {
         /// The node.
         place: Place,
-        /// The attempt that follows.
+        /// The attempt that follows; the node keeps the one before until this begins.
         attempt: u32,
         /// Why the one before failed.
         error: String,
@@ -130,7 +130,7 @@ pub enum Entry {
         /// When.
         at: DateTime<Utc>,
     },
-    /// The run ended: event `run.completed`, `run.failed` or `run.cancelled`; always the last entry.
+    /// The run ended: event `run.completed`, `run.failed` or `run.cancelled`, with `duration_ms` from the run's start; always the last entry.
     RunFinished {
         /// A terminal status.
         status: RunStatus,
