@@ -84,6 +84,10 @@ fn ended(run: &Run) -> Error {
     Error::new(ErrorKind::RunFinished, "run-finished", message)
 }
 
+fn illegal(message: String) -> Error {
+    Error::new(ErrorKind::IllegalTransition, "internal-error", message)
+}
+
 /// The checks in their order, after that of the epoch.
 fn check(row: &mut RunRow, append: &Append) -> Result<()> {
     if append.position > row.position {
@@ -113,6 +117,9 @@ fn check(row: &mut RunRow, append: &Append) -> Result<()> {
 }
 
 fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
+    if rows.run_mut(run)?.run.status.is_terminal() {
+        return Err(illegal(format!("run {run} has an entry after its end")));
+    }
     match entry {
         Entry::NodeStarted {
             place,
@@ -177,6 +184,9 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
 }
 
 fn end_node(rows: &mut Rows, id: RunId, end: NodeEnd) -> Result<()> {
+    if !end.status.is_terminal() {
+        return Err(illegal(format!("no node ends {:?}", end.status)));
+    }
     let kind = match end.status {
         NodeStatus::Success => EventKind::NodeCompleted,
         NodeStatus::Failed => EventKind::NodeFailed,
@@ -227,11 +237,7 @@ fn moved(rows: &mut Rows, run: RunId, place: Place, next: NodeStatus) -> Result<
             "node {} is {:?} and cannot become {next:?}",
             node.id, node.status
         );
-        return Err(Error::new(
-            ErrorKind::IllegalTransition,
-            "internal-error",
-            message,
-        ));
+        return Err(illegal(message));
     }
     node.status = next;
     Ok(node)

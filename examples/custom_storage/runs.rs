@@ -11,7 +11,7 @@ use crate::audited::AuditedStorage;
 use crate::creation::{create_runs, known};
 use crate::ends::request_cancel;
 use crate::pages::{Page, page};
-use crate::rows::{NodeRow, Rows, RunRow};
+use crate::rows::{NodeRow, Rows};
 
 #[async_trait]
 impl Runs for AuditedStorage {
@@ -115,17 +115,17 @@ fn executed<'a>(
     let Some(place) = rows.places(&row.run)?.find(node.as_str()) else {
         return Ok(None);
     };
-    let of = |row: &'a RunRow, place| Some((&row.run, row.nodes.get(&place)?));
-    let mut inherited = row.run.inherited.iter();
-    let inherited = inherited.find(|inherited| inherited.place == place);
-    let own = of(row, place);
-    Ok(match (own, inherited) {
-        (Some((_, kept)), Some(other)) if kept.node.reused_from.is_some() => {
-            let run = rows.runs.get(&other.from_run);
-            run.and_then(|run| of(run, other.from_place))
-        }
-        _ => own,
-    })
+    let own = row.nodes.get(&place);
+    let reused = own.and_then(|own| own.node.reused_from);
+    let Some(from) = reused else {
+        return Ok(own.map(|own| (&row.run, own)));
+    };
+    let theirs = rows.runs.get(&from).and_then(|row| {
+        let mut nodes = row.nodes.values();
+        let kept = nodes.find(|kept| kept.node.node_id == *node)?;
+        Some((&row.run, kept))
+    });
+    Ok(theirs)
 }
 
 /// The profile of the node in the newest run of the pipeline before this one in which it succeeded.

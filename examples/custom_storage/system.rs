@@ -126,9 +126,8 @@ fn purge_runs(rows: &mut Rows, purge: &Purge) -> Purged {
         .collect();
     places.sort_unstable();
     let count = usize::try_from(purge.count_max).unwrap_or(usize::MAX);
-    let is_left = places.len() > count;
     places.truncate(count);
-    let next = places.last().copied().filter(|_| is_left);
+    let next = places.last().copied().filter(|_| places.len() == count);
     places.retain(|place| !is_spared(rows, place.run, purge.keep_last));
     for place in &places {
         delete(rows, place.run);

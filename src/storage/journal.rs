@@ -196,7 +196,7 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// Checked in this order: epoch, position, terminal, cancel, transitions ([`NodeStatus::may_become`], [`RunStatus::may_become`]).
     /// An append whose `position` was already passed MUST answer Ok and change nothing. A terminal entry other than `cancelled` MUST be refused while a
-    /// cancel is requested. A node that ends (`NodeFinished` with `success` or `failed`) MUST set the run's claim count to 1.
+    /// cancel is requested. An entry behind the run's end, and a `NodeFinished` with a status that is not terminal, are illegal transitions. A node that ends (`NodeFinished` with `success` or `failed`) MUST set the run's claim count to 1.
     /// A node `skipped` because it is reused (`reused_from`) takes over the inherited output.
     ///
     /// With the run's end MUST go: on `success` the kept outputs of the whole chain, but those of this run's nodes without downstream that have at most
