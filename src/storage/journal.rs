@@ -84,7 +84,7 @@ impl NodeEnd {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Entry {
-    /// An attempt began: event `node.started`. `queue_ms` counts for the first start only.
+    /// An attempt began: event `node.started`. `queue_ms` and `at` count for the first start only; the error of the attempt before goes.
     NodeStarted {
         /// The node.
         place: Place,
@@ -99,7 +99,7 @@ pub enum Entry {
     NodeRetrying {
         /// The node.
         place: Place,
-        /// The attempt that follows.
+        /// The attempt that follows; the node keeps the one before until this begins.
         attempt: u32,
         /// Why the one before failed.
         error: String,
@@ -130,7 +130,7 @@ pub enum Entry {
         /// When.
         at: DateTime<Utc>,
     },
-    /// The run ended: event `run.completed`, `run.failed` or `run.cancelled`; always the last entry.
+    /// The run ended: event `run.completed`, `run.failed` or `run.cancelled`, with `duration_ms` from the run's start; always the last entry.
     RunFinished {
         /// A terminal status.
         status: RunStatus,
@@ -196,7 +196,7 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// Checked in this order: epoch, position, terminal, cancel, transitions ([`NodeStatus::may_become`], [`RunStatus::may_become`]).
     /// An append whose `position` was already passed MUST answer Ok and change nothing. A terminal entry other than `cancelled` MUST be refused while a
-    /// cancel is requested. A node that ends (`NodeFinished` with `success` or `failed`) MUST set the run's claim count to 1.
+    /// cancel is requested. An entry behind the run's end, and a `NodeFinished` with a status that is not terminal, are illegal transitions. A node that ends (`NodeFinished` with `success` or `failed`) MUST set the run's claim count to 1.
     /// A node `skipped` because it is reused (`reused_from`) takes over the inherited output.
     ///
     /// With the run's end MUST go: on `success` the kept outputs of the whole chain, but those of this run's nodes without downstream that have at most

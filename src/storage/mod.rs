@@ -14,6 +14,7 @@ mod journal;
 mod memory;
 mod outputs;
 mod pipelines;
+mod places;
 mod queue;
 mod rules;
 mod runs;
@@ -36,6 +37,7 @@ pub use journal::{Append, Appended, Entry, Journal, NodeEnd, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
+pub use places::Places;
 pub use queue::{Claim, Claimed, Claims, Held, Queue};
 pub use runs::{
     Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewRun, Operation,

@@ -65,7 +65,8 @@ pub trait Outputs: Send + Sync + 'static {
     /// `StaleEpoch`, `RunFinished`, `NotFound`; `StorageFull`.
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()>;
 
-    /// The kept output of a node: the run's own, or the one it inherits. None where it was not kept, was dropped, or a chunk is missing.
+    /// The kept output of a node: the run's own once the node has an entry that reuses nothing, else the one it inherits, if that has the hash which
+    /// [`Inherited`](crate::Inherited) names. None where it was not kept, was dropped, or a chunk is missing.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.

@@ -124,7 +124,7 @@ impl Held {
 pub trait Queue: Send + Sync + 'static {
     /// Gives the asker up to `count_max` runs: orphans first, then pending ones by [`Trigger::priority`](crate::Trigger::priority), then by age (id).
     ///
-    /// An orphan is a `running` run without an owner, or with another than the asker whose lease ran out before `now`. Limits (`runs_max` over all
+    /// An orphan is a `running` run without an owner, or with another than the asker whose lease runs out at `now` or before. Limits (`runs_max` over all
     /// `running` runs, the pipeline's `max_concurrent_runs` of its newest definition, the backfill's `max_parallel`) bound pending runs only: an orphan
     /// counts as running already. The runs of a backfill are claimed in its order; beside other lanes it counts with the run that is next.
     /// Of a pipeline's runs that no caller asked for (those of the priority of a schedule) one executes at a time: the next MUST NOT be given before it has ended.
@@ -132,7 +132,7 @@ pub trait Queue: Send + Sync + 'static {
     /// Each claim MUST raise the epoch and count before anything executes.
     ///
     /// Poison: an orphan that was claimed `crashes_max` times without progress MUST end `failed` here (event `run.failed`; an `error` that begins with `poisoned`),
-    /// `cancelled` where that was asked for. While an orphan with `crashes_max - 1` such claims is left, orphans MUST be claimed one at a time, fewest claims first,
+    /// `cancelled` where that was asked for; none of its nodes MUST stay on its way. While an orphan with `crashes_max - 1` such claims is left, orphans MUST be claimed one at a time, fewest claims first,
     /// none unless [`Claim::suspects`], and none while the asker holds a run with that many. Progress is a node's end ([`Journal`](super::Journal)), which sets the count to 1.
     ///
     /// A run that cannot be decoded MUST NOT fail the claim: it is counted like a claimed one and left an orphan.

@@ -177,7 +177,7 @@ impl Purge {
 pub struct Purged {
     /// How many runs.
     pub deleted: u64,
-    /// Where the next step begins; nothing once all were looked at.
+    /// Where the next step begins: behind the last run that was looked at; nothing once fewer than `count_max` were.
     pub next: Option<PurgeCursor>,
 }
 

@@ -1,0 +1,253 @@
+//! Pipelines, connections and variables: put, find, list, delete.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use floret::storage::{
+    ConnectionFilter, Connections, DeletePipeline, Expect, Operation, PipelineFilter, Pipelines,
+    PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
+};
+use floret::{
+    ConnectionId, Error, PageRequest, PipelineId, Result, Scope, Slug, StoredConnection,
+    StoredPipeline, StoredVariable, VariableKey,
+};
+
+use crate::audited::AuditedStorage;
+use crate::pages::Page;
+use crate::rows::Rows;
+use crate::schedules::reschedule;
+use crate::shelf::{Save, taken};
+
+#[async_trait]
+impl Pipelines for AuditedStorage {
+    async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
+        self.write("put_pipeline", |rows| put_pipeline(rows, &put))
+    }
+
+    async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
+        Ok(self.read(|rows| find_pipeline(rows, key, scope).cloned()))
+    }
+
+    async fn list_pipelines(
+        &self,
+        filter: PipelineFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredPipeline>> {
+        let is_wanted = |item: &StoredPipeline| {
+            let tags = &item.definition.tags;
+            filter.scope.admits(item.tenant.as_ref())
+                && filter.tag.as_ref().is_none_or(|tag| tags.contains(tag))
+                && filter
+                    .enabled
+                    .is_none_or(|is_enabled| is_enabled == item.definition.enabled)
+        };
+        self.read(|rows| rows.pipelines.list(&page, is_wanted))
+    }
+
+    async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
+        let id = &delete.id;
+        self.write("delete_pipeline", |rows| {
+            let save = Save {
+                expect: delete.version.map_or(Expect::Present, Expect::Version),
+                scope: &delete.scope,
+                now: delete.now,
+                absent: Error::pipeline_not_found(id),
+            };
+            rows.pipelines.check(id, save)?;
+            if rows.runs_of(id).any(|row| !row.run.status.is_terminal()) {
+                let message = format!("{id} has runs that are not finished");
+                return Err(Error::conflict("pipeline-active", message));
+            }
+            rows.pipelines.remove(id, &delete.scope);
+            rows.schedules.remove(id);
+            let Rows { keys, runs, .. } = rows;
+            keys.retain(|(operation, _), _| match operation {
+                Operation::Run(pipeline) | Operation::Backfill(pipeline) => pipeline != id,
+                Operation::Resume(run) => {
+                    runs.get(run).is_none_or(|row| row.run.pipeline_id != *id)
+                }
+                _ => true,
+            });
+            Ok(())
+        })
+    }
+}
+
+pub(crate) fn find_pipeline<'a>(
+    rows: &'a Rows,
+    key: &str,
+    scope: &Scope,
+) -> Option<&'a StoredPipeline> {
+    let by_slug = || {
+        let item = rows
+            .pipelines
+            .items()
+            .find(|item| item.slug.as_str() == key)?;
+        scope.admits(item.tenant.as_ref()).then_some(item)
+    };
+    rows.pipelines.find(key, scope).or_else(by_slug)
+}
+
+fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
+    let save = || Save {
+        expect: put.expect,
+        scope: &put.scope,
+        now: put.now,
+        absent: Error::pipeline_not_found(&put.id),
+    };
+    rows.pipelines.check(&put.id, save())?;
+    let old = rows.pipelines.find(put.id.as_str(), &Scope::All).cloned();
+    let is_taken = |name: &str| {
+        let mut others = rows.pipelines.items().filter(|item| item.id != put.id);
+        others.any(|item| item.slug.as_str() == name || item.id.as_str() == name)
+    };
+    let slug = match &put.slug {
+        SlugChoice::Given(slug) if is_taken(slug.as_str()) => return Err(taken(slug)),
+        SlugChoice::Given(slug) => slug.clone(),
+        SlugChoice::Derived(base) => match &old {
+            Some(old) if is_like(&old.slug, base) => old.slug.clone(),
+            Some(_) | None => free_slug(base, is_taken)?,
+        },
+        other => {
+            return Err(Error::internal(format!(
+                "cannot choose a slug by {other:?}"
+            )));
+        }
+    };
+    let names = rows.pipelines.items().filter(|item| item.id != put.id);
+    if names
+        .into_iter()
+        .any(|item| item.slug.as_str() == put.id.as_str())
+    {
+        return Err(taken(&put.id));
+    }
+    let fresh = StoredPipeline::new(put.id.clone(), slug, Arc::clone(&put.definition), put.now);
+    let saved = rows.pipelines.save(put.id.clone(), fresh, save())?;
+    let version = (saved.id.clone(), saved.version);
+    rows.versions.insert(version, Arc::clone(&saved.definition));
+    reschedule(rows, old.as_ref(), &saved, put.now);
+    Ok(saved)
+}
+
+/// Whether a slug was derived from this base.
+fn is_like(slug: &Slug, base: &Slug) -> bool {
+    let rest = slug.as_str().strip_prefix(base.as_str());
+    rest.is_some_and(|rest| {
+        let number = rest.strip_prefix('-').map(str::parse::<u32>);
+        rest.is_empty() || matches!(number, Some(Ok(2..)))
+    })
+}
+
+/// The base, or with the first number that is free; of a long one its end gives way.
+fn free_slug(base: &Slug, is_taken: impl Fn(&str) -> bool) -> Result<Slug> {
+    const SLUG_MAX: usize = 128;
+    let numbered = (2_u32..).map(|number| {
+        let end = format!("-{number}");
+        let kept = base.as_str().len().min(SLUG_MAX - end.len());
+        base.as_str()[..kept].to_owned() + &end
+    });
+    let free = std::iter::once(base.to_string())
+        .chain(numbered)
+        .find(|slug| !is_taken(slug));
+    let slug = Slug::new(free.unwrap_or_default());
+    slug.map_err(|error| Error::internal("no slug is free").with_source(error))
+}
+
+#[async_trait]
+impl Connections for AuditedStorage {
+    async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
+        let PutConnection { expect, now, .. } = put;
+        let absent = Error::connection_not_found(&put.id);
+        let save = Save {
+            expect,
+            scope: &put.scope,
+            now,
+            absent,
+        };
+        let fresh = StoredConnection::new(put.id.clone(), put.fields, now);
+        self.write("put_connection", |rows| {
+            rows.connections.save(put.id, fresh, save)
+        })
+    }
+
+    async fn find_connection(
+        &self,
+        id: &ConnectionId,
+        scope: &Scope,
+    ) -> Result<Option<StoredConnection>> {
+        Ok(self.read(|rows| rows.connections.find(id.as_str(), scope).cloned()))
+    }
+
+    async fn list_connections(
+        &self,
+        filter: ConnectionFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredConnection>> {
+        let is_wanted = |item: &StoredConnection| filter.scope.admits(item.tenant.as_ref());
+        self.read(|rows| rows.connections.list(&page, is_wanted))
+    }
+
+    async fn delete_connection(
+        &self,
+        id: &ConnectionId,
+        scope: &Scope,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
+        self.write("delete_connection", |rows| {
+            let is_gone = rows.connections.remove(id, scope);
+            is_gone
+                .then_some(())
+                .ok_or_else(|| Error::connection_not_found(id))
+        })
+    }
+}
+
+#[async_trait]
+impl Variables for AuditedStorage {
+    async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
+        let PutVariable { expect, now, .. } = put;
+        let absent = Error::variable_not_found(&put.key);
+        let save = Save {
+            expect,
+            scope: &put.scope,
+            now,
+            absent,
+        };
+        let fresh = StoredVariable::new(put.key.clone(), put.fields, now);
+        self.write("put_variable", |rows| {
+            rows.variables.save(put.key, fresh, save)
+        })
+    }
+
+    async fn find_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+    ) -> Result<Option<StoredVariable>> {
+        Ok(self.read(|rows| rows.variables.find(key.as_str(), scope).cloned()))
+    }
+
+    async fn list_variables(
+        &self,
+        filter: VariableFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredVariable>> {
+        let is_wanted = |item: &StoredVariable| filter.scope.admits(item.tenant.as_ref());
+        self.read(|rows| rows.variables.list(&page, is_wanted))
+    }
+
+    async fn delete_variable(
+        &self,
+        key: &VariableKey,
+        scope: &Scope,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
+        self.write("delete_variable", |rows| {
+            let is_gone = rows.variables.remove(key, scope);
+            is_gone
+                .then_some(())
+                .ok_or_else(|| Error::variable_not_found(key))
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Events, and how far each notifier has got with them.
+
+use async_trait::async_trait;
+use floret::storage::{
+    Attendance, ClaimCursors, Cursors, Deliveries, EventFilter, Events, LostCursor, NotifierCursor,
+    PutDeliveries,
+};
+use floret::{Event, Result};
+
+use crate::audited::AuditedStorage;
+use crate::rows::{CursorRow, Rows};
+
+#[async_trait]
+impl Events for AuditedStorage {
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
+        let is_wanted = |event: &&Event| {
+            filter.scope.admits(event.tenant.as_ref())
+                && filter.run.is_none_or(|run| run == event.run_id)
+                && filter
+                    .pipeline
+                    .as_ref()
+                    .is_none_or(|pipeline| *pipeline == event.pipeline_id)
+                && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.read(|rows| {
+            let wanted = rows.events_after(after).filter(is_wanted);
+            wanted.take(limit).cloned().collect()
+        }))
+    }
+
+    async fn newest_seq(&self) -> Result<u64> {
+        Ok(self.read(|rows| rows.seq))
+    }
+}
+
+#[async_trait]
+impl Deliveries for AuditedStorage {
+    async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
+        self.write("claim_cursors", |rows| Ok(claim_cursors(rows, &claim)))
+    }
+
+    async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
+        self.write("put_deliveries", |rows| {
+            let Rows { cursors, runs, .. } = rows;
+            let row = cursors.entry(put.notifier).or_insert_with(|| CursorRow {
+                seq: put.seq,
+                seen_at: put.now,
+                parked: std::collections::BTreeMap::new(),
+            });
+            row.seq = row.seq.max(put.seq);
+            row.seen_at = put.now;
+            row.parked.retain(|seq, _| !put.delivered.contains(seq));
+            let of_runs = put
+                .parked
+                .into_iter()
+                .filter(|parked| runs.contains_key(&parked.run));
+            row.parked
+                .extend(of_runs.map(|parked| (parked.seq, parked)));
+            Ok(())
+        })
+    }
+}
+
+fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
+    let arrives = claim.attendance == Attendance::Arrives;
+    let mut answer = Cursors::default();
+    rows.cursors.retain(|name, row| {
+        let is_safe = !arrives && claim.names.contains(name);
+        let is_lost = row.seen_at < claim.absent_before && !is_safe;
+        if is_lost {
+            let mut lost = LostCursor::new(name.clone(), row.seq, row.seen_at);
+            lost.parked_count = row.parked.values().filter(|parked| !parked.is_dead).count() as u64;
+            answer.lost.push(lost);
+        }
+        !is_lost
+    });
+    for name in &claim.names {
+        let row = rows
+            .cursors
+            .entry(name.clone())
+            .or_insert_with(|| CursorRow {
+                seq: rows.seq,
+                seen_at: claim.now,
+                parked: std::collections::BTreeMap::new(),
+            });
+        row.seen_at = claim.now;
+        let mut cursor = NotifierCursor::new(name.clone(), row.seq);
+        let waiting = row
+            .parked
+            .values()
+            .filter(|parked| arrives && !parked.is_dead);
+        cursor.parked.extend(waiting);
+        answer.cursors.push(cursor);
+    }
+    answer
+}

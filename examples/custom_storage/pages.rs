@@ -1,0 +1,54 @@
+//! The part of a list that is asked for.
+
+use floret::{Error, ErrorKind, Issue, PageRequest, Result};
+
+pub(crate) use floret::Page;
+
+/// Orders items by their keys, the greatest first, and gives the part that is asked for.
+///
+/// `read` makes the key of a cursor, `write` the cursor of a key.
+pub(crate) fn page<K: Ord, T>(
+    mut items: Vec<(K, T)>,
+    request: &PageRequest,
+    read: impl Fn(&str) -> Option<K>,
+    write: impl Fn(&K) -> String,
+) -> Result<Page<T>> {
+    items.sort_by(|(a, _), (b, _)| b.cmp(a));
+    let count = items.len();
+    let (skipped, limit, total) = match request {
+        PageRequest::Newest { limit } => (0, *limit, None),
+        PageRequest::Numbered { page, per_page } => {
+            let before = page.saturating_sub(1).saturating_mul(*per_page);
+            (
+                usize::try_from(before).unwrap_or(usize::MAX),
+                *per_page,
+                Some(count as u64),
+            )
+        }
+        PageRequest::After { cursor, limit } => {
+            let key = cursor
+                .as_ref()
+                .map(|text| read(text).ok_or_else(|| no_cursor(text)));
+            let skipped = match key.transpose()? {
+                Some(key) => items.partition_point(|(other, _)| *other >= key),
+                None => 0,
+            };
+            (skipped, *limit, None)
+        }
+        other => return Err(Error::internal(format!("cannot page by {other:?}"))),
+    };
+    let end = usize::try_from(limit).map_or(count, |limit| skipped.saturating_add(limit));
+    let part: Vec<_> = items.into_iter().take(end).skip(skipped).collect();
+    let next = part
+        .last()
+        .filter(|_| end < count)
+        .map(|(key, _)| write(key));
+    let items = part.into_iter().map(|(_, item)| item).collect();
+    Ok(Page::new(items, total, next))
+}
+
+fn no_cursor(text: &str) -> Error {
+    let message = format!("must be a cursor of an answer before, not {text:?}");
+    Error::new(ErrorKind::Malformed, "invalid-parameter", message.clone())
+        .with_issues(vec![Issue::parameter("cursor", message)])
+}

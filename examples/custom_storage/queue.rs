@@ -1,0 +1,235 @@
+//! Who executes which run: claim, renew, release.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use floret::storage::{Claim, Claimed, Claims, Held, Queue};
+use floret::{BackfillOrder, EventKind, NodeStatus, OwnerId, Result, Run, RunId, RunStatus, Scope};
+
+use crate::audited::AuditedStorage;
+use crate::ends::{End, finish};
+use crate::rows::{Rows, RunRow};
+
+#[async_trait]
+impl Queue for AuditedStorage {
+    async fn claim(&self, claim: Claim) -> Result<Claims> {
+        self.write("claim", |rows| {
+            let mut claims = Claims::default();
+            bury(rows, &claim, &mut claims)?;
+            claim_orphans(rows, &claim, &mut claims)?;
+            while claims.claimed.len() < count_max(&claim) {
+                let Some(next) = next_pending(rows, &claim) else {
+                    break;
+                };
+                let claimed = start(rows, &claim, next)?;
+                claims.claimed.push(claimed);
+            }
+            let others =
+                running(rows).filter(|row| row.owner.is_some_and(|owner| owner != claim.owner));
+            claims.lease_until = others
+                .map(|row| row.lease_until)
+                .filter(|until| *until > claim.now)
+                .min();
+            claims.seq = rows.seq;
+            Ok(claims)
+        })
+    }
+
+    async fn renew(
+        &self,
+        owner: OwnerId,
+        held: Vec<Held>,
+        lease: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Held>> {
+        self.write("renew", |rows| {
+            Ok(each_held(rows, owner, held, |row| {
+                row.lease_until = later(now, lease)
+            }))
+        })
+    }
+
+    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+        self.write("release", |rows| {
+            Ok(each_held(rows, owner, held, |row| {
+                row.owner = None;
+                row.claim_count = row.claim_count.saturating_sub(1);
+                put_back(row);
+            }))
+        })
+    }
+}
+
+/// Does something with each run that the owner holds, and answers what it has lost.
+fn each_held(
+    rows: &mut Rows,
+    owner: OwnerId,
+    held: Vec<Held>,
+    mut act: impl FnMut(&mut RunRow),
+) -> Vec<Held> {
+    let mut lost = Vec::new();
+    for held in held {
+        let row = rows.runs.get_mut(&held.run);
+        match row.filter(|row| row.owner == Some(owner) && row.epoch == held.epoch) {
+            Some(row) => act(row),
+            None => lost.push(held),
+        }
+    }
+    lost
+}
+
+/// The nodes that were executing wait again.
+fn put_back(row: &mut RunRow) {
+    for kept in row.nodes.values_mut() {
+        if kept.node.status == NodeStatus::Running {
+            kept.node.status = NodeStatus::Pending;
+        }
+    }
+}
+
+fn later(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
+    let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX);
+    now.checked_add_signed(lease)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+fn count_max(claim: &Claim) -> usize {
+    usize::try_from(claim.count_max).unwrap_or(usize::MAX)
+}
+
+fn running(rows: &Rows) -> impl Iterator<Item = &RunRow> {
+    rows.runs
+        .values()
+        .filter(|row| row.run.status == RunStatus::Running)
+}
+
+fn orphans(rows: &Rows, claim: &Claim) -> Vec<(u32, RunId)> {
+    let orphans = running(rows).filter(|row| {
+        let is_others = row.owner != Some(claim.owner);
+        row.owner.is_none() || (is_others && row.lease_until <= claim.now)
+    });
+    orphans.map(|row| (row.claim_count, row.run.id)).collect()
+}
+
+/// Ends orphans that were claimed too often without progress.
+fn bury(rows: &mut Rows, claim: &Claim, claims: &mut Claims) -> Result<()> {
+    for (claim_count, id) in orphans(rows, claim) {
+        if claim_count < claim.crashes_max {
+            continue;
+        }
+        let mut end = End::cancelled(claim.now);
+        if rows.run_mut(id)?.run.cancel.is_none() {
+            end.status = RunStatus::Failed;
+            end.error = Some(format!(
+                "poisoned: {claim_count} claims in a row ended without progress"
+            ));
+        }
+        finish(rows, id, end)?;
+        let row = rows.run_mut(id)?;
+        let stopped = row.run.backfill_id.filter(|_| row.has_stopped);
+        claims.stopped.extend(stopped);
+        claims.poisoned.push(id);
+    }
+    Ok(())
+}
+
+/// Gives out orphans; one at a time, fewest claims first, while one is suspected of killing its owners.
+fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut Claims) -> Result<()> {
+    let mut orphans = orphans(rows, claim);
+    let suspected = claim.crashes_max.saturating_sub(1);
+    let mut count = count_max(claim);
+    if orphans
+        .iter()
+        .any(|(claim_count, _)| *claim_count >= suspected)
+    {
+        let mut held = running(rows).filter(|row| row.owner == Some(claim.owner));
+        let holds_one = held.any(|row| row.claim_count >= suspected);
+        count = count.min(usize::from(claim.suspects && !holds_one));
+        orphans.sort_unstable();
+        claims.suspects_left = orphans.len() > count;
+    }
+    for (_, id) in orphans.into_iter().take(count) {
+        put_back(rows.run_mut(id)?);
+        let claimed = give(rows, claim, id)?;
+        claims.claimed.push(claimed);
+    }
+    Ok(())
+}
+
+/// The pending run that goes first among those that no limit holds back.
+fn next_pending(rows: &Rows, claim: &Claim) -> Option<RunId> {
+    if running(rows).count() as u64 >= u64::from(claim.runs_max) {
+        return None;
+    }
+    let pending = rows
+        .runs
+        .values()
+        .filter(|row| row.run.status == RunStatus::Pending);
+    let ready =
+        pending.filter(|row| is_next_of_backfill(rows, &row.run) && has_slot(rows, &row.run));
+    let first = ready.min_by_key(|row| (row.run.trigger.priority(), row.run.id))?;
+    Some(first.run.id)
+}
+
+/// Whether a run is the next of its backfill; one without a backfill is.
+fn is_next_of_backfill(rows: &Rows, run: &Run) -> bool {
+    let Some(row) = run.backfill_id.and_then(|id| rows.backfills.get(&id)) else {
+        return true;
+    };
+    let siblings = rows.runs_in(row.backfill.id).map(|row| &row.run);
+    let mut pending = siblings.filter(|other| other.status == RunStatus::Pending);
+    let is_descending = row.backfill.order == BackfillOrder::Descending;
+    pending.all(|other| match is_descending {
+        true => (other.date, other.id) <= (run.date, run.id),
+        false => (other.date, other.id) >= (run.date, run.id),
+    })
+}
+
+/// Whether the limits of pipeline, backfill and schedule let a run start.
+fn has_slot(rows: &Rows, run: &Run) -> bool {
+    const OF_A_SCHEDULE: u8 = floret::Trigger::Schedule.priority();
+    let count = |is_counted: &dyn Fn(&Run) -> bool| {
+        let others = running(rows).map(|row| &row.run);
+        others.filter(|other| is_counted(other)).count() as u64
+    };
+    let is_sibling = |other: &Run| other.pipeline_id == run.pipeline_id;
+    let pipeline = rows.pipelines.find(run.pipeline_id.as_str(), &Scope::All);
+    let max = pipeline.and_then(|pipeline| pipeline.definition.max_concurrent_runs);
+    let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
+    let is_scheduled = |other: &Run| is_sibling(other) && other.trigger.priority() == OF_A_SCHEDULE;
+    max.is_none_or(|max| count(&is_sibling) < u64::from(max))
+        && backfill.is_none_or(|row| {
+            let is_in = |other: &Run| other.backfill_id == run.backfill_id;
+            count(&is_in) < u64::from(row.backfill.max_parallel)
+        })
+        && (!is_scheduled(run) || count(&is_scheduled) == 0)
+}
+
+/// Starts a pending run for the asker.
+fn start(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<Claimed> {
+    let run = &mut rows.run_mut(id)?.run;
+    let started_at = claim.now.max(run.created_at);
+    run.status = RunStatus::Running;
+    run.started_at = Some(started_at);
+    let run = run.clone();
+    let event = rows.tell(&run, EventKind::RunStarted, started_at);
+    event.status = Some(run.status.into());
+    give(rows, claim, id)
+}
+
+/// Makes a run the asker's: counted, and under a greater epoch than any before.
+fn give(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<Claimed> {
+    let row = rows.run_mut(id)?;
+    row.owner = Some(claim.owner);
+    row.lease_until = later(claim.now, claim.lease);
+    row.epoch = row.epoch.saturating_add(1);
+    row.claim_count = row.claim_count.saturating_add(1);
+    let row = &*row;
+    let (epoch, position, claim_count) = (row.epoch, row.position, row.claim_count);
+    let row = row.clone();
+    let mut claimed = Claimed::new(row.run.clone(), rows.definition(&row.run)?, epoch);
+    claimed.nodes = rows.nodes(&row);
+    (claimed.position, claimed.claim_count) = (position, claim_count);
+    Ok(claimed)
+}

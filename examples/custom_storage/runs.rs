@@ -1,0 +1,141 @@
+//! Runs: created, asked for, listed, asked to cancel.
+
+use async_trait::async_trait;
+use floret::storage::{
+    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, RequestCancel,
+    RunDetail, RunFilter, Runs,
+};
+use floret::{NodeId, NodeStatus, PageRequest, Preview, Profile, Result, Run, RunId, Scope};
+
+use crate::audited::AuditedStorage;
+use crate::creation::{create_runs, known};
+use crate::ends::request_cancel;
+use crate::pages::{Page, page};
+use crate::rows::{NodeRow, Rows};
+
+#[async_trait]
+impl Runs for AuditedStorage {
+    async fn create_runs(&self, create: CreateRuns) -> Result<Created> {
+        if create.is_preview {
+            // The copy on which it is tried is thrown away.
+            return self.read(|rows| create_runs(&mut rows.clone(), create));
+        }
+        self.write("create_runs", |rows| create_runs(rows, create))
+    }
+
+    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
+        self.read(|rows| known(rows, key))
+    }
+
+    async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
+        self.read(|rows| rows.run(run, scope).map(|row| rows.detail(row)).transpose())
+    }
+
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
+        self.read(|rows| {
+            let chain = rows.runs.values().filter(|row| {
+                row.run.first_run == first_run && scope.admits(row.run.tenant.as_ref())
+            });
+            chain.map(|row| rows.detail(row)).collect()
+        })
+    }
+
+    async fn list_runs(&self, filter: RunFilter, request: PageRequest) -> Result<Page<Run>> {
+        self.read(|rows| {
+            let runs = rows.runs.values().map(|row| &row.run);
+            let wanted = runs.filter(|run| is_wanted(run, &filter));
+            let items = wanted.map(|run| (run.id, run.clone())).collect();
+            page(
+                items,
+                &request,
+                |cursor| cursor.parse().ok(),
+                RunId::to_string,
+            )
+        })
+    }
+
+    async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled> {
+        self.write("request_cancel", |rows| request_cancel(rows, &request))
+    }
+
+    async fn find_preview(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<Preview>> {
+        self.read(|rows| {
+            let row = executed(rows, run, node, scope)?;
+            Ok(row.and_then(|(_, row)| row.preview.clone()))
+        })
+    }
+
+    async fn find_profile(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<FoundProfile>> {
+        self.read(|rows| {
+            let Some((of, row)) = executed(rows, run, node, scope)? else {
+                return Ok(None);
+            };
+            let found = row.profile.clone();
+            Ok(found.map(|profile| FoundProfile::new(profile, previous(rows, of, node))))
+        })
+    }
+
+    async fn newest_run(&self) -> Result<Option<RunId>> {
+        Ok(self.read(|rows| rows.newest_run))
+    }
+}
+
+fn is_wanted(run: &Run, filter: &RunFilter) -> bool {
+    filter.scope.admits(run.tenant.as_ref())
+        && filter
+            .pipeline
+            .as_ref()
+            .is_none_or(|pipeline| *pipeline == run.pipeline_id)
+        && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
+        && (filter.triggers.is_empty() || filter.triggers.contains(&run.trigger))
+        && filter.from.is_none_or(|from| run.created_at >= from)
+        && filter.to.is_none_or(|to| run.created_at < to)
+}
+
+/// The execution whose output a node of this run has: the run and its row of the node.
+fn executed<'a>(
+    rows: &'a Rows,
+    run: RunId,
+    node: &NodeId,
+    scope: &Scope,
+) -> Result<Option<(&'a Run, &'a NodeRow)>> {
+    let Some(row) = rows.run(run, scope) else {
+        return Ok(None);
+    };
+    let Some(place) = rows.places(&row.run)?.find(node.as_str()) else {
+        return Ok(None);
+    };
+    let own = row.nodes.get(&place);
+    let reused = own.and_then(|own| own.node.reused_from);
+    let Some(from) = reused else {
+        return Ok(own.map(|own| (&row.run, own)));
+    };
+    let theirs = rows.runs.get(&from).and_then(|row| {
+        let mut nodes = row.nodes.values();
+        let kept = nodes.find(|kept| kept.node.node_id == *node)?;
+        Some((&row.run, kept))
+    });
+    Ok(theirs)
+}
+
+/// The profile of the node in the newest run of the pipeline before this one in which it succeeded.
+fn previous(rows: &Rows, run: &Run, node: &NodeId) -> Option<Profile> {
+    let before = rows.runs.range(..run.id).rev().map(|(_, row)| row);
+    let of_pipeline =
+        before.filter(|row| row.run.pipeline_id == run.pipeline_id && row.run.tenant == run.tenant);
+    let mut nodes = of_pipeline.flat_map(|row| row.nodes.values());
+    nodes.find_map(|kept| {
+        let has_succeeded = kept.node.node_id == *node && kept.node.status == NodeStatus::Success;
+        kept.profile.clone().filter(|_| has_succeeded)
+    })
+}

@@ -1,0 +1,108 @@
+//! How far schedules have come.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use floret::storage::{Advance, Advanced, NewRun, Schedules, StoredSchedule, Tick};
+use floret::{Error, Overlap, Result, Scope, SkipReason, StoredPipeline, Trigger};
+
+use crate::audited::AuditedStorage;
+use crate::creation::{has_room, insert};
+use crate::rows::{Rows, ScheduleRow};
+
+#[async_trait]
+impl Schedules for AuditedStorage {
+    async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
+        Ok(self.read(|rows| {
+            let found = rows.schedules.iter().filter_map(|(id, row)| {
+                let pipeline = rows.pipelines.find(id.as_str(), scope)?;
+                let mut schedule = StoredSchedule::new(pipeline.clone(), row.cursor);
+                (schedule.last_run, schedule.skipped) = (row.last_run, row.skipped);
+                Some(schedule)
+            });
+            found.collect()
+        }))
+    }
+
+    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+        self.write("advance", |rows| {
+            let tick = take(rows, advance)?;
+            Ok(Advanced::new(tick, rows.seq))
+        })
+    }
+}
+
+/// Begins, keeps or ends the schedule of a pipeline that was saved.
+pub(crate) fn reschedule(
+    rows: &mut Rows,
+    old: Option<&StoredPipeline>,
+    saved: &StoredPipeline,
+    now: DateTime<Utc>,
+) {
+    let new = &saved.definition;
+    let is_kept = old.map(|old| &old.definition).is_some_and(|old| {
+        let is_enabled_by_this = new.enabled && !old.enabled;
+        (&old.schedule, &old.schedule_timezone) == (&new.schedule, &new.schedule_timezone)
+            && !is_enabled_by_this
+    });
+    if new.schedule.is_none() {
+        rows.schedules.remove(&saved.id);
+    } else if !is_kept {
+        let row = ScheduleRow {
+            cursor: now,
+            last_run: None,
+            skipped: None,
+        };
+        rows.schedules.insert(saved.id.clone(), row);
+    }
+}
+
+fn take(rows: &mut Rows, advance: Advance) -> Result<Tick> {
+    let id = advance.pipeline.clone();
+    let pipeline = rows.pipelines.find(id.as_str(), &Scope::All);
+    let is_same_version = pipeline.is_some_and(|found| found.version == advance.version);
+    let row = rows
+        .schedules
+        .get(&id)
+        .filter(|row| row.cursor == advance.from);
+    if !is_same_version || row.is_none() {
+        return Ok(Tick::Stale);
+    }
+    let tick = decide(rows, &advance);
+    let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
+    if let (Tick::Made, Some(new)) = (tick, advance.run) {
+        insert(rows, NewRun::clone(&new))?;
+    }
+    let gone = || Error::internal(format!("the schedule of {id} is gone"));
+    let row = rows.schedules.get_mut(&id).ok_or_else(gone)?;
+    row.cursor = advance.to;
+    match tick {
+        Tick::Made => (row.last_run, row.skipped) = (fire_at, None),
+        Tick::Skipped(reason) => row.skipped = Some(reason),
+        _ => {}
+    }
+    Ok(tick)
+}
+
+fn decide(rows: &Rows, advance: &Advance) -> Tick {
+    let Some(new) = &advance.run else {
+        return Tick::Passed;
+    };
+    let id = &advance.pipeline;
+    let is_of_the_schedule = |trigger| matches!(trigger, Trigger::Schedule | Trigger::Catchup);
+    let overlaps = rows
+        .runs_of(id)
+        .any(|row| is_of_the_schedule(row.run.trigger) && !row.run.status.is_terminal());
+    let bounds = (advance.queued_pipeline_max, advance.queued_max);
+    if rows
+        .runs_of(id)
+        .any(|row| row.fire_at.is_some() && row.fire_at == new.fire_at)
+    {
+        Tick::Taken
+    } else if overlaps && advance.overlap == Overlap::Skip {
+        Tick::Skipped(SkipReason::Overlap)
+    } else if !has_room(rows, id, 1, bounds) {
+        Tick::Skipped(SkipReason::Blocked)
+    } else {
+        Tick::Made
+    }
+}
