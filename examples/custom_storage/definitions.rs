@@ -9,8 +9,8 @@ use floret::storage::{
     PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
 };
 use floret::{
-    ConnectionId, Error, PageRequest, PipelineId, Result, Scope, Slug, StoredConnection,
-    StoredPipeline, StoredVariable, VariableKey,
+    ConnectionId, Error, PageRequest, Result, Scope, Slug, StoredConnection, StoredPipeline,
+    StoredVariable, VariableKey,
 };
 
 use crate::audited::AuditedStorage;

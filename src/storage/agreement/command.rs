@@ -112,7 +112,6 @@ pub(super) enum Command {
     Deliver {
         name: u8,
         seq: u64,
-        run: u8,
         outcome: u8,
     },
     Clock {
@@ -261,8 +260,8 @@ fn executions() -> impl Strategy<Value = Command> {
 fn deliveries() -> impl Strategy<Value = Command> {
     prop_oneof![
         1 => (0..4u8, any::<bool>()).prop_map(|(names, stays)| Command::Attend { names, stays }),
-        3 => (0..2u8, 0..40u64, any::<u8>(), 0..4u8)
-            .prop_map(|(name, seq, run, outcome)| Command::Deliver { name, seq, run, outcome }),
+        3 => (0..2u8, 0..40u64, 0..4u8)
+            .prop_map(|(name, seq, outcome)| Command::Deliver { name, seq, outcome }),
     ]
 }
 

@@ -4,7 +4,7 @@
 
 use super::command::Command;
 use super::world::{World, both};
-use crate::storage::{Attendance, ClaimCursors, Parked, PutDeliveries};
+use crate::storage::{Attendance, ClaimCursors, EventFilter, Parked, PutDeliveries};
 use crate::testing::contract::fixtures::at;
 
 const NAMES: [&str; 2] = ["mail", "slack"];
@@ -23,18 +23,19 @@ impl World<'_> {
     }
 
     pub(super) async fn deliver(&self, command: &Command) {
-        let Command::Deliver {
-            name,
-            seq,
-            run,
-            outcome,
-        } = *command
-        else {
+        let Command::Deliver { name, seq, outcome } = *command else {
             unreachable!("{command:?} delivers nothing");
         };
         let name = NAMES[usize::from(name)].to_owned();
         let mut put = PutDeliveries::new(name, seq, self.now());
-        let mut parked = Parked::new(self.run(run), seq / 2, self.now());
+        // Only an event that there is can be parked, and with its own run.
+        let wanted = (seq / 2).max(1);
+        let read = self.left.events(EventFilter::default(), wanted - 1, 1);
+        let event = read.await.ok().and_then(|events| events.into_iter().next());
+        let Some(event) = event.filter(|event| event.seq == wanted) else {
+            return;
+        };
+        let mut parked = Parked::new(event.run_id, wanted, self.now());
         parked.tries = u32::from(outcome);
         parked.is_dead = outcome == 2;
         if outcome == 3 {

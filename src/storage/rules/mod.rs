@@ -25,5 +25,7 @@ pub(super) use refusals::{
     run_finished, shutting_down, stale_epoch, tick_taken,
 };
 pub(super) use schedules::{Saved, is_of_schedule, saved_schedule, waits_in_turn};
-pub(super) use settings::{KeptSetting, PutSetting, Setting, Standing, check_deletion, decide};
+#[cfg(feature = "sqlite")]
+pub(super) use settings::Standing;
+pub(super) use settings::{KeptSetting, PutSetting, Setting, check_deletion, decide};
 pub(super) use slugs::{is_derived_from, numbered};
