@@ -36,13 +36,12 @@ impl Pipelines for AuditedStorage {
     ) -> Result<Page<StoredPipeline>> {
         let is_wanted = |item: &StoredPipeline| {
             let tags = &item.definition.tags;
-            filter.scope.admits(item.tenant.as_ref())
-                && filter.tag.as_ref().is_none_or(|tag| tags.contains(tag))
+            filter.tag.as_ref().is_none_or(|tag| tags.contains(tag))
                 && filter
                     .enabled
                     .is_none_or(|is_enabled| is_enabled == item.definition.enabled)
         };
-        self.read(|rows| rows.pipelines.list(&page, is_wanted))
+        self.read(|rows| rows.pipelines.list(&page, &filter.scope, is_wanted))
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
@@ -184,8 +183,7 @@ impl Connections for AuditedStorage {
         filter: ConnectionFilter,
         page: PageRequest,
     ) -> Result<Page<StoredConnection>> {
-        let is_wanted = |item: &StoredConnection| filter.scope.admits(item.tenant.as_ref());
-        self.read(|rows| rows.connections.list(&page, is_wanted))
+        self.read(|rows| rows.connections.list(&page, &filter.scope, |_| true))
     }
 
     async fn delete_connection(
@@ -233,8 +231,7 @@ impl Variables for AuditedStorage {
         filter: VariableFilter,
         page: PageRequest,
     ) -> Result<Page<StoredVariable>> {
-        let is_wanted = |item: &StoredVariable| filter.scope.admits(item.tenant.as_ref());
-        self.read(|rows| rows.variables.list(&page, is_wanted))
+        self.read(|rows| rows.variables.list(&page, &filter.scope, |_| true))
     }
 
     async fn delete_variable(

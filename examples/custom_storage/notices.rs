@@ -89,8 +89,8 @@ fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
         let waiting = row
             .parked
             .values()
-            .filter(|parked| arrives && !parked.is_dead);
-        cursor.parked.extend(waiting);
+            .filter(|parked| arrives && (!parked.is_dead || parked.seq > row.seq));
+        cursor.parked.extend(waiting.cloned());
         answer.cursors.push(cursor);
     }
     answer

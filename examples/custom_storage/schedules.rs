@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{Advance, Advanced, NewRun, Schedules, StoredSchedule, Tick};
-use floret::{Error, Overlap, Result, Scope, SkipReason, StoredPipeline, Trigger};
+use floret::{Error, Overlap, Pipeline, Result, Scope, SkipReason, StoredPipeline, Trigger};
 
 use crate::audited::AuditedStorage;
 use crate::creation::{has_room, insert};
@@ -41,19 +41,22 @@ pub(crate) fn reschedule(
     let new = &saved.definition;
     let is_kept = old.map(|old| &old.definition).is_some_and(|old| {
         let is_enabled_by_this = new.enabled && !old.enabled;
-        (&old.schedule, &old.schedule_timezone) == (&new.schedule, &new.schedule_timezone)
-            && !is_enabled_by_this
+        (&old.schedule, zone(old)) == (&new.schedule, zone(new)) && !is_enabled_by_this
     });
     if new.schedule.is_none() {
         rows.schedules.remove(&saved.id);
     } else if !is_kept {
         let row = ScheduleRow {
             cursor: now,
-            last_run: None,
+            last_run: rows.schedules.get(&saved.id).and_then(|row| row.last_run),
             skipped: None,
         };
         rows.schedules.insert(saved.id.clone(), row);
     }
+}
+
+fn zone(pipeline: &Pipeline) -> &str {
+    pipeline.schedule_timezone.as_deref().unwrap_or("UTC")
 }
 
 fn take(rows: &mut Rows, advance: Advance) -> Result<Tick> {

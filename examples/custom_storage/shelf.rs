@@ -63,6 +63,7 @@ pub(crate) struct Save<'a> {
 /// An item, or what must be known of one that was deleted: versions go on, and its id still works as a cursor.
 #[derive(Debug, Clone, PartialEq)]
 struct Slot<T> {
+    tenant: Option<TenantId>,
     version: u32,
     created_at: DateTime<Utc>,
     item: Option<T>,
@@ -127,6 +128,7 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
             },
         };
         let slot = Slot {
+            tenant: head.tenant.clone(),
             version,
             created_at: head.created_at,
             item: Some(fresh.with(head)),
@@ -149,15 +151,18 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
     pub(crate) fn list(
         &self,
         request: &PageRequest,
+        scope: &Scope,
         is_wanted: impl Fn(&T) -> bool,
     ) -> Result<Page<T>> {
+        let is_seen = |slot: &Slot<T>| scope.admits(slot.tenant.as_ref());
         let wanted = self.0.iter().filter_map(|(id, slot)| {
-            let item = slot.item.clone().filter(&is_wanted)?;
+            let item = slot.item.clone().filter(|_| is_seen(slot));
+            let item = item.filter(&is_wanted)?;
             Some(((slot.created_at, id.clone()), item))
         });
         let place = |cursor: &str| {
             let (id, slot) = self.0.get_key_value(cursor)?;
-            Some((slot.created_at, id.clone()))
+            is_seen(slot).then(|| (slot.created_at, id.clone()))
         };
         page(wanted.collect(), request, place, |(_, id)| id.to_string())
     }

@@ -72,7 +72,7 @@ pub trait Connections: Send + Sync + 'static {
     ) -> Result<Option<StoredConnection>>;
 
     /// A page of connections, the newest `created_at` first, equal ones by id descending. A cursor is the id of an item;
-    /// it MUST work though that connection was deleted since.
+    /// it MUST work though that connection was deleted since; one of another tenant is none.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.

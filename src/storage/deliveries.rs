@@ -173,6 +173,7 @@ pub trait Deliveries: Send + Sync + 'static {
     ///
     /// A name without a place MUST get one at the newest event. Any other name that was seen last before [`ClaimCursors::absent_before`] MUST lose its place,
     /// with all that is parked for it; so MUST one of these names if it [arrives](Attendance::Arrives), and begins anew.
+    /// What is parked MUST be answered by number, of the dead those alone that the place has not passed.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was changed then.

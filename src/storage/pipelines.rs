@@ -132,7 +132,7 @@ pub trait Pipelines: Send + Sync + 'static {
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>>;
 
     /// A page of pipelines, the newest `created_at` first, equal ones by id descending. A cursor is the id of an item;
-    /// it MUST work though that pipeline was deleted since.
+    /// it MUST work though that pipeline was deleted since; one of another tenant is none.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.

@@ -115,7 +115,8 @@ pub trait Schedules: Send + Sync + 'static {
     /// Every pipeline whose definition has a schedule, by id.
     ///
     /// A schedule MUST begin, with its cursor at the save's `now`, when the pipeline is first saved with it, when it or its zone is changed,
-    /// and when the pipeline is enabled; any other save MUST keep its cursor. It MUST end with its pipeline and with a save without it.
+    /// and when the pipeline is enabled; any other save MUST keep its cursor
+    /// (no zone and `UTC` are the same). What a pipeline ran last MUST outlive a changed schedule. It MUST end with its pipeline and with a save without it.
     /// One that cannot be read MUST NOT hide the others.
     ///
     /// # Errors

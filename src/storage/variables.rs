@@ -72,7 +72,7 @@ pub trait Variables: Send + Sync + 'static {
     ) -> Result<Option<StoredVariable>>;
 
     /// A page of variables, the newest `created_at` first, equal ones by key descending. A cursor is the key of an item;
-    /// it MUST work though that variable was deleted since.
+    /// it MUST work though that variable was deleted since; one of another tenant is none.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.
