@@ -738,3 +738,143 @@ async fn a_storage_that_is_busy_or_full_or_broken() {
         host.finished().await;
     }
 }
+
+#[tokio::test]
+async fn ranges_of_dates_settings_and_figures_that_are_not_acceptable() {
+    const BACKFILL: &str = "/api/pipelines/daily/backfill";
+    const NO_ID: &str = "/api/backfills/01890000-0000-7000-8000-000000000000";
+    on_each(async |host: &Host| {
+        let ready = Ready::on(host).await;
+        for (bad, status, slug) in [
+            (post(BACKFILL, "{}"), 422, "invalid-field"),
+            (
+                post(
+                    BACKFILL,
+                    r#"{"start_date":"2024-01-02","end_date":"2024-01-01"}"#,
+                ),
+                422,
+                "range-invalid",
+            ),
+            (
+                post(
+                    BACKFILL,
+                    r#"{"start_date":"2999-01-01","end_date":"2999-01-02"}"#,
+                ),
+                422,
+                "range-invalid",
+            ),
+            (
+                post(
+                    BACKFILL,
+                    r#"{"start_date":"1990-01-01","end_date":"2024-01-01"}"#,
+                ),
+                422,
+                "backfill-too-large",
+            ),
+            (
+                post(
+                    BACKFILL,
+                    r#"{"start_date":"2024-01-01","end_date":"2024-01-02","params":{"date":"x"}}"#,
+                ),
+                422,
+                "invalid-field",
+            ),
+            (
+                post(
+                    BACKFILL,
+                    r#"{"start_date":"2024-01-01","end_date":"2024-01-02","parallel":1}"#,
+                ),
+                422,
+                "unknown-field",
+            ),
+            (
+                post("/api/pipelines/none/backfill", "{}"),
+                404,
+                "pipeline-not-found",
+            ),
+            (get(NO_ID), 404, "backfill-not-found"),
+            (
+                post("/api/backfills/none/cancel", ""),
+                404,
+                "backfill-not-found",
+            ),
+            (
+                post(
+                    "/api/connections",
+                    r#"{"conn_id":"c","type":"x","password":"hunter22"}"#,
+                ),
+                409,
+                "encryption-key-missing",
+            ),
+            (
+                post("/api/connections", r#"{"conn_id":"c","type":"x","port":0}"#),
+                422,
+                "invalid-field",
+            ),
+            (get("/api/connections/none"), 404, "connection-not-found"),
+            (
+                post(
+                    "/api/variables",
+                    r#"{"key":"k","value":"hunter22","type":"secret"}"#,
+                ),
+                409,
+                "encryption-key-missing",
+            ),
+            (get("/api/variables/none"), 404, "variable-not-found"),
+            (get("/api/runs/calendar?days=0"), 400, "invalid-parameter"),
+            (get("/api/runs/calendar?days=366"), 400, "invalid-parameter"),
+            (get("/api/search"), 400, "invalid-parameter"),
+            (get("/api/search?q=%20"), 400, "invalid-parameter"),
+            (get("/api/search?q=x&limit=101"), 400, "invalid-parameter"),
+            (
+                post("/api/system/purge", r#"{"days":0}"#),
+                422,
+                "invalid-field",
+            ),
+            (
+                post("/api/system/purge", r#"{"days":"#),
+                400,
+                "invalid-json",
+            ),
+            (
+                get("/api/runs/{ended}/logs/export?format=xml"),
+                400,
+                "invalid-parameter",
+            ),
+            (
+                post("/api/runs/{failed}/resume", r#"{"from_node":"none"}"#),
+                422,
+                "invalid-field",
+            ),
+            (
+                post("/api/runs/{failed}/resume", r#"{"definition":"newest"}"#),
+                422,
+                "invalid-field",
+            ),
+            (
+                post("/api/pipelines/daily/dry-run", r#"{"params":{"a":[]}}"#),
+                422,
+                "invalid-field",
+            ),
+            (
+                post("/api/pipelines/none/dry-run", ""),
+                404,
+                "pipeline-not-found",
+            ),
+            (get("/api/ws"), 426, "upgrade-required"),
+            (get("/api/ws?since=x"), 400, "invalid-parameter"),
+        ] {
+            ready.refuses(bad, status, slug).await;
+        }
+        let stale = Request::put("/api/pipelines/daily")
+            .header("content-type", "application/json")
+            .header("if-match", "\"stale\"")
+            .body(Full::from(
+                r#"{"name":"daily","nodes":[{"id":"load","type":"any"}]}"#,
+            ));
+        host.send(stale.unwrap())
+            .await
+            .refused(412, "precondition-failed");
+    })
+    .await;
+}
