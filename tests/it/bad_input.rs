@@ -799,27 +799,11 @@ async fn ranges_of_dates_settings_and_figures_that_are_not_acceptable() {
                 "backfill-not-found",
             ),
             (
-                post(
-                    "/api/connections",
-                    r#"{"conn_id":"c","type":"x","password":"hunter22"}"#,
-                ),
-                409,
-                "encryption-key-missing",
-            ),
-            (
                 post("/api/connections", r#"{"conn_id":"c","type":"x","port":0}"#),
                 422,
                 "invalid-field",
             ),
             (get("/api/connections/none"), 404, "connection-not-found"),
-            (
-                post(
-                    "/api/variables",
-                    r#"{"key":"k","value":"hunter22","type":"secret"}"#,
-                ),
-                409,
-                "encryption-key-missing",
-            ),
             (get("/api/variables/none"), 404, "variable-not-found"),
             (get("/api/runs/calendar?days=0"), 400, "invalid-parameter"),
             (get("/api/runs/calendar?days=366"), 400, "invalid-parameter"),
