@@ -26,51 +26,62 @@ mod shelf;
 mod system;
 
 use std::error::Error;
+use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use floret::executor::{Ctx, ExecutorError};
 use floret::{Floret, Pipeline};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use audited::AuditedStorage;
 
+#[derive(Serialize, Deserialize)]
+struct Number {
+    value: u64,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let trail = folder.path().join("trail.ndjson");
+    print!("{}", told(&folder.path().join("trail.ndjson")).await?);
+    Ok(())
+}
+
+/// Runs a pipeline, and tells how it ended and what each step wrote.
+async fn told(trail: &Path) -> Result<String, Box<dyn Error>> {
     let squares = Pipeline::new("squares")
         .node("count", "count")
         .node("square", "square")
         .after("count");
-    let floret = Floret::builder(AuditedStorage::create(&trail)?)
+    let floret = Floret::builder(AuditedStorage::create(trail)?)
         .node("count", count)
         .node("square", square)
         .pipeline(squares)
         .start()
         .await?;
     let run = floret.run("squares").start().await?.finished().await?;
-    println!("the run: {:?}", run.run.status);
+    let mut told = format!("the run: {:?}\n", run.run.status);
     floret.shutdown(Duration::from_secs(10)).await?;
-    for line in std::fs::read_to_string(&trail)?.lines() {
+    for line in std::fs::read_to_string(trail)?.lines() {
         let line: Value = serde_json::from_str(line)?;
         let events = line["events"].as_array().into_iter().flatten();
         let kinds: Vec<_> = events.filter_map(|event| event["type"].as_str()).collect();
-        println!(
-            "{:16} {}",
-            line["step"].as_str().unwrap_or("?"),
-            kinds.join(", ")
-        );
+        let step = line["step"].as_str().unwrap_or("?");
+        writeln!(told, "{step:16} {}", kinds.join(", "))?;
     }
-    Ok(())
+    Ok(told)
 }
 
-async fn count(_: Ctx) -> Result<Vec<u64>, ExecutorError> {
-    Ok((1..=3).collect())
+async fn count(_: Ctx) -> Result<Vec<Number>, ExecutorError> {
+    Ok((1..=3).map(|value| Number { value }).collect())
 }
 
-async fn square(ctx: Ctx, numbers: Vec<u64>) -> Result<Vec<u64>, ExecutorError> {
+async fn square(ctx: Ctx, numbers: Vec<Number>) -> Result<Vec<Number>, ExecutorError> {
     ctx.log.info(format!("{} numbers", numbers.len())).await;
-    Ok(numbers.iter().map(|number| number * number).collect())
+    let squares = numbers.iter().map(|number| number.value * number.value);
+    Ok(squares.map(|value| Number { value }).collect())
 }
 
 #[cfg(test)]
@@ -82,4 +93,27 @@ mod tests {
     floret::storage_contract!(async |folder: &Path| {
         AuditedStorage::create(&folder.join("trail.ndjson")).unwrap()
     });
+
+    #[tokio::test]
+    async fn every_step_of_a_run_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = super::told(&folder.path().join("trail.ndjson"))
+            .await
+            .unwrap();
+        assert!(told.starts_with("the run: Success\n"), "{told}");
+        let is_event =
+            |word: &&str| word.starts_with("run.") || word.starts_with("node.") || *word == "log";
+        let events: Vec<_> = told.split([' ', ',', '\n']).filter(is_event).collect();
+        let expected = [
+            "run.created",
+            "run.started",
+            "node.started",
+            "node.completed",
+            "node.started",
+            "log",
+            "node.completed",
+            "run.completed",
+        ];
+        assert_eq!(events, expected, "{told}");
+    }
 }

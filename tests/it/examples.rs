@@ -113,29 +113,6 @@ fn the_quickstart_shows_that_a_resume_executes_nothing_twice() {
 }
 
 #[test]
-fn a_storage_of_ones_own_tells_every_step_of_a_run() {
-    let output = Command::new(example("custom_storage")).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{told}");
-    assert!(told.starts_with("the run: Success\n"), "{told}");
-    let events: Vec<_> = told
-        .split([' ', ',', '\n'])
-        .filter(|word| word.starts_with("run.") || word.starts_with("node.") || *word == "log")
-        .collect();
-    let expected = [
-        "run.created",
-        "run.started",
-        "node.started",
-        "node.completed",
-        "node.started",
-        "log",
-        "node.completed",
-        "run.completed",
-    ];
-    assert_eq!(events, expected, "{told}");
-}
-
-#[test]
 fn a_key_for_secrets_that_is_none_is_told_without_its_text() {
     let folder = floret::testing::scratch();
     let file = folder.path().join("key");
