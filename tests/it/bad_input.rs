@@ -739,115 +739,104 @@ async fn a_storage_that_is_busy_or_full_or_broken() {
     }
 }
 
+/// A request with the status and the slug that it gets.
+type Row = (Bad<'static>, u16, &'static str);
+
+fn bad_ranges() -> Vec<Row> {
+    const BACKFILL: &str = "/api/pipelines/daily/backfill";
+    let of = |body, slug| (post(BACKFILL, body), 422, slug);
+    vec![
+        of("{}", "invalid-field"),
+        of(
+            r#"{"start_date":"2024-01-02","end_date":"2024-01-01"}"#,
+            "range-invalid",
+        ),
+        of(
+            r#"{"start_date":"2999-01-01","end_date":"2999-01-02"}"#,
+            "range-invalid",
+        ),
+        of(
+            r#"{"start_date":"1990-01-01","end_date":"2024-01-01"}"#,
+            "backfill-too-large",
+        ),
+        of(
+            r#"{"start_date":"2024-01-01","end_date":"2024-01-02","params":{"date":"x"}}"#,
+            "invalid-field",
+        ),
+        of(
+            r#"{"start_date":"2024-01-01","end_date":"2024-01-02","parallel":1}"#,
+            "unknown-field",
+        ),
+    ]
+}
+
+fn absent_things() -> Vec<Row> {
+    const NO_ID: &str = "/api/backfills/01890000-0000-7000-8000-000000000000";
+    vec![
+        (
+            post("/api/pipelines/none/backfill", "{}"),
+            404,
+            "pipeline-not-found",
+        ),
+        (get(NO_ID), 404, "backfill-not-found"),
+        (
+            post("/api/backfills/none/cancel", ""),
+            404,
+            "backfill-not-found",
+        ),
+        (get("/api/connections/none"), 404, "connection-not-found"),
+        (get("/api/variables/none"), 404, "variable-not-found"),
+        (
+            post("/api/pipelines/none/dry-run", ""),
+            404,
+            "pipeline-not-found",
+        ),
+    ]
+}
+
+fn bad_parameters() -> Vec<Row> {
+    let paths = [
+        "/api/runs/calendar?days=0",
+        "/api/runs/calendar?days=366",
+        "/api/search",
+        "/api/search?q=%20",
+        "/api/search?q=x&limit=101",
+        "/api/runs/{ended}/logs/export?format=xml",
+        "/api/ws?since=x",
+    ];
+    paths
+        .map(|path| (get(path), 400, "invalid-parameter"))
+        .into()
+}
+
+fn bad_bodies() -> Vec<Row> {
+    let of = |path, body| (post(path, body), 422, "invalid-field");
+    vec![
+        of("/api/connections", r#"{"conn_id":"c","type":"x","port":0}"#),
+        of("/api/system/purge", r#"{"days":0}"#),
+        (
+            post("/api/system/purge", r#"{"days":"#),
+            400,
+            "invalid-json",
+        ),
+        of("/api/runs/{failed}/resume", r#"{"from_node":"none"}"#),
+        of("/api/runs/{failed}/resume", r#"{"definition":"newest"}"#),
+        of("/api/pipelines/daily/dry-run", r#"{"params":{"a":[]}}"#),
+        (get("/api/ws"), 426, "upgrade-required"),
+    ]
+}
+
 #[tokio::test]
 async fn ranges_of_dates_settings_and_figures_that_are_not_acceptable() {
-    const BACKFILL: &str = "/api/pipelines/daily/backfill";
-    const NO_ID: &str = "/api/backfills/01890000-0000-7000-8000-000000000000";
     on_each(async |host: &Host| {
         let ready = Ready::on(host).await;
-        for (bad, status, slug) in [
-            (post(BACKFILL, "{}"), 422, "invalid-field"),
-            (
-                post(
-                    BACKFILL,
-                    r#"{"start_date":"2024-01-02","end_date":"2024-01-01"}"#,
-                ),
-                422,
-                "range-invalid",
-            ),
-            (
-                post(
-                    BACKFILL,
-                    r#"{"start_date":"2999-01-01","end_date":"2999-01-02"}"#,
-                ),
-                422,
-                "range-invalid",
-            ),
-            (
-                post(
-                    BACKFILL,
-                    r#"{"start_date":"1990-01-01","end_date":"2024-01-01"}"#,
-                ),
-                422,
-                "backfill-too-large",
-            ),
-            (
-                post(
-                    BACKFILL,
-                    r#"{"start_date":"2024-01-01","end_date":"2024-01-02","params":{"date":"x"}}"#,
-                ),
-                422,
-                "invalid-field",
-            ),
-            (
-                post(
-                    BACKFILL,
-                    r#"{"start_date":"2024-01-01","end_date":"2024-01-02","parallel":1}"#,
-                ),
-                422,
-                "unknown-field",
-            ),
-            (
-                post("/api/pipelines/none/backfill", "{}"),
-                404,
-                "pipeline-not-found",
-            ),
-            (get(NO_ID), 404, "backfill-not-found"),
-            (
-                post("/api/backfills/none/cancel", ""),
-                404,
-                "backfill-not-found",
-            ),
-            (
-                post("/api/connections", r#"{"conn_id":"c","type":"x","port":0}"#),
-                422,
-                "invalid-field",
-            ),
-            (get("/api/connections/none"), 404, "connection-not-found"),
-            (get("/api/variables/none"), 404, "variable-not-found"),
-            (get("/api/runs/calendar?days=0"), 400, "invalid-parameter"),
-            (get("/api/runs/calendar?days=366"), 400, "invalid-parameter"),
-            (get("/api/search"), 400, "invalid-parameter"),
-            (get("/api/search?q=%20"), 400, "invalid-parameter"),
-            (get("/api/search?q=x&limit=101"), 400, "invalid-parameter"),
-            (
-                post("/api/system/purge", r#"{"days":0}"#),
-                422,
-                "invalid-field",
-            ),
-            (
-                post("/api/system/purge", r#"{"days":"#),
-                400,
-                "invalid-json",
-            ),
-            (
-                get("/api/runs/{ended}/logs/export?format=xml"),
-                400,
-                "invalid-parameter",
-            ),
-            (
-                post("/api/runs/{failed}/resume", r#"{"from_node":"none"}"#),
-                422,
-                "invalid-field",
-            ),
-            (
-                post("/api/runs/{failed}/resume", r#"{"definition":"newest"}"#),
-                422,
-                "invalid-field",
-            ),
-            (
-                post("/api/pipelines/daily/dry-run", r#"{"params":{"a":[]}}"#),
-                422,
-                "invalid-field",
-            ),
-            (
-                post("/api/pipelines/none/dry-run", ""),
-                404,
-                "pipeline-not-found",
-            ),
-            (get("/api/ws"), 426, "upgrade-required"),
-            (get("/api/ws?since=x"), 400, "invalid-parameter"),
-        ] {
+        let rows = [
+            bad_ranges(),
+            absent_things(),
+            bad_parameters(),
+            bad_bodies(),
+        ];
+        for (bad, status, slug) in rows.into_iter().flatten() {
             ready.refuses(bad, status, slug).await;
         }
         let stale = Request::put("/api/pipelines/daily")
