@@ -1,6 +1,5 @@
 //! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event, log, trace or file.
 
-use std::io;
 use std::sync::Arc;
 
 use floret::executor::{Ctx, ExecutorError, NodeCall};
@@ -11,6 +10,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt;
 
+use crate::harness::Written;
 use crate::wire::{Backend, Host, request};
 
 const PASSWORD: &str = "canary-password-4711";
@@ -18,21 +18,6 @@ const TOKEN: &str = "canary-token-\"4712\"";
 const VARIABLE: &str = "canary-variable-4713";
 /// What all of them begin with.
 const CANARY: &str = "canary-";
-
-/// Whatever is written to it.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn key(byte: u8) -> SecretKey {
     SecretKey::from_bytes([byte; 32])
@@ -164,11 +149,10 @@ fn assert_hidden(what: &str, text: &[u8]) {
 
 async fn secrets_stay_hidden_on(backend: Backend) {
     let written = Written::default();
-    let writer = written.clone();
     let subscriber = fmt()
         .with_ansi(false)
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone());
+        .with_writer(written.clone());
     // One thread executes all of this test, the engine's tasks too.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -192,8 +176,9 @@ async fn secrets_stay_hidden_on(backend: Backend) {
     let events = events.unwrap();
     assert!(events.len() > 10);
     assert_hidden("an event", format!("{events:?}").as_bytes());
-    assert_hidden("what was traced", &written.0.lock());
-    assert!(String::from_utf8_lossy(&written.0.lock()).contains("called"));
+    let traced = written.text();
+    assert_hidden("what was traced", traced.as_bytes());
+    assert!(traced.contains("called"));
     assert_files_hidden(&host);
 }
 

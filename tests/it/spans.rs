@@ -1,28 +1,11 @@
 //! Spans: what an executor traces is found by its run, node and attempt.
 
-use std::io;
-use std::sync::Arc;
-
 use floret::executor::{Ctx, ExecutorError};
 use floret::storage::MemoryStorage;
 use floret::{Floret, Node, Pipeline};
-use parking_lot::Mutex;
 use tracing_subscriber::fmt;
 
-/// What was traced so far.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::harness::Written;
 
 async fn traces(ctx: Ctx) -> Result<(), ExecutorError> {
     tracing::info!("inside");
@@ -35,8 +18,7 @@ async fn traces(ctx: Ctx) -> Result<(), ExecutorError> {
 #[tokio::test]
 async fn what_an_executor_traces_stands_in_the_spans_of_run_node_and_attempt() {
     let written = Written::default();
-    let writer = written.clone();
-    let subscriber = fmt().with_ansi(false).with_writer(move || writer.clone());
+    let subscriber = fmt().with_ansi(false).with_writer(written.clone());
     // One thread executes all of this test, the engine's tasks too.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     let node = Node::new("load", "traces").config("max_retries", 1);
@@ -48,7 +30,7 @@ async fn what_an_executor_traces_stands_in_the_spans_of_run_node_and_attempt() {
         .unwrap();
     let run = floret.run("daily").start().await.unwrap();
     run.finished().await.unwrap();
-    let written = String::from_utf8(written.0.lock().clone()).unwrap();
+    let written = written.text();
     let lines: Vec<_> = written
         .lines()
         .filter(|line| line.ends_with("inside"))

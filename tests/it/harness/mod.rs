@@ -1,12 +1,14 @@
 //! The world of a test: a storage that outlives engines, a clock turned by hand, an executor that follows a script.
 //!
-//! What runs in it is `host`'s, what is run and how it is looked at `runs`'.
+//! What runs in it is `host`'s, what is run and how it is looked at `runs`', what is traced `written`'s.
 
 mod host;
 mod runs;
+mod written;
 
 pub(crate) use host::Host;
 pub(crate) use runs::{STEP, assert_ended, chain, kinds, lines, node, statuses, step, until};
+pub(crate) use written::Written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,16 +1,13 @@
 //! Names that are away: for a while, or too long.
 
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use floret::storage::{Purge, System};
-use parking_lot::Mutex;
 use tracing_subscriber::fmt;
 
 use super::pager::{Act, Pager};
 use super::{seqs_of, start, world};
-use crate::harness::{Store, World};
+use crate::harness::{Store, World, Written};
 
 on_every_backend! {
     a_name_that_was_absent_for_seven_days_begins_anew,
@@ -82,26 +79,10 @@ async fn a_name_that_stays_keeps_its_place_for_weeks(store: Store) {
     );
 }
 
-/// What was logged so far.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_lost_place_is_warned_of() {
     let written = Written::default();
-    let writer = written.clone();
-    let subscriber = fmt().with_ansi(false).with_writer(move || writer.clone());
+    let subscriber = fmt().with_ansi(false).with_writer(written.clone());
     let world = World::new(Store::memory());
     let begin = async |notifier: Option<Pager>| {
         let mut builder =
@@ -117,7 +98,7 @@ async fn a_lost_place_is_warned_of() {
     // One thread executes all of this test.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     drop(begin(None).await);
-    let written = String::from_utf8(written.0.lock().clone()).unwrap();
+    let written = written.text();
     assert!(
         written.contains("WARN") && written.contains("notifier=pager"),
         "{written}"
