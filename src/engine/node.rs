@@ -102,7 +102,9 @@ impl NodeTask {
         }
         let ready_at = context.shared.clock.elapsed();
         loop {
-            let Some(turn) = Turn::wait(&context, &node.kind, &mut self.halt).await else {
+            let (shared, of_run) = (&context.shared, &context.node_slots);
+            let turn = Turn::wait(shared, of_run, &node.kind, &mut self.halt).await;
+            let Some(turn) = turn else {
                 return Ok(self.never_ran());
             };
             let started = context.shared.clock.elapsed();
@@ -112,6 +114,7 @@ impl NodeTask {
                 Ok(executor) => self.attempt(node, executor, &policy).instrument(span).await,
                 Err(error) => Ended::Itself(Err(error.clone())),
             };
+            let ended = ended.hidden(&context.vault.mask);
             let next = self.after(ended, &policy, started).await?;
             drop(turn);
             match next {
@@ -166,14 +169,13 @@ impl NodeTask {
             ctx = surroundings => ctx,
             reached = reached(&mut self.halt, Halt::TimedOut) => return Ended::Halted(reached),
         };
-        let ended = match surroundings {
+        match surroundings {
             Ok(ctx) => {
                 let call = NodeCall::new(ctx, self.inputs.clone());
                 attempt::run(&shared, executor, call, policy.timeout, &mut self.halt).await
             }
             Err(error) => Ended::Itself(Err(error)),
-        };
-        ended.hidden(&vault.mask)
+        }
     }
 
     async fn after(

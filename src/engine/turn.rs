@@ -1,13 +1,13 @@
-//! A turn: what an attempt at a node of a run needs before it may begin, and the wait for it.
+//! A turn: what an attempt at a node of a run or a dry run needs before it may begin, and the wait for it.
 //!
-//! How long it took and what executes then is left to `node`.
+//! How long it took and what executes then is left to `node` and `dry_run/node`.
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::Shared;
 use super::attempt::reached;
-use super::context::Context;
 use super::halt::Halt;
 use crate::executor::{Executor, ExecutorError};
 
@@ -22,25 +22,26 @@ pub(super) struct Turn {
 impl Turn {
     /// Waits until the executor is ready, then for a slot of the run and one of the engine; none when the run is stopped first.
     pub(super) async fn wait(
-        context: &Context,
+        shared: &Shared,
+        of_run: &Arc<Semaphore>,
         kind: &str,
         halt: &mut watch::Receiver<Halt>,
     ) -> Option<Self> {
         tokio::select! {
             biased;
             _ = reached(halt, Halt::Drain) => None,
-            turn = Self::take(context, kind) => turn,
+            turn = Self::take(shared, of_run, kind) => turn,
         }
     }
 
-    async fn take(context: &Context, kind: &str) -> Option<Self> {
+    async fn take(shared: &Shared, of_run: &Arc<Semaphore>, kind: &str) -> Option<Self> {
         // The executor first: whoever waits for it keeps no slot from others.
-        let executor = match context.shared.registry.turn(kind).await {
+        let executor = match shared.registry.turn(kind).await {
             Ok(executor) => Ok(executor?),
             Err(error) => Err(error),
         };
-        let run = Arc::clone(&context.node_slots).acquire_owned().await.ok()?;
-        let engine = Arc::clone(&context.shared.node_slots);
+        let run = Arc::clone(of_run).acquire_owned().await.ok()?;
+        let engine = Arc::clone(&shared.node_slots);
         Some(Self {
             executor,
             _run: run,

@@ -1,13 +1,16 @@
 //! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event, log, trace or file.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use floret::executor::{Ctx, ExecutorError, NodeCall};
+use floret::executor::{Ctx, ExecutorError, NodeCall, Output};
 use floret::storage::EventFilter;
 use floret::{Builder, SecretKey};
 use http::Method;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tower::{BoxError, Service};
 use tracing_subscriber::fmt;
 
 use crate::harness::Written;
@@ -280,4 +283,38 @@ async fn secrets_that_were_swapped_in_the_file_are_refused() {
     let error = error.unwrap();
     let told = "the password of the connection warehouse cannot be opened";
     assert!(error.contains(told), "{error}");
+}
+
+/// Fails a call, and tells its secret when it is asked whether it is ready for the next: as a buffer does whose service is gone.
+#[derive(Clone, Default)]
+struct Gone(Arc<Mutex<Option<String>>>);
+
+impl Service<NodeCall> for Gone {
+    type Response = Output;
+    type Error = BoxError;
+    type Future = Ready<Result<Output, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let why = self.0.lock().take();
+        Poll::Ready(why.map_or(Ok(()), |why| Err(why.into())))
+    }
+
+    fn call(&mut self, call: NodeCall) -> Self::Future {
+        let token = call.ctx.node.config["token"].as_str().unwrap();
+        *self.0.lock() = Some(format!("refused: {token}"));
+        ready(Err("gone".into()))
+    }
+}
+
+#[tokio::test]
+async fn what_keeps_a_service_from_being_ready_tells_no_secret() {
+    let build = |builder: Builder| {
+        let builder = builder.secret_key(key(7));
+        builder.node_service("tells", Gone::default())
+    };
+    let host = Host::built(Backend::Memory, build).await;
+    store_secrets(&host).await;
+    let id = run(&host, "fails").await;
+    let run = host.get(&format!("/api/runs/{id}")).await.json();
+    assert_eq!(run["error"], "node tells: refused: ***");
 }

@@ -11,6 +11,7 @@ use floret::executor::{Executor, ExecutorError, NodeCall, Output};
 use floret::testing::{Gate, ScriptedExecutor, Step};
 use floret::{Builder, Node, NodeStatus, Pipeline, RunStatus};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tower::limit::ConcurrencyLimit;
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
 
@@ -20,6 +21,7 @@ on_every_backend! {
     the_wait_for_a_service_is_time_in_the_queue,
     a_node_that_waits_for_a_service_takes_no_slot,
     a_node_that_waits_for_a_service_is_cancelled_at_once,
+    a_dry_run_waits_for_a_service_as_a_run_does,
     a_service_that_lets_none_begin_fails_the_attempt,
     errors_of_services_are_tried_again_unless_they_are_permanent,
     what_a_service_within_other_layers_answers_is_the_nodes_output,
@@ -148,6 +150,32 @@ async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {
     let ended = holds.finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Success);
     assert_eq!(host.run("waits").await.run.status, RunStatus::Success);
+}
+
+async fn a_dry_run_waits_for_a_service_as_a_run_does(store: Store) {
+    let waits = Node::new("b", ONE).config("timeout", 5);
+    let mut world = World::quiet(store)
+        .pipeline(Pipeline::new("holds").node("a", ONE))
+        .pipeline(Pipeline::new("waits").with(waits).node("c", STEP));
+    world.limits.nodes_run_max = 1;
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let (host, waits) = start_one_at_a_time(&world).await;
+    let holds = host.trigger("holds").await;
+    world.script.started("a").await;
+    let mut dry_runs = JoinSet::new();
+    dry_runs.spawn(host.floret.dry_run("waits").into_future());
+    one_waits(&waits).await;
+    // It keeps no slot from the other, and its own time has not begun.
+    world.script.started("c").await;
+    world.clock.advance(Duration::from_secs(7));
+    gate.open();
+    let found = dry_runs.join_next().await.unwrap().unwrap().unwrap();
+    for id in ["b", "c"] {
+        let node = found.node(id).unwrap();
+        assert_eq!((node.status, &node.error), (NodeStatus::Success, &None));
+    }
+    holds.finished().await.unwrap();
 }
 
 /// Fails, then panics, before it lets a call begin.

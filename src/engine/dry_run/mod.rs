@@ -176,7 +176,6 @@ impl Stage {
                 run: Arc::clone(&self.run),
                 vault: self.vault.clone(),
                 node: node.clone(),
-                executor: Arc::clone(executor),
                 inputs,
                 slots: Arc::clone(&self.slots),
                 halt: self.halt.subscribe(),

@@ -1,4 +1,4 @@
-//! One node of a dry run: waits for its slots and makes one attempt.
+//! One node of a dry run: waits for its turn and makes one attempt.
 //!
 //! Retries are left out: whoever looks at a preview tries again by hand, and sooner.
 
@@ -11,6 +11,7 @@ use super::out_of_time;
 use crate::engine::Shared;
 use crate::engine::attempt::{self, Ended, reached, took_too_long};
 use crate::engine::halt::Halt;
+use crate::engine::turn::Turn;
 use crate::engine::vault::Vault;
 use crate::error::cut;
 use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
@@ -47,7 +48,6 @@ pub(super) struct Part {
     pub(super) run: Arc<Run>,
     pub(super) vault: Vault,
     pub(super) node: Node,
-    pub(super) executor: Arc<dyn Executor>,
     pub(super) inputs: Vec<Input>,
     pub(super) slots: Arc<Semaphore>,
     pub(super) halt: watch::Receiver<Halt>,
@@ -57,25 +57,23 @@ pub(super) struct Part {
 impl Part {
     pub(super) async fn play(mut self) -> Told {
         let shared = Arc::clone(&self.shared);
-        let both = async {
-            let of_run = Arc::clone(&self.slots).acquire_owned().await;
-            let of_engine = Arc::clone(&shared.node_slots).acquire_owned().await;
-            (of_run, of_engine)
+        let turn = Turn::wait(&shared, &self.slots, &self.node.kind, &mut self.halt).await;
+        let Some(turn) = turn else {
+            return self.late();
         };
-        let _slots = tokio::select! {
-            biased;
-            _ = reached(&mut self.halt, Halt::TimedOut) => return self.late(),
-            slots = both => slots,
+        let told = match &turn.executor {
+            Ok(executor) => self.attempt(executor).await,
+            Err(error) => Told::failed(error.message().to_owned()),
         };
-        let told = self.attempt().await;
         let max = shared.limits.error_bytes_max;
+        let hidden = |error| cut(self.vault.mask.text(error), max);
         Told {
-            error: told.error.map(|error| cut(error, max)),
+            error: told.error.map(hidden),
             ..told
         }
     }
 
-    async fn attempt(&mut self) -> Told {
+    async fn attempt(&mut self, executor: &Arc<dyn Executor>) -> Told {
         let timeout = match RetryPolicy::of(&self.node) {
             Ok(policy) => policy.timeout,
             Err(issues) => {
@@ -97,8 +95,7 @@ impl Part {
         ctx.row_limit = Some(self.shared.limits.dry_run_rows_max);
         ctx.cancel = self.stop.clone();
         let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
-        let ended = attempt::run(&self.shared, &self.executor, call, timeout, &mut self.halt).await;
-        match ended.hidden(&self.vault.mask) {
+        match attempt::run(&self.shared, executor, call, timeout, &mut self.halt).await {
             Ended::Itself(Ok(Output::Dataset(dataset))) => {
                 Told::new(NodeStatus::Success, Some(dataset))
             }
