@@ -12,6 +12,9 @@ use super::Secret;
 /// Secrets shorter than this are not looked for: `a` or `5432` stands in every second text.
 const BYTES_MIN: usize = 4;
 
+/// Lines shorter than this are not looked for alone: they are brackets and words rather than secrets.
+const LINE_BYTES_MIN: usize = 8;
+
 const HIDDEN: &str = "***";
 
 /// The secrets that a run knows. Clones know the same.
@@ -23,15 +26,14 @@ pub(crate) struct Mask(Arc<RwLock<Known>>);
 struct Known(Vec<Secret<String>>);
 
 impl Mask {
-    /// Makes a secret known, also as it reads inside of a JSON string.
+    /// Makes a secret known, also as it reads inside of a JSON string, and each line of it: what a program writes is logged line by line.
     pub(crate) fn add(&self, secret: &str) {
-        let escaped = Value::from(secret).to_string();
-        let inside = escaped
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'));
+        let lines = secret.lines().map(str::trim);
+        let lines = lines.filter(|line| line.len() >= LINE_BYTES_MIN);
         let mut known = self.0.write();
-        for text in [secret, secret.trim(), inside.unwrap_or_default()] {
+        for text in [secret, secret.trim()].into_iter().chain(lines) {
             known.add(text);
+            known.add(&inside_of_json(text));
         }
     }
 
@@ -103,6 +105,14 @@ impl Known {
     }
 }
 
+/// A text as it reads inside of a JSON string.
+fn inside_of_json(text: &str) -> String {
+    let written = Value::from(text).to_string();
+    let inside = written.strip_prefix('"');
+    let inside = inside.and_then(|rest| rest.strip_suffix('"'));
+    inside.unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -135,6 +145,18 @@ mod tests {
         let secret = "say \"hi\"\n\u{1}now";
         let written = json!({ "x": secret }).to_string();
         assert_eq!(mask(&[secret]).text(written), r#"{"x":"***"}"#);
+    }
+
+    #[test]
+    fn each_line_of_a_secret_is_hidden_alone_too() {
+        let mask = mask(&["-----BEGIN KEY-----\r\nAbCd0123\n  EfGh4567\n}\n"]);
+        for (text, hidden) in [
+            ("AbCd0123", "***"),
+            ("read EfGh4567", "read ***"),
+            ("}", "}"),
+        ] {
+            assert_eq!(mask.text(text.to_owned()), hidden);
+        }
     }
 
     #[test]
