@@ -57,6 +57,8 @@ fn hidden(mut column: ColumnProfile, mask: &Mask, holds_secret: bool) -> ColumnP
     let told = |value: Option<_>| value.filter(|_| is_told).map(|value| mask.value(value));
     column.min_val = told(column.min_val);
     column.max_val = told(column.max_val);
+    let is_shown = |mean: &f64| !mask.is_in(&mean.to_string());
+    column.mean_val = column.mean_val.filter(is_shown);
     let samples = column.sample_values.into_iter();
     column.sample_values = samples.filter_map(|value| told(Some(value))).collect();
     column
@@ -95,6 +97,17 @@ mod tests {
             assert!(!told.contains("hunter2") && told.contains("***"), "{told}");
         }
         assert!(!holds_secret(&dataset(&[json!({"a": "hunter"})]), &mask()));
+    }
+
+    #[test]
+    fn a_secret_that_is_a_number_is_hidden_in_every_figure() {
+        let mask = Mask::default();
+        mask.add("471147");
+        let dataset = dataset(&[json!({"a": 471_147, "b": 7})]);
+        let profile = profile(&dataset, &mask).unwrap();
+        let told = format!("{profile:?}");
+        assert!(!told.contains("471147"), "{told}");
+        assert_eq!(profile.columns[1].mean_val, Some(7.0));
     }
 
     #[test]
