@@ -276,6 +276,7 @@ async fn cancel_and_tell(shared: Arc<Shared>, request: CancelBackfill) -> Result
         Err(error) => {
             // A wish may be stored though the answer got lost.
             if let Ok(Some(detail)) = shared.storage.find_backfill(id, &Scope::All).await {
+                shared.tell_newest().await;
                 shared.tell_of(&detail);
             }
             Err(error)

@@ -53,15 +53,23 @@ async fn request_and_tell(shared: Arc<Shared>, request: RequestCancel) -> Result
 }
 
 impl Shared {
-    /// A wish may be stored though the answer got lost: then its driver heeds it all the same.
+    /// A wish may be stored though the answer got lost: then its driver heeds it all the same, and whoever waits for the run is told of its end.
     async fn tell_if_noted(&self, run: RunId) {
         let Ok(Some(detail)) = self.storage.find_run(run, &Scope::All).await else {
             return;
         };
-        if let Some(cancel) = detail.run.cancel
-            && !detail.run.status.is_terminal()
-        {
+        self.tell_newest().await;
+        if detail.run.status.is_terminal() {
+            self.events.ended(run);
+        } else if let Some(cancel) = detail.run.cancel {
             self.active.cancel(run, cancel);
+        }
+    }
+
+    /// Tells of events whose commit was not answered.
+    pub(super) async fn tell_newest(&self) {
+        if let Ok(newest) = self.storage.newest_seq().await {
+            self.events.committed(newest);
         }
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use floret::storage::{Claim, Queue};
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Clock, ErrorKind, EventKind, RunHandle, RunStatus};
+use floret::{Clock, ErrorKind, Event, EventKind, RunHandle, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, chain, kinds, within};
+use crate::harness::{Host, Store, World, assert_ended, chain, kinds, until, within};
 
 on_every_backend! {
     an_end_under_a_lost_claim_is_refused_and_the_run_left_alone,
@@ -18,6 +18,7 @@ on_every_backend! {
     a_long_outage_delays_a_run_and_loses_nothing,
     a_full_disk_delays_a_run_and_loses_nothing,
     a_wish_whose_answer_got_lost_is_heeded,
+    whoever_waits_for_a_run_that_a_lost_answer_cancelled_is_told,
 }
 
 /// Every kind of call that a run makes, with what may come of it.
@@ -299,4 +300,37 @@ async fn a_wish_whose_answer_got_lost_is_heeded(store: Store) {
     let ended = run.finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Cancelled);
     assert_eq!(world.calls().get("b"), None);
+}
+
+async fn whoever_waits_for_a_run_that_a_lost_answer_cancelled_is_told(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    world.limits.runs_max = 1;
+    let gate = Gate::new();
+    world.script.script("a", [Step::pass_on().at(&gate)]);
+    let host = world.start().await;
+    let first = host.trigger("p").await;
+    world.script.started("a").await;
+    let waiting = host.trigger("p").await;
+    let mut events = host.floret.events();
+    let found = host.storage.calls(Method::FindRun);
+    let finished = {
+        let waiting = waiting.clone();
+        host.on_runtime(async move { waiting.finished().await })
+    };
+    let cancelled = async {
+        while host.storage.calls(Method::FindRun) == found {
+            tokio::task::yield_now().await;
+        }
+        host.storage
+            .fail(Fault::after(Method::RequestCancel, ErrorKind::Unavailable));
+        host.floret.cancel(waiting.id()).await.unwrap_err()
+    };
+    let (ended, failed) = tokio::join!(finished, cancelled);
+    assert_eq!(failed.kind(), ErrorKind::Unavailable);
+    assert_eq!(ended.unwrap().run.status, RunStatus::Cancelled);
+    let is_told =
+        |event: &Event| event.run_id == waiting.id() && event.kind == EventKind::RunCancelled;
+    until(&mut events, is_told).await.unwrap();
+    gate.open();
+    first.finished().await.unwrap();
 }
