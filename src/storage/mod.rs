@@ -39,6 +39,7 @@ pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
 pub use places::Places;
 pub use queue::{Claim, Claimed, Claims, Held, Queue};
+pub(crate) use rules::{not_resumable, stands_in_the_way};
 pub use runs::{
     Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewRun, Operation,
     RequestCancel, RunDetail, RunFilter, Runs,

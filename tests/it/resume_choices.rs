@@ -2,7 +2,7 @@
 
 use floret::executor::Effect;
 use floret::storage::{Purge, System};
-use floret::testing::Step;
+use floret::testing::{Gate, Method, Step};
 use floret::{NodeStatus, Pipeline, RunId, RunStatus};
 use serde_json::json;
 
@@ -19,6 +19,7 @@ on_every_backend! {
     a_node_that_is_not_there_any_more_costs_nothing,
     a_succeeded_sink_is_not_repeated_though_its_run_was_purged,
     a_repeated_key_with_another_choice_is_refused,
+    a_sink_that_succeeds_while_a_resume_is_made_is_not_repeated,
 }
 
 /// load → (save, clean → sum); `sum` fails at first, `save` is a sink.
@@ -236,4 +237,49 @@ async fn a_repeated_key_with_another_choice_is_refused(store: Store) {
         let refused = other.await.unwrap_err();
         assert_eq!(refused.slug(), "idempotency-key-reused");
     }
+}
+
+async fn a_sink_that_succeeds_while_a_resume_is_made_is_not_repeated(store: Store) {
+    let pipeline = Pipeline::new("p").node("save", STEP).node("bad", STEP);
+    let world = World::new(store).pipeline(pipeline);
+    let (script, saved, looked) = (&world.script, Gate::new(), Gate::new());
+    script.script(
+        "save",
+        [Step::permanent("full"), Step::nothing().at(&saved)],
+    );
+    script.script("bad", [Step::permanent("broken")]);
+    script.effect("save", Effect::Sink);
+    let host = world.start().await;
+    let failed = host.run("p").await.run.id;
+    let second = host.floret.resume(failed).await.unwrap();
+    while world.calls().get("save") != Some(&2) {
+        tokio::task::yield_now().await;
+    }
+    // It looks at the chain while the sink executes, and makes its run once the second one has failed.
+    host.storage.hold_after(Method::FindChain, &looked);
+    let found = host.storage.calls(Method::FindChain);
+    let third = {
+        let floret = host.floret.clone();
+        host.on_runtime(async move { floret.resume(failed).await })
+    };
+    let overtake = async {
+        while host.storage.calls(Method::FindChain) == found {
+            tokio::task::yield_now().await;
+        }
+        saved.open();
+        let ended = second.finished().await.unwrap();
+        assert_eq!(ended.run.status, RunStatus::Failed);
+        looked.open();
+    };
+    let (third, ()) = tokio::join!(third, overtake);
+    match third {
+        Ok(third) => drop(third.finished().await.unwrap()),
+        Err(refused) => {
+            assert_eq!(refused.slug(), "run-not-resumable");
+            let second = second.id().to_string();
+            assert!(refused.to_string().contains(&second), "{refused}");
+        }
+    }
+    // Whichever of the two came first.
+    assert_eq!(world.calls()["save"], 2);
 }

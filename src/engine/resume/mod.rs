@@ -11,7 +11,7 @@ use crate::error::{Error, Issue, Result, shown};
 use crate::executor::Effect;
 use crate::graph::reuse::{Earlier, reused};
 use crate::model::{Inherited, Node, Place, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger};
-use crate::storage::Operation;
+use crate::storage::{ChainRun, Operation, not_resumable, stands_in_the_way};
 
 /// A wish to resume a run.
 #[derive(Debug, Clone)]
@@ -72,6 +72,11 @@ impl Engine {
             run.pipeline_version = pipeline.version;
         }
         let chain = shared.storage.find_chain(run.first_run, scope).await?;
+        if let Err(refused) = refuse_unfinished(&old.run, &chain) {
+            // The run in the way may be the one that this key has made meanwhile.
+            let made = shared.made_before(key.as_ref()).await?;
+            return made.ok_or(refused)?.into_started(old.run.pipeline_id);
+        }
         let chain = Chain::new(&chain, old.run.id)?;
         run.inherited = self.inherited(&plan, &chain, from);
         let created = shared.create(run, key, resume.scope).await?;
@@ -142,7 +147,7 @@ fn place_of(plan: &Plan<'_>, id: &str) -> Result<Place> {
 /// Refuses a run that cannot be resumed, or whose pipeline is gone.
 fn refuse_unfit<'a>(old: &Run, pipeline: Option<&'a StoredPipeline>) -> Result<&'a StoredPipeline> {
     if old.status != RunStatus::Failed {
-        return Err(not_failed(old));
+        return Err(not_resumable(old.id, old.id, old.status));
     }
     pipeline.ok_or_else(|| {
         Error::conflict(
@@ -155,19 +160,11 @@ fn refuse_unfit<'a>(old: &Run, pipeline: Option<&'a StoredPipeline>) -> Result<&
     })
 }
 
-fn not_failed(run: &Run) -> Error {
-    let status = match run.status {
-        RunStatus::Pending => "pending",
-        RunStatus::Running => "running",
-        RunStatus::Success => "success",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-    };
-    Error::conflict(
-        "run-not-resumable",
-        format!(
-            "run {} is {status}; only a failed run can be resumed",
-            run.id
-        ),
-    )
+/// Refuses what storage refuses when the run is made, by the chain as it was read: what one that ends in between succeeded with would be executed again.
+fn refuse_unfinished(old: &Run, chain: &[ChainRun]) -> Result<()> {
+    let in_the_way = |link: &&ChainRun| stands_in_the_way(link.run.status);
+    match chain.iter().find(in_the_way) {
+        Some(ChainRun { run, .. }) => Err(not_resumable(old.id, run.id, run.status)),
+        None => Ok(()),
+    }
 }

@@ -24,7 +24,7 @@ impl State {
         let mut chain = chain
             .filter_map(|id| self.runs.get(&id))
             .map(|row| &row.run);
-        match chain.find(|run| stands_in_the_way(run.status)) {
+        match chain.find(|run| rules::stands_in_the_way(run.status)) {
             Some(run) => Err(refusal(run)),
             None => Ok(()),
         }
@@ -61,12 +61,5 @@ impl State {
             .iter()
             .filter_map(|inherited| Some((inherited.place, held(inherited)?)))
             .collect()
-    }
-}
-
-const fn stands_in_the_way(status: RunStatus) -> bool {
-    match status {
-        RunStatus::Pending | RunStatus::Running | RunStatus::Success => true,
-        RunStatus::Failed | RunStatus::Cancelled => false,
     }
 }

@@ -21,9 +21,10 @@ pub(super) use events::{entry_event, run_event};
 pub(super) use node::{advance_node, put_back_node, settle_node};
 pub(super) use refusals::{
     already_exists, backfill_finished, bad_cursor, cancel_requested, gap, illegal_transition,
-    key_reused, not_resumable, pipeline_active, poisoned, precondition_failed, queue_full,
-    run_finished, shutting_down, stale_epoch, tick_taken,
+    key_reused, pipeline_active, poisoned, precondition_failed, queue_full, run_finished,
+    shutting_down, stale_epoch, tick_taken,
 };
+pub(crate) use refusals::{not_resumable, stands_in_the_way};
 pub(super) use schedules::{Saved, is_of_schedule, saved_schedule, waits_in_turn};
 #[cfg(feature = "sqlite")]
 pub(super) use settings::Standing;

@@ -45,7 +45,7 @@ pub(in crate::storage) fn key_reused() -> Error {
 }
 
 /// `in_the_way` is the run that stands in the way: the resumed one itself, or another of its chain.
-pub(in crate::storage) fn not_resumable(run: RunId, in_the_way: RunId, status: RunStatus) -> Error {
+pub(crate) fn not_resumable(run: RunId, in_the_way: RunId, status: RunStatus) -> Error {
     let message = if run == in_the_way {
         format!(
             "only a failed run can be resumed, run {run} is {}",
@@ -58,6 +58,14 @@ pub(in crate::storage) fn not_resumable(run: RunId, in_the_way: RunId, status: R
         )
     };
     Error::conflict("run-not-resumable", message)
+}
+
+/// Whether no run of a chain may be resumed because of one of this status.
+pub(crate) const fn stands_in_the_way(status: RunStatus) -> bool {
+    match status {
+        RunStatus::Pending | RunStatus::Running | RunStatus::Success => true,
+        RunStatus::Failed | RunStatus::Cancelled => false,
+    }
 }
 
 pub(in crate::storage) fn tick_taken(pipeline: &PipelineId, fire_at: DateTime<Utc>) -> Error {
