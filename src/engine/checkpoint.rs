@@ -18,8 +18,9 @@ use crate::model::{Dataset, Place, Preview};
 use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
 
-/// Cells up to which encoding is faster than handing it to another thread.
+/// Cells and bytes up to which encoding is faster than handing it to another thread.
 const INLINE_CELLS_MAX: u64 = 2_000;
+const INLINE_BYTES_MAX: u64 = 256 * 1024;
 
 /// What is kept of an output.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct Checkpoint {
 
 struct Encoded {
     preview: Preview,
-    bytes: Option<Bytes>,
+    kept: Option<(Bytes, [u8; 32])>,
 }
 
 /// Writes an output's chunks.
@@ -45,13 +46,12 @@ pub(super) async fn write(
 ) -> Result<Result<Checkpoint, Lost>> {
     let limits = &context.shared.limits;
     let encoded = encode(dataset, limits, &context.vault.mask).await?;
-    let Some(bytes) = encoded.bytes else {
+    let Some((bytes, hash)) = encoded.kept else {
         return Ok(Ok(Checkpoint {
             preview: encoded.preview,
             output: None,
         }));
     };
-    let hash = Sha256::digest(&bytes).into();
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let mut chunk_count = 0_u32;
     let mut rest = bytes;
@@ -73,22 +73,26 @@ async fn encode(dataset: &Dataset, limits: &Limits, mask: &Mask) -> Result<Encod
     let cells = dataset
         .row_count()
         .saturating_mul(u64::try_from(dataset.columns().len()).unwrap_or(u64::MAX));
+    let is_small = cells <= INLINE_CELLS_MAX && dataset.memory_bytes() <= INLINE_BYTES_MAX;
     let (dataset, limits, mask) = (dataset.clone(), limits.clone(), mask.clone());
     let work = move || {
         let preview = hiding::preview(&dataset, &mask, &limits)?;
         if hiding::holds_secret(&dataset, &mask) {
             return Ok(Encoded {
                 preview,
-                bytes: None,
+                kept: None,
             });
         }
         let bytes = dataset.encode()?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let is_kept = length <= limits.output_bytes_max;
-        let bytes = is_kept.then(|| Bytes::from(bytes));
-        Ok(Encoded { preview, bytes })
+        let kept = is_kept.then(|| {
+            let hash = Sha256::digest(&bytes).into();
+            (Bytes::from(bytes), hash)
+        });
+        Ok(Encoded { preview, kept })
     };
-    if cells <= INLINE_CELLS_MAX {
+    if is_small {
         return work();
     }
     blocking(work).await

@@ -206,10 +206,15 @@ fn what_computes_long_leaves_the_hosts_thread_to_others() {
                 let rows = (0..10_000).map(|n| serde_json::json!({ "n": n }));
                 Ok::<_, ExecutorError>(rows.collect::<Vec<_>>())
             };
+            let wide = |_: Ctx| async {
+                let text = "x".repeat(1 << 20);
+                Ok::<_, ExecutorError>(vec![serde_json::json!({ "text": text })])
+            };
             let floret = Floret::builder(MemoryStorage::default())
                 .node("many", many)
+                .node("wide", wide)
                 .node("nothing", nothing)
-                .pipeline(Pipeline::new("long").node("a", "many"))
+                .pipeline(Pipeline::new("long").node("a", "many").node("b", "wide"))
                 .pipeline(chain())
                 .start()
                 .await
@@ -223,7 +228,11 @@ fn what_computes_long_leaves_the_hosts_thread_to_others() {
             let path = format!("/api/runs/{}", long.id());
             let service = floret.service(Access::allow_all());
             let run = send(&service, request(http::Method::GET, &path, None)).await;
-            assert_eq!(run.json()["status"], "running");
+            let run = run.json();
+            assert_eq!(run["status"], "running");
+            for node in run["node_runs"].as_array().unwrap() {
+                assert_ne!(node["status"], "success", "{node}");
+            }
             drop(go_on);
             taken.await.unwrap();
             let ended = long.finished().await.unwrap();
