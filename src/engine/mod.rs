@@ -89,7 +89,7 @@ pub(crate) struct Shared {
     // Tripped when the grace is over: what executes is dropped.
     stop: CancellationToken,
     // A lock that is fair, so that purges take their turns; held while one pauses, which a lock of threads must not be.
-    purging: Mutex<()>,
+    purging: Arc<Mutex<()>>,
     // What the engine purges by itself.
     retention: Option<Retention>,
     // When the engine was made, on the monotonic clock.
@@ -139,7 +139,7 @@ impl Engine {
         };
         let shared = Shared {
             made_at: clock.elapsed(),
-            purging: Mutex::new(()),
+            purging: Arc::default(),
             retention,
             storage,
             registry,

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::OwnedMutexGuard;
 
 use super::{Engine, Shared, shutting_down};
 use crate::error::{Error, Result};
@@ -25,24 +26,18 @@ pub(crate) struct PurgeRuns {
 }
 
 impl Engine {
-    /// Deletes finished runs and answers how many. It goes on though the caller leaves, and ends after the batch in hand when Floret shuts down.
+    /// Deletes finished runs and answers how many. Once it has begun it goes on though the caller leaves, and ends after the batch in hand when
+    /// Floret shuts down.
     ///
     /// # Errors
     /// `ShuttingDown`, `Unavailable`: what was deleted until then stays deleted, and a repeat deletes the rest.
     pub(crate) async fn purge(&self, runs: PurgeRuns) -> Result<u64> {
         self.refuse_in_shutdown()?;
-        let shared = Arc::clone(&self.0);
-        let purging = self
-            .0
-            .tasks
-            .spawn(async move { purge(&shared, &runs).await });
-        purging
-            .await
-            .map_err(|error| Error::internal("the purge ended early").with_source(error))?
+        purge(&self.0, &runs).await
     }
 }
 
-pub(super) async fn purge(shared: &Shared, runs: &PurgeRuns) -> Result<u64> {
+pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRuns) -> Result<u64> {
     let days = TimeDelta::days(i64::from(runs.days.max(1)));
     let before = shared.clock.now().checked_sub_signed(days);
     let mut step = Purge::new(
@@ -55,17 +50,24 @@ pub(super) async fn purge(shared: &Shared, runs: &PurgeRuns) -> Result<u64> {
     match runs.mode {
         PurgeMode::Preview => in_steps(shared, step).await,
         PurgeMode::Delete => {
-            // One at a time: the pauses of one purge are not for another to fill.
+            // One at a time: the pauses of one purge are not for another to fill. Callers wait for it themselves, so that none is owed to one who has left.
             let turn = tokio::select! {
                 biased;
                 () = shared.drain.cancelled() => return Err(shutting_down()),
-                turn = shared.purging.lock() => turn,
+                turn = Arc::clone(&shared.purging).lock_owned() => turn,
             };
-            let deleted = in_steps(shared, step).await;
-            drop(turn);
-            deleted
+            let purging = shared.tasks.spawn(delete(Arc::clone(shared), step, turn));
+            purging
+                .await
+                .map_err(|error| Error::internal("the purge ended early").with_source(error))?
         }
     }
+}
+
+async fn delete(shared: Arc<Shared>, step: Purge, turn: OwnedMutexGuard<()>) -> Result<u64> {
+    let deleted = in_steps(&shared, step).await;
+    drop(turn);
+    deleted
 }
 
 async fn in_steps(shared: &Shared, mut step: Purge) -> Result<u64> {

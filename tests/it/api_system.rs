@@ -297,6 +297,36 @@ async fn a_purge_goes_on_though_its_caller_leaves() {
 }
 
 #[tokio::test]
+async fn a_purge_whose_caller_leaves_before_its_turn_is_not_begun() {
+    for backend in [Backend::Memory, Backend::Sqlite] {
+        let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
+        host.ended(0).await;
+        host.clock.advance(31 * DAY);
+        let gate = Gate::new();
+        host.storage.hold(Cue::Purge, &gate);
+        let leaving = async {
+            steps(&host, 1).await;
+            let a_while = async {
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                answer = host.purge(None) => panic!("it is not its turn: {answer:?}"),
+                () = a_while => {}
+            }
+            gate.open();
+        };
+        let (purged, ()) = tokio::join!(host.purge(None), leaving);
+        assert_eq!(purged.json()["deleted"], 1);
+        assert_eq!(host.purge(None).await.json()["deleted"], 0);
+        let steps = host.storage.calls(Cue::Purge);
+        assert_eq!(steps, 3, "two that purge, and one that finds nothing");
+    }
+}
+
+#[tokio::test]
 async fn a_shutdown_ends_a_purge_and_refuses_others() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
