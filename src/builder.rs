@@ -201,7 +201,7 @@ impl Builder {
     /// Saves the pipelines and begins to execute runs, those first that a crash left behind.
     ///
     /// # Errors
-    /// `Invalid` when a node type or a notifier is registered twice or a pipeline is not acceptable (every problem is told);
+    /// `Invalid` when a node type or a notifier is registered twice or pipelines are not acceptable (every problem is told, and none is saved);
     /// `Conflict` when a pipeline's id or slug is taken; and what storage answers.
     pub async fn start(self) -> Result<Floret> {
         self.refuse_twice()?;
@@ -232,6 +232,7 @@ impl Builder {
             events,
             retention,
         });
+        refuse_unfit(&engine, &pipelines)?;
         // Before anything can happen that a notifier would have to be told.
         let delivery = Delivery::open(delivery::Parts {
             storage: Arc::clone(&storage),
@@ -244,10 +245,8 @@ impl Builder {
         .await?;
         for pipeline in pipelines {
             let id = pipeline.id.clone();
-            engine
-                .put_pipeline(pipeline)
-                .await
-                .map_err(|error| of_pipeline(&id, error))?;
+            let saved = engine.put_pipeline(pipeline).await;
+            saved.map_err(|error| of_pipeline(&id, error))?;
         }
         engine.start();
         scheduler::start(&engine);
@@ -272,6 +271,22 @@ fn refuse(twice: &[String], slug: &'static str, what: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(slug, issues))
+}
+
+/// Refuses pipelines that are not acceptable, all of them together; the slug is that of the first.
+fn refuse_unfit(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
+    let refusal = |pipeline: &Pipeline| {
+        let refused = engine.check_pipeline(pipeline).err()?;
+        Some(of_pipeline(&pipeline.id, refused))
+    };
+    let refused: Vec<_> = pipelines.iter().filter_map(refusal).collect();
+    let Some(first) = refused.first() else {
+        return Ok(());
+    };
+    let told: Vec<_> = refused.iter().map(Error::to_string).collect();
+    let issues = refused.iter().flat_map(|error| error.issues().to_vec());
+    let issues = issues.collect();
+    Err(Error::new(ErrorKind::Invalid, first.slug(), told.join("; ")).with_issues(issues))
 }
 
 /// Says which pipeline was refused.

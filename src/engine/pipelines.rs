@@ -99,13 +99,21 @@ impl Engine {
         self.save(pipeline, expect, scope).await
     }
 
-    /// Saves a definition that the host wrote in code, over what is there.
+    /// Refuses a definition that the host wrote in code; nothing is saved.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`), and what storage answers.
+    /// `Invalid` with every problem.
+    pub(crate) fn check_pipeline(&self, pipeline: &Pipeline) -> Result<()> {
+        definition::check(pipeline, self.limits())?;
+        self.0.refuse_unknown_types(pipeline)?;
+        self.refuse_configs(pipeline)
+    }
+
+    /// Saves a definition that the host wrote in code and that was checked, over what is there.
+    ///
+    /// # Errors
+    /// `Conflict` (`already-exists`), and what storage answers.
     pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
-        definition::check(&pipeline, self.limits())?;
-        self.0.refuse_unknown_types(&pipeline)?;
         self.save(pipeline, Expect::Any, &Scope::All).await
     }
 
@@ -154,10 +162,7 @@ impl Engine {
         expect: Expect,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
-        let issues = self.config_issues(&pipeline);
-        if !issues.is_empty() {
-            return Err(Error::invalid("invalid-field", issues));
-        }
+        self.refuse_configs(&pipeline)?;
         let id = PipelineId::new(&pipeline.id).map_err(|error| unfit("/id", &error))?;
         let slug = slug(&pipeline)?;
         strip(&mut pipeline);
@@ -169,6 +174,14 @@ impl Engine {
         // More of its runs may execute than before.
         self.0.wake.notify_one();
         Ok(stored)
+    }
+
+    fn refuse_configs(&self, pipeline: &Pipeline) -> Result<()> {
+        let issues = self.config_issues(pipeline);
+        if issues.is_empty() {
+            return Ok(());
+        }
+        Err(Error::invalid("invalid-field", issues))
     }
 
     /// What the executors say of the nodes' configs.

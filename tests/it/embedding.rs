@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use floret::executor::{Ctx, Executor, ExecutorError, NodeCall, Output};
 use floret::storage::{
-    EventFilter, MemoryStorage, RunDetail, SqliteOptions, SqliteStorage, Storage,
+    EventFilter, MemoryStorage, Pipelines, RunDetail, SqliteOptions, SqliteStorage, Storage,
 };
 use floret::testing::{Gate, scratch};
 use floret::{
     Access, Body, Builder, Clock, Dataset, Error, ErrorKind, Event, Floret, Limits, Permissions,
-    Pipeline, ResponseFuture, Run, RunBuilder, RunHandle, RunStatus, RunsLayer, RunsService,
+    Pipeline, ResponseFuture, Run, RunBuilder, RunHandle, RunStatus, RunsLayer, RunsService, Scope,
     Subscription, Views, WithRuns, WithRunsBody, WithRunsFuture,
 };
 use rusqlite::Connection;
@@ -239,6 +239,22 @@ fn what_computes_long_leaves_the_hosts_thread_to_others() {
             assert_eq!(ended.run.status, RunStatus::Success);
         });
     });
+}
+
+#[tokio::test]
+async fn the_problems_of_all_pipelines_are_told_at_the_start_and_none_is_saved() {
+    let storage = MemoryStorage::default();
+    let builder = Floret::builder(storage.clone()).node("nothing", nothing);
+    let circular = Pipeline::new("circular").node("a", "nothing").after("a");
+    let unknown = Pipeline::new("unknown").node("a", "elsewhere");
+    let builder = builder.pipeline(chain()).pipeline(circular);
+    let refused = builder.pipeline(unknown).start().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    for told in ["pipeline circular: ", "pipeline unknown: "] {
+        assert!(refused.to_string().contains(told), "{refused}");
+    }
+    let saved = storage.find_pipeline("p", &Scope::All).await.unwrap();
+    assert!(saved.is_none());
 }
 
 #[test]
