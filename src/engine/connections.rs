@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::names;
 use super::secrets::{self, Given, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, shown};
@@ -83,7 +84,7 @@ impl Engine {
     ) -> Result<StoredConnection> {
         self.refuse_in_shutdown()?;
         let mut old = self.0.connection(id, scope).await?;
-        secrets::refuse_another_id(&body, "conn_id", &old.id)?;
+        names::refuse_another(&body, "conn_id", &old.id)?;
         let mut issues = Issues::default();
         let draft = read(body, &mut issues);
         issues.refuse("invalid-field")?;

@@ -14,6 +14,7 @@ mod dry_run;
 mod halt;
 mod hiding;
 mod journal;
+mod names;
 mod node;
 mod pipelines;
 mod purge;

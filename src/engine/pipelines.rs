@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
+use super::names;
 use super::trigger::WakeLater;
 use crate::error::{Error, Issue, IssueAt, Result};
 use crate::graph::definition;
@@ -91,7 +92,7 @@ impl Engine {
     ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
-        refuse_another_id(&definition, &found.id)?;
+        names::refuse_another(&definition, "id", &found.id)?;
         let id = found.id.as_str().to_owned();
         let pipeline = definition::parse(definition, || id, self.limits())?;
         let expected = expected.version(&found)?;
@@ -211,20 +212,6 @@ fn below(index: usize, issue: Issue) -> Issue {
         IssueAt::Parameter(name) => {
             Issue::pointer(format!("/nodes/{index}/config/{name}"), issue.detail)
         }
-    }
-}
-
-fn refuse_another_id(definition: &Value, id: &PipelineId) -> Result<()> {
-    match definition.get("id").and_then(Value::as_str) {
-        Some(other) if other != id.as_str() => Err(Error::new(
-            crate::error::ErrorKind::Malformed,
-            "id-mismatch",
-            format!(
-                "the body has the id {} and the path names the pipeline {id}",
-                crate::error::shown(other)
-            ),
-        )),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -2,11 +2,9 @@
 //!
 //! Sealing is `secret/keyring`'s; which fields are secret is said in `connections` and `variables`.
 
-use std::fmt;
-
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::Result;
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{MASKED, Sealed};
@@ -79,25 +77,6 @@ pub(super) fn refuse_kept(given: &Given, pointer: &str, issues: &mut Issues) {
         issues.push(pointer, || {
             format!("{MASKED} stands for the secret that is stored, and none is stored yet")
         });
-    }
-}
-
-/// Refuses a body that names something else than its path.
-///
-/// # Errors
-/// `Malformed` (`id-mismatch`).
-pub(super) fn refuse_another_id(body: &Value, field: &str, own: &impl fmt::Display) -> Result<()> {
-    let own = own.to_string();
-    match body.get(field).and_then(Value::as_str) {
-        Some(other) if other != own => Err(Error::new(
-            ErrorKind::Malformed,
-            "id-mismatch",
-            format!(
-                "the body has the {field} {} and the path names {own}",
-                shown(other)
-            ),
-        )),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::names;
 use super::secrets::{self, Given, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Result, shown};
@@ -76,7 +77,7 @@ impl Engine {
     ) -> Result<StoredVariable> {
         self.refuse_in_shutdown()?;
         let mut old = self.0.variable(key, scope).await?;
-        secrets::refuse_another_id(&body, "key", &old.key)?;
+        names::refuse_another(&body, "key", &old.key)?;
         let mut issues = Issues::default();
         let draft = read(body, &mut issues);
         issues.refuse("invalid-field")?;

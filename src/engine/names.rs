@@ -1,0 +1,28 @@
+//! What a body and its path call a thing, where both name it.
+//!
+//! Whether there is such a thing is the command's own to find.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result, shown};
+
+/// Refuses a body that names something else than its path.
+///
+/// # Errors
+/// `Malformed` (`id-mismatch`).
+pub(super) fn refuse_another(body: &Value, field: &str, own: &impl fmt::Display) -> Result<()> {
+    let own = own.to_string();
+    match body.get(field).and_then(Value::as_str) {
+        Some(other) if other != own => Err(Error::new(
+            ErrorKind::Malformed,
+            "id-mismatch",
+            format!(
+                "the body has the {field} {} and the path names {own}",
+                shown(other)
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
