@@ -2,6 +2,7 @@
 //!
 //! How a kind becomes an HTTP status is left to `api/problem`; what user code fails with is `executor::ExecutorError`.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -286,6 +287,15 @@ pub(crate) fn with_causes(error: &dyn StdError) -> String {
         source = cause.source();
     }
     message
+}
+
+/// What a panic says. Its payload is not dropped, since that may panic too.
+pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("with a payload that is no text").to_owned();
+    std::mem::forget(payload);
+    text
 }
 
 /// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.

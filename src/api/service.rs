@@ -28,7 +28,7 @@ use super::router::{self, Match, Params};
 use super::stream;
 use super::{origin, path, problem, request, response};
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, ErrorKind, Result, panic_text, shown};
 use crate::model::Scope;
 use crate::views::Views;
 
@@ -252,7 +252,7 @@ where
         let state = match catch_unwind(AssertUnwindSafe(|| self.begin(request))) {
             Ok(Ok(handling)) => State::Handling(handling),
             Ok(Err(answer)) => State::Ready(Some(answer)),
-            Err(panic) => State::Ready(Some(Box::new(after_panic(panic.as_ref())))),
+            Err(panic) => State::Ready(Some(Box::new(after_panic(panic)))),
         };
         ResponseFuture { state, is_head }
     }
@@ -297,7 +297,7 @@ impl Future for ResponseFuture {
                     Ok(Poll::Pending) => return Poll::Pending,
                     Ok(Poll::Ready(Ok(answer))) => answer,
                     Ok(Poll::Ready(Err(error))) => problem::answer(&error),
-                    Err(panic) => after_panic(panic.as_ref()),
+                    Err(panic) => after_panic(panic),
                 }
             }
         };
@@ -316,9 +316,6 @@ impl fmt::Debug for ResponseFuture {
 }
 
 /// What a panic becomes. Its text may hold anything, so it is no client's to read.
-fn after_panic(panic: &(dyn Any + Send)) -> Response<Body> {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("no text").to_owned();
-    problem::answer(&Error::internal("a handler panicked").with_source(text))
+fn after_panic(panic: Box<dyn Any + Send>) -> Response<Body> {
+    problem::answer(&Error::internal("a handler panicked").with_source(panic_text(panic)))
 }

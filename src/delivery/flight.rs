@@ -2,7 +2,6 @@
 //!
 //! Whether another follows is decided by `book`.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -10,6 +9,7 @@ use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
+use crate::error::panic_text;
 use crate::model::{Event, RunId};
 use crate::notifier::{Notifier, NotifierError};
 use crate::storage::EventFilter;
@@ -112,18 +112,7 @@ async fn deliver(
 
 fn end_text(error: JoinError) -> String {
     match error.try_into_panic() {
-        Ok(payload) => {
-            let text = format!("the notifier panicked: {}", payload_text(&*payload));
-            // The payload's own drop may panic.
-            std::mem::forget(payload);
-            text
-        }
+        Ok(payload) => format!("the notifier panicked: {}", panic_text(payload)),
         Err(_) => "the delivery was stopped from outside".to_owned(),
     }
-}
-
-fn payload_text(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("with a payload that is no text")
 }

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::error::with_causes;
+use crate::error::{panic_text, with_causes};
 
 /// Why an attempt failed.
 ///
@@ -47,14 +47,7 @@ impl ExecutorError {
 
     /// What a panic of an executor becomes: retryable, with its text.
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("with a payload that is no text");
-        let error = Self::retryable(format!("the executor panicked: {text}"));
-        // The payload's own drop may panic.
-        std::mem::forget(payload);
-        error
+        Self::retryable(format!("the executor panicked: {}", panic_text(payload)))
     }
 
     /// What any error becomes: retryable, unless one of these is among its causes and says otherwise.
