@@ -73,7 +73,10 @@ impl Courier {
             if self.must_save() {
                 self.save().await;
             }
-            self.launch();
+            // It could not be stored: what goes out now could overtake a death of its run, or pile up what is to be stored.
+            if !self.book.is_urgent() {
+                self.launch();
+            }
             if self.ways.available_permits() > 0 && self.is_behind_newest() {
                 self.book.make_room(self.shared.now());
             }
@@ -237,7 +240,7 @@ impl Courier {
     /// Waits until there may be something to do.
     async fn wait(&mut self) {
         let wake = self.next_wake();
-        let lacks_way = self.book.has_next(self.looked_at);
+        let lacks_way = !self.book.is_urgent() && self.book.has_next(self.looked_at);
         let is_draining = self.shared.drain.is_cancelled();
         let sleep = async {
             match wake {

@@ -19,6 +19,7 @@ on_every_backend! {
     a_panic_when_asked_is_a_failed_try,
     purge_spares_what_was_not_delivered,
     a_storage_that_fails_for_a_moment_delays_deliveries,
+    nothing_goes_out_before_a_death_is_stored,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -208,6 +209,23 @@ async fn a_storage_that_fails_for_a_moment_delays_deliveries(store: Store) {
         seqs_of(&pager.got(), run).len(),
         host.events_of(run).await.len()
     );
+}
+
+async fn nothing_goes_out_before_a_death_is_stored(store: Store) {
+    let world = world(store);
+    let pager = Pager::new(world.clock.clock());
+    pager.acts("p", [Act::FailForGood, Act::Take]);
+    let host = start(&world, &pager).await;
+    let fault = Fault::before(Method::PutDeliveries, ErrorKind::Unavailable);
+    host.storage.fail(fault);
+    let run = host.run("p").await.run.id;
+    while host.storage.calls(Method::PutDeliveries) == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.sleeper_within(SECOND).await;
+    assert!(pager.got().is_empty());
+    turn_until(&world, SECOND, pager.ended(run)).await;
+    assert!(host.storage.calls(Method::PutDeliveries) >= 2);
 }
 
 /// Makes the second row of the journal unreadable and tells the numbers of its events.
