@@ -6,7 +6,8 @@ use http::{Response, StatusCode};
 
 use super::body::Body;
 use super::call::Call;
-use super::{input, response};
+use super::input::Fields;
+use super::response;
 use crate::engine::AskDryRun;
 use crate::error::Result;
 
@@ -16,7 +17,9 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (bytes, body) = call.json()?;
-            input::params(input::object(&body, &["params"])?, &bytes)
+            let mut fields = Fields::of(&body, &["params"])?;
+            let params = fields.params(&bytes);
+            fields.finish().map(|()| params)
         })
         .await?;
     let ask = AskDryRun {

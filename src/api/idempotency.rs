@@ -2,9 +2,10 @@
 //!
 //! What a key does is decided by the engine and kept by storage.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde_json::Value;
 
+use super::body::Body;
 use crate::engine::{Key, hash_of};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The header that tells an answer given before.
-pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The most characters of a key.
 const KEY_MAX: usize = 255;
@@ -43,6 +44,14 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<Key>> {
     }
 }
 
+/// Tells of an answer whether it was given before.
+pub(super) fn mark(answer: &mut Response<Body>, is_replayed: bool) {
+    if is_replayed {
+        let replayed = HeaderValue::from_static("true");
+        answer.headers_mut().insert(REPLAYED, replayed);
+    }
+}
+
 fn malformed(problem: &str) -> Error {
     Error::new(
         ErrorKind::Malformed,
@@ -55,7 +64,6 @@ fn malformed(problem: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use serde_json::json;
 
     use super::*;

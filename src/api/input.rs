@@ -5,11 +5,16 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::call::Call;
 use crate::error::{Error, Issue, Result, shown};
+use crate::graph::fields::{expected, whole};
+use crate::graph::issues::{Issues, step};
+use crate::model::Cancel;
 
 /// The object that a body must be, with no field but the known ones.
 ///
@@ -17,7 +22,7 @@ use crate::error::{Error, Issue, Result, shown};
 /// `Invalid` (`invalid-field`, `unknown-field`).
 pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<String, Value>> {
     let Value::Object(fields) = body else {
-        let detail = format!("the body must be an object, received {}", kind(body));
+        let detail = expected("the body", "an object", body);
         return Err(Error::invalid(
             "invalid-field",
             vec![Issue::pointer("", detail)],
@@ -42,106 +47,141 @@ fn unknown_field(name: &str, known: &[&str]) -> Issue {
     Issue::pointer(format!("/{}", step(name)), detail)
 }
 
-/// A whole number within bounds; where it is none, the reason is among the issues.
-pub(super) fn number(
-    fields: &Map<String, Value>,
-    name: &str,
-    bounds: RangeInclusive<u32>,
-    issues: &mut Vec<Issue>,
-) -> Option<u32> {
-    let given = fields.get(name)?;
-    let number = given.as_u64().and_then(|number| u32::try_from(number).ok());
-    let number = number.filter(|number| bounds.contains(number));
-    if number.is_none() {
-        let (least, most) = (bounds.start(), bounds.end());
-        let detail = format!(
-            "{name} must be a whole number from {least} to {most}, received {}",
-            shown(&given.to_string())
-        );
-        issues.push(Issue::pointer(format!("/{name}"), detail));
-    }
-    number
-}
-
-/// `true` or `false`; where it is neither, the reason is among the issues.
-pub(super) fn flag(
-    fields: &Map<String, Value>,
-    name: &str,
-    issues: &mut Vec<Issue>,
-) -> Option<bool> {
-    let given = fields.get(name)?;
-    let flag = given.as_bool();
-    if flag.is_none() {
-        let detail = format!(
-            "{name} must be true or false, received {}",
-            shown(&given.to_string())
-        );
-        issues.push(Issue::pointer(format!("/{name}"), detail));
-    }
-    flag
-}
-
-/// Refuses an input that has issues.
+/// How a call asks to cancel: with `force`, and an empty body.
 ///
 /// # Errors
-/// `Invalid` (`invalid-field`) with all of them.
-pub(super) fn refuse(issues: Vec<Issue>) -> Result<()> {
-    if issues.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::invalid("invalid-field", issues))
-    }
+/// `Malformed`, `Invalid`: what the query and the body must not be.
+pub(super) fn cancel(call: &mut Call) -> Result<Cancel> {
+    let is_forced = call.query()?.flag("force")?;
+    let (_, body) = call.json()?;
+    object(&body, &[])?;
+    Ok(match is_forced {
+        Some(true) => Cancel::Forced,
+        Some(false) | None => Cancel::Plain,
+    })
 }
 
-/// The parameters of a run: texts, with numbers and booleans taken as they are written.
-///
-/// # Errors
-/// `Invalid` (`invalid-field`) with every value that is none.
-pub(super) fn params(fields: &Map<String, Value>, body: &[u8]) -> Result<BTreeMap<String, String>> {
-    let given = match fields.get("params") {
-        None => return Ok(BTreeMap::new()),
-        Some(Value::Object(given)) => given,
-        Some(other) => {
-            let detail = format!("params must be an object, received {}", kind(other));
-            return Err(Error::invalid(
-                "invalid-field",
-                vec![Issue::pointer("/params", detail)],
-            ));
-        }
-    };
-    let has_number = given.values().any(Value::is_number);
-    let written = has_number.then(|| written(body)).flatten();
-    let number = |name, value: &Value| match written.as_ref().and_then(|all| all.get(name)) {
-        Some(text) => text.get().to_owned(),
-        None => value.to_string(),
-    };
-    let (mut params, mut issues) = (BTreeMap::new(), Vec::new());
-    for (name, value) in given {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Bool(flag) => flag.to_string(),
-            Value::Number(_) => number(name, value),
-            Value::Null | Value::Array(_) | Value::Object(_) => {
-                issues.push(no_param(name, value));
-                continue;
-            }
+/// The fields of a body, read one by one; all that is wrong with them is told at the end.
+pub(super) struct Fields<'a> {
+    given: &'a Map<String, Value>,
+    issues: Issues,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of an object that has no other than the known ones.
+    ///
+    /// # Errors
+    /// `Invalid` (`invalid-field`, `unknown-field`).
+    pub(super) fn of(body: &'a Value, known: &[&str]) -> Result<Self> {
+        Ok(Self {
+            given: object(body, known)?,
+            issues: Issues::default(),
+        })
+    }
+
+    /// A text.
+    pub(super) fn text(&mut self, name: &str) -> Option<&'a str> {
+        self.read(name, || "a string".to_owned(), Value::as_str)
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let allowed = || {
+            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            format!("one of {}", all.join(", "))
         };
-        params.insert(name.clone(), text);
+        let meant = |given: &Value| {
+            let meant = words.iter().find(|(word, _)| given == word);
+            meant.map(|(_, meant)| *meant)
+        };
+        self.read(name, allowed, meant)
     }
-    if issues.is_empty() {
-        Ok(params)
-    } else {
-        Err(Error::invalid("invalid-field", issues))
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.read(name, || "true or false".to_owned(), Value::as_bool)
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn number(&mut self, name: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let (least, most) = (*bounds.start(), *bounds.end());
+        let allowed = || match most {
+            u32::MAX => format!("a whole number, {least} or more"),
+            _ => format!("a whole number from {least} to {most}"),
+        };
+        self.read(name, allowed, |given| {
+            whole(given).filter(|number| bounds.contains(number))
+        })
+    }
+
+    /// A date that must be there, as RFC 3339 writes it and no other way.
+    pub(super) fn date(&mut self, name: &str) -> NaiveDate {
+        const ALLOWED: &str = "a date like 2024-01-31";
+        if !self.given.contains_key(name) {
+            self.issues.push(&format!("/{name}"), || {
+                format!("{name} is missing; it must be {ALLOWED}")
+            });
+        }
+        let read = |given: &Value| date(given.as_str()?);
+        let date = self.read(name, || ALLOWED.to_owned(), read);
+        date.unwrap_or_default()
+    }
+
+    /// The parameters of a run: texts, with numbers and booleans taken as they are written in the body.
+    pub(super) fn params(&mut self, body: &[u8]) -> BTreeMap<String, String> {
+        let given = self.read("params", || "an object".to_owned(), Value::as_object);
+        let Some(given) = given else {
+            return BTreeMap::new();
+        };
+        let has_number = given.values().any(Value::is_number);
+        let written = has_number.then(|| written(body)).flatten();
+        let mut params = BTreeMap::new();
+        for (name, value) in given {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Bool(flag) => flag.to_string(),
+                Value::Number(number) => match written.as_ref().and_then(|all| all.get(name)) {
+                    Some(text) => text.get().to_owned(),
+                    None => number.to_string(),
+                },
+                Value::Null | Value::Array(_) | Value::Object(_) => {
+                    let at = format!("/params/{}", step(name));
+                    self.issues.push(&at, || no_param(name, value));
+                    continue;
+                }
+            };
+            params.insert(name.clone(), text);
+        }
+        params
+    }
+
+    /// Refuses fields that are not what they must be.
+    ///
+    /// # Errors
+    /// `Invalid` (`invalid-field`) with every problem.
+    pub(super) fn finish(self) -> Result<()> {
+        self.issues.refuse("invalid-field")
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &str,
+        allowed: impl FnOnce() -> String,
+        meant: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Option<T> {
+        let given = self.given.get(name)?;
+        let read = meant(given);
+        if read.is_none() {
+            self.issues
+                .push(&format!("/{name}"), || expected(name, &allowed(), given));
+        }
+        read
     }
 }
 
-fn no_param(name: &str, value: &Value) -> Issue {
-    let detail = format!(
-        "the parameter {} must be a string, a number or a boolean, received {}",
-        shown(name),
-        kind(value)
-    );
-    Issue::pointer(format!("/params/{}", step(name)), detail)
+fn no_param(name: &str, value: &Value) -> String {
+    let what = format!("the parameter {}", shown(name));
+    expected(&what, "a string, a number or a boolean", value)
 }
 
 /// The parameters as they stand in the body: a number that was read may have lost digits.
@@ -155,67 +195,9 @@ fn written(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
     Some(body.params)
 }
 
-/// A field that is a text.
-///
-/// # Errors
-/// `Invalid` (`invalid-field`) when it is there and none.
-pub(super) fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>> {
-    match fields.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => {
-            let detail = format!("{name} must be a string, received {}", kind(other));
-            Err(invalid(name, detail))
-        }
-    }
-}
-
-/// A field that is one of a few words.
-///
-/// # Errors
-/// `Invalid` (`invalid-field`) when it is there and another.
-pub(super) fn choice<T: Copy>(
-    fields: &Map<String, Value>,
-    name: &str,
-    words: &[(&str, T)],
-) -> Result<Option<T>> {
-    let Some(given) = text(fields, name)? else {
-        return Ok(None);
-    };
-    match words.iter().find(|(word, _)| *word == given) {
-        Some((_, meant)) => Ok(Some(*meant)),
-        None => {
-            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            let detail = format!(
-                "{name} must be one of {}, received {}",
-                all.join(", "),
-                shown(given)
-            );
-            Err(invalid(name, detail))
-        }
-    }
-}
-
-fn invalid(name: &str, detail: String) -> Error {
-    let pointer = format!("/{}", step(name));
-    Error::invalid("invalid-field", vec![Issue::pointer(pointer, detail)])
-}
-
-/// The sort of a value, for a message.
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// A key as a step of a JSON pointer (RFC 6901, section 3).
-fn step(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+fn date(text: &str) -> Option<NaiveDate> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    (date.to_string() == text).then_some(date)
 }
 
 /// The known name that is most like a given one, if one is like it.
@@ -240,7 +222,9 @@ mod tests {
 
     fn read(body: &str) -> Result<BTreeMap<String, String>> {
         let value = crate::json::read(body.as_bytes()).unwrap();
-        params(object(&value, &["params"])?, body.as_bytes())
+        let mut fields = Fields::of(&value, &["params"])?;
+        let params = fields.params(body.as_bytes());
+        fields.finish().map(|()| params)
     }
 
     fn pointers(body: &str) -> (&'static str, Vec<String>) {
@@ -298,5 +282,52 @@ mod tests {
             error.to_string(),
             "the field \"parms\" is not known here; did you mean \"params\"?"
         );
+    }
+
+    #[test]
+    fn every_problem_of_a_body_is_told() {
+        let body = serde_json::json!({
+            "flag": 1, "count": 0, "word": "c", "text": [], "date": "2024-1-1", "params": {"a": null, "b": []},
+        });
+        let known = ["flag", "count", "word", "text", "date", "absent", "params"];
+        let mut fields = Fields::of(&body, &known).unwrap();
+        assert_eq!(fields.flag("flag"), None);
+        assert_eq!(fields.number("count", 1..=9), None);
+        assert_eq!(fields.choice("word", &[("a", 1), ("b", 2)]), None);
+        assert_eq!(fields.text("text"), None);
+        assert_eq!(fields.date("date"), NaiveDate::default());
+        assert_eq!(fields.date("absent"), NaiveDate::default());
+        assert!(fields.params(b"").is_empty());
+        let error = fields.finish().unwrap_err();
+        let told: Vec<_> = error.issues().iter().map(|issue| &*issue.detail).collect();
+        let expected = [
+            "flag must be true or false, received 1",
+            "count must be a whole number from 1 to 9, received 0",
+            "word must be one of a, b, received \"c\"",
+            "text must be a string, received an array",
+            "date must be a date like 2024-01-31, received \"2024-1-1\"",
+            "absent is missing; it must be a date like 2024-01-31",
+            "the parameter \"a\" must be a string, a number or a boolean, received null",
+            "the parameter \"b\" must be a string, a number or a boolean, received an array",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_date_is_written_in_one_way() {
+        assert_eq!(date("2024-02-29").unwrap().to_string(), "2024-02-29");
+        for bad in [
+            "",
+            "2023-02-29",
+            "2024-2-29",
+            "24-02-29",
+            "+2024-02-29",
+            "2024-02-29T00:00:00Z",
+            "2024/02/29",
+            " 2024-02-29",
+            "99999-01-01",
+        ] {
+            assert_eq!(date(bad), None, "{bad:?}");
+        }
     }
 }

@@ -2,16 +2,17 @@
 //!
 //! What these acts mean is the engine's, what a run looks like is `views`'.
 
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::body::Body;
 use super::call::Call;
+use super::input::{self, Fields};
 use super::query::Query;
-use super::{idempotency, input, paging, response};
+use super::{idempotency, paging, response};
 use crate::engine::{Resume, ResumeOn, Start, Started};
 use crate::error::Result;
-use crate::model::{Cancel, PageRequest, PipelineId, RunId, RunStatus, Trigger};
+use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Trigger};
 use crate::views::RunFilter;
 
 const STATUSES: &[(&str, RunStatus)] = &[
@@ -61,8 +62,9 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (bytes, body) = call.json()?;
-            let fields = input::object(&body, &["params"])?;
-            let params = input::params(fields, &bytes)?;
+            let mut fields = Fields::of(&body, &["params"])?;
+            let params = fields.params(&bytes);
+            fields.finish()?;
             Ok((params, idempotency::key(&call.parts.headers, &body)?))
         })
         .await?;
@@ -82,9 +84,10 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (_, body) = call.json()?;
-            let fields = input::object(&body, &["from_node", "definition"])?;
-            let from_node = input::text(fields, "from_node")?.map(str::to_owned);
-            let definition = input::choice(fields, "definition", DEFINITIONS)?;
+            let mut fields = Fields::of(&body, &["from_node", "definition"])?;
+            let from_node = fields.text("from_node").map(str::to_owned);
+            let definition = fields.choice("definition", DEFINITIONS);
+            fields.finish()?;
             let key = idempotency::key(&call.parts.headers, &body)?;
             Ok((from_node, definition.unwrap_or_default(), key))
         })
@@ -110,26 +113,13 @@ fn accepted(call: &Call, started: &Started, resumed_from: Option<RunId>) -> Resu
     };
     let mut answer = response::json(StatusCode::ACCEPTED, &accepted);
     response::locate(&mut answer, call.link(&format!("/runs/{}", started.run_id)))?;
-    if started.replayed {
-        let replayed = HeaderValue::from_static("true");
-        answer.headers_mut().insert(idempotency::REPLAYED, replayed);
-    }
+    idempotency::mark(&mut answer, started.replayed);
     Ok(answer)
 }
 
 /// `POST /runs/{run_id}/cancel`
 pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
-    let is_forced = call
-        .read(|call| {
-            let is_forced = call.query()?.flag("force")?;
-            let (_, body) = call.json()?;
-            input::object(&body, &[]).map(|_| is_forced)
-        })
-        .await?;
-    let how = match is_forced {
-        Some(true) => Cancel::Forced,
-        Some(false) | None => Cancel::Plain,
-    };
+    let how = call.read(input::cancel).await?;
     let id = call.run_id()?;
     let cancelled = call.engine().cancel(id, how, &call.scope).await?;
     let asked = Asked {

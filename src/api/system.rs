@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::call::Call;
-use super::{input, response};
+use super::input::Fields;
+use super::response;
 use crate::engine::{PurgeMode, PurgeRuns};
 use crate::error::Result;
 use crate::views::EngineFacts;
@@ -36,11 +37,10 @@ pub(super) async fn info(call: Call) -> Result<Response<Body>> {
 pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
     call.query()?;
     let (_, body) = call.json()?;
-    let fields = input::object(&body, &["days", "preview"])?;
-    let mut issues = Vec::new();
-    let days = input::number(fields, "days", 1..=DAYS_MAX, &mut issues).unwrap_or(DAYS);
-    let is_preview = input::flag(fields, "preview", &mut issues);
-    input::refuse(issues)?;
+    let mut fields = Fields::of(&body, &["days", "preview"])?;
+    let days = fields.number("days", 1..=DAYS_MAX).unwrap_or(DAYS);
+    let is_preview = fields.flag("preview");
+    fields.finish()?;
     let runs = PurgeRuns {
         days,
         keep_last: 0,
