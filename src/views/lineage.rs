@@ -2,7 +2,9 @@
 //!
 //! What a pipeline touches is found by `lineage`; parsing takes a while, so that it has a thread of its own.
 
-use tokio::sync::oneshot;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::pages::Pages;
 use super::{PipelineFilter, Views};
@@ -20,6 +22,9 @@ pub(crate) struct LineageFilter {
     pub(crate) nodes_max: usize,
 }
 
+/// Who has it builds a lineage.
+type Turn = OwnedMutexGuard<()>;
+
 impl Views {
     /// What pipelines read and write, as one graph.
     ///
@@ -32,7 +37,7 @@ impl Views {
             nodes_max,
         } = filter;
         // One at a time: it may take a processor for a while.
-        let turn = self.lineage_turn.lock().await;
+        let mut turn = Arc::clone(&self.lineage_turn).lock_owned().await;
         let mut lineage = Lineage::new(shown);
         let pipelines = PipelineFilter {
             scope,
@@ -45,7 +50,9 @@ impl Views {
                 break;
             }
             let page = self.storage.list_pipelines(pipelines.clone(), page).await?;
-            lineage = self.with(lineage, pages.take(page), nodes_max).await?;
+            (turn, lineage) = self
+                .with(turn, lineage, pages.take(page), nodes_max)
+                .await?;
         }
         drop(turn);
         if let [first, ..] = lineage.unreadable() {
@@ -55,12 +62,14 @@ impl Views {
         Ok(LineageView::from(lineage))
     }
 
+    /// Adds pipelines. The turn goes along, since the thread works on though whoever asked leaves.
     async fn with(
         &self,
+        turn: Turn,
         mut lineage: Lineage,
         pipelines: Vec<StoredPipeline>,
         nodes_max: usize,
-    ) -> Result<Lineage> {
+    ) -> Result<(Turn, Lineage)> {
         let registry = self.registry.clone();
         let (sender, built) = oneshot::channel();
         std::thread::Builder::new()
@@ -73,7 +82,7 @@ impl Views {
                     }
                 }
                 // Whoever asked may have gone.
-                drop(sender.send(lineage));
+                drop(sender.send((turn, lineage)));
             })
             .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
         built

@@ -1,5 +1,7 @@
 //! The lineage over HTTP.
 
+use std::sync::mpsc;
+
 use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use floret::storage::{Pipelines, PutPipeline, SlugChoice};
 use floret::testing::{FaultyStorage, Scratch, scratch};
@@ -8,7 +10,9 @@ use floret::{
     RunsService, Scope, Slug, TenantId,
 };
 use http::Method;
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::wire::{Backend, request, send};
 
@@ -251,4 +255,61 @@ async fn wrong_parameters_are_refused() {
             .refused(405, "method-not-allowed");
     })
     .await;
+}
+
+/// Tells that it was asked what it touches, and answers once it is let go.
+struct Slow {
+    asked: UnboundedSender<()>,
+    go: Mutex<mpsc::Receiver<()>>,
+}
+
+#[async_trait::async_trait]
+impl Executor for Slow {
+    async fn execute(&self, _: NodeCall) -> Result<Output, ExecutorError> {
+        Ok(Output::Nothing)
+    }
+
+    fn effect(&self, _: &Node) -> Effect {
+        Effect::Source
+    }
+
+    fn validate(&self, _: &Map<String, Value>) -> Vec<Issue> {
+        Vec::new()
+    }
+
+    fn assets(&self, _: &Node) -> Vec<Asset> {
+        self.asked.send(()).unwrap();
+        self.go.lock().recv().unwrap();
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn one_lineage_is_built_at_a_time_though_callers_leave() {
+    let (asked, mut was_asked) = unbounded_channel();
+    let (let_go, go) = mpsc::channel();
+    let go = Mutex::new(go);
+    let floret = Floret::builder(floret::storage::MemoryStorage::default())
+        .executor("slow", Slow { asked, go })
+        .pipeline(Pipeline::new("own").node("load", "slow"))
+        .start()
+        .await
+        .unwrap();
+    let service = floret.service(Access::allow_all());
+    let ask = async || send(&service, request(Method::GET, "/api/lineage", None)).await;
+    tokio::select! {
+        answer = ask() => panic!("nobody let it go: {answer:?}"),
+        _ = was_asked.recv() => {}
+    }
+    let waiting = async {
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(was_asked.try_recv().is_err(), "a second one began");
+        for _ in 0..2 {
+            let_go.send(()).unwrap();
+        }
+    };
+    let (answer, ()) = tokio::join!(ask(), waiting);
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
