@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::body::Body;
 use super::call::Call;
 use super::response;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 #[derive(Serialize)]
 struct Health {
@@ -18,13 +18,7 @@ struct Health {
 /// `GET /health`
 pub(super) async fn health(call: Call) -> Result<Response<Body>> {
     call.query()?;
-    if call.engine().is_shutting_down() {
-        return Err(Error::new(
-            ErrorKind::ShuttingDown,
-            "shutting-down",
-            "Floret is shutting down",
-        ));
-    }
+    call.engine().refuse_in_shutdown()?;
     call.views().check_storage().await?;
     Ok(response::json(StatusCode::OK, &Health { status: "ok" }))
 }
