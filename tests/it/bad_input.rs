@@ -3,12 +3,14 @@
 //! Slow bodies, panics and foreign pages are in `api_service`, callers that are not let in in `api_access`.
 
 use bytes::Bytes;
+use floret::storage::{Purge, System};
 use floret::testing::{Fault, Gate, Method as Call, Step};
 use floret::{ErrorKind, Limits};
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
+use crate::stream::{ask, open, upgrade};
 use crate::wire::{Backend, Host, on_each, request};
 
 /// A request with a body as it stands, named as the table names it: `{ended}` is a run that succeeded, `{failed}` one that failed.
@@ -20,6 +22,8 @@ struct Bad<'a> {
 }
 
 const RUN: &str = "/api/pipelines/daily/run";
+const DRY_RUN: &str = "/api/pipelines/daily/dry-run";
+const BACKFILL: &str = "/api/pipelines/daily/backfill";
 const JSON: Option<&str> = Some("application/json");
 
 fn post<'a>(path: &'a str, body: &'a str) -> Bad<'a> {
@@ -438,7 +442,12 @@ async fn idempotency_keys_that_are_none() {
         let ready = Ready::on(host).await;
         let too_long = "k".repeat(256);
         let resume = format!("/api/runs/{}/resume", ready.failed);
-        for path in [RUN, resume.as_str()] {
+        let days = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
+        for (path, body) in [
+            (RUN, None),
+            (resume.as_str(), None),
+            (BACKFILL, Some(&days)),
+        ] {
             for keys in [
                 vec![""],
                 vec!["a b"],
@@ -447,13 +456,39 @@ async fn idempotency_keys_that_are_none() {
                 vec![&*too_long],
                 vec!["a", "b"],
             ] {
-                let mut bad = request(Method::POST, path, None);
+                let mut bad = request(Method::POST, path, body);
                 for key in &keys {
                     let key = http::HeaderValue::from_bytes(key.as_bytes()).unwrap();
                     bad.headers_mut().append("idempotency-key", key);
                 }
                 host.send(bad).await.refused(400, "invalid-idempotency-key");
             }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn idempotency_keys_that_came_with_another_body() {
+    on_each(async |host: &Host| {
+        let ready = Ready::on(host).await;
+        let resume = format!("/api/runs/{}/resume", ready.failed);
+        let until = |last: &str| json!({"start_date": "2024-01-01", "end_date": last});
+        for (path, first, other) in [
+            (RUN, json!({}), json!({"params": {"a": "1"}})),
+            (resume.as_str(), json!({}), json!({"definition": "current"})),
+            (BACKFILL, until("2024-01-02"), until("2024-01-03")),
+        ] {
+            let with_key = async |body: &Value| {
+                let mut keyed = request(Method::POST, path, Some(body));
+                let key = http::HeaderValue::from_static("k");
+                keyed.headers_mut().insert("idempotency-key", key);
+                host.send(keyed).await
+            };
+            assert_eq!(with_key(&first).await.status, 202);
+            with_key(&other)
+                .await
+                .refused(422, "idempotency-key-reused");
         }
     })
     .await;
@@ -722,6 +757,85 @@ async fn a_queue_that_is_full() {
 }
 
 #[tokio::test]
+async fn more_dry_runs_than_may_be_at_once() {
+    for backend in [Backend::Memory, Backend::Sqlite] {
+        let mut limits = Limits::default();
+        limits.dry_runs_max = 1;
+        let host = Host::with(backend, limits).await;
+        let gate = Gate::new();
+        host.executor.script("load", [Step::nothing().at(&gate)]);
+        let one_more = async {
+            host.executor.started("load").await;
+            let refused = host.post(DRY_RUN, None).await;
+            refused.refused(429, "too-many-requests");
+            gate.open();
+        };
+        let (first, ()) = tokio::join!(host.post(DRY_RUN, None), one_more);
+        assert_eq!(first.status, 200, "{first:?}");
+    }
+}
+
+#[tokio::test]
+async fn streams_that_cannot_be_had_and_runs_that_were_purged() {
+    for backend in [Backend::Memory, Backend::Sqlite] {
+        let mut limits = Limits::default();
+        limits.streams_max = 1;
+        let host = Host::with(backend, limits).await;
+        let gone = host.finished().await;
+        let run = host.floret.handle(gone.parse().unwrap());
+        let later = run.finished().await.unwrap().run.created_at + chrono::TimeDelta::days(1);
+        let purged = host.faults.purge(Purge::new(later, 100)).await.unwrap();
+        assert_eq!(purged.deleted, 1);
+        for part in ["", "/logs", "/logs/export", "/nodes/load/preview"] {
+            let path = format!("/api/runs/{gone}{part}");
+            host.get(&path).await.refused(404, "run-not-found");
+        }
+        let _only = open(&host.service, "/api/ws").await;
+        let of_run = format!("/api/ws?since=0&run_id={gone}");
+        for (path, status, slug) in [
+            ("/api/ws?since=0", 410, "events-expired"),
+            (of_run.as_str(), 404, "run-not-found"),
+            ("/api/ws", 503, "too-many-streams"),
+        ] {
+            let asked = ask(&host.service, upgrade(path, &[])).await;
+            asked.unwrap_err().refused(status, slug);
+        }
+    }
+}
+
+#[tokio::test]
+async fn secrets_where_no_key_is_configured() {
+    for backend in [Backend::Memory, Backend::Sqlite] {
+        let host = Host::built(backend, |builder| builder).await;
+        let ready = Ready::on(&host).await;
+        let connection = json!({"conn_id": "c", "type": "x"});
+        let made = host.post("/api/connections", Some(&connection)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let variable = json!({"key": "k", "value": "v"});
+        let made = host.post("/api/variables", Some(&variable)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        for bad in [
+            post(
+                "/api/connections",
+                r#"{"conn_id":"d","type":"x","password":"p"}"#,
+            ),
+            post(
+                "/api/connections",
+                r#"{"conn_id":"d","type":"x","extra":"e"}"#,
+            ),
+            put("/api/connections/c", r#"{"type":"x","password":"p"}"#),
+            post(
+                "/api/variables",
+                r#"{"key":"l","value":"v","type":"secret"}"#,
+            ),
+            put("/api/variables/k", r#"{"value":"v","type":"secret"}"#),
+        ] {
+            ready.refuses(bad, 409, "encryption-key-missing").await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_storage_that_is_busy_or_full_or_broken() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Host::start(backend).await;
@@ -743,7 +857,6 @@ async fn a_storage_that_is_busy_or_full_or_broken() {
 type Row = (Bad<'static>, u16, &'static str);
 
 fn bad_ranges() -> Vec<Row> {
-    const BACKFILL: &str = "/api/pipelines/daily/backfill";
     let of = |body, slug| (post(BACKFILL, body), 422, slug);
     vec![
         of("{}", "invalid-field"),
@@ -803,6 +916,9 @@ fn bad_parameters() -> Vec<Row> {
         "/api/search?q=x&limit=101",
         "/api/runs/{ended}/logs/export?format=xml",
         "/api/ws?since=x",
+        "/api/connections?after=none",
+        "/api/variables?after=none",
+        "/api/pipelines/daily/backfills?after=none",
     ];
     paths
         .map(|path| (get(path), 400, "invalid-parameter"))
