@@ -1,4 +1,4 @@
-//! Backfills as readers get them: one with the ids of its runs, or a page of them without.
+//! Backfills as readers get them, with the ids of their runs.
 //!
 //! Starting and cancelling them is the engine's.
 
@@ -26,9 +26,8 @@ pub(crate) struct BackfillView {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_failures: Option<u32>,
     counts: BackfillCounts,
-    /// Left out in a list: a page of ten years each would be megabytes of ids.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_ids: Option<Vec<RunId>>,
+    /// The oldest date first.
+    run_ids: Vec<RunId>,
     created_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<DateTime<Utc>>,
@@ -60,47 +59,47 @@ impl Views {
             scope: scope.clone(),
             pipeline: Some(self.pipeline(pipeline, scope).await?.0.id),
         };
-        let Page { items, total, next } = self.storage.list_backfills(filter, page).await?;
-        let items = items.into_iter().map(|item| view(item, None)).collect();
-        Ok(Page::new(items, total, next))
+        let page = self.storage.list_backfills(filter, page).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for listed in page.items {
+            // One at a time, so that no question to storage is longer than the largest backfill. One that was purged meanwhile is left out.
+            let found = self.storage.find_backfill(listed.id, scope).await?;
+            items.extend(found.map(BackfillView::from));
+        }
+        Ok(Page::new(items, page.total, page.next))
     }
 }
 
 impl From<BackfillDetail> for BackfillView {
     fn from(detail: BackfillDetail) -> Self {
-        let ids = detail.runs.iter().map(|run| run.id).collect();
-        view(detail.backfill, Some(ids))
-    }
-}
-
-fn view(backfill: Backfill, run_ids: Option<Vec<RunId>>) -> BackfillView {
-    let Backfill {
-        id,
-        pipeline_id,
-        tenant: _,
-        status,
-        start_date,
-        end_date,
-        order,
-        max_parallel,
-        max_failures,
-        cancel: _,
-        counts,
-        created_at,
-        finished_at,
-    } = backfill;
-    BackfillView {
-        id,
-        pipeline_id,
-        status,
-        start_date,
-        end_date,
-        order,
-        max_parallel,
-        max_failures,
-        counts,
-        run_ids,
-        created_at,
-        finished_at,
+        let Backfill {
+            id,
+            pipeline_id,
+            tenant: _,
+            status,
+            start_date,
+            end_date,
+            order,
+            max_parallel,
+            max_failures,
+            cancel: _,
+            counts,
+            created_at,
+            finished_at,
+        } = detail.backfill;
+        Self {
+            id,
+            pipeline_id,
+            status,
+            start_date,
+            end_date,
+            order,
+            max_parallel,
+            max_failures,
+            counts,
+            run_ids: detail.runs.iter().map(|run| run.id).collect(),
+            created_at,
+            finished_at,
+        }
     }
 }
