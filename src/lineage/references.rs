@@ -1,18 +1,19 @@
 //! What a node's config names besides data: connections and variables.
 //!
-//! Putting values in their place is left to `template`.
+//! What a template is, and putting values in its place, is left to `template`.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::model::ConnectionId;
+use crate::template;
 
 /// Keys of a config, at any depth, whose text is the id of a connection.
 const CONNECTION_KEYS: [&str; 3] = ["connection", "connection_id", "conn_id"];
 
 /// The names in a config.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct References {
     pub(super) connections: BTreeSet<String>,
     pub(super) variables: BTreeSet<String>,
@@ -20,52 +21,36 @@ pub(super) struct References {
 
 impl References {
     pub(super) fn of(config: &Map<String, Value>) -> Self {
-        let mut references = Self::default();
-        // A stack, since what is walked is a user's.
-        let mut left: Vec<_> = config
-            .iter()
-            .map(|(key, value)| (Some(key), value))
-            .collect();
-        while let Some((key, value)) = left.pop() {
-            match value {
-                Value::String(text) => references.read(key, text),
-                Value::Array(items) => left.extend(items.iter().map(|item| (None, item))),
-                Value::Object(entries) => {
-                    left.extend(entries.iter().map(|(key, value)| (Some(key), value)));
-                }
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
-            }
+        Self {
+            connections: connections(config),
+            variables: template::variables(config),
         }
-        references
-    }
-
-    fn read(&mut self, key: Option<&String>, text: &str) {
-        let names_connection = key.is_some_and(|key| CONNECTION_KEYS.contains(&key.as_str()));
-        if names_connection && ConnectionId::new(text).is_ok() {
-            self.connections.insert(text.to_owned());
-        }
-        let keys = variables(text).map(str::to_owned);
-        self.variables.extend(keys);
     }
 }
 
-/// The keys in `${var.KEY}`; `$${` stands for `${` itself.
-fn variables(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        loop {
-            let (_, dollar) = rest.split_at(rest.find('$')?);
-            if let Some(after) = dollar.strip_prefix("$${") {
-                rest = after;
-            } else if let Some(inside) = dollar.strip_prefix("${var.") {
-                let (key, after) = inside.split_once('}')?;
-                rest = after;
-                return Some(key);
-            } else {
-                rest = &dollar["$".len()..];
+fn connections(config: &Map<String, Value>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    // A stack, since what is walked is a user's.
+    let mut left: Vec<_> = config
+        .iter()
+        .map(|(key, value)| (Some(key), value))
+        .collect();
+    while let Some((key, value)) = left.pop() {
+        match value {
+            Value::String(text) => {
+                let is_named = key.is_some_and(|key| CONNECTION_KEYS.contains(&key.as_str()));
+                if is_named && ConnectionId::new(text).is_ok() {
+                    found.insert(text.to_owned());
+                }
             }
+            Value::Array(items) => left.extend(items.iter().map(|item| (None, item))),
+            Value::Object(entries) => {
+                left.extend(entries.iter().map(|(key, value)| (Some(key), value)));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-    })
+    }
+    found
 }
 
 #[cfg(test)]
