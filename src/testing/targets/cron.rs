@@ -18,7 +18,7 @@ const AFTER: [i64; 6] = [
 
 /// Reads a schedule and asks for what is due.
 ///
-/// What is accepted is due some time in this century; instants grow, and the latest up to one is that one.
+/// What is accepted is due again after any of these times; instants grow, and the latest up to one is that one.
 pub fn cron(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (expression, zone) = match text.split_once('\n') {
