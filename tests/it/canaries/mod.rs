@@ -1,5 +1,7 @@
 //! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event, log, trace or file.
 
+mod answers;
+
 use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,12 +15,14 @@ use serde_json::{Value, json};
 use tower::{BoxError, Service};
 use tracing_subscriber::fmt;
 
+use self::answers::all_answers;
 use crate::harness::Written;
+use crate::stream::open;
 use crate::wire::{Backend, Host, request};
 
-const PASSWORD: &str = "canary-password-4711";
-const TOKEN: &str = "canary-token-\"4712\"";
-const VARIABLE: &str = "canary-variable-4713";
+const PASSWORD: &str = "canary-password-47118153";
+const TOKEN: &str = "canary-token-\"47128153\"";
+const VARIABLE: &str = "canary-variable-47138153";
 /// What all of them begin with.
 const CANARY: &str = "canary-";
 
@@ -72,9 +76,11 @@ async fn store_secrets(host: &Host) {
         json!({"conn_id": "warehouse", "type": "postgres", "password": PASSWORD, "extra": extra});
     let made = host.post("/api/connections", Some(&body)).await;
     assert_eq!(made.status, 201, "{made:?}");
+    assert_hidden("what is saved", &made.body);
     let body = json!({"key": "TOKEN", "value": VARIABLE, "type": "secret"});
     let made = host.post("/api/variables", Some(&body)).await;
     assert_eq!(made.status, 201, "{made:?}");
+    assert_hidden("what is saved", &made.body);
     for (id, config) in [
         ("fine", json!({"token": "${var.TOKEN}"})),
         (
@@ -98,48 +104,23 @@ async fn run(host: &Host, pipeline: &str) -> String {
     id
 }
 
-/// Asks every route that tells something of these.
-async fn all_answers(host: &Host, runs: &[String]) -> String {
-    let mut told = String::new();
-    let mut paths: Vec<String> = [
-        "connections",
-        "connections/warehouse",
-        "variables",
-        "variables/TOKEN",
-        "pipelines",
-        "runs",
-        "health",
-    ]
-    .map(str::to_owned)
-    .into();
-    for pipeline in ["fine", "fails"] {
-        paths.extend(["", "/runs", "/validate"].map(|rest| format!("pipelines/{pipeline}{rest}")));
-    }
-    for run in runs {
-        paths.push(format!("runs/{run}"));
-        paths.push(format!("runs/{run}/logs"));
-        paths.push(format!("runs/{run}/logs/export"));
-        for node in ["tells", "next"] {
-            paths.push(format!("runs/{run}/nodes/{node}/preview"));
-            paths.push(format!("runs/{run}/nodes/{node}/profile"));
-        }
-    }
-    for path in paths {
-        told.push_str(host.get(&format!("/api/{path}")).await.text());
-    }
-    for pipeline in ["fine", "fails"] {
-        let dry = host
-            .post(&format!("/api/pipelines/{pipeline}/dry-run"), None)
-            .await;
-        assert_eq!(dry.status, 200, "{dry:?}");
-        told.push_str(dry.text());
-    }
-    told
+/// Runs `fine` once more, by a backfill; answers the backfill and its run.
+async fn backfill(host: &Host) -> (String, String) {
+    let body = json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
+    let made = host
+        .post("/api/pipelines/fine/backfill", Some(&body))
+        .await
+        .json();
+    let run = made[0].as_str().unwrap().to_owned();
+    host.finish(&run).await;
+    let path = format!("/api/runs/{run}");
+    let backfill = host.get(&path).await.json()["backfill_id"].clone();
+    (backfill.as_str().unwrap().to_owned(), run)
 }
 
 #[track_caller]
 fn assert_hidden(what: &str, text: &[u8]) {
-    for canary in [CANARY, "4711", "4712", "4713"] {
+    for canary in [CANARY, "47118153", "47128153", "47138153"] {
         let place = text
             .windows(canary.len())
             .position(|part| part == canary.as_bytes());
@@ -164,21 +145,25 @@ async fn secrets_stay_hidden_on(backend: Backend) {
     })
     .await;
     store_secrets(&host).await;
-    let runs = [run(&host, "fine").await, run(&host, "fails").await];
+    let (fine, fails) = (run(&host, "fine").await, run(&host, "fails").await);
+    let (backfill, again) = backfill(&host).await;
     let extra = json!({"token": TOKEN}).to_string();
     assert_eq!(*seen.lock(), [PASSWORD, &extra, TOKEN, VARIABLE]);
 
-    let told = all_answers(&host, &runs).await;
-    assert!(
-        told.contains("with ***") && told.contains("refused: ***"),
-        "{told}"
-    );
+    let told = all_answers(&host, &[fine, fails, again], &backfill).await;
+    for shown in ["with ***", "refused: ***", "\"drift\"", "variable:TOKEN"] {
+        assert!(told.contains(shown), "{shown} is missing: {told}");
+    }
     assert_hidden("an answer", told.as_bytes());
     let storage = &host.faults;
     let events = floret::storage::Events::events(storage, EventFilter::default(), 0, 10_000).await;
     let events = events.unwrap();
     assert!(events.len() > 10);
     assert_hidden("an event", format!("{events:?}").as_bytes());
+    let mut stream = open(&host.service, "/api/ws?since=0").await;
+    let streamed = format!("{:?}", stream.events(events.len()).await);
+    assert!(streamed.contains("with ***"), "{streamed}");
+    assert_hidden("a stream", streamed.as_bytes());
     let traced = written.text();
     assert_hidden("what was traced", traced.as_bytes());
     assert!(traced.contains("called"));
