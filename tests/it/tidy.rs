@@ -505,14 +505,30 @@ fn is_path(text: &str) -> bool {
     ROOTS.iter().any(|root| text.starts_with(root)) || FILES.contains(&text)
 }
 
+/// The pages of prose, which name files.
+const PAGES: &[&str] = &[
+    "ARCHITECTURE.md",
+    "README.md",
+    "docs/api.md",
+    "docs/crate.md",
+    "docs/guides/embedding.md",
+    "docs/guides/executors.md",
+    "docs/guides/operating.md",
+    "docs/guides/storage.md",
+    "examples/README.md",
+    "fuzz/README.md",
+    "tests/clients/README.md",
+];
+
 #[test]
-fn the_map_names_paths_that_exist() {
-    let map = read("ARCHITECTURE.md");
-    let problems: Vec<_> = quoted(&map)
-        .filter(|text| is_path(text) && !root().join(text).exists())
-        .map(str::to_owned)
-        .collect();
-    assert_none(&problems, "ARCHITECTURE.md names what is not there");
+fn the_pages_name_paths_that_exist() {
+    let mut problems = Vec::new();
+    for page in PAGES {
+        let text = read(page);
+        let missing = quoted(&text).filter(|text| is_path(text) && !root().join(text).exists());
+        problems.extend(missing.map(|path| format!("{page}: {path}")));
+    }
+    assert_none(&problems, "a page names what is not there");
 }
 
 #[test]
