@@ -28,7 +28,7 @@ impl<T: Setting> Default for SettingTable<T> {
 
 impl<T: Setting> SettingTable<T> {
     pub(super) fn put(&mut self, put: PutSetting<T>) -> Result<T> {
-        let kept = self.rows.get(&put.id);
+        let kept = self.rows.get::<T::Id>(&put.id);
         let decided = rules::decide(&put, kept)?;
         let PutSetting { id, fields, .. } = put;
         let standing = match (decided, kept) {
@@ -50,7 +50,7 @@ impl<T: Setting> SettingTable<T> {
     }
 
     pub(super) fn find(&self, id: &T::Id, scope: &Scope) -> Option<T> {
-        let kept = self.rows.get(id).filter(|kept| kept.is_seen(scope))?;
+        let kept = self.rows.get::<T::Id>(id).filter(|kept| kept.is_seen(scope))?;
         let fields = kept.fields.clone()?;
         Some(T::join(id.clone(), kept.standing.clone(), fields))
     }
@@ -64,8 +64,8 @@ impl<T: Setting> SettingTable<T> {
         };
         let known = self
             .rows
-            .iter()
-            .find(|(id, kept)| id.as_ref() == text && scope.admits(kept.standing.tenant.as_ref()));
+            .get_key_value(text)
+            .filter(|(_, kept)| scope.admits(kept.standing.tenant.as_ref()));
         let (id, kept) = known.ok_or_else(|| rules::bad_cursor(text))?;
         let older = self
             .by_age
@@ -75,7 +75,7 @@ impl<T: Setting> SettingTable<T> {
     }
 
     pub(super) fn delete(&mut self, id: &T::Id, scope: &Scope) -> Result<()> {
-        let kept = self.rows.get_mut(id);
+        let kept = self.rows.get_mut::<T::Id>(id);
         rules::check_deletion(id, kept.as_deref(), scope)?;
         if let Some(kept) = kept {
             kept.fields = None;

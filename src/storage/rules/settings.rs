@@ -2,6 +2,8 @@
 //!
 //! What fields there are is the model's; how rows are kept is left to the backends.
 
+use std::borrow::Borrow;
+
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
@@ -13,7 +15,7 @@ use crate::storage::{Expect, PutConnection, PutVariable};
 
 /// A definition of fields under an id.
 pub(in crate::storage) trait Setting: Send + 'static {
-    type Id: Clone + Ord + AsRef<str> + std::fmt::Display + Send + 'static;
+    type Id: Clone + Ord + AsRef<str> + Borrow<str> + std::fmt::Display + Send + 'static;
     type Fields: Clone + PartialEq + Send + 'static;
     /// What one is called.
     const NOUN: &'static str;
@@ -115,94 +117,72 @@ fn precondition_failed<T: Setting>(put: &PutSetting<T>, version: u32) -> Error {
     Error::conflict("precondition-failed", message)
 }
 
-impl Setting for StoredConnection {
-    type Id = ConnectionId;
-    type Fields = ConnectionFields;
-    const NOUN: &'static str = "connection";
+/// Makes a noun of the model a setting; its id is called otherwise in each.
+macro_rules! setting {
+    ($stored:ident, $put:ident { $key:ident: $id:ty, fields: $fields:ty }, $noun:literal, $not_found:path) => {
+        impl Setting for $stored {
+            type Id = $id;
+            type Fields = $fields;
+            const NOUN: &'static str = $noun;
 
-    fn not_found(id: &ConnectionId) -> Error {
-        Error::connection_not_found(id)
-    }
+            fn not_found(id: &$id) -> Error {
+                $not_found(id)
+            }
 
-    fn join(id: ConnectionId, standing: Standing, fields: ConnectionFields) -> Self {
-        let Standing {
-            tenant,
-            version,
-            created_at,
-            updated_at,
-        } = standing;
-        Self {
-            id,
-            tenant,
-            version,
-            fields,
-            created_at,
-            updated_at,
+            fn join($key: $id, standing: Standing, fields: $fields) -> Self {
+                let Standing {
+                    tenant,
+                    version,
+                    created_at,
+                    updated_at,
+                } = standing;
+                Self {
+                    $key,
+                    tenant,
+                    version,
+                    fields,
+                    created_at,
+                    updated_at,
+                }
+            }
         }
-    }
+
+        impl From<$put> for PutSetting<$stored> {
+            fn from(put: $put) -> Self {
+                let $put {
+                    $key: id,
+                    fields,
+                    expect,
+                    scope,
+                    now,
+                } = put;
+                Self {
+                    id,
+                    fields,
+                    expect,
+                    scope,
+                    now,
+                }
+            }
+        }
+    };
 }
 
-impl Setting for StoredVariable {
-    type Id = VariableKey;
-    type Fields = VariableFields;
-    const NOUN: &'static str = "variable";
-
-    fn not_found(key: &VariableKey) -> Error {
-        Error::variable_not_found(key)
-    }
-
-    fn join(key: VariableKey, standing: Standing, fields: VariableFields) -> Self {
-        let Standing {
-            tenant,
-            version,
-            created_at,
-            updated_at,
-        } = standing;
-        Self {
-            key,
-            tenant,
-            version,
-            fields,
-            created_at,
-            updated_at,
-        }
-    }
-}
-
-impl From<PutConnection> for PutSetting<StoredConnection> {
-    fn from(put: PutConnection) -> Self {
-        let PutConnection {
-            id,
-            fields,
-            expect,
-            scope,
-            now,
-        } = put;
-        Self {
-            id,
-            fields,
-            expect,
-            scope,
-            now,
-        }
-    }
-}
-
-impl From<PutVariable> for PutSetting<StoredVariable> {
-    fn from(put: PutVariable) -> Self {
-        let PutVariable {
-            key,
-            fields,
-            expect,
-            scope,
-            now,
-        } = put;
-        Self {
-            id: key,
-            fields,
-            expect,
-            scope,
-            now,
-        }
-    }
-}
+setting!(
+    StoredConnection,
+    PutConnection {
+        id: ConnectionId,
+        fields: ConnectionFields
+    },
+    "connection",
+    Error::connection_not_found
+);
+setting!(
+    StoredVariable,
+    PutVariable {
+        key: VariableKey,
+        fields: VariableFields
+    },
+    "variable",
+    Error::variable_not_found
+);
