@@ -118,8 +118,7 @@ fn count(figures: &mut Figures, run: &Run) {
 
 fn purge_runs(rows: &mut Rows, purge: &Purge) -> Purged {
     let runs = rows.runs.values().map(|row| &row.run);
-    let seen = runs.filter(|run| purge.scope.admits(run.tenant.as_ref()));
-    let ended = seen.filter_map(|run| Some(PurgeCursor::new(run.finished_at?, run.id)));
+    let ended = runs.filter_map(|run| Some(PurgeCursor::new(run.finished_at?, run.id)));
     let mut places: Vec<_> = ended
         .filter(|place| place.finished_at < purge.before)
         .filter(|place| purge.after.is_none_or(|after| *place > after))
@@ -128,7 +127,10 @@ fn purge_runs(rows: &mut Rows, purge: &Purge) -> Purged {
     let count = usize::try_from(purge.count_max).unwrap_or(usize::MAX);
     places.truncate(count);
     let next = places.last().copied().filter(|_| places.len() == count);
-    places.retain(|place| !is_spared(rows, place.run, purge.keep_last));
+    places.retain(|place| {
+        let is_seen = rows.run(place.run, &purge.scope).is_some();
+        is_seen && !is_spared(rows, place.run, purge.keep_last)
+    });
     for place in &places {
         delete(rows, place.run);
     }

@@ -144,7 +144,7 @@ impl PurgeCursor {
 pub struct Purge {
     /// Those finished before.
     pub before: DateTime<Utc>,
-    /// How many at most are looked at in this step.
+    /// How many at most are looked at in this step, those of other tenants and those that stay among them, so that a step's work has an end.
     pub count_max: u32,
     /// Whose.
     pub scope: Scope,

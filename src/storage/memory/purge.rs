@@ -33,7 +33,7 @@ impl State {
         let finished = self.index.finished.range((after, Bound::Unbounded));
         let looked_at: Vec<_> = finished
             .take_while(|(at, _)| at < before)
-            .filter_map(|(at, id)| Some((*at, self.run(*id, scope)?)))
+            .filter_map(|(at, id)| Some((*at, self.runs.get(id)?)))
             .take(*count_max as usize)
             .collect();
         let next = looked_at
@@ -44,7 +44,7 @@ impl State {
         let mut kept = HashMap::new();
         let rows = looked_at.into_iter().map(|(_, row)| row);
         let due: Vec<_> = rows
-            .filter(|row| !undelivered.spares(row))
+            .filter(|row| scope.admits(row.run.tenant.as_ref()) && !undelivered.spares(row))
             .map(|row| &row.run)
             .filter(|run| {
                 let first = kept

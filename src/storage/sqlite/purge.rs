@@ -42,23 +42,26 @@ fn due(conn: &Connection, purge: &Purge) -> Result<(Purged, Vec<Gone>), Fault> {
     let mut kept = HashMap::new();
     let mut due = Vec::new();
     for run in runs {
+        if run.is_spared || !purge.scope.admits(run.tenant.as_ref()) {
+            continue;
+        }
         let first = match kept.entry(run.pipeline) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(place) => *place.insert(first_kept(conn, run.pipeline, purge.keep_last)?),
         };
-        if !run.is_spared && first.is_none_or(|first| run.id < first) {
+        if first.is_none_or(|first| run.id < first) {
             due.push(run);
         }
     }
     Ok((Purged::new(due.len() as u64, next), due))
 }
 
-/// The next finished runs, those included that are kept.
+/// The next finished runs, those included that are kept or another's.
 fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
     let Purge {
         before,
         count_max,
-        scope,
+        scope: _,
         keep_last: _,
         after,
         mode: _,
@@ -68,15 +71,14 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
     rows(
         conn,
         "SELECT key, pipeline, tenant, created_at, status, idempotency, id, finished_at, \
-         ifnull((SELECT max(seq) FROM journal WHERE run = runs.key), 0) > ?6 \
+         ifnull((SELECT max(seq) FROM journal WHERE run = runs.key), 0) > ?5 \
          OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0), backfill FROM runs \
-         WHERE finished_at < ?1 AND (finished_at, id) > (?2, ?3) AND (?4 IS NULL OR tenant = ?4) \
-         ORDER BY finished_at, id LIMIT ?5",
+         WHERE finished_at < ?1 AND (finished_at, id) > (?2, ?3) \
+         ORDER BY finished_at, id LIMIT ?4",
         params![
             millis(*before),
             after_at,
             after_id,
-            scope.tenant().map(TenantId::as_str),
             count_max,
             least_cursor(conn)?,
         ],

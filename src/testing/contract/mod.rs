@@ -272,6 +272,7 @@ macro_rules! storage_contract {
             purges: [
                 a_purge_keeps_the_last_runs_of_each_pipeline,
                 a_purge_goes_on_where_the_step_before_ended,
+                a_tenants_purge_counts_the_runs_of_others,
                 a_previewed_purge_changes_nothing,
                 runs_that_ended_together_are_purged_one_by_one,
             ],

@@ -4,7 +4,7 @@
 
 use super::fixtures::{
     Driver, at, claim, create, end_of, ended, listed, new_run, pending, pipeline_id, run_id,
-    running, save, scope, snapshot,
+    running, save, save_for, scope, snapshot,
 };
 use crate::model::{RunId, RunStatus};
 use crate::storage::{Purge, PurgeMode, RunFilter, Storage};
@@ -68,6 +68,30 @@ pub async fn a_purge_goes_on_where_the_step_before_ended(storage: &dyn Storage) 
     assert_eq!(deleted, [2, 1, 1, 0]);
     assert_eq!(left(storage, "daily").await, [run_id(4)]);
     assert_eq!(left(storage, "hourly").await, [run_id(6)]);
+}
+
+/// A tenant's purge looks at others' runs too and leaves them, so that no step goes through all that others have.
+pub async fn a_tenants_purge_counts_the_runs_of_others(storage: &dyn Storage) {
+    save_for(storage, "hourly", "ann").await;
+    save_for(storage, "daily", "ben").await;
+    for (n, pipeline) in [(1, "hourly"), (2, "hourly"), (3, "hourly"), (4, "daily")] {
+        create(storage, new_run(n, pipeline)).await.unwrap();
+    }
+    let claims = storage.claim(claim(1, 10)).await.unwrap();
+    for (n, claimed) in (1..).zip(&claims.claimed) {
+        let mut driver = Driver::of(claimed);
+        driver.append(storage, [end_of(n, RunStatus::Failed)]).await;
+    }
+    let mut purge = Purge::new(at(1_000_000), 2);
+    purge.scope = scope("ben");
+    for (deleted, next) in [(0, Some(2)), (1, Some(4)), (0, None)] {
+        let purged = storage.purge(purge.clone()).await.unwrap();
+        let behind = purged.next.map(|next| next.run);
+        assert_eq!((purged.deleted, behind), (deleted, next.map(run_id)));
+        purge.after = purged.next;
+    }
+    assert_eq!(left(storage, "hourly").await, [3, 2, 1].map(run_id));
+    assert!(left(storage, "daily").await.is_empty());
 }
 
 /// A preview tells what the same purge would delete, and changes nothing.
