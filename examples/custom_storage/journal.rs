@@ -42,6 +42,10 @@ impl Outputs for AuditedStorage {
             if row.run.status.is_terminal() {
                 return Err(ended(&row.run));
             }
+            let node = row.nodes.get(&chunk.place);
+            if node.is_some_and(|row| row.node.status.is_terminal()) {
+                return Ok(());
+            }
             let output = rows.outputs.entry((chunk.run, chunk.place)).or_default();
             if chunk.index == 0 {
                 *output = OutputRow::default();

@@ -60,6 +60,7 @@ impl StoredOutput {
 #[async_trait]
 pub trait Outputs: Send + Sync + 'static {
     /// Writes one chunk. It is not an output until a node's end names it, and is swept when none ever does.
+    /// One that comes after its node's end MUST change nothing: what was kept of the node stays whole.
     ///
     /// # Errors
     /// `StaleEpoch`, `RunFinished`, `NotFound`; `StorageFull`.

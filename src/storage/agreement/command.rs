@@ -249,7 +249,7 @@ fn executions() -> impl Strategy<Value = Command> {
         2 => (0..4u8, 0..10u8, 0..3u16, -2..2i8, prop::bool::weighted(0.2)).prop_map(
             |(driver, entry, place, skew, is_stale)| Command::Append { driver, entry, place, skew, is_stale }
         ),
-        1 => (0..4u8, 0..3u16, 0..3u32)
+        2 => (0..4u8, 0..3u16, 0..3u32)
             .prop_map(|(driver, place, index)| Command::Chunk { driver, place, index }),
         1 => (0..3u8).prop_map(|owner| Command::Renew { owner }),
         1 => (0..3u8).prop_map(|owner| Command::Release { owner }),

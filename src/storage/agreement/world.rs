@@ -102,6 +102,12 @@ impl<'a> World<'a> {
             left == right,
             "they disagree in the end:\n{left:#?}\n{right:#?}"
         );
+        for run in (1..=self.runs).map(run_id) {
+            for place in 0..3 {
+                drop(both!(self, &"the end", |storage, _side| storage
+                    .find_output(run, place, &Scope::All)));
+            }
+        }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {

@@ -88,7 +88,7 @@ fn run_end(
 
 impl RunRow {
     /// Where a node stands; none where the graph has none at this place.
-    fn node_status(&self, place: Place) -> Option<NodeStatus> {
+    pub(super) fn node_status(&self, place: Place) -> Option<NodeStatus> {
         self.version.graph.id(place)?;
         let row = self.nodes.get(&place);
         Some(row.map_or(NodeStatus::Pending, |row| row.node.status))

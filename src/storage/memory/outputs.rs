@@ -96,6 +96,9 @@ impl State {
         if row.run.status.is_terminal() {
             return Err(rules::run_finished(chunk.run));
         }
+        if !rules::may_name_chunk(row.node_status(chunk.place)) {
+            return Ok(());
+        }
         let staged = row.staged.entry(chunk.place).or_default();
         if chunk.index == 0 {
             staged.clear();

@@ -28,6 +28,11 @@ pub(in crate::storage) fn check_entries(
     entries.iter().try_for_each(|entry| walk.step(entry))
 }
 
+/// Whether an end may still name a chunk of a node's output. `node` is where the node stands; none where there is no node.
+pub(in crate::storage) fn may_name_chunk(node: Option<NodeStatus>) -> bool {
+    node.is_some_and(|status| !status.is_terminal())
+}
+
 /// Where the run and its nodes would stand after the entries so far.
 struct Walk<'a, F> {
     run: &'a Run,

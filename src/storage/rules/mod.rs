@@ -15,7 +15,7 @@ mod schedules;
 mod settings;
 mod slugs;
 
-pub(super) use append::check_entries;
+pub(super) use append::{check_entries, may_name_chunk};
 pub(super) use backfill::Ends;
 pub(super) use events::{entry_event, run_event};
 pub(super) use node::{advance_node, put_back_node, settle_node};

@@ -29,6 +29,28 @@ impl Tx {
         }))
     }
 
+    /// The key of a run that is running under this epoch, and what it is driven by; read from its rows once after the memory was read again.
+    pub(super) fn driven(
+        &mut self,
+        run: RunId,
+        epoch: u64,
+    ) -> Result<Option<(i64, &mut Driven)>, Fault> {
+        let active = self.state.running.get(&run);
+        let Some(active) = active.filter(|active| active.epoch == epoch) else {
+            return Ok(None);
+        };
+        let key = active.key;
+        if active.driven.is_none() {
+            let (read, _) = self.drive(run)?;
+            if let Some(active) = self.state.running.get_mut(&run) {
+                active.driven = Some(read);
+            }
+        }
+        let active = self.state.running.get_mut(&run);
+        let driven = active.and_then(|active| active.driven.as_deref_mut());
+        Ok(driven.map(|driven| (key, driven)))
+    }
+
     /// What a running run is driven by, with its nodes.
     pub(super) fn drive(&self, run: RunId) -> Result<(Box<Driven>, Vec<NodeRun>), Fault> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");

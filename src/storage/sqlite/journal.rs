@@ -211,9 +211,6 @@ fn check(driven: &Driven, run: RunId, position: u64, entries: &[Entry]) -> Resul
     if position > driven.position {
         return Err(rules::gap(run, driven.position, position));
     }
-    rules::check_entries(&driven.run, entries, |place| {
-        driven.definition.graph.id(place)?;
-        Some(driven.status(place))
-    })?;
+    rules::check_entries(&driven.run, entries, |place| driven.node_status(place))?;
     Ok(Position::Next)
 }

@@ -15,7 +15,7 @@ use super::tx::Tx;
 use super::values::{chunk_key, chunk_keys, hash, id, int, node_key, node_keys, place, uint};
 use crate::error::{Error, Result};
 use crate::model::{Inherited, Place, Run, RunId, RunStatus, Scope};
-use crate::storage::{OutputChunk, OutputRef, Outputs, StoredOutput};
+use crate::storage::{OutputChunk, OutputRef, Outputs, StoredOutput, rules};
 
 #[async_trait]
 impl Outputs for SqliteStorage {
@@ -94,28 +94,25 @@ impl Tx {
             index,
             bytes,
         } = chunk;
-        let active = self
-            .state
-            .running
-            .get(run)
-            .filter(|active| active.epoch == *epoch);
-        let Some(node) = active.map(|active| node_key(active.key, *place)) else {
+        let Some((key, driven)) = self.driven(*run, *epoch)? else {
             return Err(self.refuse(*run, *epoch)?.into());
         };
+        if !rules::may_name_chunk(driven.node_status(*place)) {
+            return Ok(());
+        }
+        driven.has_staged = true;
+        let node = node_key(key, *place);
         let key = chunk_key(node, *index)
             .ok_or_else(|| Error::internal(format!("an output cannot have a chunk {index}")))?;
         if *index == 0 {
             self.drop_chunks(node)?;
-            self.write("INSERT OR IGNORE INTO staged (key) VALUES (?)", [node])?;
         }
+        // With each, not with the first alone: whatever comes is swept.
+        self.write("INSERT OR IGNORE INTO staged (key) VALUES (?)", [node])?;
         self.write(
             "INSERT OR REPLACE INTO chunks (key, bytes) VALUES (?, ?)",
             params![key, &bytes[..]],
         )?;
-        let active = self.state.running.get_mut(run);
-        if let Some(driven) = active.and_then(|active| active.driven.as_mut()) {
-            driven.has_staged = true;
-        }
         Ok(())
     }
 

@@ -113,6 +113,12 @@ impl Driven {
             .copied()
             .unwrap_or(NodeStatus::Pending)
     }
+
+    /// As [`Driven::status`]; none where the graph has no node at this place.
+    pub(super) fn node_status(&self, place: Place) -> Option<NodeStatus> {
+        self.definition.graph.id(place)?;
+        Some(self.status(place))
+    }
 }
 
 /// Pipelines that are known at once; beyond it all are forgotten and read again.

@@ -74,6 +74,7 @@ macro_rules! execution_contract {
                 chunks_without_an_end_are_no_output,
                 a_repeated_chunk_replaces_the_first,
                 the_first_chunk_drops_what_was_left,
+                a_chunk_after_the_end_of_its_node_changes_nothing,
                 outputs_of_two_nodes_do_not_mix,
                 an_output_with_a_missing_chunk_is_none,
                 a_chunk_is_fenced_like_an_entry,

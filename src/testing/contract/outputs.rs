@@ -84,6 +84,19 @@ pub async fn the_first_chunk_drops_what_was_left(storage: &dyn Storage) {
     assert_eq!(output(storage, driver.run, 0).await.unwrap(), b"four");
 }
 
+/// A chunk that comes after its node's end leaves what was kept whole, whichever chunk it is.
+pub async fn a_chunk_after_the_end_of_its_node_changes_nothing(storage: &dyn Storage) {
+    let mut driver = running(storage, 1).await;
+    driver.succeed(storage, 0, b"abc").await;
+    for index in [1, 0] {
+        let late = OutputChunk::new(driver.run, driver.epoch, 0, index, b"late"[..].into());
+        storage.put_output_chunk(late).await.unwrap();
+        assert_eq!(output(storage, driver.run, 0).await.unwrap(), b"abc");
+    }
+    driver.append(storage, [end_of(1, RunStatus::Failed)]).await;
+    assert_eq!(output(storage, driver.run, 0).await.unwrap(), b"abc");
+}
+
 /// Chunks of one node never mix with another's.
 pub async fn outputs_of_two_nodes_do_not_mix(storage: &dyn Storage) {
     let mut driver = running(storage, 1).await;
