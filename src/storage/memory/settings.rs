@@ -50,7 +50,10 @@ impl<T: Setting> SettingTable<T> {
     }
 
     pub(super) fn find(&self, id: &T::Id, scope: &Scope) -> Option<T> {
-        let kept = self.rows.get::<T::Id>(id).filter(|kept| kept.is_seen(scope))?;
+        let kept = self
+            .rows
+            .get::<T::Id>(id)
+            .filter(|kept| kept.is_seen(scope))?;
         let fields = kept.fields.clone()?;
         Some(T::join(id.clone(), kept.standing.clone(), fields))
     }
