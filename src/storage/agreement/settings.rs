@@ -7,7 +7,8 @@ use super::creations::EXPECTATIONS;
 use super::questions::page_of;
 use super::world::{World, both, name_of, scope_of};
 use crate::storage::{ConnectionFilter, PutConnection, PutVariable, VariableFilter};
-use crate::testing::contract::settings::{connection, connection_id, variable, variable_key};
+use crate::testing::contract::connections::{connection, connection_id};
+use crate::testing::contract::variables::{variable, variable_key};
 
 const VARIANTS: [&str; 3] = ["reader", "writer", "other"];
 
