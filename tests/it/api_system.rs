@@ -237,6 +237,16 @@ async fn a_wrong_body_deletes_nothing() {
     .await;
 }
 
+/// Three runs that ended long ago, purged one by one.
+async fn three_in_steps(backend: Backend) -> Aged {
+    let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
+    for _ in 0..3 {
+        host.ended(0).await;
+    }
+    host.clock.advance(31 * DAY);
+    host
+}
+
 /// Waits until purge was called so often.
 async fn steps(host: &Aged, count: u64) {
     while host.storage.calls(Cue::Purge) < count {
@@ -247,11 +257,7 @@ async fn steps(host: &Aged, count: u64) {
 #[tokio::test]
 async fn a_step_is_followed_by_a_pause_as_long_as_it_took() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
-        for _ in 0..3 {
-            host.ended(0).await;
-        }
-        host.clock.advance(31 * DAY);
+        let host = three_in_steps(backend).await;
         let gate = Gate::new();
         host.storage.hold_after(Cue::Purge, &gate);
         let purging = async {
@@ -279,11 +285,7 @@ async fn a_step_is_followed_by_a_pause_as_long_as_it_took() {
 #[tokio::test]
 async fn a_purge_goes_on_though_its_caller_leaves() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
-        for _ in 0..3 {
-            host.ended(0).await;
-        }
-        host.clock.advance(31 * DAY);
+        let host = three_in_steps(backend).await;
         let gate = Gate::new();
         host.storage.hold(Cue::Purge, &gate);
         tokio::select! {
@@ -329,11 +331,7 @@ async fn a_purge_whose_caller_leaves_before_its_turn_is_not_begun() {
 #[tokio::test]
 async fn a_shutdown_ends_a_purge_and_refuses_others() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
-        for _ in 0..3 {
-            host.ended(0).await;
-        }
-        host.clock.advance(31 * DAY);
+        let host = three_in_steps(backend).await;
         let gate = Gate::new();
         host.storage.hold_after(Cue::Purge, &gate);
         let (purged, stopped) = tokio::join!(host.purge(None), async {

@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 use chrono::NaiveDate;
 use floret::storage::BackfillDetail;
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{BackfillId, BackfillOrder, BackfillStatus, ErrorKind, Pipeline, RunStatus};
+use floret::{
+    BackfillHandle, BackfillId, BackfillOrder, BackfillStatus, ErrorKind, Pipeline, RunStatus,
+};
 
 use crate::harness::{Host, Store, World, chain, step};
 
@@ -261,14 +263,19 @@ async fn a_forced_cancel_stops_what_executes(store: Store) {
     assert_eq!(done.backfill.counts.cancelled, 9);
 }
 
-async fn a_cancel_whose_answer_got_lost_is_heeded(store: Store) {
+/// A backfill of three dates, the first of which waits at the gate.
+async fn halted(store: Store, gate: &Gate) -> (World, Host, BackfillHandle) {
     let world = World::new(store).pipeline(dated());
-    let gate = Gate::new();
-    world.script.script("load", [Step::pass_on().at(&gate)]);
+    world.script.script("load", [Step::pass_on().at(gate)]);
     let host = world.start().await;
     let backfill = host.floret.backfill("daily", dates(3)).start().await;
-    let backfill = backfill.unwrap();
     world.script.started("load").await;
+    (world, host, backfill.unwrap())
+}
+
+async fn a_cancel_whose_answer_got_lost_is_heeded(store: Store) {
+    let gate = Gate::new();
+    let (world, host, backfill) = halted(store, &gate).await;
     let fault = Fault::after(Method::CancelBackfill, ErrorKind::Unavailable);
     host.storage.fail(fault);
     let lost = host.floret.cancel_backfill(backfill.id().unwrap()).await;
@@ -280,13 +287,8 @@ async fn a_cancel_whose_answer_got_lost_is_heeded(store: Store) {
 }
 
 async fn whoever_waits_for_a_cancelled_run_is_let_go(store: Store) {
-    let world = World::new(store).pipeline(dated());
     let gate = Gate::new();
-    world.script.script("load", [Step::pass_on().at(&gate)]);
-    let host = world.start().await;
-    let backfill = host.floret.backfill("daily", dates(3)).start().await;
-    let backfill = backfill.unwrap();
-    world.script.started("load").await;
+    let (_world, host, backfill) = halted(store, &gate).await;
     let waiting = host.floret.handle(backfill.run_ids()[2]);
     let id = backfill.id().unwrap();
     let (ended, cancelled) = tokio::join!(waiting.finished(), host.floret.cancel_backfill(id));
