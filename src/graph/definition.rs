@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::fields::{Fields, seconds, whole};
 use super::issues::Issues;
-use super::rules::{CATCHUP, RUNS, SECONDS};
+use super::policy::SECONDS;
+use super::rules::{CATCHUP, RUNS};
 use super::{Graph, params, rules, validate};
 use crate::error::Result;
 use crate::json;

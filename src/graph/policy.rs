@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 
 use super::fields::{expected, seconds, whole};
 use super::issues::Issues;
-use super::rules::{SECONDS, are_seconds};
 use crate::error::Issue;
 use crate::model::Node;
 
@@ -17,6 +16,15 @@ const RETRIES_MAX: u32 = 100;
 
 /// Milliseconds that a node may ask for before its first retry. 5 min, since no later delay is longer.
 const DELAY_MS_MAX: u32 = 300_000;
+
+/// Time-outs are kept to the millisecond.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
+/// Time-outs end within a year: a longer one is a slip of units.
+pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
+
+/// What [`are_seconds`] takes.
+pub(super) const SECONDS: &str = "a number of seconds from 0.001 to 31536000";
 
 /// How often and how long a node is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +84,11 @@ impl RetryPolicy {
             timeout,
         }
     }
+}
+
+/// Whether a time-out is in its range.
+pub(super) fn are_seconds(timeout: Duration) -> bool {
+    (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout)
 }
 
 fn key<T>(

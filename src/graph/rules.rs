@@ -2,12 +2,10 @@
 //!
 //! Types are left to `fields`; how nodes and edges fit together to `validate`.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
 use super::issues::{Issues, step};
-use super::policy::RetryPolicy;
+use super::policy::{RetryPolicy, SECONDS, are_seconds};
 use crate::cron::{self, Schedule};
 use crate::error::shown;
 use crate::json;
@@ -18,15 +16,6 @@ const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
 /// Characters of the name of a node's type, a tag or a parameter. 128, as of an id.
 const WORD_CHARS_MAX: usize = 128;
-
-/// Time-outs are kept to the millisecond.
-const TIMEOUT_MIN: Duration = Duration::from_millis(1);
-
-/// Time-outs end within a year: a longer one is a slip of units.
-const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
-
-/// What [`are_seconds`] takes.
-pub(super) const SECONDS: &str = "a number of seconds from 0.001 to 31536000";
 
 /// The other name of `catch_up`.
 pub(super) const CATCHUP: &str = "catchup";
@@ -54,11 +43,6 @@ const PIPELINE_FIELDS: [&str; 16] = [
 ];
 const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
 const EDGE_FIELDS: [&str; 2] = ["from", "to"];
-
-/// Whether a time-out is in its range.
-pub(super) fn are_seconds(timeout: Duration) -> bool {
-    (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout)
-}
 
 /// Tells every field that is out of its range.
 pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
@@ -224,6 +208,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::graph::policy::TIMEOUT_MAX;
 
     #[test]
     fn the_lists_of_fields_are_those_that_are_written() {
