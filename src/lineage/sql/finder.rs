@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, Statement, TableFactor, TableFunctionArgs, Visit as _,
-    Visitor,
+    Expr, ObjectName, Query, Select, Statement, TableFactor, TableFunctionArgs, Visit as _, Visitor,
 };
 
+use super::names::{dotted, place, plain};
 use super::targets::{Targets, targets};
 use super::{TEMPLATE, Tables};
 
@@ -21,27 +21,6 @@ pub(super) fn find(statements: &[Statement]) -> Tables {
         let _whole: ControlFlow<()> = statement.visit(&mut finder);
     }
     finder.tables
-}
-
-/// Where a part of the tree lies: equal parts are told apart by it.
-pub(super) fn place<T>(part: &T) -> usize {
-    std::ptr::from_ref(part).addr()
-}
-
-/// An identifier without quotes, in small letters where it had none.
-pub(super) fn plain(ident: &Ident) -> String {
-    if ident.quote_style.is_some() {
-        ident.value.clone()
-    } else {
-        ident.value.to_lowercase()
-    }
-}
-
-/// A name without quotes; nothing where a function makes a part of it.
-pub(super) fn dotted(name: &ObjectName) -> Option<String> {
-    let parts = name.0.iter().map(|part| part.as_ident().map(plain));
-    let parts: Option<Vec<_>> = parts.collect();
-    parts.map(|parts| parts.join("."))
 }
 
 /// A query under way, with its common table expressions.

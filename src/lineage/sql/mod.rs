@@ -3,6 +3,7 @@
 //! Nothing is executed and no database is asked: a name is as the text has it, without quotes, and in small letters where it had none.
 
 mod finder;
+mod names;
 mod targets;
 
 use std::collections::BTreeSet;

@@ -7,7 +7,7 @@ use sqlparser::ast::{
     TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
-use super::finder::{dotted, place, plain};
+use super::names::{dotted, place, plain};
 
 /// What is known of the names in a statement before its parts are looked at.
 #[derive(Debug, Default)]
