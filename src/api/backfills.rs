@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 
 use super::body::Body;
 use super::call::Call;
-use super::input::{self, Fields};
+use super::input::Fields;
 use super::{idempotency, paging, response};
 use crate::engine::StartBackfill;
 use crate::error::Result;
@@ -101,7 +101,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 
 /// `POST /backfills/{backfill_id}/cancel`
 pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
-    let how = call.read(input::cancel).await?;
+    let how = call.read(Call::cancel).await?;
     let id = call.backfill_id()?;
     let detail = call.engine().cancel_backfill(id, how, &call.scope).await?;
     Ok(response::json(StatusCode::OK, &BackfillView::from(detail)))

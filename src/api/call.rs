@@ -8,24 +8,27 @@ use bytes::Bytes;
 use http::request::Parts;
 use serde_json::Value;
 
+use super::input;
+use super::path::Params;
 use super::permission::Permission;
-use super::query::Query;
+use super::query::{Parameter, Query};
 use super::request::Payload;
-use super::route::Route;
-use super::router::Params;
-use super::service::Shared;
+use super::shared::Shared;
 use crate::engine::Engine;
 use crate::error::{Error, Result, shown};
 use crate::json;
-use crate::model::{BackfillId, NodeId, RunId, Scope};
+use crate::model::{BackfillId, Cancel, NodeId, RunId, Scope};
 use crate::views::Views;
 
 /// A request that was let in, with what its handler needs.
 pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
-    pub(super) route: &'static Route,
     pub(super) parts: Parts,
     pub(super) params: Params,
+    /// The query parameters that the route takes.
+    pub(super) query: &'static [Parameter],
+    /// What the route does with the body.
+    pub(super) payload: Payload,
     /// Whose objects the caller sees.
     pub(super) scope: Scope,
     /// The body, or why it could not be read: told only once it is known that what the path names exists.
@@ -105,7 +108,7 @@ impl Call {
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
     pub(super) fn query(&self) -> Result<Query> {
-        Query::read(self.parts.uri.query(), self.route.query)
+        Query::read(self.parts.uri.query(), self.query)
     }
 
     /// The body as bytes and as JSON.
@@ -114,13 +117,27 @@ impl Call {
     /// `Malformed`: what `request` refuses, and `invalid-json`, `json-too-deep`, `duplicate-key`.
     pub(super) fn json(&mut self) -> Result<(Bytes, Value)> {
         let bytes = std::mem::replace(&mut self.body, Ok(Bytes::new()))?;
-        let is_left_out = bytes.is_empty() && self.route.payload == Payload::Optional;
+        let is_left_out = bytes.is_empty() && self.payload == Payload::Optional;
         let value = if is_left_out {
             Value::Object(serde_json::Map::new())
         } else {
             json::read(&bytes)?
         };
         Ok((bytes, value))
+    }
+
+    /// How it asks to cancel: with `force`, and an empty body.
+    ///
+    /// # Errors
+    /// `Malformed`, `Invalid`: what the query and the body must not be.
+    pub(super) fn cancel(&mut self) -> Result<Cancel> {
+        let is_forced = self.query()?.flag("force")?;
+        let (_, body) = self.json()?;
+        input::object(&body, &[])?;
+        Ok(match is_forced {
+            Some(true) => Cancel::Forced,
+            Some(false) | None => Cancel::Plain,
+        })
     }
 
     /// Reads the input with a closure; what cannot be read is told only where the thing that the path names exists.

@@ -10,11 +10,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::call::Call;
 use crate::error::{Error, Issue, Result, shown};
 use crate::graph::fields::{expected, whole};
 use crate::graph::issues::{Issues, step};
-use crate::model::Cancel;
 
 /// The object that a body must be, with no field but the known ones.
 ///
@@ -45,20 +43,6 @@ fn unknown_field(name: &str, known: &[&str]) -> Issue {
     };
     let detail = format!("the field {} is not known here{hint}", shown(name));
     Issue::pointer(format!("/{}", step(name)), detail)
-}
-
-/// How a call asks to cancel: with `force`, and an empty body.
-///
-/// # Errors
-/// `Malformed`, `Invalid`: what the query and the body must not be.
-pub(super) fn cancel(call: &mut Call) -> Result<Cancel> {
-    let is_forced = call.query()?.flag("force")?;
-    let (_, body) = call.json()?;
-    object(&body, &[])?;
-    Ok(match is_forced {
-        Some(true) => Cancel::Forced,
-        Some(false) | None => Cancel::Plain,
-    })
 }
 
 /// The fields of a body, read one by one; all that is wrong with them is told at the end.

@@ -37,6 +37,7 @@ mod runs;
 mod schedules;
 mod search;
 mod service;
+mod shared;
 #[cfg(feature = "websocket")]
 mod stream;
 mod system;

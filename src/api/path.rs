@@ -1,8 +1,26 @@
-//! Texts inside a URI: percent-encoding and the prefix under which the service stands.
+//! Texts inside a URI: percent-encoding, the parameters of a path, and the prefix under which the service stands.
 //!
 //! Which route a path means is decided by `routes`.
 
 use std::borrow::Cow;
+
+/// The decoded parameters of a path.
+#[derive(Debug, Default)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Decodes each; `None` where one is broken.
+    pub(super) fn decoded<'a>(given: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
+        let decoded =
+            given.map(|(name, value)| Some((name.to_owned(), decode(value)?.into_owned())));
+        decoded.collect::<Option<_>>().map(Self)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let own = self.0.iter().find(|(own, _)| *own == name);
+        own.map(|(_, value)| value.as_str())
+    }
+}
 
 /// Decodes percent-encoding (RFC 3986, section 2.1). `None` where it is broken or no UTF-8 comes out.
 pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use http::Method;
 
-use super::path;
+use super::path::Params;
 use super::route::{Route, Verb};
 use super::routes::ROUTES;
 
@@ -22,17 +22,6 @@ pub(super) enum Match {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Allowed([Option<&'static Route>; Verb::COUNT]);
 
-/// The decoded parameters of a path.
-#[derive(Debug, Default)]
-pub(super) struct Params(Vec<(&'static str, String)>);
-
-impl Params {
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let own = self.0.iter().find(|(own, _)| *own == name);
-        own.map(|(_, value)| value.as_str())
-    }
-}
-
 /// Finds the route of a request. A path ends without a slash; a parameter is decoded after the match, so `%2F` makes no new part.
 pub(super) fn find(method: &Method, path: &str) -> Match {
     let Ok(matched) = router().at(path) else {
@@ -42,12 +31,8 @@ pub(super) fn find(method: &Method, path: &str) -> Match {
     let Some(route) = route else {
         return Match::OtherMethod(*matched.value);
     };
-    let decoded = matched
-        .params
-        .iter()
-        .map(|(name, value)| path::decode(value).map(|value| (name, value.into_owned())));
-    match decoded.collect::<Option<Vec<_>>>() {
-        Some(params) => Match::Route(route, Params(params)),
+    match Params::decoded(matched.params.iter()) {
+        Some(params) => Match::Route(route, params),
         None => Match::Nothing,
     }
 }

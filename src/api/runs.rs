@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::call::Call;
-use super::input::{self, Fields};
+use super::input::Fields;
 use super::query::Query;
 use super::{idempotency, paging, response};
 use crate::engine::{Resume, ResumeOn, Start, Started};
@@ -119,7 +119,7 @@ fn accepted(call: &Call, started: &Started, resumed_from: Option<RunId>) -> Resu
 
 /// `POST /runs/{run_id}/cancel`
 pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
-    let how = call.read(input::cancel).await?;
+    let how = call.read(Call::cancel).await?;
     let id = call.run_id()?;
     let cancelled = call.engine().cancel(id, how, &call.scope).await?;
     let asked = Asked {

@@ -20,10 +20,12 @@ use tower_service::Service;
 use super::access::Access;
 use super::body::Body;
 use super::call::Call;
+use super::path::Params;
 use super::permission::Permission;
 use super::request::Payload;
 use super::route::{Handling, Need, Route};
-use super::router::{self, Match, Params};
+use super::router::{self, Match};
+use super::shared::Shared;
 #[cfg(feature = "websocket")]
 use super::stream;
 use super::{origin, path, problem, request, response};
@@ -55,19 +57,6 @@ use crate::views::Views;
 /// ```
 #[derive(Clone)]
 pub struct RunsService(Arc<Shared>);
-
-/// What every call of a service uses.
-#[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) engine: Engine,
-    pub(super) views: Views,
-    access: Access,
-    pub(super) prefix: String,
-    // Under which requests arrive where a host has taken a part of the prefix off.
-    pub(super) mount: Option<String>,
-    pub(super) origins: Vec<String>,
-    hosts: Vec<String>,
-}
 
 impl RunsService {
     pub(crate) fn new(engine: Engine, views: Views, access: Access) -> Self {
@@ -142,9 +131,10 @@ impl RunsService {
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {
             shared: Arc::clone(&self.0),
-            route,
             parts,
             params,
+            query: route.query,
+            payload: route.payload,
             scope,
             body: Ok(Bytes::new()),
         };
@@ -199,26 +189,12 @@ impl Shared {
         }
     }
 
-    /// The path of the contract that a request's path is: without the prefix, or without what a host has left of it.
-    pub(super) fn below<'a>(&self, path: &'a str) -> &'a str {
-        let below = path::below(&self.prefix, path);
-        match &self.mount {
-            Some(mount) if below.len() == path.len() => path::below(mount, path),
-            Some(_) | None => below,
-        }
-    }
-
     /// A caller without credentials is not told which paths there are.
     fn refuse_stranger(&self, parts: &Parts) -> Result<()> {
         match self.access.check(parts, Permission::RunsView) {
             Err(error) if error.slug() == "unauthenticated" => Err(error),
             Ok(_) | Err(_) => Ok(()),
         }
-    }
-
-    /// The scope of a caller that has this permission.
-    pub(super) fn scope_of(&self, parts: &Parts, permission: Permission) -> Option<Scope> {
-        self.access.check(parts, permission).ok()
     }
 
     fn check_access(&self, parts: &Parts, route: &Route) -> Result<Scope> {
