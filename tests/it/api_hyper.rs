@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::client::conn::http1 as client;
 use hyper::server::conn::http1 as server;
 use hyper_util::rt::TokioIo;
@@ -29,12 +29,7 @@ async fn ask(sender: &mut Sender, mut request: Request<Full<Bytes>>) -> Answer {
     let host = http::HeaderValue::from_static("localhost");
     request.headers_mut().insert("host", host);
     sender.ready().await.unwrap();
-    let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-    }
+    Answer::read(sender.send_request(request).await.unwrap()).await
 }
 
 #[tokio::test]

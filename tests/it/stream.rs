@@ -6,7 +6,7 @@ use bytes::Bytes;
 use floret::{RunsService, Upgrade};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use serde_json::Value;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::WebSocketStream;
@@ -70,12 +70,7 @@ pub(crate) async fn ask_with(
     let (upgrade, handover) = Upgrade::channel();
     request.extensions_mut().insert(upgrade);
     let answer = service.clone().oneshot(request).await.unwrap();
-    let (parts, body) = answer.into_parts();
-    let answer = Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-    };
+    let answer = Answer::read(answer).await;
     if answer.status != 101 {
         return Err(answer);
     }

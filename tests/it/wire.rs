@@ -2,6 +2,7 @@
 //!
 //! What the answers must be stands in the tests.
 
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use bytes::Bytes;
 use floret::storage::{MemoryStorage, SqliteStorage, Storage};
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, scratch};
 use floret::{Access, Builder, Floret, Limits, Pipeline, RunsService, SecretKey};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -154,13 +156,7 @@ impl Host {
 
 /// Sends a request to a service.
 pub(crate) async fn send(service: &RunsService, request: Request<Full<Bytes>>) -> Answer {
-    let answer = service.clone().oneshot(request).await.unwrap();
-    let (parts, body) = answer.into_parts();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-    }
+    Answer::read(service.clone().oneshot(request).await.unwrap()).await
 }
 
 /// A request, with a body of JSON where one is given.
@@ -176,6 +172,16 @@ pub(crate) fn request(method: Method, path: &str, body: Option<&Value>) -> Reque
 }
 
 impl Answer {
+    /// Reads an answer to its end.
+    pub(crate) async fn read(answer: Response<impl Body<Data = Bytes, Error: Debug>>) -> Self {
+        let (parts, body) = answer.into_parts();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
     pub(crate) fn json(&self) -> Value {
         match serde_json::from_slice(&self.body) {
             Ok(value) => value,
@@ -194,6 +200,7 @@ impl Answer {
     }
 
     /// Asserts a refusal: status and slug, and that it has every member of a problem and nothing that a problem must not have.
+    #[track_caller]
     pub(crate) fn refused(&self, status: u16, slug: &str) {
         let told = String::from_utf8_lossy(&self.body).into_owned();
         assert_eq!(self.status.as_u16(), status, "{told}");
