@@ -1,10 +1,9 @@
-//! Health, and what is refused while Floret shuts down.
-
-use std::time::Duration;
+//! Health.
+//!
+//! What is refused while Floret shuts down is left to `bad_input`.
 
 use floret::ErrorKind;
 use floret::testing::{Fault, Method};
-use serde_json::json;
 
 use crate::wire::{Backend, Host, on_each};
 
@@ -27,23 +26,4 @@ async fn a_service_whose_storage_does_not_answer_is_not_healthy() {
         .fail(Fault::before(Method::NewestSeq, ErrorKind::Unavailable));
     host.get("/api/health").await.refused(503, "storage-busy");
     assert_eq!(host.get("/api/health").await.status, 200);
-}
-
-#[tokio::test]
-async fn a_floret_that_shuts_down_takes_no_commands_and_still_answers_questions() {
-    on_each(async |host: &Host| {
-        let id = host.finished().await;
-        host.floret.shutdown(Duration::ZERO).await.unwrap();
-        host.get("/api/health").await.refused(503, "shutting-down");
-        let body = json!({"name": "x", "nodes": [{"id": "a", "type": "any"}]});
-        for (path, body) in [
-            ("/api/pipelines/daily/run", None),
-            (&*format!("/api/runs/{id}/cancel"), None),
-            (&*format!("/api/runs/{id}/resume"), None),
-            ("/api/pipelines", Some(&body)),
-        ] {
-            host.post(path, body).await.refused(503, "shutting-down");
-        }
-    })
-    .await;
 }

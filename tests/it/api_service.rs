@@ -1,19 +1,15 @@
-//! The service as such: prefixes, methods, foreign pages, panics, bodies that do not arrive.
+//! The service as such: prefixes, methods, foreign pages.
+//!
+//! Panics and bodies that do not arrive are left to `bad_input`.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
-use floret::storage::MemoryStorage;
-use floret::{Access, Body, Decision, Floret, Issue, Limits, Node, Scope};
+use floret::Body;
 use http::{Method, Request, Response};
 use http_body::Frame;
-use http_body_util::BodyExt;
-use serde_json::json;
 use tower::{Service, ServiceExt};
 
 use crate::wire::{Backend, Host, on_each, request, send};
@@ -183,98 +179,4 @@ async fn a_service_for_named_hosts_answers_for_no_other() {
         }
     })
     .await;
-}
-
-/// An executor that panics when a definition is checked.
-#[derive(Debug)]
-struct Panicking;
-
-#[async_trait]
-impl Executor for Panicking {
-    async fn execute(&self, _: NodeCall) -> Result<Output, ExecutorError> {
-        Ok(Output::Nothing)
-    }
-
-    fn effect(&self, _: &Node) -> Effect {
-        Effect::Transform
-    }
-
-    fn validate(&self, _: &serde_json::Map<String, serde_json::Value>) -> Vec<Issue> {
-        panic!("the secret of the host")
-    }
-
-    fn assets(&self, _: &Node) -> Vec<Asset> {
-        Vec::new()
-    }
-}
-
-#[tokio::test]
-async fn a_panic_is_an_answer_that_tells_nothing_and_the_service_goes_on() {
-    let builder = Floret::builder(MemoryStorage::default()).executor("panicking", Panicking);
-    let floret = builder.start().await.unwrap();
-    let service = floret.service(Access::allow_all());
-    let body = json!({"name": "x", "nodes": [{"id": "a", "type": "panicking"}]});
-    let answer = send(
-        &service,
-        request(Method::POST, "/api/pipelines", Some(&body)),
-    )
-    .await;
-    answer.refused(500, "internal-error");
-    assert!(!answer.text().contains("secret"), "{}", answer.text());
-
-    let service = floret.service(Access::custom(|parts, _| {
-        match parts.headers.get("x-panic") {
-            Some(_) => panic!("the secret of the host"),
-            None => Decision::Allow(Scope::All),
-        }
-    }));
-    let mut get = request(Method::GET, "/api/runs", None);
-    get.headers_mut().insert("x-panic", "1".parse().unwrap());
-    send(&service, get).await.refused(500, "internal-error");
-    assert_eq!(
-        send(&service, request(Method::GET, "/api/runs", None))
-            .await
-            .status,
-        200
-    );
-}
-
-/// A body that never ends.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Poll::Pending
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_does_not_arrive_is_given_up() {
-    let mut limits = Limits::default();
-    limits.body_timeout = Duration::ZERO;
-    let host = Host::with(Backend::Memory, limits).await;
-    for (path, status, slug) in [
-        ("/api/pipelines/daily/run", 408, "request-timeout"),
-        ("/api/pipelines/other/run", 404, "pipeline-not-found"),
-    ] {
-        let request = Request::post(path)
-            .header("content-type", "application/json")
-            .body(Endless)
-            .unwrap();
-        let answer = host.service.clone().oneshot(request).await.unwrap();
-        let (parts, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        crate::wire::Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
-        .refused(status, slug);
-    }
 }

@@ -288,19 +288,6 @@ async fn a_tenant_hears_of_its_own_runs_alone() {
 }
 
 #[tokio::test]
-async fn a_floret_that_shuts_down_opens_no_stream() {
-    on_each(async |host: &Host| {
-        host.floret
-            .shutdown(std::time::Duration::ZERO)
-            .await
-            .unwrap();
-        let asked = ask(&host.service, upgrade("/api/ws", &[])).await;
-        refused(asked, 503, "shutting-down");
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_host_that_cannot_hand_over_is_told_so_and_not_the_client() {
     let host = Host::start(Backend::Memory).await;
     let answer = host.send(upgrade("/api/ws", &[])).await;

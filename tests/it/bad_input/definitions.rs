@@ -1,0 +1,155 @@
+//! Definitions that make no graph or whose fields are not acceptable.
+//!
+//! Their schedules are `schedules`', ids that are taken `conflicts`'.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::row::{BACKFILL, Bad, DRY_RUN, RUN, Row, all, post, put};
+use crate::wire::{Backend, Host, request};
+
+const MANY: usize = 1_000;
+
+/// A definition with these nodes and edges.
+pub(super) fn graph(nodes: &[&str], edges: &[(&str, &str)]) -> Value {
+    let node = |id: &&str| json!({"id": id, "type": "any"});
+    let edge = |(from, to): &(&str, &str)| json!({"from": from, "to": to});
+    json!({
+        "name": "x",
+        "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
+        "edges": edges.iter().map(edge).collect::<Vec<_>>(),
+    })
+}
+
+/// A definition that is made, and that replaces another.
+pub(super) fn saved(definition: &Value) -> [Bad; 2] {
+    let body = definition.to_string();
+    let replaced = put("/api/pipelines/daily", body.as_str());
+    [post("/api/pipelines", body), replaced]
+}
+
+/// A definition of so many nodes.
+fn wide(count: usize) -> Value {
+    let nodes: Vec<_> = (0..count).map(|index| format!("n{index}")).collect();
+    let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
+    graph(&nodes, &[])
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (definition, slug, told) in graphs() {
+        let bad = saved(&definition).map(|bad| bad.told(told));
+        rows.extend(all(422, slug, bad));
+    }
+    for (member, value, at) in fields() {
+        let mut definition = graph(&["a"], &[]);
+        definition[member] = value;
+        let bad = saved(&definition).map(|bad| bad.at(format!("/{at}")));
+        rows.extend(all(422, "invalid-field", bad));
+    }
+    // In what replaces another an id that is none is first of all not the path's.
+    for id in ["", "a b", "x/y"] {
+        let mut definition = graph(&["a"], &[]);
+        definition["id"] = json!(id);
+        let [made, replaced] = saved(&definition);
+        rows.push((made.at("/id"), 422, "invalid-field"));
+        rows.push((replaced, 400, "id-mismatch"));
+    }
+    let nameless = json!({"nodes": [{"id": "a", "type": "any"}]});
+    for body in [json!([]), json!(5), nameless] {
+        rows.extend(all(422, "invalid-field", saved(&body)));
+    }
+    let days = r#"{"start_date":"2024-01-01","end_date":"2024-01-02"}"#;
+    let acts = [(RUN, "{}"), (DRY_RUN, ""), (BACKFILL, days)];
+    let acts = acts.map(|(path, body)| post(path.replace("daily", "odd"), body).told("teleport"));
+    rows.extend(all(422, "node-type-unknown", acts));
+    rows
+}
+
+fn graphs() -> Vec<(Value, &'static str, &'static str)> {
+    let ring: Vec<_> = (0..50).map(|index| format!("n{index}")).collect();
+    let ring: Vec<_> = ring.iter().map(String::as_str).collect();
+    let around: Vec<_> = ring.iter().zip(ring.iter().cycle().skip(1)).collect();
+    let around: Vec<_> = around.into_iter().map(|(from, to)| (*from, *to)).collect();
+    vec![
+        (
+            graph(&["a", "b"], &[("a", "b"), ("b", "a")]),
+            "graph-cycle",
+            "a",
+        ),
+        (graph(&ring, &around), "graph-cycle", "n0"),
+        (graph(&["a"], &[("a", "a")]), "graph-invalid", "a"),
+        (graph(&["a", "a"], &[]), "graph-invalid", "a"),
+        (
+            graph(&["load"], &[("laod", "load")]),
+            "graph-invalid",
+            "did you mean",
+        ),
+        (graph(&[], &[]), "graph-empty", ""),
+        (wide(MANY + 1), "graph-too-large", "1000"),
+        (
+            graph(&["a", "b"], &[("a", "b"); 20_001]),
+            "graph-too-large",
+            "20000",
+        ),
+    ]
+}
+
+/// A member, its value and where the problem is.
+fn fields() -> Vec<(&'static str, Value, &'static str)> {
+    let node =
+        |key: &str, value: Value| json!([{"id": "a", "type": "any", "config": {key: value}}]);
+    let (retries, delay) = ("nodes/0/config/max_retries", "nodes/0/config/retry_delay");
+    let timeout = "nodes/0/config/timeout";
+    vec![
+        ("name", json!(""), "name"),
+        ("name", json!("x".repeat(256)), "name"),
+        ("name", json!("a\nb"), "name"),
+        ("name", json!(5), "name"),
+        ("pipeline_id", json!("-x"), "pipeline_id"),
+        ("description", json!("x".repeat(2_001)), "description"),
+        ("nodes", json!({}), "nodes"),
+        ("nodes", json!([5]), "nodes/0"),
+        ("nodes", json!([{"type": "any"}]), "nodes/0/id"),
+        ("nodes", json!([{"id": "a"}]), "nodes/0/type"),
+        ("edges", json!([{"from": "a"}]), "edges/0/to"),
+        ("params", json!({"a": []}), "params/a"),
+        ("tags", json!([5]), "tags/0"),
+        ("enabled", json!("yes"), "enabled"),
+        ("timeout", json!(-1), "timeout"),
+        ("timeout", json!(0), "timeout"),
+        ("timeout", json!(1e300), "timeout"),
+        ("timeout", json!(u64::MAX), "timeout"),
+        ("timeout", json!("60"), "timeout"),
+        ("max_concurrent_runs", json!(0), "max_concurrent_runs"),
+        ("max_concurrent_runs", json!(-1), "max_concurrent_runs"),
+        (
+            "max_concurrent_runs",
+            json!(u64::MAX),
+            "max_concurrent_runs",
+        ),
+        ("nodes", node("max_retries", json!(101)), retries),
+        ("nodes", node("max_retries", json!(-1)), retries),
+        ("nodes", node("max_retries", json!(1.5)), retries),
+        ("nodes", node("max_retries", json!(u64::MAX)), retries),
+        ("nodes", node("retry_delay", json!(-1)), delay),
+        ("nodes", node("retry_delay", json!(1e300)), delay),
+        ("nodes", node("retry_delay", json!(u64::MAX)), delay),
+        ("nodes", node("timeout", json!(0)), timeout),
+        ("nodes", node("timeout", json!("long")), timeout),
+        ("nodes", node("timeout", json!(1e300)), timeout),
+        ("nodes", node("timeout", json!(u64::MAX)), timeout),
+    ]
+}
+
+pub(super) async fn set_ups(backend: Backend) {
+    a_definition_of_a_thousand_nodes_is_accepted(backend).await;
+}
+
+async fn a_definition_of_a_thousand_nodes_is_accepted(backend: Backend) {
+    let host = Host::start(backend).await;
+    let made = request(Method::POST, "/api/pipelines", Some(&wide(MANY)));
+    let answer = host.send(made).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.json()["nodes"].as_array().unwrap().len(), MANY);
+}

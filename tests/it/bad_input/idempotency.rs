@@ -1,0 +1,85 @@
+//! Keys that are none, that came with another body, or that two requests have at once.
+
+use floret::testing::{Gate, Method as Call, Step};
+use http::{HeaderValue, Method};
+use serde_json::{Value, json};
+
+use super::row::{BACKFILL, RUN, Row, Told, all, post};
+use crate::wire::{Answer, Backend, Host, request};
+
+pub(super) fn rows() -> Vec<Row> {
+    let too_long = "k".repeat(256);
+    let none: [&[&str]; 7] = [
+        &[""],
+        &["a b"],
+        &["a\tb"],
+        &["ä"],
+        &[&too_long],
+        &["a", "b"],
+        &["a", "a"],
+    ];
+    let days = r#"{"start_date":"2024-01-01","end_date":"2024-01-02"}"#;
+    let acts = [
+        (RUN, ""),
+        ("/api/runs/{failed}/resume", ""),
+        (BACKFILL, days),
+    ];
+    let bad = acts.into_iter().flat_map(|(path, body)| {
+        none.map(|keys| {
+            keys.iter().fold(post(path, body), |bad, key| {
+                bad.header("idempotency-key", *key)
+            })
+        })
+    });
+    all(400, "invalid-idempotency-key", bad)
+}
+
+pub(super) async fn set_ups(backend: Backend, told: &mut Told) {
+    a_key_that_came_with_another_body(backend, told).await;
+    two_requests_at_once_with_one_key_get_one_answer(backend).await;
+}
+
+async fn with_key(host: &Host, path: &str, body: &Value) -> Answer {
+    let mut keyed = request(Method::POST, path, Some(body));
+    let key = HeaderValue::from_static("k");
+    keyed.headers_mut().insert("idempotency-key", key);
+    host.send(keyed).await
+}
+
+async fn a_key_that_came_with_another_body(backend: Backend, told: &mut Told) {
+    let host = Host::start(backend).await;
+    host.executor.script("load", [Step::permanent("no")]);
+    let resume = format!("/api/runs/{}/resume", host.finished().await);
+    let until = |last: &str| json!({"start_date": "2024-01-01", "end_date": last});
+    for (path, first, other) in [
+        (RUN, json!({}), json!({"params": {"a": "1"}})),
+        (resume.as_str(), json!({}), json!({"definition": "current"})),
+        (BACKFILL, until("2024-01-02"), until("2024-01-03")),
+    ] {
+        assert_eq!(with_key(&host, path, &first).await.status, 202);
+        let refused = with_key(&host, path, &other).await;
+        told.refused(&refused, 422, "idempotency-key-reused");
+    }
+}
+
+async fn two_requests_at_once_with_one_key_get_one_answer(backend: Backend) {
+    let host = Host::start(backend).await;
+    let days = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
+    for (path, body) in [(RUN, json!({})), (BACKFILL, days)] {
+        let gate = Gate::new();
+        host.faults.hold_after(Call::CreateRuns, &gate);
+        let asked = host.faults.calls(Call::CreateRuns) + 2;
+        let both = async {
+            while host.faults.calls(Call::CreateRuns) < asked {
+                tokio::task::yield_now().await;
+            }
+            gate.open();
+        };
+        let one = with_key(&host, path, &body);
+        let (one, other, ()) = tokio::join!(one, with_key(&host, path, &body), both);
+        assert_eq!((one.status.as_u16(), other.status.as_u16()), (202, 202));
+        assert_eq!(one.body, other.body);
+        let replayed = [one, other].map(|answer| answer.header("idempotent-replayed") == "true");
+        assert_ne!(replayed[0], replayed[1]);
+    }
+}

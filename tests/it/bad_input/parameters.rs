@@ -1,0 +1,94 @@
+//! Query parameters that are not known, not acceptable or given twice, and cursors that are none.
+
+use super::row::{RUN, Row, all, get, post};
+
+pub(super) fn rows() -> Vec<Row> {
+    let posted = [
+        RUN,
+        "/api/pipelines/daily/dry-run",
+        "/api/pipelines/daily/backfill",
+        "/api/runs/{failed}/resume",
+        "/api/pipelines",
+        "/api/connections",
+        "/api/variables",
+        "/api/system/purge",
+    ];
+    let posted = posted.map(|path| post(format!("{path}?x=1"), "{}").at("x"));
+    let forced = ["1", "yes", ""]
+        .map(|force| post(format!("/api/runs/{{failed}}/cancel?force={force}"), "{}"));
+    let asked = PATHS.iter().map(|path| get(*path));
+    let hinted = get("/api/runs?pgae=1")
+        .at("pgae")
+        .told(r#"did you mean "page"?"#);
+    let bad = asked.chain(posted).chain(forced).chain([hinted]);
+    all(400, "invalid-parameter", bad)
+}
+
+const PATHS: &[&str] = &[
+    "/api/health?x=1",
+    "/api/capabilities?x=1",
+    "/api/dashboard?x=1",
+    "/api/lineage?x=1",
+    "/api/scheduler/status?x=1",
+    "/api/system/info?x=1",
+    "/api/runs?pgae=1",
+    "/api/runs?page=0",
+    "/api/runs?page=x",
+    "/api/runs?page=-1",
+    "/api/runs?page=99999999999",
+    "/api/runs?page=1&page=2",
+    "/api/runs?per_page=0",
+    "/api/runs?per_page=101",
+    "/api/runs?limit=0",
+    "/api/runs?limit=101",
+    "/api/runs?limit=1&limit=1",
+    "/api/runs?page=1&after=x",
+    "/api/runs?page=1&limit=1",
+    "/api/runs?after=x",
+    "/api/runs?status=done",
+    "/api/runs?status=",
+    "/api/runs?trigger=magic",
+    "/api/runs?trigger=manual&trigger=resume",
+    "/api/runs?from=yesterday",
+    "/api/runs?to=2024-13-01T00:00:00Z",
+    "/api/runs?pipeline_id=a/b",
+    "/api/runs?status=%ff",
+    "/api/runs?status=%zz",
+    "/api/pipelines/daily/runs?pipeline_id=daily",
+    "/api/pipelines/daily/runs?after=x",
+    "/api/pipelines?enabled=yes",
+    "/api/pipelines?status=failed",
+    "/api/pipelines?after=a%20b",
+    "/api/pipelines/daily?x=1",
+    "/api/pipelines/daily/validate?x=1",
+    "/api/runs/{ended}?x=1",
+    "/api/runs/{ended}/logs?level=loud",
+    "/api/runs/{ended}/logs?limit=0",
+    "/api/runs/{ended}/logs?limit=10001",
+    "/api/runs/{ended}/logs?after=x",
+    "/api/runs/{ended}/logs?after=-1",
+    "/api/runs/{ended}/logs?after=18446744073709551616",
+    "/api/runs/{ended}/logs?node_id=a%20b",
+    "/api/runs/{ended}/logs/export?format=xml",
+    "/api/runs/{ended}/logs/export?limit=1",
+    "/api/runs/{ended}/nodes/load/preview?x=1",
+    "/api/runs/{ended}/nodes/load/profile?x=1",
+    "/api/runs/calendar?days=0",
+    "/api/runs/calendar?days=366",
+    "/api/runs/calendar?days=1&days=1",
+    "/api/search",
+    "/api/search?q=%20",
+    "/api/search?q=x&limit=101",
+    "/api/search?q=x&q=y",
+    "/api/ws?since=x",
+    "/api/ws?since=-1",
+    "/api/ws?since=1&since=2",
+    "/api/ws?types=none",
+    "/api/ws?run_id=x",
+    "/api/connections?after=none",
+    "/api/connections/taken?x=1",
+    "/api/variables?after=none",
+    "/api/variables/taken?x=1",
+    "/api/pipelines/daily/backfills?after=none",
+    "/api/backfills/{their_backfill}?x=1",
+];

@@ -1,0 +1,47 @@
+//! Expressions and zones that are none, in definitions that are made and in such that are replaced.
+
+use serde_json::json;
+
+use super::definitions::{graph, saved};
+use super::row::Row;
+
+pub(super) fn rows() -> Vec<Row> {
+    let long = "*".repeat(257);
+    let texts = [
+        ("schedule", "* 25 * * *", "cron-invalid", "the hour field"),
+        ("schedule", "* * * *", "cron-invalid", "five fields"),
+        ("schedule", "@fortnightly", "cron-invalid", "@weekly"),
+        (
+            "schedule",
+            "*/0 * * * *",
+            "cron-invalid",
+            "the minute field",
+        ),
+        ("schedule", &long, "cron-too-long", "256"),
+        ("schedule", "0 0 30 2 *", "cron-never-fires", "30"),
+        (
+            "schedule_timezone",
+            "Europe/Berln",
+            "timezone-unknown",
+            "did you mean Europe/Berlin?",
+        ),
+    ];
+    let texts = texts.map(|(member, value, slug, told)| (member, json!(value), slug, told));
+    let others = [
+        ("schedule", json!(5)),
+        ("schedule", json!(null)),
+        ("schedule_timezone", json!(1)),
+        ("catch_up", json!("yes")),
+        ("catchup", json!(1)),
+        ("overlap", json!("cancel_running")),
+    ];
+    let others = others.map(|(member, value)| (member, value, "invalid-field", ""));
+    let mut rows = Vec::new();
+    for (member, value, slug, told) in texts.into_iter().chain(others) {
+        let mut definition = graph(&["a"], &[]);
+        definition[member] = value;
+        let bad = saved(&definition).map(|bad| bad.at(format!("/{member}")).told(told));
+        rows.extend(bad.map(|bad| (bad, 422, slug)));
+    }
+    rows
+}
