@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::fault::When;
 use super::{Fault, Gate, Method};
-use crate::error::ErrorKind;
+use crate::error::Error;
 
 #[derive(Default)]
 pub(super) struct Cues {
@@ -19,7 +19,7 @@ pub(super) struct Cues {
 
 /// What becomes of one call.
 pub(super) struct Cue {
-    pub(super) fault: Option<(When, ErrorKind)>,
+    pub(super) fault: Option<(When, Error)>,
     pub(super) before: Option<Gate>,
     pub(super) after: Option<Gate>,
 }
@@ -31,7 +31,7 @@ impl Cues {
         let mut struck = None;
         for fault in &mut self.faults {
             if fault.strikes(method) && struck.is_none() {
-                struck = Some((fault.when, fault.kind));
+                struck = Some((fault.when, fault.failure(method)));
             }
         }
         Cue {

@@ -4,11 +4,25 @@
 
 use crate::error::{Error, ErrorKind};
 
-/// A method of [`Storage`](crate::storage::Storage).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the method of its name")]
-#[non_exhaustive]
-pub enum Method {
+/// The enum of the methods, and the list of them all.
+macro_rules! methods {
+    ($($name:ident,)*) => {
+        /// A method of [`Storage`](crate::storage::Storage).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is the method of its name")]
+        #[non_exhaustive]
+        pub enum Method {
+            $($name,)*
+        }
+
+        impl Method {
+            /// Every method.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+methods! {
     PutPipeline,
     FindPipeline,
     ListPipelines,
@@ -56,7 +70,8 @@ pub enum Method {
 pub struct Fault {
     method: Option<Method>,
     pub(super) when: When,
-    pub(super) kind: ErrorKind,
+    kind: ErrorKind,
+    source: Option<String>,
     skip: u64,
     times: u64,
 }
@@ -73,6 +88,7 @@ impl Fault {
             method,
             when,
             kind,
+            source: None,
             skip: 0,
             times: 1,
         }
@@ -110,6 +126,23 @@ impl Fault {
         self
     }
 
+    /// Gives the error a cause with this text, as a driver's has, which nobody but a log may be told.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What a call that it strikes answers.
+    pub(super) fn failure(&self, method: Method) -> Error {
+        let kind = self.kind;
+        let failure = Error::new(kind, slug(kind), format!("{method:?} fails on cue"));
+        match &self.source {
+            Some(source) => failure.with_source(source.clone()),
+            None => failure,
+        }
+    }
+
     /// Whether this call fails; counts it.
     pub(super) fn strikes(&mut self, method: Method) -> bool {
         if self.times == 0 || self.method.is_some_and(|own| own != method) {
@@ -124,8 +157,8 @@ impl Fault {
     }
 }
 
-pub(super) fn failure(method: Method, kind: ErrorKind) -> Error {
-    let slug = match kind {
+const fn slug(kind: ErrorKind) -> &'static str {
+    match kind {
         ErrorKind::Unavailable => "storage-busy",
         ErrorKind::StorageFull => "storage-full",
         ErrorKind::ShuttingDown => "shutting-down",
@@ -144,6 +177,5 @@ pub(super) fn failure(method: Method, kind: ErrorKind) -> Error {
         | ErrorKind::SqliteTooOld { .. }
         | ErrorKind::NotADatabase
         | ErrorKind::Internal => "internal-error",
-    };
-    Error::new(kind, slug, format!("{method:?} fails on cue"))
+    }
 }

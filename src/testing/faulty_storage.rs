@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use super::cues::{Cue, Cues};
-use super::fault::{When, failure};
+use super::fault::When;
 use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
@@ -108,14 +108,16 @@ impl FaultyStorage {
             after,
         } = self.cues.lock().next(method);
         pass(before).await;
-        if let Some((When::Before, kind)) = fault {
-            return Err(failure(method, kind));
-        }
+        let failed_after = match fault {
+            Some((When::Before, error)) => return Err(error),
+            Some((When::After, error)) => Some(error),
+            None => None,
+        };
         let answer = effect.await;
         pass(after).await;
-        match fault {
-            Some((When::After, kind)) => answer.and(Err(failure(method, kind))),
-            Some((When::Before, _)) | None => answer,
+        match failed_after {
+            Some(error) => answer.and(Err(error)),
+            None => answer,
         }
     }
 }
