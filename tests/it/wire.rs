@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use floret::storage::{MemoryStorage, SqliteStorage, Storage};
+use floret::storage::{Durability, MemoryStorage, SqliteOptions, SqliteStorage, Storage};
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, scratch};
 use floret::{Access, Builder, Floret, Limits, Pipeline, RunsService, SecretKey};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -70,7 +70,11 @@ impl Backend {
     pub(crate) async fn open(self, folder: &Path) -> Arc<dyn Storage> {
         match self {
             Self::Memory => Arc::new(MemoryStorage::default()),
-            Self::Sqlite => Arc::new(SqliteStorage::open(folder.join("runs.db")).await.unwrap()),
+            Self::Sqlite => {
+                let options = SqliteOptions::default().durability(Durability::Normal);
+                let path = folder.join("runs.db");
+                Arc::new(SqliteStorage::open_with(path, options).await.unwrap())
+            }
         }
     }
 }
