@@ -279,14 +279,30 @@ impl StdError for Error {
 
 /// The message of an error and those of all its causes.
 pub(crate) fn with_causes(error: &dyn StdError) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
+    let causes = causes(error).into_iter();
+    std::iter::once(error.to_string())
+        .chain(causes)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// What the causes of an error say, the nearest first.
+pub(crate) fn causes(error: &dyn StdError) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(own) = cause {
+        causes.push(own.to_string());
+        cause = own.source();
     }
-    message
+    causes
+}
+
+/// Traces what caused an error that was told before, at `debug`: causes may hold paths, SQL or secrets of the host, so that no louder line has them.
+pub(crate) fn trace_causes(error: &Error) {
+    let causes = causes(error);
+    if !causes.is_empty() {
+        tracing::debug!(%error, ?causes, "this is what caused it");
+    }
 }
 
 /// What a panic says. Its payload is not dropped, since that may panic too.

@@ -2,8 +2,6 @@
 //!
 //! Which error it is was decided where it was made; the words of an error that is Floret's own fault are replaced here.
 
-use std::error::Error as _;
-
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -11,7 +9,7 @@ use uuid::Uuid;
 
 use super::body::Body;
 use super::response;
-use crate::error::{Error, ErrorKind, Issue, IssueAt};
+use crate::error::{Error, ErrorKind, Issue, IssueAt, causes};
 
 /// Problems of an input that one answer tells.
 const ISSUES_MAX: usize = 20;
@@ -188,12 +186,7 @@ fn log(error: &Error, status: StatusCode, instance: &str) {
     if status.is_server_error() {
         tracing::error!(instance, slug, status = status.as_u16(), "a request failed");
     }
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(own) = cause {
-        causes.push(own.to_string());
-        cause = own.source();
-    }
+    let causes = causes(error);
     tracing::debug!(instance, slug, status = status.as_u16(), %error, ?causes, "a request was refused");
 }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::book::{Book, Failure};
 use super::flight::{Landing, fly};
 use super::{Moment, Shared};
-use crate::error::Error;
+use crate::error::{Error, trace_causes};
 use crate::model::Event;
 use crate::notifier::Notifier;
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
@@ -139,7 +139,8 @@ impl Courier {
             }
             Err(error) if error.kind().is_transient() => self.rest(&error),
             Err(error) if self.is_careful => {
-                tracing::error!(?error, notifier = %self.name, seq = after.saturating_add(1), "a stored event cannot be read and is passed over");
+                tracing::error!(%error, notifier = %self.name, seq = after.saturating_add(1), "a stored event cannot be read and is passed over");
+                trace_causes(&error);
                 self.book.passed(after.saturating_add(1));
             }
             Err(_) => self.is_careful = true,

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::halt::Halt;
 use super::hiding;
 use super::journal::Lost;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, trace_causes};
 use crate::limits::Limits;
 use crate::model::{Dataset, Place, Preview};
 use crate::secret::Mask;
@@ -119,7 +119,8 @@ async fn put(context: &Context, chunk: OutputChunk) -> Result<(), Lost> {
             Err(error) => error,
         };
         if !error.kind().is_transient() {
-            tracing::warn!(run_id = %context.run.id, ?error, "an output could not be written; its run belongs to another claim, or to none");
+            tracing::warn!(run_id = %context.run.id, %error, "an output could not be written; its run belongs to another claim, or to none");
+            trace_causes(&error);
             // Not released: it would be claimed and refused again and again.
             context.raise(Halt::Lost);
             return Err(Lost);

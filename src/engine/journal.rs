@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::attempt::reached;
 use super::halt::Halt;
-use crate::error::{Error, ErrorKind, cut};
+use crate::error::{Error, ErrorKind, cut, trace_causes};
 use crate::executor::{LogLine, LogSink};
 use crate::model::{Place, RunId, RunStatus};
 use crate::secret::Mask;
@@ -275,7 +275,8 @@ impl Appender {
                 tracing::warn!(run_id = %self.at.run, %error, "the run belongs to another claim, or to none");
             }
             _ => {
-                tracing::error!(run_id = %self.at.run, ?error, "the journal refused an entry; the run is left to the next start")
+                tracing::error!(run_id = %self.at.run, %error, "the journal refused an entry; the run is left to the next start");
+                trace_causes(error);
             }
         }
         Lost

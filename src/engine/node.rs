@@ -15,7 +15,7 @@ use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
 use super::turn::Turn;
-use crate::error::cut;
+use crate::error::{cut, trace_causes};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, Node, NodeStatus, Place};
@@ -235,7 +235,8 @@ impl NodeTask {
                     end.output = kept.output;
                 }
                 Err(error) => {
-                    tracing::error!(?error, "an output could not be encoded");
+                    tracing::error!(%error, "an output could not be encoded");
+                    trace_causes(&error);
                     return Ok(self.failed(
                         format!("the output could not be kept: {error}"),
                         Some(self.attempt),

@@ -13,7 +13,7 @@ use super::active::Handle;
 use super::driver::Left;
 use super::halt::Halt;
 use super::recovery::{self, Strings};
-use crate::error::Result;
+use crate::error::{Result, trace_causes};
 use crate::model::OwnerId;
 use crate::storage::{Append, Claim, Claimed, Claims, Held};
 
@@ -143,7 +143,8 @@ async fn drive(leaving: Leaving, claimed: Claimed, strings: Strings) {
         Ok(Ok((driver, skipped))) => driver.run(skipped).await,
         Ok(Err(super::journal::Lost)) => Left::Lost,
         Err(error) => {
-            tracing::error!(?error, "the stored definition cannot be executed");
+            tracing::error!(%error, "the stored definition cannot be executed");
+            trace_causes(&error);
             end_broken(&shared, &claimed, &error).await
         }
     };
@@ -168,9 +169,10 @@ async fn end_broken(shared: &Arc<Shared>, claimed: &Claimed, error: &crate::erro
         }
         Err(error) => {
             tracing::error!(
-                ?error,
+                %error,
                 "a run that cannot be executed could not be ended; it is left to the next start"
             );
+            trace_causes(&error);
             Left::Lost
         }
     }

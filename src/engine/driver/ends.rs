@@ -10,7 +10,7 @@ use crate::engine::checkpoint;
 use crate::engine::hiding;
 use crate::engine::journal::Lost;
 use crate::engine::node::{Done, Ending, Mode, millis};
-use crate::error::Result;
+use crate::error::{Result, trace_causes};
 use crate::graph::frontier::NodeOutcome;
 use crate::model::{Dataset, NodeStatus, Place, Profile};
 use crate::storage::{Entry, NodeEnd};
@@ -96,7 +96,8 @@ impl Driver {
                     .await
             }
             Ok(Err(error)) => {
-                tracing::error!(?error, "a profile could not be computed; the node has none");
+                tracing::error!(%error, "a profile could not be computed; the node has none");
+                trace_causes(&error);
                 Ok(())
             }
             Err(error) => {

@@ -20,7 +20,7 @@ use super::driver::{Closing, Driver};
 use super::halt::Halt;
 use super::journal::{Journal, Lost, Position};
 use super::vault::Vault;
-use crate::error::Result;
+use crate::error::{Result, trace_causes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{Kept, Past, Plan};
@@ -188,7 +188,8 @@ impl TakeUp {
                 Err(error) => error,
             };
             if !error.kind().is_transient() {
-                tracing::error!(run_id = %self.context.run.id, ?error, "a kept output cannot be read; its node runs again");
+                tracing::error!(run_id = %self.context.run.id, %error, "a kept output cannot be read; its node runs again");
+                trace_causes(&error);
                 return Ok(None);
             }
             tokio::select! {

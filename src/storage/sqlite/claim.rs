@@ -215,8 +215,9 @@ impl Tx {
     ) -> Result<Option<Claimed>, Fault> {
         let driven = match driven {
             Ok(driven) => Some(driven),
-            Err(Fault::Unreadable(why)) => {
-                tracing::error!(%run, why, "a run cannot be read and is left alone");
+            Err(fault @ Fault::Unreadable(_)) => {
+                tracing::error!(%run, "a run cannot be read and is left alone");
+                fault.trace();
                 None
             }
             Err(fault) => return Err(fault),

@@ -30,14 +30,29 @@ impl Fault {
         Self::Unreadable(format!("{what}: {why}"))
     }
 
+    /// What SQLite calls it: all of it that a line above `debug` may tell.
+    pub(super) fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Sql(error) => error.sqlite_error_code(),
+            Self::Refused(_) | Self::Unreadable(_) | Self::Panicked | Self::Replaced => None,
+            #[cfg(any(test, feature = "testing"))]
+            Self::Staged => None,
+        }
+    }
+
+    /// Traces it, at `debug`: it may hold SQL, paths or what is stored.
+    pub(super) fn trace(&self) {
+        tracing::debug!(fault = ?self, "this is what storage met");
+    }
+
     /// Whether another program holds the write lock.
     pub(super) fn is_busy(&self) -> bool {
-        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+        self.code() == Some(ErrorCode::DatabaseBusy)
     }
 
     /// Whether the same step may succeed on its own where its group failed.
     pub(super) fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
+        self.code() == Some(ErrorCode::DiskFull)
     }
 }
 

@@ -17,7 +17,7 @@ use super::state::Active;
 use super::step::{Job, Step};
 use super::tx::Tx;
 use super::values::{millis, node_keys};
-use crate::error::Result;
+use crate::error::{Result, trace_causes};
 use crate::model::{NodeStatus, OwnerId};
 use crate::storage::{Claim, Claims, Held, Queue};
 
@@ -91,7 +91,8 @@ impl Drop for Undelivered {
         let owner = self.owner;
         let told = |outcome: Result<Vec<Held>>| {
             if let Err(error) = outcome {
-                tracing::error!(?error, "claims that nobody took could not be given back");
+                tracing::error!(%error, "claims that nobody took could not be given back");
+                trace_causes(&error);
             }
         };
         self.steps

@@ -154,7 +154,8 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
 fn readable(row: Result<RunRow, Fault>) -> Option<Run> {
     row.map(|row| row.run)
         .inspect_err(|fault| {
-            tracing::error!(?fault, "a run cannot be read and is left out of a list")
+            tracing::error!(code = ?fault.code(), "a run cannot be read and is left out of a list");
+            fault.trace();
         })
         .ok()
 }

@@ -65,7 +65,8 @@ impl Reader {
         let read = rows.into_iter().filter_map(|row| {
             row.and_then(|row| self.schedule(row))
                 .inspect_err(|fault| {
-                    tracing::error!(?fault, "a schedule cannot be read and is left out");
+                    tracing::error!(code = ?fault.code(), "a schedule cannot be read and is left out");
+                    fault.trace();
                 })
                 .ok()
         });

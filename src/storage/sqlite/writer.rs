@@ -17,7 +17,7 @@ use super::options::SqliteOptions;
 use super::state::meta;
 use super::step::Step;
 use super::tx::Tx;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, trace_causes};
 
 /// What the writer and the handles share.
 #[derive(Debug)]
@@ -77,10 +77,11 @@ impl Writer {
             Err(Failure::Step(fault)) if group.len() == 1 => fail_all(group, fault),
             Err(Failure::Step(fault)) => {
                 tracing::warn!(
-                    ?fault,
+                    code = ?fault.code(),
                     steps = group.len(),
                     "a group of steps is repeated one by one"
                 );
+                fault.trace();
                 group.into_iter().for_each(|step| self.process(vec![step]));
             }
         }
@@ -129,9 +130,10 @@ impl Writer {
             return Ok(());
         };
         tracing::error!(
-            ?fault,
+            code = ?fault.code(),
             "a commit failed; what became of it is read from the store"
         );
+        fault.trace();
         // A failed COMMIT may have had effect or not: only a fresh look at the file tells.
         drop(tx);
         let tx = self.take_tx().map_err(Failure::Whole)?;
@@ -184,8 +186,10 @@ fn not_in_order(fault: Fault) -> Error {
 
 /// All get the same kind of error, the first one with its cause.
 fn fail_all(group: Vec<Box<dyn Step>>, fault: Fault) {
+    let code = fault.code();
     let error = Error::from(fault);
-    tracing::warn!(?error, steps = group.len(), "steps were not written");
+    tracing::warn!(%error, ?code, steps = group.len(), "steps were not written");
+    trace_causes(&error);
     let (kind, slug, message) = (error.kind(), error.slug(), error.to_string());
     let errors = std::iter::once(error).chain(std::iter::repeat_with(|| {
         Error::new(kind, slug, message.clone())
