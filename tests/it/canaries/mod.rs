@@ -3,6 +3,7 @@
 mod answers;
 mod failing;
 mod levels;
+mod panics;
 mod requests;
 
 use std::future::{Ready, ready};
