@@ -1,6 +1,7 @@
 //! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event, log, trace or file.
 
 mod answers;
+mod copies;
 mod failing;
 mod levels;
 mod panics;
