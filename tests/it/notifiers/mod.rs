@@ -3,6 +3,7 @@
 //! Real processes under `kill -9` are in `notifier_kills`.
 
 mod absence;
+mod blocking;
 mod deaths;
 mod faults;
 mod order;
