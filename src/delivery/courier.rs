@@ -10,7 +10,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::book::{Book, Failure};
-use super::flight::{Landing, fly};
+use super::flight::{Landing, Leave, fly};
+use super::turn::Turn;
 use super::{Moment, Shared};
 use crate::error::{Error, trace_causes};
 use crate::model::Event;
@@ -31,6 +32,7 @@ pub(super) struct Courier {
     flights: JoinSet<Landing>,
     // Permits are events whose notifier is at work.
     ways: Arc<Semaphore>,
+    turn: Turn,
     /// Storage is not asked before; set after it failed.
     rest_until: Duration,
     /// Since when there is something to store.
@@ -58,6 +60,7 @@ impl Courier {
             newest,
             flights: JoinSet::new(),
             ways: Arc::new(Semaphore::new(ways.clamp(1, Semaphore::MAX_PERMITS))),
+            turn: Turn::new(),
             rest_until: Duration::ZERO,
             unsaved_since: None,
             is_careful: false,
@@ -171,7 +174,9 @@ impl Courier {
                 return;
             };
             let (shared, notifier) = (Arc::clone(&self.shared), Arc::clone(&self.notifier));
-            self.flights.spawn(fly(shared, notifier, flight, way));
+            let turn = self.turn.clone();
+            let leave = Leave { way, turn };
+            self.flights.spawn(fly(shared, notifier, flight, leave));
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
+use super::turn::Turn;
 use crate::error::panic_text;
 use crate::model::{Event, RunId};
 use crate::notifier::{Notifier, NotifierError};
@@ -42,16 +43,24 @@ pub(super) enum Outcome {
     Gone,
 }
 
-/// Makes one try. The permit is held for as long as the notifier's code runs, though nobody waits for it any more.
+/// What a notifier's code takes to run.
+#[derive(Debug)]
+pub(super) struct Leave {
+    /// Held for as long as it runs, though nobody waits for it any more.
+    pub(super) way: OwnedSemaphorePermit,
+    pub(super) turn: Turn,
+}
+
+/// Makes one try.
 pub(super) async fn fly(
     shared: Arc<Shared>,
     notifier: Arc<dyn Notifier>,
     flight: Flight,
-    permit: OwnedSemaphorePermit,
+    leave: Leave,
 ) -> Landing {
     let run = flight.run;
     let outcome = match load(&shared, flight).await {
-        Ok(event) => deliver(&shared, notifier, event, permit).await,
+        Ok(event) => deliver(&shared, notifier, event, leave).await,
         Err(outcome) => outcome,
     };
     Landing { run, outcome }
@@ -87,17 +96,18 @@ async fn deliver(
     shared: &Shared,
     notifier: Arc<dyn Notifier>,
     event: Arc<Event>,
-    permit: OwnedSemaphorePermit,
+    leave: Leave,
 ) -> Outcome {
+    let Leave { way, turn } = leave;
     // A task of its own, so that a panic is its own too, and so that it can be dropped at any await.
-    let task = shared.tasks.spawn(async move {
-        let _permit = permit;
+    let task = shared.tasks.spawn(turn.of(async move {
+        let _way = way;
         if notifier.wants(&event) {
             notifier.notify(&event).await
         } else {
             Ok(())
         }
-    });
+    }));
     let task = AbortOnDropHandle::new(task);
     let timeout = shared.limits.notifier_timeout;
     match shared.clock.timeout(timeout, task).await {

@@ -8,6 +8,7 @@ mod book;
 mod courier;
 mod flight;
 mod lane;
+mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -48,6 +48,10 @@ pub trait Notifier: Send + Sync + 'static {
     /// The events of one run come one at a time in the order of their numbers, those of different runs at the same time. An event MAY come again
     /// with the same `seq`. What takes longer than [`Limits::notifier_timeout`](crate::Limits) is dropped and counts as failed.
     ///
+    /// It should not block its thread; what can only be had so belongs into `tokio::task::spawn_blocking`. One that blocks holds up its own events
+    /// alone and takes one thread of the host's runtime, whatever is on its way: a runtime with a single thread stands still meanwhile. A shutdown
+    /// leaves it behind once its grace is over.
+    ///
     /// # Errors
     /// A [`NotifierError`]: after a retryable one it is tried again, later each time; after a permanent one, or too many, the event is given up
     /// as a dead letter. A panic counts as a retryable one.
