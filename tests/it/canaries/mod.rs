@@ -2,6 +2,7 @@
 
 mod answers;
 mod copies;
+mod drivers;
 mod failing;
 mod levels;
 mod panics;

@@ -1,0 +1,104 @@
+//! A file of a store that SQLite cannot work on any more: what its driver says reaches no client and no loud line of any thread.
+
+use std::sync::OnceLock;
+
+use floret::testing::routes;
+use tracing_subscriber::fmt;
+
+use super::levels::Levels;
+use super::requests::{Round, every_request};
+use crate::harness::Written;
+use crate::wire::{Backend, Host};
+
+/// What SQLite's driver puts into its words.
+const WORDS: [&str; 6] = [
+    "no such table",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "runs.db",
+];
+
+/// What the stores of this process trace at `info` and above on threads of their own, which belong to no test.
+fn loud() -> &'static Written {
+    static LOUD: OnceLock<Written> = OnceLock::new();
+    LOUD.get_or_init(|| {
+        let written = Written::default();
+        let subscriber = fmt()
+            .with_ansi(false)
+            .with_env_filter("floret::storage=info")
+            .with_writer(written.clone());
+        tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+        written
+    })
+}
+
+/// Drops the tables behind the back of the host.
+fn ruin(host: &Host) {
+    let connection = rusqlite::Connection::open(host.folder.path().join("runs.db")).unwrap();
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'meta'";
+    let mut statement = connection.prepare(tables).unwrap();
+    let names: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    connection
+        .pragma_update(None, "foreign_keys", false)
+        .unwrap();
+    for name in names {
+        connection
+            .execute(&format!("DROP TABLE {name}"), [])
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_driver_says_of_a_ruined_file_is_told_to_nobody() {
+    let threads = loud();
+    let logs = Levels::default();
+    let _guard = logs.listen();
+    let host = Host::start(Backend::Sqlite).await;
+    let failed = host.finished().await;
+    let body = serde_json::json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
+    let made = host
+        .post("/api/pipelines/daily/backfill", Some(&body))
+        .await;
+    let backfill = made
+        .header("location")
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    host.finish(made.json()[0].as_str().unwrap()).await;
+    ruin(&host);
+    let round = Round {
+        key: "once".to_owned(),
+        active: failed.clone(),
+        failed,
+        backfill,
+    };
+    let folder = host.folder.path().to_str().unwrap();
+    let mut failures = 0;
+    for (route, request) in every_request(&round) {
+        let answer = host.send(request).await;
+        failures += usize::from(answer.status.is_server_error());
+        let told = format!("{:?} {}", answer.headers, answer.text());
+        for word in WORDS.iter().chain([&folder]) {
+            assert!(!told.contains(word), "{route:?} tells {word}: {told}");
+        }
+    }
+    assert!(failures > routes().len() / 2, "{failures} requests failed");
+    let (threads, own) = (threads.text(), logs.loud.text());
+    assert!(threads.contains("steps were not written"), "{threads}");
+    assert!(own.contains("a request failed"), "{own}");
+    for word in WORDS.iter().chain([&folder]) {
+        let line = threads
+            .lines()
+            .chain(own.lines())
+            .find(|line| line.contains(word));
+        assert_eq!(line, None);
+    }
+}
