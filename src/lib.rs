@@ -47,10 +47,11 @@ pub use limits::Limits;
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
     BackfillStatus, Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun,
-    DryRunNode, Edge, Event, EventKind, EventStatus, IdError, Inherited, Level, Node, NodeId,
-    NodeRun, NodeStatus, Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId, Place, Preview,
-    Profile, Retention, Run, RunId, RunStatus, Scope, Sealed, SkipReason, Slug, StoredConnection,
-    StoredPipeline, StoredVariable, TenantId, Trigger, VariableFields, VariableKey, VariableValue,
+    DryRunNode, Edge, Event, EventKind, EventStatus, IdError, InheritedOutput, Level, Node, NodeId,
+    NodeIndex, NodeRun, NodeStatus, Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId,
+    Preview, Profile, Retention, Run, RunId, RunStatus, Scope, Sealed, SkipReason, Slug,
+    StoredConnection, StoredPipeline, StoredVariable, TenantId, Trigger, VariableFields,
+    VariableKey, VariableValue,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;

@@ -16,7 +16,7 @@ pub(crate) enum Step {
     /// A run becomes running, with an event.
     Claim(i64),
     /// A node's row and an event.
-    Node { run: i64, place: i64 },
+    Node { run: i64, node_index: i64 },
     /// A run's end: its row, a node's row, an event.
     End(i64),
 }
@@ -106,16 +106,18 @@ fn apply(connection: &Connection, step: &Step, seq: i64) {
         }
         Step::Node { run, .. } => *run,
     };
-    let place = match step {
-        Step::Node { place, .. } => Some(*place),
+    let node_index = match step {
+        Step::Node { node_index, .. } => Some(*node_index),
         Step::End(_) => Some(0),
         Step::Create(_) | Step::Claim(_) => None,
     };
-    if let Some(place) = place {
+    if let Some(node_index) = node_index {
         let mut insert = connection
             .prepare_cached("INSERT OR REPLACE INTO nodes VALUES (?, 3, ?)")
             .unwrap();
-        insert.execute(params![run << 12 | place, EVENT]).unwrap();
+        insert
+            .execute(params![run << 12 | node_index, EVENT])
+            .unwrap();
     }
     let mut insert = connection
         .prepare_cached("INSERT INTO journal VALUES (?, ?, 1, ?)")

@@ -203,14 +203,14 @@ pub(crate) async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) 
     let mut index = 0;
     while index < NODES {
         let mut layer = JoinSet::new();
-        for place in index..(index + width).min(NODES) {
+        for node_index in index..(index + width).min(NODES) {
             let writer = writer.cloned();
             layer.spawn(async move {
                 if let Some(writer) = writer {
                     writer
                         .step(Step::Node {
                             run,
-                            place: i64::try_from(place).unwrap(),
+                            node_index: i64::try_from(node_index).unwrap(),
                         })
                         .await;
                 }

@@ -1,7 +1,7 @@
 //! How runs come to be: the checks in their order, then rows and events.
 
 use chrono::NaiveDate;
-use floret::storage::{CreateRuns, Created, IdempotencyKey, NewBackfill, NewRun};
+use floret::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewBackfill, NewRun};
 use floret::{
     Error, ErrorKind, EventKind, PipelineId, Result, Run, RunId, RunStatus, Scope, TenantId,
     Trigger,
@@ -10,7 +10,7 @@ use floret::{
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
 
 /// What the first act with a key made.
-pub(crate) fn known(rows: &Rows, key: &IdempotencyKey) -> Result<Option<Created>> {
+pub(crate) fn known(rows: &Rows, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
     let Some(row) = rows.keys.get(&(key.operation.clone(), key.key.clone())) else {
         return Ok(None);
     };
@@ -22,14 +22,14 @@ pub(crate) fn known(rows: &Rows, key: &IdempotencyKey) -> Result<Option<Created>
             message,
         ));
     }
-    let mut created = Created::new(row.run_ids.clone(), true, rows.seq);
+    let mut created = CreatedRuns::new(row.run_ids.clone(), true, rows.seq);
     created.backfill = row.backfill;
     Ok(Some(created))
 }
 
-pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Created> {
+pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<CreatedRuns> {
     let Some(first) = create.runs.first() else {
-        return Ok(Created::new(Vec::new(), false, rows.seq));
+        return Ok(CreatedRuns::new(Vec::new(), false, rows.seq));
     };
     let id = first.run.pipeline_id.clone();
     let pipeline = rows.pipelines.find(id.as_str(), &create.scope);
@@ -48,7 +48,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     }
     let skipped = leave_out(rows, &mut create, tenant.as_ref());
     let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
-    let mut created = Created::new(run_ids, false, rows.seq);
+    let mut created = CreatedRuns::new(run_ids, false, rows.seq);
     created.skipped = skipped;
     if create.is_preview || create.runs.is_empty() {
         return Ok(created);

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use floret::storage::{CancelBackfill, Cancelled, RequestCancel};
+use floret::storage::{CancelBackfill, CancelRequest, Cancelled};
 use floret::{
-    BackfillId, BackfillStatus, Cancel, Error, ErrorKind, EventKind, Place, Result, Run, RunId,
+    BackfillId, BackfillStatus, Cancel, Error, ErrorKind, EventKind, NodeIndex, Result, Run, RunId,
     RunStatus,
 };
 
@@ -99,18 +99,21 @@ fn drop_outputs(rows: &mut Rows, run: &Run, result_bytes_max: u64) -> Result<()>
 }
 
 /// The outputs of nodes without downstream that are small enough to be kept.
-fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, Place)>> {
-    let places = rows.places(run)?;
+fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, NodeIndex)>> {
+    let node_indexes = rows.node_indexes(run)?;
     let Some(row) = rows.runs.get(&run.id) else {
         return Ok(BTreeSet::new());
     };
-    let last = row.nodes.keys().filter(|place| places.is_last(**place));
-    let is_small = |key: &(RunId, Place)| {
+    let last = row
+        .nodes
+        .keys()
+        .filter(|node_index| node_indexes.is_last(**node_index));
+    let is_small = |key: &(RunId, NodeIndex)| {
         let named = rows.outputs.get(key).and_then(|output| output.named);
         named.is_some_and(|named| named.length <= bytes_max)
     };
     Ok(last
-        .map(|place| rows.source(row, *place))
+        .map(|node_index| rows.source(row, *node_index))
         .filter(is_small)
         .collect())
 }
@@ -149,13 +152,13 @@ pub(crate) fn cancel_rest(rows: &mut Rows, wish: &CancelBackfill) -> Result<()> 
     let mut rest: Vec<_> = unfinished.map(|row| (row.run.date, row.run.id)).collect();
     rest.sort_unstable();
     for (_, run) in rest {
-        request_cancel(rows, &RequestCancel::new(run, wish.cancel, wish.now))?;
+        request_cancel(rows, &CancelRequest::new(run, wish.cancel, wish.now))?;
     }
     Ok(())
 }
 
 /// Notes a wish to cancel a run.
-pub(crate) fn request_cancel(rows: &mut Rows, wish: &RequestCancel) -> Result<Cancelled> {
+pub(crate) fn request_cancel(rows: &mut Rows, wish: &CancelRequest) -> Result<Cancelled> {
     let absent = || Error::run_not_found(wish.run);
     let run = rows
         .run(wish.run, &wish.scope)

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    Append, Appended, Entry, Journal, NodeEnd, OutputChunk, Outputs, StoredOutput,
+    Append, AppendOutcome, Entry, FinishedNode, Journal, OutputChunk, Outputs, StoredOutput,
 };
 use floret::{
-    Error, ErrorKind, Event, EventKind, NodeRun, NodeStatus, Place, Result, Run, RunId, RunStatus,
-    Scope,
+    Error, ErrorKind, Event, EventKind, NodeIndex, NodeRun, NodeStatus, Result, Run, RunId,
+    RunStatus, Scope,
 };
 
 use crate::audited::AuditedStorage;
@@ -16,7 +16,7 @@ use crate::rows::{NodeRow, OutputRow, Rows, RunRow};
 
 #[async_trait]
 impl Journal for AuditedStorage {
-    async fn append(&self, append: Append) -> Result<Appended> {
+    async fn append(&self, append: Append) -> Result<AppendOutcome> {
         self.write("append", |rows| {
             let row = fenced(rows, append.run, append.epoch)?;
             if append.position >= row.position {
@@ -27,7 +27,7 @@ impl Journal for AuditedStorage {
             }
             let row = rows.run_mut(append.run)?;
             let stopped = row.run.backfill_id.filter(|_| row.has_stopped);
-            let mut appended = Appended::new(rows.seq);
+            let mut appended = AppendOutcome::new(rows.seq);
             appended.stopped = stopped;
             Ok(appended)
         })
@@ -42,11 +42,14 @@ impl Outputs for AuditedStorage {
             if row.run.status.is_terminal() {
                 return Err(ended(&row.run));
             }
-            let node = row.nodes.get(&chunk.place);
+            let node = row.nodes.get(&chunk.node_index);
             if node.is_some_and(|row| row.node.status.is_terminal()) {
                 return Ok(());
             }
-            let output = rows.outputs.entry((chunk.run, chunk.place)).or_default();
+            let output = rows
+                .outputs
+                .entry((chunk.run, chunk.node_index))
+                .or_default();
             if chunk.index == 0 {
                 *output = OutputRow::default();
             }
@@ -58,12 +61,12 @@ impl Outputs for AuditedStorage {
     async fn find_output(
         &self,
         run: RunId,
-        place: Place,
+        node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
         Ok(self.read(|rows| {
             let row = rows.run(run, scope)?;
-            let output = rows.outputs.get(&rows.source(row, place))?;
+            let output = rows.outputs.get(&rows.source(row, node_index))?;
             let named = output.named?;
             let chunks = (0..named.chunk_count).map(|index| output.chunks.get(&index));
             let chunks = chunks.collect::<Option<Vec<_>>>()?;
@@ -126,45 +129,48 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
     }
     match entry {
         Entry::NodeStarted {
-            place,
+            node_index,
             attempt,
             queue_ms,
             at,
         } => {
-            let node = moved(rows, run, place, NodeStatus::Running)?;
+            let node = moved(rows, run, node_index, NodeStatus::Running)?;
             node.attempt = Some(attempt);
             node.error = None;
             node.queue_ms.get_or_insert(queue_ms);
             node.started_at.get_or_insert(at);
-            let event = tell(rows, run, Some(place), (EventKind::NodeStarted, at))?;
+            let event = tell(rows, run, Some(node_index), (EventKind::NodeStarted, at))?;
             event.attempt = Some(attempt);
         }
         Entry::NodeRetrying {
-            place,
+            node_index,
             attempt,
             error,
             delay_ms,
             at,
         } => {
-            let node = moved(rows, run, place, NodeStatus::Pending)?;
+            let node = moved(rows, run, node_index, NodeStatus::Pending)?;
             node.error = Some(error.clone());
-            let event = tell(rows, run, Some(place), (EventKind::NodeRetrying, at))?;
+            let event = tell(rows, run, Some(node_index), (EventKind::NodeRetrying, at))?;
             event.attempt = Some(attempt);
             event.duration_ms = Some(delay_ms);
             event.error = Some(error);
         }
         Entry::NodeFinished(end) => end_node(rows, run, *end)?,
-        Entry::Profile { place, profile } => {
-            node_row(rows, run, place)?.profile = Some(*profile);
+        Entry::Profile {
+            node_index,
+            profile,
+        } => {
+            node_row(rows, run, node_index)?.profile = Some(*profile);
         }
         Entry::Log {
-            place,
+            node_index,
             attempt,
             level,
             message,
             at,
         } => {
-            let event = tell(rows, run, place, (EventKind::Log, at))?;
+            let event = tell(rows, run, node_index, (EventKind::Log, at))?;
             event.status = None;
             event.attempt = attempt;
             event.level = Some(level);
@@ -187,7 +193,7 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
     Ok(())
 }
 
-fn end_node(rows: &mut Rows, id: RunId, end: NodeEnd) -> Result<()> {
+fn end_node(rows: &mut Rows, id: RunId, end: FinishedNode) -> Result<()> {
     if !end.status.is_terminal() {
         return Err(illegal(format!("no node ends {:?}", end.status)));
     }
@@ -197,7 +203,7 @@ fn end_node(rows: &mut Rows, id: RunId, end: NodeEnd) -> Result<()> {
         NodeStatus::Skipped => EventKind::NodeSkipped,
         _ => EventKind::NodeCancelled,
     };
-    let node = moved(rows, id, end.place, end.status)?;
+    let node = moved(rows, id, end.node_index, end.status)?;
     node.attempt = end.attempt.or(node.attempt);
     node.row_count = end.row_count;
     node.duration_ms = end.duration_ms;
@@ -206,14 +212,14 @@ fn end_node(rows: &mut Rows, id: RunId, end: NodeEnd) -> Result<()> {
     node.reused_from = end.reused_from;
     node.has_dataset = end.has_dataset;
     let node = node.clone();
-    node_row(rows, id, end.place)?.preview = end.preview;
+    node_row(rows, id, end.node_index)?.preview = end.preview;
     if let Some(named) = end.output {
-        rows.outputs.entry((id, end.place)).or_default().named = Some(named);
+        rows.outputs.entry((id, end.node_index)).or_default().named = Some(named);
     }
     if matches!(end.status, NodeStatus::Success | NodeStatus::Failed) {
         rows.run_mut(id)?.claim_count = 1;
     }
-    let event = tell(rows, id, Some(end.place), (kind, end.at))?;
+    let event = tell(rows, id, Some(end.node_index), (kind, end.at))?;
     event.attempt = end.attempt;
     event.row_count = node.row_count;
     event.duration_ms = node.duration_ms;
@@ -222,20 +228,25 @@ fn end_node(rows: &mut Rows, id: RunId, end: NodeEnd) -> Result<()> {
 }
 
 /// The row of a node, made where it is its first entry.
-fn node_row(rows: &mut Rows, run: RunId, place: Place) -> Result<&mut NodeRow> {
+fn node_row(rows: &mut Rows, run: RunId, node_index: NodeIndex) -> Result<&mut NodeRow> {
     let of = rows.run_mut(run)?.run.clone();
-    let id = rows.places(&of)?.id(place)?.clone();
+    let id = rows.node_indexes(&of)?.id(node_index)?.clone();
     let nodes = &mut rows.run_mut(run)?.nodes;
-    Ok(nodes.entry(place).or_insert_with(|| NodeRow {
-        node: NodeRun::unstarted(run, id, place, NodeStatus::Pending),
+    Ok(nodes.entry(node_index).or_insert_with(|| NodeRow {
+        node: NodeRun::unstarted(run, id, node_index, NodeStatus::Pending),
         preview: None,
         profile: None,
     }))
 }
 
 /// Moves a node to another status, if it may go there.
-fn moved(rows: &mut Rows, run: RunId, place: Place, next: NodeStatus) -> Result<&mut NodeRun> {
-    let node = &mut node_row(rows, run, place)?.node;
+fn moved(
+    rows: &mut Rows,
+    run: RunId,
+    node_index: NodeIndex,
+    next: NodeStatus,
+) -> Result<&mut NodeRun> {
+    let node = &mut node_row(rows, run, node_index)?.node;
     if !node.status.may_become(next) {
         let message = format!(
             "node {} is {:?} and cannot become {next:?}",
@@ -251,16 +262,19 @@ fn moved(rows: &mut Rows, run: RunId, place: Place, next: NodeStatus) -> Result<
 fn tell(
     rows: &mut Rows,
     id: RunId,
-    place: Option<Place>,
+    node_index: Option<NodeIndex>,
     (kind, at): (EventKind, DateTime<Utc>),
 ) -> Result<&mut Event> {
     let row = rows.run_mut(id)?;
     let run = row.run.clone();
-    let status = place
-        .and_then(|place| row.nodes.get(&place))
+    let status = node_index
+        .and_then(|node_index| row.nodes.get(&node_index))
         .map(|kept| kept.node.status);
-    let places = rows.places(&run)?;
-    let node_id = place.map(|place| places.id(place)).transpose()?.cloned();
+    let node_indexes = rows.node_indexes(&run)?;
+    let node_id = node_index
+        .map(|node_index| node_indexes.id(node_index))
+        .transpose()?
+        .cloned();
     let event = rows.tell(&run, kind, at);
     event.node_id = node_id;
     event.status = status.map(Into::into);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use floret::storage::{Claim, Claimed, Claims, Held, Queue};
+use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 use floret::{BackfillOrder, EventKind, NodeStatus, OwnerId, Result, Run, RunId, RunStatus, Scope};
 
 use crate::audited::AuditedStorage;
@@ -13,9 +13,9 @@ use crate::rows::{Rows, RunRow};
 
 #[async_trait]
 impl Queue for AuditedStorage {
-    async fn claim(&self, claim: Claim) -> Result<Claims> {
+    async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
         self.write("claim", |rows| {
-            let mut claims = Claims::default();
+            let mut claims = ClaimOutcome::default();
             bury(rows, &claim, &mut claims)?;
             claim_orphans(rows, &claim, &mut claims)?;
             while claims.claimed.len() < count_max(&claim) {
@@ -39,10 +39,10 @@ impl Queue for AuditedStorage {
     async fn renew(
         &self,
         owner: OwnerId,
-        held: Vec<Held>,
+        held: Vec<HeldRun>,
         lease: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Held>> {
+    ) -> Result<Vec<HeldRun>> {
         self.write("renew", |rows| {
             Ok(each_held(rows, owner, held, |row| {
                 row.lease_until = later(now, lease)
@@ -50,7 +50,7 @@ impl Queue for AuditedStorage {
         })
     }
 
-    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+    async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         self.write("release", |rows| {
             Ok(each_held(rows, owner, held, |row| {
                 row.owner = None;
@@ -65,9 +65,9 @@ impl Queue for AuditedStorage {
 fn each_held(
     rows: &mut Rows,
     owner: OwnerId,
-    held: Vec<Held>,
+    held: Vec<HeldRun>,
     mut act: impl FnMut(&mut RunRow),
-) -> Vec<Held> {
+) -> Vec<HeldRun> {
     let mut lost = Vec::new();
     for held in held {
         let row = rows.runs.get_mut(&held.run);
@@ -113,7 +113,7 @@ fn orphans(rows: &Rows, claim: &Claim) -> Vec<(u32, RunId)> {
 }
 
 /// Ends orphans that were claimed too often without progress.
-fn bury(rows: &mut Rows, claim: &Claim, claims: &mut Claims) -> Result<()> {
+fn bury(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     for (claim_count, id) in orphans(rows, claim) {
         if claim_count < claim.crashes_max {
             continue;
@@ -135,7 +135,7 @@ fn bury(rows: &mut Rows, claim: &Claim, claims: &mut Claims) -> Result<()> {
 }
 
 /// Gives out orphans; one at a time, fewest claims first, while one is suspected of killing its owners.
-fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut Claims) -> Result<()> {
+fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     let mut orphans = orphans(rows, claim);
     let suspected = claim.crashes_max.saturating_sub(1);
     let mut count = count_max(claim);
@@ -207,7 +207,7 @@ fn has_slot(rows: &Rows, run: &Run) -> bool {
 }
 
 /// Starts a pending run for the asker.
-fn start(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<Claimed> {
+fn start(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
     let run = &mut rows.run_mut(id)?.run;
     let started_at = claim.now.max(run.created_at);
     run.status = RunStatus::Running;
@@ -219,7 +219,7 @@ fn start(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<Claimed> {
 }
 
 /// Makes a run the asker's: counted, and under a greater epoch than any before.
-fn give(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<Claimed> {
+fn give(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
     let row = rows.run_mut(id)?;
     row.owner = Some(claim.owner);
     row.lease_until = later(claim.now, claim.lease);
@@ -228,7 +228,7 @@ fn give(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<Claimed> {
     let row = &*row;
     let (epoch, position, claim_count) = (row.epoch, row.position, row.claim_count);
     let row = row.clone();
-    let mut claimed = Claimed::new(row.run.clone(), rows.definition(&row.run)?, epoch);
+    let mut claimed = ClaimedRun::new(row.run.clone(), rows.definition(&row.run)?, epoch);
     claimed.nodes = rows.nodes(&row);
     (claimed.position, claimed.claim_count) = (position, claim_count);
     Ok(claimed)

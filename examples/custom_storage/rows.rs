@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use floret::storage::{BackfillDetail, Operation, OutputRef, Parked, Places, RunDetail};
+use floret::storage::{BackfillDetail, NodeIndexes, Operation, OutputRef, ParkedEvent, RunDetail};
 use floret::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,
-    NodeRun, OwnerId, Pipeline, PipelineId, Place, Preview, Profile, Result, Run, RunId, RunStatus,
-    Scope, SkipReason, StoredConnection, StoredPipeline, StoredVariable, Trigger, VariableKey,
+    NodeIndex, NodeRun, OwnerId, Pipeline, PipelineId, Preview, Profile, Result, Run, RunId,
+    RunStatus, Scope, SkipReason, StoredConnection, StoredPipeline, StoredVariable, Trigger,
+    VariableKey,
 };
 
 use crate::shelf::Shelf;
@@ -24,7 +25,7 @@ pub(crate) struct Rows {
     pub(crate) runs: BTreeMap<RunId, RunRow>,
     pub(crate) newest_run: Option<RunId>,
     /// By the run that made them, which may be purged while a resume inherits them.
-    pub(crate) outputs: BTreeMap<(RunId, Place), OutputRow>,
+    pub(crate) outputs: BTreeMap<(RunId, NodeIndex), OutputRow>,
     pub(crate) keys: BTreeMap<(Operation, String), KeyRow>,
     pub(crate) backfills: BTreeMap<BackfillId, BackfillRow>,
     pub(crate) schedules: BTreeMap<PipelineId, ScheduleRow>,
@@ -48,7 +49,7 @@ pub(crate) struct RunRow {
     pub(crate) position: u64,
     /// Whether its failure stopped its backfill.
     pub(crate) has_stopped: bool,
-    pub(crate) nodes: BTreeMap<Place, NodeRow>,
+    pub(crate) nodes: BTreeMap<NodeIndex, NodeRow>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +92,7 @@ pub(crate) struct ScheduleRow {
 pub(crate) struct CursorRow {
     pub(crate) seq: u64,
     pub(crate) seen_at: DateTime<Utc>,
-    pub(crate) parked: BTreeMap<u64, Parked>,
+    pub(crate) parked: BTreeMap<u64, ParkedEvent>,
 }
 
 impl Rows {
@@ -137,20 +138,20 @@ impl Rows {
         self.versions.get(&key).cloned().ok_or_else(missing)
     }
 
-    pub(crate) fn places(&self, run: &Run) -> Result<Places> {
-        Places::of(self.definition(run)?.as_ref())
+    pub(crate) fn node_indexes(&self, run: &Run) -> Result<NodeIndexes> {
+        NodeIndexes::of(self.definition(run)?.as_ref())
     }
 
     /// Whose output a node of a run has: its own once it executes, else the very one that it inherits.
-    pub(crate) fn source(&self, row: &RunRow, place: Place) -> (RunId, Place) {
-        let own = (row.run.id, place);
+    pub(crate) fn source(&self, row: &RunRow, node_index: NodeIndex) -> (RunId, NodeIndex) {
+        let own = (row.run.id, node_index);
         let mut inherited = row.run.inherited.iter();
-        let Some(other) = inherited.find(|other| other.place == place) else {
+        let Some(other) = inherited.find(|other| other.node_index == node_index) else {
             return own;
         };
-        let kept = row.nodes.get(&place);
+        let kept = row.nodes.get(&node_index);
         let executes = kept.is_some_and(|kept| kept.node.reused_from.is_none());
-        let theirs = (other.from_run, other.from_place);
+        let theirs = (other.from_run, other.from_node_index);
         let named = self.outputs.get(&theirs).and_then(|output| output.named);
         let is_meant = named.is_some_and(|named| Some(named.hash) == other.output_hash);
         if is_meant && !executes { theirs } else { own }
@@ -159,7 +160,7 @@ impl Rows {
     pub(crate) fn nodes(&self, row: &RunRow) -> Vec<NodeRun> {
         let nodes = row.nodes.values().map(|kept| {
             let mut node = kept.node.clone();
-            let output = self.outputs.get(&self.source(row, node.place));
+            let output = self.outputs.get(&self.source(row, node.node_index));
             let is_ended = node.status.is_terminal();
             let named = output.and_then(|output| output.named).filter(|_| is_ended);
             node.output_hash = named.map(|named| named.hash);

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, RequestCancel,
+    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
     RunDetail, RunFilter, Runs,
 };
 use floret::{NodeId, NodeStatus, PageRequest, Preview, Profile, Result, Run, RunId, Scope};
@@ -15,7 +15,7 @@ use crate::rows::{NodeRow, Rows};
 
 #[async_trait]
 impl Runs for AuditedStorage {
-    async fn create_runs(&self, create: CreateRuns) -> Result<Created> {
+    async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
         if create.is_preview {
             // The copy on which it is tried is thrown away.
             return self.read(|rows| create_runs(&mut rows.clone(), create));
@@ -23,7 +23,7 @@ impl Runs for AuditedStorage {
         self.write("create_runs", |rows| create_runs(rows, create))
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
+    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
         self.read(|rows| known(rows, key))
     }
 
@@ -54,7 +54,7 @@ impl Runs for AuditedStorage {
         })
     }
 
-    async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
         self.write("request_cancel", |rows| request_cancel(rows, &request))
     }
 
@@ -112,10 +112,10 @@ fn executed<'a>(
     let Some(row) = rows.run(run, scope) else {
         return Ok(None);
     };
-    let Some(place) = rows.places(&row.run)?.find(node.as_str()) else {
+    let Some(node_index) = rows.node_indexes(&row.run)?.find(node.as_str()) else {
         return Ok(None);
     };
-    let own = row.nodes.get(&place);
+    let own = row.nodes.get(&node_index);
     let reused = own.and_then(|own| own.node.reused_from);
     let Some(from) = reused else {
         return Ok(own.map(|own| (&row.run, own)));

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use floret::storage::{Advance, Advanced, NewRun, Schedules, StoredSchedule, Tick};
+use floret::storage::{Advance, AdvancedSchedule, NewRun, Schedules, StoredSchedule, Tick};
 use floret::{Error, Overlap, Pipeline, Result, Scope, SkipReason, StoredPipeline, Trigger};
 
 use crate::audited::AuditedStorage;
@@ -23,10 +23,10 @@ impl Schedules for AuditedStorage {
         }))
     }
 
-    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
         self.write("advance", |rows| {
             let tick = take(rows, advance)?;
-            Ok(Advanced::new(tick, rows.seq))
+            Ok(AdvancedSchedule::new(tick, rows.seq))
         })
     }
 }

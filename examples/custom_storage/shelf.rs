@@ -160,11 +160,13 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
             let item = item.filter(&is_wanted)?;
             Some(((slot.created_at, id.clone()), item))
         });
-        let place = |cursor: &str| {
+        let node_index = |cursor: &str| {
             let (id, slot) = self.0.get_key_value(cursor)?;
             is_seen(slot).then(|| (slot.created_at, id.clone()))
         };
-        page(wanted.collect(), request, place, |(_, id)| id.to_string())
+        page(wanted.collect(), request, node_index, |(_, id)| {
+            id.to_string()
+        })
     }
 }
 

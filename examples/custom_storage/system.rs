@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use floret::storage::{
-    Figures, FiguresBy, FiguresFilter, Purge, PurgeCursor, PurgeMode, Purged, Stats, System,
+    Figures, FiguresBy, FiguresFilter, Purge, PurgeCursor, PurgeMode, PurgeOutcome, Stats, System,
 };
 use floret::{Error, Result, Run, RunId, RunStatus, Scope};
 
@@ -46,7 +46,7 @@ impl System for AuditedStorage {
         self.read(|rows| figures(rows, &filter))
     }
 
-    async fn purge(&self, purge: Purge) -> Result<Purged> {
+    async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
             PurgeMode::Delete => self.write("purge", |rows| Ok(purge_runs(rows, &purge))),
             PurgeMode::Preview => Ok(self.read(|rows| purge_runs(&mut rows.clone(), &purge))),
@@ -116,26 +116,29 @@ fn count(figures: &mut Figures, run: &Run) {
     }
 }
 
-fn purge_runs(rows: &mut Rows, purge: &Purge) -> Purged {
+fn purge_runs(rows: &mut Rows, purge: &Purge) -> PurgeOutcome {
     let runs = rows.runs.values().map(|row| &row.run);
     let ended = runs.filter_map(|run| Some(PurgeCursor::new(run.finished_at?, run.id)));
-    let mut places: Vec<_> = ended
-        .filter(|place| place.finished_at < purge.before)
-        .filter(|place| purge.after.is_none_or(|after| *place > after))
+    let mut node_indexes: Vec<_> = ended
+        .filter(|node_index| node_index.finished_at < purge.before)
+        .filter(|node_index| purge.after.is_none_or(|after| *node_index > after))
         .collect();
-    places.sort_unstable();
+    node_indexes.sort_unstable();
     let count = usize::try_from(purge.count_max).unwrap_or(usize::MAX);
-    places.truncate(count);
-    let next = places.last().copied().filter(|_| places.len() == count);
-    places.retain(|place| {
-        let is_seen = rows.run(place.run, &purge.scope).is_some();
-        is_seen && !is_spared(rows, place.run, purge.keep_last)
+    node_indexes.truncate(count);
+    let next = node_indexes
+        .last()
+        .copied()
+        .filter(|_| node_indexes.len() == count);
+    node_indexes.retain(|node_index| {
+        let is_seen = rows.run(node_index.run, &purge.scope).is_some();
+        is_seen && !is_spared(rows, node_index.run, purge.keep_last)
     });
-    for place in &places {
-        delete(rows, place.run);
+    for node_index in &node_indexes {
+        delete(rows, node_index.run);
     }
     sweep(rows);
-    Purged::new(places.len() as u64, next)
+    PurgeOutcome::new(node_indexes.len() as u64, next)
 }
 
 /// Whether a run is one of the last of its pipeline, or has an event that a notifier waits for.
@@ -189,7 +192,7 @@ fn sweep(rows: &mut Rows) {
     outputs.retain(|key, _| {
         let is_held = |run: &Run| {
             let mut inherited = run.inherited.iter();
-            inherited.any(|node| (node.from_run, node.from_place) == *key)
+            inherited.any(|node| (node.from_run, node.from_node_index) == *key)
         };
         runs.contains_key(&key.0) || runs.values().any(|row| is_held(&row.run))
     });

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use super::halt::Halt;
 use crate::model::{Cancel, OwnerId, RunId};
-use crate::storage::Held;
+use crate::storage::HeldRun;
 
 /// The handles of a run's driver.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Active {
     }
 
     /// Removes the run unless another claim of it has come since.
-    pub(super) fn remove(&self, held: Held) {
+    pub(super) fn remove(&self, held: HeldRun) {
         let mut state = self.state.lock();
         if state
             .runs
@@ -112,11 +112,11 @@ impl Active {
     }
 
     /// The claims of every run under way, by owner.
-    pub(super) fn held(&self) -> BTreeMap<OwnerId, Vec<Held>> {
+    pub(super) fn held(&self) -> BTreeMap<OwnerId, Vec<HeldRun>> {
         let mut held: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (run, handle) in &self.state.lock().runs {
             let of_owner = held.entry(handle.owner).or_default();
-            of_owner.push(Held::new(*run, handle.epoch));
+            of_owner.push(HeldRun::new(*run, handle.epoch));
         }
         held
     }
@@ -134,7 +134,7 @@ impl Active {
     }
 
     /// Stops the driver of a claim that is lost.
-    pub(super) fn lose(&self, held: Held) {
+    pub(super) fn lose(&self, held: HeldRun) {
         if let Some(handle) = self
             .state
             .lock()

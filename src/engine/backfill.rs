@@ -17,7 +17,7 @@ use crate::model::{
     Scope, StoredPipeline, Trigger,
 };
 use crate::storage::{
-    BackfillDetail, CancelBackfill, CreateRuns, Created, NewBackfill, NewRun, Operation,
+    BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, NewBackfill, NewRun, Operation,
 };
 
 /// The parameter that holds the date of a run.
@@ -114,8 +114,8 @@ impl Engine {
     }
 }
 
-impl From<Created> for Backfilled {
-    fn from(created: Created) -> Self {
+impl From<CreatedRuns> for Backfilled {
+    fn from(created: CreatedRuns) -> Self {
         Self {
             id: created.backfill,
             run_ids: created.run_ids,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Engine, Shared};
 use crate::error::{Error, Result};
 use crate::model::{Cancel, RunId, RunStatus, Scope};
-use crate::storage::{Cancelled, RequestCancel};
+use crate::storage::{CancelRequest, Cancelled};
 
 impl Engine {
     /// Asks a run to stop.
@@ -21,7 +21,7 @@ impl Engine {
         scope: &Scope,
     ) -> Result<Cancelled> {
         self.refuse_in_shutdown()?;
-        let mut request = RequestCancel::new(run, cancel, self.0.clock.now());
+        let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
         request.scope = scope.clone();
         // A task, since the driver must learn of the stored wish though the caller leaves meanwhile.
         let told = self
@@ -34,7 +34,7 @@ impl Engine {
     }
 }
 
-async fn request_and_tell(shared: Arc<Shared>, request: RequestCancel) -> Result<Cancelled> {
+async fn request_and_tell(shared: Arc<Shared>, request: CancelRequest) -> Result<Cancelled> {
     let (run, cancel) = (request.run, request.cancel);
     let cancelled = match shared.storage.request_cancel(request).await {
         Ok(cancelled) => cancelled,

@@ -14,7 +14,7 @@ use super::hiding;
 use super::journal::Lost;
 use crate::error::{Error, Result, trace_causes};
 use crate::limits::Limits;
-use crate::model::{Dataset, Place, Preview};
+use crate::model::{Dataset, NodeIndex, Preview};
 use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
 
@@ -41,7 +41,7 @@ struct Encoded {
 /// `Err(Lost)` inside when the claim is lost, an [`Error`] when the output cannot be encoded.
 pub(super) async fn write(
     context: &Context,
-    place: Place,
+    node_index: NodeIndex,
     dataset: &Dataset,
 ) -> Result<Result<Checkpoint, Lost>> {
     let limits = &context.shared.limits;
@@ -57,7 +57,13 @@ pub(super) async fn write(
     let mut rest = bytes;
     while !rest.is_empty() {
         let chunk = rest.split_to(rest.len().min(limits.chunk_bytes_max.max(1)));
-        let chunk = OutputChunk::new(context.run.id, context.epoch, place, chunk_count, chunk);
+        let chunk = OutputChunk::new(
+            context.run.id,
+            context.epoch,
+            node_index,
+            chunk_count,
+            chunk,
+        );
         if put(context, chunk).await.is_err() {
             return Ok(Err(Lost));
         }
@@ -137,10 +143,10 @@ async fn put(context: &Context, chunk: OutputChunk) -> Result<(), Lost> {
 ///
 /// # Errors
 /// What storage answers.
-pub(super) async fn read(context: &Arc<Context>, place: Place) -> Result<Option<Dataset>> {
+pub(super) async fn read(context: &Arc<Context>, node_index: NodeIndex) -> Result<Option<Dataset>> {
     let storage = &context.shared.storage;
     let Some(stored) = storage
-        .find_output(context.run.id, place, &crate::model::Scope::All)
+        .find_output(context.run.id, node_index, &crate::model::Scope::All)
         .await?
     else {
         return Ok(None);

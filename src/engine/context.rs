@@ -10,7 +10,7 @@ use super::journal::Journal;
 use super::vault::Vault;
 use crate::executor::{Effect, Executor};
 use crate::graph::Graph;
-use crate::model::{Node, NodeId, Pipeline, Place, Run};
+use crate::model::{Node, NodeId, NodeIndex, Pipeline, Run};
 
 /// A run under way.
 #[derive(Debug)]
@@ -29,24 +29,24 @@ pub(super) struct Context {
 
 impl Context {
     /// The definition of the node at a place.
-    pub(super) fn node(&self, place: Place) -> Option<&Node> {
+    pub(super) fn node(&self, node_index: NodeIndex) -> Option<&Node> {
         self.graph
-            .declared(place)
+            .declared(node_index)
             .and_then(|index| self.definition.nodes.get(index))
     }
 
-    pub(super) fn node_id(&self, place: Place) -> Option<&NodeId> {
-        self.graph.id(place)
+    pub(super) fn node_id(&self, node_index: NodeIndex) -> Option<&NodeId> {
+        self.graph.id(node_index)
     }
 
-    pub(super) fn executor(&self, place: Place) -> Option<&Arc<dyn Executor>> {
-        self.node(place)
+    pub(super) fn executor(&self, node_index: NodeIndex) -> Option<&Arc<dyn Executor>> {
+        self.node(node_index)
             .and_then(|node| self.shared.registry.get(&node.kind))
     }
 
     /// Whether the node writes to the world outside; a node of an unknown type may.
-    pub(super) fn is_sink(&self, place: Place) -> bool {
-        match (self.node(place), self.executor(place)) {
+    pub(super) fn is_sink(&self, node_index: NodeIndex) -> bool {
+        match (self.node(node_index), self.executor(node_index)) {
             (Some(node), Some(executor)) => executor.effect(node) == Effect::Sink,
             _ => true,
         }

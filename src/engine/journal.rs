@@ -14,9 +14,9 @@ use super::attempt::reached;
 use super::halt::Halt;
 use crate::error::{Error, ErrorKind, cut, trace_causes};
 use crate::executor::{LogLine, LogSink};
-use crate::model::{Place, RunId, RunStatus};
+use crate::model::{NodeIndex, RunId, RunStatus};
 use crate::secret::Mask;
-use crate::storage::{Append, Appended, Entry};
+use crate::storage::{Append, AppendOutcome, Entry};
 
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_secs(2);
@@ -250,7 +250,7 @@ impl Appender {
         }
     }
 
-    fn advance(&mut self, entries: &[Entry], appended: Appended) {
+    fn advance(&mut self, entries: &[Entry], appended: AppendOutcome) {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         self.at.position = self.at.position.saturating_add(count);
         self.shared.events.committed(appended.seq);
@@ -329,7 +329,7 @@ pub(super) struct AttemptLog {
     pub(super) journal: Journal,
     pub(super) shared: Arc<Shared>,
     pub(super) mask: Mask,
-    pub(super) place: Place,
+    pub(super) node_index: NodeIndex,
     pub(super) attempt: u32,
 }
 
@@ -339,7 +339,7 @@ impl LogSink for AttemptLog {
         // Hidden before it is cut: the beginning of a secret at the cut would not be found.
         let message = self.mask.text(line.message);
         let entry = Entry::Log {
-            place: Some(self.place),
+            node_index: Some(self.node_index),
             attempt: Some(self.attempt),
             level: line.level,
             message: cut(message, self.shared.limits.log_line_bytes_max),

@@ -18,8 +18,8 @@ use super::turn::Turn;
 use crate::error::{cut, trace_causes};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
-use crate::model::{Dataset, Node, NodeStatus, Place};
-use crate::storage::{Entry, NodeEnd};
+use crate::model::{Dataset, Node, NodeIndex, NodeStatus};
+use crate::storage::{Entry, FinishedNode};
 
 /// How the ends of a node are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) enum Mode {
 #[derive(Debug)]
 pub(super) struct NodeTask {
     pub(super) context: Arc<Context>,
-    pub(super) place: Place,
+    pub(super) node_index: NodeIndex,
     pub(super) inputs: Vec<Input>,
     /// The attempt to begin with: above 1 after a crash between attempts.
     pub(super) attempt: u32,
@@ -47,7 +47,7 @@ pub(super) struct NodeTask {
 /// How a node's task ended.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) place: Place,
+    pub(super) node_index: NodeIndex,
     pub(super) mode: Mode,
     pub(super) ending: Ending,
 }
@@ -55,7 +55,7 @@ pub(super) struct Done {
 #[derive(Debug)]
 pub(super) enum Ending {
     /// It ended so; on success with what it handed on.
-    Ended(Box<NodeEnd>, Option<Dataset>),
+    Ended(Box<FinishedNode>, Option<Dataset>),
     /// The run was stopped before it ended, and goes on at another time.
     Unfinished,
 }
@@ -71,7 +71,7 @@ impl NodeTask {
     pub(super) async fn run(mut self) -> Done {
         let ending = self.execute().await.unwrap_or(Ending::Unfinished);
         Done {
-            place: self.place,
+            node_index: self.node_index,
             mode: self.mode,
             ending,
         }
@@ -79,10 +79,10 @@ impl NodeTask {
 
     async fn execute(&mut self) -> Result<Ending, Lost> {
         let context = Arc::clone(&self.context);
-        let node = context.node(self.place);
-        let Some(node) = node.filter(|_| context.executor(self.place).is_some()) else {
+        let node = context.node(self.node_index);
+        let Some(node) = node.filter(|_| context.executor(self.node_index).is_some()) else {
             let kind = context
-                .node(self.place)
+                .node(self.node_index)
                 .map_or("", |node| node.kind.as_str());
             return self
                 .fail_at_once(format!("no executor is registered for the type {kind:?}"))
@@ -141,7 +141,7 @@ impl NodeTask {
         }
         let at = self.context.shared.clock.now();
         let started = Entry::NodeStarted {
-            place: self.place,
+            node_index: self.node_index,
             attempt: self.attempt,
             queue_ms: millis(waited),
             at,
@@ -160,7 +160,7 @@ impl NodeTask {
             journal: self.context.journal.clone(),
             shared: Arc::clone(&shared),
             mask: self.context.vault.mask.clone(),
-            place: self.place,
+            node_index: self.node_index,
             attempt: self.attempt,
         }));
         let vault = &self.context.vault;
@@ -228,7 +228,7 @@ impl NodeTask {
         end.row_count = Some(dataset.row_count());
         end.has_dataset = true;
         if self.mode == Mode::Recorded {
-            match checkpoint::write(&self.context, self.place, &dataset).await {
+            match checkpoint::write(&self.context, self.node_index, &dataset).await {
                 Ok(kept) => {
                     let kept = kept?;
                     end.preview = Some(kept.preview);
@@ -265,11 +265,11 @@ impl NodeTask {
         );
         if self.mode == Mode::Recorded {
             let error = cut(error, shared.limits.error_bytes_max);
-            let (place, attempt, at) = (self.place, self.attempt, shared.clock.now());
+            let (node_index, attempt, at) = (self.node_index, self.attempt, shared.clock.now());
             self.context
                 .journal
                 .send(Entry::NodeRetrying {
-                    place,
+                    node_index,
                     attempt,
                     error,
                     delay_ms: millis(delay),
@@ -308,9 +308,9 @@ impl NodeTask {
         Ending::Ended(Box::new(end), None)
     }
 
-    fn end(&self, status: NodeStatus, attempt: Option<u32>, started: Duration) -> NodeEnd {
+    fn end(&self, status: NodeStatus, attempt: Option<u32>, started: Duration) -> FinishedNode {
         let clock = &self.context.shared.clock;
-        let mut end = NodeEnd::new(self.place, status, clock.now());
+        let mut end = FinishedNode::new(self.node_index, status, clock.now());
         end.attempt = attempt;
         end.duration_ms = Some(millis(clock.elapsed().saturating_sub(started)));
         end

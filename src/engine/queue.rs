@@ -15,7 +15,7 @@ use super::halt::Halt;
 use super::recovery::{self, Strings};
 use crate::error::{Result, trace_causes};
 use crate::model::OwnerId;
-use crate::storage::{Append, Claim, Claimed, Claims, Held};
+use crate::storage::{Append, Claim, ClaimOutcome, ClaimedRun, HeldRun};
 
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -73,7 +73,7 @@ async fn claim(shared: &Arc<Shared>, owner: OwnerId, is_settled: bool) -> Result
     Ok(taken(shared, owner, claims, is_settled))
 }
 
-fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: Claims, is_settled: bool) -> Look {
+fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: ClaimOutcome, is_settled: bool) -> Look {
     shared.events.committed(claims.seq);
     for run in &claims.poisoned {
         tracing::error!(run_id = %run, "the run is given up as poisoned");
@@ -104,12 +104,12 @@ fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: Claims, is_settled: bool)
     }
 }
 
-fn execute(shared: &Arc<Shared>, owner: OwnerId, claimed: Claimed) {
+fn execute(shared: &Arc<Shared>, owner: OwnerId, claimed: ClaimedRun) {
     let span = tracing::info_span!("run", run_id = %claimed.run.id, pipeline_id = %claimed.run.pipeline_id);
     let leaving = Leaving {
         shared: Arc::clone(shared),
         owner,
-        held: Held::new(claimed.run.id, claimed.epoch),
+        held: HeldRun::new(claimed.run.id, claimed.epoch),
     };
     let (cancel, wish) = watch::channel(claimed.run.cancel);
     let halt = watch::Sender::new(Halt::Not);
@@ -126,7 +126,7 @@ fn execute(shared: &Arc<Shared>, owner: OwnerId, claimed: Claimed) {
 struct Leaving {
     shared: Arc<Shared>,
     owner: OwnerId,
-    held: Held,
+    held: HeldRun,
 }
 
 impl Drop for Leaving {
@@ -136,7 +136,7 @@ impl Drop for Leaving {
     }
 }
 
-async fn drive(leaving: Leaving, claimed: Claimed, strings: Strings) {
+async fn drive(leaving: Leaving, claimed: ClaimedRun, strings: Strings) {
     let shared = Arc::clone(&leaving.shared);
     let held = leaving.held;
     let left = match recovery::take_up(&shared, claimed.clone(), strings).await {
@@ -158,7 +158,11 @@ async fn drive(leaving: Leaving, claimed: Claimed, strings: Strings) {
     drop(leaving);
 }
 
-async fn end_broken(shared: &Arc<Shared>, claimed: &Claimed, error: &crate::error::Error) -> Left {
+async fn end_broken(
+    shared: &Arc<Shared>,
+    claimed: &ClaimedRun,
+    error: &crate::error::Error,
+) -> Left {
     let entry = recovery::broken(claimed, error, shared.clock.now());
     let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![entry]);
     match shared.storage.append(append).await {
@@ -178,7 +182,7 @@ async fn end_broken(shared: &Arc<Shared>, claimed: &Claimed, error: &crate::erro
     }
 }
 
-async fn release(shared: &Shared, owner: OwnerId, held: Held) {
+async fn release(shared: &Shared, owner: OwnerId, held: HeldRun) {
     if let Err(error) = shared.storage.release(owner, vec![held]).await {
         tracing::warn!(%error, run_id = %held.run, "a run could not be given back; the next start charges it a crash");
     }
@@ -203,7 +207,7 @@ pub(super) async fn renew(shared: Arc<Shared>) {
     }
 }
 
-async fn prolong(shared: &Shared, owner: OwnerId, held: Vec<Held>) {
+async fn prolong(shared: &Shared, owner: OwnerId, held: Vec<HeldRun>) {
     let (lease, now) = (shared.limits.lease, shared.clock.now());
     match shared.storage.renew(owner, held, lease, now).await {
         Ok(lost) => lost.into_iter().for_each(|held| shared.active.lose(held)),

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::{Engine, Shared};
 use crate::error::{Error, ErrorKind, Issue, Result, shown};
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
-use crate::storage::{CreateRuns, Created, IdempotencyKey, NewRun, Operation};
+use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun, Operation};
 
 /// A caller's idempotency key with the SHA-256 of the parsed body.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl Key {
     }
 }
 
-impl Created {
+impl CreatedRuns {
     pub(super) fn into_started(self, pipeline_id: PipelineId) -> Result<Started> {
         match self.run_ids.first() {
             Some(run_id) => Ok(Started {
@@ -129,7 +129,7 @@ impl Shared {
     pub(super) async fn made_before(
         &self,
         key: Option<&IdempotencyKey>,
-    ) -> Result<Option<Created>> {
+    ) -> Result<Option<CreatedRuns>> {
         match key {
             Some(key) => self.storage.find_idempotent(key).await,
             None => Ok(None),
@@ -142,7 +142,7 @@ impl Shared {
         run: Run,
         key: Option<IdempotencyKey>,
         scope: Scope,
-    ) -> Result<Created> {
+    ) -> Result<CreatedRuns> {
         let mut create = CreateRuns::new(vec![NewRun::new(run)]);
         create.scope = scope;
         create.idempotency = key;
@@ -150,7 +150,7 @@ impl Shared {
     }
 
     /// Stores runs within the bounds of the queue and wakes it.
-    pub(super) async fn create_all(&self, mut create: CreateRuns) -> Result<Created> {
+    pub(super) async fn create_all(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
         create.queued_pipeline_max = self.limits.queued_pipeline_max;
         create.queued_max = self.limits.queued_max;
         let wake = WakeLater(&self.wake);

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Graph;
-use crate::model::{Place, RunStatus};
+use crate::model::{NodeIndex, RunStatus};
 
 /// How a node of a run ended. A node whose earlier output is reused counts as `Success`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub(crate) struct Frontier {
     /// Upstreams of each node that have not succeeded.
     missing: Vec<usize>,
     /// Nodes that wait and miss nothing.
-    ready: Vec<Place>,
+    ready: Vec<NodeIndex>,
     waiting: usize,
     executing: usize,
     verdict: RunStatus,
@@ -40,13 +40,13 @@ enum State {
 }
 
 impl Frontier {
-    /// Starts from what is final already (`settled[place]`; `None`: still to do).
+    /// Starts from what is final already (`settled[node_index]`; `None`: still to do).
     ///
     /// Also answers the nodes that thereby will never run, in order of place; they are settled as skipped.
     pub(crate) fn new(
         graph: Arc<Graph>,
         mut settled: Vec<Option<NodeOutcome>>,
-    ) -> (Self, Vec<Place>) {
+    ) -> (Self, Vec<NodeIndex>) {
         settled.resize(graph.len(), None);
         let nodes: Vec<_> = settled
             .iter()
@@ -62,13 +62,13 @@ impl Frontier {
             nodes,
         };
         let mut never = Vec::new();
-        for (place, outcome) in frontier.graph.places().zip(settled) {
+        for (node_index, outcome) in frontier.graph.node_indexes().zip(settled) {
             match outcome {
-                None => frontier.count_missing(place),
+                None => frontier.count_missing(node_index),
                 Some(outcome) => {
                     frontier.judge(outcome);
                     if outcome != NodeOutcome::Success {
-                        frontier.skip_below(place, &mut never);
+                        frontier.skip_below(node_index, &mut never);
                     }
                 }
             }
@@ -79,11 +79,11 @@ impl Frontier {
     }
 
     /// Nodes that may start and were not handed out yet, in order of place. They count as executing until they are settled.
-    pub(crate) fn take_ready(&mut self) -> Vec<Place> {
+    pub(crate) fn take_ready(&mut self) -> Vec<NodeIndex> {
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_unstable();
-        for place in &ready {
-            self.nodes[usize::from(*place)] = State::Executing;
+        for node_index in &ready {
+            self.nodes[usize::from(*node_index)] = State::Executing;
         }
         self.waiting -= ready.len();
         self.executing += ready.len();
@@ -93,19 +93,22 @@ impl Frontier {
     /// Records how a handed-out node ended; answers every node that thereby will never run, in order of place.
     ///
     /// A node that is not executing stays as it is.
-    pub(crate) fn settle(&mut self, place: Place, outcome: NodeOutcome) -> Vec<Place> {
+    pub(crate) fn settle(&mut self, node_index: NodeIndex, outcome: NodeOutcome) -> Vec<NodeIndex> {
         let mut never = Vec::new();
-        let Some(node @ State::Executing) = self.nodes.get_mut(usize::from(place)) else {
-            debug_assert!(false, "node {place} ended without having been handed out");
+        let Some(node @ State::Executing) = self.nodes.get_mut(usize::from(node_index)) else {
+            debug_assert!(
+                false,
+                "node {node_index} ended without having been handed out"
+            );
             return never;
         };
         *node = State::Settled(outcome);
         self.executing -= 1;
         self.judge(outcome);
         match outcome {
-            NodeOutcome::Success => self.release_below(place),
+            NodeOutcome::Success => self.release_below(node_index),
             NodeOutcome::Failed | NodeOutcome::Skipped | NodeOutcome::Cancelled => {
-                self.skip_below(place, &mut never);
+                self.skip_below(node_index, &mut never);
                 never.sort_unstable();
             }
         }
@@ -115,20 +118,20 @@ impl Frontier {
     /// Hands out nothing more, since the run was asked to cancel; answers the nodes that are thereby cancelled.
     ///
     /// Asked again it answers none.
-    pub(crate) fn cancel(&mut self) -> Vec<Place> {
+    pub(crate) fn cancel(&mut self) -> Vec<NodeIndex> {
         self.judge(NodeOutcome::Cancelled);
         self.end_waiting(NodeOutcome::Cancelled)
     }
 
     /// Hands out nothing more, since the run's time is over; answers the nodes that are thereby skipped.
-    pub(crate) fn time_out(&mut self) -> Vec<Place> {
+    pub(crate) fn time_out(&mut self) -> Vec<NodeIndex> {
         self.judge(NodeOutcome::Failed);
         self.end_waiting(NodeOutcome::Skipped)
     }
 
     /// Whether the run ends with this node, however it ends: it alone executes, and nothing waits.
-    pub(crate) fn ends_with(&self, place: Place) -> bool {
-        let is_executing = self.nodes.get(usize::from(place)) == Some(&State::Executing);
+    pub(crate) fn ends_with(&self, node_index: NodeIndex) -> bool {
+        let is_executing = self.nodes.get(usize::from(node_index)) == Some(&State::Executing);
         is_executing && self.executing == 1 && self.waiting == 0
     }
 
@@ -152,20 +155,20 @@ impl Frontier {
         }
     }
 
-    fn count_missing(&mut self, place: Place) {
+    fn count_missing(&mut self, node_index: NodeIndex) {
         let succeeded = State::Settled(NodeOutcome::Success);
-        let upstream = self.graph.upstream(place).iter();
+        let upstream = self.graph.upstream(node_index).iter();
         let missing = upstream
             .filter(|up| self.nodes[usize::from(**up)] != succeeded)
             .count();
-        self.missing[usize::from(place)] = missing;
+        self.missing[usize::from(node_index)] = missing;
         if missing == 0 {
-            self.ready.push(place);
+            self.ready.push(node_index);
         }
     }
 
-    fn release_below(&mut self, place: Place) {
-        for next in self.graph.downstream(place) {
+    fn release_below(&mut self, node_index: NodeIndex) {
+        for next in self.graph.downstream(node_index) {
             let index = usize::from(*next);
             if self.nodes[index] == State::Waiting {
                 self.missing[index] -= 1;
@@ -177,10 +180,10 @@ impl Frontier {
     }
 
     /// Each node is skipped once, so all walks of a run together follow each edge once.
-    fn skip_below(&mut self, place: Place, never: &mut Vec<Place>) {
-        let mut ended = vec![place];
-        while let Some(place) = ended.pop() {
-            for next in self.graph.downstream(place) {
+    fn skip_below(&mut self, node_index: NodeIndex, never: &mut Vec<NodeIndex>) {
+        let mut ended = vec![node_index];
+        while let Some(node_index) = ended.pop() {
+            for next in self.graph.downstream(node_index) {
                 let node = &mut self.nodes[usize::from(*next)];
                 if *node == State::Waiting {
                     *node = State::Settled(NodeOutcome::Skipped);
@@ -192,17 +195,17 @@ impl Frontier {
         }
     }
 
-    fn end_waiting(&mut self, outcome: NodeOutcome) -> Vec<Place> {
+    fn end_waiting(&mut self, outcome: NodeOutcome) -> Vec<NodeIndex> {
         if self.waiting == 0 {
             return Vec::new();
         }
         self.ready.clear();
         self.waiting = 0;
         let mut ended = Vec::new();
-        for (place, node) in (0..).zip(&mut self.nodes) {
+        for (node_index, node) in (0..).zip(&mut self.nodes) {
             if *node == State::Waiting {
                 *node = State::Settled(outcome);
-                ended.push(place);
+                ended.push(node_index);
             }
         }
         ended
@@ -232,12 +235,12 @@ mod tests {
         Arc::new(Graph::new(&pipeline).unwrap())
     }
 
-    const NONE: [Place; 0] = [];
-    const LOAD: Place = 0;
-    const CLEAN: Place = 1;
-    const SUM: Place = 2;
-    const SAVE: Place = 3;
-    const CHECK: Place = 4;
+    const NONE: [NodeIndex; 0] = [];
+    const LOAD: NodeIndex = 0;
+    const CLEAN: NodeIndex = 1;
+    const SUM: NodeIndex = 2;
+    const SAVE: NodeIndex = 3;
+    const CHECK: NodeIndex = 4;
 
     #[test]
     fn a_node_starts_the_moment_its_last_upstream_succeeded() {
@@ -308,7 +311,7 @@ mod tests {
         graph: Arc<Graph>,
         frontier: Frontier,
         outcomes: Vec<Option<NodeOutcome>>,
-        executing: Vec<Place>,
+        executing: Vec<NodeIndex>,
         is_cancelled: bool,
         is_timed_out: bool,
         is_over: bool,
@@ -320,7 +323,7 @@ mod tests {
             let graph = Arc::new(random.graph());
             let is_recovery = random.one_in(2);
             let outcomes: Vec<_> = graph
-                .places()
+                .node_indexes()
                 .map(|_| match random.below(12) {
                     0..=3 if is_recovery => Some(Success),
                     4 if is_recovery => Some(Failed),
@@ -343,12 +346,17 @@ mod tests {
             history
         }
 
-        fn waits(&self, place: Place) -> bool {
-            self.outcomes[usize::from(place)].is_none() && !self.executing.contains(&place)
+        fn waits(&self, node_index: NodeIndex) -> bool {
+            self.outcomes[usize::from(node_index)].is_none()
+                && !self.executing.contains(&node_index)
         }
 
-        fn upstreams_are(&self, place: Place, all: impl Fn(Option<NodeOutcome>) -> bool) -> bool {
-            let mut upstream = self.graph.upstream(place).iter();
+        fn upstreams_are(
+            &self,
+            node_index: NodeIndex,
+            all: impl Fn(Option<NodeOutcome>) -> bool,
+        ) -> bool {
+            let mut upstream = self.graph.upstream(node_index).iter();
             upstream.all(|up| all(self.outcomes[usize::from(*up)]))
         }
 
@@ -375,18 +383,21 @@ mod tests {
             assert_eq!(self.frontier.verdict().is_none(), is_open);
             assert_eq!(self.frontier.executing, self.executing.len());
             let is_last = self.executing.len() == 1 && self.waiting().next().is_none();
-            for place in self.graph.places() {
-                let ends = is_last && self.executing == [place];
-                assert_eq!(self.frontier.ends_with(place), ends);
+            for node_index in self.graph.node_indexes() {
+                let ends = is_last && self.executing == [node_index];
+                assert_eq!(self.frontier.ends_with(node_index), ends);
             }
         }
 
-        fn waiting(&self) -> impl Iterator<Item = Place> {
-            self.graph.places().filter(|place| self.waits(*place))
+        fn waiting(&self) -> impl Iterator<Item = NodeIndex> {
+            self.graph
+                .node_indexes()
+                .filter(|node_index| self.waits(*node_index))
         }
 
         fn take(&mut self) {
-            let may_start = |place: &Place| self.upstreams_are(*place, |up| up == Some(Success));
+            let may_start =
+                |node_index: &NodeIndex| self.upstreams_are(*node_index, |up| up == Some(Success));
             let expected: Vec<_> = self.waiting().filter(may_start).collect();
             let ready = self.frontier.take_ready();
             assert_eq!(ready, expected, "exactly what may start, each node once");
@@ -396,7 +407,7 @@ mod tests {
         }
 
         fn settle(&mut self, random: &mut Random) {
-            let Some(place) = random.pick(&mut self.executing) else {
+            let Some(node_index) = random.pick(&mut self.executing) else {
                 return;
             };
             let outcome = match random.below(12) {
@@ -405,27 +416,30 @@ mod tests {
                 3 if self.is_cancelled => Cancelled,
                 _ => Success,
             };
-            self.outcomes[usize::from(place)] = Some(outcome);
-            let never = self.frontier.settle(place, outcome);
+            self.outcomes[usize::from(node_index)] = Some(outcome);
+            let never = self.frontier.settle(node_index, outcome);
             assert!(outcome != Success || never.is_empty());
-            self.ended(&format!("settle {place} {outcome:?}"), &never, Skipped);
+            self.ended(&format!("settle {node_index} {outcome:?}"), &never, Skipped);
         }
 
         /// Nodes ended without having run; afterwards none waits for one that ended without success.
-        fn ended(&mut self, why: &str, places: &[Place], outcome: NodeOutcome) {
-            assert!(places.is_sorted_by(|a, b| a < b));
-            for place in places {
-                assert!(self.waits(*place), "{place} had started or ended");
+        fn ended(&mut self, why: &str, node_indexes: &[NodeIndex], outcome: NodeOutcome) {
+            assert!(node_indexes.is_sorted_by(|a, b| a < b));
+            for node_index in node_indexes {
+                assert!(self.waits(*node_index), "{node_index} had started or ended");
                 if !self.is_over {
                     let is_fine = |up| matches!(up, None | Some(Success));
-                    assert!(!self.upstreams_are(*place, is_fine), "{place} could run");
+                    assert!(
+                        !self.upstreams_are(*node_index, is_fine),
+                        "{node_index} could run"
+                    );
                 }
-                self.outcomes[usize::from(*place)] = Some(outcome);
+                self.outcomes[usize::from(*node_index)] = Some(outcome);
             }
-            for place in self.waiting() {
-                assert!(self.upstreams_are(place, |up| matches!(up, None | Some(Success))));
+            for node_index in self.waiting() {
+                assert!(self.upstreams_are(node_index, |up| matches!(up, None | Some(Success))));
             }
-            self.trace.push(format!("{why} {places:?}"));
+            self.trace.push(format!("{why} {node_indexes:?}"));
         }
 
         fn check_end(&self) {

@@ -20,13 +20,13 @@ use std::collections::HashMap;
 
 use crate::error::Result;
 use crate::limits::Limits;
-use crate::model::{NodeId, Pipeline, Place};
+use crate::model::{NodeId, NodeIndex, Pipeline};
 
 /// The nodes of a pipeline in topological order with their edges; it has no cycle, no unknown end, no duplicate.
 #[derive(Debug)]
 pub(crate) struct Graph {
     nodes: Vec<Member>,
-    places: HashMap<NodeId, Place>,
+    node_indexes: HashMap<NodeId, NodeIndex>,
 }
 
 #[derive(Debug)]
@@ -34,9 +34,9 @@ struct Member {
     id: NodeId,
     declared: usize,
     /// In the order of the edges: inputs reach the executor so.
-    upstream: Vec<Place>,
+    upstream: Vec<NodeIndex>,
     /// In the order of places.
-    downstream: Vec<Place>,
+    downstream: Vec<NodeIndex>,
 }
 
 impl Graph {
@@ -61,8 +61,8 @@ impl Graph {
         let links = validate::links(pipeline, limits)?;
         let order = order::topological(&links)?;
         let mut place_of = vec![0; order.len()];
-        for (place, declared) in (0..).zip(&order) {
-            place_of[*declared] = place;
+        for (node_index, declared) in (0..).zip(&order) {
+            place_of[*declared] = node_index;
         }
         let mut nodes: Vec<_> = order
             .iter()
@@ -81,11 +81,14 @@ impl Graph {
         for node in &mut nodes {
             node.downstream.sort_unstable();
         }
-        let places = (0..)
+        let node_indexes = (0..)
             .zip(&nodes)
-            .map(|(place, node)| (node.id.clone(), place))
+            .map(|(node_index, node)| (node.id.clone(), node_index))
             .collect();
-        Ok(Self { nodes, places })
+        Ok(Self {
+            nodes,
+            node_indexes,
+        })
     }
 
     /// How many nodes; their places are 0 to one less.
@@ -94,42 +97,42 @@ impl Graph {
     }
 
     /// Every place, in order.
-    pub(crate) fn places(&self) -> impl Iterator<Item = Place> + use<> {
+    pub(crate) fn node_indexes(&self) -> impl Iterator<Item = NodeIndex> + use<> {
         (0..).take(self.nodes.len())
     }
 
     /// The node at a place.
-    pub(crate) fn id(&self, place: Place) -> Option<&NodeId> {
-        self.node(place).map(|node| &node.id)
+    pub(crate) fn id(&self, node_index: NodeIndex) -> Option<&NodeId> {
+        self.node(node_index).map(|node| &node.id)
     }
 
     /// The index of the node in `Pipeline::nodes`.
-    pub(crate) fn declared(&self, place: Place) -> Option<usize> {
-        self.node(place).map(|node| node.declared)
+    pub(crate) fn declared(&self, node_index: NodeIndex) -> Option<usize> {
+        self.node(node_index).map(|node| node.declared)
     }
 
     /// Where the node of this id is.
-    pub(crate) fn place(&self, id: &str) -> Option<Place> {
-        self.places.get(id).copied()
+    pub(crate) fn node_index(&self, id: &str) -> Option<NodeIndex> {
+        self.node_indexes.get(id).copied()
     }
 
     /// What a node waits for, in the order of the edges.
-    pub(crate) fn upstream(&self, place: Place) -> &[Place] {
-        self.node(place).map_or(&[], |node| &node.upstream)
+    pub(crate) fn upstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
+        self.node(node_index).map_or(&[], |node| &node.upstream)
     }
 
     /// What waits for a node, in the order of places.
-    pub(crate) fn downstream(&self, place: Place) -> &[Place] {
-        self.node(place).map_or(&[], |node| &node.downstream)
+    pub(crate) fn downstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
+        self.node(node_index).map_or(&[], |node| &node.downstream)
     }
 
     /// Whether nothing waits for the node, so that its output is a result of the run.
-    pub(crate) fn is_last(&self, place: Place) -> bool {
-        self.downstream(place).is_empty()
+    pub(crate) fn is_last(&self, node_index: NodeIndex) -> bool {
+        self.downstream(node_index).is_empty()
     }
 
-    fn node(&self, place: Place) -> Option<&Member> {
-        self.nodes.get(usize::from(place))
+    fn node(&self, node_index: NodeIndex) -> Option<&Member> {
+        self.nodes.get(usize::from(node_index))
     }
 }
 
@@ -147,17 +150,17 @@ mod tests {
             .edge("b", "sum");
         let graph = Graph::new(&pipeline).unwrap();
         assert_eq!(graph.len(), 3);
-        for place in graph.places() {
-            let id = graph.id(place).unwrap().as_str();
-            assert_eq!(pipeline.nodes[graph.declared(place).unwrap()].id, id);
-            assert_eq!(graph.place(id), Some(place));
+        for node_index in graph.node_indexes() {
+            let id = graph.id(node_index).unwrap().as_str();
+            assert_eq!(pipeline.nodes[graph.declared(node_index).unwrap()].id, id);
+            assert_eq!(graph.node_index(id), Some(node_index));
         }
-        let [a, b, sum] = ["a", "b", "sum"].map(|id| graph.place(id).unwrap());
+        let [a, b, sum] = ["a", "b", "sum"].map(|id| graph.node_index(id).unwrap());
         assert_eq!((b, a, sum), (0, 1, 2));
         assert_eq!(graph.upstream(sum), [a, b], "in the order of the edges");
         assert_eq!(graph.downstream(a), [sum]);
         assert!(graph.is_last(sum) && !graph.is_last(a));
-        assert_eq!((graph.id(3), graph.place("c")), (None, None));
+        assert_eq!((graph.id(3), graph.node_index("c")), (None, None));
     }
 
     #[test]

@@ -146,8 +146,8 @@ mod tests {
         ))
         .unwrap();
         let order: Vec<_> = graph
-            .places()
-            .map(|place| graph.id(place).unwrap().as_str())
+            .node_indexes()
+            .map(|node_index| graph.id(node_index).unwrap().as_str())
             .collect();
         assert_eq!(order, ["b", "a", "d", "c"]);
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Graph;
-use crate::model::Place;
+use crate::model::NodeIndex;
 
 /// What came of a node earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +36,20 @@ pub(crate) struct Plan<'a> {
     past: Vec<Past>,
     executes: Vec<bool>,
     /// Stored outputs that an executing node needs and that were not checked.
-    unchecked: BTreeSet<Place>,
+    unchecked: BTreeSet<NodeIndex>,
     /// Whether the output was ever in `unchecked`, so that it is read once.
     is_known: Vec<bool>,
-    unmet: Vec<(Place, Place)>,
+    unmet: Vec<(NodeIndex, NodeIndex)>,
 }
 
 impl<'a> Plan<'a> {
-    /// Plans by what is known (`past[place]`) before any output is checked.
+    /// Plans by what is known (`past[node_index]`) before any output is checked.
     pub(crate) fn new(graph: &'a Graph, mut past: Vec<Past>) -> Self {
         past.resize(graph.len(), Past::Never);
         let never: Vec<_> = (0..)
             .zip(&past)
             .filter(|(_, past)| **past == Past::Never)
-            .map(|(place, _)| place)
+            .map(|(node_index, _)| node_index)
             .collect();
         let mut plan = Self {
             graph,
@@ -66,14 +66,14 @@ impl<'a> Plan<'a> {
     /// The next succeeded node whose stored output an executing node needs and that was not checked, in order of place.
     ///
     /// It counts as checked and sound, unless [`Plan::lost`] says otherwise.
-    pub(crate) fn next_needed(&mut self) -> Option<Place> {
+    pub(crate) fn next_needed(&mut self) -> Option<NodeIndex> {
         self.unchecked.pop_first()
     }
 
     /// The stored output of a node was found damaged or missing: it executes again if an executing node needs it.
-    pub(crate) fn lost(&mut self, place: Place) {
-        self.unchecked.remove(&place);
-        let Some(Past::Succeeded { output, is_sink }) = self.past.get_mut(usize::from(place))
+    pub(crate) fn lost(&mut self, node_index: NodeIndex) {
+        self.unchecked.remove(&node_index);
+        let Some(Past::Succeeded { output, is_sink }) = self.past.get_mut(usize::from(node_index))
         else {
             return;
         };
@@ -82,36 +82,36 @@ impl<'a> Plan<'a> {
         }
         *output = Kept::Lost;
         let is_sink = *is_sink;
-        let below = self.graph.downstream(place).iter().copied();
+        let below = self.graph.downstream(node_index).iter().copied();
         let needers: Vec<_> = below.filter(|next| self.executes(*next)).collect();
         if is_sink {
-            let unmet = needers.into_iter().map(|needer| (place, needer));
+            let unmet = needers.into_iter().map(|needer| (node_index, needer));
             self.unmet.extend(unmet);
         } else if !needers.is_empty() {
-            self.execute(vec![place]);
+            self.execute(vec![node_index]);
         }
     }
 
     /// Whether the node at a place executes.
-    pub(crate) fn executes(&self, place: Place) -> bool {
+    pub(crate) fn executes(&self, node_index: NodeIndex) -> bool {
         self.executes
-            .get(usize::from(place))
+            .get(usize::from(node_index))
             .copied()
             .unwrap_or_default()
     }
 
     /// Each succeeded sink whose lost output an executing node needs, with that node: it must fail and say so.
-    pub(crate) fn unmet(&self) -> &[(Place, Place)] {
+    pub(crate) fn unmet(&self) -> &[(NodeIndex, NodeIndex)] {
         &self.unmet
     }
 
     /// Takes nodes in, and upwards whatever must make its output again for them.
-    fn execute(&mut self, mut nodes: Vec<Place>) {
-        while let Some(place) = nodes.pop() {
-            if std::mem::replace(&mut self.executes[usize::from(place)], true) {
+    fn execute(&mut self, mut nodes: Vec<NodeIndex>) {
+        while let Some(node_index) = nodes.pop() {
+            if std::mem::replace(&mut self.executes[usize::from(node_index)], true) {
                 continue;
             }
-            for up in self.graph.upstream(place) {
+            for up in self.graph.upstream(node_index) {
                 let Past::Succeeded { output, is_sink } = self.past[usize::from(*up)] else {
                     continue;
                 };
@@ -122,7 +122,7 @@ impl<'a> Plan<'a> {
                             self.unchecked.insert(*up);
                         }
                     }
-                    Kept::Lost if is_sink => self.unmet.push((*up, place)),
+                    Kept::Lost if is_sink => self.unmet.push((*up, node_index)),
                     Kept::Lost => nodes.push(*up),
                 }
             }
@@ -163,10 +163,10 @@ mod tests {
         Graph::new(&pipeline).unwrap()
     }
 
-    fn executing(plan: &Plan<'_>) -> Vec<Place> {
-        let mut places: Vec<_> = plan.graph.places().collect();
-        places.retain(|place| plan.executes(*place));
-        places
+    fn executing(plan: &Plan<'_>) -> Vec<NodeIndex> {
+        let mut node_indexes: Vec<_> = plan.graph.node_indexes().collect();
+        node_indexes.retain(|node_index| plan.executes(*node_index));
+        node_indexes
     }
 
     #[test]
@@ -224,13 +224,13 @@ mod tests {
     }
 
     /// The rules again, by looking at every edge until nothing changes.
-    fn least_closed(graph: &Graph, past: &[Past], damaged: &[bool]) -> Vec<Place> {
-        let mut set: BTreeSet<_> = graph.places().collect();
-        set.retain(|place| past[usize::from(*place)] == Past::Never);
+    fn least_closed(graph: &Graph, past: &[Past], damaged: &[bool]) -> Vec<NodeIndex> {
+        let mut set: BTreeSet<_> = graph.node_indexes().collect();
+        set.retain(|node_index| past[usize::from(*node_index)] == Past::Never);
         loop {
             let mut grown = set.clone();
-            for place in &set {
-                let lost = graph.upstream(*place).iter().filter(|up| {
+            for node_index in &set {
+                let lost = graph.upstream(*node_index).iter().filter(|up| {
                     let up = usize::from(**up);
                     past[up] == made(Kept::Lost) || (past[up] == made(Kept::Stored) && damaged[up])
                 });
@@ -254,23 +254,28 @@ mod tests {
                 is_sink: kind == 1,
             },
         };
-        let past: Vec<_> = graph.places().map(|_| any_past()).collect();
+        let past: Vec<_> = graph.node_indexes().map(|_| any_past()).collect();
         let damaged: Vec<_> = past.iter().map(|_| random.one_in(2)).collect();
 
         let mut plan = Plan::new(&graph, past.clone());
         let mut asked = BTreeSet::new();
-        while let Some(place) = plan.next_needed() {
-            assert!(asked.insert(place), "{place} was asked for twice");
-            if damaged[usize::from(place)] {
-                plan.lost(place);
+        while let Some(node_index) = plan.next_needed() {
+            assert!(asked.insert(node_index), "{node_index} was asked for twice");
+            if damaged[usize::from(node_index)] {
+                plan.lost(node_index);
             }
         }
 
         let expected = least_closed(&graph, &past, &damaged);
         assert_eq!(executing(&plan), expected);
-        let needed: BTreeSet<(Place, Place)> = expected
+        let needed: BTreeSet<(NodeIndex, NodeIndex)> = expected
             .iter()
-            .flat_map(|place| graph.upstream(*place).iter().map(move |up| (*up, *place)))
+            .flat_map(|node_index| {
+                graph
+                    .upstream(*node_index)
+                    .iter()
+                    .map(move |up| (*up, *node_index))
+            })
             .collect();
         let mut stored: BTreeSet<_> = needed.iter().map(|(up, _)| *up).collect();
         stored.retain(|up| {

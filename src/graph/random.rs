@@ -3,7 +3,7 @@
 //! What must hold for them is left to the tests of `frontier` and `plan`.
 
 use super::Graph;
-use crate::model::{Pipeline, Place};
+use crate::model::{NodeIndex, Pipeline};
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Random {
     }
 
     /// Takes one of the places out of the list.
-    pub(super) fn pick(&mut self, places: &mut Vec<Place>) -> Option<Place> {
-        (!places.is_empty()).then(|| places.swap_remove(self.below(places.len())))
+    pub(super) fn pick(&mut self, node_indexes: &mut Vec<NodeIndex>) -> Option<NodeIndex> {
+        (!node_indexes.is_empty()).then(|| node_indexes.swap_remove(self.below(node_indexes.len())))
     }
 }

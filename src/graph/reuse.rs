@@ -3,7 +3,7 @@
 //! What of the rest executes for the sake of a lost output is decided by `plan`; finding what the chain knows is left to the engine.
 
 use super::Graph;
-use crate::model::Place;
+use crate::model::NodeIndex;
 
 /// What a chain of resumes knows of a node of the definition that is to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,16 +23,16 @@ pub(crate) enum Earlier {
 /// `from` names a node that executes again with all below it, sinks among them. A node that was defined otherwise executes again, and so do
 /// the nodes below it, up to the sinks: one that succeeded as it is defined now is not repeated because its rows are made anew, and what
 /// follows it stays as it is.
-pub(crate) fn reused(graph: &Graph, earlier: &[Earlier], from: Option<Place>) -> Vec<bool> {
+pub(crate) fn reused(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
     let mut is_named = vec![false; graph.len()];
     let mut is_changed = vec![false; graph.len()];
     let mut reused = Vec::with_capacity(graph.len());
     // Places are in topological order: upstreams are decided first.
-    for place in graph.places() {
-        let index = usize::from(place);
-        let above = graph.upstream(place);
+    for node_index in graph.node_indexes() {
+        let index = usize::from(node_index);
+        let above = graph.upstream(node_index);
         let any = |marked: &[bool]| above.iter().any(|up| marked[usize::from(*up)]);
-        is_named[index] = from == Some(place) || any(&is_named);
+        is_named[index] = from == Some(node_index) || any(&is_named);
         let (has_succeeded, changed) = match earlier.get(index) {
             Some(Earlier::Succeeded { is_same, is_sink }) => {
                 (true, !is_same || (!is_sink && any(&is_changed)))
@@ -71,7 +71,7 @@ mod tests {
     };
 
     /// load → clean → save → report
-    fn check(earlier: [Earlier; 4], from: Option<Place>, expected: [bool; 4]) {
+    fn check(earlier: [Earlier; 4], from: Option<NodeIndex>, expected: [bool; 4]) {
         let pipeline = Pipeline::new("p")
             .node("load", "x")
             .node("clean", "x")
@@ -119,11 +119,11 @@ mod tests {
     }
 
     /// The rules again, by following every path from where it begins.
-    fn by_paths(graph: &Graph, earlier: &[Earlier], from: Option<Place>) -> Vec<bool> {
-        let below = |start: Place, passes: &dyn Fn(Place) -> bool| {
+    fn by_paths(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
+        let below = |start: NodeIndex, passes: &dyn Fn(NodeIndex) -> bool| {
             let (mut seen, mut left) = (BTreeSet::from([start]), vec![start]);
-            while let Some(place) = left.pop() {
-                for next in graph.downstream(place) {
+            while let Some(node_index) = left.pop() {
+                for next in graph.downstream(node_index) {
                     if passes(*next) && seen.insert(*next) {
                         left.push(*next);
                     }
@@ -131,21 +131,23 @@ mod tests {
             }
             seen
         };
-        let mut again: BTreeSet<Place> =
+        let mut again: BTreeSet<NodeIndex> =
             from.map(|from| below(from, &|_| true)).unwrap_or_default();
-        let is_pure = |place: Place| earlier[usize::from(place)] == SAME;
-        for place in graph.places() {
-            match earlier[usize::from(place)] {
-                Earlier::Succeeded { is_same: false, .. } => again.extend(below(place, &is_pure)),
+        let is_pure = |node_index: NodeIndex| earlier[usize::from(node_index)] == SAME;
+        for node_index in graph.node_indexes() {
+            match earlier[usize::from(node_index)] {
+                Earlier::Succeeded { is_same: false, .. } => {
+                    again.extend(below(node_index, &is_pure))
+                }
                 Earlier::Succeeded { is_same: true, .. } => {}
                 Earlier::Never => {
-                    again.insert(place);
+                    again.insert(node_index);
                 }
             }
         }
         graph
-            .places()
-            .map(|place| !again.contains(&place))
+            .node_indexes()
+            .map(|node_index| !again.contains(&node_index))
             .collect()
     }
 
@@ -155,9 +157,14 @@ mod tests {
             let mut random = Random::seeded(seed);
             let graph = random.graph();
             let kinds = [Earlier::Never, SAME, SAME, CHANGED, SINK, CHANGED_SINK];
-            let earlier: Vec<_> = graph.places().map(|_| kinds[random.below(6)]).collect();
-            let places: Vec<_> = graph.places().collect();
-            let from = random.one_in(2).then(|| places[random.below(places.len())]);
+            let earlier: Vec<_> = graph
+                .node_indexes()
+                .map(|_| kinds[random.below(6)])
+                .collect();
+            let node_indexes: Vec<_> = graph.node_indexes().collect();
+            let from = random
+                .one_in(2)
+                .then(|| node_indexes[random.below(node_indexes.len())]);
             let expected = by_paths(&graph, &earlier, from);
             assert_eq!(reused(&graph, &earlier, from), expected, "seed {seed}");
         }

@@ -35,14 +35,14 @@ pub use id::{
     BackfillId, ConnectionId, IdError, NodeId, OwnerId, PipelineId, RunId, Slug, TenantId,
     VariableKey,
 };
-pub use node::{NodeRun, NodeStatus, Place};
+pub use node::{NodeIndex, NodeRun, NodeStatus};
 pub use page::{Page, PageRequest};
 pub(crate) use pipeline::seconds;
 pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};
 pub use preview::Preview;
 pub use profile::{ColumnProfile, Profile};
 pub use retention::Retention;
-pub use run::{Cancel, Inherited, Run, RunStatus, Trigger};
+pub use run::{Cancel, InheritedOutput, Run, RunStatus, Trigger};
 pub use schedule::{Overlap, SkipReason};
 pub use scope::Scope;
 pub(crate) use sealed::MASKED;

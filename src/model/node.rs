@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{NodeId, RunId};
 
 /// The place of a node in the topological order of its pipeline, from 0; below 1,000 by `Limits::nodes_max`.
-pub type Place = u16;
+pub type NodeIndex = u16;
 
 /// Where a node of a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,13 +57,13 @@ impl NodeStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodeRun {
-    /// `<run id>.<place>`.
+    /// `<run id>.<node_index>`.
     pub id: String,
     /// The node.
     pub node_id: NodeId,
     /// Its place in the topological order.
     #[serde(skip)]
-    pub place: Place,
+    pub node_index: NodeIndex,
     /// Where it stands.
     pub status: NodeStatus,
     /// The newest attempt, from 1.
@@ -101,11 +101,16 @@ pub struct NodeRun {
 impl NodeRun {
     /// A node that has no entry yet; it reads `pending`, in a cancelled run `cancelled`, in a failed one `skipped`.
     #[must_use]
-    pub fn unstarted(run: RunId, node_id: NodeId, place: Place, status: NodeStatus) -> Self {
+    pub fn unstarted(
+        run: RunId,
+        node_id: NodeId,
+        node_index: NodeIndex,
+        status: NodeStatus,
+    ) -> Self {
         Self {
-            id: format!("{run}.{place}"),
+            id: format!("{run}.{node_index}"),
             node_id,
-            place,
+            node_index,
             status,
             attempt: None,
             row_count: None,

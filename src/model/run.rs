@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BackfillId, NodeStatus, PipelineId, Place, RunId, TenantId};
+use super::{BackfillId, NodeIndex, NodeStatus, PipelineId, RunId, TenantId};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -134,7 +134,7 @@ pub struct Run {
     /// The first run of its chain of resumes; itself where it resumes none.
     pub first_run: RunId,
     /// What it takes over from earlier runs of its chain.
-    pub inherited: Vec<Inherited>,
+    pub inherited: Vec<InheritedOutput>,
 }
 
 impl Run {
@@ -173,13 +173,13 @@ impl Run {
 /// A node that succeeded earlier in a chain of resumes, so that the new run need not execute it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Inherited {
+pub struct InheritedOutput {
     /// The node's place in the new run.
-    pub place: Place,
+    pub node_index: NodeIndex,
     /// The run that executed it.
     pub from_run: RunId,
     /// Its place there.
-    pub from_place: Place,
+    pub from_node_index: NodeIndex,
     /// Rows that it handed on.
     pub row_count: Option<u64>,
     /// Whether it handed on a dataset.
@@ -188,14 +188,14 @@ pub struct Inherited {
     pub output_hash: Option<[u8; 32]>,
 }
 
-impl Inherited {
-    /// Takes over the node at `from_place` of `from_run` as the one at `place`; what else is known is set afterwards.
+impl InheritedOutput {
+    /// Takes over the node at `from_node_index` of `from_run` as the one at `node_index`; what else is known is set afterwards.
     #[must_use]
-    pub const fn new(place: Place, from_run: RunId, from_place: Place) -> Self {
+    pub const fn new(node_index: NodeIndex, from_run: RunId, from_node_index: NodeIndex) -> Self {
         Self {
-            place,
+            node_index,
             from_run,
-            from_place,
+            from_node_index,
             row_count: None,
             has_dataset: false,
             output_hash: None,

@@ -54,7 +54,7 @@ pub struct NotifierCursor {
     /// Every event up to this number was delivered, is not wanted, or is parked.
     pub seq: u64,
     /// What is parked, by number: all that is not dead, and of the dead those after the place.
-    pub parked: Vec<Parked>,
+    pub parked: Vec<ParkedEvent>,
 }
 
 impl NotifierCursor {
@@ -109,7 +109,7 @@ pub struct Cursors {
 /// An event that a notifier has not got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Parked {
+pub struct ParkedEvent {
     /// The event's run.
     pub run: RunId,
     /// The event's number.
@@ -122,7 +122,7 @@ pub struct Parked {
     pub is_dead: bool,
 }
 
-impl Parked {
+impl ParkedEvent {
     /// An event of this number that was not tried yet.
     #[must_use]
     pub const fn new(run: RunId, seq: u64, next_at: DateTime<Utc>) -> Self {
@@ -147,7 +147,7 @@ pub struct PutDeliveries {
     /// Events that are no longer parked, since they were delivered.
     pub delivered: Vec<u64>,
     /// Events that are parked from now on, or parked otherwise than before.
-    pub parked: Vec<Parked>,
+    pub parked: Vec<ParkedEvent>,
     /// The time of the step.
     pub now: DateTime<Utc>,
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::model::{BackfillId, Level, NodeStatus, Place, Preview, Profile, RunId, RunStatus};
+use crate::model::{BackfillId, Level, NodeIndex, NodeStatus, Preview, Profile, RunId, RunStatus};
 
 /// The kept output of a node, whose chunks were written before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,9 @@ impl OutputRef {
 /// How a node ended.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct NodeEnd {
+pub struct FinishedNode {
     /// The node.
-    pub place: Place,
+    pub node_index: NodeIndex,
     /// A terminal status.
     pub status: NodeStatus,
     /// When.
@@ -60,12 +60,12 @@ pub struct NodeEnd {
     pub preview: Option<Preview>,
 }
 
-impl NodeEnd {
+impl FinishedNode {
     /// An end of this status; what is known more is set afterwards.
     #[must_use]
-    pub const fn new(place: Place, status: NodeStatus, at: DateTime<Utc>) -> Self {
+    pub const fn new(node_index: NodeIndex, status: NodeStatus, at: DateTime<Utc>) -> Self {
         Self {
-            place,
+            node_index,
             status,
             at,
             attempt: None,
@@ -87,7 +87,7 @@ pub enum Entry {
     /// An attempt began: event `node.started`. `queue_ms` and `at` count for the first start only; the error of the attempt before goes.
     NodeStarted {
         /// The node.
-        place: Place,
+        node_index: NodeIndex,
         /// The attempt, from 1.
         attempt: u32,
         /// How long the node waited for its slot, milliseconds.
@@ -98,7 +98,7 @@ pub enum Entry {
     /// An attempt failed and another follows; the node is `pending` until then: event `node.retrying`.
     NodeRetrying {
         /// The node.
-        place: Place,
+        node_index: NodeIndex,
         /// The attempt that follows; the node keeps the one before until this begins.
         attempt: u32,
         /// Why the one before failed.
@@ -109,18 +109,18 @@ pub enum Entry {
         at: DateTime<Utc>,
     },
     /// A node ended: event `node.completed`, `node.failed`, `node.skipped` or `node.cancelled`.
-    NodeFinished(Box<NodeEnd>),
+    NodeFinished(Box<FinishedNode>),
     /// The statistics of a finished node's output; no event.
     Profile {
         /// The node.
-        place: Place,
+        node_index: NodeIndex,
         /// The statistics.
         profile: Box<Profile>,
     },
     /// A line of the log: event `log`.
     Log {
         /// The node; none for a line of the run.
-        place: Option<Place>,
+        node_index: Option<NodeIndex>,
         /// The attempt that wrote it.
         attempt: Option<u32>,
         /// How important.
@@ -174,14 +174,14 @@ impl Append {
 /// What an append answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Appended {
+pub struct AppendOutcome {
     /// The newest event.
     pub seq: u64,
     /// The backfill whose rest was cancelled since this run failed; a repeat tells it again.
     pub stopped: Option<BackfillId>,
 }
 
-impl Appended {
+impl AppendOutcome {
     /// The newest event after an append.
     #[must_use]
     pub const fn new(seq: u64) -> Self {
@@ -206,5 +206,5 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// # Errors
     /// `StaleEpoch`; `Internal` when `position` leaves a gap; `RunFinished`; `CancelRequested`; `IllegalTransition`; `NotFound` for a purged run, which it MUST NOT bring back.
-    async fn append(&self, append: Append) -> Result<Appended>;
+    async fn append(&self, append: Append) -> Result<AppendOutcome>;
 }

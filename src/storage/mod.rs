@@ -12,9 +12,9 @@ mod deliveries;
 mod events;
 mod journal;
 mod memory;
+mod node_indexes;
 mod outputs;
 mod pipelines;
-mod places;
 mod queue;
 mod rules;
 mod runs;
@@ -29,22 +29,22 @@ pub use backfills::{
 };
 pub use connections::{ConnectionFilter, Connections, PutConnection};
 pub use deliveries::{
-    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
+    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
 pub use events::{EventFilter, Events};
-pub use journal::{Append, Appended, Entry, Journal, NodeEnd, OutputRef};
+pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
+pub use node_indexes::NodeIndexes;
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
-pub use places::Places;
-pub use queue::{Claim, Claimed, Claims, Held, Queue};
+pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 pub(crate) use rules::{not_resumable, stands_in_the_way};
 pub use runs::{
-    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewRun, Operation,
-    RequestCancel, RunDetail, RunFilter, Runs,
+    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
+    NewRun, Operation, RunDetail, RunFilter, Runs,
 };
-pub use schedules::{Advance, Advanced, Schedules, StoredSchedule, Tick};
+pub use schedules::{Advance, AdvancedSchedule, Schedules, StoredSchedule, Tick};
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]
 pub use sqlite::CommitFault;
 #[cfg(all(feature = "sqlite", feature = "testing"))]
@@ -52,7 +52,7 @@ pub(crate) use sqlite::decode;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStorage};
 pub use system::{
-    Figures, FiguresBy, FiguresFilter, Purge, PurgeCursor, PurgeMode, Purged, Stats, System,
+    Figures, FiguresBy, FiguresFilter, Purge, PurgeCursor, PurgeMode, PurgeOutcome, Stats, System,
 };
 pub use variables::{PutVariable, VariableFilter, Variables};
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::Result;
-use crate::model::{Place, RunId, Scope};
+use crate::model::{NodeIndex, RunId, Scope};
 
 /// One chunk of a node's output.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct OutputChunk {
     /// The epoch of the claim.
     pub epoch: u64,
     /// The node.
-    pub place: Place,
+    pub node_index: NodeIndex,
     /// Which chunk, from 0; a repeat replaces it, chunk 0 drops what an earlier attempt left.
     pub index: u32,
     /// Its bytes.
@@ -27,11 +27,17 @@ pub struct OutputChunk {
 impl OutputChunk {
     /// A chunk of a node's output under a claim.
     #[must_use]
-    pub const fn new(run: RunId, epoch: u64, place: Place, index: u32, bytes: Bytes) -> Self {
+    pub const fn new(
+        run: RunId,
+        epoch: u64,
+        node_index: NodeIndex,
+        index: u32,
+        bytes: Bytes,
+    ) -> Self {
         Self {
             run,
             epoch,
-            place,
+            node_index,
             index,
             bytes,
         }
@@ -67,14 +73,14 @@ pub trait Outputs: Send + Sync + 'static {
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()>;
 
     /// The kept output of a node: the run's own once the node has an entry that reuses nothing, else the one it inherits, if that has the hash which
-    /// [`Inherited`](crate::Inherited) names. None where it was not kept, was dropped, or a chunk is missing.
+    /// [`InheritedOutput`](crate::Inherited) names. None where it was not kept, was dropped, or a chunk is missing.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.
     async fn find_output(
         &self,
         run: RunId,
-        place: Place,
+        node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>>;
 }

@@ -51,7 +51,7 @@ impl Claim {
 /// A claimed run, with all that its driver needs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Claimed {
+pub struct ClaimedRun {
     /// The run, `running` now.
     pub run: Run,
     /// The definition that it runs.
@@ -66,7 +66,7 @@ pub struct Claimed {
     pub claim_count: u32,
 }
 
-impl Claimed {
+impl ClaimedRun {
     /// A first claim of a run.
     #[must_use]
     pub const fn new(run: Run, definition: Arc<Pipeline>, epoch: u64) -> Self {
@@ -84,9 +84,9 @@ impl Claimed {
 /// What a claim gave.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Claims {
+pub struct ClaimOutcome {
     /// The claimed runs.
-    pub claimed: Vec<Claimed>,
+    pub claimed: Vec<ClaimedRun>,
     /// Runs that were given up as poisoned in this step.
     pub poisoned: Vec<RunId>,
     /// Backfills whose rest was cancelled since a run of them was given up.
@@ -104,14 +104,14 @@ pub struct Claims {
 /// One claim that its owner holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Held {
+pub struct HeldRun {
     /// The run.
     pub run: RunId,
     /// The epoch of the claim.
     pub epoch: u64,
 }
 
-impl Held {
+impl HeldRun {
     /// One claim.
     #[must_use]
     pub const fn new(run: RunId, epoch: u64) -> Self {
@@ -140,7 +140,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was claimed then.
-    async fn claim(&self, claim: Claim) -> Result<Claims>;
+    async fn claim(&self, claim: Claim) -> Result<ClaimOutcome>;
 
     /// Prolongs claims and answers those that the owner has lost. Success means that a row was updated.
     ///
@@ -149,14 +149,14 @@ pub trait Queue: Send + Sync + 'static {
     async fn renew(
         &self,
         owner: OwnerId,
-        held: Vec<Held>,
+        held: Vec<HeldRun>,
         lease: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Held>>;
+    ) -> Result<Vec<HeldRun>>;
 
     /// Gives claims back without charging an attempt (the count goes down by one, running nodes are `pending` again) and answers those that the owner had lost.
     ///
     /// # Errors
     /// `Unavailable`; nothing was given back then.
-    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>>;
+    async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>>;
 }

@@ -107,7 +107,7 @@ impl CreateRuns {
 /// What a creation made, or what the first one with its key did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Created {
+pub struct CreatedRuns {
     /// The runs, in the order in which they were given.
     pub run_ids: Vec<RunId>,
     /// Whether the key was known, and nothing was made.
@@ -120,7 +120,7 @@ pub struct Created {
     pub skipped: Vec<NaiveDate>,
 }
 
-impl Created {
+impl CreatedRuns {
     /// What was made.
     #[must_use]
     pub const fn new(run_ids: Vec<RunId>, replayed: bool, seq: u64) -> Self {
@@ -137,7 +137,7 @@ impl Created {
 /// A wish to cancel.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct RequestCancel {
+pub struct CancelRequest {
     /// The run.
     pub run: RunId,
     /// Whose runs are seen.
@@ -148,7 +148,7 @@ pub struct RequestCancel {
     pub now: DateTime<Utc>,
 }
 
-impl RequestCancel {
+impl CancelRequest {
     /// A wish to cancel this run, in every scope.
     #[must_use]
     pub const fn new(run: RunId, cancel: crate::model::Cancel, now: DateTime<Utc>) -> Self {
@@ -260,13 +260,13 @@ pub trait Runs: Send + Sync + 'static {
     /// `NotFound` (`pipeline-not-found`, `run-not-found` of `resumed_from`); `Invalid` (`idempotency-key-reused`) for another body;
     /// `Conflict` (`run-not-resumable`, naming the run that stands in the way; `tick-taken` when a run of the pipeline has the same `fire_at`);
     /// `QueueFull` (`too-many-requests`).
-    async fn create_runs(&self, create: CreateRuns) -> Result<Created>;
+    async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns>;
 
     /// Answers what the first act with this key made, if there was one, so that a repeat can be told before anything else is decided.
     ///
     /// # Errors
     /// `Invalid` (`idempotency-key-reused`) when the key was given for another body.
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>>;
+    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>>;
 
     /// The run with its nodes.
     ///
@@ -291,7 +291,7 @@ pub trait Runs: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `RunFinished` (`run-finished`) when it succeeded or failed.
-    async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled>;
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled>;
 
     /// The preview of a node's output, of the run that executed it where the run reuses it.
     ///

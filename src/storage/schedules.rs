@@ -94,14 +94,14 @@ pub enum Tick {
 /// The answer to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Advanced {
+pub struct AdvancedSchedule {
     /// What became of it.
     pub tick: Tick,
     /// The newest event.
     pub seq: u64,
 }
 
-impl Advanced {
+impl AdvancedSchedule {
     /// An answer.
     #[must_use]
     pub const fn new(tick: Tick, seq: u64) -> Self {
@@ -131,5 +131,5 @@ pub trait Schedules: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing changed then.
-    async fn advance(&self, advance: Advance) -> Result<Advanced>;
+    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule>;
 }

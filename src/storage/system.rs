@@ -174,14 +174,14 @@ impl Purge {
 /// What a purge deleted, or would delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Purged {
+pub struct PurgeOutcome {
     /// How many runs.
     pub deleted: u64,
     /// Where the next step begins: behind the last run that was looked at; nothing once fewer than `count_max` were.
     pub next: Option<PurgeCursor>,
 }
 
-impl Purged {
+impl PurgeOutcome {
     /// So many runs, and where the next step begins.
     #[must_use]
     pub const fn new(deleted: u64, next: Option<PurgeCursor>) -> Self {
@@ -210,7 +210,7 @@ pub trait System: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Unavailable`; nothing was deleted then.
-    async fn purge(&self, purge: Purge) -> Result<Purged>;
+    async fn purge(&self, purge: Purge) -> Result<PurgeOutcome>;
 
     /// Ends the store in order: what was queued is written, files are closed. Repeating it is harmless; later writes answer `ShuttingDown`.
     ///

@@ -8,7 +8,7 @@ use super::{FaultyStorage, Method};
 use crate::error::Result;
 use crate::model::{Backfill, BackfillId, Page, PageRequest, Scope};
 use crate::storage::{
-    Advance, Advanced, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
+    Advance, AdvancedSchedule, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
     CancelledBackfill, Schedules, StoredSchedule,
 };
 
@@ -19,7 +19,7 @@ impl Schedules for FaultyStorage {
             .await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
         self.around(Method::Advance, self.inner.advance(advance))
             .await
     }

@@ -16,14 +16,15 @@ use super::fault::When;
 use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
-    Event, NodeId, OwnerId, Page, PageRequest, Place, Preview, Run, RunId, Scope, StoredPipeline,
+    Event, NodeId, NodeIndex, OwnerId, Page, PageRequest, Preview, Run, RunId, Scope,
+    StoredPipeline,
 };
 use crate::storage::{
-    Append, Appended, Cancelled, ChainRun, Claim, ClaimCursors, Claims, CreateRuns, Created,
-    Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures, FiguresFilter, FoundProfile,
-    Held, IdempotencyKey, Journal, OutputChunk, Outputs, PipelineFilter, Pipelines, Purge, Purged,
-    PutDeliveries, PutPipeline, Queue, RequestCancel, RunDetail, RunFilter, Runs, Stats, Storage,
-    StoredOutput, System,
+    Append, AppendOutcome, CancelRequest, Cancelled, ChainRun, Claim, ClaimCursors, ClaimOutcome,
+    CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures,
+    FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs,
+    PipelineFilter, Pipelines, Purge, PurgeOutcome, PutDeliveries, PutPipeline, Queue, RunDetail,
+    RunFilter, Runs, Stats, Storage, StoredOutput, System,
 };
 
 /// Wraps a storage and fails on cue. Clones share cues and counts.
@@ -160,12 +161,12 @@ impl Pipelines for FaultyStorage {
 
 #[async_trait]
 impl Runs for FaultyStorage {
-    async fn create_runs(&self, create: CreateRuns) -> Result<Created> {
+    async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
         self.around(Method::CreateRuns, self.inner.create_runs(create))
             .await
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
+    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
         self.around(Method::FindIdempotent, self.inner.find_idempotent(key))
             .await
     }
@@ -185,7 +186,7 @@ impl Runs for FaultyStorage {
             .await
     }
 
-    async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
         self.around(Method::RequestCancel, self.inner.request_cancel(request))
             .await
     }
@@ -224,22 +225,22 @@ impl Runs for FaultyStorage {
 
 #[async_trait]
 impl Queue for FaultyStorage {
-    async fn claim(&self, claim: Claim) -> Result<Claims> {
+    async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
         self.around(Method::Claim, self.inner.claim(claim)).await
     }
 
     async fn renew(
         &self,
         owner: OwnerId,
-        held: Vec<Held>,
+        held: Vec<HeldRun>,
         lease: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Held>> {
+    ) -> Result<Vec<HeldRun>> {
         self.around(Method::Renew, self.inner.renew(owner, held, lease, now))
             .await
     }
 
-    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+    async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         self.around(Method::Release, self.inner.release(owner, held))
             .await
     }
@@ -247,7 +248,7 @@ impl Queue for FaultyStorage {
 
 #[async_trait]
 impl Journal for FaultyStorage {
-    async fn append(&self, append: Append) -> Result<Appended> {
+    async fn append(&self, append: Append) -> Result<AppendOutcome> {
         self.around(Method::Append, self.inner.append(append)).await
     }
 }
@@ -262,10 +263,10 @@ impl Outputs for FaultyStorage {
     async fn find_output(
         &self,
         run: RunId,
-        place: Place,
+        node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
-        let find = self.inner.find_output(run, place, scope);
+        let find = self.inner.find_output(run, node_index, scope);
         let mut found = self.around(Method::FindOutput, find).await?;
         if self.cues.lock().damages_outputs
             && let Some(last) = found.as_mut().and_then(|output| output.bytes.last_mut())
@@ -313,7 +314,7 @@ impl System for FaultyStorage {
             .await
     }
 
-    async fn purge(&self, purge: Purge) -> Result<Purged> {
+    async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         self.around(Method::Purge, self.inner.purge(purge)).await
     }
 

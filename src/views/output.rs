@@ -16,14 +16,14 @@ impl Views {
     /// `NotFound` (`run-not-found`, `node-not-found`); `OutputDropped` when the output was not kept, no longer is, or is damaged; `Unavailable`.
     pub async fn output(&self, run: RunId, node: &str, scope: &Scope) -> Result<Dataset> {
         let detail = self.detail(run, scope).await?;
-        let place = Graph::new(&detail.definition)?.place(node);
-        let Some(place) = place else {
+        let node_index = Graph::new(&detail.definition)?.node_index(node);
+        let Some(node_index) = node_index else {
             return Err(Error::not_found(
                 "node-not-found",
                 format!("run {run} has no node {}", crate::error::shown(node)),
             ));
         };
-        let stored = self.storage.find_output(run, place, scope).await?;
+        let stored = self.storage.find_output(run, node_index, scope).await?;
         let Some(stored) = stored else {
             return Err(dropped(
                 node,

@@ -120,11 +120,16 @@ fn complete(run: &Run, graph: &Graph, nodes: Vec<NodeRun>) -> Vec<NodeRun> {
     let unstarted = run.status.unstarted_node();
     let mut entries = nodes.into_iter().peekable();
     let mut completed = Vec::with_capacity(graph.len());
-    for place in graph.places() {
-        if let Some(entry) = entries.next_if(|entry| entry.place == place) {
+    for node_index in graph.node_indexes() {
+        if let Some(entry) = entries.next_if(|entry| entry.node_index == node_index) {
             completed.push(entry);
-        } else if let Some(id) = graph.id(place) {
-            completed.push(NodeRun::unstarted(run.id, id.clone(), place, unstarted));
+        } else if let Some(id) = graph.id(node_index) {
+            completed.push(NodeRun::unstarted(
+                run.id,
+                id.clone(),
+                node_index,
+                unstarted,
+            ));
         }
     }
     completed

@@ -14,7 +14,7 @@ use super::lane::{Lane, Letter, Stage};
 use crate::limits::Limits;
 use crate::model::{Event, RunId};
 use crate::notifier::NotifierError;
-use crate::storage::{NotifierCursor, Parked};
+use crate::storage::{NotifierCursor, ParkedEvent};
 
 /// The letters of one notifier.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Book {
     /// Dead letters that may be read again.
     dead: HashSet<u64>,
     /// Rows to be written, or to be removed.
-    changes: BTreeMap<u64, Option<Parked>>,
+    changes: BTreeMap<u64, Option<ParkedEvent>>,
     has_delivered: bool,
     /// Whether a letter has died: that is stored before later ones of its run go out, or after a crash it could come behind them.
     has_died: bool,
@@ -84,8 +84,8 @@ impl Book {
         book
     }
 
-    fn take_up(&mut self, parked: &Parked, now: Moment) {
-        let Parked {
+    fn take_up(&mut self, parked: &ParkedEvent, now: Moment) {
+        let ParkedEvent {
             run,
             seq,
             tries,
@@ -157,7 +157,7 @@ impl Book {
             lane.letters.insert(index, Letter { seq, stage });
             self.parked_count += 1;
             self.changes
-                .insert(seq, Some(Parked::new(run, seq, now.wall)));
+                .insert(seq, Some(ParkedEvent::new(run, seq, now.wall)));
             return;
         }
         if index == 0 {
@@ -247,7 +247,7 @@ impl Book {
             letter.stage = Stage::Parked { tries: 0 };
             self.open.remove(&letter.seq);
             self.parked_count += 1;
-            let row = Parked::new(run, letter.seq, next_at);
+            let row = ParkedEvent::new(run, letter.seq, next_at);
             self.changes.insert(letter.seq, Some(row));
         }
     }
@@ -277,7 +277,7 @@ impl Book {
     }
 
     /// Takes a letter out of what is in hand; `row` is what is stored of it.
-    fn close(&mut self, letter: &Letter, row: Option<Parked>) {
+    fn close(&mut self, letter: &Letter, row: Option<ParkedEvent>) {
         if letter.is_parked() {
             self.parked_count -= 1;
         }
@@ -292,7 +292,7 @@ impl Book {
         let tries = letter.tries().saturating_add(1);
         let is_dead = !error.is_retryable() || tries >= self.limits.notifier_tries_max;
         let pause = self.pause(tries);
-        let mut row = Parked::new(run, seq, later(now.wall, pause));
+        let mut row = ParkedEvent::new(run, seq, later(now.wall, pause));
         (row.tries, row.is_dead) = (tries, is_dead);
         self.close(letter, Some(row));
         self.has_died |= is_dead;
@@ -348,7 +348,7 @@ impl Book {
     }
 
     /// Rows to be written, or removed (none), by number.
-    pub(super) const fn changes(&self) -> &BTreeMap<u64, Option<Parked>> {
+    pub(super) const fn changes(&self) -> &BTreeMap<u64, Option<ParkedEvent>> {
         &self.changes
     }
 

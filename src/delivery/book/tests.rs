@@ -243,7 +243,7 @@ fn unwanted_events_are_stored_for_themselves_seldom() {
 fn a_pause_is_taken_up_again_within_its_bounds_whatever_the_clock_did() {
     for (next_at, expected) in [(at(1_030), 30), (at(990), 0), (at(1_000_000), 600)] {
         let mut place = NotifierCursor::new("slack".to_owned(), 5);
-        place.parked = vec![Parked::new(run_id(1), 3, next_at)];
+        place.parked = vec![ParkedEvent::new(run_id(1), 3, next_at)];
         let mut book = Book::new(&place, limits(), second(1_000));
         let due = 1_000 + expected;
         if expected > 0 {
@@ -257,7 +257,7 @@ fn a_pause_is_taken_up_again_within_its_bounds_whatever_the_clock_did() {
 #[derive(Default)]
 struct Stored {
     place: u64,
-    rows: BTreeMap<u64, Parked>,
+    rows: BTreeMap<u64, ParkedEvent>,
 }
 
 impl Stored {
@@ -348,7 +348,7 @@ fn live(seed: u64) {
     }
     stored.save(&mut book);
     assert_eq!(stored.place, LAST, "seed {seed}");
-    let is_alive = |row: &&Parked| !row.is_dead;
+    let is_alive = |row: &&ParkedEvent| !row.is_dead;
     assert_eq!(stored.rows.values().find(is_alive), None, "seed {seed}");
     let is_lost = |seq: &u64| !got.contains(seq) && !stored.rows.contains_key(seq);
     assert_eq!((1..=LAST).find(is_lost), None, "seed {seed}");

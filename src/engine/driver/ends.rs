@@ -12,8 +12,8 @@ use crate::engine::journal::Lost;
 use crate::engine::node::{Done, Ending, Mode, millis};
 use crate::error::{Result, trace_causes};
 use crate::graph::frontier::NodeOutcome;
-use crate::model::{Dataset, NodeStatus, Place, Profile};
-use crate::storage::{Entry, NodeEnd};
+use crate::model::{Dataset, NodeIndex, NodeStatus, Profile};
+use crate::storage::{Entry, FinishedNode};
 
 impl Driver {
     /// A node's task has ended: its end is sent to storage, and what depends on it waits for the commit.
@@ -28,38 +28,42 @@ impl Driver {
         let Ending::Ended(end, dataset) = done.ending else {
             return Ok(());
         };
-        let (place, outcome) = (done.place, outcome_of(end.status));
+        let (node_index, outcome) = (done.node_index, outcome_of(end.status));
         self.note_error(&end);
         if done.mode == Mode::Remade {
-            self.hold(place, dataset);
-            return self.settle(place, outcome).await;
+            self.hold(node_index, dataset);
+            return self.settle(node_index, outcome).await;
         }
         let stored = self.context.journal.store(Entry::NodeFinished(end)).await?;
         if let Some(dataset) = dataset {
-            self.profile(place, dataset.clone());
-            self.hold(place, Some(dataset));
+            self.profile(node_index, dataset.clone());
+            self.hold(node_index, Some(dataset));
         }
-        self.wait_for_commit(place, outcome, stored).await
+        self.wait_for_commit(node_index, outcome, stored).await
     }
 
     /// Where the run ends with this node its end may travel in the same commit; else nothing starts before the commit.
     async fn wait_for_commit(
         &mut self,
-        place: Place,
+        node_index: NodeIndex,
         outcome: NodeOutcome,
         stored: oneshot::Receiver<()>,
     ) -> Result<(), Lost> {
-        if self.frontier.ends_with(place) {
-            return self.settle(place, outcome).await;
+        if self.frontier.ends_with(node_index) {
+            return self.settle(node_index, outcome).await;
         }
-        self.ends
-            .spawn(async move { stored.await.map(|()| (place, outcome)).map_err(|_| Lost) });
+        self.ends.spawn(async move {
+            stored
+                .await
+                .map(|()| (node_index, outcome))
+                .map_err(|_| Lost)
+        });
         Ok(())
     }
 
     /// Keeps what a node handed on for those that take it.
-    fn hold(&mut self, place: Place, dataset: Option<Dataset>) {
-        let index = usize::from(place);
+    fn hold(&mut self, node_index: NodeIndex, dataset: Option<Dataset>) {
+        let index = usize::from(node_index);
         if self.takers.get(index).is_some_and(|takers| *takers > 0)
             && let Some(slot) = self.datasets.get_mut(index)
         {
@@ -67,7 +71,7 @@ impl Driver {
         }
     }
 
-    fn profile(&mut self, place: Place, dataset: Dataset) {
+    fn profile(&mut self, node_index: NodeIndex, dataset: Dataset) {
         let clock = self.context.shared.clock.clone();
         let mask = self.context.vault.mask.clone();
         self.profiles.spawn(async move {
@@ -77,20 +81,20 @@ impl Driver {
                 profile.profiling_ms = millis(clock.elapsed().saturating_sub(started));
                 Ok(profile)
             });
-            Ok((place, profiled.await?))
+            Ok((node_index, profiled.await?))
         });
     }
 
     pub(super) async fn profiled(
         &self,
-        profile: Result<Result<(Place, Profile)>, JoinError>,
+        profile: Result<Result<(NodeIndex, Profile)>, JoinError>,
     ) -> Result<(), Lost> {
         match profile {
-            Ok(Ok((place, profile))) => {
+            Ok(Ok((node_index, profile))) => {
                 self.context
                     .journal
                     .send(Entry::Profile {
-                        place,
+                        node_index,
                         profile: Box::new(profile),
                     })
                     .await
@@ -109,24 +113,28 @@ impl Driver {
 
     pub(super) async fn committed(
         &mut self,
-        ended: Result<Result<(Place, NodeOutcome), Lost>, JoinError>,
+        ended: Result<Result<(NodeIndex, NodeOutcome), Lost>, JoinError>,
     ) -> Result<(), Lost> {
-        let (place, outcome) = ended.map_err(|_| Lost)??;
+        let (node_index, outcome) = ended.map_err(|_| Lost)??;
         if std::mem::take(&mut self.is_suspect) {
             self.context.shared.wake.notify_one();
         }
-        self.settle(place, outcome).await
+        self.settle(node_index, outcome).await
     }
 
-    async fn settle(&mut self, place: Place, outcome: NodeOutcome) -> Result<(), Lost> {
-        let skipped = self.frontier.settle(place, outcome);
+    async fn settle(&mut self, node_index: NodeIndex, outcome: NodeOutcome) -> Result<(), Lost> {
+        let skipped = self.frontier.settle(node_index, outcome);
         self.leave_out(&skipped, NodeStatus::Skipped).await
     }
 
     /// Records nodes that will never run.
-    pub(super) async fn leave_out(&self, places: &[Place], status: NodeStatus) -> Result<(), Lost> {
-        for &place in places {
-            let end = NodeEnd::new(place, status, self.context.shared.clock.now());
+    pub(super) async fn leave_out(
+        &self,
+        node_indexes: &[NodeIndex],
+        status: NodeStatus,
+    ) -> Result<(), Lost> {
+        for &node_index in node_indexes {
+            let end = FinishedNode::new(node_index, status, self.context.shared.clock.now());
             self.context
                 .journal
                 .send(Entry::NodeFinished(Box::new(end)))
@@ -135,9 +143,12 @@ impl Driver {
         Ok(())
     }
 
-    fn note_error(&mut self, end: &NodeEnd) {
+    fn note_error(&mut self, end: &FinishedNode) {
         if end.status == NodeStatus::Failed && self.first_error.is_none() {
-            let node = self.context.node_id(end.place).map_or("", |id| id.as_str());
+            let node = self
+                .context
+                .node_id(end.node_index)
+                .map_or("", |id| id.as_str());
             let error = end.error.as_deref().unwrap_or("it failed");
             self.first_error = Some(format!("node {node}: {error}"));
         }

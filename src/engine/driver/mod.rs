@@ -22,7 +22,7 @@ use super::node::{Done, Mode, NodeTask};
 use crate::error::Result;
 use crate::executor::Input;
 use crate::graph::frontier::{Frontier, NodeOutcome};
-use crate::model::{Cancel, Dataset, Place, Profile};
+use crate::model::{Cancel, Dataset, NodeIndex, Profile};
 
 /// How a run left this engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,19 +45,19 @@ pub(super) struct Driver {
     /// By place: downstream nodes that have not started.
     pub(super) takers: Vec<usize>,
     /// Attempts to begin with, where not 1.
-    pub(super) attempts: HashMap<Place, u32>,
+    pub(super) attempts: HashMap<NodeIndex, u32>,
     /// Nodes whose lost output is made again.
-    pub(super) remade: Vec<Place>,
+    pub(super) remade: Vec<NodeIndex>,
     /// Nodes that cannot execute, and why.
-    pub(super) doomed: HashMap<Place, String>,
+    pub(super) doomed: HashMap<NodeIndex, String>,
     pub(super) first_error: Option<String>,
     /// Whether the first committed end of a node is news to the queue: the run was under suspicion.
     pub(super) is_suspect: bool,
     pub(super) wish: watch::Receiver<Option<Cancel>>,
     pub(super) tasks: JoinSet<Done>,
     /// Ends of nodes on their way to storage.
-    pub(super) ends: JoinSet<Result<(Place, NodeOutcome), Lost>>,
-    pub(super) profiles: JoinSet<Result<(Place, Profile)>>,
+    pub(super) ends: JoinSet<Result<(NodeIndex, NodeOutcome), Lost>>,
+    pub(super) profiles: JoinSet<Result<(NodeIndex, Profile)>>,
     pub(super) appender: Closing,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Closing {
 
 impl Driver {
     /// Drives the run until it ends or leaves.
-    pub(super) async fn run(mut self, skipped: Vec<Place>) -> Left {
+    pub(super) async fn run(mut self, skipped: Vec<NodeIndex>) -> Left {
         let left = self.drive(skipped).await.unwrap_or(Left::Lost);
         if left == Left::Lost {
             self.context.raise(Halt::Lost);
@@ -88,7 +88,7 @@ impl Driver {
         left
     }
 
-    async fn drive(&mut self, skipped: Vec<Place>) -> Result<Left, Lost> {
+    async fn drive(&mut self, skipped: Vec<NodeIndex>) -> Result<Left, Lost> {
         let mut deadlines = Deadlines {
             run: self.deadline(),
             force: None,
@@ -133,32 +133,35 @@ impl Driver {
         if *self.context.halt.borrow() >= Halt::Drain {
             return;
         }
-        for place in self.frontier.take_ready() {
-            let inputs = self.inputs(place);
+        for node_index in self.frontier.take_ready() {
+            let inputs = self.inputs(node_index);
             let task = NodeTask {
-                place,
+                node_index,
                 inputs,
-                attempt: self.attempts.get(&place).copied().unwrap_or(1),
-                mode: if self.remade.contains(&place) {
+                attempt: self.attempts.get(&node_index).copied().unwrap_or(1),
+                mode: if self.remade.contains(&node_index) {
                     Mode::Remade
                 } else {
                     Mode::Recorded
                 },
-                doomed: self.doomed.remove(&place),
+                doomed: self.doomed.remove(&node_index),
                 halt: self.context.halt.subscribe(),
                 context: Arc::clone(&self.context),
             };
-            let node_id = self.context.node_id(place).map_or("", |id| id.as_str());
+            let node_id = self
+                .context
+                .node_id(node_index)
+                .map_or("", |id| id.as_str());
             let span = tracing::info_span!("node", node_id);
             self.tasks.spawn(task.run().instrument(span));
         }
     }
 
     /// What the upstreams of a node handed on; the last taker of an output takes it along.
-    fn inputs(&mut self, place: Place) -> Vec<Input> {
+    fn inputs(&mut self, node_index: NodeIndex) -> Vec<Input> {
         let graph = Arc::clone(&self.context.graph);
-        let mut inputs = Vec::with_capacity(graph.upstream(place).len());
-        for &upstream in graph.upstream(place) {
+        let mut inputs = Vec::with_capacity(graph.upstream(node_index).len());
+        for &upstream in graph.upstream(node_index) {
             let Some(node_id) = graph.id(upstream) else {
                 continue;
             };

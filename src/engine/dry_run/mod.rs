@@ -23,7 +23,8 @@ use crate::executor::{Effect, Input};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::model::{
-    Dataset, DryRun, DryRunNode, NodeStatus, Pipeline, Place, Run, Scope, StoredPipeline, Trigger,
+    Dataset, DryRun, DryRunNode, NodeIndex, NodeStatus, Pipeline, Run, Scope, StoredPipeline,
+    Trigger,
 };
 
 /// A wish for a dry run.
@@ -80,7 +81,7 @@ struct Stage {
     datasets: Vec<Option<Dataset>>,
     /// By place: what came of the nodes that are done.
     told: Vec<Option<DryRunNode>>,
-    tasks: JoinSet<(Place, Told)>,
+    tasks: JoinSet<(NodeIndex, Told)>,
     // Permits are nodes that execute in this dry run.
     slots: Arc<Semaphore>,
     halt: watch::Sender<Halt>,
@@ -155,11 +156,11 @@ impl Stage {
     }
 
     fn start_ready(&mut self) -> Result<()> {
-        for place in self.frontier.take_ready() {
-            let inputs = self.inputs(place);
+        for node_index in self.frontier.take_ready() {
+            let inputs = self.inputs(node_index);
             let node = self
                 .graph
-                .declared(place)
+                .declared(node_index)
                 .and_then(|index| self.definition.nodes.get(index));
             let Some((node, executor)) =
                 node.and_then(|node| Some((node, self.shared.registry.get(&node.kind)?)))
@@ -168,7 +169,7 @@ impl Stage {
             };
             if executor.effect(node) == Effect::Sink {
                 let received = received(&inputs)?;
-                self.tell(place, Told::new(NodeStatus::Skipped, received))?;
+                self.tell(node_index, Told::new(NodeStatus::Skipped, received))?;
                 continue;
             }
             let part = Part {
@@ -183,13 +184,13 @@ impl Stage {
             };
             let span = tracing::info_span!("dry_run", node_id = %part.node.id);
             self.tasks
-                .spawn(async move { (place, part.play().await) }.instrument(span));
+                .spawn(async move { (node_index, part.play().await) }.instrument(span));
         }
         Ok(())
     }
 
-    fn inputs(&self, place: Place) -> Vec<Input> {
-        let upstream = self.graph.upstream(place).iter();
+    fn inputs(&self, node_index: NodeIndex) -> Vec<Input> {
+        let upstream = self.graph.upstream(node_index).iter();
         upstream
             .filter_map(|up| {
                 let dataset = self.datasets.get(usize::from(*up)).cloned().flatten();
@@ -198,18 +199,18 @@ impl Stage {
             .collect()
     }
 
-    fn ended(&mut self, ended: Result<(Place, Told), JoinError>) -> Result<()> {
-        let (place, told) = ended.map_err(|error| {
+    fn ended(&mut self, ended: Result<(NodeIndex, Told), JoinError>) -> Result<()> {
+        let (node_index, told) = ended.map_err(|error| {
             Error::internal("a node of a dry run ended out of order").with_source(error)
         })?;
-        self.tell(place, told)
+        self.tell(node_index, told)
     }
 
     /// Notes what came of a node, and what follows for those below it.
-    fn tell(&mut self, place: Place, told: Told) -> Result<()> {
+    fn tell(&mut self, node_index: NodeIndex, told: Told) -> Result<()> {
         let rows_max = self.shared.limits.dry_run_rows_max;
         let cut = told.dataset.map(|dataset| dataset.head(rows_max));
-        let mut node = self.blank(place, told.status)?;
+        let mut node = self.blank(node_index, told.status)?;
         if let Some(dataset) = &cut {
             let cell_max = self.shared.limits.preview_cell_bytes_max;
             let preview = hiding::shown(dataset, &self.vault.mask, rows_max, cell_max)?;
@@ -224,12 +225,12 @@ impl Stage {
             | NodeStatus::Pending
             | NodeStatus::Running => NodeOutcome::Failed,
         };
-        let index = usize::from(place);
+        let index = usize::from(node_index);
         if let (NodeOutcome::Success, Some(slot)) = (outcome, self.datasets.get_mut(index)) {
             *slot = cut;
         }
-        self.note(place, node);
-        let never = self.frontier.settle(place, outcome);
+        self.note(node_index, node);
+        let never = self.frontier.settle(node_index, outcome);
         if *self.halt.borrow() == Halt::TimedOut {
             // None of them would have begun in time: they have failed as this one did.
             return Ok(());
@@ -241,16 +242,16 @@ impl Stage {
         Ok(())
     }
 
-    fn note(&mut self, place: Place, node: DryRunNode) {
-        if let Some(slot) = self.told.get_mut(usize::from(place)) {
+    fn note(&mut self, node_index: NodeIndex, node: DryRunNode) {
+        if let Some(slot) = self.told.get_mut(usize::from(node_index)) {
             *slot = Some(node);
         }
     }
 
-    fn blank(&self, place: Place, status: NodeStatus) -> Result<DryRunNode> {
-        let declared = self.graph.declared(place);
+    fn blank(&self, node_index: NodeIndex, status: NodeStatus) -> Result<DryRunNode> {
+        let declared = self.graph.declared(node_index);
         let node = declared.and_then(|index| self.definition.nodes.get(index));
-        match (self.graph.id(place), node) {
+        match (self.graph.id(node_index), node) {
             (Some(id), Some(node)) => Ok(DryRunNode::new(id.clone(), node.name.clone(), status)),
             _ => Err(Error::internal("a node has lost its definition")),
         }
@@ -259,16 +260,19 @@ impl Stage {
     /// Every node; what was not begun in time has failed.
     fn all_told(mut self, is_late: bool) -> Result<DryRun> {
         let mut nodes = Vec::with_capacity(self.told.len());
-        for place in self.graph.places() {
-            let told = self.told.get_mut(usize::from(place)).and_then(Option::take);
+        for node_index in self.graph.node_indexes() {
+            let told = self
+                .told
+                .get_mut(usize::from(node_index))
+                .and_then(Option::take);
             nodes.push(match told {
                 Some(node) => node,
                 None if is_late => {
-                    let mut node = self.blank(place, NodeStatus::Failed)?;
+                    let mut node = self.blank(node_index, NodeStatus::Failed)?;
                     node.error = Some(out_of_time(self.shared.limits.dry_run_timeout));
                     node
                 }
-                None => self.blank(place, NodeStatus::Skipped)?,
+                None => self.blank(node_index, NodeStatus::Skipped)?,
             });
         }
         Ok(DryRun { nodes })

@@ -5,8 +5,8 @@
 use crate::graph::Graph;
 use crate::graph::frontier::NodeOutcome;
 use crate::graph::plan::{Kept, Past};
-use crate::model::{Inherited, NodeRun, NodeStatus};
-use crate::storage::Claimed;
+use crate::model::{InheritedOutput, NodeRun, NodeStatus};
+use crate::storage::ClaimedRun;
 
 /// What is known of one node before the run goes on.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Known {
     /// Its row in this run.
     pub(super) row: Option<NodeRun>,
     /// What it did earlier in the chain.
-    pub(super) inherited: Option<Inherited>,
+    pub(super) inherited: Option<InheritedOutput>,
 }
 
 impl Known {
@@ -59,15 +59,15 @@ const fn kept(has_dataset: bool, is_stored: bool) -> Kept {
 }
 
 /// The rows of this run and what it inherits, by place.
-pub(super) fn known(graph: &Graph, claimed: &Claimed) -> Vec<Known> {
+pub(super) fn known(graph: &Graph, claimed: &ClaimedRun) -> Vec<Known> {
     let mut known = vec![Known::default(); graph.len()];
     for row in &claimed.nodes {
-        if let Some(slot) = known.get_mut(usize::from(row.place)) {
+        if let Some(slot) = known.get_mut(usize::from(row.node_index)) {
             slot.row = Some(row.clone());
         }
     }
     for inherited in &claimed.run.inherited {
-        if let Some(slot) = known.get_mut(usize::from(inherited.place)) {
+        if let Some(slot) = known.get_mut(usize::from(inherited.node_index)) {
             slot.inherited = Some(inherited.clone());
         }
     }

@@ -24,8 +24,8 @@ use crate::error::{Result, trace_causes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{Kept, Past, Plan};
-use crate::model::{Cancel, Dataset, Level, NodeStatus, Place, RunStatus};
-use crate::storage::{Claimed, Entry, NodeEnd};
+use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus, RunStatus};
+use crate::storage::{ClaimedRun, Entry, FinishedNode};
 
 /// What reaches a run under way from outside.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Strings {
 }
 
 /// A run ready to be driven, with the nodes that will never run.
-pub(super) type Ready = (Driver, Vec<Place>);
+pub(super) type Ready = (Driver, Vec<NodeIndex>);
 
 /// Takes up a claimed run.
 ///
@@ -43,7 +43,7 @@ pub(super) type Ready = (Driver, Vec<Place>);
 /// `Err(Lost)` inside when the claim is lost meanwhile; an error when the stored definition is no graph.
 pub(super) async fn take_up(
     shared: &Arc<Shared>,
-    claimed: Claimed,
+    claimed: ClaimedRun,
     strings: Strings,
 ) -> Result<Result<Ready, Lost>> {
     let graph = Arc::new(Graph::new(&claimed.definition)?);
@@ -100,18 +100,18 @@ impl TakeUp {
     ) -> Result<Ready, Lost> {
         let mut plan = Plan::new(
             &self.graph,
-            self.places()
-                .map(|(place, known)| known.past(self.context.is_sink(place)))
+            self.node_indexes()
+                .map(|(node_index, known)| known.past(self.context.is_sink(node_index)))
                 .collect(),
         );
         let datasets = self.read_needed(&mut plan).await?;
         self.record_reuse(&plan).await?;
-        let is_remade = |place: Place, known: &Known| {
-            known.outcome() == Some(NodeOutcome::Success) && plan.executes(place)
+        let is_remade = |node_index: NodeIndex, known: &Known| {
+            known.outcome() == Some(NodeOutcome::Success) && plan.executes(node_index)
         };
         let settled = self
-            .places()
-            .map(|(place, known)| self.settled(&plan, place, known))
+            .node_indexes()
+            .map(|(node_index, known)| self.settled(&plan, node_index, known))
             .collect();
         let (frontier, skipped) = Frontier::new(Arc::clone(&self.graph), settled);
         let takers = self.takers(&plan);
@@ -121,9 +121,9 @@ impl TakeUp {
             takers,
             attempts: self.attempts(),
             remade: self
-                .places()
-                .filter(|(place, known)| is_remade(*place, known))
-                .map(|(place, _)| place)
+                .node_indexes()
+                .filter(|(node_index, known)| is_remade(*node_index, known))
+                .map(|(node_index, _)| node_index)
                 .collect(),
             doomed: self.doomed(&plan),
             first_error: self.first_error(),
@@ -138,37 +138,37 @@ impl TakeUp {
         Ok((driver, skipped))
     }
 
-    fn places(&self) -> impl Iterator<Item = (Place, &Known)> {
-        (0..Place::MAX).zip(&self.known)
+    fn node_indexes(&self) -> impl Iterator<Item = (NodeIndex, &Known)> {
+        (0..NodeIndex::MAX).zip(&self.known)
     }
 
     /// Reads every kept output that an executing node needs; one that is missing or damaged makes its node run again.
     async fn read_needed(&self, plan: &mut Plan<'_>) -> Result<Vec<Option<Dataset>>, Lost> {
         let mut datasets = vec![None; self.graph.len()];
-        for (place, known) in self.places() {
+        for (node_index, known) in self.node_indexes() {
             if let Past::Succeeded {
                 output: Kept::Lost, ..
             } = known.past(false)
-                && plan.executes(place)
+                && plan.executes(node_index)
             {
                 self.tell(
-                    place,
+                    node_index,
                     "its output was too large to keep, or a secret stood in it, so that it is executed again",
                 )
                 .await?;
             }
         }
-        while let Some(place) = plan.next_needed() {
-            match self.read(place).await? {
+        while let Some(node_index) = plan.next_needed() {
+            match self.read(node_index).await? {
                 Some(dataset) => {
-                    if let Some(slot) = datasets.get_mut(usize::from(place)) {
+                    if let Some(slot) = datasets.get_mut(usize::from(node_index)) {
                         *slot = Some(dataset);
                     }
                 }
                 None => {
-                    plan.lost(place);
+                    plan.lost(node_index);
                     self.tell(
-                        place,
+                        node_index,
                         "its kept output is missing or damaged, so that it is executed again",
                     )
                     .await?;
@@ -179,11 +179,11 @@ impl TakeUp {
     }
 
     /// Reads a kept output, again and again while storage is only out of reach.
-    async fn read(&self, place: Place) -> Result<Option<Dataset>, Lost> {
+    async fn read(&self, node_index: NodeIndex) -> Result<Option<Dataset>, Lost> {
         const PAUSE: Duration = Duration::from_millis(100);
         let mut halt = self.context.halt.subscribe();
         loop {
-            let error = match checkpoint::read(&self.context, place).await {
+            let error = match checkpoint::read(&self.context, node_index).await {
                 Ok(dataset) => return Ok(dataset),
                 Err(error) => error,
             };
@@ -200,14 +200,17 @@ impl TakeUp {
         }
     }
 
-    async fn tell(&self, place: Place, what: &str) -> Result<(), Lost> {
-        let node = self.context.node_id(place).map_or("", |id| id.as_str());
+    async fn tell(&self, node_index: NodeIndex, what: &str) -> Result<(), Lost> {
+        let node = self
+            .context
+            .node_id(node_index)
+            .map_or("", |id| id.as_str());
         let message = format!("Node {node}: {what}");
         let at = self.context.shared.clock.now();
         self.context
             .journal
             .send(Entry::Log {
-                place: Some(place),
+                node_index: Some(node_index),
                 attempt: None,
                 level: Level::Warning,
                 message,
@@ -218,14 +221,18 @@ impl TakeUp {
 
     /// Records the nodes whose earlier success is reused.
     async fn record_reuse(&self, plan: &Plan<'_>) -> Result<(), Lost> {
-        for (place, known) in self.places() {
+        for (node_index, known) in self.node_indexes() {
             let Some(inherited) = &known.inherited else {
                 continue;
             };
-            if plan.executes(place) || known.outcome().is_some() || known.has_begun() {
+            if plan.executes(node_index) || known.outcome().is_some() || known.has_begun() {
                 continue;
             }
-            let mut end = NodeEnd::new(place, NodeStatus::Skipped, self.context.shared.clock.now());
+            let mut end = FinishedNode::new(
+                node_index,
+                NodeStatus::Skipped,
+                self.context.shared.clock.now(),
+            );
             end.row_count = inherited.row_count;
             end.has_dataset = inherited.has_dataset;
             end.reused_from = Some(inherited.from_run);
@@ -238,11 +245,16 @@ impl TakeUp {
     }
 
     /// What the frontier takes as final.
-    fn settled(&self, plan: &Plan<'_>, place: Place, known: &Known) -> Option<NodeOutcome> {
+    fn settled(
+        &self,
+        plan: &Plan<'_>,
+        node_index: NodeIndex,
+        known: &Known,
+    ) -> Option<NodeOutcome> {
         match known.outcome() {
-            Some(NodeOutcome::Success) if plan.executes(place) => None,
+            Some(NodeOutcome::Success) if plan.executes(node_index) => None,
             Some(outcome) => Some(outcome),
-            None if known.inherited.is_some() && !plan.executes(place) => {
+            None if known.inherited.is_some() && !plan.executes(node_index) => {
                 Some(NodeOutcome::Success)
             }
             None => None,
@@ -251,33 +263,35 @@ impl TakeUp {
 
     /// How many executing nodes take each node's output.
     fn takers(&self, plan: &Plan<'_>) -> Vec<usize> {
-        let of = |place| {
+        let of = |node_index| {
             self.graph
-                .downstream(place)
+                .downstream(node_index)
                 .iter()
                 .filter(|&&taker| plan.executes(taker))
                 .count()
         };
-        self.places().map(|(place, _)| of(place)).collect()
+        self.node_indexes()
+            .map(|(node_index, _)| of(node_index))
+            .collect()
     }
 
     /// The attempt to begin with: one that a crash ended is made again, one that failed is followed by the next.
-    fn attempts(&self) -> HashMap<Place, u32> {
-        let begun = |(place, known): (Place, &Known)| {
+    fn attempts(&self) -> HashMap<NodeIndex, u32> {
+        let begun = |(node_index, known): (NodeIndex, &Known)| {
             let row = known
                 .row
                 .as_ref()
                 .filter(|row| row.status == NodeStatus::Pending)?;
             let has_failed = row.error.is_some();
             row.attempt
-                .map(|attempt| (place, attempt.saturating_add(u32::from(has_failed))))
+                .map(|attempt| (node_index, attempt.saturating_add(u32::from(has_failed))))
         };
-        self.places().filter_map(begun).collect()
+        self.node_indexes().filter_map(begun).collect()
     }
 
     /// Nodes that need the lost output of a sink, which is never repeated.
-    fn doomed(&self, plan: &Plan<'_>) -> HashMap<Place, String> {
-        let why = |sink: Place| {
+    fn doomed(&self, plan: &Plan<'_>) -> HashMap<NodeIndex, String> {
+        let why = |sink: NodeIndex| {
             let sink = self.context.node_id(sink).map_or("", |id| id.as_str());
             format!(
                 "the output of {sink} is needed and no longer there, and a sink that succeeded is never repeated by itself"
@@ -306,7 +320,7 @@ impl TakeUp {
 
 /// How a run whose definition cannot be executed ends.
 pub(super) fn broken(
-    claimed: &Claimed,
+    claimed: &ClaimedRun,
     error: &crate::error::Error,
     at: chrono::DateTime<chrono::Utc>,
 ) -> Entry {

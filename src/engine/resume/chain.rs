@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::model::{Inherited, Node, NodeRun, NodeStatus, Pipeline, Place, RunId};
+use crate::model::{InheritedOutput, Node, NodeIndex, NodeRun, NodeStatus, Pipeline, RunId};
 use crate::storage::RunDetail;
 
 /// A definition with its graph.
@@ -19,7 +19,7 @@ pub(super) struct Plan<'a> {
 struct Link<'a> {
     detail: &'a RunDetail,
     plan: Plan<'a>,
-    rows: HashMap<Place, &'a NodeRun>,
+    rows: HashMap<NodeIndex, &'a NodeRun>,
     /// Whether the run that is resumed goes on from it: what it was to execute is still to be executed.
     is_ancestor: bool,
 }
@@ -30,7 +30,7 @@ pub(super) struct Chain<'a>(Vec<Link<'a>>);
 /// A success somewhere in the chain.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) inherited: Inherited,
+    pub(super) inherited: InheritedOutput,
     /// Whether the node was defined then as it is now.
     pub(super) is_same: bool,
 }
@@ -43,23 +43,23 @@ impl<'a> Plan<'a> {
         })
     }
 
-    pub(super) fn node(&self, place: Place) -> Option<&'a Node> {
-        let declared = self.graph.declared(place);
+    pub(super) fn node(&self, node_index: NodeIndex) -> Option<&'a Node> {
+        let declared = self.graph.declared(node_index);
         declared.and_then(|index| self.definition.nodes.get(index))
     }
 
     /// Whether type, config and upstreams of the node at a place are those of one in another definition.
-    fn is_same(&self, place: Place, other: &Self, there: Place) -> bool {
-        let (Some(node), Some(past)) = (self.node(place), other.node(there)) else {
+    fn is_same(&self, node_index: NodeIndex, other: &Self, there: NodeIndex) -> bool {
+        let (Some(node), Some(past)) = (self.node(node_index), other.node(there)) else {
             return false;
         };
         node.kind == past.kind
             && node.config == past.config
-            && self.upstream(place).eq(other.upstream(there))
+            && self.upstream(node_index).eq(other.upstream(there))
     }
 
-    fn upstream(&self, place: Place) -> impl Iterator<Item = &str> {
-        let upstream = self.graph.upstream(place).iter();
+    fn upstream(&self, node_index: NodeIndex) -> impl Iterator<Item = &str> {
+        let upstream = self.graph.upstream(node_index).iter();
         upstream.filter_map(|up| self.graph.id(*up).map(|id| id.as_str()))
     }
 }
@@ -79,7 +79,11 @@ impl<'a> Chain<'a> {
             Ok(Link {
                 detail,
                 plan: Plan::new(&detail.definition)?,
-                rows: detail.nodes.iter().map(|row| (row.place, row)).collect(),
+                rows: detail
+                    .nodes
+                    .iter()
+                    .map(|row| (row.node_index, row))
+                    .collect(),
                 is_ancestor,
             })
         };
@@ -94,10 +98,15 @@ impl<'a> Chain<'a> {
     /// The success of a node that counts: that of its newest execution, if that succeeded.
     ///
     /// Of a sink it is the newest under the definition of now, if there is one: it must not be repeated because it did something else since.
-    pub(super) fn success(&self, now: &Plan<'_>, place: Place, is_sink: bool) -> Option<Found> {
+    pub(super) fn success(
+        &self,
+        now: &Plan<'_>,
+        node_index: NodeIndex,
+        is_sink: bool,
+    ) -> Option<Found> {
         let mut newest = None;
         for link in &self.0 {
-            match link.tell(now, place) {
+            match link.tell(now, node_index) {
                 Answer::Nothing => {}
                 Answer::Never => break,
                 Answer::Success(found) if found.is_same || !is_sink => return Some(found),
@@ -117,22 +126,22 @@ enum Answer {
 }
 
 impl Link<'_> {
-    fn tell(&self, now: &Plan<'_>, place: Place) -> Answer {
-        let id = now.graph.id(place);
-        let Some(there) = id.and_then(|id| self.plan.graph.place(id.as_str())) else {
+    fn tell(&self, now: &Plan<'_>, node_index: NodeIndex) -> Answer {
+        let id = now.graph.id(node_index);
+        let Some(there) = id.and_then(|id| self.plan.graph.node_index(id.as_str())) else {
             return Answer::Nothing;
         };
         let run = &self.detail.run;
         let success = |inherited| {
             Answer::Success(Found {
                 inherited,
-                is_same: now.is_same(place, &self.plan, there),
+                is_same: now.is_same(node_index, &self.plan, there),
             })
         };
         if let Some(row) = self.rows.get(&there) {
             match row.status {
                 NodeStatus::Success => {
-                    let mut taken = Inherited::new(place, run.id, there);
+                    let mut taken = InheritedOutput::new(node_index, run.id, there);
                     taken.row_count = row.row_count;
                     taken.has_dataset = row.has_dataset;
                     taken.output_hash = row.output_hash;
@@ -145,10 +154,10 @@ impl Link<'_> {
                 | NodeStatus::Skipped => {}
             }
         }
-        match run.inherited.iter().find(|own| own.place == there) {
+        match run.inherited.iter().find(|own| own.node_index == there) {
             Some(own) => {
                 let mut taken = own.clone();
-                taken.place = place;
+                taken.node_index = node_index;
                 success(taken)
             }
             None if self.is_ancestor && run.resumed_from.is_some() => Answer::Never,

@@ -10,7 +10,9 @@ use super::{Engine, Key, Started};
 use crate::error::{Error, Issue, Result, shown};
 use crate::executor::Effect;
 use crate::graph::reuse::{Earlier, reused};
-use crate::model::{Inherited, Node, Place, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger};
+use crate::model::{
+    InheritedOutput, Node, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
+};
 use crate::storage::{ChainRun, Operation, not_resumable, stands_in_the_way};
 
 /// A wish to resume a run.
@@ -101,10 +103,15 @@ impl Engine {
     }
 
     /// What the next run of a chain takes over.
-    fn inherited(&self, plan: &Plan<'_>, chain: &Chain<'_>, from: Option<Place>) -> Vec<Inherited> {
-        let known = plan.graph.places().map(|place| {
-            let is_sink = plan.node(place).is_some_and(|node| self.is_sink(node));
-            (is_sink, chain.success(plan, place, is_sink))
+    fn inherited(
+        &self,
+        plan: &Plan<'_>,
+        chain: &Chain<'_>,
+        from: Option<NodeIndex>,
+    ) -> Vec<InheritedOutput> {
+        let known = plan.graph.node_indexes().map(|node_index| {
+            let is_sink = plan.node(node_index).is_some_and(|node| self.is_sink(node));
+            (is_sink, chain.success(plan, node_index, is_sink))
         });
         let known: Vec<_> = known.collect();
         let earlier: Vec<_> = known
@@ -132,9 +139,9 @@ impl Engine {
 }
 
 /// Where the node is that a caller named.
-fn place_of(plan: &Plan<'_>, id: &str) -> Result<Place> {
-    plan.graph.place(id).ok_or_else(|| {
-        let known: Vec<_> = plan.graph.places().filter_map(|place| plan.graph.id(place)).take(20).map(|id| id.as_str()).collect();
+fn place_of(plan: &Plan<'_>, id: &str) -> Result<NodeIndex> {
+    plan.graph.node_index(id).ok_or_else(|| {
+        let known: Vec<_> = plan.graph.node_indexes().filter_map(|node_index| plan.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
         let detail = format!(
             "from_node must name a node of the definition that runs, received {}; its nodes begin with {}",
             shown(id),

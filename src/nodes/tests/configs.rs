@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Place;
+use super::NodeIndex;
 use crate::clock::Clock;
 use crate::error::IssueAt;
 use crate::executor::{Asset, Effect, Executor};
@@ -20,7 +20,7 @@ fn pointers(executor: &dyn Executor, config: &Value) -> Vec<String> {
 
 #[test]
 fn every_problem_of_a_file_node_is_told() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     let (source, sink) = (SourceFile::new(place.dir.clone()), SinkFile::new(place.dir));
     for (config, of_source, of_sink) in [
         (json!({"path": "a.csv"}), vec![], vec![]),
@@ -98,7 +98,7 @@ fn the_effect_of_a_command_is_what_its_config_says() {
 
 #[test]
 fn a_file_is_an_asset_by_its_path_in_the_directory() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     let node = Node::new("a", "file").config("path", "in/a.csv");
     let read = SourceFile::new(place.dir.clone()).assets(&node);
     assert_eq!(read, [Asset::new("file", "in/a.csv", false)]);

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::Place;
+use super::NodeIndex;
 
 #[tokio::test]
 async fn a_path_that_leads_outside_is_refused() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     std::fs::write(place.outer.path().join("secret.csv"), "a\n1\n").unwrap();
     let absolute = place.outer.path().join("secret.csv");
     for path in [
@@ -33,7 +33,7 @@ async fn a_path_that_leads_outside_is_refused() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_symlink_that_leads_outside_is_not_followed() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     std::fs::write(place.outer.path().join("secret.csv"), "a\n1\n").unwrap();
     std::os::unix::fs::symlink("../secret.csv", place.path("file.csv")).unwrap();
     std::os::unix::fs::symlink("..", place.path("folder")).unwrap();
@@ -65,7 +65,7 @@ async fn a_symlink_that_leads_outside_is_not_followed() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_symlink_inside_is_followed() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     place.write("a.csv", "a\n1\n");
     std::os::unix::fs::symlink("a.csv", place.path("b.csv")).unwrap();
     place.read(json!({"path": "b.csv"})).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_symlink_inside_is_followed() {
 
 #[tokio::test]
 async fn what_is_no_file_is_told() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     std::fs::create_dir(place.path("folder.csv")).unwrap();
     assert_eq!(
         place.message(place.read(json!({"path": "none.csv"})).await),

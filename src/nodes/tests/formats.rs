@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Place, call, rows};
+use super::{NodeIndex, call, rows};
 use crate::executor::Executor;
 use crate::nodes::SourceFile;
 
 async fn read(name: &str, text: impl AsRef<[u8]>) -> Value {
-    let place = Place::new();
+    let place = NodeIndex::new();
     place.write(name, text);
     json!(rows(place.read(json!({"path": name})).await.unwrap()))
 }
 
 async fn refused(name: &str, text: impl AsRef<[u8]>) -> String {
-    let place = Place::new();
+    let place = NodeIndex::new();
     place.write(name, text);
     place.message(place.read(json!({"path": name})).await)
 }
@@ -35,7 +35,7 @@ async fn csv_types_are_inferred_over_the_whole_file_unless_it_is_told_not_to() {
     let mut text = "n,m\n".to_owned();
     (0..5_000).for_each(|number| text.push_str(&format!("{number},1\n")));
     text.push_str("x,2\n");
-    let place = Place::new();
+    let place = NodeIndex::new();
     place.write("data.csv", &text);
     let rows_of = async |config| rows(place.read(config).await.unwrap());
     let inferred = rows_of(json!({"path": "data.csv"})).await;
@@ -113,7 +113,7 @@ async fn a_bad_line_is_named() {
 
 #[tokio::test]
 async fn a_source_stops_after_as_many_rows_as_are_asked_for() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     // What follows is no row: reading on would fail.
     place.write("a.csv", "a\n1\n2\n3,3\n");
     place.write("a.ndjson", "{\"a\":1}\n{\"a\":2}\nx");
@@ -132,7 +132,7 @@ async fn a_source_stops_after_as_many_rows_as_are_asked_for() {
 
 #[tokio::test]
 async fn a_stopped_source_reads_no_file() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     place.write("a.csv", "a\n1\n");
     let call = call(json!({"path": "a.csv"}), []);
     call.ctx.cancel.cancel();
@@ -142,7 +142,7 @@ async fn a_stopped_source_reads_no_file() {
 
 #[tokio::test]
 async fn what_a_sink_wrote_a_source_reads() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     let written = json!([
         {"id": 1, "text": "a,\"b\"\nc", "code": "007", "ratio": 0.1, "ok": true, "none": null},
         {"id": -2, "text": "é", "code": "01", "ratio": 1e300, "ok": false, "none": null},

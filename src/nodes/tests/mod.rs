@@ -38,12 +38,12 @@ pub(super) fn rows(output: Output) -> Vec<Map<String, Value>> {
 }
 
 /// A data directory inside another directory, which nodes must not reach.
-struct Place {
+struct NodeIndex {
     outer: TempDir,
     dir: DataDir,
 }
 
-impl Place {
+impl NodeIndex {
     fn new() -> Self {
         let outer = tempfile::tempdir().unwrap();
         std::fs::create_dir(outer.path().join("data")).unwrap();

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{Place, call, dataset};
+use super::{NodeIndex, call, dataset};
 use crate::executor::{Executor, Input, NodeCall};
 use crate::model::NodeId;
 use crate::nodes::SinkFile;
 
 #[tokio::test]
 async fn a_file_is_replaced_and_nothing_else_is_left() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     place.write("out.csv", "old");
     place
         .store(json!({"path": "out.csv"}), json!([{"a": 1}]))
@@ -21,7 +21,7 @@ async fn a_file_is_replaced_and_nothing_else_is_left() {
 
 #[tokio::test]
 async fn a_sink_that_is_stopped_leaves_the_old_file() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     place.write("out.csv", "old");
     let call = call(json!({"path": "out.csv"}), [dataset(json!([{"a": 1}]))]);
     call.ctx.cancel.cancel();
@@ -33,7 +33,7 @@ async fn a_sink_that_is_stopped_leaves_the_old_file() {
 
 #[tokio::test]
 async fn what_a_killed_attempt_left_is_removed_by_the_next() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     let call = call(json!({"path": "out.csv"}), [dataset(json!([{"a": 1}]))]);
     let killed = place.dir.replace("out.csv", &call.ctx.attempt_key);
     std::mem::forget(killed.unwrap_or_else(|error| panic!("{error}")));
@@ -49,7 +49,7 @@ async fn what_a_killed_attempt_left_is_removed_by_the_next() {
 
 #[tokio::test]
 async fn the_rows_of_all_upstreams_are_written_in_their_order() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     let inputs = [json!([{"a": 1}]), json!([]), json!([{"b": 2, "a": "x"}])].map(dataset);
     let NodeCall {
         ctx, mut inputs, ..
@@ -65,7 +65,7 @@ async fn the_rows_of_all_upstreams_are_written_in_their_order() {
 
 #[tokio::test]
 async fn no_rows_and_no_columns_make_an_empty_file() {
-    let place = Place::new();
+    let place = NodeIndex::new();
     place
         .store(json!({"path": "out.csv"}), json!([{}, {}]))
         .await

@@ -78,13 +78,13 @@ pub(super) enum Command {
     Append {
         driver: u8,
         entry: u8,
-        place: u16,
+        node_index: u16,
         skew: i8,
         is_stale: bool,
     },
     Chunk {
         driver: u8,
-        place: u16,
+        node_index: u16,
         index: u32,
     },
     Renew {
@@ -156,7 +156,7 @@ pub(super) enum Question {
     },
     Node {
         run: u8,
-        place: u16,
+        node_index: u16,
         scope: u8,
     },
     Figures {
@@ -247,10 +247,10 @@ fn executions() -> impl Strategy<Value = Command> {
         ),
         20 => (0..3u8, any::<u8>()).prop_map(|(driver, pick)| Command::Progress { driver, pick }),
         2 => (0..4u8, 0..10u8, 0..3u16, -2..2i8, prop::bool::weighted(0.2)).prop_map(
-            |(driver, entry, place, skew, is_stale)| Command::Append { driver, entry, place, skew, is_stale }
+            |(driver, entry, node_index, skew, is_stale)| Command::Append { driver, entry, node_index, skew, is_stale }
         ),
         2 => (0..4u8, 0..3u16, 0..3u32)
-            .prop_map(|(driver, place, index)| Command::Chunk { driver, place, index }),
+            .prop_map(|(driver, node_index, index)| Command::Chunk { driver, node_index, index }),
         1 => (0..3u8).prop_map(|owner| Command::Renew { owner }),
         1 => (0..3u8).prop_map(|owner| Command::Release { owner }),
         1 => (0..3u8).prop_map(|owner| Command::Crash { owner }),
@@ -303,9 +303,9 @@ fn question() -> impl Strategy<Value = Question> {
                     scope
                 }
             ),
-        (any::<u8>(), 0..3u16, any_scope()).prop_map(|(run, place, scope)| Question::Node {
+        (any::<u8>(), 0..3u16, any_scope()).prop_map(|(run, node_index, scope)| Question::Node {
             run,
-            place,
+            node_index,
             scope
         }),
         (some(0..3), (0..4i64, 0..2i64), 0..3u8).prop_map(|(pipeline, days, scope)| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
-use crate::model::{BackfillOrder, Inherited, Pipeline, RunStatus, Scope, Trigger};
+use crate::model::{BackfillOrder, InheritedOutput, Pipeline, RunStatus, Scope, Trigger};
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, NewRun, Operation, PutPipeline, RunDetail,
     RunFilter, SlugChoice,
@@ -151,7 +151,7 @@ impl World<'_> {
         new.created_at = self.now();
         for node in old.nodes.iter().filter(|_| inherit) {
             let from = node.reused_from.unwrap_or(old.run.id);
-            let mut inherited = Inherited::new(node.place, from, node.place);
+            let mut inherited = InheritedOutput::new(node.node_index, from, node.node_index);
             inherited.output_hash = node.output_hash;
             new.inherited.push(inherited);
         }

@@ -4,7 +4,7 @@
 
 use super::command::Command;
 use super::world::{World, both};
-use crate::storage::{Attendance, ClaimCursors, EventFilter, Parked, PutDeliveries};
+use crate::storage::{Attendance, ClaimCursors, EventFilter, ParkedEvent, PutDeliveries};
 use crate::testing::contract::fixtures::at;
 
 const NAMES: [&str; 2] = ["mail", "slack"];
@@ -35,7 +35,7 @@ impl World<'_> {
         let Some(event) = event.filter(|event| event.seq == wanted) else {
             return;
         };
-        let mut parked = Parked::new(event.run_id, wanted, self.now());
+        let mut parked = ParkedEvent::new(event.run_id, wanted, self.now());
         parked.tries = u32::from(outcome);
         parked.is_dead = outcome == 2;
         if outcome == 3 {

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 
 use super::command::Command;
 use super::world::{Driver, World, both};
-use crate::model::{Inherited, NodeStatus, Preview, RunStatus, Scope};
-use crate::storage::{Append, Claim, Claimed, Entry, Held, NodeEnd, OutputChunk};
+use crate::model::{InheritedOutput, NodeStatus, Preview, RunStatus, Scope};
+use crate::storage::{Append, Claim, ClaimedRun, Entry, FinishedNode, HeldRun, OutputChunk};
 use crate::testing::contract::fixtures::{
     at, finished, hash, line, output_ref, retrying, started, with_output,
 };
@@ -54,7 +54,7 @@ impl World<'_> {
         let held = |side: usize| {
             drivers
                 .iter()
-                .map(|driver| Held::new(driver.run, driver.epochs[side]))
+                .map(|driver| HeldRun::new(driver.run, driver.epochs[side]))
                 .collect::<Vec<_>>()
         };
         let mut lost = Vec::new();
@@ -100,7 +100,7 @@ impl World<'_> {
         let Command::Append {
             driver,
             entry,
-            place,
+            node_index,
             skew,
             is_stale,
         } = *command
@@ -116,14 +116,14 @@ impl World<'_> {
             driver.epochs = driver.epochs.map(|epoch| epoch + 1);
         }
         let entry = match entry {
-            0 => started(place, 1),
-            1 => retrying(place, 2),
-            2 => finished(place, NodeStatus::Success),
-            3 => finished(place, NodeStatus::Failed),
-            4 => finished(place, NodeStatus::Skipped),
-            5 => finished(place, NodeStatus::Cancelled),
-            6 => line(Some(place), "late"),
-            7 => finished(place, NodeStatus::Running),
+            0 => started(node_index, 1),
+            1 => retrying(node_index, 2),
+            2 => finished(node_index, NodeStatus::Success),
+            3 => finished(node_index, NodeStatus::Failed),
+            4 => finished(node_index, NodeStatus::Skipped),
+            5 => finished(node_index, NodeStatus::Cancelled),
+            6 => line(Some(node_index), "late"),
+            7 => finished(node_index, NodeStatus::Running),
             8 => end(RunStatus::Success, now),
             _ => end(
                 if n % 2 == 0 {
@@ -141,7 +141,7 @@ impl World<'_> {
         &mut self,
         command: &Command,
         driver: u8,
-        place: u16,
+        node_index: u16,
         index: u32,
     ) {
         let Some(driver) = self.driver(driver) else {
@@ -153,7 +153,7 @@ impl World<'_> {
             storage.put_output_chunk(OutputChunk::new(
                 driver.run,
                 epoch,
-                place,
+                node_index,
                 index,
                 bytes.into(),
             ))
@@ -167,40 +167,43 @@ impl World<'_> {
         let Some(detail) = self.left.find_run(driver.run, &Scope::All).await.unwrap() else {
             return;
         };
-        let status = |place: u16| {
-            let row = detail.nodes.iter().find(|node| node.place == place);
+        let status = |node_index: u16| {
+            let row = detail
+                .nodes
+                .iter()
+                .find(|node| node.node_index == node_index);
             row.map_or(NodeStatus::Pending, |node| node.status)
         };
-        let place = (0..3).find(|place| !status(*place).is_terminal());
+        let node_index = (0..3).find(|node_index| !status(*node_index).is_terminal());
         let now = self.now();
         let ended = if detail.run.cancel.is_some() {
             RunStatus::Cancelled
         } else {
             RunStatus::Success
         };
-        let entries = match (place, pick % 8) {
+        let entries = match (node_index, pick % 8) {
             (_, 7) if detail.run.cancel.is_none() => vec![end(RunStatus::Failed, now)],
             (None, _) => vec![end(ended, now)],
-            (Some(place), pick) if status(place) == NodeStatus::Pending => match pick {
-                0 => vec![reused_of(place, &detail.run.inherited)],
-                _ => vec![started(place, 1), line(Some(place), "on")],
+            (Some(node_index), pick) if status(node_index) == NodeStatus::Pending => match pick {
+                0 => vec![reused_of(node_index, &detail.run.inherited)],
+                _ => vec![started(node_index, 1), line(Some(node_index), "on")],
             },
-            (Some(place), 0) => vec![retrying(place, 2)],
-            (Some(place), 1) => vec![finished(place, NodeStatus::Failed)],
-            (Some(place), pick) => {
+            (Some(node_index), 0) => vec![retrying(node_index, 2)],
+            (Some(node_index), 1) => vec![finished(node_index, NodeStatus::Failed)],
+            (Some(node_index), pick) => {
                 let bytes = &b"seventeen"[..usize::from(pick)];
                 drop(both!(self, command, |storage, side| {
                     let epoch = driver.epochs[side];
                     storage.put_output_chunk(OutputChunk::new(
                         driver.run,
                         epoch,
-                        place,
+                        node_index,
                         0,
                         bytes.into(),
                     ))
                 }));
                 vec![with_preview(
-                    with_output(place, output_ref(&[bytes])),
+                    with_output(node_index, output_ref(&[bytes])),
                     bytes,
                 )]
             }
@@ -209,7 +212,7 @@ impl World<'_> {
     }
 }
 
-fn take_epoch(claimed: &mut Claimed) -> u64 {
+fn take_epoch(claimed: &mut ClaimedRun) -> u64 {
     std::mem::take(&mut claimed.epoch)
 }
 
@@ -218,9 +221,11 @@ fn end(status: RunStatus, at: DateTime<Utc>) -> Entry {
     Entry::RunFinished { status, error, at }
 }
 
-fn reused_of(place: u16, inherited: &[Inherited]) -> Entry {
-    let mut end = NodeEnd::new(place, NodeStatus::Skipped, at(40));
-    let own = inherited.iter().find(|inherited| inherited.place == place);
+fn reused_of(node_index: u16, inherited: &[InheritedOutput]) -> Entry {
+    let mut end = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));
+    let own = inherited
+        .iter()
+        .find(|inherited| inherited.node_index == node_index);
     end.reused_from = own.map(|inherited| inherited.from_run);
     Entry::NodeFinished(Box::new(end))
 }

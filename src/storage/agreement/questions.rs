@@ -37,15 +37,19 @@ impl World<'_> {
             }
             Question::Events { .. } => self.ask_events(question).await,
             Question::Settings { .. } => self.ask_settings(question).await,
-            Question::Node { run, place, scope } => {
+            Question::Node {
+                run,
+                node_index,
+                scope,
+            } => {
                 let (run, scope) = (self.run(run), scope_of(scope));
-                let node = node_id(["load", "sum", "save"][usize::from(place)]);
+                let node = node_id(["load", "sum", "save"][usize::from(node_index)]);
                 drop(both!(self, question, |storage, _side| storage
                     .find_run(run, &scope)));
                 drop(both!(self, question, |storage, _side| storage
                     .find_chain(run, &scope)));
                 drop(both!(self, question, |storage, _side| storage
-                    .find_output(run, place, &scope)));
+                    .find_output(run, node_index, &scope)));
                 drop(both!(self, question, |storage, _side| storage
                     .find_preview(run, &node, &scope)));
                 drop(both!(self, question, |storage, _side| storage

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::command::Command;
 use crate::error::Result;
 use crate::model::{BackfillId, Cancel, OwnerId, RunId, Scope};
-use crate::storage::{CancelBackfill, Purge, PurgeMode, RequestCancel, Storage};
+use crate::storage::{CancelBackfill, CancelRequest, Purge, PurgeMode, Storage};
 use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope, snapshot};
 
 /// Both storages and what the commands speak of.
@@ -103,9 +103,9 @@ impl<'a> World<'a> {
             "they disagree in the end:\n{left:#?}\n{right:#?}"
         );
         for run in (1..=self.runs).map(run_id) {
-            for place in 0..3 {
+            for node_index in 0..3 {
                 drop(both!(self, &"the end", |storage, _side| storage
-                    .find_output(run, place, &Scope::All)));
+                    .find_output(run, node_index, &Scope::All)));
             }
         }
     }
@@ -143,7 +143,7 @@ impl<'a> World<'a> {
             Command::Tick { .. } => self.tick(command).await,
             Command::Resume { run, inherit, key } => self.resume(command, run, inherit, key).await,
             Command::Cancel { run, forced, scope } => {
-                let mut request = RequestCancel::new(self.run(run), how(forced), self.now());
+                let mut request = CancelRequest::new(self.run(run), how(forced), self.now());
                 request.scope = scope_of(scope);
                 drop(both!(self, command, |storage, _side| storage
                     .request_cancel(request.clone())));
@@ -165,10 +165,10 @@ impl<'a> World<'a> {
             Command::Append { .. } => self.append_whatever(command).await,
             Command::Chunk {
                 driver,
-                place,
+                node_index,
                 index,
             } => {
-                self.put_chunk(command, driver, place, index).await;
+                self.put_chunk(command, driver, node_index, index).await;
             }
             Command::Renew { owner } | Command::Release { owner } => {
                 self.hold(command, owner).await

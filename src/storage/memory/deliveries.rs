@@ -12,18 +12,18 @@ use super::state::{RunRow, State};
 use crate::error::Result;
 use crate::model::{RunId, Scope};
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
+    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
 
 /// The places of all names.
 #[derive(Default)]
-pub(super) struct Places(BTreeMap<String, Place>);
+pub(super) struct NotifierCursors(BTreeMap<String, StoredCursor>);
 
-struct Place {
+struct StoredCursor {
     seq: u64,
     seen_at: DateTime<Utc>,
-    parked: BTreeMap<u64, Parked>,
+    parked: BTreeMap<u64, ParkedEvent>,
 }
 
 /// What purge must spare.
@@ -43,7 +43,7 @@ impl Undelivered {
     }
 }
 
-impl Place {
+impl StoredCursor {
     const fn new(seq: u64, seen_at: DateTime<Utc>) -> Self {
         Self {
             seq,
@@ -52,7 +52,7 @@ impl Place {
         }
     }
 
-    fn alive(&self) -> impl Iterator<Item = &Parked> {
+    fn alive(&self) -> impl Iterator<Item = &ParkedEvent> {
         self.parked.values().filter(|parked| !parked.is_dead)
     }
 
@@ -64,7 +64,7 @@ impl Place {
     }
 }
 
-impl Places {
+impl NotifierCursors {
     fn claim(&mut self, claim: &ClaimCursors, newest: u64) -> Cursors {
         let ClaimCursors {
             names,
@@ -76,45 +76,53 @@ impl Places {
             Attendance::Arrives => true,
             Attendance::Stays => !names.contains(name),
         };
-        let is_lost =
-            |name: &String, place: &mut Place| place.seen_at < *absent_before && may_lose(name);
+        let is_lost = |name: &String, stored: &mut StoredCursor| {
+            stored.seen_at < *absent_before && may_lose(name)
+        };
         let lost: Vec<_> = self.0.extract_if(.., is_lost).collect();
         let mut cursors = Vec::new();
         for name in names {
-            let place = self.0.entry(name.clone());
-            let place = place.or_insert_with(|| Place::new(newest, *now));
-            place.seen_at = *now;
-            let mut cursor = NotifierCursor::new(name.clone(), place.seq);
+            let stored = self.0.entry(name.clone());
+            let stored = stored.or_insert_with(|| StoredCursor::new(newest, *now));
+            stored.seen_at = *now;
+            let mut cursor = NotifierCursor::new(name.clone(), stored.seq);
             if *attendance == Attendance::Arrives {
-                let parked = place.parked.values();
-                let parked = parked.filter(|parked| !parked.is_dead || parked.seq > place.seq);
+                let parked = stored.parked.values();
+                let parked = parked.filter(|parked| !parked.is_dead || parked.seq > stored.seq);
                 cursor.parked = parked.copied().collect();
             }
             cursors.push(cursor);
         }
-        let lost = lost.iter().map(|(name, place)| place.lost(name)).collect();
+        let lost = lost
+            .iter()
+            .map(|(name, stored)| stored.lost(name))
+            .collect();
         Cursors { cursors, lost }
     }
 
     pub(super) fn undelivered(&self) -> Undelivered {
-        let parked = self.0.values().flat_map(Place::alive);
+        let parked = self.0.values().flat_map(StoredCursor::alive);
         Undelivered {
-            seq: self.0.values().map(|place| place.seq).min(),
+            seq: self.0.values().map(|stored| stored.seq).min(),
             runs: parked.map(|parked| parked.run).collect(),
         }
     }
 
     /// Forgets what is parked of a run that is purged.
     pub(super) fn purge(&mut self, seqs: &[u64]) {
-        for place in self.0.values_mut().filter(|place| !place.parked.is_empty()) {
+        for stored in self
+            .0
+            .values_mut()
+            .filter(|stored| !stored.parked.is_empty())
+        {
             for seq in seqs {
-                place.parked.remove(seq);
+                stored.parked.remove(seq);
             }
         }
     }
 
-    fn dead(&self) -> impl Iterator<Item = &Parked> {
-        let parked = self.0.values().flat_map(|place| place.parked.values());
+    fn dead(&self) -> impl Iterator<Item = &ParkedEvent> {
+        let parked = self.0.values().flat_map(|stored| stored.parked.values());
         parked.filter(|parked| parked.is_dead)
     }
 }
@@ -128,23 +136,23 @@ impl State {
             parked,
             now,
         } = put;
-        let place = self.places.0.entry(notifier);
-        let place = place.or_insert_with(|| Place::new(seq, now));
-        place.seq = place.seq.max(seq);
-        place.seen_at = now;
+        let stored = self.cursors.0.entry(notifier);
+        let stored = stored.or_insert_with(|| StoredCursor::new(seq, now));
+        stored.seq = stored.seq.max(seq);
+        stored.seen_at = now;
         for seq in delivered {
-            place.parked.remove(&seq);
+            stored.parked.remove(&seq);
         }
-        let is_there = |parked: &Parked| self.runs.contains_key(&parked.run);
+        let is_there = |parked: &ParkedEvent| self.runs.contains_key(&parked.run);
         let parked = parked.into_iter().filter(is_there);
-        place
+        stored
             .parked
             .extend(parked.map(|parked| (parked.seq, parked)));
     }
 
     /// Dead letters of runs in scope.
     pub(super) fn dead_letter_count(&self, scope: &Scope) -> u64 {
-        let dead = self.places.dead();
+        let dead = self.cursors.dead();
         dead.filter(|dead| self.run(dead.run, scope).is_some())
             .count() as u64
     }
@@ -155,7 +163,7 @@ impl Deliveries for MemoryStorage {
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
         let mut state = self.write()?;
         let newest = state.events.newest();
-        Ok(state.places.claim(&claim, newest))
+        Ok(state.cursors.claim(&claim, newest))
     }
 
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {

@@ -10,11 +10,11 @@ use chrono::{DateTime, Utc};
 use super::state::{NodeRow, RunEnd, RunRow, State};
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
-use crate::model::{EventKind, NodeRun, NodeStatus, Place, RunId, RunStatus};
-use crate::storage::{Append, Appended, Entry, Journal, NodeEnd};
+use crate::model::{EventKind, NodeIndex, NodeRun, NodeStatus, RunId, RunStatus};
+use crate::storage::{Append, AppendOutcome, Entry, FinishedNode, Journal};
 
 impl State {
-    fn append(&mut self, append: Append) -> Result<Appended> {
+    fn append(&mut self, append: Append) -> Result<AppendOutcome> {
         let row = self.runs.get(&append.run);
         let row = row.ok_or_else(|| Error::run_not_found(append.run))?;
         if row.claim.epoch != append.epoch {
@@ -29,7 +29,9 @@ impl State {
         if row.run.status.is_terminal() {
             return Err(rules::run_finished(append.run));
         }
-        rules::check_entries(&row.run, &append.entries, |place| row.node_status(place))?;
+        rules::check_entries(&row.run, &append.entries, |node_index| {
+            row.node_status(node_index)
+        })?;
         self.run_mut(append.run)?.position += append.entries.len() as u64;
         for entry in append.entries {
             self.write_entry(append.run, entry, append.result_bytes_max)?;
@@ -37,11 +39,11 @@ impl State {
         Ok(self.appended(append.run))
     }
 
-    fn appended(&self, run: RunId) -> Appended {
+    fn appended(&self, run: RunId) -> AppendOutcome {
         let row = self.runs.get(&run);
-        Appended {
+        AppendOutcome {
             stopped: row.and_then(|row| self.stopped_by(&row.run)),
-            ..Appended::new(self.events.newest())
+            ..AppendOutcome::new(self.events.newest())
         }
     }
 
@@ -55,7 +57,8 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| Error::run_not_found(id))?;
         let graph = &row.version.graph;
-        if let Some(event) = rules::entry_event(&row.run, &entry, |place| graph.id(place)) {
+        if let Some(event) = rules::entry_event(&row.run, &entry, |node_index| graph.id(node_index))
+        {
             row.seqs.push(self.events.push(event));
         }
         row.project(entry)
@@ -88,44 +91,47 @@ fn run_end(
 
 impl RunRow {
     /// Where a node stands; none where the graph has none at this place.
-    pub(super) fn node_status(&self, place: Place) -> Option<NodeStatus> {
-        self.version.graph.id(place)?;
-        let row = self.nodes.get(&place);
+    pub(super) fn node_status(&self, node_index: NodeIndex) -> Option<NodeStatus> {
+        self.version.graph.id(node_index)?;
+        let row = self.nodes.get(&node_index);
         Some(row.map_or(NodeStatus::Pending, |row| row.node.status))
     }
 
     /// Brings the rows of nodes to where they stand after the entry.
     fn project(&mut self, entry: Entry) -> Result<()> {
         match entry {
-            Entry::NodeStarted { place, .. } | Entry::NodeRetrying { place, .. } => {
-                rules::advance_node(&mut self.node_mut(place)?.node, &entry);
+            Entry::NodeStarted { node_index, .. } | Entry::NodeRetrying { node_index, .. } => {
+                rules::advance_node(&mut self.node_mut(node_index)?.node, &entry);
             }
             Entry::NodeFinished(ref end) => {
-                let row = self.node_mut(end.place)?;
+                let row = self.node_mut(end.node_index)?;
                 rules::advance_node(&mut row.node, &entry);
                 row.preview.clone_from(&end.preview);
                 self.keep_output(end);
                 self.note_progress(end);
             }
-            Entry::Profile { place, profile } => self.node_mut(place)?.profile = Some(*profile),
+            Entry::Profile {
+                node_index,
+                profile,
+            } => self.node_mut(node_index)?.profile = Some(*profile),
             Entry::Log { .. } | Entry::RunFinished { .. } => {}
         }
         Ok(())
     }
 
-    fn note_progress(&mut self, end: &NodeEnd) {
+    fn note_progress(&mut self, end: &FinishedNode) {
         if matches!(end.status, NodeStatus::Success | NodeStatus::Failed) {
             self.claim.count = 1;
         }
     }
 
-    fn node_mut(&mut self, place: Place) -> Result<&mut NodeRow> {
+    fn node_mut(&mut self, node_index: NodeIndex) -> Result<&mut NodeRow> {
         let run = self.run.id;
         let version = Arc::clone(&self.version);
-        let id = version.graph.id(place);
+        let id = version.graph.id(node_index);
         let id = id.ok_or_else(|| rules::illegal_transition(run, "no such node"))?;
-        Ok(self.nodes.entry(place).or_insert_with(|| NodeRow {
-            node: NodeRun::unstarted(run, id.clone(), place, NodeStatus::Pending),
+        Ok(self.nodes.entry(node_index).or_insert_with(|| NodeRow {
+            node: NodeRun::unstarted(run, id.clone(), node_index, NodeStatus::Pending),
             preview: None,
             profile: None,
         }))
@@ -134,7 +140,7 @@ impl RunRow {
 
 #[async_trait]
 impl Journal for MemoryStorage {
-    async fn append(&self, append: Append) -> Result<Appended> {
+    async fn append(&self, append: Append) -> Result<AppendOutcome> {
         self.write()?.append(append)
     }
 }

@@ -10,14 +10,14 @@ use bytes::Bytes;
 use super::state::{RunRow, State};
 use super::{MemoryStorage, rules};
 use crate::error::Result;
-use crate::model::{NodeStatus, Place, RunId, RunStatus, Scope};
-use crate::storage::{NodeEnd, OutputChunk, OutputRef, Outputs, StoredOutput};
+use crate::model::{NodeIndex, NodeStatus, RunId, RunStatus, Scope};
+use crate::storage::{FinishedNode, OutputChunk, OutputRef, Outputs, StoredOutput};
 
 /// An output that a run holds. Another run that holds it too keeps it alive.
 #[derive(Clone)]
 pub(super) struct Kept {
     /// The run and the place that executed the node.
-    pub(super) made_by: (RunId, Place),
+    pub(super) made_by: (RunId, NodeIndex),
     pub(super) output: Arc<Output>,
 }
 
@@ -35,10 +35,10 @@ impl Output {
 
 impl RunRow {
     /// Makes the staged chunks the output that a node's end names. A node that was executed has no inherited output any more.
-    pub(super) fn keep_output(&mut self, end: &NodeEnd) {
-        let staged = self.staged.remove(&end.place).unwrap_or_default();
+    pub(super) fn keep_output(&mut self, end: &FinishedNode) {
+        let staged = self.staged.remove(&end.node_index).unwrap_or_default();
         match end.status {
-            NodeStatus::Success | NodeStatus::Failed => self.outputs.remove(&end.place),
+            NodeStatus::Success | NodeStatus::Failed => self.outputs.remove(&end.node_index),
             NodeStatus::Skipped
             | NodeStatus::Cancelled
             | NodeStatus::Pending
@@ -48,13 +48,14 @@ impl RunRow {
         if let Some(output) = end.output
             && is_whole(&chunks, output)
         {
-            let made_by = (self.run.id, end.place);
+            let made_by = (self.run.id, end.node_index);
             let output = Arc::new(Output {
                 hash: output.hash,
                 length: output.length,
                 chunks,
             });
-            self.outputs.insert(end.place, Kept { made_by, output });
+            self.outputs
+                .insert(end.node_index, Kept { made_by, output });
         }
     }
 }
@@ -72,8 +73,8 @@ impl State {
         match row.run.status {
             RunStatus::Success => {
                 let graph = &row.version.graph;
-                row.outputs.retain(|place, kept| {
-                    graph.is_last(*place) && kept.output.length <= result_bytes_max
+                row.outputs.retain(|node_index, kept| {
+                    graph.is_last(*node_index) && kept.output.length <= result_bytes_max
                 });
                 let first = row.run.first_run;
                 for other in self.index.chain(first).filter(|other| *other != id) {
@@ -96,10 +97,10 @@ impl State {
         if row.run.status.is_terminal() {
             return Err(rules::run_finished(chunk.run));
         }
-        if !rules::may_name_chunk(row.node_status(chunk.place)) {
+        if !rules::may_name_chunk(row.node_status(chunk.node_index)) {
             return Ok(());
         }
-        let staged = row.staged.entry(chunk.place).or_default();
+        let staged = row.staged.entry(chunk.node_index).or_default();
         if chunk.index == 0 {
             staged.clear();
         }
@@ -117,7 +118,7 @@ impl Outputs for MemoryStorage {
     async fn find_output(
         &self,
         run: RunId,
-        place: Place,
+        node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
         // Only the handle is taken under the lock; the bytes are put together outside.
@@ -125,7 +126,7 @@ impl Outputs for MemoryStorage {
             let state = self.read();
             let kept = state
                 .run(run, scope)
-                .and_then(|row| row.outputs.get(&place));
+                .and_then(|row| row.outputs.get(&node_index));
             kept.map(|kept| Arc::clone(&kept.output))
         };
         Ok(output.map(|output| output.to_stored()))

@@ -8,17 +8,17 @@ use std::ops::Bound;
 use super::run_list::newest_first;
 use super::state::{Key, State};
 use crate::model::{PipelineId, RunId, RunStatus};
-use crate::storage::{Purge, PurgeCursor, Purged};
+use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
 impl State {
-    pub(super) fn purge(&mut self, purge: &Purge) -> Purged {
+    pub(super) fn purge(&mut self, purge: &Purge) -> PurgeOutcome {
         let (purged, due) = self.due(purge);
         due.into_iter().for_each(|id| self.purge_run(id));
         purged
     }
 
     /// What a purge answers, and the runs that it takes.
-    pub(super) fn due(&self, purge: &Purge) -> (Purged, Vec<RunId>) {
+    pub(super) fn due(&self, purge: &Purge) -> (PurgeOutcome, Vec<RunId>) {
         let Purge {
             before,
             count_max,
@@ -40,7 +40,7 @@ impl State {
             .last()
             .filter(|_| looked_at.len() == *count_max as usize)
             .map(|(at, row)| PurgeCursor::new(*at, row.run.id));
-        let undelivered = self.places.undelivered();
+        let undelivered = self.cursors.undelivered();
         let mut kept = HashMap::new();
         let rows = looked_at.into_iter().map(|(_, row)| row);
         let due: Vec<_> = rows
@@ -54,7 +54,7 @@ impl State {
             })
             .map(|run| run.id)
             .collect();
-        (Purged::new(due.len() as u64, next), due)
+        (PurgeOutcome::new(due.len() as u64, next), due)
     }
 
     /// The smallest id among the last finished runs of a pipeline that are kept; nothing where none is.
@@ -76,7 +76,7 @@ impl State {
         if surplus == 0 {
             return;
         }
-        let undelivered = self.places.undelivered();
+        let undelivered = self.cursors.undelivered();
         let mut forced = surplus.saturating_sub(self.options.runs_max);
         let mut due = Vec::new();
         for (_, id) in &self.index.finished {
@@ -99,7 +99,7 @@ impl State {
         };
         self.index.remove(&row.run);
         self.events.purge(&row.seqs);
-        self.places.purge(&row.seqs);
+        self.cursors.purge(&row.seqs);
         if let Some(key) = row.key {
             self.end_key(&key);
         }

@@ -17,11 +17,11 @@ use crate::error::Result;
 use crate::model::{
     BackfillId, BackfillOrder, EventKind, OwnerId, PipelineId, RunId, RunStatus, Scope,
 };
-use crate::storage::{Claim, Claimed, Claims, Held, Queue};
+use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 
 impl State {
-    fn claim(&mut self, claim: &Claim) -> Result<Claims> {
-        let mut claims = Claims::default();
+    fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome> {
+        let mut claims = ClaimOutcome::default();
         let orphans = self.end_poisoned(claim, &mut claims)?;
         let chosen = self.choose_orphans(claim, &orphans, &mut claims);
         let rest = (claim.count_max as usize).saturating_sub(chosen.len());
@@ -62,7 +62,7 @@ impl State {
     }
 
     /// Ends the orphans that crashed too often and gives the others, fewest claims first.
-    fn end_poisoned(&mut self, claim: &Claim, claims: &mut Claims) -> Result<Vec<RunId>> {
+    fn end_poisoned(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<Vec<RunId>> {
         let crashes_max = claim.crashes_max.max(1);
         let orphans = self.running().filter(|id| self.is_orphan(*id, claim));
         let orphans: Vec<_> = orphans.collect();
@@ -95,7 +95,12 @@ impl State {
     }
 
     /// While one is suspected of ending the process, orphans go one at a time.
-    fn choose_orphans(&self, claim: &Claim, orphans: &[RunId], claims: &mut Claims) -> Vec<RunId> {
+    fn choose_orphans(
+        &self,
+        claim: &Claim,
+        orphans: &[RunId],
+        claims: &mut ClaimOutcome,
+    ) -> Vec<RunId> {
         let suspected = claim.crashes_max.saturating_sub(1).max(1);
         let count_max = claim.count_max as usize;
         if orphans.iter().all(|id| self.crashes(*id) < suspected) {
@@ -180,7 +185,7 @@ impl State {
     }
 
     /// Makes a running run the asker's.
-    fn take(&mut self, id: RunId, claim: &Claim) -> Result<Claimed> {
+    fn take(&mut self, id: RunId, claim: &Claim) -> Result<ClaimedRun> {
         let row = self.run_mut(id)?;
         row.put_back_nodes();
         row.claim.owner = Some(claim.owner);
@@ -188,11 +193,11 @@ impl State {
         row.claim.epoch += 1;
         row.claim.count = row.claim.count.saturating_add(1);
         let definition = Arc::clone(&row.version.definition);
-        Ok(Claimed {
+        Ok(ClaimedRun {
             nodes: row.node_runs(),
             position: row.position,
             claim_count: row.claim.count,
-            ..Claimed::new(row.run.clone(), definition, row.claim.epoch)
+            ..ClaimedRun::new(row.run.clone(), definition, row.claim.epoch)
         })
     }
 
@@ -209,9 +214,9 @@ impl State {
     fn each_held(
         &mut self,
         owner: OwnerId,
-        held: Vec<Held>,
+        held: Vec<HeldRun>,
         change: impl Fn(&mut super::state::RunRow),
-    ) -> Vec<Held> {
+    ) -> Vec<HeldRun> {
         let mut lost = held;
         lost.retain(|held| {
             let row = self
@@ -314,24 +319,24 @@ fn later(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
 
 #[async_trait]
 impl Queue for MemoryStorage {
-    async fn claim(&self, claim: Claim) -> Result<Claims> {
+    async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
         self.write()?.claim(&claim)
     }
 
     async fn renew(
         &self,
         owner: OwnerId,
-        held: Vec<Held>,
+        held: Vec<HeldRun>,
         lease: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Held>> {
+    ) -> Result<Vec<HeldRun>> {
         let until = later(now, lease);
         Ok(self
             .write()?
             .each_held(owner, held, |row| row.claim.lease_until = until))
     }
 
-    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+    async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         Ok(self.write()?.each_held(owner, held, |row| {
             row.claim.owner = None;
             row.claim.count = row.claim.count.saturating_sub(1);

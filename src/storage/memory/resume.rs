@@ -10,7 +10,7 @@ use super::pipelines::Version;
 use super::rules;
 use super::state::{RunRow, State};
 use crate::error::Result;
-use crate::model::{Inherited, Place, Run, RunStatus};
+use crate::model::{InheritedOutput, NodeIndex, Run, RunStatus};
 
 impl State {
     /// Refuses unless the run failed and none of its chain is unfinished or succeeded.
@@ -43,23 +43,23 @@ impl State {
     }
 
     /// The outputs that a run takes over; whoever of its chain holds one shares it.
-    pub(super) fn inherited_outputs(&self, run: &Run) -> BTreeMap<Place, Kept> {
+    pub(super) fn inherited_outputs(&self, run: &Run) -> BTreeMap<NodeIndex, Kept> {
         let holders: Vec<_> = self
             .index
             .chain(run.first_run)
             .filter_map(|id| self.runs.get(&id))
             .collect();
-        let held = |inherited: &Inherited| {
+        let held = |inherited: &InheritedOutput| {
             let mut kept = holders.iter().flat_map(|row| row.outputs.values());
             kept.find(|kept| {
-                kept.made_by == (inherited.from_run, inherited.from_place)
+                kept.made_by == (inherited.from_run, inherited.from_node_index)
                     && Some(kept.output.hash) == inherited.output_hash
             })
             .cloned()
         };
         run.inherited
             .iter()
-            .filter_map(|inherited| Some((inherited.place, held(inherited)?)))
+            .filter_map(|inherited| Some((inherited.node_index, held(inherited)?)))
             .collect()
     }
 }

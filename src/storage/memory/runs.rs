@@ -11,12 +11,12 @@ use super::state::{RunEnd, RunRow, State};
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
-    BackfillId, Cancel, EventKind, NodeId, NodeStatus, Page, PageRequest, PipelineId, Place,
+    BackfillId, Cancel, EventKind, NodeId, NodeIndex, NodeStatus, Page, PageRequest, PipelineId,
     Preview, Run, RunId, RunStatus, Scope,
 };
 use crate::storage::{
-    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, NewRun, RequestCancel,
-    RunDetail, RunFilter, Runs,
+    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
+    NewRun, RunDetail, RunFilter, Runs,
 };
 
 /// What the first act with an idempotency key made.
@@ -28,9 +28,9 @@ pub(super) struct KeyRow {
 }
 
 impl State {
-    pub(super) fn create_runs(&mut self, mut create: CreateRuns) -> Result<Created> {
+    pub(super) fn create_runs(&mut self, mut create: CreateRuns) -> Result<CreatedRuns> {
         let Some(first) = create.runs.first() else {
-            return Ok(Created::new(Vec::new(), false, self.events.newest()));
+            return Ok(CreatedRuns::new(Vec::new(), false, self.events.newest()));
         };
         let pipeline = first.run.pipeline_id.clone();
         self.check_parents(&create, &pipeline)?;
@@ -42,8 +42,8 @@ impl State {
         let skipped = self.skip_existing(&mut create);
         let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
         if create.is_preview || create.runs.is_empty() {
-            let created = Created::new(run_ids, false, self.events.newest());
-            return Ok(Created { skipped, ..created });
+            let created = CreatedRuns::new(run_ids, false, self.events.newest());
+            return Ok(CreatedRuns { skipped, ..created });
         }
         let mut rows = self.prepare(&create, &pipeline)?;
         let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
@@ -63,8 +63,8 @@ impl State {
             self.insert_backfill(new.backfill, tenant);
         }
         rows.into_iter().for_each(|row| self.insert_run(row));
-        let created = Created::new(run_ids, false, self.events.newest());
-        Ok(Created {
+        let created = CreatedRuns::new(run_ids, false, self.events.newest());
+        Ok(CreatedRuns {
             backfill,
             skipped,
             ..created
@@ -168,14 +168,14 @@ impl State {
         self.runs.insert(id, row);
     }
 
-    fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
+    fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
         match self.keys.get(&(key.operation.clone(), key.key.clone())) {
             None => Ok(None),
             Some(row) if row.body_hash != key.body_hash => Err(rules::key_reused()),
             Some(row) => {
                 let newest = self.events.newest();
-                let created = Created::new(row.run_ids.clone(), true, newest);
-                Ok(Some(Created {
+                let created = CreatedRuns::new(row.run_ids.clone(), true, newest);
+                Ok(Some(CreatedRuns {
                     backfill: row.backfill,
                     ..created
                 }))
@@ -183,8 +183,8 @@ impl State {
         }
     }
 
-    fn request_cancel(&mut self, request: &RequestCancel) -> Result<Cancelled> {
-        let RequestCancel {
+    fn request_cancel(&mut self, request: &CancelRequest) -> Result<Cancelled> {
+        let CancelRequest {
             run: id,
             scope,
             cancel,
@@ -232,30 +232,30 @@ impl State {
         scope: &Scope,
         part: impl Fn(&super::state::NodeRow) -> Option<&T>,
     ) -> Option<T> {
-        let (row, place) = self.executed(run, node, scope)?;
-        part(row.nodes.get(&place)?).cloned()
+        let (row, node_index) = self.executed(run, node, scope)?;
+        part(row.nodes.get(&node_index)?).cloned()
     }
 
     /// The run that executed a node for a run, and the node's place there.
-    fn executed(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<(&RunRow, Place)> {
+    fn executed(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<(&RunRow, NodeIndex)> {
         let row = self.run(run, scope)?;
-        let place = row.version.graph.place(node.as_str())?;
-        let Some(from) = row.nodes.get(&place)?.node.reused_from else {
-            return Some((row, place));
+        let node_index = row.version.graph.node_index(node.as_str())?;
+        let Some(from) = row.nodes.get(&node_index)?.node.reused_from else {
+            return Some((row, node_index));
         };
         let executed = self.run(from, scope)?;
         let inherited = row.run.inherited.iter();
-        let place = inherited
+        let node_index = inherited
             .filter(|inherited| inherited.from_run == from)
-            .find(|inherited| inherited.place == place)
-            .map(|inherited| inherited.from_place)
-            .or_else(|| executed.version.graph.place(node.as_str()))?;
-        Some((executed, place))
+            .find(|inherited| inherited.node_index == node_index)
+            .map(|inherited| inherited.from_node_index)
+            .or_else(|| executed.version.graph.node_index(node.as_str()))?;
+        Some((executed, node_index))
     }
 
     fn find_profile(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<FoundProfile> {
-        let (row, place) = self.executed(run, node, scope)?;
-        let profile = row.nodes.get(&place)?.profile.clone()?;
+        let (row, node_index) = self.executed(run, node, scope)?;
+        let profile = row.nodes.get(&node_index)?.profile.clone()?;
         let earlier = self.runs.range(..row.run.id).rev();
         let previous = earlier
             .map(|(_, earlier)| earlier)
@@ -263,8 +263,8 @@ impl State {
             .take(rules::PROFILES_BACK_MAX as usize)
             .filter(|earlier| scope.admits(earlier.run.tenant.as_ref()))
             .find_map(|earlier| {
-                let place = earlier.version.graph.place(node.as_str())?;
-                let own = earlier.nodes.get(&place)?;
+                let node_index = earlier.version.graph.node_index(node.as_str())?;
+                let own = earlier.nodes.get(&node_index)?;
                 let has_succeeded = own.node.status == NodeStatus::Success;
                 own.profile.clone().filter(|_| has_succeeded)
             });
@@ -274,11 +274,11 @@ impl State {
 
 #[async_trait]
 impl Runs for MemoryStorage {
-    async fn create_runs(&self, create: CreateRuns) -> Result<Created> {
+    async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
         self.write()?.create_runs(create)
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
+    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
         self.read().find_idempotent(key)
     }
 
@@ -299,7 +299,7 @@ impl Runs for MemoryStorage {
         self.read().list_runs(&filter, &page)
     }
 
-    async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
         self.write()?.request_cancel(&request)
     }
 

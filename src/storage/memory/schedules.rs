@@ -10,7 +10,7 @@ use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Overlap, PipelineId, RunStatus, Scope, SkipReason, StoredPipeline};
 use crate::storage::{
-    Advance, Advanced, CreateRuns, NewRun, Schedules, StoredSchedule, Tick, rules,
+    Advance, AdvancedSchedule, CreateRuns, NewRun, Schedules, StoredSchedule, Tick, rules,
 };
 
 /// How far a schedule has come.
@@ -40,12 +40,12 @@ pub(super) fn after_save(
 }
 
 impl State {
-    fn advance(&mut self, advance: Advance) -> Result<Advanced> {
+    fn advance(&mut self, advance: Advance) -> Result<AdvancedSchedule> {
         let stored = self.pipelines.live(advance.pipeline.as_str(), &Scope::All);
         let is_current = stored.is_some_and(|stored| stored.version == advance.version);
         let row = self.pipelines.schedule(&advance.pipeline).copied();
         let Some(row) = row.filter(|row| is_current && row.cursor == advance.from) else {
-            return Ok(Advanced::new(Tick::Stale, self.events.newest()));
+            return Ok(AdvancedSchedule::new(Tick::Stale, self.events.newest()));
         };
         let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
         let (pipeline, to) = (advance.pipeline.clone(), advance.to);
@@ -57,7 +57,7 @@ impl State {
             Tick::Taken | Tick::Passed | Tick::Stale => {}
         }
         self.pipelines.note_schedule(&pipeline, next);
-        Ok(Advanced::new(tick, self.events.newest()))
+        Ok(AdvancedSchedule::new(tick, self.events.newest()))
     }
 
     fn tick(&mut self, advance: Advance) -> Result<Tick> {
@@ -118,7 +118,7 @@ impl Schedules for MemoryStorage {
             .collect())
     }
 
-    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
         self.write()?.advance(advance)
     }
 }

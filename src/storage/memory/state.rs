@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::MemoryOptions;
 use super::backfills::BackfillRow;
-use super::deliveries::Places;
+use super::deliveries::NotifierCursors;
 use super::events::EventLog;
 use super::index::RunIndex;
 use super::outputs::Kept;
@@ -19,7 +19,7 @@ use super::runs::KeyRow;
 use super::settings::SettingTable;
 use crate::error::{Error, Result};
 use crate::model::{
-    BackfillId, EventKind, NodeRun, OwnerId, PipelineId, Place, Preview, Profile, Run, RunId,
+    BackfillId, EventKind, NodeIndex, NodeRun, OwnerId, PipelineId, Preview, Profile, Run, RunId,
     RunStatus, Scope, StoredConnection, StoredVariable,
 };
 use crate::storage::{Operation, RunDetail, rules};
@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) index: RunIndex,
     pub(super) events: EventLog,
     pub(super) backfills: BTreeMap<BackfillId, BackfillRow>,
-    pub(super) places: Places,
+    pub(super) cursors: NotifierCursors,
     pub(super) keys: BTreeMap<Key, KeyRow>,
     pub(super) ticks: BTreeMap<(PipelineId, DateTime<Utc>), RunId>,
     /// Outlives the purge of that run, so that ids go on growing.
@@ -50,14 +50,14 @@ pub(super) type Key = (Operation, String);
 pub(super) struct RunRow {
     pub(super) run: Run,
     pub(super) version: Arc<Version>,
-    pub(super) nodes: BTreeMap<Place, NodeRow>,
+    pub(super) nodes: BTreeMap<NodeIndex, NodeRow>,
     pub(super) claim: ClaimRow,
     /// Entries appended; storage's own events aside.
     pub(super) position: u64,
     /// Own outputs and inherited ones; an own one takes the place of an inherited one.
-    pub(super) outputs: BTreeMap<Place, Kept>,
+    pub(super) outputs: BTreeMap<NodeIndex, Kept>,
     /// Chunks that no node's end has named yet.
-    pub(super) staged: BTreeMap<Place, BTreeMap<u32, Bytes>>,
+    pub(super) staged: BTreeMap<NodeIndex, BTreeMap<u32, Bytes>>,
     /// The numbers of its events, growing.
     pub(super) seqs: Vec<u64>,
     pub(super) key: Option<Key>,
@@ -198,8 +198,8 @@ impl RunRow {
     pub(super) fn node_runs(&self) -> Vec<NodeRun> {
         self.nodes
             .iter()
-            .map(|(place, row)| NodeRun {
-                output_hash: self.outputs.get(place).map(|kept| kept.output.hash),
+            .map(|(node_index, row)| NodeRun {
+                output_hash: self.outputs.get(node_index).map(|kept| kept.output.hash),
                 ..row.node.clone()
             })
             .collect()

@@ -10,7 +10,7 @@ use super::MemoryStorage;
 use super::state::{RunRow, State};
 use crate::error::Result;
 use crate::model::{Event, PipelineId, RunStatus, Scope};
-use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, Purged, Stats, System};
+use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
 
 impl State {
     fn stats(&self, scope: &Scope) -> Stats {
@@ -53,7 +53,7 @@ impl System for MemoryStorage {
         Ok(state.index.days.of(&filter, exists))
     }
 
-    async fn purge(&self, purge: Purge) -> Result<Purged> {
+    async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
             PurgeMode::Delete => Ok(self.write()?.purge(&purge)),
             PurgeMode::Preview => Ok(self.read().due(&purge).0),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{Cancel, RunStatus, Scope};
 use crate::storage::{
-    ClaimCursors, Deliveries as _, Events as _, PutDeliveries, RequestCancel, RunFilter, Runs as _,
+    CancelRequest, ClaimCursors, Deliveries as _, Events as _, PutDeliveries, RunFilter, Runs as _,
     System as _,
 };
 use crate::testing::contract::fixtures::{
@@ -55,7 +55,7 @@ async fn as_many_again_are_kept_for_a_notifier_that_has_not_got_them() {
 async fn a_run_that_is_cancelled_while_it_waits_counts_as_finished() {
     let storage = of(1);
     for n in 1..=3 {
-        let cancel = RequestCancel::new(pending(&storage, n).await, Cancel::Plain, at(50));
+        let cancel = CancelRequest::new(pending(&storage, n).await, Cancel::Plain, at(50));
         let cancelled = storage.request_cancel(cancel).await.unwrap();
         assert_eq!(cancelled.status, RunStatus::Cancelled);
     }
@@ -80,11 +80,11 @@ async fn what_a_resume_holds_outlives_the_runs_that_are_forgotten() {
     old.append(&storage, [end_of(1, RunStatus::Failed)]).await;
     let mut new = resume(2, old.run, old.run);
     let hash = found(&storage, old.run).await.nodes[0].output_hash;
-    let mut inherited = crate::model::Inherited::new(0, old.run, 0);
+    let mut inherited = crate::model::InheritedOutput::new(0, old.run, 0);
     inherited.output_hash = hash;
     new.inherited.push(inherited);
     create(&storage, new).await.unwrap();
-    let cancel = RequestCancel::new(pending(&storage, 3).await, Cancel::Plain, at(9_999));
+    let cancel = CancelRequest::new(pending(&storage, 3).await, Cancel::Plain, at(9_999));
     storage.request_cancel(cancel).await.unwrap();
     assert_eq!(storage.find_run(old.run, &Scope::All).await.unwrap(), None);
     assert_eq!(output(&storage, run_id(2), 0).await.unwrap(), b"one");

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use super::{cancel_requested, illegal_transition};
 use crate::error::Result;
-use crate::model::{NodeStatus, Place, Run, RunStatus};
+use crate::model::{NodeIndex, NodeStatus, Run, RunStatus};
 use crate::storage::Entry;
 
 /// Refuses entries that a running run cannot take. `node` tells where the node at a place stands, and none where there is no node.
 pub(in crate::storage) fn check_entries(
     run: &Run,
     entries: &[Entry],
-    node: impl Fn(Place) -> Option<NodeStatus>,
+    node: impl Fn(NodeIndex) -> Option<NodeStatus>,
 ) -> Result<()> {
     let ends_otherwise = |entry: &Entry| matches!(entry, Entry::RunFinished { status, .. } if *status != RunStatus::Cancelled);
     if run.cancel.is_some() && entries.iter().any(ends_otherwise) {
@@ -37,27 +37,33 @@ pub(in crate::storage) fn may_name_chunk(node: Option<NodeStatus>) -> bool {
 struct Walk<'a, F> {
     run: &'a Run,
     status: RunStatus,
-    nodes: BTreeMap<Place, NodeStatus>,
+    nodes: BTreeMap<NodeIndex, NodeStatus>,
     node: F,
 }
 
-impl<F: Fn(Place) -> Option<NodeStatus>> Walk<'_, F> {
+impl<F: Fn(NodeIndex) -> Option<NodeStatus>> Walk<'_, F> {
     fn step(&mut self, entry: &Entry) -> Result<()> {
         if self.status.is_terminal() {
             return Err(illegal_transition(self.run.id, "the run's end is its last"));
         }
         match entry {
-            Entry::NodeStarted { place, .. } => self.move_node(*place, NodeStatus::Running),
-            Entry::NodeRetrying { place, .. } => self.move_node(*place, NodeStatus::Pending),
+            Entry::NodeStarted { node_index, .. } => {
+                self.move_node(*node_index, NodeStatus::Running)
+            }
+            Entry::NodeRetrying { node_index, .. } => {
+                self.move_node(*node_index, NodeStatus::Pending)
+            }
             Entry::NodeFinished(end) if end.status.is_terminal() => {
-                self.move_node(end.place, end.status)
+                self.move_node(end.node_index, end.status)
             }
             Entry::NodeFinished(end) => Err(illegal_transition(
                 self.run.id,
                 format_args!("{:?} is no end of a node", end.status),
             )),
-            Entry::Profile { place, .. } => self.find(*place).map(drop),
-            Entry::Log { place, .. } => place.map_or(Ok(()), |place| self.find(place).map(drop)),
+            Entry::Profile { node_index, .. } => self.find(*node_index).map(drop),
+            Entry::Log { node_index, .. } => {
+                node_index.map_or(Ok(()), |node_index| self.find(node_index).map(drop))
+            }
             Entry::RunFinished { status, .. } if self.status.may_become(*status) => {
                 self.status = *status;
                 Ok(())
@@ -69,22 +75,22 @@ impl<F: Fn(Place) -> Option<NodeStatus>> Walk<'_, F> {
         }
     }
 
-    fn find(&self, place: Place) -> Result<NodeStatus> {
-        let found = self.nodes.get(&place).copied();
-        found.or_else(|| (self.node)(place)).ok_or_else(|| {
-            illegal_transition(self.run.id, format_args!("no node has place {place}"))
+    fn find(&self, node_index: NodeIndex) -> Result<NodeStatus> {
+        let found = self.nodes.get(&node_index).copied();
+        found.or_else(|| (self.node)(node_index)).ok_or_else(|| {
+            illegal_transition(self.run.id, format_args!("no node has place {node_index}"))
         })
     }
 
-    fn move_node(&mut self, place: Place, next: NodeStatus) -> Result<()> {
-        let status = self.find(place)?;
+    fn move_node(&mut self, node_index: NodeIndex, next: NodeStatus) -> Result<()> {
+        let status = self.find(node_index)?;
         if !status.may_become(next) {
             return Err(illegal_transition(
                 self.run.id,
-                format_args!("node {place} is {status:?} and may not become {next:?}"),
+                format_args!("node {node_index} is {status:?} and may not become {next:?}"),
             ));
         }
-        self.nodes.insert(place, next);
+        self.nodes.insert(node_index, next);
         Ok(())
     }
 }

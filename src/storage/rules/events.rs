@@ -4,8 +4,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Event, EventKind, NodeId, NodeStatus, Place, Run, RunStatus};
-use crate::storage::{Entry, NodeEnd};
+use crate::model::{Event, EventKind, NodeId, NodeIndex, NodeStatus, Run, RunStatus};
+use crate::storage::{Entry, FinishedNode};
 
 /// The event of a change of the run itself; `run` stands as it does after the change.
 pub(in crate::storage) fn run_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
@@ -25,32 +25,35 @@ pub(in crate::storage) fn run_event(run: &Run, kind: EventKind, at: DateTime<Utc
 pub(in crate::storage) fn entry_event<'a>(
     run: &Run,
     entry: &Entry,
-    node: impl Fn(Place) -> Option<&'a NodeId>,
+    node: impl Fn(NodeIndex) -> Option<&'a NodeId>,
 ) -> Option<Event> {
-    let of = |place: Place, kind, status: Option<NodeStatus>, at| {
+    let of = |node_index: NodeIndex, kind, status: Option<NodeStatus>, at| {
         let mut event = new_event(run, kind, at);
-        event.node_id = node(place).cloned();
+        event.node_id = node(node_index).cloned();
         event.status = status.map(Into::into);
         event
     };
     match entry {
         Entry::NodeStarted {
-            place, attempt, at, ..
+            node_index,
+            attempt,
+            at,
+            ..
         } => {
             let status = Some(NodeStatus::Running);
-            let mut event = of(*place, EventKind::NodeStarted, status, *at);
+            let mut event = of(*node_index, EventKind::NodeStarted, status, *at);
             event.attempt = Some(*attempt);
             Some(event)
         }
         Entry::NodeRetrying {
-            place,
+            node_index,
             attempt,
             error,
             delay_ms,
             at,
         } => {
             let status = Some(NodeStatus::Pending);
-            let mut event = of(*place, EventKind::NodeRetrying, status, *at);
+            let mut event = of(*node_index, EventKind::NodeRetrying, status, *at);
             event.attempt = Some(*attempt);
             event.error = Some(error.clone());
             event.duration_ms = Some(*delay_ms);
@@ -58,7 +61,7 @@ pub(in crate::storage) fn entry_event<'a>(
         }
         Entry::NodeFinished(end) => {
             let kind = end_kind(end)?;
-            let mut event = of(end.place, kind, Some(end.status), end.at);
+            let mut event = of(end.node_index, kind, Some(end.status), end.at);
             event.attempt = end.attempt;
             event.row_count = end.row_count;
             event.duration_ms = end.duration_ms;
@@ -67,14 +70,14 @@ pub(in crate::storage) fn entry_event<'a>(
         }
         Entry::Profile { .. } => None,
         Entry::Log {
-            place,
+            node_index,
             attempt,
             level,
             message,
             at,
         } => {
             let mut event = new_event(run, EventKind::Log, *at);
-            event.node_id = place.and_then(&node).cloned();
+            event.node_id = node_index.and_then(&node).cloned();
             event.attempt = *attempt;
             event.level = Some(*level);
             event.message = Some(message.clone());
@@ -93,7 +96,7 @@ fn new_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
 }
 
 /// None for a status that is no end, which the checks have refused before.
-fn end_kind(end: &NodeEnd) -> Option<EventKind> {
+fn end_kind(end: &FinishedNode) -> Option<EventKind> {
     match end.status {
         NodeStatus::Success => Some(EventKind::NodeCompleted),
         NodeStatus::Failed => Some(EventKind::NodeFailed),

@@ -3,13 +3,13 @@
 //! Which output is kept, and so the row's `output_hash`, is left to the backends.
 
 use crate::model::{NodeRun, NodeStatus, RunStatus};
-use crate::storage::{Entry, NodeEnd};
+use crate::storage::{Entry, FinishedNode};
 
 /// Brings a node's row to where it stands after an entry about it; the entry was checked before.
 pub(in crate::storage) fn advance_node(node: &mut NodeRun, entry: &Entry) {
     match entry {
         Entry::NodeStarted {
-            place: _,
+            node_index: _,
             attempt,
             queue_ms,
             at,
@@ -31,9 +31,9 @@ pub(in crate::storage) fn advance_node(node: &mut NodeRun, entry: &Entry) {
     }
 }
 
-fn finish(node: &mut NodeRun, end: &NodeEnd) {
-    let NodeEnd {
-        place: _,
+fn finish(node: &mut NodeRun, end: &FinishedNode) {
+    let FinishedNode {
+        node_index: _,
         status,
         at,
         attempt,

@@ -11,9 +11,10 @@ use super::fault::Fault;
 use super::graphs::Definition;
 use super::values::{millis, time};
 use crate::model::{
-    Event, EventKind, EventStatus, Level, NodeStatus, PipelineId, Place, RunId, RunStatus, TenantId,
+    Event, EventKind, EventStatus, Level, NodeIndex, NodeStatus, PipelineId, RunId, RunStatus,
+    TenantId,
 };
-use crate::storage::{Entry, NodeEnd};
+use crate::storage::{Entry, FinishedNode};
 
 /// One event in a row's body.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ struct Packed<'a> {
     #[serde(rename = "type")]
     kind: EventKind,
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    place: Option<Place>,
+    node_index: Option<NodeIndex>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     status: Option<EventStatus>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -43,7 +44,7 @@ impl<'a> Packed<'a> {
     fn new(kind: EventKind, at: DateTime<Utc>) -> Self {
         Packed {
             kind,
-            place: None,
+            node_index: None,
             status: None,
             row_count: None,
             duration_ms: None,
@@ -55,9 +56,14 @@ impl<'a> Packed<'a> {
         }
     }
 
-    fn of_node(kind: EventKind, place: Place, status: NodeStatus, at: DateTime<Utc>) -> Self {
+    fn of_node(
+        kind: EventKind,
+        node_index: NodeIndex,
+        status: NodeStatus,
+        at: DateTime<Utc>,
+    ) -> Self {
         Packed {
-            place: Some(place),
+            node_index: Some(node_index),
             status: Some(status.into()),
             ..Packed::new(kind, at)
         }
@@ -80,16 +86,21 @@ impl<'a> Packed<'a> {
     fn of_entry(entry: &'a Entry) -> Option<Self> {
         match entry {
             Entry::NodeStarted {
-                place,
+                node_index,
                 attempt,
                 queue_ms: _,
                 at,
             } => Some(Packed {
                 attempt: Some(*attempt),
-                ..Packed::of_node(EventKind::NodeStarted, *place, NodeStatus::Running, *at)
+                ..Packed::of_node(
+                    EventKind::NodeStarted,
+                    *node_index,
+                    NodeStatus::Running,
+                    *at,
+                )
             }),
             Entry::NodeRetrying {
-                place,
+                node_index,
                 attempt,
                 error,
                 delay_ms,
@@ -98,21 +109,26 @@ impl<'a> Packed<'a> {
                 attempt: Some(*attempt),
                 error: Some(Cow::Borrowed(error)),
                 duration_ms: Some(*delay_ms),
-                ..Packed::of_node(EventKind::NodeRetrying, *place, NodeStatus::Pending, *at)
+                ..Packed::of_node(
+                    EventKind::NodeRetrying,
+                    *node_index,
+                    NodeStatus::Pending,
+                    *at,
+                )
             }),
             Entry::NodeFinished(end) => Packed::of_end(end),
             Entry::Profile {
-                place: _,
+                node_index: _,
                 profile: _,
             } => None,
             Entry::Log {
-                place,
+                node_index,
                 attempt,
                 level,
                 message,
                 at,
             } => Some(Packed {
-                place: *place,
+                node_index: *node_index,
                 attempt: *attempt,
                 level: Some(*level),
                 message: Some(Cow::Borrowed(message)),
@@ -123,7 +139,7 @@ impl<'a> Packed<'a> {
         }
     }
 
-    fn of_end(end: &'a NodeEnd) -> Option<Self> {
+    fn of_end(end: &'a FinishedNode) -> Option<Self> {
         let kind = match end.status {
             NodeStatus::Success => EventKind::NodeCompleted,
             NodeStatus::Failed => EventKind::NodeFailed,
@@ -136,7 +152,7 @@ impl<'a> Packed<'a> {
             row_count: end.row_count,
             duration_ms: end.duration_ms,
             error: end.error.as_deref().map(Cow::Borrowed),
-            ..Packed::of_node(kind, end.place, end.status, end.at)
+            ..Packed::of_node(kind, end.node_index, end.status, end.at)
         })
     }
 }
@@ -209,7 +225,7 @@ pub(super) fn unpack(text: &str, shared: &Shared<'_>) -> Result<Vec<Event>, Faul
 fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event, Fault> {
     let Packed {
         kind,
-        place,
+        node_index,
         status,
         row_count,
         duration_ms,
@@ -221,8 +237,8 @@ fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event
     } = packed;
     let at = time(at)?;
     let mut event = Event::new(seq, kind, shared.run, shared.pipeline.clone(), at);
-    event.node_id = place
-        .map(|place| shared.definition.node(place).cloned())
+    event.node_id = node_index
+        .map(|node_index| shared.definition.node(node_index).cloned())
         .transpose()?;
     event.status = status;
     event.row_count = row_count;

@@ -14,7 +14,7 @@ use super::tx::Tx;
 use super::values::{self, id, run_id, to_cancel, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{Cancel, EventKind, RunId, RunStatus, TenantId};
-use crate::storage::{Cancelled, RequestCancel, rules};
+use crate::storage::{CancelRequest, Cancelled, rules};
 
 /// A run as far as a wish to cancel asks for it.
 pub(super) struct Wished {
@@ -49,8 +49,8 @@ pub(super) fn read_wished(row: &Row<'_>) -> Result<Wished, Fault> {
 }
 
 impl Tx {
-    pub(super) fn request_cancel(&mut self, request: &RequestCancel) -> Result<Cancelled, Fault> {
-        let RequestCancel {
+    pub(super) fn request_cancel(&mut self, request: &CancelRequest) -> Result<Cancelled, Fault> {
+        let CancelRequest {
             run,
             scope,
             cancel,

@@ -16,14 +16,14 @@ use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
 use super::values::{int, millis, run_id, time};
 use crate::model::{BackfillOrder, EventKind, NodeRun, RunId, RunStatus};
-use crate::storage::{Claim, Claimed, Claims, rules};
+use crate::storage::{Claim, ClaimOutcome, ClaimedRun, rules};
 
 /// A pending run that may be claimed; the smallest goes first.
 type Next = Reverse<(u8, RunId, i64, LaneKey)>;
 
 impl Tx {
-    pub(super) fn claim(&mut self, claim: &Claim) -> Result<Claims, Fault> {
-        let mut claims = Claims::default();
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome, Fault> {
+        let mut claims = ClaimOutcome::default();
         self.poison(claim, &mut claims)?;
         self.claim_orphans(claim, &mut claims)?;
         self.claim_pending(claim, &mut claims)?;
@@ -32,7 +32,7 @@ impl Tx {
         Ok(claims)
     }
 
-    fn claim_orphans(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
+    fn claim_orphans(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<(), Fault> {
         let is_suspect = |active: &Active| active.claims >= suspect_count(claim);
         let orphans = self.orphans(claim, |_| true);
         let count_max = claim.count_max as usize;
@@ -74,7 +74,7 @@ impl Tx {
         orphans.into_iter().map(|(_, run)| run).collect()
     }
 
-    fn claim_orphan(&mut self, claim: &Claim, run: RunId) -> Result<Option<Claimed>, Fault> {
+    fn claim_orphan(&mut self, claim: &Claim, run: RunId) -> Result<Option<ClaimedRun>, Fault> {
         let key = self.state.running.get(&run).map(|active| active.key);
         if let Some(key) = key {
             self.put_back_nodes(key)?;
@@ -83,9 +83,9 @@ impl Tx {
         self.take(claim, run, driven)
     }
 
-    fn claim_pending(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
+    fn claim_pending(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<(), Fault> {
         let mut heap = BinaryHeap::new();
-        let has_room = |tx: &Self, claims: &Claims| {
+        let has_room = |tx: &Self, claims: &ClaimOutcome| {
             claims.claimed.len() < claim.count_max as usize
                 && tx.state.running.len() < claim.runs_max as usize
         };
@@ -171,7 +171,7 @@ impl Tx {
         claim: &Claim,
         lane: LaneKey,
         Head { run, key }: Head,
-    ) -> Result<Option<Claimed>, Fault> {
+    ) -> Result<Option<ClaimedRun>, Fault> {
         let driven = self.drive_pending(key);
         let active = match &driven {
             Ok(driven) => Active::pending(key, lane, &driven.run),
@@ -212,7 +212,7 @@ impl Tx {
         claim: &Claim,
         run: RunId,
         driven: Result<(Box<Driven>, Vec<NodeRun>), Fault>,
-    ) -> Result<Option<Claimed>, Fault> {
+    ) -> Result<Option<ClaimedRun>, Fault> {
         let driven = match driven {
             Ok(driven) => Some(driven),
             Err(fault @ Fault::Unreadable(_)) => {
@@ -234,7 +234,7 @@ impl Tx {
         let owner = active.owner.map(|owner| owner.as_uuid().into_bytes());
         let lease_until = owner.map(|_| active.lease_until);
         let claimed = driven.map(|(driven, nodes)| {
-            let claimed = Claimed {
+            let claimed = ClaimedRun {
                 run: driven.run.clone(),
                 definition: Arc::clone(&driven.definition.pipeline),
                 nodes,

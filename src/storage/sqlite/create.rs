@@ -17,10 +17,10 @@ use super::tx::{Counted, Tx};
 use super::values::{id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{EventKind, PipelineId, Run, RunStatus, Scope};
-use crate::storage::{CreateRuns, Created, NewRun, rules};
+use crate::storage::{CreateRuns, CreatedRuns, NewRun, rules};
 
 impl Tx {
-    pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<Created, Fault> {
+    pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<CreatedRuns, Fault> {
         let CreateRuns {
             runs,
             scope,
@@ -31,7 +31,7 @@ impl Tx {
             is_preview,
         } = create;
         let Some(first) = runs.first() else {
-            return Ok(Created::new(Vec::new(), false, self.newest_seq()));
+            return Ok(CreatedRuns::new(Vec::new(), false, self.newest_seq()));
         };
         let pipeline = self.pipeline_to_run(&first.run.pipeline_id, scope)?;
         let resumed = self.resumed_runs(&pipeline, runs, scope)?;
@@ -46,7 +46,7 @@ impl Tx {
             .try_for_each(|resumed| self.check_resumable(resumed))?;
         let (runs, skipped) = self.skip_existing(&pipeline, runs, backfill.as_ref())?;
         let ids = runs.iter().map(|new| new.run.id).collect();
-        let mut created = Created::new(ids, false, self.newest_seq());
+        let mut created = CreatedRuns::new(ids, false, self.newest_seq());
         created.skipped = skipped;
         if *is_preview || runs.is_empty() {
             return Ok(created);

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::body::{Shared, unpack};
 use super::graphs::Definition;
 use super::rows::json;
-use crate::model::{Inherited, Pipeline, PipelineId, Preview, Profile, RunId};
+use crate::model::{InheritedOutput, Pipeline, PipelineId, Preview, Profile, RunId};
 
 /// Reads a text as each kind of stored text and drops what comes of it.
 pub(crate) fn decode(text: &str) {
-    drop(json::<Vec<Inherited>>("what a run inherits", text));
+    drop(json::<Vec<InheritedOutput>>("what a run inherits", text));
     drop(json::<Preview>("a preview", text));
     drop(json::<Profile>("a profile", text));
     let stored = json::<Pipeline>("a definition", text);

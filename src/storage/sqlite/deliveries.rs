@@ -12,7 +12,7 @@ use super::tx::Tx;
 use super::values::{id, int, millis, run_id, small, time, uint};
 use crate::error::Result;
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, Parked,
+    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
 
@@ -81,7 +81,7 @@ impl Tx {
         Ok(self.conn.last_insert_rowid())
     }
 
-    fn parked(&self, notifier: i64) -> Result<Vec<Parked>, Fault> {
+    fn parked(&self, notifier: i64) -> Result<Vec<ParkedEvent>, Fault> {
         self.rows(
             "SELECT r.id, p.seq, p.tries, p.next_at, p.is_dead FROM parked p JOIN runs r ON r.key = p.run \
              JOIN notifiers n ON n.key = p.notifier WHERE n.key = ? AND (p.is_dead = 0 OR p.seq > n.seq) ORDER BY p.seq",
@@ -115,8 +115,8 @@ impl Tx {
         Ok(())
     }
 
-    fn park(&mut self, notifier: i64, parked: &Parked) -> Result<(), Fault> {
-        let Parked {
+    fn park(&mut self, notifier: i64, parked: &ParkedEvent) -> Result<(), Fault> {
+        let ParkedEvent {
             run,
             seq,
             tries,
@@ -145,11 +145,11 @@ fn read_absent(row: &Row<'_>) -> Result<(i64, LostCursor), Fault> {
     Ok((row.get(0)?, lost))
 }
 
-fn read_parked(row: &Row<'_>) -> Result<Parked, Fault> {
+fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, Fault> {
     let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
-    Ok(Parked {
+    Ok(ParkedEvent {
         tries: small(row.get(2)?),
         is_dead: row.get(4)?,
-        ..Parked::new(run, uint(row.get(1)?), time(row.get(3)?)?)
+        ..ParkedEvent::new(run, uint(row.get(1)?), time(row.get(3)?)?)
     })
 }

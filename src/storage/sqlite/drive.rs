@@ -71,7 +71,10 @@ impl Tx {
         let driven = Driven {
             definition,
             position: self.position(run)?,
-            nodes: nodes.iter().map(|node| (node.place, node.status)).collect(),
+            nodes: nodes
+                .iter()
+                .map(|node| (node.node_index, node.status))
+                .collect(),
             has_outputs: has_rows("SELECT 1 FROM outputs WHERE key BETWEEN ? AND ? LIMIT 1")?,
             has_staged: has_rows("SELECT 1 FROM staged WHERE key BETWEEN ? AND ? LIMIT 1")?,
             run: row.run,

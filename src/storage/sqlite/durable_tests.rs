@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use super::SqliteStorage;
-use crate::model::{Place, RunId};
+use crate::model::{NodeIndex, RunId};
 use crate::storage::System as _;
 use crate::testing::contract::durable::{CommitFault, Durable};
 
@@ -31,8 +31,8 @@ impl Durable for InFile {
         storage.damage_run(run).await.unwrap();
     }
 
-    async fn damage_output(&self, storage: &SqliteStorage, run: RunId, place: Place) {
-        storage.damage_output(run, place).await.unwrap();
+    async fn damage_output(&self, storage: &SqliteStorage, run: RunId, node_index: NodeIndex) {
+        storage.damage_output(run, node_index).await.unwrap();
     }
 
     fn fail_next_commit(&self, storage: &SqliteStorage, fault: CommitFault) {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::fault::Fault;
 use super::rows::json;
 use crate::graph::Graph;
-use crate::model::{NodeId, Pipeline, Place};
+use crate::model::{NodeId, NodeIndex, Pipeline};
 
 /// One version of a pipeline.
 #[derive(Debug)]
@@ -28,10 +28,10 @@ impl Definition {
     }
 
     /// The node at a place.
-    pub(super) fn node(&self, place: Place) -> Result<&NodeId, Fault> {
+    pub(super) fn node(&self, node_index: NodeIndex) -> Result<&NodeId, Fault> {
         self.graph
-            .id(place)
-            .ok_or_else(|| Fault::unreadable("the place of a node", place))
+            .id(node_index)
+            .ok_or_else(|| Fault::unreadable("the place of a node", node_index))
     }
 }
 

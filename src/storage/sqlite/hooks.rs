@@ -10,7 +10,7 @@ use super::inbox::Lane;
 use super::tx::Tx;
 use super::values::{chunk_keys, id};
 use crate::error::{Error, Result};
-use crate::model::{Place, RunId};
+use crate::model::{NodeIndex, RunId};
 
 /// How the next commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +54,11 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// `NotFound` when none is kept.
-    pub async fn damage_output(&self, run: RunId, place: Place) -> Result<()> {
+    pub async fn damage_output(&self, run: RunId, node_index: NodeIndex) -> Result<()> {
         self.step(Lane::Normal, move |tx| {
             let source = tx.row(
                 "SELECT o.source FROM runs r JOIN outputs o ON o.key = (r.key << 12) + ? WHERE r.id = ?",
-                rusqlite::params![i64::from(place), id(&run)],
+                rusqlite::params![i64::from(node_index), id(&run)],
                 |row| Ok(row.get::<_, i64>(0)?),
             )?;
             let (first, last) = chunk_keys(source.ok_or_else(|| Error::run_not_found(run))?);

@@ -15,11 +15,11 @@ use super::tx::Tx;
 use super::values::{id, int, node_key, to_run_status, uint};
 use crate::error::{Error, Result};
 use crate::model::{RunId, RunStatus};
-use crate::storage::{Append, Appended, Entry, Journal, rules};
+use crate::storage::{Append, AppendOutcome, Entry, Journal, rules};
 
 #[async_trait]
 impl Journal for SqliteStorage {
-    async fn append(&self, append: Append) -> Result<Appended> {
+    async fn append(&self, append: Append) -> Result<AppendOutcome> {
         let prepared = Prepared::new(append)?;
         self.step(Lane::Normal, move |tx| tx.append(&prepared))
             .await
@@ -27,7 +27,7 @@ impl Journal for SqliteStorage {
 }
 
 impl Tx {
-    fn append(&mut self, prepared: &Prepared) -> Result<Appended, Fault> {
+    fn append(&mut self, prepared: &Prepared) -> Result<AppendOutcome, Fault> {
         let Append { run, epoch, .. } = prepared.append;
         let Some(mut active) = self.state.running.remove(&run) else {
             return self.append_to_settled(&prepared.append);
@@ -50,7 +50,11 @@ impl Tx {
         outcome
     }
 
-    fn append_to(&mut self, active: &mut Active, prepared: &Prepared) -> Result<Appended, Fault> {
+    fn append_to(
+        &mut self,
+        active: &mut Active,
+        prepared: &Prepared,
+    ) -> Result<AppendOutcome, Fault> {
         let Append {
             run,
             epoch: _,
@@ -96,11 +100,11 @@ impl Tx {
         }
         for Payload {
             insert,
-            place,
+            node_index,
             body,
         } in &prepared.payloads
         {
-            self.write(insert, params![node_key(active.key, *place), body])?;
+            self.write(insert, params![node_key(active.key, *node_index), body])?;
         }
         Ok(())
     }
@@ -134,14 +138,14 @@ impl Tx {
         self.settle_backfill(&ended)
     }
 
-    fn appended(&self, backfill: Option<i64>, status: RunStatus) -> Result<Appended, Fault> {
-        Ok(Appended {
+    fn appended(&self, backfill: Option<i64>, status: RunStatus) -> Result<AppendOutcome, Fault> {
+        Ok(AppendOutcome {
             stopped: self.stopped_by(backfill, status)?,
-            ..Appended::new(self.newest_seq())
+            ..AppendOutcome::new(self.newest_seq())
         })
     }
 
-    fn append_to_settled(&self, append: &Append) -> Result<Appended, Fault> {
+    fn append_to_settled(&self, append: &Append) -> Result<AppendOutcome, Fault> {
         let Append {
             run,
             epoch,
@@ -160,7 +164,7 @@ impl Tx {
         }
     }
 
-    fn appended_before(&self, run: RunId) -> Result<Appended, Fault> {
+    fn appended_before(&self, run: RunId) -> Result<AppendOutcome, Fault> {
         let found = self.row(
             "SELECT backfill, status FROM runs WHERE id = ?",
             [id(&run)],
@@ -211,6 +215,8 @@ fn check(driven: &Driven, run: RunId, position: u64, entries: &[Entry]) -> Resul
     if position > driven.position {
         return Err(rules::gap(run, driven.position, position));
     }
-    rules::check_entries(&driven.run, entries, |place| driven.node_status(place))?;
+    rules::check_entries(&driven.run, entries, |node_index| {
+        driven.node_status(node_index)
+    })?;
     Ok(Position::Next)
 }

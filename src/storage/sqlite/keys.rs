@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::tx::{Tx, row};
 use super::values::{backfill_id, id, run_id};
 use crate::model::{BackfillId, RunId};
-use crate::storage::{Created, IdempotencyKey, NewRun, Operation, rules};
+use crate::storage::{CreatedRuns, IdempotencyKey, NewRun, Operation, rules};
 
 impl Tx {
     pub(super) fn write_key(
@@ -48,10 +48,10 @@ pub(super) struct Made {
 }
 
 impl Made {
-    pub(super) fn into_created(self, newest: u64) -> Created {
-        Created {
+    pub(super) fn into_created(self, newest: u64) -> CreatedRuns {
+        CreatedRuns {
             backfill: self.backfill,
-            ..Created::new(self.run_ids, true, newest)
+            ..CreatedRuns::new(self.run_ids, true, newest)
         }
     }
 }

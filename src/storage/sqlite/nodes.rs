@@ -12,7 +12,7 @@ use super::tx::Tx;
 use super::values::{self, id, int, millis, node_key};
 use crate::error::Result;
 use crate::model::NodeStatus;
-use crate::storage::{Entry, NodeEnd};
+use crate::storage::{Entry, FinishedNode};
 
 impl Tx {
     pub(super) fn write_entry(
@@ -23,28 +23,30 @@ impl Tx {
     ) -> Result<(), Fault> {
         match entry {
             Entry::NodeStarted {
-                place,
+                node_index,
                 attempt,
                 queue_ms,
                 at,
             } => {
-                driven.nodes.insert(*place, NodeStatus::Running);
+                driven.nodes.insert(*node_index, NodeStatus::Running);
                 self.write(
                     "INSERT INTO node_runs (key, status, attempt, queue_ms, started_at, has_dataset) VALUES (?, 1, ?, ?, ?, 0) \
                      ON CONFLICT (key) DO UPDATE SET status = 1, attempt = excluded.attempt, error = NULL, \
                      queue_ms = iif(started_at IS NULL, excluded.queue_ms, queue_ms), started_at = ifnull(started_at, excluded.started_at)",
-                    params![node_key(active.key, *place), attempt, int(*queue_ms), millis(*at)],
+                    params![node_key(active.key, *node_index), attempt, int(*queue_ms), millis(*at)],
                 )?;
             }
-            Entry::NodeRetrying { place, error, .. } => {
-                driven.nodes.insert(*place, NodeStatus::Pending);
+            Entry::NodeRetrying {
+                node_index, error, ..
+            } => {
+                driven.nodes.insert(*node_index, NodeStatus::Pending);
                 self.write(
                     "UPDATE node_runs SET status = 0, error = ? WHERE key = ?",
-                    params![error, node_key(active.key, *place)],
+                    params![error, node_key(active.key, *node_index)],
                 )?;
             }
             Entry::NodeFinished(end) => {
-                driven.nodes.insert(end.place, end.status);
+                driven.nodes.insert(end.node_index, end.status);
                 self.write_end(active, driven, end)?;
             }
             Entry::RunFinished { status, error, at } => {
@@ -52,9 +54,13 @@ impl Tx {
                 driven.run.error.clone_from(error);
                 driven.run.finished_at = Some(*at);
             }
-            Entry::Profile { place, .. } => {
-                if driven.nodes.insert(*place, driven.status(*place)).is_none() {
-                    let node = node_key(active.key, *place);
+            Entry::Profile { node_index, .. } => {
+                if driven
+                    .nodes
+                    .insert(*node_index, driven.status(*node_index))
+                    .is_none()
+                {
+                    let node = node_key(active.key, *node_index);
                     self.write(
                         "INSERT INTO node_runs (key, status, has_dataset) VALUES (?, 0, 0)",
                         [node],
@@ -70,10 +76,10 @@ impl Tx {
         &mut self,
         active: &mut Active,
         driven: &mut Driven,
-        end: &NodeEnd,
+        end: &FinishedNode,
     ) -> Result<(), Fault> {
-        let NodeEnd {
-            place,
+        let FinishedNode {
+            node_index,
             status,
             at,
             attempt,
@@ -85,7 +91,7 @@ impl Tx {
             output,
             preview: _,
         } = end;
-        let node = node_key(active.key, *place);
+        let node = node_key(active.key, *node_index);
         self.write(
             "INSERT INTO node_runs (key, status, finished_at, attempt, row_count, duration_ms, error, reused_from, has_dataset) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET status = excluded.status, \

@@ -12,9 +12,9 @@ use super::inbox::Lane;
 use super::reader::Reader;
 use super::rows::json;
 use super::tx::Tx;
-use super::values::{chunk_key, chunk_keys, hash, id, int, node_key, node_keys, place, uint};
+use super::values::{chunk_key, chunk_keys, hash, id, int, node_index, node_key, node_keys, uint};
 use crate::error::{Error, Result};
-use crate::model::{Inherited, Place, Run, RunId, RunStatus, Scope};
+use crate::model::{InheritedOutput, NodeIndex, Run, RunId, RunStatus, Scope};
 use crate::storage::{OutputChunk, OutputRef, Outputs, StoredOutput, rules};
 
 #[async_trait]
@@ -26,11 +26,11 @@ impl Outputs for SqliteStorage {
     async fn find_output(
         &self,
         run: RunId,
-        place: Place,
+        node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
         let scope = scope.clone();
-        self.read(move |reader| reader.snapshot(|reader| reader.output(run, place, &scope)))
+        self.read(move |reader| reader.snapshot(|reader| reader.output(run, node_index, &scope)))
             .await
     }
 }
@@ -39,13 +39,13 @@ impl Reader {
     fn output(
         &self,
         run: RunId,
-        place: Place,
+        node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>, Fault> {
         let Some(key) = self.run_key(run, scope)? else {
             return Ok(None);
         };
-        let Some(kept) = self.row(KEPT, [node_key(key, place)], read_kept)? else {
+        let Some(kept) = self.row(KEPT, [node_key(key, node_index)], read_kept)? else {
             return Ok(None);
         };
         let (first, last) = chunk_keys(kept.source);
@@ -90,18 +90,18 @@ impl Tx {
         let OutputChunk {
             run,
             epoch,
-            place,
+            node_index,
             index,
             bytes,
         } = chunk;
         let Some((key, driven)) = self.driven(*run, *epoch)? else {
             return Err(self.refuse(*run, *epoch)?.into());
         };
-        if !rules::may_name_chunk(driven.node_status(*place)) {
+        if !rules::may_name_chunk(driven.node_status(*node_index)) {
             return Ok(());
         }
         driven.has_staged = true;
-        let node = node_key(key, *place);
+        let node = node_key(key, *node_index);
         let key = chunk_key(node, *index)
             .ok_or_else(|| Error::internal(format!("an output cannot have a chunk {index}")))?;
         if *index == 0 {
@@ -156,21 +156,25 @@ impl Tx {
             } = kept.output;
             self.write(
                 "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?, ?, ?, ?, ?)",
-                params![node_key(key, inherited.place), kept.source, hash, int(length), chunk_count],
+                params![node_key(key, inherited.node_index), kept.source, hash, int(length), chunk_count],
             )?;
         }
         Ok(())
     }
 
     /// The output as the run that made it has it; where that was purged, as another run of the chain holds it.
-    fn find_inherited(&self, run: &Run, inherited: &Inherited) -> Result<Option<Kept>, Fault> {
+    fn find_inherited(
+        &self,
+        run: &Run,
+        inherited: &InheritedOutput,
+    ) -> Result<Option<Kept>, Fault> {
         let maker = self.row(
             "SELECT key FROM runs WHERE id = ?",
             [id(&inherited.from_run)],
             |row| Ok(row.get(0)?),
         )?;
         if let Some(key) = maker {
-            return self.row(KEPT, [node_key(key, inherited.from_place)], read_kept);
+            return self.row(KEPT, [node_key(key, inherited.from_node_index)], read_kept);
         }
         let chain = self.rows(
             "SELECT key, inherited FROM runs WHERE (id = ?1 OR first_run = ?1) AND inherited IS NOT NULL AND id <> ?2",
@@ -178,12 +182,13 @@ impl Tx {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
         )?;
         for (key, text) in chain {
-            let held: Vec<Inherited> = json("what a run inherits", &text)?;
+            let held: Vec<InheritedOutput> = json("what a run inherits", &text)?;
             let same = held.iter().find(|held| {
-                held.from_run == inherited.from_run && held.from_place == inherited.from_place
+                held.from_run == inherited.from_run
+                    && held.from_node_index == inherited.from_node_index
             });
             let kept = same
-                .map(|held| self.row(KEPT, [node_key(key, held.place)], read_kept))
+                .map(|held| self.row(KEPT, [node_key(key, held.node_index)], read_kept))
                 .transpose()?;
             if let Some(kept) = kept.flatten() {
                 return Ok(Some(kept));
@@ -205,8 +210,8 @@ impl Tx {
             RunStatus::Cancelled if run.resumed_from.is_some() => Ok(()),
             RunStatus::Cancelled => self.drop_outputs(key, |_, _| false),
             RunStatus::Success => {
-                let is_result = |place, length| {
-                    definition.graph.downstream(place).is_empty() && length <= result_bytes_max
+                let is_result = |node_index, length| {
+                    definition.graph.downstream(node_index).is_empty() && length <= result_bytes_max
                 };
                 self.drop_outputs(key, is_result)?;
                 self.drop_chain_outputs(key, run)
@@ -232,7 +237,7 @@ impl Tx {
     pub(super) fn drop_outputs(
         &mut self,
         run: i64,
-        is_kept: impl Fn(Place, u64) -> bool,
+        is_kept: impl Fn(NodeIndex, u64) -> bool,
     ) -> Result<(), Fault> {
         let (first, last) = node_keys(run);
         let outputs = self.rows(
@@ -242,7 +247,7 @@ impl Tx {
         )?;
         outputs
             .into_iter()
-            .filter(|(node, length)| !is_kept(place(*node), *length))
+            .filter(|(node, length)| !is_kept(node_index(*node), *length))
             .try_for_each(|(node, _)| self.drop_output(node, Chunks::Go))
     }
 

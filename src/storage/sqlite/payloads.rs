@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::reader::Reader;
 use super::rows::{RunRow, tenant};
 use super::values::{self, id, node_key};
-use crate::model::{NodeId, Place, Preview, Profile, RunId, Scope};
+use crate::model::{NodeId, NodeIndex, Preview, Profile, RunId, Scope};
 use crate::storage::{FoundProfile, rules};
 
 /// Where a node was executed.
@@ -57,17 +57,17 @@ impl Reader {
         )?;
         for (key, definition, tenant) in earlier {
             let definition = self.definitions.find(&self.conn, definition)?;
-            let place = definition.graph.place(node.as_str());
-            let Some(place) = place.filter(|_| scope.admits(tenant.as_ref())) else {
+            let node_index = definition.graph.node_index(node.as_str());
+            let Some(node_index) = node_index.filter(|_| scope.admits(tenant.as_ref())) else {
                 continue;
             };
             let has_succeeded = self.row(
                 "SELECT 1 FROM node_runs WHERE key = ? AND status = 2",
-                [node_key(key, place)],
+                [node_key(key, node_index)],
                 |_| Ok(()),
             )?;
             if has_succeeded.is_some()
-                && let Some(profile) = self.payload("profiles", node_key(key, place))?
+                && let Some(profile) = self.payload("profiles", node_key(key, node_index))?
             {
                 return Ok(Some(profile));
             }
@@ -94,10 +94,10 @@ impl Reader {
         let Some(row) = self.run_row(run, scope)? else {
             return Ok(None);
         };
-        let Some(place) = self.place(&row, node)? else {
+        let Some(node_index) = self.node_index(&row, node)? else {
             return Ok(None);
         };
-        let key = node_key(row.key, place);
+        let key = node_key(row.key, node_index);
         let reused_from = self.row(
             "SELECT reused_from FROM node_runs WHERE key = ?",
             [key],
@@ -111,19 +111,19 @@ impl Reader {
             return Ok(None);
         };
         let mut inherited = row.run.inherited.iter();
-        let named = inherited.find(|own| own.place == place && own.from_run == from);
-        let place = match named {
-            Some(own) => Some(own.from_place),
-            None => self.place(&executed, node)?,
+        let named = inherited.find(|own| own.node_index == node_index && own.from_run == from);
+        let node_index = match named {
+            Some(own) => Some(own.from_node_index),
+            None => self.node_index(&executed, node)?,
         };
-        Ok(place.map(|place| Executed {
+        Ok(node_index.map(|node_index| Executed {
             run: from,
-            key: node_key(executed.key, place),
+            key: node_key(executed.key, node_index),
         }))
     }
 
-    fn place(&self, row: &RunRow, node: &NodeId) -> Result<Option<Place>, Fault> {
+    fn node_index(&self, row: &RunRow, node: &NodeId) -> Result<Option<NodeIndex>, Fault> {
         let definition = self.definitions.find(&self.conn, row.definition)?;
-        Ok(definition.graph.place(node.as_str()))
+        Ok(definition.graph.node_index(node.as_str()))
     }
 }

@@ -8,11 +8,11 @@ use super::state::Active;
 use super::tx::Tx;
 use super::values::id;
 use crate::model::{RunId, RunStatus};
-use crate::storage::{Claim, Claims, rules};
+use crate::storage::{Claim, ClaimOutcome, rules};
 
 impl Tx {
     /// Ends the orphans that crashed too often.
-    pub(super) fn poison(&mut self, claim: &Claim, claims: &mut Claims) -> Result<(), Fault> {
+    pub(super) fn poison(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<(), Fault> {
         let crashes_max = claim.crashes_max.max(1);
         for run in self.orphans(claim, |active| active.claims >= crashes_max) {
             let Some(active) = self.state.running.remove(&run) else {

@@ -5,7 +5,7 @@
 use super::body::Body;
 use super::fault::Fault;
 use crate::error::Result;
-use crate::model::Place;
+use crate::model::NodeIndex;
 use crate::storage::{Append, Entry};
 
 /// An append whose events and payloads are encoded.
@@ -18,7 +18,7 @@ pub(super) struct Prepared {
 /// A preview or a profile, encoded.
 pub(super) struct Payload {
     pub(super) insert: &'static str,
-    pub(super) place: Place,
+    pub(super) node_index: NodeIndex,
     pub(super) body: Vec<u8>,
 }
 
@@ -31,12 +31,15 @@ impl Prepared {
                 Entry::NodeFinished(end) => {
                     if let Some(preview) = end.preview.take() {
                         let insert = "INSERT OR REPLACE INTO previews (key, body) VALUES (?, ?)";
-                        payloads.push(Payload::new(insert, end.place, &preview)?);
+                        payloads.push(Payload::new(insert, end.node_index, &preview)?);
                     }
                 }
-                Entry::Profile { place, profile } => {
+                Entry::Profile {
+                    node_index,
+                    profile,
+                } => {
                     let insert = "INSERT OR REPLACE INTO profiles (key, body) VALUES (?, ?)";
-                    payloads.push(Payload::new(insert, *place, profile)?);
+                    payloads.push(Payload::new(insert, *node_index, profile)?);
                 }
                 Entry::NodeStarted { .. }
                 | Entry::NodeRetrying { .. }
@@ -55,14 +58,14 @@ impl Prepared {
 impl Payload {
     fn new(
         insert: &'static str,
-        place: Place,
+        node_index: NodeIndex,
         payload: &impl serde::Serialize,
     ) -> Result<Self, Fault> {
         let body = serde_json::to_vec(payload)
             .map_err(|error| Fault::unreadable("a payload to be stored", error))?;
         Ok(Self {
             insert,
-            place,
+            node_index,
             body,
         })
     }

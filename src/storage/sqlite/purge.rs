@@ -14,7 +14,7 @@ use super::state::meta;
 use super::tx::{Counted, Tx, row, rows};
 use super::values::{id, millis, node_keys, run_id, time, to_run_status};
 use crate::model::{RunId, RunStatus, TenantId};
-use crate::storage::{Purge, PurgeCursor, Purged};
+use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
 /// A finished run that is to go.
 struct Gone {
@@ -32,7 +32,7 @@ struct Gone {
 }
 
 /// What a purge answers, and the runs that it takes.
-fn due(conn: &Connection, purge: &Purge) -> Result<(Purged, Vec<Gone>), Fault> {
+fn due(conn: &Connection, purge: &Purge) -> Result<(PurgeOutcome, Vec<Gone>), Fault> {
     let runs = looked_at(conn, purge)?;
     let next = runs
         .last()
@@ -47,13 +47,13 @@ fn due(conn: &Connection, purge: &Purge) -> Result<(Purged, Vec<Gone>), Fault> {
         }
         let first = match kept.entry(run.pipeline) {
             Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => *place.insert(first_kept(conn, run.pipeline, purge.keep_last)?),
+            Entry::Vacant(entry) => *entry.insert(first_kept(conn, run.pipeline, purge.keep_last)?),
         };
         if first.is_none_or(|first| run.id < first) {
             due.push(run);
         }
     }
-    Ok((Purged::new(due.len() as u64, next), due))
+    Ok((PurgeOutcome::new(due.len() as u64, next), due))
 }
 
 /// The next finished runs, those included that are kept or another's.
@@ -119,13 +119,13 @@ fn first_kept(conn: &Connection, pipeline: i64, keep_last: u32) -> Result<Option
 }
 
 impl Reader {
-    pub(super) fn preview_purge(&self, purge: &Purge) -> Result<Purged, Fault> {
+    pub(super) fn preview_purge(&self, purge: &Purge) -> Result<PurgeOutcome, Fault> {
         due(&self.conn, purge).map(|(purged, _)| purged)
     }
 }
 
 impl Tx {
-    pub(super) fn purge(&mut self, purge: &Purge) -> Result<Purged, Fault> {
+    pub(super) fn purge(&mut self, purge: &Purge) -> Result<PurgeOutcome, Fault> {
         let (purged, runs) = due(&self.conn, purge)?;
         let mut purged_seq = meta(&self.conn, "purged_seq")?;
         for run in &runs {

@@ -19,15 +19,15 @@ use super::tx::Tx;
 use super::values::{millis, node_keys};
 use crate::error::{Result, trace_causes};
 use crate::model::{NodeStatus, OwnerId};
-use crate::storage::{Claim, Claims, Held, Queue};
+use crate::storage::{Claim, ClaimOutcome, HeldRun, Queue};
 
 #[async_trait]
 impl Queue for SqliteStorage {
-    async fn claim(&self, claim: Claim) -> Result<Claims> {
+    async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
         let (sender, answer) = oneshot::channel();
         let owner = claim.owner;
         let steps = Arc::clone(&self.0.steps);
-        let deliver = move |outcome: Result<Claims>| {
+        let deliver = move |outcome: Result<ClaimOutcome>| {
             // Dropping what was not delivered gives it back.
             drop(sender.send(outcome.map(|claims| Undelivered {
                 claims: Some(claims),
@@ -49,16 +49,16 @@ impl Queue for SqliteStorage {
     async fn renew(
         &self,
         owner: OwnerId,
-        held: Vec<Held>,
+        held: Vec<HeldRun>,
         lease: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Held>> {
+    ) -> Result<Vec<HeldRun>> {
         let until = lease_end(now, lease);
         self.step(Lane::Normal, move |tx| tx.renew(owner, &held, until))
             .await
     }
 
-    async fn release(&self, owner: OwnerId, held: Vec<Held>) -> Result<Vec<Held>> {
+    async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
         self.step(Lane::Normal, move |tx| tx.release(owner, &held))
             .await
     }
@@ -66,13 +66,13 @@ impl Queue for SqliteStorage {
 
 /// Claims on their way to the asker; whoever leaves before they arrive has them given back, uncharged.
 struct Undelivered {
-    claims: Option<Claims>,
+    claims: Option<ClaimOutcome>,
     owner: OwnerId,
     steps: Arc<Inbox<Box<dyn Step>>>,
 }
 
 impl Undelivered {
-    fn deliver(mut self) -> Claims {
+    fn deliver(mut self) -> ClaimOutcome {
         self.claims.take().unwrap_or_default()
     }
 }
@@ -83,13 +83,13 @@ impl Drop for Undelivered {
         let held: Vec<_> = claims
             .claimed
             .iter()
-            .map(|claimed| Held::new(claimed.run.id, claimed.epoch))
+            .map(|claimed| HeldRun::new(claimed.run.id, claimed.epoch))
             .collect();
         if held.is_empty() {
             return;
         }
         let owner = self.owner;
-        let told = |outcome: Result<Vec<Held>>| {
+        let told = |outcome: Result<Vec<HeldRun>>| {
             if let Err(error) = outcome {
                 tracing::error!(%error, "claims that nobody took could not be given back");
                 trace_causes(&error);
@@ -108,12 +108,17 @@ pub(super) fn lease_end(now: DateTime<Utc>, lease: Duration) -> i64 {
 
 impl Tx {
     /// The run of a claim that its owner has not lost.
-    fn held_by(&mut self, owner: OwnerId, claim: &Held) -> Option<&mut Active> {
+    fn held_by(&mut self, owner: OwnerId, claim: &HeldRun) -> Option<&mut Active> {
         let active = self.state.running.get_mut(&claim.run)?;
         (active.owner == Some(owner) && active.epoch == claim.epoch).then_some(active)
     }
 
-    fn renew(&mut self, owner: OwnerId, held: &[Held], until: i64) -> Result<Vec<Held>, Fault> {
+    fn renew(
+        &mut self,
+        owner: OwnerId,
+        held: &[HeldRun],
+        until: i64,
+    ) -> Result<Vec<HeldRun>, Fault> {
         let mut lost = Vec::new();
         for claim in held {
             let Some(active) = self.held_by(owner, claim) else {
@@ -133,7 +138,7 @@ impl Tx {
         Ok(lost)
     }
 
-    fn release(&mut self, owner: OwnerId, held: &[Held]) -> Result<Vec<Held>, Fault> {
+    fn release(&mut self, owner: OwnerId, held: &[HeldRun]) -> Result<Vec<HeldRun>, Fault> {
         let mut lost = Vec::new();
         for claim in held {
             let Some(active) = self.held_by(owner, claim) else {

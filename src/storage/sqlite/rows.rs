@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::graphs::{Definition, Definitions};
 use super::tx::Tx;
 use super::values::{
-    self, backfill_id, date, day, hash, int, millis, place, run_id, small, time, to_cancel,
+    self, backfill_id, date, day, hash, int, millis, node_index, run_id, small, time, to_cancel,
     to_node_status, to_run_status, to_trigger, uint,
 };
 use crate::model::{NodeRun, PipelineId, Run, RunId, Slug, StoredPipeline, TenantId};
@@ -156,9 +156,9 @@ pub(super) fn read_node(
     run: &Run,
     definition: &Definition,
 ) -> Result<NodeRun, Fault> {
-    let place = place(row.get(0)?);
-    let node_id = definition.node(place)?.clone();
-    let mut node = NodeRun::unstarted(run.id, node_id, place, to_node_status(row.get(1)?)?);
+    let node_index = node_index(row.get(0)?);
+    let node_id = definition.node(node_index)?.clone();
+    let mut node = NodeRun::unstarted(run.id, node_id, node_index, to_node_status(row.get(1)?)?);
     node.attempt = row.get::<_, Option<i64>>(2)?.map(small);
     node.row_count = row.get::<_, Option<i64>>(3)?.map(uint);
     node.duration_ms = row.get::<_, Option<i64>>(4)?.map(uint);

@@ -15,18 +15,18 @@ use super::values::{id, node_keys};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
 use crate::storage::{
-    Cancelled, ChainRun, CreateRuns, Created, FoundProfile, IdempotencyKey, RequestCancel,
+    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
     RunDetail, RunFilter, Runs,
 };
 
 #[async_trait]
 impl Runs for SqliteStorage {
-    async fn create_runs(&self, create: CreateRuns) -> Result<Created> {
+    async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
         self.step(Lane::Normal, move |tx| tx.create_runs(&create))
             .await
     }
 
-    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Created>> {
+    async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
         let key = key.clone();
         let newest = self.newest();
         self.read(move |reader| {
@@ -71,7 +71,7 @@ impl Runs for SqliteStorage {
             .await
     }
 
-    async fn request_cancel(&self, request: RequestCancel) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
         self.step(Lane::Normal, move |tx| tx.request_cancel(&request))
             .await
     }

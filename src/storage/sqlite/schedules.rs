@@ -16,7 +16,9 @@ use super::tx::Tx;
 use super::values::{self, millis, time};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Overlap, Pipeline, Scope, SkipReason, Trigger};
-use crate::storage::{Advance, Advanced, CreateRuns, Schedules, StoredSchedule, Tick, rules};
+use crate::storage::{
+    Advance, AdvancedSchedule, CreateRuns, Schedules, StoredSchedule, Tick, rules,
+};
 
 #[async_trait]
 impl Schedules for SqliteStorage {
@@ -26,7 +28,7 @@ impl Schedules for SqliteStorage {
             .await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<Advanced> {
+    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
         self.step(Lane::Normal, move |tx| tx.advance(&advance))
             .await
     }
@@ -120,11 +122,11 @@ impl Tx {
             .map(drop)
     }
 
-    fn advance(&mut self, advance: &Advance) -> Result<Advanced, Fault> {
+    fn advance(&mut self, advance: &Advance) -> Result<AdvancedSchedule, Fault> {
         let known = self.state.pipeline(&self.conn, &advance.pipeline)?;
         let known = known.filter(|known| !known.is_deleted && known.version == advance.version);
         let Some(known) = known else {
-            return Ok(Advanced::new(Tick::Stale, self.newest_seq()));
+            return Ok(AdvancedSchedule::new(Tick::Stale, self.newest_seq()));
         };
         let cursor = self.row(
             "SELECT cursor FROM schedules WHERE pipeline = ?",
@@ -132,11 +134,11 @@ impl Tx {
             |row| Ok(row.get::<_, i64>(0)?),
         )?;
         if cursor != Some(millis(advance.from)) {
-            return Ok(Advanced::new(Tick::Stale, self.newest_seq()));
+            return Ok(AdvancedSchedule::new(Tick::Stale, self.newest_seq()));
         }
         let tick = self.tick(&known, advance)?;
         self.move_cursor(known.key, advance, tick)?;
-        Ok(Advanced::new(tick, self.newest_seq()))
+        Ok(AdvancedSchedule::new(tick, self.newest_seq()))
     }
 
     fn move_cursor(&mut self, pipeline: i64, advance: &Advance, tick: Tick) -> Result<(), Fault> {

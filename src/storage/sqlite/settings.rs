@@ -85,8 +85,8 @@ impl Reader {
             .then(|| self.count_settings::<T>(&conditions))
             .transpose()?;
         if let Some(cursor) = cursor(page) {
-            let place = self.setting_cursor::<T>(cursor, scope)?;
-            conditions.add("(created_at, id) < (?, ?)", place);
+            let position = self.setting_cursor::<T>(cursor, scope)?;
+            conditions.add("(created_at, id) < (?, ?)", position);
         }
         let window = Window::new(page);
         let sql = format!(
@@ -121,12 +121,12 @@ impl Reader {
             T::TABLE
         );
         let found = self.row(&sql, [cursor], |row| {
-            let place = [Value::Integer(row.get(0)?), Value::Text(row.get(1)?)];
-            Ok((place, rows::tenant(row.get(2)?)?))
+            let cursor = [Value::Integer(row.get(0)?), Value::Text(row.get(1)?)];
+            Ok((cursor, rows::tenant(row.get(2)?)?))
         })?;
         found
             .filter(|(_, tenant)| scope.admits(tenant.as_ref()))
-            .map(|(place, _)| place)
+            .map(|(cursor, _)| cursor)
             .ok_or_else(|| rules::bad_cursor(cursor).into())
     }
 }

@@ -14,7 +14,7 @@ use super::rows;
 use super::tx::row;
 use super::under_way::UnderWay;
 use super::values::{millis, owner_id, run_id, small, to_cancel, uint};
-use crate::model::{Cancel, NodeStatus, OwnerId, PipelineId, Place, Run, RunId, TenantId};
+use crate::model::{Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Run, RunId, TenantId};
 use crate::storage::rules;
 
 /// The writer's memory.
@@ -78,7 +78,7 @@ pub(super) struct Driven {
     pub(super) run: Run,
     pub(super) definition: Arc<Definition>,
     pub(super) position: u64,
-    pub(super) nodes: BTreeMap<Place, NodeStatus>,
+    pub(super) nodes: BTreeMap<NodeIndex, NodeStatus>,
     /// Whether it has outputs, inherited ones too.
     pub(super) has_outputs: bool,
     /// Whether it has chunks that no entry has named.
@@ -107,17 +107,17 @@ impl Active {
 
 impl Driven {
     /// Where the node at a place stands.
-    pub(super) fn status(&self, place: Place) -> NodeStatus {
+    pub(super) fn status(&self, node_index: NodeIndex) -> NodeStatus {
         self.nodes
-            .get(&place)
+            .get(&node_index)
             .copied()
             .unwrap_or(NodeStatus::Pending)
     }
 
     /// As [`Driven::status`]; none where the graph has no node at this place.
-    pub(super) fn node_status(&self, place: Place) -> Option<NodeStatus> {
-        self.definition.graph.id(place)?;
-        Some(self.status(place))
+    pub(super) fn node_status(&self, node_index: NodeIndex) -> Option<NodeStatus> {
+        self.definition.graph.id(node_index)?;
+        Some(self.status(node_index))
     }
 }
 

@@ -12,7 +12,7 @@ use super::state::meta;
 use super::values::uint;
 use crate::error::Result;
 use crate::model::{Scope, TenantId};
-use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, Purged, Stats, System};
+use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
 
 #[async_trait]
 impl System for SqliteStorage {
@@ -27,7 +27,7 @@ impl System for SqliteStorage {
             .await
     }
 
-    async fn purge(&self, purge: Purge) -> Result<Purged> {
+    async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
             PurgeMode::Delete => self.step(Lane::Normal, move |tx| tx.purge(&purge)).await,
             PurgeMode::Preview => {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use crate::model::{
-    BackfillId, BackfillStatus, Cancel, NodeStatus, OwnerId, Place, RunId, RunStatus, Trigger,
+    BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, RunId, RunStatus, Trigger,
 };
 
 /// A count as a column holds it; what does not fit is cut to the greatest.
@@ -178,24 +178,24 @@ pub(super) fn to_cancel(value: i64) -> Result<Cancel, Fault> {
 }
 
 /// Bits that a place takes in the key of a node.
-const PLACE_BITS: u32 = 12;
+const NODE_INDEX_BITS: u32 = 12;
 /// Bits that an index takes in the key of a chunk.
 const INDEX_BITS: u32 = 16;
 
 /// The key of a node of a run.
-pub(super) fn node_key(run: i64, place: Place) -> i64 {
-    run << PLACE_BITS | i64::from(place)
+pub(super) fn node_key(run: i64, node_index: NodeIndex) -> i64 {
+    run << NODE_INDEX_BITS | i64::from(node_index)
 }
 
 /// The keys of all nodes of a run, from the first to the last.
 pub(super) const fn node_keys(run: i64) -> (i64, i64) {
-    let first = run << PLACE_BITS;
-    (first, first | ((1 << PLACE_BITS) - 1))
+    let first = run << NODE_INDEX_BITS;
+    (first, first | ((1 << NODE_INDEX_BITS) - 1))
 }
 
 /// The place in the key of a node.
-pub(super) fn place(node: i64) -> Place {
-    Place::try_from(node & ((1 << PLACE_BITS) - 1)).unwrap_or(Place::MAX)
+pub(super) fn node_index(node: i64) -> NodeIndex {
+    NodeIndex::try_from(node & ((1 << NODE_INDEX_BITS) - 1)).unwrap_or(NodeIndex::MAX)
 }
 
 /// The key of a chunk of a node's output; none beyond the greatest index.

@@ -8,10 +8,10 @@ use super::fixtures::{
 };
 use crate::error::ErrorKind::{NotFound, RunFinished};
 use crate::model::{Cancel, Event, EventKind, EventStatus, RunId, RunStatus};
-use crate::storage::{Cancelled, RequestCancel, Storage};
+use crate::storage::{CancelRequest, Cancelled, Storage};
 
 async fn cancel(storage: &dyn Storage, run: RunId, cancel: Cancel) -> Cancelled {
-    let request = RequestCancel::new(run, cancel, at(50));
+    let request = CancelRequest::new(run, cancel, at(50));
     storage.request_cancel(request).await.unwrap()
 }
 
@@ -93,7 +93,7 @@ pub async fn cancelling_a_finished_run_conflicts(storage: &dyn Storage) {
     for (n, status) in [(1, RunStatus::Success), (2, RunStatus::Failed)] {
         let run = ended(storage, n, status).await;
         let before = snapshot(storage).await;
-        let request = RequestCancel::new(run, Cancel::Plain, at(50));
+        let request = CancelRequest::new(run, Cancel::Plain, at(50));
         refused_as(
             storage.request_cancel(request).await,
             RunFinished,
@@ -108,13 +108,13 @@ pub async fn cancelling_a_missing_run_is_not_found(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     let run = pending(storage, 1).await;
     let before = snapshot(storage).await;
-    let missing = RequestCancel::new(run_id(2), Cancel::Plain, at(50));
+    let missing = CancelRequest::new(run_id(2), Cancel::Plain, at(50));
     refused_as(
         storage.request_cancel(missing).await,
         NotFound,
         "run-not-found",
     );
-    let mut foreign = RequestCancel::new(run, Cancel::Plain, at(50));
+    let mut foreign = CancelRequest::new(run, Cancel::Plain, at(50));
     foreign.scope = scope("ben");
     refused_as(
         storage.request_cancel(foreign).await,

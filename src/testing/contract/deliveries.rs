@@ -7,7 +7,7 @@ use super::fixtures::{
 };
 use crate::model::{RunId, RunStatus, Scope};
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, NotifierCursor, Parked, PutDeliveries, Storage,
+    Attendance, ClaimCursors, Cursors, NotifierCursor, ParkedEvent, PutDeliveries, Storage,
 };
 
 /// These names come at this second; whoever was not seen for 100 seconds is lost.
@@ -31,13 +31,13 @@ fn moved(seq: u64) -> PutDeliveries {
     PutDeliveries::new("slack".to_owned(), seq, at(10))
 }
 
-fn parked(run: RunId, seq: u64, tries: u32) -> Parked {
-    let mut parked = Parked::new(run, seq, at(60));
+fn parked(run: RunId, seq: u64, tries: u32) -> ParkedEvent {
+    let mut parked = ParkedEvent::new(run, seq, at(60));
     parked.tries = tries;
     parked
 }
 
-fn dead(run: RunId, seq: u64) -> Parked {
+fn dead(run: RunId, seq: u64) -> ParkedEvent {
     let mut parked = parked(run, seq, 3);
     parked.is_dead = true;
     parked

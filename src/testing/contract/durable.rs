@@ -10,9 +10,9 @@ use super::fixtures::{
     refused_as, resume, run_id, running, save, snapshot, started, with_key,
 };
 use crate::error::ErrorKind::QueueFull;
-use crate::model::{BackfillOrder, Cancel, Inherited, Place, RunId, RunStatus, Scope};
+use crate::model::{BackfillOrder, Cancel, InheritedOutput, NodeIndex, RunId, RunStatus, Scope};
 use crate::storage::{
-    CreateRuns, Events, Journal, NewRun, Outputs, Queue, RequestCancel, Runs, Storage, System,
+    CancelRequest, CreateRuns, Events, Journal, NewRun, Outputs, Queue, Runs, Storage, System,
 };
 
 /// How a commit fails.
@@ -41,7 +41,7 @@ pub trait Durable: Send + Sync {
     async fn damage_run(&self, storage: &Self::Storage, run: RunId);
 
     /// Changes a byte of a node's kept output.
-    async fn damage_output(&self, storage: &Self::Storage, run: RunId, place: Place);
+    async fn damage_output(&self, storage: &Self::Storage, run: RunId, node_index: NodeIndex);
 
     /// Makes the next commit fail.
     fn fail_next_commit(&self, storage: &Self::Storage, fault: CommitFault);
@@ -60,14 +60,14 @@ async fn write_history(storage: &dyn Storage) {
     ];
     failed.append(storage, last).await;
     let mut again = resume(2, failed.run, failed.run);
-    let mut inherited = Inherited::new(0, failed.run, 0);
+    let mut inherited = InheritedOutput::new(0, failed.run, 0);
     inherited.output_hash = Some(hash(b"one"));
     again.inherited = vec![inherited];
     create(storage, again).await.unwrap();
     let mut resumed = Driver::of(&claim_one(storage, claim(1, 10), run_id(2)).await);
     resumed.append(storage, [started(1, 1)]).await;
     ended(storage, 3, RunStatus::Success).await;
-    let cancel = RequestCancel::new(pending(storage, 4).await, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(pending(storage, 4).await, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     pending(storage, 5).await;
     storage.put_pipeline(put("hourly")).await.unwrap();

@@ -7,7 +7,7 @@ use super::fixtures::{
     pending, pipeline_id, purge_all, run_id, running, save, save_for, scope, started,
 };
 use crate::model::{Cancel, EventKind, NodeStatus, RunStatus};
-use crate::storage::{EventFilter, RequestCancel, Storage};
+use crate::storage::{CancelRequest, EventFilter, Storage};
 
 async fn seqs(storage: &dyn Storage, filter: EventFilter, after: u64, limit: u32) -> Vec<u64> {
     let events = storage.events(filter, after, limit).await.unwrap();
@@ -21,7 +21,7 @@ pub async fn numbers_begin_at_one_and_have_no_gap(storage: &dyn Storage) {
         .append(storage, [started(0, 1), line(None, "one")])
         .await;
     let second = pending(storage, 2).await;
-    let cancel = RequestCancel::new(second, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(second, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     first.append(storage, [end_of(1, RunStatus::Failed)]).await;
     let seqs = seqs(storage, EventFilter::default(), 0, 100).await;
@@ -41,7 +41,7 @@ pub async fn every_write_tells_the_newest_number(storage: &dyn Storage) {
         .append(storage, [line(None, "one"), line(None, "two")])
         .await;
     assert_eq!((appended.seq, storage.newest_seq().await.unwrap()), (4, 4));
-    let cancel = RequestCancel::new(driver.run, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(driver.run, Cancel::Plain, at(50));
     let cancelled = storage.request_cancel(cancel).await.unwrap();
     assert_eq!(cancelled.seq, 5);
     assert_eq!(

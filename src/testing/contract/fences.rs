@@ -11,7 +11,7 @@ use crate::error::ErrorKind::{
     CancelRequested, IllegalTransition, Internal, NotFound, RunFinished, StaleEpoch,
 };
 use crate::model::{Cancel, NodeStatus, RunStatus, Scope};
-use crate::storage::{Append, Entry, RequestCancel, Storage};
+use crate::storage::{Append, CancelRequest, Entry, Storage};
 
 /// The append is refused with this kind and changes nothing.
 async fn assert_refused(storage: &dyn Storage, append: Append, kind: ErrorKind) {
@@ -28,7 +28,7 @@ async fn assert_passed(storage: &dyn Storage, append: Append) {
 }
 
 async fn cancel(storage: &dyn Storage, driver: &Driver) {
-    let request = RequestCancel::new(driver.run, Cancel::Plain, at(50));
+    let request = CancelRequest::new(driver.run, Cancel::Plain, at(50));
     storage.request_cancel(request).await.unwrap();
 }
 

@@ -13,13 +13,13 @@ pub(crate) use super::made_backfills::{backfill_id, backfills, new_backfill};
 pub(crate) use super::snapshot::snapshot;
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    Event, Level, Node, NodeId, NodeRun, NodeStatus, OwnerId, PageRequest, Pipeline, PipelineId,
-    Place, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
+    Event, Level, Node, NodeId, NodeIndex, NodeRun, NodeStatus, OwnerId, PageRequest, Pipeline,
+    PipelineId, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
 };
 use crate::storage::{
-    Append, Appended, Claim, Claimed, CreateRuns, Created, Entry, EventFilter, FiguresFilter, Held,
-    IdempotencyKey, NewRun, NodeEnd, Operation, OutputChunk, OutputRef, Purge, PutPipeline,
-    RunDetail, RunFilter, SlugChoice, Storage,
+    Append, AppendOutcome, Claim, ClaimedRun, CreateRuns, CreatedRuns, Entry, EventFilter,
+    FiguresFilter, FinishedNode, HeldRun, IdempotencyKey, NewRun, Operation, OutputChunk,
+    OutputRef, Purge, PutPipeline, RunDetail, RunFilter, SlugChoice, Storage,
 };
 
 /// So many seconds after 2024-01-15T06:00:00Z.
@@ -91,7 +91,7 @@ pub(crate) fn new_run(n: u64, pipeline: &str) -> Run {
     Run::new(id, pipeline, 1, Trigger::Manual, date, created_at)
 }
 
-pub(crate) async fn create(storage: &dyn Storage, run: Run) -> Result<Created> {
+pub(crate) async fn create(storage: &dyn Storage, run: Run) -> Result<CreatedRuns> {
     let create = CreateRuns::new(vec![NewRun::new(run)]);
     storage.create_runs(create).await
 }
@@ -129,7 +129,7 @@ pub(crate) async fn claimed_ids(storage: &dyn Storage, claim: Claim) -> Vec<RunI
 }
 
 /// What a claim of one run gave, which must be this one.
-pub(crate) async fn claim_one(storage: &dyn Storage, mut claim: Claim, run: RunId) -> Claimed {
+pub(crate) async fn claim_one(storage: &dyn Storage, mut claim: Claim, run: RunId) -> ClaimedRun {
     claim.count_max = 1;
     let mut claims = storage.claim(claim).await.unwrap();
     let claimed = claims.claimed.pop().unwrap();
@@ -146,7 +146,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) const fn of(claimed: &Claimed) -> Self {
+    pub(crate) const fn of(claimed: &ClaimedRun) -> Self {
         Self {
             run: claimed.run.id,
             epoch: claimed.epoch,
@@ -154,8 +154,8 @@ impl Driver {
         }
     }
 
-    pub(crate) const fn held(&self) -> Held {
-        Held::new(self.run, self.epoch)
+    pub(crate) const fn held(&self) -> HeldRun {
+        HeldRun::new(self.run, self.epoch)
     }
 
     /// The append of these entries as they come next.
@@ -167,7 +167,7 @@ impl Driver {
         &mut self,
         storage: &dyn Storage,
         entries: impl Into<Vec<Entry>>,
-    ) -> Appended {
+    ) -> AppendOutcome {
         let append = self.next(entries);
         let count = append.entries.len() as u64;
         let appended = storage.append(append).await.unwrap();
@@ -179,12 +179,12 @@ impl Driver {
     pub(crate) async fn put_chunks(
         &self,
         storage: &dyn Storage,
-        place: Place,
+        node_index: NodeIndex,
         chunks: &[&'static [u8]],
     ) -> OutputRef {
         for (index, chunk) in (0..).zip(chunks) {
             let bytes = (*chunk).into();
-            let chunk = OutputChunk::new(self.run, self.epoch, place, index, bytes);
+            let chunk = OutputChunk::new(self.run, self.epoch, node_index, index, bytes);
             storage.put_output_chunk(chunk).await.unwrap();
         }
         output_ref(chunks)
@@ -194,11 +194,11 @@ impl Driver {
     pub(crate) async fn succeed(
         &mut self,
         storage: &dyn Storage,
-        place: Place,
+        node_index: NodeIndex,
         bytes: &'static [u8],
     ) {
-        let output = self.put_chunks(storage, place, &[bytes]).await;
-        let entries = [started(place, 1), with_output(place, output)];
+        let output = self.put_chunks(storage, node_index, &[bytes]).await;
+        let entries = [started(node_index, 1), with_output(node_index, output)];
         self.append(storage, entries).await;
     }
 }
@@ -232,18 +232,18 @@ pub(crate) fn resume(n: u64, old: RunId, first: RunId) -> Run {
     run
 }
 
-pub(crate) fn started(place: Place, attempt: u32) -> Entry {
+pub(crate) fn started(node_index: NodeIndex, attempt: u32) -> Entry {
     Entry::NodeStarted {
-        place,
+        node_index,
         attempt,
         queue_ms: 5,
         at: at(20),
     }
 }
 
-pub(crate) fn retrying(place: Place, attempt: u32) -> Entry {
+pub(crate) fn retrying(node_index: NodeIndex, attempt: u32) -> Entry {
     Entry::NodeRetrying {
-        place,
+        node_index,
         attempt,
         error: "try later".to_owned(),
         delay_ms: 1_500,
@@ -251,14 +251,14 @@ pub(crate) fn retrying(place: Place, attempt: u32) -> Entry {
     }
 }
 
-pub(crate) fn finished(place: Place, status: NodeStatus) -> Entry {
-    let mut end = NodeEnd::new(place, status, at(40));
+pub(crate) fn finished(node_index: NodeIndex, status: NodeStatus) -> Entry {
+    let mut end = FinishedNode::new(node_index, status, at(40));
     end.attempt = Some(1);
     Entry::NodeFinished(Box::new(end))
 }
 
-pub(crate) fn with_output(place: Place, output: OutputRef) -> Entry {
-    let mut end = NodeEnd::new(place, NodeStatus::Success, at(40));
+pub(crate) fn with_output(node_index: NodeIndex, output: OutputRef) -> Entry {
+    let mut end = FinishedNode::new(node_index, NodeStatus::Success, at(40));
     end.attempt = Some(1);
     end.has_dataset = true;
     end.output = Some(output);
@@ -266,16 +266,16 @@ pub(crate) fn with_output(place: Place, output: OutputRef) -> Entry {
 }
 
 /// A node that is skipped since `from` executed it.
-pub(crate) fn reused(place: Place, from: RunId) -> Entry {
-    let mut end = NodeEnd::new(place, NodeStatus::Skipped, at(40));
+pub(crate) fn reused(node_index: NodeIndex, from: RunId) -> Entry {
+    let mut end = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));
     end.reused_from = Some(from);
     Entry::NodeFinished(Box::new(end))
 }
 
-pub(crate) fn line(place: Option<Place>, message: &str) -> Entry {
+pub(crate) fn line(node_index: Option<NodeIndex>, message: &str) -> Entry {
     Entry::Log {
-        place,
-        attempt: place.map(|_| 1),
+        node_index,
+        attempt: node_index.map(|_| 1),
         level: Level::Warning,
         message: message.to_owned(),
         at: at(35),
@@ -297,14 +297,21 @@ pub(crate) async fn found(storage: &dyn Storage, run: RunId) -> RunDetail {
 }
 
 /// The row of a node that has one.
-pub(crate) async fn node(storage: &dyn Storage, run: RunId, place: Place) -> NodeRun {
+pub(crate) async fn node(storage: &dyn Storage, run: RunId, node_index: NodeIndex) -> NodeRun {
     let mut nodes = found(storage, run).await.nodes.into_iter();
-    nodes.find(|node| node.place == place).unwrap()
+    nodes.find(|node| node.node_index == node_index).unwrap()
 }
 
 /// The bytes of a node's kept output.
-pub(crate) async fn output(storage: &dyn Storage, run: RunId, place: Place) -> Option<Vec<u8>> {
-    let output = storage.find_output(run, place, &Scope::All).await.unwrap();
+pub(crate) async fn output(
+    storage: &dyn Storage,
+    run: RunId,
+    node_index: NodeIndex,
+) -> Option<Vec<u8>> {
+    let output = storage
+        .find_output(run, node_index, &Scope::All)
+        .await
+        .unwrap();
     output.map(|output| output.bytes)
 }
 

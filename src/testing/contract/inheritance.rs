@@ -6,11 +6,11 @@ use super::fixtures::{
     Driver, at, claim, claim_one, create, end_of, finished, hash, node, output, purge_all, resume,
     reused, run_id, running, started,
 };
-use crate::model::{Cancel, Inherited, NodeStatus, Place, RunId, RunStatus};
-use crate::storage::{RequestCancel, Storage};
+use crate::model::{Cancel, InheritedOutput, NodeIndex, NodeStatus, RunId, RunStatus};
+use crate::storage::{CancelRequest, Storage};
 
-fn inherited(place: Place, from: RunId, bytes: &[u8]) -> Inherited {
-    let mut inherited = Inherited::new(place, from, place);
+fn inherited(node_index: NodeIndex, from: RunId, bytes: &[u8]) -> InheritedOutput {
+    let mut inherited = InheritedOutput::new(node_index, from, node_index);
     inherited.has_dataset = true;
     inherited.output_hash = Some(hash(bytes));
     inherited
@@ -53,7 +53,7 @@ pub async fn what_is_inherited_is_read_with_the_run(storage: &dyn Storage) {
     let mut run = resume(2, old, old);
     let mut taken = inherited(0, old, b"one");
     taken.row_count = Some(17);
-    run.inherited = vec![taken, Inherited::new(2, old, 2)];
+    run.inherited = vec![taken, InheritedOutput::new(2, old, 2)];
     create(storage, run.clone()).await.unwrap();
     let claimed = claim_one(storage, claim(1, 10), run.id).await;
     assert_eq!(claimed.run.inherited, run.inherited);
@@ -91,7 +91,7 @@ pub async fn a_failed_or_cancelled_resume_keeps_what_it_inherited(storage: &dyn 
     second.append(storage, [end_of(2, RunStatus::Failed)]).await;
     assert_eq!(output(storage, second.run, 0).await.unwrap(), b"one");
     let mut third = resumed(storage, 3, old).await;
-    let cancel = RequestCancel::new(third.run, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(third.run, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     third
         .append(storage, [end_of(3, RunStatus::Cancelled)])
@@ -107,10 +107,10 @@ pub async fn a_success_drops_the_outputs_of_its_chain(storage: &dyn Storage) {
     new.append(storage, [reused(0, old), reused(1, old)]).await;
     new.succeed(storage, 2, b"seven").await;
     new.append(storage, [end_of(2, RunStatus::Success)]).await;
-    for place in [0, 1] {
-        assert_eq!(output(storage, old, place).await, None);
-        assert_eq!(output(storage, new.run, place).await, None);
-        assert_eq!(node(storage, old, place).await.output_hash, None);
+    for node_index in [0, 1] {
+        assert_eq!(output(storage, old, node_index).await, None);
+        assert_eq!(output(storage, new.run, node_index).await, None);
+        assert_eq!(node(storage, old, node_index).await.output_hash, None);
     }
     assert_eq!(output(storage, new.run, 2).await.unwrap(), b"seven");
 }

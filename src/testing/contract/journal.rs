@@ -7,7 +7,7 @@ use super::fixtures::{
     started,
 };
 use crate::model::{Event, EventKind, EventStatus, Level, NodeStatus, Profile, RunStatus};
-use crate::storage::{Entry, NodeEnd, Storage};
+use crate::storage::{Entry, FinishedNode, Storage};
 
 fn kinds(events: &[Event]) -> Vec<EventKind> {
     events.iter().map(|event| event.kind).collect()
@@ -62,7 +62,7 @@ pub async fn a_started_node_is_running(storage: &dyn Storage) {
     );
     driver.append(storage, [retrying(0, 2)]).await;
     let later = Entry::NodeStarted {
-        place: 0,
+        node_index: 0,
         attempt: 2,
         queue_ms: 99,
         at: at(32),
@@ -94,7 +94,7 @@ pub async fn a_retrying_node_is_pending(storage: &dyn Storage) {
 /// A node's end is kept with all that is known of it.
 pub async fn a_finished_node_keeps_what_is_known(storage: &dyn Storage) {
     let mut driver = running(storage, 1).await;
-    let mut end = NodeEnd::new(0, NodeStatus::Failed, at(45));
+    let mut end = FinishedNode::new(0, NodeStatus::Failed, at(45));
     (end.attempt, end.row_count) = (Some(3), Some(7));
     (end.duration_ms, end.has_dataset) = (Some(12), true);
     end.error = Some("no disk".to_owned());
@@ -119,7 +119,7 @@ pub async fn a_finished_node_keeps_what_is_known(storage: &dyn Storage) {
 /// A node that never ran ends without a start.
 pub async fn a_node_that_never_ran_ends_without_a_start(storage: &dyn Storage) {
     let mut driver = running(storage, 1).await;
-    let mut cancelled = NodeEnd::new(1, NodeStatus::Cancelled, at(45));
+    let mut cancelled = FinishedNode::new(1, NodeStatus::Cancelled, at(45));
     cancelled.error = None;
     let cancelled = Entry::NodeFinished(Box::new(cancelled));
     driver
@@ -142,7 +142,7 @@ pub async fn a_node_that_never_ran_ends_without_a_start(storage: &dyn Storage) {
 /// A node that is cancelled between two attempts keeps the newest one.
 pub async fn a_node_cancelled_between_attempts_keeps_its_attempt(storage: &dyn Storage) {
     let mut driver = running(storage, 1).await;
-    let cancelled = NodeEnd::new(0, NodeStatus::Cancelled, at(45));
+    let cancelled = FinishedNode::new(0, NodeStatus::Cancelled, at(45));
     let cancelled = Entry::NodeFinished(Box::new(cancelled));
     driver
         .append(storage, [started(0, 1), retrying(0, 2), cancelled])
@@ -164,14 +164,14 @@ pub async fn a_line_is_an_event(storage: &dyn Storage) {
         .append(storage, [line(None, text), line(Some(2), text)])
         .await;
     let events = events_of(storage, driver.run).await;
-    for (event, place) in events[2..].iter().zip([None, Some("save")]) {
+    for (event, node_index) in events[2..].iter().zip([None, Some("save")]) {
         assert_eq!(
             (event.kind, event.level),
             (EventKind::Log, Some(Level::Warning))
         );
         assert_eq!(event.message.as_deref(), Some(text));
-        assert_eq!(event.node_id, place.map(node_id));
-        assert_eq!(event.attempt, place.map(|_| 1));
+        assert_eq!(event.node_id, node_index.map(node_id));
+        assert_eq!(event.attempt, node_index.map(|_| 1));
         assert_eq!((event.status, event.timestamp), (None, at(35)));
     }
 }
@@ -189,7 +189,13 @@ pub async fn a_profile_writes_no_event(storage: &dyn Storage) {
     let profile: Profile = serde_json::from_value(profile).unwrap();
     let profile = Box::new(profile);
     driver
-        .append(storage, [Entry::Profile { place: 0, profile }])
+        .append(
+            storage,
+            [Entry::Profile {
+                node_index: 0,
+                profile,
+            }],
+        )
         .await;
     assert_eq!(events_of(storage, driver.run).await, before);
     driver

@@ -8,7 +8,7 @@ use super::fixtures::{
 };
 use crate::error::ErrorKind::{NotFound, RunFinished, StaleEpoch};
 use crate::model::{Cancel, NodeStatus, RunStatus};
-use crate::storage::{Entry, OutputChunk, OutputRef, RequestCancel, Storage};
+use crate::storage::{CancelRequest, Entry, OutputChunk, OutputRef, Storage};
 
 /// An output comes back chunk after chunk, with the hash that it was given.
 pub async fn an_output_comes_back_whole(storage: &dyn Storage) {
@@ -148,10 +148,10 @@ async fn with_three_outputs(storage: &dyn Storage, n: u64) -> Driver {
 
 async fn kept(storage: &dyn Storage, driver: &Driver) -> [bool; 3] {
     let mut kept = [false; 3];
-    for (place, kept) in (0..).zip(&mut kept) {
-        *kept = output(storage, driver.run, place).await.is_some();
-        let hash = node(storage, driver.run, place).await.output_hash;
-        assert_eq!(hash.is_some(), *kept, "the row of node {place}");
+    for (node_index, kept) in (0..).zip(&mut kept) {
+        *kept = output(storage, driver.run, node_index).await.is_some();
+        let hash = node(storage, driver.run, node_index).await.output_hash;
+        assert_eq!(hash.is_some(), *kept, "the row of node {node_index}");
     }
     kept
 }
@@ -187,7 +187,7 @@ pub async fn a_poisoned_run_keeps_its_outputs(storage: &dyn Storage) {
 /// A cancelled run that resumes nothing drops its outputs.
 pub async fn a_cancelled_run_drops_its_outputs(storage: &dyn Storage) {
     let mut driver = with_three_outputs(storage, 1).await;
-    let cancel = RequestCancel::new(driver.run, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(driver.run, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     driver
         .append(storage, [end_of(1, RunStatus::Cancelled)])

@@ -7,7 +7,7 @@ use super::fixtures::{
     reused, run_id, running, started,
 };
 use crate::model::{Cancel, EventKind, NodeStatus, RunId, RunStatus};
-use crate::storage::{RequestCancel, Storage};
+use crate::storage::{CancelRequest, Storage};
 
 /// Lets a run crash: claims by owners that never come back, each when the lease before ran out.
 /// Nothing but this run may be claimable. Gives the second at which the last lease has run out.
@@ -42,7 +42,7 @@ pub async fn the_third_crash_fails_a_run(storage: &dyn Storage) {
 pub async fn a_poisoned_run_that_was_to_cancel_ends_cancelled(storage: &dyn Storage) {
     let run = pending(storage, 1).await;
     let seconds = crash(storage, run, 1..4).await;
-    let cancel = RequestCancel::new(run, Cancel::Plain, at(seconds));
+    let cancel = CancelRequest::new(run, Cancel::Plain, at(seconds));
     storage.request_cancel(cancel).await.unwrap();
     let claims = storage.claim(claim(9, seconds)).await.unwrap();
     assert_eq!(claims.poisoned, [run]);

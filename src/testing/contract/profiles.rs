@@ -8,7 +8,7 @@ use super::fixtures::{
     Driver, at, claim, claim_one, create, definition, end_of, finished, new_run, node_id, put,
     resume, reused, run_id, running, save, started,
 };
-use crate::model::{Inherited, NodeStatus, Profile, RunId, RunStatus, Scope};
+use crate::model::{InheritedOutput, NodeStatus, Profile, RunId, RunStatus, Scope};
 use crate::storage::{Entry, Storage};
 
 fn profile(row_count: u64) -> Profile {
@@ -18,14 +18,14 @@ fn profile(row_count: u64) -> Profile {
     serde_json::from_value(profile).unwrap()
 }
 
-/// Run `n`, whose node `place` handed on so many rows, ended.
-async fn profiled(storage: &dyn Storage, n: u64, place: u16, rows: u64) -> RunId {
+/// Run `n`, whose node `node_index` handed on so many rows, ended.
+async fn profiled(storage: &dyn Storage, n: u64, node_index: u16, rows: u64) -> RunId {
     let mut driver = running(storage, n).await;
     let entries = [
-        started(place, 1),
-        finished(place, NodeStatus::Success),
+        started(node_index, 1),
+        finished(node_index, NodeStatus::Success),
         Entry::Profile {
-            place,
+            node_index,
             profile: Box::new(profile(rows)),
         },
         end_of(n, RunStatus::Success),
@@ -80,7 +80,7 @@ pub async fn the_previous_profile_is_found_at_another_place(storage: &dyn Storag
         started(1, 1),
         finished(1, NodeStatus::Success),
         Entry::Profile {
-            place: 1,
+            node_index: 1,
             profile: Box::new(profile(20)),
         },
     ];
@@ -97,7 +97,7 @@ pub async fn a_reused_node_has_the_previous_profile_of_its_execution(storage: &d
         started(0, 1),
         finished(0, NodeStatus::Success),
         Entry::Profile {
-            place: 0,
+            node_index: 0,
             profile: Box::new(profile(20)),
         },
         end_of(2, RunStatus::Failed),
@@ -106,7 +106,7 @@ pub async fn a_reused_node_has_the_previous_profile_of_its_execution(storage: &d
     profiled(storage, 3, 0, 30).await;
     let mut run = resume(4, old.run, old.run);
     run.created_at = at(5);
-    run.inherited.push(Inherited::new(0, old.run, 0));
+    run.inherited.push(InheritedOutput::new(0, old.run, 0));
     create(storage, run).await.unwrap();
     let mut new = Driver::of(&claim_one(storage, claim(1, 10), run_id(4)).await);
     new.append(storage, [reused(0, old.run)]).await;

@@ -10,7 +10,7 @@ use super::fixtures::{
     new_run, node, owner, pending, put, run_id, running, save, started,
 };
 use crate::model::{EventKind, EventStatus, NodeStatus, RunId, RunStatus, Trigger};
-use crate::storage::{Claim, Held, Storage};
+use crate::storage::{Claim, HeldRun, Storage};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -257,7 +257,7 @@ pub async fn a_renewed_claim_holds_on(storage: &dyn Storage) {
 }
 
 /// The claims that an owner no longer has, each for another reason, and one that it has.
-async fn lost_and_held(storage: &dyn Storage) -> (Vec<Held>, Held) {
+async fn lost_and_held(storage: &dyn Storage) -> (Vec<HeldRun>, HeldRun) {
     let mut finished = running(storage, 1).await;
     finished
         .append(storage, [end_of(1, RunStatus::Success)])
@@ -268,9 +268,9 @@ async fn lost_and_held(storage: &dyn Storage) -> (Vec<Held>, Held) {
     claim.count_max = 1;
     pending(storage, 3).await;
     let held = Driver::of(&claim_one(storage, claim, run_id(3)).await).held();
-    let stale = Held::new(held.run, held.epoch + 1);
-    let missing = Held::new(run_id(9), 1);
-    let waiting = Held::new(pending(storage, 4).await, 0);
+    let stale = HeldRun::new(held.run, held.epoch + 1);
+    let missing = HeldRun::new(run_id(9), 1);
+    let waiting = HeldRun::new(pending(storage, 4).await, 0);
     let lost = vec![finished.held(), taken.held(), stale, missing, waiting];
     (lost, held)
 }

@@ -10,14 +10,14 @@ use super::fixtures::{
 };
 use crate::error::ErrorKind::{Conflict, NotFound};
 use crate::model::{Cancel, RunId, RunStatus, Scope};
-use crate::storage::{CreateRuns, DeletePipeline, NewRun, RequestCancel, Storage};
+use crate::storage::{CancelRequest, CreateRuns, DeletePipeline, NewRun, Storage};
 
 /// Makes run `n` a resume of a failed first run and ends it.
 async fn ended_resume(storage: &dyn Storage, n: u64, old: RunId, status: RunStatus) -> RunId {
     create(storage, resume(n, old, run_id(1))).await.unwrap();
     let mut driver = Driver::of(&claim_one(storage, claim(1, 10), run_id(n)).await);
     if status == RunStatus::Cancelled {
-        let cancel = RequestCancel::new(run_id(n), Cancel::Plain, at(20));
+        let cancel = CancelRequest::new(run_id(n), Cancel::Plain, at(20));
         storage.request_cancel(cancel).await.unwrap();
     }
     driver.append(storage, [end_of(n, status)]).await;

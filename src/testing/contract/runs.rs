@@ -11,7 +11,9 @@ use crate::error::ErrorKind::{Conflict, NotFound, QueueFull};
 use crate::model::{
     EventKind, EventStatus, NodeStatus, Preview, Profile, RunStatus, Scope, Trigger,
 };
-use crate::storage::{CreateRuns, DeletePipeline, Entry, FoundProfile, NewRun, NodeEnd, Storage};
+use crate::storage::{
+    CreateRuns, DeletePipeline, Entry, FinishedNode, FoundProfile, NewRun, Storage,
+};
 
 /// A created run is found as it was given, with its definition and without a node's row.
 pub async fn a_created_run_is_found_as_it_was_given(storage: &dyn Storage) {
@@ -176,8 +178,8 @@ pub async fn nodes_are_listed_once_they_have_an_entry(storage: &dyn Storage) {
         )
         .await;
     let nodes = found(storage, driver.run).await.nodes;
-    let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
-    assert_eq!(places, [0, 2]);
+    let node_indexes: Vec<_> = nodes.iter().map(|node| node.node_index).collect();
+    assert_eq!(node_indexes, [0, 2]);
     assert_eq!(nodes[0].id, format!("{}.0", driver.run));
     assert_eq!(nodes[1].node_id, node_id("save"));
 }
@@ -194,15 +196,18 @@ fn parts() -> (Preview, Profile) {
     (Preview::new(columns, vec![row], 7, true), profile)
 }
 
-fn with_parts(place: u16) -> [Entry; 3] {
+fn with_parts(node_index: u16) -> [Entry; 3] {
     let (preview, profile) = parts();
-    let mut end = NodeEnd::new(place, NodeStatus::Success, at(40));
+    let mut end = FinishedNode::new(node_index, NodeStatus::Success, at(40));
     (end.attempt, end.preview) = (Some(1), Some(preview));
     let profile = Box::new(profile);
     [
-        started(place, 1),
+        started(node_index, 1),
         Entry::NodeFinished(Box::new(end)),
-        Entry::Profile { place, profile },
+        Entry::Profile {
+            node_index,
+            profile,
+        },
     ]
 }
 

@@ -14,8 +14,8 @@ use super::fixtures::{
 use crate::error::ErrorKind::ShuttingDown;
 use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
 use crate::storage::{
-    ClaimCursors, CreateRuns, DeletePipeline, Figures, FiguresBy, FiguresFilter, NewRun,
-    OutputChunk, Purge, PutDeliveries, RequestCancel, RunFilter, Storage,
+    CancelRequest, ClaimCursors, CreateRuns, DeletePipeline, Figures, FiguresBy, FiguresFilter,
+    NewRun, OutputChunk, Purge, PutDeliveries, RunFilter, Storage,
 };
 
 /// The numbers count what is there, within the scope.
@@ -113,7 +113,7 @@ pub async fn figures_equal_a_recount_at_any_time(storage: &dyn Storage) {
             .await;
         assert_figures(storage).await;
     }
-    let cancel = RequestCancel::new(pending(storage, 9).await, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(pending(storage, 9).await, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     assert_figures(storage).await;
     assert_eq!(purge_all(storage).await, 7);
@@ -278,7 +278,7 @@ pub async fn a_closed_store_refuses_writes(storage: &dyn Storage) {
     refused_as(deleted, ShuttingDown, slug);
     let created = create(storage, new_run(2, "daily")).await;
     refused_as(created, ShuttingDown, slug);
-    let cancel = RequestCancel::new(driver.run, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(driver.run, Cancel::Plain, at(50));
     refused_as(storage.request_cancel(cancel).await, ShuttingDown, slug);
     refused_as(storage.claim(claim(1, 10)).await, ShuttingDown, slug);
     let held = vec![driver.held()];

@@ -19,7 +19,7 @@ pub fn definition(bytes: &[u8]) {
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
     let graph = definition::check(&pipeline, &limits).expect("what was read is acceptable");
-    assert_eq!(graph.places().count(), pipeline.nodes.len());
+    assert_eq!(graph.node_indexes().count(), pipeline.nodes.len());
     comes_back(&pipeline, &limits);
 }
 

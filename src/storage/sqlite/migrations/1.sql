@@ -1,5 +1,5 @@
 -- Times are milliseconds since 1970, days count from 0001-01-01 as 1, ids of runs and owners are the 16 bytes of a UUID.
--- A node of a run has the key (run << 12 | place), a chunk of an output (node << 16 | index).
+-- A node of a run has the key (run << 12 | node_index), a chunk of an output (node << 16 | index).
 
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,
@@ -162,7 +162,7 @@ SELECT
   item.value ->> 'type' AS type,
   lower(hex(runs.id)) AS run_id,
   pipelines.id AS pipeline_id,
-  item.value ->> 'place' AS place,
+  item.value ->> 'node_index' AS node_index,
   item.value ->> 'status' AS status,
   item.value ->> 'row_count' AS row_count,
   item.value ->> 'duration_ms' AS duration_ms,

@@ -14,7 +14,7 @@ async fn commit_no(storage: &SqliteStorage) -> i64 {
 }
 
 /// Sends all of them while the writer is busy.
-async fn create_as_a_group(storage: &SqliteStorage, runs: &[u64]) -> Vec<Result<Created>> {
+async fn create_as_a_group(storage: &SqliteStorage, runs: &[u64]) -> Vec<Result<CreatedRuns>> {
     let busy = Busy::new(storage).await;
     let created = join_all(runs.iter().map(|n| storage.create_runs(create(*n))));
     tokio::join!(created, busy.let_go()).0

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use super::*;
-use crate::model::Place;
+use crate::model::NodeIndex;
 use crate::testing::contract::durable::{self as promised, Durable};
 
 struct InFolder(PathBuf);
@@ -29,8 +29,8 @@ impl Durable for InFolder {
         storage.damage_run(run).await.unwrap();
     }
 
-    async fn damage_output(&self, storage: &SqliteStorage, run: RunId, place: Place) {
-        storage.damage_output(run, place).await.unwrap();
+    async fn damage_output(&self, storage: &SqliteStorage, run: RunId, node_index: NodeIndex) {
+        storage.damage_output(run, node_index).await.unwrap();
     }
 
     fn fail_next_commit(&self, storage: &SqliteStorage, fault: promised::CommitFault) {

@@ -117,7 +117,7 @@ async fn a_store_that_was_migrated_opens_again() {
     let held = claim(&storage, 1, 1).await.claimed[0].epoch;
     let renewed = storage.renew(
         owner(1),
-        vec![crate::storage::Held::new(run_id(2), held)],
+        vec![crate::storage::HeldRun::new(run_id(2), held)],
         Duration::from_secs(60),
         at(2),
     );

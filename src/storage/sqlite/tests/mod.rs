@@ -21,8 +21,8 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::model::{OwnerId, Pipeline, PipelineId, Run, RunId, RunStatus, Scope, Slug, Trigger};
 use crate::storage::{
-    Append, Appended, Claim, Claims, CreateRuns, Created, Entry, EventFilter, Events, Journal,
-    NewRun, Pipelines, PutPipeline, Queue, Runs, SlugChoice, System,
+    Append, AppendOutcome, Claim, ClaimOutcome, CreateRuns, CreatedRuns, Entry, EventFilter,
+    Events, Journal, NewRun, Pipelines, PutPipeline, Queue, Runs, SlugChoice, System,
 };
 use crate::testing::{Scratch, scratch};
 
@@ -73,7 +73,7 @@ async fn store_with(options: SqliteOptions) -> (Scratch, SqliteStorage) {
     (dir, storage)
 }
 
-async fn claim(storage: &SqliteStorage, who: u64, count: u32) -> Claims {
+async fn claim(storage: &SqliteStorage, who: u64, count: u32) -> ClaimOutcome {
     let claim = Claim::new(owner(who), count, at(1));
     storage.claim(claim).await.unwrap()
 }
@@ -83,14 +83,14 @@ async fn append(
     n: u64,
     (epoch, position): (u64, u64),
     entries: Vec<Entry>,
-) -> Result<Appended> {
+) -> Result<AppendOutcome> {
     let append = Append::new(run_id(n), epoch, position, entries);
     storage.append(append).await
 }
 
-fn started(place: u16) -> Entry {
+fn started(node_index: u16) -> Entry {
     Entry::NodeStarted {
-        place,
+        node_index,
         attempt: 1,
         queue_ms: 3,
         at: at(2),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::model::{EventKind, NodeStatus};
-use crate::storage::{NodeEnd, OutputChunk, OutputRef, Outputs, Purge};
+use crate::storage::{FinishedNode, OutputChunk, OutputRef, Outputs, Purge};
 
 async fn reopen(dir: &Scratch, storage: SqliteStorage) -> SqliteStorage {
     drop(storage);
@@ -21,9 +21,9 @@ async fn chunk_count(storage: &SqliteStorage) -> i64 {
     storage.step(Lane::Normal, step).await.unwrap()
 }
 
-async fn put_chunk(storage: &SqliteStorage, epoch: u64, place: u16, bytes: &'static [u8]) {
+async fn put_chunk(storage: &SqliteStorage, epoch: u64, node_index: u16, bytes: &'static [u8]) {
     let bytes = Bytes::from_static(bytes);
-    let chunk = OutputChunk::new(run_id(1), epoch, place, 0, bytes);
+    let chunk = OutputChunk::new(run_id(1), epoch, node_index, 0, bytes);
     storage.put_output_chunk(chunk).await.unwrap();
 }
 
@@ -35,7 +35,7 @@ async fn a_run_on_its_way(storage: &SqliteStorage) {
         .await
         .unwrap();
     put_chunk(storage, epoch, 0, b"rows").await;
-    let mut end = NodeEnd::new(0, NodeStatus::Success, at(3));
+    let mut end = FinishedNode::new(0, NodeStatus::Success, at(3));
     end.has_dataset = true;
     end.output = Some(OutputRef::new([7; 32], 4, 1));
     let end = Entry::NodeFinished(Box::new(end));
@@ -83,7 +83,7 @@ async fn the_claim_of_a_dead_owner_does_not_hold() {
     let storage = reopen(&dir, storage).await;
     let error = append(&storage, 1, (1, 9), vec![]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal, "a gap");
-    let held = vec![crate::storage::Held::new(run_id(1), 1)];
+    let held = vec![crate::storage::HeldRun::new(run_id(1), 1)];
     let lost = storage
         .renew(
             owner(1),
@@ -99,7 +99,7 @@ async fn the_claim_of_a_dead_owner_does_not_hold() {
 async fn numbers_go_on_after_a_purge_of_the_newest() {
     let (dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
-    let wish = crate::storage::RequestCancel::new(run_id(1), crate::Cancel::Plain, at(1));
+    let wish = crate::storage::CancelRequest::new(run_id(1), crate::Cancel::Plain, at(1));
     storage.request_cancel(wish).await.unwrap();
     let purged = storage.purge(Purge::new(at(9), 10)).await.unwrap();
     assert_eq!(purged.deleted, 1);
@@ -126,7 +126,7 @@ async fn a_run_that_cannot_be_read_costs_itself_alone_and_ends_as_poisoned() {
     let claims = claim(&storage, 1, 5).await;
     assert_eq!(claims.unreadable, [run_id(1)]);
     assert_eq!(claims.claimed.len(), 1);
-    let held = crate::storage::Held::new(run_id(2), claims.claimed[0].epoch);
+    let held = crate::storage::HeldRun::new(run_id(2), claims.claimed[0].epoch);
     for _ in 0..2 {
         let claims = claim(&storage, 1, 5).await;
         assert_eq!(claims.unreadable, [run_id(1)]);

@@ -4,24 +4,24 @@
 
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::model::{NodeId, Pipeline, Place};
+use crate::model::{NodeId, NodeIndex, Pipeline};
 
 /// The nodes of a definition by their places.
 ///
 /// ```
 /// # fn main() -> floret::Result<()> {
 /// let daily = floret::Pipeline::new("daily").node("load", "load").node("save", "save").after("load");
-/// let places = floret::storage::Places::of(&daily)?;
-/// assert_eq!(places.id(1)?.as_str(), "save");
-/// assert_eq!(places.find("load"), Some(0));
-/// assert!(places.is_last(1) && !places.is_last(0));
+/// let node_indexes = floret::storage::NodeIndexes::of(&daily)?;
+/// assert_eq!(node_indexes.id(1)?.as_str(), "save");
+/// assert_eq!(node_indexes.find("load"), Some(0));
+/// assert!(node_indexes.is_last(1) && !node_indexes.is_last(0));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Places(Graph);
+pub struct NodeIndexes(Graph);
 
-impl Places {
+impl NodeIndexes {
     /// The places of a definition that was saved, and so accepted, before.
     ///
     /// # Errors
@@ -34,20 +34,21 @@ impl Places {
     ///
     /// # Errors
     /// `Internal` when the definition has no such place.
-    pub fn id(&self, place: Place) -> Result<&NodeId> {
-        let missing = || Error::internal(format!("the definition has no node at place {place}"));
-        self.0.id(place).ok_or_else(missing)
+    pub fn id(&self, node_index: NodeIndex) -> Result<&NodeId> {
+        let missing =
+            || Error::internal(format!("the definition has no node at place {node_index}"));
+        self.0.id(node_index).ok_or_else(missing)
     }
 
     /// Where the node of this id is.
     #[must_use]
-    pub fn find(&self, node: &str) -> Option<Place> {
-        self.0.place(node)
+    pub fn find(&self, node: &str) -> Option<NodeIndex> {
+        self.0.node_index(node)
     }
 
     /// Whether no node waits for the one at this place, so that its output is a result of the run.
     #[must_use]
-    pub fn is_last(&self, place: Place) -> bool {
-        self.0.is_last(place)
+    pub fn is_last(&self, node_index: NodeIndex) -> bool {
+        self.0.is_last(node_index)
     }
 }
