@@ -1,4 +1,5 @@
-//! Floret in an axum application: nested below `/ops/api`, behind the application's own login, ended first in its graceful shutdown.
+//! Floret in an axum application: nested below `/ops/api`, behind the application's own login, and
+//! shut down first in the application's graceful shutdown.
 //!
 //! `cargo run --example axum`, then `curl -H 'authorization: Bearer ann' http://127.0.0.1:8080/ops/api/pipelines`.
 #![expect(
@@ -24,10 +25,10 @@ use floret::storage::MemoryStorage;
 use floret::{Access, Floret, Permission, Permissions, Pipeline};
 use tokio::net::TcpListener;
 
-/// How long nodes may take to end once the application is asked to.
+/// How long nodes may run on after the application was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What the application's own handlers share; Floret is a part of it like any other.
+/// The state of the application's handlers. Floret is one part of it.
 #[derive(Clone)]
 struct App {
     floret: Floret,
@@ -47,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pipeline(Pipeline::new("invoices").node("invoice", "invoice"))
         .start()
         .await?;
-    // Links begin with the whole path, whatever a router takes off before the service is called.
+    // Links start with the whole path, whatever part a router strips before it calls the service.
     let api = floret.service(Access::from_extensions()).prefix("/ops/api");
     let viewer = Permissions::of([Permission::PipelinesView, Permission::RunsView]);
     let app = App {
@@ -69,7 +70,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(serve.await?)
 }
 
-/// The application's own login: who is known gets permissions, which Floret looks for. Whom it does not know, Floret refuses.
+/// The application's own login. It gives known callers permissions, which Floret looks for.
+/// Floret refuses a request without them.
 async fn login(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION);
     let token = header.and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
@@ -79,7 +81,8 @@ async fn login(State(app): State<App>, mut request: Request, next: Next) -> Resp
     next.run(request).await
 }
 
-/// A handler of the application's own that starts a run: durable when it answers, once an order.
+/// A handler of the application that triggers one run for each order. The run is durable when the
+/// handler responds.
 async fn order(
     State(app): State<App>,
     user: Option<Extension<Permissions>>,
@@ -99,13 +102,14 @@ async fn order(
     }
 }
 
-/// Ends Floret as soon as the application is asked to end: axum then waits for every connection, and a stream of events would never end by itself.
+/// Shuts Floret down as soon as the application is asked to stop. axum then waits for every
+/// connection, and an event stream never closes by itself.
 async fn shut_down(floret: Floret) {
     if let Err(error) = tokio::signal::ctrl_c().await {
-        eprintln!("signals cannot be received: {error}");
+        eprintln!("cannot receive signals: {error}");
         return std::future::pending().await;
     }
     if let Err(error) = floret.shutdown(GRACE).await {
-        eprintln!("the storage was not closed in order: {error}");
+        eprintln!("the storage was not closed properly: {error}");
     }
 }

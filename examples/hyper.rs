@@ -1,4 +1,5 @@
-//! Floret in a bare hyper server, beside the program's own handler: upgrades, a time for headers, an end in order.
+//! Floret in a bare hyper server, beside the program's own handler: upgrades, a header timeout, an
+//! orderly shutdown.
 //!
 //! `cargo run --example hyper`, then `curl http://127.0.0.1:8080/api/pipelines`.
 #![expect(
@@ -27,9 +28,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::{ServiceBuilder, service_fn};
 
-/// How long a client may take to send the headers of a request: slow ones would else keep connections for nothing.
+/// How long a client may take to send the headers of a request. Without it, slow clients would
+/// occupy connections.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long nodes may take to end once the server is asked to.
+/// How long nodes may run on after the server was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
@@ -37,7 +39,7 @@ async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-/// What the program answers itself.
+/// The program's own response.
 async fn own(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let text = format!("the program's own {}\n", request.uri().path());
     Ok(Response::new(Full::from(text)))
@@ -50,7 +52,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pipeline(Pipeline::new("daily").node("greet", "greet"))
         .start()
         .await?;
-    // What is below `/api` is Floret's, the rest goes on to the program's own. Only this machine can reach it, under its own names.
+    // Requests below `/api` go to Floret, all others to the program's own handler. Only this machine
+    // can reach the server, under its own names.
     let api = floret.service(Access::allow_all());
     let api = api.allow_host("localhost").allow_host("127.0.0.1");
     let app = ServiceBuilder::new()
@@ -73,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ = &mut interrupted => break,
         };
         let service = TowerToHyperService::new(app.clone());
-        // Without upgrades hyper promises a stream its connection and then does not hand it over.
+        // Without `with_upgrades`, hyper accepts an upgrade but never gives the connection to the stream.
         let connection = server.serve_connection_with_upgrades(TokioIo::new(socket), service);
         let connection = graceful.watch(connection.into_owned());
         connections.spawn(async move {
@@ -83,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
         while connections.try_join_next().is_some() {}
     }
-    // Floret first: it ends its streams, which the connections wait for.
+    // Floret goes first: it closes its streams, and the connections wait for those.
     let (ended, ()) = tokio::join!(floret.shutdown(GRACE), graceful.shutdown());
     Ok(ended?)
 }

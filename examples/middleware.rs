@@ -1,4 +1,5 @@
-//! Floret behind the usual middleware of tower-http: what each layer is for, and why it stands where it does.
+//! Floret behind the usual middleware of tower-http: the purpose of each layer and the reason for
+//! its position.
 //!
 //! `cargo run --example middleware`, then `curl -i http://127.0.0.1:8080/api/pipelines`.
 #![expect(
@@ -51,14 +52,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pipeline(Pipeline::new("daily").node("greet", "greet"))
         .start()
         .await?;
-    // Floret looks at the origin itself, also where no browser asks first: what CORS allows below is allowed here, too.
+    // Floret checks the origin itself, also for requests that no browser preflights. The origin that
+    // CORS allows below is therefore allowed here, too.
     let api = floret.service(Access::allow_all()).allow_origin(APP);
 
-    // From the outermost to the innermost. What a layer refuses, the layers above it see and those below do not.
+    // From the outermost to the innermost. The layers above see what a layer refuses, those below
+    // do not.
     let stack = ServiceBuilder::new()
-        // A name for each request, unless a proxy has given it one. First, since everything below may log it.
+        // Gives each request an id, unless a proxy did. First, because everything below may log it.
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        // No log shows these. Before the one that logs.
+        // Keeps these headers out of every log. Above the layer that logs.
         .layer(SetSensitiveRequestHeadersLayer::new([
             AUTHORIZATION,
             COOKIE,
@@ -67,26 +70,30 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(
             TraceLayer::new_for_http().make_span_with(DefaultMakeSpan::new().include_headers(true)),
         )
-        // The client learns the name, from every answer.
+        // Every response carries the id to the client.
         .layer(PropagateRequestIdLayer::x_request_id())
-        // A panic in a layer below becomes a 500 (Floret catches those of its own). Within the trace, so that it is logged.
+        // Turns a panic in a layer below into a 500 (Floret catches its own). Inside the trace, which
+        // logs it.
         .layer(CatchPanicLayer::new())
-        // Lets pages of the application's origin read answers. Above the limits: a refusal without its headers would reach no page,
-        // and the browser's question beforehand should take no place.
+        // Lets pages of the application's origin read responses. Above the limits: without its headers, a
+        // refusal would reach no page, and a preflight request should not use up a slot.
         .layer(cors()?)
-        // Smaller answers for whoever takes them. Above the limits, so that their answers are the same for everybody.
+        // Compresses responses for clients that accept it. Above the limits, so that their responses are
+        // the same for every client.
         .layer(CompressionLayer::new())
-        // The two below speak in errors; here these become an answer.
+        // The two layers below return errors. This one turns them into responses.
         .layer(HandleErrorLayer::new(async |_: BoxError| {
             StatusCode::SERVICE_UNAVAILABLE
         }))
-        // Refuses at once what would have to wait below. Directly above the limit: it asks whether that is ready.
+        // Refuses at once what would have to wait below. Directly above the limit, whose readiness it
+        // asks.
         .layer(LoadShedLayer::new())
-        // So many requests at once until their answers begin. Streams that have begun do not count.
+        // Limits the requests that wait for their response. A stream that has started does not count.
         .layer(ConcurrencyLimitLayer::new(REQUESTS_MAX))
-        // A smaller bound for bodies than Floret's own 4 MiB. Below the limits: reading is work, too.
+        // A smaller limit for bodies than Floret's own 4 MiB. Below the limits, because reading is work.
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        // A time until the answer begins; innermost, so that it is Floret's alone. A stream goes on for as long as it likes.
+        // A time limit for the start of a response. Innermost, so that it covers Floret alone. A stream
+        // may run for any time.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             ANSWER_TIMEOUT,
@@ -102,7 +109,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await;
         }
         if let Err(error) = floret.shutdown(ANSWER_TIMEOUT).await {
-            tracing::error!(%error, "the storage was not closed in order");
+            tracing::error!(%error, "the storage was not closed properly");
         }
     });
     Ok(serve.await?)

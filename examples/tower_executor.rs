@@ -1,6 +1,8 @@
-//! Tower services as executors: nodes that wait for a partner's two lines, calls that may not take long, and calls that do not wait.
+//! Tower services as executors: nodes that wait for one of a partner's two lines, calls with a time
+//! limit, and calls that do not wait.
 //!
-//! `cargo run --example tower_executor` runs one pipeline and tells of each node how often it was tried and how long it waited.
+//! `cargo run --example tower_executor` runs one pipeline and prints for each node how often it was
+//! tried and how long it waited.
 #![expect(
     clippy::print_stdout,
     reason = "a program speaks to whoever started it"
@@ -17,7 +19,7 @@ use tower::{ServiceBuilder, service_fn};
 /// How long the partner takes.
 const ANSWER: Duration = Duration::from_millis(100);
 
-/// Calls the partner, whose first answer to `slow` never comes.
+/// Calls the partner, which never answers the first call to `slow`.
 async fn ask(call: NodeCall) -> Result<Output, ExecutorError> {
     if call.ctx.node.id == "slow" && call.ctx.attempt == 1 {
         std::future::pending::<()>().await;
@@ -28,15 +30,17 @@ async fn ask(call: NodeCall) -> Result<Output, ExecutorError> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A node that finds no free line waits in the queue (`queue_ms`), and keeps no slot from nodes of other types.
+    // A node that finds no free line waits in the queue (`queue_ms`) and takes no slot from nodes of
+    // other types.
     let patient = ServiceBuilder::new()
         .concurrency_limit(2)
         .service(service_fn(ask));
-    // A call that takes longer fails; the node is tried again as its `max_retries` says.
+    // A call that takes longer fails. The node's `max_retries` sets how often it is retried.
     let hasty = ServiceBuilder::new()
         .timeout(ANSWER * 5)
         .service(service_fn(ask));
-    // A call that finds the line taken fails at once instead of waiting; the pause before the next try is the node's `retry_delay`.
+    // A call that finds the line busy fails at once. The node's `retry_delay` is the delay before the
+    // next try.
     let proud = ServiceBuilder::new()
         .load_shed()
         .concurrency_limit(1)
@@ -69,7 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             node.status
         );
     }
-    println!("the run: {:?}", run.run.status);
+    println!("run: {:?}", run.run.status);
     Ok(floret.shutdown(ANSWER).await?)
 }
 

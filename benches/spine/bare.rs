@@ -1,6 +1,6 @@
-//! The bare work beside which Floret is measured: one thread, one SQLite file, group commit, and nothing else.
+//! The bare work that Floret is compared with: one thread, one SQLite file, group commit.
 //!
-//! What Floret does with the same work is in `workload`.
+//! `workload` does the same work with Floret.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -9,15 +9,15 @@ use std::thread;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-/// One step of the same size as one of Floret's.
+/// One step, of the same size as a step of Floret.
 pub(crate) enum Step {
-    /// A run's row, its event, its share of a rollup.
+    /// The row of a run, its event, its share of a rollup.
     Create(i64),
-    /// A run becomes running, with an event.
+    /// A run starts, with an event.
     Claim(i64),
-    /// A node's row and an event.
+    /// The row of a node and an event.
     Node { run: i64, node_index: i64 },
-    /// A run's end: its row, a node's row, an event.
+    /// A run finishes: its row, the row of a node, an event.
     End(i64),
 }
 

@@ -1,7 +1,8 @@
-//! How fast the spine is, each figure beside a minimal program of the same bare work.
+//! Measures the engine, each figure beside a minimal program that does the same bare work.
 //!
-//! Floret and the bare program are timed in turn inside one measurement, so that the ratio holds though the machine's
-//! speed drifts: `cargo bench --bench spine`. A ratio is Floret's time through the bare program's; smaller is better.
+//! One measurement times Floret and the bare program in turn, so the ratio holds while the speed of
+//! the machine drifts: `cargo bench --bench spine`. A ratio is Floret's time divided by the bare
+//! program's time; smaller is better.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -43,7 +44,7 @@ impl Pairs {
     }
 }
 
-/// Measures a count of things a round; Floret's time is criterion's, the ratio is printed.
+/// Measures `count` operations a round. Criterion reports Floret's time; the ratio is printed.
 fn measure<S>(
     criterion: &mut Criterion,
     name: &str,
@@ -90,7 +91,7 @@ impl State {
         }
     }
 
-    /// Integer keys for `count` bare runs.
+    /// Returns integer keys for `count` bare runs.
     fn take(&self, count: usize) -> i64 {
         let first = self.next.get();
         self.next.set(first + i64::try_from(count).unwrap());

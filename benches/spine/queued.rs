@@ -1,6 +1,7 @@
-//! A pipeline with 100,000 queued runs at its limit beside one with none: the second's trigger to start must not feel the first.
+//! Measures a pipeline beside another one with 100,000 queued runs at its limit. The queued runs must
+//! not slow the first pipeline from trigger to start.
 //!
-//! The bare program here is the same Floret without the queue.
+//! The bare program is the same Floret without the queue.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::workload::{self, BACKENDS, Backend, timed};
 
 const QUEUED: usize = 100_000;
 
-/// One run from its trigger to its end, with and without a full queue beside it.
+/// Measures one run from its trigger to its end, with and without a full queue beside it.
 pub(crate) fn beside_a_full_queue(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     for backend in BACKENDS {
@@ -45,7 +46,7 @@ fn once(runtime: &Runtime, floret: &Floret) -> Duration {
     }))
 }
 
-/// A Floret in which one pipeline waits at its limit, its one slot taken by a run that does not end.
+/// Builds a Floret in which one pipeline waits at its limit: a run that never finishes holds its slot.
 async fn open(backend: Backend, dir: &std::path::Path, queued: usize) -> Floret {
     let full = Pipeline::new("single")
         .node("only", "endless")

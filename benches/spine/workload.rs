@@ -1,6 +1,6 @@
-//! The work that is measured, done by Floret and by the bare programs.
+//! The measured work, done by Floret and by the bare programs.
 //!
-//! Timing and printing are left to `main`.
+//! `main` times and prints it.
 
 use std::future::Future;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::bare::{Step, Writer};
 
-/// Where the state is kept.
+/// The storage of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
     Memory,
@@ -41,14 +41,14 @@ async fn endless(_: Ctx) -> Result<(), ExecutorError> {
     std::future::pending().await
 }
 
-/// How long some work takes.
+/// Returns how long some work takes.
 pub(crate) async fn timed(work: impl Future<Output = ()>) -> Duration {
     let start = Instant::now();
     work.await;
     start.elapsed()
 }
 
-/// Opens a Floret that can execute `runs_max` runs at once.
+/// Opens a Floret that can execute `runs_max` runs at the same time.
 pub(crate) async fn floret(
     backend: Backend,
     dir: &Path,
@@ -85,7 +85,7 @@ async fn sqlite(dir: &Path, durability: Durability) -> floret::Builder {
     )
 }
 
-/// The bare writer of a backend; memory has none.
+/// Opens the bare writer of a backend. Memory has none.
 pub(crate) fn bare(backend: Backend, dir: &Path) -> Option<Writer> {
     match backend {
         Backend::Memory => None,
@@ -122,7 +122,7 @@ pub(crate) fn graph(shape: Shape) -> Pipeline {
     pipeline
 }
 
-/// `count` triggers by 64 waiters.
+/// Triggers `count` runs from 64 waiters.
 pub(crate) async fn trigger(floret: &Floret, count: usize) {
     spread(count, 64, |_| {
         let floret = floret.clone();
@@ -133,7 +133,7 @@ pub(crate) async fn trigger(floret: &Floret, count: usize) {
     .await;
 }
 
-/// The same, bare.
+/// Does the same work as `trigger`, bare.
 pub(crate) async fn trigger_bare(writer: Option<&Writer>, first: i64, count: usize) {
     spread(count, 64, |index| {
         let writer = writer.cloned();
@@ -148,7 +148,7 @@ pub(crate) async fn trigger_bare(writer: Option<&Writer>, first: i64, count: usi
     .await;
 }
 
-/// Triggers `count` runs and waits until all have ended.
+/// Triggers `count` runs and waits until all have finished.
 pub(crate) async fn drain(floret: &Floret, count: usize) {
     spread(count, 64, |_| {
         let floret = floret.clone();
@@ -166,7 +166,7 @@ pub(crate) async fn drain(floret: &Floret, count: usize) {
     .await;
 }
 
-/// The same, bare: three steps a run, 64 runs under way.
+/// Does the same work as `drain`, bare: three steps a run, 64 runs at the same time.
 pub(crate) async fn drain_bare(writer: Option<&Writer>, first: i64, count: usize) {
     spread(count, 64, |index| {
         let writer = writer.cloned();
@@ -181,7 +181,7 @@ pub(crate) async fn drain_bare(writer: Option<&Writer>, first: i64, count: usize
     .await;
 }
 
-/// One run of the graph.
+/// Executes one run of the graph.
 pub(crate) async fn run_graph(floret: &Floret) {
     floret
         .run("graph")
@@ -193,7 +193,8 @@ pub(crate) async fn run_graph(floret: &Floret) {
         .unwrap();
 }
 
-/// The same, bare: a task a node, a committed row a node before its downstream starts.
+/// Does the same work, bare: one task for each node, and one committed row for each node before its
+/// downstream starts.
 pub(crate) async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) {
     let width = match shape {
         Shape::Chain => 1,
@@ -221,7 +222,7 @@ pub(crate) async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) 
     }
 }
 
-/// Does `count` things, `width` at a time.
+/// Does `count` operations, `width` at a time.
 async fn spread<F: Future<Output = ()> + Send + 'static>(
     count: usize,
     width: usize,

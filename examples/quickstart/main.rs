@@ -1,7 +1,8 @@
-//! The main job, whole: a pipeline over real data, triggered over HTTP, watched, broken on purpose and resumed.
+//! The complete main job: a pipeline over real data that is triggered over HTTP, watched, broken on
+//! purpose and resumed.
 //!
-//! `cargo run --release --example quickstart`. It ends by itself and needs no network but this machine's loopback.
-//! This file is the host; what the visitor does with its API is in `visitor.rs`.
+//! Run it with `cargo run --release --example quickstart`. It exits by itself and needs no network
+//! but the loopback of this machine. This file is the host; `visitor.rs` is the client of its API.
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
 mod visitor;
@@ -32,15 +33,15 @@ async fn main() -> Result<()> {
         .node("load", "load")
         .node("clean", "clean")
         .after("load")
-        .node("summarise", "summarise")
+        .node("summarize", "summarize")
         .after("clean")
         .node("write", "write")
-        .after("summarise");
+        .after("summarize");
     let floret = Floret::open(folder.path().join("runs.db"))
         .await?
         .node("load", load)
         .node("clean", clean)
-        .node("summarise", summarise)
+        .node("summarize", summarize)
         .sink("write", move |ctx, species| {
             write(ctx, species, file.clone())
         })
@@ -59,7 +60,7 @@ async fn main() -> Result<()> {
 #[derive(Serialize, Deserialize)]
 struct Penguin {
     species: String,
-    /// An empty field where nobody could weigh it.
+    /// Absent if the penguin was not weighed.
     body_mass_g: Option<f64>,
 }
 
@@ -86,7 +87,7 @@ async fn clean(ctx: Ctx, penguins: Vec<Penguin>) -> Result<Vec<Penguin>, Executo
     Ok(weighed)
 }
 
-async fn summarise(_: Ctx, penguins: Vec<Penguin>) -> Result<Vec<Species>, ExecutorError> {
+async fn summarize(_: Ctx, penguins: Vec<Penguin>) -> Result<Vec<Species>, ExecutorError> {
     SUMMARIES.fetch_add(1, Ordering::Relaxed);
     let mut sums = BTreeMap::<_, (u32, f64)>::new();
     for penguin in penguins {
@@ -119,7 +120,7 @@ static IS_DISK_BROKEN: AtomicBool = AtomicBool::new(false);
 static LOADS: AtomicUsize = AtomicUsize::new(0);
 static SUMMARIES: AtomicUsize = AtomicUsize::new(0);
 
-/// The host's own server: Floret is a tower service, which hyper takes as it is.
+/// The host's own server. Floret is a tower service, which hyper can serve directly.
 async fn serve(listener: TcpListener, floret: RunsService) -> Result<()> {
     let mut connections = JoinSet::new();
     loop {
@@ -132,8 +133,8 @@ async fn serve(listener: TcpListener, floret: RunsService) -> Result<()> {
 async fn visit(mut visitor: Visitor) -> Result<()> {
     println!("A run, triggered over HTTP:");
     let run = visitor.start("/pipelines/penguins/run").await?;
-    println!("\nWhat `summarise` handed on, and the log:");
-    visitor.show_preview(&run, "summarise").await?;
+    println!("\nThe output of `summarize`, and the log:");
+    visitor.show_preview(&run, "summarize").await?;
     visitor.show_log(&run).await?;
 
     println!("\nA run while the disk is broken:");
@@ -142,6 +143,6 @@ async fn visit(mut visitor: Visitor) -> Result<()> {
     println!("\nThe disk works again, and the run is resumed:");
     IS_DISK_BROKEN.store(false, Ordering::Relaxed);
     visitor.start(&format!("/runs/{failed}/resume")).await?;
-    println!("\nThree runs executed `load` {LOADS:?} times and `summarise` {SUMMARIES:?} times.");
+    println!("\nThree runs executed `load` {LOADS:?} times and `summarize` {SUMMARIES:?} times.");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A client of the Runs API that shows what it gets.
+//! A client of the Runs API that prints the responses.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// Asks over HTTP; follows runs on the events, which a host has in its own process.
+/// Sends requests over HTTP. Follows runs on the event stream, which a host has in its own process.
 pub(crate) struct Visitor {
     api: String,
     client: Client<HttpConnector, Empty<Bytes>>,
@@ -29,7 +29,7 @@ impl Visitor {
         }
     }
 
-    /// Starts a run, follows it to its end and shows it with its nodes. Answers its id.
+    /// Triggers a run, follows it until it has finished, and prints it with its nodes. Returns its id.
     pub(crate) async fn start(&mut self, path: &str) -> Result<String> {
         let started: Value = serde_json::from_str(&self.ask(Method::POST, path).await?)?;
         let id = started["id"].as_str().ok_or("the answer names no run")?;

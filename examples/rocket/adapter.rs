@@ -1,6 +1,7 @@
-//! The service behind Rocket's routes: bodies streamed both ways, upgraded connections handed over.
+//! Mounts the service behind Rocket's routes: it streams both bodies and passes on upgraded
+//! connections.
 //!
-//! What is mounted, and when it starts and ends, is `main`'s.
+//! `main` decides what is mounted, and when it starts and stops.
 
 use std::io::Cursor;
 use std::pin::Pin;
@@ -20,7 +21,7 @@ use rocket::{Data, Request, Response, Route};
 use tokio_util::io::StreamReader;
 use tower::Service;
 
-/// Every method that Rocket knows; Floret answers itself for those that it does not.
+/// Every method that Rocket knows. Floret itself responds to those that it does not support.
 const METHODS: [Method; 9] = [
     Method::Get,
     Method::Head,
@@ -35,7 +36,7 @@ const METHODS: [Method; 9] = [
 
 type Chunk = io::Result<Bytes>;
 
-/// Routes for everything below the place where they are mounted, which must be the service's prefix.
+/// Returns routes for all paths below the mount point, which must be the service's prefix.
 pub(crate) fn routes(service: &RunsService) -> Vec<Route> {
     let route = |method| Route::new(method, "/<path..>", Mounted(service.clone()));
     METHODS.map(route).to_vec()
@@ -53,7 +54,8 @@ impl Handler for Mounted {
             return Outcome::Error(Status::BadRequest);
         };
         given.extensions_mut().insert(upgrade);
-        // Rocket's data borrows from the connection and the service takes what is its own: one pumps while the other is called.
+        // Rocket's data borrows from the connection, but the service needs an owned body. One future
+        // copies the data while the other calls the service.
         let mut call = self.0.clone().call(given);
         let mut pump = Box::pin(pump(data.open(ByteUnit::max_value()), sender));
         let answer = rocket::tokio::select! {
@@ -68,7 +70,7 @@ impl Handler for Mounted {
     }
 }
 
-/// Hands on what of the body arrives, until it ends or nobody reads it any more.
+/// Forwards the body until it ends or its receiver is gone.
 async fn pump(mut data: DataStream<'_>, sender: mpsc::Sender<Chunk>) {
     const CHUNK: usize = 16 * 1024;
     loop {
@@ -113,7 +115,7 @@ async fn respond<'r>(
     let mut response = Response::build();
     let is_upgrade = parts.status == StatusCode::SWITCHING_PROTOCOLS;
     for (name, value) in &parts.headers {
-        // Rocket says these itself: the first two at a 101, the last from the size of the body.
+        // Rocket sets these itself: the first two at a 101, the last from the size of the body.
         let is_rockets = is_upgrade && [header::CONNECTION, header::UPGRADE].contains(name);
         if !is_rockets && name != header::CONTENT_LENGTH {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -131,7 +133,7 @@ async fn respond<'r>(
             response.sized_body(length, Cursor::new(Bytes::new()));
         }
     } else if let Some(length) = body.size_hint().exact() {
-        // Only a sized body goes out with its length.
+        // Rocket sends a length only with a sized body.
         let whole = body.collect().await?.to_bytes();
         response.sized_body(usize::try_from(length).ok(), Cursor::new(whole));
     } else {
@@ -141,7 +143,7 @@ async fn respond<'r>(
     Ok(response.finalize())
 }
 
-/// Hands the connection over once Rocket has sent the 101.
+/// Passes the connection on after Rocket has sent the 101.
 struct Handed(Handover);
 
 #[rocket::async_trait]

@@ -1,6 +1,8 @@
-//! Floret in a Rocket application: it starts and ends with Rocket, and everything below `/api` is a problem or an answer of Floret's.
+//! Floret in a Rocket application. It starts and stops with Rocket, and every response below `/api`
+//! is one of Floret's or a problem.
 //!
-//! `cargo run --example rocket`, then `curl http://127.0.0.1:8080/api/pipelines`. The adapter beside this is all that Rocket needs.
+//! `cargo run --example rocket`, then `curl http://127.0.0.1:8080/api/pipelines`. The adapter beside
+//! this file is all that Rocket needs.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -18,7 +20,8 @@ use rocket::fairing::{self, AdHoc, Fairing, Info, Kind};
 use rocket::http::{ContentType, Status};
 use rocket::{Build, Orbit, Request, Rocket, State, catch, catchers, get, routes};
 
-/// How long nodes may take to end once Rocket is asked to: less than Rocket's own grace and mercy (2 s and 3 s) together.
+/// How long nodes may run on after Rocket was asked to stop: less than the sum of Rocket's own grace
+/// and mercy (2 s and 3 s).
 const GRACE: Duration = Duration::from_secs(4);
 
 async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
@@ -26,7 +29,7 @@ async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-/// Floret's life in Rocket's.
+/// Starts and stops Floret with Rocket.
 struct Pipelines;
 
 #[rocket::async_trait]
@@ -48,24 +51,24 @@ impl Fairing for Pipelines {
                 Ok(rocket.mount("/api", adapter::routes(&api)).manage(floret))
             }
             Err(error) => {
-                eprintln!("Floret does not start: {error}");
+                eprintln!("Floret did not start: {error}");
                 Err(rocket)
             }
         }
     }
 
-    /// Ends the streams first of all: Rocket gives connections its grace and then cuts them off.
+    /// Closes the streams first, because Rocket gives connections its grace and then cuts them off.
     async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {
         let Some(floret) = rocket.state::<Floret>() else {
             return;
         };
         if let Err(error) = floret.shutdown(GRACE).await {
-            eprintln!("the storage was not closed in order: {error}");
+            eprintln!("the storage was not closed properly: {error}");
         }
     }
 }
 
-/// A handler of the application's own that starts a run.
+/// A handler of the application that triggers a run.
 #[get("/greet")]
 async fn own(floret: &State<Floret>) -> Result<String, Status> {
     let run = floret.run("daily").start().await;
@@ -73,7 +76,8 @@ async fn own(floret: &State<Floret>) -> Result<String, Status> {
     Ok(run.id().to_string())
 }
 
-/// What Rocket refuses before any route is asked (a method that it does not know, a broken address) reads like Floret's refusals.
+/// Gives Rocket's own refusals before routing (an unknown method, an invalid address) the form of
+/// Floret's.
 #[catch(default)]
 fn refused(status: Status, _: &Request<'_>) -> (ContentType, String) {
     let title = status.reason_lossy();

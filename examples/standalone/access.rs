@@ -1,4 +1,4 @@
-//! Who is let in: whoever has the key, or this machine alone.
+//! Decides who has access: callers with the key, or this machine alone.
 
 use floret::{Access, Decision, Floret, RunsService, Scope};
 use http::header::AUTHORIZATION;
@@ -8,11 +8,12 @@ use subtle::ConstantTimeEq;
 
 use crate::options::ApiKey;
 
-/// The service as the outside sees it.
+/// The service as it is reachable from outside.
 pub(crate) fn service(floret: &Floret, key: Option<&ApiKey>) -> RunsService {
     match key {
         Some(key) => floret.service(bearer(key)),
-        // A page in a browser of this machine could reach it under a name that its author controls.
+        // A page in a browser on this machine could reach the server under a name that its author
+        // controls.
         None => floret
             .service(Access::allow_all())
             .allow_host("localhost")
@@ -24,7 +25,7 @@ pub(crate) fn service(floret: &Floret, key: Option<&ApiKey>) -> RunsService {
 fn bearer(key: &ApiKey) -> Access {
     let expected = Sha256::digest(key.as_bytes());
     Access::custom(move |parts, _| match credentials(parts) {
-        // Digests are of one length, so that the time tells nothing of the key's either.
+        // Digests have one length, so the time of the comparison does not reveal the length of the key.
         Some(given) if bool::from(Sha256::digest(given).ct_eq(&expected)) => {
             Decision::Allow(Scope::All)
         }
@@ -32,7 +33,8 @@ fn bearer(key: &ApiKey) -> Access {
     })
 }
 
-/// What follows the scheme, whose case does not count (RFC 9110, 11.1). Two headers are none: which one counts would be a guess.
+/// Returns the credentials after the scheme, whose case does not matter (RFC 9110, section 11.1).
+/// Returns `None` for two headers, because choosing one would be a guess.
 fn credentials(parts: &Parts) -> Option<&[u8]> {
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (headers.next(), headers.next()) else {

@@ -1,4 +1,4 @@
-//! Pipelines from files, each problem told with the file that it is in.
+//! Reads pipelines from files and reports each problem with its file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 pub(crate) struct Definitions(BTreeMap<String, (PathBuf, Pipeline)>);
 
 impl Definitions {
-    /// Reads every `*.json` of a folder, in the order of the names. No folder: no definitions.
+    /// Reads every `*.json` file of a folder in the order of the names. No folder means no definitions.
     pub(crate) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
         let mut found = Self::default();
         let Some(folder) = folder else {
@@ -74,7 +74,7 @@ fn read_one(file: &Path) -> Result<Pipeline, Failure> {
         .map_err(|error| Failure::new(format!("{}: {}", file.display(), all_of(&error))))
 }
 
-/// Every problem with its place; as many as a person reads.
+/// Lists every problem with its position, up to a readable number.
 fn all_of(error: &Error) -> String {
     const SHOWN_MAX: usize = 20;
     let issues: Vec<_> = error.issues().iter().take(SHOWN_MAX).map(shown).collect();

@@ -1,10 +1,10 @@
-//! Why the server could not start: one line for a person, and an exit code for a script.
+//! The reason why the server could not start: one line for a person, an exit code for a script.
 
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-/// Shows as one line, with every cause.
+/// Displays as one line with every cause.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
@@ -27,7 +27,7 @@ impl Failure {
         }
     }
 
-    /// What failed, and every cause.
+    /// The message of an error and of every cause.
     pub(crate) fn of(what: impl Into<String>, error: impl Error) -> Self {
         let mut message = format!("{}: {error}", what.into());
         let mut source = error.source();

@@ -1,4 +1,4 @@
-//! What an embedding host writes, too: storage, node types, limits, pipelines, start.
+//! The part that every host writes: storage, node types, limits, pipelines, start.
 
 use floret::nodes::{CommandNode, DataDir, SinkFile, SourceFile};
 use floret::storage::{MemoryStorage, SqliteOptions, SqliteStorage};
@@ -8,7 +8,7 @@ use crate::definitions::Definitions;
 use crate::failure::Failure;
 use crate::options::Options;
 
-/// Where the environment may hold the key that seals secrets.
+/// The environment variable that may hold the key for secrets.
 const SECRET_KEY: &str = "FLORET_SECRET_KEY";
 
 pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
@@ -52,7 +52,7 @@ async fn open(options: &Options) -> Result<Builder, Failure> {
     Ok(Floret::builder(storage))
 }
 
-/// The file goes before the environment.
+/// The file takes precedence over the environment variable.
 fn secret_key(options: &Options) -> Result<Option<SecretKey>, Failure> {
     match &options.secret_key_file {
         Some(file) => SecretKey::from_file(file).map(Some).map_err(|error| {

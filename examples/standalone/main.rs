@@ -1,7 +1,7 @@
-//! A server of its own: the Runs API below `/api`, pipelines from files, nodes that need no code.
+//! A complete server: the Runs API below `/api`, pipelines from files, nodes that need no code.
 //!
-//! `cargo run --release --example standalone -- --help` says what it takes. Whoever embeds Floret writes what is in `floret.rs`
-//! and has the rest already.
+//! `cargo run --release --example standalone -- --help` lists its options. A host that embeds Floret
+//! writes only what is in `floret.rs`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -28,7 +28,7 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::server::Signals;
 
-/// How long threads that block may take to end once all else has.
+/// How long blocking threads may run on after everything else has stopped.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 fn in_runtime(options: Options) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(|error| Failure::of("no runtime", error))?;
     let ended = runtime.block_on(run(options));
-    // Dropping it would wait for code of nodes that does not yield.
+    // Dropping the runtime would wait for node code that does not yield.
     runtime.shutdown_timeout(BLOCKING_GRACE);
     ended
 }
@@ -66,7 +66,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     server::serve(listener, service, &floret, signals).await
 }
 
-/// Standard output is kept for the line that says where the server listens.
+/// Logs to standard error. Standard output is reserved for the line with the address.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

@@ -1,4 +1,4 @@
-//! What may be said on the command line.
+//! The command line options.
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 
 use std::fmt;
@@ -13,8 +13,8 @@ use crate::failure::Failure;
 
 /// Runs data pipelines and serves their Runs API under /api.
 ///
-/// Once it listens, it prints "listening on http://ADDR" on standard output and nothing else there; the log goes to
-/// standard error (RUST_LOG chooses what: info, warn, floret=debug).
+/// Once it listens, it prints "listening on http://ADDR" to standard output and nothing else. The log
+/// goes to standard error (set RUST_LOG to info, warn or floret=debug).
 #[derive(Debug, Parser)]
 #[command(
     name = "standalone",
@@ -28,23 +28,24 @@ The exit code is 0 after that, 1 when it cannot start or stop in order, 2 when t
   curl http://127.0.0.1:8080/api/runs"
 )]
 pub(crate) struct Options {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 picks a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
-    /// The SQLite file that keeps pipelines and runs; made where it is absent
+    /// SQLite file that stores pipelines and runs; created if it does not exist
     #[arg(long, value_name = "FILE", default_value = "floret.db")]
     pub(crate) db: PathBuf,
 
-    /// Keep everything in memory instead: all is gone when the server ends
+    /// Store everything in memory instead; all data is lost when the server exits
     #[arg(long, conflicts_with_all = ["db", "durability"])]
     pub(crate) memory: bool,
 
-    /// How safe an acknowledged run is from loss of power; a crash of the server loses nothing either way
+    /// Protection of acknowledged runs against power loss; a crash of the server loses nothing either way
     #[arg(long, value_enum, default_value_t = Safety::Full)]
     pub(crate) durability: Safety,
 
-    /// Every request but GET /api/health needs "Authorization: Bearer KEY". Others can see command lines: FLORET_API_KEY is the better place
+    /// Require "Authorization: Bearer KEY" on every request but GET /api/health. Other users can see
+    /// command lines: prefer FLORET_API_KEY
     #[arg(
         long,
         value_name = "KEY",
@@ -53,42 +54,46 @@ pub(crate) struct Options {
     )]
     pub(crate) api_key: Option<ApiKey>,
 
-    /// Seal secrets of connections and variables with the key in this file: 32 bytes, or as 64 hex digits or base64. Without it FLORET_SECRET_KEY may hold the key as a text
+    /// Encrypt secrets of connections and variables with the key in this file: 32 bytes, raw or as 64 hex
+    /// digits or base64. Without it, FLORET_SECRET_KEY may hold the key as text
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
 
-    /// Let pipelines execute programs (node type command) with the rights of this server: whoever may save a pipeline may do anything then
+    /// Let pipelines execute programs (node type command) with the rights of this server: anyone who may
+    /// save a pipeline may then do anything
     #[arg(long)]
     pub(crate) allow_commands: bool,
 
-    /// Let pipelines read and write the files of this folder (node types source_file, sink_file) and none outside of it
+    /// Let pipelines read and write the files of this folder, and no others (node types source_file,
+    /// sink_file)
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Runs that execute at once [default: 5]
+    /// Number of runs that execute at the same time [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_concurrent_runs: Option<u32>,
 
-    /// Save the definitions in this folder (*.json, as POST /api/pipelines takes them) at the start, over those stored under the same ids
+    /// Save the definitions in this folder (*.json, in the format of POST /api/pipelines) at the start,
+    /// replacing the stored ones with the same ids
     #[arg(long, value_name = "DIR")]
     pub(crate) pipelines: Option<PathBuf>,
 }
 
-/// `--durability`.
+/// The values of `--durability`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Safety {
-    /// Each commit is forced to the disk before it is acknowledged
+    /// Flush each commit to the disk before it is acknowledged
     Full,
-    /// Loss of power may undo the last moments, and corrupts nothing
+    /// A power loss may undo the last moments, and corrupts nothing
     Normal,
 }
 
-/// A key that fits into a header. It does not show itself.
+/// A key that fits into a header. Its `Debug` output hides it.
 #[derive(Clone)]
 pub(crate) struct ApiKey(String);
 
 impl Options {
-    /// Checks what options mean together.
+    /// Checks the options against each other.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.api_key.is_none() && !self.listen.ip().is_loopback() {
             return Err(Failure::usage(format!(

@@ -1,4 +1,4 @@
-//! The listener: bounded connections, a time for headers to arrive, and an end in order.
+//! The listener: a limit on connections, a header timeout, an orderly shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,18 @@ use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 
-/// Connections at once; more wait in the system's queue. 512: half of the usual limit of open files.
+/// Connections at the same time; others wait in the backlog of the system. 512 is half of the usual
+/// limit of open files.
 const CONNECTIONS_MAX: usize = 512;
-/// How long a connection may take to send the headers of a request. As for bodies.
+/// How long a connection may take to send the headers of a request. The same as for bodies.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long nodes and requests may take to end once the server is asked to.
+/// How long nodes and requests may run on after the server was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long nothing is accepted after the system refused: a file descriptor must become free first.
+/// How long the listener pauses after the system refused a connection: a file descriptor must be
+/// freed first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until a signal comes, then ends in order.
+/// Serves until a signal arrives, then shuts down in order.
 pub(crate) async fn serve(
     listener: TcpListener,
     service: RunsService,
@@ -55,7 +57,7 @@ async fn accept(
 ) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        // It is never closed.
+        // The semaphore is never closed.
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
             return;
         };
@@ -70,7 +72,7 @@ async fn accept(
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "no connection could be accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 pause(ACCEPT_PAUSE).await;
             }
         }
@@ -78,7 +80,7 @@ async fn accept(
     }
 }
 
-/// Served with upgrades: a WebSocket takes the connection over after its first answer.
+/// Serves with upgrades: a WebSocket takes the connection over after its first response.
 fn connection(
     socket: TcpStream,
     service: RunsService,
@@ -99,12 +101,12 @@ fn connection(
         .into_owned()
 }
 
-/// Floret ends its streams first, which connections would wait for.
+/// Shuts Floret down first: it closes its streams, which the connections wait for.
 async fn end(floret: &Floret, graceful: GracefulShutdown) -> Result<(), Failure> {
     let requests = async {
         tokio::select! {
             () = graceful.shutdown() => {}
-            () = pause(GRACE) => tracing::warn!("some requests did not end in time"),
+            () = pause(GRACE) => tracing::warn!("some requests did not finish in time"),
         }
     };
     let (ended, ()) = tokio::join!(floret.shutdown(GRACE), requests);
@@ -119,7 +121,7 @@ async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// SIGINT and SIGTERM; elsewhere Ctrl-C.
+/// Waits for SIGINT or SIGTERM, or for Ctrl-C on other systems.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
@@ -130,7 +132,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From here on signals wait to be received.
+    /// Registers the signal handlers. Signals that arrive from here on are received.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::of("signals cannot be received", error);
         #[cfg(unix)]

@@ -18,7 +18,7 @@ use super::{Overlap, PipelineId, Slug, TenantId};
 /// use floret::Pipeline;
 /// let daily = Pipeline::new("daily")
 ///     .node("load", "load")
-///     .node("sum", "summarise").after("load");
+///     .node("sum", "summarize").after("load");
 /// assert_eq!(daily.nodes.len(), 2);
 /// assert_eq!(daily.edges[0].to, "sum");
 /// ```

@@ -105,8 +105,8 @@ fn the_quickstart_shows_that_a_resume_executes_nothing_twice() {
         r#""penguins":123,"species":"Gentoo""#,
         "2 penguins were not weighed",
         "write     failed: the disk is broken",
-        "summarise skipped, 3 rows kept by run ",
-        "executed `load` 2 times and `summarise` 2 times",
+        "summarize skipped, 3 rows kept by run ",
+        "executed `load` 2 times and `summarize` 2 times",
     ] {
         assert!(told.contains(part), "{part:?} is missing:\n{told}");
     }

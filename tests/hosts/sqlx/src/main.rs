@@ -1,4 +1,5 @@
-//! Reads orders from the host's own SQLite database with sqlx and sums them in a pipeline that Floret keeps in another.
+//! A host that reads orders from its own SQLite database with sqlx and sums them in a pipeline, which
+//! Floret stores in another database.
 
 use std::time::Duration;
 
