@@ -1,7 +1,8 @@
 //! Floret in an axum application: nested below `/ops/api`, behind the application's own login, and
 //! shut down first in the application's graceful shutdown.
 //!
-//! `cargo run --example axum`, then `curl -H 'authorization: Bearer ann' http://127.0.0.1:8080/ops/api/pipelines`.
+//! `cargo run --example axum`, then
+//! `curl -H 'authorization: Bearer ann' http://127.0.0.1:8080/ops/api/pipelines`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

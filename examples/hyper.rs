@@ -52,8 +52,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pipeline(Pipeline::new("daily").node("greet", "greet"))
         .start()
         .await?;
-    // Requests below `/api` go to Floret, all others to the program's own handler. Only this machine
-    // can reach the server, under its own names.
+    // Requests below `/api` go to Floret, all others to the program's own handler. Only this
+    // machine can reach the server, under its own names.
     let api = floret.service(Access::allow_all());
     let api = api.allow_host("localhost").allow_host("127.0.0.1");
     let app = ServiceBuilder::new()
@@ -76,7 +76,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ = &mut interrupted => break,
         };
         let service = TowerToHyperService::new(app.clone());
-        // Without `with_upgrades`, hyper accepts an upgrade but never gives the connection to the stream.
+        // Without `with_upgrades`, hyper accepts an upgrade but never gives the connection to the
+        // stream.
         let connection = server.serve_connection_with_upgrades(TokioIo::new(socket), service);
         let connection = graceful.watch(connection.into_owned());
         connections.spawn(async move {

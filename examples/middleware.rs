@@ -52,8 +52,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pipeline(Pipeline::new("daily").node("greet", "greet"))
         .start()
         .await?;
-    // Floret checks the origin itself, also for requests that no browser preflights. The origin that
-    // CORS allows below is therefore allowed here, too.
+    // Floret checks the origin itself, also for requests that no browser preflights. The origin
+    // that CORS allows below is therefore allowed here, too.
     let api = floret.service(Access::allow_all()).allow_origin(APP);
 
     // From the outermost to the innermost. The layers above see what a layer refuses, those below
@@ -72,28 +72,30 @@ async fn main() -> Result<(), Box<dyn Error>> {
         )
         // Every response carries the id to the client.
         .layer(PropagateRequestIdLayer::x_request_id())
-        // Turns a panic in a layer below into a 500 (Floret catches its own). Inside the trace, which
-        // logs it.
+        // Turns a panic in a layer below into a 500 (Floret catches its own). Inside the trace,
+        // which logs it.
         .layer(CatchPanicLayer::new())
-        // Lets pages of the application's origin read responses. Above the limits: without its headers, a
-        // refusal would reach no page, and a preflight request should not use up a slot.
+        // Lets pages of the application's origin read responses. Above the limits: without its
+        // headers, a refusal would reach no page, and a preflight request should not use up a slot.
         .layer(cors()?)
-        // Compresses responses for clients that accept it. Above the limits, so that their responses are
-        // the same for every client.
+        // Compresses responses for clients that accept it. Above the limits, so that their
+        // responses are the same for every client.
         .layer(CompressionLayer::new())
         // The two layers below return errors. This one turns them into responses.
         .layer(HandleErrorLayer::new(async |_: BoxError| {
             StatusCode::SERVICE_UNAVAILABLE
         }))
-        // Refuses at once what would have to wait below. Directly above the limit, whose readiness it
-        // asks.
+        // Refuses at once what would have to wait below. Directly above the limit, whose readiness
+        // it asks.
         .layer(LoadShedLayer::new())
-        // Limits the requests that wait for their response. A stream that has started does not count.
+        // Limits the requests that wait for their response. A stream that has started does not
+        // count.
         .layer(ConcurrencyLimitLayer::new(REQUESTS_MAX))
-        // A smaller limit for bodies than Floret's own 4 MiB. Below the limits, because reading is work.
+        // A smaller limit for bodies than Floret's own 4 MiB. Below the limits, because reading is
+        // work.
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        // A time limit for the start of a response. Innermost, so that it covers Floret alone. A stream
-        // may run for any time.
+        // A time limit for the start of a response. Innermost, so that it covers Floret alone. A
+        // stream may run for any time.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             ANSWER_TIMEOUT,

@@ -30,8 +30,8 @@ async fn ask(call: NodeCall) -> Result<Output, ExecutorError> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A node that finds no free line waits in the queue (`queue_ms`) and takes no slot from nodes of
-    // other types.
+    // A node that finds no free line waits in the queue (`queue_ms`) and takes no slot from nodes
+    // of other types.
     let patient = ServiceBuilder::new()
         .concurrency_limit(2)
         .service(service_fn(ask));
@@ -39,8 +39,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hasty = ServiceBuilder::new()
         .timeout(ANSWER * 5)
         .service(service_fn(ask));
-    // A call that finds the line busy fails at once. The node's `retry_delay` is the delay before the
-    // next try.
+    // A call that finds the line busy fails at once. The node's `retry_delay` is the delay before
+    // the next try.
     let proud = ServiceBuilder::new()
         .load_shed()
         .concurrency_limit(1)

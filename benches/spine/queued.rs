@@ -1,5 +1,5 @@
-//! Measures a pipeline beside another one with 100,000 queued runs at its limit. The queued runs must
-//! not slow the first pipeline from trigger to start.
+//! Measures a pipeline beside another one with 100,000 queued runs at its limit. The queued runs
+//! must not slow the first pipeline from trigger to start.
 //!
 //! The bare program is the same Floret without the queue.
 
@@ -46,7 +46,8 @@ fn once(runtime: &Runtime, floret: &Floret) -> Duration {
     }))
 }
 
-/// Builds a Floret in which one pipeline waits at its limit: a run that never finishes holds its slot.
+/// Builds a Floret in which one pipeline waits at its limit: a run that never finishes holds its
+/// slot.
 async fn open(backend: Backend, dir: &std::path::Path, queued: usize) -> Floret {
     let full = Pipeline::new("single")
         .node("only", "endless")

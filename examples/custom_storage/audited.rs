@@ -36,7 +36,8 @@ impl AuditedStorage {
         question(&self.lock().rows)
     }
 
-    /// Takes a step whole or not at all: on a copy of the rows, which takes their place once its line is written.
+    /// Takes a step whole or not at all: on a copy of the rows, which takes their place once its
+    /// line is written.
     pub(crate) fn write<T>(
         &self,
         name: &str,
@@ -71,14 +72,16 @@ impl AuditedStorage {
         inner.trail.sync_all().map_err(unwritten)
     }
 
-    /// A step that panicked left its copy behind and the rows as they were, so a poisoned lock is no harm.
+    /// A step that panicked left its copy behind and the rows as they were, so a poisoned lock is
+    /// no harm.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
-    /// Writes the line of a step. A storage that cannot say what it does must not do anything any more.
+    /// Writes the line of a step. A storage that cannot say what it does must not do anything any
+    /// more.
     fn note(&mut self, step: &str, next: &Rows) -> Result<()> {
         let events: Vec<_> = next.events_after(self.rows.seq).collect();
         let line = json!({ "step": step, "events": events });

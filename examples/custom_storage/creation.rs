@@ -88,7 +88,8 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     Ok(created)
 }
 
-/// Leaves out the runs of a backfill whose dates were run before, where it says so, and tells those dates.
+/// Leaves out the runs of a backfill whose dates were run before, where it says so, and tells those
+/// dates.
 fn leave_out(rows: &Rows, create: &mut CreateRuns, tenant: Option<&TenantId>) -> Vec<NaiveDate> {
     let mut skipped = Vec::new();
     if !create

@@ -118,7 +118,8 @@ fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, No
         .collect())
 }
 
-/// Counts the end of a run in its backfill, stops the backfill after too many failures, and ends it with its last run.
+/// Counts the end of a run in its backfill, stops the backfill after too many failures, and ends it
+/// with its last run.
 fn count(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) -> Result<()> {
     let missing = || Error::internal(format!("the backfill {id} of a run is not there"));
     let row = rows.backfills.get_mut(&id).ok_or_else(missing)?;

@@ -1,10 +1,13 @@
-//! A storage of one's own: it keeps everything in memory, and writes into a file what each step did, before the step counts.
+//! A storage of one's own: it keeps everything in memory, and writes into a file what each step
+//! did, before the step counts.
 //!
-//! `cargo run --example custom_storage` runs a pipeline on it, and shows the file. The storage was written from the guide
-//! (`floret::guide::storage`) alone, and takes the whole contract: `cargo test --example custom_storage`.
+//! `cargo run --example custom_storage` runs a pipeline on it, and shows the file. The storage was
+//! written from the guide (`floret::guide::storage`) alone, and takes the whole contract:
+//! `cargo test --example custom_storage`.
 //!
-//! It is made to be read: one lock over plain collections, a copy of all rows a step, linear scans, recounts. So it is
-//! for nobody's production: a step's cost grows with everything that is kept, and nothing comes back after a restart.
+//! It is made to be read: one lock over plain collections, a copy of all rows a step, linear scans,
+//! recounts. So it is for nobody's production: a step's cost grows with everything that is kept,
+//! and nothing comes back after a restart.
 #![expect(
     clippy::print_stdout,
     reason = "a program speaks to whoever started it"

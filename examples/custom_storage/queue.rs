@@ -134,7 +134,8 @@ fn bury(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()>
     Ok(())
 }
 
-/// Gives out orphans; one at a time, fewest claims first, while one is suspected of killing its owners.
+/// Gives out orphans; one at a time, fewest claims first, while one is suspected of killing its
+/// owners.
 fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     let mut orphans = orphans(rows, claim);
     let suspected = claim.crashes_max.saturating_sub(1);

@@ -142,7 +142,8 @@ impl Rows {
         NodeIndexes::of(self.definition(run)?.as_ref())
     }
 
-    /// Whose output a node of a run has: its own once it executes, else the very one that it inherits.
+    /// Whose output a node of a run has: its own once it executes, else the very one that it
+    /// inherits.
     pub(crate) fn source(&self, row: &RunRow, node_index: NodeIndex) -> (RunId, NodeIndex) {
         let own = (row.run.id, node_index);
         let mut inherited = row.run.inherited.iter();

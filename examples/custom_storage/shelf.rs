@@ -1,4 +1,5 @@
-//! Things under an id, with versions and tenants: how pipelines, connections and variables are all kept.
+//! Things under an id, with versions and tenants: how pipelines, connections and variables are all
+//! kept.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -60,7 +61,8 @@ pub(crate) struct Save<'a> {
     pub(crate) absent: Error,
 }
 
-/// An item, or what must be known of one that was deleted: versions go on, and its id still works as a cursor.
+/// An item, or what must be known of one that was deleted: versions go on, and its id still works
+/// as a cursor.
 #[derive(Debug, Clone, PartialEq)]
 struct Slot<T> {
     tenant: Option<TenantId>,

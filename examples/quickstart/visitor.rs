@@ -29,7 +29,8 @@ impl Visitor {
         }
     }
 
-    /// Triggers a run, follows it until it has finished, and prints it with its nodes. Returns its id.
+    /// Triggers a run, follows it until it has finished, and prints it with its nodes. Returns its
+    /// id.
     pub(crate) async fn start(&mut self, path: &str) -> Result<String> {
         let started: Value = serde_json::from_str(&self.ask(Method::POST, path).await?)?;
         let id = started["id"].as_str().ok_or("the answer names no run")?;

@@ -54,8 +54,8 @@ impl Handler for Mounted {
             return Outcome::Error(Status::BadRequest);
         };
         given.extensions_mut().insert(upgrade);
-        // Rocket's data borrows from the connection, but the service needs an owned body. One future
-        // copies the data while the other calls the service.
+        // Rocket's data borrows from the connection, but the service needs an owned body. One
+        // future copies the data while the other calls the service.
         let mut call = self.0.clone().call(given);
         let mut pump = Box::pin(pump(data.open(ByteUnit::max_value()), sender));
         let answer = rocket::tokio::select! {

@@ -1,8 +1,8 @@
 //! Floret in a Rocket application. It starts and stops with Rocket, and every response below `/api`
 //! is one of Floret's or a problem.
 //!
-//! `cargo run --example rocket`, then `curl http://127.0.0.1:8080/api/pipelines`. The adapter beside
-//! this file is all that Rocket needs.
+//! `cargo run --example rocket`, then `curl http://127.0.0.1:8080/api/pipelines`. The adapter
+//! beside this file is all that Rocket needs.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,8 +20,8 @@ use rocket::fairing::{self, AdHoc, Fairing, Info, Kind};
 use rocket::http::{ContentType, Status};
 use rocket::{Build, Orbit, Request, Rocket, State, catch, catchers, get, routes};
 
-/// How long nodes may run on after Rocket was asked to stop: less than the sum of Rocket's own grace
-/// and mercy (2 s and 3 s).
+/// How long nodes may run on after Rocket was asked to stop: less than the sum of Rocket's own
+/// grace and mercy (2 s and 3 s).
 const GRACE: Duration = Duration::from_secs(4);
 
 async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {

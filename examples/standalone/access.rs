@@ -25,7 +25,8 @@ pub(crate) fn service(floret: &Floret, key: Option<&ApiKey>) -> RunsService {
 fn bearer(key: &ApiKey) -> Access {
     let expected = Sha256::digest(key.as_bytes());
     Access::custom(move |parts, _| match credentials(parts) {
-        // Digests have one length, so the time of the comparison does not reveal the length of the key.
+        // Digests have one length, so the time of the comparison does not reveal the length of the
+        // key.
         Some(given) if bool::from(Sha256::digest(given).ct_eq(&expected)) => {
             Decision::Allow(Scope::All)
         }

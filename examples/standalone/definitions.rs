@@ -12,7 +12,8 @@ use crate::failure::Failure;
 pub(crate) struct Definitions(BTreeMap<String, (PathBuf, Pipeline)>);
 
 impl Definitions {
-    /// Reads every `*.json` file of a folder in the order of the names. No folder means no definitions.
+    /// Reads every `*.json` file of a folder in the order of the names. No folder means no
+    /// definitions.
     pub(crate) fn read(folder: Option<&Path>) -> Result<Self, Failure> {
         let mut found = Self::default();
         let Some(folder) = folder else {

@@ -1,7 +1,7 @@
 //! A complete server: the Runs API below `/api`, pipelines from files, nodes that need no code.
 //!
-//! `cargo run --release --example standalone -- --help` lists its options. A host that embeds Floret
-//! writes only what is in `floret.rs`.
+//! `cargo run --release --example standalone -- --help` lists its options. A host that embeds
+//! Floret writes only what is in `floret.rs`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -13,8 +13,8 @@ use crate::failure::Failure;
 
 /// Runs data pipelines and serves their Runs API under /api.
 ///
-/// Once it listens, it prints "listening on http://ADDR" to standard output and nothing else. The log
-/// goes to standard error (set RUST_LOG to info, warn or floret=debug).
+/// Once it listens, it prints "listening on http://ADDR" to standard output and nothing else. The
+/// log goes to standard error (set RUST_LOG to info, warn or floret=debug).
 #[derive(Debug, Parser)]
 #[command(
     name = "standalone",
@@ -40,12 +40,13 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["db", "durability"])]
     pub(crate) memory: bool,
 
-    /// Protection of acknowledged runs against power loss; a crash of the server loses nothing either way
+    /// Protection of acknowledged runs against power loss; a crash of the server loses nothing
+    /// either way
     #[arg(long, value_enum, default_value_t = Safety::Full)]
     pub(crate) durability: Safety,
 
-    /// Require "Authorization: Bearer KEY" on every request but GET /api/health. Other users can see
-    /// command lines: prefer FLORET_API_KEY
+    /// Require "Authorization: Bearer KEY" on every request but GET /api/health. Other users can
+    /// see command lines: prefer FLORET_API_KEY
     #[arg(
         long,
         value_name = "KEY",
@@ -54,18 +55,18 @@ pub(crate) struct Options {
     )]
     pub(crate) api_key: Option<ApiKey>,
 
-    /// Encrypt secrets of connections and variables with the key in this file: 32 bytes, raw or as 64 hex
-    /// digits or base64. Without it, FLORET_SECRET_KEY may hold the key as text
+    /// Encrypt secrets of connections and variables with the key in this file: 32 bytes, raw or as
+    /// 64 hex digits or base64. Without it, FLORET_SECRET_KEY may hold the key as text
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
 
-    /// Let pipelines execute programs (node type command) with the rights of this server: anyone who may
-    /// save a pipeline may then do anything
+    /// Let pipelines execute programs (node type command) with the rights of this server: anyone
+    /// who may save a pipeline may then do anything
     #[arg(long)]
     pub(crate) allow_commands: bool,
 
-    /// Let pipelines read and write the files of this folder, and no others (node types source_file,
-    /// sink_file)
+    /// Let pipelines read and write the files of this folder, and no others (node types
+    /// source_file, sink_file)
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
@@ -73,8 +74,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_concurrent_runs: Option<u32>,
 
-    /// Save the definitions in this folder (*.json, in the format of POST /api/pipelines) at the start,
-    /// replacing the stored ones with the same ids
+    /// Save the definitions in this folder (*.json, in the format of POST /api/pipelines) at the
+    /// start, replacing the stored ones with the same ids
     #[arg(long, value_name = "DIR")]
     pub(crate) pipelines: Option<PathBuf>,
 }

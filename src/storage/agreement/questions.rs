@@ -37,24 +37,7 @@ impl World<'_> {
             }
             Question::Events { .. } => self.ask_events(question).await,
             Question::Settings { .. } => self.ask_settings(question).await,
-            Question::Node {
-                run,
-                node_index,
-                scope,
-            } => {
-                let (run, scope) = (self.run(run), scope_of(scope));
-                let node = node_id(["load", "sum", "save"][usize::from(node_index)]);
-                drop(both!(self, question, |storage, _side| storage
-                    .find_run(run, &scope)));
-                drop(both!(self, question, |storage, _side| storage
-                    .find_chain(run, &scope)));
-                drop(both!(self, question, |storage, _side| storage
-                    .find_output(run, node_index, &scope)));
-                drop(both!(self, question, |storage, _side| storage
-                    .find_preview(run, &node, &scope)));
-                drop(both!(self, question, |storage, _side| storage
-                    .find_profile(run, &node, &scope)));
-            }
+            Question::Node { .. } => self.ask_node(question).await,
             Question::Figures {
                 pipeline,
                 days,
@@ -87,6 +70,29 @@ impl World<'_> {
             }
             Question::Whole { scope } => self.ask_whole(question, &scope_of(scope)).await,
         }
+    }
+
+    async fn ask_node(&self, question: &Question) {
+        let &Question::Node {
+            run,
+            node_index,
+            scope,
+        } = question
+        else {
+            return;
+        };
+        let (run, scope) = (self.run(run), scope_of(scope));
+        let node = node_id(["load", "sum", "save"][usize::from(node_index)]);
+        drop(both!(self, question, |storage, _side| storage
+            .find_run(run, &scope)));
+        drop(both!(self, question, |storage, _side| storage
+            .find_chain(run, &scope)));
+        drop(both!(self, question, |storage, _side| storage
+            .find_output(run, node_index, &scope)));
+        drop(both!(self, question, |storage, _side| storage
+            .find_preview(run, &node, &scope)));
+        drop(both!(self, question, |storage, _side| storage
+            .find_profile(run, &node, &scope)));
     }
 
     async fn ask_lists(&self, question: &Question) {

@@ -1,5 +1,5 @@
-//! A host that reads orders from its own SQLite database with sqlx and sums them in a pipeline, which
-//! Floret stores in another database.
+//! A host that reads orders from its own SQLite database with sqlx and sums them in a pipeline,
+//! which Floret stores in another database.
 
 use std::time::Duration;
 
