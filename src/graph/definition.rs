@@ -1,6 +1,8 @@
-//! Definitions: reading one strictly from JSON, with every problem told, and checking one that was built in code.
+//! Definitions: reading one strictly from JSON, with every problem told, and checking one that was
+//! built in code.
 //!
-//! Whether an id or a slug is taken, and whether the node types are registered, is left to `engine/pipelines`.
+//! Whether an id or a slug is taken, and whether the node types are registered, is left to
+//! `engine/pipelines`.
 
 use serde_json::Value;
 
@@ -14,10 +16,12 @@ use crate::json;
 use crate::limits::Limits;
 use crate::model::{Edge, ID_MAX, Node, Overlap, Pipeline, Slug};
 
-/// Reads a definition; `default_id` makes the id of one that has none. Fields that Floret does not know are kept.
+/// Reads a definition; `default_id` makes the id of one that has none. Fields that Floret does not
+/// know are kept.
 ///
 /// # Errors
-/// `Invalid` with every problem: `invalid-field` for types and ranges, else a slug of [`Graph::new`].
+/// `Invalid` with every problem: `invalid-field` for types and ranges, else a slug of
+/// [`Graph::new`].
 pub(crate) fn parse(
     value: Value,
     default_id: impl FnOnce() -> String,
@@ -48,7 +52,8 @@ pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     Graph::within(pipeline, limits)
 }
 
-/// The slug that a name gives: its ASCII letters and digits in lower case, whatever is between them as one `-`.
+/// The slug that a name gives: its ASCII letters and digits in lower case, whatever is between them
+/// as one `-`.
 ///
 /// None when the name has no ASCII letter or digit.
 pub(crate) fn slug_of(name: &str) -> Option<Slug> {
@@ -67,7 +72,8 @@ pub(crate) fn slug_of(name: &str) -> Option<Slug> {
 }
 
 impl Pipeline {
-    /// Reads a definition as the Runs API takes it. One without an `id` takes what its name makes of a slug as its id.
+    /// Reads a definition as the Runs API takes it. One without an `id` takes what its name makes
+    /// of a slug as its id.
     ///
     /// ```
     /// let text = r#"{"name": "Daily load", "nodes": [{"id": "load", "type": "load"}]}"#;
@@ -77,8 +83,8 @@ impl Pipeline {
     /// ```
     ///
     /// # Errors
-    /// `Malformed` when the text is no JSON, has a key twice or is nested deeper than 128 levels; `Invalid` with
-    /// every problem when it is no definition.
+    /// `Malformed` when the text is no JSON, has a key twice or is nested deeper than 128 levels;
+    /// `Invalid` with every problem when it is no definition.
     pub fn from_json(text: &str) -> Result<Self> {
         let value = json::read(text.as_bytes())?;
         let derived = value.get("name").and_then(Value::as_str).and_then(slug_of);

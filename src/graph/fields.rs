@@ -1,4 +1,5 @@
-//! Typed reading of JSON objects that goes on after a fault, so that every fault of a definition is told.
+//! Typed reading of JSON objects that goes on after a fault, so that every fault of a definition is
+//! told.
 //!
 //! Types only; whether a value that was read is in its range is left to `rules`.
 
@@ -9,7 +10,8 @@ use serde_json::{Map, Value};
 use super::issues::{Issues, step};
 use crate::error::{cut, shown};
 
-/// Bytes of a received number that are shown; a host's `arbitrary_precision` lets it have megabytes.
+/// Bytes of a received number that are shown; a host's `arbitrary_precision` lets it have
+/// megabytes.
 const NUMBER_BYTES_MAX: usize = 80;
 
 /// The fields of one object that were not taken yet, and where the object is.
@@ -32,7 +34,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a field; `expects` says what `read` takes. A fault, `null` among them, reads as left out.
+    /// Takes a field; `expects` says what `read` takes. A fault, `null` among them, reads as left
+    /// out.
     pub(crate) fn take<T>(
         &mut self,
         key: &str,

@@ -1,13 +1,15 @@
-//! What of a run may start, what never will, and how the run ends: a state machine without I/O.
+//! Decides what of a run may start, what is skipped, and how the run finishes: a state machine
+//! without I/O.
 //!
-//! The driver in `engine` carries out what this decides; what a resume or a recovery repeats is decided by `plan`.
+//! The driver in `engine` carries out the decisions. `plan` decides what a resume or a recovery
+//! executes again.
 
 use std::sync::Arc;
 
 use super::Graph;
 use crate::model::{NodeIndex, RunStatus};
 
-/// How a node of a run ended. A node whose earlier output is reused counts as `Success`.
+/// The final outcome of a node of a run. A node whose earlier output is reused counts as `Success`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum NodeOutcome {
     Success,
@@ -16,14 +18,14 @@ pub(crate) enum NodeOutcome {
     Cancelled,
 }
 
-/// Where each node of a run stands.
+/// The state of each node of a run.
 #[derive(Debug)]
 pub(crate) struct Frontier {
     graph: Arc<Graph>,
     nodes: Vec<State>,
-    /// Upstreams of each node that have not succeeded.
+    /// The number of upstreams of each node that have not succeeded.
     missing: Vec<usize>,
-    /// Nodes that wait and miss nothing.
+    /// The pending nodes whose upstreams have all succeeded.
     ready: Vec<NodeIndex>,
     waiting: usize,
     executing: usize,
@@ -32,17 +34,19 @@ pub(crate) struct Frontier {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Not handed out.
+    /// Not started.
     Waiting,
-    /// Handed out and not settled.
+    /// Started and without an outcome.
     Executing,
     Settled(NodeOutcome),
 }
 
 impl Frontier {
-    /// Starts from what is final already (`settled[node_index]`; `None`: still to do).
+    /// Starts from the outcomes that are final already (`settled[node_index]`; `None` means
+    /// pending).
     ///
-    /// Also answers the nodes that thereby will never run, in order of place; they are settled as skipped.
+    /// Returns also the nodes that can therefore never run, in the order of the node indexes. They
+    /// count as skipped.
     pub(crate) fn new(
         graph: Arc<Graph>,
         mut settled: Vec<Option<NodeOutcome>>,
@@ -73,12 +77,13 @@ impl Frontier {
                 }
             }
         }
-        // A node found ready is never below an ended one: each of its upstreams succeeded.
+        // A ready node is never below a node without success: each of its upstreams succeeded.
         never.sort_unstable();
         (frontier, never)
     }
 
-    /// Nodes that may start and were not handed out yet, in order of place. They count as executing until they are settled.
+    /// Returns the nodes that may start and were not returned before, in the order of the node
+    /// indexes. They count as executing until they are settled.
     pub(crate) fn take_ready(&mut self) -> Vec<NodeIndex> {
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_unstable();
@@ -90,9 +95,10 @@ impl Frontier {
         ready
     }
 
-    /// Records how a handed-out node ended; answers every node that thereby will never run, in order of place.
+    /// Records the outcome of a started node. Returns every node that can therefore never run, in
+    /// the order of the node indexes.
     ///
-    /// A node that is not executing stays as it is.
+    /// Does nothing if the node is not executing.
     pub(crate) fn settle(&mut self, node_index: NodeIndex, outcome: NodeOutcome) -> Vec<NodeIndex> {
         let mut never = Vec::new();
         let Some(node @ State::Executing) = self.nodes.get_mut(usize::from(node_index)) else {
@@ -115,29 +121,33 @@ impl Frontier {
         never
     }
 
-    /// Hands out nothing more, since the run was asked to cancel; answers the nodes that are thereby cancelled.
+    /// Stops starting nodes because of a cancel request. Returns the nodes that are cancelled by
+    /// it.
     ///
-    /// Asked again it answers none.
+    /// Returns no node when it is called again.
     pub(crate) fn cancel(&mut self) -> Vec<NodeIndex> {
         self.judge(NodeOutcome::Cancelled);
         self.end_waiting(NodeOutcome::Cancelled)
     }
 
-    /// Hands out nothing more, since the run's time is over; answers the nodes that are thereby skipped.
+    /// Stops starting nodes because the run's time is over. Returns the nodes that are skipped by
+    /// it.
     pub(crate) fn time_out(&mut self) -> Vec<NodeIndex> {
         self.judge(NodeOutcome::Failed);
         self.end_waiting(NodeOutcome::Skipped)
     }
 
-    /// Whether the run ends with this node, however it ends: it alone executes, and nothing waits.
+    /// Returns whether the run finishes with this node whatever its outcome: it alone executes, and
+    /// no node is pending.
     pub(crate) fn ends_with(&self, node_index: NodeIndex) -> bool {
         let is_executing = self.nodes.get(usize::from(node_index)) == Some(&State::Executing);
         is_executing && self.executing == 1 && self.waiting == 0
     }
 
-    /// How the run ends; `None` while a node executes or may still start.
+    /// Returns how the run finishes, or `None` while a node executes or may still start.
     ///
-    /// Cancelled once a cancel was asked for, however the nodes ended; else failed if a node failed or the time ran out.
+    /// The run is cancelled after a cancel request, whatever the outcomes of its nodes. Otherwise
+    /// it is failed if a node failed or the time ran out.
     pub(crate) const fn verdict(&self) -> Option<RunStatus> {
         if self.executing == 0 && self.waiting == 0 {
             Some(self.verdict)
@@ -220,7 +230,7 @@ mod tests {
 
     use NodeOutcome::{Cancelled, Failed, Skipped, Success};
 
-    /// load → (clean → sum → save, check); nothing else is known of it.
+    /// load → (clean → sum → save, check); no node has an outcome yet.
     fn branching() -> Arc<Graph> {
         let pipeline = Pipeline::new("p")
             .node("load", "x")
@@ -265,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_failure_rules_out_is_skipped_from_the_start() {
+    fn a_node_below_an_earlier_failure_is_skipped_from_the_start() {
         let settled = vec![Some(Success), Some(Failed), None, None, Some(Success)];
         let (frontier, never) = Frontier::new(branching(), settled);
         assert_eq!(never, [SUM, SAVE]);
@@ -273,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancel_ends_what_waits_and_overrules_how_the_last_node_ends() {
+    fn a_cancel_ends_pending_nodes_and_overrules_the_outcome_of_the_last_node() {
         for last in [Success, Failed, Cancelled] {
             let (mut frontier, _) = Frontier::new(branching(), Vec::new());
             assert_eq!(frontier.take_ready(), [LOAD]);
@@ -287,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_time_is_over_fails_unless_a_cancel_was_asked_for() {
+    fn a_run_whose_time_is_over_fails_unless_a_cancel_was_requested() {
         let (mut frontier, _) = Frontier::new(branching(), Vec::new());
         assert_eq!(frontier.take_ready(), [LOAD]);
         assert_eq!(frontier.time_out(), [CLEAN, SUM, SAVE, CHECK]);
@@ -306,7 +316,8 @@ mod tests {
         assert_eq!(frontier.verdict(), Some(RunStatus::Success));
     }
 
-    /// A random history with what the rules say about it, told by looking at everything after each step.
+    /// A random history and what the rules say about it, derived by looking at all nodes after each
+    /// step.
     struct History {
         graph: Arc<Graph>,
         frontier: Frontier,
@@ -400,7 +411,7 @@ mod tests {
                 |node_index: &NodeIndex| self.upstreams_are(*node_index, |up| up == Some(Success));
             let expected: Vec<_> = self.waiting().filter(may_start).collect();
             let ready = self.frontier.take_ready();
-            assert_eq!(ready, expected, "exactly what may start, each node once");
+            assert_eq!(ready, expected, "every node that may start, once");
             assert!(!self.is_over || ready.is_empty());
             self.trace.push(format!("take {ready:?}"));
             self.executing.extend(ready);
@@ -422,7 +433,8 @@ mod tests {
             self.ended(&format!("settle {node_index} {outcome:?}"), &never, Skipped);
         }
 
-        /// Nodes ended without having run; afterwards none waits for one that ended without success.
+        /// Records nodes that ended without running. Afterwards no pending node is below one
+        /// without success.
         fn ended(&mut self, why: &str, node_indexes: &[NodeIndex], outcome: NodeOutcome) {
             assert!(node_indexes.is_sorted_by(|a, b| a < b));
             for node_index in node_indexes {

@@ -16,8 +16,8 @@ pub(crate) struct Issues {
 }
 
 impl Issues {
-    /// Adds a problem, unless the answer is full or the place (or one that holds it) has a problem already:
-    /// what is inside something unreadable is only a consequence.
+    /// Adds a problem, unless the answer is full or the place (or one that holds it) has a problem
+    /// already: what is inside something unreadable is only a consequence.
     pub(crate) fn push(&mut self, pointer: &str, detail: impl FnOnce() -> String) {
         self.add(pointer, None, detail);
     }
@@ -47,7 +47,8 @@ impl Issues {
         self.told
     }
 
-    /// Refuses an input that has problems: with their own slug where all have the same, else with `slug`.
+    /// Refuses an input that has problems: with their own slug where all have the same, else with
+    /// `slug`.
     pub(crate) fn refuse(self, slug: &'static str) -> Result<()> {
         let Some(first) = self.slugs.first().copied() else {
             return Ok(());

@@ -1,6 +1,7 @@
-//! A pipeline's graph: valid by construction, with its order and what may run when.
+//! The graph of a pipeline: valid by construction, with its order and the decisions what may run
+//! when.
 //!
-//! Pure: no I/O, no clock, no async. Executors, and whether their types are registered, are left to `engine`.
+//! Pure: no I/O, no clock, no async. `engine` knows the executors and whether a type is registered.
 
 pub(crate) mod definition;
 pub(crate) mod fields;
@@ -22,7 +23,8 @@ use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::{NodeId, NodeIndex, Pipeline};
 
-/// The nodes of a pipeline in topological order with their edges; it has no cycle, no unknown end, no duplicate.
+/// The nodes of a pipeline in topological order with their edges. It has no cycle, no unknown
+/// endpoint and no duplicate.
 #[derive(Debug)]
 pub(crate) struct Graph {
     nodes: Vec<Member>,
@@ -33,17 +35,18 @@ pub(crate) struct Graph {
 struct Member {
     id: NodeId,
     declared: usize,
-    /// In the order of the edges: inputs reach the executor so.
+    /// In edge order, the order in which an executor receives its inputs.
     upstream: Vec<NodeIndex>,
-    /// In the order of places.
+    /// In the order of the node indexes.
     downstream: Vec<NodeIndex>,
 }
 
 impl Graph {
-    /// The graph of a pipeline that was accepted before, whatever the limits were then: of up to 4,096 nodes.
+    /// Builds the graph of a stored pipeline of up to 4,096 nodes, whatever the limits are now.
     ///
     /// # Errors
-    /// `Invalid` with every problem; the slug is `graph-too-large`, `graph-empty`, `graph-invalid` or `graph-cycle`.
+    /// `Invalid` with every problem. The slug is `graph-too-large`, `graph-empty`, `graph-invalid`
+    /// or `graph-cycle`.
     pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
         let limits = Limits {
             nodes_max: usize::MAX,
@@ -53,10 +56,10 @@ impl Graph {
         Self::within(pipeline, &limits)
     }
 
-    /// The graph of a pipeline that is to be accepted, within the bounds for nodes and edges.
+    /// Builds the graph of a new pipeline within the limits for nodes and edges.
     ///
     /// # Errors
-    /// As [`Graph::new`].
+    /// The same as [`Graph::new`].
     pub(crate) fn within(pipeline: &Pipeline, limits: &Limits) -> Result<Self> {
         let links = validate::links(pipeline, limits)?;
         let order = order::topological(&links)?;
@@ -91,42 +94,42 @@ impl Graph {
         })
     }
 
-    /// How many nodes; their places are 0 to one less.
+    /// Returns the number of nodes. Their indexes are 0 to one less.
     pub(crate) const fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Every place, in order.
+    /// Returns every node index, in order.
     pub(crate) fn node_indexes(&self) -> impl Iterator<Item = NodeIndex> + use<> {
         (0..).take(self.nodes.len())
     }
 
-    /// The node at a place.
+    /// Returns the id of a node.
     pub(crate) fn id(&self, node_index: NodeIndex) -> Option<&NodeId> {
         self.node(node_index).map(|node| &node.id)
     }
 
-    /// The index of the node in `Pipeline::nodes`.
+    /// Returns the position of the node in `Pipeline::nodes`.
     pub(crate) fn declared(&self, node_index: NodeIndex) -> Option<usize> {
         self.node(node_index).map(|node| node.declared)
     }
 
-    /// Where the node of this id is.
+    /// Returns the index of the node with this id.
     pub(crate) fn node_index(&self, id: &str) -> Option<NodeIndex> {
         self.node_indexes.get(id).copied()
     }
 
-    /// What a node waits for, in the order of the edges.
+    /// Returns the upstreams of a node, in edge order.
     pub(crate) fn upstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
         self.node(node_index).map_or(&[], |node| &node.upstream)
     }
 
-    /// What waits for a node, in the order of places.
+    /// Returns the downstream nodes of a node, in the order of the node indexes.
     pub(crate) fn downstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
         self.node(node_index).map_or(&[], |node| &node.downstream)
     }
 
-    /// Whether nothing waits for the node, so that its output is a result of the run.
+    /// Returns whether the node has no downstream node, so that its output is a result of the run.
     pub(crate) fn is_last(&self, node_index: NodeIndex) -> bool {
         self.downstream(node_index).is_empty()
     }
@@ -141,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_ids_and_edges_agree() {
+    fn node_indexes_ids_and_edges_agree() {
         let pipeline = Pipeline::new("p")
             .node("sum", "x")
             .node("b", "x")
@@ -157,14 +160,14 @@ mod tests {
         }
         let [a, b, sum] = ["a", "b", "sum"].map(|id| graph.node_index(id).unwrap());
         assert_eq!((b, a, sum), (0, 1, 2));
-        assert_eq!(graph.upstream(sum), [a, b], "in the order of the edges");
+        assert_eq!(graph.upstream(sum), [a, b], "in edge order");
         assert_eq!(graph.downstream(a), [sum]);
         assert!(graph.is_last(sum) && !graph.is_last(a));
         assert_eq!((graph.id(3), graph.node_index("c")), (None, None));
     }
 
     #[test]
-    fn the_largest_graph_is_accepted_and_far_larger_ones_refused_on_a_small_stack() {
+    fn the_largest_graph_is_accepted_and_far_larger_ones_are_refused_on_a_small_stack() {
         let chain = |count: usize| {
             (1..count).fold(Pipeline::new("p").node("0", "x"), |pipeline, index| {
                 pipeline

@@ -1,6 +1,7 @@
-//! The order of a graph: a topological one that is always the same, or the shortest cycle that forbids it.
+//! The topological order of a graph, which is always the same, or the shortest cycle that prevents
+//! it.
 //!
-//! Every walk is a loop: nothing recurses over a user's graph.
+//! Every walk is a loop: no function recurses over a user's graph.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -8,13 +9,14 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::validate::Links;
 use crate::error::{Error, Issue};
 
-/// Nodes of a cycle that are named.
+/// The largest number of nodes of a cycle that the error names.
 const SHOWN_MAX: usize = 10;
 
-/// The nodes by index, each after its upstreams, the one declared first where several may come (Kahn).
+/// Returns the nodes by index, each after its upstreams, in the order of declaration where several
+/// orders are possible (Kahn's algorithm).
 ///
 /// # Errors
-/// `Invalid` with the slug `graph-cycle`, naming one of the shortest cycles.
+/// `Invalid` with the slug `graph-cycle`. It names one of the shortest cycles.
 pub(super) fn topological(links: &Links) -> Result<Vec<usize>, Error> {
     let downstream = downstream(links);
     let mut missing = vec![0_usize; links.ids.len()];
@@ -50,7 +52,8 @@ fn downstream(links: &Links) -> Vec<Vec<usize>> {
     downstream
 }
 
-/// A shortest cycle among the nodes that never became ready, from the node of it that is declared first.
+/// Returns a shortest cycle among the nodes that never became ready, starting with its first
+/// declared node.
 fn shortest_cycle(downstream: &[Vec<usize>], missing: &[usize]) -> Vec<usize> {
     let mut shortest: Option<Vec<usize>> = None;
     for start in (0..downstream.len()).filter(|node| missing[*node] > 0) {
@@ -62,7 +65,8 @@ fn shortest_cycle(downstream: &[Vec<usize>], missing: &[usize]) -> Vec<usize> {
     shortest.unwrap_or_default()
 }
 
-/// The shortest cycle through a node, if it has fewer than `shorter_than` nodes (breadth first).
+/// Returns the shortest cycle through a node if it has fewer than `shorter_than` nodes (breadth
+/// first).
 fn cycle_through(
     start: usize,
     downstream: &[Vec<usize>],
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_come_after_their_upstreams_and_else_as_declared() {
+    fn nodes_come_after_their_upstreams_and_otherwise_as_declared() {
         let graph = Graph::new(&pipeline(
             &["d", "c", "b", "a"],
             &[("a", "d"), ("b", "d"), ("a", "c")],

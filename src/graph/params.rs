@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::fields::expected;
 use super::issues::{Issues, step};
 
-/// Reads the object at the JSON pointer `at`; numbers and booleans are taken as their text, all else is a problem.
+/// Reads the object at the JSON pointer `at`; numbers and booleans are taken as their text, all
+/// else is a problem.
 pub(crate) fn read(
     params: Map<String, Value>,
     at: &str,

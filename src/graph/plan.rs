@@ -1,41 +1,46 @@
-//! What a resume or a recovery executes again, and which kept outputs it needs for that.
+//! Decides which nodes a resume or a recovery executes again, and which stored outputs they need.
 //!
-//! Checking the bytes of an output is left to the caller, who tells what it found; what may start when, to `frontier`.
+//! The caller checks the bytes of an output and reports what it found. `frontier` decides when a
+//! node may start.
 
 use std::collections::BTreeSet;
 
 use super::Graph;
 use crate::model::NodeIndex;
 
-/// What came of a node earlier.
+/// The result of a node before this execution of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Past {
-    /// It never succeeded.
+    /// The node never succeeded.
     Never,
-    /// It succeeded.
+    /// The node succeeded.
     Succeeded { output: Kept, is_sink: bool },
 }
 
-/// What is left of the output of a node that succeeded.
+/// The state of the output of a node that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// It handed on no dataset.
+    /// The node returned no dataset.
     Nothing,
-    /// Its bytes are claimed to be there; nobody has looked.
+    /// The output is recorded as stored. Nobody has checked its bytes.
     Stored,
-    /// It handed on a dataset that was not kept, or no longer is.
+    /// The node returned a dataset that was not stored or was dropped later.
     Lost,
 }
 
-/// The least set of nodes that must execute: those that never succeeded, and (upwards) those whose lost output one of them needs.
+/// The smallest set of nodes that must execute.
 ///
-/// A node that succeeded is not repeated because its upstream is, and a sink that succeeded never is.
+/// The set has the nodes that never succeeded and, upwards from them, each node whose lost output
+/// one of the set needs.
+///
+/// A node that succeeded does not execute again because its upstream does. A sink that succeeded
+/// never executes again.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     graph: &'a Graph,
     past: Vec<Past>,
     executes: Vec<bool>,
-    /// Stored outputs that an executing node needs and that were not checked.
+    /// Stored outputs that an executing node needs and that are not checked yet.
     unchecked: BTreeSet<NodeIndex>,
     /// Whether the output was ever in `unchecked`, so that it is read once.
     is_known: Vec<bool>,
@@ -43,7 +48,7 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Plans by what is known (`past[node_index]`) before any output is checked.
+    /// Plans from the earlier results (`past[node_index]`), before any output is checked.
     pub(crate) fn new(graph: &'a Graph, mut past: Vec<Past>) -> Self {
         past.resize(graph.len(), Past::Never);
         let never: Vec<_> = (0..)
@@ -63,14 +68,16 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// The next succeeded node whose stored output an executing node needs and that was not checked, in order of place.
+    /// Returns the next succeeded node whose unchecked stored output an executing node needs, in
+    /// the order of the node indexes.
     ///
-    /// It counts as checked and sound, unless [`Plan::lost`] says otherwise.
+    /// The output counts as checked and intact unless the caller reports it with [`Plan::lost`].
     pub(crate) fn next_needed(&mut self) -> Option<NodeIndex> {
         self.unchecked.pop_first()
     }
 
-    /// The stored output of a node was found damaged or missing: it executes again if an executing node needs it.
+    /// Reports that the stored output of a node is damaged or missing. The node executes again if
+    /// an executing node needs the output.
     pub(crate) fn lost(&mut self, node_index: NodeIndex) {
         self.unchecked.remove(&node_index);
         let Some(Past::Succeeded { output, is_sink }) = self.past.get_mut(usize::from(node_index))
@@ -92,7 +99,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Whether the node at a place executes.
+    /// Returns whether the node executes.
     pub(crate) fn executes(&self, node_index: NodeIndex) -> bool {
         self.executes
             .get(usize::from(node_index))
@@ -100,12 +107,13 @@ impl<'a> Plan<'a> {
             .unwrap_or_default()
     }
 
-    /// Each succeeded sink whose lost output an executing node needs, with that node: it must fail and say so.
+    /// Returns each succeeded sink whose lost output an executing node needs, with that node. The
+    /// node must fail with a message that says so.
     pub(crate) fn unmet(&self) -> &[(NodeIndex, NodeIndex)] {
         &self.unmet
     }
 
-    /// Takes nodes in, and upwards whatever must make its output again for them.
+    /// Adds nodes to the set and, upwards, every node that must produce its output again for them.
     fn execute(&mut self, mut nodes: Vec<NodeIndex>) {
         while let Some(node_index) = nodes.pop() {
             if std::mem::replace(&mut self.executes[usize::from(node_index)], true) {
@@ -170,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_never_succeeded_executes_on_what_was_kept() {
+    fn a_node_that_never_succeeded_executes_on_stored_outputs() {
         let graph = chain();
         let stored = made(Kept::Stored);
         let mut plan = Plan::new(&graph, vec![stored, stored, Past::Never, Past::Never]);
@@ -179,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_output_is_made_again_and_so_upwards() {
+    fn a_damaged_output_is_produced_again_and_so_upwards() {
         let graph = chain();
         let past = vec![made(Kept::Lost), made(Kept::Stored), Past::Never];
         let mut plan = Plan::new(&graph, past);
@@ -190,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_needs_is_not_made_again() {
+    fn an_output_that_no_node_needs_is_not_produced_again() {
         let graph = chain();
         let lost = made(Kept::Lost);
         let mut plan = Plan::new(
@@ -203,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_succeeded_is_never_repeated_and_whoever_needs_it_is_named() {
+    fn a_sink_that_succeeded_is_never_repeated_and_the_node_that_needs_it_is_named() {
         let graph = chain();
         let past = |sink| vec![made(Kept::Lost), written(sink), Past::Never, Past::Never];
         let plan = Plan::new(&graph, past(Kept::Lost));
@@ -223,7 +231,7 @@ mod tests {
         assert_eq!((executing(&plan), plan.unmet().len()), (vec![2, 3], 0));
     }
 
-    /// The rules again, by looking at every edge until nothing changes.
+    /// Computes the set again by looking at every edge until nothing changes.
     fn least_closed(graph: &Graph, past: &[Past], damaged: &[bool]) -> Vec<NodeIndex> {
         let mut set: BTreeSet<_> = graph.node_indexes().collect();
         set.retain(|node_index| past[usize::from(*node_index)] == Past::Never);
@@ -292,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_set_is_closed_and_no_smaller_one_is() {
+    fn the_set_is_closed_and_minimal() {
         for seed in 0..10_000 {
             std::panic::catch_unwind(|| check(seed))
                 .unwrap_or_else(|_| panic!("seed {seed} differs"));

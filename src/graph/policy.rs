@@ -1,4 +1,5 @@
-//! What the engine itself reads from a node's config: retries, their delay, the time-out of an attempt.
+//! What the engine itself reads from a node's config: retries, their delay, the time-out of an
+//! attempt.
 //!
 //! How the delay grows is left to `engine/retry`; every other key is the executor's.
 
@@ -14,7 +15,8 @@ use crate::model::Node;
 /// Retries that a node may ask for. 100: with the longest delay, eight hours.
 const RETRIES_MAX: u32 = 100;
 
-/// Milliseconds that a node may ask for before its first retry. 5 min, since no later delay is longer.
+/// Milliseconds that a node may ask for before its first retry. 5 min, since no later delay is
+/// longer.
 const DELAY_MS_MAX: u32 = 300_000;
 
 /// Time-outs are kept to the millisecond.

@@ -1,33 +1,35 @@
-//! Which nodes a resume takes over as they are, by what its chain knows of them.
+//! Decides which nodes a resume reuses, from the results of its chain.
 //!
-//! What of the rest executes for the sake of a lost output is decided by `plan`; finding what the chain knows is left to the engine.
+//! `plan` decides which further nodes execute because an output is lost. The engine reads the
+//! results of the chain.
 
 use super::Graph;
 use crate::model::NodeIndex;
 
-/// What a chain of resumes knows of a node of the definition that is to go on.
+/// The result that a chain of resumes has for a node of the definition to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Earlier {
-    /// It is not known to have succeeded.
+    /// The chain has no success of the node.
     Never,
-    /// It succeeded.
+    /// The node succeeded.
     Succeeded {
-        /// Whether type, config and upstreams were what they are now.
+        /// Whether its type, config and upstreams were the same as now.
         is_same: bool,
         is_sink: bool,
     },
 }
 
-/// Whether each node is taken over, by place.
+/// Returns for each node index whether the resume reuses the node.
 ///
-/// `from` names a node that executes again with all below it, sinks among them. A node that was defined otherwise executes again, and so do
-/// the nodes below it, up to the sinks: one that succeeded as it is defined now is not repeated because its rows are made anew, and what
-/// follows it stays as it is.
+/// `from` names a node that executes again with all nodes below it, sinks included. A node whose
+/// definition changed executes again, and so do the nodes below it, down to the sinks. A sink that
+/// succeeded with its current definition does not repeat because its input changed, and neither do
+/// the nodes below it.
 pub(crate) fn reused(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
     let mut is_named = vec![false; graph.len()];
     let mut is_changed = vec![false; graph.len()];
     let mut reused = Vec::with_capacity(graph.len());
-    // Places are in topological order: upstreams are decided first.
+    // Node indexes are in topological order, so upstreams are decided first.
     for node_index in graph.node_indexes() {
         let index = usize::from(node_index);
         let above = graph.upstream(node_index);
@@ -85,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn what_succeeded_is_taken_over() {
+    fn nodes_that_succeeded_are_reused() {
         let never = Earlier::Never;
         check([SAME, SAME, never, never], None, [true, true, false, false]);
         check([never, SAME, SINK, SAME], None, [false, true, true, true]);
     }
 
     #[test]
-    fn a_named_node_executes_with_all_below_it() {
+    fn a_named_node_executes_with_all_nodes_below_it() {
         let all = [SAME, SAME, SINK, SAME];
         check(all, Some(1), [true, false, false, false]);
         check(all, Some(2), [true, true, false, false]);
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_was_defined_otherwise_is_another_act() {
+    fn a_sink_with_a_changed_definition_executes_again() {
         check(
             [SAME, SAME, CHANGED_SINK, SAME],
             None,
@@ -118,7 +120,7 @@ mod tests {
         );
     }
 
-    /// The rules again, by following every path from where it begins.
+    /// Computes the same by following every path from its start.
     fn by_paths(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
         let below = |start: NodeIndex, passes: &dyn Fn(NodeIndex) -> bool| {
             let (mut seen, mut left) = (BTreeSet::from([start]), vec![start]);
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_agree_with_the_paths_they_speak_of() {
+    fn the_rules_agree_with_the_paths() {
         for seed in 0..5_000 {
             let mut random = Random::seeded(seed);
             let graph = random.graph();

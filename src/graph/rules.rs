@@ -180,7 +180,8 @@ impl Rules<'_> {
         }
     }
 
-    /// Fields kept as they came must not stand where Floret's own do, nor deeper than a definition may be.
+    /// Fields kept as they came must not stand where Floret's own do, nor deeper than a definition
+    /// may be.
     fn extra(&mut self, at: &str, extra: &Map<String, Value>, own: &[&str], level: usize) {
         for key in extra.keys().filter(|key| own.contains(&key.as_str())) {
             self.issues.push(&format!("{at}/{key}"), || {

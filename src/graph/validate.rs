@@ -15,7 +15,8 @@ const NODES_HELD_MAX: usize = 4_096;
 /// Names less alike than this are no slip of the pen (Jaro-Winkler, 0 to 1).
 const ALIKE_MIN: f64 = 0.8;
 
-/// Bytes of names that are compared: a comparison costs their product, and an attacker chooses both.
+/// Bytes of names that are compared: a comparison costs their product, and an attacker chooses
+/// both.
 const ALIKE_BYTES_MAX: usize = 64;
 
 /// Nodes and edges that fit together, by their index in the pipeline.
