@@ -216,7 +216,6 @@ impl Builder {
             twice: _,
             notifiers_twice: _,
             retention,
-            ..
         } = self;
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
