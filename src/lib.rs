@@ -22,9 +22,11 @@ mod model;
 #[cfg(feature = "nodes")]
 pub mod nodes;
 pub mod notifier;
+mod outage;
 mod scheduler;
 mod secret;
 pub mod storage;
+mod suggestion;
 mod template;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Issue, Result, shown};
 use crate::graph::fields::{expected, whole};
 use crate::graph::issues::{Issues, step};
+use crate::suggestion::{did_you_mean, nearest};
 
 /// The object that a body must be, with no field but the known ones.
 ///
@@ -36,8 +37,8 @@ pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<Stri
 }
 
 fn unknown_field(name: &str, known: &[&str]) -> Issue {
-    let hint = match alike(name, known.iter().copied()) {
-        Some(like) => format!("; did you mean {}?", shown(like)),
+    let hint = match nearest(name, known.iter().copied()) {
+        Some(near) => did_you_mean(near),
         None if known.is_empty() => "; this takes no fields".to_owned(),
         None => format!("; known are {}", known.join(", ")),
     };
@@ -182,22 +183,6 @@ fn written(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
 fn date(text: &str) -> Option<NaiveDate> {
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     (date.to_string() == text).then_some(date)
-}
-
-/// The known name that is most like a given one, if one is like it.
-pub(super) fn alike<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below it names have little in common.
-    const LIKE_MIN: f64 = 0.8;
-    /// The comparison takes the product of both lengths.
-    const LENGTH_MAX: usize = 64;
-    if given.len() > LENGTH_MAX {
-        return None;
-    }
-    names
-        .map(|name| (strsim::jaro_winkler(given, name), name))
-        .filter(|(likeness, _)| *likeness >= LIKE_MIN)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::path;
 use crate::error::{Error, ErrorKind, Issue, Result, shown};
+use crate::suggestion::{did_you_mean, nearest};
 
 /// A query parameter that a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,8 +233,8 @@ fn broken(name: &str) -> Issue {
 
 fn unknown(name: &str, known: &[Parameter]) -> Issue {
     let names = known.iter().map(|own| own.name());
-    let detail = match super::input::alike(name, names.clone()) {
-        Some(like) => format!("is not known here; did you mean {}?", shown(like)),
+    let detail = match nearest(name, names.clone()) {
+        Some(near) => format!("is not known here{}", did_you_mean(near)),
         None if known.is_empty() => "is not known here; this takes no parameters".to_owned(),
         None => format!(
             "is not known here; known are {}",

@@ -1,36 +1,33 @@
-//! Wall times of a zone as instants, and zones by their names.
+//! Finds zones by name and converts between wall times and instants.
 //!
-//! The rules of the zones are those of the IANA database that `chrono-tz` brings.
+//! The rules of the zones are left to the IANA database in `chrono-tz`, the nearest name to
+//! `suggestion`.
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc, offset::LocalResult};
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
 use super::Refusal;
 use crate::error::shown;
+use crate::suggestion::{did_you_mean, nearest};
 
-/// Characters of the longest name to which another is compared; there is none of half that length.
-const NAME_CHARS_MAX: usize = 64;
-
-/// How near a name has to be to be meant.
-const NEAR: f64 = 0.8;
-
-/// When a clock of the zone shows a wall time.
+/// The instants at which the clock of a zone shows a wall time.
 pub(super) enum Instants {
     One(DateTime<Utc>),
-    /// Twice: before and after the clock was put back.
+    /// The clock was set back and shows the time twice; the earlier instant comes first.
     Two(DateTime<Utc>, DateTime<Utc>),
-    /// At no instant: the clock was put forward over it, at this one.
+    /// The clock was set forward over the time, at this instant.
     Gap(DateTime<Utc>),
-    /// The zone is not known that far.
+    /// The time lies beyond the ends of the calendar.
     Never,
 }
 
-/// What a clock of the zone shows; none beyond the calendar's ends.
+/// Returns the wall time of an instant, or `None` beyond the ends of the calendar.
 pub(super) fn wall(zone: Tz, at: DateTime<Utc>) -> Option<NaiveDateTime> {
     let utc = at.naive_utc();
     utc.checked_add_offset(zone.offset_from_utc_datetime(&utc).fix())
 }
 
+/// Returns the instants at which the clock of the zone shows `wall`.
 pub(super) fn instants(zone: Tz, wall: NaiveDateTime) -> Instants {
     match zone.from_local_datetime(&wall) {
         LocalResult::Single(instant) => Instants::One(instant.to_utc()),
@@ -46,29 +43,18 @@ pub(super) fn instants(zone: Tz, wall: NaiveDateTime) -> Instants {
     }
 }
 
+/// Returns the zone with this IANA name.
 pub(super) fn named(name: &str) -> Result<Tz, Refusal> {
     name.parse().map_err(|_| {
-        let near = near(name).map_or(String::new(), |near| format!("; did you mean {near}?"));
+        let names = TZ_VARIANTS.iter().map(|zone| zone.name());
+        let hint = nearest(name, names).map(did_you_mean).unwrap_or_default();
+        let name = shown(name);
         Refusal {
             slug: "timezone-unknown",
             detail: format!(
-                "schedule_timezone must be a name of the IANA database such as Europe/Berlin, received {}{near}",
-                shown(name)
+                "schedule_timezone must be a name of the IANA database such as Europe/Berlin, \
+                 received {name}{hint}"
             ),
         }
     })
-}
-
-/// The name that was meant, as far as one is near.
-fn near(name: &str) -> Option<&'static str> {
-    if name.chars().nth(NAME_CHARS_MAX).is_some() {
-        return None;
-    }
-    let name = name.to_lowercase();
-    let likeness = |zone: &Tz| strsim::jaro_winkler(&name, &zone.name().to_lowercase());
-    let nearest = TZ_VARIANTS.iter().map(|zone| (likeness(zone), zone));
-    nearest
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, zone)| zone.name())
 }

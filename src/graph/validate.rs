@@ -8,16 +8,10 @@ use super::issues::Issues;
 use crate::error::{Error, Issue, Result, shown};
 use crate::limits::Limits;
 use crate::model::{Edge, NodeId, Pipeline};
+use crate::suggestion::{did_you_mean, nearest};
 
 /// Nodes that the key of a node's row has room for, whatever the limits say.
 const NODES_HELD_MAX: usize = 4_096;
-
-/// Names less alike than this are no slip of the pen (Jaro-Winkler, 0 to 1).
-const ALIKE_MIN: f64 = 0.8;
-
-/// Bytes of names that are compared: a comparison costs their product, and an attacker chooses
-/// both.
-const ALIKE_BYTES_MAX: usize = 64;
 
 /// Nodes and edges that fit together, by their index in the pipeline.
 #[derive(Debug)]
@@ -124,26 +118,12 @@ fn end(
     let found = known.get(id).copied();
     if found.is_none() {
         issues.push(&format!("/edges/{index}/{side}"), || {
-            let hint = alike(id, known.keys().copied())
-                .map(|id| format!("; did you mean {}?", shown(id)))
-                .unwrap_or_default();
+            let hint = nearest(id, known.keys().copied()).map(did_you_mean);
+            let hint = hint.unwrap_or_default();
             format!("no node has the id {}{hint}", shown(id))
         });
     }
     found
-}
-
-/// The name most like `text`, if one is like it; the first in order of those that are equally so.
-pub(super) fn alike<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if text.len() > ALIKE_BYTES_MAX {
-        return None;
-    }
-    names
-        .filter(|name| name.len() <= ALIKE_BYTES_MAX)
-        .map(|name| (strsim::jaro_winkler(text, name), name))
-        .filter(|(likeness, _)| *likeness >= ALIKE_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The rows of the house, from the ground up: a module uses rows below its own alone.
 const ROWS: &[(&str, u8)] = &[
     ("error", 0),
+    ("suggestion", 0),
     ("cron", 1),
     ("json", 1),
     ("limits", 1),
@@ -22,6 +23,7 @@ const ROWS: &[(&str, u8)] = &[
     ("events", 4),
     ("lineage", 4),
     ("nodes", 4),
+    ("outage", 4),
     ("delivery", 5),
     ("engine", 5),
     ("views", 5),

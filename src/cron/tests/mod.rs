@@ -159,10 +159,10 @@ fn a_rare_day_is_found_within_a_millisecond() {
 #[test]
 fn an_unknown_zone_is_refused_with_the_nearest_one() {
     for (zone, near) in [
-        ("Europe/Berln", "; did you mean Europe/Berlin?"),
-        ("europe/berlin", "; did you mean Europe/Berlin?"),
-        ("America/NewYork", "; did you mean America/New_York?"),
-        ("utc", "; did you mean UTC?"),
+        ("Europe/Berln", r#"; did you mean "Europe/Berlin"?"#),
+        ("europe/berlin", r#"; did you mean "Europe/Berlin"?"#),
+        ("America/NewYork", r#"; did you mean "America/New_York"?"#),
+        ("utc", r#"; did you mean "UTC"?"#),
         ("", "received \"\""),
         ("+02:00", "received \"+02:00\""),
         (&"x".repeat(100_000), "…\""),

@@ -23,7 +23,7 @@ pub(super) fn rows() -> Vec<Row> {
             "schedule_timezone",
             "Europe/Berln",
             "timezone-unknown",
-            "did you mean Europe/Berlin?",
+            r#"did you mean "Europe/Berlin"?"#,
         ),
     ];
     let texts = texts.map(|(member, value, slug, told)| (member, json!(value), slug, told));

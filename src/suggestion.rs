@@ -1,0 +1,86 @@
+//! "Did you mean": the known name that a mistyped one is nearest to.
+//!
+//! Which names are known is left to the caller.
+
+/// The least similarity of two names that counts as a typing error (Jaro-Winkler, 0 to 1).
+const SIMILARITY_MIN: f64 = 0.8;
+
+/// Bytes of the longest name that is compared. A comparison costs the product of both lengths, and
+/// an attacker may choose both.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Returns the candidate nearest to `typed`, or `None` if all are far from it.
+///
+/// Upper and lower case count as the same. Of several equally near, it is the first in byte order.
+pub(crate) fn nearest<'a>(
+    typed: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    if typed.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let typed = typed.to_lowercase();
+    candidates
+        .into_iter()
+        .filter(|name| name.len() <= NAME_BYTES_MAX)
+        .map(|name| (strsim::jaro_winkler(&typed, &name.to_lowercase()), name))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|one, other| one.0.total_cmp(&other.0).then(other.1.cmp(one.1)))
+        .map(|(_, name)| name)
+}
+
+/// Renders the question that ends an error text; control characters are escaped.
+pub(crate) fn did_you_mean(name: &str) -> String {
+    format!("; did you mean \"{}\"?", name.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_candidate_is_suggested() {
+        let long = "x".repeat(NAME_BYTES_MAX);
+        let too_long = "x".repeat(NAME_BYTES_MAX + 1);
+        for (typed, candidates, expected) in [
+            ("parms", &["days", "params"][..], Some("params")),
+            ("pgae", &["page", "from", "status"], Some("page")),
+            ("order", &["sum", "orders"], Some("orders")),
+            ("Orders", &["orders", "order"], Some("orders")),
+            (
+                "europe/berln",
+                &["Europe/Berlin", "UTC"],
+                Some("Europe/Berlin"),
+            ),
+            ("utc", &["UCT", "UTC"], Some("UTC")),
+            ("a1", &["a3", "a2"], Some("a2")),
+            ("ID", &["id", "Id"], Some("Id")),
+            (&long[1..], &[&too_long, &long], Some(&long)),
+        ] {
+            let found = nearest(typed, candidates.iter().copied());
+            assert_eq!(found, expected, "{typed} of {candidates:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_far_from_all_candidates_gets_no_suggestion() {
+        let too_long = "x".repeat(NAME_BYTES_MAX + 1);
+        for (typed, candidates) in [
+            ("zzz", &["orders", "sum"][..]),
+            ("x", &["page", "from", "status"]),
+            ("+02:00", &["Europe/Berlin", "UTC"]),
+            ("", &["page"]),
+            ("page", &[]),
+            (&too_long, &[&too_long]),
+        ] {
+            let found = nearest(typed, candidates.iter().copied());
+            assert_eq!(found, None, "{typed} of {candidates:?}");
+        }
+    }
+
+    #[test]
+    fn a_suggestion_is_quoted_and_escaped() {
+        assert_eq!(did_you_mean("UTC"), "; did you mean \"UTC\"?");
+        assert_eq!(did_you_mean("\u{1b}"), "; did you mean \"\\u{1b}\"?");
+    }
+}
