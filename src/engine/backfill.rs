@@ -5,26 +5,23 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::{Engine, Key, Shared};
-use crate::error::{Error, Issue, Result};
+use crate::error::{Error, Issue, Result, trace_causes};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
     Scope, StoredPipeline, Trigger,
 };
+use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::storage::{
     BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, NewBackfill, NewRun, Operation,
 };
 
 /// The parameter that holds the date of a run.
 const DATE: &str = "date";
-
-/// How long until storage is asked again that could not tell what it had cancelled.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// A wish for a backfill.
 #[derive(Debug, Clone)]
@@ -286,21 +283,14 @@ async fn cancel_and_tell(shared: Arc<Shared>, request: CancelBackfill) -> Result
 
 /// Runs that execute here end cancelled in any case; without this they would begin more nodes before.
 async fn tell_when_found(shared: Arc<Shared>, id: BackfillId) {
-    loop {
-        match shared.storage.find_backfill(id, &Scope::All).await {
-            Ok(found) => {
-                if let Some(detail) = found {
-                    shared.tell_of(&detail);
-                }
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(%error, backfill_id = %id, "what is left of a backfill waits for storage");
-            }
-        }
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = shared.clock.sleep(RETRY) => {}
+    let find = || shared.storage.find_backfill(id, &Scope::All);
+    let stop = shared.stop.cancelled();
+    match while_unavailable(&shared.clock, Pauses::STANDARD, stop, find).await {
+        Ok(Some(detail)) => shared.tell_of(&detail),
+        Ok(None) | Err(Unanswered::Stopped(_)) => {}
+        Err(Unanswered::Refused(error)) => {
+            tracing::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs stop at their next append");
+            trace_causes(&error);
         }
     }
 }

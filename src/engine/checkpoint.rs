@@ -3,7 +3,6 @@
 //! Naming it in the journal is left to the driver.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -15,6 +14,7 @@ use super::journal::Lost;
 use crate::error::{Error, Result, trace_causes};
 use crate::limits::Limits;
 use crate::model::{Dataset, NodeIndex, Preview};
+use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
 
@@ -115,26 +115,20 @@ pub(super) async fn blocking<T: Send + 'static>(
     done.map_err(|error| Error::internal("a computation on a dataset failed").with_source(error))?
 }
 
-/// Writes a chunk, again and again while storage is only out of reach.
+/// Writes a chunk, and repeats that while storage is unavailable.
 async fn put(context: &Context, chunk: OutputChunk) -> Result<(), Lost> {
-    const PAUSE: Duration = Duration::from_millis(100);
-    let mut halt = context.halt.subscribe();
-    loop {
-        let error = match context.shared.storage.put_output_chunk(chunk.clone()).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        if !error.kind().is_transient() {
+    let shared = &context.shared;
+    let put = || shared.storage.put_output_chunk(chunk.clone());
+    let stop = context.lost_or_stopped();
+    match while_unavailable(&shared.clock, Pauses::STANDARD, stop, put).await {
+        Ok(()) => Ok(()),
+        Err(Unanswered::Stopped(_)) => Err(Lost),
+        Err(Unanswered::Refused(error)) => {
             tracing::warn!(run_id = %context.run.id, %error, "an output could not be written; its run belongs to another claim, or to none");
             trace_causes(&error);
             // Not released: it would be claimed and refused again and again.
             context.raise(Halt::Lost);
-            return Err(Lost);
-        }
-        tokio::select! {
-            () = context.shared.clock.sleep(PAUSE) => {}
-            _ = super::attempt::reached(&mut halt, Halt::Lost) => return Err(Lost),
-            () = context.shared.stop.cancelled() => return Err(Lost),
+            Err(Lost)
         }
     }
 }

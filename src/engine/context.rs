@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::halt::Halt;
+use super::halt::{Halt, lost_or_stopped};
 use super::journal::Journal;
 use super::vault::Vault;
 use crate::executor::{Effect, Executor};
@@ -50,6 +50,11 @@ impl Context {
             (Some(node), Some(executor)) => executor.effect(node) == Effect::Sink,
             _ => true,
         }
+    }
+
+    /// Resolves once nothing of the run may be stored any more.
+    pub(super) async fn lost_or_stopped(&self) {
+        lost_or_stopped(&self.halt, &self.shared.stop).await;
     }
 
     /// Stops the run at least as far as `halt`.

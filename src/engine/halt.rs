@@ -2,6 +2,10 @@
 //!
 //! The driver turns its halt up, never down; nodes watch it.
 
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::reached;
 use crate::model::Cancel;
 
 /// How far a run is stopped. A greater one includes the smaller ones.
@@ -21,6 +25,15 @@ pub(super) enum Halt {
     Abandon,
     /// The claim is lost or given back: what executes is dropped and not recorded.
     Lost,
+}
+
+/// Resolves once nothing of the run may be stored any more: its lease is lost, or the engine stops.
+pub(super) async fn lost_or_stopped(halt: &watch::Sender<Halt>, stop: &CancellationToken) {
+    let mut halt = halt.subscribe();
+    tokio::select! {
+        _ = reached(&mut halt, Halt::Lost) => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 impl From<Cancel> for Halt {

@@ -10,16 +10,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::attempt::reached;
-use super::halt::Halt;
-use crate::error::{Error, ErrorKind, cut, trace_causes};
+use super::halt::{Halt, lost_or_stopped};
+use crate::error::{Error, ErrorKind, Result, cut, trace_causes};
 use crate::executor::{LogLine, LogSink};
 use crate::model::{NodeIndex, RunId, RunStatus};
+use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::secret::Mask;
 use crate::storage::{Append, AppendOutcome, Entry};
 
-const RETRY_FIRST: Duration = Duration::from_millis(20);
-const RETRY_MAX: Duration = Duration::from_secs(2);
+const PAUSES: Pauses = Pauses::doubling(Duration::from_millis(20), Duration::from_secs(2));
 
 /// An entry under way.
 #[derive(Debug)]
@@ -221,33 +220,33 @@ impl Appender {
         self.room.available_permits() <= self.bytes_max / 2
     }
 
-    /// Appends entries, again and again while storage is only out of reach.
+    /// Appends entries; a run whose cancel was requested meanwhile ends cancelled.
     async fn append(&mut self, mut entries: Vec<Entry>) -> Result<(), Lost> {
-        let mut pause = RETRY_FIRST;
         loop {
-            let mut append = Append::new(
-                self.at.run,
-                self.at.epoch,
-                self.at.position,
-                entries.clone(),
-            );
-            append.result_bytes_max = self.shared.limits.result_bytes_max;
-            match self.shared.storage.append(append).await {
+            match self.try_append(&entries).await {
                 Ok(appended) => {
                     self.advance(&entries, appended);
                     return Ok(());
                 }
-                Err(error) if error.kind() == ErrorKind::CancelRequested => {
-                    end_as_cancelled(&mut entries)
+                Err(Unanswered::Refused(error)) if error.kind() == ErrorKind::CancelRequested => {
+                    end_as_cancelled(&mut entries);
                 }
-                Err(error) if error.kind().is_transient() => {
-                    tracing::warn!(run_id = %self.at.run, %error, "the journal waits for storage");
-                    self.wait(pause).await?;
-                    pause = pause.saturating_mul(2).min(RETRY_MAX);
-                }
-                Err(error) => return Err(self.give_up(&error)),
+                Err(Unanswered::Refused(error)) => return Err(self.give_up(&error)),
+                Err(Unanswered::Stopped(_)) => return Err(Lost),
             }
         }
+    }
+
+    /// Appends entries as they are, and repeats that while storage is unavailable.
+    async fn try_append(&self, entries: &[Entry]) -> Result<AppendOutcome, Unanswered> {
+        let (shared, at) = (&self.shared, self.at);
+        let append = || {
+            let mut append = Append::new(at.run, at.epoch, at.position, entries.to_vec());
+            append.result_bytes_max = shared.limits.result_bytes_max;
+            shared.storage.append(append)
+        };
+        let stop = lost_or_stopped(&self.halt, &shared.stop);
+        while_unavailable(&shared.clock, PAUSES, stop, append).await
     }
 
     fn advance(&mut self, entries: &[Entry], appended: AppendOutcome) {
@@ -255,15 +254,6 @@ impl Appender {
         self.at.position = self.at.position.saturating_add(count);
         self.shared.events.committed(appended.seq);
         self.shared.tell_of_stopped(appended.stopped);
-    }
-
-    async fn wait(&self, pause: Duration) -> Result<(), Lost> {
-        let mut halt = self.halt.subscribe();
-        tokio::select! {
-            () = self.shared.clock.sleep(pause) => Ok(()),
-            _ = reached(&mut halt, Halt::Lost) => Err(Lost),
-            () = self.shared.stop.cancelled() => Err(Lost),
-        }
     }
 
     fn give_up(&self, error: &Error) -> Lost {

@@ -18,8 +18,12 @@ use crate::model::{
     ConnectionId, Node, Run, Scope, Sealed, StoredConnection, StoredVariable, TenantId,
     VariableKey, VariableValue,
 };
+use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::secret::{Connection, Field, Mask, OpenError, Secret};
 use crate::template;
+
+/// How long an attempt waits for storage before it fails.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a run may open: variables and connections of its tenant, and of no tenant where it has none. Clones share the mask.
 #[derive(Debug, Clone)]
@@ -81,7 +85,7 @@ impl Vault {
                 continue;
             };
             let ask = || self.shared.storage.find_variable(&key, &Scope::All);
-            let stored = self.patiently("variable", &name, ask).await?;
+            let stored = self.ask("variable", &name, ask).await?;
             let own = stored.filter(|stored| stored.tenant == self.tenant);
             if let Some(stored) = own {
                 found.insert(name, self.open_variable(stored)?);
@@ -137,8 +141,8 @@ impl Vault {
         Ok(secret)
     }
 
-    /// Asks storage, again for a while when it is only out of reach.
-    async fn patiently<T, F>(
+    /// Asks storage, and repeats that for a while if storage is unavailable.
+    async fn ask<T, F>(
         &self,
         noun: &str,
         id: &str,
@@ -147,19 +151,20 @@ impl Vault {
     where
         F: Future<Output = Result<T>> + Send,
     {
-        const PAUSE: Duration = Duration::from_millis(100);
-        const TRIES_MAX: u32 = 50;
-        for _ in 1..TRIES_MAX {
-            match ask().await {
-                Err(error) if error.kind().is_transient() => {}
-                answer => return answer.map_err(|error| cannot_find(noun, id, &error)),
-            }
+        let (clock, stop) = (&self.shared.clock, &self.shared.stop);
+        // Bounded, since the attempt holds a slot; its retries are the node's.
+        let stop = async {
             tokio::select! {
-                () = self.shared.clock.sleep(PAUSE) => {}
-                () = self.shared.stop.cancelled() => break,
+                () = clock.sleep(PATIENCE) => {}
+                () = stop.cancelled() => {}
             }
-        }
-        ask().await.map_err(|error| cannot_find(noun, id, &error))
+        };
+        let answer = while_unavailable(clock, Pauses::STANDARD, stop, ask).await;
+        answer.map_err(|unanswered| match unanswered {
+            Unanswered::Refused(error) | Unanswered::Stopped(error) => {
+                cannot_find(noun, id, &error)
+            }
+        })
     }
 }
 
@@ -170,7 +175,7 @@ impl ConnectionSource for Vault {
             return Err(unknown_connection(id));
         };
         let ask = || self.shared.storage.find_connection(&key, &Scope::All);
-        let stored = self.patiently("connection", id, ask).await?;
+        let stored = self.ask("connection", id, ask).await?;
         let own = stored.filter(|stored| stored.tenant == self.tenant);
         self.open_connection(own.ok_or_else(|| unknown_connection(id))?)
     }

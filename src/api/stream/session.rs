@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::events::{Arrival, Feed, Reading, Sent, Signals, Wait};
 use crate::limits::Limits;
 
-/// A pause after a failed read.
+/// The pause after a failed read. Not `outage::while_unavailable`: pings and the client's frames go
+/// on meanwhile, and the feed says anew what to read.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// What a session is made of.

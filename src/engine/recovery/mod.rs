@@ -6,14 +6,12 @@ mod known;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::known::{Known, known};
 use super::Shared;
-use super::attempt::reached;
 use super::checkpoint;
 use super::context::Context;
 use super::driver::{Closing, Driver};
@@ -25,6 +23,7 @@ use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{Kept, Past, Plan};
 use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus, RunStatus};
+use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::storage::{ClaimedRun, Entry, FinishedNode};
 
 /// What reaches a run under way from outside.
@@ -178,24 +177,18 @@ impl TakeUp {
         Ok(datasets)
     }
 
-    /// Reads a kept output, again and again while storage is only out of reach.
+    /// Reads a kept output, and repeats that while storage is unavailable.
     async fn read(&self, node_index: NodeIndex) -> Result<Option<Dataset>, Lost> {
-        const PAUSE: Duration = Duration::from_millis(100);
-        let mut halt = self.context.halt.subscribe();
-        loop {
-            let error = match checkpoint::read(&self.context, node_index).await {
-                Ok(dataset) => return Ok(dataset),
-                Err(error) => error,
-            };
-            if !error.kind().is_transient() {
-                tracing::error!(run_id = %self.context.run.id, %error, "a kept output cannot be read; its node runs again");
+        let (context, clock) = (&self.context, &self.context.shared.clock);
+        let read = || checkpoint::read(context, node_index);
+        let stop = context.lost_or_stopped();
+        match while_unavailable(clock, Pauses::STANDARD, stop, read).await {
+            Ok(dataset) => Ok(dataset),
+            Err(Unanswered::Stopped(_)) => Err(Lost),
+            Err(Unanswered::Refused(error)) => {
+                tracing::error!(run_id = %context.run.id, %error, "a kept output cannot be read; its node runs again");
                 trace_causes(&error);
-                return Ok(None);
-            }
-            tokio::select! {
-                () = self.context.shared.clock.sleep(PAUSE) => {}
-                _ = reached(&mut halt, Halt::Lost) => return Err(Lost),
-                () = self.context.shared.stop.cancelled() => return Err(Lost),
+                Ok(None)
             }
         }
     }
