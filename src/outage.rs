@@ -37,8 +37,8 @@ pub(crate) enum Unanswered {
 
 /// Repeats `call` as long as its error is transient and `stop` has not resolved.
 ///
-/// `stop` is polled between tries alone: a call that has begun is not dropped, since it may have had
-/// its effect. Of an outage one line is logged, not one a try.
+/// `stop` is polled between tries alone: a call that has begun is not dropped, since it may have
+/// had its effect. An outage is logged once a call, not once a try.
 ///
 /// # Errors
 /// [`Unanswered::Refused`] at the first error that is not transient, [`Unanswered::Stopped`] when

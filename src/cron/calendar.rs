@@ -1,15 +1,16 @@
-//! Minutes of the calendar that five fields name, on a wall clock without a zone.
+//! Finds the minutes that five fields name, on a wall clock without a zone.
 //!
-//! Reading the fields is left to `parse`, zones to `zone`.
+//! Parsing the fields is left to `parse`, zones to `zone`.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 
-/// Years that are searched. 41: 29 February on a given day of the week comes within 40 of them, across a century that is no leap year too.
+/// Years to search. A 29 February on a given day of the week comes at most 40 years after the last,
+/// even across a century that is not a leap year.
 const YEARS_MAX: i32 = 41;
 
 const MINUTES_OF_HOUR: u32 = 60;
 
-/// Which minutes: a bit for each number of each field.
+/// The numbers of each field, a bit for each number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Calendar {
     pub(super) minutes: u64,
@@ -18,19 +19,19 @@ pub(super) struct Calendar {
     pub(super) months: u64,
     /// Sunday is bit 0.
     pub(super) weekdays: u64,
-    pub(super) days_rule: Days,
+    pub(super) day_rule: DayRule,
 }
 
-/// How the two fields of days go together.
+/// How day of month and day of week combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Days {
-    /// One of them begins with a star: a day has to be in both.
+pub(super) enum DayRule {
+    /// One field begins with a star: a day must be in both.
     Both,
-    /// Both are restricted: a day has to be in one.
+    /// Both fields are restricted: a day must be in one of them.
     Either,
 }
 
-/// The end of a search that begins at a wall time.
+/// Returns the end of a search that begins at a wall time.
 pub(super) fn horizon(wall: NaiveDateTime) -> NaiveDateTime {
     let year = wall.year().saturating_add(YEARS_MAX);
     wall.with_day(1)
@@ -39,21 +40,21 @@ pub(super) fn horizon(wall: NaiveDateTime) -> NaiveDateTime {
 }
 
 impl Calendar {
-    /// Whether any day of any year is meant.
+    /// Returns whether the fields name any day at all.
     pub(super) fn has_days(&self) -> bool {
         const LEAP_YEAR: i32 = 2_000;
         let has_day = |month| self.days & !(u64::MAX << 1 << days_of(LEAP_YEAR, month)) & !1 != 0;
-        match self.days_rule {
-            // Each date falls on each day of the week sooner or later.
-            Days::Both => {
+        match self.day_rule {
+            // Every date falls on every day of the week in some year.
+            DayRule::Both => {
                 self.weekdays != 0
                     && (1..=12).any(|month| has(self.months, month) && has_day(month))
             }
-            Days::Either => true,
+            DayRule::Either => true,
         }
     }
 
-    /// The first minute after `after`, and not after `until`.
+    /// Returns the first minute after `after`, if it is not after `until`.
     pub(super) fn next(&self, after: NaiveDateTime, until: NaiveDateTime) -> Option<NaiveDateTime> {
         let time = after.time();
         let minute = time.hour() * MINUTES_OF_HOUR + time.minute() + 1;
@@ -69,7 +70,7 @@ impl Calendar {
         found.filter(|found| *found <= until)
     }
 
-    /// The first minute of a day, counted from midnight, that is not before `minute`.
+    /// Returns the first minute of a day from `minute` on; minutes count from midnight.
     fn minute_from(&self, minute: u32) -> Option<u32> {
         let hour = minute / MINUTES_OF_HOUR;
         if has(self.hours, hour)
@@ -83,18 +84,20 @@ impl Calendar {
 
     fn has_day(&self, date: NaiveDate) -> bool {
         has(self.months, date.month())
-            && self.has_day_of(date.day(), date.weekday().num_days_from_sunday())
+            && self.is_day(date.day(), date.weekday().num_days_from_sunday())
     }
 
-    fn has_day_of(&self, day: u32, weekday: u32) -> bool {
+    fn is_day(&self, day: u32, weekday: u32) -> bool {
         let (day, weekday) = (has(self.days, day), has(self.weekdays, weekday));
-        match self.days_rule {
-            Days::Both => day && weekday,
-            Days::Either => day || weekday,
+        match self.day_rule {
+            DayRule::Both => day && weekday,
+            DayRule::Either => day || weekday,
         }
     }
 
-    /// The first day after `date`, and not after `until`: month by month, since whole years may have none.
+    /// Returns the first day after `date`, if it is not after `until`.
+    ///
+    /// It searches by month, since whole years may have no such day.
     fn day_after(&self, date: NaiveDate, until: NaiveDate) -> Option<NaiveDate> {
         let (mut year, mut month, mut day) = (date.year(), date.month(), date.day() + 1);
         while (year, month) <= (until.year(), until.month()) {
@@ -116,7 +119,7 @@ impl Calendar {
         let first = NaiveDate::from_ymd_opt(year, month, 1)?;
         let weekday = first.weekday().num_days_from_sunday();
         let mut days = day..=days_of(year, month);
-        let found = days.find(|day| self.has_day_of(*day, (weekday + day - 1) % 7))?;
+        let found = days.find(|day| self.is_day(*day, (weekday + day - 1) % 7))?;
         NaiveDate::from_ymd_opt(year, month, found)
     }
 }
@@ -125,7 +128,7 @@ fn has(bits: u64, number: u32) -> bool {
     bits.checked_shr(number).unwrap_or(0) & 1 == 1
 }
 
-/// The first number that is in the set and not less than `number`.
+/// Returns the first number of a set from `number` on.
 fn from(bits: u64, number: u32) -> Option<u32> {
     let rest = bits.checked_shr(number).unwrap_or(0);
     (rest != 0).then(|| number + rest.trailing_zeros())

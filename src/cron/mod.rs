@@ -1,8 +1,8 @@
-//! Schedules: the text of cron(8) in, instants out, by the wall clock of a time zone. Pure.
+//! Schedules: parses expressions of cron(8) and computes fire times on the clock of a zone. Pure.
 //!
-//! Standing beside the crate `cron`, which parses four of the five fields; what an expression means is ours: days of the week from Sunday 0,
-//! either day field when both are restricted, and what becomes of times that a clock change leaves out or repeats.
-//! What is done at an instant is left to the scheduler.
+//! The crate `cron` recognizes expressions of its own dialect, with seconds, for a better refusal.
+//! It computes no fire times: it counts days of the week from Sunday 1, requires both day fields,
+//! and ends in 2100. What happens at a fire time is left to the scheduler.
 
 mod calendar;
 mod parse;
@@ -15,30 +15,32 @@ use chrono_tz::Tz;
 
 use calendar::Calendar;
 
-/// Characters of an expression. 256, as promised on the wire.
+/// Characters of the longest expression, as the wire contract says.
 const EXPRESSION_CHARS_MAX: usize = 256;
 
-/// Why a text is no schedule: a slug of the wire contract and a sentence.
+/// Why an expression or a zone is refused: a slug of the wire contract and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) slug: &'static str,
     pub(crate) detail: String,
 }
 
-/// When something is due: an expression, read on the wall clock of a zone.
+/// An expression on the wall clock of a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Schedule {
     calendar: Calendar,
-    /// Whether the hour or the minute field begins with a star, as cron(8) tells jobs apart at a clock change.
+    /// Whether the hour or the minute field begins with a star. At a clock change cron(8) treats
+    /// such a job differently.
     is_wildcard: bool,
     zone: Tz,
 }
 
 impl Schedule {
-    /// Reads an expression; without a zone it is read in UTC.
+    /// Parses an expression; without a zone its times are in UTC.
     ///
     /// # Errors
-    /// What is wrong with the expression (`cron-invalid`, `cron-too-long`, `cron-never-fires`) or the zone (`timezone-unknown`).
+    /// `cron-invalid`, `cron-too-long` or `cron-never-fires` for the expression, `timezone-unknown`
+    /// for the zone.
     pub(crate) fn new(expression: &str, zone: Option<&str>) -> Result<Self, Refusal> {
         let (calendar, is_wildcard) = parse::expression(expression)?;
         let zone = zone.map_or(Ok(Tz::UTC), self::zone)?;
@@ -49,10 +51,12 @@ impl Schedule {
         })
     }
 
-    /// The first instant after `after` at which it is due; none within 41 years, or before the calendar's end.
+    /// Returns the first fire time after `after`, or `None` if none comes within 41 years or before
+    /// the end of the calendar.
     ///
-    /// A wildcard schedule leaves out the times that a clock change leaves out, and is due in both halves of an hour that is repeated.
-    /// Any other is due at the first instant after the gap, and once, in the first half.
+    /// When the clock is set forward, a wildcard schedule skips the missing times; any other fires
+    /// at the first instant after the gap. When the clock is set back, a wildcard schedule fires at
+    /// repeated times twice; any other fires once, at the first of the two.
     pub(crate) fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let wall = zone::wall(self.zone, after)?;
         let next = self.next_from(wall, after);
@@ -60,17 +64,18 @@ impl Schedule {
             return next;
         }
         let repeated = self.next_repeated(wall, after);
-        // None is less than every instant: the smaller of those that are there.
+        // Not `next.min(repeated)`: `None` would be the smaller.
         next.into_iter().chain(repeated).min()
     }
 
-    /// The latest instant at which it is due after `after` and not after `until`.
+    /// Returns the latest fire time after `after` and not after `until`.
     pub(crate) fn latest(
         &self,
         after: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
-        // Backwards in steps that grow, so that the search is bounded by the distance of the answer and not by that of `after`.
+        // The search goes back from `until` in growing steps. Its cost then depends on how far back
+        // the answer is, not on how far back `after` is.
         let mut reach = TimeDelta::minutes(2);
         loop {
             let from = until
@@ -89,24 +94,25 @@ impl Schedule {
         }
     }
 
-    /// The date on the wall clock of the zone.
+    /// Returns the date that the clock of the zone shows.
     pub(crate) fn date(&self, at: DateTime<Utc>) -> NaiveDate {
         zone::wall(self.zone, at).map_or(at.date_naive(), |wall| wall.date())
     }
 
-    /// The first due instant after `after` whose wall time is later than `wall`.
+    /// Returns the first fire time after `after` whose wall time is later than `wall`.
     fn next_from(&self, mut wall: NaiveDateTime, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let horizon = calendar::horizon(wall);
         loop {
-            let due = self.calendar.next(wall, horizon)?;
-            wall = due;
-            let instant = match zone::instants(self.zone, due) {
+            let candidate = self.calendar.next(wall, horizon)?;
+            wall = candidate;
+            let instant = match zone::instants(self.zone, candidate) {
                 zone::Instants::One(instant) => Some(instant),
                 zone::Instants::Two(first, _) if first > after => Some(first),
                 zone::Instants::Two(_, second) => self.is_wildcard.then_some(second),
                 zone::Instants::Gap(end) if self.is_wildcard => {
-                    // What is due within the gap is left out: go on at the wall time after it, which may be due itself.
-                    wall = before(zone::wall(self.zone, end)?).max(due);
+                    // Skips the rest of the gap. The search goes on a minute before the gap's end,
+                    // since the schedule may fire at the end itself.
+                    wall = before(zone::wall(self.zone, end)?).max(candidate);
                     None
                 }
                 zone::Instants::Gap(end) => Some(end),
@@ -118,7 +124,10 @@ impl Schedule {
         }
     }
 
-    /// Where `after` is in the first half of a repeated stretch: the first due instant of the second half whose wall time is not later.
+    /// Returns the first fire time of the second pass through repeated wall times, up to `wall`.
+    ///
+    /// `None` unless `after` is in the first pass. [`Self::next_from`] does not find these fire
+    /// times, since their wall times are not later than `wall`.
     fn next_repeated(&self, wall: NaiveDateTime, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let zone::Instants::Two(first, second) = zone::instants(self.zone, wall) else {
             return None;
@@ -127,26 +136,26 @@ impl Schedule {
             return None;
         }
         let length = second.signed_duration_since(first);
-        let mut due = wall.checked_sub_signed(length)?;
+        let mut candidate = wall.checked_sub_signed(length)?;
         loop {
-            due = self.calendar.next(due, wall)?;
-            if let zone::Instants::Two(_, second) = zone::instants(self.zone, due) {
+            candidate = self.calendar.next(candidate, wall)?;
+            if let zone::Instants::Two(_, second) = zone::instants(self.zone, candidate) {
                 return Some(second);
             }
         }
     }
 }
 
-/// The minute before a wall time.
+/// Returns the minute before a wall time.
 fn before(wall: NaiveDateTime) -> NaiveDateTime {
     wall.checked_sub_signed(TimeDelta::minutes(1))
         .unwrap_or(wall)
 }
 
-/// The zone of this IANA name.
+/// Returns the zone with this IANA name.
 ///
 /// # Errors
-/// `timezone-unknown`, with the nearest name.
+/// `timezone-unknown`; the message suggests the nearest name.
 pub(crate) fn zone(name: &str) -> Result<Tz, Refusal> {
     zone::named(name)
 }

@@ -1,11 +1,10 @@
-//! The five fields of an expression as sets of numbers, and the words that stand for whole expressions.
+//! Parses the five fields of an expression into sets of numbers, and words for whole expressions.
 //!
-//! Minutes, hours, days and months are parsed by the crate `cron`, after what it takes and the standard does not is refused;
-//! days of the week, which it counts from Sunday 1, here.
+//! The crate `cron` reads another dialect: seconds come first, years may follow, and days of the
+//! week count from Sunday 1. It recognizes such an expression, so that the refusal can say what to
+//! change. Which minutes the sets mean is left to `calendar`.
 
-use ::cron::{Schedule, TimeUnitSpec};
-
-use super::calendar::{Calendar, Days};
+use super::calendar::{Calendar, DayRule};
 use super::{EXPRESSION_CHARS_MAX, Refusal};
 use crate::error::shown;
 
@@ -18,13 +17,16 @@ const WORDS: [(&str, &str); 5] = [
     ("@yearly", "0 0 1 1 *"),
 ];
 
+/// Names of the numbers from 1.
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
+
+/// Names of the numbers from 0.
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// Days of a week, Sunday at both of its ends.
-const WEEKDAY_MAX: u32 = 7;
+/// The other number of Sunday.
+const SUNDAY_AFTER: u32 = 7;
 
 /// A field of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +49,28 @@ impl Field {
         }
     }
 
-    /// What a single item of the field may be.
-    const fn takes(self) -> &'static str {
+    /// Returns the least and the greatest number of the field.
+    const fn bounds(self) -> (u32, u32) {
+        match self {
+            Self::Minute => (0, 59),
+            Self::Hour => (0, 23),
+            Self::Day => (1, 31),
+            Self::Month => (1, 12),
+            Self::Weekday => (0, SUNDAY_AFTER),
+        }
+    }
+
+    /// Returns the names of the field's numbers, the least number first.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Minute | Self::Hour | Self::Day => &[],
+            Self::Month => &MONTHS,
+            Self::Weekday => &WEEKDAYS,
+        }
+    }
+
+    /// Describes the single numbers of the field.
+    const fn allowed(self) -> &'static str {
         match self {
             Self::Minute => "numbers from 0 to 59",
             Self::Hour => "numbers from 0 to 23",
@@ -58,14 +80,73 @@ impl Field {
         }
     }
 
-    fn refuse(self, text: &str) -> Refusal {
-        let (name, takes) = (self.name(), self.takes());
-        invalid(format!(
-            "the {name} field of schedule must be *, {takes}, ranges such as 1-5, steps such as */2 or 1-5/2, or a list of these \
-             with commas, received {}",
-            shown(text)
-        ))
+    /// Parses the field: a list of items with commas.
+    fn parse(self, text: &str) -> Result<u64, Refusal> {
+        let mut items = text.split(',').map(|item| self.item(item));
+        let set = items.try_fold(0, |set, item| Some(set | item?));
+        set.ok_or_else(|| {
+            let (name, allowed, text) = (self.name(), self.allowed(), shown(text));
+            invalid(format!(
+                "the {name} field of schedule must be *, {allowed}, ranges such as 1-5, steps such \
+                 as */2 or 1-5/2, or a list of these with commas, received {text}"
+            ))
+        })
     }
+
+    /// Parses `*`, `5`, `1-5`, `*/2` or `1-5/2`. A step of a single number is not in the standard.
+    fn item(self, text: &str) -> Option<u64> {
+        let (min, max) = self.bounds();
+        let (range, step) = match text.split_once('/') {
+            Some((range, step)) => (range, Some(digits(step)?)),
+            None => (text, None),
+        };
+        let (first, last) = match range.split_once('-') {
+            _ if range == "*" => (min, max),
+            Some((first, last)) => self.range(first, last)?,
+            None if step.is_none() => (self.number(range)?, self.number(range)?),
+            None => return None,
+        };
+        let step = step.unwrap_or(1);
+        if first < min || first > last || last > max || !(1..=max).contains(&step) {
+            return None;
+        }
+        let numbers = (first..=last).step_by(usize::try_from(step).ok()?);
+        Some(numbers.fold(0, |set, number| set | self.bit(number)))
+    }
+
+    /// Parses the ends of a range. `sun` after another day is the next Sunday, as in `fri-sun`.
+    fn range(self, first: &str, last: &str) -> Option<(u32, u32)> {
+        let (first, number) = (self.number(first)?, self.number(last)?);
+        let is_sunday = self == Self::Weekday && last.eq_ignore_ascii_case(WEEKDAYS[0]);
+        let last = if is_sunday && first > 0 {
+            SUNDAY_AFTER
+        } else {
+            number
+        };
+        Some((first, last))
+    }
+
+    /// Parses a number or its name.
+    fn number(self, text: &str) -> Option<u32> {
+        let mut names = self.names().iter();
+        match names.position(|name| text.eq_ignore_ascii_case(name)) {
+            Some(index) => u32::try_from(index).ok()?.checked_add(self.bounds().0),
+            None => digits(text),
+        }
+    }
+
+    /// Returns the bit of a number within the bounds; both numbers of Sunday have bit 0.
+    const fn bit(self, number: u32) -> u64 {
+        match self {
+            Self::Weekday => 1 << (number % SUNDAY_AFTER),
+            Self::Minute | Self::Hour | Self::Day | Self::Month => 1 << number,
+        }
+    }
+}
+
+fn digits(text: &str) -> Option<u32> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
 }
 
 fn invalid(detail: String) -> Refusal {
@@ -75,7 +156,7 @@ fn invalid(detail: String) -> Refusal {
     }
 }
 
-/// The minutes that an expression means, and whether its hour or minute field begins with a star.
+/// Parses an expression. Also returns whether its hour or minute field begins with a star.
 pub(super) fn expression(text: &str) -> Result<(Calendar, bool), Refusal> {
     let count = text.chars().count();
     if count > EXPRESSION_CHARS_MAX {
@@ -86,26 +167,26 @@ pub(super) fn expression(text: &str) -> Result<(Calendar, bool), Refusal> {
             ),
         });
     }
-    let fields = fields(text)?;
-    let [minute, hour, day, month, weekday] = fields;
+    let [minute, hour, day, month, weekday] = fields(text)?;
     let begins_with_star = |field: &str| field.starts_with('*');
     let calendar = Calendar {
-        minutes: numbers(Field::Minute, minute)?,
-        hours: numbers(Field::Hour, hour)?,
-        days: numbers(Field::Day, day)?,
-        months: numbers(Field::Month, month)?,
-        weekdays: weekdays(weekday)?,
-        days_rule: if begins_with_star(day) || begins_with_star(weekday) {
-            Days::Both
+        minutes: Field::Minute.parse(minute)?,
+        hours: Field::Hour.parse(hour)?,
+        days: Field::Day.parse(day)?,
+        months: Field::Month.parse(month)?,
+        weekdays: Field::Weekday.parse(weekday)?,
+        day_rule: if begins_with_star(day) || begins_with_star(weekday) {
+            DayRule::Both
         } else {
-            Days::Either
+            DayRule::Either
         },
     };
     if !calendar.has_days() {
         return Err(Refusal {
             slug: "cron-never-fires",
             detail: format!(
-                "schedule must name a day that comes, received {}: none of its months has a day {}",
+                "schedule must name a day that exists, received {}: none of its months has a day \
+                 {}",
                 shown(text),
                 shown(day)
             ),
@@ -115,6 +196,7 @@ pub(super) fn expression(text: &str) -> Result<(Calendar, bool), Refusal> {
     Ok((calendar, is_wildcard))
 }
 
+/// Splits an expression into its fields; a word stands for the fields of its expression.
 fn fields(text: &str) -> Result<[&str; 5], Refusal> {
     let trimmed = text.trim_matches([' ', '\t']);
     let word = WORDS
@@ -128,147 +210,24 @@ fn fields(text: &str) -> Result<[&str; 5], Refusal> {
     let count = fields.len();
     fields.try_into().map_err(|_| {
         let words = WORDS.map(|(word, _)| word).join(", ");
+        let (hint, text) = (dialect_hint(trimmed, count), shown(text));
         invalid(format!(
-            "schedule must have five fields (minute, hour, day-of-month, month, day-of-week) or be one of {words}, received {count} in {}",
-            shown(text)
+            "schedule must have five fields (minute, hour, day-of-month, month, day-of-week) or be \
+             one of {words}, received {count} in {text}{hint}"
         ))
     })
 }
 
-/// The numbers of a field that the crate parses.
-fn numbers(field: Field, text: &str) -> Result<u64, Refusal> {
-    let names: &[&str] = match field {
-        Field::Month => &MONTHS,
-        Field::Minute | Field::Hour | Field::Day | Field::Weekday => &[],
-    };
-    let refuse = || field.refuse(text);
-    let items: Vec<_> = text
-        .split(',')
-        .map(|item| Item::read(item, names))
-        .collect();
-    let items: Option<Vec<_>> = items.into_iter().collect();
-    let written: Vec<_> = items
-        .ok_or_else(refuse)?
-        .iter()
-        .map(Item::written)
-        .collect();
-    let own = written.join(",");
-    let (before, after) = match field {
-        Field::Minute => ("0", "* * * *"),
-        Field::Hour => ("0 *", "* * *"),
-        Field::Day => ("0 * *", "* *"),
-        Field::Month | Field::Weekday => ("0 * * *", "*"),
-    };
-    let schedule: Schedule = format!("{before} {own} {after}")
-        .parse()
-        .map_err(|_| refuse())?;
-    Ok(match field {
-        Field::Minute => bits(schedule.minutes()),
-        Field::Hour => bits(schedule.hours()),
-        Field::Day => bits(schedule.days_of_month()),
-        Field::Month | Field::Weekday => bits(schedule.months()),
-    })
-}
-
-fn bits(numbers: &impl TimeUnitSpec) -> u64 {
-    numbers
-        .iter()
-        .filter_map(|number| 1_u64.checked_shl(number))
-        .fold(0, |bits, bit| bits | bit)
-}
-
-/// The days of the week as bits, Sunday bit 0.
-fn weekdays(text: &str) -> Result<u64, Refusal> {
-    let mut set = 0;
-    for item in text.split(',') {
-        let days = Item::read(item, &WEEKDAYS).and_then(|item| item.weekdays());
-        set |= days.ok_or_else(|| Field::Weekday.refuse(text))?;
-    }
-    let sunday = set >> WEEKDAY_MAX & 1;
-    Ok(set & !(1 << WEEKDAY_MAX) | sunday)
-}
-
-/// An item of a list, names already numbers.
-struct Item {
-    numbers: Numbers,
-    step: Option<u32>,
-}
-
-enum Numbers {
-    All,
-    One(u32),
-    Range(u32, u32),
-}
-
-impl Item {
-    /// Reads `*`, `5`, `1-5`, `*/2` or `1-5/2`; a step of a single number, which the standard does not have, is none of them.
-    fn read(text: &str, names: &[&str]) -> Option<Self> {
-        let (numbers, step) = match text.split_once('/') {
-            Some((numbers, step)) => (numbers, Some(digits(step)?)),
-            None => (text, None),
-        };
-        let numbers = match (numbers, numbers.split_once('-')) {
-            ("*", _) => Numbers::All,
-            (_, Some((first, last))) => {
-                let (first, last_number) = (number(first, names)?, number(last, names)?);
-                Numbers::Range(first, last_of_range(first, last, last_number))
-            }
-            (_, None) if step.is_none() => Numbers::One(number(numbers, names)?),
-            (_, None) => return None,
-        };
-        Some(Self { numbers, step })
-    }
-
-    fn written(&self) -> String {
-        let numbers = match self.numbers {
-            Numbers::All => "*".to_owned(),
-            Numbers::One(number) => number.to_string(),
-            Numbers::Range(first, last) => format!("{first}-{last}"),
-        };
-        match self.step {
-            Some(step) => format!("{numbers}/{step}"),
-            None => numbers,
+/// Says how to rewrite an expression in the dialect of the crate `cron`; empty for any other text.
+fn dialect_hint(text: &str, field_count: usize) -> &'static str {
+    let rewriting = match field_count {
+        6 => "; leave out its first field, the seconds, and count days of the week from Sunday 0",
+        7 => {
+            "; leave out its first field, the seconds, and its last, the years, and count days of \
+             the week from Sunday 0"
         }
-    }
-
-    fn weekdays(&self) -> Option<u64> {
-        let (first, last) = match self.numbers {
-            Numbers::All => (0, WEEKDAY_MAX - 1),
-            Numbers::One(number) => (number, number),
-            Numbers::Range(first, last) => (first, last),
-        };
-        let step = self.step.unwrap_or(1);
-        if first > last || last > WEEKDAY_MAX || !(1..=WEEKDAY_MAX).contains(&step) {
-            return None;
-        }
-        let days = (first..=last).step_by(usize::try_from(step).ok()?);
-        Some(days.fold(0, |set, day| set | 1 << day))
-    }
-}
-
-/// Where a range ends: `sun` after another day is the Sunday that follows it, `fri-sun` the weekend.
-fn last_of_range(first: u32, last: &str, number: u32) -> u32 {
-    let is_sunday = last.eq_ignore_ascii_case(WEEKDAYS[0]);
-    if is_sunday && first > 0 {
-        WEEKDAY_MAX
-    } else {
-        number
-    }
-}
-
-/// A number, or a name of three letters as its number; months count from 1.
-fn number(text: &str, names: &[&str]) -> Option<u32> {
-    let index = names
-        .iter()
-        .position(|name| text.eq_ignore_ascii_case(name));
-    let first = if names.len() == MONTHS.len() { 1 } else { 0 };
-    match index {
-        Some(index) => Some(u32::try_from(index).ok()? + first),
-        None => digits(text),
-    }
-}
-
-fn digits(text: &str) -> Option<u32> {
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| text.parse().ok()).flatten()
+        _ => return "",
+    };
+    let parsed: Result<::cron::Schedule, _> = text.parse();
+    parsed.map_or("", |_| rewriting)
 }

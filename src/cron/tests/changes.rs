@@ -1,8 +1,10 @@
-//! What happens where clocks change, written out by hand: each zone's own rules, as its people lived them.
+//! Fire times at clock changes, in tables written by hand: the zones' own rules at real dates.
+//!
+//! Expressions away from clock changes are left to the parent module.
 
 use super::{instants, schedule};
 
-/// One row: expression, zone, after which instant, the next ones.
+/// One row: an expression, a zone, an instant, and the next fire times after it.
 type Row = (
     &'static str,
     &'static str,
@@ -19,7 +21,7 @@ fn check(rows: &[Row]) {
 
 /// Berlin, 31 March 2024: at 01:00Z the clock goes from 02:00 to 03:00.
 #[test]
-fn a_missing_hour_fires_at_its_end_and_wildcards_leave_it_out() {
+fn a_missing_hour_fires_at_its_end_and_wildcards_skip_it() {
     check(&[
         (
             "30 2 * * *",
@@ -33,7 +35,7 @@ fn a_missing_hour_fires_at_its_end_and_wildcards_leave_it_out() {
             "2024-03-30T02:00:00Z",
             &["2024-03-31T01:00Z", "2024-04-01T00:00Z"],
         ),
-        // Both times of the gap and the first after it are one instant.
+        // Both times in the gap and the first after it are the same instant.
         (
             "0,30 2,3 * * *",
             "Europe/Berlin",
@@ -140,9 +142,10 @@ fn a_repeated_hour_fires_once_in_its_first_half_and_wildcards_in_both() {
     ]);
 }
 
-/// Lord Howe Island moves by half an hour: on 7 April 2024 at 15:00Z (the day before) back from 02:00 to 01:30, on 6 October at 15:30Z forward from 02:00 to 02:30.
+/// Lord Howe Island changes by half an hour. In 2024 it went back on 6 April at 15:00Z, from 02:00
+/// to 01:30, and forward on 5 October at 15:30Z, from 02:00 to 02:30.
 #[test]
-fn half_an_hour_is_repeated_and_left_out_as_an_hour_is() {
+fn half_an_hour_is_repeated_and_skipped_like_an_hour() {
     check(&[
         (
             "45 1 * * *",
@@ -181,9 +184,10 @@ fn half_an_hour_is_repeated_and_left_out_as_an_hour_is() {
     ]);
 }
 
-/// Apia had no 30 December 2011: at 10:00Z that day its clock went from the end of the 29th to the beginning of the 31st.
+/// Apia skipped 30 December 2011: at 10:00Z its clock went from the end of the 29th to the start of
+/// the 31st.
 #[test]
-fn a_missing_day_fires_at_its_end_and_wildcards_leave_it_out() {
+fn a_missing_day_fires_at_its_end_and_wildcards_skip_it() {
     check(&[
         (
             "0 12 * * *",
@@ -222,9 +226,10 @@ fn a_missing_day_fires_at_its_end_and_wildcards_leave_it_out() {
     ]);
 }
 
-/// Santiago changes at midnight: on 8 September 2024 at 04:00Z from 00:00 to 01:00; on 7 April at 03:00Z back from 24:00 of the 6th to 23:00.
+/// Santiago changes at midnight. In 2024 it went forward on 8 September at 04:00Z, from 00:00 to
+/// 01:00, and back on 7 April at 03:00Z, from midnight to 23:00 on the 6th.
 #[test]
-fn midnight_itself_is_left_out_and_the_hour_before_it_repeated() {
+fn midnight_is_skipped_and_the_hour_before_it_is_repeated() {
     check(&[
         (
             "0 0 * * *",
@@ -257,9 +262,10 @@ fn midnight_itself_is_left_out_and_the_hour_before_it_repeated() {
     ]);
 }
 
-/// Troll moves by two hours: on 31 March 2024 at 01:00Z from 01:00 to 03:00, on 27 October at 01:00Z back from 03:00 to 01:00.
+/// Troll changes by two hours. In 2024 it went forward on 31 March at 01:00Z, from 01:00 to 03:00,
+/// and back on 27 October at 01:00Z, from 03:00 to 01:00.
 #[test]
-fn two_hours_are_repeated_and_left_out_as_one_is() {
+fn two_hours_are_repeated_and_skipped_like_one() {
     check(&[
         (
             "10 1,2 * * *",

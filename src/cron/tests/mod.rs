@@ -1,6 +1,10 @@
-//! What expressions mean, by tables written out by hand; `oracle` compares with a walk over every minute.
+//! Expressions and their fire times, in tables written by hand.
+//!
+//! Clock changes are left to `changes`, other readings of the same expressions to `dialect` and
+//! `oracle`.
 
 mod changes;
+mod dialect;
 mod oracle;
 
 use super::*;
@@ -13,7 +17,7 @@ pub(super) fn schedule(expression: &str, zone: &str) -> Schedule {
     Schedule::new(expression, Some(zone)).unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
-/// The next instants after one, each as it is shown in UTC.
+/// Returns the next fire times, as text in UTC.
 pub(super) fn instants(schedule: &Schedule, after: &str, count: usize) -> Vec<String> {
     let first = schedule.next(at(after));
     let all = std::iter::successors(first, |last| schedule.next(*last));
@@ -23,7 +27,7 @@ pub(super) fn instants(schedule: &Schedule, after: &str, count: usize) -> Vec<St
 }
 
 #[test]
-fn expressions_mean_what_cron_says() {
+fn expressions_fire_when_cron_says() {
     // 2024-01-01 is a Monday.
     for (expression, expected) in [
         ("* * * * *", "2024-01-01T00:01Z"),
@@ -47,10 +51,10 @@ fn expressions_mean_what_cron_says() {
         ("0 0 1 mar *", "2024-03-01T00:00Z"),
         ("0 0 1 Mar-Apr *", "2024-03-01T00:00Z"),
         ("0 0 1 */5 *", "2024-06-01T00:00Z"),
-        // Both fields of days are restricted: one of them is enough.
+        // Both day fields are restricted: either is enough.
         ("0 0 13 * 5", "2024-01-05T00:00Z"),
         ("0 0 3 * 5", "2024-01-03T00:00Z"),
-        // One begins with a star: both.
+        // One day field begins with a star: a day must be in both.
         ("0 0 13 * */5", "2024-09-13T00:00Z"),
         ("0 0 */13 * 0", "2024-01-14T00:00Z"),
         ("@hourly", "2024-01-01T01:00Z"),
@@ -66,7 +70,7 @@ fn expressions_mean_what_cron_says() {
 }
 
 #[test]
-fn what_is_no_expression_is_refused_with_its_field() {
+fn a_malformed_expression_is_refused_with_its_field() {
     for (expression, told) in [
         ("60 * * * *", "the minute field"),
         ("-1 * * * *", "the minute field"),
@@ -106,7 +110,7 @@ fn what_is_no_expression_is_refused_with_its_field() {
 }
 
 #[test]
-fn a_long_expression_is_refused_and_one_of_256_characters_is_not() {
+fn an_expression_may_have_256_characters_and_no_more() {
     let long = |count: usize| format!("{}* * * * *", " ".repeat(count - 9));
     assert!(Schedule::new(&long(256), None).is_ok());
     let refusal = Schedule::new(&long(257), None).unwrap_err();
@@ -115,7 +119,7 @@ fn a_long_expression_is_refused_and_one_of_256_characters_is_not() {
 }
 
 #[test]
-fn what_never_comes_is_refused_and_what_comes_seldom_is_not() {
+fn an_expression_that_never_fires_is_refused_and_a_rare_one_is_not() {
     for expression in ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "0 0 30-31 2 */2"] {
         let refusal = Schedule::new(expression, None).unwrap_err();
         assert_eq!(refusal.slug, "cron-never-fires", "{expression}");
@@ -131,7 +135,7 @@ fn what_never_comes_is_refused_and_what_comes_seldom_is_not() {
 }
 
 #[test]
-fn a_day_that_comes_once_in_forty_years_is_found_across_a_century() {
+fn a_day_forty_years_away_is_found_across_a_century() {
     let sundays = schedule("0 0 29 2 */7", "UTC");
     let next = instants(&sundays, "2072-03-01T00:00:00Z", 1);
     assert_eq!(next, ["2088-02-29T00:00Z"]);
@@ -143,7 +147,7 @@ fn a_day_that_comes_once_in_forty_years_is_found_across_a_century() {
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "what is promised here is a time of the machine"
+    reason = "the promise is a duration on the machine"
 )]
 fn a_rare_day_is_found_within_a_millisecond() {
     let sundays = schedule("0 0 29 2 */7", "Europe/Berlin");
@@ -157,7 +161,7 @@ fn a_rare_day_is_found_within_a_millisecond() {
 }
 
 #[test]
-fn an_unknown_zone_is_refused_with_the_nearest_one() {
+fn an_unknown_zone_is_refused_with_the_nearest_name() {
     for (zone, near) in [
         ("Europe/Berln", r#"; did you mean "Europe/Berlin"?"#),
         ("europe/berlin", r#"; did you mean "Europe/Berlin"?"#),
@@ -174,7 +178,7 @@ fn an_unknown_zone_is_refused_with_the_nearest_one() {
 }
 
 #[test]
-fn the_latest_is_the_last_of_all_that_follow() {
+fn the_latest_fire_time_is_the_last_of_those_that_follow() {
     for (expression, after, until) in [
         (
             "*/7 * * * *",
@@ -198,7 +202,7 @@ fn the_latest_is_the_last_of_all_that_follow() {
 }
 
 #[test]
-fn the_ends_of_the_calendar_have_nothing_after_them() {
+fn no_fire_time_comes_beyond_the_ends_of_the_calendar() {
     for zone in ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
         for expression in ["* * * * *", "0 0 29 2 */7", "30 2 1 1 *"] {
             let schedule = schedule(expression, zone);
@@ -213,7 +217,7 @@ fn the_ends_of_the_calendar_have_nothing_after_them() {
 }
 
 #[test]
-fn a_date_is_that_of_the_zone() {
+fn a_date_is_the_one_that_the_zone_shows() {
     let date = |zone| {
         schedule("* * * * *", zone)
             .date(at("2024-01-14T23:30:00Z"))

@@ -1,6 +1,6 @@
-//! The oracle: a walk over every minute of a zone's clock, written without anything that it checks.
+//! The oracle: walks over every minute of a zone's clock and shares no code with what it checks.
 //!
-//! It reads expressions by itself, knows zones by their offsets alone, and never asks when a wall time is.
+//! It parses expressions itself, uses only the offsets of zones, and never converts a wall time.
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
@@ -11,7 +11,7 @@ const SEED: u64 = 20_241_027;
 const EXPRESSIONS: usize = 320;
 const RANDOM_DAYS: u64 = 30;
 
-/// Zones, each with the two years whose changes are walked.
+/// Zones, each with the first of two years whose clock changes are walked.
 const ZONES: [(&str, i32); 12] = [
     ("UTC", 2024),
     ("Europe/Berlin", 2024),
@@ -27,7 +27,7 @@ const ZONES: [(&str, i32); 12] = [
     ("Asia/Kathmandu", 2024),
 ];
 
-/// Expressions that random ones rarely are.
+/// Expressions that are rarely among the random ones.
 const PICKED: [&str; 20] = [
     "* 0-3 * * *",
     "0 * * * *",
@@ -51,7 +51,7 @@ const PICKED: [&str; 20] = [
     "@hourly",
 ];
 
-/// Numbers that follow from a seed (`SplitMix64`).
+/// Pseudorandom numbers from a seed (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -63,7 +63,7 @@ impl Random {
         (mixed ^ mixed >> 31) % below
     }
 
-    /// A field of numbers from `low` to `high`; `stars` of ten are a star.
+    /// Returns a field of numbers from `low` to `high`; `stars` in ten are a star.
     fn field(&mut self, low: u64, high: u64, stars: u64) -> String {
         let count = high - low + 1;
         if self.next(10) < stars {
@@ -82,7 +82,8 @@ impl Random {
     }
 
     fn expression(&mut self) -> String {
-        // Few minutes and, half of the time, hours of the night, in which clocks change: what is due often costs time and finds no more.
+        // Few minutes, since frequent fire times cost time and find no more faults. Half of the
+        // hours are at night, when clocks change.
         let minute = match self.next(8) {
             0 => format!("*/{}", 15 + self.next(30)),
             1 => format!("{}-59/17", self.next(30)),
@@ -99,7 +100,7 @@ impl Random {
     }
 }
 
-/// Numbers of a field, read in the plainest way.
+/// Parses the numbers of a field in the plainest way.
 fn numbers(field: &str, low: u32, high: u32) -> Vec<u32> {
     let mut all = Vec::new();
     for item in field.split(',') {
@@ -115,7 +116,7 @@ fn numbers(field: &str, low: u32, high: u32) -> Vec<u32> {
     all
 }
 
-/// An expression as the walk reads it.
+/// An expression as the oracle parses it.
 struct Plain {
     minutes: Vec<u32>,
     hours: Vec<u32>,
@@ -161,19 +162,20 @@ impl Plain {
     }
 }
 
-/// Minutes of one hour on the clock, each with the instant at which it counts.
+/// Minutes of one hour on the clock, each with its instant.
 struct Hour {
     wall: NaiveDateTime,
     minutes: Vec<(u32, DateTime<Utc>)>,
 }
 
-/// A stretch of time, walked: what the clock shows, and what it reaches for the first time.
+/// A span of time, and what the clock shows and first reaches within it.
 struct Window {
     after: DateTime<Utc>,
     until: DateTime<Utc>,
-    /// Each minute that the clock shows; a wildcard is due at these.
+    /// Every minute that the clock shows: a wildcard schedule fires at these.
     shown: Vec<Hour>,
-    /// Each minute at the first instant at which the clock shows it or a later one; anything else is due at these.
+    /// Every minute at the first instant when the clock shows it or a later one: any other
+    /// schedule fires at these.
     reached: Vec<Hour>,
 }
 
@@ -217,7 +219,7 @@ fn walk(zone: Tz, after: DateTime<Utc>, days: i64) -> Window {
     }
 }
 
-/// The instants at which the zone's clock changes, in two years.
+/// Returns the instants of the zone's clock changes in two years.
 fn changes(zone: Tz, year: i32) -> Vec<DateTime<Utc>> {
     let first = |year| Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).unwrap();
     let (mut at, end) = (first(year), first(year + 2));
@@ -252,28 +254,28 @@ fn expected(plain: &Plain, window: &Window) -> Vec<DateTime<Utc>> {
     } else {
         &window.reached
     };
-    let mut due = Vec::new();
+    let mut fire_times = Vec::new();
     for hour in hours.iter().filter(|hour| plain.has_hour(hour.wall)) {
         let minutes = hour.minutes.iter();
-        due.extend(
+        fire_times.extend(
             minutes
                 .filter(|(minute, _)| plain.minutes.contains(minute))
                 .map(|(_, at)| *at),
         );
     }
-    due.sort_unstable();
-    due.dedup();
-    due
+    fire_times.sort_unstable();
+    fire_times.dedup();
+    fire_times
 }
 
 #[test]
-fn every_instant_is_that_of_a_walk_over_every_minute() {
+fn fire_times_equal_those_of_a_walk_over_every_minute() {
     let mut random = Random(SEED);
     let mut expressions: Vec<_> = PICKED.map(str::to_owned).to_vec();
     while expressions.len() < EXPRESSIONS {
         expressions.push(random.expression());
     }
-    let (mut change_count, mut due_count) = (0, 0);
+    let (mut change_count, mut fire_count) = (0, 0);
     for (name, year) in ZONES {
         let zone: Tz = name.parse().unwrap();
         let windows = windows(zone, year, &mut random);
@@ -290,10 +292,10 @@ fn every_instant_is_that_of_a_walk_over_every_minute() {
                     "{expression} in {name} after {} (seed {SEED})",
                     window.after
                 );
-                due_count += found.len();
+                fire_count += found.len();
             }
         }
     }
-    assert!(change_count >= 30, "{change_count} changes of clocks");
-    assert!(due_count >= 100_000, "{due_count} instants");
+    assert!(change_count >= 30, "{change_count} clock changes");
+    assert!(fire_count >= 100_000, "{fire_count} fire times");
 }
