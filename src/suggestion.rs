@@ -53,7 +53,7 @@ mod tests {
                 Some("Europe/Berlin"),
             ),
             ("utc", &["UCT", "UTC"], Some("UTC")),
-            ("a1", &["a3", "a2"], Some("a2")),
+            ("node1", &["node3", "node2"], Some("node2")),
             ("ID", &["id", "Id"], Some("Id")),
             (&long[1..], &[&too_long, &long], Some(&long)),
         ] {
