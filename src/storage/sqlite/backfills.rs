@@ -13,15 +13,15 @@ use rusqlite::{Connection, Row, params};
 use super::SqliteStorage;
 use super::fault::Fault;
 use super::inbox::Lane;
+use super::open_backfills::{OpenBackfill, order};
 use super::pages::{Conditions, Window, cursor, wants_total};
+use super::query::{row, rows};
 use super::reader::Reader;
-use super::rows::{optional_time, pipeline_id, tenant};
 use super::state::Known;
-use super::tx::{Tx, row, rows};
-use super::under_way::{Unfinished, order};
+use super::tx::Tx;
 use super::values::{
-    self, backfill_id, backfill_status, date, day, millis, run_id, small, time, to_backfill_status,
-    to_cancel, to_run_status, uint,
+    self, backfill_id, backfill_status, date, day, millis, optional_time, pipeline_id, run_id,
+    small, tenant, time, to_backfill_status, to_cancel, to_run_status, uint,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -250,7 +250,7 @@ impl Tx {
                 finished_at.map(millis),
             ],
         )?;
-        let own = Unfinished {
+        let own = OpenBackfill {
             order: *order,
             max_parallel: *max_parallel,
             max_failures: *max_failures,

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::definitions::Definition;
 use super::fault::Fault;
-use super::graphs::Definition;
 use super::values::{millis, time};
 use crate::model::{
     Event, EventKind, EventStatus, Level, NodeIndex, NodeStatus, PipelineId, RunId, RunStatus,
@@ -196,7 +196,7 @@ impl Body {
     fn pack(events: &[Packed<'_>]) -> Result<Self, Fault> {
         Ok(Self {
             count: i64::try_from(events.len()).unwrap_or(i64::MAX),
-            text: super::rows::text(&events)?,
+            text: super::values::text(&events)?,
         })
     }
 }

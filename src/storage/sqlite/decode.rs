@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::body::{Shared, unpack};
-use super::graphs::Definition;
-use super::rows::json;
+use super::definitions::Definition;
+use super::values::json;
 use crate::model::{InheritedOutput, Pipeline, PipelineId, Preview, Profile, RunId};
 
 /// Reads a text as each kind of stored text and drops what comes of it.

@@ -6,8 +6,7 @@ use rusqlite::params;
 
 use super::fault::Fault;
 use super::reader::Reader;
-use super::rows::pipeline_id;
-use super::values::{date, day, uint};
+use super::values::{date, day, pipeline_id, uint};
 use crate::model::{PipelineId, TenantId};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 

@@ -5,7 +5,8 @@
 use rusqlite::{Connection, Row, params};
 
 use super::fault::Fault;
-use super::tx::{Tx, row};
+use super::query::row;
+use super::tx::Tx;
 use super::values::{backfill_id, id, run_id};
 use crate::model::{BackfillId, RunId};
 use crate::storage::{CreatedRuns, IdempotencyKey, NewRun, Operation, rules};

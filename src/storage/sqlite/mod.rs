@@ -11,6 +11,7 @@ mod connections;
 mod create;
 #[cfg(feature = "testing")]
 mod decode;
+mod definitions;
 mod deliveries;
 mod drive;
 #[cfg(test)]
@@ -20,7 +21,6 @@ mod events;
 mod fault;
 mod figures;
 mod file;
-mod graphs;
 #[cfg(any(test, feature = "testing"))]
 mod hooks;
 mod inbox;
@@ -30,6 +30,7 @@ mod lanes;
 mod lock;
 mod nodes;
 mod open;
+mod open_backfills;
 mod options;
 mod outputs;
 mod pages;
@@ -39,6 +40,7 @@ mod poison;
 mod prepared;
 mod purge;
 mod put;
+mod query;
 mod queue;
 mod reader;
 mod rows;
@@ -54,7 +56,6 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod tx;
-mod under_way;
 mod values;
 mod variables;
 mod writer;
@@ -74,9 +75,9 @@ pub(crate) use self::decode::decode;
 pub use self::hooks::CommitFault;
 pub use self::options::{Durability, SqliteOptions};
 
+use self::definitions::Definitions;
 use self::fault::Fault;
 use self::file::Watched;
-use self::graphs::Definitions;
 use self::inbox::{Inbox, Lane};
 use self::open::Opened;
 use self::reader::{Question, Reader};

@@ -6,10 +6,9 @@ use rusqlite::params;
 
 use super::fault::Fault;
 use super::outputs::Chunks;
-use super::rows::optional_int;
 use super::state::{Active, Driven};
 use super::tx::Tx;
-use super::values::{self, id, int, millis, node_key};
+use super::values::{self, id, int, millis, node_key, optional_int};
 use crate::error::Result;
 use crate::model::NodeStatus;
 use crate::storage::{Entry, FinishedNode};

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::SqliteStorage;
+use super::definitions::Definition;
 use super::fault::Fault;
-use super::graphs::Definition;
 use super::inbox::Lane;
 use super::reader::Reader;
-use super::rows::json;
 use super::tx::Tx;
-use super::values::{chunk_key, chunk_keys, hash, id, int, node_index, node_key, node_keys, uint};
+use super::values::{
+    chunk_key, chunk_keys, hash, id, int, json, node_index, node_key, node_keys, uint,
+};
 use crate::error::{Error, Result};
 use crate::model::{InheritedOutput, NodeIndex, Run, RunId, RunStatus, Scope};
 use crate::storage::{OutputChunk, OutputRef, Outputs, StoredOutput, rules};

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
 use super::reader::Reader;
-use super::rows::{RunRow, tenant};
-use super::values::{self, id, node_key};
+use super::rows::RunRow;
+use super::values::{self, id, node_key, tenant};
 use crate::model::{NodeId, NodeIndex, Preview, Profile, RunId, Scope};
 use crate::storage::{FoundProfile, rules};
 

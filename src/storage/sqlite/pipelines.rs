@@ -9,14 +9,14 @@ use rusqlite::params;
 use rusqlite::types::Value;
 
 use super::SqliteStorage;
+use super::definitions::Definition;
 use super::fault::Fault;
-use super::graphs::Definition;
 use super::inbox::Lane;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
-use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline, text};
+use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
 use super::tx::Tx;
-use super::values::{millis, uint};
+use super::values::{millis, text, uint};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{Page, PageRequest, Scope, StoredPipeline};
@@ -131,7 +131,13 @@ impl Reader {
         let found = self.row(
             "SELECT created_at, id, tenant FROM pipelines WHERE id = ?",
             [cursor],
-            |row| Ok((row.get(0)?, row.get(1)?, super::rows::tenant(row.get(2)?)?)),
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    super::values::tenant(row.get(2)?)?,
+                ))
+            },
         )?;
         found
             .filter(|(_, _, tenant)| scope.admits(tenant.as_ref()))

@@ -8,11 +8,11 @@ use std::collections::hash_map::Entry;
 use rusqlite::{Connection, params};
 
 use super::fault::Fault;
+use super::query::{row, rows};
 use super::reader::Reader;
-use super::rows::tenant;
 use super::state::meta;
-use super::tx::{Counted, Tx, row, rows};
-use super::values::{id, millis, node_keys, run_id, time, to_run_status};
+use super::tx::{Counted, Tx};
+use super::values::{id, millis, node_keys, run_id, tenant, time, to_run_status};
 use crate::model::{RunId, RunStatus, TenantId};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 

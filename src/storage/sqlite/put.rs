@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
+use super::definitions::Definition;
 use super::fault::Fault;
-use super::graphs::Definition;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
 use super::state::Known;
 use super::tx::Tx;

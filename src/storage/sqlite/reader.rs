@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Params, Row};
 
+use super::definitions::Definitions;
 use super::fault::Fault;
-use super::graphs::Definitions;
 use super::inbox::Inbox;
 use super::lock::Lock;
-use super::tx::{row, rows};
+use super::query::{row, rows};
 
 /// What a question is asked of.
 #[derive(Debug)]

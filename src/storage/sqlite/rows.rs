@@ -1,20 +1,21 @@
-//! Rows of runs, nodes and pipelines as values of the model, and back: the only codec of them.
+//! The only codec of runs, nodes and pipelines: from rows to values of the model, and back.
 //!
-//! Single values are left to `values`, events to `body`. Values are taken apart without `..`, so that no field is forgotten.
+//! Single values are left to `values`, events to `body`.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
+use super::definitions::{Definition, Definitions};
 use super::fault::Fault;
-use super::graphs::{Definition, Definitions};
 use super::tx::Tx;
 use super::values::{
-    self, backfill_id, date, day, hash, int, millis, node_index, run_id, small, time, to_cancel,
-    to_node_status, to_run_status, to_trigger, uint,
+    self, backfill_id, date, day, hash, json, millis, node_index, optional_run, optional_time,
+    pipeline_id, run_id, small, tenant, text, time, to_cancel, to_node_status, to_run_status,
+    to_trigger, uint,
 };
-use crate::model::{NodeRun, PipelineId, Run, RunId, Slug, StoredPipeline, TenantId};
+use crate::model::{NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 
 /// The columns of [`read_run`].
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
@@ -236,37 +237,4 @@ impl PipelineRow {
             updated_at,
         })
     }
-}
-
-pub(super) fn pipeline_id(text: &str) -> Result<PipelineId, Fault> {
-    PipelineId::new(text).map_err(|error| Fault::unreadable("a pipeline's id", error))
-}
-
-pub(super) fn tenant(text: Option<String>) -> Result<Option<TenantId>, Fault> {
-    text.map(TenantId::new)
-        .transpose()
-        .map_err(|error| Fault::unreadable("a tenant", error))
-}
-
-pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>, Fault> {
-    value.map(time).transpose()
-}
-
-fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<RunId>, Fault> {
-    bytes.map(|bytes| run_id(&bytes)).transpose()
-}
-
-/// Reads JSON that was stored.
-pub(super) fn json<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Fault> {
-    serde_json::from_str(text).map_err(|error| Fault::unreadable(what, error))
-}
-
-/// JSON to be stored.
-pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|error| Fault::unreadable("a value to be stored", error))
-}
-
-/// A count that may be missing, as a column holds it.
-pub(super) fn optional_int(count: Option<u64>) -> Option<i64> {
-    count.map(int)
 }

@@ -9,9 +9,9 @@ use super::fault::Fault;
 use super::inbox::Lane;
 use super::keys::find_key;
 use super::reader::Reader;
-use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run, tenant};
+use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run};
 use super::state::newest_run;
-use super::values::{id, node_keys};
+use super::values::{id, node_keys, tenant};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
 use crate::storage::{

@@ -10,10 +10,10 @@ use super::SqliteStorage;
 use super::fault::Fault;
 use super::inbox::Lane;
 use super::reader::Reader;
-use super::rows::{PIPELINE, PipelineRow, optional_time, read_pipeline};
+use super::rows::{PIPELINE, PipelineRow, read_pipeline};
 use super::state::Known;
 use super::tx::Tx;
-use super::values::{self, millis, time};
+use super::values::{self, millis, optional_time, time};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Overlap, Pipeline, Scope, SkipReason, Trigger};
 use crate::storage::{

@@ -9,10 +9,9 @@ use rusqlite::{Row, params, params_from_iter};
 use super::fault::Fault;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
-use super::rows;
 use super::rules::{self, KeptSetting, PutSetting, Setting, Standing};
 use super::tx::Tx;
-use super::values::{millis, small, time, uint};
+use super::values::{self, millis, small, time, uint};
 use crate::model::{Page, PageRequest, Scope, TenantId};
 
 /// A setting with a table of its own.
@@ -43,7 +42,7 @@ fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), Fau
     let is_deleted = row.get::<_, Option<i64>>(5)?.is_some();
     let kept = KeptSetting {
         standing: Standing {
-            tenant: rows::tenant(row.get(1)?)?,
+            tenant: values::tenant(row.get(1)?)?,
             version: small(row.get(2)?),
             created_at: time(row.get(3)?)?,
             updated_at: time(row.get(4)?)?,
@@ -122,7 +121,7 @@ impl Reader {
         );
         let found = self.row(&sql, [cursor], |row| {
             let cursor = [Value::Integer(row.get(0)?), Value::Text(row.get(1)?)];
-            Ok((cursor, rows::tenant(row.get(2)?)?))
+            Ok((cursor, values::tenant(row.get(2)?)?))
         })?;
         found
             .filter(|(_, tenant)| scope.admits(tenant.as_ref()))

@@ -1,19 +1,19 @@
-//! What the writer keeps in memory: the next numbers, the lanes of the queue, the running runs, pipelines it has met.
+//! The writer's memory: the next numbers, the lanes of the queue, running runs, known pipelines.
 //!
-//! All of it is read from the rows when a store is opened and after each transaction that was rolled back; a step changes both.
+//! It is read from the rows when a store is opened and after each rollback. A step changes both.
+//! Open backfills have a file of their own, `open_backfills`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
+use super::definitions::{Definition, Definitions};
 use super::fault::Fault;
-use super::graphs::{Definition, Definitions};
 use super::lanes::{LaneKey, Lanes};
-use super::rows;
-use super::tx::row;
-use super::under_way::UnderWay;
-use super::values::{millis, owner_id, run_id, small, to_cancel, uint};
+use super::open_backfills::OpenBackfills;
+use super::query::row;
+use super::values::{self, millis, owner_id, run_id, small, to_cancel, uint};
 use crate::model::{Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Run, RunId, TenantId};
 use crate::storage::rules;
 
@@ -28,8 +28,7 @@ pub(super) struct State {
     /// Outlives the purge of that run, so that ids go on growing.
     pub(super) newest_run: Option<RunId>,
     pub(super) lanes: Lanes,
-    /// Backfills that have not ended.
-    pub(super) backfills: UnderWay,
+    pub(super) backfills: OpenBackfills,
     pub(super) running: HashMap<RunId, Active>,
     running_of: HashMap<i64, u64>,
     running_of_backfill: HashMap<i64, u64>,
@@ -137,7 +136,7 @@ impl State {
             next_definition: greatest(conn, "SELECT max(key) FROM definitions")? + 1,
             commit_no: meta(conn, "commit_no")?,
             newest_run: newest_run(conn)?,
-            backfills: UnderWay::load(conn)?,
+            backfills: OpenBackfills::load(conn)?,
             ..Self::default()
         };
         let mut lanes = conn.prepare(
@@ -263,8 +262,8 @@ const KNOWN: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_r
 fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
     Ok(Known {
         key: row.get(0)?,
-        id: rows::pipeline_id(&row.get::<_, String>(1)?)?,
-        tenant: rows::tenant(row.get(2)?)?,
+        id: values::pipeline_id(&row.get::<_, String>(1)?)?,
+        tenant: values::tenant(row.get(2)?)?,
         version: small(row.get(3)?),
         max_concurrent_runs: row.get::<_, Option<i64>>(4)?.map(uint),
         is_deleted: row.get(5)?,
@@ -281,7 +280,7 @@ pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
     let active = Active {
         key: row.get(1)?,
         pipeline: row.get(2)?,
-        tenant: rows::tenant(row.get(3)?)?,
+        tenant: values::tenant(row.get(3)?)?,
         created_at: row.get(4)?,
         cancel: row.get::<_, Option<i64>>(5)?.map(to_cancel).transpose()?,
         owner: row

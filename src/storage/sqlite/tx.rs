@@ -1,32 +1,35 @@
-//! The transaction of a group of steps: its connection, the writer's memory, and the figures that are written once before the commit.
+//! The write transaction: its connection, the writer's memory, and the counts that it collects.
 //!
-//! When it begins and ends is left to `writer`; what a step does to `steps` of each noun.
+//! `writer` decides when a transaction begins and ends. The steps are left to each noun's file.
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, Params, Row, params};
 
 use super::body::Body;
 use super::fault::Fault;
+use super::open_backfills::{BackfillChange, BackfillChanges};
+use super::query;
 use super::state::State;
-use super::under_way::Changes;
-use super::values::{day, run_status, time};
+use super::values::{day, int, run_status, time, uint};
 use crate::model::{RunStatus, TenantId};
 
-/// The write connection and what belongs to it.
+/// The write connection, with the state and the pending counts of its transaction.
 #[derive(Debug)]
 pub(super) struct Tx {
     pub(super) conn: Connection,
     pub(super) state: State,
     figures: HashMap<FigureKey, [i64; 5]>,
-    pub(super) backfills: Changes,
+    backfills: BackfillChanges,
     is_dirty: bool,
 }
 
-/// Pipeline, tenant and day of a row of figures.
+/// The pipeline, tenant and day that a row of figures counts.
+///
+/// Pipeline 0 and the empty tenant stand for all.
 type FigureKey = (i64, String, i64);
 
-/// Whose figures a run belongs to.
+/// What decides in which figures a run is counted.
 pub(super) struct Counted<'a> {
     pub(super) pipeline: i64,
     pub(super) tenant: Option<&'a TenantId>,
@@ -41,21 +44,24 @@ impl Tx {
             conn,
             state,
             figures: HashMap::new(),
-            backfills: Changes::default(),
+            backfills: BackfillChanges::default(),
             is_dirty: false,
         })
     }
 
-    /// Begins the transaction of a group; it takes the write lock at once, since a reader that begins to write may not get it.
+    /// Begins a transaction and drops the counts of an earlier one that was rolled back.
     pub(super) fn begin(&mut self) -> Result<(), Fault> {
         self.is_dirty = false;
         self.figures.clear();
-        self.backfills = Changes::default();
+        self.backfills = BackfillChanges::default();
+        // `IMMEDIATE` takes the write lock now. At the first write, the lock may be refused.
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
 
-    /// Writes what is written once a transaction; false when there is nothing to commit.
+    /// Writes the collected counts and the number of the commit.
+    ///
+    /// Returns false if there is nothing to commit.
     pub(super) fn finish(&mut self) -> Result<bool, Fault> {
         self.write_figures()?;
         self.write_backfills()?;
@@ -70,47 +76,46 @@ impl Tx {
         Ok(self.is_dirty)
     }
 
-    /// Commits.
     pub(super) fn commit(&self) -> Result<(), Fault> {
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
 
-    /// Ends the transaction without effect; it may be gone already, as it is after `SQLITE_FULL`.
     pub(super) fn roll_back(&self) -> Result<(), Fault> {
+        // SQLite ends the transaction itself after errors such as `SQLITE_FULL`.
         if !self.conn.is_autocommit() {
             self.conn.execute_batch("ROLLBACK")?;
         }
         Ok(())
     }
 
-    /// One statement that writes; answers how many rows it changed.
+    /// Executes a statement that writes. Returns how many rows it changed.
     pub(super) fn write(&mut self, sql: &str, params: impl Params) -> Result<usize, Fault> {
         self.is_dirty = true;
         Ok(self.conn.prepare_cached(sql)?.execute(params)?)
     }
 
-    /// The first row of a question.
+    /// Returns the first row that a query finds.
     pub(super) fn row<T>(
         &self,
         sql: &str,
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        row(&self.conn, sql, params, read)
+        query::row(&self.conn, sql, params, read)
     }
 
-    /// All rows of a question.
+    /// Returns all rows that a query finds.
     pub(super) fn rows<T>(
         &self,
         sql: &str,
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
-        rows(&self.conn, sql, params, read)
+        query::rows(&self.conn, sql, params, read)
     }
 
-    /// Writes one row of the journal and answers the number of its last event.
+    /// Writes one row of the journal. Returns the number of its last event.
     pub(super) fn write_events(
         &mut self,
         run: i64,
@@ -126,12 +131,14 @@ impl Tx {
         Ok(seq)
     }
 
-    /// The number of the newest event.
+    /// Returns the number of the newest event.
     pub(super) fn newest_seq(&self) -> u64 {
-        super::values::uint(self.state.next_seq - 1)
+        uint(self.state.next_seq - 1)
     }
 
-    /// Counts a run under another status; none before it is made and after it is purged.
+    /// Moves a run from one status to another in every count.
+    ///
+    /// The status is none before its creation and after its purge.
     pub(super) fn count(
         &mut self,
         run: &Counted<'_>,
@@ -180,33 +187,36 @@ impl Tx {
         }
         Ok(())
     }
-}
 
-/// The first row of a question.
-pub(super) fn row<T>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
-    conn.prepare_cached(sql)?
-        .query_row(params, |row| Ok(read(row)))
-        .optional()?
-        .transpose()
-}
-
-/// All rows of a question.
-pub(super) fn rows<T>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-    mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut found = statement.query(params)?;
-    let mut items = Vec::new();
-    while let Some(row) = found.next()? {
-        items.push(read(row)?);
+    /// Adds the collected counts to the rows of backfills. Deletes those whose last run was purged.
+    pub(super) fn write_backfills(&mut self) -> Result<(), Fault> {
+        for (key, change) in std::mem::take(&mut self.backfills).0 {
+            let BackfillChange {
+                by_status: [pending, running, success, failed, cancelled],
+                ends,
+                has_purged,
+            } = change;
+            self.write(
+                "UPDATE backfills SET pending = pending + ?, running = running + ?, success = success + ?, failed = failed + ?, \
+                 cancelled = cancelled + ?, ended_failed = ended_failed + ?, ended_cancelled = ended_cancelled + ? WHERE key = ?",
+                params![
+                    pending,
+                    running,
+                    success,
+                    failed,
+                    cancelled,
+                    int(ends.failed),
+                    int(ends.cancelled),
+                    key
+                ],
+            )?;
+            if has_purged {
+                self.write(
+                    "DELETE FROM backfills WHERE key = ? AND pending + running + success + failed + cancelled = 0",
+                    [key],
+                )?;
+            }
+        }
+        Ok(())
     }
-    Ok(items)
 }

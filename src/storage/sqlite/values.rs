@@ -1,4 +1,4 @@
-//! Single values as columns hold them: times, ids, statuses, counts, keys.
+//! Single values as columns hold them: times, ids, statuses, counts, keys, JSON.
 //!
 //! Whole rows are left to `rows`.
 
@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use crate::model::{
-    BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, RunId, RunStatus, Trigger,
+    BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, RunId,
+    RunStatus, TenantId, Trigger,
 };
 
 /// A count as a column holds it; what does not fit is cut to the greatest.
@@ -175,6 +176,39 @@ pub(super) fn to_cancel(value: i64) -> Result<Cancel, Fault> {
         1 => Ok(Cancel::Forced),
         other => Err(Fault::unreadable("a wish to cancel", other)),
     }
+}
+
+pub(super) fn pipeline_id(text: &str) -> Result<PipelineId, Fault> {
+    PipelineId::new(text).map_err(|error| Fault::unreadable("a pipeline's id", error))
+}
+
+pub(super) fn tenant(text: Option<String>) -> Result<Option<TenantId>, Fault> {
+    text.map(TenantId::new)
+        .transpose()
+        .map_err(|error| Fault::unreadable("a tenant", error))
+}
+
+pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>, Fault> {
+    value.map(time).transpose()
+}
+
+pub(super) fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<RunId>, Fault> {
+    bytes.map(|bytes| run_id(&bytes)).transpose()
+}
+
+/// Reads stored JSON; `what` names it in the error.
+pub(super) fn json<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::unreadable(what, error))
+}
+
+/// Writes a value as the JSON that a column holds.
+pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|error| Fault::unreadable("a value to be stored", error))
+}
+
+/// An optional count as a column holds it.
+pub(super) fn optional_int(count: Option<u64>) -> Option<i64> {
+    count.map(int)
 }
 
 /// Bits that a place takes in the key of a node.

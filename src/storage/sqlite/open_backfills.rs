@@ -1,39 +1,39 @@
-//! Backfills that have not ended, as the writer keeps them in memory, and what a transaction changes of the counts in their rows.
+//! The writer's memory of open backfills, and the changes that a transaction makes to their counts.
 //!
-//! The rows stay the truth: all of this is read from them when a store is opened. What becomes of a backfill is decided in `stops`.
+//! The rows stay the truth: this memory is read from them when a store is opened.
+//! `tx` writes the changes; `stops` decides how a backfill goes on.
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row};
 
 use super::fault::Fault;
-use super::tx::{Tx, rows};
-use super::values::{int, run_status, small, uint};
-use crate::error::Result;
+use super::query::rows;
+use super::values::{run_status, small, uint};
 use crate::model::{BackfillOrder, RunStatus};
 use crate::storage::rules::Ends;
 
-/// A backfill that has not ended.
+/// A backfill that is not finished.
 #[derive(Debug)]
-pub(super) struct Unfinished {
+pub(super) struct OpenBackfill {
     pub(super) order: BackfillOrder,
     pub(super) max_parallel: u32,
     pub(super) max_failures: Option<u32>,
     pub(super) is_stopped: bool,
-    /// Its runs that are pending or running.
+    /// How many of its runs are pending or running.
     pub(super) left: u64,
     pub(super) ends: Ends,
 }
 
-/// All of them, by the key of their rows.
+/// All open backfills, by the key of their rows.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay {
+pub(super) struct OpenBackfills {
     pub(super) next_key: i64,
-    pub(super) by_key: HashMap<i64, Unfinished>,
+    pub(super) by_key: HashMap<i64, OpenBackfill>,
 }
 
-impl UnderWay {
-    /// Reads everything that is known from the start.
+impl OpenBackfills {
+    /// Reads the open backfills of a store.
     pub(super) fn load(conn: &Connection) -> Result<Self, Fault> {
         let greatest: Option<i64> =
             conn.query_row("SELECT max(key) FROM backfills", [], |row| row.get(0))?;
@@ -46,21 +46,21 @@ impl UnderWay {
         })
     }
 
-    /// In which order the runs of a lane are claimed.
+    /// Returns the order in which the runs of a lane are claimed.
     pub(super) fn order(&self, backfill: Option<i64>) -> BackfillOrder {
         let found = backfill.and_then(|key| self.by_key.get(&key));
         found.map_or_else(BackfillOrder::default, |own| own.order)
     }
 
-    /// How many runs of a backfill may execute at once.
+    /// Returns how many runs of a backfill may execute at once.
     pub(super) fn max_parallel(&self, backfill: i64) -> u64 {
         let found = self.by_key.get(&backfill);
         found.map_or(u64::MAX, |own| u64::from(own.max_parallel))
     }
 }
 
-fn read_unfinished(row: &Row<'_>) -> Result<(i64, Unfinished), Fault> {
-    let own = Unfinished {
+fn read_unfinished(row: &Row<'_>) -> Result<(i64, OpenBackfill), Fault> {
+    let own = OpenBackfill {
         order: order(row.get(1)?),
         max_parallel: small(row.get(2)?),
         max_failures: row.get::<_, Option<i64>>(3)?.map(small),
@@ -74,7 +74,7 @@ fn read_unfinished(row: &Row<'_>) -> Result<(i64, Unfinished), Fault> {
     Ok((row.get(0)?, own))
 }
 
-/// The order as a column holds it.
+/// Reads the order that a column holds.
 pub(super) const fn order(is_descending: bool) -> BackfillOrder {
     if is_descending {
         BackfillOrder::Descending
@@ -83,20 +83,20 @@ pub(super) const fn order(is_descending: bool) -> BackfillOrder {
     }
 }
 
-/// What a transaction changes of the counts of backfills.
+/// The changes that a transaction makes to the counts of backfills.
 #[derive(Debug, Default)]
-pub(super) struct Changes(HashMap<i64, Change>);
+pub(super) struct BackfillChanges(pub(super) HashMap<i64, BackfillChange>);
 
-/// What it changes of one.
+/// The changes to the counts of one backfill.
 #[derive(Debug, Default)]
-struct Change {
-    by_status: [i64; 5],
-    ends: Ends,
-    has_purged: bool,
+pub(super) struct BackfillChange {
+    pub(super) by_status: [i64; 5],
+    pub(super) ends: Ends,
+    pub(super) has_purged: bool,
 }
 
-impl Changes {
-    /// Counts a run under another status; none before it is made and after it is purged.
+impl BackfillChanges {
+    /// Moves a run from one status to another; none before its creation and after its purge.
     pub(super) fn note(
         &mut self,
         backfill: i64,
@@ -114,39 +114,5 @@ impl Changes {
             Some(status) => change.ends.note(status),
             None => change.has_purged = true,
         }
-    }
-}
-
-impl Tx {
-    /// Writes what the transaction changed of the counts, and forgets backfills whose last run was purged.
-    pub(super) fn write_backfills(&mut self) -> Result<(), Fault> {
-        for (key, change) in std::mem::take(&mut self.backfills).0 {
-            let Change {
-                by_status: [pending, running, success, failed, cancelled],
-                ends,
-                has_purged,
-            } = change;
-            self.write(
-                "UPDATE backfills SET pending = pending + ?, running = running + ?, success = success + ?, failed = failed + ?, \
-                 cancelled = cancelled + ?, ended_failed = ended_failed + ?, ended_cancelled = ended_cancelled + ? WHERE key = ?",
-                params![
-                    pending,
-                    running,
-                    success,
-                    failed,
-                    cancelled,
-                    int(ends.failed),
-                    int(ends.cancelled),
-                    key
-                ],
-            )?;
-            if has_purged {
-                self.write(
-                    "DELETE FROM backfills WHERE key = ? AND pending + running + success + failed + cancelled = 0",
-                    [key],
-                )?;
-            }
-        }
-        Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! Definitions that were read, with their graphs, by the key of their row.
+//! The cache of definitions with their graphs, by the key of their row.
 //!
-//! A definition never changes under its key, so that what was read once stays right.
+//! A definition never changes under its key. Writing definitions is left to `put`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::fault::Fault;
-use super::rows::json;
+use super::values::json;
 use crate::graph::Graph;
 use crate::model::{NodeId, NodeIndex, Pipeline};
 

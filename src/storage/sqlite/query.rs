@@ -1,0 +1,36 @@
+//! Questions to a connection: one row or all of them.
+//!
+//! What a row means is left to `rows` and to the noun that asks.
+
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use super::fault::Fault;
+
+/// Returns the first row that a query finds.
+pub(super) fn row<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    conn.prepare_cached(sql)?
+        .query_row(params, |row| Ok(read(row)))
+        .optional()?
+        .transpose()
+}
+
+/// Returns all rows that a query finds.
+pub(super) fn rows<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    let mut items = Vec::new();
+    while let Some(row) = found.next()? {
+        items.push(read(row)?);
+    }
+    Ok(items)
+}
