@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::pages::{cursor, cut_page};
+use super::rows::BackfillRow;
 use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
@@ -18,12 +19,6 @@ use crate::model::{
 use crate::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, CreateRuns,
 };
-
-/// A backfill as it is kept; its counts are taken from the index.
-pub(super) struct BackfillRow {
-    pub(super) backfill: Backfill,
-    ends: rules::Ends,
-}
 
 impl State {
     /// Leaves out the runs of dates that were run before, and tells these dates.

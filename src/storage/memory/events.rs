@@ -1,9 +1,6 @@
-//! Stored events, ordered by their number.
+//! Events: read in the order of their numbers, as far as a filter admits them.
 //!
-//! What an event tells is decided by `rules` where the change is made.
-
-use std::collections::BTreeMap;
-use std::ops::Bound;
+//! The log itself is left to `event_log`.
 
 use async_trait::async_trait;
 
@@ -13,56 +10,16 @@ use crate::error::Result;
 use crate::model::Event;
 use crate::storage::{EventFilter, Events};
 
-/// All events that were not purged, by number.
-#[derive(Default)]
-pub(super) struct EventLog {
-    by_seq: BTreeMap<u64, Event>,
-    /// The number given last; a purge leaves it, so that none is given twice.
-    newest: u64,
-    /// The greatest number that purge has taken.
-    purged: u64,
-}
-
-impl EventLog {
-    /// Gives the event its number and keeps it.
-    pub(super) fn push(&mut self, mut event: Event) -> u64 {
-        self.newest += 1;
-        event.seq = self.newest;
-        self.by_seq.insert(event.seq, event);
-        self.newest
-    }
-
-    pub(super) fn purge(&mut self, seqs: &[u64]) {
-        for seq in seqs {
-            self.by_seq.remove(seq);
-            self.purged = self.purged.max(*seq);
-        }
-    }
-
-    pub(super) const fn newest(&self) -> u64 {
-        self.newest
-    }
-
-    pub(super) const fn purged(&self) -> u64 {
-        self.purged
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.by_seq.len()
-    }
-}
-
 impl State {
     fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Vec<Event> {
         let is_asked = |event: &&Event| self.is_asked(filter, event);
         let Some(run) = filter.run else {
-            let later = (Bound::Excluded(after), Bound::Unbounded);
-            let events = self.events.by_seq.range(later).map(|(_, event)| event);
+            let events = self.events.after(after);
             return events.filter(is_asked).take(limit).cloned().collect();
         };
         let seqs = self.runs.get(&run).map_or(&[][..], |row| &row.seqs);
         let later = &seqs[seqs.partition_point(|seq| *seq <= after)..];
-        let events = later.iter().filter_map(|seq| self.events.by_seq.get(seq));
+        let events = later.iter().filter_map(|seq| self.events.get(*seq));
         events.filter(is_asked).take(limit).cloned().collect()
     }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::state::{NodeRow, RunEnd, RunRow, State};
+use super::finish::RunEnd;
+use super::rows::{NodeRow, RunRow};
+use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{EventKind, NodeIndex, NodeRun, NodeStatus, RunId, RunStatus};

@@ -4,17 +4,23 @@
 
 mod backfills;
 mod connections;
+mod cursor_table;
 mod deliveries;
+mod event_log;
 mod events;
 mod figures;
+mod finish;
 mod index;
 mod journal;
+mod options;
 mod outputs;
 mod pages;
+mod pipeline_table;
 mod pipelines;
 mod purge;
 mod queue;
 mod resume;
+mod rows;
 mod run_list;
 mod runs;
 mod schedules;
@@ -28,35 +34,11 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::options::MemoryOptions;
+
 use self::state::State;
 use super::rules;
 use crate::error::Result;
-use crate::limits::Limits;
-
-/// How much a [`MemoryStorage`] keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MemoryOptions {
-    /// Finished runs that are kept; the longest finished are purged beyond it, at any age.
-    pub runs_max: usize,
-}
-
-impl Default for MemoryOptions {
-    fn default() -> Self {
-        Self {
-            runs_max: Limits::default().memory_runs_max,
-        }
-    }
-}
-
-impl MemoryOptions {
-    /// Sets how many finished runs are kept.
-    #[must_use]
-    pub const fn runs_max(mut self, runs_max: usize) -> Self {
-        self.runs_max = runs_max;
-        self
-    }
-}
 
 /// A storage that lives as long as the process. Clones are the same storage.
 ///

@@ -1,4 +1,4 @@
-//! Kept outputs: chunks as they come, whole outputs once a node's end has named them, shared by the runs that hold them.
+//! Outputs: chunks are staged until a node outcome names them as one output. Runs of a chain share it.
 //!
 //! Encoding and hashes are left to the engine.
 
@@ -7,34 +7,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::state::{RunRow, State};
+use super::rows::{OutputBytes, OutputRow, RunRow};
+use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::{NodeIndex, NodeStatus, RunId, RunStatus, Scope};
 use crate::storage::{FinishedNode, OutputChunk, OutputRef, Outputs, StoredOutput};
 
-/// An output that a run holds. Another run that holds it too keeps it alive.
-#[derive(Clone)]
-pub(super) struct Kept {
-    /// The run and the place that executed the node.
-    pub(super) made_by: (RunId, NodeIndex),
-    pub(super) output: Arc<Output>,
-}
-
-pub(super) struct Output {
-    pub(super) hash: [u8; 32],
-    pub(super) length: u64,
-    chunks: Vec<Bytes>,
-}
-
-impl Output {
-    fn to_stored(&self) -> StoredOutput {
-        StoredOutput::new(self.hash, self.chunks.concat())
-    }
-}
-
 impl RunRow {
-    /// Makes the staged chunks the output that a node's end names. A node that was executed has no inherited output any more.
+    /// Turns the staged chunks into the output that a node outcome names.
+    ///
+    /// An executed node loses its inherited output.
     pub(super) fn keep_output(&mut self, end: &FinishedNode) {
         let staged = self.staged.remove(&end.node_index).unwrap_or_default();
         match end.status {
@@ -49,14 +32,20 @@ impl RunRow {
             && is_whole(&chunks, output)
         {
             let made_by = (self.run.id, end.node_index);
-            let output = Arc::new(Output {
+            let output = Arc::new(OutputBytes {
                 hash: output.hash,
                 length: output.length,
                 chunks,
             });
             self.outputs
-                .insert(end.node_index, Kept { made_by, output });
+                .insert(end.node_index, OutputRow { made_by, output });
         }
+    }
+}
+
+impl OutputBytes {
+    fn to_stored(&self) -> StoredOutput {
+        StoredOutput::new(self.hash, self.chunks.concat())
     }
 }
 

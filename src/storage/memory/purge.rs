@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::ops::Bound;
 
+use super::rows::Key;
 use super::run_list::newest_first;
-use super::state::{Key, State};
+use super::state::State;
 use crate::model::{PipelineId, RunId, RunStatus};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 

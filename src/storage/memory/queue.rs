@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::finish::RunEnd;
 use super::index::Lane;
-use super::state::{RunEnd, State};
+use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::{
@@ -215,7 +216,7 @@ impl State {
         &mut self,
         owner: OwnerId,
         held: Vec<HeldRun>,
-        change: impl Fn(&mut super::state::RunRow),
+        change: impl Fn(&mut super::rows::RunRow),
     ) -> Vec<HeldRun> {
         let mut lost = held;
         lost.retain(|held| {

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::outputs::Kept;
-use super::pipelines::Version;
+use super::rows::{OutputRow, RunRow, Version};
 use super::rules;
-use super::state::{RunRow, State};
+use super::state::State;
 use crate::error::Result;
 use crate::model::{InheritedOutput, NodeIndex, Run, RunStatus};
 
@@ -43,19 +42,20 @@ impl State {
     }
 
     /// The outputs that a run takes over; whoever of its chain holds one shares it.
-    pub(super) fn inherited_outputs(&self, run: &Run) -> BTreeMap<NodeIndex, Kept> {
+    pub(super) fn inherited_outputs(&self, run: &Run) -> BTreeMap<NodeIndex, OutputRow> {
         let holders: Vec<_> = self
             .index
             .chain(run.first_run)
             .filter_map(|id| self.runs.get(&id))
             .collect();
         let held = |inherited: &InheritedOutput| {
-            let mut kept = holders.iter().flat_map(|row| row.outputs.values());
-            kept.find(|kept| {
-                kept.made_by == (inherited.from_run, inherited.from_node_index)
-                    && Some(kept.output.hash) == inherited.output_hash
-            })
-            .cloned()
+            let mut outputs = holders.iter().flat_map(|row| row.outputs.values());
+            outputs
+                .find(|row| {
+                    row.made_by == (inherited.from_run, inherited.from_node_index)
+                        && Some(row.output.hash) == inherited.output_hash
+                })
+                .cloned()
         };
         run.inherited
             .iter()

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::state::{RunEnd, RunRow, State};
+use super::finish::RunEnd;
+use super::rows::{KeyRow, NodeRow, RunRow};
+use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -18,14 +20,6 @@ use crate::storage::{
     CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
     NewRun, RunDetail, RunFilter, Runs,
 };
-
-/// What the first act with an idempotency key made.
-pub(super) struct KeyRow {
-    body_hash: [u8; 32],
-    pub(super) pipeline: PipelineId,
-    pub(super) run_ids: Vec<RunId>,
-    backfill: Option<BackfillId>,
-}
 
 impl State {
     pub(super) fn create_runs(&mut self, mut create: CreateRuns) -> Result<CreatedRuns> {
@@ -230,7 +224,7 @@ impl State {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-        part: impl Fn(&super::state::NodeRow) -> Option<&T>,
+        part: impl Fn(&NodeRow) -> Option<&T>,
     ) -> Option<T> {
         let (row, node_index) = self.executed(run, node, scope)?;
         part(row.nodes.get(&node_index)?).cloned()

@@ -1,43 +1,17 @@
 //! Schedules: how far each has come, and what becomes of its next tick.
 //!
-//! Where a save begins or ends one is left to `pipelines`.
+//! Where a save begins or ends one is left to `pipeline_table`.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use super::MemoryStorage;
+use super::rows::ScheduleRow;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Overlap, PipelineId, RunStatus, Scope, SkipReason, StoredPipeline};
+use crate::model::{Overlap, PipelineId, RunStatus, Scope, SkipReason};
 use crate::storage::{
     Advance, AdvancedSchedule, CreateRuns, NewRun, Schedules, StoredSchedule, Tick, rules,
 };
-
-/// How far a schedule has come.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ScheduleRow {
-    cursor: DateTime<Utc>,
-    last_run: Option<DateTime<Utc>>,
-    skipped: Option<SkipReason>,
-}
-
-/// What becomes of a schedule when its pipeline is saved.
-pub(super) fn after_save(
-    row: Option<ScheduleRow>,
-    before: Option<&StoredPipeline>,
-    after: &StoredPipeline,
-) -> Option<ScheduleRow> {
-    let before = before.map(|stored| &*stored.definition);
-    match rules::saved_schedule(before, &after.definition) {
-        rules::Saved::Begins => Some(ScheduleRow {
-            cursor: after.updated_at,
-            last_run: row.and_then(|row| row.last_run),
-            skipped: None,
-        }),
-        rules::Saved::Stays => row,
-        rules::Saved::Ends => None,
-    }
-}
 
 impl State {
     fn advance(&mut self, advance: Advance) -> Result<AdvancedSchedule> {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::MemoryStorage;
-use super::state::{RunRow, State};
+use super::rows::RunRow;
+use super::state::State;
 use crate::error::Result;
 use crate::model::{Event, PipelineId, RunStatus, Scope};
 use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
@@ -33,8 +34,8 @@ impl State {
     /// The rows at their size and the outputs; what rows point to is not counted.
     fn bytes(&self) -> u64 {
         let mut outputs = BTreeMap::new();
-        for kept in self.runs.values().flat_map(|row| row.outputs.values()) {
-            outputs.insert(kept.made_by, kept.output.length);
+        for held in self.runs.values().flat_map(|row| row.outputs.values()) {
+            outputs.insert(held.made_by, held.output.length);
         }
         let rows = self.runs.len() * size_of::<RunRow>() + self.events.len() * size_of::<Event>();
         rows as u64 + outputs.values().sum::<u64>()

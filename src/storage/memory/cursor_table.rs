@@ -1,0 +1,136 @@
+//! The cursors of notifiers and the events that are parked for them.
+//!
+//! Purging what no notifier still needs is left to `purge`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::rows::RunRow;
+use crate::model::RunId;
+use crate::storage::{
+    Attendance, ClaimCursors, Cursors, LostCursor, NotifierCursor, ParkedEvent, PutDeliveries,
+};
+
+/// Cursors by the name of their notifier.
+#[derive(Default)]
+pub(super) struct CursorTable(BTreeMap<String, CursorRow>);
+
+/// The cursor of one notifier, and the events that are parked for it.
+struct CursorRow {
+    seq: u64,
+    seen_at: DateTime<Utc>,
+    parked: BTreeMap<u64, ParkedEvent>,
+}
+
+/// The events and runs that no purge may take, since a notifier still needs them.
+pub(super) struct Undelivered {
+    /// The least cursor; none without a notifier.
+    seq: Option<u64>,
+    runs: BTreeSet<RunId>,
+}
+
+impl Undelivered {
+    pub(super) fn spares(&self, row: &RunRow) -> bool {
+        let newest = row.seqs.last();
+        let is_unseen = self
+            .seq
+            .is_some_and(|seq| newest.is_some_and(|newest| *newest > seq));
+        is_unseen || self.runs.contains(&row.run.id)
+    }
+}
+
+impl CursorRow {
+    const fn new(seq: u64, seen_at: DateTime<Utc>) -> Self {
+        Self {
+            seq,
+            seen_at,
+            parked: BTreeMap::new(),
+        }
+    }
+
+    fn alive(&self) -> impl Iterator<Item = &ParkedEvent> {
+        self.parked.values().filter(|parked| !parked.is_dead)
+    }
+
+    fn lost(&self, name: &str) -> LostCursor {
+        LostCursor {
+            parked_count: self.alive().count() as u64,
+            ..LostCursor::new(name.to_owned(), self.seq, self.seen_at)
+        }
+    }
+}
+
+impl CursorTable {
+    pub(super) fn claim(&mut self, claim: &ClaimCursors, newest: u64) -> Cursors {
+        let ClaimCursors {
+            names,
+            attendance,
+            absent_before,
+            now,
+        } = claim;
+        let may_lose = |name: &String| match attendance {
+            Attendance::Arrives => true,
+            Attendance::Stays => !names.contains(name),
+        };
+        let is_lost =
+            |name: &String, row: &mut CursorRow| row.seen_at < *absent_before && may_lose(name);
+        let lost: Vec<_> = self.0.extract_if(.., is_lost).collect();
+        let mut cursors = Vec::new();
+        for name in names {
+            let row = self.0.entry(name.clone());
+            let row = row.or_insert_with(|| CursorRow::new(newest, *now));
+            row.seen_at = *now;
+            let mut cursor = NotifierCursor::new(name.clone(), row.seq);
+            if *attendance == Attendance::Arrives {
+                let parked = row.parked.values();
+                let parked = parked.filter(|parked| !parked.is_dead || parked.seq > row.seq);
+                cursor.parked = parked.copied().collect();
+            }
+            cursors.push(cursor);
+        }
+        let lost = lost.iter().map(|(name, row)| row.lost(name)).collect();
+        Cursors { cursors, lost }
+    }
+
+    pub(super) fn put(&mut self, put: PutDeliveries, is_stored: impl Fn(RunId) -> bool) {
+        let PutDeliveries {
+            notifier,
+            seq,
+            delivered,
+            parked,
+            now,
+        } = put;
+        let row = self.0.entry(notifier);
+        let row = row.or_insert_with(|| CursorRow::new(seq, now));
+        row.seq = row.seq.max(seq);
+        row.seen_at = now;
+        for seq in delivered {
+            row.parked.remove(&seq);
+        }
+        let parked = parked.into_iter().filter(|parked| is_stored(parked.run));
+        row.parked.extend(parked.map(|parked| (parked.seq, parked)));
+    }
+
+    pub(super) fn undelivered(&self) -> Undelivered {
+        let parked = self.0.values().flat_map(CursorRow::alive);
+        Undelivered {
+            seq: self.0.values().map(|row| row.seq).min(),
+            runs: parked.map(|parked| parked.run).collect(),
+        }
+    }
+
+    /// Drops the parked events of a purged run.
+    pub(super) fn purge(&mut self, seqs: &[u64]) {
+        for row in self.0.values_mut().filter(|row| !row.parked.is_empty()) {
+            for seq in seqs {
+                row.parked.remove(seq);
+            }
+        }
+    }
+
+    pub(super) fn dead(&self) -> impl Iterator<Item = &ParkedEvent> {
+        let parked = self.0.values().flat_map(|row| row.parked.values());
+        parked.filter(|parked| parked.is_dead)
+    }
+}
