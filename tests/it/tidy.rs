@@ -2,6 +2,8 @@
 //!
 //! What code does is left to the other tests; style that needs taste is left to people.
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
