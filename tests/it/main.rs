@@ -79,5 +79,6 @@ mod standalone;
 mod stream;
 mod tenants;
 mod tidy;
+mod tidy_circles;
 mod triggers;
 mod wire;

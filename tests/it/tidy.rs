@@ -1,8 +1,7 @@
 //! Holds the rules of the house that no compiler knows, by reading the sources.
 //!
-//! What code does is left to the other tests; style that needs taste is left to people.
-
-mod circles;
+//! Circles of files are left to `tidy_circles`, what code does to the other tests, style that needs
+//! taste to people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -45,13 +44,13 @@ const FORBIDDEN_MODULES: &[&str] = &[
 ];
 
 /// A file of the crate, as the rules read it.
-struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     /// Its module path: `["engine", "cancel"]`.
-    module: Vec<String>,
+    pub(crate) module: Vec<String>,
     text: String,
     /// What is compiled into the crate: no comments, no blank lines, no `#[cfg(test)]` module.
-    code: Vec<String>,
+    pub(crate) code: Vec<String>,
 }
 
 impl Source {
@@ -103,7 +102,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Every file that is compiled into the crate; a file that only `#[cfg(test)]` brings in is left out.
-fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let all: Vec<_> = rust_files(&root().join("src"))
         .into_iter()
         .map(Source::read)
@@ -145,7 +144,7 @@ fn module_of(path: &Path) -> Vec<String> {
     module
 }
 
-fn code_of(text: &str) -> Vec<String> {
+pub(crate) fn code_of(text: &str) -> Vec<String> {
     let mut code = Vec::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
@@ -248,7 +247,7 @@ fn row_of(module: &str) -> Option<u8> {
         .map(|(_, row)| *row)
 }
 
-fn assert_none(problems: &[String], rule: &str) {
+pub(crate) fn assert_none(problems: &[String], rule: &str) {
     assert!(problems.is_empty(), "{rule}:\n{}", problems.join("\n"));
 }
 

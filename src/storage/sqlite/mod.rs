@@ -14,8 +14,6 @@ mod decode;
 mod definitions;
 mod deliveries;
 mod drive;
-#[cfg(test)]
-mod durable_tests;
 mod ends;
 mod events;
 mod fault;

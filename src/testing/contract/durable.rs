@@ -25,6 +25,16 @@ pub enum CommitFault {
     AfterEffect,
 }
 
+/// How a process leaves a storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leaving {
+    /// It closes the storage and waits for the end, as an orderly shutdown does.
+    Closed,
+    /// It drops the storage without closing it, as after a panic.
+    Dropped,
+}
+
 /// Opens a durable storage in one place, again and again, and does to it what a disk does.
 #[async_trait]
 pub trait Durable: Send + Sync {
@@ -34,8 +44,15 @@ pub trait Durable: Send + Sync {
     /// Opens the store, which is made the first time.
     async fn open(&self) -> Self::Storage;
 
-    /// Lets go of a storage as the end of its process does, and opens it again.
-    async fn reopen(&self, storage: Self::Storage) -> Self::Storage;
+    /// Closes a storage, or drops it without closing, and opens it again.
+    async fn reopen(&self, storage: Self::Storage, leaving: Leaving) -> Self::Storage {
+        match leaving {
+            Leaving::Closed => storage.close().await.unwrap(),
+            Leaving::Dropped => {}
+        }
+        drop(storage);
+        self.open().await
+    }
 
     /// Makes the row of a run unreadable.
     async fn damage_run(&self, storage: &Self::Storage, run: RunId);
@@ -74,11 +91,11 @@ async fn write_history(storage: &dyn Storage) {
 }
 
 /// Everything is found after opening again.
-pub async fn everything_is_found_after_opening_again<D: Durable>(durable: &D) {
+pub async fn everything_is_found_after_opening_again<D: Durable>(durable: &D, leaving: Leaving) {
     let storage = durable.open().await;
     write_history(&storage).await;
     let before = snapshot(&storage).await;
-    let storage = durable.reopen(storage).await;
+    let storage = durable.reopen(storage, leaving).await;
     assert_eq!(snapshot(&storage).await, before);
     assert_eq!(output(&storage, run_id(1), 0).await.unwrap(), b"one");
     assert_eq!(output(&storage, run_id(2), 0).await.unwrap(), b"one");
@@ -91,20 +108,23 @@ pub async fn everything_is_found_after_opening_again<D: Durable>(durable: &D) {
 }
 
 /// After opening again orphans are claimed without waiting for their leases, where they were.
-pub async fn orphans_are_claimed_at_once_after_opening_again<D: Durable>(durable: &D) {
+pub async fn orphans_are_claimed_at_once_after_opening_again<D: Durable>(
+    durable: &D,
+    leaving: Leaving,
+) {
     let storage = durable.open().await;
     let mut driver = running(&storage, 1).await;
     driver
         .append(&storage, [started(0, 1), line(None, "one")])
         .await;
-    let storage = durable.reopen(storage).await;
+    let storage = durable.reopen(storage, leaving).await;
     let claimed = claim_one(&storage, claim(2, 11), driver.run).await;
     assert!(claimed.epoch > driver.epoch);
     assert_eq!((claimed.position, claimed.claim_count), (2, 2));
 }
 
 /// A backfill goes on within its limits and in its order: what executed counts, and so do the failures before.
-pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D) {
+pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D, leaving: Leaving) {
     let storage = durable.open().await;
     save(&storage, "daily").await;
     let mut create = new_backfill(1, "daily", 1, 6);
@@ -116,7 +136,7 @@ pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D) {
     let mut first = Driver::of(&claimed[0]);
     first.append(&storage, [end_of(6, RunStatus::Failed)]).await;
     let before = snapshot(&storage).await;
-    let storage = durable.reopen(storage).await;
+    let storage = durable.reopen(storage, leaving).await;
     assert_eq!(snapshot(&storage).await, before);
     let claimed = storage.claim(claim(2, 11)).await.unwrap().claimed;
     let ids: Vec<_> = claimed.iter().map(|claimed| claimed.run.id).collect();
@@ -129,10 +149,10 @@ pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D) {
 }
 
 /// The owner of a claim that ended with its process cannot write any more once another has it.
-pub async fn a_claim_of_an_earlier_process_is_stale<D: Durable>(durable: &D) {
+pub async fn a_claim_of_an_earlier_process_is_stale<D: Durable>(durable: &D, leaving: Leaving) {
     let storage = durable.open().await;
     let driver = running(&storage, 1).await;
-    let storage = durable.reopen(storage).await;
+    let storage = durable.reopen(storage, leaving).await;
     claim_one(&storage, claim(2, 11), driver.run).await;
     let late = storage.append(driver.next([started(0, 1)])).await;
     assert_eq!(late.unwrap_err().kind(), crate::ErrorKind::StaleEpoch);
@@ -144,12 +164,12 @@ pub async fn a_claim_of_an_earlier_process_is_stale<D: Durable>(durable: &D) {
 }
 
 /// What waits goes on waiting in its order and counts towards the bounds of the queue.
-pub async fn the_queue_outlives_its_process<D: Durable>(durable: &D) {
+pub async fn the_queue_outlives_its_process<D: Durable>(durable: &D, leaving: Leaving) {
     let storage = durable.open().await;
     for n in [2, 1, 3] {
         pending(&storage, n).await;
     }
-    let storage = durable.reopen(storage).await;
+    let storage = durable.reopen(storage, leaving).await;
     let mut full = CreateRuns::new(vec![NewRun::new(new_run(4, "daily"))]);
     full.queued_pipeline_max = 3;
     refused_as(
@@ -162,12 +182,12 @@ pub async fn the_queue_outlives_its_process<D: Durable>(durable: &D) {
 }
 
 /// A number is not used again after the newest was purged and the store opened again.
-pub async fn numbers_go_on_after_opening_again<D: Durable>(durable: &D) {
+pub async fn numbers_go_on_after_opening_again<D: Durable>(durable: &D, leaving: Leaving) {
     let storage = durable.open().await;
     ended(&storage, 1, RunStatus::Success).await;
     let newest = storage.newest_seq().await.unwrap();
     assert_eq!(purge_all(&storage).await, 1);
-    let storage = durable.reopen(storage).await;
+    let storage = durable.reopen(storage, leaving).await;
     assert_eq!(storage.newest_seq().await.unwrap(), newest);
     let purged = storage.stats(&Scope::All).await.unwrap().purged_seq;
     assert_eq!(purged, newest);
@@ -224,12 +244,12 @@ pub async fn an_unreadable_run_costs_itself_alone<D: Durable>(durable: &D) {
 }
 
 /// An orphan that cannot be read fails no claim, over the end of the process too.
-pub async fn an_unreadable_orphan_costs_itself_alone<D: Durable>(durable: &D) {
+pub async fn an_unreadable_orphan_costs_itself_alone<D: Durable>(durable: &D, leaving: Leaving) {
     let storage = durable.open().await;
     running(&storage, 1).await;
     let good = running(&storage, 2).await.run;
     durable.damage_run(&storage, run_id(1)).await;
-    let storage = durable.reopen(storage).await;
+    let storage = durable.reopen(storage, leaving).await;
     let claims = storage.claim(claim(2, 11)).await.unwrap();
     let ids: Vec<_> = claims
         .claimed
@@ -259,7 +279,7 @@ pub async fn a_failed_commit_is_answered_as_it_ended<D: Durable>(durable: &D) {
 }
 
 /// An append whose commit failed may be repeated: its entries are there once.
-pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D) {
+pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D, leaving: Leaving) {
     for (n, fault) in [
         (1, CommitFault::BeforeEffect),
         (2, CommitFault::AfterEffect),
@@ -277,7 +297,7 @@ pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D) 
         driver
             .append(&storage, [end_of(n, RunStatus::Success)])
             .await;
-        let storage = durable.reopen(storage).await;
+        let storage = durable.reopen(storage, leaving).await;
         assert_eq!(events_of(&storage, driver.run).await.len(), 5);
         assert_eq!(found(&storage, driver.run).await.nodes.len(), 1);
         storage.close().await.unwrap();
@@ -286,11 +306,25 @@ pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D) 
 
 /// Makes a test of every promise that a durable backend alone can keep, each in a directory of its own.
 ///
+/// A promise about opening again becomes two tests, one for each way of
+/// [`Leaving`](crate::testing::contract::durable::Leaving).
+///
 /// The argument is a closure from that directory to a [`Durable`](crate::testing::contract::durable::Durable).
 #[macro_export]
 macro_rules! durable_contract {
     ($durable:expr) => {
-        $crate::durable_contract! { @cases $durable,
+        $crate::durable_contract! { @open $durable,
+            durable: [
+                a_damaged_output_does_not_match_its_hash,
+                an_unreadable_run_costs_itself_alone,
+                a_failed_commit_is_answered_as_it_ended,
+            ],
+        }
+        $crate::durable_contract! { @reopened $durable, closed, Closed }
+        $crate::durable_contract! { @reopened $durable, dropped, Dropped }
+    };
+    (@reopened $durable:expr, $module:ident, $leaving:ident) => {
+        $crate::durable_contract! { @reopen $durable, $module, $leaving,
             durable: [
                 everything_is_found_after_opening_again,
                 orphans_are_claimed_at_once_after_opening_again,
@@ -298,15 +332,12 @@ macro_rules! durable_contract {
                 the_queue_outlives_its_process,
                 a_backfill_goes_on_within_its_limits,
                 numbers_go_on_after_opening_again,
-                a_damaged_output_does_not_match_its_hash,
-                an_unreadable_run_costs_itself_alone,
                 an_unreadable_orphan_costs_itself_alone,
-                a_failed_commit_is_answered_as_it_ended,
                 an_append_whose_commit_failed_is_repeated,
             ],
         }
     };
-    (@cases $durable:expr, $noun:ident: [$($case:ident),* $(,)?],) => {
+    (@open $durable:expr, $noun:ident: [$($case:ident),* $(,)?],) => {
         mod $noun {
             use super::*;
             $(
@@ -315,6 +346,23 @@ macro_rules! durable_contract {
                     let dir = $crate::testing::scratch();
                     let durable = $durable;
                     $crate::testing::contract::$noun::$case(&durable(dir.path())).await;
+                }
+            )*
+        }
+    };
+    (
+        @reopen $durable:expr, $module:ident, $leaving:ident,
+        $noun:ident: [$($case:ident),* $(,)?],
+    ) => {
+        mod $module {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let dir = $crate::testing::scratch();
+                    let durable = $durable;
+                    let leaving = $crate::testing::contract::$noun::Leaving::$leaving;
+                    $crate::testing::contract::$noun::$case(&durable(dir.path()), leaving).await;
                 }
             )*
         }

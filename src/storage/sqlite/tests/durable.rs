@@ -1,6 +1,6 @@
-//! The promises that a durable backend alone can keep, on a SQLite store.
+//! The durable contract on a SQLite store.
 //!
-//! The promises themselves stand in `testing::contract::durable`.
+//! The cases are left to `testing::contract::durable`, damage to the file to `hooks`.
 
 use std::path::PathBuf;
 
@@ -17,11 +17,6 @@ impl Durable for InFolder {
     type Storage = SqliteStorage;
 
     async fn open(&self) -> SqliteStorage {
-        open(&self.0).await
-    }
-
-    async fn reopen(&self, storage: SqliteStorage) -> SqliteStorage {
-        drop(storage);
         open(&self.0).await
     }
 
