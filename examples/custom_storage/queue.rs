@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
+use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Priority, Queue};
 use floret::{BackfillOrder, EventKind, NodeStatus, OwnerId, Result, Run, RunId, RunStatus, Scope};
 
 use crate::audited::AuditedStorage;
@@ -189,7 +189,6 @@ fn is_next_of_backfill(rows: &Rows, run: &Run) -> bool {
 
 /// Whether the limits of pipeline, backfill and schedule let a run start.
 fn has_slot(rows: &Rows, run: &Run) -> bool {
-    const OF_A_SCHEDULE: u8 = floret::Trigger::Schedule.priority();
     let count = |is_counted: &dyn Fn(&Run) -> bool| {
         let others = running(rows).map(|row| &row.run);
         others.filter(|other| is_counted(other)).count() as u64
@@ -198,7 +197,8 @@ fn has_slot(rows: &Rows, run: &Run) -> bool {
     let pipeline = rows.pipelines.find(run.pipeline_id.as_str(), &Scope::All);
     let max = pipeline.and_then(|pipeline| pipeline.definition.max_concurrent_runs);
     let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
-    let is_scheduled = |other: &Run| is_sibling(other) && other.trigger.priority() == OF_A_SCHEDULE;
+    let is_scheduled =
+        |other: &Run| is_sibling(other) && other.trigger.priority() == Priority::Schedule;
     max.is_none_or(|max| count(&is_sibling) < u64::from(max))
         && backfill.is_none_or(|row| {
             let is_in = |other: &Run| other.backfill_id == run.backfill_id;

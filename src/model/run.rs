@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BackfillId, NodeIndex, NodeStatus, PipelineId, RunId, TenantId};
+use super::{BackfillId, NodeIndex, NodeStatus, PipelineId, Priority, RunId, TenantId};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,13 +76,13 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// The lane in which such a run waits: 0 goes first.
+    /// Returns the priority of a run with this trigger.
     #[must_use]
-    pub const fn priority(self) -> u8 {
+    pub const fn priority(self) -> Priority {
         match self {
-            Self::Manual | Self::Resume | Self::Webhook => 0,
-            Self::Schedule | Self::Catchup | Self::Dependency => 1,
-            Self::Backfill => 2,
+            Self::Manual | Self::Resume | Self::Webhook => Priority::Manual,
+            Self::Schedule | Self::Catchup | Self::Dependency => Priority::Schedule,
+            Self::Backfill => Priority::Backfill,
         }
     }
 }

@@ -56,6 +56,8 @@ pub use system::{
 };
 pub use variables::{PutVariable, VariableFilter, Variables};
 
+pub use crate::model::Priority;
+
 /// Everything that a backend does; implemented for whatever implements the parts.
 pub trait Storage:
     Pipelines

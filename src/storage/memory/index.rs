@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::figures::Days;
-use crate::model::{BackfillId, PipelineId, Run, RunId, RunStatus};
+use crate::model::{BackfillId, PipelineId, Priority, Run, RunId, RunStatus};
 
 /// What waits in one line: priority, pipeline and backfill.
-pub(super) type Lane = (u8, PipelineId, Option<BackfillId>);
+pub(super) type Lane = (Priority, PipelineId, Option<BackfillId>);
 
 /// Runs of each status.
 type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;

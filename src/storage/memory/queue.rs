@@ -16,7 +16,7 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::{
-    BackfillId, BackfillOrder, EventKind, OwnerId, PipelineId, RunId, RunStatus, Scope,
+    BackfillId, BackfillOrder, EventKind, OwnerId, PipelineId, Priority, RunId, RunStatus, Scope,
 };
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 
@@ -130,7 +130,7 @@ impl State {
         let mut rooms = Rooms::default();
         let mut heads = BinaryHeap::new();
         for (lane, waiting) in &self.index.lanes {
-            if rooms.have_some(self, lane) && !self.is_turn_taken(lane) {
+            if rooms.have_some(self, lane) && !self.is_schedule_executing(lane) {
                 heads.extend(Head::of(lane, self.in_order(lane.2, waiting)).map(Reverse));
             }
         }
@@ -139,7 +139,7 @@ impl State {
         {
             if rooms.take(self, lane) {
                 chosen.push(id);
-                if !rules::waits_in_turn(lane.0) {
+                if !rules::runs_one_at_a_time(lane.0) {
                     heads.extend(Head::of(lane, waiting).map(Reverse));
                 }
             }
@@ -148,9 +148,9 @@ impl State {
     }
 
     /// Whether the runs of a lane wait for one that executes.
-    fn is_turn_taken(&self, (priority, pipeline, _): &Lane) -> bool {
+    fn is_schedule_executing(&self, (priority, pipeline, _): &Lane) -> bool {
         let running = self.index.with_status(Some(pipeline), RunStatus::Running);
-        rules::waits_in_turn(*priority)
+        rules::runs_one_at_a_time(*priority)
             && running.into_iter().flatten().any(|id| {
                 let row = self.runs.get(id);
                 row.is_some_and(|row| row.run.trigger.priority() == *priority)
@@ -285,7 +285,7 @@ impl<'a> Head<'a> {
 }
 
 impl Head<'_> {
-    const fn order(&self) -> (u8, RunId) {
+    const fn order(&self) -> (Priority, RunId) {
         (self.lane.0, self.id)
     }
 }

@@ -25,7 +25,7 @@ pub(super) use refusals::{
     shutting_down, stale_epoch, tick_taken,
 };
 pub(crate) use refusals::{not_resumable, stands_in_the_way};
-pub(super) use schedules::{Saved, is_of_schedule, saved_schedule, waits_in_turn};
+pub(super) use schedules::{Saved, is_of_schedule, runs_one_at_a_time, saved_schedule};
 #[cfg(feature = "sqlite")]
 pub(super) use settings::Standing;
 pub(super) use settings::{KeptSetting, PutSetting, Setting, check_deletion, decide};

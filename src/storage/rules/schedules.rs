@@ -1,8 +1,8 @@
-//! What a save does to the schedule of its pipeline, and what makes runs of a schedule wait for one another.
+//! What a save does to the schedule of its pipeline, and the overlap rule for the runs of a schedule.
 //!
 //! Where the cursor is kept is left to the backends.
 
-use crate::model::{Pipeline, Trigger};
+use crate::model::{Pipeline, Priority, Trigger};
 
 /// What becomes of a schedule's row when its pipeline is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +31,12 @@ pub(in crate::storage) fn saved_schedule(before: Option<&Pipeline>, after: &Pipe
     }
 }
 
-/// Whether of a pipeline's runs of this priority one executes at a time: of those that no caller asked for, the next begins when the one before has ended.
-pub(in crate::storage) const fn waits_in_turn(priority: u8) -> bool {
-    priority == Trigger::Schedule.priority()
+/// Returns whether the overlap rule applies: of a pipeline's runs with this priority, one executes at a time.
+pub(in crate::storage) const fn runs_one_at_a_time(priority: Priority) -> bool {
+    match priority {
+        Priority::Schedule => true,
+        Priority::Manual | Priority::Backfill => false,
+    }
 }
 
 /// Whether such a run belongs to a schedule.

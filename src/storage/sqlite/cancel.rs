@@ -10,7 +10,7 @@ use super::ends::Ended;
 use super::fault::Fault;
 use super::lanes::LaneKey;
 use super::tx::Tx;
-use super::values::{self, id, run_id, tenant, to_cancel, to_run_status};
+use super::values::{self, id, run_id, tenant, to_cancel, to_priority, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{Cancel, EventKind, RunId, RunStatus, TenantId};
 use crate::storage::{CancelRequest, Cancelled, rules};
@@ -40,7 +40,7 @@ pub(super) fn read_wished(row: &Row<'_>) -> Result<Wished, Fault> {
         tenant: tenant(row.get(4)?)?,
         created_at: row.get(5)?,
         lane: LaneKey {
-            priority: row.get(6)?,
+            priority: to_priority(row.get(6)?)?,
             pipeline: row.get(7)?,
             backfill: row.get(8)?,
         },

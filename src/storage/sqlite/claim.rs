@@ -10,16 +10,16 @@ use rusqlite::params;
 
 use super::body::Body;
 use super::fault::Fault;
-use super::lanes::{Head, LaneKey, Lanes};
+use super::lanes::{Head, LaneKey};
 use super::queue::lease_end;
 use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
-use super::values::{int, millis, run_id, time};
-use crate::model::{BackfillOrder, EventKind, NodeRun, RunId, RunStatus};
+use super::values::{self, int, millis, run_id, time};
+use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus};
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun, rules};
 
 /// A pending run that may be claimed; the smallest goes first.
-type Next = Reverse<(u8, RunId, i64, LaneKey)>;
+type Next = Reverse<(Priority, RunId, i64, LaneKey)>;
 
 impl Tx {
     pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome, Fault> {
@@ -92,7 +92,7 @@ impl Tx {
         if !has_room(self, claims) {
             return Ok(());
         }
-        for priority in Lanes::priorities() {
+        for &priority in Priority::ALL {
             for pipeline in self.state.lanes.pipelines(priority) {
                 if self.has_room(pipeline)? {
                     for lane in self.state.lanes.of(priority, pipeline) {
@@ -119,7 +119,7 @@ impl Tx {
 
     /// The run that is next in a lane that has room.
     fn next(&mut self, lane: LaneKey) -> Result<Option<Next>, Fault> {
-        if !self.has_room_in(lane)? || self.is_turn_taken(lane) {
+        if !self.has_room_in(lane)? || self.is_schedule_executing(lane) {
             return Ok(None);
         }
         let LaneKey {
@@ -134,13 +134,17 @@ impl Tx {
             BackfillOrder::Ascending => FIRST,
             BackfillOrder::Descending => LAST,
         };
-        let found = self.row(sql, params![priority, pipeline, backfill], |row| {
-            let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
-            Ok(Head {
-                run,
-                key: row.get(1)?,
-            })
-        })?;
+        let found = self.row(
+            sql,
+            params![values::priority(priority), pipeline, backfill],
+            |row| {
+                let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
+                Ok(Head {
+                    run,
+                    key: row.get(1)?,
+                })
+            },
+        )?;
         Ok(found.map(|head| {
             self.state.lanes.note_head(lane, head);
             Reverse((priority, head.run, head.key, lane))
@@ -162,8 +166,8 @@ impl Tx {
     }
 
     /// Whether the runs of a lane wait for one that executes.
-    fn is_turn_taken(&self, lane: LaneKey) -> bool {
-        rules::waits_in_turn(lane.priority) && self.state.is_turn_taken(lane.pipeline)
+    fn is_schedule_executing(&self, lane: LaneKey) -> bool {
+        rules::runs_one_at_a_time(lane.priority) && self.state.is_schedule_executing(lane.pipeline)
     }
 
     fn claim_one_pending(

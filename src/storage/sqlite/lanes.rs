@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::{BackfillOrder, RunId};
+use crate::model::{BackfillOrder, Priority, RunId};
 
 /// The pending run of a lane that goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Head {
 /// What names a lane; a backfill's runs have one of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneKey {
-    pub(super) priority: u8,
+    pub(super) priority: Priority,
     pub(super) pipeline: i64,
     pub(super) backfill: Option<i64>,
 }
@@ -37,9 +37,6 @@ pub(super) struct Lanes {
     of_pipelines: HashMap<i64, u64>,
     total: u64,
 }
-
-/// Priorities that runs have.
-const PRIORITIES: std::ops::RangeInclusive<u8> = 0..=2;
 
 impl Lanes {
     /// A lane that was counted; which run is next in it is not known yet.
@@ -108,7 +105,7 @@ impl Lanes {
     }
 
     /// Pipelines that have pending runs of a priority; their lanes are stepped over.
-    pub(super) fn pipelines(&self, priority: u8) -> Vec<i64> {
+    pub(super) fn pipelines(&self, priority: Priority) -> Vec<i64> {
         let mut pipelines = Vec::new();
         let mut from = Some(i64::MIN);
         while let Some(pipeline) = from {
@@ -121,7 +118,7 @@ impl Lanes {
     }
 
     /// The lanes of a pipeline that have pending runs of a priority.
-    pub(super) fn of(&self, priority: u8, pipeline: i64) -> Vec<LaneKey> {
+    pub(super) fn of(&self, priority: Priority, pipeline: i64) -> Vec<LaneKey> {
         self.by_key
             .range(first_of(priority, pipeline)..)
             .map(|(key, _)| *key)
@@ -138,14 +135,9 @@ impl Lanes {
     pub(super) const fn total(&self) -> u64 {
         self.total
     }
-
-    /// The priorities, first things first.
-    pub(super) const fn priorities() -> std::ops::RangeInclusive<u8> {
-        PRIORITIES
-    }
 }
 
-const fn first_of(priority: u8, pipeline: i64) -> LaneKey {
+const fn first_of(priority: Priority, pipeline: i64) -> LaneKey {
     LaneKey {
         priority,
         pipeline,
@@ -165,7 +157,7 @@ mod tests {
         }
     }
 
-    const fn lane(priority: u8, backfill: Option<i64>) -> LaneKey {
+    const fn lane(priority: Priority, backfill: Option<i64>) -> LaneKey {
         LaneKey {
             priority,
             pipeline: 7,
@@ -176,7 +168,7 @@ mod tests {
     #[test]
     fn a_lane_knows_its_next_run_until_that_leaves() {
         let mut lanes = Lanes::default();
-        let (first, last) = (lane(0, None), lane(2, None));
+        let (first, last) = (lane(Priority::Manual, None), lane(Priority::Backfill, None));
         let order = BackfillOrder::Ascending;
         lanes.add(first, order, head(5));
         lanes.add(first, order, head(3));
@@ -191,25 +183,35 @@ mod tests {
         lanes.remove(first, head(5).run);
         assert_eq!(lanes.head(first), Some(head(4)));
         lanes.remove(first, head(4).run);
-        assert_eq!(lanes.pipelines(0), Vec::<i64>::new());
-        assert_eq!(lanes.pipelines(2), [7]);
+        assert_eq!(lanes.pipelines(Priority::Manual), Vec::<i64>::new());
+        assert_eq!(lanes.pipelines(Priority::Backfill), [7]);
         assert_eq!((lanes.of_pipeline(7), lanes.total()), (1, 1));
     }
 
     #[test]
     fn a_backfill_has_a_lane_in_its_own_order() {
         let mut lanes = Lanes::default();
-        let (asc, desc) = (lane(2, Some(1)), lane(2, Some(2)));
+        let (asc, desc) = (
+            lane(Priority::Backfill, Some(1)),
+            lane(Priority::Backfill, Some(2)),
+        );
         for number in [1, 2, 3] {
             lanes.add(asc, BackfillOrder::Ascending, head(number));
             lanes.add(desc, BackfillOrder::Descending, head(number + 10));
         }
-        lanes.add(lane(2, None), BackfillOrder::Ascending, head(20));
+        lanes.add(
+            lane(Priority::Backfill, None),
+            BackfillOrder::Ascending,
+            head(20),
+        );
         assert_eq!(lanes.head(asc), Some(head(1)));
         assert_eq!(lanes.head(desc), Some(head(13)));
         assert_eq!(lanes.order(desc), BackfillOrder::Descending);
-        assert_eq!(lanes.pipelines(2), [7]);
-        assert_eq!(lanes.of(2, 7), [lane(2, None), asc, desc]);
-        assert_eq!(lanes.of(2, 8), []);
+        assert_eq!(lanes.pipelines(Priority::Backfill), [7]);
+        assert_eq!(
+            lanes.of(Priority::Backfill, 7),
+            [lane(Priority::Backfill, None), asc, desc]
+        );
+        assert_eq!(lanes.of(Priority::Backfill, 8), []);
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), F
             definition,
             tenant.as_ref().map(TenantId::as_str),
             values::run_status(*status),
-            i64::from(trigger.priority()),
+            values::priority(trigger.priority()),
             values::trigger(*trigger),
             cancel.map(values::cancel),
             day(*date),

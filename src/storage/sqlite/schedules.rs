@@ -189,7 +189,7 @@ impl Tx {
         let found = self.row(
             "SELECT 1 FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND trigger IN (?, ?) LIMIT 1",
             params![
-                Trigger::Schedule.priority(),
+                values::priority(Trigger::Schedule.priority()),
                 pipeline,
                 values::trigger(Trigger::Schedule),
                 values::trigger(Trigger::Catchup)

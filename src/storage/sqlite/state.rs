@@ -13,8 +13,8 @@ use super::fault::Fault;
 use super::lanes::{LaneKey, Lanes};
 use super::open_backfills::OpenBackfills;
 use super::query::row;
-use super::values::{self, millis, owner_id, run_id, small, to_cancel, uint};
-use crate::model::{Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Run, RunId, TenantId};
+use super::values::{self, millis, owner_id, run_id, small, to_cancel, to_priority, uint};
+use crate::model::{Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority, Run, RunId, TenantId};
 use crate::storage::rules;
 
 /// The writer's memory.
@@ -32,8 +32,8 @@ pub(super) struct State {
     pub(super) running: HashMap<RunId, Active>,
     running_of: HashMap<i64, u64>,
     running_of_backfill: HashMap<i64, u64>,
-    /// Running runs of a pipeline that others wait for in turn.
-    turns_of: HashMap<i64, u64>,
+    /// Running runs of a pipeline that fall under the overlap rule.
+    schedules_executing: HashMap<i64, u64>,
     known: HashMap<i64, Arc<Known>>,
     keys: HashMap<PipelineId, i64>,
     pub(super) definitions: Definitions,
@@ -57,7 +57,7 @@ pub(super) struct Known {
 pub(super) struct Active {
     pub(super) key: i64,
     pub(super) pipeline: i64,
-    pub(super) priority: u8,
+    pub(super) priority: Priority,
     pub(super) tenant: Option<TenantId>,
     /// The time of its creation, by which it is counted.
     pub(super) created_at: i64,
@@ -145,7 +145,7 @@ impl State {
         let mut rows = lanes.query([])?;
         while let Some(row) = rows.next()? {
             let lane = LaneKey {
-                priority: u8::try_from(row.get::<_, i64>(0)?).unwrap_or(u8::MAX),
+                priority: to_priority(row.get(0)?)?,
                 pipeline: row.get(1)?,
                 backfill: row.get(2)?,
             };
@@ -167,8 +167,8 @@ impl State {
         if let Some(backfill) = active.backfill {
             *self.running_of_backfill.entry(backfill).or_default() += 1;
         }
-        if rules::waits_in_turn(active.priority) {
-            *self.turns_of.entry(active.pipeline).or_default() += 1;
+        if rules::runs_one_at_a_time(active.priority) {
+            *self.schedules_executing.entry(active.pipeline).or_default() += 1;
         }
         self.running.insert(run, active);
     }
@@ -176,17 +176,17 @@ impl State {
     /// Counts a run as running no longer.
     pub(super) fn stop(&mut self, active: &Active) {
         take_one(&mut self.running_of, active.pipeline);
-        if rules::waits_in_turn(active.priority) {
-            take_one(&mut self.turns_of, active.pipeline);
+        if rules::runs_one_at_a_time(active.priority) {
+            take_one(&mut self.schedules_executing, active.pipeline);
         }
         if let Some(backfill) = active.backfill {
             take_one(&mut self.running_of_backfill, backfill);
         }
     }
 
-    /// Whether a run of the pipeline executes for which others wait in turn.
-    pub(super) fn is_turn_taken(&self, pipeline: i64) -> bool {
-        self.turns_of.contains_key(&pipeline)
+    /// Whether a run of this pipeline's schedule is still executing.
+    pub(super) fn is_schedule_executing(&self, pipeline: i64) -> bool {
+        self.schedules_executing.contains_key(&pipeline)
     }
 
     /// Running runs of a pipeline.
@@ -290,7 +290,7 @@ pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
         lease_until: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
         epoch: uint(row.get(8)?),
         claims: small(row.get(9)?),
-        priority: u8::try_from(row.get::<_, i64>(10)?).unwrap_or(u8::MAX),
+        priority: to_priority(row.get(10)?)?,
         backfill: row.get(11)?,
         driven: None,
     };

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::fault::Fault;
 use crate::model::{
     BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, RunId,
-    RunStatus, TenantId, Trigger,
+    Priority, RunStatus, TenantId, Trigger,
 };
 
 /// A count as a column holds it; what does not fit is cut to the greatest.
@@ -163,6 +163,20 @@ pub(super) fn to_trigger(value: i64) -> Result<Trigger, Fault> {
     }
 }
 
+pub(super) const fn priority(priority: Priority) -> i64 {
+    match priority {
+        Priority::Manual => 0,
+        Priority::Schedule => 1,
+        Priority::Backfill => 2,
+    }
+}
+
+pub(super) fn to_priority(value: i64) -> Result<Priority, Fault> {
+    let mut all = Priority::ALL.iter().copied();
+    all.find(|found| priority(*found) == value)
+        .ok_or_else(|| Fault::unreadable("a priority", value))
+}
+
 pub(super) const fn cancel(cancel: Cancel) -> i64 {
     match cancel {
         Cancel::Plain => 0,
@@ -243,4 +257,19 @@ pub(super) fn chunk_key(node: i64, index: u32) -> Option<i64> {
 pub(super) const fn chunk_keys(node: i64) -> (i64, i64) {
     let first = node << INDEX_BITS;
     (first, first | ((1 << INDEX_BITS) - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_priority_comes_back_from_its_number() {
+        let numbers: Vec<_> = Priority::ALL.iter().copied().map(priority).collect();
+        assert_eq!(numbers, [0, 1, 2], "stored numbers never change");
+        for expected in Priority::ALL {
+            assert_eq!(to_priority(priority(*expected)).ok(), Some(*expected));
+        }
+        assert!(to_priority(3).is_err());
+    }
 }
