@@ -164,7 +164,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
         lease_until: run.created_at,
         claim_count: 0,
         position: 0,
-        has_stopped: false,
+        cancelled_rest: false,
         nodes: std::collections::BTreeMap::new(),
         run,
     };

@@ -136,7 +136,7 @@ fn count(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) -> Resul
             (_, _) => BackfillStatus::Failed,
         };
     } else if is_too_many {
-        rows.run_mut(run.id)?.has_stopped = true;
+        rows.run_mut(run.id)?.cancelled_rest = true;
         cancel_rest(rows, &CancelBackfill::new(id, Cancel::Plain, at))?;
     }
     Ok(())

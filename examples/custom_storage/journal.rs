@@ -26,9 +26,9 @@ impl Journal for AuditedStorage {
                 }
             }
             let row = rows.run_mut(append.run)?;
-            let stopped = row.run.backfill_id.filter(|_| row.has_stopped);
+            let cancelled = row.run.backfill_id.filter(|_| row.cancelled_rest);
             let mut appended = AppendOutcome::new(rows.seq);
-            appended.stopped = stopped;
+            appended.cancelled_backfill = cancelled;
             Ok(appended)
         })
     }

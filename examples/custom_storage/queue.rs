@@ -127,15 +127,14 @@ fn bury(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()>
         }
         finish(rows, id, end)?;
         let row = rows.run_mut(id)?;
-        let stopped = row.run.backfill_id.filter(|_| row.has_stopped);
-        claims.stopped.extend(stopped);
+        let cancelled = row.run.backfill_id.filter(|_| row.cancelled_rest);
+        claims.cancelled_backfills.extend(cancelled);
         claims.poisoned.push(id);
     }
     Ok(())
 }
 
-/// Gives out orphans; one at a time, fewest claims first, while one is suspected of killing its
-/// owners.
+/// Claims orphans: one at a time, fewest claims first, while one is suspected of crashing its owner.
 fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     let mut orphans = orphans(rows, claim);
     let suspected = claim.crashes_max.saturating_sub(1);
@@ -152,7 +151,7 @@ fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> R
     }
     for (_, id) in orphans.into_iter().take(count) {
         put_back(rows.run_mut(id)?);
-        let claimed = give(rows, claim, id)?;
+        let claimed = claim_run(rows, claim, id)?;
         claims.claimed.push(claimed);
     }
     Ok(())
@@ -207,7 +206,7 @@ fn has_slot(rows: &Rows, run: &Run) -> bool {
         && (!is_scheduled(run) || count(&is_scheduled) == 0)
 }
 
-/// Starts a pending run for the asker.
+/// Starts a pending run and claims it.
 fn start(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
     let run = &mut rows.run_mut(id)?.run;
     let started_at = claim.now.max(run.created_at);
@@ -216,11 +215,11 @@ fn start(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
     let run = run.clone();
     let event = rows.tell(&run, EventKind::RunStarted, started_at);
     event.status = Some(run.status.into());
-    give(rows, claim, id)
+    claim_run(rows, claim, id)
 }
 
-/// Makes a run the asker's: counted, and under a greater epoch than any before.
-fn give(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
+/// Makes the caller the owner of a running run: counted, under a greater epoch than any before.
+fn claim_run(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
     let row = rows.run_mut(id)?;
     row.owner = Some(claim.owner);
     row.lease_until = later(claim.now, claim.lease);

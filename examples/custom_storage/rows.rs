@@ -47,8 +47,8 @@ pub(crate) struct RunRow {
     pub(crate) lease_until: DateTime<Utc>,
     pub(crate) claim_count: u32,
     pub(crate) position: u64,
-    /// Whether its failure stopped its backfill.
-    pub(crate) has_stopped: bool,
+    /// Whether its failure cancelled the rest of its backfill.
+    pub(crate) cancelled_rest: bool,
     pub(crate) nodes: BTreeMap<NodeIndex, NodeRow>,
 }
 

@@ -177,15 +177,18 @@ impl Append {
 pub struct AppendOutcome {
     /// The newest event.
     pub seq: u64,
-    /// The backfill whose rest was cancelled since this run failed; a repeat tells it again.
-    pub stopped: Option<BackfillId>,
+    /// The backfill whose rest was cancelled because this run failed. A repeated append returns it again.
+    pub cancelled_backfill: Option<BackfillId>,
 }
 
 impl AppendOutcome {
     /// The newest event after an append.
     #[must_use]
     pub const fn new(seq: u64) -> Self {
-        Self { seq, stopped: None }
+        Self {
+            seq,
+            cancelled_backfill: None,
+        }
     }
 }
 

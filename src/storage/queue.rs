@@ -1,6 +1,7 @@
 //! Who executes which run: claim, renew, release.
 //!
-//! The order of the queue and every limit on runs are decided here, in the claim's transaction, so that they hold on every path.
+//! Every limit on runs holds in the claim's transaction, so that no path goes around it. The order of the queue is that of
+//! [`Priority`](super::Priority); which trigger has which priority is left to [`Trigger`](crate::Trigger).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +12,19 @@ use chrono::{DateTime, Utc};
 use crate::error::Result;
 use crate::model::{BackfillId, NodeRun, OwnerId, Pipeline, Run, RunId};
 
-/// A wish for runs to execute.
+/// A request for runs to execute.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Claim {
-    /// Who asks.
+    /// The owner that will execute them.
     pub owner: OwnerId,
-    /// How many runs at most.
+    /// How many runs this claim takes at most.
     pub count_max: u32,
     /// How many runs may be `running` in all, orphans included.
     pub runs_max: u32,
-    /// Crashes after which an orphan is given up as poisoned.
+    /// Claims without progress after which an orphan is poisoned. 0 counts as 1.
     pub crashes_max: u32,
-    /// Whether suspected orphans (two crashes) may be taken on yet; not in the first second of an engine.
+    /// Whether orphans may be claimed while one is suspected. False in the first second of an engine.
     pub suspects: bool,
     /// How long the claim holds.
     pub lease: Duration,
@@ -32,7 +33,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A claim of up to `count_max` runs with the default limits.
+    /// Makes a claim of up to `count_max` runs with the default limits.
     #[must_use]
     pub fn new(owner: OwnerId, count_max: u32, now: DateTime<Utc>) -> Self {
         let limits = crate::limits::Limits::default();
@@ -48,26 +49,26 @@ impl Claim {
     }
 }
 
-/// A claimed run, with all that its driver needs.
+/// A claimed run with everything that its execution needs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ClaimedRun {
     /// The run, `running` now.
     pub run: Run,
-    /// The definition that it runs.
+    /// The definition that it executes.
     pub definition: Arc<Pipeline>,
-    /// Nodes that have an entry, by place. None is `running`: those that were are `pending` again.
+    /// Its nodes that have an entry, by place. None is `running`: those that were are `pending` again.
     pub nodes: Vec<NodeRun>,
-    /// The epoch of this claim: greater than any before of this run.
+    /// The epoch of this claim, greater than any earlier one of this run.
     pub epoch: u64,
-    /// Entries appended before; storage's own events aside.
+    /// How many entries were appended before. Events that storage itself wrote do not count.
     pub position: u64,
-    /// Claims without progress, this one included: above 1 it comes back from a crash.
+    /// Claims without progress, this one included. Above 1 the run comes back from a crash.
     pub claim_count: u32,
 }
 
 impl ClaimedRun {
-    /// A first claim of a run.
+    /// Makes the first claim of a run.
     #[must_use]
     pub const fn new(run: Run, definition: Arc<Pipeline>, epoch: u64) -> Self {
         Self {
@@ -81,27 +82,27 @@ impl ClaimedRun {
     }
 }
 
-/// What a claim gave.
+/// The result of a claim.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ClaimOutcome {
     /// The claimed runs.
     pub claimed: Vec<ClaimedRun>,
-    /// Runs that were given up as poisoned in this step.
+    /// Orphans that this claim ended as poisoned.
     pub poisoned: Vec<RunId>,
-    /// Backfills whose rest was cancelled since a run of them was given up.
-    pub stopped: Vec<BackfillId>,
-    /// Runs that could not be read and were left alone, each counted as a crash.
+    /// Backfills whose rest was cancelled because a run of theirs was poisoned.
+    pub cancelled_backfills: Vec<BackfillId>,
+    /// Runs that cannot be read. Each was counted as claimed and is an orphan.
     pub unreadable: Vec<RunId>,
-    /// Whether orphans are left that may not be taken on yet: ask again when a claimed run has made progress.
+    /// Whether orphans had to wait because one is suspected. Claim again when a claimed run has made progress.
     pub suspects_left: bool,
-    /// When the earliest lease of another owner runs out: ask again then.
+    /// When the earliest lease of another owner ends. Claim again then.
     pub lease_until: Option<DateTime<Utc>>,
     /// The newest event.
     pub seq: u64,
 }
 
-/// One claim that its owner holds.
+/// A claim that its owner holds, or has lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct HeldRun {
@@ -112,7 +113,7 @@ pub struct HeldRun {
 }
 
 impl HeldRun {
-    /// One claim.
+    /// Makes the claim of a run under an epoch.
     #[must_use]
     pub const fn new(run: RunId, epoch: u64) -> Self {
         Self { run, epoch }
@@ -122,30 +123,54 @@ impl HeldRun {
 /// Who executes which run.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// Gives the asker up to `count_max` runs: orphans first, then pending ones by [`Trigger::priority`](crate::Trigger::priority), then by age (id).
+    /// Claims up to `count_max` runs for the owner: orphans first, then pending runs.
     ///
-    /// An orphan is a `running` run without an owner, or with another than the asker whose lease runs out at `now` or before. Limits (`runs_max` over all
-    /// `running` runs, the pipeline's `max_concurrent_runs` of its newest definition, the backfill's `max_parallel`) bound pending runs only: an orphan
-    /// counts as running already. The runs of a backfill are claimed in its order; beside other lanes it counts with the run that is next.
-    /// Of a pipeline's runs that no caller asked for (those of the priority of a schedule) one executes at a time: the next MUST NOT be given before it has ended.
-    /// A pending run becomes `running` with `started_at` (`now`, or `created_at` where that is later) and the event `run.started`; an orphan keeps both, its `running` nodes are `pending` again, no event.
-    /// Each claim MUST raise the epoch and count before anything executes.
+    /// An orphan is a `running` run that has no owner, or whose owner is another one and whose lease ends at `now` or
+    /// before.
     ///
-    /// Poison: an orphan that was claimed `crashes_max` times without progress MUST end `failed` here (event `run.failed`; an `error` that begins with `poisoned`),
-    /// `cancelled` where that was asked for; none of its nodes MUST stay on its way. While an orphan with `crashes_max - 1` such claims is left, orphans MUST be claimed one at a time, fewest claims first,
-    /// none unless [`Claim::suspects`], and none while the asker holds a run with that many. Progress is a node's end ([`Journal`](super::Journal)), which sets the count to 1.
+    /// Each claim:
+    /// - Each claimed run MUST have its epoch and its claim count raised before anything executes.
+    /// - A run MUST NOT be claimed twice, by claims at the same time either.
+    /// - A pending run becomes `running` with the event `run.started`. Its `started_at` is `now`, or `created_at` where
+    ///   that is later.
+    /// - An orphan keeps its `started_at` and gets no event. Its `running` nodes are `pending` again.
+    /// - A run that cannot be decoded MUST NOT fail the claim. It is counted like a claimed run and left an orphan, and
+    ///   the next one is tried instead.
     ///
-    /// A run that cannot be decoded MUST NOT fail the claim: it is counted like a claimed one and left an orphan.
-    /// The claim's cost MUST NOT grow with the number of pending runs, only with that of pipelines and backfills that have some.
+    /// Order:
+    /// - Orphans go by claim count, the fewest first, then by age (id).
+    /// - Pending runs go by [`Priority`](super::Priority), then by age. The runs of a backfill are claimed in its order;
+    ///   beside other runs a backfill counts with the one that is next.
+    ///
+    /// Limits, for pending runs alone (an orphan counts as running already):
+    /// - No more than `runs_max` runs MUST be `running` in all.
+    /// - No more runs of a pipeline than `max_concurrent_runs` of its newest definition.
+    /// - No more runs of a backfill than its `max_parallel`.
+    /// - Of a pipeline's runs with [`Priority::Schedule`](super::Priority::Schedule) one executes at a time. The next
+    ///   MUST NOT be claimed before that one has ended.
+    ///
+    /// Poison and suspicion, by the claims since the last progress. Progress is a node's end
+    /// ([`Journal`](super::Journal)), which sets the count to 1.
+    /// - An orphan with `crashes_max` claims MUST end `failed` here, with the event `run.failed` and an `error` that
+    ///   begins with `poisoned`. If a cancel was requested, it ends `cancelled`. All of its nodes MUST end with it.
+    /// - While an orphan with `crashes_max - 1` claims is left, orphans MUST be claimed one at a time. None is claimed
+    ///   unless [`Claim::suspects`], and none while the owner holds a run with that many claims.
+    ///
+    /// Cost: it MUST NOT grow with the number of pending runs, only with that of running runs, and of pipelines and
+    /// backfills that have pending ones.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was claimed then.
     async fn claim(&self, claim: Claim) -> Result<ClaimOutcome>;
 
-    /// Prolongs claims and answers those that the owner has lost. Success means that a row was updated.
+    /// Renews claims, and returns those that the owner has lost.
+    ///
+    /// - A claim that the owner still holds MUST hold for `lease` from `now`, even if its lease has ended unnoticed.
+    /// - A claim is lost when the run has ended, is purged, or is claimed under another epoch or owner. It MUST be
+    ///   returned and MUST change nothing.
     ///
     /// # Errors
-    /// `Unavailable`; nothing was prolonged then.
+    /// `Unavailable`; nothing was renewed then.
     async fn renew(
         &self,
         owner: OwnerId,
@@ -154,9 +179,14 @@ pub trait Queue: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> Result<Vec<HeldRun>>;
 
-    /// Gives claims back without charging an attempt (the count goes down by one, running nodes are `pending` again) and answers those that the owner had lost.
+    /// Releases claims without charging them, and returns those that the owner had lost.
+    ///
+    /// - A released run MUST be an orphan at once: still `running`, without an owner and without an event.
+    /// - Its claim count MUST go down by one, so that shutdowns never poison a run.
+    /// - Its `running` nodes MUST be `pending` again.
+    /// - A lost claim MUST change nothing.
     ///
     /// # Errors
-    /// `Unavailable`; nothing was given back then.
+    /// `Unavailable`; nothing was released then.
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>>;
 }

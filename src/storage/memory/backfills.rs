@@ -1,6 +1,6 @@
-//! Backfills: made with their runs, asked for, ended with the last of them, cancelled as a whole.
+//! Backfills: created with their runs, listed, settled, cancelled as a whole.
 //!
-//! Their limits hold in `queue`; which runs they have is `index`'s.
+//! When one ends or is cancelled is decided in `rules`; their limits hold in `queue`; `index` knows their runs.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,13 @@ use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, BackfillStatus, Cancel, Page, PageRequest,
     PipelineId, Run, RunId, RunStatus, Scope, TenantId, Trigger,
 };
+use crate::storage::rules::{BackfillOutcomes, OpenBackfill, Settlement};
 use crate::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, CreateRuns,
 };
 
 impl State {
-    /// Leaves out the runs of dates that were run before, and tells these dates.
+    /// Removes the runs of dates that succeeded before, and returns these dates.
     pub(super) fn skip_existing(&self, create: &mut CreateRuns) -> Vec<NaiveDate> {
         let skips = create.backfill.as_ref().filter(|new| new.skip_existing);
         let Some(new) = skips else {
@@ -66,38 +67,51 @@ impl State {
     /// Keeps a backfill whose runs are inserted next.
     pub(super) fn insert_backfill(&mut self, mut backfill: Backfill, tenant: Option<TenantId>) {
         backfill.tenant = tenant;
-        let ends = rules::Ends::default();
+        let outcomes = BackfillOutcomes::default();
         self.backfills
-            .insert(backfill.id, BackfillRow { backfill, ends });
+            .insert(backfill.id, BackfillRow { backfill, outcomes });
     }
 
-    /// Counts the end of a run and decides what becomes of its backfill.
+    /// Counts the outcome of a run and settles its backfill.
     pub(super) fn settle_backfill(
         &mut self,
         id: BackfillId,
         status: RunStatus,
         at: DateTime<Utc>,
     ) -> Result<()> {
-        let Some(row) = self.backfills.get_mut(&id) else {
-            return Ok(());
-        };
-        row.ends.note(status);
-        let reaches = row.backfill.cancel.is_none() && row.ends.reach(row.backfill.max_failures);
-        if reaches {
-            self.stop_backfill(id, Cancel::Plain, at)?;
+        if let Some(row) = self.backfills.get_mut(&id) {
+            row.outcomes.count(status);
         }
-        if self.index.unfinished_of_backfill(id).next().is_none()
+        if self.settlement(id) == Settlement::CancelRest {
+            self.cancel_rest(id, Cancel::Plain, at)?;
+        }
+        if let Settlement::Finish(status) = self.settlement(id)
             && let Some(row) = self.backfills.get_mut(&id)
-            && row.backfill.finished_at.is_none()
         {
-            row.backfill.status = row.ends.status();
+            row.backfill.status = status;
             row.backfill.finished_at = Some(at);
         }
         Ok(())
     }
 
-    /// Asks every unfinished run of a backfill to cancel.
-    fn stop_backfill(&mut self, id: BackfillId, cancel: Cancel, at: DateTime<Utc>) -> Result<()> {
+    /// What becomes of a backfill; nothing of one that has ended.
+    fn settlement(&self, id: BackfillId) -> Settlement {
+        let row = self.backfills.get(&id);
+        let open = row.filter(|row| row.backfill.finished_at.is_none());
+        open.map_or(Settlement::StayOpen, |row| {
+            let count = |status| self.index.count_of_backfill(id, status);
+            let open = OpenBackfill {
+                outcomes: row.outcomes,
+                unfinished: count(RunStatus::Pending) + count(RunStatus::Running),
+                max_failures: row.backfill.max_failures,
+                is_cancelled: row.backfill.cancel.is_some(),
+            };
+            open.settle()
+        })
+    }
+
+    /// Cancels a backfill: requests the cancel of each unfinished run, the oldest first.
+    fn cancel_rest(&mut self, id: BackfillId, cancel: Cancel, at: DateTime<Utc>) -> Result<()> {
         let Some(row) = self.backfills.get_mut(&id) else {
             return Ok(());
         };
@@ -111,10 +125,10 @@ impl State {
     }
 
     /// The backfill whose rest was cancelled when this run failed.
-    pub(super) fn stopped_by(&self, run: &Run) -> Option<BackfillId> {
+    pub(super) fn cancelled_backfill(&self, run: &Run) -> Option<BackfillId> {
         let row = self.backfills.get(&run.backfill_id?)?;
-        let is_told = row.backfill.cancel.is_some() && run.status == RunStatus::Failed;
-        is_told.then_some(row.backfill.id)
+        let is_cancelled = row.backfill.cancel.is_some() && run.status == RunStatus::Failed;
+        is_cancelled.then_some(row.backfill.id)
     }
 
     /// Forgets a backfill whose last run is purged.
@@ -188,7 +202,7 @@ impl State {
             .filter(|row| scope.admits(row.backfill.tenant.as_ref()))
             .ok_or_else(|| Error::backfill_not_found(id))?;
         match row.backfill.status {
-            BackfillStatus::Running => self.stop_backfill(*id, *cancel, *now)?,
+            BackfillStatus::Running => self.cancel_rest(*id, *cancel, *now)?,
             BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
                 if row.backfill.cancel.is_none() {
                     return Err(rules::backfill_finished(*id));

@@ -44,7 +44,7 @@ impl State {
     fn appended(&self, run: RunId) -> AppendOutcome {
         let row = self.runs.get(&run);
         AppendOutcome {
-            stopped: row.and_then(|row| self.stopped_by(&row.run)),
+            cancelled_backfill: row.and_then(|row| self.cancelled_backfill(&row.run)),
             ..AppendOutcome::new(self.events.newest())
         }
     }

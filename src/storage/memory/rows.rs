@@ -126,7 +126,7 @@ impl Version {
 /// A backfill. Its counts are left to the index.
 pub(super) struct BackfillRow {
     pub(super) backfill: Backfill,
-    pub(super) ends: rules::Ends,
+    pub(super) outcomes: rules::BackfillOutcomes,
 }
 
 /// The cursor of a schedule, and what its last ticks did.

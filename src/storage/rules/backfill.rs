@@ -1,19 +1,19 @@
-//! What becomes of a backfill when a run of it ends.
+//! Backfill settlement: what becomes of an open backfill when a run of it has ended.
 //!
-//! Where its numbers are kept is left to the backends.
+//! Where its numbers are kept, and how its runs are cancelled, is left to the backends.
 
 use crate::model::{BackfillStatus, RunStatus};
 
-/// How the runs of a backfill ended so far, the purged ones too.
+/// How the runs of a backfill ended so far, purged ones included.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::storage) struct Ends {
+pub(in crate::storage) struct BackfillOutcomes {
     pub(in crate::storage) failed: u64,
     pub(in crate::storage) cancelled: u64,
 }
 
-impl Ends {
-    /// Counts one more end.
-    pub(in crate::storage) const fn note(&mut self, status: RunStatus) {
+impl BackfillOutcomes {
+    /// Counts the outcome of one more run.
+    pub(in crate::storage) const fn count(&mut self, status: RunStatus) {
         match status {
             RunStatus::Failed => self.failed += 1,
             RunStatus::Cancelled => self.cancelled += 1,
@@ -21,19 +21,107 @@ impl Ends {
         }
     }
 
-    /// Whether so many runs failed that the rest is cancelled.
-    pub(in crate::storage) fn reach(self, max_failures: Option<u32>) -> bool {
-        max_failures.is_some_and(|max| self.failed >= u64::from(max.max(1)))
-    }
-
-    /// How a backfill ends whose runs all ended so.
-    pub(in crate::storage) const fn status(self) -> BackfillStatus {
+    /// Returns the status of a backfill whose runs all ended so.
+    const fn status(self) -> BackfillStatus {
         if self.failed > 0 {
             BackfillStatus::Failed
         } else if self.cancelled > 0 {
             BackfillStatus::Cancelled
         } else {
             BackfillStatus::Success
+        }
+    }
+
+    /// Returns whether so many runs failed that the rest is cancelled.
+    fn reach(self, max_failures: Option<u32>) -> bool {
+        max_failures.is_some_and(|max| self.failed >= u64::from(max.max(1)))
+    }
+}
+
+/// An open backfill, as far as its settlement depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::storage) struct OpenBackfill {
+    pub(in crate::storage) outcomes: BackfillOutcomes,
+    /// Its runs that are pending or running.
+    pub(in crate::storage) unfinished: u64,
+    pub(in crate::storage) max_failures: Option<u32>,
+    pub(in crate::storage) is_cancelled: bool,
+}
+
+/// What becomes of an open backfill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::storage) enum Settlement {
+    /// It stays open.
+    StayOpen,
+    /// Too many runs failed: it and its unfinished runs are cancelled, then it is settled again.
+    CancelRest,
+    /// It ends with this status.
+    Finish(BackfillStatus),
+}
+
+impl OpenBackfill {
+    /// Decides what follows from the run that was counted last.
+    pub(in crate::storage) fn settle(self) -> Settlement {
+        if !self.is_cancelled && self.outcomes.reach(self.max_failures) {
+            Settlement::CancelRest
+        } else if self.unfinished == 0 {
+            Settlement::Finish(self.outcomes.status())
+        } else {
+            Settlement::StayOpen
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backfill_is_settled_by_its_outcomes() {
+        use RunStatus::{Cancelled, Failed, Success};
+        use Settlement::{CancelRest, Finish, StayOpen};
+        let cases: &[(&[RunStatus], u64, Option<u32>, bool, Settlement)] = &[
+            (&[Success], 1, None, false, StayOpen),
+            (&[Failed, Failed], 1, None, false, StayOpen),
+            (&[Failed], 1, Some(2), false, StayOpen),
+            (&[Failed, Failed], 1, Some(2), false, CancelRest),
+            (&[Failed, Failed], 1, Some(2), true, StayOpen),
+            (&[Failed], 1, Some(0), false, CancelRest),
+            (&[Success], 1, Some(0), false, StayOpen),
+            (&[Failed], 0, Some(1), false, CancelRest),
+            (&[Failed], 0, Some(1), true, Finish(BackfillStatus::Failed)),
+            (
+                &[Success, Success],
+                0,
+                None,
+                false,
+                Finish(BackfillStatus::Success),
+            ),
+            (
+                &[Cancelled, Success],
+                0,
+                None,
+                true,
+                Finish(BackfillStatus::Cancelled),
+            ),
+            (
+                &[Failed, Cancelled],
+                0,
+                None,
+                false,
+                Finish(BackfillStatus::Failed),
+            ),
+        ];
+        for (ended, unfinished, max_failures, is_cancelled, expected) in cases {
+            let mut outcomes = BackfillOutcomes::default();
+            ended.iter().for_each(|status| outcomes.count(*status));
+            let open = OpenBackfill {
+                outcomes,
+                unfinished: *unfinished,
+                max_failures: *max_failures,
+                is_cancelled: *is_cancelled,
+            };
+            assert_eq!(open.settle(), *expected, "{open:?}");
         }
     }
 }

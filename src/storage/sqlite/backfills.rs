@@ -1,6 +1,6 @@
 //! Backfills: their rows written and read, pages of them, and a caller's wish to cancel one.
 //!
-//! Their runs are made in `create`; what becomes of one when a run ends is decided in `stops`.
+//! Their runs are made in `create`; what becomes of one when a run ends is written in `settlement`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -254,9 +254,9 @@ impl Tx {
             order: *order,
             max_parallel: *max_parallel,
             max_failures: *max_failures,
-            is_stopped: cancel.is_some(),
+            is_cancelled: cancel.is_some(),
             left: count,
-            ends: rules::Ends::default(),
+            outcomes: rules::BackfillOutcomes::default(),
         };
         self.state.backfills.next_key += 1;
         self.state.backfills.by_key.insert(key, own);
@@ -273,7 +273,7 @@ impl Tx {
         let (key, found) =
             find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         match found.status {
-            BackfillStatus::Running => self.stop_backfill(key, *cancel, *now)?,
+            BackfillStatus::Running => self.cancel_rest(key, *cancel, *now)?,
             BackfillStatus::Success | BackfillStatus::Failed | BackfillStatus::Cancelled => {
                 if found.cancel.is_none() {
                     return Err(rules::backfill_finished(*id).into());

@@ -1,6 +1,6 @@
-//! Which runs are claimed: orphans first, then those that are next in the lanes that have room.
+//! Claims runs: orphans first, then those that are next in the queue lanes that have room.
 //!
-//! Renewing and giving back is left to `queue`.
+//! Which orphans are claimed and which lane has room is decided in `rules`; renewals and releases are left to `queue`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,67 +11,61 @@ use rusqlite::params;
 use super::body::Body;
 use super::fault::Fault;
 use super::lanes::{Head, LaneKey};
-use super::queue::lease_end;
+use super::queue::{lease_end, to_lease_end};
 use super::state::{ACTIVE, Active, Driven, read_active};
 use super::tx::{Counted, Tx};
 use super::values::{self, int, millis, run_id, time};
 use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus};
-use crate::storage::{Claim, ClaimOutcome, ClaimedRun, rules};
+use crate::storage::rules::{self, LaneLimits, OrphanChoice, RunningRun, Usage};
+use crate::storage::{Claim, ClaimOutcome, ClaimedRun};
 
 /// A pending run that may be claimed; the smallest goes first.
 type Next = Reverse<(Priority, RunId, i64, LaneKey)>;
 
 impl Tx {
     pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome, Fault> {
-        let mut claims = ClaimOutcome::default();
-        self.poison(claim, &mut claims)?;
-        self.claim_orphans(claim, &mut claims)?;
+        let choice = rules::choose_orphans(claim, self.running());
+        let mut claims = ClaimOutcome {
+            lease_until: choice.lease_until,
+            ..ClaimOutcome::default()
+        };
+        self.poison(&choice, claim, &mut claims)?;
+        self.claim_orphans(&choice, claim, &mut claims)?;
         self.claim_pending(claim, &mut claims)?;
-        claims.lease_until = self.earliest_lease(claim)?;
         claims.seq = self.newest_seq();
         Ok(claims)
     }
 
-    fn claim_orphans(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<(), Fault> {
-        let is_suspect = |active: &Active| active.claims >= suspect_count(claim);
-        let orphans = self.orphans(claim, |_| true);
-        let count_max = claim.count_max as usize;
-        let mut allowed = count_max;
-        if !self.orphans(claim, is_suspect).is_empty() {
-            let mut held = self.state.running.values();
-            let holds_one =
-                held.any(|active| active.owner == Some(claim.owner) && is_suspect(active));
-            allowed = if claim.suspects && !holds_one {
-                count_max.min(1)
-            } else {
-                0
-            };
-            claims.suspects_left = true;
-        }
-        let mut left = orphans.len();
-        for run in orphans {
-            if claims.claimed.len() == allowed {
+    fn running(&self) -> impl Iterator<Item = RunningRun> {
+        let running = self.state.running.iter();
+        running.map(|(run, active)| RunningRun {
+            run: *run,
+            owner: active.owner,
+            lease_until: to_lease_end(active.lease_until),
+            claim_count: active.claims,
+        })
+    }
+
+    /// Claims orphans. After one that cannot be read the next is tried instead.
+    fn claim_orphans(
+        &mut self,
+        choice: &OrphanChoice,
+        claim: &Claim,
+        claims: &mut ClaimOutcome,
+    ) -> Result<(), Fault> {
+        let mut tried_count = 0;
+        for &run in &choice.claimable {
+            if claims.claimed.len() == choice.count_max {
                 break;
             }
+            tried_count += 1;
             match self.claim_orphan(claim, run)? {
                 Some(claimed) => claims.claimed.push(claimed),
                 None => claims.unreadable.push(run),
             }
-            left -= 1;
         }
-        claims.suspects_left &= left > 0;
+        claims.suspects_left = choice.leaves_suspects(tried_count);
         Ok(())
-    }
-
-    /// Orphans of a sort, fewest claims first, then the oldest.
-    pub(super) fn orphans(&self, claim: &Claim, is_meant: impl Fn(&Active) -> bool) -> Vec<RunId> {
-        let running = self.state.running.iter();
-        let mut orphans: Vec<_> = running
-            .filter(|(_, active)| is_orphan(active, claim) && is_meant(active))
-            .map(|(run, active)| (active.claims, *run))
-            .collect();
-        orphans.sort_unstable();
-        orphans.into_iter().map(|(_, run)| run).collect()
     }
 
     fn claim_orphan(&mut self, claim: &Claim, run: RunId) -> Result<Option<ClaimedRun>, Fault> {
@@ -80,33 +74,28 @@ impl Tx {
             self.put_back_nodes(key)?;
         }
         let driven = self.drive(run);
-        self.take(claim, run, driven)
+        self.claim_run(claim, run, driven)
     }
 
     fn claim_pending(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<(), Fault> {
-        let mut heap = BinaryHeap::new();
-        let has_room = |tx: &Self, claims: &ClaimOutcome| {
-            claims.claimed.len() < claim.count_max as usize
-                && tx.state.running.len() < claim.runs_max as usize
-        };
-        if !has_room(self, claims) {
+        if !self.may_start(claim, claims) {
             return Ok(());
         }
+        let mut heap = BinaryHeap::new();
         for &priority in Priority::ALL {
             for pipeline in self.state.lanes.pipelines(priority) {
-                if self.has_room(pipeline)? {
+                if self.pipeline_usage(pipeline)?.has_room() {
                     for lane in self.state.lanes.of(priority, pipeline) {
                         heap.extend(self.next(lane)?);
                     }
                 }
             }
         }
-        while has_room(self, claims) {
-            let Some(Reverse((_, run, key, lane))) = heap.pop() else {
-                break;
-            };
-            // Another lane of the pipeline may have taken its room meanwhile.
-            if self.has_room_in(lane)? {
+        while self.may_start(claim, claims)
+            && let Some(Reverse((_, run, key, lane))) = heap.pop()
+        {
+            // A run that was claimed meanwhile may have taken the room.
+            if self.limits(lane)?.have_room() {
                 match self.claim_one_pending(claim, lane, Head { run, key })? {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
@@ -117,9 +106,14 @@ impl Tx {
         Ok(())
     }
 
+    fn may_start(&self, claim: &Claim, claims: &ClaimOutcome) -> bool {
+        let running = self.state.running.len() as u64;
+        rules::may_start(claim, claims.claimed.len(), running)
+    }
+
     /// The run that is next in a lane that has room.
     fn next(&mut self, lane: LaneKey) -> Result<Option<Next>, Fault> {
-        if !self.has_room_in(lane)? || self.is_schedule_executing(lane) {
+        if !self.limits(lane)?.have_room() {
             return Ok(None);
         }
         let LaneKey {
@@ -151,23 +145,24 @@ impl Tx {
         }))
     }
 
-    fn has_room_in(&mut self, lane: LaneKey) -> Result<bool, Fault> {
-        let is_full = lane.backfill.is_some_and(|backfill| {
-            let max = self.state.backfills.max_parallel(backfill);
-            self.state.running_of_backfill(backfill) >= max
-        });
-        Ok(!is_full && self.has_room(lane.pipeline)?)
+    fn limits(&mut self, lane: LaneKey) -> Result<LaneLimits, Fault> {
+        Ok(LaneLimits {
+            priority: lane.priority,
+            pipeline: self.pipeline_usage(lane.pipeline)?,
+            backfill: lane.backfill.map(|backfill| Usage {
+                running: self.state.running_of_backfill(backfill),
+                max: Some(self.state.backfills.max_parallel(backfill)),
+            }),
+            is_schedule_executing: self.state.is_schedule_executing(lane.pipeline),
+        })
     }
 
-    fn has_room(&mut self, pipeline: i64) -> Result<bool, Fault> {
+    fn pipeline_usage(&mut self, pipeline: i64) -> Result<Usage, Fault> {
         let known = self.state.pipeline_at(&self.conn, pipeline)?;
-        let running = self.state.running_of(pipeline);
-        Ok(known.max_concurrent_runs.is_none_or(|max| running < max))
-    }
-
-    /// Whether the runs of a lane wait for one that executes.
-    fn is_schedule_executing(&self, lane: LaneKey) -> bool {
-        rules::runs_one_at_a_time(lane.priority) && self.state.is_schedule_executing(lane.pipeline)
+        Ok(Usage {
+            running: self.state.running_of(pipeline),
+            max: known.max_concurrent_runs,
+        })
     }
 
     fn claim_one_pending(
@@ -198,7 +193,7 @@ impl Tx {
             driven.run.started_at = Some(at);
             (driven, Vec::new())
         });
-        self.take(claim, run, driven)
+        self.claim_run(claim, run, driven)
     }
 
     /// A run as it is known though the rest of its row cannot be read.
@@ -210,8 +205,8 @@ impl Tx {
             .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))
     }
 
-    /// Makes a running run the asker's; where it cannot be read, it is counted and left an orphan.
-    fn take(
+    /// Makes the caller the owner of a running run. One that cannot be read is counted and left an orphan.
+    fn claim_run(
         &mut self,
         claim: &Claim,
         run: RunId,
@@ -256,21 +251,6 @@ impl Tx {
         )?;
         Ok(claimed)
     }
-
-    /// When the earliest lease of another owner runs out.
-    fn earliest_lease(
-        &self,
-        claim: &Claim,
-    ) -> Result<Option<chrono::DateTime<chrono::Utc>>, Fault> {
-        let others = self.state.running.values().filter(|active| {
-            active.owner.is_some_and(|owner| owner != claim.owner) && !is_orphan(active, claim)
-        });
-        others
-            .map(|active| active.lease_until)
-            .min()
-            .map(time)
-            .transpose()
-    }
 }
 
 /// The pending run of a lane that is next, the oldest or the newest.
@@ -278,14 +258,3 @@ const FIRST: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND prio
      ORDER BY id LIMIT 1";
 const LAST: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
      ORDER BY id DESC LIMIT 1";
-
-/// Claims without progress at which an orphan is suspected.
-fn suspect_count(claim: &Claim) -> u32 {
-    claim.crashes_max.saturating_sub(1).max(1)
-}
-
-fn is_orphan(active: &Active, claim: &Claim) -> bool {
-    active
-        .owner
-        .is_none_or(|owner| owner != claim.owner && active.lease_until <= millis(claim.now))
-}

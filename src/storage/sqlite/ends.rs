@@ -1,6 +1,6 @@
 //! The end of a run: its row, its figures and, where storage ends it by itself, its event.
 //!
-//! What becomes of its outputs is left to `outputs`, of its backfill to `stops`.
+//! What becomes of its outputs is left to `outputs`, of its backfill to `settlement`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;

@@ -140,7 +140,7 @@ impl Tx {
 
     fn appended(&self, backfill: Option<i64>, status: RunStatus) -> Result<AppendOutcome, Fault> {
         Ok(AppendOutcome {
-            stopped: self.stopped_by(backfill, status)?,
+            cancelled_backfill: self.cancelled_backfill(backfill, status)?,
             ..AppendOutcome::new(self.newest_seq())
         })
     }

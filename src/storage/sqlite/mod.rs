@@ -47,9 +47,9 @@ mod runs;
 mod schedules;
 mod schema;
 mod settings;
+mod settlement;
 mod state;
 mod step;
-mod stops;
 mod system;
 #[cfg(test)]
 mod tests;

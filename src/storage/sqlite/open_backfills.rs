@@ -1,7 +1,7 @@
 //! The writer's memory of open backfills, and the changes that a transaction makes to their counts.
 //!
 //! The rows stay the truth: this memory is read from them when a store is opened.
-//! `tx` writes the changes; `stops` decides how a backfill goes on.
+//! `tx` writes the changes; `settlement` decides how a backfill continues.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::query::rows;
 use super::values::{run_status, small, uint};
 use crate::model::{BackfillOrder, RunStatus};
-use crate::storage::rules::Ends;
+use crate::storage::rules::BackfillOutcomes;
 
 /// A backfill that is not finished.
 #[derive(Debug)]
@@ -19,10 +19,10 @@ pub(super) struct OpenBackfill {
     pub(super) order: BackfillOrder,
     pub(super) max_parallel: u32,
     pub(super) max_failures: Option<u32>,
-    pub(super) is_stopped: bool,
+    pub(super) is_cancelled: bool,
     /// How many of its runs are pending or running.
     pub(super) left: u64,
-    pub(super) ends: Ends,
+    pub(super) outcomes: BackfillOutcomes,
 }
 
 /// All open backfills, by the key of their rows.
@@ -64,9 +64,9 @@ fn read_unfinished(row: &Row<'_>) -> Result<(i64, OpenBackfill), Fault> {
         order: order(row.get(1)?),
         max_parallel: small(row.get(2)?),
         max_failures: row.get::<_, Option<i64>>(3)?.map(small),
-        is_stopped: row.get(4)?,
+        is_cancelled: row.get(4)?,
         left: uint(row.get(5)?),
-        ends: Ends {
+        outcomes: BackfillOutcomes {
             failed: uint(row.get(6)?),
             cancelled: uint(row.get(7)?),
         },
@@ -91,7 +91,7 @@ pub(super) struct BackfillChanges(pub(super) HashMap<i64, BackfillChange>);
 #[derive(Debug, Default)]
 pub(super) struct BackfillChange {
     pub(super) by_status: [i64; 5],
-    pub(super) ends: Ends,
+    pub(super) outcomes: BackfillOutcomes,
     pub(super) has_purged: bool,
 }
 
@@ -111,7 +111,7 @@ impl BackfillChanges {
             }
         }
         match after {
-            Some(status) => change.ends.note(status),
+            Some(status) => change.outcomes.count(status),
             None => change.has_purged = true,
         }
     }

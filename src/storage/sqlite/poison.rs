@@ -1,6 +1,6 @@
-//! Orphans that crashed too often: ended within the claim that finds them.
+//! Orphans that crashed too often: they end in the claim that finds them.
 //!
-//! Who is claimed instead is left to `claim`.
+//! Which these are is decided in `rules`; the other orphans are left to `claim`.
 
 use super::ends::Ended;
 use super::fault::Fault;
@@ -8,22 +8,26 @@ use super::state::Active;
 use super::tx::Tx;
 use super::values::id;
 use crate::model::{RunId, RunStatus};
-use crate::storage::{Claim, ClaimOutcome, rules};
+use crate::storage::rules::{self, OrphanChoice};
+use crate::storage::{Claim, ClaimOutcome};
 
 impl Tx {
     /// Ends the orphans that crashed too often.
-    pub(super) fn poison(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<(), Fault> {
-        let crashes_max = claim.crashes_max.max(1);
-        for run in self.orphans(claim, |active| active.claims >= crashes_max) {
+    pub(super) fn poison(
+        &mut self,
+        choice: &OrphanChoice,
+        claim: &Claim,
+        claims: &mut ClaimOutcome,
+    ) -> Result<(), Fault> {
+        for &run in &choice.poisoned {
             let Some(active) = self.state.running.remove(&run) else {
                 continue;
             };
             self.state.stop(&active);
             let status = self.poison_run(run, &active, claim)?;
             claims.poisoned.push(run);
-            claims
-                .stopped
-                .extend(self.stopped_by(active.backfill, status)?);
+            let backfill = self.cancelled_backfill(active.backfill, status)?;
+            claims.cancelled_backfills.extend(backfill);
         }
         Ok(())
     }
@@ -34,11 +38,7 @@ impl Tx {
         active: &Active,
         claim: &Claim,
     ) -> Result<RunStatus, Fault> {
-        let error = rules::poisoned(active.claims);
-        let (status, error) = match active.cancel {
-            Some(_) => (RunStatus::Cancelled, None),
-            None => (RunStatus::Failed, Some(error.as_str())),
-        };
+        let (status, error) = rules::poisoned_outcome(active.cancel, active.claims);
         let ended = Ended {
             key: active.key,
             pipeline: active.pipeline,
@@ -47,7 +47,7 @@ impl Tx {
             backfill: active.backfill,
             before: RunStatus::Running,
             status,
-            error,
+            error: error.as_deref(),
             at: claim.now,
         };
         self.end_run(&ended)?;

@@ -1,6 +1,6 @@
-//! Who executes which run: the claims as callers ask for them, renewed and given back.
+//! Who executes which run: claims for callers, their renewals and releases.
 //!
-//! Which run is claimed is decided in `claim`.
+//! Claiming itself is left to `claim`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Queue for SqliteStorage {
         let owner = claim.owner;
         let steps = Arc::clone(&self.0.steps);
         let deliver = move |outcome: Result<ClaimOutcome>| {
-            // Dropping what was not delivered gives it back.
+            // Claims that are dropped undelivered are released.
             drop(sender.send(outcome.map(|claims| Undelivered {
                 claims: Some(claims),
                 owner,
@@ -64,7 +64,7 @@ impl Queue for SqliteStorage {
     }
 }
 
-/// Claims on their way to the asker; whoever leaves before they arrive has them given back, uncharged.
+/// Claims on their way to the caller. If the caller leaves before they arrive, they are released.
 struct Undelivered {
     claims: Option<ClaimOutcome>,
     owner: OwnerId,
@@ -89,21 +89,26 @@ impl Drop for Undelivered {
             return;
         }
         let owner = self.owner;
-        let told = |outcome: Result<Vec<HeldRun>>| {
+        let log_failure = |outcome: Result<Vec<HeldRun>>| {
             if let Err(error) = outcome {
-                tracing::error!(%error, "claims that nobody took could not be given back");
+                tracing::error!(%error, "claims that no caller received could not be released");
                 trace_causes(&error);
             }
         };
         self.steps
-            .push_own(Job::boxed(move |tx| tx.release(owner, &held), told));
+            .push_own(Job::boxed(move |tx| tx.release(owner, &held), log_failure));
     }
 }
 
-/// When a lease that begins now ends; one that would end after all time ends never.
+/// The end of a lease that begins now. One beyond the calendar never ends.
 pub(super) fn lease_end(now: DateTime<Utc>, lease: Duration) -> i64 {
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
     millis(now).saturating_add(lease)
+}
+
+/// The end of a lease as it was stored.
+pub(super) fn to_lease_end(value: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(value).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 impl Tx {

@@ -14,7 +14,9 @@ use super::lanes::{LaneKey, Lanes};
 use super::open_backfills::OpenBackfills;
 use super::query::row;
 use super::values::{self, millis, owner_id, run_id, small, to_cancel, to_priority, uint};
-use crate::model::{Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority, Run, RunId, TenantId};
+use crate::model::{
+    Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority, Run, RunId, TenantId,
+};
 use crate::storage::rules;
 
 /// The writer's memory.

@@ -193,7 +193,7 @@ impl Tx {
         for (key, change) in std::mem::take(&mut self.backfills).0 {
             let BackfillChange {
                 by_status: [pending, running, success, failed, cancelled],
-                ends,
+                outcomes,
                 has_purged,
             } = change;
             self.write(
@@ -205,8 +205,8 @@ impl Tx {
                     success,
                     failed,
                     cancelled,
-                    int(ends.failed),
-                    int(ends.cancelled),
+                    int(outcomes.failed),
+                    int(outcomes.cancelled),
                     key
                 ],
             )?;

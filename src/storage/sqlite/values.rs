@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use crate::model::{
-    BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, RunId,
-    Priority, RunStatus, TenantId, Trigger,
+    BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority,
+    RunId, RunStatus, TenantId, Trigger,
 };
 
 /// A count as a column holds it; what does not fit is cut to the greatest.

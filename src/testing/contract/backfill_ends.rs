@@ -76,12 +76,12 @@ pub async fn too_many_failures_cancel_the_rest(storage: &dyn Storage) {
     made(storage, wide(5, Some(2))).await;
     let mut running = drivers(storage, 3).await;
     let first = running[0].append(storage, [end_of(1, RunStatus::Failed)]);
-    assert_eq!(first.await.stopped, None);
+    assert_eq!(first.await.cancelled_backfill, None);
     assert_eq!(stands(storage).await.cancel, None);
     let append = running[1].next([end_of(2, RunStatus::Failed)]);
     for _ in 0..2 {
         let appended = storage.append(append.clone()).await.unwrap();
-        assert_eq!(appended.stopped, Some(backfill_id(1)));
+        assert_eq!(appended.cancelled_backfill, Some(backfill_id(1)));
     }
     use RunStatus::{Cancelled, Failed, Running};
     let expected = [Failed, Failed, Running, Cancelled, Cancelled];
@@ -99,8 +99,8 @@ pub async fn too_many_failures_cancel_the_rest(storage: &dyn Storage) {
     assert_eq!(claimed_ids(storage, claim(1, 60)).await, []);
 }
 
-/// A poisoned run counts as a failure, and the claim tells what it stopped.
-pub async fn a_poisoned_run_may_stop_its_backfill(storage: &dyn Storage) {
+/// A poisoned run counts as a failure, and the claim returns the backfill that was cancelled.
+pub async fn a_poisoned_run_may_cancel_its_backfill(storage: &dyn Storage) {
     made(storage, new_backfill_of(1)).await;
     for (owner, seconds) in [(1, 100), (2, 200), (3, 300)] {
         let claims = storage.claim(claim(owner, seconds));
@@ -108,7 +108,7 @@ pub async fn a_poisoned_run_may_stop_its_backfill(storage: &dyn Storage) {
     }
     let last = storage.claim(claim(9, 10_000)).await.unwrap();
     assert_eq!(last.poisoned, [run_id(1)]);
-    assert_eq!(last.stopped, [backfill_id(1)]);
+    assert_eq!(last.cancelled_backfills, [backfill_id(1)]);
     assert!(last.claimed.is_empty());
     let expected = [RunStatus::Failed, RunStatus::Cancelled];
     assert_eq!(statuses(storage).await, expected);

@@ -144,7 +144,7 @@ pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D, leavi
     let mut second = Driver::of(&claimed[0]);
     let end = [end_of(5, RunStatus::Failed)];
     let appended = second.append(&storage, end).await;
-    assert_eq!(appended.stopped, Some(backfill_id(1)));
+    assert_eq!(appended.cancelled_backfill, Some(backfill_id(1)));
     assert_eq!(claimed_ids(&storage, claim(2, 12)).await, []);
 }
 

@@ -201,7 +201,7 @@ macro_rules! storage_contract {
             backfill_ends: [
                 a_backfill_ends_with_its_last_run,
                 too_many_failures_cancel_the_rest,
-                a_poisoned_run_may_stop_its_backfill,
+                a_poisoned_run_may_cancel_its_backfill,
                 a_cancelled_backfill_strands_nothing,
                 a_waiting_backfill_is_cancelled_at_once,
                 a_repeated_wish_changes_nothing,

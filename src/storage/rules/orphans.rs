@@ -1,0 +1,322 @@
+//! The choice of a claim among orphans: which may be claimed, and which are given up as poisoned.
+//!
+//! Pending runs are left to `limits`; writing what is chosen is left to the backends.
+
+use chrono::{DateTime, Utc};
+
+use super::poisoned;
+use crate::model::{Cancel, OwnerId, RunId, RunStatus};
+use crate::storage::Claim;
+
+/// A running run, as far as the choice depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::storage) struct RunningRun {
+    pub(in crate::storage) run: RunId,
+    pub(in crate::storage) owner: Option<OwnerId>,
+    pub(in crate::storage) lease_until: DateTime<Utc>,
+    /// Claims without progress.
+    pub(in crate::storage) claim_count: u32,
+}
+
+/// What a claim does with the orphans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::storage) struct OrphanChoice {
+    /// Orphans that crashed too often. They end now.
+    pub(in crate::storage) poisoned: Vec<RunId>,
+    /// The other orphans: fewest claims first, then the oldest.
+    pub(in crate::storage) claimable: Vec<RunId>,
+    /// How many of them this claim may take. One that cannot be read does not count.
+    pub(in crate::storage) count_max: usize,
+    /// Whether one of them is suspected of crashing its owner.
+    pub(in crate::storage) has_suspect: bool,
+    /// When the earliest lease of another owner ends.
+    pub(in crate::storage) lease_until: Option<DateTime<Utc>>,
+}
+
+impl OrphanChoice {
+    /// Returns whether orphans have to wait for a later claim, after the first `tried_count` of them.
+    pub(in crate::storage) const fn leaves_suspects(&self, tried_count: usize) -> bool {
+        self.has_suspect && tried_count < self.claimable.len()
+    }
+}
+
+/// Chooses among the running runs. While an orphan is suspected, one orphan is claimed at a time.
+pub(in crate::storage) fn choose_orphans(
+    claim: &Claim,
+    running: impl IntoIterator<Item = RunningRun>,
+) -> OrphanChoice {
+    let (mut poisoned, mut claimable) = (Vec::new(), Vec::new());
+    let (mut has_suspect, mut holds_suspect) = (false, false);
+    let mut lease_until = None;
+    for run in running {
+        match standing(claim, &run) {
+            Standing::Own => holds_suspect |= is_suspect(claim, &run),
+            Standing::Leased => lease_until = earlier(lease_until, run.lease_until),
+            Standing::Orphan if is_poisoned(claim, &run) => {
+                poisoned.push((run.claim_count, run.run));
+            }
+            Standing::Orphan => {
+                has_suspect |= is_suspect(claim, &run);
+                claimable.push((run.claim_count, run.run));
+            }
+        }
+    }
+    let count_max = claim.count_max as usize;
+    OrphanChoice {
+        poisoned: in_order(poisoned),
+        claimable: in_order(claimable),
+        count_max: match (has_suspect, claim.suspects && !holds_suspect) {
+            (false, _) => count_max,
+            (true, true) => count_max.min(1),
+            (true, false) => 0,
+        },
+        has_suspect,
+        lease_until,
+    }
+}
+
+/// Returns the status and the error with which a poisoned run ends.
+pub(in crate::storage) fn poisoned_outcome(
+    cancel: Option<Cancel>,
+    claim_count: u32,
+) -> (RunStatus, Option<String>) {
+    match cancel {
+        Some(_) => (RunStatus::Cancelled, None),
+        None => (RunStatus::Failed, Some(poisoned(claim_count))),
+    }
+}
+
+/// How a running run stands to the owner that claims.
+enum Standing {
+    Own,
+    /// Another owner holds it.
+    Leased,
+    Orphan,
+}
+
+fn standing(claim: &Claim, run: &RunningRun) -> Standing {
+    match run.owner {
+        Some(owner) if owner == claim.owner => Standing::Own,
+        Some(_) if run.lease_until > claim.now => Standing::Leased,
+        Some(_) | None => Standing::Orphan,
+    }
+}
+
+fn is_poisoned(claim: &Claim, run: &RunningRun) -> bool {
+    run.claim_count >= claim.crashes_max.max(1)
+}
+
+/// Whether one more crash poisons the run.
+fn is_suspect(claim: &Claim, run: &RunningRun) -> bool {
+    run.claim_count >= claim.crashes_max.saturating_sub(1).max(1)
+}
+
+fn earlier(earliest: Option<DateTime<Utc>>, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    Some(earliest.map_or(at, |earliest| earliest.min(at)))
+}
+
+fn in_order(mut runs: Vec<(u32, RunId)>) -> Vec<RunId> {
+    runs.sort_unstable();
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn run_id(n: u64) -> RunId {
+        RunId::from_uuid(Uuid::from_u64_pair(0, n))
+    }
+
+    fn owner(n: u64) -> OwnerId {
+        OwnerId::from_uuid(Uuid::from_u64_pair(0, n))
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    /// Run, owner, end of the lease, claims without progress.
+    type Row = (u64, Option<u64>, i64, u32);
+
+    fn choose(claim: &Claim, rows: &[Row]) -> OrphanChoice {
+        let running = rows.iter().map(|(n, by, until, claim_count)| RunningRun {
+            run: run_id(*n),
+            owner: by.map(owner),
+            lease_until: at(*until),
+            claim_count: *claim_count,
+        });
+        choose_orphans(claim, running)
+    }
+
+    /// A claim of owner 1 at second 100 for up to nine runs; the third crash poisons.
+    fn claim() -> Claim {
+        let mut claim = Claim::new(owner(1), 9, at(100));
+        claim.crashes_max = 3;
+        claim
+    }
+
+    #[test]
+    fn a_claim_chooses_among_orphans() {
+        let cases: &[(&str, &[Row], &[u64], &[u64], usize, bool)] = &[
+            ("nothing runs", &[], &[], &[], 9, false),
+            (
+                "an own run is no orphan",
+                &[(1, Some(1), 50, 1)],
+                &[],
+                &[],
+                9,
+                false,
+            ),
+            ("a lease holds", &[(1, Some(2), 101, 1)], &[], &[], 9, false),
+            (
+                "a lease ends at its time",
+                &[(1, Some(2), 100, 1)],
+                &[],
+                &[1],
+                9,
+                false,
+            ),
+            (
+                "a released run has no owner",
+                &[(1, None, 500, 0)],
+                &[],
+                &[1],
+                9,
+                false,
+            ),
+            (
+                "fewest claims first, then the oldest",
+                &[(3, None, 0, 0), (1, None, 0, 1), (2, None, 0, 0)],
+                &[],
+                &[2, 3, 1],
+                9,
+                false,
+            ),
+            (
+                "a suspect lets one through",
+                &[(1, None, 0, 2), (2, None, 0, 1)],
+                &[],
+                &[2, 1],
+                1,
+                true,
+            ),
+            ("a suspect alone", &[(1, None, 0, 2)], &[], &[1], 1, true),
+            (
+                "an own suspect holds back others",
+                &[(1, Some(1), 500, 2), (2, None, 0, 2)],
+                &[],
+                &[2],
+                0,
+                true,
+            ),
+            (
+                "an own suspect holds back suspects alone",
+                &[(1, Some(1), 500, 2), (2, None, 0, 1)],
+                &[],
+                &[2],
+                9,
+                false,
+            ),
+            (
+                "another owner's suspect holds back none",
+                &[(1, Some(2), 500, 2), (2, None, 0, 2)],
+                &[],
+                &[2],
+                1,
+                true,
+            ),
+            (
+                "the third crash poisons",
+                &[(1, None, 0, 3), (2, None, 0, 1)],
+                &[1],
+                &[2],
+                9,
+                false,
+            ),
+            (
+                "an own run is not poisoned",
+                &[(1, Some(1), 50, 3)],
+                &[],
+                &[],
+                9,
+                false,
+            ),
+            (
+                "poisoned ones go in order too",
+                &[(1, None, 0, 4), (2, None, 0, 3)],
+                &[2, 1],
+                &[],
+                9,
+                false,
+            ),
+        ];
+        let ids = |ids: &[u64]| ids.iter().copied().map(run_id).collect::<Vec<_>>();
+        for (name, rows, poisoned, claimable, count_max, has_suspect) in cases {
+            let choice = choose(&claim(), rows);
+            assert_eq!(choice.poisoned, ids(poisoned), "{name}");
+            assert_eq!(choice.claimable, ids(claimable), "{name}");
+            let found = (choice.count_max, choice.has_suspect);
+            assert_eq!(found, (*count_max, *has_suspect), "{name}");
+        }
+    }
+
+    #[test]
+    fn suspects_wait_where_the_claim_says_so() {
+        let rows = [(1, None, 0, 2), (2, None, 0, 1)];
+        let mut early = claim();
+        early.suspects = false;
+        let choice = choose(&early, &rows);
+        assert_eq!(choice.count_max, 0);
+        assert!(choice.leaves_suspects(0));
+        let choice = choose(&claim(), &rows);
+        assert!(choice.leaves_suspects(1));
+        assert!(!choice.leaves_suspects(2), "both were tried");
+        let without = choose(&early, &rows[1..]);
+        assert_eq!(without.count_max, 9);
+        assert!(!without.leaves_suspects(0));
+    }
+
+    #[test]
+    fn one_crash_may_poison_at_once() {
+        for crashes_max in [0, 1] {
+            let mut claim = claim();
+            claim.crashes_max = crashes_max;
+            let choice = choose(&claim, &[(1, None, 0, 1), (2, None, 0, 0)]);
+            assert_eq!(choice.poisoned, [run_id(1)]);
+            assert_eq!(choice.claimable, [run_id(2)]);
+            assert!(!choice.has_suspect, "a run that never crashed");
+        }
+    }
+
+    #[test]
+    fn a_claim_asks_for_no_more_than_it_may_take() {
+        let mut claim = claim();
+        claim.count_max = 0;
+        assert_eq!(choose(&claim, &[(1, None, 0, 2)]).count_max, 0);
+    }
+
+    #[test]
+    fn the_earliest_lease_of_another_owner_is_found() {
+        let rows = [
+            (1, Some(2), 300, 1),
+            (2, Some(3), 200, 1),
+            (3, Some(1), 150, 1),
+            (4, Some(2), 90, 1),
+        ];
+        assert_eq!(choose(&claim(), &rows).lease_until, Some(at(200)));
+        assert_eq!(choose(&claim(), &rows[2..]).lease_until, None);
+    }
+
+    #[test]
+    fn a_poisoned_run_that_was_to_cancel_ends_cancelled() {
+        let (status, error) = poisoned_outcome(None, 3);
+        assert_eq!(status, RunStatus::Failed);
+        assert!(error.is_some_and(|error| error.starts_with("poisoned")));
+        let cancelled = poisoned_outcome(Some(Cancel::Plain), 3);
+        assert_eq!(cancelled, (RunStatus::Cancelled, None));
+    }
+}
