@@ -137,6 +137,7 @@ fn bury(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()>
 /// Claims orphans: one at a time, fewest claims first, while one is suspected of crashing its owner.
 fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     let mut orphans = orphans(rows, claim);
+    orphans.sort_unstable();
     let suspected = claim.crashes_max.saturating_sub(1);
     let mut count = count_max(claim);
     if orphans
@@ -146,7 +147,6 @@ fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> R
         let mut held = running(rows).filter(|row| row.owner == Some(claim.owner));
         let holds_one = held.any(|row| row.claim_count >= suspected);
         count = count.min(usize::from(claim.suspects && !holds_one));
-        orphans.sort_unstable();
         claims.suspects_left = orphans.len() > count;
     }
     for (_, id) in orphans.into_iter().take(count) {

@@ -4,7 +4,7 @@
 
 macro_rules! priorities {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The priority of a pending run. They compare in the order of claiming: the smallest goes first.
+        /// The priority of a pending run, in the order of claiming: the smallest goes first.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Priority {

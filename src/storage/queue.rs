@@ -1,7 +1,8 @@
 //! Who executes which run: claim, renew, release.
 //!
-//! Every limit on runs holds in the claim's transaction, so that no path goes around it. The order of the queue is that of
-//! [`Priority`](super::Priority); which trigger has which priority is left to [`Trigger`](crate::Trigger).
+//! Every limit on runs holds in the claim's transaction, so that no path goes around it. The order
+//! of the queue is that of [`Priority`](super::Priority); which trigger has which priority is left
+//! to [`Trigger`](crate::Trigger).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ pub struct Claim {
     pub runs_max: u32,
     /// Claims without progress after which an orphan is poisoned. 0 counts as 1.
     pub crashes_max: u32,
-    /// Whether orphans may be claimed while one is suspected. False in the first second of an engine.
+    /// Whether orphans may be claimed while one is suspected. False in the first second of an
+    /// engine.
     pub suspects: bool,
     /// How long the claim holds.
     pub lease: Duration,
@@ -57,7 +59,8 @@ pub struct ClaimedRun {
     pub run: Run,
     /// The definition that it executes.
     pub definition: Arc<Pipeline>,
-    /// Its nodes that have an entry, by place. None is `running`: those that were are `pending` again.
+    /// Its nodes that have an entry, by place. None is `running`: those that were are `pending`
+    /// again.
     pub nodes: Vec<NodeRun>,
     /// The epoch of this claim, greater than any earlier one of this run.
     pub epoch: u64,
@@ -94,7 +97,8 @@ pub struct ClaimOutcome {
     pub cancelled_backfills: Vec<BackfillId>,
     /// Runs that cannot be read. Each was counted as claimed and is an orphan.
     pub unreadable: Vec<RunId>,
-    /// Whether orphans had to wait because one is suspected. Claim again when a claimed run has made progress.
+    /// Whether orphans had to wait because one is suspected. Claim again when a claimed run has
+    /// made progress.
     pub suspects_left: bool,
     /// When the earliest lease of another owner ends. Claim again then.
     pub lease_until: Option<DateTime<Utc>>,
@@ -125,39 +129,42 @@ impl HeldRun {
 pub trait Queue: Send + Sync + 'static {
     /// Claims up to `count_max` runs for the owner: orphans first, then pending runs.
     ///
-    /// An orphan is a `running` run that has no owner, or whose owner is another one and whose lease ends at `now` or
-    /// before.
+    /// An orphan is a `running` run that has no owner, or whose owner is another one and whose
+    /// lease ends at `now` or before.
     ///
-    /// Each claim:
+    /// What a claim changes:
     /// - Each claimed run MUST have its epoch and its claim count raised before anything executes.
     /// - A run MUST NOT be claimed twice, by claims at the same time either.
-    /// - A pending run becomes `running` with the event `run.started`. Its `started_at` is `now`, or `created_at` where
-    ///   that is later.
-    /// - An orphan keeps its `started_at` and gets no event. Its `running` nodes are `pending` again.
-    /// - A run that cannot be decoded MUST NOT fail the claim. It is counted like a claimed run and left an orphan, and
-    ///   the next one is tried instead.
+    /// - A pending run becomes `running` with the event `run.started`. Its `started_at` is `now`,
+    ///   or `created_at` where that is later.
+    /// - An orphan keeps its `started_at` and gets no event. Its `running` nodes are `pending`
+    ///   again.
+    /// - A run that cannot be decoded MUST NOT fail the claim. It is counted like a claimed run and
+    ///   left an orphan, and the next one is tried instead.
     ///
     /// Order:
     /// - Orphans go by claim count, the fewest first, then by age (id).
-    /// - Pending runs go by [`Priority`](super::Priority), then by age. The runs of a backfill are claimed in its order;
-    ///   beside other runs a backfill counts with the one that is next.
+    /// - Pending runs go by [`Priority`](super::Priority), then by age. The runs of a backfill are
+    ///   claimed in its order; beside other runs a backfill counts with the one that is next.
     ///
     /// Limits, for pending runs alone (an orphan counts as running already):
-    /// - No more than `runs_max` runs MUST be `running` in all.
-    /// - No more runs of a pipeline than `max_concurrent_runs` of its newest definition.
-    /// - No more runs of a backfill than its `max_parallel`.
-    /// - Of a pipeline's runs with [`Priority::Schedule`](super::Priority::Schedule) one executes at a time. The next
-    ///   MUST NOT be claimed before that one has ended.
+    /// - At most `runs_max` runs MUST be `running` in all.
+    /// - At most `max_concurrent_runs` of a pipeline MUST be `running`, by its newest definition.
+    /// - At most `max_parallel` runs of a backfill MUST be `running`.
+    /// - Of a pipeline's runs with [`Priority::Schedule`](super::Priority::Schedule) one executes
+    ///   at a time. The next MUST NOT be claimed before that one has ended.
     ///
     /// Poison and suspicion, by the claims since the last progress. Progress is a node's end
     /// ([`Journal`](super::Journal)), which sets the count to 1.
-    /// - An orphan with `crashes_max` claims MUST end `failed` here, with the event `run.failed` and an `error` that
-    ///   begins with `poisoned`. If a cancel was requested, it ends `cancelled`. All of its nodes MUST end with it.
-    /// - While an orphan with `crashes_max - 1` claims is left, orphans MUST be claimed one at a time. None is claimed
-    ///   unless [`Claim::suspects`], and none while the owner holds a run with that many claims.
+    /// - An orphan with `crashes_max` claims MUST end `failed` here, with the event `run.failed`
+    ///   and an `error` that begins with `poisoned`. If a cancel was requested, it ends
+    ///   `cancelled`. All of its nodes MUST end with it.
+    /// - While an orphan with `crashes_max - 1` claims is left, orphans MUST be claimed one at a
+    ///   time. None is claimed unless [`Claim::suspects`], and none while the owner holds a run
+    ///   with that many claims.
     ///
-    /// Cost: it MUST NOT grow with the number of pending runs, only with that of running runs, and of pipelines and
-    /// backfills that have pending ones.
+    /// Cost: it MUST NOT grow with the number of pending runs, only with that of running runs, and
+    /// of pipelines and backfills that have pending ones.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was claimed then.
@@ -165,9 +172,10 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Renews claims, and returns those that the owner has lost.
     ///
-    /// - A claim that the owner still holds MUST hold for `lease` from `now`, even if its lease has ended unnoticed.
-    /// - A claim is lost when the run has ended, is purged, or is claimed under another epoch or owner. It MUST be
-    ///   returned and MUST change nothing.
+    /// - A claim that the owner still holds MUST hold for `lease` from `now`, even if its lease has
+    ///   ended unnoticed.
+    /// - A claim is lost when the run has ended, is purged, was released, or is claimed under
+    ///   another epoch or owner. It MUST be returned and MUST change nothing.
     ///
     /// # Errors
     /// `Unavailable`; nothing was renewed then.
@@ -181,7 +189,8 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Releases claims without charging them, and returns those that the owner had lost.
     ///
-    /// - A released run MUST be an orphan at once: still `running`, without an owner and without an event.
+    /// - A released run MUST be an orphan at once: still `running`, without an owner and without an
+    ///   event.
     /// - Its claim count MUST go down by one, so that shutdowns never poison a run.
     /// - Its `running` nodes MUST be `pending` again.
     /// - A lost claim MUST change nothing.

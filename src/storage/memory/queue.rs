@@ -1,6 +1,7 @@
 //! Who executes which run: claims, renewals and releases.
 //!
-//! Which orphans are claimed and what limits pending runs is decided in `rules`. Nothing here looks at every pending run.
+//! Which orphans are claimed and what limits pending runs is decided in `rules`. Nothing here looks
+//! at every pending run.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -93,7 +94,7 @@ impl State {
         Ok(())
     }
 
-    /// Claims the next pending runs by priority, then age. The cost is that of the lanes, not of the runs in them.
+    /// Claims the next pending runs by priority, then age. The cost is that of the lanes alone.
     fn claim_pending(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
         if !self.may_start(claim, claims) {
             return Ok(());
@@ -150,7 +151,8 @@ impl State {
                     .count_of_backfill(row.backfill.id, RunStatus::Running),
                 max: Some(u64::from(row.backfill.max_parallel)),
             }),
-            // Asked only where it matters: the answer costs a look at each running run of the pipeline.
+            // Asked only where it matters: the answer costs a look at each running run of the
+            // pipeline.
             is_schedule_executing: rules::runs_one_at_a_time(*priority)
                 && self.is_schedule_executing(pipeline),
         }

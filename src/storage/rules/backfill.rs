@@ -1,4 +1,4 @@
-//! Backfill settlement: what becomes of an open backfill when a run of it has ended.
+//! Backfill settlement: when an open backfill is cancelled, when it ends and with which status.
 //!
 //! Where its numbers are kept, and how its runs are cancelled, is left to the backends.
 

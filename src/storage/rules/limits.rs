@@ -1,6 +1,7 @@
 //! The limits on pending runs: whether the next one of a queue lane may start.
 //!
-//! Orphans are running already; which of them are claimed is decided in `orphans`. Counting is left to the backends.
+//! Orphans are running already; which of them are claimed is decided in `orphans`. Counting is left
+//! to the backends.
 
 use super::runs_one_at_a_time;
 use crate::model::Priority;
@@ -28,7 +29,8 @@ pub(in crate::storage) struct LaneLimits {
     pub(in crate::storage) pipeline: Usage,
     /// By `max_parallel`. None where the lane is of no backfill.
     pub(in crate::storage) backfill: Option<Usage>,
-    /// Whether a run of the pipeline's schedule is still executing. Read only where the overlap rule applies.
+    /// Whether a run of the pipeline's schedule is still executing. Read only where the overlap
+    /// rule applies.
     pub(in crate::storage) is_schedule_executing: bool,
 }
 
@@ -40,7 +42,7 @@ impl LaneLimits {
     }
 }
 
-/// Returns whether a claim that has taken `claimed_count` runs may start one more, by its own limits.
+/// Returns whether a claim may start one more pending run by its own limits.
 pub(in crate::storage) fn may_start(claim: &Claim, claimed_count: usize, running: u64) -> bool {
     claimed_count < claim.count_max as usize && running < u64::from(claim.runs_max)
 }

@@ -1,7 +1,9 @@
 //! The rules that every backend follows in the same way.
 //!
-//! The queue: the choice among orphans, poison, the limits on pending runs, backfill settlement, the overlap rule.
-//! Writes: refusals, the checks of an append, the row and the event that an entry makes, slugs, saved settings.
+//! - The queue: the choice among orphans, poison, the limits on pending runs, backfill settlement,
+//!   the overlap rule.
+//! - Writes: refusals, the checks of an append, the row and the event that an entry makes, slugs,
+//!   saved settings.
 //!
 //! Pure. Where rows are kept and how they are found is left to the backends.
 

@@ -34,7 +34,7 @@ pub(in crate::storage) struct OrphanChoice {
 }
 
 impl OrphanChoice {
-    /// Returns whether orphans have to wait for a later claim, after the first `tried_count` of them.
+    /// Returns whether orphans have to wait for a later claim once `tried_count` were tried.
     pub(in crate::storage) const fn leaves_suspects(&self, tried_count: usize) -> bool {
         self.has_suspect && tried_count < self.claimable.len()
     }

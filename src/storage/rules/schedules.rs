@@ -1,4 +1,4 @@
-//! What a save does to the schedule of its pipeline, and the overlap rule for the runs of a schedule.
+//! What a save does to the schedule of its pipeline, and the overlap rule for its runs.
 //!
 //! Where the cursor is kept is left to the backends.
 
@@ -31,7 +31,9 @@ pub(in crate::storage) fn saved_schedule(before: Option<&Pipeline>, after: &Pipe
     }
 }
 
-/// Returns whether the overlap rule applies: of a pipeline's runs with this priority, one executes at a time.
+/// Returns whether the overlap rule applies to this priority.
+///
+/// Of a pipeline's runs with such a priority one executes at a time.
 pub(in crate::storage) const fn runs_one_at_a_time(priority: Priority) -> bool {
     match priority {
         Priority::Schedule => true,

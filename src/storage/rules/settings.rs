@@ -84,7 +84,7 @@ fn check_expected<T: Setting>(
     kept: Option<&KeptSetting<T>>,
     seen: Option<&KeptSetting<T>>,
 ) -> Result<()> {
-    // What another tenant has is absent for the asker and taken all the same.
+    // What another tenant has is absent for the caller and taken all the same.
     let is_live = kept.is_some_and(|kept| kept.fields.is_some());
     match (put.expect, seen) {
         (Expect::Present | Expect::Version(_), None) => Err(T::not_found(&put.id)),

@@ -1,6 +1,7 @@
 //! Claims runs: orphans first, then those that are next in the queue lanes that have room.
 //!
-//! Which orphans are claimed and which lane has room is decided in `rules`; renewals and releases are left to `queue`.
+//! Which orphans are claimed and which lane has room is decided in `rules`; renewals and releases
+//! are left to `queue`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -205,7 +206,8 @@ impl Tx {
             .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))
     }
 
-    /// Makes the caller the owner of a running run. One that cannot be read is counted and left an orphan.
+    /// Makes the caller the owner of a running run. One that cannot be read is counted and left an
+    /// orphan.
     fn claim_run(
         &mut self,
         claim: &Claim,

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_inbox_holds_askers_back_until_there_is_room() {
+    async fn a_full_inbox_makes_callers_wait_until_there_is_room() {
         let inbox = Inbox::new(1);
         assert!(inbox.push(Lane::Normal, 1).await);
         let mut second = push(&inbox, 2);

@@ -1,6 +1,7 @@
-//! Pending runs as the writer counts them: by priority, pipeline and backfill, each lane with the run that is next where that is known.
+//! The queue lanes: pending runs counted by priority, pipeline and backfill.
 //!
-//! The rows stay the truth: all of this is counted from them when a store is opened. Which lane goes first is left to `claim`.
+//! The rows stay the truth: all of this is counted from them when a store is opened. A lane knows
+//! its next run until that one leaves. Which lane goes first is left to `claim`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -32,7 +33,7 @@ struct Lane {
 /// All lanes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// By priority, pipeline and backfill, so that a claim's cost is their number and not that of the runs.
+    /// A claim's cost is the number of lanes, not that of the runs in them.
     by_key: BTreeMap<LaneKey, Lane>,
     of_pipelines: HashMap<i64, u64>,
     total: u64,

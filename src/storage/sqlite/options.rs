@@ -25,9 +25,9 @@ pub struct SqliteOptions {
     pub busy_timeout: Duration,
     /// Threads that read. 2: one long page does not hold up a short one.
     pub readers_max: usize,
-    /// Questions that wait for a reader before askers are held back. 1,024.
+    /// Questions that wait for a reader before callers have to wait. 1,024.
     pub reads_queued_max: usize,
-    /// Steps that wait for the writer before askers are held back. 4,096: some seconds of commits.
+    /// Steps that wait for the writer before callers have to wait. 4,096: some seconds of commits.
     pub steps_queued_max: usize,
     /// Steps of one commit. 256: beyond it a larger group saves nothing.
     pub group_max: usize,
@@ -68,14 +68,14 @@ impl SqliteOptions {
         self
     }
 
-    /// Sets how many questions wait for a reader before askers are held back, at least 1.
+    /// Sets how many questions wait for a reader before callers have to wait, at least 1.
     #[must_use]
     pub const fn reads_queued_max(mut self, reads_queued_max: usize) -> Self {
         self.reads_queued_max = reads_queued_max;
         self
     }
 
-    /// Sets how many steps wait for the writer before askers are held back, at least 1.
+    /// Sets how many steps wait for the writer before callers have to wait, at least 1.
     #[must_use]
     pub const fn steps_queued_max(mut self, steps_queued_max: usize) -> Self {
         self.steps_queued_max = steps_queued_max;

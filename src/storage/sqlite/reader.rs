@@ -32,7 +32,7 @@ impl Reader {
                 break;
             }
             for question in questions {
-                // A panic is a fault of that question alone, whose asker sees its answer dropped.
+                // A panic is a fault of that question alone. Its caller sees the answer dropped.
                 drop(catch_unwind(AssertUnwindSafe(|| question(&self))));
             }
         }

@@ -1,6 +1,7 @@
-//! Backfill settlement: what a run's end does to its backfill is written here.
+//! Backfill settlement: writes what the end of a run does to its backfill.
 //!
-//! When a backfill ends or is cancelled is decided in `rules`; reading backfills, and a caller's cancel request, is left to `backfills`.
+//! When a backfill ends or is cancelled is decided in `rules`; reading backfills, and a caller's
+//! cancel request, is left to `backfills`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;

@@ -65,8 +65,8 @@ pub async fn a_poisoned_run_leaves_no_node_running(storage: &dyn Storage) {
     );
 }
 
-/// The number of crashes that poison is the asker's.
-pub async fn the_asker_says_how_many_crashes_poison(storage: &dyn Storage) {
+/// The caller of a claim sets how many crashes poison a run.
+pub async fn the_caller_sets_how_many_crashes_poison(storage: &dyn Storage) {
     let run = running(storage, 1).await.run;
     let mut claim = claim(2, 500);
     claim.crashes_max = 1;
@@ -107,7 +107,7 @@ pub async fn beside_a_suspect_orphans_go_one_at_a_time(storage: &dyn Storage) {
     assert_eq!(left, [true, true, false]);
 }
 
-/// No orphan is taken on while the asker holds one that may be next to crash.
+/// No orphan is claimed while the owner holds a suspect itself.
 pub async fn no_orphan_is_taken_beside_a_suspect_that_is_held(storage: &dyn Storage) {
     let seconds = one_suspect_and_two_others(storage).await;
     let held = claimed_ids(storage, claim(9, seconds)).await;

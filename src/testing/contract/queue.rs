@@ -43,7 +43,7 @@ pub async fn a_claimed_run_is_running(storage: &dyn Storage) {
     assert_eq!(events.len(), 2);
 }
 
-/// A run starts at its creation at the earliest, though the asker looked at the clock before.
+/// A run starts at its creation at the earliest, though the caller read the clock before.
 pub async fn a_run_starts_at_its_creation_at_the_earliest(storage: &dyn Storage) {
     let run = pending(storage, 1).await;
     let created_at = found(storage, run).await.run.created_at;
@@ -190,6 +190,17 @@ pub async fn a_run_whose_lease_ran_out_is_an_orphan(storage: &dyn Storage) {
     assert_eq!(claimed.claim_count, 2);
     let none = storage.claim(claim(2, 71)).await.unwrap();
     assert_eq!((none.claimed.len(), none.lease_until), (0, None));
+}
+
+/// A lease that would end beyond the calendar holds against every other owner, and fails no claim.
+pub async fn a_lease_beyond_the_calendar_never_ends(storage: &dyn Storage) {
+    let run = pending(storage, 1).await;
+    let mut endless = claim(1, 10);
+    endless.lease = Duration::MAX;
+    claim_one(storage, endless, run).await;
+    let other = storage.claim(claim(2, 1_000_000)).await.unwrap();
+    assert_eq!((other.claimed.len(), other.poisoned), (0, vec![]));
+    assert!(other.lease_until.is_some_and(|until| until > at(1_000_000)));
 }
 
 /// An owner's own run is no orphan, though its lease ran out.

@@ -1,11 +1,11 @@
-//! Askers that leave before they are answered, and handles that are dropped.
+//! Callers that leave before they are answered, and handles that are dropped.
 //!
 //! What is found afterwards by the next process is in `reopening`.
 
 use super::*;
 
 #[tokio::test]
-async fn a_claim_whose_asker_has_left_is_given_back_uncharged() {
+async fn a_claim_whose_caller_has_left_is_released_uncharged() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
     let busy = Busy::new(&storage).await;
@@ -24,7 +24,7 @@ async fn a_claim_whose_asker_has_left_is_given_back_uncharged() {
 }
 
 #[tokio::test]
-async fn a_claim_that_arrives_after_its_asker_has_left_is_given_back_too() {
+async fn a_claim_that_arrives_after_its_caller_has_left_is_released_too() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
     let mut asked = Box::pin(claim(&storage, 1, 5));
@@ -46,7 +46,7 @@ async fn a_claim_that_arrives_after_its_asker_has_left_is_given_back_too() {
 }
 
 #[tokio::test]
-async fn a_step_whose_asker_has_left_is_done() {
+async fn a_step_whose_caller_has_left_is_done() {
     let (_dir, storage) = store().await;
     let busy = Busy::new(&storage).await;
     let mut asked = Box::pin(storage.create_runs(create(1)));
