@@ -76,52 +76,62 @@ impl OpenBackfill {
 mod tests {
     use super::*;
 
+    use RunStatus::{Cancelled, Failed, Success};
+    use Settlement::{CancelRest, Finish, StayOpen};
+
+    /// An open backfill whose runs ended so, but for the unfinished ones.
+    fn open(ended: &[RunStatus], unfinished: u64, max_failures: Option<u32>) -> OpenBackfill {
+        let mut outcomes = BackfillOutcomes::default();
+        ended.iter().for_each(|status| outcomes.count(*status));
+        OpenBackfill {
+            outcomes,
+            unfinished,
+            max_failures,
+            is_cancelled: false,
+        }
+    }
+
+    fn cancelled(open: OpenBackfill) -> OpenBackfill {
+        OpenBackfill {
+            is_cancelled: true,
+            ..open
+        }
+    }
+
     #[test]
-    fn a_backfill_is_settled_by_its_outcomes() {
-        use RunStatus::{Cancelled, Failed, Success};
-        use Settlement::{CancelRest, Finish, StayOpen};
-        let cases: &[(&[RunStatus], u64, Option<u32>, bool, Settlement)] = &[
-            (&[Success], 1, None, false, StayOpen),
-            (&[Failed, Failed], 1, None, false, StayOpen),
-            (&[Failed], 1, Some(2), false, StayOpen),
-            (&[Failed, Failed], 1, Some(2), false, CancelRest),
-            (&[Failed, Failed], 1, Some(2), true, StayOpen),
-            (&[Failed], 1, Some(0), false, CancelRest),
-            (&[Success], 1, Some(0), false, StayOpen),
-            (&[Failed], 0, Some(1), false, CancelRest),
-            (&[Failed], 0, Some(1), true, Finish(BackfillStatus::Failed)),
+    fn too_many_failures_cancel_the_rest_once() {
+        for (open, expected) in [
+            (open(&[Failed, Failed], 1, None), StayOpen),
+            (open(&[Failed], 1, Some(2)), StayOpen),
+            (open(&[Failed, Failed], 1, Some(2)), CancelRest),
+            (cancelled(open(&[Failed, Failed], 1, Some(2))), StayOpen),
+            (open(&[Failed], 0, Some(1)), CancelRest),
+            (open(&[Failed], 1, Some(0)), CancelRest),
+            (open(&[Success], 1, Some(0)), StayOpen),
+        ] {
+            assert_eq!(open.settle(), expected, "{open:?}");
+        }
+    }
+
+    #[test]
+    fn a_backfill_ends_with_its_last_run() {
+        for (open, expected) in [
+            (open(&[Success], 1, None), StayOpen),
+            (open(&[Success], 0, None), Finish(BackfillStatus::Success)),
             (
-                &[Success, Success],
-                0,
-                None,
-                false,
-                Finish(BackfillStatus::Success),
-            ),
-            (
-                &[Cancelled, Success],
-                0,
-                None,
-                true,
+                open(&[Cancelled, Success], 0, None),
                 Finish(BackfillStatus::Cancelled),
             ),
             (
-                &[Failed, Cancelled],
-                0,
-                None,
-                false,
+                open(&[Failed, Cancelled], 0, None),
                 Finish(BackfillStatus::Failed),
             ),
-        ];
-        for (ended, unfinished, max_failures, is_cancelled, expected) in cases {
-            let mut outcomes = BackfillOutcomes::default();
-            ended.iter().for_each(|status| outcomes.count(*status));
-            let open = OpenBackfill {
-                outcomes,
-                unfinished: *unfinished,
-                max_failures: *max_failures,
-                is_cancelled: *is_cancelled,
-            };
-            assert_eq!(open.settle(), *expected, "{open:?}");
+            (
+                cancelled(open(&[Failed], 0, Some(1))),
+                Finish(BackfillStatus::Failed),
+            ),
+        ] {
+            assert_eq!(open.settle(), expected, "{open:?}");
         }
     }
 }

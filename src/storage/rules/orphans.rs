@@ -142,6 +142,18 @@ mod tests {
     /// Run, owner, end of the lease, claims without progress.
     type Row = (u64, Option<u64>, i64, u32);
 
+    const fn orphan(n: u64, claim_count: u32) -> Row {
+        (n, None, 0, claim_count)
+    }
+
+    const fn own(n: u64, claim_count: u32) -> Row {
+        (n, Some(1), 500, claim_count)
+    }
+
+    const fn leased(n: u64, claim_count: u32) -> Row {
+        (n, Some(2), 500, claim_count)
+    }
+
     fn choose(claim: &Claim, rows: &[Row]) -> OrphanChoice {
         let running = rows.iter().map(|(n, by, until, claim_count)| RunningRun {
             run: run_id(*n),
@@ -159,114 +171,61 @@ mod tests {
         claim
     }
 
-    #[test]
-    fn a_claim_chooses_among_orphans() {
-        let cases: &[(&str, &[Row], &[u64], &[u64], usize, bool)] = &[
-            ("nothing runs", &[], &[], &[], 9, false),
-            (
-                "an own run is no orphan",
-                &[(1, Some(1), 50, 1)],
-                &[],
-                &[],
-                9,
-                false,
-            ),
-            ("a lease holds", &[(1, Some(2), 101, 1)], &[], &[], 9, false),
-            (
-                "a lease ends at its time",
-                &[(1, Some(2), 100, 1)],
-                &[],
-                &[1],
-                9,
-                false,
-            ),
-            (
-                "a released run has no owner",
-                &[(1, None, 500, 0)],
-                &[],
-                &[1],
-                9,
-                false,
-            ),
-            (
-                "fewest claims first, then the oldest",
-                &[(3, None, 0, 0), (1, None, 0, 1), (2, None, 0, 0)],
-                &[],
-                &[2, 3, 1],
-                9,
-                false,
-            ),
-            (
-                "a suspect lets one through",
-                &[(1, None, 0, 2), (2, None, 0, 1)],
-                &[],
-                &[2, 1],
-                1,
-                true,
-            ),
-            ("a suspect alone", &[(1, None, 0, 2)], &[], &[1], 1, true),
-            (
-                "an own suspect holds back others",
-                &[(1, Some(1), 500, 2), (2, None, 0, 2)],
-                &[],
-                &[2],
-                0,
-                true,
-            ),
-            (
-                "an own suspect holds back suspects alone",
-                &[(1, Some(1), 500, 2), (2, None, 0, 1)],
-                &[],
-                &[2],
-                9,
-                false,
-            ),
-            (
-                "another owner's suspect holds back none",
-                &[(1, Some(2), 500, 2), (2, None, 0, 2)],
-                &[],
-                &[2],
-                1,
-                true,
-            ),
-            (
-                "the third crash poisons",
-                &[(1, None, 0, 3), (2, None, 0, 1)],
-                &[1],
-                &[2],
-                9,
-                false,
-            ),
-            (
-                "an own run is not poisoned",
-                &[(1, Some(1), 50, 3)],
-                &[],
-                &[],
-                9,
-                false,
-            ),
-            (
-                "poisoned ones go in order too",
-                &[(1, None, 0, 4), (2, None, 0, 3)],
-                &[2, 1],
-                &[],
-                9,
-                false,
-            ),
-        ];
+    /// Asserts which runs are poisoned, which are claimable, and how many of these may be claimed.
+    #[track_caller]
+    fn check(rows: &[Row], poisoned: &[u64], claimable: &[u64], count_max: usize) {
+        let choice = choose(&claim(), rows);
         let ids = |ids: &[u64]| ids.iter().copied().map(run_id).collect::<Vec<_>>();
-        for (name, rows, poisoned, claimable, count_max, has_suspect) in cases {
-            let choice = choose(&claim(), rows);
-            assert_eq!(choice.poisoned, ids(poisoned), "{name}");
-            assert_eq!(choice.claimable, ids(claimable), "{name}");
-            let found = (choice.count_max, choice.has_suspect);
-            assert_eq!(found, (*count_max, *has_suspect), "{name}");
-        }
+        assert_eq!(choice.poisoned, ids(poisoned));
+        assert_eq!(choice.claimable, ids(claimable));
+        assert_eq!(choice.count_max, count_max);
+        assert_eq!(choice.has_suspect, count_max < 9);
+    }
+
+    #[test]
+    fn an_orphan_has_no_owner_or_one_whose_lease_has_ended() {
+        check(&[], &[], &[], 9);
+        check(&[orphan(1, 0)], &[], &[1], 9);
+        check(&[(1, None, 500, 0)], &[], &[1], 9);
+        check(&[(1, Some(2), 100, 1)], &[], &[1], 9);
+        check(&[(1, Some(2), 101, 1)], &[], &[], 9);
+        check(&[(1, Some(1), 50, 1)], &[], &[], 9);
+    }
+
+    #[test]
+    fn orphans_go_by_fewest_claims_then_by_age() {
+        check(
+            &[orphan(3, 0), orphan(1, 1), orphan(2, 0)],
+            &[],
+            &[2, 3, 1],
+            9,
+        );
+    }
+
+    #[test]
+    fn a_suspect_lets_one_orphan_through() {
+        check(&[orphan(1, 2)], &[], &[1], 1);
+        check(&[orphan(1, 2), orphan(2, 1)], &[], &[2, 1], 1);
+    }
+
+    #[test]
+    fn a_suspect_that_the_owner_holds_holds_back_orphans_beside_a_suspect() {
+        check(&[own(1, 2), orphan(2, 2), orphan(3, 1)], &[], &[3, 2], 0);
+        check(&[own(1, 2), orphan(2, 1)], &[], &[2], 9);
+        check(&[leased(1, 2), orphan(2, 2)], &[], &[2], 1);
+    }
+
+    #[test]
+    fn an_orphan_that_crashed_too_often_is_poisoned() {
+        check(&[orphan(1, 3), orphan(2, 1)], &[1], &[2], 9);
+        check(&[orphan(1, 3), orphan(2, 2)], &[1], &[2], 1);
+        check(&[orphan(1, 4), orphan(2, 3)], &[2, 1], &[], 9);
+        check(&[own(1, 3), leased(2, 3)], &[], &[], 9);
     }
 
     #[test]
     fn suspects_wait_where_the_claim_says_so() {
-        let rows = [(1, None, 0, 2), (2, None, 0, 1)];
+        let rows = [orphan(1, 2), orphan(2, 1)];
         let mut early = claim();
         early.suspects = false;
         let choice = choose(&early, &rows);
@@ -285,7 +244,7 @@ mod tests {
         for crashes_max in [0, 1] {
             let mut claim = claim();
             claim.crashes_max = crashes_max;
-            let choice = choose(&claim, &[(1, None, 0, 1), (2, None, 0, 0)]);
+            let choice = choose(&claim, &[orphan(1, 1), orphan(2, 0)]);
             assert_eq!(choice.poisoned, [run_id(1)]);
             assert_eq!(choice.claimable, [run_id(2)]);
             assert!(!choice.has_suspect, "a run that never crashed");
@@ -296,7 +255,7 @@ mod tests {
     fn a_claim_asks_for_no_more_than_it_may_take() {
         let mut claim = claim();
         claim.count_max = 0;
-        assert_eq!(choose(&claim, &[(1, None, 0, 2)]).count_max, 0);
+        assert_eq!(choose(&claim, &[orphan(1, 2)]).count_max, 0);
     }
 
     #[test]
