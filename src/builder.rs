@@ -12,7 +12,7 @@ use tower_service::Service;
 use crate::clock::Clock;
 use crate::delivery::{self, Delivery};
 use crate::engine::{Engine, Parts};
-use crate::error::{Error, ErrorKind, Issue, Result};
+use crate::error::{Error, ErrorKind, Issue, Problem, Result};
 use crate::events::Events;
 use crate::executor::{
     Effect, Executor, FunctionExecutor, IntoOutput, NodeCall, NodeFunction, Registry,
@@ -254,13 +254,13 @@ impl Builder {
     }
 
     fn refuse_twice(&self) -> Result<()> {
-        refuse(&self.twice, "node-type-twice", "node type")?;
-        refuse(&self.notifiers_twice, "notifier-twice", "notifier")
+        refuse(&self.twice, Problem::NodeTypeTwice, "node type")?;
+        refuse(&self.notifiers_twice, Problem::NotifierTwice, "notifier")
     }
 }
 
 /// Refuses names that were registered more than once.
-fn refuse(twice: &[String], slug: &'static str, what: &str) -> Result<()> {
+fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
     let issue = |name: &String| {
         let detail = format!("the {what} {name} is registered twice");
         Issue::parameter(name.clone(), detail)
@@ -269,10 +269,10 @@ fn refuse(twice: &[String], slug: &'static str, what: &str) -> Result<()> {
     if issues.is_empty() {
         return Ok(());
     }
-    Err(Error::invalid(slug, issues))
+    Err(Error::invalid(problem, issues))
 }
 
-/// Refuses pipelines that are not acceptable, all of them together; the slug is that of the first.
+/// Refuses pipelines that are not acceptable, all of them together; the problem is that of the first.
 fn refuse_unfit(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
     let refusal = |pipeline: &Pipeline| {
         let refused = engine.check_pipeline(pipeline).err()?;
@@ -285,7 +285,7 @@ fn refuse_unfit(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
     let told: Vec<_> = refused.iter().map(Error::to_string).collect();
     let issues = refused.iter().flat_map(|error| error.issues().to_vec());
     let issues = issues.collect();
-    Err(Error::new(ErrorKind::Invalid, first.slug(), told.join("; ")).with_issues(issues))
+    Err(Error::new(first.problem(), told.join("; ")).with_issues(issues))
 }
 
 /// Says which pipeline was refused.
@@ -304,13 +304,9 @@ fn of_pipeline(id: &str, error: Error) -> Error {
         details.join("; ")
     };
     let issues = error.issues().to_vec();
-    Error::new(
-        ErrorKind::Invalid,
-        error.slug(),
-        format!("pipeline {id}: {told}"),
-    )
-    .with_issues(issues)
-    .with_source(error)
+    Error::new(error.problem(), format!("pipeline {id}: {told}"))
+        .with_issues(issues)
+        .with_source(error)
 }
 
 impl Floret {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 
 /// Levels of arrays and objects. 128: deeper than people write, shallow enough to walk by recursion.
 pub(crate) const DEPTH_MAX: usize = 128;
@@ -67,7 +67,7 @@ fn check_depth(bytes: &[u8]) -> Result<()> {
         if depth > DEPTH_MAX {
             let at = position(bytes, index);
             return Err(malformed(
-                "json-too-deep",
+                Problem::JsonTooDeep,
                 format!("arrays and objects are nested deeper than {DEPTH_MAX} levels, {at}"),
             ));
         }
@@ -77,7 +77,7 @@ fn check_depth(bytes: &[u8]) -> Result<()> {
 
 fn not_utf8(bytes: &[u8], index: usize) -> Error {
     let at = position(bytes, index);
-    malformed("invalid-json", format!("not JSON: not UTF-8, {at}"))
+    malformed(Problem::InvalidJson, format!("not JSON: not UTF-8, {at}"))
 }
 
 /// Lines and columns count from 1, columns in bytes, as serde does.
@@ -98,17 +98,17 @@ fn refusal(error: serde_json::Error) -> Error {
     // serde carries a visitor's refusal as text only; the mark cannot come from the syntax errors of serde_json.
     let refused = if let Some(duplicate) = message.strip_prefix(DUPLICATE) {
         malformed(
-            "duplicate-key",
+            Problem::DuplicateKey,
             format!("a key is given twice: {duplicate}"),
         )
     } else {
-        malformed("invalid-json", format!("not JSON: {message}"))
+        malformed(Problem::InvalidJson, format!("not JSON: {message}"))
     };
     refused.with_source(error)
 }
 
-fn malformed(slug: &'static str, message: String) -> Error {
-    Error::new(ErrorKind::Malformed, slug, message)
+fn malformed(problem: Problem, message: String) -> Error {
+    Error::new(problem, message)
 }
 
 const DUPLICATE: &str = "duplicate key ";
@@ -180,6 +180,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::ErrorKind;
 
     fn refused(text: impl AsRef<[u8]>) -> (&'static str, String) {
         let error = read(text.as_ref()).unwrap_err();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use floret::{Error, ErrorKind, Result};
+use floret::{Error, Problem, Result};
 use serde_json::json;
 
 use crate::rows::Rows;
@@ -46,11 +46,7 @@ impl AuditedStorage {
         let mut inner = self.lock();
         if inner.is_closed {
             let message = "the storage is closed";
-            return Err(Error::new(
-                ErrorKind::ShuttingDown,
-                "shutting-down",
-                message,
-            ));
+            return Err(Error::new(Problem::ShuttingDown, message));
         }
         let mut next = inner.rows.clone();
         let answer = step(&mut next)?;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use floret::storage::{
     BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill,
 };
-use floret::{Backfill, BackfillId, BackfillStatus, Error, ErrorKind, PageRequest, Result, Scope};
+use floret::{Backfill, BackfillId, BackfillStatus, Error, PageRequest, Problem, Result, Scope};
 
 use crate::audited::AuditedStorage;
 use crate::ends::cancel_rest;
@@ -57,7 +57,7 @@ impl Backfills for AuditedStorage {
                 cancel_rest(rows, &wish)?;
             } else if found.cancel.is_none() {
                 let message = format!("backfill {} has ended, it is {:?}", found.id, found.status);
-                return Err(Error::new(ErrorKind::RunFinished, "run-finished", message));
+                return Err(Error::new(Problem::RunFinished, message));
             }
             let detail = rows
                 .backfill(wish.backfill, &wish.scope)

@@ -3,8 +3,7 @@
 use chrono::NaiveDate;
 use floret::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewBackfill, NewRun};
 use floret::{
-    Error, ErrorKind, EventKind, PipelineId, Result, Run, RunId, RunStatus, Scope, TenantId,
-    Trigger,
+    Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Scope, TenantId, Trigger,
 };
 
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
@@ -16,11 +15,7 @@ pub(crate) fn known(rows: &Rows, key: &IdempotencyKey) -> Result<Option<CreatedR
     };
     if row.body_hash != key.body_hash {
         let message = "the idempotency key was given with another body before";
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "idempotency-key-reused",
-            message,
-        ));
+        return Err(Error::new(Problem::IdempotencyKeyReused, message));
     }
     let mut created = CreatedRuns::new(row.run_ids.clone(), true, rows.seq);
     created.backfill = row.backfill;
@@ -56,11 +51,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     let (pipeline_max, max) = (create.queued_pipeline_max, create.queued_max);
     if !has_room(rows, &id, create.runs.len(), (pipeline_max, max)) {
         let message = format!("{pipeline_max} runs of a pipeline and {max} in all may wait");
-        return Err(Error::new(
-            ErrorKind::QueueFull,
-            "too-many-requests",
-            message,
-        ));
+        return Err(Error::new(Problem::QueueFull, message));
     }
     created.backfill = create.backfill.as_ref().map(|new| new.backfill.id);
     for mut new in create.runs {
@@ -146,7 +137,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
             .any(|row| row.fire_at == fire_at)
     {
         let message = format!("{} has a run of this instant already", run.pipeline_id);
-        return Err(Error::conflict("tick-taken", message));
+        return Err(Error::new(Problem::TickTaken, message));
     }
     let mut origin = run.trigger;
     if let Some(old) = run.resumed_from {
@@ -175,7 +166,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
 fn check_resumable(rows: &mut Rows, old: RunId, first_run: RunId) -> Result<()> {
     let refuse = |run: &Run| {
         let message = format!("run {} stands in the way, it is {:?}", run.id, run.status);
-        Err(Error::conflict("run-not-resumable", message))
+        Err(Error::new(Problem::RunNotResumable, message))
     };
     let old = &rows.run_mut(old)?.run;
     if old.status != RunStatus::Failed {

@@ -9,8 +9,8 @@ use floret::storage::{
     PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
 };
 use floret::{
-    ConnectionId, Error, PageRequest, Result, Scope, Slug, StoredConnection, StoredPipeline,
-    StoredVariable, VariableKey,
+    ConnectionId, Error, PageRequest, Problem, Result, Scope, Slug, StoredConnection,
+    StoredPipeline, StoredVariable, VariableKey,
 };
 
 use crate::audited::AuditedStorage;
@@ -56,7 +56,7 @@ impl Pipelines for AuditedStorage {
             rows.pipelines.check(id, save)?;
             if rows.runs_of(id).any(|row| !row.run.status.is_terminal()) {
                 let message = format!("{id} has runs that are not finished");
-                return Err(Error::conflict("pipeline-active", message));
+                return Err(Error::new(Problem::PipelineActive, message));
             }
             rows.pipelines.remove(id, &delete.scope);
             rows.schedules.remove(id);

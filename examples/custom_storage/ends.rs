@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use floret::storage::{CancelBackfill, CancelRequest, Cancelled};
 use floret::{
-    BackfillId, BackfillStatus, Cancel, Error, ErrorKind, EventKind, NodeIndex, Result, Run, RunId,
+    BackfillId, BackfillStatus, Cancel, Error, EventKind, NodeIndex, Problem, Result, Run, RunId,
     RunStatus,
 };
 
@@ -39,11 +39,7 @@ pub(crate) fn finish(rows: &mut Rows, id: RunId, end: End) -> Result<()> {
             "run {id} is {:?} and cannot become {:?}",
             row.run.status, end.status
         );
-        return Err(Error::new(
-            ErrorKind::IllegalTransition,
-            "internal-error",
-            message,
-        ));
+        return Err(Error::new(Problem::IllegalTransition, message));
     }
     row.run.status = end.status;
     row.run.error = end.error;
@@ -169,7 +165,7 @@ pub(crate) fn request_cancel(rows: &mut Rows, wish: &CancelRequest) -> Result<Ca
     match run.status {
         RunStatus::Success | RunStatus::Failed => {
             let message = format!("run {} has ended, it is {:?}", run.id, run.status);
-            return Err(Error::new(ErrorKind::RunFinished, "run-finished", message));
+            return Err(Error::new(Problem::RunFinished, message));
         }
         RunStatus::Pending => {
             rows.run_mut(run.id)?.run.cancel = Some(wish.cancel);

@@ -6,7 +6,7 @@ use floret::storage::{
     Append, AppendOutcome, Entry, FinishedNode, Journal, OutputChunk, Outputs, StoredOutput,
 };
 use floret::{
-    Error, ErrorKind, Event, EventKind, NodeIndex, NodeRun, NodeStatus, Result, Run, RunId,
+    Error, Event, EventKind, NodeIndex, NodeRun, NodeStatus, Problem, Result, Run, RunId,
     RunStatus, Scope,
 };
 
@@ -83,16 +83,16 @@ fn fenced(rows: &mut Rows, run: RunId, epoch: u64) -> Result<&mut RunRow> {
         return Ok(row);
     }
     let message = format!("run {run} is at epoch {}, not {epoch}", row.epoch);
-    Err(Error::new(ErrorKind::StaleEpoch, "internal-error", message))
+    Err(Error::new(Problem::StaleEpoch, message))
 }
 
 fn ended(run: &Run) -> Error {
     let message = format!("run {} has ended, it is {:?}", run.id, run.status);
-    Error::new(ErrorKind::RunFinished, "run-finished", message)
+    Error::new(Problem::RunFinished, message)
 }
 
 fn illegal(message: String) -> Error {
-    Error::new(ErrorKind::IllegalTransition, "internal-error", message)
+    Error::new(Problem::IllegalTransition, message)
 }
 
 /// The checks in their order, after that of the epoch.
@@ -113,11 +113,7 @@ fn check(row: &mut RunRow, append: &Append) -> Result<()> {
     };
     if row.run.cancel.is_some() && append.entries.iter().any(ends_otherwise) {
         let message = format!("run {} was asked to cancel", append.run);
-        return Err(Error::new(
-            ErrorKind::CancelRequested,
-            "internal-error",
-            message,
-        ));
+        return Err(Error::new(Problem::CancelRequested, message));
     }
     row.position = row.position.saturating_add(append.entries.len() as u64);
     Ok(())

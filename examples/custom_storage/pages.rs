@@ -1,6 +1,6 @@
 //! The part of a list that is asked for.
 
-use floret::{Error, ErrorKind, Issue, PageRequest, Result};
+use floret::{Error, Issue, PageRequest, Problem, Result};
 
 pub(crate) use floret::Page;
 
@@ -49,6 +49,6 @@ pub(crate) fn page<K: Ord, T>(
 
 fn no_cursor(text: &str) -> Error {
     let message = format!("must be a cursor of an answer before, not {text:?}");
-    Error::new(ErrorKind::Malformed, "invalid-parameter", message.clone())
+    Error::new(Problem::InvalidParameter, message.clone())
         .with_issues(vec![Issue::parameter("cursor", message)])
 }

@@ -8,7 +8,8 @@ use std::fmt::Display;
 use chrono::{DateTime, Utc};
 use floret::storage::Expect;
 use floret::{
-    Error, PageRequest, Result, Scope, StoredConnection, StoredPipeline, StoredVariable, TenantId,
+    Error, PageRequest, Problem, Result, Scope, StoredConnection, StoredPipeline, StoredVariable,
+    TenantId,
 };
 
 use crate::pages::{Page, page};
@@ -101,8 +102,8 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
             (Expect::Absent | Expect::Any, _) | (Expect::Present, Some(_)) => Ok(()),
             (Expect::Present | Expect::Version(_), None) => Err(save.absent),
             (Expect::Version(version), Some(item)) if version == item.head().version => Ok(()),
-            (Expect::Version(version), Some(item)) => Err(Error::conflict(
-                "precondition-failed",
+            (Expect::Version(version), Some(item)) => Err(Error::new(
+                Problem::PreconditionFailed,
                 format!("{id} is at version {}, not {version}", item.head().version),
             )),
             (other, _) => Err(Error::internal(format!("cannot expect {other:?}"))),
@@ -173,5 +174,5 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
 }
 
 pub(crate) fn taken(id: impl Display) -> Error {
-    Error::conflict("already-exists", format!("{id} is taken"))
+    Error::new(Problem::AlreadyExists, format!("{id} is taken"))
 }

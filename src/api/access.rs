@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::permission::{Permission, Permissions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 use crate::model::Scope;
 
 /// What the host says of a caller that wants to use one permission.
@@ -79,14 +79,13 @@ impl Access {
     /// The scope of a caller that may use this permission.
     ///
     /// # Errors
-    /// `Malformed` with the slug `unauthenticated` or `forbidden`.
+    /// `Unauthenticated` or `Forbidden`.
     pub(super) fn check(&self, parts: &Parts, permission: Permission) -> Result<Scope> {
         match self.decide(parts, permission) {
             Decision::Allow(scope) => Ok(scope),
             Decision::Unauthenticated => Err(unauthenticated()),
             Decision::Forbidden => Err(Error::new(
-                ErrorKind::Malformed,
-                "forbidden",
+                Problem::Forbidden,
                 format!("this needs the permission {permission}, which the caller does not have"),
             )),
         }
@@ -95,7 +94,7 @@ impl Access {
     /// The scope of a caller that may use any permission at all.
     ///
     /// # Errors
-    /// `Malformed` with the slug `unauthenticated` or `forbidden`.
+    /// `Unauthenticated` or `Forbidden`.
     pub(super) fn check_any(&self, parts: &Parts) -> Result<Scope> {
         let decided = Permission::ALL
             .iter()
@@ -110,8 +109,7 @@ impl Access {
         }
         if is_known {
             Err(Error::new(
-                ErrorKind::Malformed,
-                "forbidden",
+                Problem::Forbidden,
                 "this needs any permission, and the caller has none",
             ))
         } else {
@@ -136,8 +134,7 @@ impl Access {
 
 fn unauthenticated() -> Error {
     Error::new(
-        ErrorKind::Malformed,
-        "unauthenticated",
+        Problem::Unauthenticated,
         "this needs credentials, and the request has none that are known",
     )
 }

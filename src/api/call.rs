@@ -15,7 +15,7 @@ use super::query::{Parameter, Query};
 use super::request::Payload;
 use super::shared::Shared;
 use crate::engine::Engine;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 use crate::json;
 use crate::model::{BackfillId, Cancel, NodeId, RunId, Scope};
 use crate::views::Views;
@@ -100,7 +100,7 @@ impl Call {
     pub(super) fn node_id(&self) -> Result<NodeId> {
         let text = self.params.get("node_id").unwrap_or_default();
         NodeId::new(text)
-            .map_err(|_| Error::not_found("node-not-found", format!("no node {}", shown(text))))
+            .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", shown(text))))
     }
 
     /// The query parameters, checked against those of the route.

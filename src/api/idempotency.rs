@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::body::Body;
 use crate::engine::{Key, hash_of};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 
 /// The header in which a key comes.
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -54,8 +54,7 @@ pub(super) fn mark(answer: &mut Response<Body>, is_replayed: bool) {
 
 fn malformed(problem: &str) -> Error {
     Error::new(
-        ErrorKind::Malformed,
-        "invalid-idempotency-key",
+        Problem::InvalidIdempotencyKey,
         format!(
             "an idempotency key is one value of 1 to {KEY_MAX} visible ASCII characters; {problem}"
         ),
@@ -92,7 +91,7 @@ mod tests {
             too_long.as_bytes(),
         ] {
             let error = read(&[bad]).unwrap_err();
-            assert_eq!(error.slug(), "invalid-idempotency-key");
+            assert_eq!(error.problem(), Problem::InvalidIdempotencyKey);
         }
         assert!(read(&[b"a", b"a"]).is_err());
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Issue, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::graph::fields::{expected, whole};
 use crate::graph::issues::{Issues, step};
 use crate::suggestion::{did_you_mean, nearest};
@@ -23,7 +23,7 @@ pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<Stri
     let Value::Object(fields) = body else {
         let detail = expected("the body", "an object", body);
         return Err(Error::invalid(
-            "invalid-field",
+            Problem::InvalidField,
             vec![Issue::pointer("", detail)],
         ));
     };
@@ -32,7 +32,7 @@ pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<Stri
     if issues.is_empty() {
         Ok(fields)
     } else {
-        Err(Error::invalid("unknown-field", issues))
+        Err(Error::invalid(Problem::UnknownField, issues))
     }
 }
 
@@ -145,7 +145,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// `Invalid` (`invalid-field`) with every problem.
     pub(super) fn finish(self) -> Result<()> {
-        self.issues.refuse("invalid-field")
+        self.issues.refuse(Problem::InvalidField)
     }
 
     fn read<T>(
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_field_that_is_not_known_is_refused_with_a_hint() {
         let error = read(r#"{"parms":{}}"#).unwrap_err();
-        assert_eq!(error.slug(), "unknown-field");
+        assert_eq!(error.problem(), Problem::UnknownField);
         assert_eq!(
             error.to_string(),
             "the field \"parms\" is not known here; did you mean \"params\"?"

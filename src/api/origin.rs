@@ -6,14 +6,14 @@ use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses a request that may change something and comes from a foreign page.
 ///
 /// # Errors
-/// `Malformed` (`cross-origin`).
+/// `Forbidden` (`cross-origin`).
 pub(super) fn check(parts: &Parts, allowed: &[String]) -> Result<()> {
     if parts.method == Method::GET || parts.method == Method::HEAD {
         return Ok(());
@@ -28,7 +28,7 @@ pub(super) fn check(parts: &Parts, allowed: &[String]) -> Result<()> {
 /// Refuses a stream for a foreign page: it is a GET, and a browser lets every page read what comes.
 ///
 /// # Errors
-/// `Malformed` (`cross-origin`).
+/// `Forbidden` (`cross-origin`).
 #[cfg(feature = "websocket")]
 pub(super) fn check_stream(parts: &Parts, allowed: &[String]) -> Result<()> {
     check_origins(parts, allowed).map(drop)
@@ -66,16 +66,14 @@ pub(super) fn check_host(parts: &Parts, allowed: &[String]) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        ErrorKind::Malformed,
-        "misdirected",
+        Problem::Misdirected,
         format!("this does not answer for the host {}", shown(given)),
     ))
 }
 
 fn foreign(what: &str) -> Error {
     Error::new(
-        ErrorKind::Malformed,
-        "cross-origin",
+        Problem::CrossOrigin,
         format!("{what} may not send this; the host application can allow an origin"),
     )
 }

@@ -141,6 +141,7 @@ mod tests {
 
     use super::super::query::Parameter;
     use super::*;
+    use crate::error::Problem;
 
     const KNOWN: &[Parameter] = &[
         Parameter::Single("page"),
@@ -196,7 +197,7 @@ mod tests {
             "per_page=1&after=x",
         ] {
             let error = read(&query(bad)).unwrap_err();
-            assert_eq!(error.slug(), "invalid-parameter", "{bad}");
+            assert_eq!(error.problem(), Problem::InvalidParameter, "{bad}");
         }
     }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode};
 use super::body::Body;
 use super::response;
 use crate::engine::{Expected, Revision};
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 use crate::model::StoredPipeline;
 
 /// The tags of one header.
@@ -130,8 +130,7 @@ fn list(text: &str) -> Option<Tags<'_>> {
 
 fn malformed(name: &HeaderName, received: &str) -> Error {
     Error::new(
-        ErrorKind::Malformed,
-        "invalid-parameter",
+        Problem::InvalidParameter,
         format!(
             "the header {name} must be * or a list of entity tags like \"daily.3\", received {}",
             shown(received)

@@ -1,6 +1,6 @@
-//! How an error reads on the wire (RFC 9457), and the one match from kind to status.
+//! The answer to an error as it reads on the wire (RFC 9457).
 //!
-//! Which error it is was decided where it was made; the words of an error that is Floret's own fault are replaced here.
+//! Slug, status and title are left to the table of `error::Problem`; the words of an error that is Floret's own fault are replaced here.
 
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -9,16 +9,16 @@ use uuid::Uuid;
 
 use super::body::Body;
 use super::response;
-use crate::error::{Error, ErrorKind, Issue, IssueAt, causes};
+use crate::error::{Error, ErrorKind, Issue, IssueAt, Problem, causes};
 
 /// Problems of an input that one answer tells.
 const ISSUES_MAX: usize = 20;
 
 #[derive(Serialize)]
-struct Problem<'a> {
+struct ProblemBody<'a> {
     #[serde(rename = "type")]
-    kind: String,
-    title: String,
+    uri: String,
+    title: &'static str,
     status: u16,
     detail: &'a str,
     instance: &'a str,
@@ -61,15 +61,16 @@ pub(super) fn answer(error: &Error) -> Response<Body> {
 
 /// The same, telling the smallest number after which events can be had.
 pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Body> {
-    let status = status(error);
+    let problem = error.problem().on_wire();
+    let status = status(problem);
     let instance = Uuid::new_v4().urn().to_string();
     log(error, status, &instance);
-    let (slug, detail) = told(error, status);
+    let detail = constant_detail(problem).map_or_else(|| error.to_string(), str::to_owned);
     let issues = error.issues().iter().take(ISSUES_MAX);
     let errors: Vec<_> = issues.map(Fault::from).collect();
-    let problem = Problem {
-        kind: format!("urn:floret:problem:{slug}"),
-        title: title(slug),
+    let body = ProblemBody {
+        uri: format!("urn:floret:problem:{}", problem.slug()),
+        title: problem.title(),
         status: status.as_u16(),
         detail: &detail,
         instance: &instance,
@@ -77,7 +78,7 @@ pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Bod
         first_seq,
         error: &detail,
     };
-    let mut answer = response::json_as(status, "application/problem+json", &problem);
+    let mut answer = response::json_as(status, "application/problem+json", &body);
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::UNAUTHORIZED {
@@ -89,85 +90,41 @@ pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Bod
     answer
 }
 
-/// The status of an error.
-pub(super) fn status(error: &Error) -> StatusCode {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::OutputDropped => StatusCode::NOT_FOUND,
-        ErrorKind::Malformed => malformed(error.slug()),
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::Conflict if error.slug() == "precondition-failed" => {
-            StatusCode::PRECONDITION_FAILED
+/// Returns the status of a problem; a test holds that each is one.
+fn status(problem: Problem) -> StatusCode {
+    StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Returns the detail that a client reads in place of the error's own, where the fault is not the client's.
+const fn constant_detail(problem: Problem) -> Option<&'static str> {
+    match problem.kind() {
+        ErrorKind::Internal => Some(
+            "Floret failed to answer this; the log of the host has the reason under this instance",
+        ),
+        ErrorKind::StorageFull => Some("there is no room left to store this; reading still works"),
+        ErrorKind::ShuttingDown => {
+            Some("Floret is shutting down; it takes nothing any more until it is started again")
         }
-        ErrorKind::Conflict | ErrorKind::RunFinished => StatusCode::CONFLICT,
-        ErrorKind::QueueFull if error.slug() == "too-many-streams" => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        ErrorKind::QueueFull => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Unavailable | ErrorKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        // What only the engine meets, or only whoever opens a store.
-        ErrorKind::StaleEpoch
+        ErrorKind::Unavailable => Some("storage is busy; try again later"),
+        ErrorKind::NotFound
+        | ErrorKind::Malformed
+        | ErrorKind::Invalid
+        | ErrorKind::Unauthenticated
+        | ErrorKind::Forbidden
+        | ErrorKind::MethodNotAllowed
+        | ErrorKind::Gone
+        | ErrorKind::Conflict
+        | ErrorKind::RunFinished
+        | ErrorKind::StaleEpoch
         | ErrorKind::CancelRequested
         | ErrorKind::IllegalTransition
+        | ErrorKind::QueueFull
+        | ErrorKind::TooManyRequests
+        | ErrorKind::OutputDropped
         | ErrorKind::StoreInUse { .. }
         | ErrorKind::SchemaTooNew { .. }
         | ErrorKind::SqliteTooOld { .. }
-        | ErrorKind::NotADatabase
-        | ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// What cannot be read, has no such place, or is not let in.
-fn malformed(slug: &str) -> StatusCode {
-    match slug {
-        "unauthenticated" => StatusCode::UNAUTHORIZED,
-        "forbidden" | "cross-origin" => StatusCode::FORBIDDEN,
-        "method-not-allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "events-expired" => StatusCode::GONE,
-        "upgrade-required" => StatusCode::UPGRADE_REQUIRED,
-        "request-timeout" => StatusCode::REQUEST_TIMEOUT,
-        "body-too-large" => StatusCode::PAYLOAD_TOO_LARGE,
-        "uri-too-long" => StatusCode::URI_TOO_LONG,
-        "unsupported-media-type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "misdirected" => StatusCode::MISDIRECTED_REQUEST,
-        _ => StatusCode::BAD_REQUEST,
-    }
-}
-
-/// Slug and detail as a client reads them: of a fault that is not its own no more than a constant.
-fn told(error: &Error, status: StatusCode) -> (&'static str, String) {
-    let constant = match status {
-        StatusCode::INTERNAL_SERVER_ERROR => Some((
-            "internal-error",
-            "Floret failed to answer this; the log of the host has the reason under this instance",
-        )),
-        StatusCode::INSUFFICIENT_STORAGE => Some((
-            "storage-full",
-            "there is no room left to store this; reading still works",
-        )),
-        StatusCode::SERVICE_UNAVAILABLE if error.kind() == ErrorKind::ShuttingDown => Some((
-            "shutting-down",
-            "Floret is shutting down; it takes nothing any more until it is started again",
-        )),
-        StatusCode::SERVICE_UNAVAILABLE if error.kind() == ErrorKind::QueueFull => None,
-        StatusCode::SERVICE_UNAVAILABLE => {
-            Some(("storage-busy", "storage is busy; try again later"))
-        }
-        _ => None,
-    };
-    match constant {
-        Some((slug, detail)) => (slug, detail.to_owned()),
-        None => (error.slug(), error.to_string()),
-    }
-}
-
-/// A problem's type in words: the same for every problem of the type.
-fn title(slug: &str) -> String {
-    let words = slug.replace('-', " ");
-    let mut letters = words.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => words,
+        | ErrorKind::NotADatabase => None,
     }
 }
 
@@ -209,7 +166,7 @@ mod tests {
             Issue::pointer("/params/a", "must be a string"),
             Issue::parameter("page", "must be a number"),
         ];
-        let error = Error::invalid("invalid-field", issues);
+        let error = Error::invalid(Problem::InvalidField, issues);
         let (parts, body) = read(&error).await;
         assert_eq!(parts.status, 422);
         assert_eq!(parts.headers["content-type"], "application/problem+json");
@@ -237,17 +194,17 @@ mod tests {
             (Error::internal("disk /secret"), 500, "internal-error"),
             (Error::unavailable("SELECT /secret"), 503, "storage-busy"),
             (
-                Error::new(ErrorKind::StorageFull, "storage-full", "/secret"),
+                Error::new(Problem::StorageFull, "/secret"),
                 507,
                 "storage-full",
             ),
             (
-                Error::new(ErrorKind::ShuttingDown, "shutting-down", "/secret"),
+                Error::new(Problem::ShuttingDown, "/secret"),
                 503,
                 "shutting-down",
             ),
             (
-                Error::new(ErrorKind::StaleEpoch, "stale-epoch", "/secret"),
+                Error::new(Problem::StaleEpoch, "/secret"),
                 500,
                 "internal-error",
             ),
@@ -263,40 +220,27 @@ mod tests {
     }
 
     #[test]
-    fn the_slugs_of_the_contract_have_its_statuses() {
-        let new = Error::new;
-        let cases = [
-            (ErrorKind::Malformed, "invalid-json", 400),
-            (ErrorKind::Malformed, "invalid-parameter", 400),
-            (ErrorKind::Malformed, "id-mismatch", 400),
-            (ErrorKind::Malformed, "unauthenticated", 401),
-            (ErrorKind::Malformed, "forbidden", 403),
-            (ErrorKind::Malformed, "cross-origin", 403),
-            (ErrorKind::NotFound, "run-not-found", 404),
-            (ErrorKind::Malformed, "method-not-allowed", 405),
-            (ErrorKind::Malformed, "request-timeout", 408),
-            (ErrorKind::RunFinished, "run-finished", 409),
-            (ErrorKind::Conflict, "already-exists", 409),
-            (ErrorKind::Conflict, "precondition-failed", 412),
-            (ErrorKind::Malformed, "body-too-large", 413),
-            (ErrorKind::Malformed, "uri-too-long", 414),
-            (ErrorKind::Malformed, "unsupported-media-type", 415),
-            (ErrorKind::Malformed, "misdirected", 421),
-            (ErrorKind::Invalid, "graph-cycle", 422),
-            (ErrorKind::Malformed, "events-expired", 410),
-            (ErrorKind::Malformed, "upgrade-required", 426),
-            (ErrorKind::QueueFull, "too-many-requests", 429),
-            (ErrorKind::QueueFull, "too-many-streams", 503),
-        ];
-        for (kind, slug, expected) in cases {
-            assert_eq!(status(&new(kind, slug, "")), expected, "{slug}");
+    fn every_status_of_the_table_is_one() {
+        for problem in Problem::ALL {
+            assert_eq!(status(*problem).as_u16(), problem.status(), "{problem:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_problem_for_hosts_reads_as_the_one_that_stands_for_it() {
+        for problem in Problem::ALL {
+            let (parts, body) = read(&Error::new(*problem, "")).await;
+            assert_eq!(parts.status, problem.on_wire().status(), "{problem:?}");
+            let expected = format!("urn:floret:problem:{}", problem.on_wire().slug());
+            assert_eq!(body["type"], expected);
+            assert_eq!(body["title"], problem.on_wire().title());
         }
     }
 
     #[tokio::test]
     async fn twenty_problems_are_told_and_no_more() {
         let issues = (0..30).map(|index| Issue::pointer(format!("/{index}"), "no"));
-        let error = Error::invalid("invalid-field", issues.collect());
+        let error = Error::invalid(Problem::InvalidField, issues.collect());
         let (_, body) = read(&error).await;
         assert_eq!(body["errors"].as_array().unwrap().len(), 20);
     }

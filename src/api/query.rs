@@ -9,7 +9,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::path;
-use crate::error::{Error, ErrorKind, Issue, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// A query parameter that a route takes.
@@ -195,7 +195,7 @@ fn refusal(issues: Vec<Issue>) -> Error {
             }
             crate::error::IssueAt::Pointer(_) => first.detail.clone(),
         });
-    Error::new(ErrorKind::Malformed, "invalid-parameter", message).with_issues(issues)
+    Error::new(Problem::InvalidParameter, message).with_issues(issues)
 }
 
 fn read_pair(
@@ -280,7 +280,7 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let error = Query::read(Some(text), KNOWN).unwrap_err();
-        assert_eq!(error.slug(), "invalid-parameter");
+        assert_eq!(error.problem(), Problem::InvalidParameter);
         error.to_string()
     }
 
@@ -330,7 +330,7 @@ mod tests {
             "page=99999999999999999999",
         ] {
             let error = read(bad).number("page", 1..=9).unwrap_err();
-            assert_eq!(error.slug(), "invalid-parameter", "{bad}");
+            assert_eq!(error.problem(), Problem::InvalidParameter, "{bad}");
         }
     }
 

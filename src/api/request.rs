@@ -11,7 +11,7 @@ use http::header::CONTENT_TYPE;
 use http_body::Body;
 
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 use crate::limits::Limits;
 
 /// What a route does with the body of a request.
@@ -51,7 +51,7 @@ pub(super) async fn read<B: Body<Data = Bytes>>(
     let bytes = whole.unwrap_or_else(|| {
         let seconds = limits.body_timeout.as_secs();
         Err(malformed(
-            "request-timeout",
+            Problem::RequestTimeout,
             format!("the body did not arrive within {seconds} s"),
         ))
     })?;
@@ -114,7 +114,7 @@ async fn next_data<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) -> Result<Optio
         };
         let frame = frame.map_err(|_| {
             malformed(
-                "invalid-json",
+                Problem::InvalidJson,
                 "the body broke off before its end".to_owned(),
             )
         })?;
@@ -161,7 +161,7 @@ fn unsupported(headers: &HeaderMap) -> Error {
         None => "none".to_owned(),
     };
     malformed(
-        "unsupported-media-type",
+        Problem::UnsupportedMediaType,
         format!("a body must have the content type application/json, received {received}"),
     )
 }
@@ -169,13 +169,13 @@ fn unsupported(headers: &HeaderMap) -> Error {
 fn too_large(limits: &Limits) -> Error {
     let max = limits.body_bytes_max;
     malformed(
-        "body-too-large",
+        Problem::BodyTooLarge,
         format!("the body has more than {max} bytes"),
     )
 }
 
-fn malformed(slug: &'static str, detail: String) -> Error {
-    Error::new(ErrorKind::Malformed, slug, detail)
+fn malformed(problem: Problem, detail: String) -> Error {
+    Error::new(problem, detail)
 }
 
 #[cfg(test)]

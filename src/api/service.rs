@@ -30,7 +30,7 @@ use super::shared::Shared;
 use super::stream;
 use super::{origin, path, problem, request, response};
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result, panic_text, shown};
+use crate::error::{Error, Problem, Result, panic_text, shown};
 use crate::model::Scope;
 use crate::views::Views;
 
@@ -154,8 +154,8 @@ impl Shared {
         let max = self.engine.limits().uri_bytes_max;
         let length = parts.uri.path().len() + parts.uri.query().map_or(0, |query| query.len() + 1);
         if length > max {
-            return Err(refusal(
-                "uri-too-long",
+            return Err(Error::new(
+                Problem::UriTooLong,
                 format!("path and query have {length} bytes; {max} are allowed"),
             ));
         }
@@ -173,7 +173,7 @@ impl Shared {
                     shown(parts.method.as_str()),
                     allowed.about()
                 );
-                let mut answer = problem::answer(&refusal("method-not-allowed", detail));
+                let mut answer = problem::answer(&Error::new(Problem::MethodNotAllowed, detail));
                 match response::insert(&mut answer, ALLOW, allowed.methods()) {
                     Ok(()) => Err(Box::new(answer)),
                     Err(error) => Err(Box::new(problem::answer(&error))),
@@ -181,8 +181,8 @@ impl Shared {
             }
             Match::Nothing => {
                 let detail = format!("there is nothing at {}", shown(parts.uri.path()));
-                Err(Box::new(problem::answer(&Error::not_found(
-                    "not-found",
+                Err(Box::new(problem::answer(&Error::new(
+                    Problem::NotFound,
                     detail,
                 ))))
             }
@@ -192,7 +192,7 @@ impl Shared {
     /// A caller without credentials is not told which paths there are.
     fn refuse_stranger(&self, parts: &Parts) -> Result<()> {
         match self.access.check(parts, Permission::RunsView) {
-            Err(error) if error.slug() == "unauthenticated" => Err(error),
+            Err(error) if error.problem() == Problem::Unauthenticated => Err(error),
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -204,10 +204,6 @@ impl Shared {
             Need::Permission(permission) => self.access.check(parts, permission),
         }
     }
-}
-
-fn refusal(slug: &'static str, detail: String) -> Error {
-    Error::new(ErrorKind::Malformed, slug, detail)
 }
 
 impl<B> Service<Request<B>> for RunsService

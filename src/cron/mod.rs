@@ -10,6 +10,7 @@ mod parse;
 mod tests;
 mod zone;
 
+use crate::error::Problem;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
@@ -18,10 +19,10 @@ use calendar::Calendar;
 /// Characters of the longest expression, as the wire contract says.
 const EXPRESSION_CHARS_MAX: usize = 256;
 
-/// Why an expression or a zone is refused: a slug of the wire contract and a sentence.
+/// Why a text is not a schedule: a problem of the wire contract and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    pub(crate) slug: &'static str,
+    pub(crate) problem: Problem,
     pub(crate) detail: String,
 }
 

@@ -6,6 +6,7 @@
 
 use super::calendar::{Calendar, DayRule};
 use super::{EXPRESSION_CHARS_MAX, Refusal};
+use crate::error::Problem;
 use crate::error::shown;
 
 /// Words for whole expressions.
@@ -151,7 +152,7 @@ fn digits(text: &str) -> Option<u32> {
 
 fn invalid(detail: String) -> Refusal {
     Refusal {
-        slug: "cron-invalid",
+        problem: Problem::CronInvalid,
         detail,
     }
 }
@@ -161,7 +162,7 @@ pub(super) fn expression(text: &str) -> Result<(Calendar, bool), Refusal> {
     let count = text.chars().count();
     if count > EXPRESSION_CHARS_MAX {
         return Err(Refusal {
-            slug: "cron-too-long",
+            problem: Problem::CronTooLong,
             detail: format!(
                 "schedule must be at most {EXPRESSION_CHARS_MAX} characters, received {count}"
             ),
@@ -183,7 +184,7 @@ pub(super) fn expression(text: &str) -> Result<(Calendar, bool), Refusal> {
     };
     if !calendar.has_days() {
         return Err(Refusal {
-            slug: "cron-never-fires",
+            problem: Problem::CronNeverFires,
             detail: format!(
                 "schedule must name a day that exists, received {}: none of its months has a day \
                  {}",

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc, offset::LocalResult
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
 use super::Refusal;
+use crate::error::Problem;
 use crate::error::shown;
 use crate::suggestion::{did_you_mean, nearest};
 
@@ -50,7 +51,7 @@ pub(super) fn named(name: &str) -> Result<Tz, Refusal> {
         let hint = nearest(name, names).map(did_you_mean).unwrap_or_default();
         let name = shown(name);
         Refusal {
-            slug: "timezone-unknown",
+            problem: Problem::TimezoneUnknown,
             detail: format!(
                 "schedule_timezone must be a name of the IANA database such as Europe/Berlin, \
                  received {name}{hint}"

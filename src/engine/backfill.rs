@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::{Engine, Key, Shared};
-use crate::error::{Error, Issue, Result, trace_causes};
+use crate::error::{Error, Issue, Problem, Result, trace_causes};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
     Scope, StoredPipeline, Trigger,
@@ -142,7 +142,10 @@ impl Shared {
         let mut problems = self.range_problems(&start.dates, zone_of(&pipeline.definition));
         if start.params.contains_key(DATE) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
-            problems.push(("invalid-field", Issue::pointer("/params/date", detail)));
+            problems.push((
+                Problem::InvalidField,
+                Issue::pointer("/params/date", detail),
+            ));
         }
         let max = self.limits.backfill_dates_max;
         let bounded = [
@@ -152,42 +155,41 @@ impl Shared {
         for (name, number) in bounded {
             if let Some(number) = number.filter(|number| !(1..=max).contains(number)) {
                 let detail = format!("{name} must be from 1 to {max}, received {number}");
-                problems.push(("invalid-field", Issue::pointer(format!("/{name}"), detail)));
+                problems.push((
+                    Problem::InvalidField,
+                    Issue::pointer(format!("/{name}"), detail),
+                ));
             }
         }
-        let Some((slug, _)) = problems.first() else {
+        let Some((problem, _)) = problems.first() else {
             return Ok(());
         };
-        let slug = *slug;
+        let problem = *problem;
         let issues = problems.into_iter().map(|(_, issue)| issue).collect();
-        Err(Error::invalid(slug, issues))
+        Err(Error::invalid(problem, issues))
     }
 
-    fn range_problems(
-        &self,
-        dates: &RangeInclusive<NaiveDate>,
-        zone: Tz,
-    ) -> Vec<(&'static str, Issue)> {
+    fn range_problems(&self, dates: &RangeInclusive<NaiveDate>, zone: Tz) -> Vec<(Problem, Issue)> {
         let (first, last) = (dates.start(), dates.end());
         let mut problems = Vec::new();
         let mut refuse =
-            |slug, pointer, detail| problems.push((slug, Issue::pointer(pointer, detail)));
+            |problem, pointer, detail| problems.push((problem, Issue::pointer(pointer, detail)));
         if last < first {
             let detail =
                 format!("end_date must not be before start_date, received {last} before {first}");
-            refuse("range-invalid", "/end_date", detail);
+            refuse(Problem::RangeInvalid, "/end_date", detail);
         }
         let today = self.clock.now().with_timezone(&zone).date_naive();
         if *last > today {
             let detail =
                 format!("end_date must not be after today, {today} in {zone}, received {last}");
-            refuse("range-invalid", "/end_date", detail);
+            refuse(Problem::RangeInvalid, "/end_date", detail);
         }
         let max = self.limits.backfill_dates_max;
         let count = count(dates);
         if count > u64::from(max) {
             let detail = format!("a backfill has at most {max} dates, these are {count}");
-            refuse("backfill-too-large", "/end_date", detail);
+            refuse(Problem::BackfillTooLarge, "/end_date", detail);
         }
         problems
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::names;
 use super::secrets::{self, Given, TRIES_MAX};
 use super::{Engine, Shared};
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{ConnectionFields, ConnectionId, Scope, StoredConnection, TenantId};
@@ -63,7 +63,7 @@ impl Engine {
         let id = new_id(draft.id.as_deref(), &mut issues);
         secrets::refuse_kept(&draft.password, "/password", &mut issues);
         secrets::refuse_kept(&draft.extra, "/extra", &mut issues);
-        issues.refuse("invalid-field")?;
+        issues.refuse(Problem::InvalidField)?;
         let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
         let fields = self.0.seal_connection(&draft, &id, scope.tenant(), None)?;
         let mut put = PutConnection::new(id, fields, self.0.clock.now());
@@ -87,7 +87,7 @@ impl Engine {
         names::refuse_another(&body, "conn_id", &old.id)?;
         let mut issues = Issues::default();
         let draft = read(body, &mut issues);
-        issues.refuse("invalid-field")?;
+        issues.refuse(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_seen(&draft, &old, scope).await;
             if !secrets::came_between(&saved) {

@@ -264,7 +264,25 @@ impl Appender {
             | ErrorKind::ShuttingDown => {
                 tracing::warn!(run_id = %self.at.run, %error, "the run belongs to another claim, or to none");
             }
-            _ => {
+            ErrorKind::Malformed
+            | ErrorKind::Invalid
+            | ErrorKind::Unauthenticated
+            | ErrorKind::Forbidden
+            | ErrorKind::MethodNotAllowed
+            | ErrorKind::Gone
+            | ErrorKind::Conflict
+            | ErrorKind::CancelRequested
+            | ErrorKind::IllegalTransition
+            | ErrorKind::QueueFull
+            | ErrorKind::TooManyRequests
+            | ErrorKind::Unavailable
+            | ErrorKind::StorageFull
+            | ErrorKind::OutputDropped
+            | ErrorKind::StoreInUse { .. }
+            | ErrorKind::SchemaTooNew { .. }
+            | ErrorKind::SqliteTooOld { .. }
+            | ErrorKind::NotADatabase
+            | ErrorKind::Internal => {
                 tracing::error!(run_id = %self.at.run, %error, "the journal refused an entry; the run is left to the next start");
                 trace_causes(error);
             }

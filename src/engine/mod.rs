@@ -51,7 +51,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 use crate::events::Events;
 use crate::executor::Registry;
 use crate::limits::Limits;
@@ -226,8 +226,7 @@ impl Engine {
 
 fn shutting_down() -> Error {
     Error::new(
-        ErrorKind::ShuttingDown,
-        "shutting-down",
+        Problem::ShuttingDown,
         "Floret is shutting down; nothing is accepted any more",
     )
 }

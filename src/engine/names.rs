@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 
 /// Refuses a body that names something else than its path.
 ///
@@ -16,8 +16,7 @@ pub(super) fn refuse_another(body: &Value, field: &str, own: &impl fmt::Display)
     let own = own.to_string();
     match body.get(field).and_then(Value::as_str) {
         Some(other) if other != own => Err(Error::new(
-            ErrorKind::Malformed,
-            "id-mismatch",
+            Problem::IdMismatch,
             format!(
                 "the body has the {field} {} and the path names {own}",
                 shown(other)

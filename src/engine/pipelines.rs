@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Engine;
 use super::names;
 use super::trigger::WakeLater;
-use crate::error::{Error, Issue, IssueAt, Result};
+use crate::error::{Error, Issue, IssueAt, Problem, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
@@ -52,8 +52,8 @@ impl Expected {
         if revisions.iter().any(is_found) {
             return Ok(Some(found.version));
         }
-        Err(Error::conflict(
-            "precondition-failed",
+        Err(Error::new(
+            Problem::PreconditionFailed,
             format!(
                 "the pipeline {} is at version {}, which is none that the request expects",
                 found.id, found.version
@@ -182,7 +182,7 @@ impl Engine {
         if issues.is_empty() {
             return Ok(());
         }
-        Err(Error::invalid("invalid-field", issues))
+        Err(Error::invalid(Problem::InvalidField, issues))
     }
 
     /// What the executors say of the nodes' configs.
@@ -242,7 +242,7 @@ fn slug(pipeline: &Pipeline) -> Result<SlugChoice> {
 
 fn unfit(pointer: &str, error: &crate::model::IdError) -> Error {
     Error::invalid(
-        "invalid-field",
+        Problem::InvalidField,
         vec![Issue::pointer(pointer, error.to_string())],
     )
 }

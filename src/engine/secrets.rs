@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{MASKED, Sealed};
@@ -84,5 +84,5 @@ pub(super) fn refuse_kept(given: &Given, pointer: &str, issues: &mut Issues) {
 pub(super) fn came_between<T>(saved: &Result<T>) -> bool {
     saved
         .as_ref()
-        .is_err_and(|error| error.slug() == "precondition-failed")
+        .is_err_and(|error| error.problem() == Problem::PreconditionFailed)
 }

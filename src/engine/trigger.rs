@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::{Engine, Shared};
-use crate::error::{Error, ErrorKind, Issue, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun, Operation};
 
@@ -166,12 +166,7 @@ impl Shared {
         let Some(first) = issues.first() else {
             return Ok(());
         };
-        Err(Error::new(
-            ErrorKind::Invalid,
-            "node-type-unknown",
-            first.detail.clone(),
-        )
-        .with_issues(issues))
+        Err(Error::new(Problem::NodeTypeUnknown, first.detail.clone()).with_issues(issues))
     }
 
     pub(super) fn unknown_types(&self, pipeline: &Pipeline) -> Vec<Issue> {

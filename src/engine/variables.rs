@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::names;
 use super::secrets::{self, Given, TRIES_MAX};
 use super::{Engine, Shared};
-use crate::error::{Error, Issue, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{
@@ -56,7 +56,7 @@ impl Engine {
             let given = Given::of(Some(draft.value.expose().clone()));
             secrets::refuse_kept(&given, "/value", &mut issues);
         }
-        issues.refuse("invalid-field")?;
+        issues.refuse(Problem::InvalidField)?;
         let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
         let value = self.0.seal_variable(&draft, &key, scope.tenant())?;
         let mut put = PutVariable::new(key, fields(&draft, value), self.0.clock.now());
@@ -80,7 +80,7 @@ impl Engine {
         names::refuse_another(&body, "key", &old.key)?;
         let mut issues = Issues::default();
         let draft = read(body, &mut issues);
-        issues.refuse("invalid-field")?;
+        issues.refuse(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_seen_variable(&draft, &old, scope).await;
             if !secrets::came_between(&saved) {
@@ -170,7 +170,7 @@ fn kept(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValue>> {
 
 fn not_kept(why: &str) -> Error {
     let issue = Issue::pointer("/value", format!("{MASKED} {why}"));
-    Error::invalid("invalid-field", vec![issue])
+    Error::invalid(Problem::InvalidField, vec![issue])
 }
 
 /// The key that a path names.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Events;
 use super::live::{Look, Seat, reach};
 use super::ring::{Stand, text};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 use crate::model::{Event, Scope};
 use crate::storage::EventFilter;
 
@@ -195,7 +195,7 @@ impl Feed {
     /// Takes the page that was waited for.
     ///
     /// # Errors
-    /// What reading it met; `Malformed` (`events-expired`) when a purge may have taken some of what the page should have.
+    /// What reading it met; `Gone` (`events-expired`) when a purge may have taken some of what the page should have.
     pub(crate) fn arrived(&mut self, arrival: Result<Arrival>) -> Result<()> {
         let Arrival {
             page,
@@ -230,8 +230,7 @@ impl Feed {
 
 fn expired() -> Error {
     Error::new(
-        ErrorKind::Malformed,
-        "events-expired",
+        Problem::EventsExpired,
         "a purge took events that were to follow",
     )
 }

@@ -61,7 +61,7 @@ impl DryRunBuilder {
 }
 
 impl IntoFuture for DryRunBuilder {
-    /// What came of each node. The errors: `NotFound`; `Invalid` when a node type has no executor; `QueueFull` while as many as
+    /// What came of each node. The errors: `NotFound`; `Invalid` when a node type has no executor; `TooManyRequests` while as many as
     /// may ([`Limits::dry_runs_max`](crate::Limits)) are under way; `ShuttingDown`; `Unavailable`.
     type Output = Result<DryRun>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;

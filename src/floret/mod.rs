@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use crate::api::{Access, RunsService};
 use crate::delivery::Delivery;
 use crate::engine::{Engine, Key, Start, hash_of};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 use crate::events::Subscription;
 use crate::model::{Cancel, Dataset, RunId, RunStatus, Scope};
 use crate::storage::{EventFilter, RunDetail, Storage};
@@ -240,8 +240,7 @@ impl RunHandle {
             }
             if end.await.is_err() {
                 return Err(Error::new(
-                    ErrorKind::ShuttingDown,
-                    "shutting-down",
+                    Problem::ShuttingDown,
                     "Floret stopped before the run ended",
                 ));
             }

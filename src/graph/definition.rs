@@ -11,7 +11,7 @@ use super::issues::Issues;
 use super::policy::SECONDS;
 use super::rules::{CATCHUP, RUNS};
 use super::{Graph, params, rules, validate};
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
 use crate::model::{Edge, ID_MAX, Node, Overlap, Pipeline, Slug};
@@ -37,7 +37,7 @@ pub(crate) fn parse(
     let mut issues = Issues::default();
     let pipeline = read(value, default_id, &mut issues);
     rules::check(&pipeline, &mut issues);
-    issues.refuse("invalid-field")?;
+    issues.refuse(Problem::InvalidField)?;
     Graph::within(&pipeline, limits).map(|_| pipeline)
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn parse(
 pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
     rules::check(pipeline, &mut issues);
-    issues.refuse("invalid-field")?;
+    issues.refuse(Problem::InvalidField)?;
     Graph::within(pipeline, limits)
 }
 
@@ -456,10 +456,10 @@ mod tests {
         };
         let pipeline = Pipeline::new("p").node("a", "x").node("b", "x");
         let error = check(&pipeline, &limits).unwrap_err();
-        assert_eq!(error.slug(), "graph-too-large");
+        assert_eq!(error.problem(), Problem::GraphTooLarge);
         let value = serde_json::to_value(&pipeline).unwrap();
         let error = parse(value, String::new, &limits).unwrap_err();
-        assert_eq!(error.slug(), "graph-too-large");
+        assert_eq!(error.problem(), Problem::GraphTooLarge);
     }
 
     #[test]
@@ -475,7 +475,7 @@ mod tests {
         pipeline = pipeline.with(Node::new("b", "x").config("fits", deep.clone()));
         pipeline = pipeline.with(Node::new("c", "x").config("deep", json!([deep])));
         let error = check(&pipeline, &Limits::default()).unwrap_err();
-        assert_eq!(error.slug(), "invalid-field");
+        assert_eq!(error.problem(), Problem::InvalidField);
         let told: Vec<_> = error
             .issues()
             .iter()

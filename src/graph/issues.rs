@@ -2,7 +2,7 @@
 //!
 //! What is a problem is decided by `validate` and `definition`.
 
-use crate::error::{Error, Issue, IssueAt, Result};
+use crate::error::{Error, Issue, IssueAt, Problem, Result};
 
 /// Problems that one answer tells. 20, as promised on the wire.
 const ISSUES_MAX: usize = 20;
@@ -11,8 +11,8 @@ const ISSUES_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Issues {
     told: Vec<Issue>,
-    /// The slug of each that has one of its own.
-    slugs: Vec<Option<&'static str>>,
+    /// The problem of each that has one of its own.
+    problems: Vec<Option<Problem>>,
 }
 
 impl Issues {
@@ -22,15 +22,15 @@ impl Issues {
         self.add(pointer, None, detail);
     }
 
-    /// The same for a problem that has a slug of its own.
-    pub(crate) fn push_as(&mut self, slug: &'static str, pointer: &str, detail: String) {
-        self.add(pointer, Some(slug), || detail);
+    /// Adds one that has a problem of its own, under the same conditions.
+    pub(crate) fn push_as(&mut self, problem: Problem, pointer: &str, detail: String) {
+        self.add(pointer, Some(problem), || detail);
     }
 
-    fn add(&mut self, pointer: &str, slug: Option<&'static str>, detail: impl FnOnce() -> String) {
+    fn add(&mut self, pointer: &str, problem: Option<Problem>, detail: impl FnOnce() -> String) {
         if !self.is_full() && !self.told.iter().any(|issue| covers(&issue.at, pointer)) {
             self.told.push(Issue::pointer(pointer, detail()));
-            self.slugs.push(slug);
+            self.problems.push(problem);
         }
     }
 
@@ -47,15 +47,15 @@ impl Issues {
         self.told
     }
 
-    /// Refuses an input that has problems: with their own slug where all have the same, else with
-    /// `slug`.
-    pub(crate) fn refuse(self, slug: &'static str) -> Result<()> {
-        let Some(first) = self.slugs.first().copied() else {
+    /// Refuses an input that has issues: with their own problem where all have the same, else with
+    /// `problem`.
+    pub(crate) fn refuse(self, problem: Problem) -> Result<()> {
+        let Some(first) = self.problems.first().copied() else {
             return Ok(());
         };
-        let is_shared = self.slugs.iter().all(|own| *own == first);
-        let slug = first.filter(|_| is_shared).unwrap_or(slug);
-        Err(Error::invalid(slug, self.told))
+        let is_shared = self.problems.iter().all(|own| *own == first);
+        let problem = first.filter(|_| is_shared).unwrap_or(problem);
+        Err(Error::invalid(problem, self.told))
     }
 }
 
@@ -94,23 +94,27 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_that_all_problems_have_is_that_of_the_answer() {
-        let slug = |pushed: &[Option<&'static str>]| {
+    fn a_problem_that_all_issues_share_is_that_of_the_answer() {
+        const PLAIN: Problem = Problem::InvalidField;
+        const OWN: Problem = Problem::CronInvalid;
+        const OTHER: Problem = Problem::TimezoneUnknown;
+        let refused = |pushed: &[Option<Problem>]| {
             let mut issues = Issues::default();
             for (index, own) in pushed.iter().enumerate() {
                 match own {
-                    Some(own) => issues.push_as(own, &format!("/{index}"), "own".to_owned()),
+                    Some(own) => issues.push_as(*own, &format!("/{index}"), "own".to_owned()),
                     None => issues.push(&format!("/{index}"), || "plain".to_owned()),
                 }
             }
-            issues.refuse("plain").map_err(|error| error.slug())
+            let refused = issues.refuse(PLAIN);
+            refused.map_err(|error| error.problem())
         };
-        assert_eq!(slug(&[]), Ok(()));
-        assert_eq!(slug(&[None]), Err("plain"));
-        assert_eq!(slug(&[Some("a")]), Err("a"));
-        assert_eq!(slug(&[Some("a"), Some("a")]), Err("a"));
-        assert_eq!(slug(&[Some("a"), Some("b")]), Err("plain"));
-        assert_eq!(slug(&[Some("a"), None]), Err("plain"));
+        assert_eq!(refused(&[]), Ok(()));
+        assert_eq!(refused(&[None]), Err(PLAIN));
+        assert_eq!(refused(&[Some(OWN)]), Err(OWN));
+        assert_eq!(refused(&[Some(OWN), Some(OWN)]), Err(OWN));
+        assert_eq!(refused(&[Some(OWN), Some(OTHER)]), Err(PLAIN));
+        assert_eq!(refused(&[Some(OWN), None]), Err(PLAIN));
     }
 
     #[test]

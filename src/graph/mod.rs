@@ -142,6 +142,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Problem;
 
     #[test]
     fn node_indexes_ids_and_edges_agree() {
@@ -193,7 +194,7 @@ mod tests {
             assert_eq!(Graph::within(&largest, &limits).unwrap().len(), 1_000);
             for pipeline in [fan, long] {
                 for refused in [Graph::new(&pipeline), Graph::within(&pipeline, &limits)] {
-                    assert_eq!(refused.unwrap_err().slug(), "graph-too-large");
+                    assert_eq!(refused.unwrap_err().problem(), Problem::GraphTooLarge);
                 }
             }
         });

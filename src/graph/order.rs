@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::validate::Links;
-use crate::error::{Error, Issue};
+use crate::error::{Error, Issue, Problem};
 
 /// The largest number of nodes of a cycle that the error names.
 const SHOWN_MAX: usize = 10;
@@ -123,13 +123,14 @@ fn cycle_error(links: &Links, cycle: &[usize]) -> Error {
     let count = cycle.len();
     let detail = format!("{count} nodes form a cycle: {}", drawn.join(" → "));
     Error::invalid(
-        "graph-cycle",
+        Problem::GraphCycle,
         vec![Issue::pointer(format!("/edges/{edge}"), detail)],
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::error::Problem;
     use crate::graph::Graph;
     use crate::model::Pipeline;
 
@@ -171,7 +172,7 @@ mod tests {
             ),
         ] {
             let error = Graph::new(&pipeline(&["a", "b", "c", "d"], edges)).unwrap_err();
-            assert_eq!(error.slug(), "graph-cycle");
+            assert_eq!(error.problem(), Problem::GraphCycle);
             assert_eq!(error.issues(), [crate::Issue::pointer(at, detail)]);
         }
     }

@@ -139,7 +139,7 @@ impl Rules<'_> {
         let zone = zone.map_or(Ok(()), |name| cron::zone(name).map(drop));
         for (at, refused) in [("/schedule", expression), ("/schedule_timezone", zone)] {
             if let Err(refusal) = refused {
-                self.issues.push_as(refusal.slug, at, refusal.detail);
+                self.issues.push_as(refusal.problem, at, refusal.detail);
             }
         }
     }

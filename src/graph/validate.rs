@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::issues::Issues;
-use crate::error::{Error, Issue, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::limits::Limits;
 use crate::model::{Edge, NodeId, Pipeline};
 use crate::suggestion::{did_you_mean, nearest};
@@ -25,13 +25,13 @@ pub(super) fn links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
     check_counts(pipeline.nodes.len(), pipeline.edges.len(), limits)?;
     if pipeline.nodes.is_empty() {
         let issue = Issue::pointer("/nodes", "a pipeline needs a node, received none");
-        return Err(Error::invalid("graph-empty", vec![issue]));
+        return Err(Error::invalid(Problem::GraphEmpty, vec![issue]));
     }
     let mut issues = Issues::default();
     let mut known = HashMap::with_capacity(pipeline.nodes.len());
     let ids = node_ids(pipeline, &mut known, &mut issues);
     let edges = edge_ends(pipeline, &known, &mut issues);
-    issues.refuse("graph-invalid")?;
+    issues.refuse(Problem::GraphInvalid)?;
     Ok(Links { ids, edges })
 }
 
@@ -49,7 +49,7 @@ pub(super) fn check_counts(nodes: usize, edges: usize, limits: &Limits) -> Resul
             });
         }
     }
-    issues.refuse("graph-too-large")
+    issues.refuse(Problem::GraphTooLarge)
 }
 
 fn node_ids<'a>(
@@ -214,6 +214,6 @@ mod tests {
         };
         assert_eq!(Graph::new(&bare(4_096)).unwrap().len(), 4_096);
         let error = Graph::new(&bare(4_097)).unwrap_err();
-        assert_eq!(error.slug(), "graph-too-large");
+        assert_eq!(error.problem(), Problem::GraphTooLarge);
     }
 }

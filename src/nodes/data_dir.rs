@@ -11,7 +11,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use super::config::Fields;
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 use crate::executor::ExecutorError;
 
 /// A directory whose files nodes may read and write. Clones are the same directory.
@@ -31,8 +31,7 @@ impl DataDir {
         match Dir::open_ambient_dir(path, ambient_authority()) {
             Ok(dir) => Ok(Self { dir: Arc::new(dir) }),
             Err(error) if error.kind() == IoKind::NotFound => Err(Error::new(
-                ErrorKind::NotFound,
-                "not-found",
+                Problem::NotFound,
                 "the data directory does not exist",
             )
             .with_source(error)),

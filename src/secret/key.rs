@@ -11,7 +11,7 @@ use aes_gcm::aead::{Aead, Generate, KeyInit, Nonce, Payload};
 use sha2::{Digest, Sha256};
 
 use super::encoding;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 
 /// A key of 32 bytes that seals secrets. It does not show itself.
 ///
@@ -136,7 +136,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::Invalid, "invalid-key", message)
+    Error::new(Problem::InvalidKey, message)
 }
 
 /// By their ids, which are digests: the time of it tells nothing of the keys.
@@ -177,12 +177,12 @@ mod tests {
         ] {
             std::fs::write(&path, content).unwrap();
             let error = SecretKey::from_file(&path).unwrap_err();
-            assert_eq!(error.slug(), "invalid-key");
+            assert_eq!(error.problem(), Problem::InvalidKey);
             assert!(error.to_string().contains(told), "{error}");
             assert!(!error.to_string().contains("words"), "{error}");
         }
         let missing = SecretKey::from_file(folder.path().join("missing"));
-        assert_eq!(missing.unwrap_err().slug(), "invalid-key");
+        assert_eq!(missing.unwrap_err().problem(), Problem::InvalidKey);
     }
 
     #[test]

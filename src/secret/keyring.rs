@@ -5,7 +5,7 @@
 use super::Secret;
 #[cfg(feature = "secrets")]
 use super::SecretKey;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::model::{Sealed, TenantId};
 
 /// The keys of a host.
@@ -149,8 +149,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn key_missing() -> Error {
-    Error::conflict(
-        "encryption-key-missing",
+    Error::new(
+        Problem::EncryptionKeyMissing,
         "a secret is stored encrypted only, and no encryption key is configured; the host sets one with \
          `Builder::secret_key` (feature `secrets`), the standalone server with --secret-key-file or FLORET_SECRET_KEY",
     )
@@ -220,7 +220,7 @@ mod tests {
         let missing = old_alone
             .seal(&Secret::new(String::new()), PLACE)
             .unwrap_err();
-        assert_eq!(missing.slug(), "encryption-key-missing");
+        assert_eq!(missing.problem(), Problem::EncryptionKeyMissing);
         assert!(old_alone.open(&sealed(1), PLACE).is_ok());
     }
 

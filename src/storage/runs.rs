@@ -259,7 +259,7 @@ pub trait Runs: Send + Sync + 'static {
     /// # Errors
     /// `NotFound` (`pipeline-not-found`, `run-not-found` of `resumed_from`); `Invalid` (`idempotency-key-reused`) for another body;
     /// `Conflict` (`run-not-resumable`, naming the run that stands in the way; `tick-taken` when a run of the pipeline has the same `fire_at`);
-    /// `QueueFull` (`too-many-requests`).
+    /// `QueueFull`.
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns>;
 
     /// Answers what the first act with this key made, if there was one, so that a repeat can be told before anything else is decided.

@@ -2,7 +2,7 @@
 //!
 //! Carrying it out is left to `faulty_storage`.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, Problem};
 
 /// The enum of the methods, and the list of them all.
 macro_rules! methods {
@@ -70,7 +70,7 @@ methods! {
 pub struct Fault {
     method: Option<Method>,
     pub(super) when: When,
-    kind: ErrorKind,
+    problem: Problem,
     source: Option<String>,
     skip: u64,
     times: u64,
@@ -83,11 +83,11 @@ pub(super) enum When {
 }
 
 impl Fault {
-    const fn new(method: Option<Method>, when: When, kind: ErrorKind) -> Self {
+    const fn new(method: Option<Method>, when: When, problem: Problem) -> Self {
         Self {
             method,
             when,
-            kind,
+            problem,
             source: None,
             skip: 0,
             times: 1,
@@ -96,20 +96,20 @@ impl Fault {
 
     /// The next call of `method` fails and has no effect.
     #[must_use]
-    pub const fn before(method: Method, kind: ErrorKind) -> Self {
-        Self::new(Some(method), When::Before, kind)
+    pub const fn before(method: Method, problem: Problem) -> Self {
+        Self::new(Some(method), When::Before, problem)
     }
 
     /// The next call of `method` has its effect and answers an error all the same.
     #[must_use]
-    pub const fn after(method: Method, kind: ErrorKind) -> Self {
-        Self::new(Some(method), When::After, kind)
+    pub const fn after(method: Method, problem: Problem) -> Self {
+        Self::new(Some(method), When::After, problem)
     }
 
     /// The next call of any method fails and has no effect, and so do all that follow: the process is gone.
     #[must_use]
     pub const fn end() -> Self {
-        Self::new(None, When::Before, ErrorKind::Unavailable).times(u64::MAX)
+        Self::new(None, When::Before, Problem::StorageBusy).times(u64::MAX)
     }
 
     /// Lets so many calls pass before.
@@ -135,8 +135,7 @@ impl Fault {
 
     /// What a call that it strikes answers.
     pub(super) fn failure(&self, method: Method) -> Error {
-        let kind = self.kind;
-        let failure = Error::new(kind, slug(kind), format!("{method:?} fails on cue"));
+        let failure = Error::new(self.problem, format!("{method:?} fails on cue"));
         match &self.source {
             Some(source) => failure.with_source(source.clone()),
             None => failure,
@@ -154,28 +153,5 @@ impl Fault {
         }
         self.times -= 1;
         true
-    }
-}
-
-const fn slug(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Unavailable => "storage-busy",
-        ErrorKind::StorageFull => "storage-full",
-        ErrorKind::ShuttingDown => "shutting-down",
-        ErrorKind::QueueFull => "too-many-requests",
-        ErrorKind::StaleEpoch => "stale-epoch",
-        ErrorKind::RunFinished => "run-finished",
-        ErrorKind::CancelRequested => "cancel-requested",
-        ErrorKind::IllegalTransition => "illegal-transition",
-        ErrorKind::NotFound
-        | ErrorKind::Malformed
-        | ErrorKind::Invalid
-        | ErrorKind::Conflict
-        | ErrorKind::OutputDropped
-        | ErrorKind::StoreInUse { .. }
-        | ErrorKind::SchemaTooNew { .. }
-        | ErrorKind::SqliteTooOld { .. }
-        | ErrorKind::NotADatabase
-        | ErrorKind::Internal => "internal-error",
     }
 }

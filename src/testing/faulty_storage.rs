@@ -335,7 +335,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::error::{ErrorKind, Problem};
     use crate::storage::MemoryStorage;
     use crate::testing::contract::fixtures::{all_events, create, new_run, save};
 
@@ -349,13 +349,13 @@ mod tests {
     async fn a_fault_before_has_no_effect_and_one_after_has_it() {
         let storage = faulty();
         save(&storage, "daily").await;
-        storage.fail(Fault::before(Method::CreateRuns, ErrorKind::Unavailable));
+        storage.fail(Fault::before(Method::CreateRuns, Problem::StorageBusy));
         let before = create(&storage, new_run(1, "daily")).await;
         assert_eq!(before.unwrap_err().kind(), ErrorKind::Unavailable);
         assert_eq!(all_events(&storage).await.len(), 0);
-        storage.fail(Fault::after(Method::CreateRuns, ErrorKind::StorageFull));
+        storage.fail(Fault::after(Method::CreateRuns, Problem::StorageFull));
         let after = create(&storage, new_run(1, "daily")).await;
-        assert_eq!(after.unwrap_err().slug(), "storage-full");
+        assert_eq!(after.unwrap_err().problem(), Problem::StorageFull);
         assert_eq!(all_events(&storage).await.len(), 1);
         create(&storage, new_run(2, "daily")).await.unwrap();
         assert_eq!(storage.calls(Method::CreateRuns), 3);
@@ -364,7 +364,7 @@ mod tests {
     #[tokio::test]
     async fn a_fault_strikes_the_calls_that_were_named() {
         let storage = faulty();
-        let fault = Fault::before(Method::NewestSeq, ErrorKind::Unavailable);
+        let fault = Fault::before(Method::NewestSeq, Problem::StorageBusy);
         storage.fail(fault.skip(1).times(2));
         let mut outcomes = Vec::new();
         for _ in 0..4 {

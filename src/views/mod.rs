@@ -26,7 +26,7 @@ mod variables;
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::executor::Registry;
 use crate::model::{NodeId, RunId, Scope};
 use crate::storage::{RunDetail, Storage};
@@ -76,16 +76,19 @@ impl Views {
             .ok_or_else(|| Error::run_not_found(run))
     }
 
-    /// Why a question about a node found nothing: no such run, no such node, or nothing of this sort (`slug`).
+    /// Why a question about a node found nothing: no such run, no such node, or nothing of this sort (`problem`).
     async fn missing_of_node(
         &self,
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-        slug: &'static str,
+        problem: Problem,
     ) -> Error {
         match self.check_node(run, node, scope).await {
-            Ok(()) => Error::not_found(slug, format!("node {node} handed on nothing in this run")),
+            Ok(()) => Error::new(
+                problem,
+                format!("node {node} handed on nothing in this run"),
+            ),
             Err(error) => error,
         }
     }
@@ -100,8 +103,8 @@ impl Views {
         if nodes.iter().any(|own| own.id == node.as_str()) {
             Ok(())
         } else {
-            Err(Error::not_found(
-                "node-not-found",
+            Err(Error::new(
+                Problem::NodeNotFound,
                 format!("run {run} has no node {node}"),
             ))
         }

@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Views;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 use crate::graph::Graph;
 use crate::model::{Dataset, RunId, Scope};
 
@@ -18,8 +18,8 @@ impl Views {
         let detail = self.detail(run, scope).await?;
         let node_index = Graph::new(&detail.definition)?.node_index(node);
         let Some(node_index) = node_index else {
-            return Err(Error::not_found(
-                "node-not-found",
+            return Err(Error::new(
+                Problem::NodeNotFound,
                 format!("run {run} has no node {}", crate::error::shown(node)),
             ));
         };
@@ -47,8 +47,7 @@ impl Views {
 
 fn dropped(node: &str, why: &str) -> Error {
     Error::new(
-        ErrorKind::OutputDropped,
-        "output-dropped",
+        Problem::OutputDropped,
         format!("the output of node {} {why}", crate::error::shown(node)),
     )
 }

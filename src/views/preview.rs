@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::Views;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::model::{NodeId, Preview, RunId, Scope};
 
 /// A preview with the node it belongs to.
@@ -33,7 +33,7 @@ impl Views {
                 preview,
             }),
             None => Err(self
-                .missing_of_node(run, &node, scope, "preview-not-found")
+                .missing_of_node(run, &node, scope, Problem::PreviewNotFound)
                 .await),
         }
     }

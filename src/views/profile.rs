@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::Views;
 use super::drift::{self, Drift};
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::model::{ColumnProfile, NodeId, Profile, RunId, Scope};
 
 /// A profile with the node it belongs to.
@@ -80,7 +80,7 @@ impl Views {
                 profile: found.profile,
             }),
             None => Err(self
-                .missing_of_node(run, &node, scope, "profile-not-found")
+                .missing_of_node(run, &node, scope, Problem::ProfileNotFound)
                 .await),
         }
     }

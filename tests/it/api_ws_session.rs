@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use floret::storage::{Purge, System};
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Access, ErrorKind, Event, RunsService};
+use floret::{Access, Event, Problem, RunsService};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -199,7 +199,7 @@ async fn a_failed_read_leaves_nothing_out(store: Store) {
     let of_one_run = host.events().await.len();
     let first = live.event().await;
     assert_eq!(first["seq"], 1);
-    let mut fault = Fault::before(Method::Events, ErrorKind::Unavailable);
+    let mut fault = Fault::before(Method::Events, Problem::StorageBusy);
     fault = fault.times(2);
     host.storage.fail(fault);
     let mut stored = open(&service, "/api/ws?since=0").await;

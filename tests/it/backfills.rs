@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use floret::storage::BackfillDetail;
 use floret::testing::{Fault, Gate, Method, Step};
 use floret::{
-    BackfillHandle, BackfillId, BackfillOrder, BackfillStatus, ErrorKind, Pipeline, RunStatus,
+    BackfillHandle, BackfillId, BackfillOrder, BackfillStatus, ErrorKind, Pipeline, Problem,
+    RunStatus,
 };
 
 use crate::harness::{Host, Store, World, chain, step};
@@ -121,7 +122,7 @@ async fn no_more_runs_execute_at_once_than_asked_for(store: Store) {
 async fn a_failing_storage_makes_nothing(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
-    let fault = Fault::before(Method::CreateRuns, ErrorKind::Unavailable);
+    let fault = Fault::before(Method::CreateRuns, Problem::StorageBusy);
     host.storage.fail(fault);
     let start = || host.floret.backfill("daily", dates(31)).key("once").start();
     let refused = start().await.unwrap_err();
@@ -129,7 +130,7 @@ async fn a_failing_storage_makes_nothing(store: Store) {
     assert_eq!(host.runs().await, []);
     assert_eq!(host.events().await, []);
     // The answer of this one gets lost; the repeat finds what it made.
-    let fault = Fault::after(Method::CreateRuns, ErrorKind::Unavailable);
+    let fault = Fault::after(Method::CreateRuns, Problem::StorageBusy);
     host.storage.fail(fault);
     assert!(start().await.is_err());
     let made = start().await.unwrap();
@@ -276,7 +277,7 @@ async fn halted(store: Store, gate: &Gate) -> (World, Host, BackfillHandle) {
 async fn a_cancel_whose_answer_got_lost_is_heeded(store: Store) {
     let gate = Gate::new();
     let (world, host, backfill) = halted(store, &gate).await;
-    let fault = Fault::after(Method::CancelBackfill, ErrorKind::Unavailable);
+    let fault = Fault::after(Method::CancelBackfill, Problem::StorageBusy);
     host.storage.fail(fault);
     let lost = host.floret.cancel_backfill(backfill.id().unwrap()).await;
     assert_eq!(lost.unwrap_err().kind(), ErrorKind::Unavailable);

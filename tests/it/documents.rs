@@ -1,4 +1,4 @@
-//! Sends every example of `docs/api.md` to the standalone server, and compares what comes back with what the page shows.
+//! Sends every example of `docs/api.md` to the standalone server, and compares what comes back with what the page shows; holds its table of problems.
 //!
 //! What the answers mean is left to the tests of the routes.
 
@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use floret::Problem;
 use floret::testing::{routes, scratch};
 use http::Method;
 use serde_json::Value;
@@ -90,6 +91,24 @@ fn the_api_page_has_an_example_of_every_route() {
         .collect();
     assert_eq!(missing, BTreeSet::new());
     assert!(page.contains("wscat -c \"ws://127.0.0.1:8080/api/ws"));
+}
+
+#[test]
+fn the_api_page_has_every_problem_of_the_wire_once() {
+    let page = page();
+    let (_, section) = page.split_once("\n## Problems\n").unwrap();
+    let rows = section.lines().filter_map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let status = cells.next()?.parse::<u16>().ok()?;
+        let slug = cells.next()?.trim_matches('`');
+        Some((status, slug))
+    });
+    let mut shown: Vec<_> = rows.collect();
+    let on_wire = Problem::ALL.iter().filter(|own| own.on_wire() == **own);
+    let mut known: Vec<_> = on_wire.map(|own| (own.status(), own.slug())).collect();
+    shown.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(shown, known, "left: docs/api.md, right: the table");
 }
 
 fn root() -> &'static Path {

@@ -103,7 +103,7 @@ async fn a_failed_read_is_told_and_reading_goes_on(store: Store) {
     host.run("p").await;
     let fault = floret::testing::Fault::before(
         floret::testing::Method::Events,
-        floret::ErrorKind::Unavailable,
+        floret::Problem::StorageBusy,
     );
     host.storage.fail(fault);
     let told = events.next().await.unwrap().unwrap_err();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use floret::storage::{Claim, Queue};
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Clock, ErrorKind, Event, EventKind, RunHandle, RunStatus};
+use floret::{Clock, ErrorKind, Event, EventKind, Problem, RunHandle, RunStatus};
 use serde_json::json;
 
 use crate::harness::{Host, Store, World, assert_ended, chain, kinds, until, within};
@@ -140,14 +140,14 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
             for fault in [Fault::before, Fault::after] {
                 let case = format!(
                     "call {skip} of {method:?}, {:?}",
-                    fault(method, ErrorKind::Unavailable)
+                    fault(method, Problem::StorageBusy)
                 );
                 let world = work(open());
                 let host = world
                     .start_with(|builder| builder.clock(Clock::system()))
                     .await;
                 host.storage
-                    .fail(fault(method, ErrorKind::Unavailable).skip(skip));
+                    .fail(fault(method, Problem::StorageBusy).skip(skip));
                 within(&case, Box::pin(check(&host, &world, &case))).await;
             }
         }
@@ -217,7 +217,7 @@ async fn a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start(stor
     world.limits.lease = Duration::from_secs(7_200);
     world.script.script("a", [Step::rows([json!({"x": 1})])]);
     let host = world.start().await;
-    let fault = Fault::before(Method::PutOutputChunk, ErrorKind::Internal);
+    let fault = Fault::before(Method::PutOutputChunk, Problem::InternalError);
     host.storage.fail(fault);
     let run = host.trigger("p").await.id();
     while host.storage.calls(Method::PutOutputChunk) == 0 || world.script.executing() > 0 {
@@ -249,7 +249,7 @@ async fn a_claim_that_was_found_lost_by_its_renewal_drops_the_run(store: Store) 
     assert_eq!(host.stored(&run).await, before);
 }
 
-async fn outage(store: Store, kind: ErrorKind) {
+async fn outage(store: Store, problem: Problem) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
     world
@@ -262,7 +262,7 @@ async fn outage(store: Store, kind: ErrorKind) {
     world.script.started("a").await;
     for method in [Method::Append, Method::PutOutputChunk] {
         host.storage
-            .fail(Fault::before(method, kind).times(u64::MAX));
+            .fail(Fault::before(method, problem).times(u64::MAX));
     }
     let failed = host.storage.calls_in_all() + 4;
     gate.open();
@@ -278,11 +278,11 @@ async fn outage(store: Store, kind: ErrorKind) {
 }
 
 async fn a_long_outage_delays_a_run_and_loses_nothing(store: Store) {
-    outage(store, ErrorKind::Unavailable).await;
+    outage(store, Problem::StorageBusy).await;
 }
 
 async fn a_full_disk_delays_a_run_and_loses_nothing(store: Store) {
-    outage(store, ErrorKind::StorageFull).await;
+    outage(store, Problem::StorageFull).await;
 }
 
 async fn a_wish_whose_answer_got_lost_is_heeded(store: Store) {
@@ -292,7 +292,7 @@ async fn a_wish_whose_answer_got_lost_is_heeded(store: Store) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    let fault = Fault::after(Method::RequestCancel, ErrorKind::Unavailable);
+    let fault = Fault::after(Method::RequestCancel, Problem::StorageBusy);
     host.storage.fail(fault);
     let failed = host.floret.cancel(run.id()).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Unavailable);
@@ -322,7 +322,7 @@ async fn whoever_waits_for_a_run_that_a_lost_answer_cancelled_is_told(store: Sto
             tokio::task::yield_now().await;
         }
         host.storage
-            .fail(Fault::after(Method::RequestCancel, ErrorKind::Unavailable));
+            .fail(Fault::after(Method::RequestCancel, Problem::StorageBusy));
         host.floret.cancel(waiting.id()).await.unwrap_err()
     };
     let (ended, failed) = tokio::join!(finished, cancelled);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use floret::testing::{Fault, Method};
-use floret::{ErrorKind, Retention, RunId, RunStatus};
+use floret::{Problem, Retention, RunId, RunStatus};
 
 use crate::harness::{Host, Store, World, chain};
 
@@ -112,7 +112,7 @@ async fn a_purge_that_fails_is_tried_again_at_the_next_turn(store: Store) {
     purged_times(&world, &host, 1).await;
     finished(&host, "p").await;
     host.storage
-        .fail(Fault::before(Method::Purge, ErrorKind::Unavailable));
+        .fail(Fault::before(Method::Purge, Problem::StorageBusy));
     world.clock.advance(2 * DAY);
     purged_times(&world, &host, 2).await;
     assert_eq!(left(&host).await.len(), 1);

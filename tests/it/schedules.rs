@@ -10,7 +10,7 @@ use floret::executor::{Ctx, ExecutorError};
 use floret::storage::{Schedules as _, StoredSchedule};
 use floret::testing::{Fault, Gate, ManualClock, Method, Step};
 use floret::{
-    Access, ErrorKind, EventKind, Overlap, Pipeline, Run, RunStatus, Scope, SkipReason, Trigger,
+    Access, EventKind, Overlap, Pipeline, Problem, Run, RunStatus, Scope, SkipReason, Trigger,
 };
 
 use crate::harness::{Host, Store, World, chain};
@@ -332,15 +332,15 @@ async fn a_tick_that_storage_fails_to_make_is_made_once(store: Store) {
     let host = world.start().await;
     for (fault, instant) in [
         (
-            Fault::before(Method::Advance, ErrorKind::Unavailable),
+            Fault::before(Method::Advance, Problem::StorageBusy),
             "2024-01-15T07:00:00Z",
         ),
         (
-            Fault::after(Method::Advance, ErrorKind::Unavailable),
+            Fault::after(Method::Advance, Problem::StorageBusy),
             "2024-01-15T08:00:00Z",
         ),
         (
-            Fault::before(Method::Schedules, ErrorKind::StorageFull),
+            Fault::before(Method::Schedules, Problem::StorageFull),
             "2024-01-15T09:00:00Z",
         ),
     ] {

@@ -12,7 +12,7 @@ use sha1::{Digest, Sha1};
 
 use crate::api::body::Body;
 use crate::api::{problem, response};
-use crate::error::{Error, ErrorKind, Result, shown};
+use crate::error::{Error, Problem, Result, shown};
 
 /// The subprotocol that the answer names where the client offers it.
 const OWN_PROTOCOL: &str = "floret";
@@ -95,7 +95,7 @@ fn check(parts: &Parts) -> Result<&str> {
 }
 
 fn required(detail: String) -> Error {
-    Error::new(ErrorKind::Malformed, "upgrade-required", detail)
+    Error::new(Problem::UpgradeRequired, detail)
 }
 
 /// The elements of a header that is a list, given once or more.
@@ -219,7 +219,7 @@ mod tests {
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=!", "16 bytes"),
         ] {
             let error = accept(&parts(&[(header, value)])).unwrap_err();
-            assert_eq!(error.slug(), "upgrade-required");
+            assert_eq!(error.problem(), Problem::UpgradeRequired);
             assert!(error.to_string().contains(told), "{header}: {error}");
         }
         let twice = parts(&[("sec-websocket-key", KEY), ("sec-websocket-key", KEY)]);

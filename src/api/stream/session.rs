@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::socket::{End, Socket, Turn};
 use super::upgrade::Pending;
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::events::{Arrival, Feed, Reading, Sent, Signals, Wait};
 use crate::limits::Limits;
 
@@ -222,8 +222,8 @@ impl Session {
     fn arrived(&mut self, page: Result<Arrival>) -> Option<End> {
         match self.feed.arrived(page) {
             Ok(()) => None,
-            Err(error) if error.slug() == "events-expired" => {
-                Some(End::With(CloseCode::Again, "events-expired"))
+            Err(error) if error.problem() == Problem::EventsExpired => {
+                Some(End::With(CloseCode::Again, error.slug()))
             }
             Err(error) if error.kind().is_transient() => {
                 tracing::debug!(%error, "events could not be read for a stream; they are read again");

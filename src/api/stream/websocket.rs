@@ -11,7 +11,7 @@ use crate::api::body::Body;
 use crate::api::call::Call;
 use crate::api::query::{self, Query};
 use crate::api::{origin, problem};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 use crate::model::{EventKind, PipelineId, RunId};
 use crate::views::{EventFilter, EventSpan};
 
@@ -53,7 +53,9 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
     }
     let answer = match handshake::accept(&call.parts) {
         Ok(answer) => answer,
-        Err(error) if error.slug() == "upgrade-required" => return Ok(handshake::refuse(&error)),
+        Err(error) if error.problem() == Problem::UpgradeRequired => {
+            return Ok(handshake::refuse(&error));
+        }
         Err(error) => return Err(error),
     };
     let engine = call.shared.engine.clone();
@@ -107,16 +109,14 @@ async fn span(call: &Call, since: u64) -> Result<EventSpan> {
 fn expired(since: u64, span: EventSpan) -> Error {
     let EventSpan { purged, newest: _ } = span;
     Error::new(
-        ErrorKind::Malformed,
-        "events-expired",
+        Problem::EventsExpired,
         format!("events after {since} were purged; they can be had after {purged}"),
     )
 }
 
 fn too_many(max: usize) -> Error {
     Error::new(
-        ErrorKind::QueueFull,
-        "too-many-streams",
+        Problem::TooManyStreams,
         format!("{max} streams are open, as many as are allowed; try again later"),
     )
 }

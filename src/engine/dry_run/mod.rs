@@ -18,7 +18,7 @@ use super::halt::Halt;
 use super::hiding;
 use super::vault::Vault;
 use super::{Engine, Shared, shutting_down};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 use crate::executor::{Effect, Input};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
@@ -41,7 +41,7 @@ impl Engine {
     /// Executes a pipeline on a few rows. Dropping the future ends it.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`), `QueueFull` while as many as may are under way, `ShuttingDown`, also when it begins meanwhile.
+    /// `NotFound`, `Invalid` (`node-type-unknown`), `TooManyRequests` while as many as may are under way, `ShuttingDown`, also when it begins meanwhile.
     pub(crate) async fn dry_run(&self, ask: AskDryRun) -> Result<DryRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -62,8 +62,7 @@ impl Engine {
 
 fn too_many(max: u32) -> Error {
     Error::new(
-        ErrorKind::QueueFull,
-        "too-many-requests",
+        Problem::TooManyRequests,
         format!("{max} dry runs are under way, which is as many as may be at once"),
     )
 }

@@ -7,7 +7,7 @@ mod chain;
 
 use self::chain::{Chain, Plan};
 use super::{Engine, Key, Started};
-use crate::error::{Error, Issue, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::executor::Effect;
 use crate::graph::reuse::{Earlier, reused};
 use crate::model::{
@@ -147,7 +147,7 @@ fn place_of(plan: &Plan<'_>, id: &str) -> Result<NodeIndex> {
             shown(id),
             known.join(", ")
         );
-        Error::invalid("invalid-field", vec![Issue::pointer("/from_node", detail)])
+        Error::invalid(Problem::InvalidField, vec![Issue::pointer("/from_node", detail)])
     })
 }
 
@@ -157,8 +157,8 @@ fn refuse_unfit<'a>(old: &Run, pipeline: Option<&'a StoredPipeline>) -> Result<&
         return Err(not_resumable(old.id, old.id, old.status));
     }
     pipeline.ok_or_else(|| {
-        Error::conflict(
-            "run-not-resumable",
+        Error::new(
+            Problem::RunNotResumable,
             format!(
                 "the pipeline {} of run {} is deleted",
                 old.pipeline_id, old.id

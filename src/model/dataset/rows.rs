@@ -10,7 +10,7 @@ use super::Dataset;
 use super::build::{Builder, RowError};
 use super::column::Cell;
 use super::parse::reason;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 
 type Row = Map<String, Value>;
 
@@ -89,5 +89,5 @@ fn bad_row(place: usize, error: &RowError) -> Error {
 }
 
 fn refused(message: String) -> Error {
-    Error::new(ErrorKind::Invalid, "invalid-field", message)
+    Error::new(Problem::InvalidField, message)
 }

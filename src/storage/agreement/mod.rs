@@ -96,6 +96,6 @@ fn a_storage_that_forgets_a_run_is_found_out() {
 #[should_panic(expected = "disagree")]
 fn a_storage_that_refuses_once_is_found_out() {
     let faulty = FaultyStorage::new(Arc::new(MemoryStorage::default()));
-    faulty.fail(Fault::before(Method::RequestCancel, crate::ErrorKind::Unavailable).skip(2));
+    faulty.fail(Fault::before(Method::RequestCancel, crate::Problem::StorageBusy).skip(2));
     run(agree(&MemoryStorage::default(), &faulty, &three_ends()));
 }

@@ -4,33 +4,33 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, ErrorKind, Issue, shown};
+use crate::error::{Error, Issue, Problem, shown};
 use crate::model::{BackfillId, PipelineId, RunId, RunStatus};
 
 pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
     let message = format!("run {run} belongs to another claim by now");
-    Error::new(ErrorKind::StaleEpoch, "stale-epoch", message)
+    Error::new(Problem::StaleEpoch, message)
 }
 
 pub(in crate::storage) fn run_finished(run: RunId) -> Error {
     let message = format!("run {run} has ended, nothing changes it any more");
-    Error::new(ErrorKind::RunFinished, "run-finished", message)
+    Error::new(Problem::RunFinished, message)
 }
 
 pub(in crate::storage) fn backfill_finished(backfill: BackfillId) -> Error {
     let message =
         format!("backfill {backfill} has ended by itself, nothing of it is left to cancel");
-    Error::new(ErrorKind::RunFinished, "run-finished", message)
+    Error::new(Problem::RunFinished, message)
 }
 
 pub(in crate::storage) fn cancel_requested(run: RunId) -> Error {
     let message = format!("run {run} was asked to cancel, it can only end cancelled");
-    Error::new(ErrorKind::CancelRequested, "cancel-requested", message)
+    Error::new(Problem::CancelRequested, message)
 }
 
 pub(in crate::storage) fn illegal_transition(run: RunId, what: impl std::fmt::Display) -> Error {
     let message = format!("run {run} cannot take that entry: {what}");
-    Error::new(ErrorKind::IllegalTransition, "illegal-transition", message)
+    Error::new(Problem::IllegalTransition, message)
 }
 
 pub(in crate::storage) fn gap(run: RunId, expected: u64, given: u64) -> Error {
@@ -41,7 +41,7 @@ pub(in crate::storage) fn gap(run: RunId, expected: u64, given: u64) -> Error {
 
 pub(in crate::storage) fn key_reused() -> Error {
     let detail = "this Idempotency-Key was given with another body before";
-    Error::new(ErrorKind::Invalid, "idempotency-key-reused", detail)
+    Error::new(Problem::IdempotencyKeyReused, detail)
 }
 
 /// `in_the_way` is the run that stands in the way: the resumed one itself, or another of its chain.
@@ -57,7 +57,7 @@ pub(crate) fn not_resumable(run: RunId, in_the_way: RunId, status: RunStatus) ->
             text(status)
         )
     };
-    Error::conflict("run-not-resumable", message)
+    Error::new(Problem::RunNotResumable, message)
 }
 
 /// Whether no run of a chain may be resumed because of one of this status.
@@ -69,53 +69,48 @@ pub(crate) const fn stands_in_the_way(status: RunStatus) -> bool {
 }
 
 pub(in crate::storage) fn tick_taken(pipeline: &PipelineId, fire_at: DateTime<Utc>) -> Error {
-    Error::conflict(
-        "tick-taken",
+    Error::new(
+        Problem::TickTaken,
         format!("pipeline {pipeline} has a run for {fire_at} already"),
     )
 }
 
 pub(in crate::storage) fn queue_full(queued_max: u64) -> Error {
     Error::new(
-        ErrorKind::QueueFull,
-        "too-many-requests",
+        Problem::QueueFull,
         format!("no more than {queued_max} runs may wait, try again later"),
     )
 }
 
 pub(in crate::storage) fn already_exists(name: impl std::fmt::Display) -> Error {
-    Error::conflict(
-        "already-exists",
+    Error::new(
+        Problem::AlreadyExists,
         format!("a pipeline has {name} as its id or its slug already"),
     )
 }
 
 pub(in crate::storage) fn precondition_failed(id: &PipelineId, version: u32) -> Error {
-    Error::conflict(
-        "precondition-failed",
+    Error::new(
+        Problem::PreconditionFailed,
         format!("pipeline {id} is at version {version} by now"),
     )
 }
 
 pub(in crate::storage) fn pipeline_active(id: &PipelineId) -> Error {
-    Error::conflict(
-        "pipeline-active",
+    Error::new(
+        Problem::PipelineActive,
         format!("pipeline {id} has runs that are pending or running"),
     )
 }
 
 pub(in crate::storage) fn bad_cursor(cursor: &str) -> Error {
     let detail = format!("after must be a cursor of this list, not {}", shown(cursor));
-    Error::new(ErrorKind::Malformed, "invalid-parameter", detail.clone())
+    Error::new(Problem::InvalidParameter, detail.clone())
         .with_issues(vec![Issue::parameter("after", detail)])
 }
 
 pub(in crate::storage) fn shutting_down() -> Error {
-    Error::new(
-        ErrorKind::ShuttingDown,
-        "shutting-down",
-        "the store is closed",
-    )
+    Error::new(Problem::ShuttingDown, "the store is closed")
 }
 
 /// What a run ends with that was begun so often without progress.

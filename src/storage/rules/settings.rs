@@ -6,7 +6,7 @@ use std::borrow::Borrow;
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::model::{
     ConnectionFields, ConnectionId, Scope, StoredConnection, StoredVariable, TenantId,
     VariableFields, VariableKey,
@@ -109,12 +109,12 @@ pub(in crate::storage) fn check_deletion<T: Setting>(
 
 fn already_exists<T: Setting>(put: &PutSetting<T>) -> Error {
     let message = format!("there is a {} {} already", T::NOUN, put.id);
-    Error::conflict("already-exists", message)
+    Error::new(Problem::AlreadyExists, message)
 }
 
 fn precondition_failed<T: Setting>(put: &PutSetting<T>, version: u32) -> Error {
     let message = format!("{} {} is at version {version} by now", T::NOUN, put.id);
-    Error::conflict("precondition-failed", message)
+    Error::new(Problem::PreconditionFailed, message)
 }
 
 /// Makes a noun of the model a setting; its id is called otherwise in each.

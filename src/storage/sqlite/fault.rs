@@ -4,7 +4,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, Problem};
 
 /// Why a step or a question failed.
 #[derive(Debug)]
@@ -93,11 +93,9 @@ impl From<Fault> for Error {
 
 fn of_sqlite(error: rusqlite::Error) -> Error {
     let told = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Error::new(
-            ErrorKind::StorageFull,
-            "storage-full",
-            "there is no room left on the disk",
-        ),
+        Some(ErrorCode::DiskFull) => {
+            Error::new(Problem::StorageFull, "there is no room left on the disk")
+        }
         Some(
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked

@@ -8,7 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 
 /// The handle before may be ending its last commit; a second process is told within a second.
 const TRIES: u32 = 80;
@@ -76,11 +76,7 @@ impl Lock {
             || "another process".to_owned(),
             |pid: u32| format!("process {pid}"),
         );
-        Error::new(
-            ErrorKind::StoreInUse { pid },
-            "store-in-use",
-            format!("the store is open in {holder}"),
-        )
+        Error::store_in_use(pid, format!("the store is open in {holder}"))
     }
 
     /// Gives the lock up and leaves nothing behind: the database turned out not to be ours.
@@ -94,8 +90,7 @@ impl Lock {
 
 fn cannot_lock(path: &Path, error: std::io::Error) -> Error {
     Error::new(
-        ErrorKind::Unavailable,
-        "storage-busy",
+        Problem::StorageBusy,
         format!("the lock file {} cannot be used", path.display()),
     )
     .with_source(error)

@@ -83,7 +83,7 @@ use self::step::{Job, Step};
 use self::tx::Tx;
 use self::writer::{Published, Writer};
 use super::rules;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 
 /// A storage in one SQLite file. Clones are the same storage.
 ///
@@ -111,7 +111,7 @@ struct Handle {
     writer: Mutex<Option<JoinHandle<Result<()>>>>,
     readers: Mutex<Vec<JoinHandle<()>>>,
     /// Set once the store was closed; whoever closes it meanwhile waits for the same end.
-    closed: OnceCell<Option<(crate::ErrorKind, String)>>,
+    closed: OnceCell<Option<(Problem, String)>>,
 }
 
 impl fmt::Debug for SqliteStorage {
@@ -240,10 +240,10 @@ impl SqliteStorage {
             let handle = Arc::clone(&self.0);
             let ended = tokio::task::spawn_blocking(move || handle.end()).await;
             let error = ended.unwrap_or_else(|_| Err(ended_badly())).err()?;
-            Some((error.kind(), error.to_string()))
+            Some((error.problem(), error.to_string()))
         });
-        end.await.as_ref().map_or(Ok(()), |(kind, message)| {
-            Err(Error::new(*kind, "internal-error", message.clone()))
+        end.await.as_ref().map_or(Ok(()), |(problem, message)| {
+            Err(Error::new(*problem, message.clone()))
         })
     }
 }

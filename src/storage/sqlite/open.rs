@@ -15,7 +15,7 @@ use super::options::{Durability, SqliteOptions};
 use super::outputs::sweep;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
 use super::tx::Tx;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Problem, Result};
 
 /// An opened store.
 pub(super) struct Opened {
@@ -86,7 +86,7 @@ fn resolve_absent(path: &Path) -> Result<PathBuf> {
             "the folder {} of the store cannot be opened",
             folder.display()
         );
-        Error::new(ErrorKind::NotFound, "not-found", message).with_source(error)
+        Error::new(Problem::NotFound, message).with_source(error)
     })?;
     Ok(folder.join(name))
 }
@@ -132,11 +132,7 @@ fn check_version(found: u32) -> Result<()> {
         return Ok(());
     }
     let message = format!("the store has schema {found}, this Floret reads up to {supported}");
-    Err(Error::new(
-        ErrorKind::SchemaTooNew { found, supported },
-        "schema-too-new",
-        message,
-    ))
+    Err(Error::schema_too_new(found, supported, message))
 }
 
 /// The version of the schema; the newest one may stand in the log that only SQLite reads.
@@ -228,17 +224,13 @@ fn take_over(tx: &mut Tx) -> Result<(), Fault> {
 }
 
 fn too_old(found: i32) -> Error {
-    let kind = ErrorKind::SqliteTooOld {
-        found,
-        needed: SQLITE_MIN,
-    };
     let message = format!("the linked SQLite is {found}, {SQLITE_MIN} is needed");
-    Error::new(kind, "sqlite-too-old", message)
+    Error::sqlite_too_old(found, SQLITE_MIN, message)
 }
 
 fn not_a_database(path: &Path, why: &str) -> Error {
     let message = format!("{} is not a store of Floret: {why}", path.display());
-    Error::new(ErrorKind::NotADatabase, "not-a-database", message)
+    Error::new(Problem::NotADatabase, message)
 }
 
 fn read_only(path: &Path) -> Error {

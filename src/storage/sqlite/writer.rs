@@ -184,15 +184,15 @@ fn not_in_order(fault: Fault) -> Error {
     Error::internal("the store was not closed in order").with_source(Error::from(fault))
 }
 
-/// All get the same kind of error, the first one with its cause.
+/// All get the same problem, the first one with its cause.
 fn fail_all(group: Vec<Box<dyn Step>>, fault: Fault) {
     let code = fault.code();
     let error = Error::from(fault);
     tracing::warn!(%error, ?code, steps = group.len(), "steps were not written");
     trace_causes(&error);
-    let (kind, slug, message) = (error.kind(), error.slug(), error.to_string());
+    let (problem, message) = (error.problem(), error.to_string());
     let errors = std::iter::once(error).chain(std::iter::repeat_with(|| {
-        Error::new(kind, slug, message.clone())
+        Error::new(problem, message.clone())
     }));
     for (step, error) in group.into_iter().zip(errors) {
         step.fail(error);

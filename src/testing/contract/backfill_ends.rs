@@ -6,7 +6,7 @@ use super::fixtures::{
     Driver, at, backfill_id, backfills, claim, claimed_ids, end_of, events_of, found, new_backfill,
     refused, refused_as, run_id, save, save_for, scope, snapshot,
 };
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Problem};
 use crate::model::{Backfill, BackfillStatus, Cancel, EventKind, RunStatus};
 use crate::storage::{CancelBackfill, CreateRuns, Storage};
 
@@ -191,8 +191,7 @@ pub async fn cancelling_a_finished_backfill_conflicts(storage: &dyn Storage) {
     let before = snapshot(storage).await;
     refused_as(
         storage.cancel_backfill(wish(Cancel::Forced)).await,
-        ErrorKind::RunFinished,
-        "run-finished",
+        Problem::RunFinished,
     );
     assert_eq!(snapshot(storage).await, before);
 }
@@ -208,8 +207,7 @@ pub async fn cancelling_a_missing_backfill_is_not_found(storage: &dyn Storage) {
     for refused in [missing, foreign] {
         refused_as(
             storage.cancel_backfill(refused).await,
-            ErrorKind::NotFound,
-            "backfill-not-found",
+            Problem::BackfillNotFound,
         );
     }
     assert_eq!(snapshot(storage).await, before);

@@ -6,7 +6,7 @@ use super::fixtures::{
     Driver, all_events, at, backfill_id, backfills, claim, end_of, events_of, found, new_backfill,
     new_run, pipeline_id, purge_all, refused_as, run_id, save, save_for, scope, snapshot,
 };
-use crate::error::ErrorKind;
+use crate::error::Problem;
 use crate::model::{
     BackfillCounts, BackfillOrder, BackfillStatus, EventKind, PageRequest, RunId, RunStatus, Scope,
 };
@@ -72,11 +72,7 @@ pub async fn a_refused_backfill_makes_nothing(storage: &dyn Storage) {
     let before = snapshot(storage).await;
     let mut crowded = with_key(new_backfill(1, "daily", 1, 3), "once", 1);
     crowded.queued_pipeline_max = 2;
-    refused_as(
-        storage.create_runs(crowded).await,
-        ErrorKind::QueueFull,
-        "too-many-requests",
-    );
+    refused_as(storage.create_runs(crowded).await, Problem::QueueFull);
     let mut broken = with_key(new_backfill(1, "daily", 1, 3), "once", 1);
     broken.runs[2].run.pipeline_version = 9;
     assert!(storage.create_runs(broken).await.is_err());
@@ -112,8 +108,7 @@ pub async fn a_key_answers_the_backfill_and_its_runs(storage: &dyn Storage) {
     let other = with_key(new_backfill(2, "daily", 11, 2), "once", 2);
     refused_as(
         storage.create_runs(other).await,
-        ErrorKind::Invalid,
-        "idempotency-key-reused",
+        Problem::IdempotencyKeyReused,
     );
     assert_eq!(snapshot(storage).await, before);
 }
@@ -203,7 +198,7 @@ pub async fn backfills_are_listed_page_by_page(storage: &dyn Storage) {
     let (last, total, _) = numbered.await.unwrap();
     assert_eq!((last, total), (vec![backfill_id(4)], Some(4)));
     let bad = list(after(Some("x".to_owned()))).await;
-    refused_as(bad, ErrorKind::Malformed, "invalid-parameter");
+    refused_as(bad, Problem::InvalidParameter);
 }
 
 /// A list has the backfills of the pipeline and of the tenant that are asked for.
@@ -249,7 +244,7 @@ pub async fn a_deleted_pipeline_ends_the_keys_of_its_backfills(storage: &dyn Sto
             .delete_pipeline(DeletePipeline::new(daily.clone(), at(60)))
             .await
     };
-    refused_as(delete().await, ErrorKind::Conflict, "pipeline-active");
+    refused_as(delete().await, Problem::PipelineActive);
     end(storage, RunStatus::Success).await;
     delete().await.unwrap();
     let key = create.idempotency.unwrap();

@@ -6,7 +6,7 @@ use super::fixtures::{
     at, claim, claimed_ids, end_of, ended, events_of, found, pending, refused_as, run_id, running,
     save_for, scope, snapshot,
 };
-use crate::error::ErrorKind::{NotFound, RunFinished};
+use crate::error::Problem;
 use crate::model::{Cancel, Event, EventKind, EventStatus, RunId, RunStatus};
 use crate::storage::{CancelRequest, Cancelled, Storage};
 
@@ -94,11 +94,7 @@ pub async fn cancelling_a_finished_run_conflicts(storage: &dyn Storage) {
         let run = ended(storage, n, status).await;
         let before = snapshot(storage).await;
         let request = CancelRequest::new(run, Cancel::Plain, at(50));
-        refused_as(
-            storage.request_cancel(request).await,
-            RunFinished,
-            "run-finished",
-        );
+        refused_as(storage.request_cancel(request).await, Problem::RunFinished);
         assert_eq!(snapshot(storage).await, before);
     }
 }
@@ -109,17 +105,9 @@ pub async fn cancelling_a_missing_run_is_not_found(storage: &dyn Storage) {
     let run = pending(storage, 1).await;
     let before = snapshot(storage).await;
     let missing = CancelRequest::new(run_id(2), Cancel::Plain, at(50));
-    refused_as(
-        storage.request_cancel(missing).await,
-        NotFound,
-        "run-not-found",
-    );
+    refused_as(storage.request_cancel(missing).await, Problem::RunNotFound);
     let mut foreign = CancelRequest::new(run, Cancel::Plain, at(50));
     foreign.scope = scope("ben");
-    refused_as(
-        storage.request_cancel(foreign).await,
-        NotFound,
-        "run-not-found",
-    );
+    refused_as(storage.request_cancel(foreign).await, Problem::RunNotFound);
     assert_eq!(snapshot(storage).await, before);
 }

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::settings::{self, Kept, Noun, Put};
+use crate::error::Problem;
 use crate::error::Result;
 use crate::model::{
     ConnectionFields, ConnectionId, Page, PageRequest, Scope, Sealed, StoredConnection,
@@ -52,7 +53,7 @@ struct Connections;
 
 impl Noun for Connections {
     type Fields = ConnectionFields;
-    const NOT_FOUND: &'static str = "connection-not-found";
+    const NOT_FOUND: Problem = Problem::ConnectionNotFound;
 
     fn fields(says: &str) -> ConnectionFields {
         connection(says)

@@ -4,7 +4,7 @@
 
 use super::fixtures::{at, put, refused_as, save};
 use super::snapshot::snapshot;
-use crate::error::ErrorKind::Conflict;
+use crate::error::Problem;
 use crate::model::Scope;
 use crate::storage::{DeletePipeline, Storage};
 
@@ -16,7 +16,7 @@ pub async fn a_pipeline_at_another_version_is_not_deleted(storage: &dyn Storage)
         let mut delete = DeletePipeline::new(stored.id.clone(), at(1));
         delete.version = Some(other);
         let deleted = storage.delete_pipeline(delete).await;
-        refused_as(deleted, Conflict, "precondition-failed");
+        refused_as(deleted, Problem::PreconditionFailed);
     }
     assert_eq!(snapshot(storage).await, before);
 }

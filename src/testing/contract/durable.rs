@@ -9,7 +9,7 @@ use super::fixtures::{
     events_of, found, hash, line, new_backfill, new_run, output, owner, pending, purge_all, put,
     refused_as, resume, run_id, running, save, snapshot, started, with_key,
 };
-use crate::error::ErrorKind::QueueFull;
+use crate::error::Problem;
 use crate::model::{BackfillOrder, Cancel, InheritedOutput, NodeIndex, RunId, RunStatus, Scope};
 use crate::storage::{
     CancelRequest, CreateRuns, Events, Journal, NewRun, Outputs, Queue, Runs, Storage, System,
@@ -172,11 +172,7 @@ pub async fn the_queue_outlives_its_process<D: Durable>(durable: &D, leaving: Le
     let storage = durable.reopen(storage, leaving).await;
     let mut full = CreateRuns::new(vec![NewRun::new(new_run(4, "daily"))]);
     full.queued_pipeline_max = 3;
-    refused_as(
-        storage.create_runs(full).await,
-        QueueFull,
-        "too-many-requests",
-    );
+    refused_as(storage.create_runs(full).await, Problem::QueueFull);
     let order = claimed_ids(&storage, claim(1, 10)).await;
     assert_eq!(order, [1, 2, 3].map(run_id));
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub(crate) use super::made_backfills::{backfill_id, backfills, new_backfill};
 pub(crate) use super::snapshot::snapshot;
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Problem, Result};
 use crate::model::{
     Event, Level, Node, NodeId, NodeIndex, NodeRun, NodeStatus, OwnerId, PageRequest, Pipeline,
     PipelineId, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
@@ -358,10 +358,10 @@ pub(crate) fn refused<T: Debug>(result: Result<T>, kind: ErrorKind) {
     assert_eq!(result.unwrap_err().kind(), kind);
 }
 
-/// The call was refused with this kind and this slug; the message is given for more.
+/// Asserts that the call was refused with this problem; returns the message.
 #[track_caller]
-pub(crate) fn refused_as<T: Debug>(result: Result<T>, kind: ErrorKind, slug: &str) -> String {
+pub(crate) fn refused_as<T: Debug>(result: Result<T>, problem: Problem) -> String {
     let error = result.unwrap_err();
-    assert_eq!((error.kind(), error.slug()), (kind, slug));
+    assert_eq!(error.problem(), problem);
     error.to_string()
 }

@@ -6,7 +6,7 @@ use super::fixtures::{
     Driver, all_events, claim, claim_one, create, end_of, ended, new_run, pending, pipeline_id,
     refused_as, resume, run_id, save, save_for, scope, snapshot, with_key,
 };
-use crate::error::ErrorKind::{Invalid, NotFound, QueueFull};
+use crate::error::Problem;
 use crate::model::RunStatus;
 use crate::storage::{CreateRuns, IdempotencyKey, NewRun, Operation, Storage};
 
@@ -41,11 +41,10 @@ pub async fn a_key_with_another_body_is_refused(storage: &dyn Storage) {
     let found = storage
         .find_idempotent(other.idempotency.as_ref().unwrap())
         .await;
-    refused_as(found, Invalid, "idempotency-key-reused");
+    refused_as(found, Problem::IdempotencyKeyReused);
     refused_as(
         storage.create_runs(other).await,
-        Invalid,
-        "idempotency-key-reused",
+        Problem::IdempotencyKeyReused,
     );
     assert_eq!(snapshot(storage).await, before);
 }
@@ -85,11 +84,7 @@ pub async fn a_refused_creation_does_not_use_up_its_key(storage: &dyn Storage) {
     let mut refused = with_key(1, "once", 1);
     refused.queued_max = 0;
     let key = refused.idempotency.clone().unwrap();
-    refused_as(
-        storage.create_runs(refused).await,
-        QueueFull,
-        "too-many-requests",
-    );
+    refused_as(storage.create_runs(refused).await, Problem::QueueFull);
     assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
     let other = storage.create_runs(with_key(2, "once", 2)).await.unwrap();
     assert_eq!((other.run_ids, other.replayed), (vec![run_id(2)], false));
@@ -106,8 +101,7 @@ pub async fn a_known_key_is_answered_though_the_queue_is_full(storage: &dyn Stor
     (other.queued_max, other.queued_pipeline_max) = (1, 1);
     refused_as(
         storage.create_runs(other).await,
-        Invalid,
-        "idempotency-key-reused",
+        Problem::IdempotencyKeyReused,
     );
 }
 
@@ -133,8 +127,7 @@ pub async fn a_known_key_is_no_answer_to_another_tenant(storage: &dyn Storage) {
     foreign.scope = scope("ben");
     refused_as(
         storage.create_runs(foreign).await,
-        NotFound,
-        "pipeline-not-found",
+        Problem::PipelineNotFound,
     );
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::fixtures::{at, definition, pipeline_id, put, refused_as, save_for, scope};
-use crate::error::ErrorKind::Malformed;
+use crate::error::Problem;
 use crate::model::PageRequest;
 use crate::storage::{DeletePipeline, PipelineFilter, Storage};
 
@@ -78,7 +78,7 @@ pub async fn a_cursor_that_is_none_is_malformed(storage: &dyn Storage) {
     };
     for (filter, cursor) in [(PipelineFilter::default(), "missing"), (foreign, "daily")] {
         let listed = storage.list_pipelines(filter, after(Some(cursor), 2)).await;
-        refused_as(listed, Malformed, "invalid-parameter");
+        refused_as(listed, Problem::InvalidParameter);
     }
 }
 

@@ -8,7 +8,7 @@ use super::fixtures::{
     Driver, at, claim, claim_one, create, definition, end_of, ended, found, new_run, pending,
     pipeline_id, put, refused_as, run_id, save, save_for, scope, slug, snapshot, with_key,
 };
-use crate::error::ErrorKind::{Conflict, NotFound};
+use crate::error::Problem;
 use crate::model::{RunStatus, Scope};
 use crate::storage::{DeletePipeline, Expect, SlugChoice, Storage};
 
@@ -63,11 +63,7 @@ pub async fn a_pipeline_expected_absent_conflicts(storage: &dyn Storage) {
     storage.put_pipeline(absent.clone()).await.unwrap();
     let before = snapshot(storage).await;
     absent.definition = Arc::new(definition("daily").param("a", "b"));
-    refused_as(
-        storage.put_pipeline(absent).await,
-        Conflict,
-        "already-exists",
-    );
+    refused_as(storage.put_pipeline(absent).await, Problem::AlreadyExists);
     assert_eq!(snapshot(storage).await, before);
 }
 
@@ -79,8 +75,7 @@ pub async fn a_pipeline_expected_present_is_not_found(storage: &dyn Storage) {
         present.expect = expect;
         refused_as(
             storage.put_pipeline(present).await,
-            NotFound,
-            "pipeline-not-found",
+            Problem::PipelineNotFound,
         );
     }
     assert_eq!(snapshot(storage).await, before);
@@ -100,8 +95,7 @@ pub async fn a_save_at_another_version_fails_its_precondition(storage: &dyn Stor
     second.definition = Arc::new(definition("daily"));
     refused_as(
         storage.put_pipeline(second).await,
-        Conflict,
-        "precondition-failed",
+        Problem::PreconditionFailed,
     );
     assert_eq!(snapshot(storage).await, before);
 }
@@ -135,13 +129,12 @@ pub async fn a_foreign_pipeline_reads_as_absent(storage: &dyn Storage) {
     let mut delete = DeletePipeline::new(stored.id.clone(), at(1));
     delete.scope = ben.clone();
     let deleted = storage.delete_pipeline(delete).await;
-    refused_as(deleted, NotFound, "pipeline-not-found");
+    refused_as(deleted, Problem::PipelineNotFound);
     let mut change = put("daily");
     (change.scope, change.expect) = (ben, Expect::Present);
     refused_as(
         storage.put_pipeline(change).await,
-        NotFound,
-        "pipeline-not-found",
+        Problem::PipelineNotFound,
     );
     assert_eq!(snapshot(storage).await, before);
 }
@@ -153,19 +146,14 @@ pub async fn a_foreign_id_and_slug_are_taken(storage: &dyn Storage) {
     for expect in [Expect::Absent, Expect::Any] {
         let mut same_id = put("daily");
         (same_id.scope, same_id.expect) = (scope("ben"), expect);
-        refused_as(
-            storage.put_pipeline(same_id).await,
-            Conflict,
-            "already-exists",
-        );
+        refused_as(storage.put_pipeline(same_id).await, Problem::AlreadyExists);
     }
     let mut same_slug = put("p-2");
     same_slug.slug = SlugChoice::Given(slug("daily"));
     same_slug.scope = scope("ben");
     refused_as(
         storage.put_pipeline(same_slug).await,
-        Conflict,
-        "already-exists",
+        Problem::AlreadyExists,
     );
     assert_eq!(snapshot(storage).await, before);
 }
@@ -191,7 +179,7 @@ pub async fn deleting_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(missing.clone(), at(1)))
         .await;
-    refused_as(deleted, NotFound, "pipeline-not-found");
+    refused_as(deleted, Problem::PipelineNotFound);
     storage
         .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
         .await
@@ -199,7 +187,7 @@ pub async fn deleting_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     let again = storage
         .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(2)))
         .await;
-    refused_as(again, NotFound, "pipeline-not-found");
+    refused_as(again, Problem::PipelineNotFound);
 }
 
 /// A pipeline cannot be deleted while a run of it is pending or running.
@@ -210,13 +198,13 @@ pub async fn a_pipeline_with_active_runs_is_not_deleted(storage: &dyn Storage) {
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
         .await;
-    refused_as(deleted, Conflict, "pipeline-active");
+    refused_as(deleted, Problem::PipelineActive);
     assert_eq!(snapshot(storage).await, before);
     let mut driver = Driver::of(&claim_one(storage, claim(1, 10), run).await);
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
         .await;
-    refused_as(deleted, Conflict, "pipeline-active");
+    refused_as(deleted, Problem::PipelineActive);
     driver
         .append(storage, [end_of(1, RunStatus::Success)])
         .await;

@@ -8,7 +8,8 @@ use super::fixtures::{
     Driver, at, claim, claim_one, create, definition, end_of, ended, found, new_run, pending, put,
     refused_as, resume, run_id, running, save, save_for, scope, snapshot,
 };
-use crate::error::ErrorKind::{Conflict, NotFound};
+use crate::error::ErrorKind::NotFound;
+use crate::error::Problem;
 use crate::model::{Cancel, RunId, RunStatus, Scope};
 use crate::storage::{CancelRequest, CreateRuns, DeletePipeline, NewRun, Storage};
 
@@ -28,7 +29,7 @@ async fn ended_resume(storage: &dyn Storage, n: u64, old: RunId, status: RunStat
 async fn assert_in_the_way(storage: &dyn Storage, old: RunId, in_the_way: RunId) {
     let before = snapshot(storage).await;
     let created = create(storage, resume(9, old, run_id(1))).await;
-    let message = refused_as(created, Conflict, "run-not-resumable");
+    let message = refused_as(created, Problem::RunNotResumable);
     assert!(message.contains(&in_the_way.to_string()), "{message}");
     assert_eq!(snapshot(storage).await, before);
 }
@@ -47,14 +48,14 @@ pub async fn a_run_that_did_not_fail_is_not_resumed(storage: &dyn Storage) {
     for (n, status) in [(1, RunStatus::Success), (2, RunStatus::Cancelled)] {
         let old = ended(storage, n, status).await;
         let created = create(storage, resume(9, old, old)).await;
-        let message = refused_as(created, Conflict, "run-not-resumable");
+        let message = refused_as(created, Problem::RunNotResumable);
         assert!(message.contains(&old.to_string()), "{message}");
     }
     let waiting = running(storage, 3).await.run;
     for old in [waiting, pending(storage, 4).await] {
         let before = snapshot(storage).await;
         let created = create(storage, resume(9, old, old)).await;
-        refused_as(created, Conflict, "run-not-resumable");
+        refused_as(created, Problem::RunNotResumable);
         assert_eq!(snapshot(storage).await, before);
     }
 }
@@ -92,7 +93,7 @@ pub async fn a_missing_run_is_not_resumed(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     let before = snapshot(storage).await;
     let missing = create(storage, resume(2, run_id(1), run_id(1))).await;
-    refused_as(missing, NotFound, "run-not-found");
+    refused_as(missing, Problem::RunNotFound);
     assert_eq!(snapshot(storage).await, before);
     let old = ended(storage, 1, RunStatus::Failed).await;
     let mut foreign = CreateRuns::new(vec![NewRun::new(resume(2, old, old))]);
@@ -138,7 +139,7 @@ pub async fn a_run_of_a_deleted_pipeline_is_not_resumed(storage: &dyn Storage) {
         .await
         .unwrap();
     let created = create(storage, resume(2, old, old)).await;
-    refused_as(created, NotFound, "pipeline-not-found");
+    refused_as(created, Problem::PipelineNotFound);
     let found = storage.find_run(new_run(2, "daily").id, &Scope::All);
     assert_eq!(found.await.unwrap(), None);
 }

@@ -6,7 +6,7 @@ use super::fixtures::{
     Driver, at, claim, claim_one, create, end_of, ended, listed, new_run, pending, pipeline_id,
     purge_all, refused_as, run_id, running, save, save_for, scope,
 };
-use crate::error::ErrorKind::Malformed;
+use crate::error::Problem;
 use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Trigger};
 use crate::storage::{RunFilter, Storage};
 
@@ -83,7 +83,7 @@ pub async fn a_cursor_that_is_no_run_is_malformed(storage: &dyn Storage) {
     let cursor = Some("daily".to_owned());
     let request = PageRequest::After { cursor, limit: 3 };
     let listed = storage.list_runs(RunFilter::default(), request).await;
-    refused_as(listed, Malformed, "invalid-parameter");
+    refused_as(listed, Problem::InvalidParameter);
 }
 
 /// Numbered pages tell the total of what the filter lets through.

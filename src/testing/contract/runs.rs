@@ -7,7 +7,8 @@ use super::fixtures::{
     new_run, node, node_id, pending, pipeline_id, put, refused, refused_as, resume, reused, run_id,
     running, save, save_for, scope, snapshot, started,
 };
-use crate::error::ErrorKind::{Conflict, NotFound, QueueFull};
+use crate::error::ErrorKind::QueueFull;
+use crate::error::Problem;
 use crate::model::{
     EventKind, EventStatus, NodeStatus, Preview, Profile, RunStatus, Scope, Trigger,
 };
@@ -85,11 +86,7 @@ pub async fn a_run_of_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     for pipeline in ["missing", "foreign", "deleted"] {
         let mut create = CreateRuns::new(vec![NewRun::new(new_run(1, pipeline))]);
         create.scope = scope("ben");
-        refused_as(
-            storage.create_runs(create).await,
-            NotFound,
-            "pipeline-not-found",
-        );
+        refused_as(storage.create_runs(create).await, Problem::PipelineNotFound);
     }
     assert_eq!(snapshot(storage).await, before);
 }
@@ -107,8 +104,7 @@ pub async fn an_instant_is_taken_once_a_pipeline(storage: &dyn Storage) {
     let before = snapshot(storage).await;
     refused_as(
         storage.create_runs(tick(2, "daily")).await,
-        Conflict,
-        "tick-taken",
+        Problem::TickTaken,
     );
     assert_eq!(snapshot(storage).await, before);
     storage.create_runs(tick(3, "hourly")).await.unwrap();
@@ -124,7 +120,7 @@ pub async fn a_refused_creation_makes_none_of_its_runs(storage: &dyn Storage) {
         run
     });
     let created = storage.create_runs(CreateRuns::new(runs.into())).await;
-    refused_as(created, Conflict, "tick-taken");
+    refused_as(created, Problem::TickTaken);
     assert_eq!(snapshot(storage).await, before);
 }
 
@@ -141,7 +137,7 @@ pub async fn the_queue_of_a_pipeline_has_an_end(storage: &dyn Storage) {
     };
     let before = snapshot(storage).await;
     let created = storage.create_runs(creation(&[3, 4, 5])).await;
-    refused_as(created, QueueFull, "too-many-requests");
+    refused_as(created, Problem::QueueFull);
     assert_eq!(snapshot(storage).await, before);
     storage.create_runs(creation(&[3, 4])).await.unwrap();
     refused(storage.create_runs(creation(&[5])).await, QueueFull);
@@ -158,11 +154,7 @@ pub async fn the_queue_has_an_end(storage: &dyn Storage) {
     };
     storage.create_runs(creation(2)).await.unwrap();
     let before = snapshot(storage).await;
-    refused_as(
-        storage.create_runs(creation(3)).await,
-        QueueFull,
-        "too-many-requests",
-    );
+    refused_as(storage.create_runs(creation(3)).await, Problem::QueueFull);
     assert_eq!(snapshot(storage).await, before);
     assert_eq!(claimed_ids(storage, claim(1, 10)).await.len(), 2);
     storage.create_runs(creation(3)).await.unwrap();

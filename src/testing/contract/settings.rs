@@ -7,8 +7,7 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 
 use super::fixtures::{at, refused_as, scope};
-use crate::error::ErrorKind::{Conflict, Malformed, NotFound};
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::model::{Page, PageRequest, Scope, TenantId};
 use crate::storage::{Expect, Storage};
 
@@ -16,7 +15,7 @@ use crate::storage::{Expect, Storage};
 pub(super) trait Noun {
     type Fields: Clone + PartialEq + Debug;
     /// The slug of one that is not there.
-    const NOT_FOUND: &'static str;
+    const NOT_FOUND: Problem;
 
     /// Every field; `other` differs from the rest in one that is sealed.
     fn fields(says: &str) -> Self::Fields;
@@ -147,12 +146,12 @@ pub(super) async fn a_save_that_expects_something_else_is_refused<N: Noun>(stora
         N::put(storage, put).await
     };
     let absent = refused("one", Expect::Absent).await;
-    refused_as(absent, Conflict, "already-exists");
+    refused_as(absent, Problem::AlreadyExists);
     let version = refused("one", Expect::Version(2)).await;
-    refused_as(version, Conflict, "precondition-failed");
+    refused_as(version, Problem::PreconditionFailed);
     for expect in [Expect::Present, Expect::Version(1)] {
         let present = refused("missing", expect).await;
-        refused_as(present, NotFound, N::NOT_FOUND);
+        refused_as(present, N::NOT_FOUND);
     }
     assert_eq!(find::<N>(storage, "one", &Scope::All).await, Some(first));
     assert_eq!(find::<N>(storage, "missing", &Scope::All).await, None);
@@ -167,17 +166,17 @@ pub(super) async fn a_foreign_one_reads_as_absent_and_its_id_as_taken<N: Noun>(
     let kept = save::<N>(storage, by_all).await;
     assert_eq!(kept.tenant.as_ref(), scope("ann").tenant());
     assert_eq!(find::<N>(storage, "one", &scope("ben")).await, None);
-    for (expect, kind, slug) in [
-        (Expect::Any, Conflict, "already-exists"),
-        (Expect::Absent, Conflict, "already-exists"),
-        (Expect::Present, NotFound, N::NOT_FOUND),
+    for (expect, problem) in [
+        (Expect::Any, Problem::AlreadyExists),
+        (Expect::Absent, Problem::AlreadyExists),
+        (Expect::Present, N::NOT_FOUND),
     ] {
         let mut foreign = Put::by("one", "ben");
         foreign.expect = expect;
-        refused_as(N::put(storage, foreign).await, kind, slug);
+        refused_as(N::put(storage, foreign).await, problem);
     }
     let deleted = N::delete(storage, "one", &scope("ben"), at(9)).await;
-    refused_as(deleted, NotFound, N::NOT_FOUND);
+    refused_as(deleted, N::NOT_FOUND);
     assert_eq!(find::<N>(storage, "one", &scope("ann")).await, Some(kept));
 }
 
@@ -186,7 +185,7 @@ pub(super) async fn a_deleted_one_is_gone_and_its_versions_go_on<N: Noun>(storag
     delete::<N>(storage, "one").await;
     assert_eq!(find::<N>(storage, "one", &Scope::All).await, None);
     let again = N::delete(storage, "one", &Scope::All, at(10)).await;
-    refused_as(again, NotFound, N::NOT_FOUND);
+    refused_as(again, N::NOT_FOUND);
     let mut revived = Put::by("one", "ben");
     (revived.now, revived.expect) = (at(11), Expect::Absent);
     let kept = save::<N>(storage, revived).await;
@@ -223,7 +222,7 @@ pub(super) async fn a_cursor_goes_on_though_its_item_was_deleted<N: Noun>(storag
     assert_eq!((&*ids[0], ids.len(), next), ("a", 1, None));
     for (tenant, cursor) in [("ann", "missing"), ("ben", "b")] {
         let listed = N::list(storage, scope(tenant), after(Some(cursor), 2)).await;
-        refused_as(listed, Malformed, "invalid-parameter");
+        refused_as(listed, Problem::InvalidParameter);
     }
 }
 

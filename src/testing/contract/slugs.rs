@@ -3,7 +3,7 @@
 //! What else a save does is promised in `pipelines`.
 
 use super::fixtures::{at, pipeline_id, put, refused_as, save, slug, snapshot};
-use crate::error::ErrorKind::Conflict;
+use crate::error::Problem;
 use crate::model::Scope;
 use crate::storage::{DeletePipeline, SlugChoice, Storage};
 
@@ -30,11 +30,7 @@ pub async fn a_given_slug_that_is_taken_conflicts(storage: &dyn Storage) {
     let before = snapshot(storage).await;
     let mut second = put("p-2");
     second.slug = SlugChoice::Given(slug("daily"));
-    refused_as(
-        storage.put_pipeline(second).await,
-        Conflict,
-        "already-exists",
-    );
+    refused_as(storage.put_pipeline(second).await, Problem::AlreadyExists);
     assert_eq!(snapshot(storage).await, before);
 }
 
@@ -46,18 +42,10 @@ pub async fn an_id_and_a_slug_of_two_pipelines_differ(storage: &dyn Storage) {
     let before = snapshot(storage).await;
     let mut second = put("daily");
     second.slug = SlugChoice::Given(slug("nightly"));
-    refused_as(
-        storage.put_pipeline(second).await,
-        Conflict,
-        "already-exists",
-    );
+    refused_as(storage.put_pipeline(second).await, Problem::AlreadyExists);
     let mut third = put("p-3");
     third.slug = SlugChoice::Given(slug("p-1"));
-    refused_as(
-        storage.put_pipeline(third).await,
-        Conflict,
-        "already-exists",
-    );
+    refused_as(storage.put_pipeline(third).await, Problem::AlreadyExists);
     assert_eq!(snapshot(storage).await, before);
 }
 

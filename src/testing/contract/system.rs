@@ -11,7 +11,7 @@ use super::fixtures::{
     output, owner, pending, pipeline_id, purge_all, put, refused_as, run_id, running, save,
     save_for, scope, snapshot, with_key,
 };
-use crate::error::ErrorKind::ShuttingDown;
+use crate::error::Problem;
 use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
 use crate::storage::{
     CancelRequest, ClaimCursors, CreateRuns, DeletePipeline, Figures, FiguresBy, FiguresFilter,
@@ -269,28 +269,30 @@ pub async fn a_closed_store_refuses_writes(storage: &dyn Storage) {
     let driver = running(storage, 1).await;
     storage.close().await.unwrap();
     storage.close().await.unwrap();
-    let slug = "shutting-down";
-    refused_as(storage.put_pipeline(put("p-2")).await, ShuttingDown, slug);
+    refused_as(
+        storage.put_pipeline(put("p-2")).await,
+        Problem::ShuttingDown,
+    );
     let daily = pipeline_id("daily");
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
         .await;
-    refused_as(deleted, ShuttingDown, slug);
+    refused_as(deleted, Problem::ShuttingDown);
     let created = create(storage, new_run(2, "daily")).await;
-    refused_as(created, ShuttingDown, slug);
+    refused_as(created, Problem::ShuttingDown);
     let cancel = CancelRequest::new(driver.run, Cancel::Plain, at(50));
-    refused_as(storage.request_cancel(cancel).await, ShuttingDown, slug);
-    refused_as(storage.claim(claim(1, 10)).await, ShuttingDown, slug);
+    refused_as(storage.request_cancel(cancel).await, Problem::ShuttingDown);
+    refused_as(storage.claim(claim(1, 10)).await, Problem::ShuttingDown);
     let held = vec![driver.held()];
-    refused_as(storage.release(owner(1), held).await, ShuttingDown, slug);
+    refused_as(storage.release(owner(1), held).await, Problem::ShuttingDown);
     let append = driver.next([line(None, "late")]);
-    refused_as(storage.append(append).await, ShuttingDown, slug);
+    refused_as(storage.append(append).await, Problem::ShuttingDown);
     let chunk = OutputChunk::new(driver.run, driver.epoch, 0, 0, b"late"[..].into());
-    refused_as(storage.put_output_chunk(chunk).await, ShuttingDown, slug);
+    refused_as(storage.put_output_chunk(chunk).await, Problem::ShuttingDown);
     let purge = Purge::new(at(1_000_000), 100);
-    refused_as(storage.purge(purge).await, ShuttingDown, slug);
+    refused_as(storage.purge(purge).await, Problem::ShuttingDown);
     let put = PutDeliveries::new("slack".to_owned(), 1, at(1));
-    refused_as(storage.put_deliveries(put).await, ShuttingDown, slug);
+    refused_as(storage.put_deliveries(put).await, Problem::ShuttingDown);
     let cursors = ClaimCursors::new(vec!["slack".to_owned()], at(0), at(1));
-    refused_as(storage.claim_cursors(cursors).await, ShuttingDown, slug);
+    refused_as(storage.claim_cursors(cursors).await, Problem::ShuttingDown);
 }

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::settings::{self, Kept, Noun, Put};
+use crate::error::Problem;
 use crate::error::Result;
 use crate::model::{
     Page, PageRequest, Scope, Sealed, StoredVariable, VariableFields, VariableKey, VariableValue,
@@ -49,7 +50,7 @@ struct Variables;
 
 impl Noun for Variables {
     type Fields = VariableFields;
-    const NOT_FOUND: &'static str = "variable-not-found";
+    const NOT_FOUND: Problem = Problem::VariableNotFound;
 
     fn fields(says: &str) -> VariableFields {
         variable(says)

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use floret::storage::{Purge, System};
 use floret::testing::{Fault, Gate, Method as Call, Step};
-use floret::{Access, Decision, ErrorKind, Issue, Limits, Node, Scope};
+use floret::{Access, Decision, Issue, Limits, Node, Problem, Scope};
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -79,14 +79,14 @@ async fn streams_that_cannot_be_had(backend: Backend, told: &mut Told) {
 
 async fn a_storage_that_is_busy_or_full_or_broken(backend: Backend, told: &mut Told) {
     let host = Host::start(backend).await;
-    for (kind, status, slug) in [
-        (ErrorKind::Unavailable, 503, "storage-busy"),
-        (ErrorKind::StorageFull, 507, "storage-full"),
-        (ErrorKind::Internal, 500, "internal-error"),
+    for (problem, status, slug) in [
+        (Problem::StorageBusy, 503, "storage-busy"),
+        (Problem::StorageFull, 507, "storage-full"),
+        (Problem::InternalError, 500, "internal-error"),
     ] {
-        host.faults.fail(Fault::before(Call::CreateRuns, kind));
+        host.faults.fail(Fault::before(Call::CreateRuns, problem));
         told.refused(&host.post(RUN, None).await, status, slug);
-        host.faults.fail(Fault::before(Call::ListRuns, kind));
+        host.faults.fail(Fault::before(Call::ListRuns, problem));
         told.refused(&host.get("/api/runs").await, status, slug);
     }
     host.finished().await;

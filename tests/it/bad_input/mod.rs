@@ -18,70 +18,24 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use floret::Problem;
+
 use self::row::Told;
 use self::world::World;
 use crate::wire::Backend;
 
-/// Every refusal in the contract's table of bad input, in its order.
-const CONTRACT: &[(u16, &str)] = &[
-    (400, "invalid-json"),
-    (400, "json-too-deep"),
-    (400, "duplicate-key"),
-    (415, "unsupported-media-type"),
-    (413, "body-too-large"),
-    (408, "request-timeout"),
-    (414, "uri-too-long"),
-    (422, "unknown-field"),
-    (422, "invalid-field"),
-    (400, "invalid-parameter"),
-    (404, "not-found"),
-    (405, "method-not-allowed"),
-    (404, "pipeline-not-found"),
-    (404, "run-not-found"),
-    (404, "node-not-found"),
-    (404, "preview-not-found"),
-    (404, "profile-not-found"),
-    (404, "backfill-not-found"),
-    (404, "connection-not-found"),
-    (404, "variable-not-found"),
-    (400, "invalid-idempotency-key"),
-    (422, "idempotency-key-reused"),
-    NEVER,
-    (422, "graph-cycle"),
-    (422, "graph-invalid"),
-    (422, "graph-empty"),
-    (422, "graph-too-large"),
-    (422, "cron-invalid"),
-    (422, "cron-too-long"),
-    (422, "cron-never-fires"),
-    (422, "timezone-unknown"),
-    (422, "backfill-too-large"),
-    (422, "range-invalid"),
-    (409, "run-finished"),
-    (409, "run-not-resumable"),
-    (409, "pipeline-active"),
-    (409, "already-exists"),
-    (409, "encryption-key-missing"),
-    (401, "unauthenticated"),
-    (403, "forbidden"),
-    (403, "cross-origin"),
-    (421, "misdirected"),
-    (410, "events-expired"),
-    (503, "too-many-streams"),
-    (426, "upgrade-required"),
-    (429, "too-many-requests"),
-    (503, "storage-busy"),
-    (503, "shutting-down"),
-    (507, "storage-full"),
-    (412, "precondition-failed"),
-    (400, "id-mismatch"),
-    (500, "internal-error"),
-    // Of the route that starts a run, and of those that do likewise.
-    (422, "node-type-unknown"),
-];
-
 /// Left to backends that cannot wait: on both of ours a request waits for the one before it with its key.
-const NEVER: (u16, &str) = (409, "idempotency-in-progress");
+const NEVER: Problem = Problem::IdempotencyInProgress;
+
+/// Every refusal that the contract has.
+fn promised() -> BTreeSet<(u16, &'static str)> {
+    let on_wire = Problem::ALL.iter().map(|problem| problem.on_wire());
+    on_wire.map(pair).collect()
+}
+
+fn pair(problem: Problem) -> (u16, &'static str) {
+    (problem.status(), problem.slug())
+}
 
 #[tokio::test]
 async fn every_bad_input_gets_what_the_contract_says_in_memory() {
@@ -103,10 +57,9 @@ async fn judge(backend: Backend) {
     definitions::set_ups(backend).await;
     idempotency::set_ups(backend, &mut told).await;
     limits::set_ups(backend, &mut told).await;
-    let promised: BTreeSet<_> = CONTRACT.iter().copied().collect();
-    assert_eq!(promised.len(), CONTRACT.len(), "a pair stands twice");
+    let promised = promised();
     let untested: Vec<_> = promised.difference(&told.pairs).collect();
-    assert_eq!(untested, [&NEVER], "no bad input gets these");
+    assert_eq!(untested, [&pair(NEVER)], "no bad input gets these");
     let unknown: Vec<_> = told.pairs.difference(&promised).collect();
     assert!(unknown.is_empty(), "the contract has no {unknown:?}");
 }

@@ -12,7 +12,7 @@ use floret::storage::{EventFilter, Events as _};
 use floret::testing::{
     Fault, FaultyStorage, Gate, ManualClock, Method, ScriptedExecutor, Step, routes, scratch,
 };
-use floret::{ErrorKind, EventKind, Floret, Limits, Node, Pipeline, RunsService};
+use floret::{EventKind, Floret, Limits, Node, Pipeline, Problem, RunsService};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
@@ -45,19 +45,19 @@ const AT_THE_START: [Method; 4] = [
 /// Calls that are made once a host ends.
 const AT_THE_END: [Method; 2] = [Method::Release, Method::Close];
 
-type Fails = fn(Method, ErrorKind) -> Fault;
+type Fails = fn(Method, Problem) -> Fault;
 
 /// How the calls of one host fail.
 #[derive(Clone, Copy)]
 struct Failure {
-    kind: ErrorKind,
+    problem: Problem,
     fails: Fails,
 }
 
 impl Failure {
     /// Every call of the method, until the storage is healed.
     fn of(self, method: Method) -> Fault {
-        let fault = (self.fails)(method, self.kind).times(u64::MAX);
+        let fault = (self.fails)(method, self.problem).times(u64::MAX);
         fault.because(CAUSE)
     }
 }
@@ -357,12 +357,16 @@ async fn nothing_is_told_of(backend: Backend, failure: Failure) {
     }
 }
 
-const BUSY: ErrorKind = ErrorKind::Unavailable;
-const BROKEN: ErrorKind = ErrorKind::Internal;
+const BUSY: Problem = Problem::StorageBusy;
+const BROKEN: Problem = Problem::InternalError;
 
-async fn nothing_is_told_in_memory_of(kind: ErrorKind) {
+async fn nothing_is_told_in_memory_of(problem: Problem) {
     for fails in [Fault::before, Fault::after] {
-        Box::pin(nothing_is_told_of(Backend::Memory, Failure { kind, fails })).await;
+        Box::pin(nothing_is_told_of(
+            Backend::Memory,
+            Failure { problem, fails },
+        ))
+        .await;
     }
 }
 
@@ -379,7 +383,7 @@ async fn nothing_is_told_of_a_store_in_memory_that_is_broken() {
 #[tokio::test]
 async fn nothing_is_told_of_a_store_in_sqlite_whose_answers_get_lost() {
     let failure = Failure {
-        kind: BUSY,
+        problem: BUSY,
         fails: Fault::after,
     };
     Box::pin(nothing_is_told_of(Backend::Sqlite, failure)).await;
@@ -388,7 +392,7 @@ async fn nothing_is_told_of_a_store_in_sqlite_whose_answers_get_lost() {
 #[tokio::test]
 async fn nothing_is_told_of_a_store_in_sqlite_that_is_broken() {
     let failure = Failure {
-        kind: BROKEN,
+        problem: BROKEN,
         fails: Fault::before,
     };
     Box::pin(nothing_is_told_of(Backend::Sqlite, failure)).await;

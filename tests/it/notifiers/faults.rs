@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use floret::storage::{Purge, System};
 use floret::testing::{Fault, Method};
-use floret::{ErrorKind, EventKind, RunId, Scope};
+use floret::{EventKind, Problem, RunId, Scope};
 
 use super::pager::{Act, Pager};
 use super::{seqs_of, start, turn_until, world};
@@ -185,8 +185,8 @@ async fn a_storage_that_fails_for_a_moment_delays_deliveries(store: Store) {
     let host = start(&world, &pager).await;
     for method in [Method::Events, Method::PutDeliveries] {
         for fault in [
-            Fault::before(method, ErrorKind::Unavailable),
-            Fault::after(method, ErrorKind::StorageFull).skip(3),
+            Fault::before(method, Problem::StorageBusy),
+            Fault::after(method, Problem::StorageFull).skip(3),
         ] {
             host.storage.fail(fault.times(3));
         }
@@ -216,7 +216,7 @@ async fn nothing_goes_out_before_a_death_is_stored(store: Store) {
     let pager = Pager::new(world.clock.clock());
     pager.acts("p", [Act::FailForGood, Act::Take]);
     let host = start(&world, &pager).await;
-    let fault = Fault::before(Method::PutDeliveries, ErrorKind::Unavailable);
+    let fault = Fault::before(Method::PutDeliveries, Problem::StorageBusy);
     host.storage.fail(fault);
     let run = host.run("p").await.run.id;
     while host.storage.calls(Method::PutDeliveries) == 0 {

@@ -1,79 +1,19 @@
-//! The one error of the crate: opaque, with a kind to act on, a slug for the wire and a message for the client.
+//! The one error of the crate: opaque, with a problem of the closed vocabulary and a message for the client.
 //!
-//! How a kind becomes an HTTP status is left to `api/problem`; what user code fails with is `executor::ExecutorError`.
+//! The vocabulary is left to `problem`, what a host acts on to `kind`; what user code fails with is `executor::ExecutorError`.
+
+mod kind;
+mod problem;
 
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
+pub use kind::ErrorKind;
+pub use problem::Problem;
+
 /// What the crate's functions answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Why a call failed, as far as a caller acts on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// No such thing, or not the caller's.
-    NotFound,
-    /// Cannot be read: syntax, a query parameter.
-    Malformed,
-    /// Read, but not acceptable; [`Error::issues`] tells every problem.
-    Invalid,
-    /// Conflicts with the state as it is.
-    Conflict,
-    /// The run has ended; nothing changes it any more.
-    RunFinished,
-    /// A stale epoch: the run belongs to another claim by now.
-    StaleEpoch,
-    /// The run was asked to cancel: it can only end cancelled.
-    CancelRequested,
-    /// A change that the transition table does not have.
-    IllegalTransition,
-    /// The queue is full; try again later.
-    QueueFull,
-    /// Storage is busy or failed for the moment; the same call may succeed later.
-    Unavailable,
-    /// No room on the disk; the same call may succeed once there is some.
-    StorageFull,
-    /// Floret shuts down.
-    ShuttingDown,
-    /// The output was not kept, or no longer is.
-    OutputDropped,
-    /// Another process has the store open.
-    StoreInUse {
-        /// Its process id, where it could be read.
-        pid: Option<u32>,
-    },
-    /// The store was written by a newer Floret.
-    SchemaTooNew {
-        /// The version of the store.
-        found: u32,
-        /// The newest version that this Floret reads.
-        supported: u32,
-    },
-    /// The linked SQLite has a bug that can corrupt the store.
-    SqliteTooOld {
-        /// The linked version, as `sqlite3_libversion_number` gives it.
-        found: i32,
-        /// The oldest good one.
-        needed: i32,
-    },
-    /// The file is no database, or not one of Floret's.
-    NotADatabase,
-    /// A fault of Floret or of the machine.
-    Internal,
-}
-
-impl ErrorKind {
-    /// Whether the same call may succeed later, unchanged.
-    #[must_use]
-    pub const fn is_transient(self) -> bool {
-        matches!(
-            self,
-            Self::Unavailable | Self::StorageFull | Self::QueueFull
-        )
-    }
-}
 
 /// One problem of an input: where, and what was wrong, what is allowed, what was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,65 +61,78 @@ impl Issue {
 pub struct Error(Box<Inner>);
 
 struct Inner {
+    problem: Problem,
     kind: ErrorKind,
-    slug: &'static str,
     message: String,
     issues: Vec<Issue>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
-    /// An error of this kind, with the slug of the wire contract and a message that a client may read.
+    /// Returns an error with this problem and a message that a client may read.
     #[must_use]
-    pub fn new(kind: ErrorKind, slug: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(problem: Problem, message: impl Into<String>) -> Self {
+        Self::with_kind(problem, problem.kind(), message.into())
+    }
+
+    fn with_kind(problem: Problem, kind: ErrorKind, message: String) -> Self {
         Self(Box::new(Inner {
+            problem,
             kind,
-            slug,
-            message: message.into(),
+            message,
             issues: Vec::new(),
             source: None,
         }))
     }
 
-    /// An input that was read and is not acceptable, every problem told; the message is the first one's.
+    /// Returns the refusal of an input with all its issues; the message is that of the first.
     #[must_use]
-    pub fn invalid(slug: &'static str, issues: Vec<Issue>) -> Self {
+    pub fn invalid(problem: Problem, issues: Vec<Issue>) -> Self {
         let message = issues.first().map_or_else(
             || "the input is not acceptable".to_owned(),
             |issue| issue.detail.clone(),
         );
-        Self::new(ErrorKind::Invalid, slug, message).with_issues(issues)
+        Self::new(problem, message).with_issues(issues)
     }
 
-    /// Nothing called so; `slug` says of which sort.
+    /// Returns the refusal of a store that another process has open, with its id where it is known.
     #[must_use]
-    pub fn not_found(slug: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::NotFound, slug, message)
+    pub fn store_in_use(pid: Option<u32>, message: impl Into<String>) -> Self {
+        let kind = ErrorKind::StoreInUse { pid };
+        Self::with_kind(Problem::StoreInUse, kind, message.into())
     }
 
-    /// A conflict with the state as it is.
+    /// Returns the refusal of a store with a schema that only a newer version reads.
     #[must_use]
-    pub fn conflict(slug: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Conflict, slug, message)
+    pub fn schema_too_new(found: u32, supported: u32, message: impl Into<String>) -> Self {
+        let kind = ErrorKind::SchemaTooNew { found, supported };
+        Self::with_kind(Problem::SchemaTooNew, kind, message.into())
+    }
+
+    /// Returns the refusal of a linked SQLite that can corrupt the store.
+    #[must_use]
+    pub fn sqlite_too_old(found: i32, needed: i32, message: impl Into<String>) -> Self {
+        let kind = ErrorKind::SqliteTooOld { found, needed };
+        Self::with_kind(Problem::SqliteTooOld, kind, message.into())
     }
 
     /// No run of this id, or not the caller's.
     #[must_use]
     pub fn run_not_found(run: impl fmt::Display) -> Self {
-        Self::not_found("run-not-found", format!("no run {run}"))
+        Self::new(Problem::RunNotFound, format!("no run {run}"))
     }
 
     /// No backfill of this id, or not the caller's.
     #[must_use]
     pub fn backfill_not_found(backfill: impl fmt::Display) -> Self {
-        Self::not_found("backfill-not-found", format!("no backfill {backfill}"))
+        Self::new(Problem::BackfillNotFound, format!("no backfill {backfill}"))
     }
 
     /// No pipeline of this id or slug, or not the caller's.
     #[must_use]
     pub fn pipeline_not_found(pipeline: impl fmt::Display) -> Self {
-        Self::not_found(
-            "pipeline-not-found",
+        Self::new(
+            Problem::PipelineNotFound,
             format!("no pipeline has the id or slug {pipeline}"),
         )
     }
@@ -188,26 +141,26 @@ impl Error {
     #[must_use]
     pub fn connection_not_found(connection: impl fmt::Display) -> Self {
         let message = format!("no connection has the id {connection}");
-        Self::not_found("connection-not-found", message)
+        Self::new(Problem::ConnectionNotFound, message)
     }
 
     /// No variable of this key, or not the caller's.
     #[must_use]
     pub fn variable_not_found(variable: impl fmt::Display) -> Self {
         let message = format!("no variable has the key {variable}");
-        Self::not_found("variable-not-found", message)
+        Self::new(Problem::VariableNotFound, message)
     }
 
     /// Storage failed for the moment.
     #[must_use]
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unavailable, "storage-busy", message)
+        Self::new(Problem::StorageBusy, message)
     }
 
     /// A fault of Floret or of the machine; a client is told no more than that.
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Internal, "internal-error", message)
+        Self::new(Problem::InternalError, message)
     }
 
     /// The same with what caused it.
@@ -224,16 +177,22 @@ impl Error {
         self
     }
 
-    /// What a caller can act on.
+    /// Returns what went wrong.
+    #[must_use]
+    pub const fn problem(&self) -> Problem {
+        self.0.problem
+    }
+
+    /// Returns what a caller can act on.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The slug of the wire contract, the end of the problem's `type`.
+    /// Returns the slug of the problem.
     #[must_use]
     pub const fn slug(&self) -> &'static str {
-        self.0.slug
+        self.0.problem.slug()
     }
 
     /// Every problem of the input.
@@ -252,15 +211,15 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner {
+            problem,
             kind,
-            slug,
             message,
             issues,
             source,
         } = &*self.0;
         f.debug_struct("Error")
+            .field("problem", problem)
             .field("kind", kind)
-            .field("slug", slug)
             .field("message", message)
             .field("issues", issues)
             .field("source", source)
