@@ -1,6 +1,7 @@
 //! The answer to an error as it reads on the wire (RFC 9457).
 //!
-//! Slug, status and title are left to the table of `error::Problem`; the words of an error that is Floret's own fault are replaced here.
+//! Slug, status and title are left to the table of `error::Problem`.
+//! The message of an error that is not the client's fault is replaced here.
 
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -90,12 +91,12 @@ pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Bod
     answer
 }
 
-/// Returns the status of a problem; a test holds that each is one.
+/// Returns the status of a problem; a test checks that each is valid.
 fn status(problem: Problem) -> StatusCode {
     StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Returns the detail that a client reads in place of the error's own, where the fault is not the client's.
+/// Returns the detail in place of the error's own message, where the fault is not the client's.
 const fn constant_detail(problem: Problem) -> Option<&'static str> {
     match problem.kind() {
         ErrorKind::Internal => Some(
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_of_the_table_is_one() {
+    fn every_status_of_the_table_is_valid() {
         for problem in Problem::ALL {
             assert_eq!(status(*problem).as_u16(), problem.status(), "{problem:?}");
         }

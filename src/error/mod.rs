@@ -1,6 +1,7 @@
-//! The one error of the crate: opaque, with a problem of the closed vocabulary and a message for the client.
+//! The one error of the crate: opaque, with a problem and a message for the client.
 //!
-//! The vocabulary is left to `problem`, what a host acts on to `kind`; what user code fails with is `executor::ExecutorError`.
+//! The vocabulary of problems is left to `problem`, what a host acts on to `kind`.
+//! What user code fails with is `executor::ExecutorError`.
 
 mod kind;
 mod problem;

@@ -1,13 +1,13 @@
-//! Every problem that Floret reports: one table with the slug, the status, the title and the kind of each.
+//! The one table of the problems that Floret reports: slug, status, title and kind of each.
 //!
-//! How a problem is answered over HTTP is left to `api/problem`; its words for one case are those of `Error`.
+//! The answer over HTTP is left to `api/problem`, the message of one case to `Error`.
 
 use super::ErrorKind;
 
 /// Makes the enum and its questions from the table.
 ///
 /// - `on_the_wire`: variant, status, slug, title, kind.
-/// - `for_hosts`: variant, slug, kind, and the problem of the wire that a client gets in its place.
+/// - `for_hosts`: variant, slug, kind, and the problem that a client gets in its place.
 macro_rules! problems {
     (
         on_the_wire {
@@ -17,9 +17,10 @@ macro_rules! problems {
             $($(#[$host_doc:meta])* $host:ident: $host_slug:literal $host_kind:ident $({ $($data:tt)* })? as $answer:ident,)*
         }
     ) => {
-        /// What went wrong, as the closed vocabulary of the wire contract and of the Rust API has it.
+        /// What went wrong, from the closed vocabulary of the wire contract and the Rust API.
         ///
-        /// A host acts on [`Error::kind`](crate::Error::kind). It matches on the problem where the kind is too coarse.
+        /// A host acts on [`Error::kind`](crate::Error::kind), or on the problem where the kind is
+        /// too coarse.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Problem {
@@ -70,7 +71,7 @@ macro_rules! problems {
                 }
             }
 
-            /// Returns the problem that a client gets: this one, or the one that stands for it on the wire.
+            /// Returns the problem that a client gets: this one, or the one that stands for it.
             #[must_use]
             pub const fn on_wire(self) -> Self {
                 match self {
@@ -128,7 +129,9 @@ problems! {
         InvalidIdempotencyKey: 400 "invalid-idempotency-key" "Invalid idempotency key" Malformed,
         /// The idempotency key was used with another body.
         IdempotencyKeyReused: 422 "idempotency-key-reused" "Idempotency key reused" Invalid,
-        /// The first request with this idempotency key is still in progress. Left to backends that cannot wait.
+        /// The first request with this idempotency key is still in progress.
+        ///
+        /// It is left to backends that cannot wait.
         IdempotencyInProgress: 409 "idempotency-in-progress" "Idempotency in progress" Conflict,
         /// The graph has a cycle.
         GraphCycle: 422 "graph-cycle" "Graph cycle" Invalid,

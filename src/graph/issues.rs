@@ -47,7 +47,7 @@ impl Issues {
         self.told
     }
 
-    /// Refuses an input that has issues: with their own problem where all have the same, else with
+    /// Refuses an input that has issues: with their own problem where all share it, else with
     /// `problem`.
     pub(crate) fn refuse(self, problem: Problem) -> Result<()> {
         let Some(first) = self.problems.first().copied() else {

@@ -1,4 +1,5 @@
-//! Sends every example of `docs/api.md` to the standalone server, and compares what comes back with what the page shows; holds its table of problems.
+//! Sends every example of `docs/api.md` to the standalone server and compares the answers with it.
+//! Compares its table of problems with the crate's.
 //!
 //! What the answers mean is left to the tests of the routes.
 
