@@ -257,35 +257,18 @@ impl Appender {
     }
 
     fn give_up(&self, error: &Error) -> Lost {
-        match error.kind() {
+        let is_of_another = matches!(
+            error.kind(),
             ErrorKind::StaleEpoch
-            | ErrorKind::RunFinished
-            | ErrorKind::NotFound
-            | ErrorKind::ShuttingDown => {
-                tracing::warn!(run_id = %self.at.run, %error, "the run belongs to another claim, or to none");
-            }
-            ErrorKind::Malformed
-            | ErrorKind::Invalid
-            | ErrorKind::Unauthenticated
-            | ErrorKind::Forbidden
-            | ErrorKind::MethodNotAllowed
-            | ErrorKind::Gone
-            | ErrorKind::Conflict
-            | ErrorKind::CancelRequested
-            | ErrorKind::IllegalTransition
-            | ErrorKind::QueueFull
-            | ErrorKind::TooManyRequests
-            | ErrorKind::Unavailable
-            | ErrorKind::StorageFull
-            | ErrorKind::OutputDropped
-            | ErrorKind::StoreInUse { .. }
-            | ErrorKind::SchemaTooNew { .. }
-            | ErrorKind::SqliteTooOld { .. }
-            | ErrorKind::NotADatabase
-            | ErrorKind::Internal => {
-                tracing::error!(run_id = %self.at.run, %error, "the journal refused an entry; the run is left to the next start");
-                trace_causes(error);
-            }
+                | ErrorKind::RunFinished
+                | ErrorKind::NotFound
+                | ErrorKind::ShuttingDown
+        );
+        if is_of_another {
+            tracing::warn!(run_id = %self.at.run, %error, "the run belongs to another claim, or to none");
+        } else {
+            tracing::error!(run_id = %self.at.run, %error, "the journal refused an entry; the run is left to the next start");
+            trace_causes(error);
         }
         Lost
     }
