@@ -6,6 +6,7 @@
 use ::cron::TimeUnitSpec;
 
 use super::Schedule;
+use crate::error::Problem;
 
 /// Numbers at and beyond the bounds of every field.
 const NUMBERS: [u32; 13] = [0, 1, 2, 5, 12, 13, 23, 24, 28, 31, 32, 59, 60];
@@ -82,7 +83,7 @@ fn an_expression_with_seconds_is_refused_with_the_way_to_rewrite_it() {
         ("0 0 0 1 1 1 2024 1", "received 8 in \"0 0 0 1 1 1 2024 1\""),
     ] {
         let refusal = Schedule::new(expression, None).unwrap_err();
-        assert_eq!(refusal.slug, "cron-invalid", "{expression}");
+        assert_eq!(refusal.problem, Problem::CronInvalid, "{expression}");
         assert!(refusal.detail.ends_with(told), "{expression}: {refusal:?}");
     }
 }
