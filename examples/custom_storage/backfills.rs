@@ -31,10 +31,9 @@ impl Backfills for AuditedStorage {
                 .keys()
                 .filter_map(|id| rows.backfill(*id, &filter.scope));
             let wanted = seen.map(|detail| detail.backfill).filter(|backfill| {
-                filter
-                    .pipeline
-                    .as_ref()
-                    .is_none_or(|pipeline| *pipeline == backfill.pipeline_id)
+                let pipeline = filter.pipeline.as_ref();
+                filter.backfill.is_none_or(|id| id == backfill.id)
+                    && pipeline.is_none_or(|pipeline| *pipeline == backfill.pipeline_id)
             });
             let items = wanted.map(|backfill| (backfill.id, backfill)).collect();
             page(

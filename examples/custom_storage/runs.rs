@@ -92,6 +92,7 @@ impl Runs for AuditedStorage {
 
 fn is_wanted(run: &Run, filter: &RunFilter) -> bool {
     filter.scope.admits(run.tenant.as_ref())
+        && filter.run.is_none_or(|id| id == run.id)
         && filter
             .pipeline
             .as_ref()

@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::input;
 use super::path::Params;
 use super::permission::Permission;
-use super::query::{Parameter, Query};
+use super::query::Query;
 use super::request::Payload;
+use super::route::{Route, Subject};
 use super::shared::Shared;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, shown};
@@ -23,12 +24,9 @@ use crate::views::Views;
 /// A request that was let in, with what its handler needs.
 pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
+    pub(super) route: &'static Route,
     pub(super) parts: Parts,
     pub(super) params: Params,
-    /// The query parameters that the route takes.
-    pub(super) query: &'static [Parameter],
-    /// What the route does with the body.
-    pub(super) payload: Payload,
     /// Whose objects the caller sees.
     pub(super) scope: Scope,
     /// The body, or why it could not be read: told only once it is known that what the path names exists.
@@ -108,7 +106,7 @@ impl Call {
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
     pub(super) fn query(&self) -> Result<Query> {
-        Query::read(self.parts.uri.query(), self.query)
+        Query::read(self.parts.uri.query(), self.route.query)
     }
 
     /// The body as bytes and as JSON.
@@ -117,7 +115,7 @@ impl Call {
     /// `Malformed`: what `request` refuses, and `invalid-json`, `json-too-deep`, `duplicate-key`.
     pub(super) fn json(&mut self) -> Result<(Bytes, Value)> {
         let bytes = std::mem::replace(&mut self.body, Ok(Bytes::new()))?;
-        let is_left_out = bytes.is_empty() && self.payload == Payload::Optional;
+        let is_left_out = bytes.is_empty() && self.route.payload == Payload::Optional;
         let value = if is_left_out {
             Value::Object(serde_json::Map::new())
         } else {
@@ -152,26 +150,21 @@ impl Call {
     }
 
     async fn check_subject(&self) -> Result<()> {
-        let scope = &self.scope;
-        if self.params.get("node_id").is_some() {
-            let (run, node) = (self.run_id()?, self.node_id()?);
-            self.views().check_node(run, &node, scope).await
-        } else if self.params.get("run_id").is_some() {
-            self.views().check_run(self.run_id()?, scope).await
-        } else if self.params.get("backfill_id").is_some() {
-            let id = self.backfill_id()?;
-            self.views().backfill(id, scope).await.map(drop)
-        } else if self.params.get("id").is_some() {
-            let key = self.pipeline_key();
-            self.views().pipeline(key, scope).await.map(drop)
-        } else if self.params.get("conn_id").is_some() {
-            let id = self.connection_id();
-            self.views().connection(id, scope).await.map(drop)
-        } else if self.params.get("key").is_some() {
-            let key = self.variable_key();
-            self.views().variable(key, scope).await.map(drop)
-        } else {
-            Ok(())
+        let (views, scope) = (self.views(), &self.scope);
+        match self.route.subject {
+            Subject::Nothing => Ok(()),
+            Subject::Pipeline => views.pipeline(self.pipeline_key(), scope).await.map(drop),
+            Subject::Run => views.check_run(self.run_id()?, scope).await,
+            Subject::Node => {
+                let (run, node) = (self.run_id()?, self.node_id()?);
+                views.check_node(run, &node, scope).await
+            }
+            Subject::Backfill => views.check_backfill(self.backfill_id()?, scope).await,
+            Subject::Connection => {
+                let found = views.connection(self.connection_id(), scope).await;
+                found.map(drop)
+            }
+            Subject::Variable => views.variable(self.variable_key(), scope).await.map(drop),
         }
     }
 }

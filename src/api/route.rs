@@ -25,6 +25,7 @@ pub(super) type Handler = fn(Call) -> Handling;
 pub(super) struct Route {
     pub(super) method: Verb,
     pub(super) path: &'static str,
+    pub(super) subject: Subject,
     pub(super) needs: Need,
     pub(super) query: &'static [Parameter],
     pub(super) payload: Payload,
@@ -42,6 +43,23 @@ pub(super) enum Verb {
     Delete,
 }
 
+/// What the parameters of a path name.
+///
+/// A request is refused for its query or its body only where its subject exists; otherwise the
+/// answer is 404.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The path has no parameters.
+    Nothing,
+    Pipeline,
+    Run,
+    /// A node of a run.
+    Node,
+    Backfill,
+    Connection,
+    Variable,
+}
+
 /// What a caller needs for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
@@ -54,34 +72,6 @@ pub(super) enum Need {
 }
 
 impl Route {
-    pub(super) const fn get(path: &'static str, needs: Need, handler: Handler) -> Self {
-        Self::of(Verb::Get, path, needs, handler)
-    }
-
-    pub(super) const fn post(path: &'static str, needs: Need, handler: Handler) -> Self {
-        Self::of(Verb::Post, path, needs, handler)
-    }
-
-    pub(super) const fn put(path: &'static str, needs: Need, handler: Handler) -> Self {
-        Self::of(Verb::Put, path, needs, handler)
-    }
-
-    pub(super) const fn delete(path: &'static str, needs: Need, handler: Handler) -> Self {
-        Self::of(Verb::Delete, path, needs, handler)
-    }
-
-    const fn of(method: Verb, path: &'static str, needs: Need, handler: Handler) -> Self {
-        Self {
-            method,
-            path,
-            needs,
-            query: &[],
-            payload: Payload::Ignored,
-            handler,
-            about: "",
-        }
-    }
-
     /// The parameters that it takes after the `?`; every other one is refused.
     pub(super) const fn query(mut self, query: &'static [Parameter]) -> Self {
         self.query = query;
@@ -91,11 +81,6 @@ impl Route {
     /// The body that it takes.
     pub(super) const fn payload(mut self, payload: Payload) -> Self {
         self.payload = payload;
-        self
-    }
-
-    pub(super) const fn about(mut self, about: &'static str) -> Self {
-        self.about = about;
         self
     }
 }

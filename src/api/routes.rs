@@ -5,7 +5,7 @@
 use super::permission::Permission;
 use super::query::Parameter::{Repeatable, Single};
 use super::request::Payload;
-use super::route::{Need, Route};
+use super::route::{Need, Route, Subject, Verb};
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
 use super::{
@@ -14,15 +14,32 @@ use super::{
 };
 
 macro_rules! routes {
-    ($($(#[$when:meta])? $verb:ident $path:literal $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
+    ($($(#[$when:meta])? $verb:ident $path:literal $subject:tt $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
         /// Every route.
         pub(super) static ROUTES: &[Route] = &[$(
             $(#[$when])?
-            Route::$verb($path, needs!($needs), |call| Box::pin($handler(call)))
-                $(.payload(Payload::$payload))?
-                $(.query(&$query))?
-                .about($about),
+            Route {
+                method: Verb::$verb,
+                path: $path,
+                subject: subject!($subject),
+                needs: needs!($needs),
+                query: &[],
+                payload: Payload::Ignored,
+                handler: |call| Box::pin($handler(call)),
+                about: $about,
+            }
+            $(.payload(Payload::$payload))?
+            $(.query(&$query))?,
         )*];
+    };
+}
+
+macro_rules! subject {
+    (-) => {
+        Subject::Nothing
+    };
+    ($subject:ident) => {
+        Subject::$subject
     };
 }
 
@@ -38,67 +55,68 @@ macro_rules! needs {
     };
 }
 
-// Method, path, permission, handler, what it does; the body that it takes, the parameters that it knows.
+// Method, path, what the path names, permission, handler, what it does; the body and the query
+// parameters that it takes.
 routes! {
-    get "/health" nothing health::health => "tells whether the service works";
-    get "/capabilities" caller capabilities::find => "tells what can be executed";
-    get "/connections" ConnectionsView connections::list => "lists connections", query [
+    Get "/health" - nothing health::health => "tells whether the service works";
+    Get "/capabilities" - caller capabilities::find => "tells what can be executed";
+    Get "/connections" - ConnectionsView connections::list => "lists connections", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    post "/connections" ConnectionsCreate connections::create => "saves a connection that is not there yet", body Required;
-    get "/connections/{conn_id}" ConnectionsView connections::find => "shows a connection, its secrets masked";
-    put "/connections/{conn_id}" ConnectionsEdit connections::replace => "replaces a connection", body Required;
-    delete "/connections/{conn_id}" ConnectionsDelete connections::delete => "deletes a connection";
-    get "/variables" VariablesView variables::list => "lists variables", query [
+    Post "/connections" - ConnectionsCreate connections::create => "saves a connection that is not there yet", body Required;
+    Get "/connections/{conn_id}" Connection ConnectionsView connections::find => "shows a connection, its secrets masked";
+    Put "/connections/{conn_id}" Connection ConnectionsEdit connections::replace => "replaces a connection", body Required;
+    Delete "/connections/{conn_id}" Connection ConnectionsDelete connections::delete => "deletes a connection";
+    Get "/variables" - VariablesView variables::list => "lists variables", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    post "/variables" VariablesCreate variables::create => "saves a variable that is not there yet", body Required;
-    get "/variables/{key}" VariablesView variables::find => "shows a variable, a secret one masked";
-    put "/variables/{key}" VariablesEdit variables::replace => "replaces a variable", body Required;
-    delete "/variables/{key}" VariablesDelete variables::delete => "deletes a variable";
-    post "/pipelines/{id}/run" PipelinesRun runs::trigger => "starts a run", body Optional;
-    get "/pipelines/{id}/runs" RunsView runs::list_of_pipeline => "lists the runs of a pipeline", query [
+    Post "/variables" - VariablesCreate variables::create => "saves a variable that is not there yet", body Required;
+    Get "/variables/{key}" Variable VariablesView variables::find => "shows a variable, a secret one masked";
+    Put "/variables/{key}" Variable VariablesEdit variables::replace => "replaces a variable", body Required;
+    Delete "/variables/{key}" Variable VariablesDelete variables::delete => "deletes a variable";
+    Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", body Optional;
+    Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_of_pipeline => "lists the runs of a pipeline", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"),
     ];
-    get "/runs" RunsView runs::list => "lists runs", query [
+    Get "/runs" - RunsView runs::list => "lists runs", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Single("pipeline_id"),
     ];
-    get "/runs/calendar" RunsView calendar::show => "counts runs by day", query [Single("days"), Single("pipeline_id")];
-    get "/runs/{run_id}" RunsView runs::find => "shows a run with its nodes";
-    post "/runs/{run_id}/cancel" RunsCancel runs::cancel => "cancels a run", body Optional, query [Single("force")];
-    post "/runs/{run_id}/resume" RunsResume runs::resume => "starts a run that goes on where a failed one ended", body Optional;
-    get "/runs/{run_id}/logs" RunsView logs::list => "shows the log of a run", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
-    get "/runs/{run_id}/logs/export" RunsView logs::export => "gives the log of a run as a file", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
-    get "/runs/{run_id}/nodes/{node_id}/preview" RunsView preview::find => "shows the first rows that a node handed on";
-    get "/runs/{run_id}/nodes/{node_id}/profile" RunsView profile::find => "shows statistics of what a node handed on";
-    post "/pipelines/{id}/dry-run" PipelinesRun dry_run::start => "executes a pipeline on a few rows and stores nothing", body Optional;
-    post "/pipelines/{id}/backfill" PipelinesRun backfills::start => "starts a run for each of a range of dates", body Required;
-    get "/pipelines/{id}/backfills" RunsView backfills::list => "lists the backfills of a pipeline", query [
+    Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", query [Single("days"), Single("pipeline_id")];
+    Get "/runs/{run_id}" Run RunsView runs::find => "shows a run with its nodes";
+    Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", body Optional, query [Single("force")];
+    Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that goes on where a failed one ended", body Optional;
+    Get "/runs/{run_id}/logs" Run RunsView logs::list => "shows the log of a run", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
+    Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "gives the log of a run as a file", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
+    Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "shows the first rows that a node handed on";
+    Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "shows statistics of what a node handed on";
+    Post "/pipelines/{id}/dry-run" Pipeline PipelinesRun dry_run::start => "executes a pipeline on a few rows and stores nothing", body Optional;
+    Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each of a range of dates", body Required;
+    Get "/pipelines/{id}/backfills" Pipeline RunsView backfills::list => "lists the backfills of a pipeline", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    get "/backfills/{backfill_id}" RunsView backfills::find => "shows a backfill";
-    post "/backfills/{backfill_id}/cancel" RunsCancel backfills::cancel => "cancels what is left of a backfill", body Optional, query [Single("force")];
+    Get "/backfills/{backfill_id}" Backfill RunsView backfills::find => "shows a backfill";
+    Post "/backfills/{backfill_id}/cancel" Backfill RunsCancel backfills::cancel => "cancels what is left of a backfill", body Optional, query [Single("force")];
     #[cfg(feature = "websocket")]
-    get "/ws" EventsView websocket::open => "sends events over a WebSocket", query [
+    Get "/ws" - EventsView websocket::open => "sends events over a WebSocket", query [
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
     ];
-    get "/lineage" PipelinesView lineage::show => "shows what pipelines read and write";
-    get "/dashboard" RunsView dashboard::show => "shows what a start page needs";
-    get "/search" PipelinesView search::search => "looks for pipelines, connections and variables", query [Single("q"), Single("limit")];
-    get "/system/info" SettingsView system::info => "shows the system in numbers";
-    post "/system/purge" SettingsEdit system::purge => "deletes old runs", body Optional;
-    get "/pipelines" PipelinesView pipelines::list => "lists pipelines", query [
+    Get "/lineage" - PipelinesView lineage::show => "shows what pipelines read and write";
+    Get "/dashboard" - RunsView dashboard::show => "shows what a start page needs";
+    Get "/search" - PipelinesView search::search => "looks for pipelines, connections and variables", query [Single("q"), Single("limit")];
+    Get "/system/info" - SettingsView system::info => "shows the system in numbers";
+    Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", body Optional;
+    Get "/pipelines" - PipelinesView pipelines::list => "lists pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Single("tag"), Single("enabled"),
     ];
-    post "/pipelines" PipelinesCreate pipelines::create => "saves a pipeline that is not there yet", body Required;
-    get "/pipelines/{id}" PipelinesView pipelines::find => "shows a pipeline";
-    put "/pipelines/{id}" PipelinesEdit pipelines::replace => "replaces a pipeline", body Required;
-    delete "/pipelines/{id}" PipelinesDelete pipelines::delete => "deletes a pipeline";
-    get "/pipelines/{id}/validate" PipelinesView pipelines::validate => "checks a pipeline against the executors";
-    get "/scheduler/status" PipelinesView schedules::status => "tells when schedules are due next";
+    Post "/pipelines" - PipelinesCreate pipelines::create => "saves a pipeline that is not there yet", body Required;
+    Get "/pipelines/{id}" Pipeline PipelinesView pipelines::find => "shows a pipeline";
+    Put "/pipelines/{id}" Pipeline PipelinesEdit pipelines::replace => "replaces a pipeline", body Required;
+    Delete "/pipelines/{id}" Pipeline PipelinesDelete pipelines::delete => "deletes a pipeline";
+    Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "checks a pipeline against the executors";
+    Get "/scheduler/status" - PipelinesView schedules::status => "tells when schedules are due next";
 }
 
 /// Method, path and permission of every route.
@@ -116,7 +134,6 @@ pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::route::Verb;
 
     /// A row in short: method, path and permission, which is `-` where none is needed and `caller` where any will do.
     fn row(route: &Route) -> String {
@@ -175,6 +192,30 @@ mod tests {
             "GET, HEAD /scheduler/status pipelines.view",
         ];
         assert_eq!(ROUTES.iter().map(row).collect::<Vec<_>>(), expected);
+    }
+
+    /// The parameters of a path, in order.
+    fn parameters(path: &str) -> Vec<&str> {
+        let parts = path.split('/');
+        parts
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .collect()
+    }
+
+    #[test]
+    fn the_parameters_of_a_path_name_the_subject_of_its_route() {
+        for route in ROUTES {
+            let expected: &[&str] = match route.subject {
+                Subject::Nothing => &[],
+                Subject::Pipeline => &["id"],
+                Subject::Run => &["run_id"],
+                Subject::Node => &["run_id", "node_id"],
+                Subject::Backfill => &["backfill_id"],
+                Subject::Connection => &["conn_id"],
+                Subject::Variable => &["key"],
+            };
+            assert_eq!(parameters(route.path), expected, "{route:?}");
+        }
     }
 
     #[test]

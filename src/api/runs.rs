@@ -165,6 +165,7 @@ pub(super) async fn list_of_pipeline(mut call: Call) -> Result<Response<Body>> {
 fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
     let filter = RunFilter {
         scope: call.scope.clone(),
+        run: None,
         pipeline: None,
         statuses: query.choices("status", STATUSES)?,
         triggers: query.choice("trigger", TRIGGERS)?.into_iter().collect(),

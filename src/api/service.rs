@@ -131,10 +131,9 @@ impl RunsService {
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {
             shared: Arc::clone(&self.0),
+            route,
             parts,
             params,
-            query: route.query,
-            payload: route.payload,
             scope,
             body: Ok(Bytes::new()),
         };

@@ -55,6 +55,8 @@ impl BackfillDetail {
 pub struct BackfillFilter {
     /// Whose.
     pub scope: Scope,
+    /// Only this backfill: whether it exists is then asked without its runs.
+    pub backfill: Option<BackfillId>,
     /// Only of this pipeline.
     pub pipeline: Option<PipelineId>,
 }

@@ -230,6 +230,8 @@ impl FoundProfile {
 pub struct RunFilter {
     /// Whose.
     pub scope: Scope,
+    /// Only this run: whether it exists is then asked without its nodes.
+    pub run: Option<RunId>,
     /// Only of this pipeline.
     pub pipeline: Option<PipelineId>,
     /// Only with one of these statuses; empty: any.

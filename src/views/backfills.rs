@@ -45,6 +45,24 @@ impl Views {
             .ok_or_else(|| Error::backfill_not_found(id))
     }
 
+    /// Checks that the backfill exists, without reading its runs.
+    ///
+    /// # Errors
+    /// `NotFound` (`backfill-not-found`); `Unavailable`.
+    pub(crate) async fn check_backfill(&self, id: BackfillId, scope: &Scope) -> Result<()> {
+        let filter = BackfillFilter {
+            scope: scope.clone(),
+            backfill: Some(id),
+            pipeline: None,
+        };
+        let page = PageRequest::Newest { limit: 1 };
+        let found = self.storage.list_backfills(filter, page).await?;
+        if found.items.is_empty() {
+            return Err(Error::backfill_not_found(id));
+        }
+        Ok(())
+    }
+
     /// A page of the backfills of a pipeline, the newest first.
     ///
     /// # Errors
@@ -57,6 +75,7 @@ impl Views {
     ) -> Result<Page<BackfillView>> {
         let filter = BackfillFilter {
             scope: scope.clone(),
+            backfill: None,
             pipeline: Some(self.pipeline(pipeline, scope).await?.0.id),
         };
         let page = self.storage.list_backfills(filter, page).await?;

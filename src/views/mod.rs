@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Problem, Result};
 use crate::executor::Registry;
-use crate::model::{NodeId, RunId, Scope};
+use crate::model::{NodeId, Pipeline, RunId, Scope};
 use crate::storage::{RunDetail, Storage};
 
 pub(crate) use crate::lineage::Shown;
@@ -93,20 +93,29 @@ impl Views {
         }
     }
 
-    /// Checks that the run's definition has the node.
+    /// Checks that the run's definition has the node, without reading the rows of its nodes where
+    /// the pipeline still stands at the version that the run executes.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`, `node-not-found`).
     pub(crate) async fn check_node(&self, run: RunId, node: &NodeId, scope: &Scope) -> Result<()> {
-        let detail = self.detail(run, scope).await?;
-        let nodes = &detail.definition.nodes;
-        if nodes.iter().any(|own| own.id == node.as_str()) {
+        let definition = self.definition_of(run, scope).await?;
+        if definition.nodes.iter().any(|own| own.id == node.as_str()) {
             Ok(())
         } else {
             Err(Error::new(
                 Problem::NodeNotFound,
                 format!("run {run} has no node {node}"),
             ))
+        }
+    }
+
+    async fn definition_of(&self, run: RunId, scope: &Scope) -> Result<Arc<Pipeline>> {
+        let row = self.run_row(run, scope).await?;
+        let id = &row.pipeline_id;
+        match self.storage.find_pipeline(id.as_str(), scope).await? {
+            Some(now) if now.id == *id && now.version == row.pipeline_version => Ok(now.definition),
+            Some(_) | None => Ok(self.detail(run, scope).await?.definition),
         }
     }
 }

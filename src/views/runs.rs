@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::{RunFilter, Views};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::model::{
@@ -68,12 +68,24 @@ impl Views {
         RunView::try_from(self.detail(run, scope).await?)
     }
 
-    /// Checks that there is such a run.
+    /// Checks that the run exists, without reading its nodes.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
     pub(crate) async fn check_run(&self, run: RunId, scope: &Scope) -> Result<()> {
-        self.detail(run, scope).await.map(drop)
+        self.run_row(run, scope).await.map(drop)
+    }
+
+    /// Returns the run without its nodes.
+    pub(super) async fn run_row(&self, run: RunId, scope: &Scope) -> Result<Run> {
+        let filter = RunFilter {
+            scope: scope.clone(),
+            run: Some(run),
+            ..RunFilter::default()
+        };
+        let page = PageRequest::Newest { limit: 1 };
+        let found = self.storage.list_runs(filter, page).await?.items.pop();
+        found.ok_or_else(|| Error::run_not_found(run))
     }
 
     /// A page of runs, the newest first.

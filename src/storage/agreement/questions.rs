@@ -26,12 +26,19 @@ impl World<'_> {
             } => {
                 let filter = BackfillFilter {
                     scope: scope_of(scope),
+                    backfill: None,
                     pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
                 };
                 let page = page_of(page, |number| self.backfill(number).to_string());
                 drop(both!(self, question, |storage, _side| storage
                     .list_backfills(filter.clone(), page.clone())));
                 let (id, scope) = (self.backfill(backfill), scope_of(scope));
+                let one = BackfillFilter {
+                    backfill: Some(id),
+                    ..filter
+                };
+                drop(both!(self, question, |storage, _side| storage
+                    .list_backfills(one.clone(), page.clone())));
                 drop(both!(self, question, |storage, _side| storage
                     .find_backfill(id, &scope)));
             }
@@ -83,6 +90,14 @@ impl World<'_> {
         };
         let (run, scope) = (self.run(run), scope_of(scope));
         let node = node_id(["load", "sum", "save"][usize::from(node_index)]);
+        let one = RunFilter {
+            scope: scope.clone(),
+            run: Some(run),
+            ..RunFilter::default()
+        };
+        let page = PageRequest::Newest { limit: 2 };
+        drop(both!(self, question, |storage, _side| storage
+            .list_runs(one.clone(), page.clone())));
         drop(both!(self, question, |storage, _side| storage
             .find_run(run, &scope)));
         drop(both!(self, question, |storage, _side| storage
@@ -106,6 +121,7 @@ impl World<'_> {
             } => {
                 let filter = RunFilter {
                     scope: scope_of(*scope),
+                    run: None,
                     pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
                     statuses: status
                         .map(|number| STATUSES[usize::from(number)])

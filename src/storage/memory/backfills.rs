@@ -3,6 +3,7 @@
 //! When one ends or is cancelled is decided in `rules`; their limits hold in `queue`; `index` knows their runs.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -171,7 +172,11 @@ impl State {
         filter: &BackfillFilter,
         page: &PageRequest,
     ) -> Result<Page<Backfill>> {
-        let BackfillFilter { scope, pipeline } = filter;
+        let BackfillFilter {
+            scope,
+            backfill,
+            pipeline,
+        } = filter;
         let before: Option<BackfillId> = match cursor(page) {
             None => None,
             Some(text) => Some(text.parse().map_err(|_| rules::bad_cursor(text))?),
@@ -182,7 +187,13 @@ impl State {
                     .as_ref()
                     .is_none_or(|id| *id == row.backfill.pipeline_id)
         };
-        let asked = || self.backfills.iter().rev().filter(|(_, row)| is_asked(row));
+        let ids = backfill.map_or((Bound::Unbounded, Bound::Unbounded), |id| {
+            (Bound::Included(id), Bound::Included(id))
+        });
+        let asked = || {
+            let rows = self.backfills.range(ids).rev();
+            rows.filter(|(_, row)| is_asked(row))
+        };
         let total = || asked().count() as u64;
         let rows = asked().filter(|(id, _)| before.is_none_or(|before| **id < before));
         let found = cut_page(page, total, rows);

@@ -41,22 +41,30 @@ impl State {
     ) -> impl Iterator<Item = &'a Run> {
         let RunFilter {
             scope,
+            run,
             pipeline,
             statuses,
             triggers,
             from,
             to,
         } = filter;
-        let statuses = ALL
+        let has_status = |status: &RunStatus| statuses.is_empty() || statuses.contains(status);
+        let sets = ALL
             .into_iter()
-            .filter(|status| statuses.is_empty() || statuses.contains(status));
-        let sets = statuses.filter_map(|status| self.index.with_status(pipeline.as_ref(), status));
-        let descending = newest_first(sets, before);
-        descending
+            .filter(has_status)
+            .filter_map(|status| self.index.with_status(pipeline.as_ref(), status));
+        let many = run.is_none().then(|| newest_first(sets, before));
+        let one = run.filter(|run| before.is_none_or(|before| *run < before));
+        many.into_iter()
+            .flatten()
+            .chain(one)
             .filter_map(|id| self.run(id, scope))
             .map(|row| &row.run)
             .filter(move |run| {
-                (triggers.is_empty() || triggers.contains(&run.trigger))
+                let is_of_pipeline = pipeline.as_ref().is_none_or(|id| *id == run.pipeline_id);
+                is_of_pipeline
+                    && has_status(&run.status)
+                    && (triggers.is_empty() || triggers.contains(&run.trigger))
                     && from.is_none_or(|from| from <= run.created_at)
                     && to.is_none_or(|to| run.created_at < to)
             })

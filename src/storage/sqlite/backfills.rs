@@ -127,8 +127,16 @@ impl Reader {
         filter: &BackfillFilter,
         page: &PageRequest,
     ) -> Result<Page<Backfill>, Fault> {
-        let BackfillFilter { scope, pipeline } = filter;
+        let BackfillFilter {
+            scope,
+            backfill,
+            pipeline,
+        } = filter;
         let mut conditions = Conditions::default();
+        if let Some(backfill) = backfill {
+            let id = backfill.as_uuid().as_bytes().to_vec();
+            conditions.add("b.id = ?", [Value::Blob(id)]);
+        }
         if let Some(pipeline) = pipeline {
             conditions.add(
                 "b.pipeline = (SELECT key FROM pipelines WHERE id = ?)",

@@ -47,13 +47,29 @@ impl Reader {
         );
         let values = rusqlite::params_from_iter(conditions.values());
         let rows = self.rows(&sql, values, |row| Ok(read_run(row)))?;
-        let items = rows.into_iter().filter_map(readable).collect();
+        let items = match filter.run {
+            Some(_) => rows
+                .into_iter()
+                .map(|row| row.map(|row| row.run))
+                .collect::<Result<_, _>>()?,
+            None => rows.into_iter().filter_map(readable).collect(),
+        };
         Ok(window.cut(items, total, |run: &Run| run.id.to_string()))
     }
 
     fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, Fault> {
-        if filter.triggers.is_empty() && filter.from.is_none() && filter.to.is_none() {
-            return self.sum_runs(&filter.scope, pipeline, &filter.statuses);
+        let RunFilter {
+            scope,
+            run,
+            pipeline: _,
+            statuses,
+            triggers,
+            from,
+            to,
+        } = filter;
+        let is_summed = triggers.is_empty() && run.is_none() && from.is_none() && to.is_none();
+        if is_summed {
+            return self.sum_runs(scope, pipeline, statuses);
         }
         let conditions = conditions(filter, pipeline, "r.created_at");
         let sql = format!("SELECT count(*) FROM runs r{}", conditions.sql());
@@ -114,6 +130,7 @@ const fn index(statuses: &[RunStatus]) -> &'static str {
 fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Conditions {
     let RunFilter {
         scope,
+        run,
         pipeline: _,
         statuses,
         triggers,
@@ -121,6 +138,9 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
         to,
     } = filter;
     let mut conditions = Conditions::default();
+    if let Some(run) = run {
+        conditions.add("r.id = ?", [Value::Blob(id(run).to_vec())]);
+    }
     if let Some(pipeline) = pipeline {
         conditions.add("r.pipeline = ?", [Value::Integer(pipeline)]);
     }

@@ -209,23 +209,29 @@ pub async fn a_list_keeps_to_its_pipeline_and_its_tenant(storage: &dyn Storage) 
         let create = new_backfill(n, pipeline, n * 10, 1);
         storage.create_runs(create).await.unwrap();
     }
-    for (pipeline, whose, expected) in [
-        (None, Scope::All, vec![2, 1]),
-        (Some("daily"), Scope::All, vec![1]),
-        (Some("absent"), Scope::All, vec![]),
-        (None, scope("ann"), vec![2]),
-        (Some("daily"), scope("ann"), vec![]),
-        (None, scope("ben"), vec![]),
+    for (backfill, pipeline, whose, expected) in [
+        (None, None, Scope::All, vec![2, 1]),
+        (None, Some("daily"), Scope::All, vec![1]),
+        (None, Some("absent"), Scope::All, vec![]),
+        (None, None, scope("ann"), vec![2]),
+        (None, Some("daily"), scope("ann"), vec![]),
+        (None, None, scope("ben"), vec![]),
+        (Some(1), None, Scope::All, vec![1]),
+        (Some(1), Some("hourly"), Scope::All, vec![]),
+        (Some(2), None, scope("ann"), vec![2]),
+        (Some(1), None, scope("ann"), vec![]),
+        (Some(3), None, Scope::All, vec![]),
     ] {
         let filter = BackfillFilter {
             scope: whose.clone(),
+            backfill: backfill.map(backfill_id),
             pipeline: pipeline.map(pipeline_id),
         };
         let page = PageRequest::Newest { limit: 10 };
         let page = storage.list_backfills(filter, page).await.unwrap();
         let ids: Vec<_> = page.items.iter().map(|item| item.id).collect();
         let expected: Vec<_> = expected.into_iter().map(backfill_id).collect();
-        assert_eq!(ids, expected, "{pipeline:?} {whose:?}");
+        assert_eq!(ids, expected, "{backfill:?} {pipeline:?} {whose:?}");
     }
     for (whose, is_found) in [("ann", true), ("ben", false)] {
         let found = storage.find_backfill(backfill_id(2), &scope(whose)).await;

@@ -216,6 +216,7 @@ macro_rules! storage_contract {
                 numbered_pages_tell_the_total,
                 statuses_and_triggers_are_alternatives,
                 times_are_from_the_first_and_before_the_last,
+                a_list_of_one_run_has_that_run_alone,
                 conditions_hold_together,
             ],
             events: [

@@ -7,7 +7,7 @@ use super::fixtures::{
     purge_all, refused_as, run_id, running, save, save_for, scope,
 };
 use crate::error::Problem;
-use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Trigger};
+use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, Trigger};
 use crate::storage::{RunFilter, Storage};
 
 async fn page(storage: &dyn Storage, filter: RunFilter, page: PageRequest) -> Page<Run> {
@@ -138,6 +138,57 @@ pub async fn times_are_from_the_first_and_before_the_last(storage: &dyn Storage)
     let mut filter = RunFilter::default();
     (filter.from, filter.to) = (Some(at(2)), Some(at(4)));
     assert_eq!(listed(storage, filter).await, [run_id(3), run_id(2)]);
+}
+
+/// A list of one run has that run alone, and none that the tenant does not see.
+pub async fn a_list_of_one_run_has_that_run_alone(storage: &dyn Storage) {
+    for (n, id, tenant) in [
+        (1, "daily", "ann"),
+        (2, "hourly", "ben"),
+        (3, "daily", "ann"),
+    ] {
+        save_for(storage, id, tenant).await;
+        create(storage, new_run(n, id)).await.unwrap();
+    }
+    for (run, whose, expected) in [
+        (1, Scope::All, vec![1]),
+        (1, scope("ann"), vec![1]),
+        (2, scope("ann"), vec![]),
+        (9, Scope::All, vec![]),
+    ] {
+        let filter = RunFilter {
+            scope: whose.clone(),
+            run: Some(run_id(run)),
+            ..RunFilter::default()
+        };
+        let (number, per_page) = (1, 2);
+        let request = PageRequest::Numbered {
+            page: number,
+            per_page,
+        };
+        let found = page(storage, filter.clone(), request).await;
+        let total = expected.len() as u64;
+        let expected: Vec<_> = expected.into_iter().map(run_id).collect();
+        assert_eq!(
+            (ids(&found), found.total),
+            (expected, Some(total)),
+            "{run} {whose:?}"
+        );
+        let below = page(storage, filter, after(Some(run_id(run)), 2)).await;
+        assert_eq!(ids(&below), [], "a run is not behind itself");
+    }
+    let hourly = RunFilter {
+        run: Some(run_id(1)),
+        pipeline: Some(pipeline_id("hourly")),
+        ..RunFilter::default()
+    };
+    assert_eq!(listed(storage, hourly).await, []);
+    let failed = RunFilter {
+        run: Some(run_id(1)),
+        statuses: vec![RunStatus::Failed],
+        ..RunFilter::default()
+    };
+    assert_eq!(listed(storage, failed).await, []);
 }
 
 /// All conditions hold together, the tenant's too.
