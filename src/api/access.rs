@@ -1,6 +1,6 @@
-//! Who is let in: asks the host, which knows its callers, before anything else is decided.
+//! Access control: asks the host about a caller before anything else is decided.
 //!
-//! The permission of a route stands in `routes`; narrowing to a tenant is carried out by storage.
+//! `routes` names the permission of each route; storage restricts a query to a tenant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use super::permission::{Permission, Permissions};
 use crate::error::{Error, Problem, Result};
 use crate::model::Scope;
 
-/// What the host says of a caller that wants to use one permission.
+/// The host's decision about a caller that needs a permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// Let in; sees and touches the objects of this scope only.
+    /// The caller may proceed, and sees and changes only the objects of this scope.
     Allow(Scope),
-    /// Nobody that the host knows: 401.
+    /// The host does not know the caller: 401.
     Unauthenticated,
-    /// Known, and may not: 403.
+    /// The host knows the caller and denies the permission: 403.
     Forbidden,
 }
 
 type Decide = dyn Fn(&Parts, Permission) -> Decision + Send + Sync;
 
-/// How the service decides who may do what.
+/// How the service decides whether a caller may use a route.
 ///
 /// ```
 /// use floret::{Access, Decision, Permission, Scope};
@@ -48,35 +48,41 @@ enum Rule {
 }
 
 impl Access {
-    /// Everybody may do everything: for a service that nobody but its host can reach.
+    /// Grants every permission to every caller, for a service that only its host can reach.
     #[must_use]
     pub const fn allow_all() -> Self {
         Self(Rule::AllowAll)
     }
 
-    /// Everybody may look at everything, nobody may change anything.
+    /// Grants every caller the permissions to view, and no others.
     #[must_use]
     pub const fn read_only() -> Self {
         Self(Rule::ReadOnly)
     }
 
-    /// Takes the [`Permissions`] that the host's middleware has put into the request's extensions; a request without them is 401.
+    /// Uses the [`Permissions`] that the host's middleware put into the extensions of the request.
+    ///
+    /// A request without them gets 401.
     #[must_use]
     pub const fn from_extensions() -> Self {
         Self(Rule::Extensions)
     }
 
-    /// Asks a closure with the request and the permission of its route, once for each request; where an answer has objects of other kinds in it
-    /// (search, lineage, dashboard), also with the permission to view each of those, so that they can be left out. Of a route that any caller may use
-    /// it is asked permission by permission until it allows one.
+    /// Calls a closure with the request and the permission of its route, once for each request.
     ///
-    /// The path of the request is as it came; a closure decides from the permission, never from the text of the path.
+    /// Search, lineage and the dashboard return objects of several kinds. For these, the closure is
+    /// also called with the permission to view each other kind, so that a hidden kind is omitted.
+    /// For a route that is open to any caller, it is called with one permission after another until
+    /// it allows one.
+    ///
+    /// The path of the request is passed as it arrived. Decide by the permission, never by the text
+    /// of the path.
     #[must_use]
     pub fn custom(decide: impl Fn(&Parts, Permission) -> Decision + Send + Sync + 'static) -> Self {
         Self(Rule::Custom(Arc::new(decide)))
     }
 
-    /// The scope of a caller that may use this permission.
+    /// Returns the scope of a caller that has this permission.
     ///
     /// # Errors
     /// `Unauthenticated` or `Forbidden`.
@@ -91,7 +97,7 @@ impl Access {
         }
     }
 
-    /// The scope of a caller that may use any permission at all.
+    /// Returns the scope of a caller that has at least one permission.
     ///
     /// # Errors
     /// `Unauthenticated` or `Forbidden`.
@@ -172,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_permissions_is_nobody_and_one_with_others_is_forbidden() {
+    fn a_request_without_permissions_is_unauthenticated_and_one_with_others_is_forbidden() {
         let access = Access::from_extensions();
         let viewer = Permissions::of([Permission::RunsView]);
         let run = Permission::PipelinesRun;
@@ -203,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn any_caller_is_whoever_may_do_anything_at_all() {
+    fn any_caller_has_at_least_one_permission() {
         let any = |access: &Access, own| match access.check_any(&parts(own)) {
             Ok(_) => "allowed",
             Err(error) => error.slug(),

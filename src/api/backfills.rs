@@ -1,6 +1,6 @@
-//! Backfills: started, previewed, shown, listed, cancelled.
+//! Handlers that start, preview, show, list and cancel backfills.
 //!
-//! What these acts mean is the engine's, what a backfill looks like is `views`'.
+//! The engine carries out the commands; `views` decides what a backfill looks like.
 
 use std::ops::RangeInclusive;
 
@@ -32,7 +32,7 @@ const ORDERS: &[(&str, BackfillOrder)] = &[
     ("desc", BackfillOrder::Descending),
 ];
 
-/// How many may be asked for is the engine's to say.
+/// The engine checks the upper bounds.
 const COUNTS: RangeInclusive<u32> = 1..=u32::MAX;
 
 /// `POST /pipelines/{id}/backfill`
@@ -63,7 +63,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
     let made = call.engine().backfill(start).await?;
     let mut answer = response::json(StatusCode::ACCEPTED, &made.run_ids);
     if let Some(id) = made.id {
-        response::locate(&mut answer, call.link(&format!("/backfills/{id}")))?;
+        response::set_location(&mut answer, call.link(&format!("/backfills/{id}")))?;
     }
     idempotency::mark(&mut answer, made.replayed);
     Ok(answer)
@@ -101,8 +101,9 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 
 /// `POST /backfills/{backfill_id}/cancel`
 pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
-    let how = call.read(Call::cancel).await?;
+    let cancel = call.read(Call::cancel).await?;
     let id = call.backfill_id()?;
-    let detail = call.engine().cancel_backfill(id, how, &call.scope).await?;
+    let engine = call.engine();
+    let detail = engine.cancel_backfill(id, cancel, &call.scope).await?;
     Ok(response::json(StatusCode::OK, &BackfillView::from(detail)))
 }

@@ -1,6 +1,6 @@
-//! The body of an answer: bytes at once, or a stream of them that is made while it is read.
+//! The body of a response: either complete bytes, or a stream that is produced as it is read.
 //!
-//! What stands in it is left to `response` and the handlers.
+//! `response` and the handlers decide what a body contains.
 
 use std::fmt;
 use std::future::Future;
@@ -12,12 +12,12 @@ use http_body::{Frame, SizeHint};
 
 use crate::error::{Error, Result};
 
-/// Why the stream of an answer broke off.
+/// The reason why a streamed response broke off.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer could not be read to its end")]
 pub struct BodyError(#[source] Error);
 
-/// The body of an answer. Any server that speaks `http_body` can send it.
+/// The body of a response. Any server that uses `http_body` can send it.
 pub struct Body(Content);
 
 enum Content {
@@ -25,13 +25,13 @@ enum Content {
     Stream(Pin<Box<dyn Chunks>>),
 }
 
-/// A source of chunks that is polled; `None` is the end.
+/// A source of chunks; `None` marks the end.
 trait Chunks: Send {
     fn poll_chunk(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>>;
 }
 
 impl Body {
-    /// A body without a byte.
+    /// Returns a body without any bytes.
     pub(super) const fn empty() -> Self {
         Self(Content::Whole(Bytes::new()))
     }
@@ -40,8 +40,9 @@ impl Body {
         Self(Content::Whole(bytes.into()))
     }
 
-    /// A body whose next chunk is asked for once the one before was taken: no more than one is held.
-    /// `next` takes the source and gives it back with the chunk, or `None` at the end.
+    /// Returns a body that produces a chunk once the previous one was taken, and holds at most one.
+    ///
+    /// `next` consumes the source and returns it with the next chunk, or `None` at the end.
     pub(super) fn stream<S, F, N>(source: S, next: N) -> Self
     where
         S: Send + 'static,
@@ -57,7 +58,7 @@ impl Body {
 }
 
 impl Default for Body {
-    /// An empty body, as middleware of the host answers with.
+    /// Returns an empty body, which a host's middleware may need for its own responses.
     fn default() -> Self {
         Self::empty()
     }
@@ -65,7 +66,7 @@ impl Default for Body {
 
 struct Unfold<F, N> {
     next: N,
-    // None once the end was told.
+    // `None` once the end was returned.
     pending: Pin<Box<Option<F>>>,
 }
 
@@ -80,8 +81,8 @@ where
         let Some(pending) = this.pending.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let told = ready!(pending.poll(context));
-        let (chunk, following) = match told {
+        let polled = ready!(pending.poll(context));
+        let (chunk, following) = match polled {
             Ok(Some((chunk, source))) => (Some(Ok(chunk)), Some((this.next)(source))),
             Ok(None) => (None, None),
             Err(error) => (Some(Err(error)), None),
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_stream_is_made_chunk_by_chunk() {
+    async fn a_stream_yields_one_chunk_at_a_time() {
         let body = Body::stream(0_u8, async |index| match index {
             0..=2 => Ok(Some((Bytes::copy_from_slice(&[b'a' + index]), index + 1))),
             _ => Ok(None),
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_whole_body_tells_its_size() {
+    async fn a_complete_body_reports_its_size() {
         let body = Body::whole("abc");
         assert_eq!(body.size_hint().exact(), Some(3));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");

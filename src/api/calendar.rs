@@ -1,6 +1,6 @@
-//! Runs by day.
+//! The handler that counts runs by day.
 //!
-//! What is counted is `views`'.
+//! `views` decides what is counted.
 
 use http::{Response, StatusCode};
 

@@ -1,6 +1,6 @@
-//! One request on its way to its handler: admitted, matched to a route, its body read.
+//! A request as its handler receives it: authorized, matched to a route, its body read.
 //!
-//! What an input means is left to the handlers; how they fail is `problem`'s.
+//! The handlers interpret the input; `problem` turns their errors into responses.
 
 use std::sync::Arc;
 
@@ -21,15 +21,16 @@ use crate::json;
 use crate::model::{BackfillId, Cancel, NodeId, RunId, Scope};
 use crate::views::Views;
 
-/// A request that was let in, with what its handler needs.
+/// An authorized request, with everything that its handler needs.
 pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
     pub(super) route: &'static Route,
     pub(super) parts: Parts,
     pub(super) params: Params,
-    /// Whose objects the caller sees.
+    /// The objects that the caller sees.
     pub(super) scope: Scope,
-    /// The body, or why it could not be read: told only once it is known that what the path names exists.
+    /// The body, or the reason why it could not be read. A handler reports the reason only if the
+    /// subject of the path exists.
     pub(super) body: Result<Bytes>,
 }
 
@@ -42,66 +43,66 @@ impl Call {
         &self.shared.views
     }
 
-    /// Whose objects of another kind the caller sees too, where it has that permission.
-    pub(super) fn also(&self, permission: Permission) -> Option<Scope> {
+    /// Returns the scope in which the caller holds another permission, if it holds it.
+    pub(super) fn scope_for(&self, permission: Permission) -> Option<Scope> {
         self.shared.scope_of(&self.parts, permission)
     }
 
-    /// The address of a path of the contract, under the configured prefix.
+    /// Returns the link to a path of the API, under the configured prefix.
     pub(super) fn link(&self, path: &str) -> String {
         format!("{}{path}", self.shared.prefix)
     }
 
-    /// The address of this request's own path, with another query.
+    /// Returns the link to the path of this request with another query.
     pub(super) fn link_here(&self, query: &str) -> String {
         let below = self.shared.below(self.parts.uri.path());
         format!("{}{below}{query}", self.shared.prefix)
     }
 
-    /// The id or slug of the pipeline that the path names.
+    /// Returns the id or slug of the pipeline that the path names.
     pub(super) fn pipeline_key(&self) -> &str {
         self.params.get("id").unwrap_or_default()
     }
 
-    /// The id of the connection that the path names.
+    /// Returns the id of the connection that the path names.
     pub(super) fn connection_id(&self) -> &str {
         self.params.get("conn_id").unwrap_or_default()
     }
 
-    /// The key of the variable that the path names.
+    /// Returns the key of the variable that the path names.
     pub(super) fn variable_key(&self) -> &str {
         self.params.get("key").unwrap_or_default()
     }
 
-    /// The run that the path names.
+    /// Returns the id of the run that the path names.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`) when it is no id of a run.
+    /// `NotFound` (`run-not-found`) when the text is not a run id.
     pub(super) fn run_id(&self) -> Result<RunId> {
         let text = self.params.get("run_id").unwrap_or_default();
         hyphenated(text).ok_or_else(|| Error::run_not_found(shown(text)))
     }
 
-    /// The backfill that the path names.
+    /// Returns the id of the backfill that the path names.
     ///
     /// # Errors
-    /// `NotFound` (`backfill-not-found`) when it is no id of a backfill.
+    /// `NotFound` (`backfill-not-found`) when the text is not a backfill id.
     pub(super) fn backfill_id(&self) -> Result<BackfillId> {
         let text = self.params.get("backfill_id").unwrap_or_default();
         hyphenated(text).ok_or_else(|| Error::backfill_not_found(shown(text)))
     }
 
-    /// The node that the path names.
+    /// Returns the id of the node that the path names.
     ///
     /// # Errors
-    /// `NotFound` (`node-not-found`) when it is no id of a node.
+    /// `NotFound` (`node-not-found`) when the text is not a node id.
     pub(super) fn node_id(&self) -> Result<NodeId> {
         let text = self.params.get("node_id").unwrap_or_default();
         NodeId::new(text)
             .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", shown(text))))
     }
 
-    /// The query parameters, checked against those of the route.
+    /// Reads the query and checks it against the parameters of the route.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
@@ -109,14 +110,15 @@ impl Call {
         Query::read(self.parts.uri.query(), self.route.query)
     }
 
-    /// The body as bytes and as JSON.
+    /// Returns the body as bytes and as JSON.
     ///
     /// # Errors
-    /// `Malformed`: what `request` refuses, and `invalid-json`, `json-too-deep`, `duplicate-key`.
+    /// `Malformed`: the refusals of `request`, and `invalid-json`, `json-too-deep`,
+    /// `duplicate-key`.
     pub(super) fn json(&mut self) -> Result<(Bytes, Value)> {
         let bytes = std::mem::replace(&mut self.body, Ok(Bytes::new()))?;
-        let is_left_out = bytes.is_empty() && self.route.payload == Payload::Optional;
-        let value = if is_left_out {
+        let is_omitted = bytes.is_empty() && self.route.payload == Payload::Optional;
+        let value = if is_omitted {
             Value::Object(serde_json::Map::new())
         } else {
             json::read(&bytes)?
@@ -124,10 +126,10 @@ impl Call {
         Ok((bytes, value))
     }
 
-    /// How it asks to cancel: with `force`, and an empty body.
+    /// Reads a cancel request: the parameter `force`, and a body without fields.
     ///
     /// # Errors
-    /// `Malformed`, `Invalid`: what the query and the body must not be.
+    /// `Malformed` or `Invalid` when the query or the body is not acceptable.
     pub(super) fn cancel(&mut self) -> Result<Cancel> {
         let is_forced = self.query()?.flag("force")?;
         let (_, body) = self.json()?;
@@ -138,10 +140,10 @@ impl Call {
         })
     }
 
-    /// Reads the input with a closure; what cannot be read is told only where the thing that the path names exists.
+    /// Reads the input with a closure. A missing subject takes precedence over unacceptable input.
     ///
     /// # Errors
-    /// `NotFound` when it does not, else what the closure refuses.
+    /// `NotFound` when the subject of the route does not exist, otherwise the error of the closure.
     pub(super) async fn read<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         match read(self) {
             Ok(input) => Ok(input),
@@ -149,6 +151,8 @@ impl Call {
         }
     }
 
+    /// Checks that the subject exists. Neither the nodes of a run nor the runs of a backfill are
+    /// read for it.
     async fn check_subject(&self) -> Result<()> {
         let (views, scope) = (self.views(), &self.scope);
         match self.route.subject {
@@ -169,7 +173,7 @@ impl Call {
     }
 }
 
-/// A UUID as the service gives it out; other spellings name nothing.
+/// Parses a UUID in its hyphenated form, the only one that the service itself writes.
 fn hyphenated<T: std::str::FromStr>(text: &str) -> Option<T> {
     const LENGTH: usize = 36;
     text.parse().ok().filter(|_| text.len() == LENGTH)

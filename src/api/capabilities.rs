@@ -1,6 +1,7 @@
-//! What this server can execute, so that a client can tell before it saves a pipeline.
+//! The handler that lists what this server can execute, so that a client can check a pipeline
+//! early.
 //!
-//! Which node types there are is the engine's to know.
+//! The engine knows the registered node types.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::call::Call;
 use super::response;
 use crate::error::Result;
 
-/// Versions of the form of a definition that are read.
+/// The supported versions of the pipeline format.
 const IR_VERSIONS: &[&str] = &["1.0", "2.0"];
 
 #[derive(Serialize)]
@@ -20,7 +21,7 @@ struct Capabilities<'a> {
     version: &'static str,
     supported_ir_versions: &'static [&'static str],
     supported_execution_features: &'static [&'static str],
-    /// No type has a capability with a name of its own.
+    /// Lists every node type; no type has a named capability.
     node_type_capabilities: BTreeMap<&'a str, &'static [&'static str]>,
     disabled_node_types: &'static [&'static str],
 }

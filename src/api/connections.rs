@@ -1,6 +1,6 @@
-//! Connections: listed, saved, shown, deleted.
+//! Handlers that list, save, show and delete connections.
 //!
-//! Whether a connection is acceptable is decided by the engine.
+//! The engine decides whether a connection is acceptable.
 
 use http::{Response, StatusCode};
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let stored = call.engine().create_connection(body, &call.scope).await?;
     let location = call.link(&format!("/connections/{}", stored.id));
     let mut answer = response::json(StatusCode::CREATED, &ConnectionView(stored));
-    response::locate(&mut answer, location)?;
+    response::set_location(&mut answer, location)?;
     Ok(answer)
 }
 

@@ -1,6 +1,6 @@
-//! What a start page shows, in one answer.
+//! The handler that returns everything that a start page shows.
 //!
-//! What is counted is `views`'.
+//! `views` decides what is counted.
 
 use http::{Response, StatusCode};
 
@@ -16,7 +16,7 @@ pub(super) async fn show(call: Call) -> Result<Response<Body>> {
     call.query()?;
     let filter = DashboardFilter {
         scope: call.scope.clone(),
-        pipelines: call.also(Permission::PipelinesView),
+        pipelines: call.scope_for(Permission::PipelinesView),
         now: call.engine().clock().now(),
         pipelines_max: call.engine().limits().dashboard_pipelines_max,
     };

@@ -1,6 +1,6 @@
-//! A pipeline executed on a few rows.
+//! The handler that executes a pipeline on a few rows.
 //!
-//! What a dry run is, and that nothing of it stays, is the engine's.
+//! The engine performs the dry run and makes sure that nothing is stored.
 
 use http::{Response, StatusCode};
 
@@ -27,6 +27,6 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
         params,
         scope: call.scope.clone(),
     };
-    let told = call.engine().dry_run(ask).await?;
-    Ok(response::json(StatusCode::OK, &told))
+    let results = call.engine().dry_run(ask).await?;
+    Ok(response::json(StatusCode::OK, &results))
 }

@@ -1,6 +1,6 @@
-//! Whether the service works, for whoever balances load.
+//! The health check, for load balancers.
 //!
-//! Figures are not told here.
+//! `system` reports figures about the service.
 
 use http::{Response, StatusCode};
 use serde::Serialize;

@@ -1,6 +1,6 @@
-//! The `Idempotency-Key` of a request.
+//! The `Idempotency-Key` header of a request.
 //!
-//! What a key does is decided by the engine and kept by storage.
+//! Storage decides what a key does: `create_runs` makes it unique and answers a repeat.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde_json::Value;
@@ -9,16 +9,16 @@ use super::body::Body;
 use crate::engine::{Key, hash_of};
 use crate::error::{Error, Problem, Result};
 
-/// The header in which a key comes.
+/// The request header that carries a key.
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The header that tells an answer given before.
+/// The response header that marks a repeated response.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The most characters of a key.
+/// The maximum number of characters in a key.
 const KEY_MAX: usize = 255;
 
-/// The key of a request with this parsed body, if it has one.
+/// Returns the key of a request with this parsed body, if it has one.
 ///
 /// # Errors
 /// `Malformed` (`invalid-idempotency-key`).
@@ -44,7 +44,7 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<Key>> {
     }
 }
 
-/// Tells of an answer whether it was given before.
+/// Marks a response that repeats an earlier one.
 pub(super) fn mark(answer: &mut Response<Body>, is_replayed: bool) {
     if is_replayed {
         let replayed = HeaderValue::from_static("true");
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_visible_text_of_255_characters_at_most() {
+    fn a_key_has_at_most_255_visible_characters_and_is_given_once() {
         assert!(read(&[]).unwrap().is_none());
         let longest = "k".repeat(255);
         for good in ["a", "~!\"", &longest] {

@@ -1,6 +1,6 @@
-//! The fields of a body: which are known, and what the plain ones may be.
+//! The fields of a JSON body: reads plain values and refuses unknown fields.
 //!
-//! Definitions of pipelines are read by the engine.
+//! The engine reads the definitions of pipelines.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,7 +15,7 @@ use crate::graph::fields::{expected, whole};
 use crate::graph::issues::{Issues, step};
 use crate::suggestion::{did_you_mean, nearest};
 
-/// The object that a body must be, with no field but the known ones.
+/// Returns the body as an object that has no unknown fields.
 ///
 /// # Errors
 /// `Invalid` (`invalid-field`, `unknown-field`).
@@ -46,14 +46,14 @@ fn unknown_field(name: &str, known: &[&str]) -> Issue {
     Issue::pointer(format!("/{}", step(name)), detail)
 }
 
-/// The fields of a body, read one by one; all that is wrong with them is told at the end.
+/// Reads the fields of a body one by one and reports every problem at the end.
 pub(super) struct Fields<'a> {
     given: &'a Map<String, Value>,
     issues: Issues,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of an object that has no other than the known ones.
+    /// Starts to read an object that has no unknown fields.
     ///
     /// # Errors
     /// `Invalid` (`invalid-field`, `unknown-field`).
@@ -64,12 +64,12 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A text.
+    /// Reads a string.
     pub(super) fn text(&mut self, name: &str) -> Option<&'a str> {
         self.read(name, || "a string".to_owned(), Value::as_str)
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub(super) fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let allowed = || {
             let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
@@ -82,12 +82,12 @@ impl<'a> Fields<'a> {
         self.read(name, allowed, meant)
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         self.read(name, || "true or false".to_owned(), Value::as_bool)
     }
 
-    /// A whole number within bounds.
+    /// Reads a whole number within bounds.
     pub(super) fn number(&mut self, name: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
         let (least, most) = (*bounds.start(), *bounds.end());
         let allowed = || match most {
@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A date that must be there, as RFC 3339 writes it and no other way.
+    /// Reads a required date in the format of RFC 3339.
     pub(super) fn date(&mut self, name: &str) -> NaiveDate {
         const ALLOWED: &str = "a date like 2024-01-31";
         if !self.given.contains_key(name) {
@@ -112,7 +112,8 @@ impl<'a> Fields<'a> {
         date.unwrap_or_default()
     }
 
-    /// The parameters of a run: texts, with numbers and booleans taken as they are written in the body.
+    /// Reads the parameters of a run: strings, and numbers and booleans exactly as the body spells
+    /// them.
     pub(super) fn params(&mut self, body: &[u8]) -> BTreeMap<String, String> {
         let given = self.read("params", || "an object".to_owned(), Value::as_object);
         let Some(given) = given else {
@@ -140,10 +141,10 @@ impl<'a> Fields<'a> {
         params
     }
 
-    /// Refuses fields that are not what they must be.
+    /// Ends the reading.
     ///
     /// # Errors
-    /// `Invalid` (`invalid-field`) with every problem.
+    /// `Invalid` (`invalid-field`) with every problem that was found.
     pub(super) fn finish(self) -> Result<()> {
         self.issues.refuse(Problem::InvalidField)
     }
@@ -169,7 +170,7 @@ fn no_param(name: &str, value: &Value) -> String {
     expected(&what, "a string, a number or a boolean", value)
 }
 
-/// The parameters as they stand in the body: a number that was read may have lost digits.
+/// Returns the parameters as the body spells them: a parsed number may have lost digits.
 fn written(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
     #[derive(Deserialize)]
     struct Written<'a> {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_numbers_and_booleans_are_taken_as_they_are_written() {
+    fn parameters_keep_the_spelling_of_the_body() {
         let body = r#"{"params":{"date":"2024-01-15","n":12345678901234567890123,"f":1.50,"e":1e3,"b":true}}"#;
         let params = read(body).unwrap();
         for (name, text) in [
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused_at_its_place() {
+    fn a_parameter_that_is_not_a_scalar_is_refused_at_its_pointer() {
         assert_eq!(
             pointers(r#"{"params":{"a/b":[],"c":{},"d":null,"e":"ok"}}"#),
             (
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_known_is_refused_with_a_hint() {
+    fn an_unknown_field_is_refused_with_a_hint() {
         let error = read(r#"{"parms":{}}"#).unwrap_err();
         assert_eq!(error.problem(), Problem::UnknownField);
         assert_eq!(
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_of_a_body_is_told() {
+    fn every_problem_of_a_body_is_reported() {
         let body = serde_json::json!({
             "flag": 1, "count": 0, "word": "c", "text": [], "date": "2024-1-1", "params": {"a": null, "b": []},
         });
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!(fields.date("absent"), NaiveDate::default());
         assert!(fields.params(b"").is_empty());
         let error = fields.finish().unwrap_err();
-        let told: Vec<_> = error.issues().iter().map(|issue| &*issue.detail).collect();
+        let details: Vec<_> = error.issues().iter().map(|issue| &*issue.detail).collect();
         let expected = [
             "flag must be true or false, received 1",
             "count must be a whole number from 1 to 9, received 0",
@@ -279,11 +280,11 @@ mod tests {
             "the parameter \"a\" must be a string, a number or a boolean, received null",
             "the parameter \"b\" must be a string, a number or a boolean, received an array",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(details, expected);
     }
 
     #[test]
-    fn a_date_is_written_in_one_way() {
+    fn a_date_has_exactly_one_spelling() {
         assert_eq!(date("2024-02-29").unwrap().to_string(), "2024-02-29");
         for bad in [
             "",

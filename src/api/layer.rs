@@ -1,6 +1,7 @@
-//! Floret inside a tower stack: what is below its prefix is its own, the rest goes to the service within.
+//! Floret inside a tower stack: requests below its prefix go to Floret, others to the inner
+//! service.
 //!
-//! Nothing is looked at here but the path; answering is left to `service`.
+//! This layer looks at the path alone; `service` handles the requests.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,10 +19,13 @@ use tower_service::Service;
 use super::body::Body;
 use super::service::{ResponseFuture, RunsService};
 
-/// Puts the Runs API before any tower service: requests below its prefix go to Floret, all others to the service within, as they are.
+/// Puts the Runs API in front of any tower service.
 ///
-/// The service within keeps its own error type, and its bodies are streamed. Its readiness is waited for before any request is taken,
-/// one for Floret too, so that a limit further out counts both; what was reserved for a request that is Floret's is given back.
+/// Requests below the prefix go to Floret; all others go to the inner service unchanged. The inner
+/// service keeps its own error type, and its bodies are streamed.
+///
+/// The layer is ready only when the inner service is ready, for requests to Floret too, so that an
+/// outer limit counts both. A request to Floret releases what the inner service reserved for it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -46,14 +50,18 @@ use super::service::{ResponseFuture, RunsService};
 pub struct RunsLayer(RunsService);
 
 impl RunsLayer {
-    /// A layer that sends what is below the service's prefix to it. With the root as prefix that is everything.
+    /// Returns a layer that sends requests below the service's prefix to the service.
+    ///
+    /// If the prefix is the root, these are all requests.
     #[must_use]
     pub const fn new(service: RunsService) -> Self {
         Self(service)
     }
 
-    /// Sets the path below which requests arrive here, where a host further out has taken a part of the prefix off:
-    /// `.prefix("/ops/api")` for the service and `/api` here inside a router nested at `/ops`. Links always have the whole prefix.
+    /// Sets the path below which requests arrive, if an outer router strips a part of the prefix.
+    ///
+    /// Inside a router nested at `/ops`, for example, the service has `.prefix("/ops/api")` and the
+    /// layer `.mounted_at("/api")`. Links always have the whole prefix.
     #[must_use]
     pub fn mounted_at(self, path: impl AsRef<str>) -> Self {
         Self(self.0.mounted_at(path.as_ref()))
@@ -71,7 +79,7 @@ impl<S> Layer<S> for RunsLayer {
     }
 }
 
-/// A service with the Runs API before it; made by [`RunsLayer`].
+/// A service with the Runs API in front of it, created by [`RunsLayer`].
 #[derive(Debug, Clone)]
 pub struct WithRuns<S> {
     floret: RunsService,
@@ -100,7 +108,8 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let answer = if self.is_floret(request.uri().path()) {
-            // What the readiness within holds (a permit, a place in a buffer) would else be held until this clone is called again.
+            // Otherwise a permit or buffer slot that the inner service reserved in `poll_ready`
+            // would stay reserved until the next call of this clone.
             self.inner = self.inner.clone();
             Answer::Floret {
                 future: self.floret.call(request),
@@ -115,7 +124,7 @@ where
 }
 
 pin_project! {
-    /// An answer on its way, of Floret or of the service within.
+    /// The future of a response, from Floret or from the inner service.
     pub struct WithRunsFuture<F> {
         #[pin]
         answer: Answer<F>,
@@ -163,9 +172,9 @@ impl<F> fmt::Debug for WithRunsFuture<F> {
 }
 
 pin_project! {
-    /// The body of an answer, of Floret or of the service within.
+    /// The body of a response, from Floret or from the inner service.
     ///
-    /// Its error is that of either, boxed: a [`BodyError`](crate::BodyError) or the error of the body within.
+    /// Its boxed error is a [`BodyError`](crate::BodyError) or the error of the inner body.
     pub struct WithRunsBody<B> {
         #[pin]
         content: Content<B>,
@@ -222,7 +231,7 @@ where
 }
 
 impl<B: Default> Default for WithRunsBody<B> {
-    /// A default body of the service within, as middleware of the host answers with.
+    /// Returns the default body of the inner service, which a host's middleware may need.
     fn default() -> Self {
         Self {
             content: Content::Inner { body: B::default() },

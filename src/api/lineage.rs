@@ -1,6 +1,7 @@
-//! The lineage graph.
+//! The handler that returns the lineage graph, without the kinds of objects that the caller cannot
+//! see.
 //!
-//! What is in it is decided by `views`; a kind that the caller may not see is left out.
+//! `views` builds the graph.
 
 use http::{Response, StatusCode};
 
@@ -17,8 +18,8 @@ pub(super) async fn show(call: Call) -> Result<Response<Body>> {
     let filter = LineageFilter {
         scope: call.scope.clone(),
         shown: Shown {
-            connections: call.also(Permission::ConnectionsView).is_some(),
-            variables: call.also(Permission::VariablesView).is_some(),
+            connections: call.scope_for(Permission::ConnectionsView).is_some(),
+            variables: call.scope_for(Permission::VariablesView).is_some(),
         },
         nodes_max: call.engine().limits().lineage_nodes_max,
     };

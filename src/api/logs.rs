@@ -1,6 +1,6 @@
-//! The log of a run: as JSON, or as a file that is written while it is sent.
+//! Handlers that return the log of a run as JSON or as a streamed file.
 //!
-//! How a line reads is left to `views`.
+//! `views` formats the lines.
 
 use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK, X_CONTENT_TYPE_OPTIONS};
@@ -23,7 +23,7 @@ const LEVELS: &[(&str, Level)] = &[
 ];
 
 #[derive(Serialize)]
-struct Following<'a> {
+struct CursorPage<'a> {
     items: &'a [LogLine],
     has_next: bool,
     cursor: String,
@@ -35,11 +35,11 @@ const FORMATS: &[(&str, LogFormat)] = &[
     ("csv", LogFormat::Csv),
 ];
 
-/// A file under way.
+/// An export in progress.
 struct Export {
     reader: LogReader,
     format: LogFormat,
-    /// What of the file is not sent yet, before the next page.
+    /// Text that is not sent yet and precedes the next page.
     text: String,
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         .await?;
     let is_paged = query.get("after").is_some() || limit.is_some();
     let mut answer = if is_paged {
-        let following = Following {
+        let following = CursorPage {
             items: &page.lines,
             has_next: page.has_next,
             cursor: page.cursor.to_string(),
@@ -75,7 +75,7 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
     };
     if page.has_next {
         let next = call.link_here(&query.with("after", &page.cursor.to_string()));
-        response::insert(&mut answer, LINK, format!("<{next}>; rel=\"next\""))?;
+        response::set_header(&mut answer, LINK, format!("<{next}>; rel=\"next\""))?;
     }
     Ok(answer)
 }
@@ -94,7 +94,7 @@ pub(super) async fn export(mut call: Call) -> Result<Response<Body>> {
         LogFormat::Ndjson => ("application/x-ndjson", "ndjson"),
         LogFormat::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
     };
-    // An id is a UUID: nothing that a caller chose stands in the name.
+    // An id is a UUID, so the file name contains no text that a caller chose.
     let disposition = format!("attachment; filename=\"run-{}-logs.{ending}\"", filter.run);
     let export = Export {
         reader: call.views().open_log(filter).await?,
@@ -105,7 +105,7 @@ pub(super) async fn export(mut call: Call) -> Result<Response<Body>> {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response::insert(&mut answer, CONTENT_DISPOSITION, disposition)?;
+    response::set_header(&mut answer, CONTENT_DISPOSITION, disposition)?;
     Ok(answer)
 }
 
@@ -119,7 +119,7 @@ fn filter(call: &Call, query: &Query) -> Result<LogFilter> {
     })
 }
 
-/// The next part of the file; pages without a wanted line are passed over.
+/// Returns the next part of the file and skips pages without a matching line.
 async fn next_part(mut export: Export) -> Result<Option<(Bytes, Export)>> {
     while let Some(lines) = export.reader.next().await? {
         for line in lines {

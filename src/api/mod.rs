@@ -1,7 +1,8 @@
 //! The Runs API over HTTP: the only module that knows HTTP.
 //!
-//! `service` takes a request in, `routes` is the one table of what there is, a file a noun has the handlers, `problem` is the one place
-//! where an error becomes a status. Commands go to `engine`, questions to `views`; nothing here knows how anything is stored.
+//! `service` receives a request, `routes` is the table of every route, and each noun has a file
+//! with its handlers. `problem` alone maps an error to a status. Commands go to `engine` and
+//! queries to `views`; nothing here knows how data is stored.
 
 mod access;
 mod backfills;

@@ -1,6 +1,6 @@
-//! Requests that a browser sends for another site, and hosts that the service does not answer to.
+//! Checks of `Origin` and `Host`: refuses cross-site requests and hosts that are not allowed.
 //!
-//! Who the caller is, is asked by `access`; this holds for callers that are let in too.
+//! These checks apply to authorized callers too; `access` identifies the caller.
 
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
@@ -10,7 +10,7 @@ use crate::error::{Error, Problem, Result, shown};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses a request that may change something and comes from a foreign page.
+/// Refuses a request that may change something and comes from a page of another origin.
 ///
 /// # Errors
 /// `Forbidden` (`cross-origin`).
@@ -25,7 +25,9 @@ pub(super) fn check(parts: &Parts, allowed: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a stream for a foreign page: it is a GET, and a browser lets every page read what comes.
+/// Refuses a stream to a page of another origin.
+///
+/// The upgrade is a GET, and a browser lets any page read a WebSocket.
 ///
 /// # Errors
 /// `Forbidden` (`cross-origin`).
@@ -34,7 +36,7 @@ pub(super) fn check_stream(parts: &Parts, allowed: &[String]) -> Result<()> {
     check_origins(parts, allowed).map(drop)
 }
 
-/// Whether the request has an origin that the host application allows.
+/// Returns whether the host application allows the origin that the request names.
 fn check_origins(parts: &Parts, allowed: &[String]) -> Result<bool> {
     let mut origins = parts.headers.get_all(ORIGIN).iter().peekable();
     let mut is_allowed = origins.peek().is_some();
@@ -50,7 +52,7 @@ fn check_origins(parts: &Parts, allowed: &[String]) -> Result<bool> {
     Ok(is_allowed)
 }
 
-/// Refuses a request for a host that is not among the allowed ones; with none, every host is.
+/// Refuses a request for a host that is not allowed. An empty list allows every host.
 ///
 /// # Errors
 /// `Malformed` (`misdirected`).
@@ -83,14 +85,16 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site"))
 }
 
-/// The host that the request names: in HTTP/2 it stands in the URI.
+/// Returns the host that the request names; HTTP/2 has it in the URI.
 fn authority(parts: &Parts) -> Option<&str> {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
 }
 
-/// Whether an origin is the host that the request names. The scheme is not compared, since a proxy may end TLS;
-/// a port that is left out is the one of the origin's scheme.
+/// Returns whether an origin is the host that the request names.
+///
+/// The scheme is not compared, since a proxy may terminate TLS. A missing port is the default port
+/// of the origin's scheme.
 fn is_own(origin: &str, host: Option<&str>) -> bool {
     let Some((default_port, own)) = split_scheme(origin) else {
         return false;
@@ -116,7 +120,7 @@ fn is_same(allowed: &str, origin: &str) -> bool {
     }
 }
 
-/// The port of the scheme and what follows it.
+/// Splits an origin into the default port of its scheme and the rest.
 fn split_scheme(origin: &str) -> Option<(&'static str, &str)> {
     let (scheme, rest) = origin.split_once("://")?;
     let port = match scheme {
@@ -137,7 +141,7 @@ fn host_and_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a text is an origin that a browser could send.
+/// Returns whether a text is an origin that a browser could send.
 pub(super) fn is_origin(text: &str) -> bool {
     split_scheme(text).is_some_and(|(_, host)| !host.is_empty() && !host.contains('/'))
 }
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_own_and_the_allowed_origins_may_change_things() {
+    fn only_the_service_itself_and_allowed_origins_may_change_things() {
         let host = ("host", "floret.example.com");
         for (origin, expected) in [
             ("https://floret.example.com", true),
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_is_free() {
+    fn a_read_is_allowed_from_any_origin() {
         let headers = [
             ("origin", "https://evil.com"),
             ("sec-fetch-site", "cross-site"),
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn only_allowed_hosts_are_answered_where_some_are_named() {
+    fn a_list_of_allowed_hosts_excludes_all_others() {
         let allowed = ["localhost".to_owned(), "[::1]".to_owned()];
         for (host, expected) in [
             ("localhost", true),

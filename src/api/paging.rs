@@ -1,6 +1,6 @@
-//! The three ways to ask for a part of a list, and how each is answered.
+//! The three ways to page a list, and the response of each.
 //!
-//! The order of a list and its filters are storage's.
+//! Storage orders and filters the lists.
 
 use http::header::LINK;
 use http::{Response, StatusCode};
@@ -12,17 +12,17 @@ use super::response;
 use crate::error::Result;
 use crate::model::{Page, PageRequest};
 
-/// Items of a list that is asked for without a page, and of a page that follows a cursor.
+/// The default number of items in an unpaged list and in a page after a cursor.
 const LIMIT: u64 = 50;
 
-/// Items of a numbered page.
+/// The default number of items in a numbered page.
 const PER_PAGE: u64 = 20;
 
-/// The most items of a page.
+/// The maximum number of items in a page.
 const PAGE_MAX: u64 = 100;
 
 #[derive(Serialize)]
-struct Numbered<'a, T> {
+struct NumberedPage<'a, T> {
     items: &'a [T],
     total: u64,
     page: u32,
@@ -31,17 +31,18 @@ struct Numbered<'a, T> {
 }
 
 #[derive(Serialize)]
-struct Following<'a, T> {
+struct CursorPage<'a, T> {
     items: &'a [T],
     has_next: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a str>,
 }
 
-/// Which part of a list a query asks for.
+/// Reads which part of a list a query asks for.
 ///
 /// # Errors
-/// `Malformed` (`invalid-parameter`) when a number is out of range or both ways of paging are mixed.
+/// `Malformed` (`invalid-parameter`) when a number is out of range or the query mixes both ways of
+/// paging.
 pub(super) fn read(query: &Query) -> Result<PageRequest> {
     let numbered = ["page", "per_page"]
         .into_iter()
@@ -56,29 +57,30 @@ pub(super) fn read(query: &Query) -> Result<PageRequest> {
         (Some(one), Some(other)) => Err(query::invalid(
             other,
             format!(
-                "cannot be given together with {one}; page and per_page count, after and limit follow"
+                "cannot be combined with {one}; use either page and per_page, or after and limit"
             ),
         )),
         (Some(_), None) => Ok(PageRequest::Numbered {
-            page: small(page.unwrap_or(1)),
-            per_page: small(per_page.unwrap_or(PER_PAGE)),
+            page: to_u32(page.unwrap_or(1)),
+            per_page: to_u32(per_page.unwrap_or(PER_PAGE)),
         }),
         (None, Some(_)) => Ok(PageRequest::After {
             cursor: query.get("after").map(str::to_owned),
-            limit: small(limit.unwrap_or(LIMIT)),
+            limit: to_u32(limit.unwrap_or(LIMIT)),
         }),
         (None, None) => Ok(PageRequest::Newest {
-            limit: small(LIMIT),
+            limit: to_u32(LIMIT),
         }),
     }
 }
 
-/// A number that was checked against a bound below 2^32.
-fn small(number: u64) -> u32 {
+/// Narrows a number that was checked against a bound below 2^32.
+fn to_u32(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The answer with this part of a list; `link` makes the address of another part from its query.
+/// Returns the response with this part of a list. `link` turns the query of another part into a
+/// link.
 pub(super) fn answer<T: Serialize>(
     asked: &PageRequest,
     part: &Page<T>,
@@ -91,20 +93,20 @@ pub(super) fn answer<T: Serialize>(
         PageRequest::Numbered { page, per_page } => {
             let total = part.total.unwrap_or_default();
             let pages = total.div_ceil(u64::from(*per_page).max(1));
-            let numbered = Numbered {
+            let numbered = NumberedPage {
                 items,
                 total,
                 page: *page,
                 per_page: *per_page,
                 pages,
             };
-            let links = neighbours(*page, pages)
+            let links = adjacent_pages(*page, pages)
                 .map(|(rel, page)| (rel, query.with("page", &page.to_string())));
             (response::json(StatusCode::OK, &numbered), links.collect())
         }
         PageRequest::After { .. } => {
             let cursor = part.next.as_deref();
-            let following = Following {
+            let following = CursorPage {
                 items,
                 has_next: cursor.is_some(),
                 cursor,
@@ -121,13 +123,13 @@ pub(super) fn answer<T: Serialize>(
         .map(|(rel, query)| format!("<{}>; rel=\"{rel}\"", link(&query)))
         .collect();
     if !links.is_empty() {
-        response::insert(&mut answer, LINK, links.join(", "))?;
+        response::set_header(&mut answer, LINK, links.join(", "))?;
     }
     Ok(answer)
 }
 
-/// The pages beside this one that have items.
-fn neighbours(page: u32, pages: u64) -> impl Iterator<Item = (&'static str, u64)> {
+/// Returns the adjacent pages that have items.
+fn adjacent_pages(page: u32, pages: u64) -> impl Iterator<Item = (&'static str, u64)> {
     let page = u64::from(page);
     let next = (page < pages).then_some(("next", page + 1));
     let before = (page - 1).min(pages);
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_asks_in_one_of_three_ways() {
+    fn a_query_pages_in_one_of_three_ways() {
         let newest = PageRequest::Newest { limit: 50 };
         assert_eq!(read(&query("status=failed")).unwrap(), newest);
         let numbered = |page, per_page| PageRequest::Numbered { page, per_page };
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_out_of_range_and_mixed_ways_are_refused() {
+    fn numbers_out_of_range_and_mixed_parameters_are_refused() {
         for bad in [
             "page=0",
             "page=4294967296",
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_come_as_an_array() {
+    async fn an_unpaged_list_is_an_array_of_the_newest() {
         assert_eq!(
             answered("", None, Some("x")).await,
             ("[1,2]".to_owned(), String::new())
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_numbered_page_tells_the_total_and_its_neighbours() {
+    async fn a_numbered_page_has_the_total_and_links_to_adjacent_pages() {
         let (body, link) = answered("page=2&per_page=2&status=a", Some(5), None).await;
         assert_eq!(
             body,
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_after_a_cursor_tells_the_next_one() {
+    async fn a_page_after_a_cursor_links_to_the_next_page() {
         let (body, link) = answered("limit=2", None, Some("c")).await;
         assert_eq!(body, r#"{"items":[1,2],"has_next":true,"cursor":"c"}"#);
         assert_eq!(link, "</api/runs?limit=2&after=c>; rel=\"next\"");

@@ -1,6 +1,6 @@
-//! Texts inside a URI: percent-encoding, the parameters of a path, and the prefix under which the service stands.
+//! Parts of a URI: percent-encoding, the parameters of a path, and the prefix of the service.
 //!
-//! Which route a path means is decided by `routes`.
+//! `router` finds the route of a path.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// Decodes each; `None` where one is broken.
+    /// Decodes every parameter. Returns `None` if one is not decodable.
     pub(super) fn decoded<'a>(given: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
         let decoded =
             given.map(|(name, value)| Some((name.to_owned(), decode(value)?.into_owned())));
@@ -22,7 +22,9 @@ impl Params {
     }
 }
 
-/// Decodes percent-encoding (RFC 3986, section 2.1). `None` where it is broken or no UTF-8 comes out.
+/// Decodes percent-encoding (RFC 3986, section 2.1).
+///
+/// Returns `None` if the encoding is broken or the result is not UTF-8.
 pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
@@ -44,7 +46,7 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// Appends a text to a query, everything encoded but the unreserved characters (RFC 3986, section 2.3).
+/// Appends a text to a query and encodes all but the unreserved characters (RFC 3986, section 2.3).
 pub(super) fn encode(text: &str, into: &mut String) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
@@ -60,7 +62,7 @@ pub(super) fn encode(text: &str, into: &mut String) {
     }
 }
 
-/// A prefix as it is kept: with a slash before it and none behind, or empty.
+/// Normalizes a prefix: it starts with a slash and does not end with one, or it is empty.
 pub(super) fn prefix(given: &str) -> String {
     match given.trim_matches('/') {
         "" => String::new(),
@@ -68,7 +70,8 @@ pub(super) fn prefix(given: &str) -> String {
     }
 }
 
-/// The path below the prefix, or the path as it is where a host has taken the prefix off already.
+/// Returns the path below the prefix, or the path itself if the host has already stripped the
+/// prefix.
 pub(super) fn below<'a>(prefix: &str, path: &'a str) -> &'a str {
     match path.strip_prefix(prefix) {
         Some(rest) if rest.starts_with('/') => rest,
@@ -81,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percent_encoding_is_decoded_or_refused() {
+    fn broken_percent_encoding_is_refused() {
         for (text, expected) in [
             ("a-b", Some("a-b")),
             ("a%2Fb%2e", Some("a/b.")),
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_comes_back() {
+    fn decoding_reverses_encoding() {
         let mut encoded = String::new();
         encode("a b&c=ä/~", &mut encoded);
         assert_eq!(encoded, "a%20b%26c%3D%C3%A4%2F~");
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_taken_off_at_a_slash_only() {
+    fn a_prefix_ends_at_a_slash() {
         for (given, path, expected) in [
             ("/api", "/api/runs", "/runs"),
             ("api/", "/api/runs", "/runs"),

@@ -1,6 +1,6 @@
-//! What a caller may be allowed to do, one permission a route.
+//! The permissions that routes require, and the set of permissions that a caller holds.
 //!
-//! Who has which is the host's to decide; asking it is left to `access`.
+//! The host decides which caller holds which permission; `access` asks it.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use crate::model::Scope;
 
 macro_rules! permissions {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What one route needs. Shows as it is written in the contract, `pipelines.run` for instance.
+        /// A permission that a route requires. Its `Display` is its name in the API, such as
+        /// `pipelines.run`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Permission {
@@ -16,10 +17,10 @@ macro_rules! permissions {
         }
 
         impl Permission {
-            /// Every permission that there is.
+            /// Every permission.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The permission as text.
+            /// Returns the name of the permission in the API.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -31,48 +32,48 @@ macro_rules! permissions {
 }
 
 permissions! {
-    /// See definitions of pipelines.
+    /// View the definitions of pipelines.
     PipelinesView = "pipelines.view",
-    /// Save a pipeline that is not there yet.
+    /// Create a pipeline.
     PipelinesCreate = "pipelines.create",
-    /// Replace a definition.
+    /// Replace the definition of a pipeline.
     PipelinesEdit = "pipelines.edit",
     /// Delete a pipeline.
     PipelinesDelete = "pipelines.delete",
     /// Start runs.
     PipelinesRun = "pipelines.run",
-    /// See runs, their logs and their data.
+    /// View runs, their logs and their data.
     RunsView = "runs.view",
     /// Cancel runs.
     RunsCancel = "runs.cancel",
     /// Resume failed runs.
     RunsResume = "runs.resume",
-    /// See connections.
+    /// View connections.
     ConnectionsView = "connections.view",
-    /// Make connections.
+    /// Create connections.
     ConnectionsCreate = "connections.create",
-    /// Change connections.
+    /// Replace connections.
     ConnectionsEdit = "connections.edit",
     /// Delete connections.
     ConnectionsDelete = "connections.delete",
-    /// See variables.
+    /// View variables.
     VariablesView = "variables.view",
-    /// Make variables.
+    /// Create variables.
     VariablesCreate = "variables.create",
-    /// Change variables.
+    /// Replace variables.
     VariablesEdit = "variables.edit",
     /// Delete variables.
     VariablesDelete = "variables.delete",
-    /// See the state of the system.
+    /// View the state of the system.
     SettingsView = "settings.view",
-    /// Change the system, delete old runs.
+    /// Change the system: purge old runs.
     SettingsEdit = "settings.edit",
-    /// Follow events.
+    /// Stream events.
     EventsView = "events.view",
 }
 
 impl Permission {
-    /// Whether it lets its holder look only.
+    /// Returns whether the permission allows only to view objects.
     #[must_use]
     pub const fn is_view(self) -> bool {
         match self {
@@ -109,7 +110,9 @@ impl fmt::Display for Permission {
     }
 }
 
-/// What a caller may do and whose objects it sees, as a host's middleware puts it into the extensions of a request.
+/// The permissions of a caller and the scope of the objects that it sees.
+///
+/// A host's middleware puts them into the extensions of a request.
 ///
 /// ```
 /// use floret::{Permission, Permissions, Scope, TenantId};
@@ -126,7 +129,7 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// These permissions, on the objects of every tenant.
+    /// Grants these permissions on the objects of every tenant.
     #[must_use]
     pub fn of(permissions: impl IntoIterator<Item = Permission>) -> Self {
         let held = permissions.into_iter().map(Permission::bit);
@@ -136,27 +139,27 @@ impl Permissions {
         }
     }
 
-    /// Every permission.
+    /// Grants every permission.
     #[must_use]
     pub fn all() -> Self {
         Self::of(Permission::ALL.iter().copied())
     }
 
-    /// Every permission to look.
+    /// Grants every permission to view objects.
     #[must_use]
     pub fn read_only() -> Self {
         let every = Permission::ALL.iter().copied();
         Self::of(every.filter(|permission| permission.is_view()))
     }
 
-    /// Narrows them to these objects.
+    /// Restricts the permissions to the objects of this scope.
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
     }
 
-    /// Whether this permission is among them.
+    /// Returns whether the caller holds this permission.
     #[must_use]
     pub const fn has(&self, permission: Permission) -> bool {
         self.held & permission.bit() != 0
@@ -172,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_has_what_was_given_and_nothing_else() {
+    fn a_caller_holds_exactly_the_granted_permissions() {
         let given = [Permission::PipelinesView, Permission::EventsView];
         let held = Permissions::of(given);
         for permission in Permission::ALL {
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_may_look_at_everything_and_change_nothing() {
+    fn read_only_grants_exactly_the_permissions_to_view() {
         for permission in Permission::ALL {
             let is_view = permission.as_str().ends_with(".view");
             assert_eq!(

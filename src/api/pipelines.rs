@@ -1,6 +1,6 @@
-//! Definitions of pipelines: listed, saved, shown, deleted, checked.
+//! Handlers that list, save, show, delete and validate pipelines.
 //!
-//! Whether a definition is acceptable is decided by the engine.
+//! The engine decides whether a definition is acceptable.
 
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -43,7 +43,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
         .await?;
     let location = call.link(&format!("/pipelines/{}", stored.id));
     let mut answer = shown(StatusCode::CREATED, stored)?;
-    response::locate(&mut answer, location)?;
+    response::set_location(&mut answer, location)?;
     Ok(answer)
 }
 
@@ -54,17 +54,17 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
         .views()
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
-    match precondition::unchanged(&call.parts.headers, &stored)? {
-        Some(unchanged) => Ok(unchanged),
+    match precondition::not_modified(&call.parts.headers, &stored)? {
+        Some(not_modified) => Ok(not_modified),
         None => shown(StatusCode::OK, stored),
     }
 }
 
-/// A pipeline with the tag of its state.
+/// Returns the response with a pipeline and its entity tag.
 fn shown(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
     let pipeline = PipelineView(stored);
     let mut answer = response::json(status, &pipeline);
-    precondition::tag(&mut answer, &pipeline.0)?;
+    precondition::set_etag(&mut answer, &pipeline.0)?;
     Ok(answer)
 }
 

@@ -1,6 +1,6 @@
-//! Entity tags, and what a request says with them of the state that it has seen (RFC 9110, sections 8.8.3 and 13.1).
+//! Entity tags and the conditional headers of a request (RFC 9110, sections 8.8.3 and 13.1).
 //!
-//! Whether the state is still that one is decided by the engine and by storage, in one step with the change.
+//! The engine and storage check the expected version in one step with the change.
 
 use http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, Response, StatusCode};
@@ -11,10 +11,10 @@ use crate::engine::{Expected, Revision};
 use crate::error::{Error, Problem, Result, shown};
 use crate::model::StoredPipeline;
 
-/// The tags of one header.
+/// The entity tags of one header.
 #[derive(Debug, PartialEq, Eq)]
 enum Tags<'a> {
-    /// `*`: whatever there is.
+    /// `*`: any current state.
     Any,
     These(Vec<Tag<'a>>),
 }
@@ -25,47 +25,48 @@ struct Tag<'a> {
     text: &'a str,
 }
 
-/// Tells the tag of a pipeline.
-pub(super) fn tag(answer: &mut Response<Body>, stored: &StoredPipeline) -> Result<()> {
-    response::insert(answer, ETAG, format!("\"{}\"", text_of(stored)))
+/// Sets the `ETag` of a response to the tag of a pipeline.
+pub(super) fn set_etag(answer: &mut Response<Body>, stored: &StoredPipeline) -> Result<()> {
+    response::set_header(answer, ETAG, format!("\"{}\"", text_of(stored)))
 }
 
-/// What `If-Match` expects of the pipeline that is to be changed.
+/// Reads from `If-Match` which state of a pipeline a change expects.
 ///
 /// # Errors
-/// `Malformed` (`invalid-parameter`) when it is neither `*` nor a list of tags.
+/// `Malformed` (`invalid-parameter`) when the header is neither `*` nor a list of tags.
 pub(super) fn expected(headers: &HeaderMap) -> Result<Expected> {
     let tags = match read(headers, &IF_MATCH)? {
         None | Some(Tags::Any) => return Ok(Expected::Anything),
         Some(Tags::These(tags)) => tags,
     };
-    // The strong comparison: a weak tag is equal to none, and one that was never given out to no state.
+    // Strong comparison: a weak tag equals no other, and a tag that was never issued equals no
+    // state.
     let strong = tags.iter().filter(|tag| !tag.is_weak);
     Ok(Expected::OneOf(
         strong.filter_map(|tag| revision(tag.text)).collect(),
     ))
 }
 
-/// The answer to a caller that has this state already, told by `If-None-Match`.
+/// Returns the 304 response if `If-None-Match` says that the caller already has this state.
 ///
 /// # Errors
-/// `Malformed` (`invalid-parameter`) when it is neither `*` nor a list of tags.
-pub(super) fn unchanged(
+/// `Malformed` (`invalid-parameter`) when the header is neither `*` nor a list of tags.
+pub(super) fn not_modified(
     headers: &HeaderMap,
     stored: &StoredPipeline,
 ) -> Result<Option<Response<Body>>> {
     let text = text_of(stored);
-    let is_known = match read(headers, &IF_NONE_MATCH)? {
+    let is_current = match read(headers, &IF_NONE_MATCH)? {
         None => false,
         Some(Tags::Any) => true,
         Some(Tags::These(tags)) => tags.iter().any(|tag| tag.text == text),
     };
-    if !is_known {
+    if !is_current {
         return Ok(None);
     }
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NOT_MODIFIED;
-    tag(&mut answer, stored)?;
+    set_etag(&mut answer, stored)?;
     Ok(Some(answer))
 }
 
@@ -76,7 +77,7 @@ fn text_of(stored: &StoredPipeline) -> String {
 fn revision(text: &str) -> Option<Revision> {
     let (id, version) = text.rsplit_once('.')?;
     let number = version.parse().ok()?;
-    // Another spelling of the number is another tag.
+    // A tag with another spelling of the same number was never issued.
     let is_ours = version == format!("{number}");
     is_ours.then(|| Revision {
         id: id.to_owned(),
@@ -86,20 +87,20 @@ fn revision(text: &str) -> Option<Revision> {
 
 fn read<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>>> {
     let mut tags = Vec::new();
-    let mut is_there = false;
+    let mut is_present = false;
     for value in headers.get_all(name) {
-        is_there = true;
-        let told = String::from_utf8_lossy(value.as_bytes());
-        let text = value.to_str().map_err(|_| malformed(name, &told))?;
-        match list(text).ok_or_else(|| malformed(name, &told))? {
+        is_present = true;
+        let received = String::from_utf8_lossy(value.as_bytes());
+        let text = value.to_str().map_err(|_| malformed(name, &received))?;
+        match list(text).ok_or_else(|| malformed(name, &received))? {
             Tags::Any => return Ok(Some(Tags::Any)),
             Tags::These(these) => tags.extend(these),
         }
     }
-    Ok(is_there.then_some(Tags::These(tags)))
+    Ok(is_present.then_some(Tags::These(tags)))
 }
 
-/// A list of tags; a comma may stand inside of one.
+/// Parses a list of tags. A tag may contain a comma.
 fn list(text: &str) -> Option<Tags<'_>> {
     const BLANK: [char; 2] = [' ', '\t'];
     if text.trim_matches(BLANK) == "*" {
@@ -116,8 +117,8 @@ fn list(text: &str) -> Option<Tags<'_>> {
         let (text, after) = weak.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
         let is_tag = text.bytes().all(|byte| byte.is_ascii_graphic());
         rest = after.trim_start_matches(BLANK);
-        let is_ended = rest.is_empty() || rest.starts_with(',');
-        if !is_tag || !is_ended {
+        let is_complete = rest.is_empty() || rest.starts_with(',');
+        if !is_tag || !is_complete {
             return None;
         }
         tags.push(Tag {
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_as_the_standard_says() {
+    fn a_list_of_tags_follows_the_grammar_of_the_standard() {
         for (text, expected) in [
             ("*", strong(&[])),
             (" * ", strong(&[])),
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_or_foreign_tag_stands_for_no_state() {
+    fn a_weak_or_foreign_tag_matches_no_state() {
         let mut headers = HeaderMap::new();
         for value in [r#"W/"daily.3", "daily""#, r#""daily.03", "a.b.4""#] {
             headers.append(IF_MATCH, HeaderValue::from_static(value));
@@ -197,10 +198,10 @@ mod tests {
         let Expected::OneOf(revisions) = expected(&headers).unwrap() else {
             panic!("a list expects something");
         };
-        let told: Vec<_> = revisions
+        let found: Vec<_> = revisions
             .iter()
             .map(|revision| (revision.id.as_str(), revision.version))
             .collect();
-        assert_eq!(told, [("a.b", 4)]);
+        assert_eq!(found, [("a.b", 4)]);
     }
 }

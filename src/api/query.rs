@@ -1,6 +1,6 @@
-//! Query parameters: which a route knows, and what they may say.
+//! The query parameters of a request: decodes them and refuses unknown ones.
 //!
-//! What a value means is left to the handlers and to `paging`.
+//! The handlers and `paging` interpret the values.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -15,9 +15,9 @@ use crate::suggestion::{did_you_mean, nearest};
 /// A query parameter that a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parameter {
-    /// Given once at most.
+    /// May be given once.
     Single(&'static str),
-    /// Given any number of times.
+    /// May be given any number of times.
     Repeatable(&'static str),
 }
 
@@ -29,7 +29,7 @@ impl Parameter {
     }
 }
 
-/// The parameters of a request, decoded; all of them are known to the route.
+/// The decoded parameters of a request, all known to its route.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Query(Vec<(&'static str, String)>);
 
@@ -37,7 +37,8 @@ impl Query {
     /// Reads a query string.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) with every problem: a name that the route does not know, a single parameter given twice, broken encoding.
+    /// `Malformed` (`invalid-parameter`) with every problem: an unknown name, a single parameter
+    /// that is given twice, broken encoding.
     pub(super) fn read(text: Option<&str>, known: &[Parameter]) -> Result<Self> {
         let (mut pairs, mut issues) = (Vec::new(), Vec::new());
         for pair in text
@@ -54,22 +55,22 @@ impl Query {
         Ok(Self(pairs))
     }
 
-    /// The value of a single parameter.
+    /// Returns the value of a single parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let named = self.0.iter().find(|(own, _)| *own == name);
-        named.map(|(_, value)| value.as_str())
+        let found = self.0.iter().find(|(own, _)| *own == name);
+        found.map(|(_, value)| value.as_str())
     }
 
-    /// The values of a repeatable parameter, in their order.
+    /// Returns the values of a repeatable parameter, in their order.
     pub(super) fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
         let named = self.0.iter().filter(move |(own, _)| *own == name);
         named.map(|(_, value)| value.as_str())
     }
 
-    /// A value of one of these, as the model reads it.
+    /// Parses a value of the model.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) naming what is allowed.
+    /// `Malformed` (`invalid-parameter`), which names the allowed values.
     pub(super) fn parse<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<Option<T>> {
         let parse = |text: &str| {
             text.parse().map_err(|error: T::Err| {
@@ -79,7 +80,7 @@ impl Query {
         self.get(name).map(parse).transpose()
     }
 
-    /// A whole number within bounds, written with digits alone.
+    /// Parses a whole number within bounds that consists of digits.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
@@ -107,7 +108,7 @@ impl Query {
         }
     }
 
-    /// `true` or `false`.
+    /// Parses `true` or `false`.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
@@ -115,7 +116,7 @@ impl Query {
         self.choice(name, &[("true", true), ("false", false)])
     }
 
-    /// One of these words.
+    /// Parses one of these words.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
@@ -129,7 +130,7 @@ impl Query {
             .transpose()
     }
 
-    /// Every value one of these words.
+    /// Parses every value of a repeatable parameter as one of these words.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
@@ -142,7 +143,7 @@ impl Query {
         chosen.collect()
     }
 
-    /// An instant (RFC 3339).
+    /// Parses an instant (RFC 3339).
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
@@ -151,15 +152,14 @@ impl Query {
             DateTime::parse_from_rfc3339(text)
                 .map(|instant| instant.to_utc())
                 .map_err(|_| {
-                    let expected =
-                        "must be a time as RFC 3339 writes it, like 2024-01-15T06:00:00Z";
+                    let expected = "must be an RFC 3339 time like 2024-01-15T06:00:00Z";
                     invalid(name, format!("{expected}, received {}", shown(text)))
                 })
         };
         self.get(name).map(read).transpose()
     }
 
-    /// The query with one parameter set anew and the others as they are.
+    /// Returns the query with one parameter replaced and the others unchanged.
     pub(super) fn with(&self, name: &str, value: &str) -> String {
         let mut text = String::new();
         let others = self.0.iter().filter(|(own, _)| *own != name);
@@ -174,7 +174,7 @@ impl Query {
     }
 }
 
-/// A refusal of one parameter.
+/// Returns the error that refuses one parameter.
 pub(super) fn invalid(name: &str, detail: impl Into<String>) -> Error {
     refusal(vec![Issue::parameter(name, detail)])
 }
@@ -217,7 +217,7 @@ fn read_pair(
     }
 }
 
-/// Forms write a blank as a plus sign.
+/// Decodes a name or value; forms encode a space as a plus sign.
 fn form_decode(text: &str) -> Option<String> {
     let text = if text.contains('+') {
         Cow::Owned(text.replace('+', " "))
@@ -244,10 +244,10 @@ fn unknown(name: &str, known: &[Parameter]) -> Issue {
     Issue::parameter(name, detail)
 }
 
-/// One of these words, or a refusal that lists them.
+/// Parses a text as one of these words.
 ///
 /// # Errors
-/// `Malformed` (`invalid-parameter`).
+/// `Malformed` (`invalid-parameter`), which lists the words.
 pub(super) fn choose<T: Copy>(
     name: &'static str,
     text: &str,
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_route_does_not_know_is_refused_with_a_hint() {
+    fn an_unknown_parameter_is_refused_with_a_hint() {
         assert_eq!(
             refused("pgae=1"),
             "the parameter \"pgae\" is not known here; did you mean \"page\"?"
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_of_a_query_is_told() {
+    fn every_problem_of_a_query_is_reported() {
         let error = Query::read(Some("a=1&b=2&page=1&page=2"), KNOWN).unwrap_err();
         assert_eq!(error.issues().len(), 3);
     }

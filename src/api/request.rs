@@ -1,6 +1,6 @@
-//! The body of a request, read whole within its bounds of size and time.
+//! The body of a request, read completely within limits of size and time.
 //!
-//! What the bytes mean is left to `call` and `input`.
+//! `call` and `input` interpret the bytes.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -17,18 +17,19 @@ use crate::limits::Limits;
 /// What a route does with the body of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Payload {
-    /// It is not read.
+    /// The body is not read.
     Ignored,
-    /// It is JSON; an empty one means `{}`.
+    /// The body is JSON; an empty body means `{}`.
     Optional,
-    /// It is JSON.
+    /// The body is JSON.
     Required,
 }
 
-/// Reads a body of JSON; an empty one needs no content type.
+/// Reads a JSON body. An empty body needs no content type.
 ///
 /// # Errors
-/// `Malformed`: `unsupported-media-type`, `body-too-large`, `request-timeout`, or `invalid-json` when it broke off.
+/// `Malformed`: `unsupported-media-type`, `body-too-large`, `request-timeout`, or `invalid-json`
+/// when the body broke off.
 pub(super) async fn read<B: Body<Data = Bytes>>(
     headers: &HeaderMap,
     body: B,
@@ -61,7 +62,7 @@ pub(super) async fn read<B: Body<Data = Bytes>>(
     Ok(bytes)
 }
 
-/// Refuses a form, which a page of any site can send without asking first.
+/// Refuses a form, which any site can send without a preflight request.
 ///
 /// # Errors
 /// `Malformed` (`unsupported-media-type`).
@@ -97,7 +98,7 @@ async fn collect<B: Body<Data = Bytes>>(body: B, limits: &Limits) -> Result<Byte
             gathered.extend_from_slice(&data);
         }
     }
-    // A body in one piece, which most are, is not copied.
+    // Most bodies arrive in one piece; such a body is not copied.
     Ok(if gathered.is_empty() {
         first
     } else {
@@ -105,7 +106,7 @@ async fn collect<B: Body<Data = Bytes>>(body: B, limits: &Limits) -> Result<Byte
     })
 }
 
-/// The next piece; trailers are passed over.
+/// Returns the next piece of data and skips trailers.
 async fn next_data<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) -> Result<Option<Bytes>> {
     loop {
         let frame = poll_fn(|context| body.as_mut().poll_frame(context)).await;
@@ -124,7 +125,7 @@ async fn next_data<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) -> Result<Optio
     }
 }
 
-/// The content type without its parameters.
+/// Returns the content type without its parameters.
 fn essence(headers: &HeaderMap) -> &str {
     let text = headers
         .get(CONTENT_TYPE)
@@ -142,7 +143,8 @@ fn check_type(headers: &HeaderMap) -> Result<()> {
     Err(unsupported(headers))
 }
 
-/// Whether the character set, where one is named, is that of JSON (RFC 8259, section 8.1).
+/// Returns whether the charset parameter, if present, is UTF-8, as JSON requires (RFC 8259, section
+/// 8.1).
 fn is_utf8(headers: &HeaderMap) -> bool {
     let text = headers
         .get(CONTENT_TYPE)
@@ -189,11 +191,11 @@ mod tests {
 
     use super::*;
 
-    /// Pieces of a body, without a hint of its size; it breaks off or stalls at the end where told so.
-    struct Pieces(Vec<&'static str>, End);
+    /// A body in pieces without a size hint, which ends as configured.
+    struct Pieces(Vec<&'static str>, Tail);
 
     #[derive(PartialEq)]
-    enum End {
+    enum Tail {
         Whole,
         Broken,
         Stalled,
@@ -212,15 +214,15 @@ mod tests {
                     Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(piece.as_bytes())))))
                 }
                 None => match self.1 {
-                    End::Whole => Poll::Ready(None),
-                    End::Broken => Poll::Ready(Some(Err(()))),
-                    End::Stalled => Poll::Pending,
+                    Tail::Whole => Poll::Ready(None),
+                    Tail::Broken => Poll::Ready(Some(Err(()))),
+                    Tail::Stalled => Poll::Pending,
                 },
             }
         }
     }
 
-    /// A body that says it is huge and panics when it is read.
+    /// A body that claims to be huge and panics when it is read.
     struct Huge;
 
     impl Body for Huge {
@@ -231,7 +233,7 @@ mod tests {
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            panic!("a body that is too large is not read")
+            panic!("a body that claims to be too large must not be read")
         }
 
         fn size_hint(&self) -> SizeHint {
@@ -262,30 +264,30 @@ mod tests {
     const JSON: Option<&str> = Some("application/json");
 
     #[tokio::test]
-    async fn pieces_come_back_as_one() {
-        let body = Pieces(vec!["gh", "ef", "abcd"], End::Whole);
+    async fn the_pieces_of_a_body_are_joined() {
+        let body = Pieces(vec!["gh", "ef", "abcd"], Tail::Whole);
         assert_eq!(read_as(JSON, body).await.unwrap(), "abcdefgh");
         assert_eq!(
-            slug(JSON, Pieces(vec!["i", "abcdefgh"], End::Whole)).await,
+            slug(JSON, Pieces(vec!["i", "abcdefgh"], Tail::Whole)).await,
             "body-too-large"
         );
         assert_eq!(slug(JSON, Huge).await, "body-too-large");
     }
 
     #[tokio::test]
-    async fn what_does_not_arrive_is_refused() {
+    async fn an_incomplete_body_is_refused() {
         assert_eq!(
-            slug(JSON, Pieces(vec!["a"], End::Broken)).await,
+            slug(JSON, Pieces(vec!["a"], Tail::Broken)).await,
             "invalid-json"
         );
         assert_eq!(
-            slug(JSON, Pieces(vec!["a"], End::Stalled)).await,
+            slug(JSON, Pieces(vec!["a"], Tail::Stalled)).await,
             "request-timeout"
         );
     }
 
     #[tokio::test]
-    async fn a_body_is_json_and_says_so() {
+    async fn a_body_must_be_declared_as_json() {
         let full = || Full::new(Bytes::from_static(b"{}"));
         for good in [
             "application/json",
@@ -314,11 +316,11 @@ mod tests {
     #[tokio::test]
     async fn an_empty_body_needs_no_content_type() {
         assert_eq!(slug(None, Full::new(Bytes::new())).await, "read");
-        assert_eq!(slug(None, Pieces(vec![], End::Whole)).await, "read");
+        assert_eq!(slug(None, Pieces(vec![], Tail::Whole)).await, "read");
     }
 
     #[test]
-    fn a_form_is_told_by_its_content_type() {
+    fn a_form_is_recognized_by_its_content_type() {
         let mut headers = HeaderMap::new();
         assert!(refuse_form(&headers).is_ok());
         for form in [

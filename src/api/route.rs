@@ -1,6 +1,6 @@
-//! What a row of the table is: method, path, what a caller needs, what it takes, what it does.
+//! A row of the route table: method, path, subject, access, input and handler.
 //!
-//! The rows stand in `routes`; finding one is left to `router`.
+//! `routes` is the table; `router` finds a row in it.
 
 use std::fmt;
 use std::future::Future;
@@ -15,13 +15,13 @@ use super::query::Parameter;
 use super::request::Payload;
 use crate::error::Result;
 
-/// A handler at work.
-pub(super) type Handling = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
+/// The future of a handler.
+pub(super) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
 
-/// What a row does with a call.
-pub(super) type Handler = fn(Call) -> Handling;
+/// The function that handles the calls of a route.
+pub(super) type Handler = fn(Call) -> HandlerFuture;
 
-/// One row.
+/// A route of the API.
 pub(super) struct Route {
     pub(super) method: Verb,
     pub(super) path: &'static str,
@@ -30,11 +30,11 @@ pub(super) struct Route {
     pub(super) query: &'static [Parameter],
     pub(super) payload: Payload,
     pub(super) handler: Handler,
-    /// What it does, for whoever asks in the wrong way and for the documentation.
+    /// What the route does, for the documentation and for responses with status 405.
     pub(super) about: &'static str,
 }
 
-/// The methods that the table uses.
+/// The HTTP methods that the table uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
@@ -60,25 +60,25 @@ pub(super) enum Subject {
     Variable,
 }
 
-/// What a caller needs for a route.
+/// The access that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
-    /// Nothing: everybody may ask.
+    /// None: the route is public.
     Nothing,
-    /// Any permission: whoever is let in at all may ask.
+    /// At least one permission, whichever it is.
     Caller,
-    /// A permission.
+    /// This permission.
     Permission(Permission),
 }
 
 impl Route {
-    /// The parameters that it takes after the `?`; every other one is refused.
+    /// Sets the query parameters that the route accepts; all others are refused.
     pub(super) const fn query(mut self, query: &'static [Parameter]) -> Self {
         self.query = query;
         self
     }
 
-    /// The body that it takes.
+    /// Sets how the route treats the body.
     pub(super) const fn payload(mut self, payload: Payload) -> Self {
         self.payload = payload;
         self
@@ -88,7 +88,7 @@ impl Route {
 impl Verb {
     pub(super) const COUNT: usize = 4;
 
-    /// The verb under which a method stands in the table; HEAD is answered like GET.
+    /// Returns the verb of a method. HEAD is handled like GET.
     pub(super) fn of(method: &Method) -> Option<Self> {
         match *method {
             Method::GET | Method::HEAD => Some(Self::Get),
@@ -99,7 +99,7 @@ impl Verb {
         }
     }
 
-    /// The method itself.
+    /// Returns the method itself.
     #[cfg(any(test, feature = "testing"))]
     pub(super) const fn method(self) -> Method {
         match self {

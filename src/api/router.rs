@@ -1,6 +1,6 @@
-//! From a method and a path to the row of the table.
+//! Finds the route of a method and a path.
 //!
-//! What rows there are stands in `routes`.
+//! `routes` is the table of all routes.
 
 use std::sync::OnceLock;
 
@@ -10,69 +10,72 @@ use super::path::Params;
 use super::route::{Route, Verb};
 use super::routes::ROUTES;
 
-/// What a method and a path lead to.
+/// The result of a look-up.
 pub(super) enum Match {
     Route(&'static Route, Params),
-    /// The path is known and not with this method.
-    OtherMethod(Allowed),
-    Nothing,
+    /// The path exists, but not with this method.
+    MethodNotAllowed(AllowedMethods),
+    NotFound,
 }
 
-/// The routes of one path, one a method.
+/// The routes of one path, one per method.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Allowed([Option<&'static Route>; Verb::COUNT]);
+pub(super) struct AllowedMethods([Option<&'static Route>; Verb::COUNT]);
 
-/// Finds the route of a request. A path ends without a slash; a parameter is decoded after the match, so `%2F` makes no new part.
+/// Finds the route of a request.
+///
+/// A path with a trailing slash matches nothing. Parameters are decoded after the match, so `%2F`
+/// does not separate segments.
 pub(super) fn find(method: &Method, path: &str) -> Match {
     let Ok(matched) = router().at(path) else {
-        return Match::Nothing;
+        return Match::NotFound;
     };
     let route = Verb::of(method).and_then(|verb| matched.value.0[verb as usize]);
     let Some(route) = route else {
-        return Match::OtherMethod(*matched.value);
+        return Match::MethodNotAllowed(*matched.value);
     };
     match Params::decoded(matched.params.iter()) {
         Some(params) => Match::Route(route, params),
-        None => Match::Nothing,
+        None => Match::NotFound,
     }
 }
 
-/// Built once: the table never changes.
-fn router() -> &'static matchit::Router<Allowed> {
-    static ROUTER: OnceLock<matchit::Router<Allowed>> = OnceLock::new();
+/// Returns the router, which is built once.
+fn router() -> &'static matchit::Router<AllowedMethods> {
+    static ROUTER: OnceLock<matchit::Router<AllowedMethods>> = OnceLock::new();
     ROUTER.get_or_init(|| {
         let mut router = matchit::Router::new();
         for first in ROUTES {
             let same_path = ROUTES.iter().filter(|route| route.path == first.path);
-            let mut allowed = Allowed::default();
+            let mut allowed = AllowedMethods::default();
             for route in same_path {
                 allowed.0[route.method as usize] = Some(route);
             }
-            // Every other route of the path finds it taken, and is in it already.
+            // A second insert of the same path fails; `allowed` already has all of its routes.
             let _taken = router.insert(first.path, allowed);
         }
         router
     })
 }
 
-impl Allowed {
+impl AllowedMethods {
     fn routes(&self) -> impl Iterator<Item = &'static Route> {
         self.0.iter().flatten().copied()
     }
 
-    /// The methods as the header `Allow` lists them.
+    /// Returns the value of the header `Allow`.
     pub(super) fn methods(&self) -> String {
         let names: Vec<_> = self.routes().map(|route| route.method.names()).collect();
         names.join(", ")
     }
 
-    /// The methods with what they do.
+    /// Describes what each method does.
     pub(super) fn about(&self) -> String {
         let routes = self.routes();
-        let told: Vec<_> = routes
+        let described: Vec<_> = routes
             .map(|route| format!("{} ({})", route.method.names(), route.about))
             .collect();
-        told.join("; ")
+        described.join("; ")
     }
 }
 
@@ -81,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_of_the_table_is_found_by_its_own_method_and_path() {
+    fn every_route_is_found_by_its_method_and_path() {
         for row in ROUTES {
             let method = row.method.method();
             let path = row.path.replace(['{', '}'], "");
@@ -101,12 +104,12 @@ mod tests {
         assert_eq!(params.get("id"), Some("a/b "));
         assert!(matches!(
             find(&Method::GET, "/pipelines/%ff"),
-            Match::Nothing
+            Match::NotFound
         ));
     }
 
     #[test]
-    fn a_path_that_is_not_in_the_table_is_nothing() {
+    fn a_path_that_is_not_in_the_table_is_not_found() {
         for path in [
             "",
             "/",
@@ -118,24 +121,27 @@ mod tests {
             "/api/runs",
             "/runs/x/y",
         ] {
-            assert!(matches!(find(&Method::GET, path), Match::Nothing), "{path}");
+            assert!(
+                matches!(find(&Method::GET, path), Match::NotFound),
+                "{path}"
+            );
         }
     }
 
     #[test]
-    fn other_methods_are_told_which_there_are() {
-        let Match::OtherMethod(allowed) = find(&Method::PATCH, "/pipelines/x") else {
+    fn a_wrong_method_gets_the_list_of_allowed_methods() {
+        let Match::MethodNotAllowed(allowed) = find(&Method::PATCH, "/pipelines/x") else {
             panic!("not found");
         };
         assert_eq!(allowed.methods(), "GET, HEAD, PUT, DELETE");
         assert!(
             allowed
                 .about()
-                .starts_with("GET, HEAD (shows a pipeline); PUT")
+                .starts_with("GET, HEAD (returns a pipeline); PUT")
         );
         assert!(matches!(
             find(&Method::OPTIONS, "/runs"),
-            Match::OtherMethod(_)
+            Match::MethodNotAllowed(_)
         ));
         assert!(matches!(find(&Method::HEAD, "/runs"), Match::Route(_, _)));
     }

@@ -1,6 +1,7 @@
-//! The table of everything that is served: it routes, says what a caller needs, and documents.
+//! The table of all routes: it drives routing, access control and documentation.
 //!
-//! A row without a permission does not compile. What a row is stands in `route`, what it does in its handler.
+//! A row without a subject or a permission does not compile. `route` defines a row; its handler
+//! does the work.
 
 use super::permission::Permission;
 use super::query::Parameter::{Repeatable, Single};
@@ -55,23 +56,22 @@ macro_rules! needs {
     };
 }
 
-// Method, path, what the path names, permission, handler, what it does; the body and the query
-// parameters that it takes.
+// Method, path, subject, permission, handler, description; then the body and the query parameters.
 routes! {
-    Get "/health" - nothing health::health => "tells whether the service works";
-    Get "/capabilities" - caller capabilities::find => "tells what can be executed";
+    Get "/health" - nothing health::health => "reports whether the service works";
+    Get "/capabilities" - caller capabilities::find => "lists what the server can execute";
     Get "/connections" - ConnectionsView connections::list => "lists connections", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    Post "/connections" - ConnectionsCreate connections::create => "saves a connection that is not there yet", body Required;
-    Get "/connections/{conn_id}" Connection ConnectionsView connections::find => "shows a connection, its secrets masked";
+    Post "/connections" - ConnectionsCreate connections::create => "creates a connection", body Required;
+    Get "/connections/{conn_id}" Connection ConnectionsView connections::find => "returns a connection with its secrets masked";
     Put "/connections/{conn_id}" Connection ConnectionsEdit connections::replace => "replaces a connection", body Required;
     Delete "/connections/{conn_id}" Connection ConnectionsDelete connections::delete => "deletes a connection";
     Get "/variables" - VariablesView variables::list => "lists variables", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    Post "/variables" - VariablesCreate variables::create => "saves a variable that is not there yet", body Required;
-    Get "/variables/{key}" Variable VariablesView variables::find => "shows a variable, a secret one masked";
+    Post "/variables" - VariablesCreate variables::create => "creates a variable", body Required;
+    Get "/variables/{key}" Variable VariablesView variables::find => "returns a variable; the value of a secret is masked";
     Put "/variables/{key}" Variable VariablesEdit variables::replace => "replaces a variable", body Required;
     Delete "/variables/{key}" Variable VariablesDelete variables::delete => "deletes a variable";
     Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", body Optional;
@@ -84,42 +84,42 @@ routes! {
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"), Single("pipeline_id"),
     ];
     Get "/runs/calendar" - RunsView calendar::show => "counts runs by day", query [Single("days"), Single("pipeline_id")];
-    Get "/runs/{run_id}" Run RunsView runs::find => "shows a run with its nodes";
+    Get "/runs/{run_id}" Run RunsView runs::find => "returns a run with its nodes";
     Post "/runs/{run_id}/cancel" Run RunsCancel runs::cancel => "cancels a run", body Optional, query [Single("force")];
-    Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that goes on where a failed one ended", body Optional;
-    Get "/runs/{run_id}/logs" Run RunsView logs::list => "shows the log of a run", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
-    Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "gives the log of a run as a file", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
-    Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "shows the first rows that a node handed on";
-    Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "shows statistics of what a node handed on";
-    Post "/pipelines/{id}/dry-run" Pipeline PipelinesRun dry_run::start => "executes a pipeline on a few rows and stores nothing", body Optional;
-    Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each of a range of dates", body Required;
+    Post "/runs/{run_id}/resume" Run RunsResume runs::resume => "starts a run that continues a failed run", body Optional;
+    Get "/runs/{run_id}/logs" Run RunsView logs::list => "returns the log of a run", query [Single("node_id"), Single("level"), Single("after"), Single("limit")];
+    Get "/runs/{run_id}/logs/export" Run RunsView logs::export => "exports the log of a run as a file", query [Single("node_id"), Single("level"), Single("after"), Single("format")];
+    Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output";
+    Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "returns statistics about a node's output";
+    Post "/pipelines/{id}/dry-run" Pipeline PipelinesRun dry_run::start => "executes a pipeline on a few rows without storing anything", body Optional;
+    Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each date of a range", body Required;
     Get "/pipelines/{id}/backfills" Pipeline RunsView backfills::list => "lists the backfills of a pipeline", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
-    Get "/backfills/{backfill_id}" Backfill RunsView backfills::find => "shows a backfill";
-    Post "/backfills/{backfill_id}/cancel" Backfill RunsCancel backfills::cancel => "cancels what is left of a backfill", body Optional, query [Single("force")];
+    Get "/backfills/{backfill_id}" Backfill RunsView backfills::find => "returns a backfill";
+    Post "/backfills/{backfill_id}/cancel" Backfill RunsCancel backfills::cancel => "cancels the unfinished runs of a backfill", body Optional, query [Single("force")];
     #[cfg(feature = "websocket")]
-    Get "/ws" - EventsView websocket::open => "sends events over a WebSocket", query [
+    Get "/ws" - EventsView websocket::open => "streams events over a WebSocket", query [
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
     ];
-    Get "/lineage" - PipelinesView lineage::show => "shows what pipelines read and write";
-    Get "/dashboard" - RunsView dashboard::show => "shows what a start page needs";
-    Get "/search" - PipelinesView search::search => "looks for pipelines, connections and variables", query [Single("q"), Single("limit")];
-    Get "/system/info" - SettingsView system::info => "shows the system in numbers";
+    Get "/lineage" - PipelinesView lineage::show => "returns the lineage graph of pipelines";
+    Get "/dashboard" - RunsView dashboard::show => "returns the data of a start page";
+    Get "/search" - PipelinesView search::search => "searches pipelines, connections and variables", query [Single("q"), Single("limit")];
+    Get "/system/info" - SettingsView system::info => "returns figures about the system";
     Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", body Optional;
     Get "/pipelines" - PipelinesView pipelines::list => "lists pipelines", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Single("tag"), Single("enabled"),
     ];
-    Post "/pipelines" - PipelinesCreate pipelines::create => "saves a pipeline that is not there yet", body Required;
-    Get "/pipelines/{id}" Pipeline PipelinesView pipelines::find => "shows a pipeline";
+    Post "/pipelines" - PipelinesCreate pipelines::create => "creates a pipeline", body Required;
+    Get "/pipelines/{id}" Pipeline PipelinesView pipelines::find => "returns a pipeline";
     Put "/pipelines/{id}" Pipeline PipelinesEdit pipelines::replace => "replaces a pipeline", body Required;
     Delete "/pipelines/{id}" Pipeline PipelinesDelete pipelines::delete => "deletes a pipeline";
-    Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "checks a pipeline against the executors";
-    Get "/scheduler/status" - PipelinesView schedules::status => "tells when schedules are due next";
+    Get "/pipelines/{id}/validate" Pipeline PipelinesView pipelines::validate => "validates a pipeline against the registered executors";
+    Get "/scheduler/status" - PipelinesView schedules::status => "reports the next ticks of all schedules";
 }
 
-/// Method, path and permission of every route.
+/// Returns method, path and permission of every route.
 #[cfg(feature = "testing")]
 pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Option<Permission>)> {
     ROUTES.iter().map(|route| {
@@ -135,7 +135,8 @@ pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Opti
 mod tests {
     use super::*;
 
-    /// A row in short: method, path and permission, which is `-` where none is needed and `caller` where any will do.
+    /// Formats a row: method, path and permission, which is `-` if none is required and `caller` if
+    /// any permission suffices.
     fn row(route: &Route) -> String {
         let needs = match route.needs {
             Need::Nothing => "-",
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_route_needs_the_permission_of_the_contract() {
+    fn each_route_requires_the_permission_of_the_contract() {
         let expected = [
             "GET, HEAD /health -",
             "GET, HEAD /capabilities caller",
@@ -194,7 +195,7 @@ mod tests {
         assert_eq!(ROUTES.iter().map(row).collect::<Vec<_>>(), expected);
     }
 
-    /// The parameters of a path, in order.
+    /// Returns the parameters of a path, in order.
     fn parameters(path: &str) -> Vec<&str> {
         let parts = path.split('/');
         parts
@@ -219,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn only_reading_lets_a_body_be_ignored() {
+    fn only_get_and_delete_ignore_a_body() {
         for route in ROUTES {
-            let is_read = matches!(route.method, Verb::Post | Verb::Put);
+            let has_body = matches!(route.method, Verb::Post | Verb::Put);
             let has_payload = route.payload != Payload::Ignored;
-            assert_eq!(has_payload, is_read, "{route:?}");
+            assert_eq!(has_payload, has_body, "{route:?}");
         }
     }
 }

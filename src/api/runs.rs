@@ -1,6 +1,6 @@
-//! Runs: started, shown, listed, cancelled, resumed.
+//! Handlers that trigger, show, list, cancel and resume runs.
 //!
-//! What these acts mean is the engine's, what a run looks like is `views`'.
+//! The engine carries out the commands; `views` decides what a run looks like.
 
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -38,7 +38,7 @@ const DEFINITIONS: &[(&str, ResumeOn)] = &[
     ("current", ResumeOn::Current),
 ];
 
-/// A run as it was when it was made: a repeat with the same key reads the same, whatever became of the run.
+/// A run as it was at its creation, so that a repeat with the same key gets the same response.
 #[derive(Serialize)]
 struct Accepted<'a> {
     id: RunId,
@@ -48,8 +48,9 @@ struct Accepted<'a> {
     resumed_from: Option<RunId>,
 }
 
+/// The state of a run after a cancel request.
 #[derive(Serialize)]
-struct Asked {
+struct CancelState {
     id: RunId,
     status: RunStatus,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -112,22 +113,22 @@ fn accepted(call: &Call, started: &Started, resumed_from: Option<RunId>) -> Resu
         resumed_from,
     };
     let mut answer = response::json(StatusCode::ACCEPTED, &accepted);
-    response::locate(&mut answer, call.link(&format!("/runs/{}", started.run_id)))?;
+    response::set_location(&mut answer, call.link(&format!("/runs/{}", started.run_id)))?;
     idempotency::mark(&mut answer, started.replayed);
     Ok(answer)
 }
 
 /// `POST /runs/{run_id}/cancel`
 pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
-    let how = call.read(Call::cancel).await?;
+    let cancel = call.read(Call::cancel).await?;
     let id = call.run_id()?;
-    let cancelled = call.engine().cancel(id, how, &call.scope).await?;
-    let asked = Asked {
+    let cancelled = call.engine().cancel(id, cancel, &call.scope).await?;
+    let state = CancelState {
         id,
         status: cancelled.status,
         cancelling: !cancelled.status.is_terminal(),
     };
-    Ok(response::json(StatusCode::OK, &asked))
+    Ok(response::json(StatusCode::OK, &state))
 }
 
 /// `GET /runs/{run_id}`

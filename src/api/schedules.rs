@@ -1,6 +1,6 @@
-//! Schedules: what is due, and when.
+//! The handler that reports the next ticks of all schedules.
 //!
-//! Setting them is part of saving a pipeline.
+//! `pipelines` saves a schedule with its pipeline.
 
 use http::{Response, StatusCode};
 

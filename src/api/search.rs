@@ -1,6 +1,7 @@
-//! Search over pipelines, connections and variables.
+//! The handler that searches pipelines, connections and variables, except kinds hidden from the
+//! caller.
 //!
-//! What matches is decided by `views`; a kind that the caller may not see is left out.
+//! `views` decides what matches.
 
 use http::{Response, StatusCode};
 
@@ -21,7 +22,7 @@ pub(super) async fn search(call: Call) -> Result<Response<Body>> {
     let text = query.get("q").unwrap_or_default();
     if text.trim().is_empty() || text.chars().count() > LENGTH_MAX {
         let detail = format!(
-            "must be a text of 1 to {LENGTH_MAX} characters that is not blank, received {}",
+            "must be 1 to {LENGTH_MAX} characters and not blank, received {}",
             shown(text)
         );
         return Err(query::invalid("q", detail));
@@ -31,8 +32,8 @@ pub(super) async fn search(call: Call) -> Result<Response<Body>> {
         text: text.to_owned(),
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
         pipelines: call.scope.clone(),
-        connections: call.also(Permission::ConnectionsView),
-        variables: call.also(Permission::VariablesView),
+        connections: call.scope_for(Permission::ConnectionsView),
+        variables: call.scope_for(Permission::VariablesView),
     };
     let hits = call.views().search(filter).await?;
     Ok(response::json(StatusCode::OK, &hits))

@@ -1,6 +1,7 @@
-//! The tower service that a host mounts: from a request of any body to an answer, whatever happens in between.
+//! The tower service that a host mounts. It answers every request, even if a handler panics.
 //!
-//! The order of the checks is here; each of them, the table and the handlers are files of their own.
+//! This file orders the checks of a request; the checks, the route table and the handlers have
+//! files of their own.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -23,7 +24,7 @@ use super::call::Call;
 use super::path::Params;
 use super::permission::Permission;
 use super::request::Payload;
-use super::route::{Handling, Need, Route};
+use super::route::{HandlerFuture, Need, Route};
 use super::router::{self, Match};
 use super::shared::Shared;
 #[cfg(feature = "websocket")]
@@ -34,12 +35,14 @@ use crate::error::{Error, Problem, Result, panic_text, shown};
 use crate::model::Scope;
 use crate::views::Views;
 
-/// The Runs API as a tower service, to be mounted into any server that speaks `http`.
+/// The Runs API as a tower service for any server that uses the `http` crate.
 ///
-/// It never fails: every error, a panic in a handler too, is an answer. Clones are the same service.
+/// The service never fails: every error becomes a response, even a panic in a handler. Clones share
+/// the same service.
 ///
-/// It serves the paths of the contract below its prefix (`/api` unless [`RunsService::prefix`] says otherwise) and also without it,
-/// for hosts that take the prefix off before they call it. Links always have the prefix.
+/// The service accepts the paths of the API below its prefix, which is `/api` unless
+/// [`RunsService::prefix`] sets another. It also accepts them without the prefix, for hosts that
+/// strip it. Links always have the prefix.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -71,36 +74,44 @@ impl RunsService {
         }))
     }
 
-    /// Sets the path below which the host mounts the service, and with which links begin. An empty one or `/`: the root.
+    /// Sets the path below which the host mounts the service. Links start with it.
+    ///
+    /// An empty prefix or `/` stands for the root.
     #[must_use]
     pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
         self.with(|shared| shared.prefix = path::prefix(prefix.as_ref()))
     }
 
-    /// Lets pages of this origin (`https://app.example.com`) send requests that change something. A page of the request's own host always may.
+    /// Allows pages of this origin (`https://app.example.com`) to send requests that change
+    /// something.
     ///
-    /// A text that is no origin lets nobody in, and is told in the log.
+    /// Pages of the service's own host are always allowed. A text that is not an origin has no
+    /// effect except a warning in the log.
     #[must_use]
     pub fn allow_origin(self, origin: impl Into<String>) -> Self {
         let origin = origin.into();
         if !origin::is_origin(&origin) {
-            tracing::warn!(origin, "this is no origin: no request will have it");
+            tracing::warn!(origin, "not an origin: no request can match it");
         }
         self.with(|shared| shared.origins.push(origin))
     }
 
-    /// Answers only requests for this host (`localhost`, any port; `localhost:8080`, this one) and others so allowed; without any: for every host.
+    /// Restricts the service to requests for this host and other allowed ones.
+    ///
+    /// `localhost` allows every port, `localhost:8080` one. Without an allowed host, the service
+    /// answers requests for every host.
     #[must_use]
     pub fn allow_host(self, host: impl Into<String>) -> Self {
         self.with(|shared| shared.hosts.push(host.into()))
     }
 
-    /// The path under which requests arrive: the prefix, unless [`RunsService::mounted_at`] said otherwise.
+    /// Returns the path below which requests arrive: the prefix, unless [`RunsService::mounted_at`]
+    /// set another.
     pub(super) fn mount(&self) -> &str {
         self.0.mount.as_deref().unwrap_or(&self.0.prefix)
     }
 
-    /// Sets the path under which requests arrive where it is not the prefix.
+    /// Sets the path below which requests arrive, if it is not the prefix.
     pub(super) fn mounted_at(self, mount: &str) -> Self {
         self.with(|shared| shared.mount = Some(path::prefix(mount)))
     }
@@ -111,19 +122,19 @@ impl RunsService {
         Self(Arc::new(shared))
     }
 
-    fn begin<B>(&self, request: Request<B>) -> Result<Handling, Box<Response<Body>>>
+    fn begin<B>(&self, request: Request<B>) -> Result<HandlerFuture, Box<Response<Body>>>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
         let (parts, body) = request.into_parts();
         #[cfg(feature = "websocket")]
-        let parts = stream::show_key(parts);
+        let parts = stream::authorize_by_subprotocol(parts);
         let refuse = |error: Error| Box::new(problem::answer(&error));
         self.0.check_before_routing(&parts).map_err(refuse)?;
         let (route, params) = match self.0.route(&parts) {
             Ok(found) => found,
             Err(answer) => {
-                self.0.refuse_stranger(&parts).map_err(refuse)?;
+                self.0.refuse_unauthenticated(&parts).map_err(refuse)?;
                 return Err(answer);
             }
         };
@@ -166,20 +177,20 @@ impl Shared {
         let path = self.below(parts.uri.path());
         match router::find(&parts.method, path) {
             Match::Route(route, params) => Ok((route, params)),
-            Match::OtherMethod(allowed) => {
+            Match::MethodNotAllowed(allowed) => {
                 let detail = format!(
-                    "the method {} is not for this path; allowed are: {}",
+                    "this path does not support the method {}; it supports {}",
                     shown(parts.method.as_str()),
                     allowed.about()
                 );
                 let mut answer = problem::answer(&Error::new(Problem::MethodNotAllowed, detail));
-                match response::insert(&mut answer, ALLOW, allowed.methods()) {
+                match response::set_header(&mut answer, ALLOW, allowed.methods()) {
                     Ok(()) => Err(Box::new(answer)),
                     Err(error) => Err(Box::new(problem::answer(&error))),
                 }
             }
-            Match::Nothing => {
-                let detail = format!("there is nothing at {}", shown(parts.uri.path()));
+            Match::NotFound => {
+                let detail = format!("no route matches {}", shown(parts.uri.path()));
                 Err(Box::new(problem::answer(&Error::new(
                     Problem::NotFound,
                     detail,
@@ -188,8 +199,8 @@ impl Shared {
         }
     }
 
-    /// A caller without credentials is not told which paths there are.
-    fn refuse_stranger(&self, parts: &Parts) -> Result<()> {
+    /// Refuses a caller without credentials, which must not learn which paths exist.
+    fn refuse_unauthenticated(&self, parts: &Parts) -> Result<()> {
         match self.access.check(parts, Permission::RunsView) {
             Err(error) if error.problem() == Problem::Unauthenticated => Err(error),
             Ok(_) | Err(_) => Ok(()),
@@ -219,7 +230,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let is_head = request.method() == Method::HEAD;
-        // The closure of the host that decides access may panic too.
+        // The host's access closure may panic too.
         let state = match catch_unwind(AssertUnwindSafe(|| self.begin(request))) {
             Ok(Ok(handling)) => State::Handling(handling),
             Ok(Err(answer)) => State::Ready(Some(answer)),
@@ -240,16 +251,16 @@ impl fmt::Debug for RunsService {
     }
 }
 
-/// An answer on its way.
+/// The future of a response.
 pub struct ResponseFuture {
     state: State,
     is_head: bool,
 }
 
 enum State {
-    /// None once it was taken.
+    /// `None` once the response was taken.
     Ready(Option<Box<Response<Body>>>),
-    Handling(Handling),
+    Handling(HandlerFuture),
 }
 
 impl Future for ResponseFuture {
@@ -260,10 +271,10 @@ impl Future for ResponseFuture {
         let mut answer = match &mut this.state {
             State::Ready(answer) => match answer.take() {
                 Some(answer) => *answer,
-                None => problem::answer(&Error::internal("an answer was asked for twice")),
+                None => problem::answer(&Error::internal("a response was polled after completion")),
             },
             State::Handling(handling) => {
-                // Nothing of a call is looked at again after a panic.
+                // Unwind safe: the call is not used after a panic.
                 match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
                     Ok(Poll::Pending) => return Poll::Pending,
                     Ok(Poll::Ready(Ok(answer))) => answer,
@@ -286,7 +297,8 @@ impl fmt::Debug for ResponseFuture {
     }
 }
 
-/// What a panic becomes. Its text may hold anything, so it is no client's to read.
+/// Returns the response to a panic. The panic's text may contain anything, so it goes to the log
+/// only.
 fn after_panic(panic: Box<dyn Any + Send>) -> Response<Body> {
     problem::answer(&Error::internal("a handler panicked").with_source(panic_text(panic)))
 }

@@ -1,6 +1,6 @@
-//! What every call of a service uses, and where the paths of the service begin.
+//! The state that all calls of a service share.
 //!
-//! The order in which a request is checked is `service`'s.
+//! `service` checks the requests.
 
 use http::request::Parts;
 
@@ -11,21 +11,21 @@ use crate::engine::Engine;
 use crate::model::Scope;
 use crate::views::Views;
 
-/// What every call of a service uses.
+/// The state that all calls of a service share.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) views: Views,
     pub(super) access: Access,
     pub(super) prefix: String,
-    // Under which requests arrive where a host has taken a part of the prefix off.
+    // The path below which requests arrive, if a host strips a part of the prefix.
     pub(super) mount: Option<String>,
     pub(super) origins: Vec<String>,
     pub(super) hosts: Vec<String>,
 }
 
 impl Shared {
-    /// The path of the contract that a request's path is: without the prefix, or without what a host has left of it.
+    /// Returns the path without the prefix, or without the part of the prefix that a host left.
     pub(super) fn below<'a>(&self, path: &'a str) -> &'a str {
         let below = path::below(&self.prefix, path);
         match &self.mount {
@@ -34,7 +34,7 @@ impl Shared {
         }
     }
 
-    /// The scope of a caller that has this permission.
+    /// Returns the scope of a caller that has this permission.
     pub(super) fn scope_of(&self, parts: &Parts, permission: Permission) -> Option<Scope> {
         self.access.check(parts, permission).ok()
     }

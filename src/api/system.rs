@@ -1,6 +1,6 @@
-//! The system: its numbers, and deleting old runs.
+//! Handlers that report figures about the system and purge old runs.
 //!
-//! How runs are deleted is the engine's.
+//! The engine performs the purge.
 
 use http::{Response, StatusCode};
 use serde::Serialize;

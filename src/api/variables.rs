@@ -1,6 +1,6 @@
-//! Variables: listed, saved, shown, deleted.
+//! Handlers that list, save, show and delete variables.
 //!
-//! Whether a variable is acceptable is decided by the engine.
+//! The engine decides whether a variable is acceptable.
 
 use http::{Response, StatusCode};
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let stored = call.engine().create_variable(body, &call.scope).await?;
     let location = call.link(&format!("/variables/{}", stored.key));
     let mut answer = response::json(StatusCode::CREATED, &VariableView(stored));
-    response::locate(&mut answer, location)?;
+    response::set_location(&mut answer, location)?;
     Ok(answer)
 }
 

@@ -1,6 +1,6 @@
-//! The headers of an upgrade to WebSocket (RFC 6455, section 4.2) and of its answer.
+//! The headers of a WebSocket upgrade and of its response (RFC 6455, section 4.2).
 //!
-//! Whether the caller gets a stream is decided by `websocket`.
+//! `websocket` decides whether the caller gets a stream.
 
 use http::header::{
     AUTHORIZATION, CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
@@ -14,17 +14,19 @@ use crate::api::body::Body;
 use crate::api::{problem, response};
 use crate::error::{Error, Problem, Result, shown};
 
-/// The subprotocol that the answer names where the client offers it.
+/// The subprotocol that the server selects if the client offers it.
 const OWN_PROTOCOL: &str = "floret";
-/// What stands before a key that comes as a subprotocol.
+/// The prefix of an API key that is sent as a subprotocol.
 const KEY_PREFIX: &str = "bearer.";
 const VERSION: &str = "13";
-/// Characters of a key: 16 bytes in Base64.
+/// The length of a `Sec-WebSocket-Key`: 16 bytes in Base64.
 const KEY_CHARACTERS: usize = 24;
 
-/// Shows a key that came as the subprotocol `bearer.<key>` as `Authorization: Bearer <key>`, where the request has no such header:
-/// a browser cannot set one on a WebSocket, and what decides access looks there.
-pub(in crate::api) fn show_key(mut parts: Parts) -> Parts {
+/// Copies a key from the subprotocol `bearer.<key>` to the header `Authorization: Bearer <key>`.
+///
+/// A browser cannot set this header on a WebSocket, but access control reads it. An existing header
+/// stays unchanged.
+pub(in crate::api) fn authorize_by_subprotocol(mut parts: Parts) -> Parts {
     if parts.method != Method::GET || parts.headers.contains_key(AUTHORIZATION) {
         return parts;
     }
@@ -38,10 +40,10 @@ pub(in crate::api) fn show_key(mut parts: Parts) -> Parts {
     parts
 }
 
-/// The answer that accepts an upgrade.
+/// Returns the response that accepts an upgrade.
 ///
 /// # Errors
-/// `Malformed` (`upgrade-required`) saying which header is missing or wrong.
+/// `Malformed` (`upgrade-required`), which names the header that is missing or wrong.
 pub(super) fn accept(parts: &Parts) -> Result<Response<Body>> {
     let key = check(parts)?;
     let mut answer = Response::new(Body::empty());
@@ -49,14 +51,15 @@ pub(super) fn accept(parts: &Parts) -> Result<Response<Body>> {
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    if let Some(named) = named_protocol(&parts.headers) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, named);
+    if let Some(selected) = select_protocol(&parts.headers) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, selected);
     }
-    response::insert(&mut answer, SEC_WEBSOCKET_ACCEPT, accept_key(key))?;
+    response::set_header(&mut answer, SEC_WEBSOCKET_ACCEPT, accept_key(key))?;
     Ok(answer)
 }
 
-/// The refusal of a request that is no whole upgrade: it names what would be one.
+/// Returns the response to a request that is not a complete upgrade. Its headers name what is
+/// required.
 pub(super) fn refuse(error: &Error) -> Response<Body> {
     let mut answer = problem::answer(error);
     let headers = answer.headers_mut();
@@ -98,7 +101,7 @@ fn required(detail: String) -> Error {
     Error::new(Problem::UpgradeRequired, detail)
 }
 
-/// The elements of a header that is a list, given once or more.
+/// Returns the elements of a list header, which may be given more than once.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers
         .get_all(name)
@@ -121,8 +124,11 @@ fn is_key(key: &str) -> bool {
     key.len() == KEY_CHARACTERS && bare.is_some_and(|bare| bare.bytes().all(is_letter))
 }
 
-/// A client that offers subprotocols breaks off where none is named: our own, else another, its key as the last resort.
-fn named_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+/// Selects one of the offered subprotocols: our own, otherwise any other, and a key as the last
+/// resort.
+///
+/// A client that offers subprotocols aborts if the server selects none.
+fn select_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
     let offered: Vec<_> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL)
         .filter(|offered| !offered.is_empty())
         .collect();
@@ -130,11 +136,11 @@ fn named_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
     let other = offered
         .iter()
         .find(|offered| !offered.starts_with(KEY_PREFIX));
-    let named = own.or(other).or_else(|| offered.first())?;
-    HeaderValue::from_str(named).ok()
+    let selected = own.or(other).or_else(|| offered.first())?;
+    HeaderValue::from_str(selected).ok()
 }
 
-/// What proves that the key was read (RFC 6455, section 4.2.2).
+/// Computes the proof that the server read the key (RFC 6455, section 4.2.2).
 fn accept_key(key: &str) -> String {
     const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
@@ -184,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_the_standard_is_accepted_as_it_says() {
+    fn the_example_key_of_the_standard_is_accepted() {
         let answer = accept(&parts(&[])).unwrap();
         assert_eq!(answer.status(), 101);
         let accepted = &answer.headers()[SEC_WEBSOCKET_ACCEPT];
@@ -193,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_padded_by_what_is_left() {
+    fn base64_is_padded_to_groups_of_four() {
         for (bytes, expected) in [
             ("", ""),
             ("f", "Zg=="),
@@ -206,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_said() {
-        for (header, value, told) in [
+    fn a_refusal_names_the_missing_or_wrong_header() {
+        for (header, value, expected) in [
             ("connection", "-", "Connection: Upgrade"),
             ("connection", "close", "Connection: Upgrade"),
             ("upgrade", "-", "Upgrade: websocket"),
@@ -220,7 +226,7 @@ mod tests {
         ] {
             let error = accept(&parts(&[(header, value)])).unwrap_err();
             assert_eq!(error.problem(), Problem::UpgradeRequired);
-            assert!(error.to_string().contains(told), "{header}: {error}");
+            assert!(error.to_string().contains(expected), "{header}: {error}");
         }
         let twice = parts(&[("sec-websocket-key", KEY), ("sec-websocket-key", KEY)]);
         assert!(accept(&twice).is_err());
@@ -231,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_the_offered_protocols_is_named_and_the_key_last() {
+    fn an_offered_protocol_is_selected_and_a_key_only_as_the_last_resort() {
         for (offered, expected) in [
             ("floret", "floret"),
             ("bearer.k, floret", "floret"),
@@ -245,9 +251,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_shown_to_whoever_decides_access_unless_there_is_one() {
+    fn a_key_in_a_subprotocol_becomes_the_authorization_unless_there_is_one() {
         let shown = |headers: &[(&str, &str)]| {
-            let parts = show_key(parts(headers));
+            let parts = authorize_by_subprotocol(parts(headers));
             let shown = parts.headers.get(AUTHORIZATION).cloned();
             shown.map(|value| (value.to_str().unwrap().to_owned(), value.is_sensitive()))
         };

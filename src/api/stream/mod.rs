@@ -1,7 +1,8 @@
-//! Events as they happen, over a connection that the host hands over.
+//! Streams of live events over a WebSocket.
 //!
-//! `websocket` is the handler: it refuses or accepts; `handshake` reads and writes the headers of an upgrade, `upgrade` gets the connection from
-//! any host, `session` talks over it, `socket` is its one place that knows frames. Which events there are is left to the module `events` of the crate.
+//! `websocket` is the handler and accepts or refuses a stream. `handshake` reads and writes the
+//! headers of an upgrade, and `upgrade` gets the connection from the host. `session` runs the
+//! stream over it; `socket` alone handles frames. The crate's module `events` supplies the events.
 
 mod handshake;
 mod session;
@@ -9,5 +10,5 @@ mod socket;
 mod upgrade;
 pub(super) mod websocket;
 
-pub(super) use handshake::show_key;
+pub(super) use handshake::authorize_by_subprotocol;
 pub use upgrade::{Handover, Upgrade};

@@ -1,6 +1,7 @@
-//! One stream's life: events out, signs of life in, and an end for whoever takes nothing.
+//! The session of one stream: sends events, checks that the client is alive, and closes a stalled
+//! one.
 //!
-//! Frames are left to `socket`, which events follow to the feed.
+//! `socket` handles frames; the feed supplies the events in order.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
-use super::socket::{End, Socket, Turn};
+use super::socket::{CloseReason, Socket, SocketEvent};
 use super::upgrade::Pending;
 use crate::clock::Clock;
 use crate::error::{Error, Problem, Result};
@@ -23,15 +24,15 @@ use crate::limits::Limits;
 /// on meanwhile, and the feed says anew what to read.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// What a session is made of.
-pub(super) struct Parts {
+/// A session that is about to start.
+pub(super) struct NewSession {
     pub(super) feed: Feed,
     pub(super) signals: Signals,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
 }
 
-/// A stream over an open socket.
+/// A stream over an open socket. All deadlines are times of the session's clock.
 pub(super) struct Session {
     socket: Socket,
     feed: Feed,
@@ -39,15 +40,15 @@ pub(super) struct Session {
     closed: CancellationToken,
     clock: Clock,
     limits: Limits,
-    // A ping that waits to be written.
+    // Whether a ping waits to be written.
     ping: bool,
-    // Whether the client was heard of since the last ping.
+    // Whether the client sent anything since the last ping.
     is_alive: bool,
     ping_at: Duration,
-    // Since when the client takes nothing.
+    // When the client stopped reading.
     blocked_at: Option<Duration>,
-    // When a stream that is to end does so, whatever is left.
-    end_at: Option<Duration>,
+    // When the stream closes during a shutdown, even if events are left.
+    close_at: Option<Duration>,
     reading: Option<Reading>,
     retry_at: Option<Duration>,
 }
@@ -60,32 +61,34 @@ struct Lagged {
     next_seq: u64,
 }
 
-/// What ended a wait.
-enum Woken {
-    Turn(Turn),
+/// The reason why a wait ended.
+enum Wakeup {
+    Socket(SocketEvent),
     Page(Result<Arrival>),
     Moved,
     Lapped,
-    Closing,
-    Time,
+    Shutdown,
+    Deadline,
 }
 
 impl Session {
-    /// Waits for the connection and carries the stream to its end.
-    pub(super) async fn carry(parts: Parts, pending: Pending) {
-        let Parts {
+    /// Waits for the connection and runs the stream until it closes.
+    pub(super) async fn serve(new: NewSession, pending: Pending) {
+        let NewSession {
             feed,
             signals,
             clock,
             limits,
-        } = parts;
+        } = new;
         let connection = match clock
             .timeout(limits.stream_stall, pending.connection())
             .await
         {
             Some(Ok(connection)) => connection,
-            Some(Err(error)) => return refused(&error),
-            None => return refused(&Error::internal("no connection came in time")),
+            Some(Err(error)) => return log_missing_connection(&error),
+            None => {
+                return log_missing_connection(&Error::internal("no connection came in time"));
+            }
         };
         let socket = Socket::open(connection, &clock, &limits).await;
         let mut session = Self {
@@ -99,77 +102,78 @@ impl Session {
             ping: false,
             is_alive: true,
             blocked_at: None,
-            end_at: None,
+            close_at: None,
             reading: None,
             retry_at: None,
         };
-        let end = session.run().await;
-        // The feed holds the stream's place until the connection is closed.
+        let reason = session.run().await;
+        // The feed counts as an open stream until the connection is closed.
         let Self {
             socket,
             feed: _feed,
             limits,
             ..
         } = session;
-        let goodbye = clock.timeout(limits.stream_end_grace, socket.end(end));
-        let is_clean = goodbye.await.is_some();
-        tracing::debug!(?end, is_clean, "a stream ended");
+        let close = clock.timeout(limits.stream_end_grace, socket.close(reason));
+        let is_clean = close.await.is_some();
+        tracing::debug!(?reason, is_clean, "a stream closed");
     }
 
-    async fn run(&mut self) -> End {
-        let mut timer_at = self.next_time();
+    async fn run(&mut self) -> CloseReason {
+        let mut timer_at = self.next_deadline();
         let mut timer = sleep(&self.clock, timer_at);
         loop {
-            if let Some(end) = self.look() {
-                return end;
+            if let Some(reason) = self.poll_feed() {
+                return reason;
             }
-            let next = self.next_time();
+            let next = self.next_deadline();
             if next < timer_at {
                 timer_at = next;
                 timer = sleep(&self.clock, timer_at);
             }
-            let ended = match self.wait(&mut timer).await {
-                Woken::Turn(turn) => self.turned(turn),
-                Woken::Page(page) => self.arrived(page),
-                Woken::Moved => None,
-                Woken::Lapped => {
+            let closed = match self.wait(&mut timer).await {
+                Wakeup::Socket(event) => self.on_socket_event(event),
+                Wakeup::Page(page) => self.on_page(page),
+                Wakeup::Moved => None,
+                Wakeup::Lapped => {
                     self.feed.skip();
                     None
                 }
-                Woken::Closing => {
+                Wakeup::Shutdown => {
                     let now = self.clock.elapsed();
-                    self.end_at = Some(now.saturating_add(self.limits.stream_end_grace));
+                    self.close_at = Some(now.saturating_add(self.limits.stream_end_grace));
                     None
                 }
-                Woken::Time => {
-                    let ended = self.time_passed();
-                    timer_at = self.next_time();
+                Wakeup::Deadline => {
+                    let closed = self.on_deadline();
+                    timer_at = self.next_deadline();
                     timer = sleep(&self.clock, timer_at);
-                    ended
+                    closed
                 }
             };
-            if let Some(end) = ended {
-                return end;
+            if let Some(reason) = closed {
+                return reason;
             }
         }
     }
 
-    /// Asks the feed what to wait for; says how the stream ends if nothing follows and all is sent.
-    fn look(&mut self) -> Option<End> {
+    /// Asks the feed what to wait for. Returns a reason to close once the feed has ended and
+    /// everything is sent.
+    fn poll_feed(&mut self) -> Option<CloseReason> {
         if self.reading.is_some() || self.retry_at.is_some() {
             return None;
         }
         match self.feed.wait() {
             Wait::Page(reading) => self.reading = Some(reading),
             Wait::End if self.socket.is_idle() => {
-                return Some(End::With(CloseCode::Away, "shutting down"));
+                return Some(CloseReason::Local(CloseCode::Away, "shutting down"));
             }
             Wait::End | Wait::Moved | Wait::Nothing => {}
         }
         None
     }
 
-    async fn wait(&mut self, timer: &mut Pin<Box<impl Future<Output = ()>>>) -> Woken {
+    async fn wait(&mut self, timer: &mut Pin<Box<impl Future<Output = ()>>>) -> Wakeup {
         let Self {
             socket,
             feed,
@@ -180,7 +184,7 @@ impl Session {
             ..
         } = self;
         let is_blocked = socket.is_blocked();
-        let is_closing = self.end_at.is_some();
+        let is_closing = self.close_at.is_some();
         let page = async {
             match reading {
                 Some(reading) => reading.await,
@@ -190,82 +194,87 @@ impl Session {
         let signal = async {
             if is_blocked {
                 signals.lapped().await;
-                Woken::Lapped
+                Wakeup::Lapped
             } else {
                 signals.moved().await;
-                Woken::Moved
+                Wakeup::Moved
             }
         };
-        let turn = socket.turn(|| next(ping, feed));
+        let event = socket.next_event(|| next_message(ping, feed));
         tokio::select! {
-            turn = turn => Woken::Turn(turn),
+            event = event => Wakeup::Socket(event),
             page = page => {
                 *reading = None;
-                Woken::Page(page)
+                Wakeup::Page(page)
             }
-            woken = signal => woken,
-            () = closed.cancelled(), if !is_closing => Woken::Closing,
-            () = timer => Woken::Time,
+            wakeup = signal => wakeup,
+            () = closed.cancelled(), if !is_closing => Wakeup::Shutdown,
+            () = timer => Wakeup::Deadline,
         }
     }
 
-    fn turned(&mut self, turn: Turn) -> Option<End> {
-        match turn {
-            Turn::Alive => self.is_alive = true,
-            Turn::Sent => self.blocked_at = None,
-            Turn::Blocked => self.blocked_at = Some(self.clock.elapsed()),
-            Turn::Ends(end) => return Some(end),
+    fn on_socket_event(&mut self, event: SocketEvent) -> Option<CloseReason> {
+        match event {
+            SocketEvent::Received => self.is_alive = true,
+            SocketEvent::Flushed => self.blocked_at = None,
+            SocketEvent::Blocked => self.blocked_at = Some(self.clock.elapsed()),
+            SocketEvent::Closed(reason) => return Some(reason),
         }
         None
     }
 
-    fn arrived(&mut self, page: Result<Arrival>) -> Option<End> {
+    fn on_page(&mut self, page: Result<Arrival>) -> Option<CloseReason> {
         match self.feed.arrived(page) {
             Ok(()) => None,
             Err(error) if error.problem() == Problem::EventsExpired => {
-                Some(End::With(CloseCode::Again, error.slug()))
+                Some(CloseReason::Local(CloseCode::Again, error.slug()))
             }
             Err(error) if error.kind().is_transient() => {
-                tracing::debug!(%error, "events could not be read for a stream; they are read again");
+                tracing::debug!(%error, "events could not be read for a stream; the read is retried");
                 self.retry_at = Some(self.clock.elapsed().saturating_add(RETRY));
                 None
             }
             Err(error) => {
                 tracing::warn!(%error, "events cannot be read for a stream");
-                Some(End::With(CloseCode::Error, "events cannot be read"))
+                Some(CloseReason::Local(
+                    CloseCode::Error,
+                    "events cannot be read",
+                ))
             }
         }
     }
 
-    /// When the session must look at the time again.
-    fn next_time(&self) -> Duration {
-        let times = [self.stalled_at(), self.end_at, self.retry_at];
+    /// Returns the earliest deadline.
+    fn next_deadline(&self) -> Duration {
+        let times = [self.stalled_at(), self.close_at, self.retry_at];
         let times = times.into_iter().flatten();
         times.fold(self.ping_at, Duration::min)
     }
 
+    /// Returns when a blocked client counts as stalled, counted from the last byte that it took.
     fn stalled_at(&self) -> Option<Duration> {
-        let since = self.blocked_at?.max(self.socket.taken_at());
+        let since = self.blocked_at?.max(self.socket.last_write_at());
         Some(since.saturating_add(self.limits.stream_stall))
     }
 
-    fn time_passed(&mut self) -> Option<End> {
+    fn on_deadline(&mut self) -> Option<CloseReason> {
         let now = self.clock.elapsed();
         let is_over = |time: Option<Duration>| time.is_some_and(|time| time <= now);
-        if is_over(self.end_at) {
-            return Some(End::With(CloseCode::Away, "shutting down"));
+        if is_over(self.close_at) {
+            return Some(CloseReason::Local(CloseCode::Away, "shutting down"));
         }
         if is_over(self.stalled_at()) {
-            return Some(End::With(CloseCode::Again, "nothing is read"));
+            return Some(CloseReason::Local(CloseCode::Again, "nothing is read"));
         }
         if is_over(self.retry_at) {
             self.retry_at = None;
         }
         if self.ping_at <= now {
-            // A ping would wait behind what a blocked client does not take; that has its own bound.
+            // A ping would queue behind the data that a blocked client does not read; the stall
+            // limit covers that case.
             if !self.socket.is_blocked() {
                 if !self.is_alive {
-                    return Some(End::With(CloseCode::Policy, "no answer to a ping"));
+                    return Some(CloseReason::Local(CloseCode::Policy, "no answer to a ping"));
                 }
                 (self.is_alive, self.ping) = (false, true);
             }
@@ -275,9 +284,9 @@ impl Session {
     }
 }
 
-fn refused(error: &Error) {
+fn log_missing_connection(error: &Error) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(%error, cause, "a stream was accepted and got no connection");
+    tracing::warn!(%error, cause, "a stream was accepted but got no connection");
 }
 
 fn sleep(clock: &Clock, until: Duration) -> Pin<Box<impl Future<Output = ()> + use<>>> {
@@ -285,7 +294,7 @@ fn sleep(clock: &Clock, until: Duration) -> Pin<Box<impl Future<Output = ()> + u
     Box::pin(async move { clock.sleep_until(until).await })
 }
 
-fn next(ping: &mut bool, feed: &mut Feed) -> Option<Message> {
+fn next_message(ping: &mut bool, feed: &mut Feed) -> Option<Message> {
     if std::mem::take(ping) {
         return Some(Message::Ping(Bytes::new()));
     }
@@ -303,6 +312,6 @@ fn next(ping: &mut bool, feed: &mut Feed) -> Option<Message> {
 }
 
 fn text(json: Bytes) -> Message {
-    // JSON is written as UTF-8; the check costs less than a copy.
+    // JSON is always UTF-8; the check costs less than a copy.
     Message::Text(Utf8Bytes::try_from(json).unwrap_or_default())
 }

@@ -1,6 +1,7 @@
-//! Frames over a connection: reads and writes at once, holds one message beyond its buffer, and ends in order.
+//! WebSocket frames over a connection: concurrent reads and writes, one message beyond the buffer,
+//! and an orderly close.
 //!
-//! When to do what is decided by `session`.
+//! `session` decides what to send and when to close.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,39 +23,39 @@ use super::upgrade::Connection;
 use crate::clock::Clock;
 use crate::limits::Limits;
 
-/// What is read at once. 4 KiB: clients have nothing to say.
+/// The size of the read buffer. It is small, since clients need to send nothing but pongs.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// One end of a WebSocket.
+/// The server's end of a WebSocket.
 pub(super) struct Socket {
-    frames: WebSocketStream<Metered>,
-    // Written next; the one message beyond the buffer.
-    out: Option<Message>,
+    frames: WebSocketStream<TrackedConnection>,
+    // The next message to write: the only one beyond the buffer.
+    queued: Option<Message>,
     is_flushed: bool,
     is_blocked: bool,
 }
 
-/// What happened on a socket.
+/// An event on a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// The client spoke.
-    Alive,
-    /// Everything at hand was sent.
-    Sent,
-    /// The client takes nothing more for now.
+pub(super) enum SocketEvent {
+    /// The client sent something.
+    Received,
+    /// All available messages were sent.
+    Flushed,
+    /// The client does not accept more data for now.
     Blocked,
-    /// The stream ends.
-    Ends(End),
+    /// The stream must close.
+    Closed(CloseReason),
 }
 
-/// Why and how a stream ends.
+/// Why a stream closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// The connection is gone, or the client said goodbye.
-    Gone,
-    /// We say goodbye.
-    With(CloseCode, &'static str),
-    /// The same after something that cannot be read: nothing that follows can be either.
+pub(super) enum CloseReason {
+    /// The client closed the stream, or the connection is lost.
+    Remote,
+    /// The server closes the stream with this code and reason.
+    Local(CloseCode, &'static str),
+    /// The same, after an unreadable frame: the frames after it cannot be read either.
     Unreadable(CloseCode, &'static str),
 }
 
@@ -64,7 +65,8 @@ impl Socket {
         clock: &Clock,
         limits: &Limits,
     ) -> Self {
-        // More than a text with every character escaped: a message never finds the buffer full.
+        // Larger than the longest message with every character escaped, so that the buffer always
+        // has room for one.
         let message_max = limits
             .log_line_bytes_max
             .saturating_add(limits.error_bytes_max)
@@ -76,58 +78,66 @@ impl Socket {
             .max_write_buffer_size(limits.stream_buffer_bytes.saturating_add(message_max))
             .max_message_size(Some(limits.stream_message_bytes_max))
             .max_frame_size(Some(limits.stream_message_bytes_max));
-        let metered = Metered {
+        let tracked = TrackedConnection {
             connection,
             clock: clock.clone(),
-            taken_at: clock.elapsed(),
+            last_write_at: clock.elapsed(),
         };
-        let frames = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
+        let frames = WebSocketStream::from_raw_socket(tracked, Role::Server, Some(config)).await;
         Self {
             frames,
-            out: None,
+            queued: None,
             is_flushed: true,
             is_blocked: false,
         }
     }
 
-    /// Whether the client has not taken what was written.
+    /// Returns whether the client has not accepted what was written.
     pub(super) const fn is_blocked(&self) -> bool {
         self.is_blocked
     }
 
-    /// Whether everything was written.
+    /// Returns whether everything was written.
     pub(super) const fn is_idle(&self) -> bool {
-        self.out.is_none() && self.is_flushed
+        self.queued.is_none() && self.is_flushed
     }
 
-    /// When the client last took a byte.
-    pub(super) fn taken_at(&self) -> Duration {
-        self.frames.get_ref().taken_at
+    /// Returns when the connection last accepted a byte.
+    pub(super) fn last_write_at(&self) -> Duration {
+        self.frames.get_ref().last_write_at
     }
 
-    /// Writes what `next` gives and reads until something happens. Nothing is lost when it is dropped.
-    pub(super) async fn turn(&mut self, mut next: impl FnMut() -> Option<Message>) -> Turn {
+    /// Writes the messages of `next` and reads, until an event happens.
+    ///
+    /// The future is cancel safe: no message is lost when it is dropped.
+    pub(super) async fn next_event(
+        &mut self,
+        mut next: impl FnMut() -> Option<Message>,
+    ) -> SocketEvent {
         poll_fn(|context| match self.poll_read(context) {
-            Poll::Ready(turn) => Poll::Ready(turn),
+            Poll::Ready(event) => Poll::Ready(event),
             Poll::Pending => self.poll_write(context, &mut next),
         })
         .await
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<SocketEvent> {
         let read = ready!(Pin::new(&mut self.frames).poll_next(context));
         Poll::Ready(match read {
-            // An answer to it is in the buffer.
+            // The library has buffered a pong, which must be flushed.
             Some(Ok(Message::Ping(_))) => {
                 self.is_flushed = false;
-                Turn::Alive
+                SocketEvent::Received
             }
-            Some(Ok(Message::Text(_) | Message::Pong(_) | Message::Frame(_))) => Turn::Alive,
-            Some(Ok(Message::Binary(_))) => {
-                Turn::Ends(End::With(CloseCode::Unsupported, "no binary messages"))
+            Some(Ok(Message::Text(_) | Message::Pong(_) | Message::Frame(_))) => {
+                SocketEvent::Received
             }
-            Some(Ok(Message::Close(_))) | None => Turn::Ends(End::Gone),
-            Some(Err(error)) => Turn::Ends(End::after(&error)),
+            Some(Ok(Message::Binary(_))) => SocketEvent::Closed(CloseReason::Local(
+                CloseCode::Unsupported,
+                "no binary messages",
+            )),
+            Some(Ok(Message::Close(_))) | None => SocketEvent::Closed(CloseReason::Remote),
+            Some(Err(error)) => SocketEvent::Closed(CloseReason::after(&error)),
         })
     }
 
@@ -135,20 +145,20 @@ impl Socket {
         &mut self,
         context: &mut Context<'_>,
         next: &mut impl FnMut() -> Option<Message>,
-    ) -> Poll<Turn> {
+    ) -> Poll<SocketEvent> {
         let mut has_sent = false;
         loop {
-            if self.out.is_none() {
-                self.out = next();
+            if self.queued.is_none() {
+                self.queued = next();
             }
             let mut frames = Pin::new(&mut self.frames);
-            let written = if self.out.is_some() {
+            let written = if self.queued.is_some() {
                 frames.as_mut().poll_ready(context)
             } else if !self.is_flushed {
                 frames.as_mut().poll_flush(context)
             } else if has_sent {
                 self.is_blocked = false;
-                return Poll::Ready(Turn::Sent);
+                return Poll::Ready(SocketEvent::Flushed);
             } else {
                 return Poll::Pending;
             };
@@ -156,16 +166,20 @@ impl Socket {
                 Poll::Pending if self.is_blocked => return Poll::Pending,
                 Poll::Pending => {
                     self.is_blocked = true;
-                    return Poll::Ready(Turn::Blocked);
+                    return Poll::Ready(SocketEvent::Blocked);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Turn::Ends(End::after(&error))),
+                Poll::Ready(Err(error)) => {
+                    let reason = CloseReason::after(&error);
+                    return Poll::Ready(SocketEvent::Closed(reason));
+                }
                 Poll::Ready(Ok(())) => has_sent = true,
             }
-            match self.out.take() {
+            match self.queued.take() {
                 Some(message) => {
                     self.is_flushed = false;
                     if let Err(error) = frames.start_send(message) {
-                        return Poll::Ready(Turn::Ends(End::after(&error)));
+                        let reason = CloseReason::after(&error);
+                        return Poll::Ready(SocketEvent::Closed(reason));
                     }
                 }
                 None => self.is_flushed = true,
@@ -173,19 +187,23 @@ impl Socket {
         }
     }
 
-    /// Says goodbye and waits for the client's; what it still sends is not looked at. The caller bounds the time.
-    pub(super) async fn end(mut self, end: End) {
-        let farewell = match end {
-            End::Gone => None,
-            End::With(code, reason) | End::Unreadable(code, reason) => Some(CloseFrame {
-                code,
-                reason: reason.into(),
-            }),
+    /// Sends a close frame and waits for the client's. Messages that still arrive are discarded.
+    ///
+    /// The caller must limit the time.
+    pub(super) async fn close(mut self, reason: CloseReason) {
+        let frame = match reason {
+            CloseReason::Remote => None,
+            CloseReason::Local(code, text) | CloseReason::Unreadable(code, text) => {
+                Some(CloseFrame {
+                    code,
+                    reason: text.into(),
+                })
+            }
         };
-        // What fails here fails on a connection that is over.
-        if let Some(frame) = farewell {
+        // Errors are ignored, since the connection closes in any case.
+        if let Some(frame) = frame {
             let _ = self.frames.close(Some(frame)).await;
-            if matches!(end, End::With(..)) {
+            if matches!(reason, CloseReason::Local(..)) {
                 while let Some(Ok(_)) =
                     poll_fn(|context| Pin::new(&mut self.frames).poll_next(context)).await
                 {
@@ -196,36 +214,36 @@ impl Socket {
         }
         let connection = self.frames.get_mut();
         let _ = connection.shutdown().await;
-        if matches!(end, End::Unreadable(..)) {
-            // Closed with bytes unread, the goodbye could be lost on its way.
+        if matches!(reason, CloseReason::Unreadable(..)) {
+            // If a socket closes with unread bytes, TCP may reset it and lose the close frame.
             let _ = tokio::io::copy(connection, &mut tokio::io::sink()).await;
         }
     }
 }
 
-impl End {
+impl CloseReason {
     fn after(error: &Error) -> Self {
         match error {
             Error::Capacity(_) => Self::Unreadable(CloseCode::Size, "the message is too long"),
-            Error::Utf8(_) => Self::Unreadable(CloseCode::Invalid, "the text is no UTF-8"),
+            Error::Utf8(_) => Self::Unreadable(CloseCode::Invalid, "the text is not UTF-8"),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
             | Error::Io(_)
             | Error::ConnectionClosed
-            | Error::AlreadyClosed => Self::Gone,
+            | Error::AlreadyClosed => Self::Remote,
             Error::Protocol(_) => Self::Unreadable(CloseCode::Protocol, "the frame is wrong"),
-            _ => Self::With(CloseCode::Error, "the stream failed"),
+            _ => Self::Local(CloseCode::Error, "the stream failed"),
         }
     }
 }
 
-/// A connection that remembers when the other end last took something.
-struct Metered {
+/// A connection that records when it last accepted bytes.
+struct TrackedConnection {
     connection: Box<dyn Connection>,
     clock: Clock,
-    taken_at: Duration,
+    last_write_at: Duration,
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for TrackedConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -235,14 +253,14 @@ impl AsyncRead for Metered {
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for TrackedConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.connection).poll_write(context, bytes));
-        self.taken_at = self.clock.elapsed();
+        self.last_write_at = self.clock.elapsed();
         Poll::Ready(written)
     }
 

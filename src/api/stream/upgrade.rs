@@ -1,6 +1,6 @@
-//! How a connection comes from the host once the 101 was sent: from hyper by itself, from any other server through [`Upgrade`].
+//! Gets the connection from the host after the 101: directly from hyper, or through [`Upgrade`].
 //!
-//! What is said over it is left to `session`.
+//! `session` runs the stream over the connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,36 +14,38 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// A connection that speaks no HTTP any more.
+/// A connection after its upgrade from HTTP.
 pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
-/// Tells the service that the host can hand over the connection of a request. An adapter puts it into the request's extensions.
+/// Lets a host hand over the connection of a request. An adapter puts it into the request's
+/// extensions.
 ///
-/// Hosts on hyper, axum among them, need none: what hyper puts there is found (where the host serves connections with upgrades).
+/// Hosts on hyper, such as axum, do not need it: the service uses hyper's own extension, if the
+/// host serves connections with upgrades.
 ///
 /// ```
 /// use floret::Upgrade;
 /// let (upgrade, handover) = Upgrade::channel();
 /// let mut request = http::Request::get("/api/ws").body(String::new())?;
 /// request.extensions_mut().insert(upgrade);
-/// // The service answers; where it is a 101, the adapter sends that and hands over the connection.
+/// // If the service responds with 101, the adapter sends it and then hands over the connection.
 /// let (connection, _client) = tokio::io::duplex(64);
 /// handover.hand_over(connection);
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Upgrade(Arc<Mutex<Option<Coming>>>);
+pub struct Upgrade(Arc<Mutex<Option<ConnectionReceiver>>>);
 
-/// A connection that an adapter will hand over.
-type Coming = oneshot::Receiver<Box<dyn Connection>>;
+/// Receives the connection that an adapter hands over.
+type ConnectionReceiver = oneshot::Receiver<Box<dyn Connection>>;
 
-/// The adapter's end of an [`Upgrade`].
+/// The sending half of an [`Upgrade`], which the adapter keeps.
 pub struct Handover(oneshot::Sender<Box<dyn Connection>>);
 
 impl Upgrade {
-    /// One for the extensions of a request, and the end that the adapter keeps.
+    /// Returns an upgrade for the extensions of a request, and the half that the adapter keeps.
     #[must_use]
     pub fn channel() -> (Self, Handover) {
         let (sender, receiver) = oneshot::channel();
@@ -53,9 +55,11 @@ impl Upgrade {
 }
 
 impl Handover {
-    /// Hands over the connection, after the 101 was sent. It is dropped where the service did not answer 101, or Floret has stopped meanwhile.
+    /// Hands over the connection after the 101 was sent.
+    ///
+    /// The connection is dropped if the service did not respond with 101 or Floret has stopped.
     pub fn hand_over(self, connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        // Whoever waited for it has gone: dropping it closes it.
+        // If the receiver is gone, the connection is dropped, which closes it.
         let _ = self.0.send(Box::new(connection));
     }
 }
@@ -72,18 +76,18 @@ impl fmt::Debug for Handover {
     }
 }
 
-/// A connection that will come.
+/// A connection that the host has not handed over yet.
 pub(super) enum Pending {
     Hyper(OnUpgrade),
-    Adapter(Coming),
+    Adapter(ConnectionReceiver),
 }
 
 impl Pending {
-    /// What the host has put into the request.
+    /// Takes the pending connection from the extensions of a request.
     ///
     /// # Errors
-    /// `Internal` when it has put nothing there.
-    pub(super) fn of(extensions: &mut Extensions) -> Result<Self> {
+    /// `Internal` when the host has put none there.
+    pub(super) fn take(extensions: &mut Extensions) -> Result<Self> {
         let own = extensions.remove::<Upgrade>();
         if let Some(receiver) = own.and_then(|own| own.0.lock().take()) {
             return Ok(Self::Adapter(receiver));
@@ -96,7 +100,7 @@ impl Pending {
         }
     }
 
-    /// The connection, once the host has sent the 101.
+    /// Waits for the connection, which the host hands over after the 101.
     ///
     /// # Errors
     /// `Internal` when the host does not hand it over.

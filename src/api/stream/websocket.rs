@@ -1,12 +1,12 @@
-//! `GET /ws`: who gets a stream of events, and of which.
+//! The handler of `GET /ws`: decides whether a caller gets a stream, and of which events.
 //!
-//! What is sent is left to `session`.
+//! `session` sends the events.
 
 use http::Response;
 
-use super::session::Session;
+use super::handshake;
+use super::session::{NewSession, Session};
 use super::upgrade::Pending;
-use super::{handshake, session};
 use crate::api::body::Body;
 use crate::api::call::Call;
 use crate::api::query::{self, Query};
@@ -60,28 +60,28 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
     };
     let engine = call.shared.engine.clone();
     engine.refuse_in_shutdown()?;
-    let pending = Pending::of(&mut call.parts.extensions)?;
+    let pending = Pending::take(&mut call.parts.extensions)?;
     let max = engine.limits().streams_max;
     let (feed, signals) = engine
         .events()
         .feed(filter, since)
         .ok_or_else(|| too_many(max))?;
-    let own = session::Parts {
+    let new = NewSession {
         feed,
         signals,
         clock: engine.clock().clone(),
         limits: engine.limits().clone(),
     };
-    engine.carry(Session::carry(own, pending));
+    engine.carry(Session::serve(new, pending));
     Ok(answer)
 }
 
 fn filter(call: &Call, query: &Query) -> Result<EventFilter> {
     let types = query.get("types").map(|types| {
-        let named = types
+        let kinds = types
             .split(',')
             .map(|word| query::choose("types", word.trim(), KINDS));
-        named.collect::<Result<Vec<_>>>()
+        kinds.collect::<Result<Vec<_>>>()
     });
     Ok(EventFilter {
         scope: call.scope.clone(),
@@ -91,7 +91,9 @@ fn filter(call: &Call, query: &Query) -> Result<EventFilter> {
     })
 }
 
-/// A number from another store, or from the future, would pass over events without a word.
+/// Returns the span of stored events and refuses a number beyond it.
+///
+/// A number from another store would otherwise skip events silently.
 async fn span(call: &Call, since: u64) -> Result<EventSpan> {
     let span = call.views().event_span().await?;
     if since > span.newest {
@@ -110,14 +112,14 @@ fn expired(since: u64, span: EventSpan) -> Error {
     let EventSpan { purged, newest: _ } = span;
     Error::new(
         Problem::EventsExpired,
-        format!("events after {since} were purged; they can be had after {purged}"),
+        format!("events after {since} were purged; since must be at least {purged}"),
     )
 }
 
 fn too_many(max: usize) -> Error {
     Error::new(
         Problem::TooManyStreams,
-        format!("{max} streams are open, as many as are allowed; try again later"),
+        format!("{max} streams are open, which is the limit; try again later"),
     )
 }
 
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_is_named_as_it_is_sent() {
+    fn the_type_filter_uses_the_names_of_the_events() {
         for (name, kind) in KINDS {
             assert_eq!(serde_json::to_value(kind).unwrap(), *name);
         }
