@@ -54,7 +54,7 @@ impl Access {
         Self(Rule::AllowAll)
     }
 
-    /// Grants every caller the permissions to view, and no others.
+    /// Grants every caller the permissions that only allow viewing, and no others.
     #[must_use]
     pub const fn read_only() -> Self {
         Self(Rule::ReadOnly)

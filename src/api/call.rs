@@ -151,8 +151,8 @@ impl Call {
         }
     }
 
-    /// Checks that the subject exists. Neither the nodes of a run nor the runs of a backfill are
-    /// read for it.
+    /// Checks that the subject exists, without reading the nodes of a run or the runs of a
+    /// backfill.
     async fn check_subject(&self) -> Result<()> {
         let (views, scope) = (self.views(), &self.scope);
         match self.route.subject {

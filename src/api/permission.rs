@@ -73,7 +73,7 @@ permissions! {
 }
 
 impl Permission {
-    /// Returns whether the permission allows only to view objects.
+    /// Returns whether the permission only allows viewing objects.
     #[must_use]
     pub const fn is_view(self) -> bool {
         match self {
@@ -145,7 +145,7 @@ impl Permissions {
         Self::of(Permission::ALL.iter().copied())
     }
 
-    /// Grants every permission to view objects.
+    /// Grants every permission that only allows viewing objects.
     #[must_use]
     pub fn read_only() -> Self {
         let every = Permission::ALL.iter().copied();

@@ -1,4 +1,6 @@
-//! The first rows of a node's output.
+//! The handler that returns the first rows of a node's output.
+//!
+//! `views` reads the preview.
 
 use http::{Response, StatusCode};
 

@@ -1,4 +1,6 @@
-//! The statistics of a node's output.
+//! The handler that returns statistics about a node's output.
+//!
+//! `views` reads the profile and compares it with the previous one.
 
 use http::{Response, StatusCode};
 

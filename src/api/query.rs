@@ -15,7 +15,7 @@ use crate::suggestion::{did_you_mean, nearest};
 /// A query parameter that a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parameter {
-    /// May be given once.
+    /// May be given at most once.
     Single(&'static str),
     /// May be given any number of times.
     Repeatable(&'static str),

@@ -45,8 +45,8 @@ pub(super) enum Verb {
 
 /// What the parameters of a path name.
 ///
-/// A request is refused for its query or its body only where its subject exists; otherwise the
-/// answer is 404.
+/// A request with an unacceptable query or body is refused for it only if its subject exists.
+/// Otherwise the response is 404.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// The path has no parameters.

@@ -98,8 +98,8 @@ impl RunsService {
 
     /// Restricts the service to requests for this host and other allowed ones.
     ///
-    /// `localhost` allows every port, `localhost:8080` one. Without an allowed host, the service
-    /// answers requests for every host.
+    /// `localhost` allows every port, `localhost:8080` only port 8080. Without an allowed host, the
+    /// service answers requests for every host.
     #[must_use]
     pub fn allow_host(self, host: impl Into<String>) -> Self {
         self.with(|shared| shared.hosts.push(host.into()))

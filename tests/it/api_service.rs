@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use floret::Body;
+use floret::testing::{Fault, Method as Cue};
+use floret::{Body, ErrorKind};
 use http::{Method, Request, Response};
 use http_body::Frame;
+use serde_json::json;
 use tower::{Service, ServiceExt};
 
 use crate::wire::{Backend, Host, on_each, request, send};
@@ -176,6 +178,40 @@ async fn a_service_for_named_hosts_answers_for_no_other() {
                 421 => answer.refused(421, "misdirected"),
                 _ => assert_eq!(answer.status, expected, "{name}"),
             }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_query_reads_neither_the_nodes_of_a_run_nor_the_runs_of_a_backfill() {
+    on_each(async |host: &Host| {
+        let dates = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
+        let started = host
+            .post("/api/pipelines/daily/backfill", Some(&dates))
+            .await;
+        let backfill = started.header("location");
+        for run in started.json().as_array().unwrap() {
+            host.finish(run.as_str().unwrap()).await;
+        }
+        let id = host.finished().await;
+        for large in [Cue::FindRun, Cue::FindBackfill] {
+            let fault = Fault::before(large, ErrorKind::Unavailable);
+            host.faults.fail(fault.times(u64::MAX));
+        }
+        let run = format!("/api/runs/{id}");
+        for path in [backfill, &run, &format!("{run}/nodes/sum/preview")] {
+            let refused = host.get(&format!("{path}?x=1")).await;
+            refused.refused(400, "invalid-parameter");
+        }
+        let none = "00000000-0000-7000-8000-000000000000";
+        for (path, slug) in [
+            (format!("/api/backfills/{none}"), "backfill-not-found"),
+            (format!("/api/runs/{none}"), "run-not-found"),
+            (format!("{run}/nodes/none/preview"), "node-not-found"),
+        ] {
+            let refused = host.get(&format!("{path}?x=1")).await;
+            refused.refused(404, slug);
         }
     })
     .await;

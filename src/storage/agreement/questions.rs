@@ -18,30 +18,7 @@ impl World<'_> {
     pub(super) async fn ask(&self, question: &Question) {
         match *question {
             Question::Runs { .. } | Question::Pipelines { .. } => self.ask_lists(question).await,
-            Question::Backfills {
-                pipeline,
-                backfill,
-                ref page,
-                scope,
-            } => {
-                let filter = BackfillFilter {
-                    scope: scope_of(scope),
-                    backfill: None,
-                    pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
-                };
-                let page = page_of(page, |number| self.backfill(number).to_string());
-                drop(both!(self, question, |storage, _side| storage
-                    .list_backfills(filter.clone(), page.clone())));
-                let (id, scope) = (self.backfill(backfill), scope_of(scope));
-                let one = BackfillFilter {
-                    backfill: Some(id),
-                    ..filter
-                };
-                drop(both!(self, question, |storage, _side| storage
-                    .list_backfills(one.clone(), page.clone())));
-                drop(both!(self, question, |storage, _side| storage
-                    .find_backfill(id, &scope)));
-            }
+            Question::Backfills { .. } => self.ask_backfills(question).await,
             Question::Events { .. } => self.ask_events(question).await,
             Question::Settings { .. } => self.ask_settings(question).await,
             Question::Node { .. } => self.ask_node(question).await,
@@ -155,6 +132,35 @@ impl World<'_> {
             }
             _ => unreachable!("{question:?} asks for no list"),
         }
+    }
+
+    async fn ask_backfills(&self, question: &Question) {
+        let Question::Backfills {
+            pipeline,
+            backfill,
+            page,
+            scope,
+        } = question
+        else {
+            unreachable!("{question:?} asks for no backfills");
+        };
+        let filter = BackfillFilter {
+            scope: scope_of(*scope),
+            backfill: None,
+            pipeline: pipeline.map(|number| pipeline_id(&name_of(number))),
+        };
+        let page = page_of(page, |number| self.backfill(number).to_string());
+        drop(both!(self, question, |storage, _side| storage
+            .list_backfills(filter.clone(), page.clone())));
+        let (id, scope) = (self.backfill(*backfill), scope_of(*scope));
+        let one = BackfillFilter {
+            backfill: Some(id),
+            ..filter
+        };
+        drop(both!(self, question, |storage, _side| storage
+            .list_backfills(one.clone(), page.clone())));
+        drop(both!(self, question, |storage, _side| storage
+            .find_backfill(id, &scope)));
     }
 
     async fn ask_events(&self, question: &Question) {
