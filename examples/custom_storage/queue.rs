@@ -134,7 +134,8 @@ fn bury(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()>
     Ok(())
 }
 
-/// Claims orphans: one at a time, fewest claims first, while one is suspected of crashing its owner.
+/// Claims orphans: one at a time, fewest claims first, while one is suspected of crashing its
+/// owner.
 fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     let mut orphans = orphans(rows, claim);
     orphans.sort_unstable();

@@ -1,4 +1,5 @@
-//! Notes now and then which notifiers are here, so that a name that is gone does not hold up purge for ever.
+//! Notes now and then which notifiers are here, so that a name that is gone does not hold up purge
+//! for ever.
 //!
 //! How far each has got is stored by its courier.
 

@@ -257,7 +257,8 @@ pub(crate) fn causes(error: &dyn StdError) -> Vec<String> {
     causes
 }
 
-/// Traces what caused an error that was told before, at `debug`: causes may hold paths, SQL or secrets of the host, so that no louder line has them.
+/// Traces what caused an error that was told before, at `debug`: causes may hold paths, SQL or
+/// secrets of the host, so that no louder line has them.
 pub(crate) fn trace_causes(error: &Error) {
     let causes = causes(error);
     if !causes.is_empty() {

@@ -1,6 +1,7 @@
 //! A backfill: the runs of a pipeline for a range of dates, made together and followed as one.
 //!
-//! Its runs are [`Run`](super::Run)s that name it; which of them executes next is decided by storage.
+//! Its runs are [`Run`](super::Run)s that name it; which of them executes next is decided by
+//! storage.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,8 @@ pub struct Backfill {
 }
 
 impl Backfill {
-    /// A backfill of the dates from the first to the last that executes one run at a time; what is optional is set afterwards.
+    /// A backfill of the dates from the first to the last that executes one run at a time; what is
+    /// optional is set afterwards.
     #[must_use]
     pub const fn new(
         id: BackfillId,
@@ -136,7 +138,8 @@ impl BackfillRun {
     }
 }
 
-/// What a backfill would run, and which dates it would leave out since they were run successfully before; each the oldest date first.
+/// What a backfill would run, and which dates it would leave out since they were run successfully
+/// before; each the oldest date first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackfillPreview {

@@ -1,6 +1,7 @@
 //! A connection: where something outside is and how to be let in, its secrets sealed.
 //!
-//! The opened one, that executors get, is `secret`'s; what fields may hold is checked by the engine.
+//! The opened one, that executors get, is `secret`'s; what fields may hold is checked by the
+//! engine.
 
 use chrono::{DateTime, Utc};
 

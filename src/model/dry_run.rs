@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{NodeId, NodeStatus};
 
-/// What came of each node of a dry run. As JSON it is a map from the nodes' ids, in topological order.
+/// What came of each node of a dry run. As JSON it is a map from the nodes' ids, in topological
+/// order.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DryRun {
@@ -27,7 +28,8 @@ pub struct DryRunNode {
     pub status: NodeStatus,
     /// The columns of the rows.
     pub columns: Vec<String>,
-    /// The first rows that it handed on, or that a sink would have received; each cell is cut at `Limits::preview_cell_bytes_max`.
+    /// The first rows that it handed on, or that a sink would have received; each cell is cut at
+    /// `Limits::preview_cell_bytes_max`.
     pub rows: Vec<Map<String, Value>>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,5 @@
-//! What happened, as stored and sent: one event a change of a run or a node, and one a line of a log.
+//! What happened, as stored and sent: one event a change of a run or a node, and one a line of a
+//! log.
 //!
 //! Storage writes events beside the change itself; `events` hands them on.
 
@@ -41,7 +42,8 @@ pub enum EventKind {
     /// An attempt failed and another follows.
     #[serde(rename = "node.retrying")]
     NodeRetrying,
-    /// A node will not run, since its upstream failed, chose otherwise, or succeeded in an earlier run.
+    /// A node will not run, since its upstream failed, chose otherwise, or succeeded in an earlier
+    /// run.
     #[serde(rename = "node.skipped")]
     NodeSkipped,
     /// A node will not run, or was stopped, since its run was cancelled.
@@ -117,7 +119,8 @@ pub struct Event {
     pub message: Option<String>,
     /// When it happened.
     pub timestamp: DateTime<Utc>,
-    /// The tenant that the run belongs to. It is not on the wire: whoever reads an event over HTTP is inside its scope.
+    /// The tenant that the run belongs to. It is not on the wire: whoever reads an event over HTTP
+    /// is inside its scope.
     #[serde(skip)]
     pub tenant: Option<TenantId>,
 }

@@ -1,4 +1,5 @@
-//! Identifiers: what names a pipeline, a node, a run, a connection, a variable, a tenant and the owner of a claim.
+//! Identifiers: what names a pipeline, a node, a run, a connection, a variable, a tenant and the
+//! owner of a claim.
 //!
 //! Making new run ids is left to `clock`, so that they grow though the wall clock steps back.
 
@@ -52,7 +53,8 @@ macro_rules! text_id {
         text_id! {
             $(#[$doc])*
             ///
-            /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. Cheap to clone.
+            /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. Cheap to
+            /// clone.
             $name starts with ALPHANUMERIC
         }
     };
@@ -124,7 +126,8 @@ text_id! {
     PipelineId
 }
 text_id! {
-    /// The readable name of a pipeline in paths, unique among pipelines; on the wire `pipeline_id` of a pipeline object.
+    /// The readable name of a pipeline in paths, unique among pipelines; on the wire `pipeline_id`
+    /// of a pipeline object.
     Slug
 }
 text_id! {
@@ -142,7 +145,8 @@ text_id! {
 text_id! {
     /// Names a variable in `${var.KEY}`.
     ///
-    /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter, a digit or `_`. Cheap to clone.
+    /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter, a digit or `_`. Cheap to
+    /// clone.
     VariableKey starts with WORD
 }
 
@@ -191,7 +195,8 @@ uuid_id! {
     BackfillId
 }
 uuid_id! {
-    /// Names one start of an engine; a claim belongs to it until it is released or its lease runs out.
+    /// Names one start of an engine; a claim belongs to it until it is released or its lease runs
+    /// out.
     OwnerId
 }
 

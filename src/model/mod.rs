@@ -1,7 +1,8 @@
 //! The plain data that every other part speaks about: pipelines, runs, nodes, events, datasets,
 //! connections, variables.
 //!
-//! Nothing here does I/O, asks the time or waits. Rules about graphs live in `graph`, rules about time in `clock`.
+//! Nothing here does I/O, asks the time or waits. Rules about graphs live in `graph`, rules about
+//! time in `clock`.
 
 mod backfill;
 mod connection;

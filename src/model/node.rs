@@ -1,13 +1,15 @@
 //! A node of a run: where it stands and how it went.
 //!
-//! What the node is (type, config, edges) stands in the pipeline; who may start when is decided by `graph/frontier`.
+//! What the node is (type, config, edges) stands in the pipeline; who may start when is decided by
+//! `graph/frontier`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeId, RunId};
 
-/// The place of a node in the topological order of its pipeline, from 0; below 1,000 by `Limits::nodes_max`.
+/// The place of a node in the topological order of its pipeline, from 0; below 1,000 by
+/// `Limits::nodes_max`.
 pub type NodeIndex = u16;
 
 /// Where a node of a run stands.
@@ -25,7 +27,8 @@ pub enum NodeStatus {
     Failed,
     /// Never ran, or was stopped, since the run was cancelled.
     Cancelled,
-    /// Never ran: an upstream failed or chose otherwise, or the node succeeded in an earlier run of the chain.
+    /// Never ran: an upstream failed or chose otherwise, or the node succeeded in an earlier run of
+    /// the chain.
     Skipped,
 }
 
@@ -39,7 +42,8 @@ impl NodeStatus {
         )
     }
 
-    /// Whether a node may go from this status to `next`: the one table of transitions, enforced by storage.
+    /// Whether a node may go from this status to `next`: the one table of transitions, enforced by
+    /// storage.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
@@ -99,7 +103,8 @@ pub struct NodeRun {
 }
 
 impl NodeRun {
-    /// A node that has no entry yet; it reads `pending`, in a cancelled run `cancelled`, in a failed one `skipped`.
+    /// A node that has no entry yet; it reads `pending`, in a cancelled run `cancelled`, in a
+    /// failed one `skipped`.
     #[must_use]
     pub fn unstarted(
         run: RunId,

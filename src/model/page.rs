@@ -18,7 +18,8 @@ pub enum PageRequest {
         /// Items a page, 1 to 100.
         per_page: u32,
     },
-    /// The `limit` items that follow the one named `cursor`, which itself may be gone; the first ones without a cursor.
+    /// The `limit` items that follow the one named `cursor`, which itself may be gone; the first
+    /// ones without a cursor.
     After {
         /// What the answer before gave as its cursor.
         cursor: Option<String>,

@@ -1,6 +1,7 @@
 //! A pipeline: nodes, the edges between them, and how a run of it behaves.
 //!
-//! Whether the edges make a graph is checked by `graph`; reading JSON with every problem told is left to `graph/definition`.
+//! Whether the edges make a graph is checked by `graph`; reading JSON with every problem told is
+//! left to `graph/definition`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +52,8 @@ pub struct Pipeline {
     /// How many of its runs may execute at once; none: no limit of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_runs: Option<u32>,
-    /// When runs start by themselves: five fields of cron(8), or one of `@hourly @daily @weekly @monthly @yearly`.
+    /// When runs start by themselves: five fields of cron(8), or one of
+    /// `@hourly @daily @weekly @monthly @yearly`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
     /// The IANA name of the zone whose clock the schedule reads; UTC where none is given.
@@ -102,7 +104,8 @@ pub struct Edge {
 }
 
 impl Default for Pipeline {
-    /// An enabled pipeline without anything, not even an id: what a field that is left out reads as.
+    /// An enabled pipeline without anything, not even an id: what a field that is left out reads
+    /// as.
     fn default() -> Self {
         Self {
             id: String::new(),
@@ -198,7 +201,8 @@ impl Pipeline {
         self
     }
 
-    /// Sets when runs start by themselves: five fields of cron(8), or one of `@hourly @daily @weekly @monthly @yearly`.
+    /// Sets when runs start by themselves: five fields of cron(8), or one of
+    /// `@hourly @daily @weekly @monthly @yearly`.
     ///
     /// ```
     /// # use floret::{Overlap, Pipeline};
@@ -285,7 +289,8 @@ pub(crate) mod seconds {
 
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    /// Reads a number of seconds and rounds it to milliseconds; none when it is negative or too large.
+    /// Reads a number of seconds and rounds it to milliseconds; none when it is negative or too
+    /// large.
     ///
     /// Without rounding 18503566.495 would come back with a nanosecond too many.
     pub(crate) fn read(seconds: f64) -> Option<Duration> {

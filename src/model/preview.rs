@@ -1,6 +1,7 @@
 //! The first rows of a node's output, as they are kept beside its checkpoint.
 //!
-//! The whole output is a [`Dataset`](super::Dataset); its statistics are a [`Profile`](super::Profile).
+//! The whole output is a [`Dataset`](super::Dataset); its statistics are a
+//! [`Profile`](super::Profile).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,7 +14,8 @@ use crate::error::cut;
 pub struct Preview {
     /// The names of the columns, in order.
     pub columns: Vec<String>,
-    /// The first rows, at most `Limits::preview_rows_max`, each cell cut at `Limits::preview_cell_bytes_max`.
+    /// The first rows, at most `Limits::preview_rows_max`, each cell cut at
+    /// `Limits::preview_cell_bytes_max`.
     pub rows: Vec<Map<String, Value>>,
     /// How many rows the whole output has.
     pub row_count: u64,
@@ -38,7 +40,8 @@ impl Preview {
         }
     }
 
-    /// The same with no cell longer than `bytes_max`: a string is cut, a longer nested value is its cut text.
+    /// The same with no cell longer than `bytes_max`: a string is cut, a longer nested value is its
+    /// cut text.
     pub(crate) fn shortened(mut self, bytes_max: usize) -> Self {
         for value in self.rows.iter_mut().flat_map(Map::values_mut) {
             let text = match value {

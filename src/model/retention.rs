@@ -17,7 +17,8 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Keeps runs that finished within so many days; 0 counts as 1, since a run finished less than 24 hours ago is never purged.
+    /// Keeps runs that finished within so many days; 0 counts as 1, since a run finished less than
+    /// 24 hours ago is never purged.
     #[must_use]
     pub const fn keep_days(days: u32) -> Self {
         let days = if days == 0 { 1 } else { days };

@@ -33,7 +33,8 @@ impl RunStatus {
         matches!(self, Self::Success | Self::Failed | Self::Cancelled)
     }
 
-    /// Whether a run may go from this status to `next`: the one table of transitions, enforced by storage.
+    /// Whether a run may go from this status to `next`: the one table of transitions, enforced by
+    /// storage.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
@@ -189,7 +190,8 @@ pub struct InheritedOutput {
 }
 
 impl InheritedOutput {
-    /// Takes over the node at `from_node_index` of `from_run` as the one at `node_index`; what else is known is set afterwards.
+    /// Takes over the node at `from_node_index` of `from_run` as the one at `node_index`; what else
+    /// is known is set afterwards.
     #[must_use]
     pub const fn new(node_index: NodeIndex, from_run: RunId, from_node_index: NodeIndex) -> Self {
         Self {

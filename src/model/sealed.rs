@@ -9,14 +9,16 @@ use bytes::Bytes;
 /// What a secret reads as, and what keeps the one that is stored when it is sent back.
 pub(crate) const MASKED: &str = "********";
 
-/// A sealed secret: the id of the key that sealed it, a nonce and the ciphertext, in one run of bytes.
+/// A sealed secret: the id of the key that sealed it, a nonce and the ciphertext, in one run of
+/// bytes.
 ///
 /// A storage keeps the bytes as they are and gives them back; it needs no key.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sealed(Bytes);
 
 impl Sealed {
-    /// The sealed secret that these bytes are; whether they are whole is found out when it is opened.
+    /// The sealed secret that these bytes are; whether they are whole is found out when it is
+    /// opened.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())

@@ -1,6 +1,7 @@
 //! Backfills: asked for, listed, cancelled as a whole.
 //!
-//! They are made with their runs by [`Runs::create_runs`](super::Runs::create_runs); their limits hold in [`Queue::claim`](super::Queue::claim).
+//! They are made with their runs by [`Runs::create_runs`](super::Runs::create_runs); their limits
+//! hold in [`Queue::claim`](super::Queue::claim).
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -109,8 +110,9 @@ impl CancelledBackfill {
 /// Backfills.
 #[async_trait]
 pub trait Backfills: Send + Sync + 'static {
-    /// The backfill with its runs. It ends `failed` when a run of it failed, else `cancelled` when one was cancelled, else `success`, at the time of
-    /// its last run's end; its counts MUST equal a recount of its runs at any time, and it MUST be gone with the last of them that is purged.
+    /// The backfill with its runs. It ends `failed` when a run of it failed, else `cancelled` when
+    /// one was cancelled, else `success`, at the time of its last run's end; its counts MUST equal
+    /// a recount of its runs at any time, and it MUST be gone with the last of them that is purged.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.
@@ -120,7 +122,8 @@ pub trait Backfills: Send + Sync + 'static {
         scope: &Scope,
     ) -> Result<Option<BackfillDetail>>;
 
-    /// A page of backfills, the greatest id first. A cursor is a backfill's id and MUST work though that one was purged.
+    /// A page of backfills, the greatest id first. A cursor is a backfill's id and MUST work though
+    /// that one was purged.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.
@@ -130,10 +133,12 @@ pub trait Backfills: Send + Sync + 'static {
         page: PageRequest,
     ) -> Result<Page<Backfill>>;
 
-    /// Asks every unfinished run of a backfill to cancel, the oldest date first, each as [`request_cancel`](super::Runs::request_cancel) does, in one step.
-    /// One that has ended after such a wish answers as it stands.
+    /// Asks every unfinished run of a backfill to cancel, the oldest date first, each as
+    /// [`request_cancel`](super::Runs::request_cancel) does, in one step. One that has ended after
+    /// such a wish answers as it stands.
     ///
     /// # Errors
-    /// `NotFound` (`backfill-not-found`); `RunFinished` (`run-finished`) when it has ended by itself.
+    /// `NotFound` (`backfill-not-found`); `RunFinished` (`run-finished`) when it has ended by
+    /// itself.
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill>;
 }

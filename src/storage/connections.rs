@@ -52,13 +52,15 @@ pub struct ConnectionFilter {
 pub trait Connections: Send + Sync + 'static {
     /// Saves a connection and answers it as it stands then.
     ///
-    /// A save that changes nothing MUST keep version and `updated_at`; one that changes something MUST raise the version by one.
-    /// The id of a deleted connection may be taken again: versions then go on from where they were, `created_at` starts anew.
-    /// A connection of another tenant MUST read as absent, and its id as taken.
+    /// A save that changes nothing MUST keep version and `updated_at`; one that changes something
+    /// MUST raise the version by one. The id of a deleted connection may be taken again: versions
+    /// then go on from where they were, `created_at` starts anew. A connection of another tenant
+    /// MUST read as absent, and its id as taken.
     ///
     /// # Errors
-    /// `NotFound` (`connection-not-found`) when it is expected and absent. `Conflict` with slug `already-exists` when the id is taken;
-    /// with slug `precondition-failed` when the version is another.
+    /// `NotFound` (`connection-not-found`) when it is expected and absent. `Conflict` with slug
+    /// `already-exists` when the id is taken; with slug `precondition-failed` when the version is
+    /// another.
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection>;
 
     /// The connection with this id.
@@ -71,8 +73,9 @@ pub trait Connections: Send + Sync + 'static {
         scope: &Scope,
     ) -> Result<Option<StoredConnection>>;
 
-    /// A page of connections, the newest `created_at` first, equal ones by id descending. A cursor is the id of an item;
-    /// it MUST work though that connection was deleted since; one of another tenant is none.
+    /// A page of connections, the newest `created_at` first, equal ones by id descending. A cursor
+    /// is the id of an item; it MUST work though that connection was deleted since; one of another
+    /// tenant is none.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.

@@ -84,7 +84,8 @@ impl FinishedNode {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Entry {
-    /// An attempt began: event `node.started`. `queue_ms` and `at` count for the first start only; the error of the attempt before goes.
+    /// An attempt began: event `node.started`. `queue_ms` and `at` count for the first start only;
+    /// the error of the attempt before goes.
     NodeStarted {
         /// The node.
         node_index: NodeIndex,
@@ -95,7 +96,8 @@ pub enum Entry {
         /// When.
         at: DateTime<Utc>,
     },
-    /// An attempt failed and another follows; the node is `pending` until then: event `node.retrying`.
+    /// An attempt failed and another follows; the node is `pending` until then: event
+    /// `node.retrying`.
     NodeRetrying {
         /// The node.
         node_index: NodeIndex,
@@ -130,7 +132,8 @@ pub enum Entry {
         /// When.
         at: DateTime<Utc>,
     },
-    /// The run ended: event `run.completed`, `run.failed` or `run.cancelled`, with `duration_ms` from the run's start; always the last entry.
+    /// The run ended: event `run.completed`, `run.failed` or `run.cancelled`, with `duration_ms`
+    /// from the run's start; always the last entry.
     RunFinished {
         /// A terminal status.
         status: RunStatus,
@@ -177,7 +180,8 @@ impl Append {
 pub struct AppendOutcome {
     /// The newest event.
     pub seq: u64,
-    /// The backfill whose rest was cancelled because this run failed. A repeated append returns it again.
+    /// The backfill whose rest was cancelled because this run failed. A repeated append returns it
+    /// again.
     pub cancelled_backfill: Option<BackfillId>,
 }
 
@@ -195,19 +199,26 @@ impl AppendOutcome {
 /// The journal of running runs.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    /// Appends entries: events, node rows, previews, profiles, the run's end and rollups in one commit, all or nothing.
+    /// Appends entries: events, node rows, previews, profiles, the run's end and rollups in one
+    /// commit, all or nothing.
     ///
-    /// Checked in this order: epoch, position, terminal, cancel, transitions ([`NodeStatus::may_become`], [`RunStatus::may_become`]).
-    /// An append whose `position` was already passed MUST answer Ok and change nothing. A terminal entry other than `cancelled` MUST be refused while a
-    /// cancel is requested. An entry behind the run's end, and a `NodeFinished` with a status that is not terminal, are illegal transitions. A node that ends (`NodeFinished` with `success` or `failed`) MUST set the run's claim count to 1.
-    /// A node `skipped` because it is reused (`reused_from`) takes over the inherited output.
+    /// Checked in this order: epoch, position, terminal, cancel, transitions
+    /// ([`NodeStatus::may_become`], [`RunStatus::may_become`]). An append whose `position` was
+    /// already passed MUST answer Ok and change nothing. A terminal entry other than `cancelled`
+    /// MUST be refused while a cancel is requested. An entry behind the run's end, and a
+    /// `NodeFinished` with a status that is not terminal, are illegal transitions. A node that ends
+    /// (`NodeFinished` with `success` or `failed`) MUST set the run's claim count to 1. A node
+    /// `skipped` because it is reused (`reused_from`) takes over the inherited output.
     ///
-    /// With the run's end MUST go: on `success` the kept outputs of the whole chain, but those of this run's nodes without downstream that have at most
-    /// `result_bytes_max` bytes; a `failed` run and a cancelled resume keep theirs; a `cancelled` run that resumes nothing drops them.
-    /// With the failure that reaches its backfill's `max_failures` all other unfinished runs of it MUST be cancelled as by
-    /// [`cancel_backfill`](super::Backfills::cancel_backfill), and with its last unfinished run a backfill MUST end.
+    /// With the run's end MUST go: on `success` the kept outputs of the whole chain, but those of
+    /// this run's nodes without downstream that have at most `result_bytes_max` bytes; a `failed`
+    /// run and a cancelled resume keep theirs; a `cancelled` run that resumes nothing drops them.
+    /// With the failure that reaches its backfill's `max_failures` all other unfinished runs of it
+    /// MUST be cancelled as by [`cancel_backfill`](super::Backfills::cancel_backfill), and with its
+    /// last unfinished run a backfill MUST end.
     ///
     /// # Errors
-    /// `StaleEpoch`; `Internal` when `position` leaves a gap; `RunFinished`; `CancelRequested`; `IllegalTransition`; `NotFound` for a purged run, which it MUST NOT bring back.
+    /// `StaleEpoch`; `Internal` when `position` leaves a gap; `RunFinished`; `CancelRequested`;
+    /// `IllegalTransition`; `NotFound` for a purged run, which it MUST NOT bring back.
     async fn append(&self, append: Append) -> Result<AppendOutcome>;
 }

@@ -1,8 +1,9 @@
 //! What Floret remembers: the trait that a backend implements, the sum of one small trait a noun.
 //!
-//! A method is one step of the domain, atomic and durable when it answers. Times and new ids are arguments: a backend
-//! asks no clock. Every question takes a [`Scope`](crate::Scope). What must hold for each method stands on the method as MUST and is a
-//! case of `storage_contract!` (feature `testing`).
+//! A method is one step of the domain, atomic and durable when it answers. Times and new ids are
+//! arguments: a backend asks no clock. Every question takes a [`Scope`](crate::Scope). What must
+//! hold for each method stands on the method as MUST and is a case of `storage_contract!` (feature
+//! `testing`).
 
 #[cfg(test)]
 mod agreement;

@@ -1,4 +1,5 @@
-//! Which node is at which place: what a backend must know of a graph to name nodes in rows and events.
+//! Which node is at which place: what a backend must know of a graph to name nodes in rows and
+//! events.
 //!
 //! The graph itself, and what of it may run when, is left to `graph` and the engine.
 

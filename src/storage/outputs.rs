@@ -65,15 +65,17 @@ impl StoredOutput {
 /// Kept outputs.
 #[async_trait]
 pub trait Outputs: Send + Sync + 'static {
-    /// Writes one chunk. It is not an output until a node's end names it, and is swept when none ever does.
-    /// One that comes after its node's end MUST change nothing: what was kept of the node stays whole.
+    /// Writes one chunk. It is not an output until a node's end names it, and is swept when none
+    /// ever does. One that comes after its node's end MUST change nothing: what was kept of the
+    /// node stays whole.
     ///
     /// # Errors
     /// `StaleEpoch`, `RunFinished`, `NotFound`; `StorageFull`.
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()>;
 
-    /// The kept output of a node: the run's own once the node has an entry that reuses nothing, else the one it inherits, if that has the hash which
-    /// [`InheritedOutput`](crate::Inherited) names. None where it was not kept, was dropped, or a chunk is missing.
+    /// The kept output of a node: the run's own once the node has an entry that reuses nothing,
+    /// else the one it inherits, if that has the hash which [`InheritedOutput`](crate::Inherited)
+    /// names. None where it was not kept, was dropped, or a chunk is missing.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.

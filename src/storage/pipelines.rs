@@ -20,7 +20,8 @@ pub enum Expect {
     Present,
     /// The pipeline at this version.
     Version(u32),
-    /// Anything: made where it is absent, replaced where it is there (a host's own definitions at its start).
+    /// Anything: made where it is absent, replaced where it is there (a host's own definitions at
+    /// its start).
     Any,
 }
 
@@ -30,7 +31,8 @@ pub enum Expect {
 pub enum SlugChoice {
     /// This one or none.
     Given(Slug),
-    /// This one, or with `-2`, `-3` … appended the first that is free; a pipeline that has one like it keeps it.
+    /// This one, or with `-2`, `-3` … appended the first that is free; a pipeline that has one like
+    /// it keeps it.
     Derived(Slug),
 }
 
@@ -116,13 +118,15 @@ pub struct PipelineFilter {
 pub trait Pipelines: Send + Sync + 'static {
     /// Saves a definition and answers it as it stands then.
     ///
-    /// A save that changes nothing MUST keep version and `updated_at`; one that changes the definition or the slug MUST raise the version by one.
-    /// The id of a deleted pipeline may be taken again: versions then go on from where they were, `created_at` starts anew.
-    /// A pipeline of another tenant MUST read as absent, and its id and slug as taken.
+    /// A save that changes nothing MUST keep version and `updated_at`; one that changes the
+    /// definition or the slug MUST raise the version by one. The id of a deleted pipeline may be
+    /// taken again: versions then go on from where they were, `created_at` starts anew. A pipeline
+    /// of another tenant MUST read as absent, and its id and slug as taken.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`) when it is expected and absent. `Conflict` with slug `already-exists` when the id, or the given slug,
-    /// is taken, the id equals another's slug or the slug another's id; with slug `precondition-failed` when the version is another.
+    /// `NotFound` (`pipeline-not-found`) when it is expected and absent. `Conflict` with slug
+    /// `already-exists` when the id, or the given slug, is taken, the id equals another's slug or
+    /// the slug another's id; with slug `precondition-failed` when the version is another.
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline>;
 
     /// The pipeline with this id, else the one with this slug.
@@ -131,8 +135,9 @@ pub trait Pipelines: Send + Sync + 'static {
     /// `Unavailable` when storage cannot answer.
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>>;
 
-    /// A page of pipelines, the newest `created_at` first, equal ones by id descending. A cursor is the id of an item;
-    /// it MUST work though that pipeline was deleted since; one of another tenant is none.
+    /// A page of pipelines, the newest `created_at` first, equal ones by id descending. A cursor is
+    /// the id of an item; it MUST work though that pipeline was deleted since; one of another
+    /// tenant is none.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.
@@ -142,10 +147,11 @@ pub trait Pipelines: Send + Sync + 'static {
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>>;
 
-    /// Deletes a pipeline. Its runs stay readable until they are purged; its idempotency keys end and its slug is free.
+    /// Deletes a pipeline. Its runs stay readable until they are purged; its idempotency keys end
+    /// and its slug is free.
     ///
     /// # Errors
-    /// `NotFound` when it is absent; `Conflict` (`precondition-failed`) when it is expected at another version, then `pipeline-active` while a run of
-    /// it is pending or running.
+    /// `NotFound` when it is absent; `Conflict` (`precondition-failed`) when it is expected at
+    /// another version, then `pipeline-active` while a run of it is pending or running.
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()>;
 }

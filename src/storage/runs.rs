@@ -249,22 +249,27 @@ pub struct RunFilter {
 pub trait Runs: Send + Sync + 'static {
     /// Makes runs: one row and one event `run.created` each, all or none.
     ///
-    /// With a key that is known it MUST make nothing and answer the first creation's ids, before any other refusal but `NotFound` is decided;
-    /// a refused creation MUST NOT use up its key. A run that resumes another (`resumed_from`) MUST be refused unless that one is `failed` and no run
-    /// of its chain (same `first_run`) is unfinished or succeeded, and from then on holds the outputs that it inherits: a purge of the runs that made
-    /// them pulls nothing from under it.
+    /// With a key that is known it MUST make nothing and answer the first creation's ids, before
+    /// any other refusal but `NotFound` is decided; a refused creation MUST NOT use up its key. A
+    /// run that resumes another (`resumed_from`) MUST be refused unless that one is `failed` and no
+    /// run of its chain (same `first_run`) is unfinished or succeeded, and from then on holds the
+    /// outputs that it inherits: a purge of the runs that made them pulls nothing from under it.
     ///
-    /// With a backfill its row MUST be made in the same step, and the runs belong to it; where it skips what exists, the runs are left out whose date
-    /// has a successful run of this pipeline and tenant that a backfill, a schedule or a catch-up made, or a resume of one. Without a run left nothing is made.
-    /// A preview MUST make nothing and uses up no key; it is refused for want of the pipeline alone.
+    /// With a backfill its row MUST be made in the same step, and the runs belong to it; where it
+    /// skips what exists, the runs are left out whose date has a successful run of this pipeline
+    /// and tenant that a backfill, a schedule or a catch-up made, or a resume of one. Without a run
+    /// left nothing is made. A preview MUST make nothing and uses up no key; it is refused for want
+    /// of the pipeline alone.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`, `run-not-found` of `resumed_from`); `Invalid` (`idempotency-key-reused`) for another body;
-    /// `Conflict` (`run-not-resumable`, naming the run that stands in the way; `tick-taken` when a run of the pipeline has the same `fire_at`);
+    /// `NotFound` (`pipeline-not-found`, `run-not-found` of `resumed_from`); `Invalid`
+    /// (`idempotency-key-reused`) for another body; `Conflict` (`run-not-resumable`, naming the run
+    /// that stands in the way; `tick-taken` when a run of the pipeline has the same `fire_at`);
     /// `QueueFull`.
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns>;
 
-    /// Answers what the first act with this key made, if there was one, so that a repeat can be told before anything else is decided.
+    /// Answers what the first act with this key made, if there was one, so that a repeat can be
+    /// told before anything else is decided.
     ///
     /// # Errors
     /// `Invalid` (`idempotency-key-reused`) when the key was given for another body.
@@ -282,14 +287,16 @@ pub trait Runs: Send + Sync + 'static {
     /// `Unavailable` when storage cannot answer.
     async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>>;
 
-    /// A page of runs, the greatest id first. A cursor is a run id and MUST work though that run was purged.
+    /// A page of runs, the greatest id first. A cursor is a run id and MUST work though that run
+    /// was purged.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.
     async fn list_runs(&self, filter: RunFilter, page: PageRequest) -> Result<Page<Run>>;
 
-    /// Notes the wish to cancel. A pending run becomes `cancelled` here (event `run.cancelled`); a running one gets the event `run.cancelling`,
-    /// once, also when the wish is repeated or escalated. A `cancelled` run answers as it stands.
+    /// Notes the wish to cancel. A pending run becomes `cancelled` here (event `run.cancelled`); a
+    /// running one gets the event `run.cancelling`, once, also when the wish is repeated or
+    /// escalated. A `cancelled` run answers as it stands.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `RunFinished` (`run-finished`) when it succeeded or failed.
@@ -308,8 +315,9 @@ pub trait Runs: Send + Sync + 'static {
 
     /// The profile of a node's output, of the run that executed it where the run reuses it.
     ///
-    /// `previous` MUST be that of the newest run of the pipeline before that one (by id) in which the node, by its id, succeeded and was profiled; a
-    /// backend looks at the 1,000 runs before at least.
+    /// `previous` MUST be that of the newest run of the pipeline before that one (by id) in which
+    /// the node, by its id, succeeded and was profiled; a backend looks at the 1,000 runs before at
+    /// least.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.

@@ -114,20 +114,24 @@ impl AdvancedSchedule {
 pub trait Schedules: Send + Sync + 'static {
     /// Every pipeline whose definition has a schedule, by id.
     ///
-    /// A schedule MUST begin, with its cursor at the save's `now`, when the pipeline is first saved with it, when it or its zone is changed,
-    /// and when the pipeline is enabled; any other save MUST keep its cursor
-    /// (no zone and `UTC` are the same). What a pipeline ran last MUST outlive a changed schedule. It MUST end with its pipeline and with a save without it.
-    /// One that cannot be read MUST NOT hide the others.
+    /// A schedule MUST begin, with its cursor at the save's `now`, when the pipeline is first saved
+    /// with it, when it or its zone is changed, and when the pipeline is enabled; any other save
+    /// MUST keep its cursor (no zone and `UTC` are the same). What a pipeline ran last MUST outlive
+    /// a changed schedule. It MUST end with its pipeline and with a save without it. One that
+    /// cannot be read MUST NOT hide the others.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>>;
 
-    /// Makes the run of a tick, or notes why it is not made, and moves the cursor: in one step, all or nothing.
+    /// Makes the run of a tick, or notes why it is not made, and moves the cursor: in one step, all
+    /// or nothing.
     ///
-    /// It MUST change nothing (`Stale`) unless version and cursor are those that were found. The run MUST NOT be made, and the cursor moves all the
-    /// same, when the pipeline has one of the same `fire_at` (`Taken`), when a run of the schedule (made by `schedule` or `catchup`) is unfinished and
-    /// `overlap` says `skip`, and when the queue is full (`Skipped`, noted until the next run is made).
+    /// It MUST change nothing (`Stale`) unless version and cursor are those that were found. The
+    /// run MUST NOT be made, and the cursor moves all the same, when the pipeline has one of the
+    /// same `fire_at` (`Taken`), when a run of the schedule (made by `schedule` or `catchup`) is
+    /// unfinished and `overlap` says `skip`, and when the queue is full (`Skipped`, noted until the
+    /// next run is made).
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing changed then.

@@ -35,8 +35,8 @@ pub enum FiguresBy {
     /// One entry for each day that has runs, oldest first.
     #[default]
     Day,
-    /// One entry for each pipeline that exists in scope and has runs, over all the days asked for: those with the most failed runs first,
-    /// equal ones by id.
+    /// One entry for each pipeline that exists in scope and has runs, over all the days asked for:
+    /// those with the most failed runs first, equal ones by id.
     Pipeline {
         /// How many at most.
         count_max: u32,
@@ -120,7 +120,8 @@ pub enum PurgeMode {
     Preview,
 }
 
-/// A place in the order in which a purge looks at finished runs: by the time of their end, equal ones by id.
+/// A place in the order in which a purge looks at finished runs: by the time of their end, equal
+/// ones by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct PurgeCursor {
@@ -144,11 +145,13 @@ impl PurgeCursor {
 pub struct Purge {
     /// Those finished before.
     pub before: DateTime<Utc>,
-    /// How many at most are looked at in this step, those of other tenants and those that stay among them, so that a step's work has an end.
+    /// How many at most are looked at in this step, those of other tenants and those that stay
+    /// among them, so that a step's work has an end.
     pub count_max: u32,
     /// Whose.
     pub scope: Scope,
-    /// So many of the newest (greatest ids) finished runs of each pipeline are left, whatever their age.
+    /// So many of the newest (greatest ids) finished runs of each pipeline are left, whatever their
+    /// age.
     pub keep_last: u32,
     /// Where the step before this one ended.
     pub after: Option<PurgeCursor>,
@@ -177,7 +180,8 @@ impl Purge {
 pub struct PurgeOutcome {
     /// How many runs.
     pub deleted: u64,
-    /// Where the next step begins: behind the last run that was looked at; nothing once fewer than `count_max` were.
+    /// Where the next step begins: behind the last run that was looked at; nothing once fewer than
+    /// `count_max` were.
     pub next: Option<PurgeCursor>,
 }
 
@@ -198,21 +202,25 @@ pub trait System: Send + Sync + 'static {
     /// `Unavailable` when storage cannot answer.
     async fn stats(&self, scope: &Scope) -> Result<Stats>;
 
-    /// Runs by the UTC day of their creation or by pipeline, without entries that count nothing. They MUST equal a recount at any time.
+    /// Runs by the UTC day of their creation or by pipeline, without entries that count nothing.
+    /// They MUST equal a recount at any time.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>>;
 
-    /// Deletes finished runs, the longest finished first, with their events, node rows, previews, profiles, keys and outputs,
-    /// and takes them off the figures. An output that a resume holds MUST stay. An active run MUST NOT be touched, nor one of the
-    /// [`Purge::keep_last`], nor one with an event that a notifier has not got yet ([`Deliveries`](super::Deliveries)). A preview MUST change nothing.
+    /// Deletes finished runs, the longest finished first, with their events, node rows, previews,
+    /// profiles, keys and outputs, and takes them off the figures. An output that a resume holds
+    /// MUST stay. An active run MUST NOT be touched, nor one of the [`Purge::keep_last`], nor one
+    /// with an event that a notifier has not got yet ([`Deliveries`](super::Deliveries)). A preview
+    /// MUST change nothing.
     ///
     /// # Errors
     /// `Unavailable`; nothing was deleted then.
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome>;
 
-    /// Ends the store in order: what was queued is written, files are closed. Repeating it is harmless; later writes answer `ShuttingDown`.
+    /// Ends the store in order: what was queued is written, files are closed. Repeating it is
+    /// harmless; later writes answer `ShuttingDown`.
     ///
     /// # Errors
     /// `Internal` when the end was not in order; nothing acknowledged is lost then.

@@ -52,13 +52,15 @@ pub struct VariableFilter {
 pub trait Variables: Send + Sync + 'static {
     /// Saves a variable and answers it as it stands then.
     ///
-    /// A save that changes nothing MUST keep version and `updated_at`; one that changes something MUST raise the version by one.
-    /// The key of a deleted variable may be taken again: versions then go on from where they were, `created_at` starts anew.
-    /// A variable of another tenant MUST read as absent, and its key as taken.
+    /// A save that changes nothing MUST keep version and `updated_at`; one that changes something
+    /// MUST raise the version by one. The key of a deleted variable may be taken again: versions
+    /// then go on from where they were, `created_at` starts anew. A variable of another tenant MUST
+    /// read as absent, and its key as taken.
     ///
     /// # Errors
-    /// `NotFound` (`variable-not-found`) when it is expected and absent. `Conflict` with slug `already-exists` when the key is taken;
-    /// with slug `precondition-failed` when the version is another.
+    /// `NotFound` (`variable-not-found`) when it is expected and absent. `Conflict` with slug
+    /// `already-exists` when the key is taken; with slug `precondition-failed` when the version is
+    /// another.
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable>;
 
     /// The variable with this key.
@@ -71,8 +73,9 @@ pub trait Variables: Send + Sync + 'static {
         scope: &Scope,
     ) -> Result<Option<StoredVariable>>;
 
-    /// A page of variables, the newest `created_at` first, equal ones by key descending. A cursor is the key of an item;
-    /// it MUST work though that variable was deleted since; one of another tenant is none.
+    /// A page of variables, the newest `created_at` first, equal ones by key descending. A cursor
+    /// is the key of an item; it MUST work though that variable was deleted since; one of another
+    /// tenant is none.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`) when the cursor is none.

@@ -106,7 +106,8 @@ impl Fault {
         Self::new(Some(method), When::After, problem)
     }
 
-    /// The next call of any method fails and has no effect, and so do all that follow: the process is gone.
+    /// The next call of any method fails and has no effect, and so do all that follow: the process
+    /// is gone.
     #[must_use]
     pub const fn end() -> Self {
         Self::new(None, When::Before, Problem::StorageBusy).times(u64::MAX)
@@ -126,7 +127,8 @@ impl Fault {
         self
     }
 
-    /// Gives the error a cause with this text, as a driver's has, which nobody but a log may be told.
+    /// Gives the error a cause with this text, as a driver's has, which nobody but a log may be
+    /// told.
     #[must_use]
     pub fn because(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());

@@ -1,7 +1,7 @@
 //! A storage that fails on cue, before or after the effect, and counts what it is asked.
 //!
-//! What it remembers is the storage's that it wraps; connections and variables stand in `faulty_settings`, schedules and
-//! backfills in `faulty_schedules`.
+//! What it remembers is the storage's that it wraps; connections and variables stand in
+//! `faulty_settings`, schedules and backfills in `faulty_schedules`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,7 +72,8 @@ impl FaultyStorage {
         self.hold_at(method, When::After, gate);
     }
 
-    /// From now on closing has no effect, so that a storage in memory can be given to the next engine as a file could.
+    /// From now on closing has no effect, so that a storage in memory can be given to the next
+    /// engine as a file could.
     pub fn stay_open(&self) {
         self.cues.lock().stays_open = true;
     }

@@ -81,7 +81,8 @@ impl ManualClock {
         Clock::new(Box::new(self.clone()))
     }
 
-    /// Turns both the wall clock and the monotonic one on, and wakes whom it passes in the order of their deadlines.
+    /// Turns both the wall clock and the monotonic one on, and wakes whom it passes in the order of
+    /// their deadlines.
     ///
     /// # Panics
     /// When the calendar ends before that.

@@ -1,5 +1,5 @@
-//! What tests of Floret, of backends and of hosts need: a clock turned by hand, an executor that follows a script,
-//! a storage that fails on cue, and the contract that every backend takes.
+//! What tests of Floret, of backends and of hosts need: a clock turned by hand, an executor that
+//! follows a script, a storage that fails on cue, and the contract that every backend takes.
 //!
 //! Behind the feature `testing`. Nothing here sleeps: a test waits for what it expects.
 

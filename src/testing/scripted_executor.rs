@@ -1,4 +1,5 @@
-//! An executor that does what a test has written down for each node, and remembers how it was called.
+//! An executor that does what a test has written down for each node, and remembers how it was
+//! called.
 //!
 //! When a node is called is decided by the engine; that is what such tests are about.
 

@@ -1,4 +1,5 @@
-//! Hostile texts in every field and address: kept as they are or refused, never a fault and never a way out.
+//! Hostile texts in every field and address: kept as they are or refused, never a fault and never a
+//! way out.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -21,7 +21,8 @@ async fn talk(host: &Host, client: impl AsyncFnOnce(Sender)) {
     let service = TowerToHyperService::new(host.service.clone());
     let serving = server::Builder::new().serve_connection(TokioIo::new(theirs), service);
     let (sender, connection) = client::handshake(TokioIo::new(ours)).await.unwrap();
-    // Either side ends once the client has let go of its sender, or the server of a body that it does not read.
+    // Either side ends once the client has let go of its sender, or the server of a body that it
+    // does not read.
     let (_ended, _closed, ()) = tokio::join!(serving, connection, client(sender));
 }
 

@@ -1,4 +1,5 @@
-//! Floret inside a tower stack: whose request it is, and that what is not Floret's passes as it came.
+//! Floret inside a tower stack: whose request it is, and that what is not Floret's passes as it
+//! came.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};

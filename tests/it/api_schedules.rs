@@ -1,4 +1,5 @@
-//! `GET /scheduler/status`: every schedule with what is due next, what ran last and why the latest tick started nothing.
+//! `GET /scheduler/status`: every schedule with what is due next, what ran last and why the latest
+//! tick started nothing.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use floret::testing::{Fault, Method as Cue};
-use floret::{Body, ErrorKind};
+use floret::{Body, Problem};
 use http::{Method, Request, Response};
 use http_body::Frame;
 use serde_json::json;
@@ -196,7 +196,7 @@ async fn a_refused_query_reads_neither_the_nodes_of_a_run_nor_the_runs_of_a_back
         }
         let id = host.finished().await;
         for large in [Cue::FindRun, Cue::FindBackfill] {
-            let fault = Fault::before(large, ErrorKind::Unavailable);
+            let fault = Fault::before(large, Problem::StorageBusy);
             host.faults.fail(fault.times(u64::MAX));
         }
         let run = format!("/api/runs/{id}");

@@ -1,4 +1,5 @@
-//! A thousand streams, of which a hundred never read: the others miss nothing, and those are closed.
+//! A thousand streams, of which a hundred never read: the others miss nothing, and those are
+//! closed.
 
 use std::time::Duration;
 

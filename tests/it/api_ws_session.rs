@@ -1,4 +1,5 @@
-//! What comes over a stream: every event once and in order, signs of life, and the ends that it may have.
+//! What comes over a stream: every event once and in order, signs of life, and the ends that it may
+//! have.
 //!
 //! Who gets a stream is `api_ws`'s, many at once `api_ws_load`'s.
 
@@ -323,7 +324,8 @@ async fn a_shutdown_ends_streams_before_all_else(store: Store) {
     stopped.unwrap();
 }
 
-/// A client with a pipe of a KiB that was live and then read nothing of what happened; what happened is answered as it is sent.
+/// A client with a pipe of a KiB that was live and then read nothing of what happened; what
+/// happened is answered as it is sent.
 async fn behind(world: &mut World, query: &str) -> (Host, Client, Vec<Value>) {
     world.limits.events_ring_max = 64;
     world.pipelines = vec![chain("p", &["a", "b"]), chain("q", &["a"])];
@@ -350,7 +352,8 @@ async fn behind(world: &mut World, query: &str) -> (Host, Client, Vec<Value>) {
     (host, client, all)
 }
 
-/// Checks what a client heard against what happened; answers how much of it was heard or told, and how often it was told that it lags.
+/// Checks what a client heard against what happened; answers how much of it was heard or told, and
+/// how often it was told that it lags.
 fn check_lag(heard: &[Value], all: &[Value]) -> (usize, usize) {
     let (mut at, mut lags) = (0, 0);
     for told in heard {

@@ -1,4 +1,5 @@
-//! Backfills as a host starts them: in their order, within their limits, behind everything else, over crashes.
+//! Backfills as a host starts them: in their order, within their limits, behind everything else,
+//! over crashes.
 
 use std::ops::RangeInclusive;
 

@@ -1,6 +1,8 @@
-//! What survives `kill -9`: a real process, killed at random moments under load, and started again on the same file.
+//! What survives `kill -9`: a real process, killed at random moments under load, and started again
+//! on the same file.
 //!
-//! The same inside one process, deterministic, is in the engine's tests; loss of power is not shown by this.
+//! The same inside one process, deterministic, is in the engine's tests; loss of power is not shown
+//! by this.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -22,7 +24,8 @@ async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// A chain whose nodes note each execution with its time; the middle one fails once for each token that asks for it.
+/// A chain whose nodes note each execution with its time; the middle one fails once for each token
+/// that asks for it.
 fn work(dir: &Path) -> Value {
     let note = format!(
         "echo \"$0 $(date +%s%N)\" >> {}/executions; ",

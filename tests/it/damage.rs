@@ -1,4 +1,5 @@
-//! Loss of power, as the tail of a write-ahead log that did not reach the disk: 200 damages of a live store.
+//! Loss of power, as the tail of a write-ahead log that did not reach the disk: 200 damages of a
+//! live store.
 //!
 //! Loss of the process alone is `crash`'s.
 
@@ -38,7 +39,8 @@ async fn open(file: &Path) -> floret::Builder {
         .pipeline(pipeline)
 }
 
-/// A store as it stands in the middle of its work: the file and its log, and the runs in the order of their creation.
+/// A store as it stands in the middle of its work: the file and its log, and the runs in the order
+/// of their creation.
 async fn live(dir: &Path) -> (Vec<u8>, Vec<u8>, Vec<RunId>) {
     let file = dir.join("live.db");
     let floret = open(&file)
@@ -78,7 +80,8 @@ fn damage(log: &mut Vec<u8>, seed: u64) {
     }
 }
 
-/// The damaged store opens, has the first of the runs and no other, is whole, and every run of it ends.
+/// The damaged store opens, has the first of the runs and no other, is whole, and every run of it
+/// ends.
 async fn check(dir: &Path, runs: &[RunId], seed: u64) {
     let file = dir.join("damaged.db");
     let floret = open(&file).await.node("last", done).start().await.unwrap();

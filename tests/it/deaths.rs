@@ -1,4 +1,5 @@
-//! Deaths: the process may end after any call of the storage; what was committed then is not done again.
+//! Deaths: the process may end after any call of the storage; what was committed then is not done
+//! again.
 
 use std::collections::BTreeSet;
 

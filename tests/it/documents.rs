@@ -317,7 +317,8 @@ async fn reached(api: &Api, run: &str, until: Until) {
     }
 }
 
-/// Whether a text begins as the page shows it, any text standing for each `…`; where the page shows none there is none.
+/// Whether a text begins as the page shows it, any text standing for each `…`; where the page shows
+/// none there is none.
 fn is_like(shown: &str, answered: &str) -> bool {
     let shown = shown.trim();
     if shown.is_empty() {
@@ -337,7 +338,8 @@ fn is_like(shown: &str, answered: &str) -> bool {
     })
 }
 
-/// Where an answer has another shape than the page shows: other members, another type, or another text where the page has no `…`.
+/// Where an answer has another shape than the page shows: other members, another type, or another
+/// text where the page has no `…`.
 fn difference(shown: &Value, answered: &Value, at: &str) -> Option<String> {
     match (shown, answered) {
         // An object that the page leaves open.

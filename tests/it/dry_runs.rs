@@ -40,7 +40,8 @@ fn statuses(found: &DryRun) -> Vec<(&str, NodeStatus)> {
         .collect()
 }
 
-/// Calls that write about runs; a claim that finds nothing is not among them, since the queue looks when it likes.
+/// Calls that write about runs; a claim that finds nothing is not among them, since the queue looks
+/// when it likes.
 fn writes(host: &Host) -> u64 {
     let of_runs = [
         Method::CreateRuns,

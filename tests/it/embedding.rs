@@ -1,4 +1,5 @@
-//! The manners of a guest: what Floret does to the process, the runtime and the threads of its host.
+//! The manners of a guest: what Floret does to the process, the runtime and the threads of its
+//! host.
 //!
 //! What a shutdown does to runs is in `shutdowns`, mounting in `api_layer` and `examples_hosts`.
 
@@ -58,7 +59,8 @@ fn _futures_are_sent(floret: &Floret, run: &RunHandle) {
     sent(Floret::builder(MemoryStorage::default()).start());
 }
 
-/// Runs a test on a thread of its own; one that blocks it for a minute fails here, where nothing waits for it.
+/// Runs a test on a thread of its own; one that blocks it for a minute fails here, where nothing
+/// waits for it.
 fn watched<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     let (tell, told) = mpsc::channel();
     let thread = std::thread::spawn(move || drop(tell.send(test())));
@@ -139,8 +141,8 @@ fn one_thread_and_its_timer_are_enough() {
     });
 }
 
-/// Somebody else holds the store's lock, and lets it go only when the host's own task is scheduled: were SQLite waited for on the host's thread,
-/// that would never be.
+/// Somebody else holds the store's lock, and lets it go only when the host's own task is scheduled:
+/// were SQLite waited for on the host's thread, that would never be.
 #[test]
 fn a_store_that_waits_does_not_block_the_hosts_thread() {
     watched(|| {
@@ -191,7 +193,8 @@ fn a_store_that_waits_does_not_block_the_hosts_thread() {
     });
 }
 
-/// The host's only thread for work that blocks is taken, so what computes long cannot end; what is short goes on.
+/// The host's only thread for work that blocks is taken, so what computes long cannot end; what is
+/// short goes on.
 #[test]
 fn what_computes_long_leaves_the_hosts_thread_to_others() {
     watched(|| {

@@ -1,4 +1,5 @@
-//! Faults: a storage that fails for a moment costs a run nothing, and one that belongs to another claim is left alone.
+//! Faults: a storage that fails for a moment costs a run nothing, and one that belongs to another
+//! claim is left alone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -177,7 +178,8 @@ async fn take_over(host: &Host, world: &World, run: &RunHandle) {
     assert_eq!(ids, [run.id()]);
 }
 
-/// The run is claimed by another while its node executes; what `method` would store of it is refused.
+/// The run is claimed by another while its node executes; what `method` would store of it is
+/// refused.
 async fn lose_claim(store: Store, step: Step, method: Method) {
     let mut world = World::new(store)
         .pipeline(chain("p", &["a", "b"]))

@@ -1,6 +1,7 @@
 //! Every figure that a page shows equals a recount of the runs, after whatever happened to them.
 //!
-//! That storage's figures equal a recount is a case of the contract; here what the service answers is compared.
+//! That storage's figures equal a recount is a case of the contract; here what the service answers
+//! is compared.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

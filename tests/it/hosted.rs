@@ -1,4 +1,5 @@
-//! An example that serves, as a process: started on a free port, asked over real sockets, ended as its user would.
+//! An example that serves, as a process: started on a free port, asked over real sockets, ended as
+//! its user would.
 //!
 //! What is expected of it stands in the tests.
 

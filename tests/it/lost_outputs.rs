@@ -1,4 +1,5 @@
-//! Lost outputs: what a resume needs and storage no longer has is made again, unless it was a sink's.
+//! Lost outputs: what a resume needs and storage no longer has is made again, unless it was a
+//! sink's.
 
 use floret::executor::Effect;
 use floret::testing::Step;

@@ -1,4 +1,5 @@
-//! What `kill -9` does to deliveries: a real process whose notifier writes to a file that it syncs, killed under load and started again.
+//! What `kill -9` does to deliveries: a real process whose notifier writes to a file that it syncs,
+//! killed under load and started again.
 //!
 //! The same inside one process, deterministic, is in `notifiers`.
 
@@ -89,7 +90,8 @@ async fn start(dir: &Path) -> Floret {
         .unwrap()
 }
 
-/// No test by itself: the other process of the test below. It triggers runs and writes down those that were acknowledged, until it is killed.
+/// No test by itself: the other process of the test below. It triggers runs and writes down those
+/// that were acknowledged, until it is killed.
 #[ignore = "it is the process that another test kills"]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_that_is_killed() {

@@ -1,4 +1,5 @@
-//! Recovery: what a crash leaves behind goes on where it stood, and what crashes the process is given up.
+//! Recovery: what a crash leaves behind goes on where it stood, and what crashes the process is
+//! given up.
 
 use std::time::Duration;
 

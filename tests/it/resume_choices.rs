@@ -1,4 +1,5 @@
-//! What a caller may choose of a resume: a node to begin at, the newest definition; and what a chain of them remembers.
+//! What a caller may choose of a resume: a node to begin at, the newest definition; and what a
+//! chain of them remembers.
 
 use floret::executor::Effect;
 use floret::storage::{Purge, System};
@@ -255,7 +256,8 @@ async fn a_sink_that_succeeds_while_a_resume_is_made_is_not_repeated(store: Stor
     while world.calls().get("save") != Some(&2) {
         tokio::task::yield_now().await;
     }
-    // It looks at the chain while the sink executes, and makes its run once the second one has failed.
+    // It looks at the chain while the sink executes, and makes its run once the second one has
+    // failed.
     host.storage.hold_after(Method::FindChain, &looked);
     let found = host.storage.calls(Method::FindChain);
     let third = {

@@ -1,4 +1,5 @@
-//! Schedules: what fires when, once, through restarts, clock changes, clocks that jump and storage that fails.
+//! Schedules: what fires when, once, through restarts, clock changes, clocks that jump and storage
+//! that fails.
 //!
 //! When expressions are due is told by the tests of `cron`.
 

@@ -1,4 +1,5 @@
-//! Replays what fuzzers begin with, and every input that ever failed, through the functions that fuzzers feed.
+//! Replays what fuzzers begin with, and every input that ever failed, through the functions that
+//! fuzzers feed.
 //!
 //! Finding inputs is left to `fuzz/`.
 

@@ -65,7 +65,8 @@ impl<S: Service<NodeCall>> Service<NodeCall> for Counted<S> {
     }
 }
 
-/// Starts a host whose service executes one node at a time; the sender tells how often nodes have waited.
+/// Starts a host whose service executes one node at a time; the sender tells how often nodes have
+/// waited.
 async fn start_one_at_a_time(world: &World) -> (Host, watch::Sender<usize>) {
     let waits = watch::Sender::new(0);
     let service = Counted {

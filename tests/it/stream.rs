@@ -1,4 +1,5 @@
-//! A real WebSocket client over a pipe in memory, let in by the service as an adapter of a host would have it.
+//! A real WebSocket client over a pipe in memory, let in by the service as an adapter of a host
+//! would have it.
 //!
 //! What it must hear stands in the tests.
 
@@ -35,7 +36,8 @@ pub(crate) enum Heard {
     Gone,
 }
 
-/// A request for an upgrade, with these headers instead of its own or beside them; `-` leaves one out.
+/// A request for an upgrade, with these headers instead of its own or beside them; `-` leaves one
+/// out.
 pub(crate) fn upgrade(path: &str, headers: &[(&str, &str)]) -> Request<Full<Bytes>> {
     let whole = [
         ("host", "floret.example.com"),

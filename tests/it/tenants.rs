@@ -250,7 +250,8 @@ impl World {
         runs.chain([tenant.name().to_owned()]).collect()
     }
 
-    /// A route's path for each object of a tenant that it may name, and with what it must be asked for.
+    /// A route's path for each object of a tenant that it may name, and with what it must be asked
+    /// for.
     fn paths(&self, template: &str, tenant: Tenant) -> Vec<String> {
         let name = tenant.name();
         let runs = self.runs.iter().filter(|(owner, _)| *owner == tenant);

@@ -101,7 +101,8 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every file that is compiled into the crate; a file that only `#[cfg(test)]` brings in is left out.
+/// Every file that is compiled into the crate; a file that only `#[cfg(test)]` brings in is left
+/// out.
 pub(crate) fn sources() -> Vec<Source> {
     let all: Vec<_> = rust_files(&root().join("src"))
         .into_iter()
@@ -322,7 +323,8 @@ fn every_file_opens_by_saying_what_it_is_for() {
     assert_none(&problems, "every file opens with //!");
 }
 
-/// Crates whose types may not stand in a public signature, so that they can be upgraded without breaking a host.
+/// Crates whose types may not stand in a public signature, so that they can be upgraded without
+/// breaking a host.
 const INNER_CRATES: &[&str] = &[
     "arrow_array",
     "arrow_buffer",
@@ -337,7 +339,8 @@ const INNER_CRATES: &[&str] = &[
     "rustix",
 ];
 
-/// The types that a file imports from crates that must stay inside, by the names that it uses them under.
+/// The types that a file imports from crates that must stay inside, by the names that it uses them
+/// under.
 fn inner_types(source: &Source) -> BTreeSet<String> {
     let code = source.code.join(" ");
     let imports = code.split("use ").skip(1);
@@ -444,7 +447,8 @@ fn cases_in(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The cases that a macro lists for a noun, `runs: [a, b]`, or for the one that it is about, `$durable, [a, b]`.
+/// The cases that a macro lists for a noun, `runs: [a, b]`, or for the one that it is about,
+/// `$durable, [a, b]`.
 fn cases_listed(macros: &str, noun: &str) -> BTreeSet<String> {
     let lists = [format!(" {noun}: ["), format!(" ${noun}, [")];
     let found = lists

@@ -93,7 +93,8 @@ impl Host {
         Self::with(backend, Limits::default()).await
     }
 
-    /// A host whose builder is finished by the test; it has no key for secrets but what the test gives it.
+    /// A host whose builder is finished by the test; it has no key for secrets but what the test
+    /// gives it.
     pub(crate) async fn built(backend: Backend, build: impl FnOnce(Builder) -> Builder) -> Self {
         Self::on(scratch(), backend, build).await
     }
@@ -203,7 +204,8 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts a refusal: status and slug, and that it has every member of a problem and nothing that a problem must not have.
+    /// Asserts a refusal: status and slug, and that it has every member of a problem and nothing
+    /// that a problem must not have.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, slug: &str) {
         let told = String::from_utf8_lossy(&self.body).into_owned();

@@ -1,7 +1,8 @@
 //! A dataset on disk: an Arrow IPC stream with lz4, and after its end the SHA-256 of it.
 //!
-//! The digest stands where a reader of Arrow has stopped already. It is checked first, since Arrow's reader trusts
-//! the lengths that it finds and a damaged one could ask for all memory. Where the bytes are kept is left to `storage`.
+//! The digest stands where a reader of Arrow has stopped already. It is checked first, since
+//! Arrow's reader trusts the lengths that it finds and a damaged one could ask for all memory.
+//! Where the bytes are kept is left to `storage`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

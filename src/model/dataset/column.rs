@@ -15,7 +15,8 @@ use arrow_schema::DataType;
 pub(super) struct Column {
     pub(super) name: Arc<str>,
     pub(super) cells: Cells,
-    /// What a gap of the array means; of no meaning in a column of JSON, whose gaps are missing cells.
+    /// What a gap of the array means; of no meaning in a column of JSON, whose gaps are missing
+    /// cells.
     pub(super) gap: Gap,
 }
 

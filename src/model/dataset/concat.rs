@@ -19,7 +19,8 @@ struct Part<'a> {
     rows: usize,
 }
 
-/// The rows of all, one dataset after another; the columns in the order in which they are first seen.
+/// The rows of all, one dataset after another; the columns in the order in which they are first
+/// seen.
 pub(super) fn concat(datasets: &[Dataset]) -> Result<Dataset> {
     if let [only] = datasets {
         return Ok(only.clone());
@@ -58,7 +59,8 @@ fn join(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column> {
     joined.map_err(|error| Error::internal("datasets cannot be joined").with_source(error))
 }
 
-/// A part whose type all have that have values, and what all gaps mean; none where the parts differ.
+/// A part whose type all have that have values, and what all gaps mean; none where the parts
+/// differ.
 fn common_form<'a>(parts: &[Part<'a>]) -> Option<(&'a Cells, Gap)> {
     let filled = |cells: &&'a Cells| cells.array().is_some();
     let mut all = parts

@@ -1,7 +1,8 @@
-//! Types for columns of texts: each column the narrowest type that gives every one of its texts back.
+//! Types for columns of texts: each column the narrowest type that gives every one of its texts
+//! back.
 //!
-//! A text that a type would change (`007`, `+1`, more digits than it holds) keeps its whole column text.
-//! Where the texts come from is left to `nodes`.
+//! A text that a type would change (`007`, `+1`, more digits than it holds) keeps its whole column
+//! text. Where the texts come from is left to `nodes`.
 
 use std::sync::Arc;
 
@@ -46,7 +47,8 @@ fn infer(column: &Column, rows: usize) -> Result<Column, RowError> {
     Ok(column.clone())
 }
 
-/// The column as this kind; none where no one type holds all (integers below zero and beyond `i64`).
+/// The column as this kind; none where no one type holds all (integers below zero and beyond
+/// `i64`).
 fn convert(column: &Column, rows: usize, kind: Kind) -> Result<Option<Column>, RowError> {
     let mut builder = ColumnBuilder::new(Arc::clone(&column.name));
     for row in 0..rows {

@@ -1,7 +1,8 @@
 //! Rows that travel between nodes: one table, opaque, cheap to share.
 //!
-//! Arrow inside, a column of one kind of values typed and every other one JSON. What goes in comes out: mixed types,
-//! nested values, null against missing, big integers. Files and processes are left to `nodes`, keeping to `storage`.
+//! Arrow inside, a column of one kind of values typed and every other one JSON. What goes in comes
+//! out: mixed types, nested values, null against missing, big integers. Files and processes are
+//! left to `nodes`, keeping to `storage`.
 
 mod build;
 mod codec;
@@ -35,7 +36,8 @@ pub(crate) use json::write_cell;
 
 /// A table of rows. Clones share the data.
 ///
-/// A row is a JSON object; it need not have every column, and the values of a column may be of different kinds.
+/// A row is a JSON object; it need not have every column, and the values of a column may be of
+/// different kinds.
 ///
 /// ```
 /// use floret::Dataset;
@@ -70,17 +72,20 @@ impl Dataset {
     /// A dataset of these rows. Its columns are in the order in which they are first seen.
     ///
     /// # Errors
-    /// `Invalid` when a value is nested more than 120 levels deep; the message names the row, counted from 1.
+    /// `Invalid` when a value is nested more than 120 levels deep; the message names the row,
+    /// counted from 1.
     pub fn from_rows(rows: Vec<Map<String, Value>>) -> Result<Self> {
         rows::from_rows(rows)
     }
 
-    /// Rows from anything that serialises to JSON objects; the columns of a struct are in the order of its fields.
+    /// Rows from anything that serialises to JSON objects; the columns of a struct are in the order
+    /// of its fields.
     ///
     /// As in JSON, NaN and infinities become null, and integers beyond 64 bits floats.
     ///
     /// # Errors
-    /// `Invalid` when a row does not serialise, or not to an object; the message names the row, counted from 1.
+    /// `Invalid` when a row does not serialise, or not to an object; the message names the row,
+    /// counted from 1.
     pub fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Self> {
         rows::from_serialize(rows)
     }
@@ -91,7 +96,8 @@ impl Dataset {
         Self::of(Column::without_cells(columns), 0)
     }
 
-    /// The rows of all, one dataset after another; the columns in the order in which they are first seen.
+    /// The rows of all, one dataset after another; the columns in the order in which they are first
+    /// seen.
     ///
     /// # Errors
     /// `Internal` when Arrow refuses; no dataset is known to cause it.
@@ -110,7 +116,8 @@ impl Dataset {
     /// The rows as `T`s.
     ///
     /// # Errors
-    /// `Invalid` when a row is no `T`; the message names the row, counted from 1, and what is wrong with it.
+    /// `Invalid` when a row is no `T`; the message names the row, counted from 1, and what is wrong
+    /// with it.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
         rows::deserialize(self)
     }
@@ -142,8 +149,8 @@ impl Dataset {
 
     /// The first rows for a reader, at most `rows_max`.
     ///
-    /// A string longer than `cell_bytes_max` is cut at a character and marked; a nested value with a longer text is
-    /// its cut text.
+    /// A string longer than `cell_bytes_max` is cut at a character and marked; a nested value with
+    /// a longer text is its cut text.
     ///
     /// # Errors
     /// `Internal` when a decoded dataset holds a text that is no JSON.
@@ -151,7 +158,8 @@ impl Dataset {
         preview::preview(self, rows_max, cell_bytes_max)
     }
 
-    /// Statistics of every column; `profiling_ms` is left 0. It computes: call it off the async threads.
+    /// Statistics of every column; `profiling_ms` is left 0. It computes: call it off the async
+    /// threads.
     ///
     /// # Errors
     /// `Internal` when a decoded dataset holds a text that is no JSON.
@@ -159,7 +167,8 @@ impl Dataset {
         profile::profile(self)
     }
 
-    /// An Arrow IPC stream with lz4, followed by its SHA-256. It computes: call it off the async threads.
+    /// An Arrow IPC stream with lz4, followed by its SHA-256. It computes: call it off the async
+    /// threads.
     ///
     /// # Errors
     /// `Internal` when Arrow refuses; no dataset is known to cause it.
@@ -194,7 +203,8 @@ impl Dataset {
         self.0.row_count
     }
 
-    /// Whether `is_asked` says so of a text in it: a string, a nested value as JSON, the name of a column.
+    /// Whether `is_asked` says so of a text in it: a string, a nested value as JSON, the name of a
+    /// column.
     pub(crate) fn any_text(&self, is_asked: impl Fn(&str) -> bool) -> bool {
         let in_cell = |cell: Cell<'_>| match cell {
             Cell::Text(text) | Cell::Json(text) => is_asked(text),

@@ -36,7 +36,8 @@ pub(super) fn preview(
     ))
 }
 
-/// The value, cut where its text is longer than `bytes_max`, and whether it was; a nested value is cut to a string.
+/// The value, cut where its text is longer than `bytes_max`, and whether it was; a nested value is
+/// cut to a string.
 pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Value>, bool)> {
     let text = match cell {
         Cell::Text(text) => text,

@@ -1,4 +1,5 @@
-//! What goes into a dataset comes out: random ones through every way in and out, and the corners by hand.
+//! What goes into a dataset comes out: random ones through every way in and out, and the corners by
+//! hand.
 //!
 //! The statistics are tested beside `profile`.
 
@@ -15,7 +16,8 @@ use crate::error::ErrorKind;
 
 pub(super) type Row = Map<String, Value>;
 
-/// Rows of up to four columns, most of them of one kind of values, some mixed; any cell may be null or missing.
+/// Rows of up to four columns, most of them of one kind of values, some mixed; any cell may be null
+/// or missing.
 pub(super) fn rows() -> impl Strategy<Value = Vec<Row>> {
     let column = prop_oneof![
         Just(integer().boxed()),

@@ -1,4 +1,5 @@
-//! Two storages that are given the same commands answer the same, whatever the commands are: memory is the specification.
+//! Two storages that are given the same commands answer the same, whatever the commands are: memory
+//! is the specification.
 //!
 //! What must hold of each alone is the contract.
 

@@ -9,7 +9,8 @@ use crate::storage::{Advance, NewRun, StoredSchedule, Tick};
 use crate::testing::contract::fixtures::{at, new_run};
 
 impl World<'_> {
-    /// Moves the schedule of a pipeline to a second, as somebody does who knows it, or an older state of it.
+    /// Moves the schedule of a pipeline to a second, as somebody does who knows it, or an older
+    /// state of it.
     pub(super) async fn tick(&mut self, command: &Command) {
         let Command::Tick {
             pipeline,

@@ -1,6 +1,7 @@
 //! Backfills: created with their runs, listed, settled, cancelled as a whole.
 //!
-//! When one ends or is cancelled is decided in `rules`; their limits hold in `queue`; `index` knows their runs.
+//! When one ends or is cancelled is decided in `rules`; their limits hold in `queue`; `index` knows
+//! their runs.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;

@@ -13,7 +13,8 @@ use crate::storage::{Figures, FiguresBy, FiguresFilter};
 #[derive(Default)]
 pub(super) struct Days(BTreeMap<NaiveDate, Day>);
 
-/// One day: all its runs, and those of each pipeline and tenant. Figures that count nothing are not kept.
+/// One day: all its runs, and those of each pipeline and tenant. Figures that count nothing are not
+/// kept.
 struct Day {
     all: Figures,
     of_pipelines: BTreeMap<(PipelineId, Option<TenantId>), Figures>,

@@ -1,4 +1,5 @@
-//! By what runs are found without looking at all of them: status, pipeline, lane of the queue, chain, end, day.
+//! By what runs are found without looking at all of them: status, pipeline, lane of the queue,
+//! chain, end, day.
 //!
 //! Which of them a question uses is decided by its noun.
 
@@ -21,7 +22,8 @@ pub(super) struct RunIndex {
     all: ByStatus,
     of_pipelines: BTreeMap<PipelineId, ByStatus>,
     of_backfills: BTreeMap<BackfillId, ByStatus>,
-    /// Pending runs by priority, pipeline and backfill; none is empty, so that a claim's cost is their number.
+    /// Pending runs by priority, pipeline and backfill; none is empty, so that a claim's cost is
+    /// their number.
     pub(super) lanes: BTreeMap<Lane, BTreeSet<RunId>>,
     /// Runs by the first of their chain of resumes.
     chains: BTreeMap<RunId, BTreeSet<RunId>>,

@@ -1,6 +1,7 @@
 //! The write path of a running run: the checks in their order, then every entry.
 //!
-//! The checks that ask for rows, and what an entry makes of a node and of an event, stand in `rules`.
+//! The checks that ask for rows, and what an entry makes of a node and of an event, stand in
+//! `rules`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Everything in memory: for tests, for pipelines that may be lost with the process, and as the specification that a durable backend must agree with.
+//! Everything in memory: for tests, for pipelines that may be lost with the process, and as the
+//! specification that a durable backend must agree with.
 //!
 //! What is decided alike by every backend stands in `rules`.
 
@@ -51,7 +52,8 @@ use crate::error::Result;
 #[derive(Clone, Default)]
 pub struct MemoryStorage(Arc<Shared>);
 
-// One lock for all: a step touches most tables, takes microseconds and never waits while it holds it.
+// One lock for all: a step touches most tables, takes microseconds and never waits while it holds
+// it.
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,

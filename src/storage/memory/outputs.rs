@@ -1,4 +1,5 @@
-//! Outputs: chunks are staged until a node outcome names them as one output. Runs of a chain share it.
+//! Outputs: chunks are staged until a node outcome names them as one output. Runs of a chain share
+//! it.
 //!
 //! Encoding and hashes are left to the engine.
 

@@ -1,6 +1,7 @@
 //! Which finished runs a purge takes, and taking them out of every table.
 //!
-//! When a purge is due is decided above; beyond the number that is kept, the end of a run decides it.
+//! When a purge is due is decided above; beyond the number that is kept, the end of a run decides
+//! it.
 
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -58,7 +59,8 @@ impl State {
         (PurgeOutcome::new(due.len() as u64, next), due)
     }
 
-    /// The smallest id among the last finished runs of a pipeline that are kept; nothing where none is.
+    /// The smallest id among the last finished runs of a pipeline that are kept; nothing where none
+    /// is.
     fn first_kept(&self, pipeline: &PipelineId, keep_last: u32) -> Option<RunId> {
         let ends = [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled];
         let sets = ends
@@ -67,7 +69,8 @@ impl State {
         newest_first(sets, None).take(keep_last as usize).last()
     }
 
-    /// Purges the longest finished runs beyond the number that is kept. As many again are spared for notifiers that have not got them.
+    /// Purges the longest finished runs beyond the number that is kept. As many again are spared
+    /// for notifiers that have not got them.
     pub(super) fn purge_surplus(&mut self) {
         let surplus = self
             .index

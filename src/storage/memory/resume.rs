@@ -1,4 +1,5 @@
-//! What a resume needs of its chain: whether it may be made, on which definition, and which outputs it holds from then on.
+//! What a resume needs of its chain: whether it may be made, on which definition, and which outputs
+//! it holds from then on.
 //!
 //! Which nodes it takes over is decided by the engine and stands in the run.
 
@@ -29,7 +30,8 @@ impl State {
         }
     }
 
-    /// The version that a run names: of its pipeline, or the one that the resumed run ran on though it is gone there.
+    /// The version that a run names: of its pipeline, or the one that the resumed run ran on though
+    /// it is gone there.
     pub(super) fn version_of(&self, run: &Run, resumed: Option<&RunRow>) -> Option<Arc<Version>> {
         let kept = self
             .pipelines

@@ -1,6 +1,7 @@
 //! Which runs a list has, and in which order.
 //!
-//! Sets by pipeline and status are merged, so that a list looks at no run that another status or pipeline rules out.
+//! Sets by pipeline and status are merged, so that a list looks at no run that another status or
+//! pipeline rules out.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;

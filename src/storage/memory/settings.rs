@@ -1,4 +1,5 @@
-//! Fields under ids: what connections and variables have in common, the deleted ones' traces included.
+//! Fields under ids: what connections and variables have in common, the deleted ones' traces
+//! included.
 //!
 //! What a save makes of what is kept is decided in `rules`.
 

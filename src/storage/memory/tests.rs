@@ -1,4 +1,5 @@
-//! The whole contract, and what this backend alone does: it keeps so many finished runs, and is shared by its clones.
+//! The whole contract, and what this backend alone does: it keeps so many finished runs, and is
+//! shared by its clones.
 
 use super::*;
 use crate::model::{Cancel, RunStatus, Scope};

@@ -1,6 +1,7 @@
 //! The checks of an append that ask for the run's rows: the wish to cancel, then the transitions.
 //!
-//! Epoch, position and the terminal status are numbers that a backend compares itself, before these.
+//! Epoch, position and the terminal status are numbers that a backend compares itself, before
+//! these.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use crate::error::Result;
 use crate::model::{NodeIndex, NodeStatus, Run, RunStatus};
 use crate::storage::Entry;
 
-/// Refuses entries that a running run cannot take. `node` tells where the node at a place stands, and none where there is no node.
+/// Refuses entries that a running run cannot take. `node` tells where the node at a place stands,
+/// and none where there is no node.
 pub(in crate::storage) fn check_entries(
     run: &Run,
     entries: &[Entry],
@@ -28,7 +30,8 @@ pub(in crate::storage) fn check_entries(
     entries.iter().try_for_each(|entry| walk.step(entry))
 }
 
-/// Whether an end may still name a chunk of a node's output. `node` is where the node stands; none where there is no node.
+/// Whether an end may still name a chunk of a node's output. `node` is where the node stands; none
+/// where there is no node.
 pub(in crate::storage) fn may_name_chunk(node: Option<NodeStatus>) -> bool {
     node.is_some_and(|status| !status.is_terminal())
 }

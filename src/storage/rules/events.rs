@@ -21,7 +21,8 @@ pub(in crate::storage) fn run_event(run: &Run, kind: EventKind, at: DateTime<Utc
     event
 }
 
-/// The event of an entry, none for a profile; `run` stands as it does after the entry, `node` names the node at a place.
+/// The event of an entry, none for a profile; `run` stands as it does after the entry, `node` names
+/// the node at a place.
 pub(in crate::storage) fn entry_event<'a>(
     run: &Run,
     entry: &Entry,

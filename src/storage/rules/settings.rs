@@ -1,4 +1,5 @@
-//! Connections and variables as backends see them alike: fields under an id, and what a save makes of what is kept.
+//! Connections and variables as backends see them alike: fields under an id, and what a save makes
+//! of what is kept.
 //!
 //! What fields there are is the model's; how rows are kept is left to the backends.
 
@@ -36,7 +37,8 @@ pub(in crate::storage) struct Standing {
 /// What is kept under an id.
 pub(in crate::storage) struct KeptSetting<T: Setting> {
     pub(in crate::storage) standing: Standing,
-    /// None once it was deleted: what stays is its version, which goes on, and its place as a cursor.
+    /// None once it was deleted: what stays is its version, which goes on, and its place as a
+    /// cursor.
     pub(in crate::storage) fields: Option<T::Fields>,
 }
 

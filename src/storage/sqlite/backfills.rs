@@ -194,7 +194,8 @@ impl Tx {
         Ok((Cow::Owned(kept), skipped))
     }
 
-    /// The dates, from the first to the last of these runs, that a backfill, a schedule or a catch-up has run with success, resumes of theirs included.
+    /// The dates, from the first to the last of these runs, that a backfill, a schedule or a
+    /// catch-up has run with success, resumes of theirs included.
     fn existing_dates(
         &self,
         pipeline: &Known,

@@ -1,6 +1,7 @@
 //! Events as a row of the journal holds them: a JSON array, without what the row says already.
 //!
-//! A node is written as its place: whoever appends knows no graph, whoever reads has the definition.
+//! A node is written as its place: whoever appends knows no graph, whoever reads has the
+//! definition.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! Making runs: every refusal is decided before the first row is written, so that the group needs no savepoint.
+//! Making runs: every refusal is decided before the first row is written, so that the group needs
+//! no savepoint.
 //!
 //! Questions about runs are left to `runs`, what a resume may read to `outputs`.
 

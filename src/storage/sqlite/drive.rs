@@ -29,7 +29,8 @@ impl Tx {
         }))
     }
 
-    /// The key of a run that is running under this epoch, and what it is driven by; read from its rows once after the memory was read again.
+    /// The key of a run that is running under this epoch, and what it is driven by; read from its
+    /// rows once after the memory was read again.
     pub(super) fn driven(
         &mut self,
         run: RunId,

@@ -115,7 +115,8 @@ impl Reader {
     }
 }
 
-/// How many rows are read for so many events: each has one at least, so that a row that cannot be read does not fail a page before it.
+/// How many rows are read for so many events: each has one at least, so that a row that cannot be
+/// read does not fail a page before it.
 fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
     let EventFilter {
         scope,

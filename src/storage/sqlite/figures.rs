@@ -1,4 +1,5 @@
-//! Figures: runs by the day of their creation or by pipeline, from the rows that every change keeps.
+//! Figures: runs by the day of their creation or by pipeline, from the rows that every change
+//! keeps.
 //!
 //! Counting runs is left to `tx`.
 

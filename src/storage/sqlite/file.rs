@@ -28,7 +28,8 @@ impl Watched {
         &self.path
     }
 
-    /// Refuses to go on once another file, or none, is at the path. Other systems keep an open file from being replaced.
+    /// Refuses to go on once another file, or none, is at the path. Other systems keep an open file
+    /// from being replaced.
     pub(super) fn check(&self) -> Result<(), Fault> {
         #[cfg(unix)]
         if identity(&self.path) != self.identity {

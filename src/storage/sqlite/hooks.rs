@@ -25,7 +25,8 @@ pub enum CommitFault {
 /// What the writer does on cue.
 #[derive(Debug, Default)]
 pub(super) struct Hooks(
-    // 0: nothing; set by a test and taken by the writer once, so that the steps sent after it see it.
+    // 0: nothing; set by a test and taken by the writer once, so that the steps sent after it see
+    // it.
     AtomicU8,
 );
 

@@ -19,7 +19,8 @@ pub(super) enum Lane {
 /// Items that wait for a thread.
 #[derive(Debug)]
 pub(super) struct Inbox<T> {
-    // A lock and a condition rather than a channel: a thread waits for two lanes at once and takes many items at a time.
+    // A lock and a condition rather than a channel: a thread waits for two lanes at once and takes
+    // many items at a time.
     waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
     // Semaphores hold back async callers without a thread.
@@ -80,7 +81,8 @@ impl<T> Inbox<T> {
         self.arrived.notify_one();
     }
 
-    /// Waits for items and takes up to `max` of the normal lane and one of the other; nothing once the inbox is closed and empty.
+    /// Waits for items and takes up to `max` of the normal lane and one of the other; nothing once
+    /// the inbox is closed and empty.
     pub(super) fn take(&self, max: usize) -> Vec<T> {
         let mut waiting = self.waiting.lock();
         while waiting.is_empty() && !waiting.is_closed {

@@ -1,6 +1,8 @@
-//! The journal of running runs: one append is one row of events and the rows of the nodes it is about.
+//! The journal of running runs: one append is one row of events and the rows of the nodes it is
+//! about.
 //!
-//! Everything that can be encoded is encoded before the writer gets it; the run's end is left to `ends` and `outputs`.
+//! Everything that can be encoded is encoded before the writer gets it; the run's end is left to
+//! `ends` and `outputs`.
 
 use async_trait::async_trait;
 use rusqlite::params;
@@ -32,7 +34,8 @@ impl Tx {
         let Some(mut active) = self.state.running.remove(&run) else {
             return self.append_to_settled(&prepared.append);
         };
-        // The run is taken out while it changes; after a fault the memory is read again, a refusal puts it back.
+        // The run is taken out while it changes; after a fault the memory is read again, a refusal
+        // puts it back.
         let outcome = if active.epoch == epoch {
             self.append_to(&mut active, prepared)
         } else {
@@ -188,7 +191,8 @@ impl Tx {
         })
     }
 
-    /// How many entries of a run were appended: an append with events tells it in the journal, one without in the run's row.
+    /// How many entries of a run were appended: an append with events tells it in the journal, one
+    /// without in the run's row.
     pub(super) fn position(&self, run: RunId) -> Result<u64, Fault> {
         let found = self.row(
             "SELECT max(r.position, ifnull((SELECT j.position FROM journal j WHERE j.run = r.key AND j.position IS NOT NULL \

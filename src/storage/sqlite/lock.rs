@@ -1,4 +1,5 @@
-//! The lock file beside the database: one process, one handle, and proof that an earlier owner is dead.
+//! The lock file beside the database: one process, one handle, and proof that an earlier owner is
+//! dead.
 //!
 //! SQLite's own locks are left to SQLite; they guard a transaction, not a process.
 
@@ -26,7 +27,8 @@ impl Lock {
     /// Takes the lock of a database.
     ///
     /// # Errors
-    /// `StoreInUse` while another holds it; `NotFound` or `Unavailable` when the file cannot be made.
+    /// `StoreInUse` while another holds it; `NotFound` or `Unavailable` when the file cannot be
+    /// made.
     pub(super) fn take(database: &Path) -> Result<Self> {
         let mut name = OsString::from(database);
         name.push(".lock");

@@ -1,7 +1,7 @@
 //! A durable storage in one SQLite file.
 //!
-//! One thread writes and commits in groups, a few threads read; an async method sends them what to do and waits for the answer.
-//! What is decided alike by every backend stands in `rules`.
+//! One thread writes and commits in groups, a few threads read; an async method sends them what to
+//! do and waits for the answer. What is decided alike by every backend stands in `rules`.
 
 mod backfills;
 mod body;
@@ -87,8 +87,9 @@ use crate::error::{Error, Problem, Result};
 
 /// A storage in one SQLite file. Clones are the same storage.
 ///
-/// One process has a file open at a time. Dropping it loses nothing that was acknowledged and does not wait;
-/// [`System::close`](super::System::close) waits until all is written. Hard links to the file are not protected.
+/// One process has a file open at a time. Dropping it loses nothing that was acknowledged and does
+/// not wait; [`System::close`](super::System::close) waits until all is written. Hard links to the
+/// file are not protected.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> floret::Result<()> {
@@ -124,8 +125,9 @@ impl SqliteStorage {
     /// Opens the store at this path, or makes one, with [`Durability::Full`].
     ///
     /// # Errors
-    /// `StoreInUse` while another process has it open; `SchemaTooNew`, `SqliteTooOld`, `NotADatabase`; `NotFound` when its folder is missing;
-    /// `Unavailable` when it cannot be written. Nothing was written then.
+    /// `StoreInUse` while another process has it open; `SchemaTooNew`, `SqliteTooOld`,
+    /// `NotADatabase`; `NotFound` when its folder is missing; `Unavailable` when it cannot be
+    /// written. Nothing was written then.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, SqliteOptions::default()).await
     }

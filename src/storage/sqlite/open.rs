@@ -1,4 +1,5 @@
-//! Opening a store: whose file it is, whether this code can read it, and what an earlier process left.
+//! Opening a store: whose file it is, whether this code can read it, and what an earlier process
+//! left.
 //!
 //! Nothing is written before all of that is known.
 
@@ -35,7 +36,8 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
         return Err(too_old(found));
     }
     let path = resolve(path)?;
-    // The lock comes first: opening and closing the file beside SQLite would drop the locks of a handle in this process.
+    // The lock comes first: opening and closing the file beside SQLite would drop the locks of a
+    // handle in this process.
     let lock = Lock::take(&path)?;
     if let Err(error) = check_header(&path) {
         lock.withdraw();
@@ -157,7 +159,8 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
 fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<(), Fault> {
     if version == 0 {
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-        // It marks the file as ours in a transaction of its own, so that an end in the middle leaves a file that is taken up again.
+        // It marks the file as ours in a transaction of its own, so that an end in the middle
+        // leaves a file that is taken up again.
         conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     set_pragmas(conn, options)?;
@@ -195,7 +198,8 @@ fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, F
     Ok(conn)
 }
 
-/// Ends the leases of earlier owners, whom the lock proves dead, and sweeps the chunks that no entry will name.
+/// Ends the leases of earlier owners, whom the lock proves dead, and sweeps the chunks that no
+/// entry will name.
 fn take_over(tx: &mut Tx) -> Result<(), Fault> {
     let is_owned = tx
         .state

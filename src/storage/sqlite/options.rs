@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
-/// How safe an acknowledged write is from loss of power. A crash of the process loses nothing either way.
+/// How safe an acknowledged write is from loss of power. A crash of the process loses nothing
+/// either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Each commit is forced to the disk before it is acknowledged: with an honest disk nothing acknowledged is lost to loss of power.
+    /// Each commit is forced to the disk before it is acknowledged: with an honest disk nothing
+    /// acknowledged is lost to loss of power.
     #[default]
     Full,
-    /// Commits are forced to the disk from time to time: loss of power may undo the last moments and corrupts nothing.
+    /// Commits are forced to the disk from time to time: loss of power may undo the last moments
+    /// and corrupts nothing.
     Normal,
 }
 
@@ -21,7 +24,8 @@ pub enum Durability {
 pub struct SqliteOptions {
     /// How safe an acknowledged write is from loss of power.
     pub durability: Durability,
-    /// How long a write waits for another program that holds the write lock. 5 s: a person in the shell is noticed, a client is not left waiting.
+    /// How long a write waits for another program that holds the write lock. 5 s: a person in the
+    /// shell is noticed, a client is not left waiting.
     pub busy_timeout: Duration,
     /// Threads that read. 2: one long page does not hold up a short one.
     pub readers_max: usize,

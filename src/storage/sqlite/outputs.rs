@@ -163,7 +163,8 @@ impl Tx {
         Ok(())
     }
 
-    /// The output as the run that made it has it; where that was purged, as another run of the chain holds it.
+    /// The output as the run that made it has it; where that was purged, as another run of the
+    /// chain holds it.
     fn find_inherited(
         &self,
         run: &Run,

@@ -1,6 +1,7 @@
 //! Definitions of pipelines: put, find, list, delete.
 //!
-//! A deleted pipeline leaves its row, without slug, so that its runs keep their pipeline and its versions go on.
+//! A deleted pipeline leaves its row, without slug, so that its runs keep their pipeline and its
+//! versions go on.
 
 use std::sync::Arc;
 
@@ -26,7 +27,8 @@ use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, rul
 impl Pipelines for SqliteStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
         let body = text(&*put.definition)?;
-        // One that makes no graph is refused though it was checked above: no run of it could be read.
+        // One that makes no graph is refused though it was checked above: no run of it could be
+        // read.
         let graph = Graph::new(&put.definition)?;
         let definition = Arc::new(Definition {
             pipeline: Arc::clone(&put.definition),

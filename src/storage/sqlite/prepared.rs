@@ -1,4 +1,5 @@
-//! An append made ready before the writer gets it: what can be encoded elsewhere does not hold up the others.
+//! An append made ready before the writer gets it: what can be encoded elsewhere does not hold up
+//! the others.
 //!
 //! Writing it is left to `journal` and `nodes`.
 

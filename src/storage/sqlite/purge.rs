@@ -1,6 +1,7 @@
 //! Purge: which finished runs it takes, and taking them with all that is theirs.
 //!
-//! Counting runs is left to `tx`, dropping outputs to `outputs`; when a purge is due is decided above.
+//! Counting runs is left to `tx`, dropping outputs to `outputs`; when a purge is due is decided
+//! above.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -217,7 +218,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives pages back to the system, a few at a time, once a good part of the file is free; what stays free is used by the next runs.
+    /// Gives pages back to the system, a few at a time, once a good part of the file is free; what
+    /// stays free is used by the next runs.
     fn free_pages(&mut self) -> Result<(), Fault> {
         const FREE_MIN: i64 = 1_024;
         const STEP: i64 = 256;

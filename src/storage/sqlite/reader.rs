@@ -1,6 +1,7 @@
 //! Threads that read, each with a connection of its own that cannot write.
 //!
-//! A question is one page at most, so that no read transaction lives long. What is asked is left to the nouns.
+//! A question is one page at most, so that no read transaction lives long. What is asked is left to
+//! the nouns.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Pages of runs, by index whatever is asked for, and their totals from the figures where these tell them.
+//! Pages of runs, by index whatever is asked for, and their totals from the figures where these
+//! tell them.
 //!
 //! A single run is found in `runs`.
 
@@ -119,7 +120,8 @@ const fn column(status: RunStatus) -> &'static str {
     }
 }
 
-/// The index of what is active, which is far less than the order by id would go through; others are chosen well without help.
+/// The index of what is active, which is far less than the order by id would go through; others are
+/// chosen well without help.
 const fn index(statuses: &[RunStatus]) -> &'static str {
     match statuses {
         [RunStatus::Pending | RunStatus::Running] => "INDEXED BY runs_active",

@@ -1,6 +1,7 @@
 //! Rows of fields under ids: what connections and variables have in common.
 //!
-//! A deleted one leaves its row without fields. Which columns the fields are is left to the nouns; what a save makes of a row to `rules`.
+//! A deleted one leaves its row without fields. Which columns the fields are is left to the nouns;
+//! what a save makes of a row to `rules`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value;

@@ -276,7 +276,8 @@ fn read_known(row: &Row<'_>) -> Result<Known, Fault> {
 /// The columns of [`read_active`].
 pub(super) const ACTIVE: &str = "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority, backfill";
 
-/// Reads the columns [`ACTIVE`]: none of them is text that a caller gave, so that a damaged row is still counted.
+/// Reads the columns [`ACTIVE`]: none of them is text that a caller gave, so that a damaged row is
+/// still counted.
 pub(super) fn read_active(row: &Row<'_>) -> Result<(RunId, Active), Fault> {
     let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
     let active = Active {

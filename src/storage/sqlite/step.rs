@@ -1,4 +1,5 @@
-//! A step: what the writer is asked to do, so that it can be done again after its group was rolled back.
+//! A step: what the writer is asked to do, so that it can be done again after its group was rolled
+//! back.
 //!
 //! Grouping, committing and what happens after a failure are left to `writer`.
 

@@ -1,4 +1,5 @@
-//! The one thread that writes: it takes what waits, does it in one transaction, and answers after the commit.
+//! The one thread that writes: it takes what waits, does it in one transaction, and answers after
+//! the commit.
 //!
 //! What a step does is left to the nouns; opening the file to `open`.
 
@@ -22,7 +23,8 @@ use crate::error::{Error, Result, trace_causes};
 /// What the writer and the handles share.
 #[derive(Debug)]
 pub(super) struct Published {
-    /// The number of the newest event that is durable. Read and written alone, so that any ordering would do; it is written before a step is answered.
+    /// The number of the newest event that is durable. Read and written alone, so that any ordering
+    /// would do; it is written before a step is answered.
     pub(super) newest_seq: AtomicU64,
     #[cfg(any(test, feature = "testing"))]
     pub(super) hooks: Hooks,
@@ -69,7 +71,8 @@ impl Writer {
             Ok(()) => group.into_iter().for_each(Step::answer),
             Err(Failure::Whole(fault)) => {
                 if fault.is_busy() {
-                    // They have waited for the same lock: nobody waits longer than for one time-out.
+                    // They have waited for the same lock: nobody waits longer than for one
+                    // time-out.
                     group.extend(self.inbox.drain());
                 }
                 fail_all(group, fault);
@@ -104,7 +107,8 @@ impl Writer {
             Ok(true) => self.commit(tx),
             Ok(false) => self.give_up(tx),
             Err(fault) => {
-                // What the steps changed in memory goes with the transaction: the next group reads it again.
+                // What the steps changed in memory goes with the transaction: the next group reads
+                // it again.
                 tx.roll_back().map_err(Failure::Whole)?;
                 self.tx = Tx::new(tx.conn).ok();
                 Err(Failure::Step(fault))

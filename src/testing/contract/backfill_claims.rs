@@ -1,4 +1,5 @@
-//! Which runs of a backfill execute: in its order, as many at once as it may, behind everything else.
+//! Which runs of a backfill execute: in its order, as many at once as it may, behind everything
+//! else.
 //!
 //! What holds of every claim is promised in `queue`.
 
@@ -89,7 +90,8 @@ pub async fn a_pipelines_limit_bounds_its_backfills(storage: &dyn Storage) {
     assert_eq!(claimed_ids(storage, claim(1, 10)).await, []);
 }
 
-/// What a caller or a schedule asks for goes before every backfill, and a backfill at its limit holds up no other.
+/// What a caller or a schedule asks for goes before every backfill, and a backfill at its limit
+/// holds up no other.
 pub async fn a_backfill_goes_behind_everything_else(storage: &dyn Storage) {
     save(storage, "daily").await;
     save(storage, "hourly").await;

@@ -44,7 +44,8 @@ fn wish(cancel: Cancel) -> CancelBackfill {
     CancelBackfill::new(backfill_id(1), cancel, at(50))
 }
 
-/// A backfill ends with its last run: failed when one failed, else cancelled when one was, else with success.
+/// A backfill ends with its last run: failed when one failed, else cancelled when one was, else
+/// with success.
 pub async fn a_backfill_ends_with_its_last_run(storage: &dyn Storage) {
     use RunStatus::{Cancelled, Failed, Success};
     save(storage, "daily").await;
@@ -71,7 +72,8 @@ pub async fn a_backfill_ends_with_its_last_run(storage: &dyn Storage) {
     }
 }
 
-/// With the last failure that it may have its rest is cancelled: what waits at once, what executes by a wish. The append tells it, repeated too.
+/// With the last failure that it may have its rest is cancelled: what waits at once, what executes
+/// by a wish. The append tells it, repeated too.
 pub async fn too_many_failures_cancel_the_rest(storage: &dyn Storage) {
     made(storage, wide(5, Some(2))).await;
     let mut running = drivers(storage, 3).await;

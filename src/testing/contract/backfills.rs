@@ -1,6 +1,7 @@
 //! Backfills as they are made, repeated, found, listed and purged.
 //!
-//! Which dates they leave out is promised in `backfill_dates`, which of their runs execute in `backfill_claims`, how they end in `backfill_ends`.
+//! Which dates they leave out is promised in `backfill_dates`, which of their runs execute in
+//! `backfill_claims`, how they end in `backfill_ends`.
 
 use super::fixtures::{
     Driver, all_events, at, backfill_id, backfills, claim, end_of, events_of, found, new_backfill,
@@ -81,7 +82,8 @@ pub async fn a_refused_backfill_makes_nothing(storage: &dyn Storage) {
     assert!(!made.await.unwrap().replayed);
 }
 
-/// A repeated key answers the first backfill with its runs; the same key of a trigger is another key.
+/// A repeated key answers the first backfill with its runs; the same key of a trigger is another
+/// key.
 pub async fn a_key_answers_the_backfill_and_its_runs(storage: &dyn Storage) {
     save(storage, "daily").await;
     storage
@@ -113,7 +115,8 @@ pub async fn a_key_answers_the_backfill_and_its_runs(storage: &dyn Storage) {
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// Its counts equal a recount while its runs wait, execute, end and are purged, and it is gone with the last of them.
+/// Its counts equal a recount while its runs wait, execute, end and are purged, and it is gone with
+/// the last of them.
 pub async fn a_backfill_is_gone_with_its_last_run(storage: &dyn Storage) {
     save(storage, "daily").await;
     let create = with_key(new_backfill(1, "daily", 1, 3), "once", 1);
@@ -239,7 +242,8 @@ pub async fn a_list_keeps_to_its_pipeline_and_its_tenant(storage: &dyn Storage) 
     }
 }
 
-/// A pipeline with an unfinished backfill stays; one that is deleted ends the keys of its backfills, whose runs stay readable.
+/// A pipeline with an unfinished backfill stays; one that is deleted ends the keys of its
+/// backfills, whose runs stay readable.
 pub async fn a_deleted_pipeline_ends_the_keys_of_its_backfills(storage: &dyn Storage) {
     save(storage, "daily").await;
     let create = with_key(new_backfill(1, "daily", 1, 2), "once", 1);

@@ -124,12 +124,14 @@ pub async fn a_save_that_expects_something_else_is_refused(storage: &dyn Storage
     settings::a_save_that_expects_something_else_is_refused::<Connections>(storage).await;
 }
 
-/// A connection belongs to the tenant that made it, whoever replaces it; another tenant's reads as absent, and its id as taken.
+/// A connection belongs to the tenant that made it, whoever replaces it; another tenant's reads as
+/// absent, and its id as taken.
 pub async fn a_foreign_connection_reads_as_absent_and_its_id_as_taken(storage: &dyn Storage) {
     settings::a_foreign_one_reads_as_absent_and_its_id_as_taken::<Connections>(storage).await;
 }
 
-/// A deleted connection is gone; its id may be taken again, by another tenant too, and its versions go on.
+/// A deleted connection is gone; its id may be taken again, by another tenant too, and its versions
+/// go on.
 pub async fn a_deleted_connection_is_gone_and_its_versions_go_on(storage: &dyn Storage) {
     settings::a_deleted_one_is_gone_and_its_versions_go_on::<Connections>(storage).await;
 }
@@ -139,7 +141,8 @@ pub async fn the_newest_come_first_and_equal_ones_by_id(storage: &dyn Storage) {
     settings::the_newest_come_first_and_equal_ones_by_id::<Connections>(storage).await;
 }
 
-/// A cursor goes on where the page before ended, though its connection was deleted since; one that is none is refused.
+/// A cursor goes on where the page before ended, though its connection was deleted since; one that
+/// is none is refused.
 pub async fn a_cursor_goes_on_though_its_connection_was_deleted(storage: &dyn Storage) {
     settings::a_cursor_goes_on_though_its_item_was_deleted::<Connections>(storage).await;
 }

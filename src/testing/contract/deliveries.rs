@@ -43,7 +43,8 @@ fn dead(run: RunId, seq: u64) -> ParkedEvent {
     parked
 }
 
-/// A name that comes for the first time begins at the newest event, with nothing parked; so does each of several.
+/// A name that comes for the first time begins at the newest event, with nothing parked; so does
+/// each of several.
 pub async fn a_name_without_a_place_begins_at_the_newest_event(storage: &dyn Storage) {
     assert_eq!(slack(storage, 1).await.seq, 0);
     pending(storage, 1).await;
@@ -53,7 +54,8 @@ pub async fn a_name_without_a_place_begins_at_the_newest_event(storage: &dyn Sto
     assert_eq!((cursors.cursors, cursors.lost), (expected.to_vec(), vec![]));
 }
 
-/// A name that comes again finds its place and what is parked for it, in the order of the numbers, and of the dead those that its place has not passed.
+/// A name that comes again finds its place and what is parked for it, in the order of the numbers,
+/// and of the dead those that its place has not passed.
 pub async fn a_name_keeps_its_place_and_what_is_parked_for_it(storage: &dyn Storage) {
     let run = ended(storage, 1, RunStatus::Failed).await;
     come(storage, &["mail"], 1).await;
@@ -114,7 +116,8 @@ pub async fn an_event_of_a_missing_run_is_not_parked(storage: &dyn Storage) {
     assert_eq!((place.seq, place.parked), (9, vec![parked(run, 1, 1)]));
 }
 
-/// A name that was not seen for too long loses its place and what is parked for it, whether it comes again or another does.
+/// A name that was not seen for too long loses its place and what is parked for it, whether it
+/// comes again or another does.
 pub async fn a_name_that_was_absent_too_long_loses_its_place(storage: &dyn Storage) {
     let run = ended(storage, 1, RunStatus::Failed).await;
     for (names, again) in [(&["slack"][..], 1), (&["mail"], 1), (&[], 0)] {
@@ -153,7 +156,8 @@ pub async fn a_name_that_was_absent_too_long_loses_its_place(storage: &dyn Stora
     }
 }
 
-/// A name that has been here all along keeps its place however far the clock jumps, and others do not.
+/// A name that has been here all along keeps its place however far the clock jumps, and others do
+/// not.
 pub async fn a_name_that_stays_is_never_lost(storage: &dyn Storage) {
     let run = ended(storage, 1, RunStatus::Failed).await;
     let mut put = moved(2);

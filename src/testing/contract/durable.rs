@@ -1,4 +1,5 @@
-//! What a durable backend alone can keep: opened again it has everything, and what a disk does costs no more than it must.
+//! What a durable backend alone can keep: opened again it has everything, and what a disk does
+//! costs no more than it must.
 //!
 //! What every backend keeps is promised in the other files.
 
@@ -123,7 +124,8 @@ pub async fn orphans_are_claimed_at_once_after_opening_again<D: Durable>(
     assert_eq!((claimed.position, claimed.claim_count), (2, 2));
 }
 
-/// A backfill goes on within its limits and in its order: what executed counts, and so do the failures before.
+/// A backfill goes on within its limits and in its order: what executed counts, and so do the
+/// failures before.
 pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D, leaving: Leaving) {
     let storage = durable.open().await;
     save(&storage, "daily").await;
@@ -207,7 +209,8 @@ pub async fn a_damaged_output_does_not_match_its_hash<D: Durable>(durable: &D) {
     }
 }
 
-/// A run that cannot be read fails no claim: its neighbours are claimed, it is told, counted and poisoned in the end.
+/// A run that cannot be read fails no claim: its neighbours are claimed, it is told, counted and
+/// poisoned in the end.
 pub async fn an_unreadable_run_costs_itself_alone<D: Durable>(durable: &D) {
     let storage = durable.open().await;
     for n in 1..=3 {
@@ -255,7 +258,8 @@ pub async fn an_unreadable_orphan_costs_itself_alone<D: Durable>(durable: &D, le
     assert_eq!((ids, claims.unreadable), (vec![good], vec![run_id(1)]));
 }
 
-/// Of a commit that failed, the answer and what is there agree, whether it had its effect or not; nothing is there twice.
+/// Of a commit that failed, the answer and what is there agree, whether it had its effect or not;
+/// nothing is there twice.
 pub async fn a_failed_commit_is_answered_as_it_ended<D: Durable>(durable: &D) {
     let storage = durable.open().await;
     save(&storage, "daily").await;
@@ -300,12 +304,14 @@ pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D, 
     }
 }
 
-/// Makes a test of every promise that a durable backend alone can keep, each in a directory of its own.
+/// Makes a test of every promise that a durable backend alone can keep, each in a directory of its
+/// own.
 ///
 /// A promise about opening again becomes two tests, one for each way of
 /// [`Leaving`](crate::testing::contract::durable::Leaving).
 ///
-/// The argument is a closure from that directory to a [`Durable`](crate::testing::contract::durable::Durable).
+/// The argument is a closure from that directory to a
+/// [`Durable`](crate::testing::contract::durable::Durable).
 #[macro_export]
 macro_rules! durable_contract {
     ($durable:expr) => {

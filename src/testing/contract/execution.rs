@@ -1,8 +1,10 @@
-//! The part of the contract that is about runs under way: who executes them, what they write, what they hand on.
+//! The part of the contract that is about runs under way: who executes them, what they write, what
+//! they hand on.
 //!
 //! The whole contract is `storage_contract!`, which takes this part too.
 
-/// Makes a test of every promise about runs under way; a part of [`storage_contract!`](crate::storage_contract).
+/// Makes a test of every promise about runs under way; a part of
+/// [`storage_contract!`](crate::storage_contract).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! execution_contract {

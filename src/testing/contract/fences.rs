@@ -1,4 +1,5 @@
-//! Which appends are refused, in which order that is checked, and that a refused one changes nothing.
+//! Which appends are refused, in which order that is checked, and that a refused one changes
+//! nothing.
 //!
 //! What accepted entries make is promised in `journal`.
 
@@ -42,7 +43,8 @@ pub async fn a_stale_epoch_is_refused(storage: &dyn Storage) {
     assert_refused(storage, future, StaleEpoch).await;
 }
 
-/// An append whose position was passed is answered Ok, though the same entries would be illegal by now.
+/// An append whose position was passed is answered Ok, though the same entries would be illegal by
+/// now.
 pub async fn a_repeated_append_changes_nothing(storage: &dyn Storage) {
     let mut driver = running(storage, 1).await;
     let first = driver;

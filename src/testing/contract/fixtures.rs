@@ -1,4 +1,5 @@
-//! What the cases are made of: a pipeline of three nodes, runs with telling ids and times, a driver that appends.
+//! What the cases are made of: a pipeline of three nodes, runs with telling ids and times, a driver
+//! that appends.
 //!
 //! What is expected of them stands in the cases.
 

@@ -123,7 +123,8 @@ pub async fn a_success_leaves_other_chains_alone(storage: &dyn Storage) {
     assert_eq!(output(storage, old, 0).await.unwrap(), b"one");
 }
 
-/// A node that is executed again takes the place of what was inherited, even if its new output is not kept.
+/// A node that is executed again takes the place of what was inherited, even if its new output is
+/// not kept.
 pub async fn an_execution_takes_the_place_of_what_was_inherited(storage: &dyn Storage) {
     let old = failed(storage).await;
     let mut new = resumed(storage, 2, old).await;

@@ -16,7 +16,8 @@ pub(crate) fn backfill_id(n: u64) -> BackfillId {
     ))
 }
 
-/// Backfill `n` of a pipeline, of so many dates from 2024-01-01 on, whose runs are those from `first` on; created at second `n`.
+/// Backfill `n` of a pipeline, of so many dates from 2024-01-01 on, whose runs are those from
+/// `first` on; created at second `n`.
 pub(crate) fn new_backfill(n: u64, pipeline: &str, first: u64, dates: u64) -> CreateRuns {
     let start = date("2024-01-01");
     let day = |index: u64| start + chrono::Days::new(index);

@@ -1,6 +1,7 @@
 //! The contract of a storage: one case a promise, and macros that make a test of each.
 //!
-//! A backend takes all of them in one line of its tests. What only a durable one can keep is a suite of its own.
+//! A backend takes all of them in one line of its tests. What only a durable one can keep is a
+//! suite of its own.
 //!
 //! ```
 //! # mod tests {

@@ -39,7 +39,8 @@ async fn left(storage: &dyn Storage, pipeline: &str) -> Vec<RunId> {
     listed(storage, filter).await
 }
 
-/// The newest finished runs of each pipeline are left, whatever their age; active ones do not count among them.
+/// The newest finished runs of each pipeline are left, whatever their age; active ones do not count
+/// among them.
 pub async fn a_purge_keeps_the_last_runs_of_each_pipeline(storage: &dyn Storage) {
     of_two_pipelines(storage).await;
     running(storage, 7).await;
@@ -52,7 +53,8 @@ pub async fn a_purge_keeps_the_last_runs_of_each_pipeline(storage: &dyn Storage)
     assert_eq!(again.deleted, 0);
 }
 
-/// A step looks at so many runs and no more, also at those that it leaves; the next one begins behind them.
+/// A step looks at so many runs and no more, also at those that it leaves; the next one begins
+/// behind them.
 pub async fn a_purge_goes_on_where_the_step_before_ended(storage: &dyn Storage) {
     of_two_pipelines(storage).await;
     let mut purge = keeping(1, 2);
@@ -70,7 +72,8 @@ pub async fn a_purge_goes_on_where_the_step_before_ended(storage: &dyn Storage) 
     assert_eq!(left(storage, "hourly").await, [run_id(6)]);
 }
 
-/// A tenant's purge looks at others' runs too and leaves them, so that no step goes through all that others have.
+/// A tenant's purge looks at others' runs too and leaves them, so that no step goes through all
+/// that others have.
 pub async fn a_tenants_purge_counts_the_runs_of_others(storage: &dyn Storage) {
     save_for(storage, "hourly", "ann").await;
     save_for(storage, "daily", "ben").await;

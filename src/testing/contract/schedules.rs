@@ -1,4 +1,5 @@
-//! Schedules: what a step of one makes and notes, when one begins anew, and that its runs execute in turn.
+//! Schedules: what a step of one makes and notes, when one begins anew, and that its runs execute
+//! in turn.
 //!
 //! When ticks are due is no question to a storage: instants are given.
 
@@ -132,7 +133,8 @@ pub async fn missed_ticks_are_passed_over(storage: &dyn Storage) {
     assert_eq!(count_runs(storage).await, 0);
 }
 
-/// With `skip` no run is made while one of the schedule is unfinished, pending or running; others do not count.
+/// With `skip` no run is made while one of the schedule is unfinished, pending or running; others
+/// do not count.
 pub async fn a_tick_that_overlaps_is_skipped_and_noted(storage: &dyn Storage) {
     save_as(storage, hourly().overlap(Overlap::Skip), 0).await;
     create(storage, new_run(1, "daily")).await.unwrap();
@@ -271,7 +273,8 @@ pub async fn schedules_are_those_of_the_scope(storage: &dyn Storage) {
     assert_eq!(ids(scope("eve")).await, Vec::<String>::new());
 }
 
-/// Of a schedule's runs the next is claimed once the one before has ended; other runs of the pipeline go past.
+/// Of a schedule's runs the next is claimed once the one before has ended; other runs of the
+/// pipeline go past.
 pub async fn runs_of_a_schedule_execute_one_at_a_time(storage: &dyn Storage) {
     save(storage, "daily").await;
     save(storage, "hourly").await;

@@ -43,7 +43,8 @@ pub async fn stats_count_what_is_there(storage: &dyn Storage) {
     }
 }
 
-/// The greatest number of an event that purge ever took is told, though a later purge took smaller ones.
+/// The greatest number of an event that purge ever took is told, though a later purge took smaller
+/// ones.
 pub async fn stats_tell_what_purge_has_taken(storage: &dyn Storage) {
     ended(storage, 5, RunStatus::Success).await;
     ended(storage, 2, RunStatus::Success).await;
@@ -137,7 +138,8 @@ pub async fn figures_are_of_the_days_asked_for(storage: &dyn Storage) {
     assert_eq!(storage.figures(backwards).await.unwrap(), []);
 }
 
-/// Counted by pipeline, figures are of the pipelines that exist in scope, those with the most failed runs first and equal ones by id.
+/// Counted by pipeline, figures are of the pipelines that exist in scope, those with the most
+/// failed runs first and equal ones by id.
 pub async fn figures_by_pipeline_put_the_most_failed_first(storage: &dyn Storage) {
     for (id, tenant) in [
         ("a", "ann"),

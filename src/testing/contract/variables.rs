@@ -121,12 +121,14 @@ pub async fn a_save_that_expects_something_else_is_refused(storage: &dyn Storage
     settings::a_save_that_expects_something_else_is_refused::<Variables>(storage).await;
 }
 
-/// A variable belongs to the tenant that made it, whoever replaces it; another tenant's reads as absent, and its key as taken.
+/// A variable belongs to the tenant that made it, whoever replaces it; another tenant's reads as
+/// absent, and its key as taken.
 pub async fn a_foreign_variable_reads_as_absent_and_its_key_as_taken(storage: &dyn Storage) {
     settings::a_foreign_one_reads_as_absent_and_its_id_as_taken::<Variables>(storage).await;
 }
 
-/// A deleted variable is gone; its key may be taken again, by another tenant too, and its versions go on.
+/// A deleted variable is gone; its key may be taken again, by another tenant too, and its versions
+/// go on.
 pub async fn a_deleted_variable_is_gone_and_its_versions_go_on(storage: &dyn Storage) {
     settings::a_deleted_one_is_gone_and_its_versions_go_on::<Variables>(storage).await;
 }
@@ -136,7 +138,8 @@ pub async fn the_newest_come_first_and_equal_ones_by_key(storage: &dyn Storage) 
     settings::the_newest_come_first_and_equal_ones_by_id::<Variables>(storage).await;
 }
 
-/// A cursor goes on where the page before ended, though its variable was deleted since; one that is none is refused.
+/// A cursor goes on where the page before ended, though its variable was deleted since; one that is
+/// none is refused.
 pub async fn a_cursor_goes_on_though_its_variable_was_deleted(storage: &dyn Storage) {
     settings::a_cursor_goes_on_though_its_item_was_deleted::<Variables>(storage).await;
 }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::cron::Schedule;
 
-/// Instants, in seconds since 1970, after which the next are asked for: before zones had hours, a day that Apia skipped, changes of clocks, far ahead.
+/// Instants, in seconds since 1970, after which the next are asked for: before zones had hours, a
+/// day that Apia skipped, changes of clocks, far ahead.
 const AFTER: [i64; 6] = [
     -5_000_000_000,
     1_325_208_600,
@@ -18,7 +19,8 @@ const AFTER: [i64; 6] = [
 
 /// Reads a schedule and asks for what is due.
 ///
-/// What is accepted is due again after any of these times; instants grow, and the latest up to one is that one.
+/// What is accepted is due again after any of these times; instants grow, and the latest up to one
+/// is that one.
 pub fn cron(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (expression, zone) = match text.split_once('\n') {

@@ -10,7 +10,8 @@ use crate::model::Dataset;
 
 /// Makes a dataset of rows and takes it back, from memory and from its kept form.
 ///
-/// The bytes are also read as a kept dataset, with and without a digest that is right: that may fail and never panics.
+/// The bytes are also read as a kept dataset, with and without a digest that is right: that may
+/// fail and never panics.
 pub fn dataset(bytes: &[u8]) {
     drop(Dataset::decode(bytes));
     let digest = Sha256::digest(bytes);

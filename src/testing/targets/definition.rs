@@ -8,7 +8,8 @@ use crate::model::Pipeline;
 
 /// Reads a definition.
 ///
-/// What is accepted has a valid graph and comes back from its own text as it was; what is refused says why.
+/// What is accepted has a valid graph and comes back from its own text as it was; what is refused
+/// says why.
 pub fn definition(bytes: &[u8]) {
     let limits = Limits::default();
     let Ok(value) = crate::json::read(bytes) else {

@@ -1,6 +1,8 @@
-//! What fuzzers feed: one function a parser, each takes any bytes and holds what must be true of every input.
+//! What fuzzers feed: one function a parser, each takes any bytes and holds what must be true of
+//! every input.
 //!
-//! The fuzzers are in `fuzz/`; the inputs in `fuzz/seeds/` are replayed by the tests. A function that returns found nothing.
+//! The fuzzers are in `fuzz/`; the inputs in `fuzz/seeds/` are replayed by the tests. A function
+//! that returns found nothing.
 
 #![expect(
     clippy::expect_used,

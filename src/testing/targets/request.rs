@@ -13,7 +13,8 @@ use tower_service::Service as _;
 use super::host;
 use crate::api::Body;
 
-/// Sends a request: the first byte chooses the method, the first line is the path, what follows it the body.
+/// Sends a request: the first byte chooses the method, the first line is the path, what follows it
+/// the body.
 ///
 /// The answer is never a fault of the service, and a refusal is a problem that tells its slug.
 pub fn request(bytes: &[u8]) {

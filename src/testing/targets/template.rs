@@ -12,7 +12,8 @@ use crate::template::{Names, resolve};
 
 /// Puts values into a text, alone and nested.
 ///
-/// A text without `${` stays as it is; what can be resolved alone can be resolved nested, to the same.
+/// A text without `${` stays as it is; what can be resolved alone can be resolved nested, to the
+/// same.
 pub fn template(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let values = BTreeMap::from([

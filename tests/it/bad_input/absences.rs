@@ -1,4 +1,5 @@
-//! Places and methods that are not there, and things: never made, malformed, purged, deleted or another tenant's.
+//! Places and methods that are not there, and things: never made, malformed, purged, deleted or
+//! another tenant's.
 
 use super::row::{Bad, Row, all, delete, get, post, put};
 

@@ -1,4 +1,5 @@
-//! Callers who are not known or may not, pages of other sites, other hosts, and streams without an upgrade.
+//! Callers who are not known or may not, pages of other sites, other hosts, and streams without an
+//! upgrade.
 //!
 //! Who may do what, and what a tenant sees of another, is left to `matrix`.
 
@@ -9,7 +10,8 @@ use super::row::{Bad, FORM, RUN, Row, Told, all, get, post};
 use crate::stream::{ask, upgrade};
 use crate::wire::{Backend, Host};
 
-/// A request of every route that needs a permission, whose objects may be there or not: that is told to no stranger.
+/// A request of every route that needs a permission, whose objects may be there or not: that is
+/// told to no stranger.
 fn guarded() -> Vec<Bad> {
     let guarded = routes()
         .into_iter()

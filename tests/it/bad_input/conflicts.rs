@@ -1,4 +1,5 @@
-//! Acts that conflict with what is there: ended runs, active pipelines, taken ids, other states, secrets without a key.
+//! Acts that conflict with what is there: ended runs, active pipelines, taken ids, other states,
+//! secrets without a key.
 
 use floret::testing::{Gate, Step};
 use http::Method;
@@ -41,7 +42,8 @@ fn taken() -> Vec<Row> {
         r#""id":"daily""#,
         r#""id":"x","pipeline_id":"daily""#,
         r#""id":"weekly""#,
-        // An id that equals another's slug, a slug that is another's, and one that equals another's id.
+        // An id that equals another's slug, a slug that is another's, and one that equals another's
+        // id.
         r#""id":"each-week""#,
         r#""id":"x","pipeline_id":"each-week""#,
         r#""id":"x","pipeline_id":"weekly""#,

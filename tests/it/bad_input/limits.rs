@@ -1,4 +1,5 @@
-//! What is refused for want of room or of a storage that answers, while Floret shuts down, and after a panic.
+//! What is refused for want of room or of a storage that answers, while Floret shuts down, and
+//! after a panic.
 
 use std::time::Duration;
 

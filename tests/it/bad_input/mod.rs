@@ -1,7 +1,8 @@
 //! Every bad input of the contract and what it gets, asked through the service on each backend.
 //!
-//! A file has the rows of its kind: `rows` is data that one loop asks, `set_ups` are refusals that need a host of their own.
-//! Whether several problems of one body are all told is left to the nouns.
+//! A file has the rows of its kind: `rows` is data that one loop asks, `set_ups` are refusals that
+//! need a host of their own. Whether several problems of one body are all told is left to the
+//! nouns.
 
 mod absences;
 mod access;
@@ -24,7 +25,8 @@ use self::row::Told;
 use self::world::World;
 use crate::wire::Backend;
 
-/// Left to backends that cannot wait: on both of ours a request waits for the one before it with its key.
+/// Left to backends that cannot wait: on both of ours a request waits for the one before it with
+/// its key.
 const NEVER: Problem = Problem::IdempotencyInProgress;
 
 /// Every refusal that the contract has.
@@ -47,7 +49,8 @@ async fn every_bad_input_gets_what_the_contract_says_in_sqlite() {
     judge(Backend::Sqlite).await;
 }
 
-/// Asks everything. What was gotten is what the contract has, so no row of it is without a test and none is missing there.
+/// Asks everything. What was gotten is what the contract has, so no row of it is without a test and
+/// none is missing there.
 async fn judge(backend: Backend) {
     let mut told = Told::default();
     ask_rows(backend, &mut told).await;

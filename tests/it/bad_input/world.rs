@@ -25,7 +25,8 @@ const DAY: &str = r#"{"start_date":"2024-01-01","end_date":"2024-01-01"}"#;
 pub(super) struct World {
     host: Host,
     service: RunsService,
-    /// What stands for a name in a path: `{ended}` is a run that succeeded, `{failed}` one that failed.
+    /// What stands for a name in a path: `{ended}` is a run that succeeded, `{failed}` one that
+    /// failed.
     names: BTreeMap<&'static str, String>,
 }
 
@@ -57,7 +58,8 @@ impl World {
         assert_eq!(purged.unwrap().deleted, 2);
     }
 
-    /// Leaves objects that were deleted, each called `deleted`, and a failed run of such a pipeline: `{orphan}`.
+    /// Leaves objects that were deleted, each called `deleted`, and a failed run of such a
+    /// pipeline: `{orphan}`.
     async fn delete(&mut self) {
         self.objects("deleted", |bad| bad).await;
         let steps = [Step::permanent("no"), Step::pass_on()];
@@ -71,7 +73,8 @@ impl World {
         }
     }
 
-    /// Leaves objects of a tenant, each called as the tenant: `{theirs}` is a run, `{their_backfill}` a backfill.
+    /// Leaves objects of a tenant, each called as the tenant: `{theirs}` is a run,
+    /// `{their_backfill}` a backfill.
     async fn fill_for(&mut self, tenant: &'static str) {
         self.objects(tenant, |bad| bad.of(tenant)).await;
         let path = format!("/api/pipelines/{tenant}");
@@ -87,8 +90,8 @@ impl World {
         }
     }
 
-    /// Leaves `{ended}`, `{failed}`, a connection and a variable `taken`, and the pipelines `weekly`, whose slug is `each-week`, and `odd`,
-    /// whose node no executor knows.
+    /// Leaves `{ended}`, `{failed}`, a connection and a variable `taken`, and the pipelines
+    /// `weekly`, whose slug is `each-week`, and `odd`, whose node no executor knows.
     async fn fill(&mut self) {
         self.objects("taken", |bad| bad).await;
         let weekly = format!(r#"{{"id":"weekly","pipeline_id":"each-week","name":"w",{NODES}}}"#);

@@ -1,4 +1,5 @@
-//! A copy of a store that is in use, taken as the guide of operating says: it has no secret in it, and all of them under the right key.
+//! A copy of a store that is in use, taken as the guide of operating says: it has no secret in it,
+//! and all of them under the right key.
 
 use std::path::Path;
 use std::sync::Arc;

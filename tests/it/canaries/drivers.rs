@@ -1,4 +1,5 @@
-//! A file of a store that SQLite cannot work on any more: what its driver says reaches no client and no loud line of any thread.
+//! A file of a store that SQLite cannot work on any more: what its driver says reaches no client
+//! and no loud line of any thread.
 
 use std::sync::OnceLock;
 
@@ -20,7 +21,8 @@ const WORDS: [&str; 6] = [
     "runs.db",
 ];
 
-/// What the stores of this process trace at `info` and above on threads of their own, which belong to no test.
+/// What the stores of this process trace at `info` and above on threads of their own, which belong
+/// to no test.
 fn loud() -> &'static Written {
     static LOUD: OnceLock<Written> = OnceLock::new();
     LOUD.get_or_init(|| {

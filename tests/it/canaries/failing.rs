@@ -1,4 +1,5 @@
-//! A store whose every call fails in turn: no answer, event, stream or line at `info` tells why, nor a secret.
+//! A store whose every call fails in turn: no answer, event, stream or line at `info` tells why,
+//! nor a secret.
 
 use std::collections::BTreeSet;
 use std::future::{pending, poll_fn};
@@ -249,7 +250,8 @@ impl Failing {
         self.host.faults.heal();
     }
 
-    /// Ends once a method was called more often than before; what happens once a minute comes about meanwhile.
+    /// Ends once a method was called more often than before; what happens once a minute comes about
+    /// meanwhile.
     async fn until_called(&self, method: Method, before: u64) {
         let called = async {
             while self.host.faults.calls(method) == before {

@@ -1,4 +1,5 @@
-//! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event, log, trace or file.
+//! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event,
+//! log, trace or file.
 
 mod answers;
 mod copies;
@@ -286,7 +287,8 @@ async fn secrets_that_were_swapped_in_the_file_are_refused() {
     assert!(error.contains(told), "{error}");
 }
 
-/// Fails a call, and tells its secret when it is asked whether it is ready for the next: as a buffer does whose service is gone.
+/// Fails a call, and tells its secret when it is asked whether it is ready for the next: as a
+/// buffer does whose service is gone.
 #[derive(Clone, Default)]
 struct Gone(Arc<Mutex<Option<String>>>);
 

@@ -1,6 +1,8 @@
-//! Code of the host that panics with a canary in its text: no client is told of it, no loud line has it.
+//! Code of the host that panics with a canary in its text: no client is told of it, no loud line
+//! has it.
 //!
-//! Why a node failed is the exception: the reason is shown, with what the run has opened masked in it.
+//! Why a node failed is the exception: the reason is shown, with what the run has opened masked in
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! A host of Floret in a test: it runs on a runtime of its own, so that it can crash as a process does, without a word.
+//! A host of Floret in a test: it runs on a runtime of its own, so that it can crash as a process
+//! does, without a word.
 
 use std::time::Duration;
 

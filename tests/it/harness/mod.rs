@@ -1,6 +1,8 @@
-//! The world of a test: a storage that outlives engines, a clock turned by hand, an executor that follows a script.
+//! The world of a test: a storage that outlives engines, a clock turned by hand, an executor that
+//! follows a script.
 //!
-//! What runs in it is `host`'s, what is run and how it is looked at `runs`', what is traced `written`'s.
+//! What runs in it is `host`'s, what is run and how it is looked at `runs`', what is traced
+//! `written`'s.
 
 mod host;
 mod runs;
@@ -159,7 +161,8 @@ impl World {
         Host::new(started.unwrap(), storage, runtime)
     }
 
-    /// Makes a run that nobody has claimed yet, and a host whose first claim takes it and then waits at the gate.
+    /// Makes a run that nobody has claimed yet, and a host whose first claim takes it and then
+    /// waits at the gate.
     pub(crate) async fn hold_claim(&mut self, pipeline: &str, gate: &Gate) -> (Host, RunHandle) {
         let runs_max = std::mem::take(&mut self.limits.runs_max);
         let host = self.start().await;
@@ -176,7 +179,8 @@ impl World {
         (host, run)
     }
 
-    /// What a dead host held is anybody's: at once where opening the store proves its death, else once its leases have run out.
+    /// What a dead host held is anybody's: at once where opening the store proves its death, else
+    /// once its leases have run out.
     pub(crate) fn outlive_leases(&self) {
         match self.store {
             Store::Memory(_) => self

@@ -68,7 +68,8 @@ async fn a_name_that_stays_keeps_its_place_for_weeks(store: Store) {
     world.clock.advance(DAY * 30);
     pager.acts("q", [Act::Take]);
     while noted() == before {
-        // It may not have slept yet: from one sleep to the next, so that its note is young when the host stops.
+        // It may not have slept yet: from one sleep to the next, so that its note is young when the
+        // host stops.
         world.turn_within(DAY).await;
     }
     host.stop().await;

@@ -1,4 +1,5 @@
-//! A notifier whose code blocks its thread, on a host with two of them: it holds up nothing but itself.
+//! A notifier whose code blocks its thread, on a host with two of them: it holds up nothing but
+//! itself.
 
 use std::sync::mpsc;
 use std::time::Duration;

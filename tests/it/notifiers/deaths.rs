@@ -1,4 +1,5 @@
-//! Deaths: Floret may end after any call of the storage, and still every event of every run comes, in order a run.
+//! Deaths: Floret may end after any call of the storage, and still every event of every run comes,
+//! in order a run.
 
 use floret::testing::Fault;
 
@@ -17,7 +18,8 @@ fn assert_received(got: &[u64], stored: &[u64], what: &str) {
     assert_eq!(first, stored, "{what}: {got:?}");
 }
 
-/// One life that ends after so many calls, and one after it. Answers whether the first came to its end before.
+/// One life that ends after so many calls, and one after it. Answers whether the first came to its
+/// end before.
 async fn die_after(store: Store, calls: u64) -> bool {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());

@@ -1,4 +1,5 @@
-//! Notifiers: every event that one wants reaches it, in order a run, whatever it does and whenever Floret stops.
+//! Notifiers: every event that one wants reaches it, in order a run, whatever it does and whenever
+//! Floret stops.
 //!
 //! Real processes under `kill -9` are in `notifier_kills`.
 

@@ -1,4 +1,5 @@
-//! Makes columns of rows: each column typed as long as its values are of one kind, JSON from the first that is not.
+//! Makes columns of rows: each column typed as long as its values are of one kind, JSON from the
+//! first that is not.
 //!
 //! Reading rows from JSON texts is left to `parse`, joining datasets to `concat`.
 
@@ -14,7 +15,8 @@ use super::Dataset;
 use super::column::Cell;
 pub(super) use column::ColumnBuilder;
 
-/// Levels of arrays and objects that a value may have: what is written must be readable again, and `serde_json` reads 127 levels, the row and an answer around it included.
+/// Levels of arrays and objects that a value may have: what is written must be readable again, and
+/// `serde_json` reads 127 levels, the row and an answer around it included.
 const NESTING_MAX: usize = 120;
 
 /// Why a row cannot be taken.
@@ -149,7 +151,8 @@ impl Builder {
     }
 }
 
-/// The cell that gives this very number back; none for those that only their text holds (a host's `arbitrary_precision`).
+/// The cell that gives this very number back; none for those that only their text holds (a host's
+/// `arbitrary_precision`).
 fn number_cell(number: &Number) -> Option<Cell<'static>> {
     if let Some(value) = number.as_i64() {
         return (Number::from(value) == *number).then_some(Cell::Int(value));

@@ -11,7 +11,8 @@ use super::Row;
 use crate::model::dataset::build::{Builder, RowError};
 
 impl Builder {
-    /// Takes rows from an array of JSON objects, as long as `go_on` says so of the number of rows so far.
+    /// Takes rows from an array of JSON objects, as long as `go_on` says so of the number of rows
+    /// so far.
     pub(crate) fn push_json_rows(
         &mut self,
         file: impl io::Read,

@@ -1,6 +1,8 @@
-//! The statistics of a column of JSON: as one of a single kind where its values are of one after all.
+//! The statistics of a column of JSON: as one of a single kind where its values are of one after
+//! all.
 //!
-//! A column is JSON also where nulls stand beside missing cells, or floats beside integers; readers expect numbers there.
+//! A column is JSON also where nulls stand beside missing cells, or floats beside integers; readers
+//! expect numbers there.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! Statistics of a dataset, column by column, on the native values.
 //!
-//! What they mean on the wire is said at [`ColumnProfile`]; when they are computed is left to the engine.
+//! What they mean on the wire is said at [`ColumnProfile`]; when they are computed is left to the
+//! engine.
 
 mod distinct;
 mod mixed;

@@ -1,4 +1,5 @@
-//! A store of the first version, with rows of every sort, is found whole by this one and can be worked with.
+//! A store of the first version, with rows of every sort, is found whole by this one and can be
+//! worked with.
 //!
 //! What becomes of schedules is tested in `migrating`.
 
@@ -8,7 +9,8 @@ use super::*;
 use crate::model::{Backfill, BackfillId};
 use crate::storage::{Backfills, IdempotencyKey, NewBackfill, Operation, Purge};
 
-/// A store of version 1: the pipeline `daily`, one run of it that succeeded, one that executes, one that waits, and the key of the first.
+/// A store of version 1: the pipeline `daily`, one run of it that succeeded, one that executes, one
+/// that waits, and the key of the first.
 const VERSION_1: &str = r#"
 INSERT INTO pipelines (key, id, slug, version, enabled, created_at, updated_at) VALUES (1, 'daily', 'daily', 1, 1, 1000, 1000);
 INSERT INTO definitions (key, pipeline, version, body) VALUES (1, 1, 1,

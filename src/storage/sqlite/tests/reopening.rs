@@ -1,4 +1,5 @@
-//! What the next process finds: everything acknowledged, orphans, numbers that go on, rows that cannot be read.
+//! What the next process finds: everything acknowledged, orphans, numbers that go on, rows that
+//! cannot be read.
 //!
 //! How a file is opened is tested in `opening`.
 
