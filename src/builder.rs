@@ -61,26 +61,23 @@ impl Builder {
         }
     }
 
-    /// Registers an async function as the node type `kind`; it counts as a transform, or as a
-    /// source where it has no upstream.
+    /// Registers an async function as the node type `kind`; it counts as a transform, or as a source where it has no upstream.
     ///
     /// See [`NodeFunction`] for what it may take and return.
     pub fn node<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
         self.executor(kind, FunctionExecutor::new(function, Effect::Transform))
     }
 
-    /// Registers an async function that writes to the world outside: a dry run leaves it out, a
-    /// resume never repeats it once it succeeded.
+    /// Registers an async function that writes to the world outside: a dry run leaves it out, a resume never repeats it once it succeeded.
     pub fn sink<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
         self.executor(kind, FunctionExecutor::new(function, Effect::Sink))
     }
 
-    /// Registers a tower service as the node type `kind`, with whatever layers are around it; it
-    /// counts as a transform, or as a source where it has no upstream.
+    /// Registers a tower service as the node type `kind`, with whatever layers are around it; it counts as a transform, or as a source
+    /// where it has no upstream.
     ///
-    /// A clone of the service is called for each attempt. A node waits until it is ready, which
-    /// counts as time in the queue (`queue_ms`) and takes no slot from other nodes. An error is
-    /// tried again, unless it is or holds a permanent
+    /// A clone of the service is called for each attempt. A node waits until it is ready, which counts as time in the queue (`queue_ms`) and
+    /// takes no slot from other nodes. An error is tried again, unless it is or holds a permanent
     /// [`ExecutorError`](crate::executor::ExecutorError).
     ///
     /// ```
@@ -112,8 +109,8 @@ impl Builder {
         self.service(kind, ServiceExecutor::new(service, Effect::Transform))
     }
 
-    /// Registers a tower service that writes to the world outside: a dry run leaves it out, a
-    /// resume never repeats it once it succeeded. Otherwise as [`Builder::node_service`].
+    /// Registers a tower service that writes to the world outside: a dry run leaves it out, a resume never repeats it once it succeeded.
+    /// Otherwise as [`Builder::node_service`].
     pub fn sink_service<S>(self, kind: impl Into<String>, service: S) -> Self
     where
         S: Service<NodeCall, Response: IntoOutput, Future: Send> + Clone + Send + 'static,
@@ -139,11 +136,9 @@ impl Builder {
         self
     }
 
-    /// Registers a notifier under a name, which keeps its place over restarts; a new name begins
-    /// with what happens from then on.
+    /// Registers a notifier under a name, which keeps its place over restarts; a new name begins with what happens from then on.
     ///
-    /// A name that is absent for 7 days ([`Limits::notifier_absent_max`]) loses its place, with a
-    /// warning in the log.
+    /// A name that is absent for 7 days ([`Limits::notifier_absent_max`]) loses its place, with a warning in the log.
     pub fn notifier(mut self, name: impl Into<String>, notifier: impl Notifier) -> Self {
         let name = name.into();
         if !self.notifiers.insert(name.clone(), Arc::new(notifier)) {
@@ -158,8 +153,7 @@ impl Builder {
         self
     }
 
-    /// Sets the key that seals the secrets of connections and variables; without one none can be
-    /// stored.
+    /// Sets the key that seals the secrets of connections and variables; without one none can be stored.
     ///
     /// ```
     /// # use floret::{Floret, SecretKey, storage::MemoryStorage};
@@ -176,8 +170,7 @@ impl Builder {
         self
     }
 
-    /// Adds a key that opens what it sealed when it was the current one, and seals nothing any
-    /// more.
+    /// Adds a key that opens what it sealed when it was the current one, and seals nothing any more.
     ///
     /// A secret that is saved again is sealed under the current key.
     #[cfg(feature = "secrets")]
@@ -198,8 +191,8 @@ impl Builder {
         self
     }
 
-    /// Sets which finished runs are kept: the engine purges the others at its start and every hour
-    /// ([`Limits::retention_pause`]). Without it all are kept until somebody purges them.
+    /// Sets which finished runs are kept: the engine purges the others at its start and every hour ([`Limits::retention_pause`]).
+    /// Without it all are kept until somebody purges them.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = Some(retention);
         self
@@ -208,9 +201,8 @@ impl Builder {
     /// Saves the pipelines and begins to execute runs, those first that a crash left behind.
     ///
     /// # Errors
-    /// `Invalid` when a node type or a notifier is registered twice or pipelines are not acceptable
-    /// (every problem is told, and none is saved); `Conflict` when a pipeline's id or slug is
-    /// taken; and what storage answers.
+    /// `Invalid` when a node type or a notifier is registered twice or pipelines are not acceptable (every problem is told, and none is saved);
+    /// `Conflict` when a pipeline's id or slug is taken; and what storage answers.
     pub async fn start(self) -> Result<Floret> {
         self.refuse_twice()?;
         let Self {
@@ -280,8 +272,7 @@ fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
     Err(Error::invalid(problem, issues))
 }
 
-/// Refuses pipelines that are not acceptable, all of them together; the problem is that of the
-/// first.
+/// Refuses pipelines that are not acceptable, all of them together; the problem is that of the first.
 fn refuse_unfit(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
     let refusal = |pipeline: &Pipeline| {
         let refused = engine.check_pipeline(pipeline).err()?;
@@ -322,8 +313,7 @@ impl Floret {
     /// Begins a Floret on a SQLite file, made where it is absent.
     ///
     /// # Errors
-    /// `StoreInUse`, `SchemaTooNew`, `SqliteTooOld`, `NotADatabase`, or `Internal` when the file
-    /// cannot be opened.
+    /// `StoreInUse`, `SchemaTooNew`, `SqliteTooOld`, `NotADatabase`, or `Internal` when the file cannot be opened.
     #[cfg(feature = "sqlite")]
     pub async fn open(path: impl AsRef<Path>) -> Result<Builder> {
         let storage = crate::storage::SqliteStorage::open(path).await?;

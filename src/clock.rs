@@ -77,8 +77,7 @@ impl Clock {
         self.0.time.sleep(duration).await;
     }
 
-    /// About a millisecond of the machine's time, also where the clock is turned by hand: what is
-    /// ready to run has run by then.
+    /// About a millisecond of the machine's time, also where the clock is turned by hand: what is ready to run has run by then.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that sleeps"
@@ -138,8 +137,7 @@ impl Clock {
         f64::from(random) / f64::from(u32::MAX)
     }
 
-    /// A version 7 UUID (RFC 9562) of the wall clock, or the successor of the newest one where the
-    /// clock stepped back.
+    /// A version 7 UUID (RFC 9562) of the wall clock, or the successor of the newest one where the clock stepped back.
     fn next_uuid(&self) -> Uuid {
         let millis = u64::try_from(self.0.time.wall().timestamp_millis()).unwrap_or(0);
         let fresh = uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes()).into_uuid();

@@ -1,7 +1,6 @@
 //! Reading JSON strictly: no key twice, nothing nested too deep, every fault told with its place.
 //!
-//! What the values mean is left to whoever asks: `graph/definition` for pipelines, `api` for
-//! bodies.
+//! What the values mean is left to whoever asks: `graph/definition` for pipelines, `api` for bodies.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,8 +11,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Problem, Result, shown};
 
-/// Levels of arrays and objects. 128: deeper than people write, shallow enough to walk by
-/// recursion.
+/// Levels of arrays and objects. 128: deeper than people write, shallow enough to walk by recursion.
 pub(crate) const DEPTH_MAX: usize = 128;
 
 /// Reads a text.
@@ -21,8 +19,7 @@ pub(crate) const DEPTH_MAX: usize = 128;
 /// Whole numbers from `i64::MIN` to `u64::MAX` come as they are, others as the nearest `f64`.
 ///
 /// # Errors
-/// `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json` (syntax, UTF-8,
-/// truncated).
+/// `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json` (syntax, UTF-8, truncated).
 pub(crate) fn read(bytes: &[u8]) -> Result<Value> {
     check_depth(bytes)?;
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
@@ -30,8 +27,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value> {
     decode(text.as_bytes()).map_err(refusal)
 }
 
-/// Reads a text that [`read`] took before, or whose depth is known to be small: serde's own limit
-/// of 127 is off.
+/// Reads a text that [`read`] took before, or whose depth is known to be small: serde's own limit of 127 is off.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     deserializer.disable_recursion_limit();
@@ -39,8 +35,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T>
     deserializer.end().map(|()| value)
 }
 
-/// Whether a value has more than `max` levels of arrays and objects; it may have so many that no
-/// recursion holds.
+/// Whether a value has more than `max` levels of arrays and objects; it may have so many that no recursion holds.
 pub(crate) fn is_deeper_than(value: &Value, max: usize) -> bool {
     let mut open = vec![(value, max)];
     while let Some((value, room)) = open.pop() {
@@ -100,8 +95,7 @@ fn position(bytes: &[u8], index: usize) -> String {
 
 fn refusal(error: serde_json::Error) -> Error {
     let message = error.to_string();
-    // serde carries a visitor's refusal as text only; the mark cannot come from the syntax errors
-    // of serde_json.
+    // serde carries a visitor's refusal as text only; the mark cannot come from the syntax errors of serde_json.
     let refused = if let Some(duplicate) = message.strip_prefix(DUPLICATE) {
         malformed(
             Problem::DuplicateKey,
@@ -119,9 +113,8 @@ fn malformed(problem: Problem, message: String) -> Error {
 
 const DUPLICATE: &str = "duplicate key ";
 
-/// Any JSON in which no object has a key twice. It keeps nothing: the values are read by
-/// `serde_json`'s own type, which knows how numbers come where a host turns on
-/// `arbitrary_precision`.
+/// Any JSON in which no object has a key twice. It keeps nothing: the values are read by `serde_json`'s own type,
+/// which knows how numbers come where a host turns on `arbitrary_precision`.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {

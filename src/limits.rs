@@ -4,15 +4,13 @@
 
 use std::time::Duration;
 
-/// Bounds of an engine and its service. `Limits::default()` suits a service on a small machine;
-/// every field may be set.
+/// Bounds of an engine and its service. `Limits::default()` suits a service on a small machine; every field may be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Runs that execute at once in an engine. 5, as users of the system before are used to.
     pub runs_max: u32,
-    /// Nodes that execute at once in an engine. 64: nodes wait for others far more than they
-    /// compute.
+    /// Nodes that execute at once in an engine. 64: nodes wait for others far more than they compute.
     pub nodes_engine_max: u32,
     /// Nodes that execute at once in one run. 16: one wide run leaves room for three others.
     pub nodes_run_max: u32,
@@ -22,8 +20,7 @@ pub struct Limits {
     pub queued_max: u64,
     /// Dates of a backfill. 3,660: ten years of days.
     pub backfill_dates_max: u32,
-    /// Nodes of a pipeline. 1,000: beyond it nobody can read the graph, and 4,096 is what a node
-    /// key holds.
+    /// Nodes of a pipeline. 1,000: beyond it nobody can read the graph, and 4,096 is what a node key holds.
     pub nodes_max: usize,
     /// Edges of a pipeline. 20,000: 20 a node.
     pub edges_max: usize,
@@ -31,16 +28,13 @@ pub struct Limits {
     pub preview_rows_max: usize,
     /// Bytes of a cell in a preview. 4 KiB: a preview stays under a MiB for 5 wide columns.
     pub preview_cell_bytes_max: usize,
-    /// Bytes of an output that is kept for resumes and recovery. 16 MiB: a second of writing on a
-    /// slow disk.
+    /// Bytes of an output that is kept for resumes and recovery. 16 MiB: a second of writing on a slow disk.
     pub output_bytes_max: u64,
     /// Bytes of a last node's output that a succeeded run keeps. 1 MiB: an answer, not a data set.
     pub result_bytes_max: u64,
-    /// Bytes of a chunk in which an output is written. 256 KiB: a trigger waits for one chunk at
-    /// most.
+    /// Bytes of a chunk in which an output is written. 256 KiB: a trigger waits for one chunk at most.
     pub chunk_bytes_max: usize,
-    /// Entries that a run's journal holds before senders wait. 1,024: some tens of milliseconds of
-    /// log.
+    /// Entries that a run's journal holds before senders wait. 1,024: some tens of milliseconds of log.
     pub journal_entries_max: usize,
     /// Bytes that a run's journal holds before senders wait; a larger entry goes alone. 1 MiB.
     pub journal_bytes_max: usize,
@@ -62,21 +56,17 @@ pub struct Limits {
     pub lease: Duration,
     /// Crashes after which a run is given up as poisoned. 3.
     pub crashes_max: u32,
-    /// How long after its start an engine takes on suspected runs. 1 s: the host has come up by
-    /// then.
+    /// How long after its start an engine takes on suspected runs. 1 s: the host has come up by then.
     pub suspect_delay: Duration,
-    /// Dry runs that execute at once. 4: each holds a caller's connection, and up to
-    /// `nodes_run_max` nodes of an engine.
+    /// Dry runs that execute at once. 4: each holds a caller's connection, and up to `nodes_run_max` nodes of an engine.
     pub dry_runs_max: u32,
     /// Rows that a node of a dry run hands on. 10, as promised on the wire.
     pub dry_run_rows_max: usize,
     /// How long a dry run may take. 60 s: somebody looks at an empty page until then.
     pub dry_run_timeout: Duration,
-    /// How late a tick of a schedule may be and yet be on time. 60 s: a restart of the host loses
-    /// none.
+    /// How late a tick of a schedule may be and yet be on time. 60 s: a restart of the host loses none.
     pub tick_grace: Duration,
-    /// How long a schedule sleeps before it looks at the wall clock again. 60 s: a clock that was
-    /// set is noticed within a minute.
+    /// How long a schedule sleeps before it looks at the wall clock again. 60 s: a clock that was set is noticed within a minute.
     pub clock_check: Duration,
     /// Bytes of a request's body. 4 MiB.
     pub body_bytes_max: usize,
@@ -86,23 +76,19 @@ pub struct Limits {
     pub uri_bytes_max: usize,
     /// Lines of a log in one answer. 10,000.
     pub log_page_max: usize,
-    /// Events that a notifier is brought at once, each of another run. 16: an ordinary webhook then
-    /// takes some hundreds a second.
+    /// Events that a notifier is brought at once, each of another run. 16: an ordinary webhook then takes some hundreds a second.
     pub notifier_in_flight_max: usize,
     /// How long a notifier may take for an event. 30 s: beyond it nobody answers any more.
     pub notifier_timeout: Duration,
-    /// How often an event's delivery is tried before it is a dead letter. 16: with the pauses about
-    /// an hour.
+    /// How often an event's delivery is tried before it is a dead letter. 16: with the pauses about an hour.
     pub notifier_tries_max: u32,
     /// The pause before the second try; doubled before each that follows. 1 s.
     pub notifier_delay: Duration,
     /// The longest pause before a try. 10 min.
     pub notifier_delay_max: Duration,
-    /// Events that are parked for a notifier; beyond it later ones wait where they are stored.
-    /// 10,000: a few MB in memory.
+    /// Events that are parked for a notifier; beyond it later ones wait where they are stored. 10,000: a few MB in memory.
     pub notifier_parked_max: usize,
-    /// How long a notifier's progress may wait to be stored with more of it. 1 s: as much comes
-    /// again after a crash.
+    /// How long a notifier's progress may wait to be stored with more of it. 1 s: as much comes again after a crash.
     pub notifier_linger: Duration,
     /// How long a notifier's name may be absent before it loses its place. 7 days.
     pub notifier_absent_max: Duration,
@@ -112,8 +98,7 @@ pub struct Limits {
     pub retention_pause: Duration,
     /// Pipelines that a dashboard lists, the newest. 1,000: half a MiB.
     pub dashboard_pipelines_max: usize,
-    /// Nodes of pipelines that a lineage shows, of the newest pipelines. 20,000: no screen draws
-    /// more.
+    /// Nodes of pipelines that a lineage shows, of the newest pipelines. 20,000: no screen draws more.
     pub lineage_nodes_max: usize,
     /// Finished runs that the memory backend keeps. 10,000.
     pub memory_runs_max: usize,
@@ -121,19 +106,15 @@ pub struct Limits {
     pub events_page_max: usize,
     /// Events that are kept in memory for streams. 4,096: some seconds of a busy engine.
     pub events_ring_max: usize,
-    /// Bytes of the events that are kept in memory for streams. 16 MiB: ten times what as many
-    /// short ones take.
+    /// Bytes of the events that are kept in memory for streams. 16 MiB: ten times what as many short ones take.
     pub events_ring_bytes_max: usize,
     /// Streams of events at once, over all services of an engine. 1,000: some 30 MiB.
     pub streams_max: usize,
-    /// How often the other end of a stream is asked for a sign of life. 20 s: proxies close what is
-    /// silent for 30 s or 60 s.
+    /// How often the other end of a stream is asked for a sign of life. 20 s: proxies close what is silent for 30 s or 60 s.
     pub stream_ping: Duration,
-    /// How long a stream may find no byte of what it sends taken before it is closed. 10 s: long
-    /// for a network, short for a hang.
+    /// How long a stream may find no byte of what it sends taken before it is closed. 10 s: long for a network, short for a hang.
     pub stream_stall: Duration,
-    /// How long a stream that ends may take for its last bytes. 400 ms: twice it is less than
-    /// `stop_grace`, so that a shutdown waits for no stream.
+    /// How long a stream that ends may take for its last bytes. 400 ms: twice it is less than `stop_grace`, so that a shutdown waits for no stream.
     pub stream_end_grace: Duration,
     /// Bytes that a stream holds before it writes them. 8 KiB: some tens of events a write.
     pub stream_buffer_bytes: usize,

@@ -1,8 +1,6 @@
-//! Fires schedules: sleeps until the next tick is due, has the engine make its run, and begins
-//! again.
+//! Fires schedules: sleeps until the next tick is due, has the engine make its run, and begins again.
 //!
-//! When ticks are due is told by `cron`; that one is never fired twice is held by storage, whatever
-//! clocks and other schedulers do.
+//! When ticks are due is told by `cron`; that one is never fired twice is held by storage, whatever clocks and other schedulers do.
 
 use std::time::Duration;
 
@@ -51,8 +49,7 @@ async fn run(ticks: Ticks) {
 async fn sleep_until(ticks: &Ticks, due: DateTime<Utc>) {
     let clock = ticks.clock();
     let mut before = clock.now();
-    // The wall clock is looked at again and again, since it may be set while the other one goes on
-    // as ever.
+    // The wall clock is looked at again and again, since it may be set while the other one goes on as ever.
     let step = ticks.limits().clock_check.max(Duration::from_millis(1));
     while let Ok(rest) = due.signed_duration_since(before).to_std()
         && !rest.is_zero()
@@ -107,8 +104,7 @@ async fn decide(
 ) -> Result<Option<DateTime<Utc>>> {
     let now = ticks.clock().now();
     if stored.cursor > now {
-        // The clock has stepped back: what was decided in its future is open again; storage knows
-        // the runs that there are.
+        // The clock has stepped back: what was decided in its future is open again; storage knows the runs that there are.
         ticks.pass(&stored, now).await?;
         return Ok(schedule.next(now));
     }
@@ -132,8 +128,7 @@ async fn decide(
         };
         tracing::debug!(pipeline_id = %stored.pipeline.id, at = %step.until, ?tick, "a tick is decided");
         if tick == Tick::Stale {
-            // Somebody else decided it, or the definition is another by now and its save has woken
-            // its scheduler.
+            // Somebody else decided it, or the definition is another by now and its save has woken its scheduler.
             break;
         }
         stored.cursor = step.until;

@@ -1,8 +1,6 @@
-//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and
-//! `$${` for `${`.
+//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and `$${` for `${`.
 //!
-//! Where parameters and variables come from is left to `engine`; what the config means to the
-//! executor.
+//! Where parameters and variables come from is left to `engine`; what the config means to the executor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +10,8 @@ use serde_json::{Map, Value};
 use crate::error::shown;
 use crate::model::RunId;
 
-/// Bytes that the values put into one config may have together. 16 MiB, as the largest output that
-/// is kept: a parameter of a megabyte may be named a hundred thousand times.
+/// Bytes that the values put into one config may have together. 16 MiB, as the largest output that is kept: a
+/// parameter of a megabyte may be named a hundred thousand times.
 const PUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What the names in templates stand for.
@@ -45,8 +43,7 @@ pub(crate) enum TemplateError {
 /// A value that was put in is not looked at again.
 ///
 /// # Errors
-/// [`TemplateError`] for the first name that stands for nothing, or when the config grows too
-/// large.
+/// [`TemplateError`] for the first name that stands for nothing, or when the config grows too large.
 pub(crate) fn resolve(
     config: &Map<String, Value>,
     names: &Names<'_>,
@@ -152,8 +149,7 @@ enum Piece<'t> {
 
 /// A text in its parts, in order.
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    // What is open at the last brace is never closed: looking for its end each time would be
-    // quadratic.
+    // What is open at the last brace is never closed: looking for its end each time would be quadratic.
     let unclosed = text.rsplit('}').next().map_or(0, str::len);
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -1,5 +1,4 @@
-//! Notes now and then which notifiers are here, so that a name that is gone does not hold up purge
-//! for ever.
+//! Notes now and then which notifiers are here, so that a name that is gone does not hold up purge for ever.
 //!
 //! How far each has got is stored by its courier.
 

@@ -40,8 +40,7 @@ pub(super) struct Courier {
     unsaved_since: Option<Duration>,
     /// Reads event by event past one that cannot be read.
     is_careful: bool,
-    /// When it last looked what there is to do. Whatever falls due after that wakes it, though it
-    /// be over when it goes to sleep.
+    /// When it last looked what there is to do. Whatever falls due after that wakes it, though it be over when it goes to sleep.
     looked_at: Moment,
     has_ended: bool,
 }
@@ -78,8 +77,7 @@ impl Courier {
             if self.must_save() {
                 self.save().await;
             }
-            // It could not be stored: what goes out now could overtake a death of its run, or pile
-            // up what is to be stored.
+            // It could not be stored: what goes out now could overtake a death of its run, or pile up what is to be stored.
             if !self.book.is_urgent() {
                 self.launch();
             }

@@ -99,8 +99,7 @@ async fn deliver(
     leave: Leave,
 ) -> Outcome {
     let Leave { way, turn } = leave;
-    // A task of its own, so that a panic is its own too, and so that it can be dropped at any
-    // await.
+    // A task of its own, so that a panic is its own too, and so that it can be dropped at any await.
     let task = shared.tasks.spawn(turn.of(async move {
         let _way = way;
         if notifier.wants(&event) {

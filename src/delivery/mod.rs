@@ -1,7 +1,7 @@
 //! Brings stored events to notifiers: at least once, in order a run, from a stored place.
 //!
-//! One courier a notifier (`courier`), so that none waits for another; what a courier has in hand
-//! is kept in `book`. What is done with an event is the notifier's own.
+//! One courier a notifier (`courier`), so that none waits for another; what a courier has in hand is kept in `book`. What is done with an event is
+//! the notifier's own.
 
 mod attendance;
 mod book;
@@ -63,8 +63,7 @@ pub(crate) struct Opened {
     couriers: Vec<Courier>,
 }
 
-/// One moment on both clocks: waits go by the one that never steps back, rows tell the one on the
-/// wall.
+/// One moment on both clocks: waits go by the one that never steps back, rows tell the one on the wall.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     elapsed: Duration,
@@ -88,8 +87,7 @@ impl Shared {
 }
 
 impl Delivery {
-    /// Finds the place of each notifier; one that is known by no place begins with what happens
-    /// from now on.
+    /// Finds the place of each notifier; one that is known by no place begins with what happens from now on.
     ///
     /// # Errors
     /// What storage answers.
@@ -127,8 +125,7 @@ impl Delivery {
         })
     }
 
-    /// Stops in order: what is stored is brought within `grace`, the rest after the next start.
-    /// Repeating it is harmless.
+    /// Stops in order: what is stored is brought within `grace`, the rest after the next start. Repeating it is harmless.
     pub(crate) async fn shutdown(&self, grace: Duration) {
         let Shared {
             clock,

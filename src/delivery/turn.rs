@@ -1,5 +1,4 @@
-//! One thread at a time for the code of a notifier: code that blocks its thread takes no other from
-//! the host.
+//! One thread at a time for the code of a notifier: code that blocks its thread takes no other from the host.
 //!
 //! How many events are on their way meanwhile is decided by `courier`.
 
@@ -19,8 +18,7 @@ impl Turn {
         Self(Arc::new(Semaphore::new(1)))
     }
 
-    /// The future, polled while no other is that shares this turn. Between polls the turn is free:
-    /// futures that wait go on side by side.
+    /// The future, polled while no other is that shares this turn. Between polls the turn is free: futures that wait go on side by side.
     pub(super) async fn of<F: Future>(self, future: F) -> F::Output {
         let mut future = pin!(future);
         let mut turn = PollSemaphore::new(self.0);

@@ -38,11 +38,9 @@ impl Handle {
 }
 
 impl Handle {
-    /// Tells the driver of a wish. Nodes are stopped here already: once the wish was acknowledged
-    /// none starts, however late the driver hears of it.
+    /// Tells the driver of a wish. Nodes are stopped here already: once the wish was acknowledged none starts, however late the driver hears of it.
     ///
-    /// The wish goes first, so that the driver knows it before it hears of a node that was stopped
-    /// by it.
+    /// The wish goes first, so that the driver knows it before it hears of a node that was stopped by it.
     fn wish(&self, cancel: Cancel) {
         self.cancel
             .send_modify(|wish| *wish = (*wish).max(Some(cancel)));
@@ -63,8 +61,7 @@ pub(super) struct Active {
 #[derive(Debug, Default)]
 struct State {
     runs: HashMap<RunId, Handle>,
-    // Wishes for runs that were not here. One whose claim is under way may not have seen its wish;
-    // any later claim has.
+    // Wishes for runs that were not here. One whose claim is under way may not have seen its wish; any later claim has.
     early: HashMap<RunId, Cancel>,
 }
 

@@ -49,8 +49,7 @@ pub(super) async fn run(
 ) -> Ended {
     let token = call.ctx.cancel.clone();
     let executor = Arc::clone(executor);
-    // A task of its own, so that a panic is its own too, and so that it can be dropped at any
-    // await.
+    // A task of its own, so that a panic is its own too, and so that it can be dropped at any await.
     let task = shared
         .tasks
         .spawn(async move { executor.execute(call).await }.in_current_span());
@@ -125,8 +124,7 @@ impl Attempt<'_> {
         joined.unwrap_or_else(|error| Err(broken_off(error)))
     }
 
-    /// Drops the attempt at its next await; code that does not come to one is left behind and
-    /// counted.
+    /// Drops the attempt at its next await; code that does not come to one is left behind and counted.
     async fn drop_it(&mut self) {
         let Some(task) = &self.task else { return };
         task.abort();

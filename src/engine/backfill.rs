@@ -1,5 +1,4 @@
-//! Backfill: makes the runs of a range of dates together, previews them, and cancels what is left
-//! of one.
+//! Backfill: makes the runs of a range of dates together, previews them, and cancels what is left of one.
 //!
 //! Which run goes next, how many at once and what a failure ends is decided by storage.
 
@@ -54,8 +53,8 @@ impl Engine {
     /// Makes a backfill with all its runs.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`,
-    /// `node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and what storage answers.
+    /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`, `node-type-unknown`, `idempotency-key-reused`), `QueueFull`,
+    /// and what storage answers.
     pub(crate) async fn backfill(&self, mut start: StartBackfill) -> Result<Backfilled> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -101,8 +100,7 @@ impl Engine {
         self.refuse_in_shutdown()?;
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
         request.scope = scope.clone();
-        // A task, since the drivers must learn of the stored wish though the caller leaves
-        // meanwhile.
+        // A task, since the drivers must learn of the stored wish though the caller leaves meanwhile.
         let told = self
             .0
             .tasks
@@ -210,8 +208,7 @@ impl Shared {
             scope,
         } = start;
         let range = (*dates.start(), *dates.end());
-        // Its id is made first, so that the newest run's is the greatest of all, with which the
-        // next start begins.
+        // Its id is made first, so that the newest run's is the greatest of all, with which the next start begins.
         let id = self.clock.new_backfill_id();
         let now = self.clock.now();
         let mut backfill = Backfill::new(id, pipeline.id.clone(), range, now);
@@ -286,8 +283,7 @@ async fn cancel_and_tell(shared: Arc<Shared>, request: CancelBackfill) -> Result
     }
 }
 
-/// Runs that execute here end cancelled in any case; without this they would begin more nodes
-/// before.
+/// Runs that execute here end cancelled in any case; without this they would begin more nodes before.
 async fn tell_when_found(shared: Arc<Shared>, id: BackfillId) {
     let find = || shared.storage.find_backfill(id, &Scope::All);
     let stop = shared.stop.cancelled();

@@ -23,8 +23,7 @@ impl Engine {
         self.refuse_in_shutdown()?;
         let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
         request.scope = scope.clone();
-        // A task, since the driver must learn of the stored wish though the caller leaves
-        // meanwhile.
+        // A task, since the driver must learn of the stored wish though the caller leaves meanwhile.
         let told = self
             .0
             .tasks
@@ -54,8 +53,7 @@ async fn request_and_tell(shared: Arc<Shared>, request: CancelRequest) -> Result
 }
 
 impl Shared {
-    /// A wish may be stored though the answer got lost: then its driver heeds it all the same, and
-    /// whoever waits for the run is told of its end.
+    /// A wish may be stored though the answer got lost: then its driver heeds it all the same, and whoever waits for the run is told of its end.
     async fn tell_if_noted(&self, run: RunId) {
         let Ok(Some(detail)) = self.storage.find_run(run, &Scope::All).await else {
             return;

@@ -51,8 +51,7 @@ impl Engine {
     /// Saves a connection that is not there yet.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and
-    /// what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
     pub(crate) async fn create_connection(
         &self,
         body: Value,
@@ -75,9 +74,8 @@ impl Engine {
     /// Replaces the connection with this id; a secret that is sent masked stays.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`
-    /// (`encryption-key-missing`, `precondition-failed` when others change it all the while), and
-    /// what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
+    /// `precondition-failed` when others change it all the while), and what storage answers.
     pub(crate) async fn replace_connection(
         &self,
         id: &str,

@@ -17,8 +17,7 @@ pub(super) enum Halt {
     Drain,
     /// A plain cancel: nothing starts, what executes may end.
     Cancel,
-    /// The run's time is over: what executes is told to stop, dropped after the stop grace, and
-    /// failed.
+    /// The run's time is over: what executes is told to stop, dropped after the stop grace, and failed.
     TimedOut,
     /// A forced cancel: what executes is told to stop and abandoned after the force grace.
     Force,

@@ -1,5 +1,4 @@
-//! What of a dataset may be shown and kept when secrets are known: previews and profiles without
-//! them.
+//! What of a dataset may be shown and kept when secrets are known: previews and profiles without them.
 //!
 //! Which secrets are known and what hiding is, is `secret/mask`'s.
 
@@ -38,8 +37,7 @@ pub(super) fn shown(
     Ok(preview.shortened(cell_max))
 }
 
-/// The statistics. Of a dataset that holds a secret those of texts tell no value: cut ones may
-/// begin with it.
+/// The statistics. Of a dataset that holds a secret those of texts tell no value: cut ones may begin with it.
 pub(super) fn profile(dataset: &Dataset, mask: &Mask) -> Result<Profile> {
     let mut profile = dataset.profile()?;
     if mask.is_empty() {

@@ -1,5 +1,4 @@
-//! The journal of one run: gathers entries and appends them, one append at a time, until each is
-//! stored.
+//! The journal of one run: gathers entries and appends them, one append at a time, until each is stored.
 //!
 //! Attempts and log handles only send. What an entry does to events and rows is storage's.
 
@@ -37,8 +36,7 @@ pub(super) struct Journal {
     sender: mpsc::Sender<Message>,
     room: Arc<Semaphore>,
     bytes_max: usize,
-    // Ends the journal once what is there is stored, though an executor that was left behind still
-    // holds a handle.
+    // Ends the journal once what is there is stored, though an executor that was left behind still holds a handle.
     closing: CancellationToken,
 }
 
@@ -174,8 +172,7 @@ impl Appender {
         }
     }
 
-    /// The entries of the next append: all that are there, and for lines of the log those that come
-    /// soon.
+    /// The entries of the next append: all that are there, and for lines of the log those that come soon.
     async fn gather(&mut self) -> Option<Vec<Message>> {
         let mut batch = vec![self.next().await?];
         let lines_max = self.shared.limits.log_batch_max;
@@ -297,8 +294,7 @@ impl Urgency {
     }
 }
 
-/// Leaves out what comes after the run's end (lines of executors that were left behind), and tells
-/// whether the end is there.
+/// Leaves out what comes after the run's end (lines of executors that were left behind), and tells whether the end is there.
 fn cut_at_end(batch: &mut Vec<Message>) -> bool {
     let is_end = |message: &Message| matches!(message.entry, Entry::RunFinished { .. });
     let Some(end) = batch.iter().position(is_end) else {

@@ -59,8 +59,7 @@ use crate::model::Retention;
 use crate::secret::Keyring;
 use crate::storage::Storage;
 
-/// Carries out commands and executes runs. Clones are the same engine; dropping the last one ends
-/// its tasks.
+/// Carries out commands and executes runs. Clones are the same engine; dropping the last one ends its tasks.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine(
     Arc<Shared>,
@@ -90,8 +89,7 @@ pub(crate) struct Shared {
     drain: CancellationToken,
     // Tripped when the grace is over: what executes is dropped.
     stop: CancellationToken,
-    // A lock that is fair, so that purges take their turns; held while one pauses, which a lock of
-    // threads must not be.
+    // A lock that is fair, so that purges take their turns; held while one pauses, which a lock of threads must not be.
     purging: Arc<Mutex<()>>,
     // What the engine purges by itself.
     retention: Option<Retention>,
@@ -179,8 +177,7 @@ impl Engine {
         self.0.wake.notify_one();
     }
 
-    /// Carries a stream of events: a task that ends by itself once the events do, and that a
-    /// shutdown waits for.
+    /// Carries a stream of events: a task that ends by itself once the events do, and that a shutdown waits for.
     #[cfg(feature = "websocket")]
     pub(crate) fn carry(&self, stream: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn(stream);

@@ -1,7 +1,6 @@
 //! One node of a run: waits for its turn, makes its attempts, and says how it ended.
 //!
-//! The wait is `turn`'s, a single attempt `attempt`'s, the durable output `checkpoint`'s, and what
-//! follows the driver's.
+//! The wait is `turn`'s, a single attempt `attempt`'s, the durable output `checkpoint`'s, and what follows the driver's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +24,9 @@ use crate::storage::{Entry, FinishedNode};
 /// How the ends of a node are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// It executes for the first time, or again after a crash: everything is written to the
-    /// journal.
+    /// It executes for the first time, or again after a crash: everything is written to the journal.
     Recorded,
-    /// It has ended before and only its lost output is made again: nothing of it is written but its
-    /// log.
+    /// It has ended before and only its lost output is made again: nothing of it is written but its log.
     Remade,
 }
 
@@ -251,8 +248,7 @@ impl NodeTask {
         Ok(Ending::Ended(Box::new(end), Some(dataset)))
     }
 
-    /// Waits until the next attempt; what comes back is the end of the node when the run is stopped
-    /// first.
+    /// Waits until the next attempt; what comes back is the end of the node when the run is stopped first.
     async fn wait_for_retry(
         &mut self,
         error: String,

@@ -82,8 +82,7 @@ impl Engine {
     /// Replaces the pipeline with this id or slug; `expected` is what the caller has seen of it.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and what
-    /// storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and what storage answers.
     pub(crate) async fn replace_pipeline(
         &self,
         key: &str,
@@ -216,8 +215,7 @@ fn below(index: usize, issue: Issue) -> Issue {
     }
 }
 
-/// Takes away what is stored beside a definition, so that one which was read and sent back changes
-/// nothing.
+/// Takes away what is stored beside a definition, so that one which was read and sent back changes nothing.
 fn strip(pipeline: &mut Pipeline) {
     const STORED_BESIDE: [&str; 3] = ["version", "created_at", "updated_at"];
     pipeline.slug = None;

@@ -1,8 +1,6 @@
-//! Purge: finished runs are deleted in small batches, with as long a pause after each as it took,
-//! so that writers are not held up.
+//! Purge: finished runs are deleted in small batches, with as long a pause after each as it took, so that writers are not held up.
 //!
-//! Which runs a batch takes is decided by storage; when the engine purges by itself, by
-//! `retention`.
+//! Which runs a batch takes is decided by storage; when the engine purges by itself, by `retention`.
 
 use std::sync::Arc;
 
@@ -28,12 +26,11 @@ pub(crate) struct PurgeRuns {
 }
 
 impl Engine {
-    /// Deletes finished runs and answers how many. Once it has begun it goes on though the caller
-    /// leaves, and ends after the batch in hand when Floret shuts down.
+    /// Deletes finished runs and answers how many. Once it has begun it goes on though the caller leaves, and ends after the batch in hand when
+    /// Floret shuts down.
     ///
     /// # Errors
-    /// `ShuttingDown`, `Unavailable`: what was deleted until then stays deleted, and a repeat
-    /// deletes the rest.
+    /// `ShuttingDown`, `Unavailable`: what was deleted until then stays deleted, and a repeat deletes the rest.
     pub(crate) async fn purge(&self, runs: PurgeRuns) -> Result<u64> {
         self.refuse_in_shutdown()?;
         purge(&self.0, &runs).await
@@ -53,8 +50,7 @@ pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRuns) -> Result<u64>
     match runs.mode {
         PurgeMode::Preview => in_steps(shared, step).await,
         PurgeMode::Delete => {
-            // One at a time: the pauses of one purge are not for another to fill. Callers wait for
-            // it themselves, so that none is owed to one who has left.
+            // One at a time: the pauses of one purge are not for another to fill. Callers wait for it themselves, so that none is owed to one who has left.
             let turn = tokio::select! {
                 biased;
                 () = shared.drain.cancelled() => return Err(shutting_down()),

@@ -30,8 +30,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             Ok(next) => next,
             Err(error) => {
                 tracing::warn!(%error, "the queue waits for storage");
-                // What the failed claim may have taken is executed by nobody. Under another name it
-                // can be claimed again once its lease has run out.
+                // What the failed claim may have taken is executed by nobody. Under another name it can be claimed again once its lease has run out.
                 owner = shared.clock.new_owner_id();
                 Look::After(RETRY)
             }

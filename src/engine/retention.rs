@@ -1,5 +1,4 @@
-//! The engine's own purge: at its start and from time to time it deletes what the host's retention
-//! does not keep.
+//! The engine's own purge: at its start and from time to time it deletes what the host's retention does not keep.
 //!
 //! How a purge spares writers is left to `purge`.
 

@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-/// The pause before attempt `next` (2 is the first retry): `first` doubled each time up to `max`,
-/// with ±20 % jitter.
+/// The pause before attempt `next` (2 is the first retry): `first` doubled each time up to `max`, with ±20 % jitter.
 ///
 /// `random` is in 0.0 ..= 1.0; a half means no jitter.
 pub(super) fn delay(first: Duration, next: u32, max: Duration, random: f64) -> Duration {

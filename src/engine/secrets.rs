@@ -1,5 +1,4 @@
-//! Secrets as they come in a body: given, kept as they were, or left out; and the fields beside
-//! them.
+//! Secrets as they come in a body: given, kept as they were, or left out; and the fields beside them.
 //!
 //! Sealing is `secret/keyring`'s; which fields are secret is said in `connections` and `variables`.
 

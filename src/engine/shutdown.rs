@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use crate::events::Events;
 
-/// Ends the engine's tasks when the last handle of it is dropped. It waits for nothing: runs give
-/// themselves back as far as the runtime lets them.
+/// Ends the engine's tasks when the last handle of it is dropped. It waits for nothing: runs give themselves back as far as the runtime lets them.
 #[derive(Debug)]
 pub(super) struct EndOnDrop {
     pub(super) drain: CancellationToken,
@@ -30,8 +29,7 @@ impl Drop for EndOnDrop {
 }
 
 impl Engine {
-    /// Stops executing runs. Nodes get `grace` to end; what is left goes on at the next start,
-    /// uncharged. Repeating it is harmless.
+    /// Stops executing runs. Nodes get `grace` to end; what is left goes on at the next start, uncharged. Repeating it is harmless.
     pub(crate) async fn shutdown(&self, grace: Duration) {
         let shared = &self.0;
         shared.drain.cancel();

@@ -20,8 +20,7 @@ pub(crate) struct Key {
     pub(crate) body_hash: [u8; 32],
 }
 
-/// The SHA-256 of a parsed body: equal for equal values, whatever the order of their keys and the
-/// blanks between them.
+/// The SHA-256 of a parsed body: equal for equal values, whatever the order of their keys and the blanks between them.
 pub(crate) fn hash_of(body: &Value) -> [u8; 32] {
     fn sorted(value: &Value) -> Value {
         match value {
@@ -60,8 +59,7 @@ pub(crate) struct Started {
     pub(crate) replayed: bool,
 }
 
-/// Wakes a loop when dropped, so that a caller who leaves in the middle does not leave a run
-/// behind.
+/// Wakes a loop when dropped, so that a caller who leaves in the middle does not leave a run behind.
 pub(super) struct WakeLater<'a>(pub(super) &'a Notify);
 
 impl Drop for WakeLater<'_> {
@@ -74,8 +72,7 @@ impl Engine {
     /// Makes a run.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and what
-    /// storage answers.
+    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and what storage answers.
     pub(crate) async fn trigger(&self, start: Start) -> Result<Started> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;

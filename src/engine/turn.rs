@@ -1,5 +1,4 @@
-//! A turn: what an attempt at a node of a run or a dry run needs before it may begin, and the wait
-//! for it.
+//! A turn: what an attempt at a node of a run or a dry run needs before it may begin, and the wait for it.
 //!
 //! How long it took and what executes then is left to `node` and `dry_run/node`.
 
@@ -21,8 +20,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Waits until the executor is ready, then for a slot of the run and one of the engine; none
-    /// when the run is stopped first.
+    /// Waits until the executor is ready, then for a slot of the run and one of the engine; none when the run is stopped first.
     pub(super) async fn wait(
         shared: &Shared,
         of_run: &Arc<Semaphore>,

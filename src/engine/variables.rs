@@ -42,8 +42,7 @@ impl Engine {
     /// Saves a variable that is not there yet.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and
-    /// what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
     pub(crate) async fn create_variable(
         &self,
         body: Value,
@@ -68,9 +67,8 @@ impl Engine {
     /// Replaces the variable with this key; a secret value that is sent masked stays.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`
-    /// (`encryption-key-missing`, `precondition-failed` when others change it all the while), and
-    /// what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
+    /// `precondition-failed` when others change it all the while), and what storage answers.
     pub(crate) async fn replace_variable(
         &self,
         key: &str,
@@ -153,8 +151,7 @@ fn fields(draft: &Draft, value: VariableValue) -> VariableFields {
     fields
 }
 
-/// The value that is there, where the draft keeps it. A secret is never made readable by keeping
-/// it.
+/// The value that is there, where the draft keeps it. A secret is never made readable by keeping it.
 fn kept(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValue>> {
     if draft.value.expose() != MASKED {
         return Ok(None);

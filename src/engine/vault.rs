@@ -1,8 +1,6 @@
-//! The surroundings of an attempt: templates resolved, connections at hand, and all that was opened
-//! for the run known to its mask.
+//! The surroundings of an attempt: templates resolved, connections at hand, and all that was opened for the run known to its mask.
 //!
-//! Executing the attempt is `attempt`'s; where the mask is laid on, `node`, `checkpoint` and
-//! `journal`'s.
+//! Executing the attempt is `attempt`'s; where the mask is laid on, `node`, `checkpoint` and `journal`'s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,8 +25,7 @@ use crate::template;
 /// How long an attempt waits for storage before it fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a run may open: variables and connections of its tenant, and of no tenant where it has
-/// none. Clones share the mask.
+/// What a run may open: variables and connections of its tenant, and of no tenant where it has none. Clones share the mask.
 #[derive(Debug, Clone)]
 pub(super) struct Vault {
     shared: Arc<Shared>,
@@ -49,8 +46,7 @@ impl Vault {
     /// The surroundings of an attempt, the templates in the node's config resolved.
     ///
     /// # Errors
-    /// Which name of which template is unknown, or why a variable cannot be opened; retryable while
-    /// storage cannot answer.
+    /// Which name of which template is unknown, or why a variable cannot be opened; retryable while storage cannot answer.
     pub(super) async fn surroundings(
         &self,
         run: &Run,

@@ -1,8 +1,6 @@
-//! One stream's place in the events: stored ones page by page up to the ring, then from the ring,
-//! and what it had to leave out.
+//! One stream's place in the events: stored ones page by page up to the ring, then from the ring, and what it had to leave out.
 //!
-//! It never waits for its reader: what is too much for one is counted. Sending is left to whoever
-//! holds it.
+//! It never waits for its reader: what is too much for one is counted. Sending is left to whoever holds it.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -25,8 +23,7 @@ pub(crate) struct Feed {
     events: Events,
     seat: Seat,
     filter: EventFilter,
-    // All events up to this number were taken, are in `page`, were counted as missed, or do not
-    // fit.
+    // All events up to this number were taken, are in `page`, were counted as missed, or do not fit.
     after: u64,
     way: Way,
     page: VecDeque<Bytes>,
@@ -48,8 +45,7 @@ enum Way {
 pub(crate) enum Sent {
     /// An event as JSON.
     Event(Bytes),
-    /// So many events were left out since the last one; what follows has this number or a greater
-    /// one.
+    /// So many events were left out since the last one; what follows has this number or a greater one.
     Lagged {
         /// How many of those that fit.
         missed: u64,
@@ -102,8 +98,7 @@ impl Signals {
 }
 
 impl Events {
-    /// A place for one more stream: events after `after`, or from now on. `None` when all places
-    /// are taken.
+    /// A place for one more stream: events after `after`, or from now on. `None` when all places are taken.
     pub(crate) fn feed(&self, filter: EventFilter, after: Option<u64>) -> Option<(Feed, Signals)> {
         let seat = self.live.join()?;
         let signals = Signals {
@@ -142,8 +137,7 @@ impl Feed {
         text.map(Sent::Event)
     }
 
-    /// Leaves out what is in the ring if that is most of it, and counts it: for a reader that takes
-    /// nothing.
+    /// Leaves out what is in the ring if that is most of it, and counts it: for a reader that takes nothing.
     pub(crate) fn skip(&mut self) {
         if self.way != Way::Live {
             return;
@@ -201,8 +195,7 @@ impl Feed {
     /// Takes the page that was waited for.
     ///
     /// # Errors
-    /// What reading it met; `Gone` (`events-expired`) when a purge may have taken some of what the
-    /// page should have.
+    /// What reading it met; `Gone` (`events-expired`) when a purge may have taken some of what the page should have.
     pub(crate) fn arrived(&mut self, arrival: Result<Arrival>) -> Result<()> {
         let Arrival {
             page,

@@ -27,8 +27,7 @@ pub(super) struct Live {
     state: RwLock<State>,
     // A notify, since the filling task has only to look whether anybody listens.
     wanted: Notify,
-    // Watches, since only the newest state counts: the ring got longer, or somebody may be about to
-    // fall out of it.
+    // Watches, since only the newest state counts: the ring got longer, or somebody may be about to fall out of it.
     moved: watch::Sender<()>,
     laps: watch::Sender<()>,
     listeners_max: usize,
@@ -144,8 +143,7 @@ impl Seat {
         }
     }
 
-    /// The next event that fits, or the number up to which there is none. Nothing for whoever is
-    /// behind or has seen all.
+    /// The next event that fits, or the number up to which there is none. Nothing for whoever is behind or has seen all.
     pub(super) fn next(&self, after: u64, filter: &EventFilter) -> Option<(u64, Option<Bytes>)> {
         let ring = &self.0.state.read().ring;
         if ring.stand(after) != Stand::Within {
@@ -157,8 +155,7 @@ impl Seat {
         }
     }
 
-    /// Where the listener is about to fall out of the ring: the newest number, and how many events
-    /// up to it fit.
+    /// Where the listener is about to fall out of the ring: the newest number, and how many events up to it fit.
     pub(super) fn skip(&self, after: u64, filter: &EventFilter) -> Option<(u64, u64)> {
         let ring = &self.0.state.read().ring;
         let is_due = ring.stand(after) == Stand::Within && ring.is_far(after);
@@ -250,8 +247,7 @@ impl Events {
     }
 }
 
-/// How far a page brings a reader: to the end of a full one, else to the number that was the newest
-/// when it was read.
+/// How far a page brings a reader: to the end of a full one, else to the number that was the newest when it was read.
 pub(super) fn reach(page: &[Event], newest: u64, page_max: u32) -> u64 {
     let last = page.last().map_or(0, |event| event.seq);
     match u32::try_from(page.len()) {

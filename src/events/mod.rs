@@ -1,9 +1,7 @@
-//! Stored events, handed on from any sequence number: first what is stored, then what is committed,
-//! without a gap.
+//! Stored events, handed on from any sequence number: first what is stored, then what is committed, without a gap.
 //!
-//! Events are written by storage beside the change that they tell; the signal here carries only the
-//! newest number. A `Subscription` reads for itself; streams share what one reader keeps in memory
-//! (`live`), so that a thousand of them cost one serialisation.
+//! Events are written by storage beside the change that they tell; the signal here carries only the newest number.
+//! A `Subscription` reads for itself; streams share what one reader keeps in memory (`live`), so that a thousand of them cost one serialisation.
 
 mod ends;
 #[cfg(feature = "websocket")]
@@ -33,8 +31,7 @@ use crate::storage::{EventFilter, Storage};
 #[derive(Debug, Clone)]
 pub(crate) struct Events {
     storage: Arc<dyn Storage>,
-    // A watch, since a reader that falls behind needs only the newest number: the events themselves
-    // are stored.
+    // A watch, since a reader that falls behind needs only the newest number: the events themselves are stored.
     newest: watch::Sender<u64>,
     ends: Arc<ends::Ends>,
     closed: CancellationToken,
@@ -72,8 +69,7 @@ impl Events {
         self.ends.ended(run);
     }
 
-    /// Resolves once [`Events::ended`] is told of the run, and fails when Floret stops first.
-    /// Whoever waits asks storage after this call, since the end may have been before.
+    /// Resolves once [`Events::ended`] is told of the run, and fails when Floret stops first. Whoever waits asks storage after this call, since the end may have been before.
     pub(crate) fn end_of(&self, run: RunId) -> oneshot::Receiver<()> {
         self.ends.wait(run)
     }

@@ -112,8 +112,7 @@ impl Ring {
         (self.floor, self.head) = (at, at);
     }
 
-    /// Adds what follows, up to `head`. Answers whether a reader that cannot take it should look
-    /// how far it is behind.
+    /// Adds what follows, up to `head`. Answers whether a reader that cannot take it should look how far it is behind.
     pub(super) fn push(&mut self, entries: Vec<Entry>, head: u64) -> bool {
         for mut entry in entries {
             entry.bytes_before = self.pushed_bytes;

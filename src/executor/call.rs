@@ -56,8 +56,7 @@ impl Input {
     }
 }
 
-/// The surroundings of one attempt. Of the node it shows no config: secret variables may stand in
-/// it.
+/// The surroundings of one attempt. Of the node it shows no config: secret variables may stand in it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Ctx {
@@ -73,8 +72,7 @@ pub struct Ctx {
     pub node: Node,
     /// Which attempt, from 1.
     pub attempt: u32,
-    /// The same over crash, retry and resume, so that a sink can tell a repeat: first run of the
-    /// chain and node.
+    /// The same over crash, retry and resume, so that a sink can tell a repeat: first run of the chain and node.
     pub attempt_key: String,
     /// Rows after which a source may stop; set in a dry run.
     pub row_limit: Option<usize>,
@@ -115,8 +113,8 @@ impl Ctx {
         }
     }
 
-    /// Finds a connection among those of the run's tenant, its secrets opened. From then on they
-    /// are masked in the run's log, errors and previews.
+    /// Finds a connection among those of the run's tenant, its secrets opened. From then on they are masked in the run's log,
+    /// errors and previews.
     ///
     /// ```
     /// # use floret::executor::{Ctx, ExecutorError};
@@ -135,8 +133,8 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// A permanent error that names the connection when there is none, or its secrets cannot be
-    /// opened; a retryable one while storage cannot answer.
+    /// A permanent error that names the connection when there is none, or its secrets cannot be opened; a retryable one while
+    /// storage cannot answer.
     pub async fn connection(&self, id: &str) -> Result<Connection, ExecutorError> {
         self.connections.find(id).await
     }

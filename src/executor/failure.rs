@@ -10,8 +10,8 @@ use crate::error::{panic_text, with_causes};
 
 /// Why an attempt failed.
 ///
-/// `?` on any [`std::error::Error`] makes a retryable one whose message is the whole chain of
-/// causes. It is no `std::error::Error` itself: only so can it take all others.
+/// `?` on any [`std::error::Error`] makes a retryable one whose message is the whole chain of causes.
+/// It is no `std::error::Error` itself: only so can it take all others.
 ///
 /// ```
 /// use floret::executor::ExecutorError;
@@ -50,8 +50,7 @@ impl ExecutorError {
         Self::retryable(format!("the executor panicked: {}", panic_text(payload)))
     }
 
-    /// What any error becomes: retryable, unless one of these is among its causes and says
-    /// otherwise.
+    /// What any error becomes: retryable, unless one of these is among its causes and says otherwise.
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut cause = Some(error);
         let mut is_retryable = true;

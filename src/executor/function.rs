@@ -14,9 +14,9 @@ use crate::model::{Dataset, Node};
 
 /// An async function that executes nodes.
 ///
-/// Its arguments are a [`NodeCall`] alone, or a [`Ctx`] and then up to two inputs, each a `Vec` of
-/// rows or a [`Dataset`]. One input is all rows of all upstreams in the order of the edges; two are
-/// those of exactly two upstreams. It returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
+/// Its arguments are a [`NodeCall`] alone, or a [`Ctx`] and then up to two inputs, each a `Vec` of rows or a [`Dataset`].
+/// One input is all rows of all upstreams in the order of the edges; two are those of exactly two upstreams.
+/// It returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
 ///
 /// ```
 /// use floret::executor::{Ctx, ExecutorError};

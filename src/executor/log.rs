@@ -1,7 +1,6 @@
 //! The handle with which an executor writes lines to its run's log.
 //!
-//! Gathering and storing the lines is left to the run's journal, which is where the handle's
-//! back-pressure comes from.
+//! Gathering and storing the lines is left to the run's journal, which is where the handle's back-pressure comes from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,11 +23,9 @@ pub(crate) trait LogSink: Send + Sync {
     async fn send(&self, line: LogLine);
 }
 
-/// Writes lines to the log of a run, each with the node and the attempt. Clones write to the same
-/// log.
+/// Writes lines to the log of a run, each with the node and the attempt. Clones write to the same log.
 ///
-/// A line is stored within 50 ms and before the node's end; while too many are under way the call
-/// waits.
+/// A line is stored within 50 ms and before the node's end; while too many are under way the call waits.
 #[derive(Clone)]
 pub struct NodeLog(Option<Arc<dyn LogSink>>);
 

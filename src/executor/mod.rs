@@ -1,5 +1,4 @@
-//! What executes a node: the trait that a host implements, and the functions that it may register
-//! instead.
+//! What executes a node: the trait that a host implements, and the functions that it may register instead.
 //!
 //! When a node runs, how often and with what limits is left to `engine`.
 
@@ -74,9 +73,8 @@ impl Asset {
 pub trait Executor: Send + Sync + 'static {
     /// Executes one attempt at a node.
     ///
-    /// It MAY be called again with the same [`Ctx::attempt_key`] after a crash, a retry or in a
-    /// resumed run. It SHOULD end soon after [`Ctx::cancel`] is tripped; it is dropped when it does
-    /// not.
+    /// It MAY be called again with the same [`Ctx::attempt_key`] after a crash, a retry or in a resumed run.
+    /// It SHOULD end soon after [`Ctx::cancel`] is tripped; it is dropped when it does not.
     ///
     /// # Errors
     /// An [`ExecutorError`], retryable or permanent; a panic counts as a retryable one.
@@ -85,8 +83,7 @@ pub trait Executor: Send + Sync + 'static {
     /// What the node does to the world outside.
     fn effect(&self, node: &Node) -> Effect;
 
-    /// Every problem of a node's config, with pointers relative to it. Asked when a pipeline is
-    /// saved or validated; templates are not resolved yet.
+    /// Every problem of a node's config, with pointers relative to it. Asked when a pipeline is saved or validated; templates are not resolved yet.
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue>;
 
     /// What the node reads and writes outside, for the lineage.

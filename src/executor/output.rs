@@ -23,8 +23,7 @@ impl From<Dataset> for Output {
     }
 }
 
-/// What a node function may return: `()`, rows that serialise to JSON objects, a [`Dataset`] or an
-/// [`Output`].
+/// What a node function may return: `()`, rows that serialise to JSON objects, a [`Dataset`] or an [`Output`].
 pub trait IntoOutput: Send + 'static {
     /// Makes it an output.
     ///

@@ -51,8 +51,7 @@ impl Registry {
         self.0.get(kind).map(|registered| &registered.executor)
     }
 
-    /// What executes the next attempt at a node of a type, waited for where the executor is not
-    /// always ready; none for an unknown type.
+    /// What executes the next attempt at a node of a type, waited for where the executor is not always ready; none for an unknown type.
     ///
     /// # Errors
     /// Why the executor lets none begin.

@@ -10,12 +10,10 @@ use super::{Executor, ExecutorError};
 
 /// An executor that is not always ready.
 ///
-/// A trait beside [`Executor`] and not a method of it: most executors are always ready, and their
-/// authors need not know of this.
+/// A trait beside [`Executor`] and not a method of it: most executors are always ready, and their authors need not know of this.
 #[async_trait]
 pub(crate) trait Turns: Executor {
-    /// Waits until one more attempt may begin; what comes back executes that one. Dropping the wait
-    /// gives the place up.
+    /// Waits until one more attempt may begin; what comes back executes that one. Dropping the wait gives the place up.
     ///
     /// # Errors
     /// Why none may begin: it counts as the attempt's failure.

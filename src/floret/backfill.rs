@@ -48,8 +48,7 @@ pub struct BackfillBuilder {
 }
 
 impl Floret {
-    /// Prepares a run of the pipeline with this id or slug for each of these dates, one at a time
-    /// and the oldest first unless set otherwise.
+    /// Prepares a run of the pipeline with this id or slug for each of these dates, one at a time and the oldest first unless set otherwise.
     pub fn backfill(
         &self,
         pipeline: impl Into<String>,
@@ -93,8 +92,7 @@ impl Floret {
         self.storage.list_backfills(filter, page).await
     }
 
-    /// Cancels all that is left of a backfill: what waits at once, what executes as
-    /// [`Floret::cancel`] does. The answer is where it stands.
+    /// Cancels all that is left of a backfill: what waits at once, what executes as [`Floret::cancel`] does. The answer is where it stands.
     ///
     /// # Errors
     /// `NotFound`; `RunFinished` when it has ended by itself.
@@ -103,8 +101,7 @@ impl Floret {
         engine.cancel_backfill(id, Cancel::Plain, &Scope::All).await
     }
 
-    /// Cancels all that is left of a backfill: what waits at once, what executes as
-    /// [`Floret::force_cancel`] does.
+    /// Cancels all that is left of a backfill: what waits at once, what executes as [`Floret::force_cancel`] does.
     ///
     /// # Errors
     /// As [`Floret::cancel_backfill`].
@@ -117,8 +114,7 @@ impl Floret {
 }
 
 impl BackfillBuilder {
-    /// Sets a parameter of every run over the pipeline's own; `date` is each run's own and cannot
-    /// be set.
+    /// Sets a parameter of every run over the pipeline's own; `date` is each run's own and cannot be set.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.start.params.insert(name.into(), value.into());
         self
@@ -148,8 +144,7 @@ impl BackfillBuilder {
         self
     }
 
-    /// Sets the idempotency key: with one that was used before for a backfill of this pipeline
-    /// nothing is made, and the first one is answered.
+    /// Sets the idempotency key: with one that was used before for a backfill of this pipeline nothing is made, and the first one is answered.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -158,9 +153,8 @@ impl BackfillBuilder {
     /// Makes the backfill with all its runs. They are durable when this answers.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` when the range is none, ends after today or is too long, a number is
-    /// out of range, a node type has no executor, or the key was used with another backfill;
-    /// `QueueFull`; `Unavailable`.
+    /// `NotFound`; `Invalid` when the range is none, ends after today or is too long, a number is out of range, a node type has no executor, or the key
+    /// was used with another backfill; `QueueFull`; `Unavailable`.
     pub async fn start(mut self) -> Result<BackfillHandle> {
         let body_hash = hash_of(&body(&self.start));
         self.start.key = self.key.map(|key| Key { key, body_hash });
@@ -186,8 +180,7 @@ impl BackfillBuilder {
     }
 }
 
-/// The body that a client would send for the same backfill, with nothing left out but what is
-/// optional.
+/// The body that a client would send for the same backfill, with nothing left out but what is optional.
 fn body(start: &StartBackfill) -> serde_json::Value {
     let mut body = json!({
         "start_date": start.dates.start(),
@@ -224,12 +217,10 @@ impl BackfillHandle {
         &self.run_ids
     }
 
-    /// Waits for the end of its last run and answers the backfill with its runs; none where nothing
-    /// was made.
+    /// Waits for the end of its last run and answers the backfill with its runs; none where nothing was made.
     ///
     /// # Errors
-    /// `NotFound` when it was purged meanwhile; `ShuttingDown` when Floret stops first;
-    /// `Unavailable`.
+    /// `NotFound` when it was purged meanwhile; `ShuttingDown` when Floret stops first; `Unavailable`.
     pub async fn finished(&self) -> Result<Option<BackfillDetail>> {
         let Some(id) = self.id else {
             return Ok(None);

@@ -11,8 +11,7 @@ use crate::engine::AskDryRun;
 use crate::error::Result;
 use crate::model::{DryRun, Scope};
 
-/// A dry run about to be made: awaiting it executes the pipeline on a few rows a node and stores
-/// nothing.
+/// A dry run about to be made: awaiting it executes the pipeline on a few rows a node and stores nothing.
 ///
 /// Its sinks are not executed. Dropping the future ends it.
 ///
@@ -62,9 +61,8 @@ impl DryRunBuilder {
 }
 
 impl IntoFuture for DryRunBuilder {
-    /// What came of each node. The errors: `NotFound`; `Invalid` when a node type has no executor;
-    /// `TooManyRequests` while as many as may ([`Limits::dry_runs_max`](crate::Limits)) are under
-    /// way; `ShuttingDown`; `Unavailable`.
+    /// What came of each node. The errors: `NotFound`; `Invalid` when a node type has no executor; `TooManyRequests` while as many as
+    /// may ([`Limits::dry_runs_max`](crate::Limits)) are under way; `ShuttingDown`; `Unavailable`.
     type Output = Result<DryRun>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 

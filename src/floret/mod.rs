@@ -28,8 +28,8 @@ use crate::views::Views;
 
 /// A running Floret. Clones are the same one.
 ///
-/// Dropping the last clone (handles of runs and services are clones too) without
-/// [`Floret::shutdown`] stops it at once and loses nothing: runs under way go on at the next start.
+/// Dropping the last clone (handles of runs and services are clones too) without [`Floret::shutdown`] stops it at once and loses nothing:
+/// runs under way go on at the next start.
 #[derive(Debug, Clone)]
 pub struct Floret {
     engine: Engine,
@@ -72,8 +72,7 @@ impl Floret {
         }
     }
 
-    /// Asks a run to stop: executing nodes finish, nothing new starts. The answer is where it
-    /// stands.
+    /// Asks a run to stop: executing nodes finish, nothing new starts. The answer is where it stands.
     ///
     /// # Errors
     /// `NotFound`; `RunFinished` when it has ended otherwise.
@@ -85,8 +84,7 @@ impl Floret {
             .status)
     }
 
-    /// Asks a run to stop: executing nodes are told to, and are left behind after 30 s
-    /// ([`Limits::force_grace`](crate::Limits)).
+    /// Asks a run to stop: executing nodes are told to, and are left behind after 30 s ([`Limits::force_grace`](crate::Limits)).
     ///
     /// # Errors
     /// `NotFound`; `RunFinished` when it has ended otherwise.
@@ -98,8 +96,7 @@ impl Floret {
             .status)
     }
 
-    /// The Runs API over HTTP, as a tower service that any server mounts. `access` decides who may
-    /// do what.
+    /// The Runs API over HTTP, as a tower service that any server mounts. `access` decides who may do what.
     #[must_use]
     pub fn service(&self, access: Access) -> RunsService {
         RunsService::new(self.engine.clone(), self.views.clone(), access)
@@ -117,8 +114,7 @@ impl Floret {
         self.events_after(self.engine.events().newest())
     }
 
-    /// Events after a sequence number, stored ones first, then live ones without a gap; 0 begins at
-    /// the oldest.
+    /// Events after a sequence number, stored ones first, then live ones without a gap; 0 begins at the oldest.
     #[must_use]
     pub fn events_after(&self, seq: u64) -> Subscription {
         self.engine.events().subscribe(EventFilter::default(), seq)
@@ -136,9 +132,9 @@ impl Floret {
         self.engine.abandoned()
     }
 
-    /// Stops in order: nothing is accepted or started, executing nodes get `grace` to end and
-    /// notifiers to be brought what is stored; the rest goes on at the next start. Repeating it is
-    /// harmless.
+    /// Stops in order: nothing is accepted or started, executing nodes get `grace` to end and notifiers to be brought what is
+    /// stored; the rest goes on at the next start.
+    /// Repeating it is harmless.
     ///
     /// # Errors
     /// `Internal` when storage could not be closed in order; nothing acknowledged is lost then.
@@ -172,8 +168,7 @@ impl RunBuilder {
         self
     }
 
-    /// Sets the idempotency key: with one that was used before for this pipeline nothing is made,
-    /// and the first run is answered.
+    /// Sets the idempotency key: with one that was used before for this pipeline nothing is made, and the first run is answered.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -182,8 +177,7 @@ impl RunBuilder {
     /// Makes the run. It is durable when this answers.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` when a node type has no executor or the key was used with other
-    /// parameters; `QueueFull`; `Unavailable`.
+    /// `NotFound`; `Invalid` when a node type has no executor or the key was used with other parameters; `QueueFull`; `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
         let body_hash = || hash_of(&body(&self.params));
         let key = self.key.map(|key| Key {
@@ -233,8 +227,7 @@ impl RunHandle {
     /// Waits for the run's end and answers the whole run.
     ///
     /// # Errors
-    /// `NotFound` when the run was purged meanwhile; `ShuttingDown` when Floret stops first;
-    /// `Unavailable`.
+    /// `NotFound` when the run was purged meanwhile; `ShuttingDown` when Floret stops first; `Unavailable`.
     pub async fn finished(&self) -> Result<RunDetail> {
         let engine = &self.floret.engine;
         loop {
@@ -257,9 +250,8 @@ impl RunHandle {
     /// The rows that a node of the run handed on.
     ///
     /// # Errors
-    /// `NotFound` when the run has no such node; `OutputDropped` when its output was not kept or no
-    /// longer is (a succeeded run keeps those of its last nodes, up to 1 MiB each); `Invalid` when
-    /// a row is no `T`.
+    /// `NotFound` when the run has no such node; `OutputDropped` when its output was not kept or no longer is (a succeeded run keeps those of its
+    /// last nodes, up to 1 MiB each); `Invalid` when a row is no `T`.
     pub async fn output<T: DeserializeOwned>(&self, node: &str) -> Result<Vec<T>> {
         self.dataset(node).await?.deserialize()
     }

@@ -12,8 +12,7 @@ use crate::engine::{Key, Resume, ResumeOn, hash_of};
 use crate::error::Result;
 use crate::model::{RunId, Scope};
 
-/// A resume about to be made: awaiting it makes a new run that goes on where a failed one ended;
-/// what succeeded is not executed again.
+/// A resume about to be made: awaiting it makes a new run that goes on where a failed one ended; what succeeded is not executed again.
 ///
 /// ```no_run
 /// # async fn example(floret: floret::Floret, failed: floret::RunId) -> floret::Result<()> {
@@ -34,8 +33,7 @@ pub struct ResumeBuilder {
 }
 
 impl Floret {
-    /// Prepares a new run that goes on where a failed one ended; what succeeded is not executed
-    /// again.
+    /// Prepares a new run that goes on where a failed one ended; what succeeded is not executed again.
     pub fn resume(&self, run: RunId) -> ResumeBuilder {
         ResumeBuilder {
             floret: self.clone(),
@@ -54,16 +52,14 @@ impl ResumeBuilder {
         self
     }
 
-    /// Goes on with the newest definition of the pipeline: a succeeded node is executed again where
-    /// its type, config or upstreams have changed, and where a node above it is for that reason; a
-    /// sink only where it has changed itself.
+    /// Goes on with the newest definition of the pipeline: a succeeded node is executed again where its type, config or upstreams have
+    /// changed, and where a node above it is for that reason; a sink only where it has changed itself.
     pub fn current(mut self) -> Self {
         self.definition = ResumeOn::Current;
         self
     }
 
-    /// Sets the idempotency key: with one that was used before for this run nothing is made, and
-    /// the first resume is answered.
+    /// Sets the idempotency key: with one that was used before for this run nothing is made, and the first resume is answered.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -86,9 +82,8 @@ impl ResumeBuilder {
 }
 
 impl IntoFuture for ResumeBuilder {
-    /// The new run, durable. The errors: `NotFound`; `Invalid` when there is no such node, a node
-    /// type has no executor, or the key was used with another body; `Conflict` when the run is not
-    /// failed or is being resumed; `QueueFull`; `ShuttingDown`; `Unavailable`.
+    /// The new run, durable. The errors: `NotFound`; `Invalid` when there is no such node, a node type has no executor, or the key was used
+    /// with another body; `Conflict` when the run is not failed or is being resumed; `QueueFull`; `ShuttingDown`; `Unavailable`.
     type Output = Result<RunHandle>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 

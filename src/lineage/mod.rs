@@ -1,12 +1,10 @@
 //! Lineage: what pipelines read and write, as one graph in which two that touch one thing meet.
 //!
-//! Pure. Which pipelines there are and who may see what is left to `views`, what a node touches
-//! besides its SQL to its executor.
+//! Pure. Which pipelines there are and who may see what is left to `views`, what a node touches besides its SQL to its executor.
 //!
-//! Edges follow the data: what is read points to its reader, a writer to what it writes. A pipeline
-//! points to its first nodes, a variable to the nodes that name it, a connection to the nodes that
-//! use it, and a sink to its connection. Tables that are reached through a connection belong to it:
-//! two with one name in two databases are two.
+//! Edges follow the data: what is read points to its reader, a writer to what it writes. A pipeline points to its first nodes, a variable to
+//! the nodes that name it, a connection to the nodes that use it, and a sink to its connection. Tables that are reached through a connection
+//! belong to it: two with one name in two databases are two.
 
 mod names;
 mod references;

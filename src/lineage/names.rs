@@ -2,8 +2,8 @@
 //!
 //! What a node touches is said by its executor.
 
-/// The name of an asset without what may give access to it: the userinfo, the query and the
-/// fragment of an address (RFC 3986, section 3), and of any address inside of its path.
+/// The name of an asset without what may give access to it: the userinfo, the query and the fragment of an address (RFC 3986, section 3), and
+/// of any address inside of its path.
 pub(super) fn asset_name(given: &str) -> String {
     if !given.contains("://") {
         return given.to_owned();

@@ -28,8 +28,7 @@ fn node(id: &str, config: Value) -> Node {
     node
 }
 
-/// What a node declares under the keys `reads` and `writes` of its config, as `kind:name`; one that
-/// writes is a sink.
+/// What a node declares under the keys `reads` and `writes` of its config, as `kind:name`; one that writes is a sink.
 fn declared(node: &Node) -> Declared {
     let assets = ["reads", "writes"].into_iter().filter_map(|key| {
         let (kind, name) = node.config.get(key)?.as_str()?.split_once(':')?;

@@ -20,8 +20,7 @@ impl Stop {
     }
 }
 
-/// Runs the work on a blocking thread. It is told to stop when the attempt is, and when this future
-/// is dropped.
+/// Runs the work on a blocking thread. It is told to stop when the attempt is, and when this future is dropped.
 pub(super) async fn blocking<T: Send + 'static>(
     ctx: &Ctx,
     work: impl FnOnce(&Stop) -> Result<T, ExecutorError> + Send + 'static,

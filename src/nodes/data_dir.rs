@@ -1,5 +1,4 @@
-//! The one directory that file nodes see: nothing outside it can be reached, by `..`, an absolute
-//! path or a symlink.
+//! The one directory that file nodes see: nothing outside it can be reached, by `..`, an absolute path or a symlink.
 //!
 //! Writing into it is left to `replacement`, what files hold to `read` and `write`.
 

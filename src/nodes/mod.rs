@@ -1,7 +1,6 @@
 //! Node types that need no code of the host: files of a data directory, and commands.
 //!
-//! Under which names they are registered is the host's; retries, time-outs and templates are the
-//! engine's.
+//! Under which names they are registered is the host's; retries, time-outs and templates are the engine's.
 //!
 //! ```
 //! use std::sync::Arc;

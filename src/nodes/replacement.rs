@@ -14,8 +14,7 @@ use super::data_dir::{DataDir, file_error};
 use crate::executor::ExecutorError;
 
 impl DataDir {
-    /// Begins a file that takes the place of `path` once it is whole. Folders that are missing are
-    /// made.
+    /// Begins a file that takes the place of `path` once it is whole. Folders that are missing are made.
     ///
     /// What an earlier attempt of the same key left behind when the process was killed is removed.
     pub(super) fn replace(
@@ -66,8 +65,7 @@ struct Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        // It is not there any more once it was renamed; and nothing could be done about another
-        // error here.
+        // It is not there any more once it was renamed; and nothing could be done about another error here.
         drop(self.folder.remove_file(&self.name));
     }
 }
@@ -98,8 +96,7 @@ fn sync_folder(folder: &Dir) -> io::Result<()> {
     Ok(())
 }
 
-/// The same for all attempts at one file of one node, and of a fixed length, whatever the file is
-/// called.
+/// The same for all attempts at one file of one node, and of a fixed length, whatever the file is called.
 fn temp_prefix(path: &str, attempt_key: &str) -> String {
     let digest = Sha256::new()
         .chain_update(attempt_key)

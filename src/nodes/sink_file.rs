@@ -16,12 +16,11 @@ use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// Writes the rows of all upstreams, one after another, to a file of a [`DataDir`]: config `path`,
-/// `format` (`csv` or `ndjson`, by default from the extension).
+/// Writes the rows of all upstreams, one after another, to a file of a [`DataDir`]: config `path`, `format` (`csv` or
+/// `ndjson`, by default from the extension).
 ///
-/// The file is written under a temporary name in the same folder, made durable and then renamed: a
-/// reader sees the old file or the whole new one. Missing folders are made. In CSV null is an empty
-/// field and a nested value its JSON.
+/// The file is written under a temporary name in the same folder, made durable and then renamed: a reader sees the old
+/// file or the whole new one. Missing folders are made. In CSV null is an empty field and a nested value its JSON.
 #[derive(Debug, Clone)]
 pub struct SinkFile {
     dir: DataDir,

@@ -16,13 +16,12 @@ use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// Reads a file of a [`DataDir`]: config `path`, `format` (`csv`, `ndjson` or `json`, by default
-/// from the extension), and for CSV `infer` (default true).
+/// Reads a file of a [`DataDir`]: config `path`, `format` (`csv`, `ndjson` or `json`, by default from the extension),
+/// and for CSV `infer` (default true).
 ///
-/// In a CSV file the first line names the columns and an empty field is null. Types are inferred
-/// over the whole file; what a number would not give back (`007`, `+1`, more digits than its type
-/// holds) keeps its column text, and `infer: false` keeps all text. An NDJSON file has a JSON
-/// object a line, a JSON file is one array of objects.
+/// In a CSV file the first line names the columns and an empty field is null. Types are inferred over the whole file;
+/// what a number would not give back (`007`, `+1`, more digits than its type holds) keeps its column text, and
+/// `infer: false` keeps all text. An NDJSON file has a JSON object a line, a JSON file is one array of objects.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     dir: DataDir,

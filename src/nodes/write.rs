@@ -44,8 +44,7 @@ pub(super) fn ndjson(
     Ok(out.flush()?)
 }
 
-/// The names of the columns, then a record a row: null and missing as nothing, texts as they are,
-/// all else as JSON.
+/// The names of the columns, then a record a row: null and missing as nothing, texts as they are, all else as JSON.
 pub(super) fn csv(dataset: &Dataset, out: &mut impl Write, stop: &Stop) -> Result<(), WriteError> {
     let columns = dataset.columns();
     if columns.is_empty() {

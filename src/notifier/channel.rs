@@ -1,7 +1,6 @@
 //! Events handed to the host's own code, one after another.
 //!
-//! An event counts as delivered once the host asks for the one after it, so that a crash in between
-//! brings it again.
+//! An event counts as delivered once the host asks for the one after it, so that a crash in between brings it again.
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -76,9 +75,8 @@ impl ChannelNotifier {
 }
 
 impl Notifications {
-    /// The next event; none once the Floret has shut down. Asking says that the one before is done
-    /// with: until then it is not delivered, comes again after a crash, and is tried again when it
-    /// takes longer than [`Limits::notifier_timeout`](crate::Limits).
+    /// The next event; none once the Floret has shut down. Asking says that the one before is done with: until then it is not delivered, comes again
+    /// after a crash, and is tried again when it takes longer than [`Limits::notifier_timeout`](crate::Limits).
     pub async fn next(&mut self) -> Option<Event> {
         if let Some(taken) = self.held.take() {
             // Whoever waited for it may have given it up: it comes again.

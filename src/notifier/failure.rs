@@ -9,8 +9,8 @@ use crate::error::with_causes;
 
 /// Why an event was not delivered.
 ///
-/// `?` on any [`std::error::Error`] makes a retryable one whose message is the whole chain of
-/// causes. It is no `std::error::Error` itself: only so can it take all others.
+/// `?` on any [`std::error::Error`] makes a retryable one whose message is the whole chain of causes.
+/// It is no `std::error::Error` itself: only so can it take all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotifierError {
     message: String,

@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use super::{Notifier, NotifierError, Wanted};
 use crate::model::{Event, EventKind};
 
-/// Writes events to the host's log (`tracing`, target `floret::notifier`): failures as errors,
-/// cancelled runs as warnings, the rest as information.
+/// Writes events to the host's log (`tracing`, target `floret::notifier`): failures as errors, cancelled runs as warnings, the rest as information.
 ///
 /// Texts of executors are escaped, so that they forge no line.
 #[derive(Debug, Clone)]

@@ -67,8 +67,7 @@ impl SecretKey {
             })
     }
 
-    /// The key in an environment variable, as [`SecretKey::from_text`] reads it; none where it is
-    /// not set or empty.
+    /// The key in an environment variable, as [`SecretKey::from_text`] reads it; none where it is not set or empty.
     ///
     /// # Errors
     /// `Invalid` (`invalid-key`) when it is set to anything else.

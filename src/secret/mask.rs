@@ -1,7 +1,6 @@
 //! Hides secrets that are known in texts and values: each is replaced by `***`.
 //!
-//! Which secrets are known is told by whoever opened them. What was changed on its way (in base64,
-//! or upside down) is not found.
+//! Which secrets are known is told by whoever opened them. What was changed on its way (in base64, or upside down) is not found.
 
 use std::sync::Arc;
 
@@ -13,8 +12,7 @@ use super::Secret;
 /// Secrets shorter than this are not looked for: `a` or `5432` stands in every second text.
 const BYTES_MIN: usize = 4;
 
-/// Lines shorter than this are not looked for alone: they are brackets and words rather than
-/// secrets.
+/// Lines shorter than this are not looked for alone: they are brackets and words rather than secrets.
 const LINE_BYTES_MIN: usize = 8;
 
 const HIDDEN: &str = "***";
@@ -28,8 +26,7 @@ pub(crate) struct Mask(Arc<RwLock<Known>>);
 struct Known(Vec<Secret<String>>);
 
 impl Mask {
-    /// Makes a secret known, also as it reads inside of a JSON string, and each line of it: what a
-    /// program writes is logged line by line.
+    /// Makes a secret known, also as it reads inside of a JSON string, and each line of it: what a program writes is logged line by line.
     pub(crate) fn add(&self, secret: &str) {
         let lines = secret.lines().map(str::trim);
         let lines = lines.filter(|line| line.len() >= LINE_BYTES_MIN);

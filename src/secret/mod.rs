@@ -1,8 +1,6 @@
-//! Secrets: values that do not show themselves, the keys that seal them, and what hides them in
-//! texts.
+//! Secrets: values that do not show themselves, the keys that seal them, and what hides them in texts.
 //!
-//! Pure, a key's file aside. Which fields are secret is decided by the engine; what is sealed is
-//! kept by storage.
+//! Pure, a key's file aside. Which fields are secret is decided by the engine; what is sealed is kept by storage.
 
 mod connection;
 #[cfg(feature = "secrets")]

@@ -1,5 +1,4 @@
-//! How far each notifier has got: a cursor a name, and what is parked because it could not be
-//! delivered yet.
+//! How far each notifier has got: a cursor a name, and what is parked because it could not be delivered yet.
 //!
 //! Who delivers, and when a failed delivery is tried again, is left to the module `delivery`.
 
@@ -13,11 +12,9 @@ use crate::model::RunId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Attendance {
-    /// They come: one that was absent too long begins anew, and what is parked for each is
-    /// answered.
+    /// They come: one that was absent too long begins anew, and what is parked for each is answered.
     Arrives,
-    /// They have been here all along: none is lost, whatever the clock says, and nothing parked is
-    /// answered.
+    /// They have been here all along: none is lost, whatever the clock says, and nothing parked is answered.
     Stays,
 }
 
@@ -174,22 +171,18 @@ impl PutDeliveries {
 pub trait Deliveries: Send + Sync + 'static {
     /// Notes that these names are here, and answers where each stands.
     ///
-    /// A name without a place MUST get one at the newest event. Any other name that was seen last
-    /// before [`ClaimCursors::absent_before`] MUST lose its place, with all that is parked for it;
-    /// so MUST one of these names if it [arrives](Attendance::Arrives), and begins anew. What is
-    /// parked MUST be answered by number, of the dead those alone that the place has not passed.
+    /// A name without a place MUST get one at the newest event. Any other name that was seen last before [`ClaimCursors::absent_before`] MUST lose its place,
+    /// with all that is parked for it; so MUST one of these names if it [arrives](Attendance::Arrives), and begins anew.
+    /// What is parked MUST be answered by number, of the dead those alone that the place has not passed.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was changed then.
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors>;
 
-    /// Moves a notifier on, in one transaction: its place, what it got, what is parked. The same
-    /// step again changes nothing.
+    /// Moves a notifier on, in one transaction: its place, what it got, what is parked. The same step again changes nothing.
     ///
-    /// A place MUST NOT go back; a name without one gets it here. An event of a run that is not
-    /// there MUST NOT be parked. A parked event of a run that is purged goes with it; until it is
-    /// dead or delivered, and while a notifier's place is before the run's last event,
-    /// [`purge`](super::System::purge) MUST spare the run.
+    /// A place MUST NOT go back; a name without one gets it here. An event of a run that is not there MUST NOT be parked. A parked event of a run that is
+    /// purged goes with it; until it is dead or delivered, and while a notifier's place is before the run's last event, [`purge`](super::System::purge) MUST spare the run.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing was changed then.

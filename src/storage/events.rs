@@ -24,11 +24,9 @@ pub struct EventFilter {
 /// Stored events.
 #[async_trait]
 pub trait Events: Send + Sync + 'static {
-    /// Up to `limit` events after `after`, in the order of their numbers. Each MUST carry the
-    /// tenant of its run.
+    /// Up to `limit` events after `after`, in the order of their numbers. Each MUST carry the tenant of its run.
     ///
-    /// Once a number is readable no smaller one MUST appear later; a number MUST NOT be used twice,
-    /// not after a purge of the newest either.
+    /// Once a number is readable no smaller one MUST appear later; a number MUST NOT be used twice, not after a purge of the newest either.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.

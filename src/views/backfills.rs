@@ -66,8 +66,7 @@ impl Views {
     /// A page of the backfills of a pipeline, the newest first.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`); `Malformed` (`invalid-parameter`) when the cursor is
-    /// none; `Unavailable`.
+    /// `NotFound` (`pipeline-not-found`); `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
     pub(crate) async fn list_backfills(
         &self,
         pipeline: &str,
@@ -82,8 +81,7 @@ impl Views {
         let page = self.storage.list_backfills(filter, page).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for listed in page.items {
-            // One at a time, so that no question to storage is longer than the largest backfill.
-            // One that was purged meanwhile is left out.
+            // One at a time, so that no question to storage is longer than the largest backfill. One that was purged meanwhile is left out.
             let found = self.storage.find_backfill(listed.id, scope).await?;
             items.extend(found.map(BackfillView::from));
         }

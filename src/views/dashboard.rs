@@ -1,7 +1,6 @@
 //! The dashboard: what there is, what ran of late, and what keeps failing, in one answer.
 //!
-//! The counts are storage's figures; of yesterday, of which only a part lies within the last 24
-//! hours, that part is counted.
+//! The counts are storage's figures; of yesterday, of which only a part lies within the last 24 hours, that part is counted.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -214,8 +213,7 @@ impl Counts {
         }
     }
 
-    /// How many in a hundred of those that succeeded or failed did succeed, with one decimal; 0
-    /// where none did either.
+    /// How many in a hundred of those that succeeded or failed did succeed, with one decimal; 0 where none did either.
     fn success_rate(self) -> f64 {
         let ended = self.success + self.failed;
         if ended == 0 {

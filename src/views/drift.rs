@@ -64,8 +64,7 @@ fn of_column(before: &ColumnProfile, after: &ColumnProfile) -> impl Iterator<Ite
         let sides = [&before.kind, &after.kind].map(|kind| Side::Type(kind.clone()));
         ("type_changed", sides)
     });
-    // The percentages have one decimal; a difference of theirs may miss the bound by a rounding of
-    // binary fractions.
+    // The percentages have one decimal; a difference of theirs may miss the bound by a rounding of binary fractions.
     let points = (after.null_pct - before.null_pct).abs();
     let nulls = (points > NULL_POINTS - 0.05).then(|| {
         (

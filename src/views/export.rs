@@ -1,7 +1,6 @@
 //! Lines of a log in a file: as text, NDJSON or CSV.
 //!
-//! Whatever an executor wrote into a line, it stays one line, drives no terminal and begins no
-//! formula in a spreadsheet.
+//! Whatever an executor wrote into a line, it stays one line, drives no terminal and begins no formula in a spreadsheet.
 
 use std::fmt::Write as _;
 
@@ -100,8 +99,7 @@ fn write_cell(text: &str, file: &mut String) {
     file.push('"');
 }
 
-/// What a spreadsheet takes for the beginning of a formula, its full-width forms included, or skips
-/// on the way to one.
+/// What a spreadsheet takes for the beginning of a formula, its full-width forms included, or skips on the way to one.
 const fn begins_formula(letter: char) -> bool {
     matches!(
         letter,

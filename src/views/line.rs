@@ -1,7 +1,6 @@
 //! One line of a run's log: made from an event, written as text.
 //!
-//! The engine keeps no lines about what the events of nodes say already; they are put into words
-//! here.
+//! The engine keeps no lines about what the events of nodes say already; they are put into words here.
 
 use std::fmt::Write as _;
 
@@ -75,11 +74,9 @@ impl LogLine {
         })
     }
 
-    /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`, with `[-]` for a line of
-    /// the run itself.
+    /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`, with `[-]` for a line of the run itself.
     ///
-    /// A message stays on its line and drives no terminal: what could break out of it is written as
-    /// an escape.
+    /// A message stays on its line and drives no terminal: what could break out of it is written as an escape.
     pub(super) fn write_text(&self, text: &mut String) {
         let timestamp = self.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let level = level_name(self.level);
@@ -106,8 +103,7 @@ pub(super) const fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// Controls (ends of lines, ESC and DEL among them), the separators of Unicode and what turns the
-/// direction of text.
+/// Controls (ends of lines, ESC and DEL among them), the separators of Unicode and what turns the direction of text.
 pub(super) fn may_break_out(letter: char) -> bool {
     letter.is_control()
         || matches!(

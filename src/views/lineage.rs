@@ -1,7 +1,6 @@
 //! The lineage of all pipelines that a caller sees.
 //!
-//! What a pipeline touches is found by `lineage`; parsing takes a while, so that it has a thread of
-//! its own.
+//! What a pipeline touches is found by `lineage`; parsing takes a while, so that it has a thread of its own.
 
 use std::sync::Arc;
 

@@ -33,8 +33,7 @@ pub(crate) struct LogPage {
     pub(crate) cursor: u64,
 }
 
-/// Reads a log from one place on. No more than a page of it is held at a time, and no transaction
-/// outlives a page.
+/// Reads a log from one place on. No more than a page of it is held at a time, and no transaction outlives a page.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     storage: Arc<dyn Storage>,
@@ -108,8 +107,7 @@ impl Views {
 }
 
 impl LogReader {
-    /// The lines of the next page of events: none of them may be a line that is wanted. `None` at
-    /// the end.
+    /// The lines of the next page of events: none of them may be a line that is wanted. `None` at the end.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`) when the run was purged meanwhile; `Unavailable`.

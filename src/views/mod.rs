@@ -50,8 +50,7 @@ pub(crate) use search::SearchFilter;
 pub(crate) use system::EngineFacts;
 pub(crate) use variables::VariableView;
 
-/// Answers questions from what storage remembers, in the shapes that readers get. Clones ask the
-/// same storage.
+/// Answers questions from what storage remembers, in the shapes that readers get. Clones ask the same storage.
 #[derive(Debug, Clone)]
 pub struct Views {
     storage: Arc<dyn Storage>,
@@ -77,8 +76,7 @@ impl Views {
             .ok_or_else(|| Error::run_not_found(run))
     }
 
-    /// Why a question about a node found nothing: no such run, no such node, or nothing of this
-    /// sort (`problem`).
+    /// Why a question about a node found nothing: no such run, no such node, or nothing of this sort (`problem`).
     async fn missing_of_node(
         &self,
         run: RunId,

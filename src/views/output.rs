@@ -13,8 +13,7 @@ impl Views {
     /// The rows that a node of a run handed on.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`, `node-not-found`); `OutputDropped` when the output was not
-    /// kept, no longer is, or is damaged; `Unavailable`.
+    /// `NotFound` (`run-not-found`, `node-not-found`); `OutputDropped` when the output was not kept, no longer is, or is damaged; `Unavailable`.
     pub async fn output(&self, run: RunId, node: &str, scope: &Scope) -> Result<Dataset> {
         let detail = self.detail(run, scope).await?;
         let node_index = Graph::new(&detail.definition)?.node_index(node);

@@ -21,8 +21,7 @@ impl Pages {
         Self::After(None)
     }
 
-    /// What to ask for next; nothing at the end. The page that comes is to be given to
-    /// [`Pages::take`].
+    /// What to ask for next; nothing at the end. The page that comes is to be given to [`Pages::take`].
     pub(super) fn next(&mut self) -> Option<PageRequest> {
         match std::mem::replace(self, Self::End) {
             Self::After(cursor) => Some(PageRequest::After {

@@ -1,5 +1,4 @@
-//! Pipelines as readers get them: a definition with what the store knows of it, or a page of
-//! summaries.
+//! Pipelines as readers get them: a definition with what the store knows of it, or a page of summaries.
 //!
 //! Saving and validating them is the engine's.
 

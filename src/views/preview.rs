@@ -20,8 +20,7 @@ impl Views {
     /// The first rows of what the node handed on.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`, `node-not-found`; `preview-not-found` where it has not
-    /// succeeded or handed on nothing); `Unavailable`.
+    /// `NotFound` (`run-not-found`, `node-not-found`; `preview-not-found` where it has not succeeded or handed on nothing); `Unavailable`.
     pub(crate) async fn preview(
         &self,
         run: RunId,

@@ -63,8 +63,8 @@ impl Views {
     /// The statistics of what the node handed on.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`, `node-not-found`; `profile-not-found` where it has not
-    /// succeeded, handed on nothing or is not computed yet); `Unavailable`.
+    /// `NotFound` (`run-not-found`, `node-not-found`; `profile-not-found` where it has not succeeded, handed on nothing or is not computed yet);
+    /// `Unavailable`.
     pub(crate) async fn profile(
         &self,
         run: RunId,

@@ -1,5 +1,4 @@
-//! Schedules as readers get them: what is due next, what ran last, and why the latest tick started
-//! nothing.
+//! Schedules as readers get them: what is due next, what ran last, and why the latest tick started nothing.
 //!
 //! Firing them is the scheduler's.
 

@@ -1,7 +1,6 @@
 //! Search over what people have named: pipelines, connections, variables.
 //!
-//! Values of variables and what a connection keeps secret are never looked at; who may see which
-//! kind is decided in `api`.
+//! Values of variables and what a connection keeps secret are never looked at; who may see which kind is decided in `api`.
 
 use serde::Serialize;
 
@@ -33,8 +32,7 @@ pub(crate) struct Hit {
     id: String,
     name: String,
     description: String,
-    /// What tells it from others of its kind: of a pipeline how many nodes it has, of the others
-    /// their type.
+    /// What tells it from others of its kind: of a pipeline how many nodes it has, of the others their type.
     meta: String,
 }
 
@@ -46,8 +44,8 @@ struct Search {
 }
 
 impl Views {
-    /// Pipelines, then connections, then variables whose name, id or description has the text in
-    /// it, whatever the case of its letters; of each kind the newest first.
+    /// Pipelines, then connections, then variables whose name, id or description has the text in it, whatever the case of its letters;
+    /// of each kind the newest first.
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.
@@ -166,8 +164,7 @@ impl Search {
     }
 }
 
-/// A text in which letters that differ in case alone are the same: by way of capitals, so that `ß`
-/// is `ss` and both small sigmas are one.
+/// A text in which letters that differ in case alone are the same: by way of capitals, so that `ß` is `ss` and both small sigmas are one.
 fn folded(text: &str) -> String {
     let capitals = text.chars().flat_map(char::to_uppercase);
     capitals.flat_map(char::to_lowercase).collect()

@@ -1,5 +1,4 @@
-//! What a courier has in hand: letters in the order of their runs, who goes out next, what is to be
-//! stored.
+//! What a courier has in hand: letters in the order of their runs, who goes out next, what is to be stored.
 //!
 //! It waits for nothing and asks no clock; carrying it out is left to `courier`.
 
@@ -40,8 +39,7 @@ pub(super) struct Book {
     /// Rows to be written, or to be removed.
     changes: BTreeMap<u64, Option<ParkedEvent>>,
     has_delivered: bool,
-    /// Whether a letter has died: that is stored before later ones of its run go out, or after a
-    /// crash it could come behind them.
+    /// Whether a letter has died: that is stored before later ones of its run go out, or after a crash it could come behind them.
     has_died: bool,
     /// The place as it is stored.
     saved: u64,
@@ -163,8 +161,7 @@ impl Book {
             return;
         }
         if index == 0 {
-            // What is behind it was parked before a crash and has not gone out again: this one goes
-            // first.
+            // What is behind it was parked before a crash and has not gone out again: this one goes first.
             self.waiting.remove(&(lane.due, run));
             self.ready.push_back(run);
         }
@@ -173,8 +170,7 @@ impl Book {
         self.open.insert(seq);
     }
 
-    /// The next letter that may go out, if there is one. Parked ones take half of the ways at most,
-    /// so that they never take all.
+    /// The next letter that may go out, if there is one. Parked ones take half of the ways at most, so that they never take all.
     pub(super) fn take(&mut self, now: Moment) -> Option<Flight> {
         let run = match self.next_retry(now) {
             Some((due, run)) => {
@@ -222,8 +218,7 @@ impl Book {
         later.find(|due| *due > now.elapsed)
     }
 
-    /// Parks what waits in memory behind letters that do not come back, so that other runs can be
-    /// read.
+    /// Parks what waits in memory behind letters that do not come back, so that other runs can be read.
     pub(super) fn make_room(&mut self, now: Moment) {
         while self.ready.is_empty()
             && self.open.len() >= self.limits.events_page_max

@@ -1,5 +1,4 @@
-//! The book by itself: orders, parking, pauses, dead letters, what is stored, and random histories
-//! with crashes.
+//! The book by itself: orders, parking, pauses, dead letters, what is stored, and random histories with crashes.
 
 use super::*;
 use crate::model::EventKind;
@@ -294,8 +293,7 @@ impl Random {
     }
 }
 
-/// One history: events of four runs, failures, saves and crashes at random; each event ends
-/// delivered or dead, in order a run.
+/// One history: events of four runs, failures, saves and crashes at random; each event ends delivered or dead, in order a run.
 fn live(seed: u64) {
     const LAST: u64 = 60;
     let mut random = Random(seed);

@@ -16,8 +16,7 @@ use crate::model::{Dataset, NodeIndex, NodeStatus, Profile};
 use crate::storage::{Entry, FinishedNode};
 
 impl Driver {
-    /// A node's task has ended: its end is sent to storage, and what depends on it waits for the
-    /// commit.
+    /// A node's task has ended: its end is sent to storage, and what depends on it waits for the commit.
     pub(super) async fn ended(&mut self, done: Result<Done, JoinError>) -> Result<(), Lost> {
         let done = match done {
             Ok(done) => done,
@@ -43,8 +42,7 @@ impl Driver {
         self.wait_for_commit(node_index, outcome, stored).await
     }
 
-    /// Where the run ends with this node its end may travel in the same commit; else nothing starts
-    /// before the commit.
+    /// Where the run ends with this node its end may travel in the same commit; else nothing starts before the commit.
     async fn wait_for_commit(
         &mut self,
         node_index: NodeIndex,

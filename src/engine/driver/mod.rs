@@ -1,7 +1,6 @@
 //! Drives one run: starts what may start, records what ended, and ends the run.
 //!
-//! What may start, and what never will, is decided by `graph/frontier`; the driver only carries it
-//! out.
+//! What may start, and what never will, is decided by `graph/frontier`; the driver only carries it out.
 
 mod ends;
 mod stops;

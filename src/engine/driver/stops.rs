@@ -1,5 +1,4 @@
-//! What stops a run before its nodes have ended by themselves: a wish, its time, a shutdown; and
-//! how it leaves.
+//! What stops a run before its nodes have ended by themselves: a wish, its time, a shutdown; and how it leaves.
 //!
 //! What executing nodes make of it is told by `halt`.
 
@@ -43,8 +42,7 @@ impl Driver {
             .checked_add(timeout.saturating_sub(spent))
     }
 
-    /// How nodes read that a crash kept from being recorded: a run that was cancelled before it has
-    /// cancelled them.
+    /// How nodes read that a crash kept from being recorded: a run that was cancelled before it has cancelled them.
     pub(super) fn left_out(&self) -> NodeStatus {
         match *self.wish.borrow() {
             Some(Cancel::Plain | Cancel::Forced) => NodeStatus::Cancelled,
@@ -52,8 +50,7 @@ impl Driver {
         }
     }
 
-    /// A run whose time was over before it was taken up starts nothing; one whose nodes have all
-    /// succeeded has ended in time.
+    /// A run whose time was over before it was taken up starts nothing; one whose nodes have all succeeded has ended in time.
     pub(super) async fn heed_lost_time(&mut self, deadlines: &mut Deadlines) -> Result<(), Lost> {
         let now = self.context.shared.clock.elapsed();
         let is_over = deadlines.run.is_some_and(|deadline| deadline <= now);
@@ -112,14 +109,12 @@ impl Driver {
             .await?;
         tokio::select! {
             stored = &mut stored => stored.map(|()| Left::Ended).map_err(|_| Lost),
-            // The end is not stored yet, and need not be: the run is told from its nodes when it is
-            // claimed again.
+            // The end is not stored yet, and need not be: the run is told from its nodes when it is claimed again.
             () = self.context.shared.stop.cancelled() => Ok(self.give_back().await),
         }
     }
 
-    /// Drops what executes, stores what is under way to storage, and leaves the rest to the next
-    /// start.
+    /// Drops what executes, stores what is under way to storage, and leaves the rest to the next start.
     pub(super) async fn give_back(&mut self) -> Left {
         self.tasks.shutdown().await;
         self.profiles.shutdown().await;

@@ -1,5 +1,4 @@
-//! Dry run: executes a pipeline on a few rows a node and tells what came of each; nothing is
-//! stored, no sink is executed.
+//! Dry run: executes a pipeline on a few rows a node and tells what came of each; nothing is stored, no sink is executed.
 //!
 //! One attempt is `attempt`'s, what may start `graph/frontier`'s, a single node `node`'s.
 
@@ -42,8 +41,7 @@ impl Engine {
     /// Executes a pipeline on a few rows. Dropping the future ends it.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`), `TooManyRequests` while as many as may are
-    /// under way, `ShuttingDown`, also when it begins meanwhile.
+    /// `NotFound`, `Invalid` (`node-type-unknown`), `TooManyRequests` while as many as may are under way, `ShuttingDown`, also when it begins meanwhile.
     pub(crate) async fn dry_run(&self, ask: AskDryRun) -> Result<DryRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;

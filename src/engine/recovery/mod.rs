@@ -1,5 +1,4 @@
-//! Takes a claimed run up where it stands: at its beginning, after a crash, or on what an earlier
-//! run of its chain left.
+//! Takes a claimed run up where it stands: at its beginning, after a crash, or on what an earlier run of its chain left.
 //!
 //! What must be executed again is decided by `graph/plan`; this file reads what the plan asks for.
 
@@ -40,8 +39,7 @@ pub(super) type Ready = (Driver, Vec<NodeIndex>);
 /// Takes up a claimed run.
 ///
 /// # Errors
-/// `Err(Lost)` inside when the claim is lost meanwhile; an error when the stored definition is no
-/// graph.
+/// `Err(Lost)` inside when the claim is lost meanwhile; an error when the stored definition is no graph.
 pub(super) async fn take_up(
     shared: &Arc<Shared>,
     claimed: ClaimedRun,
@@ -143,8 +141,7 @@ impl TakeUp {
         (0..NodeIndex::MAX).zip(&self.known)
     }
 
-    /// Reads every kept output that an executing node needs; one that is missing or damaged makes
-    /// its node run again.
+    /// Reads every kept output that an executing node needs; one that is missing or damaged makes its node run again.
     async fn read_needed(&self, plan: &mut Plan<'_>) -> Result<Vec<Option<Dataset>>, Lost> {
         let mut datasets = vec![None; self.graph.len()];
         for (node_index, known) in self.node_indexes() {
@@ -271,8 +268,7 @@ impl TakeUp {
             .collect()
     }
 
-    /// The attempt to begin with: one that a crash ended is made again, one that failed is followed
-    /// by the next.
+    /// The attempt to begin with: one that a crash ended is made again, one that failed is followed by the next.
     fn attempts(&self) -> HashMap<NodeIndex, u32> {
         let begun = |(node_index, known): (NodeIndex, &Known)| {
             let row = known

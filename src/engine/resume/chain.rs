@@ -20,8 +20,7 @@ struct Link<'a> {
     detail: &'a RunDetail,
     plan: Plan<'a>,
     rows: HashMap<NodeIndex, &'a NodeRun>,
-    /// Whether the run that is resumed goes on from it: what it was to execute is still to be
-    /// executed.
+    /// Whether the run that is resumed goes on from it: what it was to execute is still to be executed.
     is_ancestor: bool,
 }
 
@@ -49,8 +48,7 @@ impl<'a> Plan<'a> {
         declared.and_then(|index| self.definition.nodes.get(index))
     }
 
-    /// Whether type, config and upstreams of the node at a place are those of one in another
-    /// definition.
+    /// Whether type, config and upstreams of the node at a place are those of one in another definition.
     fn is_same(&self, node_index: NodeIndex, other: &Self, there: NodeIndex) -> bool {
         let (Some(node), Some(past)) = (self.node(node_index), other.node(there)) else {
             return false;
@@ -99,8 +97,7 @@ impl<'a> Chain<'a> {
 
     /// The success of a node that counts: that of its newest execution, if that succeeded.
     ///
-    /// Of a sink it is the newest under the definition of now, if there is one: it must not be
-    /// repeated because it did something else since.
+    /// Of a sink it is the newest under the definition of now, if there is one: it must not be repeated because it did something else since.
     pub(super) fn success(
         &self,
         now: &Plan<'_>,

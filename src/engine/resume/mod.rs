@@ -1,7 +1,7 @@
 //! Resume: makes a run that goes on where a failed one ended.
 //!
-//! What it takes over is found in the chain of runs (`chain`) and decided by `graph/reuse`; whether
-//! the outputs are still good, when it starts (`recovery`).
+//! What it takes over is found in the chain of runs (`chain`) and decided by `graph/reuse`; whether the outputs are still good, when it
+//! starts (`recovery`).
 
 mod chain;
 
@@ -40,8 +40,7 @@ impl Engine {
     /// Makes a run that resumes another.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and what storage
-    /// answers.
+    /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and what storage answers.
     pub(crate) async fn resume(&self, resume: Resume) -> Result<Started> {
         self.refuse_in_shutdown()?;
         let (shared, scope) = (&self.0, &resume.scope);
@@ -168,8 +167,7 @@ fn refuse_unfit<'a>(old: &Run, pipeline: Option<&'a StoredPipeline>) -> Result<&
     })
 }
 
-/// Refuses what storage refuses when the run is made, by the chain as it was read: what one that
-/// ends in between succeeded with would be executed again.
+/// Refuses what storage refuses when the run is made, by the chain as it was read: what one that ends in between succeeded with would be executed again.
 fn refuse_unfinished(old: &Run, chain: &[ChainRun]) -> Result<()> {
     let in_the_way = |link: &&ChainRun| stands_in_the_way(link.run.status);
     match chain.iter().find(in_the_way) {

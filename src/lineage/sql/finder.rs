@@ -38,8 +38,7 @@ struct Frame {
 struct Finder {
     tables: Tables,
     frames: Vec<Frame>,
-    /// Of the statements under way: whether the names that stand in it outside of any query are
-    /// data.
+    /// Of the statements under way: whether the names that stand in it outside of any query are data.
     is_data: Vec<bool>,
     /// Names that are written where they stand.
     written: BTreeSet<usize>,
@@ -77,14 +76,12 @@ impl Finder {
     }
 }
 
-/// Whether a name is known before a run and can be a table's: variables and stages begin with an at
-/// sign.
+/// Whether a name is known before a run and can be a table's: variables and stages begin with an at sign.
 fn is_table(name: &str) -> bool {
     !name.contains(TEMPLATE) && !name.starts_with('@')
 }
 
-/// Whether what stands in brackets behind a name makes it a function; MSSQL knows hints there, as
-/// in `orders (NOLOCK)`.
+/// Whether what stands in brackets behind a name makes it a function; MSSQL knows hints there, as in `orders (NOLOCK)`.
 fn is_call(args: &TableFunctionArgs) -> bool {
     let is_hint = |arg: &str| arg.eq_ignore_ascii_case("nolock");
     args.args.is_empty() || !args.args.iter().all(|arg| is_hint(&arg.to_string()))

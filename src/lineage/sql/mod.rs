@@ -1,7 +1,6 @@
 //! The tables that SQL reads and writes, found by parsing it.
 //!
-//! Nothing is executed and no database is asked: a name is as the text has it, without quotes, and
-//! in small letters where it had none.
+//! Nothing is executed and no database is asked: a name is as the text has it, without quotes, and in small letters where it had none.
 
 mod finder;
 mod names;
@@ -19,8 +18,7 @@ use sqlparser::tokenizer::Tokenizer;
 
 /// Bytes of a text that is parsed. 256 KiB: longer than people write.
 const BYTES_MAX: usize = 256 * 1024;
-/// Tokens of a text that is parsed: a chain of operators makes a tree as deep as it is long.
-/// 20,000, for which [`STACK`] is enough.
+/// Tokens of a text that is parsed: a chain of operators makes a tree as deep as it is long. 20,000, for which [`STACK`] is enough.
 const TOKENS_MAX: usize = 20_000;
 /// Bytes of stack that a thread needs to call [`tables`].
 pub(crate) const STACK: usize = 256 * 1024 * 1024;
@@ -39,8 +37,8 @@ pub(super) struct Tables {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// The tables that the statements of a text read and write. Names of common table expressions and
-/// functions are none, nor is a name with a template in it, which is known only in a run.
+/// The tables that the statements of a text read and write. Names of common table expressions and functions are none, nor is a name with a
+/// template in it, which is known only in a run.
 pub(super) fn tables(text: &str) -> Result<Tables, Unreadable> {
     if text.len() > BYTES_MAX {
         return Err(Unreadable);

@@ -84,8 +84,7 @@ impl Group {
         self.child.wait().await
     }
 
-    /// Asks the group to end, gives it a second while `drained` takes what it still says, and kills
-    /// what is left.
+    /// Asks the group to end, gives it a second while `drained` takes what it still says, and kills what is left.
     pub(super) async fn stop(mut self, clock: &Clock, drained: impl Future<Output = ()>) {
         self.terminate();
         let ended = async {

@@ -17,8 +17,7 @@ pub(super) enum Line {
     End,
 }
 
-/// Reads the next line without its end, at most `max` bytes of it. Bytes after the last line's end
-/// are a line.
+/// Reads the next line without its end, at most `max` bytes of it. Bytes after the last line's end are a line.
 pub(super) async fn next_line(
     reader: &mut (impl AsyncBufRead + Unpin),
     line: &mut Vec<u8>,

@@ -1,7 +1,6 @@
 //! A node that is a program: rows on its stdin, rows on its stdout, its stderr in the log.
 //!
-//! How a child is started and ended is left to `child`, what passes through its pipes to `talk`,
-//! its config to `config`.
+//! How a child is started and ended is left to `child`, what passes through its pipes to `talk`, its config to `config`.
 
 mod child;
 mod config;
@@ -26,19 +25,17 @@ use crate::error::{Issue, IssueAt};
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// How long the outputs of a child that has ended may stay open: what it said is in its pipes by
-/// then.
+/// How long the outputs of a child that has ended may stay open: what it said is in its pipes by then.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-/// Runs a program an attempt: config `command` (the program and its arguments, without a shell) and
-/// `effect` (`source`, `transform` or `sink`, by default `transform`).
+/// Runs a program an attempt: config `command` (the program and its arguments, without a shell) and `effect` (`source`,
+/// `transform` or `sink`, by default `transform`).
 ///
-/// It gets the rows of all upstreams as NDJSON on its stdin and may stop reading them; its stdout
-/// is NDJSON too, each line of its stderr a line of the log, and an exit code other than 0 a
-/// failure that may be tried again. Its environment is the host's, without what
-/// [`CommandNode::hide_env`] names, with `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and
-/// `FLORET_ATTEMPT_KEY`. It runs in a process group of its own (on Unix), and whatever is left of
-/// the group when it ends is killed.
+/// It gets the rows of all upstreams as NDJSON on its stdin and may stop reading them; its stdout is NDJSON too, each
+/// line of its stderr a line of the log, and an exit code other than 0 a failure that may be tried again. Its environment
+/// is the host's, without what [`CommandNode::hide_env`] names, with `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and
+/// `FLORET_ATTEMPT_KEY`.
+/// It runs in a process group of its own (on Unix), and whatever is left of the group when it ends is killed.
 #[derive(Debug, Clone)]
 pub struct CommandNode {
     clock: Clock,

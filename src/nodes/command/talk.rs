@@ -1,7 +1,6 @@
 //! What is said to a child and read from it: rows in, rows out, lines of a log.
 //!
-//! All at once in one future, since a child may block on any of its pipes. Its start and end are
-//! left to `child`.
+//! All at once in one future, since a child may block on any of its pipes. Its start and end are left to `child`.
 
 use std::convert::Infallible;
 use std::io;
@@ -54,8 +53,7 @@ impl Talk {
         }
     }
 
-    /// Gives the child all rows while it reads the child's rows and lines, until both of its
-    /// outputs have ended.
+    /// Gives the child all rows while it reads the child's rows and lines, until both of its outputs have ended.
     pub(super) async fn hold(
         &mut self,
         inputs: &[Input],
@@ -81,8 +79,7 @@ impl Talk {
     }
 }
 
-/// Writes all rows, closes the pipe and never ends. A child that does not want them all is no
-/// error.
+/// Writes all rows, closes the pipe and never ends. A child that does not want them all is no error.
 async fn say(stdin: Option<ChildStdin>, inputs: &[Input]) -> io::Result<Infallible> {
     if let Some(mut stdin) = stdin {
         for dataset in inputs.iter().filter_map(|input| input.dataset.as_ref()) {

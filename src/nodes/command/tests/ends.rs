@@ -32,8 +32,7 @@ impl Held {
         call(json!({"command": ["sh", "-c", script, self.path]}), [])
     }
 
-    /// Ends when nothing holds the pipe any more. On a thread of its own, which a failed test does
-    /// not wait for.
+    /// Ends when nothing holds the pipe any more. On a thread of its own, which a failed test does not wait for.
     fn released(&self) -> oneshot::Receiver<Vec<u8>> {
         let (released, waits) = oneshot::channel();
         let path = self.path.clone();
