@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::{Engine, Key, Shared};
+use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Issue, Result};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
@@ -21,14 +21,14 @@ use crate::storage::{
 };
 
 /// The parameter that holds the date of a run.
-const DATE: &str = "date";
+const DATE_PARAM: &str = "date";
 
 /// How long until storage is asked again that could not tell what it had cancelled.
-const RETRY: Duration = Duration::from_millis(200);
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// A wish for a backfill.
 #[derive(Debug, Clone)]
-pub(crate) struct StartBackfill {
+pub(crate) struct BackfillRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
     pub(crate) dates: RangeInclusive<NaiveDate>,
@@ -38,13 +38,13 @@ pub(crate) struct StartBackfill {
     pub(crate) max_parallel: u32,
     pub(crate) max_failures: Option<u32>,
     pub(crate) skip_existing: bool,
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
 }
 
 /// What was made, or what the first call with the same key made.
 #[derive(Debug, Clone)]
-pub(crate) struct Backfilled {
+pub(crate) struct StartedBackfill {
     /// None where every date was skipped.
     pub(crate) id: Option<BackfillId>,
     /// The oldest date first.
@@ -58,30 +58,37 @@ impl Engine {
     /// # Errors
     /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`, `node-type-unknown`, `idempotency-key-reused`), `QueueFull`,
     /// and what storage answers.
-    pub(crate) async fn backfill(&self, mut start: StartBackfill) -> Result<Backfilled> {
+    pub(crate) async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
-        let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
+        let pipeline = shared
+            .find_pipeline(&request.pipeline, &request.scope)
+            .await?;
         let operation = Operation::Backfill(pipeline.id.clone());
-        let key = start.key.take().map(|key| key.for_operation(operation));
-        if let Err(refused) = shared.check_backfill(&start, &pipeline) {
-            let made = shared.made_before(key.as_ref()).await?;
-            return made.map(Backfilled::from).ok_or(refused);
+        let key = request.key.take().map(|key| key.for_operation(operation));
+        if let Err(refused) = shared.check_backfill(&request, &pipeline) {
+            let replayed = shared.find_replayed(key.as_ref()).await?;
+            return replayed.map(StartedBackfill::from).ok_or(refused);
         }
-        let mut create = shared.backfill_of(start, &pipeline);
+        let mut create = shared.new_backfill(request, &pipeline);
         create.idempotency = key;
-        shared.create_all(create).await.map(Backfilled::from)
+        shared.create_runs(create).await.map(StartedBackfill::from)
     }
 
     /// Tells what a backfill would run; nothing is made.
     ///
     /// # Errors
     /// As [`Engine::backfill`].
-    pub(crate) async fn preview_backfill(&self, start: StartBackfill) -> Result<BackfillPreview> {
+    pub(crate) async fn preview_backfill(
+        &self,
+        request: BackfillRequest,
+    ) -> Result<BackfillPreview> {
         let shared = &self.0;
-        let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
-        shared.check_backfill(&start, &pipeline)?;
-        let mut create = shared.backfill_of(start, &pipeline);
+        let pipeline = shared
+            .find_pipeline(&request.pipeline, &request.scope)
+            .await?;
+        shared.check_backfill(&request, &pipeline)?;
+        let mut create = shared.new_backfill(request, &pipeline);
         create.is_preview = true;
         let mut dates: Vec<_> = create.runs.iter().map(|new| new.run.date).collect();
         let skipped = shared.storage.create_runs(create).await?.skipped;
@@ -104,17 +111,17 @@ impl Engine {
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
         request.scope = scope.clone();
         // A task, since the drivers must learn of the stored wish though the caller leaves meanwhile.
-        let told = self
+        let cancelled = self
             .0
             .tasks
-            .spawn(cancel_and_tell(Arc::clone(&self.0), request));
-        told.await.map_err(|error| {
+            .spawn(cancel_and_notify(Arc::clone(&self.0), request));
+        cancelled.await.map_err(|error| {
             Error::internal("the wish to cancel was not carried out").with_source(error)
         })?
     }
 }
 
-impl From<CreatedRuns> for Backfilled {
+impl From<CreatedRuns> for StartedBackfill {
     fn from(created: CreatedRuns) -> Self {
         Self {
             id: created.backfill,
@@ -125,7 +132,7 @@ impl From<CreatedRuns> for Backfilled {
 }
 
 /// The zone in which the dates of a pipeline begin.
-pub(super) fn zone_of(pipeline: &Pipeline) -> Tz {
+pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
     let named = pipeline.schedule_timezone.as_deref();
     named
         .and_then(|name| crate::cron::zone(name).ok())
@@ -133,24 +140,25 @@ pub(super) fn zone_of(pipeline: &Pipeline) -> Tz {
 }
 
 /// How many dates a range has; none where it ends before it begins.
-fn count(dates: &RangeInclusive<NaiveDate>) -> u64 {
+fn date_count(dates: &RangeInclusive<NaiveDate>) -> u64 {
     let days = dates.end().signed_duration_since(*dates.start()).num_days();
     u64::try_from(days.saturating_add(1)).unwrap_or(0)
 }
 
 impl Shared {
     /// Refuses what no backfill can be, by arithmetic: no date is made before.
-    fn check_backfill(&self, start: &StartBackfill, pipeline: &StoredPipeline) -> Result<()> {
+    fn check_backfill(&self, request: &BackfillRequest, pipeline: &StoredPipeline) -> Result<()> {
         self.refuse_unknown_types(&pipeline.definition)?;
-        let mut problems = self.range_problems(&start.dates, zone_of(&pipeline.definition));
-        if start.params.contains_key(DATE) {
+        let mut problems =
+            self.range_problems(&request.dates, pipeline_timezone(&pipeline.definition));
+        if request.params.contains_key(DATE_PARAM) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
             problems.push(("invalid-field", Issue::pointer("/params/date", detail)));
         }
         let max = self.limits.backfill_dates_max;
         let bounded = [
-            ("max_parallel", Some(start.max_parallel)),
-            ("max_failures", start.max_failures),
+            ("max_parallel", Some(request.max_parallel)),
+            ("max_failures", request.max_failures),
         ];
         for (name, number) in bounded {
             if let Some(number) = number.filter(|number| !(1..=max).contains(number)) {
@@ -187,17 +195,17 @@ impl Shared {
             refuse("range-invalid", "/end_date", detail);
         }
         let max = self.limits.backfill_dates_max;
-        let count = count(dates);
-        if count > u64::from(max) {
-            let detail = format!("a backfill has at most {max} dates, these are {count}");
+        let date_count = date_count(dates);
+        if date_count > u64::from(max) {
+            let detail = format!("a backfill has at most {max} dates, these are {date_count}");
             refuse("backfill-too-large", "/end_date", detail);
         }
         problems
     }
 
     /// The creation of a backfill that was checked.
-    fn backfill_of(&self, start: StartBackfill, pipeline: &StoredPipeline) -> CreateRuns {
-        let StartBackfill {
+    fn new_backfill(&self, request: BackfillRequest, pipeline: &StoredPipeline) -> CreateRuns {
+        let BackfillRequest {
             pipeline: _,
             dates,
             params,
@@ -207,7 +215,7 @@ impl Shared {
             skip_existing,
             key: _,
             scope,
-        } = start;
+        } = request;
         let range = (*dates.start(), *dates.end());
         // Its id is made first, so that the newest run's is the greatest of all, with which the next start begins.
         let id = self.clock.new_backfill_id();
@@ -228,12 +236,12 @@ impl Shared {
                 now,
             );
             run.params.clone_from(&all);
-            run.params.insert(DATE.to_owned(), date.to_string());
+            run.params.insert(DATE_PARAM.to_owned(), date.to_string());
             run.backfill_id = Some(id);
             NewRun::new(run)
         };
-        let count = usize::try_from(count(&dates)).unwrap_or(usize::MAX);
-        let runs = range.0.iter_days().take(count).map(run_of);
+        let date_count = usize::try_from(date_count(&dates)).unwrap_or(usize::MAX);
+        let runs = range.0.iter_days().take(date_count).map(run_of);
         let mut create = CreateRuns::new(runs.collect());
         create.scope = scope;
         let mut new = NewBackfill::new(backfill);
@@ -243,19 +251,22 @@ impl Shared {
     }
 
     /// Tells whoever is concerned that the rest of these backfills was cancelled.
-    pub(super) fn tell_of_stopped(self: &Arc<Self>, stopped: impl IntoIterator<Item = BackfillId>) {
-        for id in stopped {
+    pub(super) fn notify_cancelled_backfills(
+        self: &Arc<Self>,
+        backfills: impl IntoIterator<Item = BackfillId>,
+    ) {
+        for id in backfills {
             // A task, since storage must be asked and whoever ended the run goes on meanwhile.
-            self.tasks.spawn(tell_when_found(Arc::clone(self), id));
+            self.tasks.spawn(notify_once_found(Arc::clone(self), id));
         }
     }
 
     /// Tells the drivers of what executes, and whoever waits for what has ended.
-    fn tell_of(&self, detail: &BackfillDetail) {
-        let wish = detail.backfill.cancel;
+    fn notify_runs(&self, detail: &BackfillDetail) {
+        let cancel = detail.backfill.cancel;
         for run in &detail.runs {
-            match (run.status, wish) {
-                (RunStatus::Running, Some(wish)) => self.active.cancel(run.id, wish),
+            match (run.status, cancel) {
+                (RunStatus::Running, Some(cancel)) => self.active.cancel(run.id, cancel),
                 (RunStatus::Running | RunStatus::Pending, _) => {}
                 (RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled, _) => {
                     self.events.ended(run.id);
@@ -265,19 +276,19 @@ impl Shared {
     }
 }
 
-async fn cancel_and_tell(shared: Arc<Shared>, request: CancelBackfill) -> Result<BackfillDetail> {
+async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Result<BackfillDetail> {
     let id = request.backfill;
     match shared.storage.cancel_backfill(request).await {
         Ok(cancelled) => {
             shared.events.committed(cancelled.seq);
-            shared.tell_of(&cancelled.detail);
+            shared.notify_runs(&cancelled.detail);
             Ok(cancelled.detail)
         }
         Err(error) => {
             // A wish may be stored though the answer got lost.
             if let Ok(Some(detail)) = shared.storage.find_backfill(id, &Scope::All).await {
                 shared.tell_newest().await;
-                shared.tell_of(&detail);
+                shared.notify_runs(&detail);
             }
             Err(error)
         }
@@ -285,12 +296,12 @@ async fn cancel_and_tell(shared: Arc<Shared>, request: CancelBackfill) -> Result
 }
 
 /// Runs that execute here end cancelled in any case; without this they would begin more nodes before.
-async fn tell_when_found(shared: Arc<Shared>, id: BackfillId) {
+async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
     loop {
         match shared.storage.find_backfill(id, &Scope::All).await {
             Ok(found) => {
                 if let Some(detail) = found {
-                    shared.tell_of(&detail);
+                    shared.notify_runs(&detail);
                 }
                 return;
             }
@@ -300,7 +311,7 @@ async fn tell_when_found(shared: Arc<Shared>, id: BackfillId) {
         }
         tokio::select! {
             () = shared.stop.cancelled() => return,
-            () = shared.clock.sleep(RETRY) => {}
+            () = shared.clock.sleep(RETRY_PAUSE) => {}
         }
     }
 }

@@ -59,8 +59,8 @@ impl Engine {
     ) -> Result<StoredConnection> {
         self.refuse_in_shutdown()?;
         let mut issues = Issues::default();
-        let draft = read(body, &mut issues);
-        let id = new_id(draft.id.as_deref(), &mut issues);
+        let draft = parse_draft(body, &mut issues);
+        let id = parse_body_id(draft.id.as_deref(), &mut issues);
         secrets::refuse_kept(&draft.password, "/password", &mut issues);
         secrets::refuse_kept(&draft.extra, "/extra", &mut issues);
         issues.refuse("invalid-field")?;
@@ -83,19 +83,19 @@ impl Engine {
         scope: &Scope,
     ) -> Result<StoredConnection> {
         self.refuse_in_shutdown()?;
-        let mut old = self.0.connection(id, scope).await?;
+        let mut old = self.0.find_connection(id, scope).await?;
         names::refuse_another(&body, "conn_id", &old.id)?;
         let mut issues = Issues::default();
-        let draft = read(body, &mut issues);
+        let draft = parse_draft(body, &mut issues);
         issues.refuse("invalid-field")?;
         for _ in 1..TRIES_MAX {
-            let saved = self.replace_seen(&draft, &old, scope).await;
+            let saved = self.replace_version(&draft, &old, scope).await;
             if !secrets::came_between(&saved) {
                 return saved;
             }
-            old = self.0.connection(id, scope).await?;
+            old = self.0.find_connection(id, scope).await?;
         }
-        self.replace_seen(&draft, &old, scope).await
+        self.replace_version(&draft, &old, scope).await
     }
 
     /// Deletes the connection with this id.
@@ -104,12 +104,12 @@ impl Engine {
     /// `NotFound`, and what storage answers.
     pub(crate) async fn delete_connection(&self, id: &str, scope: &Scope) -> Result<()> {
         self.refuse_in_shutdown()?;
-        let id = known_id(id)?;
+        let id = parse_path_id(id)?;
         let now = self.0.clock.now();
         self.0.storage.delete_connection(&id, scope, now).await
     }
 
-    async fn replace_seen(
+    async fn replace_version(
         &self,
         draft: &Draft,
         old: &StoredConnection,
@@ -126,8 +126,11 @@ impl Engine {
 }
 
 impl Shared {
-    async fn connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
-        let found = self.storage.find_connection(&known_id(id)?, scope).await?;
+    async fn find_connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
+        let found = self
+            .storage
+            .find_connection(&parse_path_id(id)?, scope)
+            .await?;
         found.ok_or_else(|| Error::connection_not_found(shown(id)))
     }
 
@@ -157,18 +160,18 @@ impl Shared {
 }
 
 /// The id that a path names.
-fn known_id(id: &str) -> Result<ConnectionId> {
+fn parse_path_id(id: &str) -> Result<ConnectionId> {
     ConnectionId::new(id).map_err(|_| Error::connection_not_found(shown(id)))
 }
 
 /// The id that a body gives.
-fn new_id(given: Option<&str>, issues: &mut Issues) -> Option<ConnectionId> {
+fn parse_body_id(given: Option<&str>, issues: &mut Issues) -> Option<ConnectionId> {
     let id = ConnectionId::new(given.unwrap_or_default());
     id.map_err(|error| issues.push("/conn_id", || format!("conn_id {error}")))
         .ok()
 }
 
-fn read(body: Value, issues: &mut Issues) -> Draft {
+fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     const PORT: &str = "a whole number from 1 to 65535";
     const PASSWORD: &str = "a string of at most 16384 characters";
     const EXTRA: &str = "a string or an object of at most 65536 characters";
@@ -192,17 +195,17 @@ fn read(body: Value, issues: &mut Issues) -> Draft {
         .unwrap_or_default();
     draft.fields.description = secrets::text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
     draft.fields.host = secrets::text(&mut fields, "host", PART_CHARS_MAX);
-    draft.fields.port = fields.take("port", PORT, port).flatten();
+    draft.fields.port = fields.take("port", PORT, parse_port).flatten();
     draft.fields.schema = secrets::text(&mut fields, "schema", PART_CHARS_MAX);
     draft.fields.login = secrets::text(&mut fields, "login", PART_CHARS_MAX);
-    let password = fields.secret("password", PASSWORD, password);
+    let password = fields.secret("password", PASSWORD, parse_password);
     draft.password = Given::of(password);
-    draft.extra = Given::of(fields.secret("extra", EXTRA, extra));
+    draft.extra = Given::of(fields.secret("extra", EXTRA, parse_extra));
     draft
 }
 
 /// None within: no port.
-fn port(value: &Value) -> Option<Option<u16>> {
+fn parse_port(value: &Value) -> Option<Option<u16>> {
     match value {
         Value::Null => Some(None),
         value => u16::try_from(value.as_u64()?)
@@ -213,13 +216,13 @@ fn port(value: &Value) -> Option<Option<u16>> {
 }
 
 /// Empty within: no password.
-fn password(value: &Value) -> Option<String> {
+fn parse_password(value: &Value) -> Option<String> {
     let text = if value.is_null() { "" } else { value.as_str()? };
     secrets::is_within(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
 }
 
 /// A text as it is, an object as its JSON; empty within: none.
-fn extra(value: &Value) -> Option<String> {
+fn parse_extra(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Object(_) => value.to_string(),

@@ -254,7 +254,7 @@ impl Appender {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         self.at.position = self.at.position.saturating_add(count);
         self.shared.events.committed(appended.seq);
-        self.shared.tell_of_stopped(appended.stopped);
+        self.shared.notify_cancelled_backfills(appended.stopped);
     }
 
     async fn wait(&self, pause: Duration) -> Result<(), Lost> {

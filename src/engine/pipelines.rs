@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Engine;
 use super::names;
-use super::trigger::WakeLater;
+use super::trigger::WakeOnDrop;
 use crate::error::{Error, Issue, IssueAt, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
@@ -16,14 +16,14 @@ use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 
 /// What is wrong with a definition, and what is only odd.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Validation {
+pub(crate) struct ValidationReport {
     pub(crate) errors: Vec<Issue>,
     pub(crate) warnings: Vec<Issue>,
 }
 
 /// What a caller has seen of the pipeline that it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Expected {
+pub(crate) enum Precondition {
     /// It does not say.
     Anything,
     /// One of these.
@@ -37,19 +37,19 @@ pub(crate) struct Revision {
     pub(crate) version: u32,
 }
 
-impl Expected {
+impl Precondition {
     /// The version at which the change must find the pipeline, where it matters.
     ///
     /// # Errors
     /// `Conflict` (`precondition-failed`) when it is none of those expected.
-    fn version(&self, found: &StoredPipeline) -> Result<Option<u32>> {
+    fn check(&self, found: &StoredPipeline) -> Result<Option<u32>> {
         let Self::OneOf(revisions) = self else {
             return Ok(None);
         };
-        let is_found = |revision: &Revision| {
+        let is_current = |revision: &Revision| {
             revision.id == found.id.as_str() && revision.version == found.version
         };
-        if revisions.iter().any(is_found) {
+        if revisions.iter().any(is_current) {
             return Ok(Some(found.version));
         }
         Err(Error::conflict(
@@ -87,7 +87,7 @@ impl Engine {
         &self,
         key: &str,
         definition: Value,
-        expected: &Expected,
+        precondition: &Precondition,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
@@ -95,8 +95,8 @@ impl Engine {
         names::refuse_another(&definition, "id", &found.id)?;
         let id = found.id.as_str().to_owned();
         let pipeline = definition::parse(definition, || id, self.limits())?;
-        let expected = expected.version(&found)?;
-        let expect = expected.map_or(Expect::Present, Expect::Version);
+        let version = precondition.check(&found)?;
+        let expect = version.map_or(Expect::Present, Expect::Version);
         self.save(pipeline, expect, scope).await
     }
 
@@ -125,13 +125,13 @@ impl Engine {
     pub(crate) async fn delete_pipeline(
         &self,
         key: &str,
-        expected: &Expected,
+        precondition: &Precondition,
         scope: &Scope,
     ) -> Result<()> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
-        let _changed = WakeLater(&self.0.schedules_changed);
-        let version = expected.version(&found)?;
+        let _changed = WakeOnDrop(&self.0.schedules_changed);
+        let version = precondition.check(&found)?;
         let mut delete = DeletePipeline::new(found.id, self.0.clock.now());
         delete.version = version;
         delete.scope = scope.clone();
@@ -142,7 +142,11 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound`, and what storage answers.
-    pub(crate) async fn validate_pipeline(&self, key: &str, scope: &Scope) -> Result<Validation> {
+    pub(crate) async fn validate_pipeline(
+        &self,
+        key: &str,
+        scope: &Scope,
+    ) -> Result<ValidationReport> {
         let found = self.0.find_pipeline(key, scope).await?;
         let pipeline = &found.definition;
         let mut errors = match definition::check(pipeline, self.limits()) {
@@ -151,7 +155,7 @@ impl Engine {
         };
         errors.extend(self.0.unknown_types(pipeline));
         errors.extend(self.config_issues(pipeline));
-        Ok(Validation {
+        Ok(ValidationReport {
             errors,
             warnings: unused_params(pipeline),
         })
@@ -164,13 +168,13 @@ impl Engine {
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         self.refuse_configs(&pipeline)?;
-        let id = PipelineId::new(&pipeline.id).map_err(|error| unfit("/id", &error))?;
-        let slug = slug(&pipeline)?;
-        strip(&mut pipeline);
+        let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
+        let slug = choose_slug(&pipeline)?;
+        strip_stored_fields(&mut pipeline);
         let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
         put.expect = expect;
         put.scope = scope.clone();
-        let _changed = WakeLater(&self.0.schedules_changed);
+        let _changed = WakeOnDrop(&self.0.schedules_changed);
         let stored = self.0.storage.put_pipeline(put).await?;
         // More of its runs may execute than before.
         self.0.wake.notify_one();
@@ -196,7 +200,7 @@ impl Engine {
                 executor
                     .validate(&node.config)
                     .into_iter()
-                    .map(|issue| below(index, issue)),
+                    .map(|issue| prefix_pointer(index, issue)),
             );
         }
         issues
@@ -204,7 +208,7 @@ impl Engine {
 }
 
 /// Moves a problem of a config to its place in the pipeline.
-fn below(index: usize, issue: Issue) -> Issue {
+fn prefix_pointer(index: usize, issue: Issue) -> Issue {
     match issue.at {
         IssueAt::Pointer(pointer) => {
             Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail)
@@ -216,7 +220,7 @@ fn below(index: usize, issue: Issue) -> Issue {
 }
 
 /// Takes away what is stored beside a definition, so that one which was read and sent back changes nothing.
-fn strip(pipeline: &mut Pipeline) {
+fn strip_stored_fields(pipeline: &mut Pipeline) {
     const STORED_BESIDE: [&str; 3] = ["version", "created_at", "updated_at"];
     pipeline.slug = None;
     for field in STORED_BESIDE {
@@ -225,22 +229,22 @@ fn strip(pipeline: &mut Pipeline) {
 }
 
 /// The slug that the author gave, else one derived from the name, else the id.
-fn slug(pipeline: &Pipeline) -> Result<SlugChoice> {
+fn choose_slug(pipeline: &Pipeline) -> Result<SlugChoice> {
     if let Some(given) = &pipeline.slug {
         return Slug::new(given)
             .map(SlugChoice::Given)
-            .map_err(|error| unfit("/pipeline_id", &error));
+            .map_err(|error| invalid_id("/pipeline_id", &error));
     }
     let derived = definition::slug_of(&pipeline.name);
     match derived {
         Some(slug) => Ok(SlugChoice::Derived(slug)),
         None => Slug::new(&pipeline.id)
             .map(SlugChoice::Derived)
-            .map_err(|error| unfit("/id", &error)),
+            .map_err(|error| invalid_id("/id", &error)),
     }
 }
 
-fn unfit(pointer: &str, error: &crate::model::IdError) -> Error {
+fn invalid_id(pointer: &str, error: &crate::model::IdError) -> Error {
     Error::invalid(
         "invalid-field",
         vec![Issue::pointer(pointer, error.to_string())],

@@ -14,7 +14,7 @@ use crate::storage::{Purge, PurgeMode};
 
 /// Which finished runs are to be deleted.
 #[derive(Debug, Clone)]
-pub(crate) struct PurgeRuns {
+pub(crate) struct PurgeRequest {
     /// Those finished so many days ago or longer; at least 1.
     pub(crate) days: u32,
     /// So many of the newest of each pipeline stay.
@@ -31,32 +31,34 @@ impl Engine {
     ///
     /// # Errors
     /// `ShuttingDown`, `Unavailable`: what was deleted until then stays deleted, and a repeat deletes the rest.
-    pub(crate) async fn purge(&self, runs: PurgeRuns) -> Result<u64> {
+    pub(crate) async fn purge(&self, runs: PurgeRequest) -> Result<u64> {
         self.refuse_in_shutdown()?;
         purge(&self.0, &runs).await
     }
 }
 
-pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRuns) -> Result<u64> {
+pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRequest) -> Result<u64> {
     let days = TimeDelta::days(i64::from(runs.days.max(1)));
     let before = shared.clock.now().checked_sub_signed(days);
-    let mut step = Purge::new(
+    let mut batch = Purge::new(
         before.unwrap_or(DateTime::<Utc>::MIN_UTC),
         shared.limits.purge_batch_max.max(1),
     );
-    step.keep_last = runs.keep_last;
-    step.mode = runs.mode;
-    step.scope = runs.scope.clone();
+    batch.keep_last = runs.keep_last;
+    batch.mode = runs.mode;
+    batch.scope = runs.scope.clone();
     match runs.mode {
-        PurgeMode::Preview => in_steps(shared, step).await,
+        PurgeMode::Preview => purge_in_batches(shared, batch).await,
         PurgeMode::Delete => {
             // One at a time: the pauses of one purge are not for another to fill. Callers wait for it themselves, so that none is owed to one who has left.
-            let turn = tokio::select! {
+            let guard = tokio::select! {
                 biased;
                 () = shared.drain.cancelled() => return Err(shutting_down()),
-                turn = Arc::clone(&shared.purging).lock_owned() => turn,
+                guard = Arc::clone(&shared.purging).lock_owned() => guard,
             };
-            let purging = shared.tasks.spawn(delete(Arc::clone(shared), step, turn));
+            let purging = shared
+                .tasks
+                .spawn(delete_in_batches(Arc::clone(shared), batch, guard));
             purging
                 .await
                 .map_err(|error| Error::internal("the purge ended early").with_source(error))?
@@ -64,30 +66,34 @@ pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRuns) -> Result<u64>
     }
 }
 
-async fn delete(shared: Arc<Shared>, step: Purge, turn: OwnedMutexGuard<()>) -> Result<u64> {
-    let deleted = in_steps(&shared, step).await;
-    drop(turn);
+async fn delete_in_batches(
+    shared: Arc<Shared>,
+    batch: Purge,
+    guard: OwnedMutexGuard<()>,
+) -> Result<u64> {
+    let deleted = purge_in_batches(&shared, batch).await;
+    drop(guard);
     deleted
 }
 
-async fn in_steps(shared: &Shared, mut step: Purge) -> Result<u64> {
+async fn purge_in_batches(shared: &Shared, mut batch: Purge) -> Result<u64> {
     let mut deleted = 0_u64;
     loop {
         if shared.drain.is_cancelled() {
             return Err(shutting_down());
         }
-        let begun = shared.clock.elapsed();
-        let purged = shared.storage.purge(step.clone()).await?;
+        let started_at = shared.clock.elapsed();
+        let purged = shared.storage.purge(batch.clone()).await?;
         deleted = deleted.saturating_add(purged.deleted);
         if purged.next.is_none() {
             return Ok(deleted);
         }
-        step.after = purged.next;
-        let took = shared.clock.elapsed().saturating_sub(begun);
-        if step.mode == PurgeMode::Delete && !took.is_zero() {
+        batch.after = purged.next;
+        let elapsed = shared.clock.elapsed().saturating_sub(started_at);
+        if batch.mode == PurgeMode::Delete && !elapsed.is_zero() {
             tokio::select! {
                 () = shared.drain.cancelled() => {}
-                () = shared.clock.sleep(took) => {}
+                () = shared.clock.sleep(elapsed) => {}
             }
         }
     }

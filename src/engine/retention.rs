@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::purge::{self, PurgeRuns};
+use super::purge::{self, PurgeRequest};
 use crate::model::{Retention, Scope};
 use crate::storage::PurgeMode;
 
 /// Purges until the engine drains.
 pub(super) async fn run(shared: Arc<Shared>, retention: Retention) {
-    let runs = PurgeRuns {
+    let runs = PurgeRequest {
         days: retention.days(),
         keep_last: retention.last(),
         mode: PurgeMode::Delete,

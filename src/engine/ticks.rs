@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::trigger::WakeLater;
+use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -16,11 +16,11 @@ use crate::storage::{Advance, NewRun, StoredSchedule, Tick};
 
 /// What a scheduler may do with an engine. It does not keep the engine alive.
 #[derive(Debug, Clone)]
-pub(crate) struct Ticks(Arc<Shared>);
+pub(crate) struct SchedulerHandle(Arc<Shared>);
 
 /// A tick that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Due {
+pub(crate) struct PendingTick {
     pub(crate) fire_at: DateTime<Utc>,
     /// Its date on the wall clock of the schedule's zone.
     pub(crate) date: NaiveDate,
@@ -29,17 +29,17 @@ pub(crate) struct Due {
 
 impl Engine {
     /// What a scheduler of this engine needs.
-    pub(crate) fn ticks(&self) -> Ticks {
-        Ticks(Arc::clone(&self.0))
+    pub(crate) fn scheduler_handle(&self) -> SchedulerHandle {
+        SchedulerHandle(Arc::clone(&self.0))
     }
 
     /// Runs a task until it ends; a shutdown waits for it.
-    pub(crate) fn own(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn(task);
     }
 }
 
-impl Ticks {
+impl SchedulerHandle {
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -60,13 +60,13 @@ impl Ticks {
     ///
     /// # Errors
     /// What storage answers; nothing is decided then.
-    pub(crate) async fn fire(&self, schedule: &StoredSchedule, due: Due) -> Result<Tick> {
+    pub(crate) async fn fire(&self, schedule: &StoredSchedule, tick: PendingTick) -> Result<Tick> {
         let shared = &self.0;
-        let Due {
+        let PendingTick {
             fire_at,
             date,
             trigger,
-        } = due;
+        } = tick;
         let pipeline = &schedule.pipeline;
         let mut run = Run::new(
             shared.clock.new_run_id(),
@@ -90,7 +90,7 @@ impl Ticks {
     ///
     /// # Errors
     /// What storage answers; nothing is decided then.
-    pub(crate) async fn pass(
+    pub(crate) async fn skip_until(
         &self,
         schedule: &StoredSchedule,
         until: DateTime<Utc>,
@@ -99,7 +99,7 @@ impl Ticks {
     }
 
     async fn advance(&self, advance: Advance) -> Result<Tick> {
-        let wake = WakeLater(&self.0.wake);
+        let wake = WakeOnDrop(&self.0.wake);
         let advanced = self.0.storage.advance(advance).await?;
         self.0.events.committed(advanced.seq);
         drop(wake);
@@ -107,16 +107,16 @@ impl Ticks {
     }
 
     /// Ends once a definition was saved or deleted since it was last awaited.
-    pub(crate) async fn changed(&self) {
+    pub(crate) async fn wait_for_change(&self) {
         self.0.schedules_changed.notified().await;
     }
 
-    pub(crate) fn is_drained(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.0.drain.is_cancelled()
     }
 
     /// Ends once nothing may start any more.
-    pub(crate) async fn drained(&self) {
+    pub(crate) async fn wait_for_drain(&self) {
         self.0.drain.cancelled().await;
     }
 }

@@ -15,13 +15,13 @@ use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun, Operation}
 
 /// A caller's idempotency key with the SHA-256 of the parsed body.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub(crate) struct RequestKey {
     pub(crate) key: String,
     pub(crate) body_hash: [u8; 32],
 }
 
 /// The SHA-256 of a parsed body: equal for equal values, whatever the order of their keys and the blanks between them.
-pub(crate) fn hash_of(body: &Value) -> [u8; 32] {
+pub(crate) fn hash_body(body: &Value) -> [u8; 32] {
     fn sorted(value: &Value) -> Value {
         match value {
             Value::Object(map) => {
@@ -42,27 +42,27 @@ pub(crate) fn hash_of(body: &Value) -> [u8; 32] {
 
 /// A wish to start a run.
 #[derive(Debug, Clone)]
-pub(crate) struct Start {
+pub(crate) struct RunRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
     /// Parameters over the pipeline's own.
     pub(crate) params: BTreeMap<String, String>,
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
 }
 
 /// A run that was made, or that the first call with the same key made.
 #[derive(Debug, Clone)]
-pub(crate) struct Started {
+pub(crate) struct StartedRun {
     pub(crate) run_id: RunId,
     pub(crate) pipeline_id: PipelineId,
     pub(crate) replayed: bool,
 }
 
 /// Wakes a loop when dropped, so that a caller who leaves in the middle does not leave a run behind.
-pub(super) struct WakeLater<'a>(pub(super) &'a Notify);
+pub(super) struct WakeOnDrop<'a>(pub(super) &'a Notify);
 
-impl Drop for WakeLater<'_> {
+impl Drop for WakeOnDrop<'_> {
     fn drop(&mut self) {
         self.0.notify_one();
     }
@@ -73,7 +73,7 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and what storage answers.
-    pub(crate) async fn trigger(&self, start: Start) -> Result<Started> {
+    pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
         let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
@@ -81,8 +81,8 @@ impl Engine {
             .key
             .map(|key| key.for_operation(Operation::Run(pipeline.id.clone())));
         if let Err(refused) = shared.refuse_unknown_types(&pipeline.definition) {
-            let made = shared.made_before(key.as_ref()).await?;
-            return made.ok_or(refused)?.into_started(pipeline.id);
+            let made = shared.find_replayed(key.as_ref()).await?;
+            return made.ok_or(refused)?.into_started_run(pipeline.id);
         }
         let now = shared.clock.now();
         let mut run = Run::new(
@@ -96,20 +96,20 @@ impl Engine {
         run.params.clone_from(&pipeline.definition.params);
         run.params.extend(start.params);
         let created = shared.create(run, key, start.scope).await?;
-        created.into_started(pipeline.id)
+        created.into_started_run(pipeline.id)
     }
 }
 
-impl Key {
+impl RequestKey {
     pub(super) fn for_operation(self, operation: Operation) -> IdempotencyKey {
         IdempotencyKey::new(operation, self.key, self.body_hash)
     }
 }
 
 impl CreatedRuns {
-    pub(super) fn into_started(self, pipeline_id: PipelineId) -> Result<Started> {
+    pub(super) fn into_started_run(self, pipeline_id: PipelineId) -> Result<StartedRun> {
         match self.run_ids.first() {
-            Some(run_id) => Ok(Started {
+            Some(run_id) => Ok(StartedRun {
                 run_id: *run_id,
                 pipeline_id,
                 replayed: self.replayed,
@@ -126,7 +126,7 @@ impl Shared {
     }
 
     /// What the first act with this key made: it is answered before anything else is decided.
-    pub(super) async fn made_before(
+    pub(super) async fn find_replayed(
         &self,
         key: Option<&IdempotencyKey>,
     ) -> Result<Option<CreatedRuns>> {
@@ -146,14 +146,14 @@ impl Shared {
         let mut create = CreateRuns::new(vec![NewRun::new(run)]);
         create.scope = scope;
         create.idempotency = key;
-        self.create_all(create).await
+        self.create_runs(create).await
     }
 
     /// Stores runs within the bounds of the queue and wakes it.
-    pub(super) async fn create_all(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
+    pub(super) async fn create_runs(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
         create.queued_pipeline_max = self.limits.queued_pipeline_max;
         create.queued_max = self.limits.queued_max;
-        let wake = WakeLater(&self.wake);
+        let wake = WakeOnDrop(&self.wake);
         let created = self.storage.create_runs(create).await?;
         self.events.committed(created.seq);
         drop(wake);

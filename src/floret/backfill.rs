@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 use super::Floret;
-use crate::engine::{Backfilled, Key, StartBackfill, hash_of};
+use crate::engine::{BackfillRequest, RequestKey, StartedBackfill, hash_body};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Page, PageRequest, RunId, Scope,
@@ -43,7 +43,7 @@ use crate::storage::{BackfillDetail, BackfillFilter};
 #[must_use = "no run is made before `start`"]
 pub struct BackfillBuilder {
     floret: Floret,
-    start: StartBackfill,
+    start: BackfillRequest,
     key: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Floret {
     ) -> BackfillBuilder {
         BackfillBuilder {
             floret: self.clone(),
-            start: StartBackfill {
+            start: BackfillRequest {
                 pipeline: pipeline.into(),
                 dates,
                 params: BTreeMap::new(),
@@ -156,10 +156,10 @@ impl BackfillBuilder {
     /// `NotFound`; `Invalid` when the range is none, ends after today or is too long, a number is out of range, a node type has no executor, or the key
     /// was used with another backfill; `QueueFull`; `Unavailable`.
     pub async fn start(mut self) -> Result<BackfillHandle> {
-        let body_hash = hash_of(&body(&self.start));
-        self.start.key = self.key.map(|key| Key { key, body_hash });
+        let body_hash = hash_body(&body(&self.start));
+        self.start.key = self.key.map(|key| RequestKey { key, body_hash });
         let made = self.floret.engine.backfill(self.start).await?;
-        let Backfilled {
+        let StartedBackfill {
             id,
             run_ids,
             replayed: _,
@@ -181,7 +181,7 @@ impl BackfillBuilder {
 }
 
 /// The body that a client would send for the same backfill, with nothing left out but what is optional.
-fn body(start: &StartBackfill) -> serde_json::Value {
+fn body(start: &BackfillRequest) -> serde_json::Value {
     let mut body = json!({
         "start_date": start.dates.start(),
         "end_date": start.dates.end(),

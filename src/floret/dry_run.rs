@@ -7,7 +7,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::Floret;
-use crate::engine::AskDryRun;
+use crate::engine::DryRunRequest;
 use crate::error::Result;
 use crate::model::{DryRun, Scope};
 
@@ -68,7 +68,7 @@ impl IntoFuture for DryRunBuilder {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let ask = AskDryRun {
+            let ask = DryRunRequest {
                 pipeline: self.pipeline,
                 params: self.params,
                 scope: Scope::All,

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::api::{Access, RunsService};
 use crate::delivery::Delivery;
-use crate::engine::{Engine, Key, Start, hash_of};
+use crate::engine::{Engine, RequestKey, RunRequest, hash_body};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Subscription;
 use crate::model::{Cancel, Dataset, RunId, RunStatus, Scope};
@@ -179,12 +179,12 @@ impl RunBuilder {
     /// # Errors
     /// `NotFound`; `Invalid` when a node type has no executor or the key was used with other parameters; `QueueFull`; `Unavailable`.
     pub async fn start(self) -> Result<RunHandle> {
-        let body_hash = || hash_of(&body(&self.params));
-        let key = self.key.map(|key| Key {
+        let body_hash = || hash_body(&body(&self.params));
+        let key = self.key.map(|key| RequestKey {
             key,
             body_hash: body_hash(),
         });
-        let start = Start {
+        let start = RunRequest {
             pipeline: self.pipeline,
             params: self.params,
             key,

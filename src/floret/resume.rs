@@ -8,7 +8,7 @@ use std::pin::Pin;
 use serde_json::{Map, Value};
 
 use super::{Floret, RunHandle};
-use crate::engine::{Key, Resume, ResumeOn, hash_of};
+use crate::engine::{RequestKey, ResumeDefinition, ResumeRequest, hash_body};
 use crate::error::Result;
 use crate::model::{RunId, Scope};
 
@@ -28,7 +28,7 @@ pub struct ResumeBuilder {
     floret: Floret,
     run: RunId,
     from_node: Option<String>,
-    definition: ResumeOn,
+    definition: ResumeDefinition,
     key: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Floret {
             floret: self.clone(),
             run,
             from_node: None,
-            definition: ResumeOn::Recorded,
+            definition: ResumeDefinition::Recorded,
             key: None,
         }
     }
@@ -55,7 +55,7 @@ impl ResumeBuilder {
     /// Goes on with the newest definition of the pipeline: a succeeded node is executed again where its type, config or upstreams have
     /// changed, and where a node above it is for that reason; a sink only where it has changed itself.
     pub fn current(mut self) -> Self {
-        self.definition = ResumeOn::Current;
+        self.definition = ResumeDefinition::Current;
         self
     }
 
@@ -72,8 +72,8 @@ impl ResumeBuilder {
             body.insert("from_node".to_owned(), Value::from(node.as_str()));
         }
         match self.definition {
-            ResumeOn::Recorded => {}
-            ResumeOn::Current => {
+            ResumeDefinition::Recorded => {}
+            ResumeDefinition::Current => {
                 body.insert("definition".to_owned(), Value::from("current"));
             }
         }
@@ -89,12 +89,12 @@ impl IntoFuture for ResumeBuilder {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let body_hash = hash_of(&self.body());
-            let resume = Resume {
+            let body_hash = hash_body(&self.body());
+            let resume = ResumeRequest {
                 run: self.run,
                 from_node: self.from_node,
                 definition: self.definition,
-                key: self.key.map(|key| Key { key, body_hash }),
+                key: self.key.map(|key| RequestKey { key, body_hash }),
                 scope: Scope::All,
             };
             let started = self.floret.engine.resume(resume).await?;

@@ -22,7 +22,7 @@ pub(crate) use self::sql::STACK;
 #[cfg(not(feature = "lineage-sql"))]
 pub(crate) const STACK: usize = 2 * 1024 * 1024;
 
-use self::names::asset_name;
+use self::names::redact_asset_name;
 use self::references::References;
 use crate::executor::{Asset, Effect};
 use crate::model::{Node, PipelineId, StoredPipeline};
@@ -30,7 +30,7 @@ use crate::model::{Node, PipelineId, StoredPipeline};
 /// What a node of the graph is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum LineageKind {
     /// A pipeline.
     Pipeline,
     /// A node of a pipeline.
@@ -52,7 +52,7 @@ pub(crate) enum Kind {
 pub(crate) struct LineageNode {
     id: String,
     #[serde(rename = "type")]
-    kind: Kind,
+    kind: LineageKind,
     name: String,
     /// Of a pipeline and of what processes: which pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,14 +70,14 @@ pub(crate) struct LineageEdge {
 
 /// Which kinds of objects may be shown besides pipelines and what they touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct VisibleKinds {
     pub(crate) connections: bool,
     pub(crate) variables: bool,
 }
 
 /// What an executor says of a node.
 #[derive(Debug, Clone)]
-pub(crate) struct Declared {
+pub(crate) struct NodeDeclaration {
     pub(crate) assets: Vec<Asset>,
     /// Nothing where no executor is registered for its type.
     pub(crate) effect: Option<Effect>,
@@ -86,11 +86,11 @@ pub(crate) struct Declared {
 /// The graph, growing pipeline by pipeline.
 #[derive(Debug)]
 pub(crate) struct Lineage {
-    shown: Shown,
+    visible_kinds: VisibleKinds,
     nodes: BTreeMap<String, LineageNode>,
     edges: BTreeSet<LineageEdge>,
     /// Nodes of pipelines that were looked at.
-    looked_at: usize,
+    node_count: usize,
     /// Nodes whose SQL could not be read, as `pipeline/node`.
     unreadable: Vec<String>,
 }
@@ -103,24 +103,24 @@ pub(crate) struct LineageView {
 }
 
 /// The pipeline whose edges are being made.
-struct Of<'a> {
+struct PipelineContext<'a> {
     stored: &'a StoredPipeline,
 }
 
 impl Lineage {
-    pub(crate) const fn new(shown: Shown) -> Self {
+    pub(crate) const fn new(visible_kinds: VisibleKinds) -> Self {
         Self {
-            shown,
+            visible_kinds,
             nodes: BTreeMap::new(),
             edges: BTreeSet::new(),
-            looked_at: 0,
+            node_count: 0,
             unreadable: Vec::new(),
         }
     }
 
     /// Nodes of pipelines that were looked at.
-    pub(crate) const fn looked_at(&self) -> usize {
-        self.looked_at
+    pub(crate) const fn node_count(&self) -> usize {
+        self.node_count
     }
 
     /// Nodes whose SQL could not be read and names no table here, as `pipeline/node`.
@@ -129,82 +129,107 @@ impl Lineage {
     }
 
     /// Adds a pipeline with everything that its nodes touch.
-    pub(crate) fn add(&mut self, stored: &StoredPipeline, declared: impl Fn(&Node) -> Declared) {
-        let of = Of { stored };
+    pub(crate) fn add(
+        &mut self,
+        stored: &StoredPipeline,
+        declared: impl Fn(&Node) -> NodeDeclaration,
+    ) {
+        let pipeline = PipelineContext { stored };
         let definition = &stored.definition;
-        let own = self.node(
-            Kind::Pipeline,
+        let own = self.add_node(
+            LineageKind::Pipeline,
             format!("pipeline:{}", stored.id),
             &definition.name,
         );
-        self.belongs(&own, &of);
+        self.set_pipeline(&own, &pipeline);
         let downstream: BTreeSet<_> = definition.edges.iter().map(|edge| &edge.to).collect();
         for node in &definition.nodes {
-            let id = of.processing(&node.id);
-            let id = self.node(Kind::Processing, id, &node.name);
-            self.belongs(&id, &of);
+            let id = pipeline.processing(&node.id);
+            let id = self.add_node(LineageKind::Processing, id, &node.name);
+            self.set_pipeline(&id, &pipeline);
             if !downstream.contains(&node.id) {
-                self.edge(&own, &id, &of);
+                self.add_edge(&own, &id, &pipeline);
             }
-            self.touch(&id, node, &declared(node), &of);
+            self.add_references(&id, node, &declared(node), &pipeline);
         }
         for edge in &definition.edges {
-            self.edge(&of.processing(&edge.from), &of.processing(&edge.to), &of);
+            self.add_edge(
+                &pipeline.processing(&edge.from),
+                &pipeline.processing(&edge.to),
+                &pipeline,
+            );
         }
-        self.looked_at += definition.nodes.len();
+        self.node_count += definition.nodes.len();
     }
 
-    fn touch(&mut self, id: &str, node: &Node, declared: &Declared, of: &Of<'_>) {
-        let references = References::of(&node.config);
-        if self.shown.variables {
+    fn add_references(
+        &mut self,
+        id: &str,
+        node: &Node,
+        declared: &NodeDeclaration,
+        pipeline: &PipelineContext<'_>,
+    ) {
+        let references = References::from_config(&node.config);
+        if self.visible_kinds.variables {
             for key in &references.variables {
-                let variable = self.node(Kind::Variable, format!("variable:{key}"), key);
-                self.edge(&variable, id, of);
+                let variable = self.add_node(LineageKind::Variable, format!("variable:{key}"), key);
+                self.add_edge(&variable, id, pipeline);
             }
         }
-        if self.shown.connections {
+        if self.visible_kinds.connections {
             for name in &references.connections {
-                let connection = self.node(Kind::Connection, format!("connection:{name}"), name);
+                let connection =
+                    self.add_node(LineageKind::Connection, format!("connection:{name}"), name);
                 match declared.effect {
-                    Some(Effect::Sink) => self.edge(id, &connection, of),
+                    Some(Effect::Sink) => self.add_edge(id, &connection, pipeline),
                     Some(Effect::Source | Effect::Transform) | None => {
-                        self.edge(&connection, id, of);
+                        self.add_edge(&connection, id, pipeline);
                     }
                 }
             }
         }
-        let through = match references.connections.first() {
-            Some(only) if self.shown.connections && references.connections.len() == 1 => Some(only),
+        let via = match references.connections.first() {
+            Some(only) if self.visible_kinds.connections && references.connections.len() == 1 => {
+                Some(only)
+            }
             Some(_) | None => None,
         };
-        let of_sql = self.of_sql(node, of);
-        for asset in declared.assets.iter().chain(&of_sql) {
-            self.asset(id, asset, through.map(String::as_str), of);
+        let sql_assets = self.sql_assets(node, pipeline);
+        for asset in declared.assets.iter().chain(&sql_assets) {
+            self.add_asset(id, asset, via.map(String::as_str), pipeline);
         }
     }
 
-    fn asset(&mut self, id: &str, asset: &Asset, through: Option<&str>, of: &Of<'_>) {
-        let Some(kind) = Kind::of_asset(&asset.kind) else {
+    fn add_asset(
+        &mut self,
+        id: &str,
+        asset: &Asset,
+        via: Option<&str>,
+        pipeline: &PipelineContext<'_>,
+    ) {
+        let Some(kind) = LineageKind::from_asset_kind(&asset.kind) else {
             tracing::debug!(kind = asset.kind, "the lineage knows no such kind of asset");
             return;
         };
-        let name = asset_name(&asset.name);
+        let name = redact_asset_name(&asset.name);
         let prefix = &asset.kind;
-        let own = match through {
-            Some(connection) if kind == Kind::Table => format!("{prefix}:{name}@{connection}"),
+        let own = match via {
+            Some(connection) if kind == LineageKind::Table => {
+                format!("{prefix}:{name}@{connection}")
+            }
             Some(_) | None => format!("{prefix}:{name}"),
         };
-        let own = self.node(kind, own, &name);
+        let own = self.add_node(kind, own, &name);
         if asset.is_written {
-            self.edge(id, &own, of);
+            self.add_edge(id, &own, pipeline);
         } else {
-            self.edge(&own, id, of);
+            self.add_edge(&own, id, pipeline);
         }
     }
 
     /// The tables that a node's SQL names.
     #[cfg(feature = "lineage-sql")]
-    fn of_sql(&mut self, node: &Node, of: &Of<'_>) -> Vec<Asset> {
+    fn sql_assets(&mut self, node: &Node, pipeline: &PipelineContext<'_>) -> Vec<Asset> {
         let texts = ["sql", "query"].into_iter();
         let texts = texts.filter_map(|key| node.config.get(key)?.as_str());
         let mut assets = Vec::new();
@@ -214,9 +239,9 @@ impl Lineage {
                     assets.extend(tables.read.iter().map(|name| table(name, false)));
                     assets.extend(tables.written.iter().map(|name| table(name, true)));
                 }
-                Err(sql::Unreadable) => {
+                Err(sql::UnreadableSql) => {
                     self.unreadable
-                        .push(format!("{}/{}", of.stored.id, node.id));
+                        .push(format!("{}/{}", pipeline.stored.id, node.id));
                 }
             }
         }
@@ -225,12 +250,12 @@ impl Lineage {
 
     #[cfg(not(feature = "lineage-sql"))]
     #[expect(clippy::unused_self, reason = "the other build reads SQL here")]
-    const fn of_sql(&self, _node: &Node, _of: &Of<'_>) -> Vec<Asset> {
+    const fn sql_assets(&self, _node: &Node, _of: &PipelineContext<'_>) -> Vec<Asset> {
         Vec::new()
     }
 
     /// Makes a node where it is missing and answers its id.
-    fn node(&mut self, kind: Kind, id: String, name: &str) -> String {
+    fn add_node(&mut self, kind: LineageKind, id: String, name: &str) -> String {
         self.nodes.entry(id.clone()).or_insert_with(|| LineageNode {
             id: id.clone(),
             kind,
@@ -240,31 +265,31 @@ impl Lineage {
         id
     }
 
-    fn belongs(&mut self, id: &str, of: &Of<'_>) {
+    fn set_pipeline(&mut self, id: &str, pipeline: &PipelineContext<'_>) {
         if let Some(node) = self.nodes.get_mut(id) {
-            node.pipeline_id = Some(of.stored.id.clone());
+            node.pipeline_id = Some(pipeline.stored.id.clone());
         }
     }
 
-    fn edge(&mut self, from: &str, to: &str, of: &Of<'_>) {
+    fn add_edge(&mut self, from: &str, to: &str, pipeline: &PipelineContext<'_>) {
         self.edges.insert(LineageEdge {
             from: from.to_owned(),
             to: to.to_owned(),
-            pipeline_id: of.stored.id.clone(),
-            pipeline: of.stored.definition.name.clone(),
+            pipeline_id: pipeline.stored.id.clone(),
+            pipeline: pipeline.stored.definition.name.clone(),
         });
     }
 }
 
-impl Of<'_> {
+impl PipelineContext<'_> {
     fn processing(&self, node: &str) -> String {
         // Ids of pipelines have no slash.
         format!("processing:{}/{node}", self.stored.id)
     }
 }
 
-impl Kind {
-    fn of_asset(kind: &str) -> Option<Self> {
+impl LineageKind {
+    fn from_asset_kind(kind: &str) -> Option<Self> {
         match kind {
             "table" => Some(Self::Table),
             "file" => Some(Self::File),

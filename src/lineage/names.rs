@@ -4,7 +4,7 @@
 
 /// The name of an asset without what may give access to it: the userinfo, the query and the fragment of an address (RFC 3986, section 3), and
 /// of any address inside of its path.
-pub(super) fn asset_name(given: &str) -> String {
+pub(super) fn redact_asset_name(given: &str) -> String {
     if !given.contains("://") {
         return given.to_owned();
     }
@@ -72,7 +72,7 @@ mod tests {
             ),
             ("https://", "https://"),
         ] {
-            assert_eq!(asset_name(given), told, "{given}");
+            assert_eq!(redact_asset_name(given), told, "{given}");
         }
     }
 }

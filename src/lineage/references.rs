@@ -20,7 +20,7 @@ pub(super) struct References {
 }
 
 impl References {
-    pub(super) fn of(config: &Map<String, Value>) -> Self {
+    pub(super) fn from_config(config: &Map<String, Value>) -> Self {
         Self {
             connections: connections(config),
             variables: template::variables(config),
@@ -66,7 +66,7 @@ mod tests {
         let References {
             connections,
             variables,
-        } = References::of(&config);
+        } = References::from_config(&config);
         (
             connections.into_iter().collect(),
             variables.into_iter().collect(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::{Pipeline, Slug};
 
-const ALL: Shown = Shown {
+const ALL: VisibleKinds = VisibleKinds {
     connections: true,
     variables: true,
 };
@@ -29,13 +29,13 @@ fn node(id: &str, config: Value) -> Node {
 }
 
 /// What a node declares under the keys `reads` and `writes` of its config, as `kind:name`; one that writes is a sink.
-fn declared(node: &Node) -> Declared {
+fn declared(node: &Node) -> NodeDeclaration {
     let assets = ["reads", "writes"].into_iter().filter_map(|key| {
         let (kind, name) = node.config.get(key)?.as_str()?.split_once(':')?;
         Some(Asset::new(kind, name, key == "writes"))
     });
     let is_sink = node.config.contains_key("writes");
-    Declared {
+    NodeDeclaration {
         assets: assets.collect(),
         effect: Some(if is_sink {
             Effect::Sink
@@ -45,8 +45,8 @@ fn declared(node: &Node) -> Declared {
     }
 }
 
-fn graph(shown: Shown, pipelines: impl IntoIterator<Item = Pipeline>) -> Lineage {
-    let mut lineage = Lineage::new(shown);
+fn graph(visible_kinds: VisibleKinds, pipelines: impl IntoIterator<Item = Pipeline>) -> Lineage {
+    let mut lineage = Lineage::new(visible_kinds);
     for pipeline in pipelines {
         lineage.add(&stored(pipeline), declared);
     }
@@ -126,7 +126,7 @@ fn connections_and_variables_are_edges_of_the_nodes_that_name_them() {
             "variable:DAY > processing:p/load",
         ]
     );
-    let none = Shown {
+    let none = VisibleKinds {
         connections: false,
         variables: false,
     };
@@ -161,7 +161,7 @@ fn tables_of_two_connections_are_two() {
         tables(&graph(ALL, pipelines())),
         ["table:users@lake", "table:users@shop"]
     );
-    let hidden = Shown {
+    let hidden = VisibleKinds {
         connections: false,
         ..ALL
     };
@@ -204,5 +204,5 @@ fn sql_in_a_config_names_tables() {
         ]
     );
     assert_eq!(lineage.unreadable(), ["p/odd"]);
-    assert_eq!(lineage.looked_at(), 3);
+    assert_eq!(lineage.node_count(), 3);
 }

@@ -41,12 +41,12 @@ impl Views {
     /// # Errors
     /// `Unavailable` when storage cannot answer.
     pub(crate) async fn calendar(&self, filter: CalendarFilter) -> Result<Vec<CalendarDay>> {
-        let days = self.figures_of_days(filter).await?;
+        let days = self.daily_figures(filter).await?;
         Ok(days.into_iter().map(CalendarDay::from).collect())
     }
 
     /// The figures of every day asked for, the oldest first, empty ones too.
-    pub(super) async fn figures_of_days(&self, filter: CalendarFilter) -> Result<Vec<Figures>> {
+    pub(super) async fn daily_figures(&self, filter: CalendarFilter) -> Result<Vec<Figures>> {
         let CalendarFilter {
             scope,
             pipeline,
@@ -66,7 +66,7 @@ impl Views {
 }
 
 /// All runs of some figures.
-pub(super) const fn total(figures: &Figures) -> u64 {
+pub(super) const fn count_runs(figures: &Figures) -> u64 {
     let Figures {
         date: _,
         pipeline: _,
@@ -85,7 +85,7 @@ impl From<Figures> for CalendarDay {
             date: figures.date,
             success: figures.success,
             failed: figures.failed,
-            total: total(&figures),
+            total: count_runs(&figures),
             cancelled: figures.cancelled,
             running: figures.running,
             pending: figures.pending,

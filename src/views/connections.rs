@@ -47,7 +47,7 @@ impl Views {
 }
 
 #[derive(Debug, Serialize)]
-struct Shown<'a> {
+struct ConnectionBody<'a> {
     conn_id: &'a ConnectionId,
     r#type: &'a str,
     description: &'a str,
@@ -77,7 +77,7 @@ impl Serialize for ConnectionView {
             extra,
         } = &self.0.fields;
         let masked = |secret: &Option<_>| secret.as_ref().map(|_| MASKED);
-        let shown = Shown {
+        let shown = ConnectionBody {
             conn_id: &self.0.id,
             r#type: kind,
             description,

@@ -5,8 +5,8 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::calendar::{CalendarFilter, total};
-use super::pages::Pages;
+use super::calendar::{CalendarFilter, count_runs};
+use super::pages::PageWalker;
 use super::pipelines::PipelineSummary;
 use super::runs::RunSummary;
 use super::{PipelineFilter, RunFilter, Views};
@@ -39,7 +39,7 @@ pub(crate) struct Dashboard {
     pipelines: Vec<PipelineSummary>,
     recent_runs: Vec<RunSummary>,
     trends: Vec<Trend>,
-    top_failing: Vec<Failing>,
+    top_failing: Vec<FailingPipeline>,
     runs_today: u64,
     runs_yesterday: u64,
     runs_running: u64,
@@ -58,7 +58,7 @@ struct Trend {
 }
 
 #[derive(Debug, Serialize)]
-struct Failing {
+struct FailingPipeline {
     pipeline_id: PipelineId,
     name: String,
     fail_count: u64,
@@ -66,7 +66,7 @@ struct Failing {
 
 /// Runs created within some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counts {
+struct RunCounts {
     total: u64,
     success: u64,
     failed: u64,
@@ -90,11 +90,11 @@ impl Views {
             today: now.date_naive(),
             days: DAYS,
         };
-        let days = self.figures_of_days(days).await?;
+        let days = self.daily_figures(days).await?;
         let mut newest = days.iter().rev();
         let (today, yesterday) = (newest.next(), newest.next());
-        let of_today = today.map_or(Counts::NONE, Counts::from);
-        let last = of_today.plus(self.part_of_yesterday(&scope, now).await?);
+        let today_counts = today.map_or(RunCounts::NONE, RunCounts::from);
+        let last_24h = today_counts.add(self.part_of_yesterday(&scope, now).await?);
         let runs = RunFilter {
             scope: scope.clone(),
             ..RunFilter::default()
@@ -103,23 +103,23 @@ impl Views {
         Ok(Dashboard {
             top_failing: self.top_failing(&days, &scope, pipelines.as_ref()).await?,
             pipelines: match pipelines {
-                Some(scope) => self.summaries(&scope, pipelines_max).await?,
+                Some(scope) => self.newest_pipelines(&scope, pipelines_max).await?,
                 None => Vec::new(),
             },
             recent_runs: self.list_runs(runs, newest).await?.items,
-            runs_today: of_today.total,
-            runs_yesterday: yesterday.map_or(0, total),
+            runs_today: today_counts.total,
+            runs_yesterday: yesterday.map_or(0, count_runs),
             runs_running: self.storage.stats(&scope).await?.running_count,
-            runs_24h_total: last.total,
-            runs_24h_success: last.success,
-            runs_24h_failed: last.failed,
-            success_rate_24h: last.success_rate(),
+            runs_24h_total: last_24h.total,
+            runs_24h_success: last_24h.success,
+            runs_24h_failed: last_24h.failed,
+            success_rate_24h: last_24h.success_rate(),
             trends: days.iter().map(Trend::from).collect(),
         })
     }
 
     /// The runs of the last 24 hours that were created before today.
-    async fn part_of_yesterday(&self, scope: &Scope, now: DateTime<Utc>) -> Result<Counts> {
+    async fn part_of_yesterday(&self, scope: &Scope, now: DateTime<Utc>) -> Result<RunCounts> {
         let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
         let from = now.checked_sub_signed(TimeDelta::days(1));
         let count = async |statuses: Vec<RunStatus>| {
@@ -137,7 +137,7 @@ impl Views {
             let page = self.storage.list_runs(filter, page).await?;
             Ok::<_, crate::error::Error>(page.total.unwrap_or_default())
         };
-        Ok(Counts {
+        Ok(RunCounts {
             total: count(Vec::new()).await?,
             success: count(vec![RunStatus::Success]).await?,
             failed: count(vec![RunStatus::Failed]).await?,
@@ -149,7 +149,7 @@ impl Views {
         days: &[Figures],
         scope: &Scope,
         names: Option<&Scope>,
-    ) -> Result<Vec<Failing>> {
+    ) -> Result<Vec<FailingPipeline>> {
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
             return Ok(Vec::new());
         };
@@ -169,7 +169,7 @@ impl Views {
                 }
                 None => None,
             };
-            failing.push(Failing {
+            failing.push(FailingPipeline {
                 name: found.map_or_else(
                     || pipeline_id.to_string(),
                     |stored| stored.definition.name.clone(),
@@ -182,30 +182,30 @@ impl Views {
     }
 
     /// The newest pipelines, so many at most.
-    async fn summaries(&self, scope: &Scope, max: usize) -> Result<Vec<PipelineSummary>> {
+    async fn newest_pipelines(&self, scope: &Scope, max: usize) -> Result<Vec<PipelineSummary>> {
         let filter = PipelineFilter {
             scope: scope.clone(),
             ..PipelineFilter::default()
         };
-        let mut pages = Pages::begin();
+        let mut pages = PageWalker::new();
         let mut summaries = Vec::new();
-        while let Some(page) = pages.next().filter(|_| summaries.len() < max) {
+        while let Some(page) = pages.next_request().filter(|_| summaries.len() < max) {
             let page = self.list_pipelines(filter.clone(), page).await?;
-            summaries.extend(pages.take(page));
+            summaries.extend(pages.accept(page));
         }
         summaries.truncate(max);
         Ok(summaries)
     }
 }
 
-impl Counts {
+impl RunCounts {
     const NONE: Self = Self {
         total: 0,
         success: 0,
         failed: 0,
     };
 
-    const fn plus(self, other: Self) -> Self {
+    const fn add(self, other: Self) -> Self {
         Self {
             total: self.total + other.total,
             success: self.success + other.success,
@@ -215,18 +215,18 @@ impl Counts {
 
     /// How many in a hundred of those that succeeded or failed did succeed, with one decimal; 0 where none did either.
     fn success_rate(self) -> f64 {
-        let ended = self.success + self.failed;
-        if ended == 0 {
+        let finished = self.success + self.failed;
+        if finished == 0 {
             return 0.0;
         }
-        (self.success as f64 * 1_000.0 / ended as f64).round() / 10.0
+        (self.success as f64 * 1_000.0 / finished as f64).round() / 10.0
     }
 }
 
-impl From<&Figures> for Counts {
+impl From<&Figures> for RunCounts {
     fn from(figures: &Figures) -> Self {
         Self {
-            total: total(figures),
+            total: count_runs(figures),
             success: figures.success,
             failed: figures.failed,
         }
@@ -239,7 +239,7 @@ impl From<&Figures> for Trend {
             date: figures.date,
             success: figures.success,
             failed: figures.failed,
-            total: total(figures),
+            total: count_runs(figures),
         }
     }
 }
@@ -252,7 +252,7 @@ mod tests {
     fn the_rate_of_success_is_of_what_succeeded_or_failed() {
         let rate = |success, failed| {
             let total = success + failed + 7;
-            let counts = Counts {
+            let counts = RunCounts {
                 total,
                 success,
                 failed,

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use chrono::SecondsFormat;
 
 use super::LogLine;
-use super::line::{level_name, may_break_out};
+use super::line::{level_name, must_escape};
 use crate::error::{Error, Result};
 
 /// The form of a file of log lines.
@@ -20,7 +20,7 @@ pub(crate) enum LogFormat {
 
 impl LogFormat {
     /// What stands before the first line.
-    pub(crate) const fn head(self) -> &'static str {
+    pub(crate) const fn header(self) -> &'static str {
         match self {
             Self::Text | Self::Ndjson => "",
             Self::Csv => "run_id,node_id,level,message,timestamp,attempt\r\n",
@@ -48,12 +48,12 @@ fn write_ndjson(mut line: LogLine, file: &mut String) -> Result<()> {
         Error::internal("a line of a log does not serialise").with_source(error)
     })?;
     // What JSON leaves as it is may still drive a terminal; outside of strings there is none of it.
-    for letter in json.chars() {
-        if may_break_out(letter) {
+    for character in json.chars() {
+        if must_escape(character) {
             // Writing into a string cannot fail, and each of these letters is below U+10000.
-            let _infallible = write!(file, "\\u{:04x}", u32::from(letter));
+            let _infallible = write!(file, "\\u{:04x}", u32::from(character));
         } else {
-            file.push(letter);
+            file.push(character);
         }
     }
     file.push('\n');
@@ -89,20 +89,20 @@ fn write_cell(text: &str, file: &mut String) {
         // A spreadsheet takes what follows for text.
         file.push('\'');
     }
-    for letter in text.chars() {
-        match letter {
+    for character in text.chars() {
+        match character {
             '"' => file.push_str("\"\""),
-            _ if may_break_out(letter) => file.extend(letter.escape_default()),
-            _ => file.push(letter),
+            _ if must_escape(character) => file.extend(character.escape_default()),
+            _ => file.push(character),
         }
     }
     file.push('"');
 }
 
 /// What a spreadsheet takes for the beginning of a formula, its full-width forms included, or skips on the way to one.
-const fn begins_formula(letter: char) -> bool {
+const fn begins_formula(character: char) -> bool {
     matches!(
-        letter,
+        character,
         '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
     )
 }

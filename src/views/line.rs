@@ -27,16 +27,19 @@ pub(crate) struct LogLine {
 
 impl LogLine {
     /// The line that an event makes, if it makes one.
-    pub(super) fn of(event: Event, definition: &Pipeline) -> Option<Self> {
+    pub(super) fn from_event(event: Event, definition: &Pipeline) -> Option<Self> {
         let (level, message) = match event.kind {
             EventKind::Log => (
                 event.level.unwrap_or(Level::Info),
                 event.message.unwrap_or_default(),
             ),
-            EventKind::NodeStarted => (Level::Info, started(event.node_id.as_ref(), definition)),
+            EventKind::NodeStarted => (
+                Level::Info,
+                started_message(event.node_id.as_ref(), definition),
+            ),
             EventKind::NodeCompleted => (
                 Level::Info,
-                completed(
+                completed_message(
                     event.row_count.unwrap_or_default(),
                     event.duration_ms.unwrap_or_default(),
                 ),
@@ -83,11 +86,11 @@ impl LogLine {
         let node = self.node_id.as_ref().map_or("-", NodeId::as_str);
         // Writing into a string cannot fail.
         let _infallible = write!(text, "{timestamp} {level} [{node}] ");
-        for letter in self.message.chars() {
-            if may_break_out(letter) {
-                text.extend(letter.escape_default());
+        for character in self.message.chars() {
+            if must_escape(character) {
+                text.extend(character.escape_default());
             } else {
-                text.push(letter);
+                text.push(character);
             }
         }
         text.push('\n');
@@ -104,16 +107,16 @@ pub(super) const fn level_name(level: Level) -> &'static str {
 }
 
 /// Controls (ends of lines, ESC and DEL among them), the separators of Unicode and what turns the direction of text.
-pub(super) fn may_break_out(letter: char) -> bool {
-    letter.is_control()
+pub(super) fn must_escape(character: char) -> bool {
+    character.is_control()
         || matches!(
-            letter,
+            character,
             '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
         )
-        || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn started(node: Option<&NodeId>, definition: &Pipeline) -> String {
+fn started_message(node: Option<&NodeId>, definition: &Pipeline) -> String {
     let id = node.map_or("", NodeId::as_str);
     match definition.nodes.iter().find(|own| own.id == id) {
         Some(node) => format!("Starting node: {} ({})", node.name, node.kind),
@@ -122,7 +125,7 @@ fn started(node: Option<&NodeId>, definition: &Pipeline) -> String {
 }
 
 /// The rate of a node that took no measurable time counts it as one millisecond.
-fn completed(row_count: u64, duration_ms: u64) -> String {
+fn completed_message(row_count: u64, duration_ms: u64) -> String {
     let rate = u128::from(row_count) * 1_000 / u128::from(duration_ms.max(1));
     let took = seconds(duration_ms);
     format!("Node completed: {row_count} rows in {took}s ({rate} rows/sec)")
@@ -158,7 +161,7 @@ mod tests {
     }
 
     fn line(event: Event) -> LogLine {
-        LogLine::of(event, &definition()).unwrap()
+        LogLine::from_event(event, &definition()).unwrap()
     }
 
     #[test]
@@ -195,11 +198,11 @@ mod tests {
     #[test]
     fn a_node_that_took_no_time_has_a_rate_too() {
         assert_eq!(
-            completed(5, 0),
+            completed_message(5, 0),
             "Node completed: 5 rows in 0.0s (5000 rows/sec)"
         );
         assert_eq!(
-            completed(u64::MAX, 0),
+            completed_message(u64::MAX, 0),
             "Node completed: 18446744073709551615 rows in 0.0s (18446744073709551615000 rows/sec)"
         );
     }
@@ -207,11 +210,11 @@ mod tests {
     #[test]
     fn events_of_the_run_make_no_lines() {
         assert_eq!(
-            LogLine::of(event(EventKind::RunStarted), &definition()),
+            LogLine::from_event(event(EventKind::RunStarted), &definition()),
             None
         );
         assert_eq!(
-            LogLine::of(event(EventKind::NodeSkipped), &definition()),
+            LogLine::from_event(event(EventKind::NodeSkipped), &definition()),
             None
         );
     }

@@ -6,24 +6,24 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::pages::Pages;
+use super::pages::PageWalker;
 use super::{PipelineFilter, Views};
 use crate::error::{Error, Result};
 use crate::executor::Registry;
-use crate::lineage::{self, Declared, Lineage, LineageView, Shown};
+use crate::lineage::{self, Lineage, LineageView, NodeDeclaration, VisibleKinds};
 use crate::model::{Node, Scope, StoredPipeline};
 
 /// Whose lineage.
 #[derive(Debug, Clone)]
 pub(crate) struct LineageFilter {
     pub(crate) scope: Scope,
-    pub(crate) shown: Shown,
+    pub(crate) visible_kinds: VisibleKinds,
     /// Nodes of pipelines at most; the newest pipelines are shown.
     pub(crate) nodes_max: usize,
 }
 
 /// Who has it builds a lineage.
-type Turn = OwnedMutexGuard<()>;
+type LineageGuard = OwnedMutexGuard<()>;
 
 impl Views {
     /// What pipelines read and write, as one graph.
@@ -33,28 +33,28 @@ impl Views {
     pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<LineageView> {
         let LineageFilter {
             scope,
-            shown,
+            visible_kinds,
             nodes_max,
         } = filter;
         // One at a time: it may take a processor for a while.
-        let mut turn = Arc::clone(&self.lineage_turn).lock_owned().await;
-        let mut lineage = Lineage::new(shown);
+        let mut guard = Arc::clone(&self.lineage_lock).lock_owned().await;
+        let mut lineage = Lineage::new(visible_kinds);
         let pipelines = PipelineFilter {
             scope,
             ..PipelineFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next() {
-            if lineage.looked_at() >= nodes_max {
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request() {
+            if lineage.node_count() >= nodes_max {
                 tracing::warn!(nodes_max, "the lineage leaves the oldest pipelines out");
                 break;
             }
             let page = self.storage.list_pipelines(pipelines.clone(), page).await?;
-            (turn, lineage) = self
-                .with(turn, lineage, pages.take(page), nodes_max)
+            (guard, lineage) = self
+                .add_page(guard, lineage, pages.accept(page), nodes_max)
                 .await?;
         }
-        drop(turn);
+        drop(guard);
         if let [first, ..] = lineage.unreadable() {
             let count = lineage.unreadable().len();
             tracing::warn!(count, %first, "SQL of some nodes cannot be read and names no table in the lineage");
@@ -63,13 +63,13 @@ impl Views {
     }
 
     /// Adds pipelines. The turn goes along, since the thread works on though whoever asked leaves.
-    async fn with(
+    async fn add_page(
         &self,
-        turn: Turn,
+        guard: LineageGuard,
         mut lineage: Lineage,
         pipelines: Vec<StoredPipeline>,
         nodes_max: usize,
-    ) -> Result<(Turn, Lineage)> {
+    ) -> Result<(LineageGuard, Lineage)> {
         let registry = self.registry.clone();
         let (sender, built) = oneshot::channel();
         std::thread::Builder::new()
@@ -77,12 +77,12 @@ impl Views {
             .stack_size(lineage::STACK)
             .spawn(move || {
                 for stored in &pipelines {
-                    if lineage.looked_at() < nodes_max {
+                    if lineage.node_count() < nodes_max {
                         lineage.add(stored, |node| declared(&registry, node));
                     }
                 }
                 // Whoever asked may have gone.
-                drop(sender.send((turn, lineage)));
+                drop(sender.send((guard, lineage)));
             })
             .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
         built
@@ -91,13 +91,13 @@ impl Views {
     }
 }
 
-fn declared(registry: &Registry, node: &Node) -> Declared {
+fn declared(registry: &Registry, node: &Node) -> NodeDeclaration {
     match registry.get(&node.kind) {
-        Some(executor) => Declared {
+        Some(executor) => NodeDeclaration {
             assets: executor.assets(node),
             effect: Some(executor.effect(node)),
         },
-        None => Declared {
+        None => NodeDeclaration {
             assets: Vec::new(),
             effect: None,
         },

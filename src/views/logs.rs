@@ -50,7 +50,7 @@ pub(crate) struct LogReader {
 enum Progress {
     Opened,
     Reading,
-    Done,
+    Finished,
 }
 
 impl Views {
@@ -64,7 +64,7 @@ impl Views {
         Ok(LogReader {
             storage: Arc::clone(&self.storage),
             definition: detail.definition,
-            events: events_of(&filter),
+            events: event_filter(&filter),
             filter,
             until,
             page: EVENTS_PAGE,
@@ -112,7 +112,7 @@ impl LogReader {
     /// # Errors
     /// `NotFound` (`run-not-found`) when the run was purged meanwhile; `Unavailable`.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogLine>>> {
-        if self.progress == Progress::Done {
+        if self.progress == Progress::Finished {
             return Ok(None);
         }
         let events = self
@@ -125,7 +125,7 @@ impl LogReader {
             self.refuse_purged().await?;
         }
         self.progress = if is_last {
-            Progress::Done
+            Progress::Finished
         } else {
             Progress::Reading
         };
@@ -134,7 +134,7 @@ impl LogReader {
         for event in events.into_iter().take_while(|event| event.seq <= until) {
             self.filter.after = event.seq;
             let is_wanted = self.filter.node.is_none() || event.node_id == self.filter.node;
-            let line = is_wanted.then(|| LogLine::of(event, &self.definition));
+            let line = is_wanted.then(|| LogLine::from_event(event, &self.definition));
             lines.extend(
                 line.flatten()
                     .filter(|line| line.level >= self.filter.level),
@@ -157,7 +157,7 @@ impl LogReader {
 }
 
 /// The kinds of events that can make a line of this level.
-fn events_of(filter: &LogFilter) -> EventFilter {
+fn event_filter(filter: &LogFilter) -> EventFilter {
     let mut kinds = vec![EventKind::Log, EventKind::NodeFailed];
     if filter.level <= Level::Warning {
         kinds.push(EventKind::NodeRetrying);

@@ -31,7 +31,7 @@ use crate::executor::Registry;
 use crate::model::{NodeId, RunId, Scope};
 use crate::storage::{RunDetail, Storage};
 
-pub(crate) use crate::lineage::Shown;
+pub(crate) use crate::lineage::VisibleKinds;
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
@@ -56,7 +56,7 @@ pub struct Views {
     storage: Arc<dyn Storage>,
     registry: Registry,
     // Fair, and held while threads parse.
-    lineage_turn: Arc<tokio::sync::Mutex<()>>,
+    lineage_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Views {
@@ -64,7 +64,7 @@ impl Views {
         Self {
             storage,
             registry,
-            lineage_turn: Arc::default(),
+            lineage_lock: Arc::default(),
         }
     }
 
@@ -77,7 +77,7 @@ impl Views {
     }
 
     /// Why a question about a node found nothing: no such run, no such node, or nothing of this sort (`slug`).
-    async fn missing_of_node(
+    async fn explain_missing(
         &self,
         run: RunId,
         node: &NodeId,

@@ -25,7 +25,7 @@ impl Views {
         };
         let stored = self.storage.find_output(run, node_index, scope).await?;
         let Some(stored) = stored else {
-            return Err(dropped(
+            return Err(output_dropped(
                 node,
                 "is not kept: it handed on nothing, has not succeeded, was too large, held a secret, or was dropped when the run succeeded",
             ));
@@ -41,11 +41,11 @@ impl Views {
         let decoded = decoded.await.map_err(|error| {
             Error::internal("the output could not be decoded").with_source(error)
         })?;
-        decoded?.ok_or_else(|| dropped(node, "was damaged in storage"))
+        decoded?.ok_or_else(|| output_dropped(node, "was damaged in storage"))
     }
 }
 
-fn dropped(node: &str, why: &str) -> Error {
+fn output_dropped(node: &str, why: &str) -> Error {
     Error::new(
         ErrorKind::OutputDropped,
         "output-dropped",

@@ -33,7 +33,7 @@ impl Views {
                 preview,
             }),
             None => Err(self
-                .missing_of_node(run, &node, scope, "preview-not-found")
+                .explain_missing(run, &node, scope, "preview-not-found")
                 .await),
         }
     }

@@ -76,11 +76,11 @@ impl Views {
                 node_id: node,
                 drift: found
                     .previous
-                    .map(|previous| drift::between(&previous, &found.profile)),
+                    .map(|previous| drift::find_drift(&previous, &found.profile)),
                 profile: found.profile,
             }),
             None => Err(self
-                .missing_of_node(run, &node, scope, "profile-not-found")
+                .explain_missing(run, &node, scope, "profile-not-found")
                 .await),
         }
     }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::pages::Pages;
+use super::pages::PageWalker;
 use super::{PipelineFilter, Views};
 use crate::error::Result;
 use crate::model::{Scope, VariableValue};
@@ -26,7 +26,7 @@ pub(crate) struct SearchFilter {
 
 /// What was found; the order of the fields is that of the wire.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Hit {
+pub(crate) struct SearchHit {
     #[serde(rename = "type")]
     kind: &'static str,
     id: String,
@@ -37,10 +37,10 @@ pub(crate) struct Hit {
 }
 
 /// Hits so far.
-struct Search {
-    wanted: String,
+struct HitCollector {
+    folded_text: String,
     limit: usize,
-    hits: Vec<Hit>,
+    hits: Vec<SearchHit>,
 }
 
 impl Views {
@@ -49,7 +49,7 @@ impl Views {
     ///
     /// # Errors
     /// `Unavailable` when storage cannot answer.
-    pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Vec<Hit>> {
+    pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Vec<SearchHit>> {
         let SearchFilter {
             text,
             limit,
@@ -57,8 +57,8 @@ impl Views {
             connections,
             variables,
         } = filter;
-        let mut search = Search {
-            wanted: folded(&text),
+        let mut search = HitCollector {
+            folded_text: fold_case(&text),
             limit,
             hits: Vec::new(),
         };
@@ -72,15 +72,15 @@ impl Views {
         Ok(search.hits)
     }
 
-    async fn search_pipelines(&self, scope: Scope, search: &mut Search) -> Result<()> {
+    async fn search_pipelines(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
         let filter = PipelineFilter {
             scope,
             ..PipelineFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request().filter(|_| search.has_room()) {
             let page = self.storage.list_pipelines(filter.clone(), page).await?;
-            for stored in pages.take(page) {
+            for stored in pages.accept(page) {
                 let definition = &stored.definition;
                 let texts = [
                     definition.name.as_str(),
@@ -88,7 +88,7 @@ impl Views {
                     stored.slug.as_str(),
                     definition.description.as_str(),
                 ];
-                search.offer(&texts, || Hit {
+                search.add_if_matching(&texts, || SearchHit {
                     kind: "pipeline",
                     id: stored.id.to_string(),
                     name: definition.name.clone(),
@@ -103,17 +103,17 @@ impl Views {
         Ok(())
     }
 
-    async fn search_connections(&self, scope: Scope, search: &mut Search) -> Result<()> {
+    async fn search_connections(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
         let filter = ConnectionFilter {
             scope,
             ..ConnectionFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request().filter(|_| search.has_room()) {
             let page = self.storage.list_connections(filter.clone(), page).await?;
-            for stored in pages.take(page) {
+            for stored in pages.accept(page) {
                 let texts = [stored.id.as_str(), stored.fields.description.as_str()];
-                search.offer(&texts, || Hit {
+                search.add_if_matching(&texts, || SearchHit {
                     kind: "connection",
                     id: stored.id.to_string(),
                     name: stored.id.to_string(),
@@ -125,17 +125,17 @@ impl Views {
         Ok(())
     }
 
-    async fn search_variables(&self, scope: Scope, search: &mut Search) -> Result<()> {
+    async fn search_variables(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
         let filter = VariableFilter {
             scope,
             ..VariableFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request().filter(|_| search.has_room()) {
             let page = self.storage.list_variables(filter.clone(), page).await?;
-            for stored in pages.take(page) {
+            for stored in pages.accept(page) {
                 let texts = [stored.key.as_str(), stored.fields.description.as_str()];
-                search.offer(&texts, || Hit {
+                search.add_if_matching(&texts, || SearchHit {
                     kind: "variable",
                     id: stored.key.to_string(),
                     name: stored.key.to_string(),
@@ -151,21 +151,25 @@ impl Views {
     }
 }
 
-impl Search {
+impl HitCollector {
     const fn has_room(&self) -> bool {
         self.hits.len() < self.limit
     }
 
     /// Takes a hit if one of its texts has what is wanted.
-    fn offer(&mut self, texts: &[&str], hit: impl FnOnce() -> Hit) {
-        if self.has_room() && texts.iter().any(|text| folded(text).contains(&self.wanted)) {
+    fn add_if_matching(&mut self, texts: &[&str], hit: impl FnOnce() -> SearchHit) {
+        if self.has_room()
+            && texts
+                .iter()
+                .any(|text| fold_case(text).contains(&self.folded_text))
+        {
             self.hits.push(hit());
         }
     }
 }
 
 /// A text in which letters that differ in case alone are the same: by way of capitals, so that `ß` is `ss` and both small sigmas are one.
-fn folded(text: &str) -> String {
+fn fold_case(text: &str) -> String {
     let capitals = text.chars().flat_map(char::to_uppercase);
     capitals.flat_map(char::to_lowercase).collect()
 }
@@ -184,8 +188,8 @@ mod tests {
             ("οδοσ", "οδος"),
             ("ДАННЫЕ", "данные"),
         ] {
-            assert_eq!(folded(one), folded(other));
+            assert_eq!(fold_case(one), fold_case(other));
         }
-        assert_ne!(folded("a"), folded("ä"));
+        assert_ne!(fold_case("a"), fold_case("ä"));
     }
 }

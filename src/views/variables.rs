@@ -47,7 +47,7 @@ impl Views {
 }
 
 #[derive(Debug, Serialize)]
-struct Shown<'a> {
+struct VariableBody<'a> {
     key: &'a VariableKey,
     value: &'a str,
     r#type: &'static str,
@@ -63,7 +63,7 @@ impl Serialize for VariableView {
             VariableValue::Plain(text) => (text.as_str(), "string"),
             VariableValue::Secret(_) => (MASKED, "secret"),
         };
-        let shown = Shown {
+        let shown = VariableBody {
             key: &self.0.key,
             value,
             r#type: kind,

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
-use self::node::{Part, Told};
+use self::node::{DryNode, DryNodeOutcome};
 use super::halt::Halt;
 use super::hiding;
 use super::vault::Vault;
@@ -29,7 +29,7 @@ use crate::model::{
 
 /// A wish for a dry run.
 #[derive(Debug, Clone)]
-pub(crate) struct AskDryRun {
+pub(crate) struct DryRunRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
     /// Parameters over the pipeline's own.
@@ -42,20 +42,22 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound`, `Invalid` (`node-type-unknown`), `QueueFull` while as many as may are under way, `ShuttingDown`, also when it begins meanwhile.
-    pub(crate) async fn dry_run(&self, ask: AskDryRun) -> Result<DryRun> {
+    pub(crate) async fn dry_run(&self, request: DryRunRequest) -> Result<DryRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
-        let pipeline = shared.find_pipeline(&ask.pipeline, &ask.scope).await?;
+        let pipeline = shared
+            .find_pipeline(&request.pipeline, &request.scope)
+            .await?;
         shared.refuse_unknown_types(&pipeline.definition)?;
-        let _under_way = shared
+        let _permit = shared
             .dry_runs
             .try_acquire()
             .map_err(|_| too_many(shared.limits.dry_runs_max))?;
-        let stage = Stage::new(shared, &pipeline, ask.params)?;
+        let execution = DryRunExecution::new(shared, &pipeline, request.params)?;
         tokio::select! {
             biased;
             () = shared.drain.cancelled() => Err(shutting_down()),
-            told = stage.play() => told,
+            outcome = execution.execute() => outcome,
         }
     }
 }
@@ -69,7 +71,7 @@ fn too_many(max: u32) -> Error {
 }
 
 /// A dry run under way. Its tasks end when it is dropped.
-struct Stage {
+struct DryRunExecution {
     shared: Arc<Shared>,
     /// Never stored: what the nodes see of a run.
     run: Arc<Run>,
@@ -80,8 +82,8 @@ struct Stage {
     /// By place: what nodes handed on.
     datasets: Vec<Option<Dataset>>,
     /// By place: what came of the nodes that are done.
-    told: Vec<Option<DryRunNode>>,
-    tasks: JoinSet<(NodeIndex, Told)>,
+    results: Vec<Option<DryRunNode>>,
+    tasks: JoinSet<(NodeIndex, DryNodeOutcome)>,
     // Permits are nodes that execute in this dry run.
     slots: Arc<Semaphore>,
     halt: watch::Sender<Halt>,
@@ -90,7 +92,7 @@ struct Stage {
     _stop_when_dropped: DropGuard,
 }
 
-impl Stage {
+impl DryRunExecution {
     fn new(
         shared: &Arc<Shared>,
         pipeline: &StoredPipeline,
@@ -119,7 +121,7 @@ impl Stage {
             run: Arc::new(run),
             frontier,
             datasets: vec![None; graph.len()],
-            told: vec![None; graph.len()],
+            results: vec![None; graph.len()],
             tasks: JoinSet::new(),
             slots: Arc::new(Semaphore::new(slots.clamp(1, Semaphore::MAX_PERMITS))),
             halt: watch::Sender::new(Halt::Not),
@@ -130,25 +132,25 @@ impl Stage {
         })
     }
 
-    async fn play(mut self) -> Result<DryRun> {
+    async fn execute(mut self) -> Result<DryRun> {
         let (clock, allowed) = (
             self.shared.clock.clone(),
             self.shared.limits.dry_run_timeout,
         );
-        let late = clock.sleep(allowed);
-        tokio::pin!(late);
-        let mut is_late = false;
+        let deadline = clock.sleep(allowed);
+        tokio::pin!(deadline);
+        let mut is_timed_out = false;
         loop {
-            if !is_late {
+            if !is_timed_out {
                 self.start_ready()?;
             }
             tokio::select! {
-                ended = self.tasks.join_next() => match ended {
-                    Some(ended) => self.ended(ended)?,
-                    None => return self.all_told(is_late),
+                joined = self.tasks.join_next() => match joined {
+                    Some(joined) => self.record_joined(joined)?,
+                    None => return self.into_result(is_timed_out),
                 },
-                () = &mut late, if !is_late => {
-                    is_late = true;
+                () = &mut deadline, if !is_timed_out => {
+                    is_timed_out = true;
                     self.halt.send_replace(Halt::TimedOut);
                 }
             }
@@ -168,11 +170,14 @@ impl Stage {
                 return Err(Error::internal("a node has lost its definition"));
             };
             if executor.effect(node) == Effect::Sink {
-                let received = received(&inputs)?;
-                self.tell(node_index, Told::new(NodeStatus::Skipped, received))?;
+                let received = concat_inputs(&inputs)?;
+                self.finish_node(
+                    node_index,
+                    DryNodeOutcome::new(NodeStatus::Skipped, received),
+                )?;
                 continue;
             }
-            let part = Part {
+            let dry_node = DryNode {
                 shared: Arc::clone(&self.shared),
                 run: Arc::clone(&self.run),
                 vault: self.vault.clone(),
@@ -182,9 +187,9 @@ impl Stage {
                 halt: self.halt.subscribe(),
                 stop: self.stop.child_token(),
             };
-            let span = tracing::info_span!("dry_run", node_id = %part.node.id);
+            let span = tracing::info_span!("dry_run", node_id = %dry_node.node.id);
             self.tasks
-                .spawn(async move { (node_index, part.play().await) }.instrument(span));
+                .spawn(async move { (node_index, dry_node.execute().await) }.instrument(span));
         }
         Ok(())
     }
@@ -199,25 +204,28 @@ impl Stage {
             .collect()
     }
 
-    fn ended(&mut self, ended: Result<(NodeIndex, Told), JoinError>) -> Result<()> {
-        let (node_index, told) = ended.map_err(|error| {
+    fn record_joined(
+        &mut self,
+        joined: Result<(NodeIndex, DryNodeOutcome), JoinError>,
+    ) -> Result<()> {
+        let (node_index, outcome) = joined.map_err(|error| {
             Error::internal("a node of a dry run ended out of order").with_source(error)
         })?;
-        self.tell(node_index, told)
+        self.finish_node(node_index, outcome)
     }
 
     /// Notes what came of a node, and what follows for those below it.
-    fn tell(&mut self, node_index: NodeIndex, told: Told) -> Result<()> {
+    fn finish_node(&mut self, node_index: NodeIndex, outcome: DryNodeOutcome) -> Result<()> {
         let rows_max = self.shared.limits.dry_run_rows_max;
-        let cut = told.dataset.map(|dataset| dataset.head(rows_max));
-        let mut node = self.blank(node_index, told.status)?;
+        let cut = outcome.dataset.map(|dataset| dataset.head(rows_max));
+        let mut node = self.new_result(node_index, outcome.status)?;
         if let Some(dataset) = &cut {
             let cell_max = self.shared.limits.preview_cell_bytes_max;
             let preview = hiding::shown(dataset, &self.vault.mask, rows_max, cell_max)?;
             (node.columns, node.rows) = (preview.columns, preview.rows);
         }
-        node.error = told.error;
-        let outcome = match told.status {
+        node.error = outcome.error;
+        let frontier_outcome = match outcome.status {
             NodeStatus::Success => NodeOutcome::Success,
             NodeStatus::Skipped => NodeOutcome::Skipped,
             NodeStatus::Failed
@@ -226,29 +234,30 @@ impl Stage {
             | NodeStatus::Running => NodeOutcome::Failed,
         };
         let index = usize::from(node_index);
-        if let (NodeOutcome::Success, Some(slot)) = (outcome, self.datasets.get_mut(index)) {
+        if let (NodeOutcome::Success, Some(slot)) = (frontier_outcome, self.datasets.get_mut(index))
+        {
             *slot = cut;
         }
-        self.note(node_index, node);
-        let never = self.frontier.settle(node_index, outcome);
+        self.set_result(node_index, node);
+        let unreachable = self.frontier.settle(node_index, frontier_outcome);
         if *self.halt.borrow() == Halt::TimedOut {
             // None of them would have begun in time: they have failed as this one did.
             return Ok(());
         }
-        for never in never {
-            let skipped = self.blank(never, NodeStatus::Skipped)?;
-            self.note(never, skipped);
+        for node_index in unreachable {
+            let skipped = self.new_result(node_index, NodeStatus::Skipped)?;
+            self.set_result(node_index, skipped);
         }
         Ok(())
     }
 
-    fn note(&mut self, node_index: NodeIndex, node: DryRunNode) {
-        if let Some(slot) = self.told.get_mut(usize::from(node_index)) {
+    fn set_result(&mut self, node_index: NodeIndex, node: DryRunNode) {
+        if let Some(slot) = self.results.get_mut(usize::from(node_index)) {
             *slot = Some(node);
         }
     }
 
-    fn blank(&self, node_index: NodeIndex, status: NodeStatus) -> Result<DryRunNode> {
+    fn new_result(&self, node_index: NodeIndex, status: NodeStatus) -> Result<DryRunNode> {
         let declared = self.graph.declared(node_index);
         let node = declared.and_then(|index| self.definition.nodes.get(index));
         match (self.graph.id(node_index), node) {
@@ -258,21 +267,21 @@ impl Stage {
     }
 
     /// Every node; what was not begun in time has failed.
-    fn all_told(mut self, is_late: bool) -> Result<DryRun> {
-        let mut nodes = Vec::with_capacity(self.told.len());
+    fn into_result(mut self, is_timed_out: bool) -> Result<DryRun> {
+        let mut nodes = Vec::with_capacity(self.results.len());
         for node_index in self.graph.node_indexes() {
-            let told = self
-                .told
+            let result = self
+                .results
                 .get_mut(usize::from(node_index))
                 .and_then(Option::take);
-            nodes.push(match told {
+            nodes.push(match result {
                 Some(node) => node,
-                None if is_late => {
-                    let mut node = self.blank(node_index, NodeStatus::Failed)?;
-                    node.error = Some(out_of_time(self.shared.limits.dry_run_timeout));
+                None if is_timed_out => {
+                    let mut node = self.new_result(node_index, NodeStatus::Failed)?;
+                    node.error = Some(timeout_message(self.shared.limits.dry_run_timeout));
                     node
                 }
-                None => self.blank(node_index, NodeStatus::Skipped)?,
+                None => self.new_result(node_index, NodeStatus::Skipped)?,
             });
         }
         Ok(DryRun { nodes })
@@ -280,7 +289,7 @@ impl Stage {
 }
 
 /// The rows of all inputs, as one that reads them all sees them.
-fn received(inputs: &[Input]) -> Result<Option<Dataset>> {
+fn concat_inputs(inputs: &[Input]) -> Result<Option<Dataset>> {
     let given: Vec<_> = inputs
         .iter()
         .filter_map(|input| input.dataset.clone())
@@ -291,7 +300,7 @@ fn received(inputs: &[Input]) -> Result<Option<Dataset>> {
     Dataset::concat(&given).map(Some)
 }
 
-fn out_of_time(allowed: Duration) -> String {
+fn timeout_message(allowed: Duration) -> String {
     format!(
         "not done when the time of a dry run, {} s, was over",
         allowed.as_secs_f64()

@@ -24,7 +24,7 @@ const TOKENS_MAX: usize = 20_000;
 pub(crate) const STACK: usize = 256 * 1024 * 1024;
 
 /// What stands in the place of a template while the text is parsed.
-const TEMPLATE: &str = "floret_template";
+const PLACEHOLDER: &str = "floret_template";
 
 /// The tables of a text, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,21 +35,22 @@ pub(super) struct Tables {
 
 /// The text is no SQL that can be parsed, or too long; why is not told, since it may hold secrets.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(super) struct UnreadableSql;
 
 /// The tables that the statements of a text read and write. Names of common table expressions and functions are none, nor is a name with a
 /// template in it, which is known only in a run.
-pub(super) fn tables(text: &str) -> Result<Tables, Unreadable> {
+pub(super) fn tables(text: &str) -> Result<Tables, UnreadableSql> {
     if text.len() > BYTES_MAX {
-        return Err(Unreadable);
+        return Err(UnreadableSql);
     }
     // A template may stand for a name or for a number.
-    let statements = parse(&neutral(text, TEMPLATE)).or_else(|_| parse(&neutral(text, "1")))?;
-    Ok(finder::find(&statements))
+    let statements = parse(&replace_templates(text, PLACEHOLDER))
+        .or_else(|_| parse(&replace_templates(text, "1")))?;
+    Ok(finder::find_tables(&statements))
 }
 
 /// The text with each `${…}` replaced, so that it parses.
-fn neutral(text: &str, token: &str) -> String {
+fn replace_templates(text: &str, token: &str) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, template)) = rest.split_once("${") {
@@ -65,7 +66,7 @@ fn neutral(text: &str, token: &str) -> String {
 }
 
 /// The statements as the first dialect reads them that can.
-fn parse(text: &str) -> Result<Vec<Statement>, Unreadable> {
+fn parse(text: &str) -> Result<Vec<Statement>, UnreadableSql> {
     let dialects: [&dyn Dialect; 8] = [
         &GenericDialect {},
         &PostgreSqlDialect {},
@@ -86,7 +87,7 @@ fn parse(text: &str) -> Result<Vec<Statement>, Unreadable> {
             let statements = Parser::new(dialect).with_tokens(tokens).parse_statements();
             statements.ok()
         })
-        .ok_or(Unreadable)
+        .ok_or(UnreadableSql)
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 use sqlparser::ast::{Ident, ObjectName};
 
 /// Where a part of the tree lies: equal parts are told apart by it.
-pub(super) fn place<T>(part: &T) -> usize {
+pub(super) fn address_of<T>(part: &T) -> usize {
     std::ptr::from_ref(part).addr()
 }
 
 /// An identifier without quotes, in small letters where it had none.
-pub(super) fn plain(ident: &Ident) -> String {
+pub(super) fn normalize_ident(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
         ident.value.clone()
     } else {
@@ -19,8 +19,11 @@ pub(super) fn plain(ident: &Ident) -> String {
 }
 
 /// A name without quotes; nothing where a function makes a part of it.
-pub(super) fn dotted(name: &ObjectName) -> Option<String> {
-    let parts = name.0.iter().map(|part| part.as_ident().map(plain));
+pub(super) fn normalize_name(name: &ObjectName) -> Option<String> {
+    let parts = name
+        .0
+        .iter()
+        .map(|part| part.as_ident().map(normalize_ident));
     let parts: Option<Vec<_>> = parts.collect();
     parts.map(|parts| parts.join("."))
 }

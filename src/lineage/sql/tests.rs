@@ -15,7 +15,7 @@ fn check(text: &str, read: &str, written: &str) {
             (read.to_owned(), written.to_owned()),
             "{text}"
         ),
-        Err(Unreadable) => panic!("cannot be read: {text}"),
+        Err(UnreadableSql) => panic!("cannot be read: {text}"),
     }
 }
 
@@ -214,10 +214,10 @@ fn what_is_no_sql_names_no_table() {
         "q=rust&page=1",
         "'",
     ] {
-        assert_eq!(tables(text), Err(Unreadable), "{text}");
+        assert_eq!(tables(text), Err(UnreadableSql), "{text}");
     }
     let long = format!("SELECT '{}' FROM a", "x".repeat(BYTES_MAX));
-    assert_eq!(tables(&long), Err(Unreadable));
+    assert_eq!(tables(&long), Err(UnreadableSql));
 }
 
 #[test]
@@ -232,9 +232,9 @@ fn a_tree_as_deep_as_it_may_be_fits_into_its_stack() {
             "",
         );
         let more = format!("SELECT 1{} FROM a", " + 1".repeat(TOKENS_MAX));
-        assert_eq!(tables(&more), Err(Unreadable));
+        assert_eq!(tables(&more), Err(UnreadableSql));
         let nested = format!("SELECT {}1{}", "(".repeat(9_000), ")".repeat(9_000));
-        assert_eq!(tables(&nested), Err(Unreadable));
+        assert_eq!(tables(&nested), Err(UnreadableSql));
     });
     deep.unwrap().join().unwrap();
 }
