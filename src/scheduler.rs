@@ -1,6 +1,7 @@
-//! Fires schedules: sleeps until the next tick is due, has the engine make its run, and begins again.
+//! Fires schedules: sleeps until the next tick, has the engine create its run, and repeats.
 //!
-//! When ticks are due is told by `cron`; that one is never fired twice is held by storage, whatever clocks and other schedulers do.
+//! `cron` computes fire times. Storage ensures that no tick fires twice, whatever clocks and other
+//! schedulers do.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use crate::error::Result;
 use crate::model::Trigger;
 use crate::storage::{StoredSchedule, Tick};
 
-/// How long storage is left alone after it failed.
+/// The pause after an error of storage.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How long ago a missed tick may be that is made up for.
+/// The maximum age of a missed tick that gets a catch-up run.
 const CATCH_UP_AGE_MAX: TimeDelta = TimeDelta::hours(24);
 
 /// Fires the schedules of an engine until it drains.
@@ -31,7 +32,7 @@ async fn run(handle: SchedulerHandle) {
                 Ok(Some(fire_at)) => sleep_until(&handle, fire_at).await,
                 Ok(None) => std::future::pending().await,
                 Err(error) => {
-                    tracing::warn!(%error, "the schedules wait for storage");
+                    tracing::warn!(%error, "schedules cannot fire while storage is unavailable");
                     handle.clock().sleep(RETRY).await;
                 }
             }
@@ -45,11 +46,11 @@ async fn run(handle: SchedulerHandle) {
     }
 }
 
-/// Ends once the wall clock shows `fire_at`, or has stepped back.
+/// Waits until the wall clock shows `fire_at` or is set back.
 async fn sleep_until(handle: &SchedulerHandle, fire_at: DateTime<Utc>) {
     let clock = handle.clock();
     let mut before = clock.now();
-    // The wall clock is looked at again and again, since it may be set while the other one goes on as ever.
+    // The wall clock is read repeatedly, because it may be set while the monotonic clock runs on.
     let step = handle.limits().clock_check.max(Duration::from_millis(1));
     while let Ok(rest) = fire_at.signed_duration_since(before).to_std()
         && !rest.is_zero()
@@ -63,7 +64,7 @@ async fn sleep_until(handle: &SchedulerHandle, fire_at: DateTime<Utc>) {
     }
 }
 
-/// Decides every tick that is due and answers when the next one is.
+/// Decides every pending tick and returns the next fire time.
 async fn process_schedules(handle: &SchedulerHandle) -> Result<Option<DateTime<Utc>>> {
     let mut earliest: Option<DateTime<Utc>> = None;
     let mut failed = None;
@@ -76,7 +77,7 @@ async fn process_schedules(handle: &SchedulerHandle) -> Result<Option<DateTime<U
         {
             match process_schedule(handle, stored, &schedule).await {
                 Ok(next) => earliest = earliest.into_iter().chain(next).min(),
-                // The others fire all the same.
+                // A failure must not keep the other schedules from firing.
                 Err(error) => failed = Some(error),
             }
         }
@@ -84,7 +85,7 @@ async fn process_schedules(handle: &SchedulerHandle) -> Result<Option<DateTime<U
     failed.map_or(Ok(earliest), Err)
 }
 
-/// The schedule of a pipeline that was accepted; one that cannot be read any more never fires.
+/// Parses the schedule of a pipeline. A stored schedule that is no longer valid never fires.
 fn parse_schedule(stored: &StoredSchedule) -> Option<Schedule> {
     let definition = &stored.pipeline.definition;
     let expression = definition.schedule.as_deref()?;
@@ -96,7 +97,7 @@ fn parse_schedule(stored: &StoredSchedule) -> Option<Schedule> {
         .ok()
 }
 
-/// Decides what is due of one schedule and answers when its next tick is.
+/// Decides the pending ticks of one schedule and returns its next fire time.
 async fn process_schedule(
     handle: &SchedulerHandle,
     mut stored: StoredSchedule,
@@ -104,7 +105,8 @@ async fn process_schedule(
 ) -> Result<Option<DateTime<Utc>>> {
     let now = handle.clock().now();
     if stored.cursor > now {
-        // The clock has stepped back: what was decided in its future is open again; storage knows the runs that there are.
+        // The clock was set back. Ticks after `now` are open again; storage does not repeat a run
+        // that exists.
         handle.skip_until(&stored, now).await?;
         return Ok(schedule.next(now));
     }
@@ -128,7 +130,9 @@ async fn process_schedule(
         };
         tracing::debug!(pipeline_id = %stored.pipeline.id, at = %cursor_move.until, ?tick, "a tick is decided");
         if tick == Tick::Stale {
-            // Somebody else decided it, or the definition is another by now and its save has woken its scheduler.
+            // Another scheduler decided the tick, or the definition has changed. The change has
+            // already woken
+            // its scheduler.
             break;
         }
         stored.cursor = cursor_move.until;
@@ -136,16 +140,16 @@ async fn process_schedule(
     Ok(schedule.next(now))
 }
 
-/// What is known when ticks are decided.
+/// The inputs of the decision about the pending ticks of a schedule.
 struct TickPlan {
     cursor: DateTime<Utc>,
     now: DateTime<Utc>,
-    /// How late a tick may be and yet be on time.
+    /// How late a tick may be and still count as on time.
     grace: Duration,
     catches_up: bool,
 }
 
-/// A move of the cursor, with a run where there is a trigger.
+/// A move of the cursor, which creates a run if it has a trigger.
 #[derive(Debug, PartialEq, Eq)]
 struct CursorMove {
     until: DateTime<Utc>,
@@ -153,7 +157,7 @@ struct CursorMove {
 }
 
 impl TickPlan {
-    /// At most two steps: one for all that was missed, one for a tick that is on time.
+    /// Returns at most two moves: one for all missed ticks, one for a tick on time.
     fn moves(&self, schedule: &Schedule) -> Vec<CursorMove> {
         let Some(latest) = schedule.latest(self.cursor, self.now) else {
             return Vec::new();
@@ -180,7 +184,7 @@ impl TickPlan {
         late.is_ok_and(|late| late <= self.grace)
     }
 
-    /// Makes up for a missed tick, where that is wanted and not too late.
+    /// Returns the catch-up run of a missed tick, if the pipeline wants one and the tick is recent.
     fn catch_up(&self, tick: DateTime<Utc>) -> Option<CursorMove> {
         let is_recent = self.now.signed_duration_since(tick) <= CATCH_UP_AGE_MAX;
         (self.catches_up && is_recent).then_some(CursorMove {
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_missed_tick_is_made_up_for_beside_one_on_time() {
+    fn the_latest_missed_tick_gets_a_catch_up_run_beside_a_tick_on_time() {
         let on_time = cursor_move("2024-01-15T12:00:00Z", Some(Trigger::Schedule));
         let now = "2024-01-15T12:00:30Z";
         let both = [
@@ -244,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_due_before_the_next_tick() {
+    fn no_tick_is_pending_before_the_next_fire_time() {
         for now in ["2024-01-15T06:59:59.999Z", "2024-01-15T06:00:00Z"] {
             assert_eq!(moves(true, "2024-01-15T06:00:00Z", now), []);
         }
     }
 
     #[test]
-    fn what_was_missed_more_than_a_day_ago_is_left_out() {
+    fn a_tick_missed_more_than_a_day_ago_gets_no_run() {
         let daily = Schedule::new("0 6 * * *", None).unwrap();
         let weekly = Schedule::new("0 6 * * 1", None).unwrap();
         let plan = |now| TickPlan {

@@ -1,6 +1,7 @@
-//! Backfill: makes the runs of a range of dates together, previews them, and cancels what is left of one.
+//! Creates the runs of a date range together, previews them, and cancels the unfinished ones.
 //!
-//! Which run goes next, how many at once and what a failure ends is decided by storage.
+//! Storage decides which run executes next, how many execute at once, and when failures cancel the
+//! rest. `trigger` holds what all run creations share.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -20,19 +21,19 @@ use crate::storage::{
     BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, NewBackfill, NewRun, Operation,
 };
 
-/// The parameter that holds the date of a run.
+/// The run parameter that holds the date.
 const DATE_PARAM: &str = "date";
 
-/// How long until storage is asked again that could not tell what it had cancelled.
+/// The pause before storage is asked again for the runs of a cancelled backfill.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// A wish for a backfill.
+/// A request to create a backfill.
 #[derive(Debug, Clone)]
 pub(crate) struct BackfillRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
     pub(crate) dates: RangeInclusive<NaiveDate>,
-    /// Parameters over the pipeline's own, the same for every date.
+    /// Parameters that override the pipeline's own. They are the same for every date.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) order: BackfillOrder,
     pub(crate) max_parallel: u32,
@@ -42,22 +43,23 @@ pub(crate) struct BackfillRequest {
     pub(crate) scope: Scope,
 }
 
-/// What was made, or what the first call with the same key made.
+/// The backfill that a request created, or the one that an earlier request with the same key
+/// created.
 #[derive(Debug, Clone)]
 pub(crate) struct StartedBackfill {
-    /// None where every date was skipped.
+    /// `None` if every date was skipped.
     pub(crate) id: Option<BackfillId>,
-    /// The oldest date first.
+    /// Ordered by date, oldest first.
     pub(crate) run_ids: Vec<RunId>,
     pub(crate) replayed: bool,
 }
 
 impl Engine {
-    /// Makes a backfill with all its runs.
+    /// Creates a backfill with all its runs.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`, `node-type-unknown`, `idempotency-key-reused`), `QueueFull`,
-    /// and what storage answers.
+    /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`,
+    /// `node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any error of storage.
     pub(crate) async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -75,10 +77,10 @@ impl Engine {
         shared.create_runs(create).await.map(StartedBackfill::from)
     }
 
-    /// Tells what a backfill would run; nothing is made.
+    /// Returns the dates that a backfill would run. Nothing is created.
     ///
     /// # Errors
-    /// As [`Engine::backfill`].
+    /// The same as [`Engine::backfill`].
     pub(crate) async fn preview_backfill(
         &self,
         request: BackfillRequest,
@@ -97,10 +99,10 @@ impl Engine {
         Ok(BackfillPreview::new(dates, skipped))
     }
 
-    /// Asks all that is left of a backfill to stop.
+    /// Requests the cancellation of every unfinished run of a backfill.
     ///
     /// # Errors
-    /// `NotFound`, `RunFinished` (`run-finished`), and what storage answers.
+    /// `NotFound`, `RunFinished` (`run-finished`), and any error of storage.
     pub(crate) async fn cancel_backfill(
         &self,
         id: BackfillId,
@@ -110,13 +112,14 @@ impl Engine {
         self.refuse_in_shutdown()?;
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
         request.scope = scope.clone();
-        // A task, since the drivers must learn of the stored wish though the caller leaves meanwhile.
+        // A task, because the drivers must learn of the stored request even if the caller goes
+        // away.
         let cancelled = self
             .0
             .tasks
             .spawn(cancel_and_notify(Arc::clone(&self.0), request));
         cancelled.await.map_err(|error| {
-            Error::internal("the wish to cancel was not carried out").with_source(error)
+            Error::internal("the task that cancels a backfill panicked").with_source(error)
         })?
     }
 }
@@ -131,7 +134,7 @@ impl From<CreatedRuns> for StartedBackfill {
     }
 }
 
-/// The zone in which the dates of a pipeline begin.
+/// Returns the time zone in which the dates of a pipeline begin.
 pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
     let named = pipeline.schedule_timezone.as_deref();
     named
@@ -139,14 +142,14 @@ pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
         .unwrap_or(Tz::UTC)
 }
 
-/// How many dates a range has; none where it ends before it begins.
+/// Returns the number of dates in a range: zero if it ends before it begins.
 fn date_count(dates: &RangeInclusive<NaiveDate>) -> u64 {
     let days = dates.end().signed_duration_since(*dates.start()).num_days();
     u64::try_from(days.saturating_add(1)).unwrap_or(0)
 }
 
 impl Shared {
-    /// Refuses what no backfill can be, by arithmetic: no date is made before.
+    /// Refuses an invalid request. The check is arithmetic: no date is generated before it passes.
     fn check_backfill(&self, request: &BackfillRequest, pipeline: &StoredPipeline) -> Result<()> {
         self.refuse_unknown_types(&pipeline.definition)?;
         let mut problems =
@@ -203,7 +206,7 @@ impl Shared {
         problems
     }
 
-    /// The creation of a backfill that was checked.
+    /// Builds the creation of a backfill from a request that was checked.
     fn new_backfill(&self, request: BackfillRequest, pipeline: &StoredPipeline) -> CreateRuns {
         let BackfillRequest {
             pipeline: _,
@@ -217,7 +220,8 @@ impl Shared {
             scope,
         } = request;
         let range = (*dates.start(), *dates.end());
-        // Its id is made first, so that the newest run's is the greatest of all, with which the next start begins.
+        // The backfill's id is generated first, so that the newest run has the greatest id. The id
+        // generator is seeded with the newest run's id at the next start.
         let id = self.clock.new_backfill_id();
         let now = self.clock.now();
         let mut backfill = Backfill::new(id, pipeline.id.clone(), range, now);
@@ -250,18 +254,18 @@ impl Shared {
         create
     }
 
-    /// Tells whoever is concerned that the rest of these backfills was cancelled.
+    /// Notifies the drivers and waiters of backfills whose remaining runs storage has cancelled.
     pub(super) fn notify_cancelled_backfills(
         self: &Arc<Self>,
         backfills: impl IntoIterator<Item = BackfillId>,
     ) {
         for id in backfills {
-            // A task, since storage must be asked and whoever ended the run goes on meanwhile.
+            // A task, because it has to query storage while the caller goes on.
             self.tasks.spawn(notify_once_found(Arc::clone(self), id));
         }
     }
 
-    /// Tells the drivers of what executes, and whoever waits for what has ended.
+    /// Cancels the runs that execute here and wakes those who wait for a finished run.
     fn notify_runs(&self, detail: &BackfillDetail) {
         let cancel = detail.backfill.cancel;
         for run in &detail.runs {
@@ -285,7 +289,7 @@ async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Resu
             Ok(cancelled.detail)
         }
         Err(error) => {
-            // A wish may be stored though the answer got lost.
+            // The request may be stored even though the answer was lost.
             if let Ok(Some(detail)) = shared.storage.find_backfill(id, &Scope::All).await {
                 shared.tell_newest().await;
                 shared.notify_runs(&detail);
@@ -295,7 +299,9 @@ async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Resu
     }
 }
 
-/// Runs that execute here end cancelled in any case; without this they would begin more nodes before.
+/// Notifies the runs of a backfill once storage can be read.
+/// | Storage ends these runs as cancelled in any case. Without the notification their drivers would
+/// start more nodes first.
 async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
     loop {
         match shared.storage.find_backfill(id, &Scope::All).await {
@@ -306,7 +312,7 @@ async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
                 return;
             }
             Err(error) => {
-                tracing::warn!(%error, backfill_id = %id, "what is left of a backfill waits for storage");
+                tracing::warn!(%error, backfill_id = %id, "the cancelled runs of a backfill cannot be read; retrying");
             }
         }
         tokio::select! {

@@ -1,6 +1,6 @@
-//! Saving and deleting connections, with every problem of one told.
+//! Saves and deletes connections, and reports every problem of a body at once.
 //!
-//! What a secret of a body means is `secrets`'; opening them for executors is `vault`'s.
+//! `secrets` decides what a secret field of a body means; `vault` opens secrets for executors.
 
 use serde_json::Value;
 
@@ -16,11 +16,11 @@ use crate::storage::{Expect, PutConnection};
 
 const KIND_CHARS_MAX: usize = 64;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
-/// Characters of a host, which may be a whole address, of a schema and of a login.
+/// Characters of a host, a schema or a login. A host may be a whole URL.
 const PART_CHARS_MAX: usize = 1_024;
-/// Characters of a password. 16,384: private keys are passwords too.
+/// Characters of a password. 16,384: a private key can be a password.
 const PASSWORD_CHARS_MAX: usize = 16_384;
-/// Characters of what else it takes. 65,536: an account file of a cloud fits many times.
+/// Characters of the extra field. 65,536: the credentials file of a cloud account fits many times.
 const EXTRA_CHARS_MAX: usize = 65_536;
 
 /// The fields of a connection's body.
@@ -38,7 +38,7 @@ pub(crate) const CONNECTION_FIELDS: &[&str] = &[
     "updated_at",
 ];
 
-/// A connection as a body gives it.
+/// A connection as parsed from a request body.
 struct Draft {
     id: Option<String>,
     /// Without its secrets.
@@ -48,10 +48,11 @@ struct Draft {
 }
 
 impl Engine {
-    /// Saves a connection that is not there yet.
+    /// Creates a connection.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and
+    /// any error of storage.
     pub(crate) async fn create_connection(
         &self,
         body: Value,
@@ -71,11 +72,12 @@ impl Engine {
         self.0.storage.put_connection(put).await
     }
 
-    /// Replaces the connection with this id; a secret that is sent masked stays.
+    /// Replaces the connection with this id. A secret that is sent masked stays as it is stored.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
-    /// `precondition-failed` when others change it all the while), and what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`
+    /// (`encryption-key-missing`; `precondition-failed` if concurrent changes win every attempt),
+    /// and any error of storage.
     pub(crate) async fn replace_connection(
         &self,
         id: &str,
@@ -101,7 +103,7 @@ impl Engine {
     /// Deletes the connection with this id.
     ///
     /// # Errors
-    /// `NotFound`, and what storage answers.
+    /// `NotFound`, and any error of storage.
     pub(crate) async fn delete_connection(&self, id: &str, scope: &Scope) -> Result<()> {
         self.refuse_in_shutdown()?;
         let id = parse_path_id(id)?;
@@ -159,12 +161,12 @@ impl Shared {
     }
 }
 
-/// The id that a path names.
+/// Parses the id in a path.
 fn parse_path_id(id: &str) -> Result<ConnectionId> {
     ConnectionId::new(id).map_err(|_| Error::connection_not_found(shown(id)))
 }
 
-/// The id that a body gives.
+/// Parses the id in a body.
 fn parse_body_id(given: Option<&str>, issues: &mut Issues) -> Option<ConnectionId> {
     let id = ConnectionId::new(given.unwrap_or_default());
     id.map_err(|error| issues.push("/conn_id", || format!("conn_id {error}")))
@@ -204,7 +206,7 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     draft
 }
 
-/// None within: no port.
+/// Parses a port. The inner `None` means that the connection has no port.
 fn parse_port(value: &Value) -> Option<Option<u16>> {
     match value {
         Value::Null => Some(None),
@@ -215,13 +217,13 @@ fn parse_port(value: &Value) -> Option<Option<u16>> {
     }
 }
 
-/// Empty within: no password.
+/// Parses a password. An empty one means that the connection has no password.
 fn parse_password(value: &Value) -> Option<String> {
     let text = if value.is_null() { "" } else { value.as_str()? };
     secrets::is_within(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
 }
 
-/// A text as it is, an object as its JSON; empty within: none.
+/// Parses the extra field: text as it is, an object as its JSON. Empty text means none.
 fn parse_extra(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),

@@ -1,6 +1,6 @@
-//! Saving and deleting definitions, with every problem of one told.
+//! Saves, validates and deletes pipelines, and reports every problem of a definition at once.
 //!
-//! What makes a definition acceptable is `graph/definition`'s.
+//! `graph/definition` decides whether a definition is valid.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 
-/// What is wrong with a definition, and what is only odd.
+/// The problems of a definition: errors, and warnings about what is merely suspicious.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ValidationReport {
     pub(crate) errors: Vec<Issue>,
     pub(crate) warnings: Vec<Issue>,
 }
 
-/// What a caller has seen of the pipeline that it changes.
+/// The revisions at which a caller allows a pipeline to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Precondition {
-    /// It does not say.
+    /// Any revision.
     Anything,
-    /// One of these.
+    /// One of these revisions.
     OneOf(Vec<Revision>),
 }
 
-/// A pipeline at one of its versions.
+/// A version of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Revision {
     pub(crate) id: String,
@@ -38,10 +38,12 @@ pub(crate) struct Revision {
 }
 
 impl Precondition {
-    /// The version at which the change must find the pipeline, where it matters.
+    /// Returns the version that the stored pipeline must still have when the change is written, or
+    /// `None` if any version will do.
     ///
     /// # Errors
-    /// `Conflict` (`precondition-failed`) when it is none of those expected.
+    /// `Conflict` (`precondition-failed`) if the stored pipeline is at none of the expected
+    /// revisions.
     fn check(&self, found: &StoredPipeline) -> Result<Option<u32>> {
         let Self::OneOf(revisions) = self else {
             return Ok(None);
@@ -55,7 +57,7 @@ impl Precondition {
         Err(Error::conflict(
             "precondition-failed",
             format!(
-                "the pipeline {} is at version {}, which is none that the request expects",
+                "the pipeline {} is at version {}, which is not a version that the request expects",
                 found.id, found.version
             ),
         ))
@@ -63,10 +65,10 @@ impl Precondition {
 }
 
 impl Engine {
-    /// Saves a definition that is not there yet; makes an id where it has none.
+    /// Creates a pipeline from a definition. Generates an id if the definition has none.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`), and what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`), and any error of storage.
     pub(crate) async fn create_pipeline(
         &self,
         definition: Value,
@@ -79,10 +81,11 @@ impl Engine {
         self.save(pipeline, Expect::Absent, scope).await
     }
 
-    /// Replaces the pipeline with this id or slug; `expected` is what the caller has seen of it.
+    /// Replaces the pipeline with this id or slug.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and any
+    /// error of storage.
     pub(crate) async fn replace_pipeline(
         &self,
         key: &str,
@@ -100,7 +103,7 @@ impl Engine {
         self.save(pipeline, expect, scope).await
     }
 
-    /// Refuses a definition that the host wrote in code; nothing is saved.
+    /// Checks a definition that the host built in code. Nothing is saved.
     ///
     /// # Errors
     /// `Invalid` with every problem.
@@ -110,18 +113,18 @@ impl Engine {
         self.refuse_configs(pipeline)
     }
 
-    /// Saves a definition that the host wrote in code and that was checked, over what is there.
+    /// Saves a checked definition that the host built in code, and replaces a stored one.
     ///
     /// # Errors
-    /// `Conflict` (`already-exists`), and what storage answers.
+    /// `Conflict` (`already-exists`), and any error of storage.
     pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
         self.save(pipeline, Expect::Any, &Scope::All).await
     }
 
-    /// Deletes the pipeline with this id or slug; `expected` is what the caller has seen of it.
+    /// Deletes the pipeline with this id or slug.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`pipeline-active`, `precondition-failed`), and what storage answers.
+    /// `NotFound`, `Conflict` (`pipeline-active`, `precondition-failed`), and any error of storage.
     pub(crate) async fn delete_pipeline(
         &self,
         key: &str,
@@ -138,10 +141,10 @@ impl Engine {
         self.0.storage.delete_pipeline(delete).await
     }
 
-    /// Checks a saved pipeline against the executors that are registered.
+    /// Checks a stored pipeline against today's limits and the registered executors.
     ///
     /// # Errors
-    /// `NotFound`, and what storage answers.
+    /// `NotFound`, and any error of storage.
     pub(crate) async fn validate_pipeline(
         &self,
         key: &str,
@@ -176,7 +179,7 @@ impl Engine {
         put.scope = scope.clone();
         let _changed = WakeOnDrop(&self.0.schedules_changed);
         let stored = self.0.storage.put_pipeline(put).await?;
-        // More of its runs may execute than before.
+        // The new definition may allow more concurrent runs.
         self.0.wake.notify_one();
         Ok(stored)
     }
@@ -189,7 +192,7 @@ impl Engine {
         Err(Error::invalid("invalid-field", issues))
     }
 
-    /// What the executors say of the nodes' configs.
+    /// Returns the problems that executors find in the configs of their nodes.
     fn config_issues(&self, pipeline: &Pipeline) -> Vec<Issue> {
         let mut issues = Vec::new();
         for (index, node) in pipeline.nodes.iter().enumerate() {
@@ -207,7 +210,7 @@ impl Engine {
     }
 }
 
-/// Moves a problem of a config to its place in the pipeline.
+/// Makes the pointer of a config problem relative to the pipeline.
 fn prefix_pointer(index: usize, issue: Issue) -> Issue {
     match issue.at {
         IssueAt::Pointer(pointer) => {
@@ -219,7 +222,8 @@ fn prefix_pointer(index: usize, issue: Issue) -> Issue {
     }
 }
 
-/// Takes away what is stored beside a definition, so that one which was read and sent back changes nothing.
+/// Removes the fields that are stored beside a definition. A definition that was read and sent back
+/// then changes nothing.
 fn strip_stored_fields(pipeline: &mut Pipeline) {
     const STORED_BESIDE: [&str; 3] = ["version", "created_at", "updated_at"];
     pipeline.slug = None;
@@ -228,7 +232,7 @@ fn strip_stored_fields(pipeline: &mut Pipeline) {
     }
 }
 
-/// The slug that the author gave, else one derived from the name, else the id.
+/// Returns the author's slug, or else one derived from the name, or else the id.
 fn choose_slug(pipeline: &Pipeline) -> Result<SlugChoice> {
     if let Some(given) = &pipeline.slug {
         return Slug::new(given)
@@ -251,7 +255,7 @@ fn invalid_id(pointer: &str, error: &crate::model::IdError) -> Error {
     )
 }
 
-/// Parameters that no config names: a typing error more often than not.
+/// Returns a warning for each parameter that no config names. Most of them are typing errors.
 fn unused_params(pipeline: &Pipeline) -> Vec<Issue> {
     let configs: String = pipeline
         .nodes

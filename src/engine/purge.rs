@@ -1,6 +1,7 @@
-//! Purge: finished runs are deleted in small batches, with as long a pause after each as it took, so that writers are not held up.
+//! Purges finished runs in small batches. After each batch it pauses for as long as the batch took,
+//! which leaves room for other writers.
 //!
-//! Which runs a batch takes is decided by storage; when the engine purges by itself, by `retention`.
+//! Storage selects the runs of a batch; `retention` decides when the engine purges on its own.
 
 use std::sync::Arc;
 
@@ -12,25 +13,27 @@ use crate::error::{Error, Result};
 use crate::model::Scope;
 use crate::storage::{Purge, PurgeMode};
 
-/// Which finished runs are to be deleted.
+/// A request to purge finished runs.
 #[derive(Debug, Clone)]
 pub(crate) struct PurgeRequest {
-    /// Those finished so many days ago or longer; at least 1.
+    /// The minimum age in days since a run finished; at least 1.
     pub(crate) days: u32,
-    /// So many of the newest of each pipeline stay.
+    /// The number of newest runs of each pipeline that stay.
     pub(crate) keep_last: u32,
-    /// Whether they are deleted or counted.
+    /// Whether the runs are deleted or only counted.
     pub(crate) mode: PurgeMode,
-    /// Whose.
+    /// The tenants whose runs are purged.
     pub(crate) scope: Scope,
 }
 
 impl Engine {
-    /// Deletes finished runs and answers how many. Once it has begun it goes on though the caller leaves, and ends after the batch in hand when
-    /// Floret shuts down.
+    /// Deletes finished runs and returns their number.
+    /// | Once it has begun, the purge continues even if the caller goes away. A shutdown stops it
+    /// after the current batch.
     ///
     /// # Errors
-    /// `ShuttingDown`, `Unavailable`: what was deleted until then stays deleted, and a repeat deletes the rest.
+    /// `ShuttingDown`, `Unavailable`. What was deleted by then stays deleted; a repeated call
+    /// deletes the rest.
     pub(crate) async fn purge(&self, runs: PurgeRequest) -> Result<u64> {
         self.refuse_in_shutdown()?;
         purge(&self.0, &runs).await
@@ -50,7 +53,8 @@ pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRequest) -> Result<u
     match runs.mode {
         PurgeMode::Preview => purge_in_batches(shared, batch).await,
         PurgeMode::Delete => {
-            // One at a time: the pauses of one purge are not for another to fill. Callers wait for it themselves, so that none is owed to one who has left.
+            // One purge at a time: another must not fill the pauses of this one. The caller itself
+            // waits for the lock, so a caller that goes away leaves no purge behind.
             let guard = tokio::select! {
                 biased;
                 () = shared.drain.cancelled() => return Err(shutting_down()),
@@ -61,7 +65,7 @@ pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRequest) -> Result<u
                 .spawn(delete_in_batches(Arc::clone(shared), batch, guard));
             purging
                 .await
-                .map_err(|error| Error::internal("the purge ended early").with_source(error))?
+                .map_err(|error| Error::internal("the purge task panicked").with_source(error))?
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Trigger: makes a run, durable before the answer.
+//! Triggers runs: a run is durable before the caller gets its id.
+//! Also holds what every creation of runs shares.
 //!
-//! When it executes is decided by `queue`.
+//! `queue` decides when a run executes.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +14,15 @@ use crate::error::{Error, ErrorKind, Issue, Result, shown};
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun, Operation};
 
-/// A caller's idempotency key with the SHA-256 of the parsed body.
+/// A caller's idempotency key with the hash of the request body.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestKey {
     pub(crate) key: String,
     pub(crate) body_hash: [u8; 32],
 }
 
-/// The SHA-256 of a parsed body: equal for equal values, whatever the order of their keys and the blanks between them.
+/// Returns the SHA-256 of a parsed body.
+/// | Equal values have equal hashes: the order of keys and the whitespace do not matter.
 pub(crate) fn hash_body(body: &Value) -> [u8; 32] {
     fn sorted(value: &Value) -> Value {
         match value {
@@ -40,18 +42,18 @@ pub(crate) fn hash_body(body: &Value) -> [u8; 32] {
     Sha256::digest(sorted(body).to_string()).into()
 }
 
-/// A wish to start a run.
+/// A request to start a run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
-    /// Parameters over the pipeline's own.
+    /// Parameters that override the pipeline's own.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
 }
 
-/// A run that was made, or that the first call with the same key made.
+/// The run that a request created, or the one that an earlier request with the same key created.
 #[derive(Debug, Clone)]
 pub(crate) struct StartedRun {
     pub(crate) run_id: RunId,
@@ -59,7 +61,8 @@ pub(crate) struct StartedRun {
     pub(crate) replayed: bool,
 }
 
-/// Wakes a loop when dropped, so that a caller who leaves in the middle does not leave a run behind.
+/// Wakes a loop when dropped. A caller that goes away midway therefore cannot leave a stored run
+/// unnoticed.
 pub(super) struct WakeOnDrop<'a>(pub(super) &'a Notify);
 
 impl Drop for WakeOnDrop<'_> {
@@ -69,10 +72,11 @@ impl Drop for WakeOnDrop<'_> {
 }
 
 impl Engine {
-    /// Makes a run.
+    /// Creates a run of a pipeline.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and what storage answers.
+    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any
+    /// error of storage.
     pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -114,7 +118,9 @@ impl CreatedRuns {
                 pipeline_id,
                 replayed: self.replayed,
             }),
-            None => Err(Error::internal("storage made no run and refused none")),
+            None => Err(Error::internal(
+                "storage created no run and returned no error",
+            )),
         }
     }
 }
@@ -125,7 +131,8 @@ impl Shared {
         found.ok_or_else(|| Error::pipeline_not_found(shown(key)))
     }
 
-    /// What the first act with this key made: it is answered before anything else is decided.
+    /// Returns the runs that an earlier request with this key created.
+    /// | A repeated request gets this answer even if it would be refused today.
     pub(super) async fn find_replayed(
         &self,
         key: Option<&IdempotencyKey>,
@@ -136,7 +143,7 @@ impl Shared {
         }
     }
 
-    /// Stores a run and wakes the queue.
+    /// Creates a run and wakes the queue.
     pub(super) async fn create(
         &self,
         run: Run,
@@ -149,7 +156,7 @@ impl Shared {
         self.create_runs(create).await
     }
 
-    /// Stores runs within the bounds of the queue and wakes it.
+    /// Creates runs within the limits of the queue and wakes it.
     pub(super) async fn create_runs(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
         create.queued_pipeline_max = self.limits.queued_pipeline_max;
         create.queued_max = self.limits.queued_max;
@@ -160,7 +167,7 @@ impl Shared {
         Ok(created)
     }
 
-    /// Refuses a pipeline that has a node which nothing here can execute.
+    /// Refuses a pipeline that has a node without a registered executor.
     pub(super) fn refuse_unknown_types(&self, pipeline: &Pipeline) -> Result<()> {
         let issues = self.unknown_types(pipeline);
         let Some(first) = issues.first() else {

@@ -1,6 +1,6 @@
-//! Saving and deleting variables, with every problem of one told.
+//! Saves and deletes variables, and reports every problem of a body at once.
 //!
-//! What a secret of a body means is `secrets`'; putting variables into configs is `vault`'s.
+//! `secrets` decides what a secret field of a body means; `vault` resolves variables in configs.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use crate::secret::{Field, Secret};
 use crate::storage::{Expect, PutVariable};
 
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
-/// Characters of a value. 65,536: beyond it is data and no setting.
+/// Characters of a value. 65,536: anything longer is data rather than a setting.
 const VALUE_CHARS_MAX: usize = 65_536;
 
 /// The fields of a variable's body.
@@ -30,7 +30,7 @@ pub(crate) const VARIABLE_FIELDS: &[&str] = &[
     "updated_at",
 ];
 
-/// A variable as a body gives it.
+/// A variable as parsed from a request body.
 struct Draft {
     key: Option<String>,
     value: Secret<String>,
@@ -39,10 +39,11 @@ struct Draft {
 }
 
 impl Engine {
-    /// Saves a variable that is not there yet.
+    /// Creates a variable.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and
+    /// any error of storage.
     pub(crate) async fn create_variable(
         &self,
         body: Value,
@@ -64,11 +65,13 @@ impl Engine {
         self.0.storage.put_variable(put).await
     }
 
-    /// Replaces the variable with this key; a secret value that is sent masked stays.
+    /// Replaces the variable with this key. A secret value that is sent masked stays as it is
+    /// stored.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
-    /// `precondition-failed` when others change it all the while), and what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`
+    /// (`encryption-key-missing`; `precondition-failed` if concurrent changes win every attempt),
+    /// and any error of storage.
     pub(crate) async fn replace_variable(
         &self,
         key: &str,
@@ -94,7 +97,7 @@ impl Engine {
     /// Deletes the variable with this key.
     ///
     /// # Errors
-    /// `NotFound`, and what storage answers.
+    /// `NotFound`, and any error of storage.
     pub(crate) async fn delete_variable(&self, key: &str, scope: &Scope) -> Result<()> {
         self.refuse_in_shutdown()?;
         let key = parse_path_key(key)?;
@@ -154,7 +157,8 @@ fn fields(draft: &Draft, value: VariableValue) -> VariableFields {
     fields
 }
 
-/// The value that is there, where the draft keeps it. A secret is never made readable by keeping it.
+/// Returns the stored value if the draft sends the mask, or `None` if the draft brings a new value.
+/// | A masked value never turns a secret into readable text.
 fn keep_masked(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValue>> {
     if draft.value.expose() != MASKED {
         return Ok(None);
@@ -176,12 +180,12 @@ fn invalid_mask(why: &str) -> Error {
     Error::invalid("invalid-field", vec![issue])
 }
 
-/// The key that a path names.
+/// Parses the key in a path.
 fn parse_path_key(key: &str) -> Result<VariableKey> {
     VariableKey::new(key).map_err(|_| Error::variable_not_found(shown(key)))
 }
 
-/// The key that a body gives.
+/// Parses the key in a body.
 fn parse_body_key(given: Option<&str>, issues: &mut Issues) -> Option<VariableKey> {
     let key = VariableKey::new(given.unwrap_or_default());
     key.map_err(|error| issues.push("/key", || format!("key {error}")))

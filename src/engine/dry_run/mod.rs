@@ -1,6 +1,7 @@
-//! Dry run: executes a pipeline on a few rows a node and tells what came of each; nothing is stored, no sink is executed.
+//! Dry run: executes a pipeline on a few rows per node and returns each node's result.
+//! Nothing is stored and no sink executes.
 //!
-//! One attempt is `attempt`'s, what may start `graph/frontier`'s, a single node `node`'s.
+//! `node` executes a single node, `attempt` an attempt; `graph/frontier` decides what may start.
 
 mod node;
 
@@ -27,21 +28,22 @@ use crate::model::{
     Trigger,
 };
 
-/// A wish for a dry run.
+/// A request for a dry run.
 #[derive(Debug, Clone)]
 pub(crate) struct DryRunRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
-    /// Parameters over the pipeline's own.
+    /// Parameters that override the pipeline's own.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) scope: Scope,
 }
 
 impl Engine {
-    /// Executes a pipeline on a few rows. Dropping the future ends it.
+    /// Executes a pipeline on a few rows per node. Dropping the future stops it.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`), `QueueFull` while as many as may are under way, `ShuttingDown`, also when it begins meanwhile.
+    /// `NotFound`; `Invalid` (`node-type-unknown`); `too-many-requests` while the maximum number of
+    /// dry runs is executing; `ShuttingDown`, also when the shutdown begins during the dry run.
     pub(crate) async fn dry_run(&self, request: DryRunRequest) -> Result<DryRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -66,28 +68,28 @@ fn too_many(max: u32) -> Error {
     Error::new(
         ErrorKind::QueueFull,
         "too-many-requests",
-        format!("{max} dry runs are under way, which is as many as may be at once"),
+        format!("{max} dry runs are executing, which is the maximum"),
     )
 }
 
-/// A dry run under way. Its tasks end when it is dropped.
+/// An executing dry run. Dropping it aborts its tasks.
 struct DryRunExecution {
     shared: Arc<Shared>,
-    /// Never stored: what the nodes see of a run.
+    /// The run as its nodes see it. It is never stored.
     run: Arc<Run>,
     vault: Vault,
     definition: Arc<Pipeline>,
     graph: Arc<Graph>,
     frontier: Frontier,
-    /// By place: what nodes handed on.
+    /// The outputs of the nodes, by node index.
     datasets: Vec<Option<Dataset>>,
-    /// By place: what came of the nodes that are done.
+    /// The results of the finished nodes, by node index.
     results: Vec<Option<DryRunNode>>,
     tasks: JoinSet<(NodeIndex, DryNodeOutcome)>,
-    // Permits are nodes that execute in this dry run.
+    // One permit for each node that may execute at once in this dry run.
     slots: Arc<Semaphore>,
     halt: watch::Sender<Halt>,
-    // Tells executors that the caller has left.
+    // Cancelled when the dry run is dropped, so that executors stop.
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
 }
@@ -208,13 +210,12 @@ impl DryRunExecution {
         &mut self,
         joined: Result<(NodeIndex, DryNodeOutcome), JoinError>,
     ) -> Result<()> {
-        let (node_index, outcome) = joined.map_err(|error| {
-            Error::internal("a node of a dry run ended out of order").with_source(error)
-        })?;
+        let (node_index, outcome) = joined
+            .map_err(|error| Error::internal("a node of a dry run panicked").with_source(error))?;
         self.finish_node(node_index, outcome)
     }
 
-    /// Notes what came of a node, and what follows for those below it.
+    /// Records the outcome of a node and skips the nodes that can no longer execute.
     fn finish_node(&mut self, node_index: NodeIndex, outcome: DryNodeOutcome) -> Result<()> {
         let rows_max = self.shared.limits.dry_run_rows_max;
         let cut = outcome.dataset.map(|dataset| dataset.head(rows_max));
@@ -241,7 +242,7 @@ impl DryRunExecution {
         self.set_result(node_index, node);
         let unreachable = self.frontier.settle(node_index, frontier_outcome);
         if *self.halt.borrow() == Halt::TimedOut {
-            // None of them would have begun in time: they have failed as this one did.
+            // None of them would have started in time. They have failed, as this node has.
             return Ok(());
         }
         for node_index in unreachable {
@@ -266,7 +267,7 @@ impl DryRunExecution {
         }
     }
 
-    /// Every node; what was not begun in time has failed.
+    /// Returns the results of all nodes. Nodes that did not start in time have failed.
     fn into_result(mut self, is_timed_out: bool) -> Result<DryRun> {
         let mut nodes = Vec::with_capacity(self.results.len());
         for node_index in self.graph.node_indexes() {
@@ -288,7 +289,7 @@ impl DryRunExecution {
     }
 }
 
-/// The rows of all inputs, as one that reads them all sees them.
+/// Concatenates all inputs. Returns `None` if no input has rows.
 fn concat_inputs(inputs: &[Input]) -> Result<Option<Dataset>> {
     let given: Vec<_> = inputs
         .iter()
@@ -302,7 +303,7 @@ fn concat_inputs(inputs: &[Input]) -> Result<Option<Dataset>> {
 
 fn timeout_message(allowed: Duration) -> String {
     format!(
-        "not done when the time of a dry run, {} s, was over",
+        "not finished within the time limit of a dry run, {} s",
         allowed.as_secs_f64()
     )
 }

@@ -1,6 +1,6 @@
-//! One node of a dry run: waits for its turn and makes one attempt.
+//! One node of a dry run: waits for a slot and makes one attempt.
 //!
-//! Retries are left out: whoever looks at a preview tries again by hand, and sooner.
+//! There are no retries: a caller who looks at a preview can repeat the dry run sooner.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, Node, NodeStatus, Run};
 
-/// What came of a node.
+/// The outcome of a node in a dry run.
 pub(super) struct DryNodeOutcome {
     pub(super) status: NodeStatus,
     pub(super) dataset: Option<Dataset>,
@@ -42,7 +42,7 @@ impl DryNodeOutcome {
     }
 }
 
-/// A node about to execute.
+/// A node of a dry run that is about to execute.
 pub(super) struct DryNode {
     pub(super) shared: Arc<Shared>,
     pub(super) run: Arc<Run>,

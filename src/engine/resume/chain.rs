@@ -1,6 +1,6 @@
-//! What a chain of resumes knows of each node of the definition that is to go on.
+//! The chain of resumes that a run belongs to: which nodes succeeded in it, and in which run.
 //!
-//! What is taken over by that is decided by `graph/reuse`.
+//! `graph/reuse` decides which of these outputs a new run inherits.
 
 use std::collections::HashMap;
 
@@ -15,23 +15,25 @@ pub(super) struct DefinitionGraph<'a> {
     pub(super) graph: Graph,
 }
 
-/// One run of the chain.
+/// A run of the chain.
 struct ChainLink<'a> {
     detail: &'a RunDetail,
     past: DefinitionGraph<'a>,
     rows: HashMap<NodeIndex, &'a NodeRun>,
-    /// Whether the run that is resumed goes on from it: what it was to execute is still to be executed.
+    /// Whether the resumed run descends from this run. A node that an ancestor had to execute and
+    /// did
+    /// not execute must still execute.
     is_ancestor: bool,
 }
 
-/// The chain of a run, the newest first.
+/// The runs of a chain, newest first.
 pub(super) struct Chain<'a>(Vec<ChainLink<'a>>);
 
-/// A success somewhere in the chain.
+/// A node's success in some run of the chain.
 #[derive(Debug)]
 pub(super) struct PastSuccess {
     pub(super) inherited: InheritedOutput,
-    /// Whether the node was defined then as it is now.
+    /// Whether the node's definition is still the same.
     pub(super) is_unchanged: bool,
 }
 
@@ -48,7 +50,8 @@ impl<'a> DefinitionGraph<'a> {
         declared.and_then(|index| self.definition.nodes.get(index))
     }
 
-    /// Whether type, config and upstreams of the node at a place are those of one in another definition.
+    /// Returns whether a node has the same type, config and upstreams as a node of another
+    /// definition.
     fn is_unchanged(&self, node_index: NodeIndex, other: &Self, past_index: NodeIndex) -> bool {
         let (Some(node), Some(past)) = (self.node(node_index), other.node(past_index)) else {
             return false;
@@ -65,10 +68,10 @@ impl<'a> DefinitionGraph<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// The runs of a chain, given oldest first, as the resume of `old` sees them.
+    /// Builds the chain for the resume of `old` from its runs, oldest first.
     ///
     /// # Errors
-    /// `Invalid` when a stored definition is no graph.
+    /// `Invalid` if a stored definition is not a valid graph.
     pub(super) fn new(chain: &'a [RunDetail], old: RunId) -> Result<Self> {
         let mut next = Some(old);
         let link = |detail: &'a RunDetail| {
@@ -95,9 +98,9 @@ impl<'a> Chain<'a> {
             .map(Self)
     }
 
-    /// The success of a node that counts: that of its newest execution, if that succeeded.
-    ///
-    /// Of a sink it is the newest under the definition of now, if there is one: it must not be repeated because it did something else since.
+    /// Returns the success that counts for a node: its newest execution, if that succeeded.
+    /// | For a sink, a success under an unchanged definition takes precedence over newer ones. The
+    /// sink already did exactly this work and must not repeat it.
     pub(super) fn latest_success(
         &self,
         current: &DefinitionGraph<'_>,
@@ -119,10 +122,10 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// What one run says of a node.
+/// What one run of the chain records about a node.
 enum NodeHistory {
     Absent,
-    /// It is still to be executed.
+    /// The node failed or never executed: it must execute again.
     MustExecute,
     Success(PastSuccess),
 }

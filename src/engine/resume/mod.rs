@@ -1,7 +1,7 @@
-//! Resume: makes a run that goes on where a failed one ended.
+//! Resumes a failed run: creates a new run that inherits what succeeded and executes the rest.
 //!
-//! What it takes over is found in the chain of runs (`chain`) and decided by `graph/reuse`; whether the outputs are still good, when it
-//! starts (`recovery`).
+//! `chain` finds the earlier successes, and `graph/reuse` decides which of them are inherited.
+//! `recovery` checks that the inherited outputs are still readable when the run starts.
 
 mod chain;
 
@@ -15,32 +15,33 @@ use crate::model::{
 };
 use crate::storage::{ChainRun, Operation, not_resumable, stands_in_the_way};
 
-/// A wish to resume a run.
+/// A request to resume a run.
 #[derive(Debug, Clone)]
 pub(crate) struct ResumeRequest {
     pub(crate) run: RunId,
-    /// The node that executes again, with all below it, though it succeeded.
+    /// A node that executes again, with everything downstream of it, even if it succeeded.
     pub(crate) from_node: Option<String>,
     pub(crate) definition: ResumeDefinition,
     pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
 }
 
-/// The definition that a resume runs.
+/// The definition that a resuming run executes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum ResumeDefinition {
-    /// The one that the old run ran.
+    /// The definition of the resumed run.
     #[default]
     Recorded,
-    /// The newest one of the pipeline.
+    /// The newest definition of the pipeline.
     Current,
 }
 
 impl Engine {
-    /// Makes a run that resumes another.
+    /// Creates a run that resumes a failed one.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and what storage answers.
+    /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and any error of
+    /// storage.
     pub(crate) async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
         self.refuse_in_shutdown()?;
         let (shared, scope) = (&self.0, &resume.scope);
@@ -75,7 +76,8 @@ impl Engine {
         }
         let chain = shared.storage.find_chain(run.first_run, scope).await?;
         if let Err(refused) = refuse_blocked_chain(&old.run, &chain) {
-            // The run in the way may be the one that this key has made meanwhile.
+            // A concurrent request with the same key may have created the run that blocks this
+            // resume.
             let replayed = shared.find_replayed(key.as_ref()).await?;
             return replayed
                 .ok_or(refused)?
@@ -104,7 +106,7 @@ impl Engine {
         run
     }
 
-    /// What the next run of a chain takes over.
+    /// Returns the outputs that the next run of a chain inherits.
     fn inherited_outputs(
         &self,
         current: &DefinitionGraph<'_>,
@@ -142,7 +144,7 @@ impl Engine {
     }
 }
 
-/// Where the node is that a caller named.
+/// Finds the node that a caller wants to execute again.
 fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex> {
     current.graph.node_index(id).ok_or_else(|| {
         let node_ids: Vec<_> = current.graph.node_indexes().filter_map(|node_index| current.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
@@ -155,7 +157,7 @@ fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex>
     })
 }
 
-/// Refuses a run that cannot be resumed, or whose pipeline is gone.
+/// Refuses a run that is not failed, or whose pipeline was deleted.
 fn refuse_not_resumable<'a>(
     old: &Run,
     pipeline: Option<&'a StoredPipeline>,
@@ -174,7 +176,10 @@ fn refuse_not_resumable<'a>(
     })
 }
 
-/// Refuses what storage refuses when the run is made, by the chain as it was read: what one that ends in between succeeded with would be executed again.
+/// Refuses a resume while another run of the chain blocks it.
+/// | Storage enforces the same rule when it creates the run. This check uses the chain that was
+/// read, because a run that finishes between the two may succeed with nodes that this chain does
+/// not show. The new run would execute those nodes again.
 fn refuse_blocked_chain(old: &Run, chain: &[ChainRun]) -> Result<()> {
     let is_blocking = |link: &&ChainRun| stands_in_the_way(link.run.status);
     match chain.iter().find(is_blocking) {
