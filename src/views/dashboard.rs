@@ -1,6 +1,7 @@
-//! The dashboard: what there is, what ran of late, and what keeps failing, in one answer.
+//! The dashboard: pipelines, recent runs and the most failing pipelines in one response.
 //!
-//! The counts are storage's figures; of yesterday, of which only a part lies within the last 24 hours, that part is counted.
+//! The counts come from the figures of storage. Only yesterday's part of the last 24 hours is
+//! counted from runs.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -14,26 +15,26 @@ use crate::error::Result;
 use crate::model::{PageRequest, PipelineId, RunStatus, Scope};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
-/// Days of the trends and of what keeps failing.
+/// The number of days that trends and failures cover.
 const DAYS: u32 = 7;
-/// Runs that are shown.
+/// The number of recent runs.
 const RUNS: u32 = 50;
-/// Pipelines that keep failing.
+/// The number of most failing pipelines.
 const FAILING: u32 = 5;
 
-/// Whose dashboard.
+/// The objects that a dashboard covers.
 #[derive(Debug, Clone)]
 pub(crate) struct DashboardFilter {
-    /// Whose runs.
+    /// The scope of the runs.
     pub(crate) scope: Scope,
-    /// Whose pipelines; nobody's where the caller may not see any.
+    /// The scope of the pipelines; `None` if the caller may not see any.
     pub(crate) pipelines: Option<Scope>,
     pub(crate) now: DateTime<Utc>,
-    /// Pipelines that are shown at most.
+    /// The maximum number of pipelines.
     pub(crate) pipelines_max: usize,
 }
 
-/// All of it; the order of the fields is that of the wire.
+/// The whole dashboard. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct Dashboard {
     pipelines: Vec<PipelineSummary>,
@@ -64,7 +65,7 @@ struct FailingPipeline {
     fail_count: u64,
 }
 
-/// Runs created within some time.
+/// The counts of the runs created in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RunCounts {
     total: u64,
@@ -73,10 +74,10 @@ struct RunCounts {
 }
 
 impl Views {
-    /// The dashboard as it stands now.
+    /// Returns the dashboard at `filter.now`.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub(crate) async fn dashboard(&self, filter: DashboardFilter) -> Result<Dashboard> {
         let DashboardFilter {
             scope,
@@ -118,7 +119,7 @@ impl Views {
         })
     }
 
-    /// The runs of the last 24 hours that were created before today.
+    /// Counts the runs of the last 24 hours that were created before today.
     async fn part_of_yesterday(&self, scope: &Scope, now: DateTime<Utc>) -> Result<RunCounts> {
         let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
         let from = now.checked_sub_signed(TimeDelta::days(1));
@@ -181,7 +182,7 @@ impl Views {
         Ok(failing)
     }
 
-    /// The newest pipelines, so many at most.
+    /// Returns the newest pipelines, at most `max`.
     async fn newest_pipelines(&self, scope: &Scope, max: usize) -> Result<Vec<PipelineSummary>> {
         let filter = PipelineFilter {
             scope: scope.clone(),
@@ -213,7 +214,8 @@ impl RunCounts {
         }
     }
 
-    /// How many in a hundred of those that succeeded or failed did succeed, with one decimal; 0 where none did either.
+    /// Returns the percentage of successes among succeeded and failed runs, with one decimal. It is
+    /// 0 if there are neither.
     fn success_rate(self) -> f64 {
         let finished = self.success + self.failed;
         if finished == 0 {
@@ -249,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_of_success_is_of_what_succeeded_or_failed() {
+    fn the_success_rate_counts_only_succeeded_and_failed_runs() {
         let rate = |success, failed| {
             let total = success + failed + 7;
             let counts = RunCounts {

@@ -1,15 +1,15 @@
-//! How a node's rows differ from those of its successful run before: by their columns.
+//! Schema drift: how a node's columns differ from those of its previous successful run.
 //!
-//! Pure; which run was before is found by storage.
+//! Pure. Storage finds the previous run.
 
 use serde::Serialize;
 
 use crate::model::{ColumnProfile, Profile};
 
-/// Points of percent from which more or fewer nulls are told.
+/// The change in percentage points from which a share of nulls is reported.
 const NULL_POINTS_MIN: f64 = 10.0;
 
-/// One difference of a column.
+/// A difference in one column.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Drift {
     column: String,
@@ -20,7 +20,7 @@ pub(super) struct Drift {
     after: Option<DriftValue>,
 }
 
-/// A type, or nulls in percent.
+/// The compared value: a type, or a share of nulls in percent.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 enum DriftValue {
@@ -28,7 +28,7 @@ enum DriftValue {
     Percent(f64),
 }
 
-/// The differences in the order of the columns, those that are gone at the end.
+/// Returns the differences in column order. Removed columns come last.
 pub(super) fn find_drift(before: &Profile, after: &Profile) -> Vec<Drift> {
     let position_of = |profile: &'_ Profile, name: &str| {
         let mut columns = profile.columns.iter();
@@ -64,7 +64,7 @@ fn column_drift(before: &ColumnProfile, after: &ColumnProfile) -> impl Iterator<
         let values = [&before.kind, &after.kind].map(|kind| DriftValue::Type(kind.clone()));
         ("type_changed", values)
     });
-    // The percentages have one decimal; a difference of theirs may miss the bound by a rounding of binary fractions.
+    // Percentages have one decimal. The tolerance absorbs the rounding of binary fractions.
     let points = (after.null_pct - before.null_pct).abs();
     let nulls = (points > NULL_POINTS_MIN - 0.05).then(|| {
         (
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_difference_is_told() {
+    fn each_kind_of_difference_is_reported() {
         let before = [
             ("id", "integer", 0.0),
             ("old", "json", 0.0),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_are_told_from_ten_points_on() {
+    fn nulls_are_reported_from_ten_points_on() {
         for (before, after, is_reported) in [
             (0.0, 10.0, true),
             (10.0, 0.0, true),
@@ -139,8 +139,8 @@ mod tests {
             (70.3, 80.2, false),
             (50.0, 40.1, false),
         ] {
-            let drift_json = drift_json(&[("a", "string", before)], &[("a", "string", after)]);
-            assert_eq!(drift_json != json!([]), is_reported, "{before} {after}");
+            let drift = drift_json(&[("a", "string", before)], &[("a", "string", after)]);
+            assert_eq!(drift != json!([]), is_reported, "{before} {after}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The lineage of all pipelines that a caller sees.
+//! The lineage of all pipelines that a caller may see.
 //!
-//! What a pipeline touches is found by `lineage`; parsing takes a while, so that it has a thread of its own.
+//! `lineage` finds what a pipeline reads and writes. Parsing is slow, so it runs on its own thread.
 
 use std::sync::Arc;
 
@@ -13,30 +13,30 @@ use crate::executor::Registry;
 use crate::lineage::{self, Lineage, LineageView, NodeDeclaration, VisibleKinds};
 use crate::model::{Node, Scope, StoredPipeline};
 
-/// Whose lineage.
+/// The pipelines and kinds of objects that a lineage shows.
 #[derive(Debug, Clone)]
 pub(crate) struct LineageFilter {
     pub(crate) scope: Scope,
     pub(crate) visible_kinds: VisibleKinds,
-    /// Nodes of pipelines at most; the newest pipelines are shown.
+    /// The maximum number of pipeline nodes. The newest pipelines are shown.
     pub(crate) nodes_max: usize,
 }
 
-/// Who has it builds a lineage.
+/// Held while a lineage is built.
 type LineageGuard = OwnedMutexGuard<()>;
 
 impl Views {
-    /// What pipelines read and write, as one graph.
+    /// Returns what pipelines read and write, as one graph.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer or no thread can be had.
+    /// `Unavailable` if storage cannot answer or no thread can be started.
     pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<LineageView> {
         let LineageFilter {
             scope,
             visible_kinds,
             nodes_max,
         } = filter;
-        // One at a time: it may take a processor for a while.
+        // One at a time, because it may occupy a processor for a while.
         let mut guard = Arc::clone(&self.lineage_lock).lock_owned().await;
         let mut lineage = Lineage::new(visible_kinds);
         let pipelines = PipelineFilter {
@@ -46,7 +46,7 @@ impl Views {
         let mut pages = PageWalker::new();
         while let Some(page) = pages.next_request() {
             if lineage.node_count() >= nodes_max {
-                tracing::warn!(nodes_max, "the lineage leaves the oldest pipelines out");
+                tracing::warn!(nodes_max, "the lineage omits the oldest pipelines");
                 break;
             }
             let page = self.storage.list_pipelines(pipelines.clone(), page).await?;
@@ -57,12 +57,13 @@ impl Views {
         drop(guard);
         if let [first, ..] = lineage.unreadable() {
             let count = lineage.unreadable().len();
-            tracing::warn!(count, %first, "SQL of some nodes cannot be read and names no table in the lineage");
+            tracing::warn!(count, %first, "the SQL of some nodes cannot be parsed; the lineage omits its tables");
         }
         Ok(LineageView::from(lineage))
     }
 
-    /// Adds pipelines. The turn goes along, since the thread works on though whoever asked leaves.
+    /// Adds a page of pipelines on a thread of its own.
+    /// | The guard moves to the thread, which works on even if the caller goes away.
     async fn add_page(
         &self,
         guard: LineageGuard,
@@ -81,13 +82,13 @@ impl Views {
                         lineage.add(stored, |node| declared(&registry, node));
                     }
                 }
-                // Whoever asked may have gone.
+                // The caller may have gone away.
                 drop(sender.send((guard, lineage)));
             })
             .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
         built
             .await
-            .map_err(|_| Error::internal("the lineage ended early: an executor panicked"))
+            .map_err(|_| Error::internal("an executor panicked while the lineage was built"))
     }
 }
 

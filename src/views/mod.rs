@@ -1,6 +1,6 @@
 //! The read side: runs, logs, previews, profiles and pipelines in the shapes that readers get.
 //!
-//! Commands are the engine's; parameters, status codes and headers are left to `api`.
+//! `engine` carries out commands; `api` handles parameters, status codes and headers.
 
 mod backfills;
 mod calendar;
@@ -50,12 +50,13 @@ pub(crate) use search::SearchFilter;
 pub(crate) use system::EngineFacts;
 pub(crate) use variables::VariableView;
 
-/// Answers questions from what storage remembers, in the shapes that readers get. Clones ask the same storage.
+/// The read side of a Floret, from [`Floret::views`](crate::Floret::views). Clones read the same
+/// storage.
 #[derive(Debug, Clone)]
 pub struct Views {
     storage: Arc<dyn Storage>,
     registry: Registry,
-    // Fair, and held while threads parse.
+    // An async lock: it is fair, and it is held while another thread parses.
     lineage_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -68,7 +69,7 @@ impl Views {
         }
     }
 
-    /// The run with its nodes as storage has them.
+    /// Returns a run and its nodes as stored.
     async fn detail(&self, run: RunId, scope: &Scope) -> Result<RunDetail> {
         self.storage
             .find_run(run, scope)
@@ -76,7 +77,8 @@ impl Views {
             .ok_or_else(|| Error::run_not_found(run))
     }
 
-    /// Why a question about a node found nothing: no such run, no such node, or nothing of this sort (`slug`).
+    /// Explains why a lookup about a node found nothing: the run or the node does not exist, or the
+    /// node has nothing of this kind (`slug`).
     async fn explain_missing(
         &self,
         run: RunId,
@@ -85,12 +87,12 @@ impl Views {
         slug: &'static str,
     ) -> Error {
         match self.check_node(run, node, scope).await {
-            Ok(()) => Error::not_found(slug, format!("node {node} handed on nothing in this run")),
+            Ok(()) => Error::not_found(slug, format!("node {node} has no output in this run")),
             Err(error) => error,
         }
     }
 
-    /// Checks that the run's definition has the node.
+    /// Checks that the run exists and that its definition has the node.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`, `node-not-found`).

@@ -1,18 +1,18 @@
-//! Whole lists, read page by page.
+//! Reads a whole list page by page.
 //!
-//! A list that a client asks for in parts is left to its noun.
+//! Lists that a client pages through are left to the files of their nouns.
 
 use crate::model::{Page, PageRequest};
 
-/// Items of a page: no question to storage is longer.
+/// The number of items that one query reads.
 const PAGE_SIZE: u32 = 100;
 
-/// Where a reader of a whole list stands.
+/// The position of a reader in a list.
 #[derive(Debug)]
 pub(super) enum PageWalker {
-    /// A page follows, behind this cursor.
+    /// A page follows after this cursor.
     After(Option<String>),
-    /// The last one was read.
+    /// The last page was read.
     Exhausted,
 }
 
@@ -21,7 +21,8 @@ impl PageWalker {
         Self::After(None)
     }
 
-    /// What to ask for next; nothing at the end. The page that comes is to be given to [`PageWalker::take`].
+    /// Returns the next request, or `None` at the end. The caller passes the page to
+    /// [`PageWalker::accept`].
     pub(super) fn next_request(&mut self) -> Option<PageRequest> {
         match std::mem::replace(self, Self::Exhausted) {
             Self::After(cursor) => Some(PageRequest::After {
@@ -32,7 +33,7 @@ impl PageWalker {
         }
     }
 
-    /// The items of the page that was asked for.
+    /// Takes the requested page and returns its items.
     pub(super) fn accept<T>(&mut self, page: Page<T>) -> Vec<T> {
         if page.next.is_some() {
             *self = Self::After(page.next);

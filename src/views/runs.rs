@@ -1,6 +1,6 @@
-//! Runs as readers get them: one with all its nodes, or a page of them without.
+//! Runs as readers get them: one run with all its nodes, or a page of runs without nodes.
 //!
-//! The order of the nodes is the graph's.
+//! `graph` decides the order of the nodes.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::storage::RunDetail;
 
-/// A run without its nodes; the order of the fields is that of the wire.
+/// A run without its nodes. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunSummary {
     pub(crate) id: RunId,
@@ -49,7 +49,7 @@ pub(crate) struct RunView {
     node_runs: Vec<NodeRun>,
 }
 
-/// A fact that is told only where it holds.
+/// A field that is either `true` or absent.
 #[derive(Debug)]
 struct OnlyTrue;
 
@@ -60,7 +60,7 @@ impl Serialize for OnlyTrue {
 }
 
 impl Views {
-    /// The run with every node, those too that have not begun.
+    /// Returns the run with every node, including those that have not started.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
@@ -68,7 +68,7 @@ impl Views {
         RunView::try_from(self.detail(run, scope).await?)
     }
 
-    /// Checks that there is such a run.
+    /// Checks that the run exists.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
@@ -76,10 +76,10 @@ impl Views {
         self.detail(run, scope).await.map(drop)
     }
 
-    /// A page of runs, the newest first.
+    /// Returns a page of runs, newest first.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    /// `Malformed` (`invalid-parameter`) if the cursor is invalid; `Unavailable`.
     pub(crate) async fn list_runs(
         &self,
         filter: RunFilter,
@@ -115,7 +115,7 @@ impl TryFrom<RunDetail> for RunView {
     }
 }
 
-/// Puts the nodes without an entry between those that have one; `nodes` comes by place.
+/// Adds the nodes that have not started. `nodes` is ordered by node index.
 fn add_unstarted(run: &Run, graph: &Graph, nodes: Vec<NodeRun>) -> Vec<NodeRun> {
     let unstarted = run.status.unstarted_node();
     let mut node_runs = nodes.into_iter().peekable();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_stand_in_the_order_of_the_contract_and_absent_ones_are_left_out() {
+    fn fields_are_in_the_order_of_the_contract_and_absent_ones_are_omitted() {
         let mut run = run(RunStatus::Running);
         run.cancel = Some(Cancel::Plain);
         run.started_at = Utc.timestamp_millis_opt(1_705_298_400_250).single();
@@ -261,14 +261,14 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_ended_is_not_cancelling() {
+    fn a_finished_run_is_not_cancelling() {
         let mut run = run(RunStatus::Cancelled);
         run.cancel = Some(Cancel::Forced);
         assert!(!to_json(run, Vec::new()).contains("cancelling"));
     }
 
     #[test]
-    fn an_entry_behind_one_that_is_missing_keeps_its_place() {
+    fn a_node_run_after_a_missing_one_keeps_its_position() {
         let run = run(RunStatus::Running);
         let node_run = NodeRun::unstarted(run.id, NodeId::new("b").unwrap(), 1, NodeStatus::Failed);
         let value: serde_json::Value = serde_json::from_str(&to_json(run, vec![node_run])).unwrap();

@@ -1,6 +1,7 @@
-//! Search over what people have named: pipelines, connections, variables.
+//! Search over the names and descriptions of pipelines, connections and variables.
 //!
-//! Values of variables and what a connection keeps secret are never looked at; who may see which kind is decided in `api`.
+//! Values of variables and secrets of connections are never searched. `api` decides which kinds a
+//! caller may see.
 
 use serde::Serialize;
 
@@ -10,21 +11,21 @@ use crate::error::Result;
 use crate::model::{Scope, VariableValue};
 use crate::storage::{ConnectionFilter, VariableFilter};
 
-/// What is looked for, and where.
+/// A search text and the objects to search.
 #[derive(Debug, Clone)]
 pub(crate) struct SearchFilter {
     pub(crate) text: String,
-    /// Hits at most.
+    /// The maximum number of hits.
     pub(crate) limit: usize,
-    /// Whose pipelines.
+    /// The scope of the pipelines.
     pub(crate) pipelines: Scope,
-    /// Whose connections; nobody's where the caller may not see any.
+    /// The scope of the connections; `None` if the caller may not see any.
     pub(crate) connections: Option<Scope>,
-    /// Whose variables; nobody's where the caller may not see any.
+    /// The scope of the variables; `None` if the caller may not see any.
     pub(crate) variables: Option<Scope>,
 }
 
-/// What was found; the order of the fields is that of the wire.
+/// An object that matches a search. Fields are in the order of the wire contract.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SearchHit {
     #[serde(rename = "type")]
@@ -32,11 +33,12 @@ pub(crate) struct SearchHit {
     id: String,
     name: String,
     description: String,
-    /// What tells it from others of its kind: of a pipeline how many nodes it has, of the others their type.
+    /// A detail to recognize it by: a pipeline's node count, or the type of a connection or
+    /// variable.
     meta: String,
 }
 
-/// Hits so far.
+/// Collects hits up to a limit.
 struct HitCollector {
     folded_text: String,
     limit: usize,
@@ -44,11 +46,12 @@ struct HitCollector {
 }
 
 impl Views {
-    /// Pipelines, then connections, then variables whose name, id or description has the text in it, whatever the case of its letters;
-    /// of each kind the newest first.
+    /// Returns the objects whose name, id or description contains the text, ignoring case.
+    /// | Pipelines come first, then connections, then variables; within each kind the newest is
+    /// first.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Vec<SearchHit>> {
         let SearchFilter {
             text,
@@ -156,7 +159,7 @@ impl HitCollector {
         self.hits.len() < self.limit
     }
 
-    /// Takes a hit if one of its texts has what is wanted.
+    /// Adds a hit if one of its texts contains the search text.
     fn add_if_matching(&mut self, texts: &[&str], hit: impl FnOnce() -> SearchHit) {
         if self.has_room()
             && texts
@@ -168,7 +171,8 @@ impl HitCollector {
     }
 }
 
-/// A text in which letters that differ in case alone are the same: by way of capitals, so that `ß` is `ss` and both small sigmas are one.
+/// Folds the case of a text. Going through uppercase makes `ß` equal `ss` and both lowercase sigmas
+/// equal.
 fn fold_case(text: &str) -> String {
     let capitals = text.chars().flat_map(char::to_uppercase);
     capitals.flat_map(char::to_lowercase).collect()
