@@ -1,10 +1,17 @@
-//! Lineage: what pipelines read and write, as one graph in which two that touch one thing meet.
+//! Lineage: what pipelines read and write, as one graph. Pipelines that touch the same object meet
+//! in
+//! it.
 //!
-//! Pure. Which pipelines there are and who may see what is left to `views`, what a node touches besides its SQL to its executor.
+//! Pure. `views/lineage` selects the pipelines that a caller may see. Executors declare what a node
+//! touches besides its SQL.
 //!
-//! Edges follow the data: what is read points to its reader, a writer to what it writes. A pipeline points to its first nodes, a variable to
-//! the nodes that name it, a connection to the nodes that use it, and a sink to its connection. Tables that are reached through a connection
-//! belong to it: two with one name in two databases are two.
+//! Edges follow the data: from what is read to its reader, and from a writer to what it writes.
+//! - A pipeline points to its first nodes.
+//! - A variable points to the nodes that name it.
+//! - A connection points to the nodes that use it; a sink points to its connection.
+//! | A table that is reached through a connection belongs to it: tables of one name in two
+//! databases
+//! are two.
 
 mod names;
 mod references;
@@ -15,10 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-/// Bytes of stack that a thread needs to add a pipeline.
+/// The bytes of stack that a thread needs to add a pipeline.
 #[cfg(feature = "lineage-sql")]
 pub(crate) use self::sql::STACK;
-/// Bytes of stack that a thread needs to add a pipeline.
+/// The bytes of stack that a thread needs to add a pipeline.
 #[cfg(not(feature = "lineage-sql"))]
 pub(crate) const STACK: usize = 2 * 1024 * 1024;
 
@@ -27,7 +34,7 @@ use self::references::References;
 use crate::executor::{Asset, Effect};
 use crate::model::{Node, PipelineId, StoredPipeline};
 
-/// What a node of the graph is.
+/// The kind of a node in the lineage graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LineageKind {
@@ -35,31 +42,31 @@ pub(crate) enum LineageKind {
     Pipeline,
     /// A node of a pipeline.
     Processing,
-    /// A connection that is named in a node's config.
+    /// A connection that a node's config names.
     Connection,
     /// A table.
     Table,
     /// A file.
     File,
-    /// An address on the network.
+    /// A network address.
     Api,
-    /// A variable that is named in a node's config.
+    /// A variable that a node's config names.
     Variable,
 }
 
-/// A node of the graph; the order of the fields is that of the wire.
+/// A node of the graph. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LineageNode {
     id: String,
     #[serde(rename = "type")]
     kind: LineageKind,
     name: String,
-    /// Of a pipeline and of what processes: which pipeline.
+    /// The pipeline of a `Pipeline` or `Processing` node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pipeline_id: Option<PipelineId>,
 }
 
-/// An edge, with the pipeline that makes it.
+/// An edge and the pipeline that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct LineageEdge {
     from: String,
@@ -68,41 +75,41 @@ pub(crate) struct LineageEdge {
     pipeline: String,
 }
 
-/// Which kinds of objects may be shown besides pipelines and what they touch.
+/// The kinds of objects that a caller may see besides pipelines and their assets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct VisibleKinds {
     pub(crate) connections: bool,
     pub(crate) variables: bool,
 }
 
-/// What an executor says of a node.
+/// What an executor declares about a node.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeDeclaration {
     pub(crate) assets: Vec<Asset>,
-    /// Nothing where no executor is registered for its type.
+    /// `None` if no executor is registered for the node's type.
     pub(crate) effect: Option<Effect>,
 }
 
-/// The graph, growing pipeline by pipeline.
+/// The graph while pipelines are added to it.
 #[derive(Debug)]
 pub(crate) struct Lineage {
     visible_kinds: VisibleKinds,
     nodes: BTreeMap<String, LineageNode>,
     edges: BTreeSet<LineageEdge>,
-    /// Nodes of pipelines that were looked at.
+    /// The number of pipeline nodes that were added.
     node_count: usize,
-    /// Nodes whose SQL could not be read, as `pipeline/node`.
+    /// Nodes whose SQL could not be parsed, as `pipeline/node`.
     unreadable: Vec<String>,
 }
 
-/// The graph as it is told.
+/// The graph as readers get it.
 #[derive(Debug, Serialize)]
 pub(crate) struct LineageView {
     nodes: Vec<LineageNode>,
     edges: Vec<LineageEdge>,
 }
 
-/// The pipeline whose edges are being made.
+/// The pipeline that is being added.
 struct PipelineContext<'a> {
     stored: &'a StoredPipeline,
 }
@@ -118,12 +125,12 @@ impl Lineage {
         }
     }
 
-    /// Nodes of pipelines that were looked at.
+    /// The number of pipeline nodes that were added.
     pub(crate) const fn node_count(&self) -> usize {
         self.node_count
     }
 
-    /// Nodes whose SQL could not be read and names no table here, as `pipeline/node`.
+    /// Returns the nodes whose SQL could not be parsed and adds no tables, as `pipeline/node`.
     pub(crate) fn unreadable(&self) -> &[String] {
         &self.unreadable
     }
@@ -208,7 +215,10 @@ impl Lineage {
         pipeline: &PipelineContext<'_>,
     ) {
         let Some(kind) = LineageKind::from_asset_kind(&asset.kind) else {
-            tracing::debug!(kind = asset.kind, "the lineage knows no such kind of asset");
+            tracing::debug!(
+                kind = asset.kind,
+                "the lineage does not support this kind of asset"
+            );
             return;
         };
         let name = redact_asset_name(&asset.name);
@@ -227,7 +237,7 @@ impl Lineage {
         }
     }
 
-    /// The tables that a node's SQL names.
+    /// Returns the tables that a node's SQL reads and writes.
     #[cfg(feature = "lineage-sql")]
     fn sql_assets(&mut self, node: &Node, pipeline: &PipelineContext<'_>) -> Vec<Asset> {
         let texts = ["sql", "query"].into_iter();
@@ -250,11 +260,11 @@ impl Lineage {
 
     #[cfg(not(feature = "lineage-sql"))]
     #[expect(clippy::unused_self, reason = "the other build reads SQL here")]
-    const fn sql_assets(&self, _node: &Node, _of: &PipelineContext<'_>) -> Vec<Asset> {
+    const fn sql_assets(&self, _node: &Node, _pipeline: &PipelineContext<'_>) -> Vec<Asset> {
         Vec::new()
     }
 
-    /// Makes a node where it is missing and answers its id.
+    /// Adds a node unless it exists, and returns its id.
     fn add_node(&mut self, kind: LineageKind, id: String, name: &str) -> String {
         self.nodes.entry(id.clone()).or_insert_with(|| LineageNode {
             id: id.clone(),
@@ -283,7 +293,7 @@ impl Lineage {
 
 impl PipelineContext<'_> {
     fn processing(&self, node: &str) -> String {
-        // Ids of pipelines have no slash.
+        // A pipeline's id contains no slash, so the two parts cannot be confused.
         format!("processing:{}/{node}", self.stored.id)
     }
 }

@@ -78,7 +78,9 @@ impl LogLine {
         })
     }
 
-    /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`, with `[-]` for a line of the run itself.
+    /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`. A line of the run itself
+    /// has
+    /// `[-]`.
     ///
     /// A message stays on its line and controls no terminal: characters that could do either are
     /// escaped.

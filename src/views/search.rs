@@ -171,8 +171,8 @@ impl HitCollector {
     }
 }
 
-/// Folds the case of a text. Going through uppercase makes `ß` equal `ss` and both lowercase sigmas
-/// equal.
+/// Folds the case of a text.
+/// | Going through uppercase makes `ß` equal to `ss`, and the two lowercase sigmas equal.
 fn fold_case(text: &str) -> String {
     let capitals = text.chars().flat_map(char::to_uppercase);
     capitals.flat_map(char::to_lowercase).collect()

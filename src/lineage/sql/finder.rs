@@ -1,6 +1,6 @@
-//! A walk through the tree of a statement that collects the tables in it.
+//! Walks the syntax tree of a statement and collects its tables.
 //!
-//! Which names a statement writes is told by `targets`.
+//! `targets` decides which names a statement writes.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -13,24 +13,24 @@ use super::names::{address_of, normalize_ident, normalize_name};
 use super::targets::{Targets, targets};
 use super::{PLACEHOLDER, Tables};
 
-/// The tables of these statements.
+/// Collects the tables of these statements.
 pub(super) fn find_tables(statements: &[Statement]) -> Tables {
     let mut finder = Finder::default();
     for statement in statements {
-        // The finder never breaks off, so that there is nothing to be told.
+        // The finder never breaks, so the result carries no information.
         let _whole: ControlFlow<()> = statement.visit(&mut finder);
     }
     finder.tables
 }
 
-/// A query under way, with its common table expressions.
+/// A query that is being visited, with its common table expressions.
 #[derive(Debug)]
 struct QueryFrame {
     names: Vec<String>,
-    /// Where their queries lie.
+    /// The addresses of their queries.
     addresses: Vec<usize>,
     is_recursive: bool,
-    /// How many of the names can be seen at this point of the walk.
+    /// The number of names that are visible at this point of the walk.
     visible: usize,
 }
 
@@ -38,11 +38,11 @@ struct QueryFrame {
 struct Finder {
     tables: Tables,
     frames: Vec<QueryFrame>,
-    /// Of the statements under way: whether the names that stand in it outside of any query are data.
+    /// For each statement being visited: whether its names outside of queries are read.
     reads_other_names: Vec<bool>,
-    /// Names that are written where they stand.
+    /// The addresses of written names.
     written: BTreeSet<usize>,
-    /// Names that are no tables where they stand.
+    /// The addresses of names that are not tables.
     not_tables: BTreeSet<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Finder {
         self.tables.read.extend(name.filter(|name| is_table(name)));
     }
 
-    /// Whether a name stands for a common table expression that can be seen here.
+    /// Returns whether a name refers to a visible common table expression.
     fn is_visible_cte(&self, name: &ObjectName) -> bool {
         let [part] = name.0.as_slice() else {
             return false;
@@ -76,12 +76,14 @@ impl Finder {
     }
 }
 
-/// Whether a name is known before a run and can be a table's: variables and stages begin with an at sign.
+/// Returns whether a name can be a table's and is known before a run. Names of variables and stages
+/// start with `@`.
 fn is_table(name: &str) -> bool {
     !name.contains(PLACEHOLDER) && !name.starts_with('@')
 }
 
-/// Whether what stands in brackets behind a name makes it a function; MSSQL knows hints there, as in `orders (NOLOCK)`.
+/// Returns whether parentheses after a name make it a function call.
+/// | MSSQL allows hints there, as in `orders (NOLOCK)`.
 fn is_call(args: &TableFunctionArgs) -> bool {
     let is_hint = |arg: &str| arg.eq_ignore_ascii_case("nolock");
     args.args.is_empty() || !args.args.iter().all(|arg| is_hint(&arg.to_string()))

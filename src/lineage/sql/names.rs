@@ -1,15 +1,15 @@
-//! Names in a statement: where they lie in its tree, and how they read.
+//! Names in a statement: their address in the syntax tree, and their normal form.
 //!
-//! What they name is told by `targets` and `finder`.
+//! `targets` and `finder` decide what a name refers to.
 
 use sqlparser::ast::{Ident, ObjectName};
 
-/// Where a part of the tree lies: equal parts are told apart by it.
+/// Returns the address of a part of the syntax tree. It distinguishes parts that are equal.
 pub(super) fn address_of<T>(part: &T) -> usize {
     std::ptr::from_ref(part).addr()
 }
 
-/// An identifier without quotes, in small letters where it had none.
+/// Removes the quotes of an identifier, or makes an unquoted one lowercase.
 pub(super) fn normalize_ident(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
         ident.value.clone()
@@ -18,7 +18,7 @@ pub(super) fn normalize_ident(ident: &Ident) -> String {
     }
 }
 
-/// A name without quotes; nothing where a function makes a part of it.
+/// Normalizes each part of a name. Returns `None` if a part is a function call.
 pub(super) fn normalize_name(name: &ObjectName) -> Option<String> {
     let parts = name
         .0

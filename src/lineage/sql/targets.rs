@@ -1,6 +1,6 @@
-//! Which names a statement writes, told by where they lie in its tree.
+//! Finds the names that a statement writes, by their addresses in the syntax tree.
 //!
-//! All other names of tables in it are read; collecting them is left to `finder`.
+//! `finder` collects all other table names as read.
 
 use sqlparser::ast::{
     CopyIntoSnowflakeKind, CopySource, Delete, FromTable, ObjectName, Statement, TableFactor,
@@ -9,22 +9,22 @@ use sqlparser::ast::{
 
 use super::names::{address_of, normalize_ident, normalize_name};
 
-/// What is known of the names in a statement before its parts are looked at.
+/// The roles of names in a statement, found before the walk through its parts.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
-    /// Where names lie that are written.
+    /// The addresses of written names.
     pub(super) written: Vec<usize>,
-    /// Where names lie that are no tables: aliases of others.
+    /// The addresses of names that are not tables but aliases.
     pub(super) not_tables: Vec<usize>,
-    /// Names that are written and that the walk does not pass.
+    /// Written names that the walk does not visit.
     pub(super) written_names: Vec<String>,
-    /// Names that are read and that the walk does not pass.
+    /// Read names that the walk does not visit.
     pub(super) read_names: Vec<String>,
-    /// Whether names outside of any query in it are read unless they are written.
+    /// Whether the other names outside of queries are read.
     pub(super) reads_other_names: bool,
 }
 
-/// What a statement writes.
+/// Finds the targets of a statement.
 pub(super) fn targets(statement: &Statement) -> Targets {
     let mut targets = Targets {
         reads_other_names: true,
@@ -73,7 +73,7 @@ pub(super) fn targets(statement: &Statement) -> Targets {
         Statement::LoadData { table_name, .. } => {
             targets.written_names.extend(normalize_name(table_name))
         }
-        // What defines, describes or grants names tables that no data passes.
+        // Statements that define, describe or grant name tables without moving data.
         _ => targets.reads_other_names = false,
     }
     targets
@@ -107,7 +107,7 @@ impl Targets {
         }
     }
 
-    /// Writes the table of a factor, or the one among `from` whose alias it names.
+    /// Marks the table of a factor as written, or the table in `from` whose alias it is.
     fn write_factor(&mut self, factor: &TableFactor, from: &[TableWithJoins]) {
         let TableFactor::Table { name, .. } = factor else {
             return;
@@ -122,7 +122,7 @@ impl Targets {
     }
 }
 
-/// The table that a name means by its alias or as it is called.
+/// Finds the table that a name refers to, by its alias or its own name.
 fn resolve_alias<'a>(name: &ObjectName, from: &'a [TableWithJoins]) -> Option<&'a ObjectName> {
     let wanted = normalize_name(name)?;
     let factors = from.iter().flat_map(|table| {
