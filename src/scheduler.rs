@@ -131,8 +131,7 @@ async fn process_schedule(
         tracing::debug!(pipeline_id = %stored.pipeline.id, at = %cursor_move.until, ?tick, "a tick is decided");
         if tick == Tick::Stale {
             // Another scheduler decided the tick, or the definition has changed. The change has
-            // already woken
-            // its scheduler.
+            // already woken its scheduler.
             break;
         }
         stored.cursor = cursor_move.until;

@@ -300,7 +300,8 @@ async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Resu
 }
 
 /// Notifies the runs of a backfill once storage can be read.
-/// | Storage ends these runs as cancelled in any case. Without the notification their drivers would
+///
+/// Storage ends these runs as cancelled in any case. Without the notification their drivers would
 /// start more nodes first.
 async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
     loop {

@@ -28,7 +28,8 @@ pub(crate) struct PurgeRequest {
 
 impl Engine {
     /// Deletes finished runs and returns their number.
-    /// | Once it has begun, the purge continues even if the caller goes away. A shutdown stops it
+    ///
+    /// Once it has begun, the purge continues even if the caller goes away. A shutdown stops it
     /// after the current batch.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Triggers runs: a run is durable before the caller gets its id.
-//! Also holds what every creation of runs shares.
+//! Triggers runs: a run is durable before the caller gets its id. Also holds what every creation of
+//! runs shares.
 //!
 //! `queue` decides when a run executes.
 
@@ -22,7 +22,8 @@ pub(crate) struct RequestKey {
 }
 
 /// Returns the SHA-256 of a parsed body.
-/// | Equal values have equal hashes: the order of keys and the whitespace do not matter.
+///
+/// Equal values have equal hashes: the order of keys and the whitespace do not matter.
 pub(crate) fn hash_body(body: &Value) -> [u8; 32] {
     fn sorted(value: &Value) -> Value {
         match value {
@@ -132,7 +133,8 @@ impl Shared {
     }
 
     /// Returns the runs that an earlier request with this key created.
-    /// | A repeated request gets this answer even if it would be refused today.
+    ///
+    /// A repeated request gets this answer even if it would be refused today.
     pub(super) async fn find_replayed(
         &self,
         key: Option<&IdempotencyKey>,

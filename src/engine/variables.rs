@@ -158,7 +158,8 @@ fn fields(draft: &Draft, value: VariableValue) -> VariableFields {
 }
 
 /// Returns the stored value if the draft sends the mask, or `None` if the draft brings a new value.
-/// | A masked value never turns a secret into readable text.
+///
+/// A masked value never turns a secret into readable text.
 fn keep_masked(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValue>> {
     if draft.value.expose() != MASKED {
         return Ok(None);

@@ -1,6 +1,5 @@
 //! Lineage: what pipelines read and write, as one graph. Pipelines that touch the same object meet
-//! in
-//! it.
+//! in it.
 //!
 //! Pure. `views/lineage` selects the pipelines that a caller may see. Executors declare what a node
 //! touches besides its SQL.
@@ -9,8 +8,8 @@
 //! - A pipeline points to its first nodes.
 //! - A variable points to the nodes that name it.
 //! - A connection points to the nodes that use it; a sink points to its connection.
-//! | A table that is reached through a connection belongs to it: tables of one name in two
-//! databases
+//!
+//! A table that is reached through a connection belongs to it: tables of one name in two databases
 //! are two.
 
 mod names;

@@ -64,8 +64,7 @@ impl Views {
         let mut items = Vec::with_capacity(page.items.len());
         for listed in page.items {
             // One at a time, so that no query returns more than the largest backfill. A backfill
-            // that was
-            // purged meanwhile is omitted.
+            // that was purged meanwhile is omitted.
             let found = self.storage.find_backfill(listed.id, scope).await?;
             items.extend(found.map(BackfillView::from));
         }

@@ -101,7 +101,8 @@ fn write_cell(text: &str, file: &mut String) {
 }
 
 /// Returns whether a spreadsheet may read the character as the start of a formula.
-/// | The list includes full-width forms and characters that a spreadsheet skips before a formula.
+///
+/// The list includes full-width forms and characters that a spreadsheet skips before a formula.
 const fn begins_formula(character: char) -> bool {
     matches!(
         character,

@@ -1,7 +1,7 @@
 //! A line of a run's log: created from an event, written as text.
 //!
-//! The engine logs nothing that node events already say; this file words those events.
-//! `logs` reads the events.
+//! The engine logs nothing that node events already say; this file words those events. `logs` reads
+//! the events.
 
 use std::fmt::Write as _;
 
@@ -79,8 +79,7 @@ impl LogLine {
     }
 
     /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`. A line of the run itself
-    /// has
-    /// `[-]`.
+    /// has `[-]`.
     ///
     /// A message stays on its line and controls no terminal: characters that could do either are
     /// escaped.

@@ -63,7 +63,8 @@ impl Views {
     }
 
     /// Adds a page of pipelines on a thread of its own.
-    /// | The guard moves to the thread, which works on even if the caller goes away.
+    ///
+    /// The guard moves to the thread, which works on even if the caller goes away.
     async fn add_page(
         &self,
         guard: LineageGuard,

@@ -120,8 +120,7 @@ impl Serialize for PipelineView {
             map.serialize_entry("schedule", schedule)?;
         }
         // The settings of a schedule are written in full where there is a schedule, and otherwise
-        // only
-        // where they are set.
+        // only where they are set.
         if schedule.is_some() || schedule_timezone.is_some() {
             let zone = schedule_timezone.as_deref().unwrap_or("UTC");
             map.serialize_entry("schedule_timezone", zone)?;

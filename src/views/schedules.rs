@@ -1,5 +1,5 @@
-//! Schedules as readers get them: the next ticks, the last run, and why the latest tick created
-//! no run.
+//! Schedules as readers get them: the next ticks, the last run, and why the latest tick created no
+//! run.
 //!
 //! The scheduler (`src/scheduler.rs`) fires them.
 

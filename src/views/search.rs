@@ -47,7 +47,8 @@ struct HitCollector {
 
 impl Views {
     /// Returns the objects whose name, id or description contains the text, ignoring case.
-    /// | Pipelines come first, then connections, then variables; within each kind the newest is
+    ///
+    /// Pipelines come first, then connections, then variables; within each kind the newest is
     /// first.
     ///
     /// # Errors
@@ -172,7 +173,8 @@ impl HitCollector {
 }
 
 /// Folds the case of a text.
-/// | Going through uppercase makes `ß` equal to `ss`, and the two lowercase sigmas equal.
+///
+/// Going through uppercase makes `ß` equal to `ss`, and the two lowercase sigmas equal.
 fn fold_case(text: &str) -> String {
     let capitals = text.chars().flat_map(char::to_uppercase);
     capitals.flat_map(char::to_lowercase).collect()

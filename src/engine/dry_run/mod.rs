@@ -1,5 +1,5 @@
-//! Dry run: executes a pipeline on a few rows per node and returns each node's result.
-//! Nothing is stored and no sink executes.
+//! Dry run: executes a pipeline on a few rows per node and returns each node's result. Nothing is
+//! stored and no sink executes.
 //!
 //! `node` executes a single node, `attempt` an attempt; `graph/frontier` decides what may start.
 

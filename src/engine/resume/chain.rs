@@ -21,8 +21,7 @@ struct ChainLink<'a> {
     past: DefinitionGraph<'a>,
     rows: HashMap<NodeIndex, &'a NodeRun>,
     /// Whether the resumed run descends from this run. A node that an ancestor had to execute and
-    /// did
-    /// not execute must still execute.
+    /// did not execute must still execute.
     is_ancestor: bool,
 }
 
@@ -99,7 +98,8 @@ impl<'a> Chain<'a> {
     }
 
     /// Returns the success that counts for a node: its newest execution, if that succeeded.
-    /// | For a sink, a success under an unchanged definition takes precedence over newer ones. The
+    ///
+    /// For a sink, a success under an unchanged definition takes precedence over newer ones. The
     /// sink already did exactly this work and must not repeat it.
     pub(super) fn latest_success(
         &self,

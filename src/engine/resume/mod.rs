@@ -177,9 +177,10 @@ fn refuse_not_resumable<'a>(
 }
 
 /// Refuses a resume while another run of the chain blocks it.
-/// | Storage enforces the same rule when it creates the run. This check uses the chain that was
-/// read, because a run that finishes between the two may succeed with nodes that this chain does
-/// not show. The new run would execute those nodes again.
+///
+/// Storage enforces the same rule when it creates the run. This check uses the chain that was read,
+/// because a run that finishes between the two may succeed with nodes that this chain does not
+/// show. The new run would execute those nodes again.
 fn refuse_blocked_chain(old: &Run, chain: &[ChainRun]) -> Result<()> {
     let is_blocking = |link: &&ChainRun| stands_in_the_way(link.run.status);
     match chain.iter().find(is_blocking) {

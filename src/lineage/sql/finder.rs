@@ -83,7 +83,8 @@ fn is_table(name: &str) -> bool {
 }
 
 /// Returns whether parentheses after a name make it a function call.
-/// | MSSQL allows hints there, as in `orders (NOLOCK)`.
+///
+/// MSSQL allows hints there, as in `orders (NOLOCK)`.
 fn is_call(args: &TableFunctionArgs) -> bool {
     let is_hint = |arg: &str| arg.eq_ignore_ascii_case("nolock");
     args.args.is_empty() || !args.args.iter().all(|arg| is_hint(&arg.to_string()))

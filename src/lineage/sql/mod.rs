@@ -40,7 +40,8 @@ pub(super) struct Tables {
 pub(super) struct UnreadableSql;
 
 /// Returns the tables that the statements of a text read and write.
-/// | Common table expressions and functions are not tables. A name that contains a template is
+///
+/// Common table expressions and functions are not tables. A name that contains a template is
 /// omitted, because only a run knows it.
 pub(super) fn tables(text: &str) -> Result<Tables, UnreadableSql> {
     if text.len() > BYTES_MAX {
