@@ -86,8 +86,8 @@ impl Engine {
             .key
             .map(|key| key.for_operation(Operation::Run(pipeline.id.clone())));
         if let Err(refused) = shared.refuse_unknown_types(&pipeline.definition) {
-            let made = shared.find_replayed(key.as_ref()).await?;
-            return made.ok_or(refused)?.into_started_run(pipeline.id);
+            let replayed = shared.find_replayed(key.as_ref()).await?;
+            return replayed.ok_or(refused)?.into_started_run(pipeline.id);
         }
         let now = shared.clock.now();
         let mut run = Run::new(
@@ -185,7 +185,7 @@ impl Shared {
 
     pub(super) fn unknown_types(&self, pipeline: &Pipeline) -> Vec<Issue> {
         let is_unknown = |kind: &str| self.registry.get(kind).is_none();
-        let known = || match self.registry.kinds().collect::<Vec<_>>() {
+        let registered = || match self.registry.kinds().collect::<Vec<_>>() {
             none if none.is_empty() => "none".to_owned(),
             kinds => kinds.join(", "),
         };
@@ -200,7 +200,7 @@ impl Shared {
                     "node {} has the type {}, for which no executor is registered; registered: {}",
                     shown(&node.id),
                     shown(&node.kind),
-                    known()
+                    registered()
                 );
                 Issue::pointer(format!("/nodes/{index}/type"), detail)
             })

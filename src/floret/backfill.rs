@@ -40,7 +40,7 @@ use crate::storage::{BackfillDetail, BackfillFilter};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "no run is made before `start`"]
+#[must_use = "no run is created before `start`"]
 pub struct BackfillBuilder {
     floret: Floret,
     start: BackfillRequest,
@@ -193,12 +193,12 @@ impl BackfillBuilder {
     pub async fn start(mut self) -> Result<BackfillHandle> {
         let body_hash = hash_body(&body(&self.start));
         self.start.key = self.key.map(|key| RequestKey { key, body_hash });
-        let made = self.floret.engine.backfill(self.start).await?;
+        let started = self.floret.engine.backfill(self.start).await?;
         let StartedBackfill {
             id,
             run_ids,
             replayed: _,
-        } = made;
+        } = started;
         Ok(BackfillHandle {
             floret: self.floret,
             id,

@@ -321,7 +321,7 @@ impl Floret {
 
 /// A run to create, from [`Floret::run`].
 #[derive(Debug, Clone)]
-#[must_use = "no run is made before `start`"]
+#[must_use = "no run is created before `start`"]
 pub struct RunBuilder {
     floret: Floret,
     pipeline: String,

@@ -48,7 +48,7 @@ use crate::model::{RunId, Scope};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "no run is made before it is awaited"]
+#[must_use = "no run is created before it is awaited"]
 pub struct ResumeBuilder {
     floret: Floret,
     run: RunId,

@@ -142,19 +142,19 @@ impl Lineage {
     ) {
         let pipeline = PipelineContext { stored };
         let definition = &stored.definition;
-        let own = self.add_node(
+        let root = self.add_node(
             LineageKind::Pipeline,
             format!("pipeline:{}", stored.id),
             &definition.name,
         );
-        self.set_pipeline(&own, &pipeline);
+        self.set_pipeline(&root, &pipeline);
         let downstream: BTreeSet<_> = definition.edges.iter().map(|edge| &edge.to).collect();
         for node in &definition.nodes {
             let id = pipeline.processing(&node.id);
             let id = self.add_node(LineageKind::Processing, id, &node.name);
             self.set_pipeline(&id, &pipeline);
             if !downstream.contains(&node.id) {
-                self.add_edge(&own, &id, &pipeline);
+                self.add_edge(&root, &id, &pipeline);
             }
             self.add_references(&id, node, &declared(node), &pipeline);
         }
@@ -222,17 +222,17 @@ impl Lineage {
         };
         let name = redact_asset_name(&asset.name);
         let prefix = &asset.kind;
-        let own = match via {
+        let asset_id = match via {
             Some(connection) if kind == LineageKind::Table => {
                 format!("{prefix}:{name}@{connection}")
             }
             Some(_) | None => format!("{prefix}:{name}"),
         };
-        let own = self.add_node(kind, own, &name);
+        let asset_id = self.add_node(kind, asset_id, &name);
         if asset.is_written {
-            self.add_edge(id, &own, pipeline);
+            self.add_edge(id, &asset_id, pipeline);
         } else {
-            self.add_edge(&own, id, pipeline);
+            self.add_edge(&asset_id, id, pipeline);
         }
     }
 

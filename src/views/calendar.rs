@@ -55,9 +55,9 @@ impl Views {
         } = filter;
         let before = Days::new(u64::from(days.saturating_sub(1)));
         let from = today.checked_sub_days(before).unwrap_or(NaiveDate::MIN);
-        let mut asked = FiguresFilter::new(from, today);
-        (asked.scope, asked.pipeline) = (scope, pipeline);
-        let found = self.storage.figures(asked).await?;
+        let mut query = FiguresFilter::new(from, today);
+        (query.scope, query.pipeline) = (scope, pipeline);
+        let found = self.storage.figures(query).await?;
         let mut found: BTreeMap<_, _> = found.into_iter().map(|day| (day.date, day)).collect();
         let dates = from.iter_days().take_while(|date| *date <= today);
         let days = dates.map(|date| found.remove(&date).unwrap_or_else(|| Figures::new(date)));
