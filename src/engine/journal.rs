@@ -253,7 +253,8 @@ impl Appender {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         self.at.position = self.at.position.saturating_add(count);
         self.shared.events.committed(appended.seq);
-        self.shared.tell_of_stopped(appended.cancelled_backfill);
+        self.shared
+            .notify_cancelled_backfills(appended.cancelled_backfill);
     }
 
     fn give_up(&self, error: &Error) -> Lost {

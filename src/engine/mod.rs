@@ -32,14 +32,14 @@ mod variables;
 mod vault;
 
 pub(crate) use crate::storage::PurgeMode;
-pub(crate) use backfill::{Backfilled, StartBackfill};
+pub(crate) use backfill::{BackfillRequest, StartedBackfill};
 pub(crate) use connections::CONNECTION_FIELDS;
-pub(crate) use dry_run::AskDryRun;
-pub(crate) use pipelines::{Expected, Revision};
-pub(crate) use purge::PurgeRuns;
-pub(crate) use resume::{Resume, ResumeOn};
-pub(crate) use ticks::{Due, Ticks};
-pub(crate) use trigger::{Key, Start, Started, hash_of};
+pub(crate) use dry_run::DryRunRequest;
+pub(crate) use pipelines::{Precondition, Revision};
+pub(crate) use purge::PurgeRequest;
+pub(crate) use resume::{ResumeDefinition, ResumeRequest};
+pub(crate) use ticks::{PendingTick, SchedulerHandle};
+pub(crate) use trigger::{RequestKey, RunRequest, StartedRun, hash_body};
 pub(crate) use variables::VARIABLE_FIELDS;
 
 use std::sync::Arc;

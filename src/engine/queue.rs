@@ -79,7 +79,7 @@ fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: ClaimOutcome, is_settled:
         tracing::error!(run_id = %run, "the run is given up as poisoned");
         shared.events.ended(*run);
     }
-    shared.tell_of_stopped(claims.cancelled_backfills);
+    shared.notify_cancelled_backfills(claims.cancelled_backfills);
     for run in &claims.unreadable {
         tracing::error!(run_id = %run, "the stored run cannot be read");
     }
@@ -168,7 +168,7 @@ async fn end_broken(
     match shared.storage.append(append).await {
         Ok(appended) => {
             shared.events.committed(appended.seq);
-            shared.tell_of_stopped(appended.cancelled_backfill);
+            shared.notify_cancelled_backfills(appended.cancelled_backfill);
             Left::Ended
         }
         Err(error) => {

@@ -122,7 +122,7 @@ async fn what_is_not_done_in_time_has_failed_and_says_so(store: Store) {
     let allowed = world.limits.dry_run_timeout;
     assert_eq!(world.turn_within(allowed).await, allowed);
     let found = end(dry_run).await.unwrap();
-    let told = "not done when the time of a dry run, 60 s, was over";
+    let told = "not finished within the time limit of a dry run, 60 s";
     for late in ["load", "clean"] {
         let node = found.node(late).unwrap();
         assert_eq!(node.status, NodeStatus::Failed, "{late}");
