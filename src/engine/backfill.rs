@@ -255,7 +255,7 @@ impl Shared {
         let wish = detail.backfill.cancel;
         for run in &detail.runs {
             match (run.status, wish) {
-                (RunStatus::Running, Some(wish)) => self.active.cancel(run.id, wish),
+                (RunStatus::Running, Some(wish)) => self.active.request_cancel(run.id, wish),
                 (RunStatus::Running | RunStatus::Pending, _) => {}
                 (RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled, _) => {
                     self.events.ended(run.id);
@@ -276,7 +276,7 @@ async fn cancel_and_tell(shared: Arc<Shared>, request: CancelBackfill) -> Result
         Err(error) => {
             // A wish may be stored though the answer got lost.
             if let Ok(Some(detail)) = shared.storage.find_backfill(id, &Scope::All).await {
-                shared.tell_newest().await;
+                shared.notify_newest_commit().await;
                 shared.tell_of(&detail);
             }
             Err(error)

@@ -1,6 +1,7 @@
-//! One node of a run: waits for its turn, makes its attempts, and says how it ended.
+//! One node of a run: waits for its permit, makes its attempts, and reports its result.
 //!
-//! The wait is `turn`'s, a single attempt `attempt`'s, the durable output `checkpoint`'s, and what follows the driver's.
+//! The permit is left to `execution_permit`, a single attempt to `attempt`, the durable output to
+//! `checkpoint`, and what follows from the result to `driver`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,76 +9,77 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::attempt::{self, Ended, reached, took_too_long};
-use super::checkpoint;
-use super::context::Context;
-use super::halt::Halt;
-use super::journal::{AttemptLog, Lost};
+use super::attempt::{self, AttemptOutcome, timeout_message, wait_for_signal};
+use super::checkpoint::{self, CheckpointError};
+use super::execution_permit::ExecutionPermit;
+use super::journal::{AttemptLog, LeaseLost};
 use super::retry;
-use super::turn::Turn;
+use super::run_context::RunContext;
+use super::stop_signal::StopSignal;
 use crate::error::{cut, trace_causes};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, Node, NodeIndex, NodeStatus};
 use crate::storage::{Entry, FinishedNode};
 
-/// How the ends of a node are told.
+/// What a node writes to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// It executes for the first time, or again after a crash: everything is written to the journal.
-    Recorded,
-    /// It has ended before and only its lost output is made again: nothing of it is written but its log.
-    Remade,
+pub(super) enum Recording {
+    /// All entries: the node has no committed result yet.
+    Full,
+    /// Log lines only: the node has succeeded before and executes again for its lost output.
+    LogOnly,
 }
 
-/// A node about to execute.
+/// A node to execute.
 #[derive(Debug)]
 pub(super) struct NodeTask {
-    pub(super) context: Arc<Context>,
+    pub(super) context: Arc<RunContext>,
     pub(super) node_index: NodeIndex,
     pub(super) inputs: Vec<Input>,
-    /// The attempt to begin with: above 1 after a crash between attempts.
+    /// The first attempt to make: above 1 after a crash between attempts.
     pub(super) attempt: u32,
-    pub(super) mode: Mode,
-    /// Why it cannot execute at all.
-    pub(super) doomed: Option<String>,
-    pub(super) halt: watch::Receiver<Halt>,
+    pub(super) recording: Recording,
+    /// Why the node must fail without an attempt.
+    pub(super) fail_reason: Option<String>,
+    pub(super) stop_signal: watch::Receiver<StopSignal>,
 }
 
-/// How a node's task ended.
+/// The result of a node's task.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct NodeTaskResult {
     pub(super) node_index: NodeIndex,
-    pub(super) mode: Mode,
-    pub(super) ending: Ending,
+    pub(super) recording: Recording,
+    pub(super) exit: NodeExit,
 }
 
+/// How a node left its task.
 #[derive(Debug)]
-pub(super) enum Ending {
-    /// It ended so; on success with what it handed on.
-    Ended(Box<FinishedNode>, Option<Dataset>),
-    /// The run was stopped before it ended, and goes on at another time.
-    Unfinished,
+pub(super) enum NodeExit {
+    /// It has a final status and, on success, its output.
+    Finished(Box<FinishedNode>, Option<Dataset>),
+    /// The run was stopped first; a later claim executes the node.
+    Interrupted,
 }
 
-/// What comes after an attempt.
-enum Next {
+/// What follows an attempt.
+enum NextStep {
     Retry(String),
-    End(Ending),
+    Exit(NodeExit),
 }
 
 impl NodeTask {
-    /// Executes the node to its end.
-    pub(super) async fn run(mut self) -> Done {
-        let ending = self.execute().await.unwrap_or(Ending::Unfinished);
-        Done {
+    /// Executes the node until it is finished or the run is stopped.
+    pub(super) async fn run(mut self) -> NodeTaskResult {
+        let exit = self.execute().await.unwrap_or(NodeExit::Interrupted);
+        NodeTaskResult {
             node_index: self.node_index,
-            mode: self.mode,
-            ending,
+            recording: self.recording,
+            exit,
         }
     }
 
-    async fn execute(&mut self) -> Result<Ending, Lost> {
+    async fn execute(&mut self) -> Result<NodeExit, LeaseLost> {
         let context = Arc::clone(&self.context);
         let node = context.node(self.node_index);
         let Some(node) = node.filter(|_| context.executor(self.node_index).is_some()) else {
@@ -85,7 +87,7 @@ impl NodeTask {
                 .node(self.node_index)
                 .map_or("", |node| node.kind.as_str());
             return self
-                .fail_at_once(format!("no executor is registered for the type {kind:?}"))
+                .fail_without_attempt(format!("no executor is registered for the type {kind:?}"))
                 .await;
         };
         let policy = match RetryPolicy::of(node) {
@@ -94,49 +96,51 @@ impl NodeTask {
                 let first = issues
                     .first()
                     .map_or_else(String::new, |issue| issue.detail.clone());
-                return self.fail_at_once(first).await;
+                return self.fail_without_attempt(first).await;
             }
         };
-        if let Some(why) = self.doomed.take() {
-            return self.fail_at_once(why).await;
+        if let Some(why) = self.fail_reason.take() {
+            return self.fail_without_attempt(why).await;
         }
         let ready_at = context.shared.clock.elapsed();
         loop {
-            let (shared, of_run) = (&context.shared, &context.node_slots);
-            let turn = Turn::wait(shared, of_run, &node.kind, &mut self.halt).await;
-            let Some(turn) = turn else {
-                return Ok(self.never_ran());
+            let (shared, run_slots) = (&context.shared, &context.node_slots);
+            let permit =
+                ExecutionPermit::acquire(shared, run_slots, &node.kind, &mut self.stop_signal)
+                    .await;
+            let Some(permit) = permit else {
+                return Ok(self.exit_before_attempt());
             };
             let started = context.shared.clock.elapsed();
             self.record_start(started.saturating_sub(ready_at)).await?;
             let span = tracing::info_span!("attempt", attempt = self.attempt);
-            let ended = match &turn.executor {
+            let outcome = match &permit.executor {
                 Ok(executor) => self.attempt(node, executor, &policy).instrument(span).await,
-                Err(error) => Ended::Itself(Err(error.clone())),
+                Err(error) => AttemptOutcome::Returned(Err(error.clone())),
             };
-            let ended = ended.hidden(&context.vault.mask);
-            let next = self.after(ended, &policy, started).await?;
-            drop(turn);
+            let outcome = outcome.masked(&context.secrets.mask);
+            let next = self.next_step(outcome, &policy, started).await?;
+            drop(permit);
             match next {
-                Next::End(ending) => return Ok(ending),
-                Next::Retry(error) => {
-                    if let Some(ending) = self.wait_for_retry(error, &policy).await? {
-                        return Ok(ending);
+                NextStep::Exit(exit) => return Ok(exit),
+                NextStep::Retry(error) => {
+                    if let Some(exit) = self.wait_for_retry(error, &policy).await? {
+                        return Ok(exit);
                     }
                 }
             }
         }
     }
 
-    /// Fails a node that cannot execute; it starts all the same, since only what runs can fail.
-    async fn fail_at_once(&self, why: String) -> Result<Ending, Lost> {
+    /// Fails a node that cannot execute. Its start is recorded too: only a running node may fail.
+    async fn fail_without_attempt(&self, why: String) -> Result<NodeExit, LeaseLost> {
         self.record_start(Duration::ZERO).await?;
         let now = self.context.shared.clock.elapsed();
-        Ok(self.failed(why, Some(self.attempt), now))
+        Ok(self.fail_node(why, Some(self.attempt), now))
     }
 
-    async fn record_start(&self, waited: Duration) -> Result<(), Lost> {
-        if self.mode == Mode::Remade {
+    async fn record_start(&self, waited: Duration) -> Result<(), LeaseLost> {
+        if self.recording == Recording::LogOnly {
             return Ok(());
         }
         let at = self.context.shared.clock.now();
@@ -154,106 +158,133 @@ impl NodeTask {
         node: &Node,
         executor: &Arc<dyn Executor>,
         policy: &RetryPolicy,
-    ) -> Ended {
+    ) -> AttemptOutcome {
         let shared = Arc::clone(&self.context.shared);
-        let log = NodeLog::to(Arc::new(AttemptLog {
+        let log = NodeLog::to_sink(Arc::new(AttemptLog {
             journal: self.context.journal.clone(),
             shared: Arc::clone(&shared),
-            mask: self.context.vault.mask.clone(),
+            mask: self.context.secrets.mask.clone(),
             node_index: self.node_index,
             attempt: self.attempt,
         }));
-        let vault = &self.context.vault;
-        let surroundings = vault.surroundings(&self.context.run, node, self.attempt, log);
-        let surroundings = tokio::select! {
-            ctx = surroundings => ctx,
-            reached = reached(&mut self.halt, Halt::TimedOut) => return Ended::Halted(reached),
+        let secrets = &self.context.secrets;
+        let ctx = secrets.build_ctx(&self.context.run, node, self.attempt, log);
+        let ctx = tokio::select! {
+            ctx = ctx => ctx,
+            signal = wait_for_signal(&mut self.stop_signal, StopSignal::TimedOut) => {
+                return AttemptOutcome::Stopped(signal);
+            },
         };
-        match surroundings {
+        match ctx {
             Ok(ctx) => {
                 let call = NodeCall::new(ctx, self.inputs.clone());
-                attempt::run(&shared, executor, call, policy.timeout, &mut self.halt).await
+                attempt::run(
+                    &shared,
+                    executor,
+                    call,
+                    policy.timeout,
+                    &mut self.stop_signal,
+                )
+                .await
             }
-            Err(error) => Ended::Itself(Err(error)),
+            Err(error) => AttemptOutcome::Returned(Err(error)),
         }
     }
 
-    async fn after(
+    async fn next_step(
         &self,
-        ended: Ended,
+        outcome: AttemptOutcome,
         policy: &RetryPolicy,
         started: Duration,
-    ) -> Result<Next, Lost> {
-        let error = match ended {
-            Ended::Itself(Ok(output)) => {
-                return self.succeeded(output, started).await.map(Next::End);
+    ) -> Result<NextStep, LeaseLost> {
+        let error = match outcome {
+            AttemptOutcome::Returned(Ok(output)) => {
+                return self
+                    .finish_success(output, started)
+                    .await
+                    .map(NextStep::Exit);
             }
-            Ended::Itself(Err(error)) => error,
-            Ended::TimedOut => {
-                ExecutorError::retryable(took_too_long(policy.timeout.unwrap_or_default()))
+            AttemptOutcome::Returned(Err(error)) => error,
+            AttemptOutcome::TimedOut => {
+                ExecutorError::retryable(timeout_message(policy.timeout.unwrap_or_default()))
             }
-            Ended::Halted(Halt::Lost | Halt::Drain | Halt::Not) => {
-                return Ok(Next::End(Ending::Unfinished));
+            AttemptOutcome::Stopped(
+                StopSignal::LeaseLost | StopSignal::Drain | StopSignal::None,
+            ) => {
+                return Ok(NextStep::Exit(NodeExit::Interrupted));
             }
-            Ended::Halted(Halt::TimedOut) => {
-                ExecutorError::permanent("stopped, since the time of the run is over")
+            AttemptOutcome::Stopped(StopSignal::TimedOut) => {
+                ExecutorError::permanent("stopped, since the run exceeded its timeout")
             }
-            Ended::Halted(Halt::Cancel | Halt::Force | Halt::Abandon) => {
-                return Ok(Next::End(self.ended(NodeStatus::Cancelled, None, started)));
+            AttemptOutcome::Stopped(
+                StopSignal::Cancel | StopSignal::Force | StopSignal::Abandon,
+            ) => {
+                return Ok(NextStep::Exit(self.finish_node(
+                    NodeStatus::Cancelled,
+                    None,
+                    started,
+                )));
             }
         };
-        let halt = *self.halt.borrow();
-        if halt >= Halt::Force {
-            return Ok(Next::End(self.ended(
+        let signal = *self.stop_signal.borrow();
+        if signal >= StopSignal::Force {
+            return Ok(NextStep::Exit(self.finish_node(
                 NodeStatus::Cancelled,
                 Some(error.message().to_owned()),
                 started,
             )));
         }
-        if error.is_retryable() && self.attempt <= policy.max_retries && halt < Halt::TimedOut {
-            return Ok(Next::Retry(error.message().to_owned()));
+        if error.is_retryable()
+            && self.attempt <= policy.max_retries
+            && signal < StopSignal::TimedOut
+        {
+            return Ok(NextStep::Retry(error.message().to_owned()));
         }
-        Ok(Next::End(self.failed(
+        Ok(NextStep::Exit(self.fail_node(
             error.message().to_owned(),
             Some(self.attempt),
             started,
         )))
     }
 
-    async fn succeeded(&self, output: Output, started: Duration) -> Result<Ending, Lost> {
+    async fn finish_success(
+        &self,
+        output: Output,
+        started: Duration,
+    ) -> Result<NodeExit, LeaseLost> {
         let Output::Dataset(dataset) = output else {
-            return Ok(self.ended(NodeStatus::Success, None, started));
+            return Ok(self.finish_node(NodeStatus::Success, None, started));
         };
-        let mut end = self.end(NodeStatus::Success, Some(self.attempt), started);
-        end.row_count = Some(dataset.row_count());
-        end.has_dataset = true;
-        if self.mode == Mode::Recorded {
+        let mut finished = self.finished_node(NodeStatus::Success, Some(self.attempt), started);
+        finished.row_count = Some(dataset.row_count());
+        finished.has_dataset = true;
+        if self.recording == Recording::Full {
             match checkpoint::write(&self.context, self.node_index, &dataset).await {
-                Ok(kept) => {
-                    let kept = kept?;
-                    end.preview = Some(kept.preview);
-                    end.output = kept.output;
+                Ok(checkpoint) => {
+                    finished.preview = Some(checkpoint.preview);
+                    finished.output = checkpoint.output;
                 }
-                Err(error) => {
+                Err(CheckpointError::LeaseLost) => return Err(LeaseLost),
+                Err(CheckpointError::Unencodable(error)) => {
                     tracing::error!(%error, "an output could not be encoded");
                     trace_causes(&error);
-                    return Ok(self.failed(
-                        format!("the output could not be kept: {error}"),
+                    return Ok(self.fail_node(
+                        format!("the output could not be stored: {error}"),
                         Some(self.attempt),
                         started,
                     ));
                 }
             }
         }
-        Ok(Ending::Ended(Box::new(end), Some(dataset)))
+        Ok(NodeExit::Finished(Box::new(finished), Some(dataset)))
     }
 
-    /// Waits until the next attempt; what comes back is the end of the node when the run is stopped first.
+    /// Waits until the next attempt is due. Returns the node's exit when the run is stopped first.
     async fn wait_for_retry(
         &mut self,
         error: String,
         policy: &RetryPolicy,
-    ) -> Result<Option<Ending>, Lost> {
+    ) -> Result<Option<NodeExit>, LeaseLost> {
         let shared = Arc::clone(&self.context.shared);
         self.attempt = self.attempt.saturating_add(1);
         let random = shared.clock.random();
@@ -263,7 +294,7 @@ impl NodeTask {
             shared.limits.retry_delay_max,
             random,
         );
-        if self.mode == Mode::Recorded {
+        if self.recording == Recording::Full {
             let error = cut(error, shared.limits.error_bytes_max);
             let (node_index, attempt, at) = (self.node_index, self.attempt, shared.clock.now());
             self.context
@@ -279,41 +310,53 @@ impl NodeTask {
         }
         tokio::select! {
             () = shared.clock.sleep(delay) => Ok(None),
-            _ = reached(&mut self.halt, Halt::Drain) => Ok(Some(self.never_ran())),
+            _ = wait_for_signal(&mut self.stop_signal, StopSignal::Drain) => Ok(Some(self.exit_before_attempt())),
         }
     }
 
-    /// The end of a node that the run's stop finds waiting.
-    fn never_ran(&self) -> Ending {
+    /// Returns the exit of a node that waits for an attempt when the run is stopped.
+    fn exit_before_attempt(&self) -> NodeExit {
         let now = self.context.shared.clock.elapsed();
-        let status = match *self.halt.borrow() {
-            Halt::Not | Halt::Drain | Halt::Lost => return Ending::Unfinished,
-            Halt::TimedOut => NodeStatus::Skipped,
-            Halt::Cancel | Halt::Force | Halt::Abandon => NodeStatus::Cancelled,
+        let status = match *self.stop_signal.borrow() {
+            StopSignal::None | StopSignal::Drain | StopSignal::LeaseLost => {
+                return NodeExit::Interrupted;
+            }
+            StopSignal::TimedOut => NodeStatus::Skipped,
+            StopSignal::Cancel | StopSignal::Force | StopSignal::Abandon => NodeStatus::Cancelled,
         };
-        let mut end = self.end(status, None, now);
-        end.duration_ms = None;
-        Ending::Ended(Box::new(end), None)
+        let mut finished = self.finished_node(status, None, now);
+        finished.duration_ms = None;
+        NodeExit::Finished(Box::new(finished), None)
     }
 
-    fn failed(&self, error: String, attempt: Option<u32>, started: Duration) -> Ending {
-        let mut end = self.end(NodeStatus::Failed, attempt, started);
-        end.error = Some(cut(error, self.context.shared.limits.error_bytes_max));
-        Ending::Ended(Box::new(end), None)
+    fn fail_node(&self, error: String, attempt: Option<u32>, started: Duration) -> NodeExit {
+        let mut finished = self.finished_node(NodeStatus::Failed, attempt, started);
+        finished.error = Some(cut(error, self.context.shared.limits.error_bytes_max));
+        NodeExit::Finished(Box::new(finished), None)
     }
 
-    fn ended(&self, status: NodeStatus, error: Option<String>, started: Duration) -> Ending {
-        let mut end = self.end(status, Some(self.attempt), started);
-        end.error = error.map(|error| cut(error, self.context.shared.limits.error_bytes_max));
-        Ending::Ended(Box::new(end), None)
+    fn finish_node(
+        &self,
+        status: NodeStatus,
+        error: Option<String>,
+        started: Duration,
+    ) -> NodeExit {
+        let mut finished = self.finished_node(status, Some(self.attempt), started);
+        finished.error = error.map(|error| cut(error, self.context.shared.limits.error_bytes_max));
+        NodeExit::Finished(Box::new(finished), None)
     }
 
-    fn end(&self, status: NodeStatus, attempt: Option<u32>, started: Duration) -> FinishedNode {
+    fn finished_node(
+        &self,
+        status: NodeStatus,
+        attempt: Option<u32>,
+        started: Duration,
+    ) -> FinishedNode {
         let clock = &self.context.shared.clock;
-        let mut end = FinishedNode::new(self.node_index, status, clock.now());
-        end.attempt = attempt;
-        end.duration_ms = Some(millis(clock.elapsed().saturating_sub(started)));
-        end
+        let mut finished = FinishedNode::new(self.node_index, status, clock.now());
+        finished.attempt = attempt;
+        finished.duration_ms = Some(millis(clock.elapsed().saturating_sub(started)));
+        finished
     }
 }
 

@@ -70,7 +70,7 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
         clock: engine.clock().clone(),
         limits: engine.limits().clone(),
     };
-    engine.carry(Session::carry(own, pending));
+    engine.spawn_stream(Session::carry(own, pending));
     Ok(answer)
 }
 

@@ -14,9 +14,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use self::node::{Part, Told};
-use super::halt::Halt;
-use super::hiding;
-use super::vault::Vault;
+use super::redaction;
+use super::secret_resolver::SecretResolver;
+use super::stop_signal::StopSignal;
 use super::{Engine, Shared, shutting_down};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::{Effect, Input};
@@ -73,7 +73,7 @@ struct Stage {
     shared: Arc<Shared>,
     /// Never stored: what the nodes see of a run.
     run: Arc<Run>,
-    vault: Vault,
+    secrets: SecretResolver,
     definition: Arc<Pipeline>,
     graph: Arc<Graph>,
     frontier: Frontier,
@@ -84,7 +84,7 @@ struct Stage {
     tasks: JoinSet<(NodeIndex, Told)>,
     // Permits are nodes that execute in this dry run.
     slots: Arc<Semaphore>,
-    halt: watch::Sender<Halt>,
+    stop_signal: watch::Sender<StopSignal>,
     // Tells executors that the caller has left.
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
@@ -115,14 +115,14 @@ impl Stage {
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
-            vault: Vault::new(shared, &run),
+            secrets: SecretResolver::new(shared, &run),
             run: Arc::new(run),
             frontier,
             datasets: vec![None; graph.len()],
             told: vec![None; graph.len()],
             tasks: JoinSet::new(),
             slots: Arc::new(Semaphore::new(slots.clamp(1, Semaphore::MAX_PERMITS))),
-            halt: watch::Sender::new(Halt::Not),
+            stop_signal: watch::Sender::new(StopSignal::None),
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,
             definition,
@@ -149,7 +149,7 @@ impl Stage {
                 },
                 () = &mut late, if !is_late => {
                     is_late = true;
-                    self.halt.send_replace(Halt::TimedOut);
+                    self.stop_signal.send_replace(StopSignal::TimedOut);
                 }
             }
         }
@@ -175,11 +175,11 @@ impl Stage {
             let part = Part {
                 shared: Arc::clone(&self.shared),
                 run: Arc::clone(&self.run),
-                vault: self.vault.clone(),
+                secrets: self.secrets.clone(),
                 node: node.clone(),
                 inputs,
                 slots: Arc::clone(&self.slots),
-                halt: self.halt.subscribe(),
+                stop_signal: self.stop_signal.subscribe(),
                 stop: self.stop.child_token(),
             };
             let span = tracing::info_span!("dry_run", node_id = %part.node.id);
@@ -213,7 +213,7 @@ impl Stage {
         let mut node = self.blank(node_index, told.status)?;
         if let Some(dataset) = &cut {
             let cell_max = self.shared.limits.preview_cell_bytes_max;
-            let preview = hiding::shown(dataset, &self.vault.mask, rows_max, cell_max)?;
+            let preview = redaction::preview_rows(dataset, &self.secrets.mask, rows_max, cell_max)?;
             (node.columns, node.rows) = (preview.columns, preview.rows);
         }
         node.error = told.error;
@@ -231,7 +231,7 @@ impl Stage {
         }
         self.note(node_index, node);
         let never = self.frontier.settle(node_index, outcome);
-        if *self.halt.borrow() == Halt::TimedOut {
+        if *self.stop_signal.borrow() == StopSignal::TimedOut {
             // None of them would have begun in time: they have failed as this one did.
             return Ok(());
         }

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::out_of_time;
 use crate::engine::Shared;
-use crate::engine::attempt::{self, Ended, reached, took_too_long};
-use crate::engine::halt::Halt;
-use crate::engine::turn::Turn;
-use crate::engine::vault::Vault;
+use crate::engine::attempt::{self, AttemptOutcome, timeout_message, wait_for_signal};
+use crate::engine::execution_permit::ExecutionPermit;
+use crate::engine::secret_resolver::SecretResolver;
+use crate::engine::stop_signal::StopSignal;
 use crate::error::cut;
 use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
@@ -46,27 +46,29 @@ impl Told {
 pub(super) struct Part {
     pub(super) shared: Arc<Shared>,
     pub(super) run: Arc<Run>,
-    pub(super) vault: Vault,
+    pub(super) secrets: SecretResolver,
     pub(super) node: Node,
     pub(super) inputs: Vec<Input>,
     pub(super) slots: Arc<Semaphore>,
-    pub(super) halt: watch::Receiver<Halt>,
+    pub(super) stop_signal: watch::Receiver<StopSignal>,
     pub(super) stop: CancellationToken,
 }
 
 impl Part {
     pub(super) async fn play(mut self) -> Told {
         let shared = Arc::clone(&self.shared);
-        let turn = Turn::wait(&shared, &self.slots, &self.node.kind, &mut self.halt).await;
-        let Some(turn) = turn else {
+        let permit =
+            ExecutionPermit::acquire(&shared, &self.slots, &self.node.kind, &mut self.stop_signal)
+                .await;
+        let Some(permit) = permit else {
             return self.late();
         };
-        let told = match &turn.executor {
+        let told = match &permit.executor {
             Ok(executor) => self.attempt(executor).await,
             Err(error) => Told::failed(error.message().to_owned()),
         };
         let max = shared.limits.error_bytes_max;
-        let hidden = |error| cut(self.vault.mask.text(error), max);
+        let hidden = |error| cut(self.secrets.mask.text(error), max);
         Told {
             error: told.error.map(hidden),
             ..told
@@ -82,11 +84,11 @@ impl Part {
             }
         };
         let surroundings = self
-            .vault
-            .surroundings(&self.run, &self.node, 1, NodeLog::discard());
+            .secrets
+            .build_ctx(&self.run, &self.node, 1, NodeLog::discard());
         let surroundings = tokio::select! {
             ctx = surroundings => ctx,
-            _ = reached(&mut self.halt, Halt::TimedOut) => return self.late(),
+            _ = wait_for_signal(&mut self.stop_signal, StopSignal::TimedOut) => return self.late(),
         };
         let mut ctx = match surroundings {
             Ok(ctx) => ctx,
@@ -95,14 +97,14 @@ impl Part {
         ctx.row_limit = Some(self.shared.limits.dry_run_rows_max);
         ctx.cancel = self.stop.clone();
         let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
-        match attempt::run(&self.shared, executor, call, timeout, &mut self.halt).await {
-            Ended::Itself(Ok(Output::Dataset(dataset))) => {
+        match attempt::run(&self.shared, executor, call, timeout, &mut self.stop_signal).await {
+            AttemptOutcome::Returned(Ok(Output::Dataset(dataset))) => {
                 Told::new(NodeStatus::Success, Some(dataset))
             }
-            Ended::Itself(Ok(Output::Nothing)) => Told::new(NodeStatus::Success, None),
-            Ended::Itself(Err(error)) => Told::failed(error.message().to_owned()),
-            Ended::TimedOut => Told::failed(took_too_long(timeout.unwrap_or_default())),
-            Ended::Halted(_) => self.late(),
+            AttemptOutcome::Returned(Ok(Output::Nothing)) => Told::new(NodeStatus::Success, None),
+            AttemptOutcome::Returned(Err(error)) => Told::failed(error.message().to_owned()),
+            AttemptOutcome::TimedOut => Told::failed(timeout_message(timeout.unwrap_or_default())),
+            AttemptOutcome::Stopped(_) => self.late(),
         }
     }
 

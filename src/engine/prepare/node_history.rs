@@ -1,6 +1,6 @@
-//! What is known of each node of a run before it goes on.
+//! The history of each node of a run before the run executes.
 //!
-//! What follows from it is decided by `graph/plan`.
+//! What must execute again is decided by `graph/plan`.
 
 use crate::graph::Graph;
 use crate::graph::frontier::NodeOutcome;
@@ -8,17 +8,17 @@ use crate::graph::plan::{Kept, Past};
 use crate::model::{InheritedOutput, NodeRun, NodeStatus};
 use crate::storage::ClaimedRun;
 
-/// What is known of one node before the run goes on.
+/// What one node did in this run and earlier in its chain.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known {
+pub(super) struct NodeHistory {
     /// Its row in this run.
     pub(super) row: Option<NodeRun>,
-    /// What it did earlier in the chain.
+    /// Its result earlier in the chain.
     pub(super) inherited: Option<InheritedOutput>,
 }
 
-impl Known {
-    /// How it ended in this run; a node that reuses an output counts as a success.
+impl NodeHistory {
+    /// Returns its outcome in this run. A node that reuses an output counts as a success.
     pub(super) fn outcome(&self) -> Option<NodeOutcome> {
         let row = self.row.as_ref()?;
         match row.status {
@@ -31,18 +31,19 @@ impl Known {
         }
     }
 
-    /// Whether it has begun in this run: then what it did earlier no longer counts.
-    pub(super) fn has_begun(&self) -> bool {
+    /// Returns whether it has started in this run. Then its earlier result no longer counts.
+    pub(super) fn has_started(&self) -> bool {
         self.row.as_ref().is_some_and(|row| row.attempt.is_some())
     }
 
+    /// Returns what `graph/plan` needs to know.
     pub(super) fn past(&self, is_sink: bool) -> Past {
         let output = match (self.outcome(), &self.row, &self.inherited) {
             (Some(NodeOutcome::Success), Some(row), _) => {
-                kept(row.has_dataset, row.output_hash.is_some())
+                kept_output(row.has_dataset, row.output_hash.is_some())
             }
-            (None, _, Some(inherited)) if !self.has_begun() => {
-                kept(inherited.has_dataset, inherited.output_hash.is_some())
+            (None, _, Some(inherited)) if !self.has_started() => {
+                kept_output(inherited.has_dataset, inherited.output_hash.is_some())
             }
             _ => return Past::Never,
         };
@@ -50,7 +51,7 @@ impl Known {
     }
 }
 
-const fn kept(has_dataset: bool, is_stored: bool) -> Kept {
+const fn kept_output(has_dataset: bool, is_stored: bool) -> Kept {
     match (has_dataset, is_stored) {
         (false, _) => Kept::Nothing,
         (true, true) => Kept::Stored,
@@ -58,18 +59,18 @@ const fn kept(has_dataset: bool, is_stored: bool) -> Kept {
     }
 }
 
-/// The rows of this run and what it inherits, by place.
-pub(super) fn known(graph: &Graph, claimed: &ClaimedRun) -> Vec<Known> {
-    let mut known = vec![Known::default(); graph.len()];
+/// Returns the history of every node, by node index.
+pub(super) fn node_histories(graph: &Graph, claimed: &ClaimedRun) -> Vec<NodeHistory> {
+    let mut histories = vec![NodeHistory::default(); graph.len()];
     for row in &claimed.nodes {
-        if let Some(slot) = known.get_mut(usize::from(row.node_index)) {
+        if let Some(slot) = histories.get_mut(usize::from(row.node_index)) {
             slot.row = Some(row.clone());
         }
     }
     for inherited in &claimed.run.inherited {
-        if let Some(slot) = known.get_mut(usize::from(inherited.node_index)) {
+        if let Some(slot) = histories.get_mut(usize::from(inherited.node_index)) {
             slot.inherited = Some(inherited.clone());
         }
     }
-    known
+    histories
 }
