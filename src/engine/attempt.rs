@@ -61,7 +61,9 @@ pub(super) async fn run(
     let outcome = tokio::select! {
         result = attempt.result() => return AttemptOutcome::Returned(result),
         () = sleep(shared, timeout) => AttemptOutcome::TimedOut,
-        signal = wait_for_signal(stop_signal, StopSignal::TimedOut) => AttemptOutcome::Stopped(signal),
+        signal = wait_for_signal(stop_signal, StopSignal::TimedOut) => {
+            AttemptOutcome::Stopped(signal)
+        }
     };
     attempt.token.cancel();
     match outcome {

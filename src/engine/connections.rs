@@ -1,6 +1,6 @@
 //! Saving and deleting connections, with every problem of one told.
 //!
-//! What a secret of a body means is `secrets`'; opening them for executors is `vault`'s.
+//! What a secret of a body means is `secret_input`'; opening them for executors is `secret_resolver`'s.
 
 use serde_json::Value;
 

@@ -86,7 +86,8 @@ impl Journal {
         self.push(entry, None).await
     }
 
-    /// Sends an entry. The receiver resolves once the entry is stored, or fails if the lease is lost.
+    /// Sends an entry. The receiver resolves once the entry is stored, and fails if the lease is
+    /// lost.
     pub(super) async fn send_for_commit(
         &self,
         entry: Entry,

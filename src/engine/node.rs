@@ -310,7 +310,9 @@ impl NodeTask {
         }
         tokio::select! {
             () = shared.clock.sleep(delay) => Ok(None),
-            _ = wait_for_signal(&mut self.stop_signal, StopSignal::Drain) => Ok(Some(self.exit_before_attempt())),
+            _ = wait_for_signal(&mut self.stop_signal, StopSignal::Drain) => {
+                Ok(Some(self.exit_before_attempt()))
+            }
         }
     }
 

@@ -22,16 +22,16 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Claims runs until the engine drains.
 pub(super) async fn run(shared: Arc<Shared>) {
     let started = shared.clock.elapsed();
-    let settled_at = started.saturating_add(shared.limits.suspect_delay);
+    let suspects_at = started.saturating_add(shared.limits.suspect_delay);
     let mut owner = shared.clock.new_owner_id();
     loop {
-        let is_settled = shared.clock.elapsed() >= settled_at;
-        let next = match claim(&shared, owner, is_settled).await {
+        let may_claim_suspects = shared.clock.elapsed() >= suspects_at;
+        let next = match claim(&shared, owner, may_claim_suspects).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::warn!(%error, "the queue waits for storage");
-                // The failed claim may be committed, and then nothing executes its runs. A new owner
-                // can claim them once their lease expires.
+                // The claim may be committed although it failed; nothing executes its runs then.
+                // Under a new owner they can be claimed once their lease expires.
                 owner = shared.clock.new_owner_id();
                 NextClaim::After(RETRY)
             }
@@ -40,7 +40,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             match next {
                 NextClaim::WhenWoken => std::future::pending().await,
                 NextClaim::After(pause) => shared.clock.sleep(pause).await,
-                NextClaim::OnceSettled => shared.clock.sleep_until(settled_at).await,
+                NextClaim::WhenSuspectsMayStart => shared.clock.sleep_until(suspects_at).await,
             }
         };
         tokio::select! {
@@ -56,10 +56,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
 enum NextClaim {
     WhenWoken,
     After(Duration),
-    OnceSettled,
+    WhenSuspectsMayStart,
 }
 
-async fn claim(shared: &Arc<Shared>, owner: OwnerId, is_settled: bool) -> Result<NextClaim> {
+async fn claim(
+    shared: &Arc<Shared>,
+    owner: OwnerId,
+    may_claim_suspects: bool,
+) -> Result<NextClaim> {
     let free = shared.limits.runs_max.saturating_sub(shared.active.count());
     if free == 0 || shared.drain.is_cancelled() {
         return Ok(NextClaim::WhenWoken);
@@ -69,16 +73,16 @@ async fn claim(shared: &Arc<Shared>, owner: OwnerId, is_settled: bool) -> Result
     claim.runs_max = shared.limits.runs_max;
     claim.crashes_max = shared.limits.crashes_max;
     claim.lease = shared.limits.lease;
-    claim.suspects = is_settled;
+    claim.suspects = may_claim_suspects;
     let claims = shared.storage.claim(claim).await?;
-    Ok(execute_claimed(shared, owner, claims, is_settled))
+    Ok(execute_claimed(shared, owner, claims, may_claim_suspects))
 }
 
 fn execute_claimed(
     shared: &Arc<Shared>,
     owner: OwnerId,
     claims: ClaimOutcome,
-    is_settled: bool,
+    may_claim_suspects: bool,
 ) -> NextClaim {
     shared.events.committed(claims.seq);
     for run in &claims.poisoned {
@@ -95,8 +99,8 @@ fn execute_claimed(
     if !claims.unreadable.is_empty() {
         return NextClaim::After(RETRY);
     }
-    if claims.suspects_left && !is_settled {
-        return NextClaim::OnceSettled;
+    if claims.suspects_left && !may_claim_suspects {
+        return NextClaim::WhenSuspectsMayStart;
     }
     match claims.lease_until {
         Some(until) => NextClaim::After(
@@ -149,7 +153,7 @@ impl Drop for SlotGuard {
 async fn drive(guard: SlotGuard, claimed: ClaimedRun, signals: RunSignals) {
     let shared = Arc::clone(&guard.shared);
     let held = guard.held;
-    let exit = match prepare::prepare(&shared, claimed.clone(), signals).await {
+    let exit = match prepare::prepare_run(&shared, claimed.clone(), signals).await {
         Ok(PreparedRun { driver, skipped }) => driver.run(skipped).await,
         Err(PrepareError::LeaseLost) => RunExit::LeaseLost,
         Err(PrepareError::Invalid(error)) => {

@@ -1,6 +1,6 @@
 //! Saving and deleting variables, with every problem of one told.
 //!
-//! What a secret of a body means is `secrets`'; putting variables into configs is `vault`'s.
+//! What a secret of a body means is `secret_input`'; putting variables into configs is `secret_resolver`'s.
 
 use serde_json::Value;
 

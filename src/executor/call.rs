@@ -56,7 +56,9 @@ impl Input {
     }
 }
 
-/// The context of one attempt. Its `Debug` output hides the node's config, which may contain secrets.
+/// The context of one attempt.
+///
+/// Its `Debug` output hides the node's config, which may contain secrets.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Ctx {

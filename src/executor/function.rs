@@ -14,9 +14,11 @@ use crate::model::{Dataset, Node};
 
 /// An async function that executes nodes.
 ///
-/// Its arguments are a [`NodeCall`], or a [`Ctx`] and up to two inputs. An input is a `Vec` of rows or
-/// a [`Dataset`]. A single input has the rows of all upstreams in the order of the edges. Two inputs
-/// require exactly two upstreams. The function returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
+/// Its arguments are a [`NodeCall`], or a [`Ctx`] and up to two inputs. An input is a `Vec` of rows
+/// or a [`Dataset`]. A single input has the rows of all upstreams in the order of the edges. Two
+/// inputs require exactly two upstreams.
+///
+/// The function returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
 ///
 /// ```
 /// use floret::executor::{Ctx, ExecutorError};

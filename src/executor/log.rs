@@ -23,10 +23,10 @@ pub(crate) trait LogSink: Send + Sync {
     async fn send(&self, line: LogLine);
 }
 
-/// Writes lines to the log of a run, each with its node and attempt. Clones write to the same log.
+/// Writes lines to the log of a run, each with its node and attempt.
 ///
-/// A line is stored within 50 ms, and before the result of its node. While too many lines are pending,
-/// the call waits.
+/// Clones write to the same log. A line is stored within 50 ms, and before the result of its node.
+/// While too many lines are pending, the call waits.
 #[derive(Clone)]
 pub struct NodeLog(Option<Arc<dyn LogSink>>);
 

@@ -75,8 +75,8 @@ pub trait Executor: Send + Sync + 'static {
     /// Executes one attempt at a node.
     ///
     /// It MAY be called again with the same [`Ctx::attempt_key`] after a crash, after a failed
-    /// attempt or in a resumed run. It SHOULD return soon after [`Ctx::cancel`] is tripped; otherwise
-    /// its future is dropped.
+    /// attempt or in a resumed run. It SHOULD return soon after [`Ctx::cancel`] is tripped;
+    /// otherwise its future is dropped.
     ///
     /// # Errors
     /// An [`ExecutorError`], retryable or permanent. A panic counts as a retryable error.

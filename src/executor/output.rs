@@ -1,6 +1,6 @@
 //! The output of an executor.
 //!
-//! Storing it is left to `engine/checkpoint`, and passing it to downstream nodes to `engine/driver`.
+//! Storing it is left to `engine/checkpoint`, and passing it downstream to `engine/driver`.
 
 use serde::Serialize;
 

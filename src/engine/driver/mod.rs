@@ -31,7 +31,7 @@ pub(super) enum RunExit {
     Finished,
     /// This engine stopped it unfinished; a later claim continues it.
     Released,
-    /// Another claim owns it, or storage refused its journal.
+    /// Another claim owns it, or this engine can no longer store it.
     LeaseLost,
 }
 
@@ -70,7 +70,9 @@ pub(super) struct AppenderTask {
 }
 
 impl Driver {
-    /// Drives the run until it is finished, released or lost. `skipped` never execute.
+    /// Drives the run until it is finished or released, or its lease is lost.
+    ///
+    /// The nodes in `skipped` never execute.
     pub(super) async fn run(mut self, skipped: Vec<NodeIndex>) -> RunExit {
         let exit = self.drive(skipped).await.unwrap_or(RunExit::LeaseLost);
         if exit == RunExit::LeaseLost {
@@ -108,8 +110,12 @@ impl Driver {
             let may_start_nodes = *self.context.stop_signal.borrow() < StopSignal::Drain;
             tokio::select! {
                 biased;
-                Ok(()) = self.cancel_request.changed() => self.apply_cancel_request(&mut deadlines).await?,
-                Some(committed) = self.commits.join_next() => self.settle_committed(committed).await?,
+                Ok(()) = self.cancel_request.changed() => {
+                    self.apply_cancel_request(&mut deadlines).await?;
+                }
+                Some(committed) = self.commits.join_next() => {
+                    self.settle_committed(committed).await?;
+                }
                 Some(result) = self.tasks.join_next() => self.record_result(result).await?,
                 Some(profile) = self.profiles.join_next() => self.record_profile(profile).await?,
                 () = sleep_until_deadline(&shared, deadlines.run) => {
@@ -120,9 +126,13 @@ impl Driver {
                     deadlines.force = None;
                     self.context.raise(StopSignal::Abandon);
                 }
-                () = shared.drain.cancelled(), if may_start_nodes => self.context.raise(StopSignal::Drain),
+                () = shared.drain.cancelled(), if may_start_nodes => {
+                    self.context.raise(StopSignal::Drain);
+                }
                 () = shared.stop.cancelled() => return Ok(self.release().await),
-                _ = wait_for_signal(&mut stop_signal, StopSignal::LeaseLost) => return Err(LeaseLost),
+                _ = wait_for_signal(&mut stop_signal, StopSignal::LeaseLost) => {
+                    return Err(LeaseLost);
+                }
             }
         }
     }

@@ -47,13 +47,13 @@ impl Driver {
             self.spawn_profile(node_index, dataset.clone());
             self.retain_output(node_index, Some(dataset));
         }
-        self.wait_for_commit(node_index, outcome, stored).await
+        self.settle_after_commit(node_index, outcome, stored).await
     }
 
     /// Settles the node once its result is committed.
     ///
     /// If the run finishes with this node, it settles at once: one commit can then hold both.
-    async fn wait_for_commit(
+    async fn settle_after_commit(
         &mut self,
         node_index: NodeIndex,
         outcome: NodeOutcome,

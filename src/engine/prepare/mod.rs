@@ -62,7 +62,7 @@ impl From<LeaseLost> for PrepareError {
 ///
 /// # Errors
 /// Those of [`PrepareError`].
-pub(super) async fn prepare(
+pub(super) async fn prepare_run(
     shared: &Arc<Shared>,
     claimed: ClaimedRun,
     signals: RunSignals,
@@ -224,7 +224,9 @@ impl Preparation {
             }
             tokio::select! {
                 () = self.context.shared.clock.sleep(PAUSE) => {}
-                _ = wait_for_signal(&mut stop_signal, StopSignal::LeaseLost) => return Err(LeaseLost),
+                _ = wait_for_signal(&mut stop_signal, StopSignal::LeaseLost) => {
+                    return Err(LeaseLost);
+                }
                 () = self.context.shared.stop.cancelled() => return Err(LeaseLost),
             }
         }

@@ -1,7 +1,7 @@
 //! Resume: makes a run that goes on where a failed one ended.
 //!
 //! What it takes over is found in the chain of runs (`chain`) and decided by `graph/reuse`; whether the outputs are still good, when it
-//! starts (`recovery`).
+//! starts (`prepare`).
 
 mod chain;
 
