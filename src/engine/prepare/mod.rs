@@ -183,7 +183,7 @@ impl Preparation {
             {
                 self.log_warning(
                     node_index,
-                    "its output was not stored, since it was too large or contained a secret; it executes again",
+                    "its output was too large to store or contained a secret; it executes again",
                 )
                 .await?;
             }
