@@ -6,17 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::attempt::wait_for_signal;
 use super::stop_signal::StopSignal;
-use crate::error::{Error, ErrorKind, cut, trace_causes};
-use crate::executor::{LogLine, LogSink};
-use crate::model::{NodeIndex, RunId, RunStatus};
-use crate::secret::Mask;
+use crate::error::{Error, ErrorKind, trace_causes};
+use crate::model::{RunId, RunStatus};
 use crate::storage::{Append, AppendOutcome, Entry};
 
 const RETRY_FIRST: Duration = Duration::from_millis(20);
@@ -346,32 +343,5 @@ fn mark_run_cancelled(entries: &mut [Entry]) {
             *status = RunStatus::Cancelled;
             *error = None;
         }
-    }
-}
-
-/// The log of one attempt.
-#[derive(Debug)]
-pub(super) struct AttemptLog {
-    pub(super) journal: Journal,
-    pub(super) shared: Arc<Shared>,
-    pub(super) mask: Mask,
-    pub(super) node_index: NodeIndex,
-    pub(super) attempt: u32,
-}
-
-#[async_trait]
-impl LogSink for AttemptLog {
-    async fn send(&self, line: LogLine) {
-        // Masked before it is cut: half a secret at the cut would not be found.
-        let message = self.mask.text(line.message);
-        let entry = Entry::Log {
-            node_index: Some(self.node_index),
-            attempt: Some(self.attempt),
-            level: line.level,
-            message: cut(message, self.shared.limits.log_line_bytes_max),
-            at: self.shared.clock.now(),
-        };
-        // After a lost lease no line can be stored, and the executor is about to be dropped.
-        drop(self.journal.send(entry).await);
     }
 }

@@ -4,6 +4,7 @@
 
 mod active;
 mod attempt;
+mod attempt_log;
 mod backfill;
 mod cancel;
 mod checkpoint;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -13,9 +14,9 @@ use super::active::DriverHandle;
 use super::driver::RunExit;
 use super::prepare::{self, PrepareError, PreparedRun, RunSignals};
 use super::stop_signal::StopSignal;
-use crate::error::{Result, trace_causes};
-use crate::model::OwnerId;
-use crate::storage::{Append, Claim, ClaimOutcome, ClaimedRun, HeldRun};
+use crate::error::{Error, Result, trace_causes};
+use crate::model::{OwnerId, RunStatus};
+use crate::storage::{Append, Claim, ClaimOutcome, ClaimedRun, Entry, HeldRun};
 
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -175,12 +176,8 @@ async fn drive(guard: SlotGuard, claimed: ClaimedRun, signals: RunSignals) {
 }
 
 /// Finishes a run with an invalid definition, as failed or cancelled.
-async fn finish_invalid(
-    shared: &Arc<Shared>,
-    claimed: &ClaimedRun,
-    error: &crate::error::Error,
-) -> RunExit {
-    let entry = prepare::invalid_definition_entry(claimed, error, shared.clock.now());
+async fn finish_invalid(shared: &Arc<Shared>, claimed: &ClaimedRun, error: &Error) -> RunExit {
+    let entry = invalid_definition_entry(claimed, error, shared.clock.now());
     let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![entry]);
     match shared.storage.append(append).await {
         Ok(appended) => {
@@ -196,6 +193,20 @@ async fn finish_invalid(
             trace_causes(&error);
             RunExit::LeaseLost
         }
+    }
+}
+
+/// Returns the entry that finishes a run with an invalid definition.
+fn invalid_definition_entry(claimed: &ClaimedRun, error: &Error, at: DateTime<Utc>) -> Entry {
+    let status = if claimed.run.cancel.is_some() {
+        RunStatus::Cancelled
+    } else {
+        RunStatus::Failed
+    };
+    Entry::RunFinished {
+        status,
+        error: Some(format!("the stored definition cannot be executed: {error}")),
+        at,
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use self::node_history::{NodeHistory, node_histories};
+use self::node_history::{NodeHistory, first_error, node_histories};
 use super::Shared;
 use super::attempt::wait_for_signal;
 use super::checkpoint;
@@ -25,7 +25,7 @@ use crate::error::{Error, trace_causes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{Kept, Past, Plan};
-use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus, RunStatus};
+use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus};
 use crate::storage::{ClaimedRun, Entry, FinishedNode};
 
 /// The channels by which `active` reaches a run.
@@ -144,14 +144,17 @@ impl Preparation {
             frontier,
             datasets,
             pending_consumers,
-            first_attempts: self.first_attempts(),
+            first_attempts: self
+                .node_indexes()
+                .filter_map(|(node_index, history)| Some((node_index, history.first_attempt()?)))
+                .collect(),
             reexecuted: self
                 .node_indexes()
                 .filter(|(node_index, history)| must_rerun(*node_index, history))
                 .map(|(node_index, _)| node_index)
                 .collect(),
             fail_reasons: self.fail_reasons(&plan),
-            first_error: self.first_error(),
+            first_error: first_error(&self.histories),
             is_suspect: self.is_suspect,
             cancel_request,
             tasks: JoinSet::new(),
@@ -308,22 +311,6 @@ impl Preparation {
             .collect()
     }
 
-    /// Returns the first attempt to make of each node that had started.
-    ///
-    /// An attempt that a crash interrupted is repeated; one that failed is followed by the next.
-    fn first_attempts(&self) -> HashMap<NodeIndex, u32> {
-        let first_attempt = |(node_index, history): (NodeIndex, &NodeHistory)| {
-            let row = history
-                .row
-                .as_ref()
-                .filter(|row| row.status == NodeStatus::Pending)?;
-            let has_failed = row.error.is_some();
-            row.attempt
-                .map(|attempt| (node_index, attempt.saturating_add(u32::from(has_failed))))
-        };
-        self.node_indexes().filter_map(first_attempt).collect()
-    }
-
     /// Returns the nodes that need the missing output of a sink, which is never repeated.
     fn fail_reasons(&self, plan: &Plan<'_>) -> HashMap<NodeIndex, String> {
         let reason = |sink: NodeIndex| {
@@ -336,38 +323,5 @@ impl Preparation {
             .iter()
             .map(|&(sink, node)| (node, reason(sink)))
             .collect()
-    }
-
-    /// Returns the error of the node that failed first.
-    fn first_error(&self) -> Option<String> {
-        let failed = self
-            .histories
-            .iter()
-            .filter_map(|history| history.row.as_ref())
-            .filter(|row| row.status == NodeStatus::Failed);
-        let first = failed.min_by_key(|row| row.finished_at)?;
-        Some(format!(
-            "node {}: {}",
-            first.node_id,
-            first.error.as_deref().unwrap_or("it failed")
-        ))
-    }
-}
-
-/// Returns the entry that finishes a run with an invalid definition.
-pub(super) fn invalid_definition_entry(
-    claimed: &ClaimedRun,
-    error: &Error,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Entry {
-    let status = if claimed.run.cancel.is_some() {
-        RunStatus::Cancelled
-    } else {
-        RunStatus::Failed
-    };
-    Entry::RunFinished {
-        status,
-        error: Some(format!("the stored definition cannot be executed: {error}")),
-        at,
     }
 }

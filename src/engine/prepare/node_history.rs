@@ -36,6 +36,18 @@ impl NodeHistory {
         self.row.as_ref().is_some_and(|row| row.attempt.is_some())
     }
 
+    /// Returns the first attempt to make, if the node had started and is not finished.
+    ///
+    /// An attempt that a crash interrupted is repeated; one that failed is followed by the next.
+    pub(super) fn first_attempt(&self) -> Option<u32> {
+        let row = self.row.as_ref()?;
+        if row.status != NodeStatus::Pending {
+            return None;
+        }
+        let has_failed = row.error.is_some();
+        Some(row.attempt?.saturating_add(u32::from(has_failed)))
+    }
+
     /// Returns what `graph/plan` needs to know.
     pub(super) fn past(&self, is_sink: bool) -> Past {
         let output = match (self.outcome(), &self.row, &self.inherited) {
@@ -73,4 +85,18 @@ pub(super) fn node_histories(graph: &Graph, claimed: &ClaimedRun) -> Vec<NodeHis
         }
     }
     histories
+}
+
+/// Returns the error of the node that failed first.
+pub(super) fn first_error(histories: &[NodeHistory]) -> Option<String> {
+    let failed = histories
+        .iter()
+        .filter_map(|history| history.row.as_ref())
+        .filter(|row| row.status == NodeStatus::Failed);
+    let first = failed.min_by_key(|row| row.finished_at)?;
+    Some(format!(
+        "node {}: {}",
+        first.node_id,
+        first.error.as_deref().unwrap_or("it failed")
+    ))
 }

@@ -1,7 +1,11 @@
 //! One node of a run: waits for its permit, makes its attempts, and reports its result.
 //!
-//! The permit is left to `execution_permit`, a single attempt to `attempt`, the durable output to
-//! `checkpoint`, and what follows from the result to `driver`.
+//! The permit is left to `execution_permit`, a single attempt to `attempt`, and what follows from
+//! the result to `driver`.
+
+mod exit;
+
+pub(super) use self::exit::{NodeExit, NodeTaskResult};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +14,17 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::attempt::{self, AttemptOutcome, timeout_message, wait_for_signal};
-use super::checkpoint::{self, CheckpointError};
+use super::attempt_log::AttemptLog;
 use super::execution_permit::ExecutionPermit;
-use super::journal::{AttemptLog, LeaseLost};
+use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
 use super::stop_signal::StopSignal;
-use crate::error::{cut, trace_causes};
-use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
+use crate::error::cut;
+use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
-use crate::model::{Dataset, Node, NodeIndex, NodeStatus};
-use crate::storage::{Entry, FinishedNode};
+use crate::model::{Node, NodeIndex, NodeStatus};
+use crate::storage::Entry;
 
 /// What a node writes to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,23 +47,6 @@ pub(super) struct NodeTask {
     /// Why the node must fail without an attempt.
     pub(super) fail_reason: Option<String>,
     pub(super) stop_signal: watch::Receiver<StopSignal>,
-}
-
-/// The result of a node's task.
-#[derive(Debug)]
-pub(super) struct NodeTaskResult {
-    pub(super) node_index: NodeIndex,
-    pub(super) recording: Recording,
-    pub(super) exit: NodeExit,
-}
-
-/// How a node left its task.
-#[derive(Debug)]
-pub(super) enum NodeExit {
-    /// It has a final status and, on success, its output.
-    Finished(Box<FinishedNode>, Option<Dataset>),
-    /// The run was stopped first; a later claim executes the node.
-    Interrupted,
 }
 
 /// What follows an attempt.
@@ -247,38 +234,6 @@ impl NodeTask {
         )))
     }
 
-    async fn finish_success(
-        &self,
-        output: Output,
-        started: Duration,
-    ) -> Result<NodeExit, LeaseLost> {
-        let Output::Dataset(dataset) = output else {
-            return Ok(self.finish_node(NodeStatus::Success, None, started));
-        };
-        let mut finished = self.finished_node(NodeStatus::Success, Some(self.attempt), started);
-        finished.row_count = Some(dataset.row_count());
-        finished.has_dataset = true;
-        if self.recording == Recording::Full {
-            match checkpoint::write(&self.context, self.node_index, &dataset).await {
-                Ok(checkpoint) => {
-                    finished.preview = Some(checkpoint.preview);
-                    finished.output = checkpoint.output;
-                }
-                Err(CheckpointError::LeaseLost) => return Err(LeaseLost),
-                Err(CheckpointError::Unencodable(error)) => {
-                    tracing::error!(%error, "an output could not be encoded");
-                    trace_causes(&error);
-                    return Ok(self.fail_node(
-                        format!("the output could not be stored: {error}"),
-                        Some(self.attempt),
-                        started,
-                    ));
-                }
-            }
-        }
-        Ok(NodeExit::Finished(Box::new(finished), Some(dataset)))
-    }
-
     /// Waits until the next attempt is due. Returns the node's exit when the run is stopped first.
     async fn wait_for_retry(
         &mut self,
@@ -314,51 +269,6 @@ impl NodeTask {
                 Ok(Some(self.exit_before_attempt()))
             }
         }
-    }
-
-    /// Returns the exit of a node that waits for an attempt when the run is stopped.
-    fn exit_before_attempt(&self) -> NodeExit {
-        let now = self.context.shared.clock.elapsed();
-        let status = match *self.stop_signal.borrow() {
-            StopSignal::None | StopSignal::Drain | StopSignal::LeaseLost => {
-                return NodeExit::Interrupted;
-            }
-            StopSignal::TimedOut => NodeStatus::Skipped,
-            StopSignal::Cancel | StopSignal::Force | StopSignal::Abandon => NodeStatus::Cancelled,
-        };
-        let mut finished = self.finished_node(status, None, now);
-        finished.duration_ms = None;
-        NodeExit::Finished(Box::new(finished), None)
-    }
-
-    fn fail_node(&self, error: String, attempt: Option<u32>, started: Duration) -> NodeExit {
-        let mut finished = self.finished_node(NodeStatus::Failed, attempt, started);
-        finished.error = Some(cut(error, self.context.shared.limits.error_bytes_max));
-        NodeExit::Finished(Box::new(finished), None)
-    }
-
-    fn finish_node(
-        &self,
-        status: NodeStatus,
-        error: Option<String>,
-        started: Duration,
-    ) -> NodeExit {
-        let mut finished = self.finished_node(status, Some(self.attempt), started);
-        finished.error = error.map(|error| cut(error, self.context.shared.limits.error_bytes_max));
-        NodeExit::Finished(Box::new(finished), None)
-    }
-
-    fn finished_node(
-        &self,
-        status: NodeStatus,
-        attempt: Option<u32>,
-        started: Duration,
-    ) -> FinishedNode {
-        let clock = &self.context.shared.clock;
-        let mut finished = FinishedNode::new(self.node_index, status, clock.now());
-        finished.attempt = attempt;
-        finished.duration_ms = Some(millis(clock.elapsed().saturating_sub(started)));
-        finished
     }
 }
 
