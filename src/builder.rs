@@ -11,12 +11,12 @@ use tower_service::Service;
 
 use crate::clock::Clock;
 use crate::delivery::{self, Delivery};
-use crate::engine::{Engine, Parts};
+use crate::engine::{Engine, EngineParts};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result};
 use crate::events::Events;
 use crate::executor::{
-    Effect, Executor, FunctionExecutor, IntoOutput, NodeCall, NodeFunction, Registry,
-    ServiceExecutor, Turns,
+    Effect, Executor, FunctionExecutor, IntoOutput, NodeCall, NodeFunction, Readiness, Registry,
+    ServiceExecutor,
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
@@ -184,9 +184,9 @@ impl Builder {
         self.service(kind, ServiceExecutor::new(service, Effect::Sink))
     }
 
-    fn service(mut self, kind: impl Into<String>, executor: impl Turns) -> Self {
+    fn service(mut self, kind: impl Into<String>, executor: impl Readiness) -> Self {
         let kind = kind.into();
-        if !self.registry.insert_with_turns(kind.clone(), executor) {
+        if !self.registry.insert_service(kind.clone(), executor) {
             self.twice.push(kind);
         }
         self
@@ -371,7 +371,7 @@ impl Builder {
         }
         let events = Events::open(Arc::clone(&storage), &limits).await?;
         let views = Views::new(Arc::clone(&storage), registry.clone());
-        let engine = Engine::new(Parts {
+        let engine = Engine::new(EngineParts {
             storage: Arc::clone(&storage),
             registry,
             keyring,

@@ -269,7 +269,7 @@ impl Shared {
         let cancel = detail.backfill.cancel;
         for run in &detail.runs {
             match (run.status, cancel) {
-                (RunStatus::Running, Some(cancel)) => self.active.cancel(run.id, cancel),
+                (RunStatus::Running, Some(cancel)) => self.active.request_cancel(run.id, cancel),
                 (RunStatus::Running | RunStatus::Pending, _) => {}
                 (RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled, _) => {
                     self.events.ended(run.id);
@@ -290,7 +290,7 @@ async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Resu
         Err(error) => {
             // The request may be stored even though the answer was lost.
             if let Ok(Some(detail)) = shared.storage.find_backfill(id, &Scope::All).await {
-                shared.tell_newest().await;
+                shared.notify_newest_commit().await;
                 shared.notify_runs(&detail);
             }
             Err(error)

@@ -1,11 +1,11 @@
 //! Saves and deletes connections, and reports every problem of a body at once.
 //!
-//! `secrets` decides what a secret field of a body means; `vault` opens secrets for executors.
+//! `secret_input` decides what a secret field of a body means; `secret_resolver` opens secrets for executors.
 
 use serde_json::Value;
 
-use super::names;
-use super::secrets::{self, Given, TRIES_MAX};
+use super::id_mismatch;
+use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Problem, Result, shown};
 use crate::graph::fields::Fields;
@@ -43,8 +43,8 @@ struct Draft {
     id: Option<String>,
     /// Without its secrets.
     fields: ConnectionFields,
-    password: Given,
-    extra: Given,
+    password: SecretInput,
+    extra: SecretInput,
 }
 
 impl Engine {
@@ -62,8 +62,8 @@ impl Engine {
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
         let id = parse_body_id(draft.id.as_deref(), &mut issues);
-        secrets::refuse_kept(&draft.password, "/password", &mut issues);
-        secrets::refuse_kept(&draft.extra, "/extra", &mut issues);
+        secret_input::refuse_unchanged(&draft.password, "/password", &mut issues);
+        secret_input::refuse_unchanged(&draft.extra, "/extra", &mut issues);
         issues.refuse(Problem::InvalidField)?;
         let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
         let fields = self.0.seal_connection(&draft, &id, scope.tenant(), None)?;
@@ -86,13 +86,13 @@ impl Engine {
     ) -> Result<StoredConnection> {
         self.refuse_in_shutdown()?;
         let mut old = self.0.find_connection(id, scope).await?;
-        names::refuse_another(&body, "conn_id", &old.id)?;
+        id_mismatch::refuse_id_mismatch(&body, "conn_id", &old.id)?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
         issues.refuse(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_version(&draft, &old, scope).await;
-            if !secrets::came_between(&saved) {
+            if !secret_input::is_precondition_failed(&saved) {
                 return saved;
             }
             old = self.0.find_connection(id, scope).await?;
@@ -154,8 +154,8 @@ impl Shared {
         Ok(ConnectionFields {
             password: draft
                 .password
-                .sealed(password, &self.keyring, field("password"))?,
-            extra: draft.extra.sealed(extra, &self.keyring, field("extra"))?,
+                .seal(password, &self.keyring, field("password"))?,
+            extra: draft.extra.seal(extra, &self.keyring, field("extra"))?,
             ..draft.fields.clone()
         })
     }
@@ -180,8 +180,8 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     let mut draft = Draft {
         id: None,
         fields: ConnectionFields::default(),
-        password: Given::Nothing,
-        extra: Given::Nothing,
+        password: SecretInput::Absent,
+        extra: SecretInput::Absent,
     };
     let Some(mut fields) = Fields::of(body, "a connection", String::new(), issues) else {
         return draft;
@@ -191,18 +191,19 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     draft.fields.kind = fields
         .take("type", "a string of 1 to 64 characters", |value| {
             let text = value.as_str().filter(|text| !text.trim().is_empty());
-            text.filter(|text| secrets::is_within(text, KIND_CHARS_MAX))
+            text.filter(|text| secret_input::has_chars_at_most(text, KIND_CHARS_MAX))
                 .map(str::to_owned)
         })
         .unwrap_or_default();
-    draft.fields.description = secrets::text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
-    draft.fields.host = secrets::text(&mut fields, "host", PART_CHARS_MAX);
+    draft.fields.description =
+        secret_input::take_text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
+    draft.fields.host = secret_input::take_text(&mut fields, "host", PART_CHARS_MAX);
     draft.fields.port = fields.take("port", PORT, parse_port).flatten();
-    draft.fields.schema = secrets::text(&mut fields, "schema", PART_CHARS_MAX);
-    draft.fields.login = secrets::text(&mut fields, "login", PART_CHARS_MAX);
+    draft.fields.schema = secret_input::take_text(&mut fields, "schema", PART_CHARS_MAX);
+    draft.fields.login = secret_input::take_text(&mut fields, "login", PART_CHARS_MAX);
     let password = fields.secret("password", PASSWORD, parse_password);
-    draft.password = Given::of(password);
-    draft.extra = Given::of(fields.secret("extra", EXTRA, parse_extra));
+    draft.password = SecretInput::from_text(password);
+    draft.extra = SecretInput::from_text(fields.secret("extra", EXTRA, parse_extra));
     draft
 }
 
@@ -220,7 +221,7 @@ fn parse_port(value: &Value) -> Option<Option<u16>> {
 /// Parses a password. An empty one means that the connection has no password.
 fn parse_password(value: &Value) -> Option<String> {
     let text = if value.is_null() { "" } else { value.as_str()? };
-    secrets::is_within(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
+    secret_input::has_chars_at_most(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
 }
 
 /// Parses the extra field: text as it is, an object as its JSON. Empty text means none.
@@ -231,5 +232,5 @@ fn parse_extra(value: &Value) -> Option<String> {
         Value::Null => String::new(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
     };
-    secrets::is_within(&text, EXTRA_CHARS_MAX).then_some(text)
+    secret_input::has_chars_at_most(&text, EXTRA_CHARS_MAX).then_some(text)
 }

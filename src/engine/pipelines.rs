@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
-use super::names;
+use super::id_mismatch;
 use super::trigger::WakeOnDrop;
 use crate::error::{Error, Issue, IssueAt, Problem, Result};
 use crate::graph::definition;
@@ -95,7 +95,7 @@ impl Engine {
     ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
-        names::refuse_another(&definition, "id", &found.id)?;
+        id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
         let id = found.id.as_str().to_owned();
         let pipeline = definition::parse(definition, || id, self.limits())?;
         let version = precondition.check(&found)?;

@@ -1,11 +1,11 @@
 //! Saves and deletes variables, and reports every problem of a body at once.
 //!
-//! `secrets` decides what a secret field of a body means; `vault` resolves variables in configs.
+//! `secret_input` decides what a secret field of a body means; `secret_resolver` resolves variables in configs.
 
 use serde_json::Value;
 
-use super::names;
-use super::secrets::{self, Given, TRIES_MAX};
+use super::id_mismatch;
+use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::graph::fields::Fields;
@@ -54,8 +54,8 @@ impl Engine {
         let draft = parse_draft(body, &mut issues);
         let key = parse_body_key(draft.key.as_deref(), &mut issues);
         if draft.is_secret {
-            let given = Given::of(Some(draft.value.expose().clone()));
-            secrets::refuse_kept(&given, "/value", &mut issues);
+            let given = SecretInput::from_text(Some(draft.value.expose().clone()));
+            secret_input::refuse_unchanged(&given, "/value", &mut issues);
         }
         issues.refuse(Problem::InvalidField)?;
         let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
@@ -80,13 +80,13 @@ impl Engine {
     ) -> Result<StoredVariable> {
         self.refuse_in_shutdown()?;
         let mut old = self.0.find_variable(key, scope).await?;
-        names::refuse_another(&body, "key", &old.key)?;
+        id_mismatch::refuse_id_mismatch(&body, "key", &old.key)?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
         issues.refuse(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_variable_version(&draft, &old, scope).await;
-            if !secrets::came_between(&saved) {
+            if !secret_input::is_precondition_failed(&saved) {
                 return saved;
             }
             old = self.0.find_variable(key, scope).await?;
@@ -210,7 +210,7 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
         value
             .as_str()
             .map(str::to_owned)
-            .filter(|text| secrets::is_within(text, VALUE_CHARS_MAX))
+            .filter(|text| secret_input::has_chars_at_most(text, VALUE_CHARS_MAX))
     });
     draft.value = Secret::new(value.unwrap_or_default());
     let is_secret = fields.take("type", "\"string\" or \"secret\"", |value| {
@@ -221,6 +221,6 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
         }
     });
     draft.is_secret = is_secret.unwrap_or(false);
-    draft.description = secrets::text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
+    draft.description = secret_input::take_text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
     draft
 }

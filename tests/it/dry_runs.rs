@@ -144,7 +144,7 @@ async fn a_nodes_own_time_out_holds(store: Store) {
     let own = Duration::from_secs(5);
     assert_eq!(world.turn_within(own).await, own);
     let found = end(dry_run).await.unwrap();
-    let told = "the attempt took longer than its time-out of 5 s";
+    let told = "the attempt exceeded its timeout of 5 s";
     assert_eq!(found.node("load").unwrap().error.as_deref(), Some(told));
 }
 

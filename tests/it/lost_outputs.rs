@@ -66,7 +66,7 @@ async fn an_output_too_large_to_keep_is_made_again_and_the_log_says_so(store: St
     let told = told.unwrap();
     assert_eq!(told.node_id.as_ref().map(|id| id.as_str()), Some("load"));
     let text = told.message.as_deref().unwrap();
-    assert!(text.contains("too large to keep"), "{text}");
+    assert!(text.contains("too large to store"), "{text}");
 }
 
 async fn a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so(store: Store) {

@@ -150,7 +150,7 @@ async fn an_output_too_large_to_keep_is_made_again_without_a_second_end(store: S
     assert_eq!(calls[0].inputs, calls[1].inputs);
     let events = host.events_of(run).await;
     assert!(
-        lines(&events)[0].contains("too large to keep"),
+        lines(&events)[0].contains("too large to store"),
         "{events:?}"
     );
     let of_a = events

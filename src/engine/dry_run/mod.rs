@@ -15,9 +15,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use self::node::{DryNode, DryNodeOutcome};
-use super::halt::Halt;
-use super::hiding;
-use super::vault::Vault;
+use super::redaction;
+use super::secret_resolver::SecretResolver;
+use super::stop_signal::StopSignal;
 use super::{Engine, Shared, shutting_down};
 use crate::error::{Error, Problem, Result};
 use crate::executor::{Effect, Input};
@@ -76,7 +76,7 @@ struct DryRunExecution {
     shared: Arc<Shared>,
     /// The run as its nodes see it. It is never stored.
     run: Arc<Run>,
-    vault: Vault,
+    secrets: SecretResolver,
     definition: Arc<Pipeline>,
     graph: Arc<Graph>,
     frontier: Frontier,
@@ -87,7 +87,7 @@ struct DryRunExecution {
     tasks: JoinSet<(NodeIndex, DryNodeOutcome)>,
     // One permit for each node that may execute at once in this dry run.
     slots: Arc<Semaphore>,
-    halt: watch::Sender<Halt>,
+    stop_signal: watch::Sender<StopSignal>,
     // Cancelled when the dry run is dropped, so that executors stop.
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
@@ -118,14 +118,14 @@ impl DryRunExecution {
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
-            vault: Vault::new(shared, &run),
+            secrets: SecretResolver::new(shared, &run),
             run: Arc::new(run),
             frontier,
             datasets: vec![None; graph.len()],
             results: vec![None; graph.len()],
             tasks: JoinSet::new(),
             slots: Arc::new(Semaphore::new(slots.clamp(1, Semaphore::MAX_PERMITS))),
-            halt: watch::Sender::new(Halt::Not),
+            stop_signal: watch::Sender::new(StopSignal::None),
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,
             definition,
@@ -152,7 +152,7 @@ impl DryRunExecution {
                 },
                 () = &mut deadline, if !is_timed_out => {
                     is_timed_out = true;
-                    self.halt.send_replace(Halt::TimedOut);
+                    self.stop_signal.send_replace(StopSignal::TimedOut);
                 }
             }
         }
@@ -181,11 +181,11 @@ impl DryRunExecution {
             let dry_node = DryNode {
                 shared: Arc::clone(&self.shared),
                 run: Arc::clone(&self.run),
-                vault: self.vault.clone(),
+                secrets: self.secrets.clone(),
                 node: node.clone(),
                 inputs,
                 slots: Arc::clone(&self.slots),
-                halt: self.halt.subscribe(),
+                stop_signal: self.stop_signal.subscribe(),
                 stop: self.stop.child_token(),
             };
             let span = tracing::info_span!("dry_run", node_id = %dry_node.node.id);
@@ -221,7 +221,7 @@ impl DryRunExecution {
         let mut node = self.new_result(node_index, outcome.status)?;
         if let Some(dataset) = &cut {
             let cell_max = self.shared.limits.preview_cell_bytes_max;
-            let preview = hiding::shown(dataset, &self.vault.mask, rows_max, cell_max)?;
+            let preview = redaction::preview_rows(dataset, &self.secrets.mask, rows_max, cell_max)?;
             (node.columns, node.rows) = (preview.columns, preview.rows);
         }
         node.error = outcome.error;
@@ -240,7 +240,7 @@ impl DryRunExecution {
         }
         self.set_result(node_index, node);
         let unreachable = self.frontier.settle(node_index, frontier_outcome);
-        if *self.halt.borrow() == Halt::TimedOut {
+        if *self.stop_signal.borrow() == StopSignal::TimedOut {
             // None of them would have started in time. They have failed, as this node has.
             return Ok(());
         }
@@ -278,7 +278,7 @@ impl DryRunExecution {
                 Some(node) => node,
                 None if is_timed_out => {
                     let mut node = self.new_result(node_index, NodeStatus::Failed)?;
-                    node.error = Some(timeout_message(self.shared.limits.dry_run_timeout));
+                    node.error = Some(dry_run_timeout_message(self.shared.limits.dry_run_timeout));
                     node
                 }
                 None => self.new_result(node_index, NodeStatus::Skipped)?,
@@ -300,7 +300,7 @@ fn concat_inputs(inputs: &[Input]) -> Result<Option<Dataset>> {
     Dataset::concat(&given).map(Some)
 }
 
-fn timeout_message(allowed: Duration) -> String {
+fn dry_run_timeout_message(allowed: Duration) -> String {
     format!(
         "not finished within the time limit of a dry run, {} s",
         allowed.as_secs_f64()

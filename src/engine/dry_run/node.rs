@@ -7,12 +7,12 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::timeout_message;
+use super::dry_run_timeout_message;
 use crate::engine::Shared;
-use crate::engine::attempt::{self, Ended, reached, took_too_long};
-use crate::engine::halt::Halt;
-use crate::engine::turn::Turn;
-use crate::engine::vault::Vault;
+use crate::engine::attempt::{self, AttemptOutcome, timeout_message, wait_for_signal};
+use crate::engine::execution_permit::ExecutionPermit;
+use crate::engine::secret_resolver::SecretResolver;
+use crate::engine::stop_signal::StopSignal;
 use crate::error::cut;
 use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
@@ -46,27 +46,29 @@ impl DryNodeOutcome {
 pub(super) struct DryNode {
     pub(super) shared: Arc<Shared>,
     pub(super) run: Arc<Run>,
-    pub(super) vault: Vault,
+    pub(super) secrets: SecretResolver,
     pub(super) node: Node,
     pub(super) inputs: Vec<Input>,
     pub(super) slots: Arc<Semaphore>,
-    pub(super) halt: watch::Receiver<Halt>,
+    pub(super) stop_signal: watch::Receiver<StopSignal>,
     pub(super) stop: CancellationToken,
 }
 
 impl DryNode {
     pub(super) async fn execute(mut self) -> DryNodeOutcome {
         let shared = Arc::clone(&self.shared);
-        let turn = Turn::wait(&shared, &self.slots, &self.node.kind, &mut self.halt).await;
-        let Some(turn) = turn else {
+        let permit =
+            ExecutionPermit::acquire(&shared, &self.slots, &self.node.kind, &mut self.stop_signal)
+                .await;
+        let Some(permit) = permit else {
             return self.timed_out();
         };
-        let outcome = match &turn.executor {
+        let outcome = match &permit.executor {
             Ok(executor) => self.attempt(executor).await,
             Err(error) => DryNodeOutcome::failed(error.message().to_owned()),
         };
         let max = shared.limits.error_bytes_max;
-        let hidden = |error| cut(self.vault.mask.text(error), max);
+        let hidden = |error| cut(self.secrets.mask.text(error), max);
         DryNodeOutcome {
             error: outcome.error.map(hidden),
             ..outcome
@@ -82,11 +84,11 @@ impl DryNode {
             }
         };
         let surroundings = self
-            .vault
-            .surroundings(&self.run, &self.node, 1, NodeLog::discard());
+            .secrets
+            .build_ctx(&self.run, &self.node, 1, NodeLog::discard());
         let surroundings = tokio::select! {
             ctx = surroundings => ctx,
-            _ = reached(&mut self.halt, Halt::TimedOut) => return self.timed_out(),
+            _ = wait_for_signal(&mut self.stop_signal, StopSignal::TimedOut) => return self.timed_out(),
         };
         let mut ctx = match surroundings {
             Ok(ctx) => ctx,
@@ -95,18 +97,24 @@ impl DryNode {
         ctx.row_limit = Some(self.shared.limits.dry_run_rows_max);
         ctx.cancel = self.stop.clone();
         let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
-        match attempt::run(&self.shared, executor, call, timeout, &mut self.halt).await {
-            Ended::Itself(Ok(Output::Dataset(dataset))) => {
+        match attempt::run(&self.shared, executor, call, timeout, &mut self.stop_signal).await {
+            AttemptOutcome::Returned(Ok(Output::Dataset(dataset))) => {
                 DryNodeOutcome::new(NodeStatus::Success, Some(dataset))
             }
-            Ended::Itself(Ok(Output::Nothing)) => DryNodeOutcome::new(NodeStatus::Success, None),
-            Ended::Itself(Err(error)) => DryNodeOutcome::failed(error.message().to_owned()),
-            Ended::TimedOut => DryNodeOutcome::failed(took_too_long(timeout.unwrap_or_default())),
-            Ended::Halted(_) => self.timed_out(),
+            AttemptOutcome::Returned(Ok(Output::Nothing)) => {
+                DryNodeOutcome::new(NodeStatus::Success, None)
+            }
+            AttemptOutcome::Returned(Err(error)) => {
+                DryNodeOutcome::failed(error.message().to_owned())
+            }
+            AttemptOutcome::TimedOut => {
+                DryNodeOutcome::failed(timeout_message(timeout.unwrap_or_default()))
+            }
+            AttemptOutcome::Stopped(_) => self.timed_out(),
         }
     }
 
     fn timed_out(&self) -> DryNodeOutcome {
-        DryNodeOutcome::failed(timeout_message(self.shared.limits.dry_run_timeout))
+        DryNodeOutcome::failed(dry_run_timeout_message(self.shared.limits.dry_run_timeout))
     }
 }

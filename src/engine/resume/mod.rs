@@ -1,7 +1,7 @@
 //! Resumes a failed run: creates a new run that inherits what succeeded and executes the rest.
 //!
 //! `chain` finds the earlier successes, and `graph/reuse` decides which of them are inherited.
-//! `recovery` checks that the inherited outputs are still readable when the run starts.
+//! `prepare` checks that the inherited outputs are still readable when the run starts.
 
 mod chain;
 

@@ -46,7 +46,7 @@ impl LogSink for Lines {
 
 fn listen(call: &mut NodeCall) -> mpsc::UnboundedReceiver<String> {
     let (lines, heard) = mpsc::unbounded_channel();
-    call.ctx.log = NodeLog::to(Arc::new(Lines(lines)));
+    call.ctx.log = NodeLog::to_sink(Arc::new(Lines(lines)));
     heard
 }
 
