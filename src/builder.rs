@@ -234,12 +234,12 @@ impl Builder {
         });
         refuse_unfit(&engine, &pipelines)?;
         // Before anything can happen that a notifier would have to be told.
-        let delivery = Delivery::open(delivery::Parts {
+        let delivery = Delivery::open(delivery::DeliveryParts {
             storage: Arc::clone(&storage),
             clock: engine.clock().clone(),
             limits: engine.limits().clone(),
             notifiers,
-            newest: engine.events().signal(),
+            newest: engine.events().watch_newest(),
             dropped: engine.dropped(),
         })
         .await?;

@@ -258,7 +258,7 @@ impl Shared {
                 (RunStatus::Running, Some(wish)) => self.active.cancel(run.id, wish),
                 (RunStatus::Running | RunStatus::Pending, _) => {}
                 (RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled, _) => {
-                    self.events.ended(run.id);
+                    self.events.run_finished(run.id);
                 }
             }
         }

@@ -47,7 +47,7 @@ async fn request_and_tell(shared: Arc<Shared>, request: CancelRequest) -> Result
     if cancelled.status == RunStatus::Running {
         shared.active.cancel(run, cancel);
     } else {
-        shared.events.ended(run);
+        shared.events.run_finished(run);
     }
     Ok(cancelled)
 }
@@ -60,7 +60,7 @@ impl Shared {
         };
         self.tell_newest().await;
         if detail.run.status.is_terminal() {
-            self.events.ended(run);
+            self.events.run_finished(run);
         } else if let Some(cancel) = detail.run.cancel {
             self.active.cancel(run, cancel);
         }

@@ -77,7 +77,7 @@ fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: ClaimOutcome, is_settled:
     shared.events.committed(claims.seq);
     for run in &claims.poisoned {
         tracing::error!(run_id = %run, "the run is given up as poisoned");
-        shared.events.ended(*run);
+        shared.events.run_finished(*run);
     }
     shared.tell_of_stopped(claims.stopped);
     for run in &claims.unreadable {
@@ -149,7 +149,7 @@ async fn drive(leaving: Leaving, claimed: ClaimedRun, strings: Strings) {
         }
     };
     match left {
-        Left::Ended => shared.events.ended(held.run),
+        Left::Ended => shared.events.run_finished(held.run),
         Left::Released => release(&shared, leaving.owner, held).await,
         // Storage was out of reach until the end; where the claim is lost this gives nothing back.
         Left::Lost if shared.stop.is_cancelled() => release(&shared, leaving.owner, held).await,

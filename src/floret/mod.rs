@@ -146,7 +146,7 @@ impl Floret {
         // Once no run writes any more, so that the last events are brought too.
         let rest = deadline.saturating_sub(clock.elapsed());
         self.delivery.shutdown(rest).await;
-        self.engine.events().let_waiters_go();
+        self.engine.events().release_waiters();
         self.storage.close().await
     }
 }
@@ -232,7 +232,7 @@ impl RunHandle {
         let engine = &self.floret.engine;
         loop {
             // Registered before storage is asked, so that an end in between is not missed.
-            let end = engine.events().end_of(self.id);
+            let end = engine.events().wait_for_finish(self.id);
             let found = self.floret.storage.find_run(self.id, &Scope::All).await?;
             let detail = found.ok_or_else(|| Error::run_not_found(self.id))?;
             if detail.run.status.is_terminal() {

@@ -16,7 +16,7 @@ use super::socket::{End, Socket, Turn};
 use super::upgrade::Pending;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::events::{Arrival, Feed, Reading, Sent, Signals, Wait};
+use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 use crate::limits::Limits;
 
 /// A pause after a failed read.
@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_millis(200);
 /// What a session is made of.
 pub(super) struct Parts {
     pub(super) feed: Feed,
-    pub(super) signals: Signals,
+    pub(super) signals: FeedSignals,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
 }
@@ -34,7 +34,7 @@ pub(super) struct Parts {
 pub(super) struct Session {
     socket: Socket,
     feed: Feed,
-    signals: Signals,
+    signals: FeedSignals,
     closed: CancellationToken,
     clock: Clock,
     limits: Limits,
@@ -47,7 +47,7 @@ pub(super) struct Session {
     blocked_at: Option<Duration>,
     // When a stream that is to end does so, whatever is left.
     end_at: Option<Duration>,
-    reading: Option<Reading>,
+    reading: Option<PageRead>,
     retry_at: Option<Duration>,
 }
 
@@ -62,7 +62,7 @@ struct Lagged {
 /// What ended a wait.
 enum Woken {
     Turn(Turn),
-    Page(Result<Arrival>),
+    Page(Result<FeedPage>),
     Moved,
     Lapped,
     Closing,
@@ -159,11 +159,11 @@ impl Session {
             return None;
         }
         match self.feed.wait() {
-            Wait::Page(reading) => self.reading = Some(reading),
-            Wait::End if self.socket.is_idle() => {
+            FeedWait::Page(reading) => self.reading = Some(reading),
+            FeedWait::End if self.socket.is_idle() => {
                 return Some(End::With(CloseCode::Away, "shutting down"));
             }
-            Wait::End | Wait::Moved | Wait::Nothing => {}
+            FeedWait::End | FeedWait::Moved | FeedWait::Nothing => {}
         }
         None
     }
@@ -188,7 +188,7 @@ impl Session {
         };
         let signal = async {
             if is_blocked {
-                signals.lapped().await;
+                signals.overrun_check().await;
                 Woken::Lapped
             } else {
                 signals.moved().await;
@@ -218,8 +218,8 @@ impl Session {
         None
     }
 
-    fn arrived(&mut self, page: Result<Arrival>) -> Option<End> {
-        match self.feed.arrived(page) {
+    fn arrived(&mut self, page: Result<FeedPage>) -> Option<End> {
+        match self.feed.accept_page(page) {
             Ok(()) => None,
             Err(error) if error.slug() == "events-expired" => {
                 Some(End::With(CloseCode::Again, "events-expired"))
@@ -289,8 +289,8 @@ fn next(ping: &mut bool, feed: &mut Feed) -> Option<Message> {
         return Some(Message::Ping(Bytes::new()));
     }
     match feed.take()? {
-        Sent::Event(event) => Some(text(event)),
-        Sent::Lagged { missed, next_seq } => {
+        FeedItem::Event(event) => Some(text(event)),
+        FeedItem::Lagged { missed, next_seq } => {
             let lagged = Lagged {
                 kind: "lagged",
                 missed,

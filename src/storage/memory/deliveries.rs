@@ -12,7 +12,7 @@ use super::state::{RunRow, State};
 use crate::error::Result;
 use crate::model::{RunId, Scope};
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, ParkedEvent,
+    ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
 
@@ -56,10 +56,10 @@ impl StoredCursor {
         self.parked.values().filter(|parked| !parked.is_dead)
     }
 
-    fn lost(&self, name: &str) -> LostCursor {
-        LostCursor {
+    fn expired(&self, name: &str) -> ExpiredCursor {
+        ExpiredCursor {
             parked_count: self.alive().count() as u64,
-            ..LostCursor::new(name.to_owned(), self.seq, self.seen_at)
+            ..ExpiredCursor::new(name.to_owned(), self.seq, self.seen_at)
         }
     }
 }
@@ -68,36 +68,36 @@ impl NotifierCursors {
     fn claim(&mut self, claim: &ClaimCursors, newest: u64) -> Cursors {
         let ClaimCursors {
             names,
-            attendance,
+            kind,
             absent_before,
             now,
         } = claim;
-        let may_lose = |name: &String| match attendance {
-            Attendance::Arrives => true,
-            Attendance::Stays => !names.contains(name),
+        let may_expire = |name: &String| match kind {
+            CursorClaimKind::Start => true,
+            CursorClaimKind::Renewal => !names.contains(name),
         };
-        let is_lost = |name: &String, stored: &mut StoredCursor| {
-            stored.seen_at < *absent_before && may_lose(name)
+        let is_expired = |name: &String, stored: &mut StoredCursor| {
+            stored.seen_at < *absent_before && may_expire(name)
         };
-        let lost: Vec<_> = self.0.extract_if(.., is_lost).collect();
+        let expired: Vec<_> = self.0.extract_if(.., is_expired).collect();
         let mut cursors = Vec::new();
         for name in names {
             let stored = self.0.entry(name.clone());
             let stored = stored.or_insert_with(|| StoredCursor::new(newest, *now));
             stored.seen_at = *now;
             let mut cursor = NotifierCursor::new(name.clone(), stored.seq);
-            if *attendance == Attendance::Arrives {
+            if *kind == CursorClaimKind::Start {
                 let parked = stored.parked.values();
                 let parked = parked.filter(|parked| !parked.is_dead || parked.seq > stored.seq);
                 cursor.parked = parked.copied().collect();
             }
             cursors.push(cursor);
         }
-        let lost = lost
+        let expired = expired
             .iter()
-            .map(|(name, stored)| stored.lost(name))
+            .map(|(name, stored)| stored.expired(name))
             .collect();
-        Cursors { cursors, lost }
+        Cursors { cursors, expired }
     }
 
     pub(super) fn undelivered(&self) -> Undelivered {
