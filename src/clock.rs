@@ -1,6 +1,7 @@
 //! The clock of Floret: the only place that reads the time, sleeps or creates ids.
 //!
-//! A `Clock` is the machine's clock or, in tests, one that is advanced manually (`testing::ManualClock`).
+//! A `Clock` is the machine's clock or, in tests, one that is advanced manually
+//! (`testing::ManualClock`).
 
 use std::fmt;
 use std::future::Future;

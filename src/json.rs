@@ -1,4 +1,5 @@
-//! A strict JSON reader: refuses duplicate keys and deep nesting, and reports the position of each error.
+//! A strict JSON reader: refuses duplicate keys and deep nesting, and reports the position of each
+//! error.
 //!
 //! The callers interpret the values: `graph/definition` for pipelines, `api` for bodies.
 
@@ -11,7 +12,8 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result, shown};
 
-/// The maximum nesting of arrays and objects. 128: deeper than people write, shallow enough for recursion.
+/// The maximum nesting of arrays and objects. 128: deeper than people write, shallow enough for
+/// recursion.
 pub(crate) const DEPTH_MAX: usize = 128;
 
 /// Reads a JSON text.
@@ -19,7 +21,8 @@ pub(crate) const DEPTH_MAX: usize = 128;
 /// Integers from `i64::MIN` to `u64::MAX` are exact. Other numbers become the nearest `f64`.
 ///
 /// # Errors
-/// Returns `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json` (syntax, UTF-8, truncated).
+/// Returns `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json` (syntax,
+/// UTF-8, truncated).
 pub(crate) fn read(bytes: &[u8]) -> Result<Value> {
     check_depth(bytes)?;
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
@@ -99,7 +102,8 @@ fn position(bytes: &[u8], index: usize) -> String {
 
 fn syntax_error(error: serde_json::Error) -> Error {
     let message = error.to_string();
-    // serde passes a visitor's error on as text only. No syntax error of `serde_json` starts with this prefix.
+    // serde passes a visitor's error on as text only. No syntax error of `serde_json` starts with
+    // this prefix.
     let malformed_error = if let Some(duplicate) = message.strip_prefix(DUPLICATE) {
         malformed(
             "duplicate-key",
@@ -119,7 +123,8 @@ const DUPLICATE: &str = "duplicate key ";
 
 /// JSON in which no object has duplicate keys. It stores no values.
 ///
-/// `serde_json::Value` reads the values, since it handles numbers when a host enables `arbitrary_precision`.
+/// `serde_json::Value` reads the values, since it handles numbers when a host enables
+/// `arbitrary_precision`.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {

@@ -1,4 +1,5 @@
-//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and `$${` for `${`.
+//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and
+//! `$${` for `${`.
 //!
 //! `engine` supplies parameters and variables; the executor interprets the resolved config.
 
@@ -38,12 +39,14 @@ pub(crate) enum TemplateError {
     TooLarge,
 }
 
-/// Resolves the templates in every string of a config, also inside arrays and objects. Keys stay unchanged.
+/// Resolves the templates in every string of a config, also inside arrays and objects. Keys stay
+/// unchanged.
 ///
 /// A substituted value is not resolved again.
 ///
 /// # Errors
-/// Returns [`TemplateError`] for the first unknown name, or if the substituted values are too large.
+/// Returns [`TemplateError`] for the first unknown name, or if the substituted values are too
+/// large.
 pub(crate) fn resolve(
     config: &Map<String, Value>,
     bindings: &Bindings<'_>,
@@ -153,7 +156,8 @@ enum Piece<'t> {
 
 /// Splits a string into its parts, in order.
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    // After the last `}` no reference is closed. Searching for its end each time would be quadratic.
+    // After the last `}` no reference is closed. Searching for its end each time would be
+    // quadratic.
     let unclosed = text.rsplit('}').next().map_or(0, str::len);
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -1,4 +1,5 @@
-//! Lets one thread at a time run the code of a notifier, so that blocking code takes one thread only.
+//! Lets one thread at a time run the code of a notifier, so that blocking code takes one thread
+//! only.
 //!
 //! `worker` decides how many events are in flight.
 

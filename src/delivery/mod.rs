@@ -52,7 +52,8 @@ pub(crate) struct DeliveryParts {
     pub(crate) notifiers: Notifiers,
     /// The number of the newest event.
     pub(crate) newest: watch::Receiver<u64>,
-    /// Cancelled when the last `Floret` handle is dropped. Undelivered events follow after the next start.
+    /// Cancelled when the last `Floret` handle is dropped. Undelivered events follow after the next
+    /// start.
     pub(crate) dropped: CancellationToken,
 }
 
@@ -87,7 +88,8 @@ impl Shared {
 }
 
 impl Delivery {
-    /// Claims the cursor of each notifier. A notifier without a cursor starts after the newest event.
+    /// Claims the cursor of each notifier. A notifier without a cursor starts after the newest
+    /// event.
     ///
     /// # Errors
     /// Returns the error of storage.

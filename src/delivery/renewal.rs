@@ -1,4 +1,5 @@
-//! Renews the claim on the cursors of all registered notifiers, so that the cursors of removed notifiers expire.
+//! Renews the claim on the cursors of all registered notifiers, so that the cursors of removed
+//! notifiers expire.
 //!
 //! An expired cursor no longer holds up a purge. `worker` stores the progress of each notifier.
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::model::Event;
 
-/// The queued deliveries of one run, by sequence number. All deliveries behind a parked one are parked.
+/// The queued deliveries of one run, by sequence number. All deliveries behind a parked one are
+/// parked.
 #[derive(Debug, Default)]
 pub(super) struct RunQueue {
     pub(super) deliveries: VecDeque<QueuedDelivery>,

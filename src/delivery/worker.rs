@@ -39,7 +39,8 @@ pub(super) struct DeliveryWorker {
     unsaved_since: Option<Duration>,
     /// Whether pages of one event are read, to pass over an event that cannot be read.
     is_reading_singly: bool,
-    /// When the loop last checked for work. Times after it wake the worker, even if they pass before it sleeps.
+    /// When the loop last checked for work. Times after it wake the worker, even if they pass
+    /// before it sleeps.
     checked_at: Moment,
     is_closed: bool,
 }
@@ -76,8 +77,8 @@ impl DeliveryWorker {
             if self.should_save() {
                 self.save().await;
             }
-            // An urgent save has failed. Another attempt could overtake an unsaved dead letter of its run,
-            // or add to what is unsaved.
+            // An urgent save has failed. Another attempt could overtake an unsaved dead letter of
+            // its run, or add to what is unsaved.
             if !self.ledger.is_save_urgent() {
                 self.start_attempts();
             }
@@ -154,7 +155,8 @@ impl DeliveryWorker {
     fn add_wanted(&mut self, events: Vec<Event>) {
         let now = self.shared.now();
         for event in events {
-            // A notifier that panics here panics again in the attempt, where it counts as a failed try.
+            // A notifier that panics here panics again in the attempt, where it counts as a failed
+            // try.
             let wants = catch_unwind(AssertUnwindSafe(|| self.notifier.wants(&event)));
             if wants.unwrap_or(true) {
                 self.ledger.add(event, now);

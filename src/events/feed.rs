@@ -1,6 +1,7 @@
 //! The events of one stream: pages of stored events until it reaches the ring, then the ring.
 //!
-//! It never waits for its client: events that a slow client misses are counted. `api/stream` sends them.
+//! It never waits for its client: events that a slow client misses are counted. `api/stream` sends
+//! them.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -23,7 +24,8 @@ pub(crate) struct Feed {
     events: Events,
     listener: Listener,
     filter: EventFilter,
-    // Every event up to this number was taken, is in `page`, was counted as missed, or does not match.
+    // Every event up to this number was taken, is in `page`, was counted as missed, or does not
+    // match.
     after: u64,
     mode: Mode,
     page: VecDeque<Bytes>,
@@ -100,7 +102,8 @@ impl FeedSignals {
 }
 
 impl Events {
-    /// Opens a feed of the events after `after`, or of new events. Returns `None` at the maximum of streams.
+    /// Opens a feed of the events after `after`, or of new events. Returns `None` at the maximum of
+    /// streams.
     pub(crate) fn feed(
         &self,
         filter: EventFilter,
@@ -143,7 +146,8 @@ impl Feed {
         json.map(FeedItem::Event)
     }
 
-    /// Skips and counts the events in the ring if the feed is about to be overrun. For a client that reads nothing.
+    /// Skips and counts the events in the ring if the feed is about to be overrun. For a client
+    /// that reads nothing.
     pub(crate) fn skip(&mut self) {
         if self.mode != Mode::Live {
             return;
@@ -202,7 +206,8 @@ impl Feed {
     /// Accepts the page that was read.
     ///
     /// # Errors
-    /// Returns the error of the read, or `Malformed` (`events-expired`) if a purge may have removed events of the page.
+    /// Returns the error of the read, or `Malformed` (`events-expired`) if a purge may have removed
+    /// events of the page.
     pub(crate) fn accept_page(&mut self, page: Result<FeedPage>) -> Result<()> {
         let FeedPage {
             events,

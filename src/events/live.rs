@@ -258,7 +258,8 @@ impl Events {
 
 /// Returns the number up to which a page covers events.
 ///
-/// A full page ends at its last event, any other at the number that was the newest when it was read.
+/// A full page ends at its last event, any other at the number that was the newest when it was
+/// read.
 pub(super) fn page_end(page: &[Event], newest: u64, page_max: u32) -> u64 {
     let last = page.last().map_or(0, |event| event.seq);
     match u32::try_from(page.len()) {

@@ -1,8 +1,9 @@
-//! Stored events from any sequence number: first stored ones, then newly committed ones, without a gap.
+//! Stored events from any sequence number: first stored ones, then newly committed ones, without a
+//! gap.
 //!
-//! Storage writes an event together with the change that it reports; the signal here carries only the newest number.
-//! A `Subscription` reads its own pages. Streams share the events that one reader keeps in memory (`live`), so that
-//! a thousand streams cost one serialization.
+//! Storage writes an event together with the change that it reports; the signal here carries only
+//! the newest number. A `Subscription` reads its own pages. Streams share the events that one
+//! reader keeps in memory (`live`), so that a thousand streams cost one serialization.
 
 #[cfg(feature = "websocket")]
 mod feed;
@@ -32,7 +33,8 @@ use crate::storage::{EventFilter, Storage};
 #[derive(Debug, Clone)]
 pub(crate) struct Events {
     storage: Arc<dyn Storage>,
-    // A watch: a reader that falls behind needs only the newest number, since the events are stored.
+    // A watch: a reader that falls behind needs only the newest number, since the events are
+    // stored.
     newest: watch::Sender<u64>,
     waiters: Arc<waiters::RunWaiters>,
     closed: CancellationToken,
@@ -72,7 +74,8 @@ impl Events {
 
     /// Returns a receiver that resolves once the run finishes, and fails if Floret stops first.
     ///
-    /// The caller reads the run from storage after this call, since the run may have finished before it.
+    /// The caller reads the run from storage after this call, since the run may have finished
+    /// before it.
     pub(crate) fn wait_for_finish(&self, run: RunId) -> oneshot::Receiver<()> {
         self.waiters.add(run)
     }

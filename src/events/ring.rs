@@ -113,7 +113,8 @@ impl Ring {
         (self.floor, self.head) = (at, at);
     }
 
-    /// Appends the events up to `head`. Returns whether blocked readers should check for an overrun.
+    /// Appends the events up to `head`. Returns whether blocked readers should check for an
+    /// overrun.
     pub(super) fn push(&mut self, entries: Vec<Entry>, head: u64) -> bool {
         for mut entry in entries {
             entry.bytes_before = self.pushed_bytes;

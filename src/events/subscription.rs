@@ -20,7 +20,8 @@ type Page = Pin<Box<dyn Future<Output = (Source, Result<Vec<Event>>)> + Send>>;
 
 /// A stream of events in the order of their numbers, without a gap. It ends when Floret shuts down.
 ///
-/// An error is told once per failed read; reading goes on from the same place when the stream is polled again.
+/// An error is told once per failed read; reading goes on from the same place when the stream is
+/// polled again.
 pub struct Subscription {
     page: VecDeque<Event>,
     reading: Option<Page>,
@@ -116,7 +117,8 @@ impl Source {
             more = self.newest.wait_for(|newest| *newest > self.after) => self.has_ended = more.is_err(),
             () = self.closed.cancelled() => self.has_ended = true,
         }
-        // The number is taken before the page: what the page leaves out up to it does not match the filter.
+        // The number is taken before the page: what the page leaves out up to it does not match the
+        // filter.
         let newest = *self.newest.borrow_and_update();
         let page = self
             .storage

@@ -22,7 +22,8 @@ impl StopCheck {
     }
 }
 
-/// Runs work on a blocking thread. The work should stop once the attempt is cancelled or this future is dropped.
+/// Runs work on a blocking thread. The work should stop once the attempt is cancelled or this
+/// future is dropped.
 pub(super) async fn blocking<T: Send + 'static>(
     ctx: &Ctx,
     work: impl FnOnce(&StopCheck) -> Result<T, ExecutorError> + Send + 'static,

@@ -1,4 +1,5 @@
-//! The one directory that file nodes can access. No `..`, absolute path or symlink leads outside it.
+//! The one directory that file nodes can access. No `..`, absolute path or symlink leads outside
+//! it.
 //!
 //! `replacement` writes its files; `read` and `write` decode and encode their content.
 
@@ -26,7 +27,8 @@ impl DataDir {
     /// Opens a directory.
     ///
     /// # Errors
-    /// Returns `NotFound` if it does not exist, and `Internal` if it cannot be opened; the source says why.
+    /// Returns `NotFound` if it does not exist, and `Internal` if it cannot be opened; the source
+    /// says why.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         match Dir::open_ambient_dir(path, ambient_authority()) {
             Ok(dir) => Ok(Self { dir: Arc::new(dir) }),

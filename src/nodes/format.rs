@@ -23,7 +23,8 @@ impl Format {
         }
     }
 
-    /// Reads the format from `format`, or else from the extension of `path`. It must be one of `allowed`.
+    /// Reads the format from `format`, or else from the extension of `path`. It must be one of
+    /// `allowed`.
     pub(super) fn read(
         fields: &mut Fields<'_>,
         path: Option<&str>,

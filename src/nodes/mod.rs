@@ -1,6 +1,7 @@
 //! Built-in node types: files of a data directory, and commands.
 //!
-//! The host registers them under names of its choice. The engine handles retries, timeouts and templates.
+//! The host registers them under names of its choice. The engine handles retries, timeouts and
+//! templates.
 //!
 //! ```
 //! use std::sync::Arc;

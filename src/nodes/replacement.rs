@@ -14,7 +14,8 @@ use super::data_dir::{DataDir, file_error};
 use crate::executor::ExecutorError;
 
 impl DataDir {
-    /// Creates a temporary file that replaces `path` when it is committed. Missing folders are created.
+    /// Creates a temporary file that replaces `path` when it is committed. Missing folders are
+    /// created.
     ///
     /// Temporary files of a killed attempt with the same key are removed.
     pub(super) fn replace(

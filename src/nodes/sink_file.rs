@@ -20,8 +20,9 @@ use crate::model::{Dataset, Node};
 ///
 /// Its config has `path` and `format` (`csv` or `ndjson`, by default from the extension).
 ///
-/// The file is written under a temporary name in the same folder, synced to disk and then renamed. A reader sees the
-/// old file or the whole new one. Missing folders are created. In CSV, null is an empty field and a nested value is JSON.
+/// The file is written under a temporary name in the same folder, synced to disk and then renamed.
+/// A reader sees the old file or the whole new one. Missing folders are created. In CSV, null is an
+/// empty field and a nested value is JSON.
 #[derive(Debug, Clone)]
 pub struct SinkFile {
     dir: DataDir,

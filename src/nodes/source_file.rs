@@ -18,13 +18,13 @@ use crate::model::{Dataset, Node};
 
 /// Reads a file of a [`DataDir`].
 ///
-/// Its config has `path`, `format` (`csv`, `ndjson` or `json`, by default from the extension), and for CSV `infer`
-/// (default true).
+/// Its config has `path`, `format` (`csv`, `ndjson` or `json`, by default from the extension), and
+/// for CSV `infer` (default true).
 ///
-/// In a CSV file the first line names the columns, and an empty field is null. Types are inferred over the whole file.
-/// A column stays text if a number would not preserve one of its values (`007`, `+1`, too many digits).
-/// With `infer: false` all columns stay text. An NDJSON file has one JSON object per line; a JSON file is one array of
-/// objects.
+/// In a CSV file the first line names the columns, and an empty field is null. Types are inferred
+/// over the whole file. A column stays text if a number would not preserve one of its values
+/// (`007`, `+1`, too many digits). With `infer: false` all columns stay text. An NDJSON file has
+/// one JSON object per line; a JSON file is one array of objects.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     dir: DataDir,

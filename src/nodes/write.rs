@@ -44,7 +44,8 @@ pub(super) fn ndjson(
     Ok(out.flush()?)
 }
 
-/// Writes a header and one record per row. Null and missing cells are empty, texts are verbatim, others are JSON.
+/// Writes a header and one record per row. Null and missing cells are empty, texts are verbatim,
+/// others are JSON.
 pub(super) fn csv(
     dataset: &Dataset,
     out: &mut impl Write,

@@ -1,6 +1,7 @@
 //! A notifier that sends events to the host's own code, one at a time.
 //!
-//! An event is delivered once the host asks for the next one, so that it arrives again after a crash in between.
+//! An event is delivered once the host asks for the next one, so that it arrives again after a
+//! crash in between.
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -14,12 +15,13 @@ use crate::model::{Event, EventKind};
 /// use floret::notifier::ChannelNotifier;
 /// use floret::storage::MemoryStorage;
 /// use floret::{EventKind, Floret, Pipeline};
-/// # async fn numbers(_: floret::executor::Ctx) -> Result<Vec<i64>, floret::executor::ExecutorError> { Ok(vec![1]) }
+/// # async fn numbers(_: floret::executor::Ctx) -> Result<Vec<i64>,
+/// floret::executor::ExecutorError> { Ok(vec![1]) }
 /// # #[tokio::main]
 /// # async fn main() -> floret::Result<()> {
-/// let (notifier, mut notifications) = ChannelNotifier::of([EventKind::RunCompleted, EventKind::RunFailed]);
-/// let pipeline = Pipeline::new("daily").node("one", "numbers");
-/// let floret = Floret::builder(MemoryStorage::default())
+/// let (notifier, mut notifications) = ChannelNotifier::of([EventKind::RunCompleted,
+/// EventKind::RunFailed]); let pipeline = Pipeline::new("daily").node("one", "numbers"); let floret
+/// = Floret::builder(MemoryStorage::default())
 ///     .node("numbers", numbers)
 ///     .pipeline(pipeline)
 ///     .notifier("host", notifier)
@@ -77,8 +79,8 @@ impl ChannelNotifier {
 impl Notifications {
     /// Returns the next event, or `None` after Floret has shut down.
     ///
-    /// The call acknowledges the previous event. Until then that event is not delivered: it arrives again after a crash,
-    /// and is retried after [`Limits::notifier_timeout`](crate::Limits).
+    /// The call acknowledges the previous event. Until then that event is not delivered: it arrives
+    /// again after a crash, and is retried after [`Limits::notifier_timeout`](crate::Limits).
     pub async fn next(&mut self) -> Option<Event> {
         if let Some(acknowledge) = self.unacknowledged.take() {
             // The attempt may have timed out. The event then arrives again.

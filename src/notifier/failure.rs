@@ -9,8 +9,8 @@ use crate::error::with_causes;
 
 /// Why an event was not delivered.
 ///
-/// The `?` operator converts any [`std::error::Error`] into a retryable error whose message has the whole chain of
-/// causes. For this conversion the type cannot be a `std::error::Error` itself.
+/// The `?` operator converts any [`std::error::Error`] into a retryable error whose message has the
+/// whole chain of causes. For this conversion the type cannot be a `std::error::Error` itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotifierError {
     message: String,

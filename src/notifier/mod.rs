@@ -18,8 +18,9 @@ use crate::model::{Event, EventKind};
 
 /// Sends events to another system: a chat, a queue, a webhook.
 ///
-/// A notifier is registered under a name ([`Builder::notifier`](crate::Builder::notifier)). The cursor of the name is
-/// stored across restarts. A new name starts with the events after its registration.
+/// A notifier is registered under a name ([`Builder::notifier`](crate::Builder::notifier)). The
+/// cursor of the name is stored across restarts. A new name starts with the events after its
+/// registration.
 ///
 /// ```
 /// use floret::notifier::{Notifier, NotifierError};
@@ -46,22 +47,25 @@ use crate::model::{Event, EventKind};
 pub trait Notifier: Send + Sync + 'static {
     /// Delivers one event.
     ///
-    /// Events of one run arrive one at a time, in the order of their numbers. Events of different runs arrive
-    /// concurrently. An event MAY arrive again with the same `seq`. A call that takes longer than
-    /// [`Limits::notifier_timeout`](crate::Limits) is dropped and counts as failed.
+    /// Events of one run arrive one at a time, in the order of their numbers. Events of different
+    /// runs arrive concurrently. An event MAY arrive again with the same `seq`. A call that takes
+    /// longer than [`Limits::notifier_timeout`](crate::Limits) is dropped and counts as failed.
     ///
-    /// It should not block its thread: blocking calls belong in `tokio::task::spawn_blocking`. A notifier that blocks
-    /// delays only its own events and takes one thread of the host's runtime. A runtime with a single thread stops
-    /// meanwhile. A shutdown abandons the call when its grace period is over.
+    /// It should not block its thread: blocking calls belong in `tokio::task::spawn_blocking`. A
+    /// notifier that blocks delays only its own events and takes one thread of the host's runtime.
+    /// A runtime with a single thread stops meanwhile. A shutdown abandons the call when its grace
+    /// period is over.
     ///
     /// # Errors
-    /// Returns a [`NotifierError`]. A retryable one is retried with growing delays. After a permanent one, or too many
-    /// tries, the event becomes a dead letter. A panic counts as a retryable error.
+    /// Returns a [`NotifierError`]. A retryable one is retried with growing delays. After a
+    /// permanent one, or too many tries, the event becomes a dead letter. A panic counts as a
+    /// retryable error.
     async fn notify(&self, event: &Event) -> Result<(), NotifierError>;
 
     /// Whether the notifier wants this event.
     ///
-    /// It is called for every event, so it MUST be cheap. It MUST always return the same for an event.
+    /// It is called for every event, so it MUST be cheap. It MUST always return the same for an
+    /// event.
     fn wants(&self, event: &Event) -> bool;
 }
 

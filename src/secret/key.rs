@@ -50,7 +50,8 @@ impl SecretKey {
         }
     }
 
-    /// Reads a key from text: 64 hex digits, or base64 of 32 bytes. Surrounding whitespace is ignored.
+    /// Reads a key from text: 64 hex digits, or base64 of 32 bytes. Surrounding whitespace is
+    /// ignored.
     ///
     /// # Errors
     /// Returns `Invalid` (`invalid-key`) if it is neither. The error does not contain the text.

@@ -1,6 +1,7 @@
 //! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
-//! `engine` adds each secret that it opens for a run. An encoded secret (for example in base64) is not found.
+//! `engine` adds each secret that it opens for a run. An encoded secret (for example in base64) is
+//! not found.
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use super::Secret;
 /// Shorter secrets are not masked: `a` or `123` occurs in almost every text.
 const BYTES_MIN: usize = 4;
 
-/// Shorter lines of a secret are not masked separately: they are brackets and words rather than secrets.
+/// Shorter lines of a secret are not masked separately: they are brackets and words rather than
+/// secrets.
 const LINE_BYTES_MIN: usize = 8;
 
 const MASKED: &str = "***";

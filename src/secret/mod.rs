@@ -1,6 +1,8 @@
-//! Secrets: values that are never printed, the keys that seal them, and the mask that hides them in texts.
+//! Secrets: values that are never printed, the keys that seal them, and the mask that hides them in
+//! texts.
 //!
-//! There is no I/O except reading a key file. The engine decides which fields are secret; storage keeps sealed secrets.
+//! There is no I/O except reading a key file. The engine decides which fields are secret; storage
+//! keeps sealed secrets.
 
 mod connection;
 #[cfg(feature = "secrets")]

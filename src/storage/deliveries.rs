@@ -1,4 +1,5 @@
-//! The progress of each notifier: one cursor per name, and the events that are parked until they are delivered.
+//! The progress of each notifier: one cursor per name, and the events that are parked until they
+//! are delivered.
 //!
 //! The module `delivery` delivers events and decides when a failed delivery is retried.
 
@@ -12,7 +13,8 @@ use crate::model::RunId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CursorClaimKind {
-    /// The first claim: expired cursors of the claimed names start anew, and parked events are returned.
+    /// The first claim: expired cursors of the claimed names start anew, and parked events are
+    /// returned.
     Start,
     /// A renewal: no cursor of the claimed names expires, and no parked events are returned.
     Renewal,
@@ -33,7 +35,8 @@ pub struct ClaimCursors {
 }
 
 impl ClaimCursors {
-    /// Creates the first claim of an engine, made at `now`. Cursors last seen before `absent_before` expire.
+    /// Creates the first claim of an engine, made at `now`. Cursors last seen before
+    /// `absent_before` expire.
     #[must_use]
     pub const fn new(names: Vec<String>, absent_before: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         Self {
@@ -172,16 +175,19 @@ pub trait Deliveries: Send + Sync + 'static {
     /// Records that these names are registered, and returns their cursors.
     ///
     /// - A name without a cursor MUST get one at the newest event.
-    /// - The cursor of any other name last seen before [`ClaimCursors::absent_before`] MUST be removed,
-    ///   with its parked events.
-    /// - In a [first claim](CursorClaimKind::Start) this also applies to the claimed names, which then start anew.
-    /// - Parked events MUST be returned by number. Dead letters up to the cursor MUST NOT be returned.
+    /// - The cursor of any other name last seen before [`ClaimCursors::absent_before`] MUST be
+    ///   removed, with its parked events.
+    /// - In a [first claim](CursorClaimKind::Start) this also applies to the claimed names, which
+    ///   then start anew.
+    /// - Parked events MUST be returned by number. Dead letters up to the cursor MUST NOT be
+    ///   returned.
     ///
     /// # Errors
     /// Returns `Unavailable` or `StorageFull`; nothing is changed then.
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors>;
 
-    /// Stores the progress of a notifier in one transaction: its cursor, delivered events and parked events.
+    /// Stores the progress of a notifier in one transaction: its cursor, delivered events and
+    /// parked events.
     ///
     /// - Repeating the same call MUST change nothing.
     /// - A cursor MUST NOT go back. A name without a cursor MUST get one.

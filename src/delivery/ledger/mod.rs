@@ -21,7 +21,8 @@ use crate::storage::{NotifierCursor, ParkedEvent};
 pub(super) struct Ledger {
     limits: Limits,
     queues: HashMap<RunId, RunQueue>,
-    /// Runs whose first delivery is in memory and not in flight, in the order in which they proceed.
+    /// Runs whose first delivery is in memory and not in flight, in the order in which they
+    /// proceed.
     sendable: VecDeque<RunId>,
     /// Runs whose first delivery is parked and not in flight, by the time of its retry.
     retries: BTreeSet<(Duration, RunId)>,
@@ -39,8 +40,8 @@ pub(super) struct Ledger {
     /// Rows to write (`Some`) or to remove (`None`), by number.
     changes: BTreeMap<u64, Option<ParkedEvent>>,
     has_unsaved_delivery: bool,
-    /// Whether there is a new dead letter. It is saved before later events of its run are delivered:
-    /// after a crash it could otherwise follow them.
+    /// Whether there is a new dead letter. It is saved before later events of its run are
+    /// delivered: after a crash it could otherwise follow them.
     has_unsaved_dead_letter: bool,
     /// The cursor as it is stored.
     saved_cursor: u64,
@@ -168,7 +169,8 @@ impl Ledger {
             return;
         }
         if index == 0 {
-            // Deliveries behind it were parked before a crash and are not in flight: this one is first.
+            // Deliveries behind it were parked before a crash and are not in flight: this one is
+            // first.
             self.retries.remove(&(queue.retry_at, run));
             self.sendable.push_back(run);
         }
@@ -208,7 +210,8 @@ impl Ledger {
             .retries
             .iter()
             .take_while(|(retry_at, _)| *retry_at <= now.elapsed);
-        // Earlier events of its run may still be unread if a delivery was parked ahead of the cursor.
+        // Earlier events of its run may still be unread if a delivery was parked ahead of the
+        // cursor.
         let is_read = |run: &RunId| {
             let queue = self.queues.get(run);
             let first = queue.and_then(|queue| queue.deliveries.front());
@@ -228,7 +231,8 @@ impl Ledger {
         times.find(|retry_at| *retry_at > now.elapsed)
     }
 
-    /// Parks deliveries in memory behind attempts that take long, so that events of other runs can be read.
+    /// Parks deliveries in memory behind attempts that take long, so that events of other runs can
+    /// be read.
     pub(super) fn make_room(&mut self, now: Moment) {
         while self.sendable.is_empty()
             && self.in_memory.len() >= self.limits.events_page_max

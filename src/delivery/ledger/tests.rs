@@ -1,5 +1,5 @@
-//! Unit tests of the ledger: order, parking, retry delays, dead letters, saved rows, and random histories
-//! with crashes.
+//! Unit tests of the ledger: order, parking, retry delays, dead letters, saved rows, and random
+//! histories with crashes.
 
 use super::*;
 use crate::model::EventKind;
@@ -391,7 +391,8 @@ fn play(seed: u64) {
     assert_eq!((1..=LAST).find(is_missing), None, "seed {seed}");
 }
 
-/// The notifier receives an event. Before its first delivery, no later event of its run was delivered.
+/// The notifier receives an event. Before its first delivery, no later event of its run was
+/// delivered.
 fn receive(got: &mut Vec<u64>, seq: u64, run_of: impl Fn(u64) -> u64, seed: u64) {
     if got.contains(&seq) {
         return;

@@ -29,7 +29,8 @@ pub(super) struct Pipes {
 }
 
 impl Group {
-    /// Starts a program. Its environment has the attempt's ids, so that it can detect a repeated attempt.
+    /// Starts a program. Its environment has the attempt's ids, so that it can detect a repeated
+    /// attempt.
     pub(super) fn start(
         program: &str,
         args: &[&str],
@@ -84,7 +85,8 @@ impl Group {
         self.child.wait().await
     }
 
-    /// Sends SIGTERM to the group, waits up to a second while `drain` discards its output, and kills the rest.
+    /// Sends SIGTERM to the group, waits up to a second while `drain` discards its output, and
+    /// kills the rest.
     pub(super) async fn stop(mut self, clock: &Clock, drain: impl Future<Output = ()>) {
         self.terminate();
         let exited = async {

@@ -1,6 +1,7 @@
 //! The I/O of a child process: rows to its stdin, rows from its stdout, log lines from its stderr.
 //!
-//! One future handles all pipes at once, since a child may block on any of them. `child` starts and stops the process.
+//! One future handles all pipes at once, since a child may block on any of them. `child` starts and
+//! stops the process.
 
 use std::convert::Infallible;
 use std::io;
@@ -53,7 +54,8 @@ impl ChildIo {
         }
     }
 
-    /// Writes all rows and reads the child's rows and log lines, until both of its outputs are closed.
+    /// Writes all rows and reads the child's rows and log lines, until both of its outputs are
+    /// closed.
     pub(super) async fn exchange(
         &mut self,
         inputs: &[Input],

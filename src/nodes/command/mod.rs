@@ -1,6 +1,7 @@
 //! A node that runs a program: rows on its stdin, rows on its stdout, and its stderr in the log.
 //!
-//! `child` starts and stops the program, `child_io` handles its pipes, `config` reads the node's config.
+//! `child` starts and stops the program, `child_io` handles its pipes, `config` reads the node's
+//! config.
 
 mod child;
 mod child_io;
@@ -30,15 +31,16 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs a program for each attempt.
 ///
-/// Its config has `command` (the program and its arguments, without a shell) and `effect` (`source`, `transform` or
-/// `sink`, by default `transform`).
+/// Its config has `command` (the program and its arguments, without a shell) and `effect`
+/// (`source`, `transform` or `sink`, by default `transform`).
 ///
-/// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early. It writes NDJSON rows
-/// to its stdout. Each line of its stderr becomes a line of the log. An exit code other than 0 is a retryable failure.
+/// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early.
+/// It writes NDJSON rows to its stdout. Each line of its stderr becomes a line of the log. An exit
+/// code other than 0 is a retryable failure.
 ///
-/// Its environment is the host's without the variables of [`CommandNode::hide_env`], and with `FLORET_RUN_ID`,
-/// `FLORET_NODE_ID`, `FLORET_ATTEMPT` and `FLORET_ATTEMPT_KEY`.
-/// On Unix it runs in its own process group. When it exits, the rest of the group is killed.
+/// Its environment is the host's without the variables of [`CommandNode::hide_env`], and with
+/// `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and `FLORET_ATTEMPT_KEY`. On Unix it runs in
+/// its own process group. When it exits, the rest of the group is killed.
 #[derive(Debug, Clone)]
 pub struct CommandNode {
     clock: Clock,

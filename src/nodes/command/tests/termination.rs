@@ -32,7 +32,8 @@ impl HeldPipe {
         call(json!({"command": ["sh", "-c", script, self.path]}), [])
     }
 
-    /// Resolves when no process holds the pipe. The read has its own thread, which a failed test does not wait for.
+    /// Resolves when no process holds the pipe. The read has its own thread, which a failed test
+    /// does not wait for.
     fn released(&self) -> oneshot::Receiver<Vec<u8>> {
         let (released, receiver) = oneshot::channel();
         let path = self.path.clone();
