@@ -81,7 +81,7 @@ pub(crate) struct FeedPage {
     purged_to: u64,
 }
 
-/// FeedSignals to a stream.
+/// The signals that a stream waits for.
 #[derive(Debug)]
 pub(crate) struct FeedSignals {
     moved: watch::Receiver<()>,
