@@ -382,12 +382,12 @@ impl Builder {
         });
         refuse_invalid_pipelines(&engine, &pipelines)?;
         // Opened first, so that notifiers do not miss the events that follow.
-        let delivery = Delivery::open(delivery::Parts {
+        let delivery = Delivery::open(delivery::DeliveryParts {
             storage: Arc::clone(&storage),
             clock: engine.clock().clone(),
             limits: engine.limits().clone(),
             notifiers,
-            newest: engine.events().signal(),
+            newest: engine.events().watch_newest(),
             dropped: engine.dropped(),
         })
         .await?;

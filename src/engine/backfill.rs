@@ -272,7 +272,7 @@ impl Shared {
                 (RunStatus::Running, Some(cancel)) => self.active.request_cancel(run.id, cancel),
                 (RunStatus::Running | RunStatus::Pending, _) => {}
                 (RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled, _) => {
-                    self.events.ended(run.id);
+                    self.events.run_finished(run.id);
                 }
             }
         }

@@ -65,7 +65,7 @@ async fn request_and_notify(shared: Arc<Shared>, request: CancelRequest) -> Resu
     if cancelled.status == RunStatus::Running {
         shared.active.request_cancel(run, cancel);
     } else {
-        shared.events.ended(run);
+        shared.events.run_finished(run);
     }
     Ok(cancelled)
 }
@@ -80,7 +80,7 @@ impl Shared {
         };
         self.notify_newest_commit().await;
         if detail.run.status.is_terminal() {
-            self.events.ended(run);
+            self.events.run_finished(run);
         } else if let Some(cancel) = detail.run.cancel {
             self.active.request_cancel(run, cancel);
         }

@@ -191,7 +191,7 @@ impl Appender {
         let lines_max = self.shared.limits.log_batch_max;
         let clock = self.shared.clock.clone();
         let linger = clock.sleep(self.shared.limits.log_linger);
-        let breath = clock.breath();
+        let breath = clock.real_time_pause();
         tokio::pin!(linger, breath);
         loop {
             while let Ok(message) = self.receiver.try_recv() {

@@ -169,7 +169,7 @@ impl Engine {
         self.0.tasks.spawn(queue::renew(Arc::clone(&self.0)));
         #[cfg(feature = "websocket")]
         {
-            let live = self.0.events.clone().keep_live(self.0.clock.clone());
+            let live = self.0.events.clone().fill_ring(self.0.clock.clone());
             self.0.tasks.spawn(live);
         }
         if let Some(retention) = self.0.retention {

@@ -88,7 +88,7 @@ fn execute_claimed(
     shared.events.committed(claims.seq);
     for run in &claims.poisoned {
         tracing::error!(run_id = %run, "the run failed as poisoned: it crashed the process too often");
-        shared.events.ended(*run);
+        shared.events.run_finished(*run);
     }
     shared.notify_cancelled_backfills(claims.cancelled_backfills);
     for run in &claims.unreadable {
@@ -164,7 +164,7 @@ async fn drive(guard: SlotGuard, claimed: ClaimedRun, signals: RunSignals) {
         }
     };
     match exit {
-        RunExit::Finished => shared.events.ended(held.run),
+        RunExit::Finished => shared.events.run_finished(held.run),
         RunExit::Released => release(&shared, guard.owner, held).await,
         // The stop may be the only reason. If the lease is lost, the release changes nothing.
         RunExit::LeaseLost if shared.stop.is_cancelled() => {

@@ -60,7 +60,7 @@ impl SecretResolver {
     ) -> Result<Ctx, ExecutorError> {
         let mut node = node.clone();
         let vars = self.variables(&node.config).await?;
-        let names = template::Names {
+        let names = template::Bindings {
             params: &run.params,
             vars: &vars,
             run_id: run.id,

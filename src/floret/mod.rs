@@ -314,7 +314,7 @@ impl Floret {
         // After the engine, because the last runs still write events to deliver.
         let rest = deadline.saturating_sub(clock.elapsed());
         self.delivery.shutdown(rest).await;
-        self.engine.events().let_waiters_go();
+        self.engine.events().release_waiters();
         self.storage.close().await
     }
 }
@@ -407,7 +407,7 @@ impl RunHandle {
         let engine = &self.floret.engine;
         loop {
             // Registered before the query, so that a finish between the two is not missed.
-            let end = engine.events().end_of(self.id);
+            let end = engine.events().wait_for_finish(self.id);
             let found = self.floret.storage.find_run(self.id, &Scope::All).await?;
             let detail = found.ok_or_else(|| Error::run_not_found(self.id))?;
             if detail.run.status.is_terminal() {

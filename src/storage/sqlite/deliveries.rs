@@ -12,7 +12,7 @@ use super::tx::Tx;
 use super::values::{id, int, millis, run_id, small, time, uint};
 use crate::error::Result;
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, ParkedEvent,
+    ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
 
@@ -31,7 +31,7 @@ impl Deliveries for SqliteStorage {
 
 impl Tx {
     fn claim_cursors(&mut self, claim: &ClaimCursors) -> Result<Cursors, Fault> {
-        let lost = self.lose_cursors(claim)?;
+        let expired = self.expire_cursors(claim)?;
         let mut cursors = Vec::new();
         for name in &claim.names {
             let newest = self.newest_seq();
@@ -40,31 +40,32 @@ impl Tx {
                 Ok(uint(row.get(0)?))
             })?;
             let mut cursor = NotifierCursor::new(name.clone(), seq.unwrap_or(newest));
-            if claim.attendance == Attendance::Arrives {
+            if claim.kind == CursorClaimKind::Start {
                 cursor.parked = self.parked(key)?;
             }
             cursors.push(cursor);
         }
-        Ok(Cursors { cursors, lost })
+        Ok(Cursors { cursors, expired })
     }
 
-    fn lose_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<LostCursor>, Fault> {
+    fn expire_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<ExpiredCursor>, Fault> {
         let absent = self.rows(
             "SELECT n.key, n.name, n.seq, n.seen_at, (SELECT count(*) FROM parked p WHERE p.notifier = n.key AND p.is_dead = 0) \
              FROM notifiers n WHERE n.seen_at < ? ORDER BY n.name",
             [millis(claim.absent_before)],
             read_absent,
         )?;
-        let mut lost = Vec::new();
+        let mut expired = Vec::new();
         for (key, cursor) in absent {
-            let stays = claim.attendance == Attendance::Stays && claim.names.contains(&cursor.name);
+            let stays =
+                claim.kind == CursorClaimKind::Renewal && claim.names.contains(&cursor.name);
             if !stays {
                 self.write("DELETE FROM parked WHERE notifier = ?", [key])?;
                 self.write("DELETE FROM notifiers WHERE key = ?", [key])?;
-                lost.push(cursor);
+                expired.push(cursor);
             }
         }
-        Ok(lost)
+        Ok(expired)
     }
 
     /// Notes that a name is here, which gets a place at `seq` if it has none; answers its key.
@@ -139,10 +140,10 @@ impl Tx {
     }
 }
 
-fn read_absent(row: &Row<'_>) -> Result<(i64, LostCursor), Fault> {
-    let mut lost = LostCursor::new(row.get(1)?, uint(row.get(2)?), time(row.get(3)?)?);
-    lost.parked_count = uint(row.get(4)?);
-    Ok((row.get(0)?, lost))
+fn read_absent(row: &Row<'_>) -> Result<(i64, ExpiredCursor), Fault> {
+    let mut expired = ExpiredCursor::new(row.get(1)?, uint(row.get(2)?), time(row.get(3)?)?);
+    expired.parked_count = uint(row.get(4)?);
+    Ok((row.get(0)?, expired))
 }
 
 fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, Fault> {

@@ -241,7 +241,10 @@ async fn another_key_is_told_and_an_old_one_still_reads() {
     store_secrets(&host).await;
     let (host, error) = error_under(host, |builder| builder.secret_key(key(8))).await;
     let error = error.unwrap();
-    assert!(error.contains("sealed under another key"), "{error}");
+    assert!(
+        error.contains("sealed with a key that is not configured"),
+        "{error}"
+    );
     let (host, error) = error_under(host, |builder| builder).await;
     let error = error.unwrap();
     assert!(error.contains("no encryption key is configured"), "{error}");
