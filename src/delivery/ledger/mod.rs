@@ -1,6 +1,9 @@
 //! The deliveries of one notifier: queued per run, retried, parked, dead, and still to be stored.
 //!
-//! It does no I/O and reads no clock; `worker` carries out what it decides.
+//! It does no I/O and reads no clock; `worker` carries out what it decides. `unsaved` decides when
+//! to save.
+
+mod unsaved;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -57,9 +60,6 @@ pub(super) struct FailedTry {
     /// Whether the event became a dead letter.
     pub(super) is_dead: bool,
 }
-
-/// How many unwanted events the cursor may pass before they alone cause a save.
-const UNWANTED_EVENTS_MAX: u64 = 10_000;
 
 impl Ledger {
     /// Restores the ledger of a notifier from its stored cursor.
@@ -354,37 +354,6 @@ impl Ledger {
             Some(first) if first.is_parked() => drop(self.retries.insert((queue.retry_at, run))),
             Some(_) => self.sendable.push_back(run),
         }
-    }
-
-    /// Whether there is enough progress to save soon.
-    pub(super) fn has_progress_to_save(&self) -> bool {
-        let passed = self.cursor().saturating_sub(self.saved_cursor);
-        !self.changes.is_empty()
-            || (self.has_unsaved_delivery && passed > 0)
-            || passed >= UNWANTED_EVENTS_MAX
-    }
-
-    /// Whether the next save must not wait for more progress.
-    pub(super) fn is_save_urgent(&self) -> bool {
-        self.has_unsaved_dead_letter || self.changes.len() >= self.limits.events_page_max
-    }
-
-    /// Whether anything differs from what is stored.
-    pub(super) fn has_unsaved_changes(&self) -> bool {
-        !self.changes.is_empty() || self.cursor() > self.saved_cursor
-    }
-
-    /// Returns the rows to write (`Some`) or to remove (`None`), by number.
-    pub(super) const fn changes(&self) -> &BTreeMap<u64, Option<ParkedEvent>> {
-        &self.changes
-    }
-
-    /// Records that the cursor and all changes are stored.
-    pub(super) fn mark_saved(&mut self) {
-        self.saved_cursor = self.cursor();
-        self.changes.clear();
-        self.has_unsaved_delivery = false;
-        self.has_unsaved_dead_letter = false;
     }
 }
 

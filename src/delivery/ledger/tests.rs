@@ -1,6 +1,7 @@
 //! Unit tests of the ledger: order, parking, retry delays, dead letters, saved rows, and random
 //! histories with crashes.
 
+use super::unsaved::UNWANTED_EVENTS_MAX;
 use super::*;
 use crate::model::EventKind;
 use crate::testing::contract::fixtures::{at, pipeline_id, run_id};
