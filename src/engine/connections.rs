@@ -1,6 +1,7 @@
 //! Saves and deletes connections, and reports every problem of a body at once.
 //!
-//! `secret_input` decides what a secret field of a body means; `secret_resolver` opens secrets for executors.
+//! `secret_input` decides what a secret field of a body means; `secret_resolver` opens secrets for
+//! executors.
 
 use serde_json::Value;
 

@@ -1,6 +1,7 @@
 //! Saves and deletes variables, and reports every problem of a body at once.
 //!
-//! `secret_input` decides what a secret field of a body means; `secret_resolver` resolves variables in configs.
+//! `secret_input` decides what a secret field of a body means; `secret_resolver` resolves variables
+//! in configs.
 
 use serde_json::Value;
 
