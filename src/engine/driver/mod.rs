@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -19,7 +19,7 @@ use super::journal::LeaseLost;
 use super::node::{NodeTask, NodeTaskResult, Recording};
 use super::run_context::RunContext;
 use super::stop_signal::StopSignal;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::Input;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::model::{Cancel, Dataset, NodeIndex, Profile};
@@ -69,6 +69,14 @@ pub(super) struct AppenderTask {
     pub(super) handle: JoinHandle<()>,
 }
 
+/// Why a node has no profile.
+pub(super) enum ProfileError {
+    /// The profile could not be computed.
+    Failed(Error),
+    /// The computation panicked or was aborted.
+    Aborted(JoinError),
+}
+
 impl Driver {
     /// Drives the run until it is finished or released, or its lease is lost.
     ///
@@ -114,10 +122,15 @@ impl Driver {
                     self.apply_cancel_request(&mut deadlines).await?;
                 }
                 Some(committed) = self.commits.join_next() => {
+                    let committed = committed.unwrap_or(Err(LeaseLost))?;
                     self.settle_committed(committed).await?;
                 }
                 Some(result) = self.tasks.join_next() => self.record_result(result).await?,
-                Some(profile) = self.profiles.join_next() => self.record_profile(profile).await?,
+                Some(profile) = self.profiles.join_next() => {
+                    let profile = profile.map_err(ProfileError::Aborted);
+                    let profile = profile.and_then(|profile| profile.map_err(ProfileError::Failed));
+                    self.record_profile(profile).await?;
+                }
                 () = sleep_until_deadline(&shared, deadlines.run) => {
                     deadlines.run = None;
                     self.time_out().await?;

@@ -6,7 +6,7 @@
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
-use super::Driver;
+use super::{Driver, ProfileError};
 use crate::engine::checkpoint;
 use crate::engine::journal::LeaseLost;
 use crate::engine::node::{NodeExit, NodeTaskResult, Recording, millis};
@@ -102,10 +102,10 @@ impl Driver {
     /// Sends a computed profile to the journal.
     pub(super) async fn record_profile(
         &self,
-        profile: Result<Result<(NodeIndex, Profile)>, JoinError>,
+        profile: Result<(NodeIndex, Profile), ProfileError>,
     ) -> Result<(), LeaseLost> {
         match profile {
-            Ok(Ok((node_index, profile))) => {
+            Ok((node_index, profile)) => {
                 self.context
                     .journal
                     .send(Entry::Profile {
@@ -114,12 +114,12 @@ impl Driver {
                     })
                     .await
             }
-            Ok(Err(error)) => {
+            Err(ProfileError::Failed(error)) => {
                 tracing::error!(%error, "a profile could not be computed; the node has none");
                 trace_causes(&error);
                 Ok(())
             }
-            Err(error) => {
+            Err(ProfileError::Aborted(error)) => {
                 tracing::error!(%error, "the computation of a profile panicked or was aborted; the node has none");
                 Ok(())
             }
@@ -129,9 +129,8 @@ impl Driver {
     /// Settles a node whose result is committed, and wakes the queue after the first one.
     pub(super) async fn settle_committed(
         &mut self,
-        committed: Result<Result<(NodeIndex, NodeOutcome), LeaseLost>, JoinError>,
+        (node_index, outcome): (NodeIndex, NodeOutcome),
     ) -> Result<(), LeaseLost> {
-        let (node_index, outcome) = committed.map_err(|_| LeaseLost)??;
         if std::mem::take(&mut self.is_suspect) {
             self.context.shared.wake.notify_one();
         }
