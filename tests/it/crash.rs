@@ -143,7 +143,7 @@ async fn settle(api: &Api) {
     panic!("runs are still pending or running after two minutes");
 }
 
-/// Asserts that no node was executed after its committed finish time.
+/// Asserts that no node started to execute after its committed finish time.
 async fn check_executions(api: &Api, dir: &Path, runs: &[Value]) {
     let mut newest: HashMap<(String, String), i64> = HashMap::new();
     for line in std::fs::read_to_string(dir.join("executions"))

@@ -1,5 +1,5 @@
 //! Loss of power, simulated as a write-ahead log whose tail did not reach the disk: 200 damaged
-//! copies of a copy_live_store store.
+//! copies of a store in use.
 //!
 //! A crash of the process alone is left to `crash`.
 

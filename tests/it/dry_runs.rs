@@ -22,7 +22,7 @@ on_every_backend! {
     a_panic_fails_its_node,
 }
 
-/// Starts a dry run in its timeout task.
+/// Starts a dry run in its own task.
 fn begin(floret: &Floret) -> JoinSet<Result<DryRun>> {
     let mut task = JoinSet::new();
     task.spawn(floret.dry_run("p").into_future());

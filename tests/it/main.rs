@@ -1,4 +1,4 @@
-//! Integration tests: Floret as its hosts and clients see it, in one binary with one file a
+//! Integration tests: Floret as its hosts and clients see it. One binary, with one file per
 //! subject.
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! A copy of a store in use, taken as the operating guide says, exposes no secret. Its secrets open
-//! only under the right key.
+//! Copies of a store in use, taken as the operating guide says: a copy exposes no secret, and its
+//! secrets open only under the right key.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A store whose SQLite file is ruined: messages of the driver reach no client, and no log line at
-//! `info` or above.
+//! A store whose SQLite file is ruined: the messages of the driver reach neither a client nor a log
+//! line at `info` or above.
 
 use std::sync::OnceLock;
 

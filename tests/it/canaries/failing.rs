@@ -56,7 +56,7 @@ struct Failure {
 }
 
 impl Failure {
-    /// Returns a fault of every call of the method, until the storage is healed.
+    /// Returns a fault that makes every call of the method fail until the storage is healed.
     fn fault(self, method: Method) -> Fault {
         let fault = (self.fails)(method, self.problem).times(u64::MAX);
         fault.because(CAUSE)
@@ -215,7 +215,7 @@ impl Failing {
         }
     }
 
-    /// Makes every call of a method fail, calls every route and waits until the method was called.
+    /// Makes every call of a method fail, calls every route and waits for a call of the method.
     async fn round(&mut self, failure: Failure, method: Method) {
         let clock = self.clock.clone();
         let created = self.host.post("/api/pipelines/half/run", None).await;

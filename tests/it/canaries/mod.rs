@@ -1,7 +1,7 @@
 //! Secrets of a pipeline that writes them everywhere it can: they appear in no response, event,
 //! log, trace or file.
 //!
-//! Panics, failing stores and copies of a store are left to the modules here.
+//! Panics, failing stores and copies of a store are left to the modules of this folder.
 
 mod copies;
 mod drivers;
@@ -163,7 +163,7 @@ async fn assert_secrets_stay_hidden(backend: Backend) {
     for shown in ["with ***", "refused: ***", "\"drift\"", "variable:TOKEN"] {
         assert!(text.contains(shown), "{shown} is missing: {text}");
     }
-    assert_hidden("an answer", text.as_bytes());
+    assert_hidden("a response", text.as_bytes());
     let storage = &host.faults;
     let events = floret::storage::Events::events(storage, EventFilter::default(), 0, 10_000).await;
     let events = events.unwrap();

@@ -1,5 +1,5 @@
-//! Panics of host code with a canary in their text, which reaches no client and no log line at
-//! `info` or above.
+//! Panics of host code with a canary in their text: the text reaches neither a client nor a log
+//! line at `info` or above.
 //!
 //! The reason of a failed node is the exception: clients see it, with the secrets of the run
 //! masked.
@@ -61,8 +61,7 @@ async fn secrets_in_the_panic_of_a_node_are_masked_in_sqlite() {
     assert_panic_is_masked(Backend::Sqlite).await;
 }
 
-/// An executor that panic_with_secrets with [`TEXT`] in every method about a node, once its flag is
-/// set.
+/// An executor that panics with [`TEXT`] in every method about a node, once its flag is set.
 #[derive(Clone, Default)]
 struct PanickingExecutor(Arc<AtomicBool>);
 
