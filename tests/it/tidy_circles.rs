@@ -186,10 +186,7 @@ fn a_circle_is_found_through_groups_and_exports_and_full_paths() {
         root,
         folder,
         tables,
-        (
-            "a::x",
-            "use crate::tidy::{\n    y::{self, Y},\n    z::Z,\n};",
-        ),
+        ("a::x", "use crate::a::{\n    y::{self, Y},\n    z::Z,\n};"),
         ("a::y", "fn of(x: crate::X) {}"),
     ]);
     assert_eq!(circles(&through_group), ["a::x", "a::y"]);
