@@ -101,18 +101,6 @@ async fn sleep(shared: &Shared, timeout: Option<Duration>) {
     }
 }
 
-/// Waits until the stop signal is at least `least`, and returns it.
-pub(super) async fn wait_for_signal(
-    stop_signal: &mut watch::Receiver<StopSignal>,
-    least: StopSignal,
-) -> StopSignal {
-    match stop_signal.wait_for(|signal| *signal >= least).await {
-        Ok(signal) => *signal,
-        // The driver was dropped: the run no longer executes here.
-        Err(_) => StopSignal::LeaseLost,
-    }
-}
-
 struct Attempt<'a> {
     shared: &'a Arc<Shared>,
     task: Option<JoinHandle<Result<Output, ExecutorError>>>,

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Shared;
-use super::attempt::wait_for_signal;
-use super::stop_signal::StopSignal;
+use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::executor::{Executor, ExecutorError};
 
 /// A ready executor, and the slots that the attempt occupies while the permit lives.

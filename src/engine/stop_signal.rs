@@ -6,7 +6,6 @@
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::wait_for_signal;
 use crate::model::Cancel;
 
 /// How urgently a run must stop. A greater signal includes the smaller ones.
@@ -27,6 +26,18 @@ pub(super) enum StopSignal {
     Abandon,
     /// The lease is lost or the run is released: executing nodes are dropped and not recorded.
     LeaseLost,
+}
+
+/// Waits until the stop signal is at least `least`, and returns it.
+pub(super) async fn wait_for_signal(
+    stop_signal: &mut watch::Receiver<StopSignal>,
+    least: StopSignal,
+) -> StopSignal {
+    match stop_signal.wait_for(|signal| *signal >= least).await {
+        Ok(signal) => *signal,
+        // The driver was dropped: the run no longer executes here.
+        Err(_) => StopSignal::LeaseLost,
+    }
 }
 
 /// Resolves once nothing of the run may be stored any more: its lease is lost, or the engine stops.

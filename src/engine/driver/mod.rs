@@ -14,11 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use self::stopping::{Deadlines, sleep_until_deadline};
-use super::attempt::wait_for_signal;
 use super::journal::LeaseLost;
 use super::node::{NodeTask, NodeTaskResult, Recording};
 use super::run_context::RunContext;
-use super::stop_signal::StopSignal;
+use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::{Error, Result};
 use crate::executor::Input;
 use crate::graph::frontier::{Frontier, NodeOutcome};

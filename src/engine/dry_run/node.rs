@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::dry_run_timeout_message;
 use crate::engine::Shared;
-use crate::engine::attempt::{self, AttemptOutcome, timeout_message, wait_for_signal};
+use crate::engine::attempt::{self, AttemptOutcome, timeout_message};
 use crate::engine::execution_permit::ExecutionPermit;
 use crate::engine::secret_resolver::SecretResolver;
-use crate::engine::stop_signal::StopSignal;
+use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::cut;
 use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;

@@ -13,13 +13,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::attempt::{self, AttemptOutcome, timeout_message, wait_for_signal};
+use super::attempt::{self, AttemptOutcome, timeout_message};
 use super::attempt_log::AttemptLog;
 use super::execution_permit::ExecutionPermit;
 use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
-use super::stop_signal::StopSignal;
+use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::cut;
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
