@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Shared;
-use super::stop_signal::StopSignal;
+use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
 use crate::secret::Mask;
 
