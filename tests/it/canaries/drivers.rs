@@ -63,7 +63,7 @@ async fn what_a_driver_says_of_a_ruined_file_is_told_to_nobody() {
     let logs = Levels::default();
     let _guard = logs.listen();
     let host = Host::start(Backend::Sqlite).await;
-    let failed = host.finished().await;
+    let failed = host.finished_run().await;
     let body = serde_json::json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
     let made = host
         .post("/api/pipelines/daily/backfill", Some(&body))
@@ -74,7 +74,7 @@ async fn what_a_driver_says_of_a_ruined_file_is_told_to_nobody() {
         .next()
         .unwrap()
         .to_owned();
-    host.finish(made.json()[0].as_str().unwrap()).await;
+    host.wait_finished(made.json()[0].as_str().unwrap()).await;
     ruin(&host);
     let round = Round {
         key: "once".to_owned(),

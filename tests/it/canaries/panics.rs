@@ -30,7 +30,7 @@ async fn a_panicking_node_on(backend: Backend) {
     let logs = Levels::default();
     let _guard = logs.listen();
     let build = |builder: floret::Builder| builder.node("tells", panics).secret_key(key(7));
-    let host = Host::built(backend, build).await;
+    let host = Host::build(backend, build).await;
     store_secrets(&host).await;
     let id = run(&host, "fine").await;
     let shown = host.get(&format!("/api/runs/{id}")).await;
@@ -103,7 +103,7 @@ async fn what_an_executor_panics_with_when_it_is_asked_is_told_to_nobody() {
             .executor("unanswering", executor.clone())
             .pipeline(pipeline)
     };
-    let host = Host::built(Backend::Memory, build).await;
+    let host = Host::build(Backend::Memory, build).await;
     executor.0.store(true, Ordering::Relaxed);
     let body = json!({"name": "x", "nodes": [{"id": "a", "type": "unanswering"}]});
     for (method, path, body) in [
@@ -114,7 +114,7 @@ async fn what_an_executor_panics_with_when_it_is_asked_is_told_to_nobody() {
         (Method::GET, "/api/lineage", None),
     ] {
         let answer = host.send(request(method, path, body)).await;
-        answer.refused(500, "internal-error");
+        answer.assert_problem(500, "internal-error");
         assert_hidden(path, &answer.body);
         assert_hidden(path, format!("{:?}", answer.headers).as_bytes());
     }
@@ -135,7 +135,7 @@ async fn what_the_rule_of_access_panics_with_is_told_to_nobody() {
         let told = format!("{:?} {}", answer.headers, answer.text());
         assert_hidden(&path, told.as_bytes());
         if route.path != "/health" {
-            answer.refused(500, "internal-error");
+            answer.assert_problem(500, "internal-error");
         }
     }
     let loud = logs.loud.text();

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 
 use self::cases::{Case, case};
 use self::world::{Caller, World};
-use crate::wire::{Answer, Backend};
+use crate::wire::{Backend, TestResponse};
 
 #[tokio::test]
 async fn every_route_answers_every_caller_as_the_table_of_permissions_says_in_memory() {
@@ -60,7 +60,7 @@ async fn ask(world: &World, route: &Route, case: &Case, caller: Caller) {
 }
 
 /// Nothing of the tenant's is in the answer, but what the caller itself has sent.
-fn told_nothing(world: &World, answer: &Answer, told: &str) {
+fn told_nothing(world: &World, answer: &TestResponse, told: &str) {
     if answer.status == StatusCode::NOT_FOUND {
         return;
     }
