@@ -317,8 +317,8 @@ async fn reached(api: &Api, run: &str, until: Until) {
     }
 }
 
-/// Returns whether a text starts as the page shows it, where `…` matches any text. If the page shows
-/// an empty text, the other must be empty too.
+/// Returns whether a text starts as the page shows it, where `…` matches any text. If the page
+/// shows an empty text, the other must be empty too.
 fn is_like(shown: &str, actual: &str) -> bool {
     let shown = shown.trim();
     if shown.is_empty() {

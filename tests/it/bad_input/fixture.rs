@@ -25,8 +25,8 @@ const DAY: &str = r#"{"start_date":"2024-01-01","end_date":"2024-01-01"}"#;
 pub(super) struct Fixture {
     host: Host,
     service: RunsService,
-    /// The id for each placeholder in a path: `{finished}` is a run that succeeded, `{failed}` a run
-    /// that failed.
+    /// The id for each placeholder in a path: `{finished}` is a run that succeeded, `{failed}` a
+    /// run that failed.
     names: BTreeMap<&'static str, String>,
 }
 
