@@ -20,8 +20,8 @@ pub(super) fn rows() -> Vec<Row> {
     ] {
         rows.extend(run_routes(run, |bad| bad));
     }
-    rows.extend(run_routes("{theirs}", |bad| bad.as_tenant("ben")));
-    rows.extend(run_routes("{finished}", |bad| bad.as_tenant("ben")));
+    rows.extend(run_routes("{theirs}", |bad| bad.by_tenant("ben")));
+    rows.extend(run_routes("{finished}", |bad| bad.by_tenant("ben")));
     for key in [
         "other",
         "a%20b",
@@ -32,13 +32,13 @@ pub(super) fn rows() -> Vec<Row> {
     ] {
         rows.extend(pipeline_routes(key, |bad| bad));
     }
-    rows.extend(pipeline_routes("ann", |bad| bad.as_tenant("ben")));
-    rows.extend(pipeline_routes("daily", |bad| bad.as_tenant("ben")));
+    rows.extend(pipeline_routes("ann", |bad| bad.by_tenant("ben")));
+    rows.extend(pipeline_routes("daily", |bad| bad.by_tenant("ben")));
     for id in [NEVER_CREATED, "none", "a%20b", "{purged_backfill}"] {
         rows.extend(backfill_routes(id, |bad| bad));
     }
     rows.extend(backfill_routes("{their_backfill}", |bad| {
-        bad.as_tenant("ben")
+        bad.by_tenant("ben")
     }));
     for (kind, slug) in [
         ("connections", "connection-not-found"),
@@ -47,7 +47,7 @@ pub(super) fn rows() -> Vec<Row> {
         for id in ["none", "a%20b", "%C3%A4", "-", "deleted"] {
             rows.extend(all(404, slug, object_routes(kind, id)));
         }
-        let theirs = object_routes(kind, "ann").map(|bad| bad.as_tenant("ben"));
+        let theirs = object_routes(kind, "ann").map(|bad| bad.by_tenant("ben"));
         rows.extend(all(404, slug, theirs));
     }
     rows.extend(nodes());

@@ -34,13 +34,13 @@ fn guarded() -> Vec<TestRequest> {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    let anonymous = guarded().into_iter().map(|bad| bad.as_caller(None));
+    let anonymous = guarded().into_iter().map(|bad| bad.by_caller(None));
     let other_paths =
-        ["/api/nothing", "/elsewhere", "/api/capabilities"].map(|path| get(path).as_caller(None));
-    let form = post(RUN, "a=b").content_type(Some(FORM)).as_caller(None);
+        ["/api/nothing", "/elsewhere", "/api/capabilities"].map(|path| get(path).by_caller(None));
+    let form = post(RUN, "a=b").content_type(Some(FORM)).by_caller(None);
     let without_permission = guarded()
         .into_iter()
-        .map(|bad| bad.as_caller(Some(Permissions::of([]))));
+        .map(|bad| bad.by_caller(Some(Permissions::of([]))));
     let other_host = guarded()
         .into_iter()
         .chain([get("/api/health"), get("/api/nothing")]);

@@ -55,7 +55,7 @@ fn taken() -> Vec<Row> {
         let body = format!(r#"{{"pipeline_id":"{slug}",{NODES}}}"#);
         put("/api/pipelines/daily", body)
     });
-    let theirs = post("/api/pipelines", format!(r#"{{"id":"ann",{NODES}}}"#)).as_tenant("ben");
+    let theirs = post("/api/pipelines", format!(r#"{{"id":"ann",{NODES}}}"#)).by_tenant("ben");
     let objects = ["taken", "ann"].map(|name| {
         let connection = format!(r#"{{"conn_id":"{name}","type":"x"}}"#);
         let variable = format!(r#"{{"key":"{name}","value":"v"}}"#);
@@ -63,9 +63,9 @@ fn taken() -> Vec<Row> {
         let variable = post("/api/variables", variable);
         [
             connection.clone(),
-            connection.as_tenant("ben"),
+            connection.by_tenant("ben"),
             variable.clone(),
-            variable.as_tenant("ben"),
+            variable.by_tenant("ben"),
         ]
     });
     let bad = created.into_iter().chain(replaced).chain([theirs]);

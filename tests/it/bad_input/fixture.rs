@@ -76,17 +76,17 @@ impl Fixture {
     /// Creates objects of a tenant under the tenant's name, a run `{theirs}` and a backfill
     /// `{their_backfill}`.
     async fn fill_for(&mut self, tenant: &'static str) {
-        self.objects(tenant, |bad| bad.as_tenant(tenant)).await;
+        self.objects(tenant, |bad| bad.by_tenant(tenant)).await;
         let path = format!("/api/pipelines/{tenant}");
-        let run = post(format!("{path}/run"), "").as_tenant(tenant);
+        let run = post(format!("{path}/run"), "").by_tenant(tenant);
         self.run("{theirs}", run).await;
-        let backfill = post(format!("{path}/backfill"), DAY).as_tenant(tenant);
+        let backfill = post(format!("{path}/backfill"), DAY).by_tenant(tenant);
         self.backfill("{their_backfill}", backfill).await;
         let objects = ["pipelines", "connections", "variables"];
         let objects = objects.map(|kind| format!("/api/{kind}/{tenant}"));
         let created = ["/api/runs/{theirs}", "/api/backfills/{their_backfill}"];
         for path in objects.into_iter().chain(created.map(str::to_owned)) {
-            self.send_valid(&get(path).as_tenant(tenant)).await;
+            self.send_valid(&get(path).by_tenant(tenant)).await;
         }
     }
 

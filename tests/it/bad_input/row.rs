@@ -88,14 +88,14 @@ impl TestRequest {
     }
 
     /// Sends the request as a caller with these permissions, or without credentials.
-    pub(super) fn as_caller(self, caller: Option<Permissions>) -> Self {
+    pub(super) fn by_caller(self, caller: Option<Permissions>) -> Self {
         Self { caller, ..self }
     }
 
     /// Sends the request as a caller with every permission in one tenant.
-    pub(super) fn as_tenant(self, tenant: &str) -> Self {
+    pub(super) fn by_tenant(self, tenant: &str) -> Self {
         let scope = Scope::Tenant(TenantId::new(tenant).unwrap());
-        self.as_caller(Some(Permissions::all().scope(scope)))
+        self.by_caller(Some(Permissions::all().scope(scope)))
     }
 
     /// Expects this text in `detail`.
