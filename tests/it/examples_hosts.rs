@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::examples::example;
 use crate::harness::within;
-use crate::hosted::{Answer, Events, Hosted};
+use crate::hosted::{Events, Hosted, RawResponse};
 
 const DAILY: &str = "/api/pipelines/daily";
 const ANN: &str = "Authorization: Bearer ann\r\n";
@@ -29,7 +29,7 @@ fn axum_lets_in_whom_its_own_login_knows() {
     let started = host.ask(trigger, ANN);
     let location = started.header("location");
     assert!(location.starts_with("/ops/api/runs/"), "{started:?}");
-    host.finish(location, ANN);
+    host.wait_finished(location, ANN);
 
     let own = host.ask("POST /orders/17", ANN);
     assert_eq!(own.status, 202, "{own:?}");
@@ -39,7 +39,7 @@ fn axum_lets_in_whom_its_own_login_knows() {
         "once an order"
     );
     let location = format!("/ops/api/runs/{}", own.body);
-    host.finish(&location, ANN);
+    host.wait_finished(&location, ANN);
     let log = host.ask(&format!("GET {location}/logs/export"), ANN);
     assert!(log.body.contains("an invoice for order 17"), "{log:?}");
     assert_eq!(host.ask("POST /orders/18", BOB).status, 403);
@@ -67,7 +67,7 @@ fn hyper_serves_its_own_beside_florets() {
         "GET /api/runs HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
-    assert_eq!(Answer::read(&mut socket).status, 421, "{foreign}");
+    assert_eq!(RawResponse::read(&mut socket).status, 421, "{foreign}");
 }
 
 /// The example's ten seconds are waited for.
@@ -160,7 +160,7 @@ fn what_begins_slowly_the_middleware_gives_up() {
     let host = Hosted::start("middleware");
     let mut socket = host.connect();
     write!(socket, "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n").unwrap();
-    assert_eq!(Answer::read(&mut socket).status, 503);
+    assert_eq!(RawResponse::read(&mut socket).status, 503);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn rocket_starts_floret_and_serves_its_own_beside_it() {
     let location = host.run(DAILY, "");
     let own = host.ask("GET /greet", "");
     assert_eq!((own.status, own.body.len()), (200, 36), "{own:?}");
-    host.finish(&format!("/api/runs/{}", own.body), "");
+    host.wait_finished(&format!("/api/runs/{}", own.body), "");
 
     let run = host.ask(&format!("GET {location}"), "");
     let length = run.body.len().to_string();
@@ -213,7 +213,7 @@ Connection: close
     for piece in second.as_bytes().chunks(50_000) {
         socket.write_all(piece).unwrap();
     }
-    let answer = Answer::read(&mut socket);
+    let answer = RawResponse::read(&mut socket);
     assert_eq!(answer.status, 202, "{answer:?}");
     let form = "Content-Type: application/x-www-form-urlencoded
 ";

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::wire::{Answer, Backend, request, send};
+use crate::wire::{Backend, TestResponse, request, send};
 
 /// What a tenant may do; numbers choose among what there is.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +125,7 @@ impl World {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Answer {
+    ) -> TestResponse {
         let mut request = request(method, path, body);
         request.extensions_mut().insert(tenant.permissions());
         let answer = send(&self.service, request).await;
@@ -133,7 +133,7 @@ impl World {
         answer
     }
 
-    async fn post(&self, tenant: Tenant, path: &str, body: &Value) -> Answer {
+    async fn post(&self, tenant: Tenant, path: &str, body: &Value) -> TestResponse {
         self.ask(tenant, Method::POST, path, Some(body)).await
     }
 
@@ -184,7 +184,7 @@ impl World {
         }
     }
 
-    async fn made(&mut self, tenant: Tenant, answer: &Answer) {
+    async fn made(&mut self, tenant: Tenant, answer: &TestResponse) {
         if answer.status == 202 {
             let id = answer.json()["id"].as_str().unwrap().to_owned();
             self.end(tenant, &id).await;

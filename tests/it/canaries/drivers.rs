@@ -62,7 +62,7 @@ async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
     let logs = Levels::default();
     let _guard = logs.capture();
     let host = Host::start(Backend::Sqlite).await;
-    let failed = host.finished().await;
+    let failed = host.finished_run().await;
     let body = serde_json::json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
     let created = host
         .post("/api/pipelines/daily/backfill", Some(&body))
@@ -73,7 +73,8 @@ async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
         .next()
         .unwrap()
         .to_owned();
-    host.finish(created.json()[0].as_str().unwrap()).await;
+    host.wait_finished(created.json()[0].as_str().unwrap())
+        .await;
     ruin(&host);
     let round = Round {
         key: "once".to_owned(),
