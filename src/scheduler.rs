@@ -10,7 +10,7 @@ use crate::cron::Schedule;
 use crate::engine::{Due, Engine, Ticks};
 use crate::error::Result;
 use crate::model::Trigger;
-use crate::storage::{StoredSchedule, Tick};
+use crate::storage::{StoredSchedule, TickOutcome};
 
 /// How long storage is left alone after it failed.
 const RETRY: Duration = Duration::from_millis(200);
@@ -127,7 +127,7 @@ async fn decide(
             }
         };
         tracing::debug!(pipeline_id = %stored.pipeline.id, at = %step.until, ?tick, "a tick is decided");
-        if tick == Tick::Stale {
+        if tick == TickOutcome::Stale {
             // Somebody else decided it, or the definition is another by now and its save has woken its scheduler.
             break;
         }

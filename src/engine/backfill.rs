@@ -17,7 +17,8 @@ use crate::model::{
 };
 use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::storage::{
-    BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, NewBackfill, NewRun, Operation,
+    BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill,
+    NewRun,
 };
 
 /// The parameter that holds the date of a run.
@@ -59,7 +60,7 @@ impl Engine {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
         let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
-        let operation = Operation::Backfill(pipeline.id.clone());
+        let operation = IdempotentOperation::Backfill(pipeline.id.clone());
         let key = start.key.take().map(|key| key.for_operation(operation));
         if let Err(refused) = shared.check_backfill(&start, &pipeline) {
             let made = shared.made_before(key.as_ref()).await?;
@@ -116,7 +117,7 @@ impl From<CreatedRuns> for Backfilled {
         Self {
             id: created.backfill,
             run_ids: created.run_ids,
-            replayed: created.replayed,
+            replayed: created.is_replayed,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::{Run, Scope, Trigger};
-use crate::storage::{Advance, NewRun, StoredSchedule, Tick};
+use crate::storage::{Advance, NewRun, StoredSchedule, TickOutcome};
 
 /// What a scheduler may do with an engine. It does not keep the engine alive.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl Ticks {
     ///
     /// # Errors
     /// What storage answers; nothing is decided then.
-    pub(crate) async fn fire(&self, schedule: &StoredSchedule, due: Due) -> Result<Tick> {
+    pub(crate) async fn fire(&self, schedule: &StoredSchedule, due: Due) -> Result<TickOutcome> {
         let shared = &self.0;
         let Due {
             fire_at,
@@ -94,11 +94,11 @@ impl Ticks {
         &self,
         schedule: &StoredSchedule,
         until: DateTime<Utc>,
-    ) -> Result<Tick> {
+    ) -> Result<TickOutcome> {
         self.advance(Advance::new(schedule, until)).await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<Tick> {
+    async fn advance(&self, advance: Advance) -> Result<TickOutcome> {
         let wake = WakeLater(&self.0.wake);
         let advanced = self.0.storage.advance(advance).await?;
         self.0.events.committed(advanced.seq);

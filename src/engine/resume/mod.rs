@@ -13,7 +13,7 @@ use crate::graph::reuse::{Earlier, reused};
 use crate::model::{
     InheritedOutput, Node, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
-use crate::storage::{ChainRun, Operation, not_resumable, stands_in_the_way};
+use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 
 /// A wish to resume a run.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Engine {
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
         let key = resume
             .key
-            .map(|key| key.for_operation(Operation::Resume(resume.run)));
+            .map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
         if let Some(made) = shared.made_before(key.as_ref()).await? {
             return made.into_started(old.run.pipeline_id);
         }
@@ -168,10 +168,10 @@ fn refuse_unfit<'a>(old: &Run, pipeline: Option<&'a StoredPipeline>) -> Result<&
 }
 
 /// Refuses what storage refuses when the run is made, by the chain as it was read: what one that ends in between succeeded with would be executed again.
-fn refuse_unfinished(old: &Run, chain: &[ChainRun]) -> Result<()> {
-    let in_the_way = |link: &&ChainRun| stands_in_the_way(link.run.status);
+fn refuse_unfinished(old: &Run, chain: &[RunDetail]) -> Result<()> {
+    let in_the_way = |link: &&RunDetail| blocks_resume(link.run.status);
     match chain.iter().find(in_the_way) {
-        Some(ChainRun { run, .. }) => Err(not_resumable(old.id, run.id, run.status)),
+        Some(RunDetail { run, .. }) => Err(not_resumable(old.id, run.id, run.status)),
         None => Ok(()),
     }
 }
