@@ -10,7 +10,7 @@ use crate::testing::contract::fixtures::at;
 const NAMES: [&str; 2] = ["mail", "slack"];
 
 impl World<'_> {
-    /// Claims cursors. A name is lost a day after it was last seen.
+    /// Claims cursors. A cursor is lost a day after its name was last seen.
     pub(super) async fn attend(&self, command: &Command, names: u8, stays: bool) {
         let present = (0..).zip(NAMES).filter(|(bit, _)| names >> bit & 1 == 1);
         let present = present.map(|(_, name)| name.to_owned()).collect();

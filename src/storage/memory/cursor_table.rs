@@ -23,7 +23,7 @@ struct CursorRow {
     parked: BTreeMap<u64, ParkedEvent>,
 }
 
-/// The runs that no purge may delete, because a notifier still needs their events.
+/// The runs that a purge retains, because a notifier still needs their events.
 pub(super) struct Undelivered {
     /// The smallest cursor. `None` without a notifier.
     min_seq: Option<u64>,

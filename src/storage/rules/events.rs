@@ -104,7 +104,9 @@ fn new_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
     event
 }
 
-/// Returns `None` for a status that is not terminal. The checks refuse such an entry earlier.
+/// Returns the kind of the event of a finished node.
+///
+/// Returns `None` for a status that is not terminal, which the checks refuse earlier.
 fn node_event_kind(finished: &FinishedNode) -> Option<EventKind> {
     match finished.status {
         NodeStatus::Success => Some(EventKind::NodeCompleted),
@@ -115,7 +117,9 @@ fn node_event_kind(finished: &FinishedNode) -> Option<EventKind> {
     }
 }
 
-/// Returns `None` for a status that is not terminal. The checks refuse such an entry earlier.
+/// Returns the kind of the event of a finished run.
+///
+/// Returns `None` for a status that is not terminal, which the checks refuse earlier.
 fn run_event_kind(status: RunStatus) -> Option<EventKind> {
     match status {
         RunStatus::Success => Some(EventKind::RunCompleted),
