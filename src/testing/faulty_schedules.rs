@@ -8,8 +8,8 @@ use super::{FaultyStorage, Method};
 use crate::error::Result;
 use crate::model::{Backfill, BackfillId, Page, PageRequest, Scope};
 use crate::storage::{
-    Advance, AdvancedSchedule, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
-    CancelledBackfill, Schedules, StoredSchedule,
+    Advance, AdvanceOutcome, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
+    CancelBackfillOutcome, Schedules, StoredSchedule,
 };
 
 #[async_trait]
@@ -19,7 +19,7 @@ impl Schedules for FaultyStorage {
             .await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
+    async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.around(Method::Advance, self.inner.advance(advance))
             .await
     }
@@ -51,7 +51,7 @@ impl Backfills for FaultyStorage {
         .await
     }
 
-    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.around(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
             .await
     }

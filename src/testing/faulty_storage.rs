@@ -20,7 +20,7 @@ use crate::model::{
     StoredPipeline,
 };
 use crate::storage::{
-    Append, AppendOutcome, CancelRequest, Cancelled, ChainRun, Claim, ClaimCursors, ClaimOutcome,
+    Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimCursors, ClaimOutcome,
     CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures,
     FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs,
     PipelineFilter, Pipelines, Purge, PurgeOutcome, PutDeliveries, PutPipeline, Queue, RunDetail,
@@ -177,7 +177,7 @@ impl Runs for FaultyStorage {
             .await
     }
 
-    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
         self.around(Method::FindChain, self.inner.find_chain(first_run, scope))
             .await
     }
@@ -187,7 +187,7 @@ impl Runs for FaultyStorage {
             .await
     }
 
-    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.around(Method::RequestCancel, self.inner.request_cancel(request))
             .await
     }

@@ -29,7 +29,7 @@ use crate::model::{
     PageRequest, Scope, TenantId,
 };
 use crate::storage::{
-    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, NewBackfill,
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
     NewRun, rules,
 };
 
@@ -59,7 +59,7 @@ impl Backfills for SqliteStorage {
             .await
     }
 
-    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.step(Lane::Normal, move |tx| tx.cancel_backfill(&cancel))
             .await
     }
@@ -272,7 +272,10 @@ impl Tx {
         Ok(key)
     }
 
-    fn cancel_backfill(&mut self, request: &CancelBackfill) -> Result<CancelledBackfill, Fault> {
+    fn cancel_backfill(
+        &mut self,
+        request: &CancelBackfill,
+    ) -> Result<CancelBackfillOutcome, Fault> {
         let CancelBackfill {
             backfill: id,
             scope,
@@ -293,6 +296,6 @@ impl Tx {
         self.write_backfills()?;
         let found = find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         let detail = detail(&self.conn, found)?;
-        Ok(CancelledBackfill::new(detail, self.newest_seq()))
+        Ok(CancelBackfillOutcome::new(detail, self.newest_seq()))
     }
 }

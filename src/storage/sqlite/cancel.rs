@@ -13,7 +13,7 @@ use super::tx::Tx;
 use super::values::{self, id, run_id, tenant, to_cancel, to_priority, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{Cancel, EventKind, RunId, RunStatus, TenantId};
-use crate::storage::{CancelRequest, Cancelled, rules};
+use crate::storage::{CancelOutcome, CancelRequest, rules};
 
 /// A run as far as a wish to cancel asks for it.
 pub(super) struct Wished {
@@ -48,7 +48,10 @@ pub(super) fn read_wished(row: &Row<'_>) -> Result<Wished, Fault> {
 }
 
 impl Tx {
-    pub(super) fn request_cancel(&mut self, request: &CancelRequest) -> Result<Cancelled, Fault> {
+    pub(super) fn request_cancel(
+        &mut self,
+        request: &CancelRequest,
+    ) -> Result<CancelOutcome, Fault> {
         let CancelRequest {
             run,
             scope,
@@ -61,7 +64,7 @@ impl Tx {
             .filter(|wished| scope.admits(wished.tenant.as_ref()))
             .ok_or_else(|| Error::run_not_found(run))?;
         let status = self.cancel_run(&wished, *cancel, *now)?;
-        Ok(Cancelled::new(status, self.newest_seq()))
+        Ok(CancelOutcome::new(status, self.newest_seq()))
     }
 
     /// Ends a pending run, notes the wish of a running one, and tells where it stands then.

@@ -72,7 +72,7 @@ impl Tx {
     fn claim_orphan(&mut self, claim: &Claim, run: RunId) -> Result<Option<ClaimedRun>, Fault> {
         let key = self.state.running.get(&run).map(|active| active.key);
         if let Some(key) = key {
-            self.put_back_nodes(key)?;
+            self.reset_nodes(key)?;
         }
         let driven = self.drive(run);
         self.claim_run(claim, run, driven)
@@ -96,7 +96,7 @@ impl Tx {
             && let Some(Reverse((_, run, key, lane))) = heap.pop()
         {
             // A run that was claimed meanwhile may have taken the room.
-            if self.limits(lane)?.have_room() {
+            if self.limits(lane)?.has_room() {
                 match self.claim_one_pending(claim, lane, Head { run, key })? {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
@@ -114,7 +114,7 @@ impl Tx {
 
     /// The run that is next in a lane that has room.
     fn next(&mut self, lane: LaneKey) -> Result<Option<Next>, Fault> {
-        if !self.limits(lane)?.have_room() {
+        if !self.limits(lane)?.has_room() {
             return Ok(None);
         }
         let LaneKey {

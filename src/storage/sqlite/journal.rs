@@ -163,7 +163,7 @@ impl Tx {
         match position.cmp(&written) {
             std::cmp::Ordering::Less => self.appended_before(run),
             std::cmp::Ordering::Equal => Err(refusal.into()),
-            std::cmp::Ordering::Greater => Err(rules::gap(run, written, position).into()),
+            std::cmp::Ordering::Greater => Err(rules::position_gap(run, written, position).into()),
         }
     }
 
@@ -217,7 +217,7 @@ fn check(driven: &Driven, run: RunId, position: u64, entries: &[Entry]) -> Resul
         return Ok(Position::Passed);
     }
     if position > driven.position {
-        return Err(rules::gap(run, driven.position, position));
+        return Err(rules::position_gap(run, driven.position, position));
     }
     rules::check_entries(&driven.run, entries, |node_index| {
         driven.node_status(node_index)

@@ -98,7 +98,7 @@ impl Tx {
         let Some((key, driven)) = self.driven(*run, *epoch)? else {
             return Err(self.refuse(*run, *epoch)?.into());
         };
-        if !rules::may_name_chunk(driven.node_status(*node_index)) {
+        if !rules::accepts_chunk(driven.node_status(*node_index)) {
             return Ok(());
         }
         driven.has_staged = true;

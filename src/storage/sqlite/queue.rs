@@ -153,20 +153,20 @@ impl Tx {
             active.owner = None;
             active.claims = active.claims.saturating_sub(1);
             if let Some(driven) = active.driven.as_mut() {
-                driven.put_back_nodes();
+                driven.reset_nodes();
             }
             let (key, claims) = (active.key, active.claims);
             self.write(
                 "UPDATE runs SET owner = NULL, lease_until = NULL, claims = ? WHERE key = ?",
                 params![claims, key],
             )?;
-            self.put_back_nodes(key)?;
+            self.reset_nodes(key)?;
         }
         Ok(lost)
     }
 
     /// Puts nodes whose attempt was lost back to where the next one can begin.
-    pub(super) fn put_back_nodes(&mut self, run: i64) -> Result<(), Fault> {
+    pub(super) fn reset_nodes(&mut self, run: i64) -> Result<(), Fault> {
         let (first, last) = node_keys(run);
         self.write(
             "UPDATE node_runs SET status = 0 WHERE key BETWEEN ? AND ? AND status = 1",
@@ -177,8 +177,8 @@ impl Tx {
 }
 
 impl super::state::Driven {
-    /// As [`Tx::put_back_nodes`], in memory.
-    pub(super) fn put_back_nodes(&mut self) {
+    /// As [`Tx::reset_nodes`], in memory.
+    pub(super) fn reset_nodes(&mut self) {
         for status in self.nodes.values_mut() {
             if *status == NodeStatus::Running {
                 *status = NodeStatus::Pending;

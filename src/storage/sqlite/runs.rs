@@ -15,8 +15,8 @@ use super::values::{id, node_keys, tenant};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
 use crate::storage::{
-    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
-    RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, RunDetail,
+    RunFilter, Runs,
 };
 
 #[async_trait]
@@ -47,7 +47,7 @@ impl Runs for SqliteStorage {
         .await
     }
 
-    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
         let scope = scope.clone();
         self.read(move |reader| {
             reader.snapshot(|reader| {
@@ -71,7 +71,7 @@ impl Runs for SqliteStorage {
             .await
     }
 
-    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.step(Lane::Normal, move |tx| tx.request_cancel(&request))
             .await
     }

@@ -17,7 +17,7 @@ use super::values::{self, millis, optional_time, time};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Overlap, Pipeline, Scope, SkipReason, Trigger};
 use crate::storage::{
-    Advance, AdvancedSchedule, CreateRuns, Schedules, StoredSchedule, Tick, rules,
+    Advance, AdvanceOutcome, CreateRuns, Schedules, StoredSchedule, TickOutcome, rules,
 };
 
 #[async_trait]
@@ -28,7 +28,7 @@ impl Schedules for SqliteStorage {
             .await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
+    async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.step(Lane::Normal, move |tx| tx.advance(&advance))
             .await
     }
@@ -103,10 +103,10 @@ impl Tx {
         after: &Pipeline,
         now: DateTime<Utc>,
     ) -> Result<(), Fault> {
-        match rules::saved_schedule(before, after) {
-            rules::Saved::Stays => Ok(()),
-            rules::Saved::Ends => self.end_schedule(pipeline),
-            rules::Saved::Begins => self
+        match rules::schedule_change(before, after) {
+            rules::ScheduleChange::Keep => Ok(()),
+            rules::ScheduleChange::Remove => self.end_schedule(pipeline),
+            rules::ScheduleChange::Start => self
                 .write(
                     "INSERT INTO schedules (pipeline, cursor) VALUES (?, ?) \
                      ON CONFLICT (pipeline) DO UPDATE SET cursor = excluded.cursor, skipped = NULL",
@@ -122,11 +122,11 @@ impl Tx {
             .map(drop)
     }
 
-    fn advance(&mut self, advance: &Advance) -> Result<AdvancedSchedule, Fault> {
+    fn advance(&mut self, advance: &Advance) -> Result<AdvanceOutcome, Fault> {
         let known = self.state.pipeline(&self.conn, &advance.pipeline)?;
         let known = known.filter(|known| !known.is_deleted && known.version == advance.version);
         let Some(known) = known else {
-            return Ok(AdvancedSchedule::new(Tick::Stale, self.newest_seq()));
+            return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         };
         let cursor = self.row(
             "SELECT cursor FROM schedules WHERE pipeline = ?",
@@ -134,26 +134,31 @@ impl Tx {
             |row| Ok(row.get::<_, i64>(0)?),
         )?;
         if cursor != Some(millis(advance.from)) {
-            return Ok(AdvancedSchedule::new(Tick::Stale, self.newest_seq()));
+            return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         }
         let tick = self.tick(&known, advance)?;
         self.move_cursor(known.key, advance, tick)?;
-        Ok(AdvancedSchedule::new(tick, self.newest_seq()))
+        Ok(AdvanceOutcome::new(tick, self.newest_seq()))
     }
 
-    fn move_cursor(&mut self, pipeline: i64, advance: &Advance, tick: Tick) -> Result<(), Fault> {
+    fn move_cursor(
+        &mut self,
+        pipeline: i64,
+        advance: &Advance,
+        tick: TickOutcome,
+    ) -> Result<(), Fault> {
         let to = millis(advance.to);
         let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
         match tick {
-            Tick::Made => self.write(
+            TickOutcome::Created => self.write(
                 "UPDATE schedules SET cursor = ?, last_run = ?, skipped = NULL WHERE pipeline = ?",
                 params![to, fire_at.map(millis), pipeline],
             )?,
-            Tick::Skipped(reason) => self.write(
+            TickOutcome::Skipped(reason) => self.write(
                 "UPDATE schedules SET cursor = ?, skipped = ? WHERE pipeline = ?",
                 [to, skip_reason(reason), pipeline],
             )?,
-            Tick::Taken | Tick::Passed | Tick::Stale => self.write(
+            TickOutcome::Taken | TickOutcome::Passed | TickOutcome::Stale => self.write(
                 "UPDATE schedules SET cursor = ? WHERE pipeline = ?",
                 [to, pipeline],
             )?,
@@ -161,25 +166,25 @@ impl Tx {
         Ok(())
     }
 
-    fn tick(&mut self, known: &Known, advance: &Advance) -> Result<Tick, Fault> {
+    fn tick(&mut self, known: &Known, advance: &Advance) -> Result<TickOutcome, Fault> {
         let Some(run) = &advance.run else {
-            return Ok(Tick::Passed);
+            return Ok(TickOutcome::Passed);
         };
         if let Some(fire_at) = run.fire_at
             && self.is_tick_taken(known.key, fire_at)?
         {
-            return Ok(Tick::Taken);
+            return Ok(TickOutcome::Taken);
         }
         if advance.overlap == Overlap::Skip && self.has_unfinished_tick(known.key)? {
-            return Ok(Tick::Skipped(SkipReason::Overlap));
+            return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
         let mut create = CreateRuns::new(vec![run.clone()]);
         create.queued_pipeline_max = advance.queued_pipeline_max;
         create.queued_max = advance.queued_max;
         match self.create_runs(&create) {
-            Ok(_) => Ok(Tick::Made),
+            Ok(_) => Ok(TickOutcome::Created),
             Err(Fault::Refused(error)) if error.kind() == ErrorKind::QueueFull => {
-                Ok(Tick::Skipped(SkipReason::Blocked))
+                Ok(TickOutcome::Skipped(SkipReason::Blocked))
             }
             Err(fault) => Err(fault),
         }

@@ -10,7 +10,7 @@ use rusqlite::{Row, params, params_from_iter};
 use super::fault::Fault;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
-use super::rules::{self, KeptSetting, PutSetting, Setting, Standing};
+use super::rules::{self, PutSetting, Setting, SettingMetadata, StoredSetting};
 use super::tx::Tx;
 use super::values::{self, millis, small, time, uint};
 use crate::model::{Page, PageRequest, Scope, TenantId};
@@ -39,10 +39,10 @@ fn columns<T: SettingRow>() -> String {
     format!("{SHARED}, {}", T::COLUMNS.join(", "))
 }
 
-fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), Fault> {
+fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, StoredSetting<T>), Fault> {
     let is_deleted = row.get::<_, Option<i64>>(5)?.is_some();
-    let kept = KeptSetting {
-        standing: Standing {
+    let kept = StoredSetting {
+        metadata: SettingMetadata {
             tenant: values::tenant(row.get(1)?)?,
             version: small(row.get(2)?),
             created_at: time(row.get(3)?)?,
@@ -55,8 +55,8 @@ fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), Fau
     Ok((T::read_id(row.get(0)?)?, kept))
 }
 
-fn joined<T: SettingRow>((id, kept): (T::Id, KeptSetting<T>)) -> Option<T> {
-    Some(T::join(id, kept.standing, kept.fields?))
+fn joined<T: SettingRow>((id, kept): (T::Id, StoredSetting<T>)) -> Option<T> {
+    Some(T::from_parts(id, kept.metadata, kept.fields?))
 }
 
 impl Reader {
@@ -67,7 +67,7 @@ impl Reader {
     ) -> Result<Option<T>, Fault> {
         let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
         Ok(found
-            .filter(|(_, kept)| kept.is_seen(scope))
+            .filter(|(_, kept)| kept.is_visible(scope))
             .and_then(joined))
     }
 
@@ -134,15 +134,19 @@ impl Reader {
 impl Tx {
     pub(super) fn put_setting<T: SettingRow>(&mut self, put: &PutSetting<T>) -> Result<T, Fault> {
         let kept = self.kept_setting::<T>(&put.id)?;
-        let standing = match (rules::decide(put, kept.as_ref())?, kept) {
-            (Some(standing), _) => standing,
+        let metadata = match (rules::decide_save(put, kept.as_ref())?, kept) {
+            (Some(metadata), _) => metadata,
             (None, Some(kept)) => {
-                return Ok(T::join(put.id.clone(), kept.standing, put.fields.clone()));
+                return Ok(T::from_parts(
+                    put.id.clone(),
+                    kept.metadata,
+                    put.fields.clone(),
+                ));
             }
             (None, None) => return Err(T::not_found(&put.id).into()),
         };
-        self.write_setting(put, &standing)?;
-        Ok(T::join(put.id.clone(), standing, put.fields.clone()))
+        self.write_setting(put, &metadata)?;
+        Ok(T::from_parts(put.id.clone(), metadata, put.fields.clone()))
     }
 
     pub(super) fn delete_setting<T: SettingRow>(
@@ -165,7 +169,7 @@ impl Tx {
         Ok(())
     }
 
-    fn kept_setting<T: SettingRow>(&self, id: &T::Id) -> Result<Option<KeptSetting<T>>, Fault> {
+    fn kept_setting<T: SettingRow>(&self, id: &T::Id) -> Result<Option<StoredSetting<T>>, Fault> {
         let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
         Ok(found.map(|(_, kept)| kept))
     }
@@ -173,14 +177,14 @@ impl Tx {
     fn write_setting<T: SettingRow>(
         &mut self,
         put: &PutSetting<T>,
-        standing: &Standing,
+        metadata: &SettingMetadata,
     ) -> Result<(), Fault> {
-        let Standing {
+        let SettingMetadata {
             tenant,
             version,
             created_at,
             updated_at,
-        } = standing;
+        } = metadata;
         let tenant = tenant.as_ref().map(TenantId::to_string);
         let mut values = vec![
             Value::Text(put.id.to_string()),
