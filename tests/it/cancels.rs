@@ -141,7 +141,7 @@ async fn a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace(store: St
     world.limits.runs_max = 1;
     world.limits.nodes_engine_max = 1;
     let gate = Gate::new();
-    let deaf = Step::pass_on().at(&gate).deaf();
+    let deaf = Step::pass_on().at(&gate).ignores_cancel();
     world.script.script("a", [deaf, Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -232,7 +232,9 @@ async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
 async fn what_succeeds_within_the_grace_of_a_forced_cancel_counts(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
-    world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
+    world
+        .script
+        .script("a", [Step::pass_on().at(&gate).ignores_cancel()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;

@@ -43,7 +43,7 @@ async fn live(host: &Host, last: u64) {
         }
     };
     let death = async {
-        while host.storage.calls_in_all() <= last {
+        while host.storage.total_calls() <= last {
             tokio::task::yield_now().await;
         }
     };
@@ -64,8 +64,8 @@ async fn completed(storage: &FaultyStorage) -> BTreeSet<String> {
 async fn die_after(store: Store, calls: u64) {
     let world = world(store);
     let host = world.start().await;
-    let last = host.storage.calls_in_all() + calls;
-    host.storage.fail(Fault::end().skip(calls));
+    let last = host.storage.total_calls() + calls;
+    host.storage.fail(Fault::crash().skip(calls));
     live(&host, last).await;
     host.crash().await;
     world.outlive_leases();
@@ -109,9 +109,9 @@ async fn die_after(store: Store, calls: u64) {
 async fn die_after_each_call(open: impl Fn() -> Store) {
     let world = world(open());
     let host = world.start().await;
-    let before = host.storage.calls_in_all();
+    let before = host.storage.total_calls();
     host.run("p").await;
-    let calls = host.storage.calls_in_all() - before;
+    let calls = host.storage.total_calls() - before;
     for call in 0..calls {
         let what = format!("the life that ends after {call} calls");
         within(&what, Box::pin(die_after(open(), call))).await;

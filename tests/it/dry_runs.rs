@@ -150,9 +150,10 @@ async fn a_nodes_own_time_out_holds(store: Store) {
 
 async fn executors_are_told_when_the_caller_leaves(store: Store) {
     let world = World::quiet(store).pipeline(chain("p", &["load"]));
-    world
-        .script
-        .script("load", [Step::nothing().at(&Gate::default()).deaf()]);
+    world.script.script(
+        "load",
+        [Step::nothing().at(&Gate::default()).ignores_cancel()],
+    );
     let host = world.start().await;
     for left in 1..=5 {
         let dry_run = begin(&host.floret);

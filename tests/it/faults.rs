@@ -237,7 +237,9 @@ async fn a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start(stor
 async fn a_claim_that_was_found_lost_by_its_renewal_drops_the_run(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
-    world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
+    world
+        .script
+        .script("a", [Step::pass_on().at(&gate).ignores_cancel()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
@@ -266,9 +268,9 @@ async fn outage(store: Store, problem: Problem) {
         host.storage
             .fail(Fault::before(method, problem).times(u64::MAX));
     }
-    let failed = host.storage.calls_in_all() + 4;
+    let failed = host.storage.total_calls() + 4;
     gate.open();
-    while host.storage.calls_in_all() < failed {
+    while host.storage.total_calls() < failed {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.calls().get("b"), None);

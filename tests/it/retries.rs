@@ -115,7 +115,7 @@ async fn a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_b
     let config = [("max_retries", 1), ("retry_delay", 0), ("timeout", 5)];
     let world = World::quiet(store).pipeline(tried(&config));
     let gate = Gate::new();
-    let deaf = Step::pass_on().at(&gate).deaf();
+    let deaf = Step::pass_on().at(&gate).ignores_cancel();
     world.script.script("a", [deaf, Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -141,7 +141,7 @@ async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: S
     let gate = Gate::new();
     world
         .script
-        .script("executes", [Step::pass_on().at(&gate).deaf()]);
+        .script("executes", [Step::pass_on().at(&gate).ignores_cancel()]);
     world.script.script("retries", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await;

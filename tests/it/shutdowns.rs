@@ -51,7 +51,7 @@ async fn what_executes_after_the_grace_is_executed_again_at_the_next_start(store
     let mut world = World::new(store).pipeline(chain("p", &["a", "b"]));
     world.limits.lease = Duration::from_secs(7_200);
     let gate = Gate::new();
-    let deaf = Step::pass_on().at(&gate).deaf();
+    let deaf = Step::pass_on().at(&gate).ignores_cancel();
     world.script.script("a", [deaf, Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
@@ -210,7 +210,7 @@ async fn nothing_is_asked_or_spawned_before_the_start(store: Store) {
     let builder = Floret::builder(storage.clone())
         .executor(STEP, world.script.clone())
         .pipeline(chain("p", &["a"]));
-    assert_eq!(storage.calls_in_all(), 0);
+    assert_eq!(storage.total_calls(), 0);
     let metrics = tokio::runtime::Handle::current().metrics();
     assert_eq!(metrics.num_alive_tasks(), 0);
     drop(builder);

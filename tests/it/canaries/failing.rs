@@ -59,7 +59,7 @@ impl Failure {
     /// Every call of the method, until the storage is healed.
     fn of(self, method: Method) -> Fault {
         let fault = (self.fails)(method, self.problem).times(u64::MAX);
-        fault.because(CAUSE)
+        fault.with_source(CAUSE)
     }
 }
 

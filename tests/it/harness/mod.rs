@@ -75,7 +75,7 @@ impl Store {
         match self {
             Self::Memory(storage) => {
                 let storage = FaultyStorage::new(Arc::new(storage.clone()));
-                storage.stay_open();
+                storage.ignore_close();
                 storage
             }
             Self::Sqlite(directory) => {

@@ -26,10 +26,10 @@ async fn die_after(store: Store, calls: u64) -> bool {
     pager.acts("p", [Act::Take, Act::Fail, Act::Take, Act::Fail, Act::Take]);
     let host = start(&world, &pager).await;
     let run = host.floret.run("p").key("once").start().await.unwrap().id();
-    host.storage.fail(Fault::end().skip(calls));
-    let last = host.storage.calls_in_all() + calls;
+    host.storage.fail(Fault::crash().skip(calls));
+    let last = host.storage.total_calls() + calls;
     let death = async {
-        while host.storage.calls_in_all() <= last {
+        while host.storage.total_calls() <= last {
             tokio::task::yield_now().await;
         }
         false
