@@ -82,8 +82,8 @@ async fn load(_: Ctx) -> Result<Vec<Penguin>, ExecutorError> {
 async fn clean(ctx: Ctx, penguins: Vec<Penguin>) -> Result<Vec<Penguin>, ExecutorError> {
     let is_weighed = |penguin: &Penguin| penguin.body_mass_g.is_some();
     let (weighed, others): (Vec<_>, Vec<_>) = penguins.into_iter().partition(is_weighed);
-    let left_out = format!("{} penguins were not weighed", others.len());
-    ctx.log.warning(left_out).await;
+    let message = format!("{} penguins were not weighed", others.len());
+    ctx.log.warning(message).await;
     Ok(weighed)
 }
 

@@ -6,7 +6,7 @@ use floret::testing::Step;
 use floret::{EventKind, NodeStatus, RunStatus};
 
 use crate::harness::{Store, assert_ended, lines};
-use crate::resumes::{assert_same_call, fails, world};
+use crate::resumes::{assert_same_call, failed_run, world};
 
 on_every_backend! {
     a_damaged_output_makes_its_node_run_again,
@@ -18,7 +18,7 @@ on_every_backend! {
 async fn a_damaged_output_makes_its_node_run_again(store: Store) {
     let world = world(store);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     host.storage.damage_outputs();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
@@ -40,7 +40,7 @@ async fn a_damaged_output_that_nobody_needs_is_left_alone(store: Store) {
         .script
         .script("save", [Step::permanent("full"), Step::pass_on()]);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     host.storage.damage_outputs();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
@@ -55,7 +55,7 @@ async fn an_output_too_large_to_keep_is_made_again_and_the_log_says_so(store: St
     let mut world = world(store);
     world.limits.output_bytes_max = 16;
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
@@ -74,7 +74,7 @@ async fn a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so(store: St
     world.limits.output_bytes_max = 16;
     world.script.effect("load", Effect::Sink);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
     let nodes = [

@@ -1,6 +1,6 @@
-//! What was traced while a test ran.
+//! The trace output of a test, captured in memory.
 //!
-//! At which level, and for how long, is the test's own: it sets the subscriber.
+//! The level and the scope are left to the test, which sets the subscriber.
 
 use std::io;
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Whatever a subscriber has written. Clones are the same.
+/// A writer that captures the output of a subscriber. Clones share the output.
 #[derive(Clone, Default)]
 pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Written {
+    /// Returns the output so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().clone()).unwrap()
     }
