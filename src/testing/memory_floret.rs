@@ -21,7 +21,6 @@ use crate::storage::{MemoryStorage, RunDetail};
 /// # Ok(())
 /// # }
 /// ```
-#[must_use]
 pub fn memory() -> Builder {
     Floret::builder(MemoryStorage::default())
 }

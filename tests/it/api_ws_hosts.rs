@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::harness::within;
+use crate::harness::with_timeout;
 use crate::stream::{ask, upgrade};
 use crate::wire::{Backend, Host};
 
@@ -122,7 +122,7 @@ async fn a_run_is_followed_over_a_socket_of_axum() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Host::start(backend).await;
         let server = axum(host.service.clone()).await;
-        within("axum", follow(&host, &server)).await;
+        with_timeout("axum", follow(&host, &server)).await;
     }
 }
 
@@ -131,7 +131,7 @@ async fn a_run_is_followed_over_a_socket_of_hyper() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Host::start(backend).await;
         let server = hyper(host.service.clone(), Upgrades::Served).await;
-        within("hyper", follow(&host, &server)).await;
+        with_timeout("hyper", follow(&host, &server)).await;
     }
 }
 
@@ -149,5 +149,5 @@ async fn a_host_that_forgets_upgrades_loses_the_stream_and_its_place_is_free_aga
             tokio::task::yield_now().await;
         }
     };
-    within("a place", lost).await;
+    with_timeout("a place", lost).await;
 }

@@ -215,7 +215,7 @@ async fn a_failed_read_leaves_nothing_out(store: Store) {
     };
     let turn = async {
         loop {
-            world.turn_within(Duration::from_secs(1)).await;
+            world.advance_within(Duration::from_secs(1)).await;
         }
     };
     tokio::select! {

@@ -9,7 +9,9 @@ use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunId, RunStatus};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, statuses, step};
+use crate::harness::{
+    Host, STEP, Store, World, assert_statuses, chain, kinds, node, statuses, step,
+};
 
 on_every_backend! {
     executing_nodes_end_and_the_rest_never_starts,
@@ -44,7 +46,7 @@ async fn executing_nodes_end_and_the_rest_never_starts(store: Store) {
     }
     let host = world.start().await;
     let run = host.trigger("p").await;
-    host.until_events(EventKind::NodeStarted, 3).await;
+    host.wait_for_events(EventKind::NodeStarted, 3).await;
     assert_eq!(
         host.floret.cancel(run.id()).await.unwrap(),
         RunStatus::Running
@@ -117,7 +119,7 @@ async fn a_pending_run_is_cancelled_at_once(store: Store) {
     let (ended, answer) = tokio::join!(waiter, cancel);
     assert_eq!(answer.unwrap(), RunStatus::Cancelled);
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended.unwrap(), RunStatus::Cancelled, &nodes);
+    assert_statuses(&ended.unwrap(), RunStatus::Cancelled, &nodes);
 }
 
 async fn a_wish_between_claim_and_driver_is_heeded(store: Store) {
@@ -128,7 +130,7 @@ async fn a_wish_between_claim_and_driver_is_heeded(store: Store) {
     assert_eq!(answer, RunStatus::Running);
     gate.open();
     let ended = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &ended,
         RunStatus::Cancelled,
         &[("a", NodeStatus::Cancelled)],
@@ -148,11 +150,11 @@ async fn a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace(store: St
     world.script.started("a").await;
     let answer = host.floret.force_cancel(run.id()).await.unwrap();
     assert_eq!(answer, RunStatus::Running);
-    let left = world.turn_within(HOUR).await;
+    let left = world.advance_within(HOUR).await;
     assert_eq!(left, world.limits.force_grace);
     let ended = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_statuses(&ended, RunStatus::Cancelled, &nodes);
     gate.open();
     assert_eq!(host.run("p").await.run.status, RunStatus::Success);
     assert_eq!(host.floret.abandoned(), 0, "it could be dropped");
@@ -188,11 +190,11 @@ async fn the_late_result_of_a_blocking_executor_changes_nothing(store: Store) {
     let run = host.trigger("p").await;
     began.notified().await;
     host.floret.force_cancel(run.id()).await.unwrap();
-    assert_eq!(world.turn_within(HOUR).await, world.limits.force_grace);
-    assert_eq!(world.turn_within(HOUR).await, world.limits.stop_grace);
+    assert_eq!(world.advance_within(HOUR).await, world.limits.force_grace);
+    assert_eq!(world.advance_within(HOUR).await, world.limits.stop_grace);
     let ended = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_statuses(&ended, RunStatus::Cancelled, &nodes);
     assert_eq!(host.floret.abandoned(), 1);
     release.send(()).unwrap();
     host.run("other").await;
@@ -211,7 +213,7 @@ async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
         host.floret.cancel(run.id()).await.unwrap(),
         RunStatus::Running
     );
-    host.until_events(EventKind::NodeCancelled, 1).await;
+    host.wait_for_events(EventKind::NodeCancelled, 1).await;
     assert_eq!(
         node(&host.stored(&run).await, "a").status,
         NodeStatus::Running
@@ -220,7 +222,7 @@ async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
     assert_eq!(answer, RunStatus::Running);
     let ended = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_statuses(&ended, RunStatus::Cancelled, &nodes);
     assert_eq!(node(&ended, "a").error.as_deref(), Some("stopped"));
     let kinds = kinds(&host.events_of(run.id()).await);
     let told = kinds
@@ -242,7 +244,7 @@ async fn what_succeeds_within_the_grace_of_a_forced_cancel_counts(store: Store) 
     gate.open();
     let ended = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_statuses(&ended, RunStatus::Cancelled, &nodes);
 }
 
 async fn a_node_between_attempts_is_cancelled(store: Store) {
@@ -251,10 +253,10 @@ async fn a_node_between_attempts_is_cancelled(store: Store) {
     world.script.script("a", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
-    host.until_events(EventKind::NodeRetrying, 1).await;
+    host.wait_for_events(EventKind::NodeRetrying, 1).await;
     host.floret.cancel(run.id()).await.unwrap();
     let ended = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &ended,
         RunStatus::Cancelled,
         &[("a", NodeStatus::Cancelled)],

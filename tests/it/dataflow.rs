@@ -4,7 +4,7 @@ use floret::testing::{Gate, Step};
 use floret::{NodeStatus, Pipeline, RunStatus};
 use serde_json::json;
 
-use crate::harness::{STEP, Store, World, assert_ended, chain, step};
+use crate::harness::{STEP, Store, World, assert_statuses, chain, step};
 
 on_every_backend! {
     the_node_below_the_fast_branch_starts_before_the_slow_one_ends,
@@ -96,7 +96,7 @@ async fn an_unknown_name_in_a_template_fails_the_node_that_names_it(store: Store
         ("a", NodeStatus::Failed),
         ("below", NodeStatus::Skipped),
     ];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
+    assert_statuses(&ended, RunStatus::Failed, &nodes);
     let error = ended.run.error.unwrap();
     assert!(error.contains("node a") && error.contains("who"), "{error}");
     assert!(world.script.calls_of("a").is_empty());

@@ -8,7 +8,7 @@ use floret::testing::{Fault, FaultyStorage, Step};
 use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, kinds, step, within};
+use crate::harness::{Host, Store, World, assert_statuses, kinds, step, with_timeout};
 
 const NODES: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -68,14 +68,14 @@ async fn die_after(store: Store, calls: u64) {
     host.storage.fail(Fault::crash().skip(calls));
     live(&host, last).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let storage = world.store.open().await;
     let committed = completed(&storage).await;
     let before = world.calls();
     let host = world.start_on(storage, |builder| builder).await;
     let run = host.floret.run("p").key("once").start().await.unwrap();
     let ended = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &ended,
         RunStatus::Success,
         &NODES.map(|node| (node, NodeStatus::Success)),
@@ -114,7 +114,7 @@ async fn die_after_each_call(open: impl Fn() -> Store) {
     let calls = host.storage.total_calls() - before;
     for call in 0..calls {
         let what = format!("the life that ends after {call} calls");
-        within(&what, Box::pin(die_after(open(), call))).await;
+        with_timeout(&what, Box::pin(die_after(open(), call))).await;
     }
 }
 

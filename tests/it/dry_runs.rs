@@ -120,7 +120,7 @@ async fn what_is_not_done_in_time_has_failed_and_says_so(store: Store) {
     let dry_run = begin(&host.floret);
     world.script.started("load").await;
     let allowed = world.limits.dry_run_timeout;
-    assert_eq!(world.turn_within(allowed).await, allowed);
+    assert_eq!(world.advance_within(allowed).await, allowed);
     let found = end(dry_run).await.unwrap();
     let told = "not done when the time of a dry run, 60 s, was over";
     for late in ["load", "clean"] {
@@ -142,7 +142,7 @@ async fn a_nodes_own_time_out_holds(store: Store) {
     let dry_run = begin(&host.floret);
     world.script.started("load").await;
     let own = Duration::from_secs(5);
-    assert_eq!(world.turn_within(own).await, own);
+    assert_eq!(world.advance_within(own).await, own);
     let found = end(dry_run).await.unwrap();
     let told = "the attempt took longer than its time-out of 5 s";
     assert_eq!(found.node("load").unwrap().error.as_deref(), Some(told));

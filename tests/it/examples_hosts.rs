@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::examples::example;
-use crate::harness::within;
+use crate::harness::with_timeout;
 use crate::hosted::{Answer, Events, Hosted};
 
 const DAILY: &str = "/api/pipelines/daily";
@@ -280,7 +280,7 @@ const HOSTS: [(&str, &str, &str); 4] = [
 async fn read_until(events: &mut Events, last: &str) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     while !texts.last().is_some_and(|text| text.contains(last)) {
-        let message = within(last, Box::pin(events.next())).await;
+        let message = with_timeout(last, Box::pin(events.next())).await;
         if let Message::Text(text) = message.unwrap().unwrap() {
             texts.push(text.to_string());
         }
@@ -318,11 +318,11 @@ async fn every_host_shuts_down_when_it_is_interrupted() {
         let mut events = host.events(api, "ann").await;
         let stopped = tokio::task::spawn_blocking(move || host.interrupt());
         let mut is_closed = false;
-        while let Some(Ok(message)) = within(name, Box::pin(events.next())).await {
+        while let Some(Ok(message)) = with_timeout(name, Box::pin(events.next())).await {
             is_closed |= message.is_close();
         }
         assert!(is_closed, "{name} sent no close frame");
-        within(name, stopped).await.unwrap();
+        with_timeout(name, stopped).await.unwrap();
     }
 }
 

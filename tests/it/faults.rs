@@ -9,7 +9,7 @@ use floret::testing::{Fault, Gate, Method, Step};
 use floret::{Clock, ErrorKind, Event, EventKind, Problem, RunHandle, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, chain, kinds, until, within};
+use crate::harness::{Host, Store, World, assert_statuses, chain, kinds, until, with_timeout};
 
 on_every_backend! {
     an_end_under_a_lost_claim_is_refused_and_the_run_left_alone,
@@ -149,7 +149,7 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
                     .await;
                 host.storage
                     .fail(fault(method, Problem::StorageBusy).skip(skip));
-                within(&case, Box::pin(check(&host, &world, &case))).await;
+                with_timeout(&case, Box::pin(check(&host, &world, &case))).await;
             }
         }
     }
@@ -190,7 +190,7 @@ async fn lose_claim(store: Store, step: Step, method: Method) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    host.until_events(EventKind::NodeStarted, 1).await;
+    host.wait_for_events(EventKind::NodeStarted, 1).await;
     take_over(&host, &world, &run).await;
     let before = host.stored(&run).await;
     let events = host.events_of(run.id()).await;
@@ -227,7 +227,7 @@ async fn a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start(stor
     }
     host.stop().await;
     assert_eq!(world.calls()["a"], 1, "it is not tried again and again");
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let ended = host.floret.handle(run).finished().await.unwrap();
     assert_eq!(ended.run.status, RunStatus::Success);
@@ -245,7 +245,7 @@ async fn a_claim_that_was_found_lost_by_its_renewal_drops_the_run(store: Store) 
     world.script.started("a").await;
     take_over(&host, &world, &run).await;
     let before = host.stored(&run).await;
-    world.turn_within(world.limits.lease).await;
+    world.advance_within(world.limits.lease).await;
     // Its executor is dropped though it is deaf.
     while world.script.executing() > 0 {
         tokio::task::yield_now().await;
@@ -277,7 +277,7 @@ async fn outage(store: Store, problem: Problem) {
     host.storage.heal();
     let ended = run.finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, floret::NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&ended, RunStatus::Success, &nodes);
     assert_eq!((world.calls()["a"], world.calls()["b"]), (1, 1));
 }
 

@@ -15,7 +15,7 @@ use http::Method;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::harness::{Host, STEP, Store, World, within};
+use crate::harness::{Host, STEP, Store, World, with_timeout};
 use crate::wire::{request, send};
 
 /// Pipelines that fail, one more than the dashboard tells and another.
@@ -273,8 +273,8 @@ fn play(store: Store, acts: &[Act]) {
             service,
         };
         for act in acts {
-            within("an act", history.carry_out(act)).await;
-            within("a check", history.check()).await;
+            with_timeout("an act", history.carry_out(act)).await;
+            with_timeout("a check", history.check()).await;
         }
         let History { host, service, .. } = history;
         drop(service);

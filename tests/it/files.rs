@@ -9,7 +9,7 @@ use floret::testing::{FaultyStorage, Step, scratch};
 use floret::{Clock, Floret, NodeStatus, RunStatus, Scope};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, chain};
+use crate::harness::{Host, Store, World, assert_statuses, chain};
 
 async fn open(directory: &Path) -> SqliteStorage {
     let options = SqliteOptions::default().durability(Durability::Normal);
@@ -38,7 +38,7 @@ async fn run(floret: &Floret, key: &str, storage: &SqliteStorage, fault: CommitF
     storage.fail_next_commit(fault);
     let ended = run.finished().await.unwrap();
     let nodes = ["a", "b", "c"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&ended, RunStatus::Success, &nodes);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_kept_output_whose_stored_bytes_were_damaged_is_made_again() {
     let resumed = host.floret.resume(failed.run.id).await.unwrap();
     let ended = resumed.finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&ended, RunStatus::Success, &nodes);
     let calls = world.script.calls_of("b");
     assert_eq!(calls[0].inputs, calls[1].inputs);
     assert_eq!(world.calls()["a"], 2);

@@ -5,7 +5,7 @@ use floret::executor::Effect;
 use floret::testing::Step;
 use floret::{EventKind, NodeStatus, RunStatus};
 
-use crate::harness::{Store, assert_ended, lines};
+use crate::harness::{Store, assert_statuses, lines};
 use crate::resumes::{assert_same_call, failed_run, world};
 
 on_every_backend! {
@@ -23,7 +23,7 @@ async fn a_damaged_output_makes_its_node_run_again(store: Store) {
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&ended, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("load"));
     assert_same_call(&world.script.calls_of("clean"));
     let events = host.events_of(resumed.id()).await;
@@ -46,7 +46,7 @@ async fn a_damaged_output_that_nobody_needs_is_left_alone(store: Store) {
     let ended = resumed.finished().await.unwrap();
     let nodes = ["clean", "save"].map(|node| (node, NodeStatus::Success));
     let nodes = [&[("load", NodeStatus::Success)], &nodes[..]].concat();
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&ended, RunStatus::Success, &nodes);
     // `clean` must be made again for `save`, and `load` for `clean`: both are damaged.
     assert_eq!(world.calls()["load"], 2);
 }
@@ -59,7 +59,7 @@ async fn an_output_too_large_to_keep_is_made_again_and_the_log_says_so(store: St
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let ended = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&ended, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("clean"));
     let events = host.events_of(resumed.id()).await;
     let told = events.iter().find(|event| event.kind == EventKind::Log);
@@ -82,7 +82,7 @@ async fn a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so(store: St
         ("clean", NodeStatus::Failed),
         ("save", NodeStatus::Skipped),
     ];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
+    assert_statuses(&ended, RunStatus::Failed, &nodes);
     let error = ended.run.error.unwrap();
     assert!(
         error.contains("node clean") && error.contains("output of load"),

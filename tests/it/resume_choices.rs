@@ -9,7 +9,7 @@ use floret::testing::{Gate, Method, Step};
 use floret::{NodeStatus, Pipeline, RunId, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, node, step};
+use crate::harness::{Host, STEP, Store, World, assert_statuses, node, step};
 
 on_every_backend! {
     from_node_runs_the_node_and_everything_downstream_again_including_sinks,
@@ -68,7 +68,7 @@ async fn from_node_runs_the_node_and_everything_downstream_again_including_sinks
     let resumed = host.floret.resume(failed).from_node("load").await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let all = ["load", "save", "clean", "sum"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &all);
+    assert_statuses(&finished, RunStatus::Success, &all);
     assert_calls(&world, [2, 2, 2, 2]);
     let keys = world.script.calls_of("save");
     assert_eq!(keys[0].attempt_key, keys[1].attempt_key);
@@ -199,7 +199,7 @@ async fn a_removed_node_does_not_prevent_reuse(store: Store) {
         ("clean", NodeStatus::Skipped),
         ("sum", NodeStatus::Success),
     ];
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     let calls = world.script.calls_of("sum");
     assert_eq!(
         calls[0].inputs, calls[1].inputs,

@@ -8,7 +8,7 @@ use floret::testing::{Call, Gate, Step};
 use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunHandle, RunStatus, Trigger};
 use serde_json::json;
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, step};
+use crate::harness::{Host, STEP, Store, World, assert_statuses, chain, kinds, node, step};
 
 on_every_backend! {
     the_failed_node_receives_the_rows_of_its_skipped_upstream,
@@ -76,7 +76,7 @@ async fn the_failed_node_receives_the_rows_of_its_skipped_upstream(store: Store)
         ("clean", NodeStatus::Success),
         ("save", NodeStatus::Success),
     ];
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("clean"));
     assert_eq!(world.calls()["load"], 1);
     let load = node(&finished, "load");
@@ -289,7 +289,7 @@ async fn a_resume_uses_the_definition_of_the_failed_run(store: Store) {
         ("clean", NodeStatus::Success),
         ("save", NodeStatus::Success),
     ];
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     let kinds = kinds(&host.events_of(resumed.id()).await);
     assert_eq!(kinds.last(), Some(&EventKind::RunCompleted));
 }

@@ -8,7 +8,7 @@ use floret::testing::{Gate, Step};
 use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::Value;
 
-use crate::harness::{STEP, Store, World, assert_ended, chain, node, step};
+use crate::harness::{STEP, Store, World, assert_statuses, chain, node, step};
 
 on_every_backend! {
     delays_double_within_their_jitter_until_no_retry_remains,
@@ -37,7 +37,7 @@ async fn delays_double_within_their_jitter_until_no_retry_remains(store: Store) 
     let host = world.start().await;
     let run = host.trigger("p").await;
     for first_ms in [1_000, 2_000, 4_000, 8_000] {
-        let delay = world.turn_within(HOUR).await;
+        let delay = world.advance_within(HOUR).await;
         let bounds =
             Duration::from_millis(first_ms * 8 / 10)..=Duration::from_millis(first_ms * 12 / 10);
         assert!(
@@ -46,7 +46,7 @@ async fn delays_double_within_their_jitter_until_no_retry_remains(store: Store) 
         );
     }
     let finished = run.finished().await.unwrap();
-    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     assert_eq!(finished.run.error.as_deref(), Some("node a: not yet"));
     assert_eq!(node(&finished, "a").attempt, Some(5));
     let events = host.events_of(run.id()).await;
@@ -70,7 +70,7 @@ async fn a_retry_has_the_same_key_and_can_succeed(store: Store) {
         .script("a", [Step::retryable("not yet"), Step::pass_on()]);
     let host = world.start().await;
     let finished = host.run("p").await;
-    assert_ended(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_statuses(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
     assert_eq!(
         (node(&finished, "a").attempt, &node(&finished, "a").error),
         (Some(2), &None)
@@ -85,7 +85,7 @@ async fn a_permanent_error_is_not_retried(store: Store) {
     world.script.script("a", [Step::permanent("never")]);
     let host = world.start().await;
     let finished = host.run("p").await;
-    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     assert_eq!(world.script.calls_of("a").len(), 1);
 }
 
@@ -104,7 +104,7 @@ async fn an_attempt_that_times_out_is_cancelled_and_retried(store: Store) {
         world.clock.advance(Duration::from_secs(5));
     }
     let finished = run.finished().await.unwrap();
-    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let error = node(&finished, "a").error.as_deref();
     assert_eq!(
         error,
@@ -122,10 +122,10 @@ async fn an_attempt_that_ignores_its_timeout_is_dropped_before_the_next_starts(s
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(5));
-    assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(1));
+    assert_eq!(world.advance_within(HOUR).await, Duration::from_secs(5));
+    assert_eq!(world.advance_within(HOUR).await, Duration::from_secs(1));
     let finished = run.finished().await.unwrap();
-    assert_ended(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_statuses(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
     assert_eq!(world.script.calls_of("a").len(), 2);
     assert_eq!(world.script.executing_max(), 1);
     assert_eq!(host.floret.abandoned(), 0);
@@ -148,11 +148,11 @@ async fn a_run_that_times_out_fails_executing_nodes_and_skips_the_rest(store: St
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("executes").await;
-    host.until_events(EventKind::NodeRetrying, 1).await;
-    let remaining = world.turn_within(Duration::from_secs(60)).await;
+    host.wait_for_events(EventKind::NodeRetrying, 1).await;
+    let remaining = world.advance_within(Duration::from_secs(60)).await;
     assert_eq!(remaining, Duration::from_secs(60));
     assert_eq!(
-        world.turn_within(Duration::from_secs(1)).await,
+        world.advance_within(Duration::from_secs(1)).await,
         Duration::from_secs(1)
     );
     let finished = run.finished().await.unwrap();
@@ -162,7 +162,7 @@ async fn a_run_that_times_out_fails_executing_nodes_and_skips_the_rest(store: St
         ("waits", NodeStatus::Skipped),
         ("retries", NodeStatus::Skipped),
     ];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.as_deref();
     assert_eq!(error, Some("the run took longer than its time-out of 60 s"));
     assert_eq!(world.calls().get("waits"), None);
@@ -180,14 +180,14 @@ async fn time_before_a_crash_counts_toward_the_timeout_of_a_run(store: Store) {
     host.crash().await;
     let started_at = world.clock.clock().now();
     world.clock.advance(Duration::from_secs(60));
-    world.outlive_leases();
+    world.expire_leases();
     world.limits.lease = 4 * HOUR;
     let host = world.start().await;
     world.script.started_times("a", 2).await;
-    world.turn_within(HOUR).await;
+    world.advance_within(HOUR).await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Skipped)];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     let took = finished.run.finished_at.unwrap() - started_at;
     assert_eq!(took.num_seconds(), 100);
 }
@@ -205,7 +205,7 @@ async fn a_run_that_timed_out_before_its_recovery_starts_no_node(store: Store) {
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Skipped), ("b", NodeStatus::Skipped)];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.as_deref();
     assert_eq!(
         error,
@@ -225,7 +225,7 @@ async fn a_node_between_attempts_holds_no_slot(store: Store) {
     let run = host.trigger("p").await;
     world.script.started("a").await;
     world.script.started("b").await;
-    world.turn_within(HOUR).await;
+    world.advance_within(HOUR).await;
     assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
     assert_eq!(world.script.executing_max(), 1);
     let waited = Value::from(node(&host.stored(&run).await, "a").queue_ms);

@@ -100,7 +100,7 @@ async fn a_tick_creates_a_run_at_its_instant_with_the_local_date(store: Store) {
     advance_to(&world, "2024-01-15T15:29:59Z").await;
     assert_eq!(host.runs().await.len(), 0);
     advance_to(&world, "2024-01-15T15:30:00Z").await;
-    host.until_events(EventKind::RunCompleted, 1).await;
+    host.wait_for_events(EventKind::RunCompleted, 1).await;
     let run = host.runs().await.remove(0);
     assert_eq!(run.date, NaiveDate::from_ymd_opt(2024, 1, 16).unwrap());
     assert_eq!(run.params["region"], "eu");
@@ -205,7 +205,7 @@ async fn runs_of_a_schedule_do_not_overlap(store: Store) {
     let waiting = statuses().await;
     assert_eq!(waiting[..3], [running, pending, pending]);
     gate.open();
-    host.until_events(EventKind::RunCompleted, 4).await;
+    host.wait_for_events(EventKind::RunCompleted, 4).await;
     let runs: Vec<Run> = host.runs().await;
     let mut scheduled: Vec<_> = runs
         .iter()
@@ -242,7 +242,7 @@ async fn a_waiting_run_still_waits_after_a_crash(store: Store) {
     world.script.started("a").await;
     advance_to(&world, "2024-01-15T08:00:00Z").await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     world.script.started_times("a", 2).await;
     let runs = host.runs().await;
@@ -271,7 +271,7 @@ async fn an_overlapping_tick_is_skipped_and_recorded(store: Store) {
     assert_eq!(stored.last_run, Some(at("2024-01-15T07:00:00Z")));
     assert_eq!(created_runs(&host).await.len(), 1);
     gate.open();
-    host.until_events(EventKind::RunCompleted, 1).await;
+    host.wait_for_events(EventKind::RunCompleted, 1).await;
     advance_to(&world, "2024-01-15T09:00:00Z").await;
     assert_eq!(created_runs(&host).await.len(), 2);
     assert_eq!(schedule(&host).await.skipped, None);
@@ -358,7 +358,7 @@ async fn a_tick_creates_one_run_even_if_storage_fails(store: Store) {
         advance_to(&world, instant).await;
         // The scheduler retries after a short delay.
         while host.storage.calls(Method::Schedules) < calls + 2 {
-            world.turn_within(Duration::from_millis(200)).await;
+            world.advance_within(Duration::from_millis(200)).await;
             scheduler_sleeps(&world).await;
         }
         let stored = schedule(&host).await;
@@ -442,7 +442,7 @@ async fn a_jumping_clock_repeats_no_tick(store: Store) {
         );
         count_before = count;
     }
-    host.until_events(EventKind::RunCompleted, count_before)
+    host.wait_for_events(EventKind::RunCompleted, count_before)
         .await;
     let runs = host.runs().await;
     let on_time: Vec<_> = runs
@@ -501,7 +501,7 @@ async fn a_tick_with_an_unknown_node_type_creates_a_failed_run_that_names_it(sto
     host.stop().await;
     let host = world.start().await;
     advance_to(&world, "2024-01-15T07:00:00Z").await;
-    host.until_events(EventKind::RunFailed, 1).await;
+    host.wait_for_events(EventKind::RunFailed, 1).await;
     let run = host.runs().await.remove(0);
     assert_eq!(
         (run.status, run.trigger),

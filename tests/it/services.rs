@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tower::limit::ConcurrencyLimit;
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, node};
+use crate::harness::{Host, STEP, Store, World, assert_statuses, node};
 
 on_every_backend! {
     the_wait_for_a_service_is_time_in_the_queue,
@@ -141,7 +141,7 @@ async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {
     one_waits(&waits).await;
     host.floret.cancel(run.id()).await.unwrap();
     let ended = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &ended,
         RunStatus::Cancelled,
         &[("b", NodeStatus::Cancelled)],
@@ -207,7 +207,7 @@ async fn a_service_that_lets_none_begin_fails_the_attempt(store: Store) {
     let build = |builder: Builder| builder.node_service("unready", service);
     let host = world.start_with(build).await;
     let ended = host.run("p").await;
-    assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_statuses(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
     assert_eq!(node(&ended, "a").attempt, Some(3));
     let events = host.events_of(ended.run.id).await;
     let errors: Vec<_> = events.iter().filter_map(|e| e.error.as_deref()).collect();
@@ -227,7 +227,7 @@ async fn errors_of_services_are_tried_again_unless_they_are_permanent(store: Sto
         .start_with(|builder| builder.node_service(ONE, layered))
         .await;
     let ended = host.run("p").await;
-    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_statuses(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let row = node(&ended, "a");
     assert_eq!(
         (row.attempt, row.error.as_deref()),
@@ -254,7 +254,7 @@ async fn what_a_service_within_other_layers_answers_is_the_nodes_output(store: S
     let host = world.start_with(build).await;
     let ended = host.run("p").await;
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Failed)];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
+    assert_statuses(&ended, RunStatus::Failed, &nodes);
     assert_eq!(node(&ended, "a").row_count, Some(1));
     assert_eq!(
         node(&ended, "b").error.as_deref(),

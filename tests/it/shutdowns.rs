@@ -8,7 +8,7 @@ use floret::storage::Runs;
 use floret::testing::{FaultyStorage, Gate, Step};
 use floret::{ErrorKind, Event, EventKind, Floret, NodeStatus, RunId, RunStatus, Scope};
 
-use crate::harness::{STEP, Store, World, assert_ended, chain, node, until};
+use crate::harness::{STEP, Store, World, assert_statuses, chain, node, until};
 
 on_every_backend! {
     a_node_that_finishes_within_the_grace_period_does_not_run_again,
@@ -43,7 +43,7 @@ async fn a_node_that_finishes_within_the_grace_period_does_not_run_again(store: 
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Success)];
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_eq!(world.calls()["a"], 1);
 }
 
@@ -57,7 +57,7 @@ async fn a_node_that_exceeds_the_grace_period_runs_again_at_the_next_start(store
     let run = host.trigger("p").await.id();
     world.script.started("a").await;
     let stop = host.floret.shutdown(GRACE);
-    let (stopped, waited) = tokio::join!(stop, world.turn_within(GRACE));
+    let (stopped, waited) = tokio::join!(stop, world.advance_within(GRACE));
     stopped.unwrap();
     assert_eq!(waited, GRACE);
     host.crash().await;
@@ -187,11 +187,11 @@ async fn a_dropped_floret_releases_its_runs(store: Store) {
     let run = host.trigger("p").await;
     let id = run.id();
     world.script.started("a").await;
-    host.until_events(EventKind::NodeStarted, 1).await;
+    host.wait_for_events(EventKind::NodeStarted, 1).await;
     let mut events = host.floret.events();
     drop(run);
     let storage = host.storage.clone();
-    let _runtime = host.let_go();
+    let _runtime = host.drop_floret();
     until(&mut events, |_| false).await.unwrap();
     drop(events);
     // The run is released at once, so no lease has to expire first.

@@ -5,7 +5,7 @@ use floret::storage::MemoryStorage;
 use floret::{Floret, Node, Pipeline};
 use tracing_subscriber::fmt;
 
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 
 async fn traces(ctx: Ctx) -> Result<(), ExecutorError> {
     tracing::info!("inside");
@@ -17,7 +17,7 @@ async fn traces(ctx: Ctx) -> Result<(), ExecutorError> {
 
 #[tokio::test]
 async fn what_an_executor_traces_stands_in_the_spans_of_run_node_and_attempt() {
-    let written = Written::default();
+    let written = CapturedTrace::default();
     let subscriber = fmt().with_ansi(false).with_writer(written.clone());
     // One thread executes all of this test, the engine's tasks too.
     let _guard = tracing::subscriber::set_default(subscriber.finish());

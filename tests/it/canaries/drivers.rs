@@ -8,7 +8,7 @@ use tracing_subscriber::fmt;
 
 use super::levels::Levels;
 use super::requests::{Round, every_request};
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 use crate::wire::{Backend, Host};
 
 /// What SQLite's driver puts into its words.
@@ -23,10 +23,10 @@ const WORDS: [&str; 6] = [
 
 /// What the stores of this process trace at `info` and above on threads of their own, which belong
 /// to no test.
-fn loud() -> &'static Written {
-    static LOUD: OnceLock<Written> = OnceLock::new();
+fn loud() -> &'static CapturedTrace {
+    static LOUD: OnceLock<CapturedTrace> = OnceLock::new();
     LOUD.get_or_init(|| {
-        let written = Written::default();
+        let written = CapturedTrace::default();
         let subscriber = fmt()
             .with_ansi(false)
             .with_env_filter("floret::storage=info")

@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 use super::levels::Levels;
 use super::requests::{Round, every_request};
 use super::{PASSWORD, TOKEN, VARIABLE, assert_hidden, key, store_secrets, with_node};
-use crate::harness::within;
+use crate::harness::with_timeout;
 use crate::stream::{ask, upgrade};
 use crate::wire::{Backend, Host, daily};
 
@@ -93,7 +93,7 @@ async fn turning<T>(clock: &ManualClock, what: &str, future: impl Future<Output 
             }
         }
     };
-    within(what, turned).await
+    with_timeout(what, turned).await
 }
 
 /// What became of a request.
@@ -259,7 +259,7 @@ impl Failing {
                 self.clock.advance(Duration::from_secs(1));
             }
         };
-        within(&format!("a call of {method:?}"), called).await;
+        with_timeout(&format!("a call of {method:?}"), called).await;
     }
 
     /// The beginning of a stream of all events, or the answer that refuses it.

@@ -83,7 +83,7 @@ impl Host {
     }
 
     /// Waits until the store has `count` events of this kind.
-    pub(crate) async fn until_events(&self, kind: EventKind, count: usize) {
+    pub(crate) async fn wait_for_events(&self, kind: EventKind, count: usize) {
         let mut seen = 0;
         let mut events = self.floret.events_after(0);
         let is_last = |event: &Event| {
@@ -110,7 +110,7 @@ impl Host {
 
     /// Drops the Floret and returns its runtime, which continues.
     #[must_use]
-    pub(crate) fn let_go(self) -> Background {
+    pub(crate) fn drop_floret(self) -> Background {
         let Self {
             floret,
             storage,

@@ -1,15 +1,15 @@
 //! The world of a test: a store that outlives its hosts, a manual clock and a scripted executor.
 //!
 //! A running host is in `host`, pipelines and checks of runs in `runs`, captured traces in
-//! `written`.
+//! `captured_trace`.
 
+mod captured_trace;
 mod host;
 mod runs;
-mod written;
 
+pub(crate) use captured_trace::CapturedTrace;
 pub(crate) use host::Host;
-pub(crate) use runs::{STEP, assert_ended, chain, kinds, lines, node, statuses, step, until};
-pub(crate) use written::Written;
+pub(crate) use runs::{STEP, assert_statuses, chain, kinds, lines, node, statuses, step, until};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ macro_rules! on_every_backend {
             $(#[tokio::test]
             async fn $name() {
                 let test = super::$name($crate::harness::Store::memory());
-                $crate::harness::within(stringify!($name), Box::pin(test)).await;
+                $crate::harness::with_timeout(stringify!($name), Box::pin(test)).await;
             })*
         }
 
@@ -36,7 +36,7 @@ macro_rules! on_every_backend {
             $(#[tokio::test]
             async fn $name() {
                 let test = super::$name($crate::harness::Store::sqlite());
-                $crate::harness::within(stringify!($name), Box::pin(test)).await;
+                $crate::harness::with_timeout(stringify!($name), Box::pin(test)).await;
             })*
         }
     };
@@ -50,7 +50,7 @@ macro_rules! on_every_backend {
     clippy::disallowed_methods,
     reason = "a test that hangs must fail in real time, even if its clock stands still"
 )]
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn with_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future)
         .await
         .unwrap_or_else(|_| panic!("{what} hangs"))
@@ -183,7 +183,7 @@ impl World {
     /// Makes the runs of a crashed host claimable again.
     ///
     /// Opening an SQLite file proves that the host is gone. In memory, its leases must expire.
-    pub(crate) fn outlive_leases(&self) {
+    pub(crate) fn expire_leases(&self) {
         match self.store {
             Store::Memory(_) => self
                 .clock
@@ -195,7 +195,7 @@ impl World {
     /// Waits for a task that sleeps at most `bound`, and advances the clock to its deadline.
     ///
     /// Returns the step.
-    pub(crate) async fn turn_within(&self, bound: Duration) -> Duration {
+    pub(crate) async fn advance_within(&self, bound: Duration) -> Duration {
         self.clock.sleeper_within(bound).await;
         let step = self.clock.next_wake().unwrap();
         self.clock.advance(step);

@@ -41,7 +41,7 @@ pub(crate) fn statuses(detail: &RunDetail) -> BTreeMap<String, NodeStatus> {
 
 /// Asserts the status of a run and of each of its nodes.
 #[track_caller]
-pub(crate) fn assert_ended(detail: &RunDetail, run: RunStatus, nodes: &[(&str, NodeStatus)]) {
+pub(crate) fn assert_statuses(detail: &RunDetail, run: RunStatus, nodes: &[(&str, NodeStatus)]) {
     let expected: BTreeMap<_, _> = nodes
         .iter()
         .map(|(node, status)| ((*node).to_owned(), *status))

@@ -10,7 +10,7 @@ use tracing_subscriber::fmt;
 
 use super::pager::{Behavior, Pager};
 use super::{seqs_of, start, world};
-use crate::harness::{Store, World, Written};
+use crate::harness::{CapturedTrace, Store, World};
 
 on_every_backend! {
     a_notifier_that_was_absent_for_seven_days_starts_afresh,
@@ -72,7 +72,7 @@ async fn a_registered_notifier_keeps_its_cursor_for_weeks(store: Store) {
     while renewals() == before {
         // The engine may not sleep yet. Small steps keep its last renewal recent when the host
         // stops.
-        world.turn_within(DAY).await;
+        world.advance_within(DAY).await;
     }
     host.stop().await;
     let host = start(&world, &pager).await;
@@ -85,8 +85,8 @@ async fn a_registered_notifier_keeps_its_cursor_for_weeks(store: Store) {
 
 #[tokio::test]
 async fn a_lost_cursor_logs_a_warning() {
-    let written = Written::default();
-    let subscriber = fmt().with_ansi(false).with_writer(written.clone());
+    let trace = CapturedTrace::default();
+    let subscriber = fmt().with_ansi(false).with_writer(trace.clone());
     let world = World::new(Store::memory());
     let start = async |notifier: Option<Pager>| {
         let mut builder =
@@ -102,10 +102,10 @@ async fn a_lost_cursor_logs_a_warning() {
     // A subscriber for this thread is enough, because one thread executes the whole test.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     drop(start(None).await);
-    let written = written.text();
+    let trace = trace.text();
     assert!(
-        written.contains("WARN") && written.contains("notifier=pager"),
-        "{written}"
+        trace.contains("WARN") && trace.contains("notifier=pager"),
+        "{trace}"
     );
-    assert!(written.contains("has lost its place"), "{written}");
+    assert!(trace.contains("has lost its place"), "{trace}");
 }

@@ -7,7 +7,7 @@ use floret::testing::Fault;
 
 use super::pager::{Behavior, Pager};
 use super::{advance_until, seqs_of, start, world};
-use crate::harness::{Store, within};
+use crate::harness::{Store, with_timeout};
 
 /// Asserts that the first deliveries of the events of a run are complete and in order.
 fn assert_received(received: &[u64], stored: &[u64], what: &str) {
@@ -62,7 +62,7 @@ async fn crash_after(store: Store, calls: u64) -> bool {
     };
     let is_complete = advance_until(&world, second, first_host).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = start(&world, &pager).await;
     advance_until(&world, second, pager.received_run(run)).await;
     let stored = seqs_of(&host.events_of(run).await, run);
@@ -74,7 +74,7 @@ async fn crash_after(store: Store, calls: u64) -> bool {
 async fn crash_after_each_call(open: impl Fn() -> Store) {
     for calls in 0.. {
         let what = format!("the crash after {calls} calls");
-        if within(&what, Box::pin(crash_after(open(), calls))).await {
+        if with_timeout(&what, Box::pin(crash_after(open(), calls))).await {
             assert!(calls > 8, "only {calls} calls were made");
             return;
         }

@@ -280,7 +280,7 @@ async fn an_unreadable_event_does_not_stop_other_deliveries() {
         pager.received_run(run).await;
         pager.received_run(other).await;
     };
-    crate::harness::within("the delivery past a damaged row", Box::pin(received)).await;
+    crate::harness::with_timeout("the delivery past a damaged row", Box::pin(received)).await;
     let mut readable = stored;
     readable.retain(|seq| !damaged.contains(seq));
     assert_eq!(seqs_of(&pager.received(), run), readable);

@@ -49,7 +49,7 @@ async fn advance_until<T>(world: &World, bound: Duration, future: impl Future<Ou
         tokio::select! {
             biased;
             output = &mut future => return output,
-            _ = world.turn_within(bound) => {}
+            _ = world.advance_within(bound) => {}
         }
     }
 }

@@ -10,16 +10,16 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// A writer that captures the output of a subscriber. Clones share the output.
 #[derive(Clone, Default)]
-pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct CapturedTrace(Arc<Mutex<Vec<u8>>>);
 
-impl Written {
+impl CapturedTrace {
     /// Returns the output so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().clone()).unwrap()
     }
 }
 
-impl io::Write for Written {
+impl io::Write for CapturedTrace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -30,7 +30,7 @@ impl io::Write for Written {
     }
 }
 
-impl<'a> MakeWriter<'a> for Written {
+impl<'a> MakeWriter<'a> for CapturedTrace {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
