@@ -51,8 +51,8 @@ async fn main() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let visitor = Visitor::new(listener.local_addr()?, floret.events());
     tokio::select! {
-        ended = serve(listener, floret.service(Access::allow_all())) => ended?,
-        ended = visit(visitor) => ended?,
+        result = serve(listener, floret.service(Access::allow_all())) => result?,
+        result = visit(visitor) => result?,
     }
     Ok(floret.shutdown(Duration::from_secs(10)).await?)
 }
