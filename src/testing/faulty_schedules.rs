@@ -1,6 +1,6 @@
 //! Schedules and backfills of a storage that fails on cue.
 //!
-//! How a call fails is `faulty_storage`'s.
+//! How a call fails is left to `faulty_storage`.
 
 use async_trait::async_trait;
 
@@ -15,12 +15,12 @@ use crate::storage::{
 #[async_trait]
 impl Schedules for FaultyStorage {
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
-        self.around(Method::Schedules, self.inner.schedules(scope))
+        self.intercept(Method::Schedules, self.inner.schedules(scope))
             .await
     }
 
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
-        self.around(Method::Advance, self.inner.advance(advance))
+        self.intercept(Method::Advance, self.inner.advance(advance))
             .await
     }
 }
@@ -32,7 +32,7 @@ impl Backfills for FaultyStorage {
         backfill: BackfillId,
         scope: &Scope,
     ) -> Result<Option<BackfillDetail>> {
-        self.around(
+        self.intercept(
             Method::FindBackfill,
             self.inner.find_backfill(backfill, scope),
         )
@@ -44,7 +44,7 @@ impl Backfills for FaultyStorage {
         filter: BackfillFilter,
         page: PageRequest,
     ) -> Result<Page<Backfill>> {
-        self.around(
+        self.intercept(
             Method::ListBackfills,
             self.inner.list_backfills(filter, page),
         )
@@ -52,7 +52,7 @@ impl Backfills for FaultyStorage {
     }
 
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
-        self.around(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
+        self.intercept(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
             .await
     }
 }

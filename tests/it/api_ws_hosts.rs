@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::harness::within;
+use crate::harness::with_timeout;
 use crate::stream::{connect, upgrade};
 use crate::wire::{Backend, Host};
 
@@ -122,7 +122,7 @@ async fn a_run_is_followed_over_an_axum_socket() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Host::start(backend).await;
         let server = axum(host.service.clone()).await;
-        within("axum", follow(&host, &server)).await;
+        with_timeout("axum", follow(&host, &server)).await;
     }
 }
 
@@ -131,7 +131,7 @@ async fn a_run_is_followed_over_a_hyper_socket() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Host::start(backend).await;
         let server = hyper(host.service.clone(), Upgrades::Supported).await;
-        within("hyper", follow(&host, &server)).await;
+        with_timeout("hyper", follow(&host, &server)).await;
     }
 }
 
@@ -152,5 +152,5 @@ async fn a_host_that_ignores_upgrades_loses_the_stream_and_frees_its_slot() {
             tokio::task::yield_now().await;
         }
     };
-    within("a free slot", lost).await;
+    with_timeout("a free slot", lost).await;
 }

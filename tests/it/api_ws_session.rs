@@ -214,7 +214,7 @@ async fn a_failed_read_skips_no_event(store: Store) {
     };
     let advance = async {
         loop {
-            world.turn_within(Duration::from_secs(1)).await;
+            world.advance_within(Duration::from_secs(1)).await;
         }
     };
     tokio::select! {

@@ -12,7 +12,7 @@ use floret::testing::{routes, scratch};
 use http::Method;
 use serde_json::Value;
 
-use crate::harness::within;
+use crate::harness::with_timeout;
 use crate::standalone::{Api, Standalone};
 
 /// The base URL of the examples on the page.
@@ -297,7 +297,7 @@ async fn bind(api: &Api, example: &Example, actual: &Value, bound: &mut BTreeMap
     let id = id.unwrap().to_owned();
     if let Some(until) = *until {
         let what = format!("{name} {until:?}");
-        within(&what, reached(api, &id, until)).await;
+        with_timeout(&what, reached(api, &id, until)).await;
     }
     bound.insert(name.clone(), id);
 }

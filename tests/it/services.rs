@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tower::limit::ConcurrencyLimit;
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, node};
+use crate::harness::{Host, STEP, Store, World, assert_statuses, node};
 
 on_every_backend! {
     waiting_for_a_service_counts_as_queue_time,
@@ -140,7 +140,7 @@ async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {
     wait_for_one(&waits).await;
     host.floret.cancel(run.id()).await.unwrap();
     let finished = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &finished,
         RunStatus::Cancelled,
         &[("b", NodeStatus::Cancelled)],
@@ -206,7 +206,7 @@ async fn a_service_that_never_becomes_ready_fails_the_attempt(store: Store) {
     let build = |builder: Builder| builder.node_service("unready", service);
     let host = world.start_with(build).await;
     let finished = host.run("p").await;
-    assert_ended(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_statuses(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
     assert_eq!(node(&finished, "a").attempt, Some(3));
     let events = host.events_of(finished.run.id).await;
     let errors: Vec<_> = events.iter().filter_map(|e| e.error.as_deref()).collect();
@@ -226,7 +226,7 @@ async fn service_errors_are_retried_unless_they_are_permanent(store: Store) {
         .start_with(|builder| builder.node_service(ONE, layered))
         .await;
     let finished = host.run("p").await;
-    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let row = node(&finished, "a");
     assert_eq!(
         (row.attempt, row.error.as_deref()),
@@ -253,7 +253,7 @@ async fn the_response_of_a_layered_service_is_the_output_of_the_node(store: Stor
     let host = world.start_with(build).await;
     let finished = host.run("p").await;
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Failed)];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     assert_eq!(node(&finished, "a").row_count, Some(1));
     assert_eq!(
         node(&finished, "b").error.as_deref(),

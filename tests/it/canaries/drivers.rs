@@ -8,7 +8,7 @@ use tracing_subscriber::fmt;
 
 use super::levels::Levels;
 use super::requests::{Round, every_request};
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 use crate::wire::{Backend, Host};
 
 /// Texts that SQLite's driver puts into its messages.
@@ -22,10 +22,10 @@ const WORDS: [&str; 6] = [
 ];
 
 /// Returns the log at `info` and above of the threads of all stores in this process.
-fn storage_log() -> &'static Written {
-    static LOUD: OnceLock<Written> = OnceLock::new();
+fn storage_log() -> &'static CapturedTrace {
+    static LOUD: OnceLock<CapturedTrace> = OnceLock::new();
     LOUD.get_or_init(|| {
-        let written = Written::default();
+        let written = CapturedTrace::default();
         let subscriber = fmt()
             .with_ansi(false)
             .with_env_filter("floret::storage=info")

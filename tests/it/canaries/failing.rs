@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 use super::levels::Levels;
 use super::requests::{Round, every_request};
 use super::{PASSWORD, TOKEN, VARIABLE, assert_hidden, key, store_secrets, with_node};
-use crate::harness::within;
+use crate::harness::with_timeout;
 use crate::stream::{connect, upgrade};
 use crate::wire::{Backend, Host, daily};
 
@@ -59,7 +59,7 @@ impl Failure {
     /// Returns a fault that makes every call of the method fail until the storage is healed.
     fn fault(self, method: Method) -> Fault {
         let fault = (self.fails)(method, self.problem).times(u64::MAX);
-        fault.because(CAUSE)
+        fault.with_source(CAUSE)
     }
 }
 
@@ -94,7 +94,7 @@ async fn run_with_clock<T>(clock: &ManualClock, what: &str, future: impl Future<
             }
         }
     };
-    within(what, looped).await
+    with_timeout(what, looped).await
 }
 
 /// The outcome of a request.
@@ -265,7 +265,7 @@ impl Failing {
                 self.clock.advance(Duration::from_secs(1));
             }
         };
-        within(&format!("a call of {method:?}"), called).await;
+        with_timeout(&format!("a call of {method:?}"), called).await;
     }
 
     /// Returns the beginning of a stream of all events, or the response that refuses it.

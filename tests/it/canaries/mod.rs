@@ -26,7 +26,7 @@ use tower::{BoxError, Service};
 use tracing_subscriber::fmt;
 
 use self::responses::collect_responses;
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 use crate::stream::open;
 use crate::wire::{Backend, Host, request};
 
@@ -141,7 +141,7 @@ fn assert_hidden(what: &str, text: &[u8]) {
 }
 
 async fn assert_secrets_stay_hidden(backend: Backend) {
-    let written = Written::default();
+    let written = CapturedTrace::default();
     let subscriber = fmt()
         .with_ansi(false)
         .with_max_level(tracing::Level::TRACE)
