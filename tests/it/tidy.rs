@@ -439,7 +439,7 @@ fn the_storage_traits_have_at_most_40_methods_and_none_by_default() {
     assert!(methods <= STORAGE_METHODS_MAX, "{methods} methods");
 }
 
-/// The cases of a contract file: `pub async fn a_missing_run_is_none(`.
+/// The cases of a contract file: `pub async fn a_missing_run_is_not_found(`.
 fn cases_in(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter_map(|line| line.strip_prefix("pub async fn "))
