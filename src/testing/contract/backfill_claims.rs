@@ -50,8 +50,8 @@ pub async fn a_claim_of_several_runs_keeps_the_order(storage: &dyn Storage) {
     assert_eq!(order, [4, 3, 2].map(run_id));
 }
 
-/// At most `max_parallel` runs of a backfill MUST be running, whichever owner claims them. Orphans
-/// count.
+/// More than `max_parallel` runs of a backfill MUST NOT run at the same time, whichever owner
+/// claims them. Orphans count.
 pub async fn a_claim_respects_the_limit_of_a_backfill(storage: &dyn Storage) {
     save(storage, "daily").await;
     let two_at_once = with_limits(new_backfill(1, "daily", 1, 5), BackfillOrder::Ascending, 2);

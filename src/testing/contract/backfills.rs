@@ -251,7 +251,7 @@ pub async fn a_list_is_limited_to_its_pipeline_and_tenant(storage: &dyn Storage)
 }
 
 /// Deleting a pipeline MUST be refused while it has an open backfill. It MUST delete the keys of
-/// its backfills, scope_of_list runs stay readable.
+/// its backfills, whose runs stay readable.
 pub async fn deleting_a_pipeline_deletes_the_keys_of_its_backfills(storage: &dyn Storage) {
     save(storage, "daily").await;
     let create = with_key(new_backfill(1, "daily", 1, 2), "once", 1);

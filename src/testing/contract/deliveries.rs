@@ -56,7 +56,7 @@ pub async fn a_new_notifier_starts_at_the_newest_event(storage: &dyn Storage) {
 }
 
 /// A notifier that arrives again MUST get its cursor and its parked events by sequence number. Dead
-/// letters MUST be among them only if they are after the cursor.
+/// letters at or before the cursor MUST NOT be among them.
 pub async fn a_returning_notifier_gets_its_cursor_and_parked_events(storage: &dyn Storage) {
     let run = finished_run(storage, 1, RunStatus::Failed).await;
     claim_cursors(storage, &["mail"], 1).await;

@@ -140,17 +140,17 @@ pub async fn a_key_reveals_nothing_to_another_tenant(storage: &dyn Storage) {
 pub async fn concurrent_requests_with_one_key_create_one_run(storage: &dyn Storage) {
     save(storage, "daily").await;
     let request = |n| storage.create_runs(with_key(n, "once", 1));
-    let requests = tokio::join!(request(1), request(2), request(3), request(4));
-    let requests: [_; 4] = requests.into();
-    let requests = requests.map(Result::unwrap);
+    let results = tokio::join!(request(1), request(2), request(3), request(4));
+    let results: [_; 4] = results.into();
+    let results = results.map(Result::unwrap);
     assert_eq!(
-        requests.iter().filter(|created| !created.replayed).count(),
+        results.iter().filter(|created| !created.replayed).count(),
         1
     );
     assert!(
-        requests
+        results
             .iter()
-            .all(|created| created.run_ids == requests[0].run_ids)
+            .all(|created| created.run_ids == results[0].run_ids)
     );
     assert_eq!(all_events(storage).await.len(), 1);
 }

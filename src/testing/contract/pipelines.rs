@@ -277,7 +277,7 @@ pub async fn a_run_keeps_its_pipeline_version(storage: &dyn Storage) {
     assert_eq!(*claimed.definition, definition("daily"));
 }
 
-/// A run MUST be created on the version that the caller read, even if a save has replaced it since.
+/// Creating a run on a version that a save has replaced in the meantime MUST succeed.
 pub async fn a_run_can_be_created_on_a_replaced_version(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut changed = put("daily");

@@ -1,4 +1,5 @@
-//! Purges in steps: the runs that a purge keeps and counts, its preview, and where a step continues.
+//! The steps of a purge: the runs that it keeps and counts, its preview, and where a step
+//! continues.
 //!
 //! What belongs to a purged run, and that active runs stay, is promised in `system`.
 

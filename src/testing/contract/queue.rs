@@ -92,7 +92,7 @@ pub async fn a_claim_returns_at_most_the_requested_number(storage: &dyn Storage)
     assert_eq!(claimed_ids(storage, claim(1, 10)).await, []);
 }
 
-/// At most `runs_max` runs MUST be running in all, whichever owner claims them.
+/// More than `runs_max` runs MUST NOT run at the same time, whichever owner claims them.
 pub async fn a_claim_respects_the_limit_of_all_runs(storage: &dyn Storage) {
     for n in 1..=5 {
         pending_run(storage, n).await;
@@ -105,8 +105,8 @@ pub async fn a_claim_respects_the_limit_of_all_runs(storage: &dyn Storage) {
     assert_eq!(claimed_ids(storage, claim_by(2, 10, 100, 3)).await, []);
 }
 
-/// At most `max_concurrent_runs` runs of a pipeline MUST be running. Runs of other pipelines MUST
-/// NOT wait behind them.
+/// More than `max_concurrent_runs` runs of a pipeline MUST NOT run at the same time. Runs of other
+/// pipelines MUST NOT wait behind them.
 pub async fn a_claim_respects_the_limit_of_a_pipeline(storage: &dyn Storage) {
     let mut limited = put("daily");
     limited.definition = Arc::new(definition("daily").max_concurrent_runs(2));
@@ -231,7 +231,8 @@ pub async fn an_orphan_continues_where_it_stopped(storage: &dyn Storage) {
     assert_eq!(events_of(storage, driver.run).await, before);
 }
 
-/// Orphans MUST be claimed before pending runs. No limit but the requested number MUST delay them.
+/// Orphans MUST be claimed before pending runs. The requested number is the only
+/// limit that applies to them.
 pub async fn orphans_are_claimed_first_and_despite_limits(storage: &dyn Storage) {
     let mut limited = put("daily");
     limited.definition = Arc::new(definition("daily").max_concurrent_runs(2));

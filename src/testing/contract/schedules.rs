@@ -58,8 +58,8 @@ async fn advance(storage: &dyn Storage, advance: Advance) -> Tick {
     storage.advance(advance).await.unwrap().tick
 }
 
-/// Returns the state of a schedule: its cursor, the last tick with a run, and why the newest tick has
-/// none.
+/// Returns the state of a schedule: its cursor, the last tick with a run, and why the newest tick
+/// has none.
 fn state(schedule: &StoredSchedule) -> (DateTime<Utc>, Option<DateTime<Utc>>, Option<SkipReason>) {
     (schedule.cursor, schedule.last_run, schedule.skipped)
 }

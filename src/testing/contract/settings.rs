@@ -60,7 +60,7 @@ impl Put {
     }
 
     /// Returns a save by a tenant at second 0.
-    fn by(id: &'static str, tenant: &str) -> Self {
+    fn of_tenant(id: &'static str, tenant: &str) -> Self {
         Self {
             scope: scope(tenant),
             ..Self::new(id)
@@ -166,7 +166,7 @@ pub(super) async fn a_save_with_an_unmet_expectation_is_refused<N: ItemKind>(
 pub(super) async fn an_item_of_another_tenant_is_hidden_and_its_id_is_taken<N: ItemKind>(
     storage: &dyn Storage,
 ) {
-    save::<N>(storage, Put::by("one", "ann")).await;
+    save::<N>(storage, Put::of_tenant("one", "ann")).await;
     let mut by_all = Put::new("one");
     by_all.label = "other";
     let item = save::<N>(storage, by_all).await;
@@ -177,7 +177,7 @@ pub(super) async fn an_item_of_another_tenant_is_hidden_and_its_id_is_taken<N: I
         (Expect::Absent, Problem::AlreadyExists),
         (Expect::Present, N::NOT_FOUND),
     ] {
-        let mut foreign = Put::by("one", "ben");
+        let mut foreign = Put::of_tenant("one", "ben");
         foreign.expect = expect;
         assert_problem(N::put(storage, foreign).await, problem);
     }
@@ -187,12 +187,12 @@ pub(super) async fn an_item_of_another_tenant_is_hidden_and_its_id_is_taken<N: I
 }
 
 pub(super) async fn a_recreated_item_continues_its_versions<N: ItemKind>(storage: &dyn Storage) {
-    save::<N>(storage, Put::by("one", "ann")).await;
+    save::<N>(storage, Put::of_tenant("one", "ann")).await;
     delete::<N>(storage, "one").await;
     assert_eq!(find::<N>(storage, "one", &Scope::All).await, None);
     let again = N::delete(storage, "one", &Scope::All, at(10)).await;
     assert_problem(again, N::NOT_FOUND);
-    let mut revived = Put::by("one", "ben");
+    let mut revived = Put::of_tenant("one", "ben");
     (revived.now, revived.expect) = (at(11), Expect::Absent);
     let item = save::<N>(storage, revived).await;
     assert_eq!((item.version, item.created_at), (2, at(11)));
@@ -214,7 +214,7 @@ pub(super) async fn items_are_listed_newest_first<N: ItemKind>(storage: &dyn Sto
 
 pub(super) async fn a_cursor_works_after_its_item_is_deleted<N: ItemKind>(storage: &dyn Storage) {
     for (id, second) in [("a", 0), ("b", 1), ("c", 2), ("d", 3)] {
-        let mut put = Put::by(id, "ann");
+        let mut put = Put::of_tenant(id, "ann");
         put.now = at(second);
         save::<N>(storage, put).await;
     }
@@ -234,7 +234,7 @@ pub(super) async fn a_cursor_works_after_its_item_is_deleted<N: ItemKind>(storag
 
 pub(super) async fn numbered_pages_return_the_total<N: ItemKind>(storage: &dyn Storage) {
     for (id, tenant) in [("a", "ann"), ("b", "ben"), ("c", "ann"), ("d", "ann")] {
-        save::<N>(storage, Put::by(id, tenant)).await;
+        save::<N>(storage, Put::of_tenant(id, tenant)).await;
     }
     delete::<N>(storage, "d").await;
     for (number, expected) in [(1, &["c"][..]), (2, &["a"]), (3, &[])] {

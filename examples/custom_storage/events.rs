@@ -1,4 +1,6 @@
-//! Events, and how far each notifier has got with them.
+//! Events, the cursors of notifiers and their parked events.
+//!
+//! Events are recorded in `rows`.
 
 use async_trait::async_trait;
 use floret::storage::{
@@ -64,14 +66,14 @@ impl Deliveries for AuditedStorage {
 
 fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
     let arrives = claim.attendance == Attendance::Arrives;
-    let mut answer = Cursors::default();
+    let mut claimed = Cursors::default();
     rows.cursors.retain(|name, row| {
-        let is_safe = !arrives && claim.names.contains(name);
-        let is_lost = row.seen_at < claim.absent_before && !is_safe;
+        let has_stayed = !arrives && claim.names.contains(name);
+        let is_lost = row.seen_at < claim.absent_before && !has_stayed;
         if is_lost {
             let mut lost = LostCursor::new(name.clone(), row.seq, row.seen_at);
             lost.parked_count = row.parked.values().filter(|parked| !parked.is_dead).count() as u64;
-            answer.lost.push(lost);
+            claimed.lost.push(lost);
         }
         !is_lost
     });
@@ -91,7 +93,7 @@ fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
             .values()
             .filter(|parked| arrives && (!parked.is_dead || parked.seq > row.seq));
         cursor.parked.extend(waiting.cloned());
-        answer.cursors.push(cursor);
+        claimed.cursors.push(cursor);
     }
-    answer
+    claimed
 }
