@@ -1,4 +1,6 @@
-//! The storage itself: all its rows behind one lock, and the trail beside them.
+//! The storage itself: all rows behind one lock, and the trail file.
+//!
+//! The rows and their queries are in `rows`. The traits are implemented in one file each.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,7 +12,7 @@ use serde_json::json;
 
 use crate::rows::Rows;
 
-/// Keeps everything in memory, and writes a line to a file of every step that changed something.
+/// A storage in memory that writes a line to a file for every step that changes something.
 #[derive(Debug)]
 pub(crate) struct AuditedStorage(Mutex<Inner>);
 
@@ -22,7 +24,7 @@ struct Inner {
 }
 
 impl AuditedStorage {
-    /// An empty storage with an empty trail.
+    /// Creates an empty storage with an empty trail.
     pub(crate) fn create(trail: &Path) -> std::io::Result<Self> {
         Ok(Self(Mutex::new(Inner {
             rows: Rows::default(),
@@ -31,13 +33,14 @@ impl AuditedStorage {
         })))
     }
 
-    /// Asks something.
-    pub(crate) fn read<T>(&self, question: impl FnOnce(&Rows) -> T) -> T {
-        question(&self.lock().rows)
+    /// Answers a query.
+    pub(crate) fn read<T>(&self, query: impl FnOnce(&Rows) -> T) -> T {
+        query(&self.lock().rows)
     }
 
-    /// Takes a step whole or not at all: on a copy of the rows, which takes their place once its
-    /// line is written.
+    /// Applies a step completely or not at all.
+    ///
+    /// The step changes a copy of the rows. The copy replaces them once its line is written.
     pub(crate) fn write<T>(
         &self,
         name: &str,
@@ -49,45 +52,44 @@ impl AuditedStorage {
             return Err(Error::new(Problem::ShuttingDown, message));
         }
         let mut next = inner.rows.clone();
-        let answer = step(&mut next)?;
+        let result = step(&mut next)?;
         if next != inner.rows {
-            inner.note(name, &next)?;
+            inner.record(name, &next)?;
             inner.rows = next;
         }
-        Ok(answer)
+        Ok(result)
     }
 
     pub(crate) fn trail_bytes(&self) -> Result<u64> {
         let metadata = self.lock().trail.metadata();
-        metadata.map(|found| found.len()).map_err(unwritten)
+        metadata.map(|found| found.len()).map_err(trail_error)
     }
 
-    pub(crate) fn end(&self) -> Result<()> {
+    pub(crate) fn close_trail(&self) -> Result<()> {
         let mut inner = self.lock();
         inner.is_closed = true;
-        inner.trail.sync_all().map_err(unwritten)
+        inner.trail.sync_all().map_err(trail_error)
     }
 
-    /// A step that panicked left its copy behind and the rows as they were, so a poisoned lock is
-    /// no harm.
+    /// Locks the rows, even after a panic: a step that panics changes only its copy of the rows.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
-    /// Writes the line of a step. A storage that cannot say what it does must not do anything any
-    /// more.
-    fn note(&mut self, step: &str, next: &Rows) -> Result<()> {
+    /// Writes the line of a step, and closes the storage if that fails: a step without a line must
+    /// not take effect.
+    fn record(&mut self, step: &str, next: &Rows) -> Result<()> {
         let events: Vec<_> = next.events_after(self.rows.seq).collect();
         let line = json!({ "step": step, "events": events });
         writeln!(self.trail, "{line}").map_err(|error| {
             self.is_closed = true;
-            unwritten(error)
+            trail_error(error)
         })
     }
 }
 
-fn unwritten(error: std::io::Error) -> Error {
-    Error::internal("the trail cannot be kept").with_source(error)
+fn trail_error(error: std::io::Error) -> Error {
+    Error::internal("cannot write the trail").with_source(error)
 }

@@ -1,4 +1,6 @@
-//! Backfills: asked for, listed, cancelled as a whole.
+//! Backfills: found, listed and cancelled as a whole.
+//!
+//! They are created in `creation`, and `finish` finishes them.
 
 use async_trait::async_trait;
 use floret::storage::{
@@ -7,7 +9,7 @@ use floret::storage::{
 use floret::{Backfill, BackfillId, BackfillStatus, Error, PageRequest, Problem, Result, Scope};
 
 use crate::audited::AuditedStorage;
-use crate::ends::cancel_rest;
+use crate::finish::cancel_remaining;
 use crate::pages::{Page, page};
 
 #[async_trait]
@@ -23,7 +25,7 @@ impl Backfills for AuditedStorage {
     async fn list_backfills(
         &self,
         filter: BackfillFilter,
-        request: PageRequest,
+        page_request: PageRequest,
     ) -> Result<Page<Backfill>> {
         self.read(|rows| {
             let seen = rows
@@ -38,28 +40,31 @@ impl Backfills for AuditedStorage {
             let items = wanted.map(|backfill| (backfill.id, backfill)).collect();
             page(
                 items,
-                &request,
+                &page_request,
                 |cursor| cursor.parse().ok(),
                 BackfillId::to_string,
             )
         })
     }
 
-    async fn cancel_backfill(&self, wish: CancelBackfill) -> Result<CancelBackfillOutcome> {
+    async fn cancel_backfill(&self, request: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.write("cancel_backfill", |rows| {
-            let absent = || Error::backfill_not_found(wish.backfill);
+            let absent = || Error::backfill_not_found(request.backfill);
             let found = rows
-                .backfill(wish.backfill, &wish.scope)
+                .backfill(request.backfill, &request.scope)
                 .ok_or_else(absent)?
                 .backfill;
             if found.status == BackfillStatus::Running {
-                cancel_rest(rows, &wish)?;
+                cancel_remaining(rows, &request)?;
             } else if found.cancel.is_none() {
-                let message = format!("backfill {} has ended, it is {:?}", found.id, found.status);
+                let message = format!(
+                    "backfill {} has finished, it is {:?}",
+                    found.id, found.status
+                );
                 return Err(Error::new(Problem::RunFinished, message));
             }
             let detail = rows
-                .backfill(wish.backfill, &wish.scope)
+                .backfill(request.backfill, &request.scope)
                 .ok_or_else(absent)?;
             Ok(CancelBackfillOutcome::new(detail, rows.seq))
         })

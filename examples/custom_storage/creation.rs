@@ -1,4 +1,6 @@
-//! How runs come to be: the checks in their order, then rows and events.
+//! The creation of runs: the checks in order, then rows and events.
+//!
+//! The ticks of schedules are decided in `schedules`.
 
 use chrono::NaiveDate;
 use floret::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewBackfill, NewRun};
@@ -8,13 +10,13 @@ use floret::{
 
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
 
-/// What the first act with a key made.
-pub(crate) fn known(rows: &Rows, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
+/// Returns what the first request with a key created.
+pub(crate) fn find_key(rows: &Rows, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
     let Some(row) = rows.keys.get(&(key.operation.clone(), key.key.clone())) else {
         return Ok(None);
     };
     if row.body_hash != key.body_hash {
-        let message = "the idempotency key was given with another body before";
+        let message = "the idempotency key was used with another body before";
         return Err(Error::new(Problem::IdempotencyKeyReused, message));
     }
     let mut created = CreatedRuns::new(row.run_ids.clone(), rows.seq);
@@ -23,6 +25,7 @@ pub(crate) fn known(rows: &Rows, key: &IdempotencyKey) -> Result<Option<CreatedR
     Ok(Some(created))
 }
 
+/// Creates runs, with their backfill and key if the request has them.
 pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<CreatedRuns> {
     let Some(first) = create.runs.first() else {
         return Ok(CreatedRuns::new(Vec::new(), rows.seq));
@@ -36,13 +39,13 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         rows.run(old, &create.scope).ok_or_else(absent)?;
     }
     let key = create.idempotency.as_ref();
-    let known = key
+    let repeated = key
         .filter(|_| !create.is_preview)
-        .map(|key| known(rows, key));
-    if let Some(created) = known.transpose()?.flatten() {
+        .map(|key| find_key(rows, key));
+    if let Some(created) = repeated.transpose()?.flatten() {
         return Ok(created);
     }
-    let skipped = leave_out(rows, &mut create, tenant.as_ref());
+    let skipped = skip_existing(rows, &mut create, tenant.as_ref());
     let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
     let mut created = CreatedRuns::new(run_ids, rows.seq);
     created.skipped = skipped;
@@ -50,8 +53,9 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         return Ok(created);
     }
     let (pipeline_max, max) = (create.queued_pipeline_max, create.queued_max);
-    if !has_room(rows, &id, create.runs.len(), (pipeline_max, max)) {
-        let message = format!("{pipeline_max} runs of a pipeline and {max} in all may wait");
+    if !has_queue_room(rows, &id, create.runs.len(), (pipeline_max, max)) {
+        let message =
+            format!("at most {pipeline_max} runs of a pipeline and {max} in all can wait");
         return Err(Error::new(Problem::QueueFull, message));
     }
     created.backfill = create.backfill.as_ref().map(|new| new.backfill.id);
@@ -80,9 +84,13 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     Ok(created)
 }
 
-/// Leaves out the runs of a backfill whose dates were run before, where it says so, and tells those
-/// dates.
-fn leave_out(rows: &Rows, create: &mut CreateRuns, tenant: Option<&TenantId>) -> Vec<NaiveDate> {
+/// Removes the runs of a backfill whose dates have already succeeded, if it asks for that, and
+/// returns those dates.
+fn skip_existing(
+    rows: &Rows,
+    create: &mut CreateRuns,
+    tenant: Option<&TenantId>,
+) -> Vec<NaiveDate> {
     let mut skipped = Vec::new();
     if !create
         .backfill
@@ -91,14 +99,14 @@ fn leave_out(rows: &Rows, create: &mut CreateRuns, tenant: Option<&TenantId>) ->
     {
         return skipped;
     }
-    let stands_for_its_date = |row: &&RunRow| {
+    let counts_for_its_date = |row: &&RunRow| {
         let by = row.origin;
         matches!(by, Trigger::Backfill | Trigger::Schedule | Trigger::Catchup)
     };
     create.runs.retain(|new| {
         let dated = rows
             .runs_of(&new.run.pipeline_id)
-            .filter(stands_for_its_date);
+            .filter(counts_for_its_date);
         let is_done = dated.map(|row| &row.run).any(|run| {
             let is_same = run.tenant.as_ref() == tenant && run.date == new.run.date;
             is_same && run.status == RunStatus::Success
@@ -109,8 +117,8 @@ fn leave_out(rows: &Rows, create: &mut CreateRuns, tenant: Option<&TenantId>) ->
     skipped
 }
 
-/// Whether so many more runs of a pipeline may wait, by its own bound and by that of all.
-pub(crate) fn has_room(
+/// Returns whether this many more runs of a pipeline can wait, by its own bound and by the total.
+pub(crate) fn has_queue_room(
     rows: &Rows,
     pipeline: &PipelineId,
     count: usize,
@@ -124,7 +132,7 @@ pub(crate) fn has_room(
     ) && fits(rows.runs.values().filter(is_pending).count(), max)
 }
 
-/// Makes one run of a pipeline that is there.
+/// Creates one run of an existing pipeline.
 pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
     let NewRun {
         mut run, fire_at, ..
@@ -137,7 +145,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
             .runs_of(&run.pipeline_id)
             .any(|row| row.fire_at == fire_at)
     {
-        let message = format!("{} has a run of this instant already", run.pipeline_id);
+        let message = format!("{} already has a run of this tick", run.pipeline_id);
         return Err(Error::new(Problem::TickTaken, message));
     }
     let mut origin = run.trigger;
@@ -145,7 +153,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
         check_resumable(rows, old, run.first_run)?;
         origin = rows.run_mut(old)?.origin;
     }
-    let event = rows.tell(&run, EventKind::RunCreated, run.created_at);
+    let event = rows.record_event(&run, EventKind::RunCreated, run.created_at);
     event.status = Some(run.status.into());
     rows.newest_run = rows.newest_run.max(Some(run.id));
     let row = RunRow {
@@ -156,7 +164,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
         lease_until: run.created_at,
         claim_count: 0,
         position: 0,
-        cancelled_rest: false,
+        has_cancelled_backfill: false,
         nodes: std::collections::BTreeMap::new(),
         run,
     };
@@ -164,9 +172,11 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a resume of a run that has not failed, or of a chain with another unfinished or
+/// successful run.
 fn check_resumable(rows: &mut Rows, old: RunId, first_run: RunId) -> Result<()> {
     let refuse = |run: &Run| {
-        let message = format!("run {} stands in the way, it is {:?}", run.id, run.status);
+        let message = format!("run {} prevents a resume, it is {:?}", run.id, run.status);
         Err(Error::new(Problem::RunNotResumable, message))
     };
     let old = &rows.run_mut(old)?.run;

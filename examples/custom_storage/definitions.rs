@@ -1,4 +1,6 @@
-//! Pipelines, connections and variables: put, find, list, delete.
+//! Pipelines, connections and variables: put, found, listed and deleted.
+//!
+//! Their common rules are in `versioned`.
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::audited::AuditedStorage;
 use crate::pages::Page;
 use crate::rows::Rows;
 use crate::schedules::reschedule;
-use crate::shelf::{Save, taken};
+use crate::versioned::{Save, already_exists};
 
 #[async_trait]
 impl Pipelines for AuditedStorage {
@@ -55,7 +57,7 @@ impl Pipelines for AuditedStorage {
             };
             rows.pipelines.check(id, save)?;
             if rows.runs_of(id).any(|row| !row.run.status.is_terminal()) {
-                let message = format!("{id} has runs that are not finished");
+                let message = format!("{id} has unfinished runs");
                 return Err(Error::new(Problem::PipelineActive, message));
             }
             rows.pipelines.remove(id, &delete.scope);
@@ -104,10 +106,10 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
         others.any(|item| item.slug.as_str() == name || item.id.as_str() == name)
     };
     let slug = match &put.slug {
-        SlugChoice::Given(slug) if is_taken(slug.as_str()) => return Err(taken(slug)),
+        SlugChoice::Given(slug) if is_taken(slug.as_str()) => return Err(already_exists(slug)),
         SlugChoice::Given(slug) => slug.clone(),
         SlugChoice::Derived(base) => match &old {
-            Some(old) if is_like(&old.slug, base) => old.slug.clone(),
+            Some(old) if is_derived_from(&old.slug, base) => old.slug.clone(),
             Some(_) | None => free_slug(base, is_taken)?,
         },
         other => {
@@ -121,18 +123,18 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
         .into_iter()
         .any(|item| item.slug.as_str() == put.id.as_str())
     {
-        return Err(taken(&put.id));
+        return Err(already_exists(&put.id));
     }
-    let fresh = StoredPipeline::new(put.id.clone(), slug, Arc::clone(&put.definition), put.now);
-    let saved = rows.pipelines.save(put.id.clone(), fresh, save())?;
+    let new = StoredPipeline::new(put.id.clone(), slug, Arc::clone(&put.definition), put.now);
+    let saved = rows.pipelines.save(put.id.clone(), new, save())?;
     let version = (saved.id.clone(), saved.version);
     rows.versions.insert(version, Arc::clone(&saved.definition));
     reschedule(rows, old.as_ref(), &saved, put.now);
     Ok(saved)
 }
 
-/// Whether a slug was derived from this base.
-fn is_like(slug: &Slug, base: &Slug) -> bool {
+/// Returns whether a slug was derived from this base.
+fn is_derived_from(slug: &Slug, base: &Slug) -> bool {
     let rest = slug.as_str().strip_prefix(base.as_str());
     rest.is_some_and(|rest| {
         let number = rest.strip_prefix('-').map(str::parse::<u32>);
@@ -140,13 +142,13 @@ fn is_like(slug: &Slug, base: &Slug) -> bool {
     })
 }
 
-/// The base, or with the first number that is free; of a long one its end gives way.
+/// Returns the base, or the base with the first free number. A long base is cut to make room.
 fn free_slug(base: &Slug, is_taken: impl Fn(&str) -> bool) -> Result<Slug> {
     const SLUG_MAX: usize = 128;
     let numbered = (2_u32..).map(|number| {
-        let end = format!("-{number}");
-        let kept = base.as_str().len().min(SLUG_MAX - end.len());
-        base.as_str()[..kept].to_owned() + &end
+        let suffix = format!("-{number}");
+        let length = base.as_str().len().min(SLUG_MAX - suffix.len());
+        base.as_str()[..length].to_owned() + &suffix
     });
     let free = std::iter::once(base.to_string())
         .chain(numbered)
@@ -166,9 +168,9 @@ impl Connections for AuditedStorage {
             now,
             absent,
         };
-        let fresh = StoredConnection::new(put.id.clone(), put.fields, now);
+        let new = StoredConnection::new(put.id.clone(), put.fields, now);
         self.write("put_connection", |rows| {
-            rows.connections.save(put.id, fresh, save)
+            rows.connections.save(put.id, new, save)
         })
     }
 
@@ -195,8 +197,8 @@ impl Connections for AuditedStorage {
         _: DateTime<Utc>,
     ) -> Result<()> {
         self.write("delete_connection", |rows| {
-            let is_gone = rows.connections.remove(id, scope);
-            is_gone
+            let was_found = rows.connections.remove(id, scope);
+            was_found
                 .then_some(())
                 .ok_or_else(|| Error::connection_not_found(id))
         })
@@ -214,9 +216,9 @@ impl Variables for AuditedStorage {
             now,
             absent,
         };
-        let fresh = StoredVariable::new(put.key.clone(), put.fields, now);
+        let new = StoredVariable::new(put.key.clone(), put.fields, now);
         self.write("put_variable", |rows| {
-            rows.variables.save(put.key, fresh, save)
+            rows.variables.save(put.key, new, save)
         })
     }
 
@@ -243,8 +245,8 @@ impl Variables for AuditedStorage {
         _: DateTime<Utc>,
     ) -> Result<()> {
         self.write("delete_variable", |rows| {
-            let is_gone = rows.variables.remove(key, scope);
-            is_gone
+            let was_found = rows.variables.remove(key, scope);
+            was_found
                 .then_some(())
                 .ok_or_else(|| Error::variable_not_found(key))
         })

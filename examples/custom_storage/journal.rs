@@ -1,4 +1,6 @@
-//! What a running run does: entries, and the outputs of its nodes.
+//! The entries of running runs, and the outputs of their nodes.
+//!
+//! The outcome of a run is recorded in `finish`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +13,7 @@ use floret::{
 };
 
 use crate::audited::AuditedStorage;
-use crate::ends::{End, finish};
+use crate::finish::{Outcome, finish};
 use crate::rows::{NodeRow, OutputRow, Rows, RunRow};
 
 #[async_trait]
@@ -22,14 +24,14 @@ impl Journal for AuditedStorage {
             if append.position >= row.position {
                 check(row, &append)?;
                 for entry in append.entries {
-                    enter(rows, append.run, entry, append.result_bytes_max)?;
+                    apply(rows, append.run, entry, append.result_bytes_max)?;
                 }
             }
             let row = rows.run_mut(append.run)?;
-            let cancelled = row.run.backfill_id.filter(|_| row.cancelled_rest);
-            let mut appended = AppendOutcome::new(rows.seq);
-            appended.cancelled_backfill = cancelled;
-            Ok(appended)
+            let cancelled = row.run.backfill_id.filter(|_| row.has_cancelled_backfill);
+            let mut outcome = AppendOutcome::new(rows.seq);
+            outcome.cancelled_backfill = cancelled;
+            Ok(outcome)
         })
     }
 }
@@ -40,7 +42,7 @@ impl Outputs for AuditedStorage {
         self.write("put_output_chunk", |rows| {
             let row = fenced(rows, chunk.run, chunk.epoch)?;
             if row.run.status.is_terminal() {
-                return Err(ended(&row.run));
+                return Err(already_finished(&row.run));
             }
             let node = row.nodes.get(&chunk.node_index);
             if node.is_some_and(|row| row.node.status.is_terminal()) {
@@ -67,16 +69,16 @@ impl Outputs for AuditedStorage {
         Ok(self.read(|rows| {
             let row = rows.run(run, scope)?;
             let output = rows.outputs.get(&rows.source(row, node_index))?;
-            let named = output.named?;
-            let chunks = (0..named.chunk_count).map(|index| output.chunks.get(&index));
+            let reference = output.reference?;
+            let chunks = (0..reference.chunk_count).map(|index| output.chunks.get(&index));
             let chunks = chunks.collect::<Option<Vec<_>>>()?;
             let bytes = chunks.into_iter().flatten().copied().collect();
-            Some(StoredOutput::new(named.hash, bytes))
+            Some(StoredOutput::new(reference.hash, bytes))
         }))
     }
 }
 
-/// The row of a run under its newest claim.
+/// Returns the row of a run, and refuses any epoch but that of the newest claim.
 fn fenced(rows: &mut Rows, run: RunId, epoch: u64) -> Result<&mut RunRow> {
     let row = rows.run_mut(run)?;
     if row.epoch == epoch {
@@ -86,8 +88,8 @@ fn fenced(rows: &mut Rows, run: RunId, epoch: u64) -> Result<&mut RunRow> {
     Err(Error::new(Problem::StaleEpoch, message))
 }
 
-fn ended(run: &Run) -> Error {
-    let message = format!("run {} has ended, it is {:?}", run.id, run.status);
+fn already_finished(run: &Run) -> Error {
+    let message = format!("run {} has finished, it is {:?}", run.id, run.status);
     Error::new(Problem::RunFinished, message)
 }
 
@@ -95,7 +97,7 @@ fn illegal(message: String) -> Error {
     Error::new(Problem::IllegalTransition, message)
 }
 
-/// The checks in their order, after that of the epoch.
+/// Makes the checks that follow that of the epoch, in order, and moves the position.
 fn check(row: &mut RunRow, append: &Append) -> Result<()> {
     if append.position > row.position {
         let message = format!(
@@ -105,23 +107,24 @@ fn check(row: &mut RunRow, append: &Append) -> Result<()> {
         return Err(Error::internal(message));
     }
     if row.run.status.is_terminal() {
-        return Err(ended(&row.run));
+        return Err(already_finished(&row.run));
     }
-    let ends_otherwise = |entry: &Entry| match entry {
+    let is_other_outcome = |entry: &Entry| match entry {
         Entry::RunFinished { status, .. } => *status != RunStatus::Cancelled,
         _ => false,
     };
-    if row.run.cancel.is_some() && append.entries.iter().any(ends_otherwise) {
-        let message = format!("run {} was asked to cancel", append.run);
+    if row.run.cancel.is_some() && append.entries.iter().any(is_other_outcome) {
+        let message = format!("run {} has a cancel request", append.run);
         return Err(Error::new(Problem::CancelRequested, message));
     }
     row.position = row.position.saturating_add(append.entries.len() as u64);
     Ok(())
 }
 
-fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
+/// Applies an entry to the run, its node and its events.
+fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
     if rows.run_mut(run)?.run.status.is_terminal() {
-        return Err(illegal(format!("run {run} has an entry after its end")));
+        return Err(illegal(format!("run {run} has an entry after its outcome")));
     }
     match entry {
         Entry::NodeStarted {
@@ -130,12 +133,12 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             queue_ms,
             at,
         } => {
-            let node = moved(rows, run, node_index, NodeStatus::Running)?;
+            let node = transition(rows, run, node_index, NodeStatus::Running)?;
             node.attempt = Some(attempt);
             node.error = None;
             node.queue_ms.get_or_insert(queue_ms);
             node.started_at.get_or_insert(at);
-            let event = tell(rows, run, Some(node_index), (EventKind::NodeStarted, at))?;
+            let event = record_event(rows, run, Some(node_index), (EventKind::NodeStarted, at))?;
             event.attempt = Some(attempt);
         }
         Entry::NodeRetrying {
@@ -145,14 +148,14 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             delay_ms,
             at,
         } => {
-            let node = moved(rows, run, node_index, NodeStatus::Pending)?;
+            let node = transition(rows, run, node_index, NodeStatus::Pending)?;
             node.error = Some(error.clone());
-            let event = tell(rows, run, Some(node_index), (EventKind::NodeRetrying, at))?;
+            let event = record_event(rows, run, Some(node_index), (EventKind::NodeRetrying, at))?;
             event.attempt = Some(attempt);
             event.duration_ms = Some(delay_ms);
             event.error = Some(error);
         }
-        Entry::NodeFinished(end) => end_node(rows, run, *end)?,
+        Entry::NodeFinished(node) => finish_node(rows, run, *node)?,
         Entry::Profile {
             node_index,
             profile,
@@ -166,7 +169,7 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             message,
             at,
         } => {
-            let event = tell(rows, run, node_index, (EventKind::Log, at))?;
+            let event = record_event(rows, run, node_index, (EventKind::Log, at))?;
             event.status = None;
             event.attempt = attempt;
             event.level = Some(level);
@@ -176,7 +179,7 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             finish(
                 rows,
                 run,
-                End {
+                Outcome {
                     status,
                     error,
                     at,
@@ -184,49 +187,55 @@ fn enter(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
                 },
             )?;
         }
-        other => return Err(Error::internal(format!("cannot keep {other:?}"))),
+        other => return Err(Error::internal(format!("cannot record {other:?}"))),
     }
     Ok(())
 }
 
-fn end_node(rows: &mut Rows, id: RunId, end: FinishedNode) -> Result<()> {
-    if !end.status.is_terminal() {
-        return Err(illegal(format!("no node ends {:?}", end.status)));
+fn finish_node(rows: &mut Rows, id: RunId, finished: FinishedNode) -> Result<()> {
+    if !finished.status.is_terminal() {
+        return Err(illegal(format!(
+            "a node cannot finish as {:?}",
+            finished.status
+        )));
     }
-    let kind = match end.status {
+    let kind = match finished.status {
         NodeStatus::Success => EventKind::NodeCompleted,
         NodeStatus::Failed => EventKind::NodeFailed,
         NodeStatus::Skipped => EventKind::NodeSkipped,
         _ => EventKind::NodeCancelled,
     };
-    let node = moved(rows, id, end.node_index, end.status)?;
-    node.attempt = end.attempt.or(node.attempt);
-    node.row_count = end.row_count;
-    node.duration_ms = end.duration_ms;
-    node.error = end.error;
-    node.finished_at = Some(end.at);
-    node.reused_from = end.reused_from;
-    node.has_dataset = end.has_dataset;
+    let node = transition(rows, id, finished.node_index, finished.status)?;
+    node.attempt = finished.attempt.or(node.attempt);
+    node.row_count = finished.row_count;
+    node.duration_ms = finished.duration_ms;
+    node.error = finished.error;
+    node.finished_at = Some(finished.at);
+    node.reused_from = finished.reused_from;
+    node.has_dataset = finished.has_dataset;
     let node = node.clone();
-    node_row(rows, id, end.node_index)?.preview = end.preview;
-    if let Some(named) = end.output {
-        rows.outputs.entry((id, end.node_index)).or_default().named = Some(named);
+    node_row(rows, id, finished.node_index)?.preview = finished.preview;
+    if let Some(reference) = finished.output {
+        rows.outputs
+            .entry((id, finished.node_index))
+            .or_default()
+            .reference = Some(reference);
     }
-    if matches!(end.status, NodeStatus::Success | NodeStatus::Failed) {
+    if matches!(finished.status, NodeStatus::Success | NodeStatus::Failed) {
         rows.run_mut(id)?.claim_count = 1;
     }
-    let event = tell(rows, id, Some(end.node_index), (kind, end.at))?;
-    event.attempt = end.attempt;
+    let event = record_event(rows, id, Some(finished.node_index), (kind, finished.at))?;
+    event.attempt = finished.attempt;
     event.row_count = node.row_count;
     event.duration_ms = node.duration_ms;
     event.error = node.error;
     Ok(())
 }
 
-/// The row of a node, made where it is its first entry.
+/// Returns the row of a node. Its first entry creates it.
 fn node_row(rows: &mut Rows, run: RunId, node_index: NodeIndex) -> Result<&mut NodeRow> {
-    let of = rows.run_mut(run)?.run.clone();
-    let id = rows.node_indexes(&of)?.id(node_index)?.clone();
+    let of_run = rows.run_mut(run)?.run.clone();
+    let id = rows.node_indexes(&of_run)?.id(node_index)?.clone();
     let nodes = &mut rows.run_mut(run)?.nodes;
     Ok(nodes.entry(node_index).or_insert_with(|| NodeRow {
         node: NodeRun::unstarted(run, id, node_index, NodeStatus::Pending),
@@ -235,8 +244,8 @@ fn node_row(rows: &mut Rows, run: RunId, node_index: NodeIndex) -> Result<&mut N
     }))
 }
 
-/// Moves a node to another status, if it may go there.
-fn moved(
+/// Changes the status of a node, and refuses an illegal transition.
+fn transition(
     rows: &mut Rows,
     run: RunId,
     node_index: NodeIndex,
@@ -254,8 +263,8 @@ fn moved(
     Ok(node)
 }
 
-/// Writes an event of a run or of one of its nodes, with the status of that node.
-fn tell(
+/// Records an event of a run or of one of its nodes, with the status of that node.
+fn record_event(
     rows: &mut Rows,
     id: RunId,
     node_index: Option<NodeIndex>,
@@ -265,13 +274,13 @@ fn tell(
     let run = row.run.clone();
     let status = node_index
         .and_then(|node_index| row.nodes.get(&node_index))
-        .map(|kept| kept.node.status);
+        .map(|row| row.node.status);
     let node_indexes = rows.node_indexes(&run)?;
     let node_id = node_index
         .map(|node_index| node_indexes.id(node_index))
         .transpose()?
         .cloned();
-    let event = rows.tell(&run, kind, at);
+    let event = rows.record_event(&run, kind, at);
     event.node_id = node_id;
     event.status = status.map(Into::into);
     Ok(event)

@@ -1,32 +1,29 @@
-//! A storage of one's own: it keeps everything in memory, and writes into a file what each step
-//! did, before the step counts.
+//! A custom storage backend: it keeps everything in memory, and records each step in a file before
+//! the step takes effect.
 //!
-//! `cargo run --example custom_storage` runs a pipeline on it, and shows the file. The storage was
-//! written from the guide (`floret::guide::storage`) alone, and takes the whole contract:
+//! `cargo run --example custom_storage` runs a pipeline on it and prints the file. The backend was
+//! written from the guide (`floret::guide::storage`) alone and passes the whole contract:
 //! `cargo test --example custom_storage`.
 //!
-//! It is made to be read: one lock over plain collections, a copy of all rows a step, linear scans,
-//! recounts. So it is for nobody's production: a step's cost grows with everything that is kept,
-//! and nothing comes back after a restart.
-#![expect(
-    clippy::print_stdout,
-    reason = "a program speaks to whoever started it"
-)]
+//! The code is written to be read: one lock over plain collections, a copy of all rows for each
+//! step, linear scans and recounts. It is not for production, because the cost of a step grows with
+//! everything that is stored, and nothing survives a restart.
+#![expect(clippy::print_stdout, reason = "a program prints its result")]
 
 mod audited;
 mod backfills;
 mod creation;
 mod definitions;
-mod ends;
+mod events;
+mod finish;
 mod journal;
-mod notices;
 mod pages;
 mod queue;
 mod rows;
 mod runs;
 mod schedules;
-mod shelf;
 mod system;
+mod versioned;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -48,12 +45,15 @@ struct Number {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    print!("{}", told(&folder.path().join("trail.ndjson")).await?);
+    print!(
+        "{}",
+        run_and_report(&folder.path().join("trail.ndjson")).await?
+    );
     Ok(())
 }
 
-/// Runs a pipeline, and tells how it ended and what each step wrote.
-async fn told(trail: &Path) -> Result<String, Box<dyn Error>> {
+/// Runs a pipeline, and reports its status and the events of each step.
+async fn run_and_report(trail: &Path) -> Result<String, Box<dyn Error>> {
     let squares = Pipeline::new("squares")
         .node("count", "count")
         .node("square", "square")
@@ -65,16 +65,16 @@ async fn told(trail: &Path) -> Result<String, Box<dyn Error>> {
         .start()
         .await?;
     let run = floret.run("squares").start().await?.finished().await?;
-    let mut told = format!("the run: {:?}\n", run.run.status);
+    let mut report = format!("run status: {:?}\n", run.run.status);
     floret.shutdown(Duration::from_secs(10)).await?;
     for line in std::fs::read_to_string(trail)?.lines() {
         let line: Value = serde_json::from_str(line)?;
         let events = line["events"].as_array().into_iter().flatten();
         let kinds: Vec<_> = events.filter_map(|event| event["type"].as_str()).collect();
         let step = line["step"].as_str().unwrap_or("?");
-        writeln!(told, "{step:16} {}", kinds.join(", "))?;
+        writeln!(report, "{step:16} {}", kinds.join(", "))?;
     }
-    Ok(told)
+    Ok(report)
 }
 
 async fn count(_: Ctx) -> Result<Vec<Number>, ExecutorError> {
@@ -98,15 +98,15 @@ mod tests {
     });
 
     #[tokio::test]
-    async fn every_step_of_a_run_is_told() {
+    async fn the_trail_has_every_step_of_a_run() {
         let folder = tempfile::tempdir().unwrap();
-        let told = super::told(&folder.path().join("trail.ndjson"))
+        let report = super::run_and_report(&folder.path().join("trail.ndjson"))
             .await
             .unwrap();
-        assert!(told.starts_with("the run: Success\n"), "{told}");
+        assert!(report.starts_with("run status: Success\n"), "{report}");
         let is_event =
             |word: &&str| word.starts_with("run.") || word.starts_with("node.") || *word == "log";
-        let events: Vec<_> = told.split([' ', ',', '\n']).filter(is_event).collect();
+        let events: Vec<_> = report.split([' ', ',', '\n']).filter(is_event).collect();
         let expected = [
             "run.created",
             "run.started",
@@ -117,6 +117,6 @@ mod tests {
             "node.completed",
             "run.completed",
         ];
-        assert_eq!(events, expected, "{told}");
+        assert_eq!(events, expected, "{report}");
     }
 }

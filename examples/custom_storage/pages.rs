@@ -1,12 +1,14 @@
-//! The part of a list that is asked for.
+//! The pages of a list.
+//!
+//! Which items a list has is decided by its caller.
 
 use floret::{Error, Issue, PageRequest, Problem, Result};
 
 pub(crate) use floret::Page;
 
-/// Orders items by their keys, the greatest first, and gives the part that is asked for.
+/// Orders items by descending key and returns the requested page.
 ///
-/// `read` makes the key of a cursor, `write` the cursor of a key.
+/// `read` parses a cursor into a key, and `write` formats a key as a cursor.
 pub(crate) fn page<K: Ord, T>(
     mut items: Vec<(K, T)>,
     request: &PageRequest,
@@ -28,7 +30,7 @@ pub(crate) fn page<K: Ord, T>(
         PageRequest::After { cursor, limit } => {
             let key = cursor
                 .as_ref()
-                .map(|text| read(text).ok_or_else(|| no_cursor(text)));
+                .map(|text| read(text).ok_or_else(|| unknown_cursor(text)));
             let skipped = match key.transpose()? {
                 Some(key) => items.partition_point(|(other, _)| *other >= key),
                 None => 0,
@@ -47,8 +49,8 @@ pub(crate) fn page<K: Ord, T>(
     Ok(Page::new(items, total, next))
 }
 
-fn no_cursor(text: &str) -> Error {
-    let message = format!("must be a cursor of an answer before, not {text:?}");
+fn unknown_cursor(text: &str) -> Error {
+    let message = format!("must be the cursor of an earlier page, not {text:?}");
     Error::new(Problem::InvalidParameter, message.clone())
         .with_issues(vec![Issue::parameter("cursor", message)])
 }

@@ -1,4 +1,6 @@
-//! Who executes which run: claim, renew, release.
+//! Claims of runs: claim, renew and release.
+//!
+//! Claimed runs write through `journal`.
 
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Priority, Queue}
 use floret::{BackfillOrder, EventKind, NodeStatus, OwnerId, Result, Run, RunId, RunStatus, Scope};
 
 use crate::audited::AuditedStorage;
-use crate::ends::{End, finish};
+use crate::finish::{Outcome, finish};
 use crate::rows::{Rows, RunRow};
 
 #[async_trait]
@@ -16,7 +18,7 @@ impl Queue for AuditedStorage {
     async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
         self.write("claim", |rows| {
             let mut claims = ClaimOutcome::default();
-            bury(rows, &claim, &mut claims)?;
+            poison_orphans(rows, &claim, &mut claims)?;
             claim_orphans(rows, &claim, &mut claims)?;
             while claims.claimed.len() < count_max(&claim) {
                 let Some(next) = next_pending(rows, &claim) else {
@@ -45,7 +47,7 @@ impl Queue for AuditedStorage {
     ) -> Result<Vec<HeldRun>> {
         self.write("renew", |rows| {
             Ok(each_held(rows, owner, held, |row| {
-                row.lease_until = later(now, lease)
+                row.lease_until = lease_end(now, lease)
             }))
         })
     }
@@ -55,40 +57,41 @@ impl Queue for AuditedStorage {
             Ok(each_held(rows, owner, held, |row| {
                 row.owner = None;
                 row.claim_count = row.claim_count.saturating_sub(1);
-                put_back(row);
+                requeue_nodes(row);
             }))
         })
     }
 }
 
-/// Does something with each run that the owner holds, and answers what it has lost.
+/// Applies a change to each run that the owner holds, and returns the lost claims.
 fn each_held(
     rows: &mut Rows,
     owner: OwnerId,
     held: Vec<HeldRun>,
-    mut act: impl FnMut(&mut RunRow),
+    mut change: impl FnMut(&mut RunRow),
 ) -> Vec<HeldRun> {
     let mut lost = Vec::new();
     for held in held {
         let row = rows.runs.get_mut(&held.run);
         match row.filter(|row| row.owner == Some(owner) && row.epoch == held.epoch) {
-            Some(row) => act(row),
+            Some(row) => change(row),
             None => lost.push(held),
         }
     }
     lost
 }
 
-/// The nodes that were executing wait again.
-fn put_back(row: &mut RunRow) {
-    for kept in row.nodes.values_mut() {
-        if kept.node.status == NodeStatus::Running {
-            kept.node.status = NodeStatus::Pending;
+/// Makes the running nodes of a run pending again.
+fn requeue_nodes(row: &mut RunRow) {
+    for node_row in row.nodes.values_mut() {
+        if node_row.node.status == NodeStatus::Running {
+            node_row.node.status = NodeStatus::Pending;
         }
     }
 }
 
-fn later(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
+/// Returns when a lease ends, at the latest at the last representable time.
+fn lease_end(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
     let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX);
     now.checked_add_signed(lease)
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
@@ -112,30 +115,30 @@ fn orphans(rows: &Rows, claim: &Claim) -> Vec<(u32, RunId)> {
     orphans.map(|row| (row.claim_count, row.run.id)).collect()
 }
 
-/// Ends orphans that were claimed too often without progress.
-fn bury(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
+/// Finishes orphans that were claimed too often without progress.
+fn poison_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     for (claim_count, id) in orphans(rows, claim) {
         if claim_count < claim.crashes_max {
             continue;
         }
-        let mut end = End::cancelled(claim.now);
+        let mut outcome = Outcome::cancelled(claim.now);
         if rows.run_mut(id)?.run.cancel.is_none() {
-            end.status = RunStatus::Failed;
-            end.error = Some(format!(
-                "poisoned: {claim_count} claims in a row ended without progress"
+            outcome.status = RunStatus::Failed;
+            outcome.error = Some(format!(
+                "poisoned: {claim_count} claims in a row made no progress"
             ));
         }
-        finish(rows, id, end)?;
+        finish(rows, id, outcome)?;
         let row = rows.run_mut(id)?;
-        let cancelled = row.run.backfill_id.filter(|_| row.cancelled_rest);
+        let cancelled = row.run.backfill_id.filter(|_| row.has_cancelled_backfill);
         claims.cancelled_backfills.extend(cancelled);
         claims.poisoned.push(id);
     }
     Ok(())
 }
 
-/// Claims orphans: one at a time, fewest claims first, while one is suspected of crashing its
-/// owner.
+/// Claims orphans, one at a time while one is suspected of crashing its owner. The orphan with the
+/// fewest claims goes first.
 fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     let mut orphans = orphans(rows, claim);
     orphans.sort_unstable();
@@ -151,14 +154,14 @@ fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> R
         claims.suspects_left = orphans.len() > count;
     }
     for (_, id) in orphans.into_iter().take(count) {
-        put_back(rows.run_mut(id)?);
+        requeue_nodes(rows.run_mut(id)?);
         let claimed = claim_run(rows, claim, id)?;
         claims.claimed.push(claimed);
     }
     Ok(())
 }
 
-/// The pending run that goes first among those that no limit holds back.
+/// Returns the first pending run that no limit delays.
 fn next_pending(rows: &Rows, claim: &Claim) -> Option<RunId> {
     if running(rows).count() as u64 >= u64::from(claim.runs_max) {
         return None;
@@ -173,7 +176,7 @@ fn next_pending(rows: &Rows, claim: &Claim) -> Option<RunId> {
     Some(first.run.id)
 }
 
-/// Whether a run is the next of its backfill; one without a backfill is.
+/// Returns whether a run is the next one of its backfill. A run without a backfill always is.
 fn is_next_of_backfill(rows: &Rows, run: &Run) -> bool {
     let Some(row) = run.backfill_id.and_then(|id| rows.backfills.get(&id)) else {
         return true;
@@ -187,7 +190,7 @@ fn is_next_of_backfill(rows: &Rows, run: &Run) -> bool {
     })
 }
 
-/// Whether the limits of pipeline, backfill and schedule let a run start.
+/// Returns whether the limits of pipeline, backfill and schedule allow a run to start.
 fn has_slot(rows: &Rows, run: &Run) -> bool {
     let count = |is_counted: &dyn Fn(&Run) -> bool| {
         let others = running(rows).map(|row| &row.run);
@@ -214,16 +217,16 @@ fn start(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
     run.status = RunStatus::Running;
     run.started_at = Some(started_at);
     let run = run.clone();
-    let event = rows.tell(&run, EventKind::RunStarted, started_at);
+    let event = rows.record_event(&run, EventKind::RunStarted, started_at);
     event.status = Some(run.status.into());
     claim_run(rows, claim, id)
 }
 
-/// Makes the caller the owner of a running run: counted, under a greater epoch than any before.
+/// Makes the caller the owner of a running run, with one more claim and a greater epoch.
 fn claim_run(rows: &mut Rows, claim: &Claim, id: RunId) -> Result<ClaimedRun> {
     let row = rows.run_mut(id)?;
     row.owner = Some(claim.owner);
-    row.lease_until = later(claim.now, claim.lease);
+    row.lease_until = lease_end(claim.now, claim.lease);
     row.epoch = row.epoch.saturating_add(1);
     row.claim_count = row.claim_count.saturating_add(1);
     let row = &*row;

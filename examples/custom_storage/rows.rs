@@ -1,4 +1,6 @@
-//! Everything that is kept, in plain collections, and what several nouns do to it.
+//! All rows in plain collections, and the queries that several traits share.
+//!
+//! The lock and the trail are in `audited`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,25 +17,26 @@ use floret::{
     VariableKey,
 };
 
-use crate::shelf::Shelf;
+use crate::versioned::VersionedMap;
 
+/// Everything that is stored.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rows {
-    pub(crate) pipelines: Shelf<PipelineId, StoredPipeline>,
-    /// Every definition that was ever saved: a run reads its own as long as it is there.
+    pub(crate) pipelines: VersionedMap<PipelineId, StoredPipeline>,
+    /// Every definition that was ever saved, because a run reads its own until it is purged.
     pub(crate) versions: BTreeMap<(PipelineId, u32), Arc<Pipeline>>,
-    pub(crate) connections: Shelf<ConnectionId, StoredConnection>,
-    pub(crate) variables: Shelf<VariableKey, StoredVariable>,
+    pub(crate) connections: VersionedMap<ConnectionId, StoredConnection>,
+    pub(crate) variables: VersionedMap<VariableKey, StoredVariable>,
     pub(crate) runs: BTreeMap<RunId, RunRow>,
     pub(crate) newest_run: Option<RunId>,
-    /// By the run that made them, which may be purged while a resume inherits them.
+    /// By the run that wrote them, which can be purged while a resume inherits them.
     pub(crate) outputs: BTreeMap<(RunId, NodeIndex), OutputRow>,
     pub(crate) keys: BTreeMap<(IdempotentOperation, String), KeyRow>,
     pub(crate) backfills: BTreeMap<BackfillId, BackfillRow>,
     pub(crate) schedules: BTreeMap<PipelineId, ScheduleRow>,
     pub(crate) cursors: BTreeMap<String, CursorRow>,
     pub(crate) events: BTreeMap<u64, Event>,
-    /// The number of the newest event, also of a purged one.
+    /// The sequence number of the newest event, even if it was purged.
     pub(crate) seq: u64,
     pub(crate) purged_seq: u64,
 }
@@ -42,15 +45,15 @@ pub(crate) struct Rows {
 pub(crate) struct RunRow {
     pub(crate) run: Run,
     pub(crate) fire_at: Option<DateTime<Utc>>,
-    /// What made the first run of its chain.
+    /// The trigger of the first run of its chain.
     pub(crate) origin: Trigger,
     pub(crate) epoch: u64,
     pub(crate) owner: Option<OwnerId>,
     pub(crate) lease_until: DateTime<Utc>,
     pub(crate) claim_count: u32,
     pub(crate) position: u64,
-    /// Whether its failure cancelled the rest of its backfill.
-    pub(crate) cancelled_rest: bool,
+    /// Whether its failure cancelled the remaining runs of its backfill.
+    pub(crate) has_cancelled_backfill: bool,
     pub(crate) nodes: BTreeMap<NodeIndex, NodeRow>,
 }
 
@@ -64,8 +67,8 @@ pub(crate) struct NodeRow {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct OutputRow {
     pub(crate) chunks: BTreeMap<u32, Bytes>,
-    /// Given by the node's end; until then nobody sees the chunks.
-    pub(crate) named: Option<OutputRef>,
+    /// The reference from the node's outcome. Until then, the chunks are no output.
+    pub(crate) reference: Option<OutputRef>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -78,8 +81,9 @@ pub(crate) struct KeyRow {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BackfillRow {
     pub(crate) backfill: Backfill,
-    /// Runs that failed and that were cancelled, purged ones among them.
+    /// The number of runs that failed, purged ones included.
     pub(crate) failed: u64,
+    /// The number of runs that were cancelled, purged ones included.
     pub(crate) cancelled: u64,
 }
 
@@ -98,8 +102,13 @@ pub(crate) struct CursorRow {
 }
 
 impl Rows {
-    /// Writes an event of a run; its other fields are set by the caller.
-    pub(crate) fn tell(&mut self, run: &Run, kind: EventKind, at: DateTime<Utc>) -> &mut Event {
+    /// Records an event of a run and returns it, so the caller can set its other fields.
+    pub(crate) fn record_event(
+        &mut self,
+        run: &Run,
+        kind: EventKind,
+        at: DateTime<Utc>,
+    ) -> &mut Event {
         self.seq = self.seq.saturating_add(1);
         let mut event = Event::new(self.seq, kind, run.id, run.pipeline_id.clone(), at);
         event.tenant = run.tenant.clone();
@@ -117,7 +126,7 @@ impl Rows {
         scope.admits(row.run.tenant.as_ref()).then_some(row)
     }
 
-    /// The row of a run that is there.
+    /// Returns the row of an existing run.
     pub(crate) fn run_mut(&mut self, id: RunId) -> Result<&mut RunRow> {
         self.runs
             .get_mut(&id)
@@ -136,7 +145,7 @@ impl Rows {
 
     pub(crate) fn definition(&self, run: &Run) -> Result<Arc<Pipeline>> {
         let key = (run.pipeline_id.clone(), run.pipeline_version);
-        let missing = || Error::internal(format!("version {} of {} is not kept", key.1, key.0));
+        let missing = || Error::internal(format!("version {} of {} is missing", key.1, key.0));
         self.versions.get(&key).cloned().ok_or_else(missing)
     }
 
@@ -144,29 +153,39 @@ impl Rows {
         NodeIndexes::new(self.definition(run)?.as_ref())
     }
 
-    /// Whose output a node of a run has: its own once it executes, else the very one that it
-    /// inherits.
+    /// Returns the run and node whose output a node has: its own once it executes, else the one
+    /// that it inherits.
     pub(crate) fn source(&self, row: &RunRow, node_index: NodeIndex) -> (RunId, NodeIndex) {
         let own = (row.run.id, node_index);
         let mut inherited = row.run.inherited.iter();
         let Some(other) = inherited.find(|other| other.node_index == node_index) else {
             return own;
         };
-        let kept = row.nodes.get(&node_index);
-        let executes = kept.is_some_and(|kept| kept.node.reused_from.is_none());
-        let theirs = (other.from_run, other.from_node_index);
-        let named = self.outputs.get(&theirs).and_then(|output| output.named);
-        let is_meant = named.is_some_and(|named| Some(named.hash) == other.output_hash);
-        if is_meant && !executes { theirs } else { own }
+        let own_row = row.nodes.get(&node_index);
+        let executes = own_row.is_some_and(|row| row.node.reused_from.is_none());
+        let origin = (other.from_run, other.from_node_index);
+        let reference = self
+            .outputs
+            .get(&origin)
+            .and_then(|output| output.reference);
+        let has_expected_hash =
+            reference.is_some_and(|reference| Some(reference.hash) == other.output_hash);
+        if has_expected_hash && !executes {
+            origin
+        } else {
+            own
+        }
     }
 
     pub(crate) fn nodes(&self, row: &RunRow) -> Vec<NodeRun> {
-        let nodes = row.nodes.values().map(|kept| {
-            let mut node = kept.node.clone();
+        let nodes = row.nodes.values().map(|row_of_node| {
+            let mut node = row_of_node.node.clone();
             let output = self.outputs.get(&self.source(row, node.node_index));
-            let is_ended = node.status.is_terminal();
-            let named = output.and_then(|output| output.named).filter(|_| is_ended);
-            node.output_hash = named.map(|named| named.hash);
+            let is_finished = node.status.is_terminal();
+            let reference = output
+                .and_then(|output| output.reference)
+                .filter(|_| is_finished);
+            node.output_hash = reference.map(|reference| reference.hash);
             node
         });
         nodes.collect()
@@ -177,7 +196,7 @@ impl Rows {
         Ok(RunDetail::new(row.run.clone(), definition, self.nodes(row)))
     }
 
-    /// A backfill as its row and its runs tell.
+    /// Returns a backfill with its runs and their counts.
     pub(crate) fn backfill(&self, id: BackfillId, scope: &Scope) -> Option<BackfillDetail> {
         let mut backfill = self.backfills.get(&id)?.backfill.clone();
         scope.admits(backfill.tenant.as_ref()).then_some(())?;

@@ -1,4 +1,6 @@
-//! Runs: created, asked for, listed, asked to cancel.
+//! Runs: found and listed, with their chains, previews and profiles.
+//!
+//! They are created in `creation`, and `finish` finishes and cancels them.
 
 use async_trait::async_trait;
 use floret::storage::{
@@ -8,8 +10,8 @@ use floret::storage::{
 use floret::{NodeId, NodeStatus, PageRequest, Preview, Profile, Result, Run, RunId, Scope};
 
 use crate::audited::AuditedStorage;
-use crate::creation::{create_runs, known};
-use crate::ends::request_cancel;
+use crate::creation::{create_runs, find_key};
+use crate::finish::request_cancel;
 use crate::pages::{Page, page};
 use crate::rows::{NodeRow, Rows};
 
@@ -17,14 +19,14 @@ use crate::rows::{NodeRow, Rows};
 impl Runs for AuditedStorage {
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
         if create.is_preview {
-            // The copy on which it is tried is thrown away.
+            // The preview changes only a copy of the rows.
             return self.read(|rows| create_runs(&mut rows.clone(), create));
         }
         self.write("create_runs", |rows| create_runs(rows, create))
     }
 
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        self.read(|rows| known(rows, key))
+        self.read(|rows| find_key(rows, key))
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
@@ -77,11 +79,11 @@ impl Runs for AuditedStorage {
         scope: &Scope,
     ) -> Result<Option<FoundProfile>> {
         self.read(|rows| {
-            let Some((of, row)) = executed(rows, run, node, scope)? else {
+            let Some((run, row)) = executed(rows, run, node, scope)? else {
                 return Ok(None);
             };
             let found = row.profile.clone();
-            Ok(found.map(|profile| FoundProfile::new(profile, previous(rows, of, node))))
+            Ok(found.map(|profile| FoundProfile::new(profile, previous(rows, run, node))))
         })
     }
 
@@ -103,7 +105,7 @@ fn is_wanted(run: &Run, filter: &RunFilter) -> bool {
         && filter.to.is_none_or(|to| run.created_at < to)
 }
 
-/// The execution whose output a node of this run has: the run and its row of the node.
+/// Returns the run that executed a node of this run, and its row of the node.
 fn executed<'a>(
     rows: &'a Rows,
     run: RunId,
@@ -121,22 +123,22 @@ fn executed<'a>(
     let Some(from) = reused else {
         return Ok(own.map(|own| (&row.run, own)));
     };
-    let theirs = rows.runs.get(&from).and_then(|row| {
+    let origin = rows.runs.get(&from).and_then(|row| {
         let mut nodes = row.nodes.values();
-        let kept = nodes.find(|kept| kept.node.node_id == *node)?;
-        Some((&row.run, kept))
+        let row_of_node = nodes.find(|row| row.node.node_id == *node)?;
+        Some((&row.run, row_of_node))
     });
-    Ok(theirs)
+    Ok(origin)
 }
 
-/// The profile of the node in the newest run of the pipeline before this one in which it succeeded.
+/// Returns the profile of the node in the newest earlier run of the pipeline in which it succeeded.
 fn previous(rows: &Rows, run: &Run, node: &NodeId) -> Option<Profile> {
     let before = rows.runs.range(..run.id).rev().map(|(_, row)| row);
     let of_pipeline =
         before.filter(|row| row.run.pipeline_id == run.pipeline_id && row.run.tenant == run.tenant);
     let mut nodes = of_pipeline.flat_map(|row| row.nodes.values());
-    nodes.find_map(|kept| {
-        let has_succeeded = kept.node.node_id == *node && kept.node.status == NodeStatus::Success;
-        kept.profile.clone().filter(|_| has_succeeded)
+    nodes.find_map(|row| {
+        let has_succeeded = row.node.node_id == *node && row.node.status == NodeStatus::Success;
+        row.profile.clone().filter(|_| has_succeeded)
     })
 }

@@ -1,4 +1,6 @@
-//! How far schedules have come.
+//! Schedules: their cursors and ticks.
+//!
+//! The run of a tick is created in `creation`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -6,7 +8,7 @@ use floret::storage::{Advance, AdvanceOutcome, NewRun, Schedules, StoredSchedule
 use floret::{Error, Overlap, Pipeline, Result, Scope, SkipReason, StoredPipeline, Trigger};
 
 use crate::audited::AuditedStorage;
-use crate::creation::{has_room, insert};
+use crate::creation::{has_queue_room, insert};
 use crate::rows::{Rows, ScheduleRow};
 
 #[async_trait]
@@ -25,13 +27,13 @@ impl Schedules for AuditedStorage {
 
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.write("advance", |rows| {
-            let tick = take(rows, advance)?;
+            let tick = advance_schedule(rows, advance)?;
             Ok(AdvanceOutcome::new(tick, rows.seq))
         })
     }
 }
 
-/// Begins, keeps or ends the schedule of a pipeline that was saved.
+/// Restarts, keeps or deletes the schedule of a saved pipeline.
 pub(crate) fn reschedule(
     rows: &mut Rows,
     old: Option<&StoredPipeline>,
@@ -39,13 +41,13 @@ pub(crate) fn reschedule(
     now: DateTime<Utc>,
 ) {
     let new = &saved.definition;
-    let is_kept = old.map(|old| &old.definition).is_some_and(|old| {
-        let is_enabled_by_this = new.enabled && !old.enabled;
-        (&old.schedule, zone(old)) == (&new.schedule, zone(new)) && !is_enabled_by_this
+    let is_unchanged = old.map(|old| &old.definition).is_some_and(|old| {
+        let is_enabled_again = new.enabled && !old.enabled;
+        (&old.schedule, zone(old)) == (&new.schedule, zone(new)) && !is_enabled_again
     });
     if new.schedule.is_none() {
         rows.schedules.remove(&saved.id);
-    } else if !is_kept {
+    } else if !is_unchanged {
         let row = ScheduleRow {
             cursor: now,
             last_run: rows.schedules.get(&saved.id).and_then(|row| row.last_run),
@@ -59,7 +61,8 @@ fn zone(pipeline: &Pipeline) -> &str {
     pipeline.schedule_timezone.as_deref().unwrap_or("UTC")
 }
 
-fn take(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
+/// Takes a step of a schedule, if its version and its cursor are current.
+fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
     let id = advance.pipeline.clone();
     let pipeline = rows.pipelines.find(id.as_str(), &Scope::All);
     let is_same_version = pipeline.is_some_and(|found| found.version == advance.version);
@@ -70,13 +73,13 @@ fn take(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
     if !is_same_version || row.is_none() {
         return Ok(TickOutcome::Stale);
     }
-    let tick = decide(rows, &advance);
+    let tick = decide_tick(rows, &advance);
     let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
     if let (TickOutcome::Created, Some(new)) = (tick, advance.run) {
         insert(rows, NewRun::clone(&new))?;
     }
-    let gone = || Error::internal(format!("the schedule of {id} is gone"));
-    let row = rows.schedules.get_mut(&id).ok_or_else(gone)?;
+    let missing = || Error::internal(format!("the schedule of {id} is missing"));
+    let row = rows.schedules.get_mut(&id).ok_or_else(missing)?;
     row.cursor = advance.to;
     match tick {
         TickOutcome::Created => (row.last_run, row.skipped) = (fire_at, None),
@@ -86,7 +89,8 @@ fn take(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
     Ok(tick)
 }
 
-fn decide(rows: &Rows, advance: &Advance) -> TickOutcome {
+/// Decides what a step does with its tick.
+fn decide_tick(rows: &Rows, advance: &Advance) -> TickOutcome {
     let Some(new) = &advance.run else {
         return TickOutcome::Passed;
     };
@@ -103,7 +107,7 @@ fn decide(rows: &Rows, advance: &Advance) -> TickOutcome {
         TickOutcome::Taken
     } else if overlaps && advance.overlap == Overlap::Skip {
         TickOutcome::Skipped(SkipReason::Overlap)
-    } else if !has_room(rows, id, 1, bounds) {
+    } else if !has_queue_room(rows, id, 1, bounds) {
         TickOutcome::Skipped(SkipReason::Blocked)
     } else {
         TickOutcome::Created

@@ -1,4 +1,6 @@
-//! The store as a whole: its figures, its size, purge, and its end.
+//! The storage as a whole: statistics, figures, purge and close.
+//!
+//! The trail file is closed in `audited`.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +57,7 @@ impl System for AuditedStorage {
     }
 
     async fn close(&self) -> Result<()> {
-        self.end()
+        self.close_trail()
     }
 }
 
@@ -96,7 +98,7 @@ fn figures(rows: &Rows, filter: &FiguresFilter) -> Result<Vec<Figures>> {
                 count(figures, run);
             }
             let mut all: Vec<_> = by_pipeline.into_values().collect();
-            // Stable, so that equal ones stay ordered by id.
+            // The sort is stable, so pipelines with equal counts stay ordered by id.
             all.sort_by_key(|figures| std::cmp::Reverse(figures.failed));
             all.truncate(usize::try_from(count_max).unwrap_or(usize::MAX));
             Ok(all)
@@ -118,31 +120,29 @@ fn count(figures: &mut Figures, run: &Run) {
 
 fn purge_runs(rows: &mut Rows, purge: &Purge) -> PurgeOutcome {
     let runs = rows.runs.values().map(|row| &row.run);
-    let ended = runs.filter_map(|run| Some(PurgeCursor::new(run.finished_at?, run.id)));
-    let mut node_indexes: Vec<_> = ended
-        .filter(|node_index| node_index.finished_at < purge.before)
-        .filter(|node_index| purge.after.is_none_or(|after| *node_index > after))
+    let finished = runs.filter_map(|run| Some(PurgeCursor::new(run.finished_at?, run.id)));
+    let mut cursors: Vec<_> = finished
+        .filter(|cursor| cursor.finished_at < purge.before)
+        .filter(|cursor| purge.after.is_none_or(|after| *cursor > after))
         .collect();
-    node_indexes.sort_unstable();
+    cursors.sort_unstable();
     let count = usize::try_from(purge.count_max).unwrap_or(usize::MAX);
-    node_indexes.truncate(count);
-    let next = node_indexes
-        .last()
-        .copied()
-        .filter(|_| node_indexes.len() == count);
-    node_indexes.retain(|node_index| {
-        let is_seen = rows.run(node_index.run, &purge.scope).is_some();
-        is_seen && !is_spared(rows, node_index.run, purge.keep_last)
+    cursors.truncate(count);
+    let next = cursors.last().copied().filter(|_| cursors.len() == count);
+    cursors.retain(|cursor| {
+        let is_seen = rows.run(cursor.run, &purge.scope).is_some();
+        is_seen && !must_stay(rows, cursor.run, purge.keep_last)
     });
-    for node_index in &node_indexes {
-        delete(rows, node_index.run);
+    for cursor in &cursors {
+        delete(rows, cursor.run);
     }
-    sweep(rows);
-    PurgeOutcome::new(node_indexes.len() as u64, next)
+    delete_unreferenced(rows);
+    PurgeOutcome::new(cursors.len() as u64, next)
 }
 
-/// Whether a run is one of the last of its pipeline, or has an event that a notifier waits for.
-fn is_spared(rows: &Rows, id: RunId, keep_last: u32) -> bool {
+/// Returns whether a run is one of the last of its pipeline, or has an event that a notifier has
+/// not received.
+fn must_stay(rows: &Rows, id: RunId, keep_last: u32) -> bool {
     let Some(row) = rows.runs.get(&id) else {
         return true;
     };
@@ -164,7 +164,7 @@ fn is_spared(rows: &Rows, id: RunId, keep_last: u32) -> bool {
         })
 }
 
-/// Takes a run, its events and what is parked of them.
+/// Deletes a run, its events and those parked of them.
 fn delete(rows: &mut Rows, id: RunId) {
     rows.runs.remove(&id);
     let Rows {
@@ -180,8 +180,8 @@ fn delete(rows: &mut Rows, id: RunId) {
     }
 }
 
-/// Takes what was held by purged runs alone.
-fn sweep(rows: &mut Rows) {
+/// Deletes what no remaining run needs.
+fn delete_unreferenced(rows: &mut Rows) {
     let Rows {
         runs,
         outputs,
@@ -192,7 +192,7 @@ fn sweep(rows: &mut Rows) {
     outputs.retain(|key, _| {
         let is_held = |run: &Run| {
             let mut inherited = run.inherited.iter();
-            inherited.any(|node| (node.from_run, node.from_node_index) == *key)
+            inherited.any(|output| (output.from_run, output.from_node_index) == *key)
         };
         runs.contains_key(&key.0) || runs.values().any(|row| is_held(&row.run))
     });

@@ -106,10 +106,7 @@ async fn an_attempt_that_times_out_is_cancelled_and_retried(store: Store) {
     let finished = run.finished().await.unwrap();
     assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let error = node(&finished, "a").error.as_deref();
-    assert_eq!(
-        error,
-        Some("the attempt exceeded its timeout of 5 s")
-    );
+    assert_eq!(error, Some("the attempt exceeded its timeout of 5 s"));
     assert_eq!(world.script.calls_of("a").len(), 2);
 }
 
@@ -207,10 +204,7 @@ async fn a_run_that_timed_out_before_its_recovery_starts_no_node(store: Store) {
     let nodes = [("a", NodeStatus::Skipped), ("b", NodeStatus::Skipped)];
     assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.as_deref();
-    assert_eq!(
-        error,
-        Some("the run exceeded its timeout of 100 s")
-    );
+    assert_eq!(error, Some("the run exceeded its timeout of 100 s"));
     assert_eq!(world.calls()["a"], 1);
 }
 

@@ -432,7 +432,7 @@ fn the_storage_traits_have_at_most_40_methods_and_no_default_methods() {
     assert!(methods <= STORAGE_METHODS_MAX, "{methods} methods");
 }
 
-/// Returns the cases of a contract file: `pub async fn a_missing_run_is_none(`.
+/// Returns the cases of a contract file: `pub async fn a_missing_run_is_not_found(`.
 fn cases_in(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter_map(|line| line.strip_prefix("pub async fn "))

@@ -12,7 +12,7 @@ use crate::storage::{
     RunDetail, RunFilter, SlugChoice,
 };
 use crate::testing::contract::fixtures::{
-    at, definition, listed, new_backfill, new_run, pipeline_id, resume, slug,
+    at, definition, list_run_ids, new_backfill, new_run, pipeline_id, resume, slug,
 };
 
 impl World<'_> {
@@ -134,7 +134,7 @@ impl World<'_> {
             statuses: vec![RunStatus::Failed],
             ..RunFilter::default()
         };
-        let failed = listed(self.left, filter).await;
+        let failed = list_run_ids(self.left, filter).await;
         let chosen = failed.iter().cycle().nth(usize::from(number));
         let run = chosen.copied().filter(|_| !number.is_multiple_of(8));
         let run = run.unwrap_or_else(|| self.run(number));

@@ -11,7 +11,7 @@ use super::world::{Driver, World, both};
 use crate::model::{InheritedOutput, NodeStatus, Preview, RunStatus, Scope};
 use crate::storage::{Append, Claim, ClaimedRun, Entry, FinishedNode, HeldRun, OutputChunk};
 use crate::testing::contract::fixtures::{
-    at, finished, hash, line, output_ref, retrying, started, with_output,
+    at, hash, log_line, node_finished, node_retrying, node_started, node_succeeded, output_ref,
 };
 
 impl World<'_> {
@@ -116,14 +116,14 @@ impl World<'_> {
             driver.epochs = driver.epochs.map(|epoch| epoch + 1);
         }
         let entry = match entry {
-            0 => started(node_index, 1),
-            1 => retrying(node_index, 2),
-            2 => finished(node_index, NodeStatus::Success),
-            3 => finished(node_index, NodeStatus::Failed),
-            4 => finished(node_index, NodeStatus::Skipped),
-            5 => finished(node_index, NodeStatus::Cancelled),
-            6 => line(Some(node_index), "late"),
-            7 => finished(node_index, NodeStatus::Running),
+            0 => node_started(node_index, 1),
+            1 => node_retrying(node_index, 2),
+            2 => node_finished(node_index, NodeStatus::Success),
+            3 => node_finished(node_index, NodeStatus::Failed),
+            4 => node_finished(node_index, NodeStatus::Skipped),
+            5 => node_finished(node_index, NodeStatus::Cancelled),
+            6 => log_line(Some(node_index), "late"),
+            7 => node_finished(node_index, NodeStatus::Running),
             8 => run_finished(RunStatus::Success, now),
             _ => run_finished(
                 if n % 2 == 0 {
@@ -185,11 +185,14 @@ impl World<'_> {
             (_, 7) if detail.run.cancel.is_none() => vec![run_finished(RunStatus::Failed, now)],
             (None, _) => vec![run_finished(outcome, now)],
             (Some(node_index), pick) if status(node_index) == NodeStatus::Pending => match pick {
-                0 => vec![reused(node_index, &detail.run.inherited)],
-                _ => vec![started(node_index, 1), line(Some(node_index), "on")],
+                0 => vec![node_reused(node_index, &detail.run.inherited)],
+                _ => vec![
+                    node_started(node_index, 1),
+                    log_line(Some(node_index), "on"),
+                ],
             },
-            (Some(node_index), 0) => vec![retrying(node_index, 2)],
-            (Some(node_index), 1) => vec![finished(node_index, NodeStatus::Failed)],
+            (Some(node_index), 0) => vec![node_retrying(node_index, 2)],
+            (Some(node_index), 1) => vec![node_finished(node_index, NodeStatus::Failed)],
             (Some(node_index), pick) => {
                 let bytes = &b"seventeen"[..usize::from(pick)];
                 drop(both!(self, command, |storage, side| {
@@ -203,7 +206,7 @@ impl World<'_> {
                     ))
                 }));
                 vec![with_preview(
-                    with_output(node_index, output_ref(&[bytes])),
+                    node_succeeded(node_index, output_ref(&[bytes])),
                     bytes,
                 )]
             }
@@ -221,7 +224,7 @@ fn run_finished(status: RunStatus, at: DateTime<Utc>) -> Entry {
     Entry::RunFinished { status, error, at }
 }
 
-fn reused(node_index: u16, inherited: &[InheritedOutput]) -> Entry {
+fn node_reused(node_index: u16, inherited: &[InheritedOutput]) -> Entry {
     let mut finished = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));
     let own = inherited
         .iter()

@@ -1,10 +1,10 @@
-//! Connections: saved, found, listed, deleted.
+//! Connections: their saves, finds, lists and deletes.
 //!
-//! What is expected of them, as of variables, stands in `settings`.
+//! `settings` holds the bodies of the cases, which connections and variables share.
 
 use chrono::{DateTime, Utc};
 
-use super::settings::{self, Kept, Noun, Put};
+use super::settings::{self, ItemKind, Put, StoredItem};
 use crate::error::Problem;
 use crate::error::Result;
 use crate::model::{
@@ -16,7 +16,7 @@ pub(crate) fn connection_id(text: &str) -> ConnectionId {
     ConnectionId::new(text).unwrap()
 }
 
-/// Every field of a connection, `login` as given, with sealed bytes that stand for nothing.
+/// Returns connection fields with this login and arbitrary sealed bytes.
 pub(crate) fn connection(login: &str) -> ConnectionFields {
     ConnectionFields {
         kind: "postgres".to_owned(),
@@ -30,7 +30,7 @@ pub(crate) fn connection(login: &str) -> ConnectionFields {
     }
 }
 
-fn kept(stored: StoredConnection) -> Kept<ConnectionFields> {
+fn to_item(stored: StoredConnection) -> StoredItem<ConnectionFields> {
     let StoredConnection {
         id,
         tenant,
@@ -39,7 +39,7 @@ fn kept(stored: StoredConnection) -> Kept<ConnectionFields> {
         created_at,
         updated_at,
     } = stored;
-    Kept {
+    StoredItem {
         id: id.to_string(),
         tenant,
         version,
@@ -51,43 +51,43 @@ fn kept(stored: StoredConnection) -> Kept<ConnectionFields> {
 
 struct Connections;
 
-impl Noun for Connections {
+impl ItemKind for Connections {
     type Fields = ConnectionFields;
     const NOT_FOUND: Problem = Problem::ConnectionNotFound;
 
-    fn fields(says: &str) -> ConnectionFields {
-        connection(says)
+    fn fields(label: &str) -> ConnectionFields {
+        connection(label)
     }
 
-    async fn put(storage: &dyn Storage, put: Put) -> Result<Kept<ConnectionFields>> {
+    async fn put(storage: &dyn Storage, put: Put) -> Result<StoredItem<ConnectionFields>> {
         let put = PutConnection {
             id: connection_id(put.id),
-            fields: connection(put.says),
+            fields: connection(put.label),
             expect: put.expect,
             scope: put.scope,
             now: put.now,
         };
-        storage.put_connection(put).await.map(kept)
+        storage.put_connection(put).await.map(to_item)
     }
 
     async fn find(
         storage: &dyn Storage,
         id: &str,
         scope: &Scope,
-    ) -> Result<Option<Kept<ConnectionFields>>> {
+    ) -> Result<Option<StoredItem<ConnectionFields>>> {
         let found = storage.find_connection(&connection_id(id), scope).await?;
-        Ok(found.map(kept))
+        Ok(found.map(to_item))
     }
 
     async fn list(
         storage: &dyn Storage,
         scope: Scope,
         page: PageRequest,
-    ) -> Result<Page<Kept<ConnectionFields>>> {
+    ) -> Result<Page<StoredItem<ConnectionFields>>> {
         let filter = ConnectionFilter { scope };
         let Page { items, total, next } = storage.list_connections(filter, page).await?;
         Ok(Page::new(
-            items.into_iter().map(kept).collect(),
+            items.into_iter().map(to_item).collect(),
             total,
             next,
         ))
@@ -104,50 +104,51 @@ impl Noun for Connections {
     }
 }
 
-/// A saved connection is found as it was given, and by nothing but its id.
-pub async fn a_saved_connection_is_found_as_it_was_given(storage: &dyn Storage) {
-    settings::a_saved_one_is_found_as_it_was_given::<Connections>(storage).await;
+/// A saved connection MUST be returned unchanged, and be found by nothing but its id.
+pub async fn a_saved_connection_is_returned_unchanged(storage: &dyn Storage) {
+    settings::a_saved_item_is_returned_unchanged::<Connections>(storage).await;
 }
 
-/// A save that changes nothing keeps the version and the time of the last change.
-pub async fn a_save_that_changes_nothing_keeps_version_and_time(storage: &dyn Storage) {
-    settings::a_save_that_changes_nothing_keeps_version_and_time::<Connections>(storage).await;
+/// A save that changes nothing MUST keep the version and `updated_at`.
+pub async fn a_save_without_changes_keeps_version_and_update_time(storage: &dyn Storage) {
+    settings::a_save_without_changes_keeps_version_and_update_time::<Connections>(storage).await;
 }
 
-/// A changed connection raises the version by one and keeps the time of its creation.
+/// A changed connection MUST raise the version by one and keep `created_at`.
 pub async fn a_change_raises_the_version_by_one(storage: &dyn Storage) {
     settings::a_change_raises_the_version_by_one::<Connections>(storage).await;
 }
 
-/// A save that expects something else is refused and changes nothing.
-pub async fn a_save_that_expects_something_else_is_refused(storage: &dyn Storage) {
-    settings::a_save_that_expects_something_else_is_refused::<Connections>(storage).await;
+/// A save whose expectation is not met MUST be refused and change nothing.
+pub async fn a_save_with_an_unmet_expectation_is_refused(storage: &dyn Storage) {
+    settings::a_save_with_an_unmet_expectation_is_refused::<Connections>(storage).await;
 }
 
-/// A connection belongs to the tenant that made it, whoever replaces it; another tenant's reads as
-/// absent, and its id as taken.
-pub async fn a_foreign_connection_reads_as_absent_and_its_id_as_taken(storage: &dyn Storage) {
-    settings::a_foreign_one_reads_as_absent_and_its_id_as_taken::<Connections>(storage).await;
+/// A connection MUST belong to the tenant that created it, even if another caller replaces it. A
+/// connection of another tenant MUST look absent, and its id MUST be refused as taken.
+pub async fn a_connection_of_another_tenant_is_hidden_and_its_id_is_taken(storage: &dyn Storage) {
+    settings::an_item_of_another_tenant_is_hidden_and_its_id_is_taken::<Connections>(storage).await;
 }
 
-/// A deleted connection is gone; its id may be taken again, by another tenant too, and its versions
-/// go on.
-pub async fn a_deleted_connection_is_gone_and_its_versions_go_on(storage: &dyn Storage) {
-    settings::a_deleted_one_is_gone_and_its_versions_go_on::<Connections>(storage).await;
+/// A deleted connection MUST NOT be found. Its id can be used again, by another tenant too, and its
+/// versions MUST continue.
+pub async fn a_recreated_connection_continues_its_versions(storage: &dyn Storage) {
+    settings::a_recreated_item_continues_its_versions::<Connections>(storage).await;
 }
 
-/// The newest come first, equal ones by id descending.
-pub async fn the_newest_come_first_and_equal_ones_by_id(storage: &dyn Storage) {
-    settings::the_newest_come_first_and_equal_ones_by_id::<Connections>(storage).await;
+/// Connections MUST be listed newest first, and by descending id if they were created at the same
+/// time.
+pub async fn connections_are_listed_newest_first(storage: &dyn Storage) {
+    settings::items_are_listed_newest_first::<Connections>(storage).await;
 }
 
-/// A cursor goes on where the page before ended, though its connection was deleted since; one that
-/// is none is refused.
-pub async fn a_cursor_goes_on_though_its_connection_was_deleted(storage: &dyn Storage) {
-    settings::a_cursor_goes_on_though_its_item_was_deleted::<Connections>(storage).await;
+/// A cursor MUST continue after the previous page, even if its connection was deleted since. An
+/// unknown cursor MUST be refused.
+pub async fn a_cursor_works_after_its_connection_is_deleted(storage: &dyn Storage) {
+    settings::a_cursor_works_after_its_item_is_deleted::<Connections>(storage).await;
 }
 
-/// Numbered pages tell the total of what the caller sees.
-pub async fn numbered_pages_tell_the_total(storage: &dyn Storage) {
-    settings::numbered_pages_tell_the_total::<Connections>(storage).await;
+/// A numbered page MUST return the total of what its scope admits.
+pub async fn numbered_pages_return_the_total(storage: &dyn Storage) {
+    settings::numbered_pages_return_the_total::<Connections>(storage).await;
 }

@@ -1,28 +1,28 @@
-//! Deleting a pipeline that its caller has seen at some version.
+//! Deletes that expect a version of the pipeline.
 //!
-//! What becomes of the pipeline's runs, keys and versions stands in `pipelines`.
+//! The runs, keys and versions of a deleted pipeline are promised in `pipelines`.
 
-use super::fixtures::{at, put, refused_as, save};
+use super::fixtures::{assert_problem, at, put, save};
 use super::snapshot::snapshot;
 use crate::error::Problem;
 use crate::model::Scope;
 use crate::storage::{DeletePipeline, Storage};
 
-/// A pipeline that is expected at another version stays as it is.
-pub async fn a_pipeline_at_another_version_is_not_deleted(storage: &dyn Storage) {
+/// A delete that expects another version than the current one MUST be refused and change nothing.
+pub async fn a_delete_that_expects_another_version_is_refused(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     let before = snapshot(storage).await;
     for other in [0, stored.version + 1] {
         let mut delete = DeletePipeline::new(stored.id.clone(), at(1));
         delete.version = Some(other);
         let deleted = storage.delete_pipeline(delete).await;
-        refused_as(deleted, Problem::PreconditionFailed);
+        assert_problem(deleted, Problem::PreconditionFailed);
     }
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A pipeline that is expected at the version that it has is deleted.
-pub async fn a_pipeline_at_the_expected_version_is_deleted(storage: &dyn Storage) {
+/// A delete that expects the current version MUST delete the pipeline.
+pub async fn a_delete_at_the_expected_version_succeeds(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut change = put("daily");
     change.definition = std::sync::Arc::new(super::fixtures::definition("daily").param("a", "b"));

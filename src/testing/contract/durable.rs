@@ -1,14 +1,14 @@
-//! What a durable backend alone can keep: opened again it has everything, and what a disk does
-//! costs no more than it must.
+//! The contract of a durable backend: what survives a reopen, damage and a failed commit.
 //!
-//! What every backend keeps is promised in the other files.
+//! The promises of every backend are in the other files of this folder.
 
 use async_trait::async_trait;
 
 use super::fixtures::{
-    Driver, all_events, at, backfill_id, claim, claim_one, claimed_ids, create, end_of, ended,
-    events_of, found, hash, line, new_backfill, new_run, output, owner, pending, purge_all, put,
-    refused_as, resume, run_id, running, save, snapshot, started, with_key,
+    Driver, all_events, assert_problem, at, backfill_id, claim, claim_one, claimed_ids, create,
+    events_of, finished_run, hash, log_line, new_backfill, new_run, node_started, owner,
+    pending_run, purge_all, put, read_output, read_run, resume, run_finished, run_id, save,
+    snapshot, started_run, with_key,
 };
 use crate::error::Problem;
 use crate::model::{BackfillOrder, Cancel, InheritedOutput, NodeIndex, RunId, RunStatus, Scope};
@@ -16,40 +16,40 @@ use crate::storage::{
     CancelRequest, CreateRuns, Events, Journal, NewRun, Outputs, Queue, Runs, Storage, System,
 };
 
-/// How a commit fails.
+/// The way in which a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum CommitFault {
+pub enum CommitFailure {
     /// Nothing was written.
     BeforeEffect,
-    /// All was written, and that it was is not known.
+    /// Everything was written, but the commit reports a failure.
     AfterEffect,
 }
 
-/// How a process leaves a storage.
+/// The way in which a process stops using a storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Leaving {
-    /// It closes the storage and waits for the end, as an orderly shutdown does.
+pub enum Shutdown {
+    /// It closes the storage and waits for that, as in an orderly shutdown.
     Closed,
     /// It drops the storage without closing it, as after a panic.
     Dropped,
 }
 
-/// Opens a durable storage in one place, again and again, and does to it what a disk does.
+/// A durable backend under test: opens its storage repeatedly at one location, and damages it.
 #[async_trait]
 pub trait Durable: Send + Sync {
-    /// What it opens.
+    /// The storage under test.
     type Storage: Storage;
 
-    /// Opens the store, which is made the first time.
+    /// Opens the storage. The first call creates it.
     async fn open(&self) -> Self::Storage;
 
-    /// Closes a storage, or drops it without closing, and opens it again.
-    async fn reopen(&self, storage: Self::Storage, leaving: Leaving) -> Self::Storage {
-        match leaving {
-            Leaving::Closed => storage.close().await.unwrap(),
-            Leaving::Dropped => {}
+    /// Closes the storage, or drops it without closing it, and opens it again.
+    async fn reopen(&self, storage: Self::Storage, shutdown: Shutdown) -> Self::Storage {
+        match shutdown {
+            Shutdown::Closed => storage.close().await.unwrap(),
+            Shutdown::Dropped => {}
         }
         drop(storage);
         self.open().await
@@ -58,23 +58,23 @@ pub trait Durable: Send + Sync {
     /// Makes the row of a run unreadable.
     async fn damage_run(&self, storage: &Self::Storage, run: RunId);
 
-    /// Changes a byte of a node's kept output.
+    /// Changes a byte of a node's stored output.
     async fn damage_output(&self, storage: &Self::Storage, run: RunId, node_index: NodeIndex);
 
     /// Makes the next commit fail.
-    fn fail_next_commit(&self, storage: &Self::Storage, fault: CommitFault);
+    fn fail_next_commit(&self, storage: &Self::Storage, fault: CommitFailure);
 }
 
-/// A history with something of everything in it.
+/// Writes a history with something of every kind.
 async fn write_history(storage: &dyn Storage) {
     save(storage, "daily").await;
     storage.create_runs(with_key(1, "once", 1)).await.unwrap();
-    let mut failed = Driver::of(&claim_one(storage, claim(1, 10), run_id(1)).await);
+    let mut failed = Driver::new(&claim_one(storage, claim(1, 10), run_id(1)).await);
     failed.succeed(storage, 0, b"one").await;
     let last = [
-        started(1, 1),
-        line(Some(1), "bye"),
-        end_of(1, RunStatus::Failed),
+        node_started(1, 1),
+        log_line(Some(1), "bye"),
+        run_finished(1, RunStatus::Failed),
     ];
     failed.append(storage, last).await;
     let mut again = resume(2, failed.run, failed.run);
@@ -82,24 +82,24 @@ async fn write_history(storage: &dyn Storage) {
     inherited.output_hash = Some(hash(b"one"));
     again.inherited = vec![inherited];
     create(storage, again).await.unwrap();
-    let mut resumed = Driver::of(&claim_one(storage, claim(1, 10), run_id(2)).await);
-    resumed.append(storage, [started(1, 1)]).await;
-    ended(storage, 3, RunStatus::Success).await;
-    let cancel = CancelRequest::new(pending(storage, 4).await, Cancel::Plain, at(50));
+    let mut resumed = Driver::new(&claim_one(storage, claim(1, 10), run_id(2)).await);
+    resumed.append(storage, [node_started(1, 1)]).await;
+    finished_run(storage, 3, RunStatus::Success).await;
+    let cancel = CancelRequest::new(pending_run(storage, 4).await, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
-    pending(storage, 5).await;
+    pending_run(storage, 5).await;
     storage.put_pipeline(put("hourly")).await.unwrap();
 }
 
-/// Everything is found after opening again.
-pub async fn everything_is_found_after_opening_again<D: Durable>(durable: &D, leaving: Leaving) {
+/// Everything that readers see MUST be the same after a reopen.
+pub async fn everything_survives_a_reopen<D: Durable>(durable: &D, shutdown: Shutdown) {
     let storage = durable.open().await;
     write_history(&storage).await;
     let before = snapshot(&storage).await;
-    let storage = durable.reopen(storage, leaving).await;
+    let storage = durable.reopen(storage, shutdown).await;
     assert_eq!(snapshot(&storage).await, before);
-    assert_eq!(output(&storage, run_id(1), 0).await.unwrap(), b"one");
-    assert_eq!(output(&storage, run_id(2), 0).await.unwrap(), b"one");
+    assert_eq!(read_output(&storage, run_id(1), 0).await.unwrap(), b"one");
+    assert_eq!(read_output(&storage, run_id(2), 0).await.unwrap(), b"one");
     let repeated = storage.create_runs(with_key(9, "once", 1)).await.unwrap();
     assert_eq!(
         (repeated.run_ids, repeated.is_replayed),
@@ -108,25 +108,25 @@ pub async fn everything_is_found_after_opening_again<D: Durable>(durable: &D, le
     assert_eq!(storage.newest_run().await.unwrap(), Some(run_id(5)));
 }
 
-/// After opening again orphans are claimed without waiting for their leases, where they were.
-pub async fn orphans_are_claimed_at_once_after_opening_again<D: Durable>(
+/// After a reopen, orphans MUST be claimed before their leases expire, with their position.
+pub async fn orphans_are_claimed_at_once_after_a_reopen<D: Durable>(
     durable: &D,
-    leaving: Leaving,
+    shutdown: Shutdown,
 ) {
     let storage = durable.open().await;
-    let mut driver = running(&storage, 1).await;
+    let mut driver = started_run(&storage, 1).await;
     driver
-        .append(&storage, [started(0, 1), line(None, "one")])
+        .append(&storage, [node_started(0, 1), log_line(None, "one")])
         .await;
-    let storage = durable.reopen(storage, leaving).await;
+    let storage = durable.reopen(storage, shutdown).await;
     let claimed = claim_one(&storage, claim(2, 11), driver.run).await;
     assert!(claimed.epoch > driver.epoch);
     assert_eq!((claimed.position, claimed.claim_count), (2, 2));
 }
 
-/// A backfill goes on within its limits and in its order: what executed counts, and so do the
-/// failures before.
-pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D, leaving: Leaving) {
+/// After a reopen, a backfill MUST continue in its order and within its limits. Running runs and
+/// earlier failures MUST count.
+pub async fn a_backfill_continues_within_its_limits<D: Durable>(durable: &D, shutdown: Shutdown) {
     let storage = durable.open().await;
     save(&storage, "daily").await;
     let mut create = new_backfill(1, "daily", 1, 6);
@@ -135,28 +135,32 @@ pub async fn a_backfill_goes_on_within_its_limits<D: Durable>(durable: &D, leavi
     backfill.max_failures = Some(2);
     storage.create_runs(create).await.unwrap();
     let claimed = storage.claim(claim(1, 10)).await.unwrap().claimed;
-    let mut first = Driver::of(&claimed[0]);
-    first.append(&storage, [end_of(6, RunStatus::Failed)]).await;
+    let mut first = Driver::new(&claimed[0]);
+    first
+        .append(&storage, [run_finished(6, RunStatus::Failed)])
+        .await;
     let before = snapshot(&storage).await;
-    let storage = durable.reopen(storage, leaving).await;
+    let storage = durable.reopen(storage, shutdown).await;
     assert_eq!(snapshot(&storage).await, before);
     let claimed = storage.claim(claim(2, 11)).await.unwrap().claimed;
     let ids: Vec<_> = claimed.iter().map(|claimed| claimed.run.id).collect();
     assert_eq!(ids, [5, 4].map(run_id));
-    let mut second = Driver::of(&claimed[0]);
-    let end = [end_of(5, RunStatus::Failed)];
-    let appended = second.append(&storage, end).await;
-    assert_eq!(appended.cancelled_backfill, Some(backfill_id(1)));
+    let mut second = Driver::new(&claimed[0]);
+    let failure = [run_finished(5, RunStatus::Failed)];
+    let outcome = second.append(&storage, failure).await;
+    assert_eq!(outcome.cancelled_backfill, Some(backfill_id(1)));
     assert_eq!(claimed_ids(&storage, claim(2, 12)).await, []);
 }
 
-/// The owner of a claim that ended with its process cannot write any more once another has it.
-pub async fn a_claim_of_an_earlier_process_is_stale<D: Durable>(durable: &D, leaving: Leaving) {
+/// The owner of a claim from an earlier process MUST NOT write once another owner has the run.
+pub async fn a_claim_of_an_earlier_process_is_stale<D: Durable>(durable: &D, shutdown: Shutdown) {
     let storage = durable.open().await;
-    let driver = running(&storage, 1).await;
-    let storage = durable.reopen(storage, leaving).await;
+    let driver = started_run(&storage, 1).await;
+    let storage = durable.reopen(storage, shutdown).await;
     claim_one(&storage, claim(2, 11), driver.run).await;
-    let late = storage.append(driver.next([started(0, 1)])).await;
+    let late = storage
+        .append(driver.next_append([node_started(0, 1)]))
+        .await;
     assert_eq!(late.unwrap_err().kind(), crate::ErrorKind::StaleEpoch);
     let lost = storage
         .release(owner(1), vec![driver.held()])
@@ -165,38 +169,38 @@ pub async fn a_claim_of_an_earlier_process_is_stale<D: Durable>(durable: &D, lea
     assert_eq!(lost, [driver.held()]);
 }
 
-/// What waits goes on waiting in its order and counts towards the bounds of the queue.
-pub async fn the_queue_outlives_its_process<D: Durable>(durable: &D, leaving: Leaving) {
+/// After a reopen, pending runs MUST keep their order and count towards the bounds of the queue.
+pub async fn the_queue_survives_a_reopen<D: Durable>(durable: &D, shutdown: Shutdown) {
     let storage = durable.open().await;
     for n in [2, 1, 3] {
-        pending(&storage, n).await;
+        pending_run(&storage, n).await;
     }
-    let storage = durable.reopen(storage, leaving).await;
+    let storage = durable.reopen(storage, shutdown).await;
     let mut full = CreateRuns::new(vec![NewRun::new(new_run(4, "daily"))]);
     full.queued_pipeline_max = 3;
-    refused_as(storage.create_runs(full).await, Problem::QueueFull);
+    assert_problem(storage.create_runs(full).await, Problem::QueueFull);
     let order = claimed_ids(&storage, claim(1, 10)).await;
     assert_eq!(order, [1, 2, 3].map(run_id));
 }
 
-/// A number is not used again after the newest was purged and the store opened again.
-pub async fn numbers_go_on_after_opening_again<D: Durable>(durable: &D, leaving: Leaving) {
+/// After a reopen, a sequence number MUST NOT be used again, even if the newest event was purged.
+pub async fn sequence_numbers_continue_after_a_reopen<D: Durable>(durable: &D, shutdown: Shutdown) {
     let storage = durable.open().await;
-    ended(&storage, 1, RunStatus::Success).await;
+    finished_run(&storage, 1, RunStatus::Success).await;
     let newest = storage.newest_seq().await.unwrap();
     assert_eq!(purge_all(&storage).await, 1);
-    let storage = durable.reopen(storage, leaving).await;
+    let storage = durable.reopen(storage, shutdown).await;
     assert_eq!(storage.newest_seq().await.unwrap(), newest);
     let purged = storage.stats(&Scope::All).await.unwrap().purged_seq;
     assert_eq!(purged, newest);
-    pending(&storage, 2).await;
+    pending_run(&storage, 2).await;
     assert_eq!(all_events(&storage).await[0].seq, newest + 1);
 }
 
-/// Damaged bytes come back with a hash that does not match them, or as no output at all.
+/// A damaged output MUST be returned with a hash that does not match it, or be absent.
 pub async fn a_damaged_output_does_not_match_its_hash<D: Durable>(durable: &D) {
     let storage = durable.open().await;
-    let mut driver = running(&storage, 1).await;
+    let mut driver = started_run(&storage, 1).await;
     driver.succeed(&storage, 0, b"one").await;
     durable.damage_output(&storage, driver.run, 0).await;
     let stored = storage
@@ -209,12 +213,12 @@ pub async fn a_damaged_output_does_not_match_its_hash<D: Durable>(durable: &D) {
     }
 }
 
-/// A run that cannot be read fails no claim: its neighbours are claimed, it is told, counted and
-/// poisoned in the end.
-pub async fn an_unreadable_run_costs_itself_alone<D: Durable>(durable: &D) {
+/// An unreadable run MUST NOT fail a claim. The claim MUST return and count it, and poison it in
+/// the end. Other runs MUST be claimed.
+pub async fn an_unreadable_run_does_not_fail_a_claim<D: Durable>(durable: &D) {
     let storage = durable.open().await;
     for n in 1..=3 {
-        pending(&storage, n).await;
+        pending_run(&storage, n).await;
     }
     durable.damage_run(&storage, run_id(2)).await;
     let first = storage.claim(claim(1, 10)).await.unwrap();
@@ -224,9 +228,9 @@ pub async fn an_unreadable_run_costs_itself_alone<D: Durable>(durable: &D) {
         ([1, 3].map(run_id).to_vec(), vec![run_id(2)])
     );
     for claimed in &first.claimed {
-        let mut driver = Driver::of(claimed);
+        let mut driver = Driver::new(claimed);
         driver
-            .append(&storage, [end_of(1, RunStatus::Success)])
+            .append(&storage, [run_finished(1, RunStatus::Success)])
             .await;
     }
     for seconds in [100, 200] {
@@ -242,13 +246,16 @@ pub async fn an_unreadable_run_costs_itself_alone<D: Durable>(durable: &D) {
     assert_eq!((again.unreadable, again.poisoned), (vec![], vec![]));
 }
 
-/// An orphan that cannot be read fails no claim, over the end of the process too.
-pub async fn an_unreadable_orphan_costs_itself_alone<D: Durable>(durable: &D, leaving: Leaving) {
+/// An unreadable orphan MUST NOT fail a claim, even after a reopen.
+pub async fn an_unreadable_orphan_does_not_fail_a_claim<D: Durable>(
+    durable: &D,
+    shutdown: Shutdown,
+) {
     let storage = durable.open().await;
-    running(&storage, 1).await;
-    let good = running(&storage, 2).await.run;
+    started_run(&storage, 1).await;
+    let good = started_run(&storage, 2).await.run;
     durable.damage_run(&storage, run_id(1)).await;
-    let storage = durable.reopen(storage, leaving).await;
+    let storage = durable.reopen(storage, shutdown).await;
     let claims = storage.claim(claim(2, 11)).await.unwrap();
     let ids: Vec<_> = claims
         .claimed
@@ -258,12 +265,11 @@ pub async fn an_unreadable_orphan_costs_itself_alone<D: Durable>(durable: &D, le
     assert_eq!((ids, claims.unreadable), (vec![good], vec![run_id(1)]));
 }
 
-/// Of a commit that failed, the answer and what is there agree, whether it had its effect or not;
-/// nothing is there twice.
-pub async fn a_failed_commit_is_answered_as_it_ended<D: Durable>(durable: &D) {
+/// The result of a failed commit MUST match what is stored, and nothing MUST be stored twice.
+pub async fn the_result_of_a_failed_commit_matches_its_effect<D: Durable>(durable: &D) {
     let storage = durable.open().await;
     save(&storage, "daily").await;
-    let faults = [CommitFault::BeforeEffect, CommitFault::AfterEffect];
+    let faults = [CommitFailure::BeforeEffect, CommitFailure::AfterEffect];
     for (n, fault) in (1..).zip(faults) {
         durable.fail_next_commit(&storage, fault);
         let created = create(&storage, new_run(n, "daily")).await;
@@ -278,39 +284,41 @@ pub async fn a_failed_commit_is_answered_as_it_ended<D: Durable>(durable: &D) {
     assert_eq!(runs, [run_id(1), run_id(2)]);
 }
 
-/// An append whose commit failed may be repeated: its entries are there once.
-pub async fn an_append_whose_commit_failed_is_repeated<D: Durable>(durable: &D, leaving: Leaving) {
+/// A repeat of an append whose commit failed MUST succeed, and its entries MUST be stored once.
+pub async fn an_append_can_be_repeated_after_a_failed_commit<D: Durable>(
+    durable: &D,
+    shutdown: Shutdown,
+) {
     for (n, fault) in [
-        (1, CommitFault::BeforeEffect),
-        (2, CommitFault::AfterEffect),
+        (1, CommitFailure::BeforeEffect),
+        (2, CommitFailure::AfterEffect),
     ] {
         let storage = durable.open().await;
-        let mut driver = running(&storage, n).await;
+        let mut driver = started_run(&storage, n).await;
         durable.fail_next_commit(&storage, fault);
-        let append = || driver.next([started(0, 1), line(None, "one")]);
-        // Whichever the answer is: an engine that was told of a failure sends the same again.
+        let append = || driver.next_append([node_started(0, 1), log_line(None, "one")]);
+        // An engine that sees a failure sends the same append again, whatever its effect was.
         if storage.append(append()).await.is_err() {
             storage.append(append()).await.unwrap();
         }
         storage.append(append()).await.unwrap();
         driver.position += 2;
         driver
-            .append(&storage, [end_of(n, RunStatus::Success)])
+            .append(&storage, [run_finished(n, RunStatus::Success)])
             .await;
-        let storage = durable.reopen(storage, leaving).await;
+        let storage = durable.reopen(storage, shutdown).await;
         assert_eq!(events_of(&storage, driver.run).await.len(), 5);
-        assert_eq!(found(&storage, driver.run).await.nodes.len(), 1);
+        assert_eq!(read_run(&storage, driver.run).await.nodes.len(), 1);
         storage.close().await.unwrap();
     }
 }
 
-/// Makes a test of every promise that a durable backend alone can keep, each in a directory of its
-/// own.
+/// Creates a test for every promise of a durable backend, each in a fresh directory.
 ///
-/// A promise about opening again becomes two tests, one for each way of
-/// [`Leaving`](crate::testing::contract::durable::Leaving).
+/// A promise about a reopen becomes two tests, one for each
+/// [`Shutdown`](crate::testing::contract::durable::Shutdown).
 ///
-/// The argument is a closure from that directory to a
+/// The argument is a closure that receives the directory and returns a
 /// [`Durable`](crate::testing::contract::durable::Durable).
 #[macro_export]
 macro_rules! durable_contract {
@@ -318,43 +326,43 @@ macro_rules! durable_contract {
         $crate::durable_contract! { @open $durable,
             durable: [
                 a_damaged_output_does_not_match_its_hash,
-                an_unreadable_run_costs_itself_alone,
-                a_failed_commit_is_answered_as_it_ended,
+                an_unreadable_run_does_not_fail_a_claim,
+                the_result_of_a_failed_commit_matches_its_effect,
             ],
         }
         $crate::durable_contract! { @reopened $durable, closed, Closed }
         $crate::durable_contract! { @reopened $durable, dropped, Dropped }
     };
-    (@reopened $durable:expr, $module:ident, $leaving:ident) => {
-        $crate::durable_contract! { @reopen $durable, $module, $leaving,
+    (@reopened $durable:expr, $module:ident, $shutdown:ident) => {
+        $crate::durable_contract! { @reopen $durable, $module, $shutdown,
             durable: [
-                everything_is_found_after_opening_again,
-                orphans_are_claimed_at_once_after_opening_again,
+                everything_survives_a_reopen,
+                orphans_are_claimed_at_once_after_a_reopen,
                 a_claim_of_an_earlier_process_is_stale,
-                the_queue_outlives_its_process,
-                a_backfill_goes_on_within_its_limits,
-                numbers_go_on_after_opening_again,
-                an_unreadable_orphan_costs_itself_alone,
-                an_append_whose_commit_failed_is_repeated,
+                the_queue_survives_a_reopen,
+                a_backfill_continues_within_its_limits,
+                sequence_numbers_continue_after_a_reopen,
+                an_unreadable_orphan_does_not_fail_a_claim,
+                an_append_can_be_repeated_after_a_failed_commit,
             ],
         }
     };
-    (@open $durable:expr, $noun:ident: [$($case:ident),* $(,)?],) => {
-        mod $noun {
+    (@open $durable:expr, $suite:ident: [$($case:ident),* $(,)?],) => {
+        mod $suite {
             use super::*;
             $(
                 #[tokio::test]
                 async fn $case() {
                     let dir = $crate::testing::scratch();
                     let durable = $durable;
-                    $crate::testing::contract::$noun::$case(&durable(dir.path())).await;
+                    $crate::testing::contract::$suite::$case(&durable(dir.path())).await;
                 }
             )*
         }
     };
     (
-        @reopen $durable:expr, $module:ident, $leaving:ident,
-        $noun:ident: [$($case:ident),* $(,)?],
+        @reopen $durable:expr, $module:ident, $shutdown:ident,
+        $suite:ident: [$($case:ident),* $(,)?],
     ) => {
         mod $module {
             use super::*;
@@ -363,8 +371,8 @@ macro_rules! durable_contract {
                 async fn $case() {
                     let dir = $crate::testing::scratch();
                     let durable = $durable;
-                    let leaving = $crate::testing::contract::$noun::Leaving::$leaving;
-                    $crate::testing::contract::$noun::$case(&durable(dir.path()), leaving).await;
+                    let shutdown = $crate::testing::contract::$suite::Shutdown::$shutdown;
+                    $crate::testing::contract::$suite::$case(&durable(dir.path()), shutdown).await;
                 }
             )*
         }

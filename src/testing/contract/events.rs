@@ -1,10 +1,11 @@
-//! The order of events, and which of them a reader gets.
+//! The order of events, and the filters of a reader.
 //!
-//! Which change writes which event is promised with the change.
+//! The event of each change is promised with the change.
 
 use super::fixtures::{
-    Driver, all_events, at, claim, create, end_of, ended, events_of, finished, line, new_run,
-    pending, pipeline_id, purge_all, run_id, running, save, save_for, scope, started,
+    Driver, all_events, at, claim, create, events_of, finished_run, log_line, new_run,
+    node_finished, node_started, pending_run, pipeline_id, purge_all, run_finished, run_id, save,
+    save_for, scope, started_run,
 };
 use crate::model::{Cancel, EventKind, NodeStatus, RunStatus};
 use crate::storage::{CancelRequest, EventFilter, Storage};
@@ -14,33 +15,35 @@ async fn seqs(storage: &dyn Storage, filter: EventFilter, after: u64, limit: u32
     events.iter().map(|event| event.seq).collect()
 }
 
-/// Numbers begin at 1 and grow by one, over all runs.
-pub async fn numbers_begin_at_one_and_have_no_gap(storage: &dyn Storage) {
-    let mut first = running(storage, 1).await;
+/// Sequence numbers MUST start at 1 and grow by one over all runs.
+pub async fn sequence_numbers_start_at_one_without_gaps(storage: &dyn Storage) {
+    let mut first = started_run(storage, 1).await;
     first
-        .append(storage, [started(0, 1), line(None, "one")])
+        .append(storage, [node_started(0, 1), log_line(None, "one")])
         .await;
-    let second = pending(storage, 2).await;
+    let second = pending_run(storage, 2).await;
     let cancel = CancelRequest::new(second, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
-    first.append(storage, [end_of(1, RunStatus::Failed)]).await;
+    first
+        .append(storage, [run_finished(1, RunStatus::Failed)])
+        .await;
     let seqs = seqs(storage, EventFilter::default(), 0, 100).await;
     assert_eq!(seqs, [1, 2, 3, 4, 5, 6, 7]);
 }
 
-/// Every write tells the newest number, and it is readable then.
-pub async fn every_write_tells_the_newest_number(storage: &dyn Storage) {
+/// Every write MUST return the newest sequence number, whose event is readable by then.
+pub async fn every_write_returns_the_newest_sequence_number(storage: &dyn Storage) {
     assert_eq!(storage.newest_seq().await.unwrap(), 0);
     save(storage, "daily").await;
     let created = create(storage, new_run(1, "daily")).await.unwrap().seq;
     assert_eq!((created, storage.newest_seq().await.unwrap()), (1, 1));
     let claims = storage.claim(claim(1, 10)).await.unwrap();
     assert_eq!((claims.seq, storage.newest_seq().await.unwrap()), (2, 2));
-    let mut driver = Driver::of(&claims.claimed[0]);
-    let appended = driver
-        .append(storage, [line(None, "one"), line(None, "two")])
+    let mut driver = Driver::new(&claims.claimed[0]);
+    let outcome = driver
+        .append(storage, [log_line(None, "one"), log_line(None, "two")])
         .await;
-    assert_eq!((appended.seq, storage.newest_seq().await.unwrap()), (4, 4));
+    assert_eq!((outcome.seq, storage.newest_seq().await.unwrap()), (4, 4));
     let cancel = CancelRequest::new(driver.run, Cancel::Plain, at(50));
     let cancelled = storage.request_cancel(cancel).await.unwrap();
     assert_eq!(cancelled.seq, 5);
@@ -50,10 +53,11 @@ pub async fn every_write_tells_the_newest_number(storage: &dyn Storage) {
     );
 }
 
-/// A reader gets what follows its number, up to its limit, out of the middle of an append too.
-pub async fn a_reader_gets_what_follows_its_number(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
-    let lines = ["a", "b", "c", "d"].map(|text| line(None, text));
+/// A reader MUST get the events after its sequence number, up to its limit. A limit can fall into
+/// the middle of an append.
+pub async fn a_reader_gets_the_events_after_its_sequence_number(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    let lines = ["a", "b", "c", "d"].map(|text| log_line(None, text));
     driver.append(storage, lines).await;
     let all = EventFilter::default;
     assert_eq!(seqs(storage, all(), 0, 2).await, [1, 2]);
@@ -66,15 +70,19 @@ pub async fn a_reader_gets_what_follows_its_number(storage: &dyn Storage) {
     assert_eq!(seqs(storage, filter, 4, 1).await, [5]);
 }
 
-/// Filters by run, pipeline, kind and tenant hold together.
-pub async fn filters_hold_together(storage: &dyn Storage) {
+/// The filters by run, pipeline, kind and tenant MUST apply together.
+pub async fn all_filters_apply_together(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     save_for(storage, "hourly", "ben").await;
-    let mut driver = running(storage, 1).await;
+    let mut driver = started_run(storage, 1).await;
     driver
         .append(
             storage,
-            [started(0, 1), line(None, "one"), line(None, "two")],
+            [
+                node_started(0, 1),
+                log_line(None, "one"),
+                log_line(None, "two"),
+            ],
         )
         .await;
     create(storage, new_run(2, "hourly")).await.unwrap();
@@ -106,13 +114,13 @@ pub async fn filters_hold_together(storage: &dyn Storage) {
     assert_eq!(seqs(storage, filter, 0, 100).await, [0; 0]);
 }
 
-/// An event carries the tenant of its run, and none where the run belongs to none.
+/// An event MUST carry the tenant of its run, or no tenant if the run has none.
 pub async fn an_event_carries_the_tenant_of_its_run(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     save(storage, "hourly").await;
-    let mut driver = running(storage, 1).await;
+    let mut driver = started_run(storage, 1).await;
     driver
-        .append(storage, [started(0, 1), line(None, "one")])
+        .append(storage, [node_started(0, 1), log_line(None, "one")])
         .await;
     create(storage, new_run(2, "hourly")).await.unwrap();
     let tenants = |events: Vec<crate::model::Event>| -> Vec<_> {
@@ -128,29 +136,29 @@ pub async fn an_event_carries_the_tenant_of_its_run(storage: &dyn Storage) {
     assert_eq!(tenants(events_of(storage, run_id(2)).await), [None]);
 }
 
-/// A number is never used twice, not after a purge of the newest either.
-pub async fn a_number_is_never_used_twice(storage: &dyn Storage) {
-    ended(storage, 1, RunStatus::Success).await;
+/// A sequence number MUST NOT be used twice, even after a purge of the newest event.
+pub async fn a_sequence_number_is_never_reused(storage: &dyn Storage) {
+    finished_run(storage, 1, RunStatus::Success).await;
     let newest = storage.newest_seq().await.unwrap();
     assert_eq!(purge_all(storage).await, 1);
     assert_eq!(all_events(storage).await, []);
     assert_eq!(storage.newest_seq().await.unwrap(), newest);
-    pending(storage, 2).await;
+    pending_run(storage, 2).await;
     let first = all_events(storage).await[0].seq;
     assert_eq!(first, newest + 1);
 }
 
-/// A purge takes the events of its runs and leaves the others where they are.
-pub async fn a_purge_takes_the_events_of_its_runs(storage: &dyn Storage) {
-    let mut stays = running(storage, 1).await;
-    stays.append(storage, [started(0, 1)]).await;
-    let gone = ended(storage, 2, RunStatus::Failed).await;
-    stays
-        .append(storage, [finished(0, NodeStatus::Success)])
+/// A purge MUST delete the events of its runs and no others.
+pub async fn a_purge_deletes_the_events_of_its_runs(storage: &dyn Storage) {
+    let mut active = started_run(storage, 1).await;
+    active.append(storage, [node_started(0, 1)]).await;
+    let purged = finished_run(storage, 2, RunStatus::Failed).await;
+    active
+        .append(storage, [node_finished(0, NodeStatus::Success)])
         .await;
-    let before = events_of(storage, stays.run).await;
+    let before = events_of(storage, active.run).await;
     assert_eq!(purge_all(storage).await, 1);
-    assert_eq!(events_of(storage, gone).await, []);
-    assert_eq!(events_of(storage, stays.run).await, before);
+    assert_eq!(events_of(storage, purged).await, []);
+    assert_eq!(events_of(storage, active.run).await, before);
     assert_eq!(all_events(storage).await, before);
 }

@@ -1,7 +1,7 @@
-//! What the cases are made of: a pipeline of three nodes, runs with telling ids and times, a driver
+//! Fixtures of the cases: a pipeline of three nodes, runs with predictable ids and times, a driver
 //! that appends.
 //!
-//! What is expected of them stands in the cases.
+//! Backfills are in `backfill_fixtures`, a view of the whole storage is in `snapshot`.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-pub(crate) use super::made_backfills::{backfill_id, backfills, new_backfill};
+pub(crate) use super::backfill_fixtures::{all_backfills, backfill_id, new_backfill};
 pub(crate) use super::snapshot::snapshot;
 use crate::error::{ErrorKind, Problem, Result};
 use crate::model::{
@@ -23,13 +23,13 @@ use crate::storage::{
     OutputRef, Purge, PutPipeline, RunDetail, RunFilter, SlugChoice, Storage,
 };
 
-/// So many seconds after 2024-01-15T06:00:00Z.
+/// Returns the time this many seconds after 2024-01-15T06:00:00Z.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     let start: DateTime<Utc> = "2024-01-15T06:00:00Z".parse().unwrap();
     start + TimeDelta::seconds(seconds)
 }
 
-/// The id of run `n`; greater ones for greater numbers.
+/// Returns the id of run `n`. Ids grow with `n`.
 pub(crate) fn run_id(n: u64) -> RunId {
     RunId::from_uuid(Uuid::from_u64_pair(
         (0x018d_0000_0000 + n) << 16 | 0x7000,
@@ -60,14 +60,14 @@ pub(crate) fn scope(tenant: &str) -> Scope {
     Scope::Tenant(TenantId::new(tenant).unwrap())
 }
 
-/// `load` at place 0, then `sum` at 1, then `save` at 2.
+/// Returns a pipeline with the nodes `load` (index 0), `sum` (1) and `save` (2) in a chain.
 pub(crate) fn definition(id: &str) -> Pipeline {
     let nodes = Pipeline::new(id).node("load", "load");
     let nodes = nodes.node("sum", "sum").after("load");
     nodes.with(Node::new("save", "save")).after("sum")
 }
 
-/// A save of [`definition`] with its id as the base of its slug, at second 0.
+/// Returns a save of [`definition`] at second 0, with a slug that is derived from its id.
 pub(crate) fn put(id: &str) -> PutPipeline {
     let choice = SlugChoice::Derived(slug(id));
     PutPipeline::new(pipeline_id(id), choice, Arc::new(definition(id)), at(0))
@@ -77,14 +77,14 @@ pub(crate) async fn save(storage: &dyn Storage, id: &str) -> StoredPipeline {
     storage.put_pipeline(put(id)).await.unwrap()
 }
 
-/// The same, made by a tenant.
+/// Saves [`definition`] as a tenant.
 pub(crate) async fn save_for(storage: &dyn Storage, id: &str, tenant: &str) -> StoredPipeline {
     let mut put = put(id);
     put.scope = scope(tenant);
     storage.put_pipeline(put).await.unwrap()
 }
 
-/// Run `n` of a pipeline, created at second `n`.
+/// Returns run `n` of a pipeline, created at second `n`.
 pub(crate) fn new_run(n: u64, pipeline: &str) -> Run {
     let created_at = at(i64::try_from(n).unwrap());
     let (id, pipeline) = (run_id(n), pipeline_id(pipeline));
@@ -97,7 +97,7 @@ pub(crate) async fn create(storage: &dyn Storage, run: Run) -> Result<CreatedRun
     storage.create_runs(create).await
 }
 
-/// A creation of run `n` of `daily` with a key; `body` stands for the hash of the body.
+/// Returns a creation of run `n` of `daily` with a key. `body` fills the hash of the body.
 pub(crate) fn with_key(n: u64, key: &str, body: u8) -> CreateRuns {
     let operation = IdempotentOperation::Run(pipeline_id("daily"));
     let mut create = CreateRuns::new(vec![NewRun::new(new_run(n, "daily"))]);
@@ -105,21 +105,21 @@ pub(crate) fn with_key(n: u64, key: &str, body: u8) -> CreateRuns {
     create
 }
 
-/// Run `n` of `daily`, pending.
-pub(crate) async fn pending(storage: &dyn Storage, n: u64) -> RunId {
+/// Creates run `n` of `daily`, pending.
+pub(crate) async fn pending_run(storage: &dyn Storage, n: u64) -> RunId {
     save(storage, "daily").await;
     create(storage, new_run(n, "daily")).await.unwrap();
     run_id(n)
 }
 
-/// A claim of whatever there is, by owner `n` at that second; the lease is one minute.
+/// Returns a claim of up to 100 runs by owner `n` at a second. The lease is one minute.
 pub(crate) fn claim(n: u64, seconds: i64) -> Claim {
     let mut claim = Claim::new(owner(n), 100, at(seconds));
     claim.runs_max = 1_000;
     claim
 }
 
-/// The ids that a claim gave, in order.
+/// Claims runs and returns their ids in order.
 pub(crate) async fn claimed_ids(storage: &dyn Storage, claim: Claim) -> Vec<RunId> {
     let claims = storage.claim(claim).await.unwrap();
     claims
@@ -129,7 +129,7 @@ pub(crate) async fn claimed_ids(storage: &dyn Storage, claim: Claim) -> Vec<RunI
         .collect()
 }
 
-/// What a claim of one run gave, which must be this one.
+/// Claims one run and asserts that it is this one.
 pub(crate) async fn claim_one(storage: &dyn Storage, mut claim: Claim, run: RunId) -> ClaimedRun {
     claim.count_max = 1;
     let mut claims = storage.claim(claim).await.unwrap();
@@ -147,7 +147,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) const fn of(claimed: &ClaimedRun) -> Self {
+    pub(crate) const fn new(claimed: &ClaimedRun) -> Self {
         Self {
             run: claimed.run.id,
             epoch: claimed.epoch,
@@ -159,8 +159,8 @@ impl Driver {
         HeldRun::new(self.run, self.epoch)
     }
 
-    /// The append of these entries as they come next.
-    pub(crate) fn next(&self, entries: impl Into<Vec<Entry>>) -> Append {
+    /// Returns an append of these entries at the current position.
+    pub(crate) fn next_append(&self, entries: impl Into<Vec<Entry>>) -> Append {
         Append::new(self.run, self.epoch, self.position, entries.into())
     }
 
@@ -169,14 +169,14 @@ impl Driver {
         storage: &dyn Storage,
         entries: impl Into<Vec<Entry>>,
     ) -> AppendOutcome {
-        let append = self.next(entries);
+        let append = self.next_append(entries);
         let count = append.entries.len() as u64;
-        let appended = storage.append(append).await.unwrap();
+        let outcome = storage.append(append).await.unwrap();
         self.position += count;
-        appended
+        outcome
     }
 
-    /// Writes an output's chunks and gives what the node's end says of it.
+    /// Writes the chunks of an output and returns the reference for the node's outcome.
     pub(crate) async fn put_chunks(
         &self,
         storage: &dyn Storage,
@@ -191,7 +191,7 @@ impl Driver {
         output_ref(chunks)
     }
 
-    /// Brings a node to success with an output of one chunk.
+    /// Executes a node with success and an output of one chunk.
     pub(crate) async fn succeed(
         &mut self,
         storage: &dyn Storage,
@@ -199,32 +199,35 @@ impl Driver {
         bytes: &'static [u8],
     ) {
         let output = self.put_chunks(storage, node_index, &[bytes]).await;
-        let entries = [started(node_index, 1), with_output(node_index, output)];
+        let entries = [
+            node_started(node_index, 1),
+            node_succeeded(node_index, output),
+        ];
         self.append(storage, entries).await;
     }
 }
 
-/// Run `n` of `daily`, claimed by owner 1 at second 10; nothing older may wait.
-pub(crate) async fn running(storage: &dyn Storage, n: u64) -> Driver {
-    let run = pending(storage, n).await;
-    Driver::of(&claim_one(storage, claim(1, 10), run).await)
+/// Creates run `n` of `daily`, claimed by owner 1 at second 10. No older run may be pending.
+pub(crate) async fn started_run(storage: &dyn Storage, n: u64) -> Driver {
+    let run = pending_run(storage, n).await;
+    Driver::new(&claim_one(storage, claim(1, 10), run).await)
 }
 
-/// Run `n` of `daily`, ended at second 1,000 + `n`.
-pub(crate) async fn ended(storage: &dyn Storage, n: u64, status: RunStatus) -> RunId {
-    let mut driver = running(storage, n).await;
-    driver.append(storage, [end_of(n, status)]).await;
+/// Creates run `n` of `daily`, finished at second 1,000 + `n`.
+pub(crate) async fn finished_run(storage: &dyn Storage, n: u64, status: RunStatus) -> RunId {
+    let mut driver = started_run(storage, n).await;
+    driver.append(storage, [run_finished(n, status)]).await;
     driver.run
 }
 
-/// The end of run `n`, at second 1,000 + `n`.
-pub(crate) fn end_of(n: u64, status: RunStatus) -> Entry {
+/// Returns the outcome of run `n`, at second 1,000 + `n`.
+pub(crate) fn run_finished(n: u64, status: RunStatus) -> Entry {
     let error = (status == RunStatus::Failed).then(|| "no disk".to_owned());
     let at = at(1_000 + i64::try_from(n).unwrap());
     Entry::RunFinished { status, error, at }
 }
 
-/// A resume of an old run as run `n`.
+/// Returns run `n` as a resume of an old run.
 pub(crate) fn resume(n: u64, old: RunId, first: RunId) -> Run {
     let mut run = new_run(n, "daily");
     run.trigger = Trigger::Resume;
@@ -233,7 +236,7 @@ pub(crate) fn resume(n: u64, old: RunId, first: RunId) -> Run {
     run
 }
 
-pub(crate) fn started(node_index: NodeIndex, attempt: u32) -> Entry {
+pub(crate) fn node_started(node_index: NodeIndex, attempt: u32) -> Entry {
     Entry::NodeStarted {
         node_index,
         attempt,
@@ -242,7 +245,7 @@ pub(crate) fn started(node_index: NodeIndex, attempt: u32) -> Entry {
     }
 }
 
-pub(crate) fn retrying(node_index: NodeIndex, attempt: u32) -> Entry {
+pub(crate) fn node_retrying(node_index: NodeIndex, attempt: u32) -> Entry {
     Entry::NodeRetrying {
         node_index,
         attempt,
@@ -252,28 +255,28 @@ pub(crate) fn retrying(node_index: NodeIndex, attempt: u32) -> Entry {
     }
 }
 
-pub(crate) fn finished(node_index: NodeIndex, status: NodeStatus) -> Entry {
-    let mut end = FinishedNode::new(node_index, status, at(40));
-    end.attempt = Some(1);
-    Entry::NodeFinished(Box::new(end))
+pub(crate) fn node_finished(node_index: NodeIndex, status: NodeStatus) -> Entry {
+    let mut node = FinishedNode::new(node_index, status, at(40));
+    node.attempt = Some(1);
+    Entry::NodeFinished(Box::new(node))
 }
 
-pub(crate) fn with_output(node_index: NodeIndex, output: OutputRef) -> Entry {
-    let mut end = FinishedNode::new(node_index, NodeStatus::Success, at(40));
-    end.attempt = Some(1);
-    end.has_dataset = true;
-    end.output = Some(output);
-    Entry::NodeFinished(Box::new(end))
+pub(crate) fn node_succeeded(node_index: NodeIndex, output: OutputRef) -> Entry {
+    let mut node = FinishedNode::new(node_index, NodeStatus::Success, at(40));
+    node.attempt = Some(1);
+    node.has_dataset = true;
+    node.output = Some(output);
+    Entry::NodeFinished(Box::new(node))
 }
 
-/// A node that is skipped since `from` executed it.
-pub(crate) fn reused(node_index: NodeIndex, from: RunId) -> Entry {
-    let mut end = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));
-    end.reused_from = Some(from);
-    Entry::NodeFinished(Box::new(end))
+/// Returns the outcome of a node that is skipped because `from` executed it.
+pub(crate) fn node_reused(node_index: NodeIndex, from: RunId) -> Entry {
+    let mut node = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));
+    node.reused_from = Some(from);
+    Entry::NodeFinished(Box::new(node))
 }
 
-pub(crate) fn line(node_index: Option<NodeIndex>, message: &str) -> Entry {
+pub(crate) fn log_line(node_index: Option<NodeIndex>, message: &str) -> Entry {
     Entry::Log {
         node_index,
         attempt: node_index.map(|_| 1),
@@ -293,18 +296,18 @@ pub(crate) fn hash(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-pub(crate) async fn found(storage: &dyn Storage, run: RunId) -> RunDetail {
+pub(crate) async fn read_run(storage: &dyn Storage, run: RunId) -> RunDetail {
     storage.find_run(run, &Scope::All).await.unwrap().unwrap()
 }
 
-/// The row of a node that has one.
-pub(crate) async fn node(storage: &dyn Storage, run: RunId, node_index: NodeIndex) -> NodeRun {
-    let mut nodes = found(storage, run).await.nodes.into_iter();
+/// Reads a node that has an entry.
+pub(crate) async fn read_node(storage: &dyn Storage, run: RunId, node_index: NodeIndex) -> NodeRun {
+    let mut nodes = read_run(storage, run).await.nodes.into_iter();
     nodes.find(|node| node.node_index == node_index).unwrap()
 }
 
-/// The bytes of a node's kept output.
-pub(crate) async fn output(
+/// Reads the bytes of a node's stored output.
+pub(crate) async fn read_output(
     storage: &dyn Storage,
     run: RunId,
     node_index: NodeIndex,
@@ -335,33 +338,33 @@ pub(crate) fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// The figures of the year in which the cases happen.
-pub(crate) fn of_the_year() -> FiguresFilter {
+/// Returns a filter for the figures of 2024, the year of all cases.
+pub(crate) fn figures_of_2024() -> FiguresFilter {
     FiguresFilter::new(date("2024-01-01"), date("2024-12-31"))
 }
 
-/// Deletes every finished run.
+/// Purges every finished run and returns the number of them.
 pub(crate) async fn purge_all(storage: &dyn Storage) -> u64 {
     let purge = Purge::new(at(1_000_000), 1_000);
     storage.purge(purge).await.unwrap().deleted
 }
 
-/// The ids of the newest runs that a filter lets through.
-pub(crate) async fn listed(storage: &dyn Storage, filter: RunFilter) -> Vec<RunId> {
+/// Returns the ids of the newest runs that a filter admits.
+pub(crate) async fn list_run_ids(storage: &dyn Storage, filter: RunFilter) -> Vec<RunId> {
     let page = PageRequest::Newest { limit: 100 };
     let page = storage.list_runs(filter, page).await.unwrap();
     page.items.iter().map(|run| run.id).collect()
 }
 
-/// The call was refused with this kind.
+/// Asserts that the call was refused with this kind.
 #[track_caller]
-pub(crate) fn refused<T: Debug>(result: Result<T>, kind: ErrorKind) {
+pub(crate) fn assert_kind<T: Debug>(result: Result<T>, kind: ErrorKind) {
     assert_eq!(result.unwrap_err().kind(), kind);
 }
 
-/// Asserts that the call was refused with this problem; returns the message.
+/// Asserts that the call was refused with this problem, and returns the message.
 #[track_caller]
-pub(crate) fn refused_as<T: Debug>(result: Result<T>, problem: Problem) -> String {
+pub(crate) fn assert_problem<T: Debug>(result: Result<T>, problem: Problem) -> String {
     let error = result.unwrap_err();
     assert_eq!(error.problem(), problem);
     error.to_string()

@@ -1,10 +1,10 @@
-//! What entries make of a run, its nodes and its events.
+//! The effect of entries on a run, its nodes and its events.
 //!
-//! Which appends are refused is promised in `fences`.
+//! Refused appends are promised in `fences`.
 
 use super::fixtures::{
-    at, end_of, events_of, finished, found, line, node, node_id, retrying, reused, run_id, running,
-    started,
+    at, events_of, log_line, node_finished, node_id, node_retrying, node_reused, node_started,
+    read_node, read_run, run_finished, run_id, started_run,
 };
 use crate::model::{Event, EventKind, EventStatus, Level, NodeStatus, Profile, RunStatus};
 use crate::storage::{Entry, FinishedNode, Storage};
@@ -17,21 +17,25 @@ async fn last_event(storage: &dyn Storage) -> Event {
     events_of(storage, run_id(1)).await.pop().unwrap()
 }
 
-/// Entries write their events in their order, whether they come together or one by one.
-pub async fn entries_are_written_in_their_order(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
-    let first = [started(0, 1), line(Some(0), "one"), line(None, "two")];
+/// Entries MUST write their events in order, whether they come together or one by one.
+pub async fn entries_write_their_events_in_order(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    let first = [
+        node_started(0, 1),
+        log_line(Some(0), "one"),
+        log_line(None, "two"),
+    ];
     driver.append(storage, first).await;
     driver
-        .append(storage, [finished(0, NodeStatus::Success)])
+        .append(storage, [node_finished(0, NodeStatus::Success)])
         .await;
-    let second = [started(1, 1), finished(1, NodeStatus::Failed)];
+    let second = [node_started(1, 1), node_finished(1, NodeStatus::Failed)];
     driver.append(storage, second).await;
     let last = [
-        finished(2, NodeStatus::Skipped),
-        end_of(1, RunStatus::Failed),
+        node_finished(2, NodeStatus::Skipped),
+        run_finished(1, RunStatus::Failed),
     ];
-    let appended = driver.append(storage, last).await;
+    let outcome = driver.append(storage, last).await;
     let events = events_of(storage, driver.run).await;
     let expected = [
         EventKind::RunCreated,
@@ -46,13 +50,13 @@ pub async fn entries_are_written_in_their_order(storage: &dyn Storage) {
         EventKind::RunFailed,
     ];
     assert_eq!(kinds(&events), expected);
-    assert_eq!(events.last().map(|event| event.seq), Some(appended.seq));
+    assert_eq!(events.last().map(|event| event.seq), Some(outcome.seq));
 }
 
-/// A start makes the node running; of the first one time and wait are kept.
+/// A start MUST make the node `running`. The time and the wait of the first start MUST be kept.
 pub async fn a_started_node_is_running(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
-    driver.append(storage, [started(0, 1)]).await;
+    let mut driver = started_run(storage, 1).await;
+    driver.append(storage, [node_started(0, 1)]).await;
     let event = last_event(storage).await;
     assert_eq!(event.kind, EventKind::NodeStarted);
     assert_eq!(event.status, Some(EventStatus::Running));
@@ -60,7 +64,7 @@ pub async fn a_started_node_is_running(storage: &dyn Storage) {
         (event.attempt, event.node_id),
         (Some(1), Some(node_id("load")))
     );
-    driver.append(storage, [retrying(0, 2)]).await;
+    driver.append(storage, [node_retrying(0, 2)]).await;
     let later = Entry::NodeStarted {
         node_index: 0,
         attempt: 2,
@@ -68,20 +72,20 @@ pub async fn a_started_node_is_running(storage: &dyn Storage) {
         at: at(32),
     };
     driver.append(storage, [later]).await;
-    let row = node(storage, driver.run, 0).await;
+    let row = read_node(storage, driver.run, 0).await;
     assert_eq!((row.status, row.attempt), (NodeStatus::Running, Some(2)));
     assert_eq!(row.started_at, Some(at(20)));
     assert_eq!((row.queue_ms, row.finished_at), (Some(5), None));
     assert_eq!(row.error, None);
 }
 
-/// A node that waits for its next attempt is pending and tells why.
+/// A node that waits for its next attempt MUST be `pending` with the error of the last attempt.
 pub async fn a_retrying_node_is_pending(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
+    let mut driver = started_run(storage, 1).await;
     driver
-        .append(storage, [started(0, 1), retrying(0, 2)])
+        .append(storage, [node_started(0, 1), node_retrying(0, 2)])
         .await;
-    let row = node(storage, driver.run, 0).await;
+    let row = read_node(storage, driver.run, 0).await;
     assert_eq!(row.status, NodeStatus::Pending);
     assert_eq!(row.error.as_deref(), Some("try later"));
     let event = last_event(storage).await;
@@ -91,16 +95,16 @@ pub async fn a_retrying_node_is_pending(storage: &dyn Storage) {
     assert_eq!(event.error.as_deref(), Some("try later"));
 }
 
-/// A node's end is kept with all that is known of it.
-pub async fn a_finished_node_keeps_what_is_known(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
-    let mut end = FinishedNode::new(0, NodeStatus::Failed, at(45));
-    (end.attempt, end.row_count) = (Some(3), Some(7));
-    (end.duration_ms, end.has_dataset) = (Some(12), true);
-    end.error = Some("no disk".to_owned());
-    let end = Entry::NodeFinished(Box::new(end));
-    driver.append(storage, [started(0, 3), end]).await;
-    let row = node(storage, driver.run, 0).await;
+/// The outcome of a node MUST be stored with everything that the entry carries.
+pub async fn a_finished_node_keeps_its_outcome(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    let mut failed = FinishedNode::new(0, NodeStatus::Failed, at(45));
+    (failed.attempt, failed.row_count) = (Some(3), Some(7));
+    (failed.duration_ms, failed.has_dataset) = (Some(12), true);
+    failed.error = Some("no disk".to_owned());
+    let failed = Entry::NodeFinished(Box::new(failed));
+    driver.append(storage, [node_started(0, 3), failed]).await;
+    let row = read_node(storage, driver.run, 0).await;
     assert_eq!((row.status, row.attempt), (NodeStatus::Failed, Some(3)));
     assert_eq!((row.row_count, row.duration_ms), (Some(7), Some(12)));
     assert_eq!(row.error.as_deref(), Some("no disk"));
@@ -116,16 +120,16 @@ pub async fn a_finished_node_keeps_what_is_known(storage: &dyn Storage) {
     );
 }
 
-/// A node that never ran ends without a start.
-pub async fn a_node_that_never_ran_ends_without_a_start(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
+/// A node that was never executed MUST be able to finish as skipped or cancelled without a start.
+pub async fn a_node_can_finish_without_a_start(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
     let mut cancelled = FinishedNode::new(1, NodeStatus::Cancelled, at(45));
     cancelled.error = None;
     let cancelled = Entry::NodeFinished(Box::new(cancelled));
     driver
-        .append(storage, [reused(0, run_id(9)), cancelled])
+        .append(storage, [node_reused(0, run_id(9)), cancelled])
         .await;
-    let nodes = found(storage, driver.run).await.nodes;
+    let nodes = read_run(storage, driver.run).await.nodes;
     assert_eq!(nodes[0].status, NodeStatus::Skipped);
     assert_eq!(nodes[0].reused_from, Some(run_id(9)));
     assert_eq!(nodes[1].status, NodeStatus::Cancelled);
@@ -139,15 +143,18 @@ pub async fn a_node_that_never_ran_ends_without_a_start(storage: &dyn Storage) {
     assert_eq!(kinds(&events[2..]), expected);
 }
 
-/// A node that is cancelled between two attempts keeps the newest one.
-pub async fn a_node_cancelled_between_attempts_keeps_its_attempt(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
+/// A node that is cancelled between two attempts MUST keep the number of the last attempt.
+pub async fn a_node_cancelled_between_attempts_keeps_its_last_attempt(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
     let cancelled = FinishedNode::new(0, NodeStatus::Cancelled, at(45));
     let cancelled = Entry::NodeFinished(Box::new(cancelled));
     driver
-        .append(storage, [started(0, 1), retrying(0, 2), cancelled])
+        .append(
+            storage,
+            [node_started(0, 1), node_retrying(0, 2), cancelled],
+        )
         .await;
-    let row = node(storage, driver.run, 0).await;
+    let row = read_node(storage, driver.run, 0).await;
     assert_eq!((row.status, row.attempt), (NodeStatus::Cancelled, Some(1)));
     assert_eq!(
         (row.started_at, row.finished_at),
@@ -156,12 +163,12 @@ pub async fn a_node_cancelled_between_attempts_keeps_its_attempt(storage: &dyn S
     assert_eq!(last_event(storage).await.attempt, None);
 }
 
-/// A line is an event with its level, its text and its node.
-pub async fn a_line_is_an_event(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
+/// A log line MUST be an event with its level, text and node.
+pub async fn a_log_line_is_an_event(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
     let text = "ünïcode \u{1b}[31m\n\u{0}";
     driver
-        .append(storage, [line(None, text), line(Some(2), text)])
+        .append(storage, [log_line(None, text), log_line(Some(2), text)])
         .await;
     let events = events_of(storage, driver.run).await;
     for (event, node_index) in events[2..].iter().zip([None, Some("save")]) {
@@ -176,11 +183,14 @@ pub async fn a_line_is_an_event(storage: &dyn Storage) {
     }
 }
 
-/// A profile is kept without an event and counts as an entry.
+/// A profile MUST be stored without an event, and MUST count as an entry.
 pub async fn a_profile_writes_no_event(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
+    let mut driver = started_run(storage, 1).await;
     driver
-        .append(storage, [started(0, 1), finished(0, NodeStatus::Success)])
+        .append(
+            storage,
+            [node_started(0, 1), node_finished(0, NodeStatus::Success)],
+        )
         .await;
     let before = events_of(storage, driver.run).await;
     let profile = serde_json::json!({
@@ -199,29 +209,29 @@ pub async fn a_profile_writes_no_event(storage: &dyn Storage) {
         .await;
     assert_eq!(events_of(storage, driver.run).await, before);
     driver
-        .append(storage, [end_of(1, RunStatus::Success)])
+        .append(storage, [run_finished(1, RunStatus::Success)])
         .await;
 }
 
-/// A run's end is its last event, with its status, its error and how long it took.
-pub async fn a_runs_end_is_its_last_event(storage: &dyn Storage) {
+/// The outcome of a run MUST be its last event, with status, error and duration.
+pub async fn the_outcome_of_a_run_is_its_last_event(storage: &dyn Storage) {
     for (n, status, kind) in [
         (1, RunStatus::Success, EventKind::RunCompleted),
         (2, RunStatus::Failed, EventKind::RunFailed),
         (3, RunStatus::Cancelled, EventKind::RunCancelled),
     ] {
-        let mut driver = running(storage, n).await;
+        let mut driver = started_run(storage, n).await;
         driver
-            .append(storage, [line(None, "bye"), end_of(n, status)])
+            .append(storage, [log_line(None, "bye"), run_finished(n, status)])
             .await;
-        let run = found(storage, driver.run).await.run;
-        let end = at(1_000 + i64::try_from(n).unwrap());
-        assert_eq!((run.status, run.finished_at), (status, Some(end)));
+        let run = read_run(storage, driver.run).await.run;
+        let finished_at = at(1_000 + i64::try_from(n).unwrap());
+        assert_eq!((run.status, run.finished_at), (status, Some(finished_at)));
         let error = (status == RunStatus::Failed).then(|| "no disk".to_owned());
         assert_eq!(run.error, error);
         let last = events_of(storage, driver.run).await.pop().unwrap();
         assert_eq!((last.kind, last.status), (kind, Some(status.into())));
-        assert_eq!((last.error, last.timestamp), (error, end));
+        assert_eq!((last.error, last.timestamp), (error, finished_at));
         assert_eq!(last.duration_ms, Some(990_000 + n * 1_000));
     }
 }

@@ -1,15 +1,15 @@
-//! How pipelines are listed.
+//! The lists of pipelines: their order, pages and filters.
 //!
-//! How they are saved is promised in `pipelines`.
+//! Saves and deletes are promised in `pipelines`.
 
 use std::sync::Arc;
 
-use super::fixtures::{at, definition, pipeline_id, put, refused_as, save_for, scope};
+use super::fixtures::{assert_problem, at, definition, pipeline_id, put, save_for, scope};
 use crate::error::Problem;
 use crate::model::PageRequest;
 use crate::storage::{DeletePipeline, PipelineFilter, Storage};
 
-/// Saves pipelines, one a second.
+/// Saves pipelines, one per second.
 async fn save_each(storage: &dyn Storage, ids: &[&str]) {
     for (second, id) in (0..).zip(ids) {
         let mut put = put(id);
@@ -23,7 +23,7 @@ fn after(cursor: Option<&str>, limit: u32) -> PageRequest {
     PageRequest::After { cursor, limit }
 }
 
-/// The ids of a page, its total and its cursor.
+/// Returns the ids of a page, its total and its cursor.
 async fn page(
     storage: &dyn Storage,
     filter: PipelineFilter,
@@ -34,8 +34,9 @@ async fn page(
     (ids.collect(), page.total, page.next)
 }
 
-/// The newest come first, equal ones by id descending.
-pub async fn the_newest_come_first_and_equal_ones_by_id(storage: &dyn Storage) {
+/// Pipelines MUST be listed newest first, and by descending id if they were created at the same
+/// time.
+pub async fn pipelines_are_listed_newest_first(storage: &dyn Storage) {
     save_each(storage, &["b", "a"]).await;
     for id in ["c", "d"] {
         let mut put = put(id);
@@ -48,8 +49,8 @@ pub async fn the_newest_come_first_and_equal_ones_by_id(storage: &dyn Storage) {
     assert_eq!((total, next), (None, None));
 }
 
-/// A cursor goes on where the page before ended, though its pipeline was deleted since.
-pub async fn a_cursor_goes_on_though_its_pipeline_was_deleted(storage: &dyn Storage) {
+/// A cursor MUST continue after the previous page, even if its pipeline was deleted since.
+pub async fn a_cursor_works_after_its_pipeline_is_deleted(storage: &dyn Storage) {
     save_each(storage, &["a", "b", "c", "d"]).await;
     let all = PipelineFilter::default;
     let (ids, total, next) = page(storage, all(), after(None, 2)).await;
@@ -69,8 +70,8 @@ pub async fn a_cursor_goes_on_though_its_pipeline_was_deleted(storage: &dyn Stor
     assert_eq!((ids.as_slice(), next), (&["a".to_owned()][..], None));
 }
 
-/// A cursor that was never an item, or another tenant's, is refused.
-pub async fn a_cursor_that_is_none_is_malformed(storage: &dyn Storage) {
+/// A cursor that never was a pipeline, or is one of another tenant, MUST be refused.
+pub async fn an_unknown_cursor_is_refused(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     let foreign = PipelineFilter {
         scope: scope("ben"),
@@ -78,12 +79,12 @@ pub async fn a_cursor_that_is_none_is_malformed(storage: &dyn Storage) {
     };
     for (filter, cursor) in [(PipelineFilter::default(), "missing"), (foreign, "daily")] {
         let listed = storage.list_pipelines(filter, after(Some(cursor), 2)).await;
-        refused_as(listed, Problem::InvalidParameter);
+        assert_problem(listed, Problem::InvalidParameter);
     }
 }
 
-/// Numbered pages tell the total.
-pub async fn numbered_pages_tell_the_total(storage: &dyn Storage) {
+/// A numbered page MUST return the total.
+pub async fn numbered_pages_return_the_total(storage: &dyn Storage) {
     save_each(storage, &["a", "b", "c"]).await;
     for (number, expected) in [(1, &["c", "b"][..]), (2, &["a"]), (3, &[])] {
         let numbered = PageRequest::Numbered {
@@ -104,8 +105,8 @@ pub async fn numbered_pages_tell_the_total(storage: &dyn Storage) {
     }
 }
 
-/// Filters by tag, by being enabled and by tenant hold together, and for the total too.
-pub async fn filters_hold_together(storage: &dyn Storage) {
+/// The filters by tag, `enabled` and tenant MUST apply together, to the total too.
+pub async fn all_filters_apply_together(storage: &dyn Storage) {
     for (id, tag, enabled, tenant) in [
         ("a", "money", true, "ann"),
         ("b", "money", false, "ann"),

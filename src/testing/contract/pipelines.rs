@@ -1,27 +1,28 @@
-//! Saving, finding and deleting definitions.
+//! Pipelines: their saves, finds and deletes.
 //!
-//! How they are listed is promised in `pipeline_lists`, their slugs in `slugs`.
+//! Lists are promised in `pipeline_lists`, slugs in `slugs`, deletes at a version in `deletions`.
 
 use std::sync::Arc;
 
 use super::fixtures::{
-    Driver, at, claim, claim_one, create, definition, end_of, ended, found, new_run, pending,
-    pipeline_id, put, refused_as, run_id, save, save_for, scope, slug, snapshot, with_key,
+    Driver, assert_problem, at, claim, claim_one, create, definition, finished_run, new_run,
+    pending_run, pipeline_id, put, read_run, run_finished, run_id, save, save_for, scope, slug,
+    snapshot, with_key,
 };
 use crate::error::Problem;
 use crate::model::{RunStatus, Scope};
 use crate::storage::{DeletePipeline, Expect, SlugChoice, Storage};
 
-/// A first save makes version 1.
-pub async fn a_first_save_is_version_one(storage: &dyn Storage) {
+/// The first save of a pipeline MUST create version 1.
+pub async fn a_first_save_creates_version_one(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     assert_eq!((stored.version, stored.slug.as_str()), (1, "daily"));
     assert_eq!((stored.created_at, stored.updated_at), (at(0), at(0)));
     assert_eq!(*stored.definition, definition("daily"));
 }
 
-/// A pipeline is found by its id and by its slug, and by nothing else.
-pub async fn a_pipeline_is_found_by_its_id_and_by_its_slug(storage: &dyn Storage) {
+/// A pipeline MUST be found by its id and by its slug, and by nothing else.
+pub async fn a_pipeline_is_found_by_id_and_by_slug(storage: &dyn Storage) {
     let mut put = put("p-1");
     put.slug = SlugChoice::Given(slug("daily"));
     let stored = storage.put_pipeline(put).await.unwrap();
@@ -35,15 +36,15 @@ pub async fn a_pipeline_is_found_by_its_id_and_by_its_slug(storage: &dyn Storage
     }
 }
 
-/// A save that changes nothing keeps the version and the time of the last change.
-pub async fn a_save_that_changes_nothing_keeps_version_and_time(storage: &dyn Storage) {
+/// A save that changes nothing MUST keep the version and `updated_at`.
+pub async fn a_save_without_changes_keeps_version_and_update_time(storage: &dyn Storage) {
     let first = save(storage, "daily").await;
     let mut again = put("daily");
     again.now = at(5);
     assert_eq!(storage.put_pipeline(again).await.unwrap(), first);
 }
 
-/// A changed definition raises the version by one.
+/// A save of a changed definition MUST raise the version by one.
 pub async fn a_changed_definition_raises_the_version_by_one(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut changed = put("daily");
@@ -56,24 +57,24 @@ pub async fn a_changed_definition_raises_the_version_by_one(storage: &dyn Storag
     assert_eq!(found, Some(stored));
 }
 
-/// A pipeline that is expected absent and is there conflicts.
-pub async fn a_pipeline_expected_absent_conflicts(storage: &dyn Storage) {
+/// A save that expects no pipeline MUST be refused if the pipeline exists.
+pub async fn creating_an_existing_pipeline_conflicts(storage: &dyn Storage) {
     let mut absent = put("daily");
     absent.expect = Expect::Absent;
     storage.put_pipeline(absent.clone()).await.unwrap();
     let before = snapshot(storage).await;
     absent.definition = Arc::new(definition("daily").param("a", "b"));
-    refused_as(storage.put_pipeline(absent).await, Problem::AlreadyExists);
+    assert_problem(storage.put_pipeline(absent).await, Problem::AlreadyExists);
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A pipeline that is expected present, at any version or at one, and is absent is not found.
-pub async fn a_pipeline_expected_present_is_not_found(storage: &dyn Storage) {
+/// A save that expects a pipeline, at any version or at one, MUST be refused if it is absent.
+pub async fn replacing_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     let before = snapshot(storage).await;
     for expect in [Expect::Present, Expect::Version(1)] {
         let mut present = put("daily");
         present.expect = expect;
-        refused_as(
+        assert_problem(
             storage.put_pipeline(present).await,
             Problem::PipelineNotFound,
         );
@@ -81,8 +82,8 @@ pub async fn a_pipeline_expected_present_is_not_found(storage: &dyn Storage) {
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A save is taken at the version that it expects and at no other.
-pub async fn a_save_at_another_version_fails_its_precondition(storage: &dyn Storage) {
+/// A save that expects a version MUST succeed at that version and be refused at any other.
+pub async fn a_save_that_expects_another_version_is_refused(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut second = put("daily");
     second.definition = Arc::new(definition("daily").param("a", "b"));
@@ -93,15 +94,15 @@ pub async fn a_save_at_another_version_fails_its_precondition(storage: &dyn Stor
     );
     let before = snapshot(storage).await;
     second.definition = Arc::new(definition("daily"));
-    refused_as(
+    assert_problem(
         storage.put_pipeline(second).await,
         Problem::PreconditionFailed,
     );
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A pipeline that is expected present is replaced.
-pub async fn a_pipeline_expected_present_is_replaced(storage: &dyn Storage) {
+/// A save that expects a pipeline MUST replace it.
+pub async fn replacing_an_existing_pipeline_succeeds(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut second = put("daily");
     second.definition = Arc::new(definition("daily").param("a", "b"));
@@ -109,8 +110,8 @@ pub async fn a_pipeline_expected_present_is_replaced(storage: &dyn Storage) {
     assert_eq!(storage.put_pipeline(second).await.unwrap().version, 2);
 }
 
-/// A pipeline belongs to the tenant that made it, whoever saves it later.
-pub async fn a_pipeline_belongs_to_the_tenant_that_made_it(storage: &dyn Storage) {
+/// A pipeline MUST belong to the tenant that created it, even if another caller saves it later.
+pub async fn a_pipeline_belongs_to_the_tenant_that_created_it(storage: &dyn Storage) {
     let first = save_for(storage, "daily", "ann").await;
     assert_eq!(first.tenant.as_ref().map(AsRef::as_ref), Some("ann"));
     let mut second = put("daily");
@@ -119,8 +120,8 @@ pub async fn a_pipeline_belongs_to_the_tenant_that_made_it(storage: &dyn Storage
     assert_eq!(second.tenant, first.tenant);
 }
 
-/// Another tenant's pipeline reads as absent.
-pub async fn a_foreign_pipeline_reads_as_absent(storage: &dyn Storage) {
+/// A pipeline of another tenant MUST look absent to finds, deletes and replacing saves.
+pub async fn a_pipeline_of_another_tenant_is_hidden(storage: &dyn Storage) {
     let stored = save_for(storage, "daily", "ann").await;
     let before = snapshot(storage).await;
     let ben = scope("ben");
@@ -129,37 +130,37 @@ pub async fn a_foreign_pipeline_reads_as_absent(storage: &dyn Storage) {
     let mut delete = DeletePipeline::new(stored.id.clone(), at(1));
     delete.scope = ben.clone();
     let deleted = storage.delete_pipeline(delete).await;
-    refused_as(deleted, Problem::PipelineNotFound);
+    assert_problem(deleted, Problem::PipelineNotFound);
     let mut change = put("daily");
     (change.scope, change.expect) = (ben, Expect::Present);
-    refused_as(
+    assert_problem(
         storage.put_pipeline(change).await,
         Problem::PipelineNotFound,
     );
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// Another tenant's id and slug are taken.
-pub async fn a_foreign_id_and_slug_are_taken(storage: &dyn Storage) {
+/// An id or a slug that another tenant uses MUST be refused as taken.
+pub async fn an_id_or_slug_of_another_tenant_is_taken(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     let before = snapshot(storage).await;
     for expect in [Expect::Absent, Expect::Any] {
         let mut same_id = put("daily");
         (same_id.scope, same_id.expect) = (scope("ben"), expect);
-        refused_as(storage.put_pipeline(same_id).await, Problem::AlreadyExists);
+        assert_problem(storage.put_pipeline(same_id).await, Problem::AlreadyExists);
     }
     let mut same_slug = put("p-2");
     same_slug.slug = SlugChoice::Given(slug("daily"));
     same_slug.scope = scope("ben");
-    refused_as(
+    assert_problem(
         storage.put_pipeline(same_slug).await,
         Problem::AlreadyExists,
     );
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A deleted pipeline is gone and its slug is free.
-pub async fn a_deleted_pipeline_is_gone_and_its_slug_is_free(storage: &dyn Storage) {
+/// A deleted pipeline MUST NOT be found, and its slug MUST be free for another one.
+pub async fn deleting_a_pipeline_frees_its_slug(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     storage
         .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
@@ -172,14 +173,14 @@ pub async fn a_deleted_pipeline_is_gone_and_its_slug_is_free(storage: &dyn Stora
     storage.put_pipeline(other).await.unwrap();
 }
 
-/// Deleting an absent pipeline, a deleted one too, is refused.
+/// Deleting a pipeline that is missing or was deleted before MUST be refused.
 pub async fn deleting_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     let missing = pipeline_id("missing");
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(missing.clone(), at(1)))
         .await;
-    refused_as(deleted, Problem::PipelineNotFound);
+    assert_problem(deleted, Problem::PipelineNotFound);
     storage
         .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
         .await
@@ -187,26 +188,26 @@ pub async fn deleting_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     let again = storage
         .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(2)))
         .await;
-    refused_as(again, Problem::PipelineNotFound);
+    assert_problem(again, Problem::PipelineNotFound);
 }
 
-/// A pipeline cannot be deleted while a run of it is pending or running.
-pub async fn a_pipeline_with_active_runs_is_not_deleted(storage: &dyn Storage) {
-    let run = pending(storage, 1).await;
+/// Deleting a pipeline MUST be refused while one of its runs is pending or running.
+pub async fn a_pipeline_with_active_runs_cannot_be_deleted(storage: &dyn Storage) {
+    let run = pending_run(storage, 1).await;
     let daily = pipeline_id("daily");
     let before = snapshot(storage).await;
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
         .await;
-    refused_as(deleted, Problem::PipelineActive);
+    assert_problem(deleted, Problem::PipelineActive);
     assert_eq!(snapshot(storage).await, before);
-    let mut driver = Driver::of(&claim_one(storage, claim(1, 10), run).await);
+    let mut driver = Driver::new(&claim_one(storage, claim(1, 10), run).await);
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
         .await;
-    refused_as(deleted, Problem::PipelineActive);
+    assert_problem(deleted, Problem::PipelineActive);
     driver
-        .append(storage, [end_of(1, RunStatus::Success)])
+        .append(storage, [run_finished(1, RunStatus::Success)])
         .await;
     storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(2_000)))
@@ -214,28 +215,28 @@ pub async fn a_pipeline_with_active_runs_is_not_deleted(storage: &dyn Storage) {
         .unwrap();
 }
 
-/// The runs of a deleted pipeline stay readable, with the definition that they ran.
+/// The runs of a deleted pipeline MUST stay readable, with the definition that they executed.
 pub async fn runs_of_a_deleted_pipeline_stay_readable(storage: &dyn Storage) {
-    let run = ended(storage, 1, RunStatus::Failed).await;
-    let before = found(storage, run).await;
+    let run = finished_run(storage, 1, RunStatus::Failed).await;
+    let before = read_run(storage, run).await;
     let daily = pipeline_id("daily");
     storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(2_000)))
         .await
         .unwrap();
-    assert_eq!(found(storage, run).await, before);
+    assert_eq!(read_run(storage, run).await, before);
     assert_eq!(*before.definition, definition("daily"));
 }
 
-/// The idempotency keys of a deleted pipeline end.
-pub async fn a_deleted_pipeline_ends_its_keys(storage: &dyn Storage) {
+/// Deleting a pipeline MUST delete its idempotency keys.
+pub async fn deleting_a_pipeline_deletes_its_idempotency_keys(storage: &dyn Storage) {
     save(storage, "daily").await;
     let first = with_key(1, "once", 1);
     let key = first.idempotency.clone().unwrap();
     storage.create_runs(first).await.unwrap();
-    let mut driver = Driver::of(&claim_one(storage, claim(1, 10), run_id(1)).await);
+    let mut driver = Driver::new(&claim_one(storage, claim(1, 10), run_id(1)).await);
     driver
-        .append(storage, [end_of(1, RunStatus::Success)])
+        .append(storage, [run_finished(1, RunStatus::Success)])
         .await;
     let daily = pipeline_id("daily");
     storage
@@ -245,8 +246,9 @@ pub async fn a_deleted_pipeline_ends_its_keys(storage: &dyn Storage) {
     assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
 }
 
-/// The id of a deleted pipeline may be taken again; its versions go on, its creation starts anew.
-pub async fn a_revived_pipeline_goes_on_with_its_versions(storage: &dyn Storage) {
+/// The id of a deleted pipeline can be used again, by another tenant too. Its versions MUST
+/// continue, and `created_at` MUST be the time of the new save.
+pub async fn a_recreated_pipeline_continues_its_versions(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     storage
         .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
@@ -254,18 +256,18 @@ pub async fn a_revived_pipeline_goes_on_with_its_versions(storage: &dyn Storage)
         .unwrap();
     let mut again = put("daily");
     (again.now, again.expect, again.scope) = (at(5), Expect::Absent, scope("ann"));
-    let revived = storage.put_pipeline(again).await.unwrap();
-    assert_eq!((revived.version, revived.created_at), (2, at(5)));
-    assert_eq!(revived.tenant.as_ref().map(AsRef::as_ref), Some("ann"));
+    let recreated = storage.put_pipeline(again).await.unwrap();
+    assert_eq!((recreated.version, recreated.created_at), (2, at(5)));
+    assert_eq!(recreated.tenant.as_ref().map(AsRef::as_ref), Some("ann"));
 }
 
-/// A run stays on the version that it was made on.
-pub async fn a_run_stays_on_its_version(storage: &dyn Storage) {
-    let run = pending(storage, 1).await;
+/// A run MUST keep the pipeline version that it was created with.
+pub async fn a_run_keeps_its_pipeline_version(storage: &dyn Storage) {
+    let run = pending_run(storage, 1).await;
     let mut changed = put("daily");
     changed.definition = Arc::new(definition("daily").param("a", "b"));
     storage.put_pipeline(changed).await.unwrap();
-    let old = found(storage, run).await;
+    let old = read_run(storage, run).await;
     assert_eq!(old.run.pipeline_version, 1);
     assert_eq!(*old.definition, definition("daily"));
     let mut second = new_run(2, "daily");
@@ -275,13 +277,13 @@ pub async fn a_run_stays_on_its_version(storage: &dyn Storage) {
     assert_eq!(*claimed.definition, definition("daily"));
 }
 
-/// A run may be made on a version that was replaced while it was on its way.
-pub async fn a_replaced_version_still_takes_runs(storage: &dyn Storage) {
+/// Creating a run on a version that a save has replaced in the meantime MUST succeed.
+pub async fn a_run_can_be_created_on_a_replaced_version(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut changed = put("daily");
     changed.definition = Arc::new(definition("daily").param("a", "b"));
     storage.put_pipeline(changed).await.unwrap();
     create(storage, new_run(1, "daily")).await.unwrap();
-    let old = found(storage, run_id(1)).await;
+    let old = read_run(storage, run_id(1)).await;
     assert_eq!(*old.definition, definition("daily"));
 }

@@ -1,10 +1,10 @@
-//! How runs are listed.
+//! The lists of runs: their order, pages and filters.
 //!
-//! How they are made is promised in `runs`.
+//! Creation is promised in `runs`.
 
 use super::fixtures::{
-    Driver, at, claim, claim_one, create, end_of, ended, listed, new_run, pending, pipeline_id,
-    purge_all, refused_as, run_id, running, save, save_for, scope,
+    Driver, assert_problem, at, claim, claim_one, create, finished_run, list_run_ids, new_run,
+    pending_run, pipeline_id, purge_all, run_finished, run_id, save, save_for, scope, started_run,
 };
 use crate::error::Problem;
 use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, Trigger};
@@ -23,12 +23,12 @@ fn ids(page: &Page<Run>) -> Vec<RunId> {
     page.items.iter().map(|run| run.id).collect()
 }
 
-/// The greatest id comes first, whatever its status and in whatever order runs were made.
+/// Runs MUST be listed by descending id, whatever their status and the order of their creation.
 pub async fn the_greatest_id_comes_first(storage: &dyn Storage) {
-    pending(storage, 3).await;
-    running(storage, 1).await;
-    pending(storage, 4).await;
-    ended(storage, 2, RunStatus::Failed).await;
+    pending_run(storage, 3).await;
+    started_run(storage, 1).await;
+    pending_run(storage, 4).await;
+    finished_run(storage, 2, RunStatus::Failed).await;
     let page = page(
         storage,
         RunFilter::default(),
@@ -40,10 +40,10 @@ pub async fn the_greatest_id_comes_first(storage: &dyn Storage) {
     assert_eq!(page.items[2].status, RunStatus::Failed);
 }
 
-/// A cursor goes on where the page before ended.
-pub async fn a_cursor_goes_on_where_the_page_before_ended(storage: &dyn Storage) {
+/// A cursor MUST continue after the previous page. The last page MUST return no cursor.
+pub async fn a_cursor_continues_after_the_previous_page(storage: &dyn Storage) {
     for n in 1..=4 {
-        pending(storage, n).await;
+        pending_run(storage, n).await;
     }
     let all = RunFilter::default;
     let first = page(storage, all(), after(None, 3)).await;
@@ -55,41 +55,41 @@ pub async fn a_cursor_goes_on_where_the_page_before_ended(storage: &dyn Storage)
     assert_eq!((exact.items.len(), exact.next), (4, None));
 }
 
-/// A cursor works though its run was purged.
-pub async fn a_cursor_works_though_its_run_was_purged(storage: &dyn Storage) {
-    pending(storage, 9).await;
-    ended_last(storage).await;
+/// A cursor MUST work even if its run was purged since.
+pub async fn a_cursor_works_after_its_run_is_purged(storage: &dyn Storage) {
+    pending_run(storage, 9).await;
+    one_finished_and_one_pending(storage).await;
     assert_eq!(purge_all(storage).await, 1);
     let page = page(storage, RunFilter::default(), after(Some(run_id(2)), 3)).await;
     assert_eq!(ids(&page), [run_id(1)]);
 }
 
-/// Run 1 waits, run 2 has ended.
-async fn ended_last(storage: &dyn Storage) {
+/// Creates run 2, finished, and run 1, pending.
+async fn one_finished_and_one_pending(storage: &dyn Storage) {
     let mut first = new_run(2, "daily");
     first.trigger = Trigger::Manual;
     create(storage, first).await.unwrap();
     let claimed = claim_one(storage, claim(1, 10), run_id(2)).await;
-    let mut driver = Driver::of(&claimed);
+    let mut driver = Driver::new(&claimed);
     driver
-        .append(storage, [end_of(2, RunStatus::Success)])
+        .append(storage, [run_finished(2, RunStatus::Success)])
         .await;
-    pending(storage, 1).await;
+    pending_run(storage, 1).await;
 }
 
-/// A cursor that is no run id is refused.
-pub async fn a_cursor_that_is_no_run_is_malformed(storage: &dyn Storage) {
-    pending(storage, 1).await;
+/// A cursor that is no run id MUST be refused.
+pub async fn a_cursor_that_is_no_run_id_is_refused(storage: &dyn Storage) {
+    pending_run(storage, 1).await;
     let cursor = Some("daily".to_owned());
     let request = PageRequest::After { cursor, limit: 3 };
     let listed = storage.list_runs(RunFilter::default(), request).await;
-    refused_as(listed, Problem::InvalidParameter);
+    assert_problem(listed, Problem::InvalidParameter);
 }
 
-/// Numbered pages tell the total of what the filter lets through.
-pub async fn numbered_pages_tell_the_total(storage: &dyn Storage) {
+/// A numbered page MUST return the total of what the filter admits.
+pub async fn numbered_pages_return_the_total(storage: &dyn Storage) {
     for n in 1..=5 {
-        pending(storage, n).await;
+        pending_run(storage, n).await;
     }
     save(storage, "hourly").await;
     create(storage, new_run(6, "hourly")).await.unwrap();
@@ -108,11 +108,11 @@ pub async fn numbered_pages_tell_the_total(storage: &dyn Storage) {
     }
 }
 
-/// Statuses and triggers are alternatives.
-pub async fn statuses_and_triggers_are_alternatives(storage: &dyn Storage) {
-    ended(storage, 1, RunStatus::Failed).await;
-    ended(storage, 2, RunStatus::Success).await;
-    running(storage, 3).await;
+/// A filter MUST admit a run with any of its statuses and any of its triggers.
+pub async fn a_filter_admits_any_of_its_statuses_and_triggers(storage: &dyn Storage) {
+    finished_run(storage, 1, RunStatus::Failed).await;
+    finished_run(storage, 2, RunStatus::Success).await;
+    started_run(storage, 3).await;
     for (n, trigger) in [(4, Trigger::Schedule), (5, Trigger::Backfill)] {
         let mut run = new_run(n, "daily");
         run.trigger = trigger;
@@ -122,26 +122,26 @@ pub async fn statuses_and_triggers_are_alternatives(storage: &dyn Storage) {
         statuses: vec![RunStatus::Failed, RunStatus::Running],
         ..RunFilter::default()
     };
-    assert_eq!(listed(storage, filter).await, [run_id(3), run_id(1)]);
+    assert_eq!(list_run_ids(storage, filter).await, [run_id(3), run_id(1)]);
     let filter = RunFilter {
         triggers: vec![Trigger::Schedule, Trigger::Backfill],
         ..RunFilter::default()
     };
-    assert_eq!(listed(storage, filter).await, [run_id(5), run_id(4)]);
+    assert_eq!(list_run_ids(storage, filter).await, [run_id(5), run_id(4)]);
 }
 
-/// The time of creation is bounded from its first instant on and before its last.
-pub async fn times_are_from_the_first_and_before_the_last(storage: &dyn Storage) {
+/// A range of creation times MUST include its start and exclude its end.
+pub async fn a_time_range_includes_its_start_and_excludes_its_end(storage: &dyn Storage) {
     for n in 1..=4 {
-        pending(storage, n).await;
+        pending_run(storage, n).await;
     }
     let mut filter = RunFilter::default();
     (filter.from, filter.to) = (Some(at(2)), Some(at(4)));
-    assert_eq!(listed(storage, filter).await, [run_id(3), run_id(2)]);
+    assert_eq!(list_run_ids(storage, filter).await, [run_id(3), run_id(2)]);
 }
 
-/// A list of one run has that run alone, and none that the tenant does not see.
-pub async fn a_list_of_one_run_has_that_run_alone(storage: &dyn Storage) {
+/// A list of one run MUST contain only that run, and nothing if its tenant is another one.
+pub async fn a_list_of_one_run_contains_only_that_run(storage: &dyn Storage) {
     for (n, id, tenant) in [
         (1, "daily", "ann"),
         (2, "hourly", "ben"),
@@ -150,14 +150,14 @@ pub async fn a_list_of_one_run_has_that_run_alone(storage: &dyn Storage) {
         save_for(storage, id, tenant).await;
         create(storage, new_run(n, id)).await.unwrap();
     }
-    for (run, whose, expected) in [
+    for (run, scope_of_list, expected) in [
         (1, Scope::All, vec![1]),
         (1, scope("ann"), vec![1]),
         (2, scope("ann"), vec![]),
         (9, Scope::All, vec![]),
     ] {
         let filter = RunFilter {
-            scope: whose.clone(),
+            scope: scope_of_list.clone(),
             run: Some(run_id(run)),
             ..RunFilter::default()
         };
@@ -172,27 +172,27 @@ pub async fn a_list_of_one_run_has_that_run_alone(storage: &dyn Storage) {
         assert_eq!(
             (ids(&found), found.total),
             (expected, Some(total)),
-            "{run} {whose:?}"
+            "{run} {scope_of_list:?}"
         );
         let below = page(storage, filter, after(Some(run_id(run)), 2)).await;
-        assert_eq!(ids(&below), [], "a run is not behind itself");
+        assert_eq!(ids(&below), [], "a run is not after itself");
     }
     let hourly = RunFilter {
         run: Some(run_id(1)),
         pipeline: Some(pipeline_id("hourly")),
         ..RunFilter::default()
     };
-    assert_eq!(listed(storage, hourly).await, []);
+    assert_eq!(list_run_ids(storage, hourly).await, []);
     let failed = RunFilter {
         run: Some(run_id(1)),
         statuses: vec![RunStatus::Failed],
         ..RunFilter::default()
     };
-    assert_eq!(listed(storage, failed).await, []);
+    assert_eq!(list_run_ids(storage, failed).await, []);
 }
 
-/// All conditions hold together, the tenant's too.
-pub async fn conditions_hold_together(storage: &dyn Storage) {
+/// All filters MUST apply together, that of the tenant too.
+pub async fn all_filters_apply_together(storage: &dyn Storage) {
     for (id, tenant) in [("daily", "ann"), ("hourly", "ann"), ("weekly", "ben")] {
         save_for(storage, id, tenant).await;
     }
@@ -211,13 +211,16 @@ pub async fn conditions_hold_together(storage: &dyn Storage) {
         scope: scope("ann"),
         ..RunFilter::default()
     };
-    assert_eq!(listed(storage, filter.clone()).await.len(), 4);
+    assert_eq!(list_run_ids(storage, filter.clone()).await.len(), 4);
     filter.triggers = vec![Trigger::Schedule];
-    assert_eq!(listed(storage, filter.clone()).await, [5, 2, 1].map(run_id));
+    assert_eq!(
+        list_run_ids(storage, filter.clone()).await,
+        [5, 2, 1].map(run_id)
+    );
     filter.pipeline = Some(pipeline_id("daily"));
     filter.statuses = vec![RunStatus::Pending];
     filter.to = Some(at(5));
-    assert_eq!(listed(storage, filter.clone()).await, [run_id(1)]);
+    assert_eq!(list_run_ids(storage, filter.clone()).await, [run_id(1)]);
     filter.scope = scope("ben");
-    assert_eq!(listed(storage, filter).await, []);
+    assert_eq!(list_run_ids(storage, filter).await, []);
 }

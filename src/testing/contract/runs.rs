@@ -1,11 +1,12 @@
-//! Making runs and reading them.
+//! Runs: their creation, and reads of a run and its nodes.
 //!
-//! Keys, resumes, cancels and lists have files of their own.
+//! The files `keys`, `resumes`, `cancels` and `run_lists` promise the rest.
 
 use super::fixtures::{
-    Driver, all_events, at, claim, claim_one, claimed_ids, create, definition, end_of, found, line,
-    new_run, node, node_id, pending, pipeline_id, put, refused, refused_as, resume, reused, run_id,
-    running, save, save_for, scope, snapshot, started,
+    Driver, all_events, assert_kind, assert_problem, at, claim, claim_one, claimed_ids, create,
+    definition, log_line, new_run, node_id, node_reused, node_started, pending_run, pipeline_id,
+    put, read_node, read_run, resume, run_finished, run_id, save, save_for, scope, snapshot,
+    started_run,
 };
 use crate::error::ErrorKind::QueueFull;
 use crate::error::Problem;
@@ -16,8 +17,8 @@ use crate::storage::{
     CreateRuns, DeletePipeline, Entry, FinishedNode, FoundProfile, NewRun, Storage,
 };
 
-/// A created run is found as it was given, with its definition and without a node's row.
-pub async fn a_created_run_is_found_as_it_was_given(storage: &dyn Storage) {
+/// A created run MUST be returned unchanged, with its definition and without a node.
+pub async fn a_created_run_is_returned_unchanged(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut run = new_run(1, "daily");
     run.params
@@ -28,25 +29,25 @@ pub async fn a_created_run_is_found_as_it_was_given(storage: &dyn Storage) {
         (created.run_ids, created.is_replayed),
         (vec![run.id], false)
     );
-    let found = found(storage, run.id).await;
+    let found = read_run(storage, run.id).await;
     assert_eq!(found.run, run);
     assert_eq!(*found.definition, definition("daily"));
     assert_eq!(found.nodes, []);
 }
 
-/// A run that was never made is not found.
-pub async fn a_missing_run_is_none(storage: &dyn Storage) {
-    pending(storage, 1).await;
+/// A run that was never created MUST NOT be found.
+pub async fn a_missing_run_is_not_found(storage: &dyn Storage) {
+    pending_run(storage, 1).await;
     let found = storage.find_run(run_id(2), &Scope::All).await.unwrap();
     assert_eq!(found, None);
 }
 
-/// A created run writes one event.
+/// The creation of a run MUST write one event.
 pub async fn a_created_run_writes_one_event(storage: &dyn Storage) {
-    let run = pending(storage, 1).await;
+    let run = pending_run(storage, 1).await;
     let events = all_events(storage).await;
     let [event] = events.as_slice() else {
-        panic!("one event is expected, not {events:?}");
+        panic!("expected one event, got {events:?}");
     };
     assert_eq!((event.seq, event.run_id), (1, run));
     assert_eq!(event.kind, EventKind::RunCreated);
@@ -55,8 +56,8 @@ pub async fn a_created_run_writes_one_event(storage: &dyn Storage) {
     assert_eq!((event.timestamp, event.node_id.as_ref()), (at(1), None));
 }
 
-/// Runs that are made together are answered in their order, one event each.
-pub async fn runs_made_together_are_answered_in_their_order(storage: &dyn Storage) {
+/// Runs that are created together MUST be returned in their order, with one event each.
+pub async fn runs_created_together_are_returned_in_order(storage: &dyn Storage) {
     save(storage, "daily").await;
     let runs = [2, 1, 3].map(|n| NewRun::new(new_run(n, "daily")));
     let created = storage
@@ -70,15 +71,15 @@ pub async fn runs_made_together_are_answered_in_their_order(storage: &dyn Storag
     assert_eq!(created.seq, 3);
 }
 
-/// A run belongs to its pipeline's tenant.
-pub async fn a_run_belongs_to_its_pipelines_tenant(storage: &dyn Storage) {
+/// A run MUST belong to the tenant of its pipeline.
+pub async fn a_run_belongs_to_the_tenant_of_its_pipeline(storage: &dyn Storage) {
     let stored = save_for(storage, "daily", "ann").await;
     create(storage, new_run(1, "daily")).await.unwrap();
-    assert_eq!(found(storage, run_id(1)).await.run.tenant, stored.tenant);
+    assert_eq!(read_run(storage, run_id(1)).await.run.tenant, stored.tenant);
 }
 
-/// A run of a pipeline that is absent, deleted or another tenant's is refused.
-pub async fn a_run_of_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
+/// A run of a pipeline that is missing, deleted or of another tenant MUST be refused.
+pub async fn a_run_of_an_absent_pipeline_is_refused(storage: &dyn Storage) {
     save_for(storage, "foreign", "ann").await;
     let deleted = save(storage, "deleted").await;
     storage
@@ -89,13 +90,14 @@ pub async fn a_run_of_an_absent_pipeline_is_not_found(storage: &dyn Storage) {
     for pipeline in ["missing", "foreign", "deleted"] {
         let mut create = CreateRuns::new(vec![NewRun::new(new_run(1, pipeline))]);
         create.scope = scope("ben");
-        refused_as(storage.create_runs(create).await, Problem::PipelineNotFound);
+        assert_problem(storage.create_runs(create).await, Problem::PipelineNotFound);
     }
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// No two runs of a pipeline stand for the same instant; those of two pipelines may.
-pub async fn an_instant_is_taken_once_a_pipeline(storage: &dyn Storage) {
+/// A pipeline MUST have at most one run per tick. Two pipelines can each have a run of the same
+/// instant.
+pub async fn a_pipeline_has_at_most_one_run_per_tick(storage: &dyn Storage) {
     save(storage, "daily").await;
     save(storage, "hourly").await;
     let tick = |n, pipeline| {
@@ -105,7 +107,7 @@ pub async fn an_instant_is_taken_once_a_pipeline(storage: &dyn Storage) {
     };
     storage.create_runs(tick(1, "daily")).await.unwrap();
     let before = snapshot(storage).await;
-    refused_as(
+    assert_problem(
         storage.create_runs(tick(2, "daily")).await,
         Problem::TickTaken,
     );
@@ -113,8 +115,8 @@ pub async fn an_instant_is_taken_once_a_pipeline(storage: &dyn Storage) {
     storage.create_runs(tick(3, "hourly")).await.unwrap();
 }
 
-/// A refused creation makes none of its runs.
-pub async fn a_refused_creation_makes_none_of_its_runs(storage: &dyn Storage) {
+/// A refused creation MUST create none of its runs.
+pub async fn a_refused_creation_creates_no_run(storage: &dyn Storage) {
     save(storage, "daily").await;
     let before = snapshot(storage).await;
     let runs = [1, 2].map(|n| {
@@ -123,13 +125,14 @@ pub async fn a_refused_creation_makes_none_of_its_runs(storage: &dyn Storage) {
         run
     });
     let created = storage.create_runs(CreateRuns::new(runs.into())).await;
-    refused_as(created, Problem::TickTaken);
+    assert_problem(created, Problem::TickTaken);
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// The queue of a pipeline has an end; runs that execute do not count.
-pub async fn the_queue_of_a_pipeline_has_an_end(storage: &dyn Storage) {
-    running(storage, 1).await;
+/// A creation MUST be refused if more runs of the pipeline than `queued_pipeline_max` would be
+/// pending. Running runs do not count.
+pub async fn the_queue_of_a_pipeline_is_bounded(storage: &dyn Storage) {
+    started_run(storage, 1).await;
     save(storage, "hourly").await;
     create(storage, new_run(2, "hourly")).await.unwrap();
     let creation = |ids: &[u64]| {
@@ -140,15 +143,15 @@ pub async fn the_queue_of_a_pipeline_has_an_end(storage: &dyn Storage) {
     };
     let before = snapshot(storage).await;
     let created = storage.create_runs(creation(&[3, 4, 5])).await;
-    refused_as(created, Problem::QueueFull);
+    assert_problem(created, Problem::QueueFull);
     assert_eq!(snapshot(storage).await, before);
     storage.create_runs(creation(&[3, 4])).await.unwrap();
-    refused(storage.create_runs(creation(&[5])).await, QueueFull);
+    assert_kind(storage.create_runs(creation(&[5])).await, QueueFull);
 }
 
-/// The whole queue has an end.
-pub async fn the_queue_has_an_end(storage: &dyn Storage) {
-    pending(storage, 1).await;
+/// A creation MUST be refused if more runs than `queued_max` would be pending in all.
+pub async fn the_queue_is_bounded(storage: &dyn Storage) {
+    pending_run(storage, 1).await;
     save(storage, "hourly").await;
     let creation = |n| {
         let mut create = CreateRuns::new(vec![NewRun::new(new_run(n, "hourly"))]);
@@ -157,30 +160,34 @@ pub async fn the_queue_has_an_end(storage: &dyn Storage) {
     };
     storage.create_runs(creation(2)).await.unwrap();
     let before = snapshot(storage).await;
-    refused_as(storage.create_runs(creation(3)).await, Problem::QueueFull);
+    assert_problem(storage.create_runs(creation(3)).await, Problem::QueueFull);
     assert_eq!(snapshot(storage).await, before);
     assert_eq!(claimed_ids(storage, claim(1, 10)).await.len(), 2);
     storage.create_runs(creation(3)).await.unwrap();
 }
 
-/// Nodes are listed by place once they have an entry that changes them; a line is none.
-pub async fn nodes_are_listed_once_they_have_an_entry(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
+/// Nodes MUST be listed by index once an entry changes them. A log line changes no node.
+pub async fn a_node_is_listed_once_it_has_an_entry(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
     driver
         .append(
             storage,
-            [line(Some(1), "hello"), started(2, 1), started(0, 1)],
+            [
+                log_line(Some(1), "hello"),
+                node_started(2, 1),
+                node_started(0, 1),
+            ],
         )
         .await;
-    let nodes = found(storage, driver.run).await.nodes;
+    let nodes = read_run(storage, driver.run).await.nodes;
     let node_indexes: Vec<_> = nodes.iter().map(|node| node.node_index).collect();
     assert_eq!(node_indexes, [0, 2]);
     assert_eq!(nodes[0].id, format!("{}.0", driver.run));
     assert_eq!(nodes[1].node_id, node_id("save"));
 }
 
-/// A preview and a profile of the node, as they were written.
-fn parts() -> (Preview, Profile) {
+/// Returns the preview and the profile that [`with_preview_and_profile`] writes.
+fn preview_and_profile() -> (Preview, Profile) {
     let row = serde_json::json!({"n": 1, "text": "ä"});
     let row = row.as_object().cloned().unwrap_or_default();
     let columns = vec!["n".to_owned(), "text".to_owned()];
@@ -191,14 +198,15 @@ fn parts() -> (Preview, Profile) {
     (Preview::new(columns, vec![row], 7, true), profile)
 }
 
-fn with_parts(node_index: u16) -> [Entry; 3] {
-    let (preview, profile) = parts();
-    let mut end = FinishedNode::new(node_index, NodeStatus::Success, at(40));
-    (end.attempt, end.preview) = (Some(1), Some(preview));
+/// Returns the entries of a node that succeeds with a preview and a profile.
+fn with_preview_and_profile(node_index: u16) -> [Entry; 3] {
+    let (preview, profile) = preview_and_profile();
+    let mut node = FinishedNode::new(node_index, NodeStatus::Success, at(40));
+    (node.attempt, node.preview) = (Some(1), Some(preview));
     let profile = Box::new(profile);
     [
-        started(node_index, 1),
-        Entry::NodeFinished(Box::new(end)),
+        node_started(node_index, 1),
+        Entry::NodeFinished(Box::new(node)),
         Entry::Profile {
             node_index,
             profile,
@@ -206,11 +214,11 @@ fn with_parts(node_index: u16) -> [Entry; 3] {
     ]
 }
 
-/// A preview and a profile are found by run and node.
+/// A preview and a profile MUST be found by run and node.
 pub async fn a_preview_and_a_profile_are_found(storage: &dyn Storage) {
-    let mut driver = running(storage, 1).await;
-    driver.append(storage, with_parts(0)).await;
-    let (preview, profile) = parts();
+    let mut driver = started_run(storage, 1).await;
+    driver.append(storage, with_preview_and_profile(0)).await;
+    let (preview, profile) = preview_and_profile();
     let (all, load) = (Scope::All, node_id("load"));
     let found = storage.find_preview(driver.run, &load, &all).await.unwrap();
     assert_eq!(found, Some(preview));
@@ -229,39 +237,43 @@ pub async fn a_preview_and_a_profile_are_found(storage: &dyn Storage) {
     }
 }
 
-/// The preview and the profile of a reused node are those of the run that executed it.
-pub async fn a_reused_node_has_the_preview_of_its_execution(storage: &dyn Storage) {
-    let mut old = running(storage, 1).await;
-    old.append(storage, with_parts(0)).await;
-    old.append(storage, [end_of(1, RunStatus::Failed)]).await;
+/// A reused node MUST have the preview and the profile of the run that executed it.
+pub async fn a_reused_node_has_the_preview_of_its_origin(storage: &dyn Storage) {
+    let mut old = started_run(storage, 1).await;
+    old.append(storage, with_preview_and_profile(0)).await;
+    old.append(storage, [run_finished(1, RunStatus::Failed)])
+        .await;
     let run = resume(2, old.run, old.run);
     create(storage, run).await.unwrap();
-    let mut new = Driver::of(&claim_one(storage, claim(1, 10), run_id(2)).await);
-    new.append(storage, [reused(0, old.run)]).await;
-    let (preview, profile) = parts();
+    let mut new = Driver::new(&claim_one(storage, claim(1, 10), run_id(2)).await);
+    new.append(storage, [node_reused(0, old.run)]).await;
+    let (preview, profile) = preview_and_profile();
     let (all, load) = (Scope::All, node_id("load"));
     let found = storage.find_preview(new.run, &load, &all).await.unwrap();
     assert_eq!(found, Some(preview));
     let found = storage.find_profile(new.run, &load, &all).await.unwrap();
     assert_eq!(found, Some(FoundProfile::new(profile, None)));
-    assert_eq!(node(storage, new.run, 0).await.reused_from, Some(old.run));
+    assert_eq!(
+        read_node(storage, new.run, 0).await.reused_from,
+        Some(old.run)
+    );
 }
 
-/// The greatest run id is known, in whatever order runs were made.
-pub async fn the_greatest_run_id_is_known(storage: &dyn Storage) {
+/// The greatest run id MUST be returned, in whatever order runs were created.
+pub async fn the_greatest_run_id_is_returned(storage: &dyn Storage) {
     assert_eq!(storage.newest_run().await.unwrap(), None);
-    pending(storage, 5).await;
-    pending(storage, 3).await;
+    pending_run(storage, 5).await;
+    pending_run(storage, 3).await;
     assert_eq!(storage.newest_run().await.unwrap(), Some(run_id(5)));
 }
 
-/// Nothing of another tenant's run is seen or touched.
-pub async fn a_foreign_run_reads_as_absent(storage: &dyn Storage) {
+/// A run of another tenant MUST look absent, and so MUST its chain, previews and profiles.
+pub async fn a_run_of_another_tenant_is_hidden(storage: &dyn Storage) {
     let mut pipeline = put("daily");
     pipeline.scope = scope("ann");
     storage.put_pipeline(pipeline).await.unwrap();
-    let mut driver = running(storage, 1).await;
-    driver.append(storage, with_parts(0)).await;
+    let mut driver = started_run(storage, 1).await;
+    driver.append(storage, with_preview_and_profile(0)).await;
     for (tenant, is_seen) in [("ann", true), ("ben", false)] {
         let (scope, load) = (scope(tenant), node_id("load"));
         let found = storage.find_run(driver.run, &scope).await.unwrap();

@@ -1,15 +1,14 @@
-//! Schedules: what a step of one makes and notes, when one begins anew, and that its runs execute
-//! in turn.
+//! Schedules: the steps of a schedule, its restarts, and the one running run of each.
 //!
-//! When ticks are due is no question to a storage: instants are given.
+//! The times of ticks are left to `src/cron/`. The cases give them.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::fixtures::{
-    Driver, at, claim, claim_one, claimed_ids, create, definition, end_of, events_of, found,
-    listed, new_run, pipeline_id, put, refused, run_id, save, scope,
+    Driver, assert_kind, at, claim, claim_one, claimed_ids, create, definition, events_of,
+    list_run_ids, new_run, pipeline_id, put, read_run, run_finished, run_id, save, scope,
 };
 use crate::error::ErrorKind;
 use crate::model::{
@@ -23,27 +22,27 @@ fn hourly() -> Pipeline {
     definition("daily").schedule("0 * * * *")
 }
 
-fn put_of(pipeline: Pipeline, seconds: i64) -> PutPipeline {
+fn put_at(pipeline: Pipeline, seconds: i64) -> PutPipeline {
     let mut put = put(&pipeline.id);
     put.definition = Arc::new(pipeline);
     put.now = at(seconds);
     put
 }
 
-async fn save_as(storage: &dyn Storage, pipeline: Pipeline, seconds: i64) -> StoredPipeline {
-    let put = put_of(pipeline, seconds);
+async fn save_at(storage: &dyn Storage, pipeline: Pipeline, seconds: i64) -> StoredPipeline {
+    let put = put_at(pipeline, seconds);
     storage.put_pipeline(put).await.unwrap()
 }
 
-/// The one schedule that there is.
-async fn only(storage: &dyn Storage) -> StoredSchedule {
+/// Reads the only schedule.
+async fn only_schedule(storage: &dyn Storage) -> StoredSchedule {
     let mut all = storage.schedules(&Scope::All).await.unwrap();
     let one = all.pop().unwrap();
     assert_eq!(all, []);
     one
 }
 
-/// The tick at a second, made as run `n`.
+/// Returns the step of the tick at a second, with run `n`.
 fn tick(schedule: &StoredSchedule, n: u64, seconds: i64) -> Advance {
     let mut run = new_run(n, schedule.pipeline.id.as_str());
     run.trigger = Trigger::Schedule;
@@ -59,137 +58,154 @@ async fn advance(storage: &dyn Storage, advance: Advance) -> TickOutcome {
     storage.advance(advance).await.unwrap().tick
 }
 
-/// How far it is: cursor, last tick with a run, why the last one made none.
+/// Returns the state of a schedule: its cursor, the last tick with a run, and why the newest tick
+/// has none.
 fn state(schedule: &StoredSchedule) -> (DateTime<Utc>, Option<DateTime<Utc>>, Option<SkipReason>) {
     (schedule.cursor, schedule.last_run, schedule.skipped)
 }
 
 async fn count_runs(storage: &dyn Storage) -> usize {
-    listed(storage, RunFilter::default()).await.len()
+    list_run_ids(storage, RunFilter::default()).await.len()
 }
 
-/// A schedule begins at the save that brings it; a pipeline without one has none.
-pub async fn a_schedule_begins_at_its_save(storage: &dyn Storage) {
+/// A schedule MUST start at the save that adds it. A pipeline without one has no schedule.
+pub async fn a_schedule_starts_at_its_save(storage: &dyn Storage) {
     save(storage, "other").await;
     assert_eq!(storage.schedules(&Scope::All).await.unwrap(), []);
-    let stored = save_as(storage, hourly(), 30).await;
-    let schedule = only(storage).await;
+    let stored = save_at(storage, hourly(), 30).await;
+    let schedule = only_schedule(storage).await;
     assert_eq!(state(&schedule), (at(30), None, None));
     assert_eq!(schedule.pipeline, stored);
 }
 
-/// A tick makes its run with its event, moves the cursor and is remembered, in one step.
-pub async fn a_tick_makes_its_run_and_moves_the_cursor(storage: &dyn Storage) {
-    let mut put = put_of(hourly(), 0);
+/// A tick MUST create its run with its event, move the cursor and set `last_run` in one step.
+pub async fn a_tick_creates_its_run_and_moves_the_cursor(storage: &dyn Storage) {
+    let mut put = put_at(hourly(), 0);
     put.scope = scope("ann");
     storage.put_pipeline(put).await.unwrap();
-    let answer = storage.advance(tick(&only(storage).await, 1, 60)).await;
-    let answer = answer.unwrap();
+    let advanced = storage
+        .advance(tick(&only_schedule(storage).await, 1, 60))
+        .await;
+    let advanced = advanced.unwrap();
     let events = events_of(storage, run_id(1)).await;
     assert_eq!(
-        (answer.tick, answer.seq),
+        (advanced.tick, advanced.seq),
         (TickOutcome::Created, events[0].seq)
     );
     assert_eq!(events[0].kind, EventKind::RunCreated);
-    let run = found(storage, run_id(1)).await.run;
+    let run = read_run(storage, run_id(1)).await.run;
     assert_eq!(
         (run.status, run.trigger),
         (RunStatus::Pending, Trigger::Schedule)
     );
     assert_eq!(run.tenant, Some(TenantId::new("ann").unwrap()));
-    let schedule = only(storage).await;
+    let schedule = only_schedule(storage).await;
     assert_eq!(state(&schedule), (at(60), Some(at(60)), None));
 }
 
-/// Who decides a tick by a cursor that has moved since changes nothing.
-pub async fn a_tick_that_is_decided_twice_makes_one_run(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
-    let seen = only(storage).await;
+/// A tick that was decided by an outdated cursor MUST be stale and change nothing.
+pub async fn a_tick_decided_twice_creates_one_run(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
+    let seen = only_schedule(storage).await;
     assert_eq!(
         advance(storage, tick(&seen, 1, 60)).await,
         TickOutcome::Created
     );
-    let moved = only(storage).await;
+    let moved = only_schedule(storage).await;
     for again in [tick(&seen, 2, 60), tick(&seen, 3, 120)] {
         assert_eq!(advance(storage, again).await, TickOutcome::Stale);
     }
     let passed = Advance::new(&seen, at(500));
     assert_eq!(advance(storage, passed).await, TickOutcome::Stale);
-    assert_eq!(only(storage).await, moved);
+    assert_eq!(only_schedule(storage).await, moved);
     assert_eq!(count_runs(storage).await, 1);
 }
 
-/// A tick whose instant has a run already makes no other, and the cursor moves, back too.
-pub async fn a_tick_whose_instant_has_a_run_makes_none(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
-    advance(storage, tick(&only(storage).await, 1, 60)).await;
-    advance(storage, tick(&only(storage).await, 2, 120)).await;
-    let again = tick(&only(storage).await, 3, 60);
+/// A tick whose instant already has a run MUST create no other. The cursor MUST move, even back.
+pub async fn a_tick_that_has_a_run_creates_no_other(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
+    advance(storage, tick(&only_schedule(storage).await, 1, 60)).await;
+    advance(storage, tick(&only_schedule(storage).await, 2, 120)).await;
+    let again = tick(&only_schedule(storage).await, 3, 60);
     assert_eq!(advance(storage, again).await, TickOutcome::Taken);
-    assert_eq!(state(&only(storage).await), (at(60), Some(at(120)), None));
+    assert_eq!(
+        state(&only_schedule(storage).await),
+        (at(60), Some(at(120)), None)
+    );
     assert_eq!(count_runs(storage).await, 2);
 }
 
-/// Missed ticks are passed over without a run.
-pub async fn missed_ticks_are_passed_over(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
-    let pass = Advance::new(&only(storage).await, at(90));
+/// A step without a run MUST move the cursor past the missed ticks.
+pub async fn missed_ticks_are_passed_without_a_run(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
+    let pass = Advance::new(&only_schedule(storage).await, at(90));
     assert_eq!(advance(storage, pass).await, TickOutcome::Passed);
-    assert_eq!(state(&only(storage).await), (at(90), None, None));
+    assert_eq!(state(&only_schedule(storage).await), (at(90), None, None));
     assert_eq!(count_runs(storage).await, 0);
 }
 
-/// With `skip` no run is made while one of the schedule is unfinished, pending or running; others
-/// do not count.
-pub async fn a_tick_that_overlaps_is_skipped_and_noted(storage: &dyn Storage) {
-    save_as(storage, hourly().overlap(Overlap::Skip), 0).await;
+/// With the overlap rule `skip`, a tick MUST be skipped while a run of the schedule is pending or
+/// running. Other runs of the pipeline MUST NOT count.
+pub async fn an_overlapping_tick_is_skipped_and_recorded(storage: &dyn Storage) {
+    save_at(storage, hourly().overlap(Overlap::Skip), 0).await;
     create(storage, new_run(1, "daily")).await.unwrap();
-    let first = tick(&only(storage).await, 2, 60);
+    let first = tick(&only_schedule(storage).await, 2, 60);
     assert_eq!(advance(storage, first).await, TickOutcome::Created);
     let skipped = TickOutcome::Skipped(SkipReason::Overlap);
-    let second = tick(&only(storage).await, 3, 120);
+    let second = tick(&only_schedule(storage).await, 3, 120);
     assert_eq!(advance(storage, second).await, skipped);
-    let noted = (at(120), Some(at(60)), Some(SkipReason::Overlap));
-    assert_eq!(state(&only(storage).await), noted);
+    let recorded = (at(120), Some(at(60)), Some(SkipReason::Overlap));
+    assert_eq!(state(&only_schedule(storage).await), recorded);
     claim_one(storage, claim(1, 130), run_id(1)).await;
-    let mut driver = Driver::of(&claim_one(storage, claim(1, 130), run_id(2)).await);
-    let third = tick(&only(storage).await, 3, 180);
+    let mut driver = Driver::new(&claim_one(storage, claim(1, 130), run_id(2)).await);
+    let third = tick(&only_schedule(storage).await, 3, 180);
     assert_eq!(advance(storage, third).await, skipped);
-    driver.append(storage, [end_of(2, RunStatus::Failed)]).await;
-    let fourth = tick(&only(storage).await, 3, 240);
+    driver
+        .append(storage, [run_finished(2, RunStatus::Failed)])
+        .await;
+    let fourth = tick(&only_schedule(storage).await, 3, 240);
     assert_eq!(advance(storage, fourth).await, TickOutcome::Created);
-    assert_eq!(state(&only(storage).await), (at(240), Some(at(240)), None));
+    assert_eq!(
+        state(&only_schedule(storage).await),
+        (at(240), Some(at(240)), None)
+    );
 }
 
-/// With `queue` a run is made though one of the schedule is unfinished.
-pub async fn a_tick_that_may_wait_is_made(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
+/// With the overlap rule `queue`, a tick MUST create its run even if another run of the schedule is
+/// unfinished.
+pub async fn an_overlapping_tick_can_queue_its_run(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
     for n in 1..=3 {
-        let next = tick(&only(storage).await, n, i64::try_from(n).unwrap() * 60);
+        let next = tick(
+            &only_schedule(storage).await,
+            n,
+            i64::try_from(n).unwrap() * 60,
+        );
         assert_eq!(advance(storage, next).await, TickOutcome::Created);
     }
     assert_eq!(count_runs(storage).await, 3);
 }
 
-/// Where no more runs may wait none is made, and that is noted.
-pub async fn a_tick_into_a_full_queue_is_noted_as_blocked(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
+/// A tick on a full queue MUST create no run and MUST be recorded as blocked.
+pub async fn a_tick_on_a_full_queue_is_recorded_as_blocked(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
     create(storage, new_run(1, "daily")).await.unwrap();
     for (pipeline_max, max, seconds) in [(1, 10, 60), (10, 1, 120)] {
-        let mut full = tick(&only(storage).await, 2, seconds);
+        let mut full = tick(&only_schedule(storage).await, 2, seconds);
         (full.queued_pipeline_max, full.queued_max) = (pipeline_max, max);
         let blocked = TickOutcome::Skipped(SkipReason::Blocked);
         assert_eq!(advance(storage, full).await, blocked);
-        let noted = (at(seconds), None, Some(SkipReason::Blocked));
-        assert_eq!(state(&only(storage).await), noted);
+        let recorded = (at(seconds), None, Some(SkipReason::Blocked));
+        assert_eq!(state(&only_schedule(storage).await), recorded);
     }
     assert_eq!(count_runs(storage).await, 1);
 }
 
-/// Another expression or zone begins at its save, and so does a schedule that is enabled.
-pub async fn a_changed_schedule_begins_anew(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
-    advance(storage, tick(&only(storage).await, 1, 60)).await;
+/// A schedule with a changed expression or zone MUST restart at its save. So MUST a schedule that
+/// is enabled again.
+pub async fn a_changed_schedule_restarts_at_its_save(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
+    advance(storage, tick(&only_schedule(storage).await, 1, 60)).await;
     let zone = || hourly().schedule_timezone("Europe/Berlin");
     let mut disabled = zone().schedule("@daily");
     disabled.enabled = false;
@@ -201,26 +217,26 @@ pub async fn a_changed_schedule_begins_anew(storage: &dyn Storage) {
         (disabled.clone(), 200),
         (enabled.clone(), 300),
     ] {
-        save_as(storage, changed, seconds + i64::from(seconds == 200)).await;
-        let cursor = only(storage).await.cursor;
+        save_at(storage, changed, seconds + i64::from(seconds == 200)).await;
+        let cursor = only_schedule(storage).await.cursor;
         assert!(cursor >= at(seconds) && cursor <= at(seconds + 1));
     }
-    let schedule = only(storage).await;
+    let schedule = only_schedule(storage).await;
     assert_eq!(
         schedule.last_run,
         Some(at(60)),
-        "it is the pipeline's still"
+        "it belongs to the pipeline"
     );
-    save_as(storage, definition("daily"), 400).await;
+    save_at(storage, definition("daily"), 400).await;
     assert_eq!(storage.schedules(&Scope::All).await.unwrap(), []);
-    save_as(storage, enabled, 500).await;
-    assert_eq!(only(storage).await.cursor, at(500));
+    save_at(storage, enabled, 500).await;
+    assert_eq!(only_schedule(storage).await.cursor, at(500));
 }
 
-/// A save that leaves schedule and zone as they are keeps the cursor, and so does a disabling one.
-pub async fn another_change_keeps_the_cursor(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
-    advance(storage, tick(&only(storage).await, 1, 60)).await;
+/// A save that keeps expression and zone, or disables the schedule, MUST keep the cursor.
+pub async fn other_changes_keep_the_cursor(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
+    advance(storage, tick(&only_schedule(storage).await, 1, 60)).await;
     let mut disabled = hourly();
     disabled.enabled = false;
     for (seconds, changed) in [
@@ -230,30 +246,30 @@ pub async fn another_change_keeps_the_cursor(storage: &dyn Storage) {
         (400, hourly().catch_up().overlap(Overlap::Skip)),
         (500, disabled),
     ] {
-        let stored = save_as(storage, changed, seconds).await;
-        let schedule = only(storage).await;
+        let stored = save_at(storage, changed, seconds).await;
+        let schedule = only_schedule(storage).await;
         assert_eq!(state(&schedule), (at(60), Some(at(60)), None));
         assert_eq!(schedule.pipeline, stored);
     }
 }
 
-/// A tick that was decided by a version that was replaced meanwhile changes nothing.
-pub async fn a_tick_decided_by_another_version_is_stale(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
-    let seen = only(storage).await;
-    save_as(storage, hourly().param("x", "1"), 30).await;
+/// A tick that was decided by a replaced version MUST be stale and change nothing.
+pub async fn a_tick_of_a_replaced_version_is_stale(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
+    let seen = only_schedule(storage).await;
+    save_at(storage, hourly().param("x", "1"), 30).await;
     assert_eq!(
         advance(storage, tick(&seen, 1, 60)).await,
         TickOutcome::Stale
     );
-    assert_eq!(only(storage).await.cursor, at(0));
+    assert_eq!(only_schedule(storage).await.cursor, at(0));
     assert_eq!(count_runs(storage).await, 0);
 }
 
-/// Deleting a pipeline ends its schedule; one that takes its id begins anew.
-pub async fn a_schedule_ends_with_its_pipeline(storage: &dyn Storage) {
-    save_as(storage, hourly(), 0).await;
-    let seen = only(storage).await;
+/// Deleting a pipeline MUST delete its schedule. A new pipeline with that id MUST start a new one.
+pub async fn a_schedule_is_deleted_with_its_pipeline(storage: &dyn Storage) {
+    save_at(storage, hourly(), 0).await;
+    let seen = only_schedule(storage).await;
     let id = pipeline_id("daily");
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(id.clone(), at(10)))
@@ -264,14 +280,14 @@ pub async fn a_schedule_ends_with_its_pipeline(storage: &dyn Storage) {
         advance(storage, tick(&seen, 1, 60)).await,
         TickOutcome::Stale
     );
-    save_as(storage, hourly(), 100).await;
-    assert_eq!(state(&only(storage).await), (at(100), None, None));
+    save_at(storage, hourly(), 100).await;
+    assert_eq!(state(&only_schedule(storage).await), (at(100), None, None));
 }
 
-/// A tenant sees the schedules of its own pipelines; the order is that of their ids.
-pub async fn schedules_are_those_of_the_scope(storage: &dyn Storage) {
+/// A tenant MUST get only the schedules of its own pipelines, by pipeline id.
+pub async fn schedules_are_limited_to_the_scope(storage: &dyn Storage) {
     for (id, tenant) in [("b", None), ("a", Some("ann")), ("c", Some("ben"))] {
-        let mut put = put_of(definition(id).schedule("@daily"), 0);
+        let mut put = put_at(definition(id).schedule("@daily"), 0);
         put.scope = tenant.map_or(Scope::All, scope);
         storage.put_pipeline(put).await.unwrap();
     }
@@ -285,8 +301,8 @@ pub async fn schedules_are_those_of_the_scope(storage: &dyn Storage) {
     assert_eq!(ids(scope("eve")).await, Vec::<String>::new());
 }
 
-/// Of a schedule's runs the next is claimed once the one before has ended; other runs of the
-/// pipeline go past.
+/// The next run of a schedule MUST NOT be claimed before the previous one has finished. Other runs
+/// of the pipeline MUST NOT wait for it.
 pub async fn runs_of_a_schedule_execute_one_at_a_time(storage: &dyn Storage) {
     save(storage, "daily").await;
     save(storage, "hourly").await;
@@ -308,18 +324,19 @@ pub async fn runs_of_a_schedule_execute_one_at_a_time(storage: &dyn Storage) {
     let claimed: Vec<_> = claims.iter().map(|claimed| claimed.run.id).collect();
     assert_eq!(claimed, [4, 1].map(run_id));
     assert_eq!(claimed_ids(storage, claim(1, 10)).await, [6, 5].map(run_id));
-    let mut driver = Driver::of(&claims[1]);
+    let mut driver = Driver::new(&claims[1]);
     for n in [2, 3] {
         assert_eq!(claimed_ids(storage, claim(1, 20)).await, []);
         driver
-            .append(storage, [end_of(n - 1, RunStatus::Success)])
+            .append(storage, [run_finished(n - 1, RunStatus::Success)])
             .await;
-        driver = Driver::of(&claim_one(storage, claim(1, 30), run_id(n)).await);
+        driver = Driver::new(&claim_one(storage, claim(1, 30), run_id(n)).await);
     }
 }
 
-/// An orphan of a schedule goes on first; the next of its runs waits until it has ended.
-pub async fn the_turn_of_a_schedule_outlives_a_crash(storage: &dyn Storage) {
+/// An orphan of a schedule MUST be claimed first. The next run MUST wait until the orphan has
+/// finished.
+pub async fn an_orphan_of_a_schedule_blocks_its_next_run(storage: &dyn Storage) {
     save(storage, "daily").await;
     for n in [1, 2] {
         let mut run = new_run(n, "daily");
@@ -329,11 +346,13 @@ pub async fn the_turn_of_a_schedule_outlives_a_crash(storage: &dyn Storage) {
     assert_eq!(claimed_ids(storage, claim(1, 10)).await, [run_id(1)]);
     let again = claim_one(storage, claim(2, 1_000), run_id(1)).await;
     assert_eq!(claimed_ids(storage, claim(2, 1_000)).await, []);
-    let mut driver = Driver::of(&again);
-    let refusal = storage.append(Driver { epoch: 0, ..driver }.next([])).await;
-    refused(refusal, ErrorKind::StaleEpoch);
+    let mut driver = Driver::new(&again);
+    let refusal = storage
+        .append(Driver { epoch: 0, ..driver }.next_append([]))
+        .await;
+    assert_kind(refusal, ErrorKind::StaleEpoch);
     driver
-        .append(storage, [end_of(1, RunStatus::Success)])
+        .append(storage, [run_finished(1, RunStatus::Success)])
         .await;
     assert_eq!(claimed_ids(storage, claim(2, 1_100)).await, [run_id(2)]);
 }

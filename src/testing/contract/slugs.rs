@@ -1,13 +1,13 @@
-//! The slugs of pipelines: given or derived, and never another's.
+//! The slugs of pipelines: given or derived, and unique.
 //!
-//! What else a save does is promised in `pipelines`.
+//! The other promises of a save are in `pipelines`.
 
-use super::fixtures::{at, pipeline_id, put, refused_as, save, slug, snapshot};
+use super::fixtures::{assert_problem, at, pipeline_id, put, save, slug, snapshot};
 use crate::error::Problem;
 use crate::model::Scope;
 use crate::storage::{DeletePipeline, SlugChoice, Storage};
 
-/// A changed slug raises the version by one and frees the old one.
+/// A changed slug MUST raise the version by one and free the old slug.
 pub async fn a_changed_slug_raises_the_version_by_one(storage: &dyn Storage) {
     save(storage, "p-1").await;
     let mut first = put("p-1");
@@ -22,7 +22,7 @@ pub async fn a_changed_slug_raises_the_version_by_one(storage: &dyn Storage) {
     storage.put_pipeline(second).await.unwrap();
 }
 
-/// A given slug that another pipeline has conflicts.
+/// A given slug that another pipeline has MUST be refused.
 pub async fn a_given_slug_that_is_taken_conflicts(storage: &dyn Storage) {
     let mut first = put("p-1");
     first.slug = SlugChoice::Given(slug("daily"));
@@ -30,26 +30,27 @@ pub async fn a_given_slug_that_is_taken_conflicts(storage: &dyn Storage) {
     let before = snapshot(storage).await;
     let mut second = put("p-2");
     second.slug = SlugChoice::Given(slug("daily"));
-    refused_as(storage.put_pipeline(second).await, Problem::AlreadyExists);
+    assert_problem(storage.put_pipeline(second).await, Problem::AlreadyExists);
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// An id that is another's slug, and a slug that is another's id, conflict.
-pub async fn an_id_and_a_slug_of_two_pipelines_differ(storage: &dyn Storage) {
+/// An id that is the slug of another pipeline MUST be refused, and so MUST a slug that is the id of
+/// another pipeline.
+pub async fn an_id_conflicts_with_the_slug_of_another_pipeline(storage: &dyn Storage) {
     let mut first = put("p-1");
     first.slug = SlugChoice::Given(slug("daily"));
     storage.put_pipeline(first).await.unwrap();
     let before = snapshot(storage).await;
     let mut second = put("daily");
     second.slug = SlugChoice::Given(slug("nightly"));
-    refused_as(storage.put_pipeline(second).await, Problem::AlreadyExists);
+    assert_problem(storage.put_pipeline(second).await, Problem::AlreadyExists);
     let mut third = put("p-3");
     third.slug = SlugChoice::Given(slug("p-1"));
-    refused_as(storage.put_pipeline(third).await, Problem::AlreadyExists);
+    assert_problem(storage.put_pipeline(third).await, Problem::AlreadyExists);
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A derived slug takes the first number that is free.
+/// A derived slug that is taken MUST get the first number that is free.
 pub async fn a_derived_slug_takes_the_first_free_number(storage: &dyn Storage) {
     for (id, expected) in [("p-1", "daily"), ("p-2", "daily-2"), ("p-3", "daily-3")] {
         let mut put = put(id);
@@ -68,8 +69,8 @@ pub async fn a_derived_slug_takes_the_first_free_number(storage: &dyn Storage) {
     assert_eq!(stored.slug.as_str(), "daily-2");
 }
 
-/// A derived slug passes by another pipeline's id.
-pub async fn a_derived_slug_passes_by_another_id(storage: &dyn Storage) {
+/// A derived slug MUST NOT equal the id of another pipeline.
+pub async fn a_derived_slug_avoids_the_id_of_another_pipeline(storage: &dyn Storage) {
     let mut first = put("daily");
     first.slug = SlugChoice::Given(slug("nightly"));
     storage.put_pipeline(first).await.unwrap();
@@ -79,7 +80,7 @@ pub async fn a_derived_slug_passes_by_another_id(storage: &dyn Storage) {
     assert_eq!(stored.slug.as_str(), "daily-2");
 }
 
-/// A pipeline keeps the derived slug that it has, though one before it is free by now.
+/// A pipeline MUST keep its derived slug, even if a smaller number is free by now.
 pub async fn a_pipeline_keeps_its_derived_slug(storage: &dyn Storage) {
     for id in ["p-1", "p-2"] {
         let mut put = put(id);

@@ -1,15 +1,15 @@
-//! All that readers see of a storage, so that a case can tell that nothing changed.
+//! A snapshot of a storage, with which a case proves that nothing changed.
 //!
-//! What it takes to write something is `fixtures`.
+//! Writing to the storage is left to `fixtures`.
 
-use super::fixtures::{all_events, backfills, found, listed, of_the_year};
+use super::fixtures::{all_backfills, all_events, figures_of_2024, list_run_ids, read_run};
 use crate::model::{Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable};
 use crate::storage::{
     BackfillDetail, ConnectionFilter, Figures, PipelineFilter, RunDetail, RunFilter, Stats,
     Storage, StoredSchedule, VariableFilter,
 };
 
-/// All that readers see, to tell that nothing changed.
+/// Everything that readers see of a storage.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Snapshot {
     pipelines: Vec<StoredPipeline>,
@@ -23,6 +23,7 @@ pub(crate) struct Snapshot {
     stats: Stats,
 }
 
+/// Reads everything that readers see of a storage.
 pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
     let page = || PageRequest::Newest { limit: 100 };
     let pipelines = storage.list_pipelines(PipelineFilter::default(), page());
@@ -31,18 +32,18 @@ pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
     let mut stats = storage.stats(&Scope::All).await.unwrap();
     (stats.bytes, stats.kind) = (0, "");
     let mut runs = Vec::new();
-    for run in listed(storage, RunFilter::default()).await {
-        runs.push(found(storage, run).await);
+    for run in list_run_ids(storage, RunFilter::default()).await {
+        runs.push(read_run(storage, run).await);
     }
     Snapshot {
         pipelines: pipelines.await.unwrap().items,
         connections: connections.await.unwrap().items,
         variables: variables.await.unwrap().items,
         runs,
-        backfills: backfills(storage).await,
+        backfills: all_backfills(storage).await,
         schedules: storage.schedules(&Scope::All).await.unwrap(),
         events: all_events(storage).await,
-        figures: storage.figures(of_the_year()).await.unwrap(),
+        figures: storage.figures(figures_of_2024()).await.unwrap(),
         stats,
     }
 }

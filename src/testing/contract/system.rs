@@ -1,15 +1,16 @@
-//! The store as a whole: its numbers, its figures, purge and close.
+//! The storage as a whole: statistics, figures, purge and close.
 //!
-//! That purge leaves inherited outputs and numbers alone is promised in `inheritance` and `events`.
+//! The steps of a purge are promised in `purges`. `inheritance`, `events` and `deliveries` promise
+//! what a purge keeps.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
 use super::fixtures::{
-    Driver, at, claim, claim_one, create, date, end_of, ended, found, line, new_run, of_the_year,
-    output, owner, pending, pipeline_id, purge_all, put, refused_as, run_id, running, save,
-    save_for, scope, snapshot, with_key,
+    Driver, assert_problem, at, claim, claim_one, create, date, figures_of_2024, finished_run,
+    log_line, new_run, owner, pending_run, pipeline_id, purge_all, put, read_output, read_run,
+    run_finished, run_id, save, save_for, scope, snapshot, started_run, with_key,
 };
 use crate::error::Problem;
 use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
@@ -18,12 +19,12 @@ use crate::storage::{
     NewRun, OutputChunk, Purge, PutDeliveries, RunFilter, Storage,
 };
 
-/// The numbers count what is there, within the scope.
-pub async fn stats_count_what_is_there(storage: &dyn Storage) {
+/// Statistics MUST count the pipelines and the active runs within the scope.
+pub async fn stats_count_pipelines_and_runs_in_scope(storage: &dyn Storage) {
     for (id, tenant) in [("daily", "ann"), ("hourly", "ann"), ("weekly", "ben")] {
         save_for(storage, id, tenant).await;
     }
-    running(storage, 1).await;
+    started_run(storage, 1).await;
     for (n, pipeline) in [(2, "daily"), (3, "hourly"), (4, "weekly")] {
         create(storage, new_run(n, pipeline)).await.unwrap();
     }
@@ -43,22 +44,22 @@ pub async fn stats_count_what_is_there(storage: &dyn Storage) {
     }
 }
 
-/// The greatest number of an event that purge ever took is told, though a later purge took smaller
-/// ones.
-pub async fn stats_tell_what_purge_has_taken(storage: &dyn Storage) {
-    ended(storage, 5, RunStatus::Success).await;
-    ended(storage, 2, RunStatus::Success).await;
+/// Statistics MUST return the greatest sequence number that was ever purged, even if a later purge
+/// deletes smaller ones.
+pub async fn stats_return_the_greatest_purged_sequence_number(storage: &dyn Storage) {
+    finished_run(storage, 5, RunStatus::Success).await;
+    finished_run(storage, 2, RunStatus::Success).await;
     assert_eq!(storage.stats(&Scope::All).await.unwrap().purged_seq, 0);
     let newest = storage.newest_seq().await.unwrap();
-    for left in [1, 0] {
+    for remaining in [1, 0] {
         let purge = Purge::new(at(1_000_000), 1);
         assert_eq!(storage.purge(purge).await.unwrap().deleted, 1);
         let stats = storage.stats(&Scope::All).await.unwrap();
-        assert_eq!(stats.purged_seq, newest, "{left} left");
+        assert_eq!(stats.purged_seq, newest, "{remaining} runs remain");
     }
 }
 
-/// Counts the runs of a list by day and status.
+/// Counts the listed runs by day and status.
 async fn recount(storage: &dyn Storage, filter: RunFilter) -> Vec<Figures> {
     let page = PageRequest::Newest { limit: 100 };
     let mut days: BTreeMap<NaiveDate, Figures> = BTreeMap::new();
@@ -76,11 +77,11 @@ async fn recount(storage: &dyn Storage, filter: RunFilter) -> Vec<Figures> {
     days.into_values().collect()
 }
 
-/// The figures equal a recount, of all, of a pipeline and of a tenant.
+/// Asserts that figures equal a recount, in total, by pipeline and by tenant.
 async fn assert_figures(storage: &dyn Storage) -> Vec<Figures> {
     for pipeline in [None, Some("daily"), Some("hourly")] {
         for scope in [Scope::All, scope("ann"), scope("ben")] {
-            let mut filter = of_the_year();
+            let mut filter = figures_of_2024();
             filter.scope = scope.clone();
             filter.pipeline = pipeline.map(pipeline_id);
             let mut runs = RunFilter::default();
@@ -89,10 +90,10 @@ async fn assert_figures(storage: &dyn Storage) -> Vec<Figures> {
             assert_eq!(figures, recount(storage, runs).await);
         }
     }
-    storage.figures(of_the_year()).await.unwrap()
+    storage.figures(figures_of_2024()).await.unwrap()
 }
 
-/// Figures equal a recount after every step of a mixed history, purge included.
+/// Figures MUST equal a recount after every step of a mixed history, purges included.
 pub async fn figures_equal_a_recount_at_any_time(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     save_for(storage, "hourly", "ben").await;
@@ -106,24 +107,25 @@ pub async fn figures_equal_a_recount_at_any_time(storage: &dyn Storage) {
     assert_eq!(created.len(), 2 + usize::from(created.len() > 2));
     let claims = storage.claim(claim(1, 10)).await.unwrap();
     assert_figures(storage).await;
-    let ends = [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled];
+    let outcomes = [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled];
     for (n, claimed) in claims.claimed.iter().enumerate().take(6) {
-        let mut driver = Driver::of(claimed);
+        let mut driver = Driver::new(claimed);
         driver
-            .append(storage, [end_of(n as u64, ends[n % 3])])
+            .append(storage, [run_finished(n as u64, outcomes[n % 3])])
             .await;
         assert_figures(storage).await;
     }
-    let cancel = CancelRequest::new(pending(storage, 9).await, Cancel::Plain, at(50));
+    let cancel = CancelRequest::new(pending_run(storage, 9).await, Cancel::Plain, at(50));
     storage.request_cancel(cancel).await.unwrap();
     assert_figures(storage).await;
     assert_eq!(purge_all(storage).await, 7);
-    let left = assert_figures(storage).await;
-    assert_eq!(left.iter().map(|day| day.running).sum::<u64>(), 2);
+    let remaining = assert_figures(storage).await;
+    assert_eq!(remaining.iter().map(|day| day.running).sum::<u64>(), 2);
 }
 
-/// Figures are of the days asked for, both included, oldest first and without empty ones.
-pub async fn figures_are_of_the_days_asked_for(storage: &dyn Storage) {
+/// Figures MUST cover the requested days, both bounds included, oldest first and without empty
+/// days.
+pub async fn figures_cover_the_requested_days(storage: &dyn Storage) {
     save(storage, "daily").await;
     for (n, day) in [(1, 0), (2, 1), (3, 3), (4, 3)] {
         let mut run = new_run(n, "daily");
@@ -138,9 +140,9 @@ pub async fn figures_are_of_the_days_asked_for(storage: &dyn Storage) {
     assert_eq!(storage.figures(backwards).await.unwrap(), []);
 }
 
-/// Counted by pipeline, figures are of the pipelines that exist in scope, those with the most
-/// failed runs first and equal ones by id.
-pub async fn figures_by_pipeline_put_the_most_failed_first(storage: &dyn Storage) {
+/// Figures by pipeline MUST cover the existing pipelines in scope. They MUST be listed by
+/// descending number of failed runs, then by id.
+pub async fn figures_by_pipeline_list_the_most_failures_first(storage: &dyn Storage) {
     for (id, tenant) in [
         ("a", "ann"),
         ("b", "ben"),
@@ -172,41 +174,45 @@ pub async fn figures_by_pipeline_put_the_most_failed_first(storage: &dyn Storage
         } else {
             RunStatus::Success
         };
-        let mut driver = Driver::of(claimed);
-        driver.append(storage, [end_of(n, status)]).await;
+        let mut driver = Driver::new(claimed);
+        driver.append(storage, [run_finished(n, status)]).await;
     }
     let gone = pipeline_id("a");
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(gone.clone(), at(9)))
         .await;
     deleted.unwrap();
-    let asked = async |of: Option<&str>, count_max| {
+    let failures_by_pipeline = async |tenant: Option<&str>, count_max| {
         let mut filter = FiguresFilter::new(date("2024-01-15"), date("2024-01-16"));
         filter.by = FiguresBy::Pipeline { count_max };
-        filter.scope = of.map_or(Scope::All, scope);
+        filter.scope = tenant.map_or(Scope::All, scope);
         let figures = storage.figures(filter).await.unwrap();
-        let told = figures.into_iter().map(|own| {
-            assert_eq!(own.date, date("2024-01-15"));
-            (own.pipeline.unwrap(), own.failed, own.success)
+        let rows = figures.into_iter().map(|figures| {
+            assert_eq!(figures.date, date("2024-01-15"));
+            (figures.pipeline.unwrap(), figures.failed, figures.success)
         });
-        told.collect::<Vec<_>>()
+        rows.collect::<Vec<_>>()
     };
     let [b, c, d] = [("b", 2, 0), ("c", 2, 0), ("d", 0, 1)]
         .map(|(id, failed, success)| (pipeline_id(id), failed, success));
-    assert_eq!(asked(None, 9).await, [b.clone(), c.clone(), d.clone()]);
-    assert_eq!(asked(None, 2).await, [b.clone(), c.clone()]);
-    assert_eq!(asked(Some("ann"), 9).await, [c, d]);
-    assert_eq!(asked(Some("ben"), 9).await, [b]);
-    assert_eq!(asked(Some("cy"), 9).await, []);
+    assert_eq!(
+        failures_by_pipeline(None, 9).await,
+        [b.clone(), c.clone(), d.clone()]
+    );
+    assert_eq!(failures_by_pipeline(None, 2).await, [b.clone(), c.clone()]);
+    assert_eq!(failures_by_pipeline(Some("ann"), 9).await, [c, d]);
+    assert_eq!(failures_by_pipeline(Some("ben"), 9).await, [b]);
+    assert_eq!(failures_by_pipeline(Some("cy"), 9).await, []);
 }
 
-/// A purge takes finished runs alone, the longest finished first and no more than it is asked for.
-pub async fn a_purge_takes_the_longest_finished_first(storage: &dyn Storage) {
+/// A purge MUST delete only finished runs, the oldest finished first, and at most the requested
+/// number.
+pub async fn a_purge_deletes_the_oldest_finished_runs_first(storage: &dyn Storage) {
     for n in [3, 1, 2, 4] {
-        ended(storage, n, RunStatus::Failed).await;
+        finished_run(storage, n, RunStatus::Failed).await;
     }
-    let active = running(storage, 5).await.run;
-    pending(storage, 6).await;
+    let active = started_run(storage, 5).await.run;
+    pending_run(storage, 6).await;
     let purged = storage.purge(Purge::new(at(1_004), 2)).await.unwrap();
     assert_eq!(purged.deleted, 2);
     for n in [1, 2] {
@@ -215,20 +221,23 @@ pub async fn a_purge_takes_the_longest_finished_first(storage: &dyn Storage) {
     }
     let purged = storage.purge(Purge::new(at(1_004), 9)).await.unwrap();
     assert_eq!(purged.deleted, 1);
-    found(storage, run_id(4)).await;
+    read_run(storage, run_id(4)).await;
     assert_eq!(purge_all(storage).await, 1);
     assert_eq!(purge_all(storage).await, 0);
-    assert_eq!(found(storage, active).await.run.status, RunStatus::Running);
     assert_eq!(
-        found(storage, run_id(6)).await.run.status,
+        read_run(storage, active).await.run.status,
+        RunStatus::Running
+    );
+    assert_eq!(
+        read_run(storage, run_id(6)).await.run.status,
         RunStatus::Pending
     );
 }
 
-/// A purge of one tenant leaves the others' runs.
-pub async fn a_purge_keeps_to_its_scope(storage: &dyn Storage) {
+/// A purge of one tenant MUST NOT delete runs of others.
+pub async fn a_purge_is_limited_to_its_scope(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
-    ended(storage, 1, RunStatus::Success).await;
+    finished_run(storage, 1, RunStatus::Success).await;
     let before = snapshot(storage).await;
     let mut purge = Purge::new(at(1_000_000), 100);
     purge.scope = scope("ben");
@@ -238,21 +247,21 @@ pub async fn a_purge_keeps_to_its_scope(storage: &dyn Storage) {
     assert_eq!(storage.purge(purge).await.unwrap().deleted, 1);
 }
 
-/// A purged run takes all that was its own: key, instant, output, preview; nothing of it is found.
-pub async fn a_purged_run_takes_all_its_own(storage: &dyn Storage) {
+/// A purge MUST delete everything that belongs to its runs: key, tick, outputs and previews.
+pub async fn a_purge_deletes_everything_that_belongs_to_its_runs(storage: &dyn Storage) {
     save(storage, "daily").await;
     let mut creation = with_key(1, "once", 1);
     creation.runs[0].fire_at = Some(at(3_600));
     let key = creation.idempotency.clone().unwrap();
     storage.create_runs(creation).await.unwrap();
-    let mut driver = Driver::of(&claim_one(storage, claim(1, 10), run_id(1)).await);
+    let mut driver = Driver::new(&claim_one(storage, claim(1, 10), run_id(1)).await);
     driver.succeed(storage, 2, b"seven").await;
     driver
-        .append(storage, [end_of(1, RunStatus::Success)])
+        .append(storage, [run_finished(1, RunStatus::Success)])
         .await;
     assert_eq!(purge_all(storage).await, 1);
     assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
-    assert_eq!(output(storage, driver.run, 2).await, None);
+    assert_eq!(read_output(storage, driver.run, 2).await, None);
     let save = NodeId::new("save").unwrap();
     let preview = storage.find_preview(driver.run, &save, &Scope::All).await;
     assert_eq!(preview.unwrap(), None);
@@ -266,12 +275,12 @@ pub async fn a_purged_run_takes_all_its_own(storage: &dyn Storage) {
         .unwrap();
 }
 
-/// Closing twice is harmless, and later writes are refused.
-pub async fn a_closed_store_refuses_writes(storage: &dyn Storage) {
-    let driver = running(storage, 1).await;
+/// A second `close` MUST succeed, and a closed storage MUST refuse every write.
+pub async fn a_closed_storage_refuses_writes(storage: &dyn Storage) {
+    let driver = started_run(storage, 1).await;
     storage.close().await.unwrap();
     storage.close().await.unwrap();
-    refused_as(
+    assert_problem(
         storage.put_pipeline(put("p-2")).await,
         Problem::ShuttingDown,
     );
@@ -279,22 +288,22 @@ pub async fn a_closed_store_refuses_writes(storage: &dyn Storage) {
     let deleted = storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
         .await;
-    refused_as(deleted, Problem::ShuttingDown);
+    assert_problem(deleted, Problem::ShuttingDown);
     let created = create(storage, new_run(2, "daily")).await;
-    refused_as(created, Problem::ShuttingDown);
+    assert_problem(created, Problem::ShuttingDown);
     let cancel = CancelRequest::new(driver.run, Cancel::Plain, at(50));
-    refused_as(storage.request_cancel(cancel).await, Problem::ShuttingDown);
-    refused_as(storage.claim(claim(1, 10)).await, Problem::ShuttingDown);
+    assert_problem(storage.request_cancel(cancel).await, Problem::ShuttingDown);
+    assert_problem(storage.claim(claim(1, 10)).await, Problem::ShuttingDown);
     let held = vec![driver.held()];
-    refused_as(storage.release(owner(1), held).await, Problem::ShuttingDown);
-    let append = driver.next([line(None, "late")]);
-    refused_as(storage.append(append).await, Problem::ShuttingDown);
+    assert_problem(storage.release(owner(1), held).await, Problem::ShuttingDown);
+    let append = driver.next_append([log_line(None, "late")]);
+    assert_problem(storage.append(append).await, Problem::ShuttingDown);
     let chunk = OutputChunk::new(driver.run, driver.epoch, 0, 0, b"late"[..].into());
-    refused_as(storage.put_output_chunk(chunk).await, Problem::ShuttingDown);
+    assert_problem(storage.put_output_chunk(chunk).await, Problem::ShuttingDown);
     let purge = Purge::new(at(1_000_000), 100);
-    refused_as(storage.purge(purge).await, Problem::ShuttingDown);
+    assert_problem(storage.purge(purge).await, Problem::ShuttingDown);
     let put = PutDeliveries::new("slack".to_owned(), 1, at(1));
-    refused_as(storage.put_deliveries(put).await, Problem::ShuttingDown);
+    assert_problem(storage.put_deliveries(put).await, Problem::ShuttingDown);
     let cursors = ClaimCursors::new(vec!["slack".to_owned()], at(0), at(1));
-    refused_as(storage.claim_cursors(cursors).await, Problem::ShuttingDown);
+    assert_problem(storage.claim_cursors(cursors).await, Problem::ShuttingDown);
 }

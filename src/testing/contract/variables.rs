@@ -1,10 +1,10 @@
-//! Variables: saved, found, listed, deleted.
+//! Variables: their saves, finds, lists and deletes.
 //!
-//! What is expected of them, as of connections, stands in `settings`.
+//! `settings` holds the bodies of the cases, which connections and variables share.
 
 use chrono::{DateTime, Utc};
 
-use super::settings::{self, Kept, Noun, Put};
+use super::settings::{self, ItemKind, Put, StoredItem};
 use crate::error::Problem;
 use crate::error::Result;
 use crate::model::{
@@ -16,7 +16,7 @@ pub(crate) fn variable_key(text: &str) -> VariableKey {
     VariableKey::new(text).unwrap()
 }
 
-/// A plain variable; `other` is a secret one.
+/// Returns the fields of a plain variable. `other` makes a secret one.
 pub(crate) fn variable(text: &str) -> VariableFields {
     let value = match text {
         "other" => VariableValue::Secret(Sealed::from_bytes(vec![0, 255, 1])),
@@ -27,7 +27,7 @@ pub(crate) fn variable(text: &str) -> VariableFields {
     fields
 }
 
-fn kept(stored: StoredVariable) -> Kept<VariableFields> {
+fn to_item(stored: StoredVariable) -> StoredItem<VariableFields> {
     let StoredVariable {
         key,
         tenant,
@@ -36,7 +36,7 @@ fn kept(stored: StoredVariable) -> Kept<VariableFields> {
         created_at,
         updated_at,
     } = stored;
-    Kept {
+    StoredItem {
         id: key.to_string(),
         tenant,
         version,
@@ -48,43 +48,43 @@ fn kept(stored: StoredVariable) -> Kept<VariableFields> {
 
 struct Variables;
 
-impl Noun for Variables {
+impl ItemKind for Variables {
     type Fields = VariableFields;
     const NOT_FOUND: Problem = Problem::VariableNotFound;
 
-    fn fields(says: &str) -> VariableFields {
-        variable(says)
+    fn fields(label: &str) -> VariableFields {
+        variable(label)
     }
 
-    async fn put(storage: &dyn Storage, put: Put) -> Result<Kept<VariableFields>> {
+    async fn put(storage: &dyn Storage, put: Put) -> Result<StoredItem<VariableFields>> {
         let put = PutVariable {
             key: variable_key(put.id),
-            fields: variable(put.says),
+            fields: variable(put.label),
             expect: put.expect,
             scope: put.scope,
             now: put.now,
         };
-        storage.put_variable(put).await.map(kept)
+        storage.put_variable(put).await.map(to_item)
     }
 
     async fn find(
         storage: &dyn Storage,
         id: &str,
         scope: &Scope,
-    ) -> Result<Option<Kept<VariableFields>>> {
+    ) -> Result<Option<StoredItem<VariableFields>>> {
         let found = storage.find_variable(&variable_key(id), scope).await?;
-        Ok(found.map(kept))
+        Ok(found.map(to_item))
     }
 
     async fn list(
         storage: &dyn Storage,
         scope: Scope,
         page: PageRequest,
-    ) -> Result<Page<Kept<VariableFields>>> {
+    ) -> Result<Page<StoredItem<VariableFields>>> {
         let filter = VariableFilter { scope };
         let Page { items, total, next } = storage.list_variables(filter, page).await?;
         Ok(Page::new(
-            items.into_iter().map(kept).collect(),
+            items.into_iter().map(to_item).collect(),
             total,
             next,
         ))
@@ -101,50 +101,51 @@ impl Noun for Variables {
     }
 }
 
-/// A saved variable is found as it was given, and by nothing but its key.
-pub async fn a_saved_variable_is_found_as_it_was_given(storage: &dyn Storage) {
-    settings::a_saved_one_is_found_as_it_was_given::<Variables>(storage).await;
+/// A saved variable MUST be returned unchanged, and be found by nothing but its key.
+pub async fn a_saved_variable_is_returned_unchanged(storage: &dyn Storage) {
+    settings::a_saved_item_is_returned_unchanged::<Variables>(storage).await;
 }
 
-/// A save that changes nothing keeps the version and the time of the last change.
-pub async fn a_save_that_changes_nothing_keeps_version_and_time(storage: &dyn Storage) {
-    settings::a_save_that_changes_nothing_keeps_version_and_time::<Variables>(storage).await;
+/// A save that changes nothing MUST keep the version and `updated_at`.
+pub async fn a_save_without_changes_keeps_version_and_update_time(storage: &dyn Storage) {
+    settings::a_save_without_changes_keeps_version_and_update_time::<Variables>(storage).await;
 }
 
-/// A changed variable raises the version by one and keeps the time of its creation.
+/// A changed variable MUST raise the version by one and keep `created_at`.
 pub async fn a_change_raises_the_version_by_one(storage: &dyn Storage) {
     settings::a_change_raises_the_version_by_one::<Variables>(storage).await;
 }
 
-/// A save that expects something else is refused and changes nothing.
-pub async fn a_save_that_expects_something_else_is_refused(storage: &dyn Storage) {
-    settings::a_save_that_expects_something_else_is_refused::<Variables>(storage).await;
+/// A save whose expectation is not met MUST be refused and change nothing.
+pub async fn a_save_with_an_unmet_expectation_is_refused(storage: &dyn Storage) {
+    settings::a_save_with_an_unmet_expectation_is_refused::<Variables>(storage).await;
 }
 
-/// A variable belongs to the tenant that made it, whoever replaces it; another tenant's reads as
-/// absent, and its key as taken.
-pub async fn a_foreign_variable_reads_as_absent_and_its_key_as_taken(storage: &dyn Storage) {
-    settings::a_foreign_one_reads_as_absent_and_its_id_as_taken::<Variables>(storage).await;
+/// A variable MUST belong to the tenant that created it, even if another caller replaces it. A
+/// variable of another tenant MUST look absent, and its key MUST be refused as taken.
+pub async fn a_variable_of_another_tenant_is_hidden_and_its_key_is_taken(storage: &dyn Storage) {
+    settings::an_item_of_another_tenant_is_hidden_and_its_id_is_taken::<Variables>(storage).await;
 }
 
-/// A deleted variable is gone; its key may be taken again, by another tenant too, and its versions
-/// go on.
-pub async fn a_deleted_variable_is_gone_and_its_versions_go_on(storage: &dyn Storage) {
-    settings::a_deleted_one_is_gone_and_its_versions_go_on::<Variables>(storage).await;
+/// A deleted variable MUST NOT be found. Its key can be used again, by another tenant too, and its
+/// versions MUST continue.
+pub async fn a_recreated_variable_continues_its_versions(storage: &dyn Storage) {
+    settings::a_recreated_item_continues_its_versions::<Variables>(storage).await;
 }
 
-/// The newest come first, equal ones by key descending.
-pub async fn the_newest_come_first_and_equal_ones_by_key(storage: &dyn Storage) {
-    settings::the_newest_come_first_and_equal_ones_by_id::<Variables>(storage).await;
+/// Variables MUST be listed newest first, and by descending key if they were created at the same
+/// time.
+pub async fn variables_are_listed_newest_first(storage: &dyn Storage) {
+    settings::items_are_listed_newest_first::<Variables>(storage).await;
 }
 
-/// A cursor goes on where the page before ended, though its variable was deleted since; one that is
-/// none is refused.
-pub async fn a_cursor_goes_on_though_its_variable_was_deleted(storage: &dyn Storage) {
-    settings::a_cursor_goes_on_though_its_item_was_deleted::<Variables>(storage).await;
+/// A cursor MUST continue after the previous page, even if its variable was deleted since. An
+/// unknown cursor MUST be refused.
+pub async fn a_cursor_works_after_its_variable_is_deleted(storage: &dyn Storage) {
+    settings::a_cursor_works_after_its_item_is_deleted::<Variables>(storage).await;
 }
 
-/// Numbered pages tell the total of what the caller sees.
-pub async fn numbered_pages_tell_the_total(storage: &dyn Storage) {
-    settings::numbered_pages_tell_the_total::<Variables>(storage).await;
+/// A numbered page MUST return the total of what its scope admits.
+pub async fn numbered_pages_return_the_total(storage: &dyn Storage) {
+    settings::numbered_pages_return_the_total::<Variables>(storage).await;
 }

@@ -107,5 +107,5 @@ async fn a_lost_cursor_logs_a_warning() {
         trace.contains("WARN") && trace.contains("notifier=pager"),
         "{trace}"
     );
-    assert!(trace.contains("has lost its place"), "{trace}");
+    assert!(trace.contains("its cursor expired"), "{trace}");
 }

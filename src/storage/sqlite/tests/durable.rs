@@ -28,10 +28,10 @@ impl Durable for InFolder {
         storage.damage_output(run, node_index).await.unwrap();
     }
 
-    fn fail_next_commit(&self, storage: &SqliteStorage, fault: promised::CommitFault) {
+    fn fail_next_commit(&self, storage: &SqliteStorage, fault: promised::CommitFailure) {
         storage.fail_next_commit(match fault {
-            promised::CommitFault::BeforeEffect => CommitFault::BeforeEffect,
-            promised::CommitFault::AfterEffect => CommitFault::AfterEffect,
+            promised::CommitFailure::BeforeEffect => CommitFault::BeforeEffect,
+            promised::CommitFailure::AfterEffect => CommitFault::AfterEffect,
         });
     }
 }

@@ -1,5 +1,7 @@
-//! Things under an id, with versions and tenants: how pipelines, connections and variables are all
-//! kept.
+//! Items with an id, versions and a tenant: the common rules of pipelines, connections and
+//! variables.
+//!
+//! What differs between them is in `definitions`.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use floret::{
 
 use crate::pages::{Page, page};
 
-/// What every kept thing says of itself.
+/// The fields that every item has.
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
     tenant: Option<TenantId>,
@@ -23,6 +25,7 @@ pub(crate) struct Head {
     updated_at: DateTime<Utc>,
 }
 
+/// A stored pipeline, connection or variable.
 pub(crate) trait Item: Clone + PartialEq {
     fn head(&self) -> Head;
     fn with(self, head: Head) -> Self;
@@ -53,38 +56,39 @@ macro_rules! items {
 
 items!(StoredPipeline, StoredConnection, StoredVariable);
 
-/// How a save is meant.
+/// The conditions of a save.
 pub(crate) struct Save<'a> {
     pub(crate) expect: Expect,
     pub(crate) scope: &'a Scope,
     pub(crate) now: DateTime<Utc>,
-    /// What is answered where the item is expected and absent.
+    /// The error if the item is expected and absent.
     pub(crate) absent: Error,
 }
 
-/// An item, or what must be known of one that was deleted: versions go on, and its id still works
-/// as a cursor.
+/// An item, or the remains of a deleted one: its versions continue, and its id still works as a
+/// cursor.
 #[derive(Debug, Clone, PartialEq)]
-struct Slot<T> {
+struct Entry<T> {
     tenant: Option<TenantId>,
     version: u32,
     created_at: DateTime<Utc>,
     item: Option<T>,
 }
 
+/// Items by id, with the remains of deleted ones.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Shelf<K, T>(BTreeMap<K, Slot<T>>);
+pub(crate) struct VersionedMap<K, T>(BTreeMap<K, Entry<T>>);
 
-impl<K, T> Default for Shelf<K, T> {
+impl<K, T> Default for VersionedMap<K, T> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
-    /// Every item, of every tenant.
+impl<K: Ord + Clone + Display + Borrow<str>, T: Item> VersionedMap<K, T> {
+    /// Returns every item of every tenant.
     pub(crate) fn items(&self) -> impl Iterator<Item = &T> {
-        self.0.values().filter_map(|slot| slot.item.as_ref())
+        self.0.values().filter_map(|entry| entry.item.as_ref())
     }
 
     pub(crate) fn find(&self, id: &str, scope: &Scope) -> Option<&T> {
@@ -92,13 +96,13 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
         scope.admits(item.head().tenant.as_ref()).then_some(item)
     }
 
-    /// Refuses a save that does not find what it expects.
+    /// Refuses a save whose expectation is not met.
     pub(crate) fn check(&self, id: &K, save: Save<'_>) -> Result<()> {
         let seen = self.find(id.borrow(), save.scope);
         let is_taken = self.find(id.borrow(), &Scope::All).is_some();
         match (save.expect, seen) {
-            (Expect::Absent, _) if is_taken => Err(taken(id)),
-            (Expect::Any, None) if is_taken => Err(taken(id)),
+            (Expect::Absent, _) if is_taken => Err(already_exists(id)),
+            (Expect::Any, None) if is_taken => Err(already_exists(id)),
             (Expect::Absent | Expect::Any, _) | (Expect::Present, Some(_)) => Ok(()),
             (Expect::Present | Expect::Version(_), None) => Err(save.absent),
             (Expect::Version(version), Some(item)) if version == item.head().version => Ok(()),
@@ -110,14 +114,14 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
         }
     }
 
-    /// Puts an item as the next version of the one that is there, or of the one that was.
-    pub(crate) fn save(&mut self, id: K, fresh: T, save: Save<'_>) -> Result<T> {
+    /// Saves an item as the next version of the current or deleted one.
+    pub(crate) fn save(&mut self, id: K, new: T, save: Save<'_>) -> Result<T> {
         let (scope, now) = (save.scope, save.now);
         self.check(&id, save)?;
-        let slot = self.0.get::<str>(id.borrow());
-        let version = slot.map_or(0, |slot| slot.version).saturating_add(1);
-        let head = match slot.and_then(|slot| slot.item.as_ref()) {
-            Some(old) if fresh.clone().with(old.head()) == *old => return Ok(old.clone()),
+        let entry = self.0.get::<str>(id.borrow());
+        let version = entry.map_or(0, |entry| entry.version).saturating_add(1);
+        let head = match entry.and_then(|entry| entry.item.as_ref()) {
+            Some(old) if new.clone().with(old.head()) == *old => return Ok(old.clone()),
             Some(old) => Head {
                 version,
                 updated_at: now,
@@ -130,49 +134,48 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> Shelf<K, T> {
                 updated_at: now,
             },
         };
-        let slot = Slot {
+        let entry = Entry {
             tenant: head.tenant.clone(),
             version,
             created_at: head.created_at,
-            item: Some(fresh.with(head)),
+            item: Some(new.with(head)),
         };
-        let answer = slot.item.clone();
-        self.0.insert(id, slot);
-        answer.ok_or_else(|| Error::internal("an item that was put is not there"))
+        let saved = entry.item.clone();
+        self.0.insert(id, entry);
+        saved.ok_or_else(|| Error::internal("a saved item is missing"))
     }
 
-    /// Takes an item away; whether one was there.
+    /// Deletes an item and returns whether there was one.
     pub(crate) fn remove(&mut self, id: &K, scope: &Scope) -> bool {
         let is_seen = self.find(id.borrow(), scope).is_some();
-        if let Some(slot) = self.0.get_mut::<str>(id.borrow()).filter(|_| is_seen) {
-            slot.item = None;
+        if let Some(entry) = self.0.get_mut::<str>(id.borrow()).filter(|_| is_seen) {
+            entry.item = None;
         }
         is_seen
     }
 
-    /// The newest first, equal ones by id descending.
+    /// Lists items, newest first, then by descending id.
     pub(crate) fn list(
         &self,
         request: &PageRequest,
         scope: &Scope,
         is_wanted: impl Fn(&T) -> bool,
     ) -> Result<Page<T>> {
-        let is_seen = |slot: &Slot<T>| scope.admits(slot.tenant.as_ref());
-        let wanted = self.0.iter().filter_map(|(id, slot)| {
-            let item = slot.item.clone().filter(|_| is_seen(slot));
+        let is_seen = |entry: &Entry<T>| scope.admits(entry.tenant.as_ref());
+        let wanted = self.0.iter().filter_map(|(id, entry)| {
+            let item = entry.item.clone().filter(|_| is_seen(entry));
             let item = item.filter(&is_wanted)?;
-            Some(((slot.created_at, id.clone()), item))
+            Some(((entry.created_at, id.clone()), item))
         });
-        let node_index = |cursor: &str| {
-            let (id, slot) = self.0.get_key_value(cursor)?;
-            is_seen(slot).then(|| (slot.created_at, id.clone()))
+        let read = |cursor: &str| {
+            let (id, entry) = self.0.get_key_value(cursor)?;
+            is_seen(entry).then(|| (entry.created_at, id.clone()))
         };
-        page(wanted.collect(), request, node_index, |(_, id)| {
-            id.to_string()
-        })
+        page(wanted.collect(), request, read, |(_, id)| id.to_string())
     }
 }
 
-pub(crate) fn taken(id: impl Display) -> Error {
-    Error::new(Problem::AlreadyExists, format!("{id} is taken"))
+/// Returns the error for an id or a slug that is taken.
+pub(crate) fn already_exists(id: impl Display) -> Error {
+    Error::new(Problem::AlreadyExists, format!("{id} already exists"))
 }

@@ -1,6 +1,6 @@
-//! Backfills of which the cases are made.
+//! Backfill fixtures of the cases.
 //!
-//! Their pipelines and runs are those of `fixtures`.
+//! Their pipelines and runs come from `fixtures`.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use super::fixtures::{at, date, new_run, pipeline_id};
 use crate::model::{Backfill, BackfillId, PageRequest, Scope, Trigger};
 use crate::storage::{BackfillDetail, BackfillFilter, CreateRuns, NewBackfill, NewRun, Storage};
 
-/// The id of backfill `n`; greater ones for greater numbers.
+/// Returns the id of backfill `n`. Ids grow with `n`.
 pub(crate) fn backfill_id(n: u64) -> BackfillId {
     BackfillId::from_uuid(Uuid::from_u64_pair(
         (0x018c_0000_0000 + n) << 16 | 0x7000,
@@ -16,12 +16,12 @@ pub(crate) fn backfill_id(n: u64) -> BackfillId {
     ))
 }
 
-/// Backfill `n` of a pipeline, of so many dates from 2024-01-01 on, whose runs are those from
-/// `first` on; created at second `n`.
+/// Returns backfill `n` of a pipeline, created at second `n`, for this many dates from 2024-01-01.
+/// Its runs are numbered from `first`.
 pub(crate) fn new_backfill(n: u64, pipeline: &str, first: u64, dates: u64) -> CreateRuns {
     let start = date("2024-01-01");
     let day = |index: u64| start + chrono::Days::new(index);
-    let of = |index: u64| {
+    let run_of = |index: u64| {
         let mut run = new_run(first + index, pipeline);
         (run.trigger, run.date) = (Trigger::Backfill, day(index));
         run.backfill_id = Some(backfill_id(n));
@@ -30,13 +30,13 @@ pub(crate) fn new_backfill(n: u64, pipeline: &str, first: u64, dates: u64) -> Cr
     let range = (start, day(dates.saturating_sub(1)));
     let created_at = at(i64::try_from(n).unwrap());
     let backfill = Backfill::new(backfill_id(n), pipeline_id(pipeline), range, created_at);
-    let mut create = CreateRuns::new((0..dates).map(of).collect());
+    let mut create = CreateRuns::new((0..dates).map(run_of).collect());
     create.backfill = Some(NewBackfill::new(backfill));
     create
 }
 
-/// Every backfill with its runs, the newest first.
-pub(crate) async fn backfills(storage: &dyn Storage) -> Vec<BackfillDetail> {
+/// Reads every backfill with its runs, newest first.
+pub(crate) async fn all_backfills(storage: &dyn Storage) -> Vec<BackfillDetail> {
     let page = PageRequest::Newest { limit: 100 };
     let page = storage.list_backfills(BackfillFilter::default(), page);
     let mut all = Vec::new();

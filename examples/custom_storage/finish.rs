@@ -1,4 +1,6 @@
-//! How runs end, whoever ends them, and what goes with them.
+//! How runs finish and are cancelled, and what that changes in outputs and backfills.
+//!
+//! The entries of running runs are in `journal`.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +13,16 @@ use floret::{
 
 use crate::rows::Rows;
 
-/// The end of a run.
-pub(crate) struct End {
+/// The outcome of a run.
+pub(crate) struct Outcome {
     pub(crate) status: RunStatus,
     pub(crate) error: Option<String>,
     pub(crate) at: DateTime<Utc>,
-    /// Bytes up to which a succeeded run keeps the output of each of its last nodes.
+    /// The largest output, in bytes, that a successful run keeps of each of its last nodes.
     pub(crate) result_bytes_max: u64,
 }
 
-impl End {
+impl Outcome {
     pub(crate) fn cancelled(at: DateTime<Utc>) -> Self {
         Self {
             status: RunStatus::Cancelled,
@@ -31,49 +33,50 @@ impl End {
     }
 }
 
-/// Ends a run, and with it what its backfill has left where it was one failure too many.
-pub(crate) fn finish(rows: &mut Rows, id: RunId, end: End) -> Result<()> {
+/// Finishes a run. One failure too many also cancels the remaining runs of its backfill.
+pub(crate) fn finish(rows: &mut Rows, id: RunId, outcome: Outcome) -> Result<()> {
     let row = rows.run_mut(id)?;
-    if !row.run.status.may_become(end.status) {
+    if !row.run.status.may_become(outcome.status) {
         let message = format!(
             "run {id} is {:?} and cannot become {:?}",
-            row.run.status, end.status
+            row.run.status, outcome.status
         );
         return Err(Error::new(Problem::IllegalTransition, message));
     }
-    row.run.status = end.status;
-    row.run.error = end.error;
-    row.run.finished_at = Some(end.at);
+    row.run.status = outcome.status;
+    row.run.error = outcome.error;
+    row.run.finished_at = Some(outcome.at);
     row.owner = None;
-    // Only a run that is given up as poisoned still has nodes on their way.
-    let left = row.nodes.values_mut().map(|kept| &mut kept.node);
-    for node in left.filter(|node| !node.status.is_terminal()) {
-        node.status = end.status.unstarted_node();
+    // Only a poisoned run still has unfinished nodes.
+    let nodes = row.nodes.values_mut().map(|row| &mut row.node);
+    for node in nodes.filter(|node| !node.status.is_terminal()) {
+        node.status = outcome.status.unstarted_node();
     }
     let run = row.run.clone();
-    let kind = match end.status {
+    let kind = match outcome.status {
         RunStatus::Success => EventKind::RunCompleted,
         RunStatus::Failed => EventKind::RunFailed,
         _ => EventKind::RunCancelled,
     };
-    let event = rows.tell(&run, kind, end.at);
+    let event = rows.record_event(&run, kind, outcome.at);
     event.status = Some(run.status.into());
     event.error = run.error.clone();
-    let took = run
+    let duration = run
         .started_at
-        .map(|started_at| end.at.signed_duration_since(started_at));
-    event.duration_ms = took.and_then(|took| u64::try_from(took.num_milliseconds()).ok());
-    drop_outputs(rows, &run, end.result_bytes_max)?;
+        .map(|started_at| outcome.at.signed_duration_since(started_at));
+    event.duration_ms =
+        duration.and_then(|duration| u64::try_from(duration.num_milliseconds()).ok());
+    drop_outputs(rows, &run, outcome.result_bytes_max)?;
     match run.backfill_id {
-        Some(backfill) => count(rows, backfill, &run, end.at),
+        Some(backfill) => count_outcome(rows, backfill, &run, outcome.at),
         None => Ok(()),
     }
 }
 
-/// Drops what nobody can need any more once this run has ended.
+/// Drops the outputs that no resume can need once this run has finished.
 fn drop_outputs(rows: &mut Rows, run: &Run, result_bytes_max: u64) -> Result<()> {
     rows.outputs
-        .retain(|(owner, _), output| *owner != run.id || output.named.is_some());
+        .retain(|(owner, _), output| *owner != run.id || output.reference.is_some());
     match run.status {
         RunStatus::Success => {
             let results = results(rows, run, result_bytes_max)?;
@@ -94,7 +97,7 @@ fn drop_outputs(rows: &mut Rows, run: &Run, result_bytes_max: u64) -> Result<()>
     Ok(())
 }
 
-/// The outputs of nodes without downstream that are small enough to be kept.
+/// Returns the outputs of the last nodes that are small enough to be stored.
 fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, NodeIndex)>> {
     let node_indexes = rows.node_indexes(run)?;
     let Some(row) = rows.runs.get(&run.id) else {
@@ -105,8 +108,8 @@ fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, No
         .keys()
         .filter(|node_index| node_indexes.is_last(**node_index));
     let is_small = |key: &(RunId, NodeIndex)| {
-        let named = rows.outputs.get(key).and_then(|output| output.named);
-        named.is_some_and(|named| named.length <= bytes_max)
+        let reference = rows.outputs.get(key).and_then(|output| output.reference);
+        reference.is_some_and(|reference| reference.length <= bytes_max)
     };
     Ok(last
         .map(|node_index| rows.source(row, *node_index))
@@ -114,10 +117,11 @@ fn results(rows: &Rows, run: &Run, bytes_max: u64) -> Result<BTreeSet<(RunId, No
         .collect())
 }
 
-/// Counts the end of a run in its backfill, stops the backfill after too many failures, and ends it
-/// with its last run.
-fn count(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) -> Result<()> {
-    let missing = || Error::internal(format!("the backfill {id} of a run is not there"));
+/// Counts the outcome of a run in its backfill.
+///
+/// The last run finishes the backfill. Too many failures cancel its remaining runs.
+fn count_outcome(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) -> Result<()> {
+    let missing = || Error::internal(format!("the backfill {id} of a run is missing"));
     let row = rows.backfills.get_mut(&id).ok_or_else(missing)?;
     row.failed += u64::from(run.status == RunStatus::Failed);
     row.cancelled += u64::from(run.status == RunStatus::Cancelled);
@@ -132,51 +136,51 @@ fn count(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) -> Resul
             (_, _) => BackfillStatus::Failed,
         };
     } else if is_too_many {
-        rows.run_mut(run.id)?.cancelled_rest = true;
-        cancel_rest(rows, &CancelBackfill::new(id, Cancel::Plain, at))?;
+        rows.run_mut(run.id)?.has_cancelled_backfill = true;
+        cancel_remaining(rows, &CancelBackfill::new(id, Cancel::Plain, at))?;
     }
     Ok(())
 }
 
-/// Asks every unfinished run of a backfill to cancel, the oldest date first.
-pub(crate) fn cancel_rest(rows: &mut Rows, wish: &CancelBackfill) -> Result<()> {
-    if let Some(row) = rows.backfills.get_mut(&wish.backfill) {
-        row.backfill.cancel = row.backfill.cancel.max(Some(wish.cancel));
+/// Requests the cancel of every unfinished run of a backfill, the oldest date first.
+pub(crate) fn cancel_remaining(rows: &mut Rows, request: &CancelBackfill) -> Result<()> {
+    if let Some(row) = rows.backfills.get_mut(&request.backfill) {
+        row.backfill.cancel = row.backfill.cancel.max(Some(request.cancel));
     }
     let unfinished = rows
-        .runs_in(wish.backfill)
+        .runs_in(request.backfill)
         .filter(|row| !row.run.status.is_terminal());
-    let mut rest: Vec<_> = unfinished.map(|row| (row.run.date, row.run.id)).collect();
-    rest.sort_unstable();
-    for (_, run) in rest {
-        request_cancel(rows, &CancelRequest::new(run, wish.cancel, wish.now))?;
+    let mut remaining: Vec<_> = unfinished.map(|row| (row.run.date, row.run.id)).collect();
+    remaining.sort_unstable();
+    for (_, run) in remaining {
+        request_cancel(rows, &CancelRequest::new(run, request.cancel, request.now))?;
     }
     Ok(())
 }
 
-/// Notes a wish to cancel a run.
-pub(crate) fn request_cancel(rows: &mut Rows, wish: &CancelRequest) -> Result<CancelOutcome> {
-    let absent = || Error::run_not_found(wish.run);
+/// Cancels a pending run, or stores the request with a running one.
+pub(crate) fn request_cancel(rows: &mut Rows, request: &CancelRequest) -> Result<CancelOutcome> {
+    let absent = || Error::run_not_found(request.run);
     let run = rows
-        .run(wish.run, &wish.scope)
+        .run(request.run, &request.scope)
         .ok_or_else(absent)?
         .run
         .clone();
     match run.status {
         RunStatus::Success | RunStatus::Failed => {
-            let message = format!("run {} has ended, it is {:?}", run.id, run.status);
+            let message = format!("run {} has finished, it is {:?}", run.id, run.status);
             return Err(Error::new(Problem::RunFinished, message));
         }
         RunStatus::Pending => {
-            rows.run_mut(run.id)?.run.cancel = Some(wish.cancel);
-            finish(rows, run.id, End::cancelled(wish.now))?;
+            rows.run_mut(run.id)?.run.cancel = Some(request.cancel);
+            finish(rows, run.id, Outcome::cancelled(request.now))?;
         }
         RunStatus::Running => {
             if run.cancel.is_none() {
-                let event = rows.tell(&run, EventKind::RunCancelling, wish.now);
+                let event = rows.record_event(&run, EventKind::RunCancelling, request.now);
                 event.status = Some(run.status.into());
             }
-            let cancel = run.cancel.max(Some(wish.cancel));
+            let cancel = run.cancel.max(Some(request.cancel));
             rows.run_mut(run.id)?.run.cancel = cancel;
         }
         _ => {}

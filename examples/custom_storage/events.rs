@@ -1,4 +1,6 @@
-//! Events, and how far each notifier has got with them.
+//! Events, the cursors of notifiers and their parked events.
+//!
+//! Events are recorded in `rows`.
 
 use async_trait::async_trait;
 use floret::storage::{
@@ -64,7 +66,7 @@ impl Deliveries for AuditedStorage {
 
 fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
     let is_start = claim.kind == CursorClaimKind::Start;
-    let mut answer = Cursors::default();
+    let mut claimed = Cursors::default();
     rows.cursors.retain(|name, row| {
         let is_renewed = !is_start && claim.names.contains(name);
         let is_expired = row.seen_at < claim.absent_before && !is_renewed;
@@ -72,7 +74,7 @@ fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
             let mut expired = ExpiredCursor::new(name.clone(), row.seq, row.seen_at);
             expired.parked_count =
                 row.parked.values().filter(|parked| !parked.is_dead).count() as u64;
-            answer.expired.push(expired);
+            claimed.expired.push(expired);
         }
         !is_expired
     });
@@ -87,12 +89,12 @@ fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
             });
         row.seen_at = claim.now;
         let mut cursor = NotifierCursor::new(name.clone(), row.seq);
-        let waiting = row
+        let parked_events = row
             .parked
             .values()
             .filter(|parked| is_start && (!parked.is_dead || parked.seq > row.seq));
-        cursor.parked.extend(waiting.cloned());
-        answer.cursors.push(cursor);
+        cursor.parked.extend(parked_events.cloned());
+        claimed.cursors.push(cursor);
     }
-    answer
+    claimed
 }
