@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 
 /// Levels of arrays and objects. 128: deeper than people write, shallow enough to walk by recursion.
 pub(crate) const DEPTH_MAX: usize = 128;
@@ -165,7 +165,7 @@ impl<'de> Visitor<'de> for Unique {
             if keys.contains(&key) {
                 return Err(de::Error::custom(format_args!(
                     "{DUPLICATE}{}",
-                    shown(&key)
+                    quote(&key)
                 )));
             }
             keys.insert(key);

@@ -9,14 +9,14 @@ use crate::error::{Error, Result};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The pauses between the tries of one call.
+/// The backoff between the tries of one call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoff {
     first: Duration,
     max: Duration,
 }
 
-impl Pauses {
+impl Backoff {
     /// Pauses of 100 ms.
     pub(crate) const STANDARD: Self = Self::doubling(PAUSE, PAUSE);
 
@@ -28,9 +28,9 @@ impl Pauses {
 
 /// Why a call has no answer.
 #[derive(Debug)]
-pub(crate) enum Unanswered {
+pub(crate) enum RetryError {
     /// Storage refused the call with an error that is not transient.
-    Refused(Error),
+    Permanent(Error),
     /// The waiting was stopped; the error is that of the last try.
     Stopped(Error),
 }
@@ -41,35 +41,35 @@ pub(crate) enum Unanswered {
 /// had its effect. An outage is logged once a call, not once a try.
 ///
 /// # Errors
-/// [`Unanswered::Refused`] at the first error that is not transient, [`Unanswered::Stopped`] when
+/// [`RetryError::Permanent`] at the first error that is not transient, [`RetryError::Stopped`] when
 /// `stop` resolves first.
-pub(crate) async fn while_unavailable<T, F>(
+pub(crate) async fn retry_while_unavailable<T, F>(
     clock: &Clock,
-    pauses: Pauses,
+    backoff: Backoff,
     stop: impl Future<Output = ()>,
     mut call: impl FnMut() -> F,
-) -> Result<T, Unanswered>
+) -> Result<T, RetryError>
 where
     F: Future<Output = Result<T>>,
 {
-    let mut pause = pauses.first;
+    let mut pause = backoff.first;
     let mut is_first = true;
     tokio::pin!(stop);
     loop {
         let error = match call().await {
             Ok(answer) => return Ok(answer),
             Err(error) if error.kind().is_transient() => error,
-            Err(error) => return Err(Unanswered::Refused(error)),
+            Err(error) => return Err(RetryError::Permanent(error)),
         };
         if std::mem::take(&mut is_first) {
             tracing::warn!(%error, "storage is unavailable; the call is repeated");
         }
         tokio::select! {
             biased;
-            () = &mut stop => return Err(Unanswered::Stopped(error)),
+            () = &mut stop => return Err(RetryError::Stopped(error)),
             () = clock.sleep(pause) => {}
         }
-        pause = pause.saturating_mul(2).min(pauses.max);
+        pause = pause.saturating_mul(2).min(backoff.max);
     }
 }
 
@@ -91,8 +91,8 @@ mod tests {
         Error::unavailable("storage is busy")
     }
 
-    /// Runs a call that fails `failures` times, and returns its answer and the pauses between.
-    async fn pauses_of(pauses: Pauses, failures: usize) -> (usize, Vec<Duration>) {
+    /// Runs a call that fails `failures` times, and returns its answer and the pauses between the calls.
+    async fn pauses_of(backoff: Backoff, failures: usize) -> (usize, Vec<Duration>) {
         let manual = manual();
         let clock = manual.clock();
         let mut tries = 0;
@@ -104,7 +104,7 @@ mod tests {
                 Err(busy())
             })
         };
-        let waiting = while_unavailable(&clock, pauses, pending(), call);
+        let waiting = retry_while_unavailable(&clock, backoff, pending(), call);
         let turning = async {
             let mut taken = Vec::new();
             for _ in 0..failures {
@@ -122,19 +122,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_is_repeated_until_storage_answers() {
-        let (tries, pauses) = pauses_of(Pauses::STANDARD, 3).await;
+        let (tries, pauses) = pauses_of(Backoff::STANDARD, 3).await;
         assert_eq!((tries, pauses), (4, vec![PAUSE; 3]));
     }
 
     #[tokio::test]
     async fn pauses_double_up_to_their_maximum() {
-        let (_, pauses) = pauses_of(Pauses::doubling(SECOND, 5 * SECOND), 5).await;
+        let (_, pauses) = pauses_of(Backoff::doubling(SECOND, 5 * SECOND), 5).await;
         assert_eq!(pauses, [1, 2, 4, 5, 5].map(Duration::from_secs));
     }
 
     #[tokio::test]
     async fn an_answer_needs_no_pause() {
-        let (tries, pauses) = pauses_of(Pauses::STANDARD, 0).await;
+        let (tries, pauses) = pauses_of(Backoff::STANDARD, 0).await;
         assert_eq!((tries, pauses), (1, Vec::new()));
     }
 
@@ -142,8 +142,8 @@ mod tests {
     async fn an_error_that_is_not_transient_ends_the_tries() {
         let clock = manual().clock();
         let call = || ready(Err::<(), _>(Error::internal("damaged")));
-        let answer = while_unavailable(&clock, Pauses::STANDARD, pending(), call).await;
-        let Err(Unanswered::Refused(error)) = answer else {
+        let answer = retry_while_unavailable(&clock, Backoff::STANDARD, pending(), call).await;
+        let Err(RetryError::Permanent(error)) = answer else {
             panic!("{answer:?}");
         };
         assert_eq!(error.kind(), ErrorKind::Internal);
@@ -155,9 +155,9 @@ mod tests {
         let clock = manual.clock();
         let call = || ready(Err::<(), _>(busy()));
         let stop = clock.sleep(5 * SECOND);
-        let waiting = while_unavailable(
+        let waiting = retry_while_unavailable(
             &clock,
-            Pauses::doubling(60 * SECOND, 60 * SECOND),
+            Backoff::doubling(60 * SECOND, 60 * SECOND),
             stop,
             call,
         );
@@ -166,7 +166,7 @@ mod tests {
             manual.advance(5 * SECOND);
         };
         let (answer, ()) = tokio::join!(waiting, turning);
-        let Err(Unanswered::Stopped(error)) = answer else {
+        let Err(RetryError::Stopped(error)) = answer else {
             panic!("{answer:?}");
         };
         assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -176,7 +176,7 @@ mod tests {
     async fn a_stop_that_was_met_before_still_allows_one_try() {
         let clock = manual().clock();
         let call = || ready(Ok(7));
-        let answer = while_unavailable(&clock, Pauses::STANDARD, ready(()), call).await;
+        let answer = retry_while_unavailable(&clock, Backoff::STANDARD, ready(()), call).await;
         assert_eq!(answer.unwrap(), 7);
     }
 }

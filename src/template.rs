@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
-use crate::error::shown;
+use crate::error::quote;
 use crate::model::RunId;
 
 /// Bytes that the values put into one config may have together. 16 MiB, as the largest output that is kept: a
@@ -27,7 +27,7 @@ pub(crate) struct Names<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
     /// A name after a known prefix that stands for nothing.
-    #[error("{} in the config: no {what} is called {}", shown(.template), shown(.name))]
+    #[error("{} in the config: no {what} is called {}", quote(.template), quote(.name))]
     Unknown {
         template: String,
         what: &'static str,

@@ -18,7 +18,7 @@ use crate::model::Event;
 use crate::notifier::Notifier;
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
 
-/// The pause after storage was unavailable. Not `outage::while_unavailable`: deliveries that have
+/// The pause after storage was unavailable. Not `outage::retry_while_unavailable`: deliveries that have
 /// begun go on meanwhile, and the next call is chosen anew.
 const REST: Duration = Duration::from_secs(1);
 

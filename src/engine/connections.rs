@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::names;
 use super::secrets::{self, Given, TRIES_MAX};
 use super::{Engine, Shared};
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{ConnectionFields, ConnectionId, Scope, StoredConnection, TenantId};
@@ -63,7 +63,7 @@ impl Engine {
         let id = new_id(draft.id.as_deref(), &mut issues);
         secrets::refuse_kept(&draft.password, "/password", &mut issues);
         secrets::refuse_kept(&draft.extra, "/extra", &mut issues);
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
         let fields = self.0.seal_connection(&draft, &id, scope.tenant(), None)?;
         let mut put = PutConnection::new(id, fields, self.0.clock.now());
@@ -87,7 +87,7 @@ impl Engine {
         names::refuse_another(&body, "conn_id", &old.id)?;
         let mut issues = Issues::default();
         let draft = read(body, &mut issues);
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_seen(&draft, &old, scope).await;
             if !secrets::came_between(&saved) {
@@ -128,7 +128,7 @@ impl Engine {
 impl Shared {
     async fn connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
         let found = self.storage.find_connection(&known_id(id)?, scope).await?;
-        found.ok_or_else(|| Error::connection_not_found(shown(id)))
+        found.ok_or_else(|| Error::connection_not_found(quote(id)))
     }
 
     fn seal_connection(
@@ -158,7 +158,7 @@ impl Shared {
 
 /// The id that a path names.
 fn known_id(id: &str) -> Result<ConnectionId> {
-    ConnectionId::new(id).map_err(|_| Error::connection_not_found(shown(id)))
+    ConnectionId::new(id).map_err(|_| Error::connection_not_found(quote(id)))
 }
 
 /// The id that a body gives.
@@ -178,7 +178,7 @@ fn read(body: Value, issues: &mut Issues) -> Draft {
         password: Given::Nothing,
         extra: Given::Nothing,
     };
-    let Some(mut fields) = Fields::of(body, "a connection", String::new(), issues) else {
+    let Some(mut fields) = Fields::new(body, "a connection", String::new(), issues) else {
         return draft;
     };
     draft.id = fields.text("conn_id");
@@ -195,9 +195,9 @@ fn read(body: Value, issues: &mut Issues) -> Draft {
     draft.fields.port = fields.take("port", PORT, port).flatten();
     draft.fields.schema = secrets::text(&mut fields, "schema", PART_CHARS_MAX);
     draft.fields.login = secrets::text(&mut fields, "login", PART_CHARS_MAX);
-    let password = fields.secret("password", PASSWORD, password);
+    let password = fields.take_secret("password", PASSWORD, password);
     draft.password = Given::of(password);
-    draft.extra = Given::of(fields.secret("extra", EXTRA, extra));
+    draft.extra = Given::of(fields.take_secret("extra", EXTRA, extra));
     draft
 }
 

@@ -31,7 +31,7 @@ impl Context {
     /// The definition of the node at a place.
     pub(super) fn node(&self, node_index: NodeIndex) -> Option<&Node> {
         self.graph
-            .declared(node_index)
+            .declared_index(node_index)
             .and_then(|index| self.definition.nodes.get(index))
     }
 

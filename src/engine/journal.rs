@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::halt::{Halt, lost_or_stopped};
-use crate::error::{Error, ErrorKind, Result, cut, trace_causes};
+use crate::error::{Error, ErrorKind, Result, trace_causes, truncate};
 use crate::executor::{LogLine, LogSink};
 use crate::model::{NodeIndex, RunId, RunStatus};
-use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::secret::Mask;
 use crate::storage::{Append, AppendOutcome, Entry};
 
-const PAUSES: Pauses = Pauses::doubling(Duration::from_millis(20), Duration::from_secs(2));
+const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_secs(2));
 
 /// An entry under way.
 #[derive(Debug)]
@@ -228,17 +228,17 @@ impl Appender {
                     self.advance(&entries, appended);
                     return Ok(());
                 }
-                Err(Unanswered::Refused(error)) if error.kind() == ErrorKind::CancelRequested => {
+                Err(RetryError::Permanent(error)) if error.kind() == ErrorKind::CancelRequested => {
                     end_as_cancelled(&mut entries);
                 }
-                Err(Unanswered::Refused(error)) => return Err(self.give_up(&error)),
-                Err(Unanswered::Stopped(_)) => return Err(Lost),
+                Err(RetryError::Permanent(error)) => return Err(self.give_up(&error)),
+                Err(RetryError::Stopped(_)) => return Err(Lost),
             }
         }
     }
 
     /// Appends entries as they are, and repeats that while storage is unavailable.
-    async fn try_append(&self, entries: &[Entry]) -> Result<AppendOutcome, Unanswered> {
+    async fn try_append(&self, entries: &[Entry]) -> Result<AppendOutcome, RetryError> {
         let (shared, at) = (&self.shared, self.at);
         let append = || {
             let mut append = Append::new(at.run, at.epoch, at.position, entries.to_vec());
@@ -246,7 +246,7 @@ impl Appender {
             shared.storage.append(append)
         };
         let stop = lost_or_stopped(&self.halt, &shared.stop);
-        while_unavailable(&shared.clock, PAUSES, stop, append).await
+        retry_while_unavailable(&shared.clock, BACKOFF, stop, append).await
     }
 
     fn advance(&mut self, entries: &[Entry], appended: AppendOutcome) {
@@ -333,7 +333,7 @@ impl LogSink for AttemptLog {
             node_index: Some(self.node_index),
             attempt: Some(self.attempt),
             level: line.level,
-            message: cut(message, self.shared.limits.log_line_bytes_max),
+            message: truncate(message, self.shared.limits.log_line_bytes_max),
             at: self.shared.clock.now(),
         };
         // A run that was lost takes no more lines; its executor is about to be dropped.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 
 /// Refuses a body that names something else than its path.
 ///
@@ -19,7 +19,7 @@ pub(super) fn refuse_another(body: &Value, field: &str, own: &impl fmt::Display)
             Problem::IdMismatch,
             format!(
                 "the body has the {field} {} and the path names {own}",
-                shown(other)
+                quote(other)
             ),
         )),
         Some(_) | None => Ok(()),

@@ -15,7 +15,7 @@ use super::halt::Halt;
 use super::journal::{AttemptLog, Lost};
 use super::retry;
 use super::turn::Turn;
-use crate::error::{cut, trace_causes};
+use crate::error::{trace_causes, truncate};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, Node, NodeIndex, NodeStatus};
@@ -88,7 +88,7 @@ impl NodeTask {
                 .fail_at_once(format!("no executor is registered for the type {kind:?}"))
                 .await;
         };
-        let policy = match RetryPolicy::of(node) {
+        let policy = match RetryPolicy::for_node(node) {
             Ok(policy) => policy,
             Err(issues) => {
                 let first = issues
@@ -264,7 +264,7 @@ impl NodeTask {
             random,
         );
         if self.mode == Mode::Recorded {
-            let error = cut(error, shared.limits.error_bytes_max);
+            let error = truncate(error, shared.limits.error_bytes_max);
             let (node_index, attempt, at) = (self.node_index, self.attempt, shared.clock.now());
             self.context
                 .journal
@@ -298,13 +298,13 @@ impl NodeTask {
 
     fn failed(&self, error: String, attempt: Option<u32>, started: Duration) -> Ending {
         let mut end = self.end(NodeStatus::Failed, attempt, started);
-        end.error = Some(cut(error, self.context.shared.limits.error_bytes_max));
+        end.error = Some(truncate(error, self.context.shared.limits.error_bytes_max));
         Ending::Ended(Box::new(end), None)
     }
 
     fn ended(&self, status: NodeStatus, error: Option<String>, started: Duration) -> Ending {
         let mut end = self.end(status, Some(self.attempt), started);
-        end.error = error.map(|error| cut(error, self.context.shared.limits.error_bytes_max));
+        end.error = error.map(|error| truncate(error, self.context.shared.limits.error_bytes_max));
         Ending::Ended(Box::new(end), None)
     }
 

@@ -231,7 +231,7 @@ fn slug(pipeline: &Pipeline) -> Result<SlugChoice> {
             .map(SlugChoice::Given)
             .map_err(|error| unfit("/pipeline_id", &error));
     }
-    let derived = definition::slug_of(&pipeline.name);
+    let derived = definition::slug_from_name(&pipeline.name);
     match derived {
         Some(slug) => Ok(SlugChoice::Derived(slug)),
         None => Slug::new(&pipeline.id)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::names;
 use super::secrets::{self, Given, TRIES_MAX};
 use super::{Engine, Shared};
-use crate::error::{Error, Issue, Problem, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{
@@ -56,7 +56,7 @@ impl Engine {
             let given = Given::of(Some(draft.value.expose().clone()));
             secrets::refuse_kept(&given, "/value", &mut issues);
         }
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
         let value = self.0.seal_variable(&draft, &key, scope.tenant())?;
         let mut put = PutVariable::new(key, fields(&draft, value), self.0.clock.now());
@@ -80,7 +80,7 @@ impl Engine {
         names::refuse_another(&body, "key", &old.key)?;
         let mut issues = Issues::default();
         let draft = read(body, &mut issues);
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_seen_variable(&draft, &old, scope).await;
             if !secrets::came_between(&saved) {
@@ -122,7 +122,7 @@ impl Engine {
 impl Shared {
     async fn variable(&self, key: &str, scope: &Scope) -> Result<StoredVariable> {
         let found = self.storage.find_variable(&known_key(key)?, scope).await?;
-        found.ok_or_else(|| Error::variable_not_found(shown(key)))
+        found.ok_or_else(|| Error::variable_not_found(quote(key)))
     }
 
     fn seal_variable(
@@ -175,7 +175,7 @@ fn not_kept(why: &str) -> Error {
 
 /// The key that a path names.
 fn known_key(key: &str) -> Result<VariableKey> {
-    VariableKey::new(key).map_err(|_| Error::variable_not_found(shown(key)))
+    VariableKey::new(key).map_err(|_| Error::variable_not_found(quote(key)))
 }
 
 /// The key that a body gives.
@@ -193,12 +193,12 @@ fn read(body: Value, issues: &mut Issues) -> Draft {
         is_secret: false,
         description: String::new(),
     };
-    let Some(mut fields) = Fields::of(body, "a variable", String::new(), issues) else {
+    let Some(mut fields) = Fields::new(body, "a variable", String::new(), issues) else {
         return draft;
     };
     draft.key = fields.text("key");
     fields.require("value", VALUE);
-    let value = fields.secret("value", VALUE, |value| {
+    let value = fields.take_secret("value", VALUE, |value| {
         value
             .as_str()
             .map(str::to_owned)

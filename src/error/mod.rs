@@ -238,7 +238,7 @@ impl StdError for Error {
 }
 
 /// The message of an error and those of all its causes.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
+pub(crate) fn message_with_causes(error: &dyn StdError) -> String {
     let causes = causes(error).into_iter();
     std::iter::once(error.to_string())
         .chain(causes)
@@ -267,7 +267,7 @@ pub(crate) fn trace_causes(error: &Error) {
 }
 
 /// What a panic says. Its payload is not dropped, since that may panic too.
-pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
+pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("with a payload that is no text").to_owned();
@@ -276,7 +276,7 @@ pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
 }
 
 /// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.
-pub(crate) fn cut(mut text: String, max: usize) -> String {
+pub(crate) fn truncate(mut text: String, max: usize) -> String {
     const MARK: &str = "… (cut)";
     if text.len() <= max {
         return text;
@@ -287,7 +287,7 @@ pub(crate) fn cut(mut text: String, max: usize) -> String {
 }
 
 /// Makes a received text fit for a message: control characters escaped, cut at 80 characters.
-pub(crate) fn shown(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     const SHOWN_MAX: usize = 80;
     let cut: String = text
         .chars()

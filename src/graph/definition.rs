@@ -1,4 +1,4 @@
-//! Definitions: reading one strictly from JSON, with every problem told, and checking one that was
+//! Definitions: reading one strictly from JSON, with every problem issues, and checking one that was
 //! built in code.
 //!
 //! Whether an id or a slug is taken, and whether the node types are registered, is left to
@@ -6,10 +6,10 @@
 
 use serde_json::Value;
 
-use super::fields::{Fields, seconds, whole};
+use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
-use super::policy::SECONDS;
-use super::rules::{CATCHUP, RUNS};
+use super::policy::TIMEOUT_RANGE;
+use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE};
 use super::{Graph, params, rules, validate};
 use crate::error::{Problem, Result};
 use crate::json;
@@ -37,8 +37,8 @@ pub(crate) fn parse(
     let mut issues = Issues::default();
     let pipeline = read(value, default_id, &mut issues);
     rules::check(&pipeline, &mut issues);
-    issues.refuse(Problem::InvalidField)?;
-    Graph::within(&pipeline, limits).map(|_| pipeline)
+    issues.into_result(Problem::InvalidField)?;
+    Graph::with_limits(&pipeline, limits).map(|_| pipeline)
 }
 
 /// Checks a pipeline by the same rules as [`parse`] and makes its graph.
@@ -48,15 +48,15 @@ pub(crate) fn parse(
 pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
     rules::check(pipeline, &mut issues);
-    issues.refuse(Problem::InvalidField)?;
-    Graph::within(pipeline, limits)
+    issues.into_result(Problem::InvalidField)?;
+    Graph::with_limits(pipeline, limits)
 }
 
 /// The slug that a name gives: its ASCII letters and digits in lower case, whatever is between them
 /// as one `-`.
 ///
 /// None when the name has no ASCII letter or digit.
-pub(crate) fn slug_of(name: &str) -> Option<Slug> {
+pub(crate) fn slug_from_name(name: &str) -> Option<Slug> {
     let mut slug = String::new();
     for letter in name.chars() {
         if letter.is_ascii_alphanumeric() {
@@ -87,47 +87,54 @@ impl Pipeline {
     /// `Invalid` with every problem when it is no definition.
     pub fn from_json(text: &str) -> Result<Self> {
         let value = json::read(text.as_bytes())?;
-        let derived = value.get("name").and_then(Value::as_str).and_then(slug_of);
+        let derived = value
+            .get("name")
+            .and_then(Value::as_str)
+            .and_then(slug_from_name);
         let default_id = || derived.map(String::from).unwrap_or_default();
         parse(value, default_id, &Limits::default())
     }
 }
 
 fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) -> Pipeline {
-    let Some(mut fields) = Fields::of(value, "a pipeline", String::new(), issues) else {
+    let Some(mut fields) = Fields::new(value, "a pipeline", String::new(), issues) else {
         return Pipeline::default();
     };
     fields.require("nodes", "an array of nodes");
     let given = fields.object("params");
-    let (params_at, issues) = fields.inside("params");
+    let (params_at, issues) = fields.nested("params");
     let params = params::read(given, &params_at, issues);
     Pipeline {
         id: fields.text("id").unwrap_or_else(default_id),
         slug: fields.text("pipeline_id"),
         name: fields.required("name"),
         description: fields.text("description").unwrap_or_default(),
-        nodes: fields.objects("nodes", "a node", node),
-        edges: fields.objects("edges", "an edge", edge),
+        nodes: fields.objects("nodes", "a node", read_node),
+        edges: fields.objects("edges", "an edge", read_edge),
         params,
         tags: fields.texts("tags", "a tag"),
         enabled: fields
             .take("enabled", "true or false", Value::as_bool)
             .unwrap_or(true),
-        timeout: fields.take("timeout", SECONDS, seconds),
-        max_concurrent_runs: fields.take("max_concurrent_runs", RUNS, whole),
+        timeout: fields.take("timeout", TIMEOUT_RANGE, seconds),
+        max_concurrent_runs: fields.take(
+            "max_concurrent_runs",
+            CONCURRENT_RUNS_RANGE,
+            whole_number,
+        ),
         // Clients of the system before send an empty one where there is none.
         schedule: fields.text("schedule").filter(|text| !text.is_empty()),
         schedule_timezone: fields.text("schedule_timezone"),
-        catch_up: catch_up(&mut fields),
+        catch_up: read_catch_up(&mut fields),
         overlap: fields
-            .take("overlap", OVERLAPS, overlap)
+            .take("overlap", OVERLAPS, read_overlap)
             .unwrap_or_default(),
         extra: fields.rest(),
     }
 }
 
 /// Reads `catch_up` under either of its names.
-fn catch_up(fields: &mut Fields<'_>) -> bool {
+fn read_catch_up(fields: &mut Fields<'_>) -> bool {
     let own = fields.take("catch_up", "true or false", Value::as_bool);
     let expects = match own {
         Some(_) => "left out where catch_up is given",
@@ -141,14 +148,14 @@ fn catch_up(fields: &mut Fields<'_>) -> bool {
 
 const OVERLAPS: &str = "queue or skip";
 
-fn overlap(value: &Value) -> Option<Overlap> {
+fn read_overlap(value: &Value) -> Option<Overlap> {
     let text = value.as_str()?;
     Overlap::ALL
         .into_iter()
         .find(|overlap| overlap.as_str() == text)
 }
 
-fn node(mut fields: Fields<'_>) -> Node {
+fn read_node(mut fields: Fields<'_>) -> Node {
     let id = fields.required("id");
     Node {
         kind: fields.required("type"),
@@ -159,7 +166,7 @@ fn node(mut fields: Fields<'_>) -> Node {
     }
 }
 
-fn edge(mut fields: Fields<'_>) -> Edge {
+fn read_edge(mut fields: Fields<'_>) -> Edge {
     Edge {
         from: fields.required("from"),
         to: fields.required("to"),
@@ -184,17 +191,17 @@ mod tests {
     fn refused(value: Value) -> (&'static str, Vec<(String, String)>) {
         let error = parsed(value).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let told = error.issues().iter().map(|issue| match &issue.at {
+        let issues = error.issues().iter().map(|issue| match &issue.at {
             IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
             IssueAt::Parameter(name) => panic!("{name} is no pointer"),
         });
-        (error.slug(), told.collect())
+        (error.slug(), issues.collect())
     }
 
     fn pointers(value: Value) -> Vec<String> {
-        let (slug, told) = refused(value);
-        assert_eq!(slug, "invalid-field", "{told:?}");
-        told.into_iter().map(|(pointer, _)| pointer).collect()
+        let (slug, issues) = refused(value);
+        assert_eq!(slug, "invalid-field", "{issues:?}");
+        issues.into_iter().map(|(pointer, _)| pointer).collect()
     }
 
     /// A definition of one node in which a field is set, or left out where it is `None`.
@@ -274,10 +281,10 @@ mod tests {
             (json!(5), "5"),
             (json!(null), "null"),
         ] {
-            let told = format!("a pipeline must be an object, received {received}");
+            let issues = format!("a pipeline must be an object, received {received}");
             assert_eq!(
                 refused(value),
-                ("invalid-field", vec![(String::new(), told)])
+                ("invalid-field", vec![(String::new(), issues)])
             );
         }
     }
@@ -294,10 +301,10 @@ mod tests {
             ],
             "edges": [{"from": 1}]
         });
-        let mut told = pointers(definition);
-        told.sort();
+        let mut issues = pointers(definition);
+        issues.sort();
         assert_eq!(
-            told,
+            issues,
             [
                 "/description",
                 "/edges/0/from",
@@ -390,9 +397,9 @@ mod tests {
             ("schedule", "0 0 30 2 *", "cron-never-fires"),
             ("schedule_timezone", "Europe/Berln", "timezone-unknown"),
         ] {
-            let (told_slug, told) = refused(with(field, Some(json!(value))));
-            assert_eq!((told_slug, told.len()), (slug, 1), "{told:?}");
-            assert_eq!(told[0].0, format!("/{field}"));
+            let (actual_slug, issues) = refused(with(field, Some(json!(value))));
+            assert_eq!((actual_slug, issues.len()), (slug, 1), "{issues:?}");
+            assert_eq!(issues[0].0, format!("/{field}"));
         }
         let mut both = with("schedule", Some(json!("61 * * * *")));
         both["schedule_timezone"] = json!("Nowhere");
@@ -419,8 +426,8 @@ mod tests {
     fn a_required_field_that_is_missing_is_told() {
         let cases = [("name", "a string"), ("nodes", "an array of nodes")];
         for (field, expects) in cases {
-            let told = format!("{field} is missing; it must be {expects}");
-            let expected = ("invalid-field", vec![(format!("/{field}"), told)]);
+            let issues = format!("{field} is missing; it must be {expects}");
+            let expected = ("invalid-field", vec![(format!("/{field}"), issues)]);
             assert_eq!(refused(with(field, None)), expected);
         }
     }
@@ -476,7 +483,7 @@ mod tests {
         pipeline = pipeline.with(Node::new("c", "x").config("deep", json!([deep])));
         let error = check(&pipeline, &Limits::default()).unwrap_err();
         assert_eq!(error.problem(), Problem::InvalidField);
-        let told: Vec<_> = error
+        let issues: Vec<_> = error
             .issues()
             .iter()
             .map(|issue| issue.at.clone())
@@ -488,7 +495,7 @@ mod tests {
             "/nodes/2/config/deep",
             "/timeout",
         ];
-        assert_eq!(told, expected.map(|at| IssueAt::Pointer(at.to_owned())));
+        assert_eq!(issues, expected.map(|at| IssueAt::Pointer(at.to_owned())));
         assert_eq!(
             check(&Pipeline::new("p").node("a", "x"), &Limits::default())
                 .unwrap()
@@ -531,10 +538,14 @@ mod tests {
             ("", None),
             ("---", None),
         ] {
-            assert_eq!(slug_of(name).as_ref().map(Slug::as_str), slug, "{name}");
+            assert_eq!(
+                slug_from_name(name).as_ref().map(Slug::as_str),
+                slug,
+                "{name}"
+            );
         }
         let long = format!("{} b", "a".repeat(127));
-        assert_eq!(slug_of(&long).unwrap().as_str(), "a".repeat(127));
+        assert_eq!(slug_from_name(&long).unwrap().as_str(), "a".repeat(127));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

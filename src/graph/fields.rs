@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::issues::{Issues, step};
-use crate::error::{cut, shown};
+use super::issues::{Issues, reference_token};
+use crate::error::{quote, truncate};
 
 /// Bytes of a received number that are shown; a host's `arbitrary_precision` lets it have
 /// megabytes.
@@ -24,11 +24,16 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The fields of a value that should be an object; `what` names it.
-    pub(crate) fn of(value: Value, what: &str, at: String, issues: &'a mut Issues) -> Option<Self> {
+    pub(crate) fn new(
+        value: Value,
+        what: &str,
+        at: String,
+        issues: &'a mut Issues,
+    ) -> Option<Self> {
         match value {
             Value::Object(rest) => Some(Self { at, rest, issues }),
             other => {
-                issues.push(&at, || expected(what, "an object", &other));
+                issues.push(&at, || mismatch(what, "an object", &other));
                 None
             }
         }
@@ -46,13 +51,13 @@ impl<'a> Fields<'a> {
         let taken = read(&value);
         if taken.is_none() {
             let at = self.pointer(key);
-            self.issues.push(&at, || expected(key, expects, &value));
+            self.issues.push(&at, || mismatch(key, expects, &value));
         }
         taken
     }
 
     /// Takes a field whose content is never told.
-    pub(crate) fn secret(
+    pub(crate) fn take_secret(
         &mut self,
         key: &str,
         expects: &str,
@@ -87,7 +92,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn object(&mut self, key: &str) -> Map<String, Value> {
-        self.list_or_map(key, "an object", |value| match value {
+        self.take_or_default(key, "an object", |value| match value {
             Value::Object(map) => Ok(map),
             other => Err(other),
         })
@@ -104,7 +109,7 @@ impl<'a> Fields<'a> {
         let items = self.list(key);
         let read_one = |(index, item)| {
             let at = format!("{at}/{index}");
-            Fields::of(item, what, at, self.issues).map_or_else(T::default, &read)
+            Fields::new(item, what, at, self.issues).map_or_else(T::default, &read)
         };
         items.into_iter().enumerate().map(read_one).collect()
     }
@@ -117,7 +122,7 @@ impl<'a> Fields<'a> {
             Value::String(text) => text,
             other => {
                 let at = format!("{at}/{index}");
-                self.issues.push(&at, || expected(what, "a string", &other));
+                self.issues.push(&at, || mismatch(what, "a string", &other));
                 String::new()
             }
         };
@@ -130,18 +135,18 @@ impl<'a> Fields<'a> {
     }
 
     /// Where a field of the object is, and who gathers its problems.
-    pub(crate) fn inside(&mut self, key: &str) -> (String, &mut Issues) {
+    pub(crate) fn nested(&mut self, key: &str) -> (String, &mut Issues) {
         (self.pointer(key), self.issues)
     }
 
     fn list(&mut self, key: &str) -> Vec<Value> {
-        self.list_or_map(key, "an array", |value| match value {
+        self.take_or_default(key, "an array", |value| match value {
             Value::Array(items) => Ok(items),
             other => Err(other),
         })
     }
 
-    fn list_or_map<T: Default>(
+    fn take_or_default<T: Default>(
         &mut self,
         key: &str,
         expects: &str,
@@ -152,23 +157,23 @@ impl<'a> Fields<'a> {
         };
         read(value).unwrap_or_else(|other| {
             let at = self.pointer(key);
-            self.issues.push(&at, || expected(key, expects, &other));
+            self.issues.push(&at, || mismatch(key, expects, &other));
             T::default()
         })
     }
 
     fn pointer(&self, key: &str) -> String {
-        format!("{}/{}", self.at, step(key))
+        format!("{}/{}", self.at, reference_token(key))
     }
 }
 
 /// Says what was wanted and what came instead.
-pub(crate) fn expected(what: &str, expects: &str, received: &Value) -> String {
+pub(crate) fn mismatch(what: &str, expects: &str, received: &Value) -> String {
     let received = match received {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => cut(number.to_string(), NUMBER_BYTES_MAX),
-        Value::String(text) => shown(text),
+        Value::Number(number) => truncate(number.to_string(), NUMBER_BYTES_MAX),
+        Value::String(text) => quote(text),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     };
@@ -181,6 +186,6 @@ pub(crate) fn seconds(value: &Value) -> Option<Duration> {
 }
 
 /// A whole number.
-pub(crate) fn whole(value: &Value) -> Option<u32> {
+pub(crate) fn whole_number(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }

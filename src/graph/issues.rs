@@ -1,4 +1,4 @@
-//! The problems of one definition, gathered so that all are told at once.
+//! The problems of one definition, gathered so that all are issues at once.
 //!
 //! What is a problem is decided by `validate` and `definition`.
 
@@ -10,7 +10,7 @@ const ISSUES_MAX: usize = 20;
 /// Problems in the order in which they were found, at most 20, one a place.
 #[derive(Debug, Default)]
 pub(crate) struct Issues {
-    told: Vec<Issue>,
+    issues: Vec<Issue>,
     /// The problem of each that has one of its own.
     problems: Vec<Option<Problem>>,
 }
@@ -23,53 +23,53 @@ impl Issues {
     }
 
     /// Adds one that has a problem of its own, under the same conditions.
-    pub(crate) fn push_as(&mut self, problem: Problem, pointer: &str, detail: String) {
+    pub(crate) fn push_with_problem(&mut self, problem: Problem, pointer: &str, detail: String) {
         self.add(pointer, Some(problem), || detail);
     }
 
     fn add(&mut self, pointer: &str, problem: Option<Problem>, detail: impl FnOnce() -> String) {
-        if !self.is_full() && !self.told.iter().any(|issue| covers(&issue.at, pointer)) {
-            self.told.push(Issue::pointer(pointer, detail()));
+        if !self.is_full() && !self.issues.iter().any(|issue| covers(&issue.at, pointer)) {
+            self.issues.push(Issue::pointer(pointer, detail()));
             self.problems.push(problem);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.issues.is_empty()
     }
 
-    /// Whether nothing more will be told.
+    /// Whether nothing more will be issues.
     pub(crate) fn is_full(&self) -> bool {
-        self.told.len() >= ISSUES_MAX
+        self.issues.len() >= ISSUES_MAX
     }
 
     pub(crate) fn into_vec(self) -> Vec<Issue> {
-        self.told
+        self.issues
     }
 
     /// Refuses an input that has issues: with their own problem where all share it, else with
     /// `problem`.
-    pub(crate) fn refuse(self, problem: Problem) -> Result<()> {
+    pub(crate) fn into_result(self, problem: Problem) -> Result<()> {
         let Some(first) = self.problems.first().copied() else {
             return Ok(());
         };
         let is_shared = self.problems.iter().all(|own| *own == first);
         let problem = first.filter(|_| is_shared).unwrap_or(problem);
-        Err(Error::invalid(problem, self.told))
+        Err(Error::invalid(problem, self.issues))
     }
 }
 
 fn covers(at: &IssueAt, pointer: &str) -> bool {
     match at {
-        IssueAt::Pointer(held) => pointer
-            .strip_prefix(held.as_str())
+        IssueAt::Pointer(parent) => pointer
+            .strip_prefix(parent.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
         IssueAt::Parameter(_) => false,
     }
 }
 
-/// A key as a step of a JSON pointer (RFC 6901, section 3).
-pub(crate) fn step(key: &str) -> String {
+/// A key as a reference_token of a JSON pointer (RFC 6901, section 3).
+pub(crate) fn reference_token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
@@ -88,9 +88,9 @@ mod tests {
             issues.push(&format!("/b/{index}"), || "more".to_owned());
         }
         assert!(issues.is_full());
-        let told = issues.into_vec();
-        assert_eq!(told.len(), 20);
-        assert_eq!(told[1].at, IssueAt::Pointer("/a/12".to_owned()));
+        let issues = issues.into_vec();
+        assert_eq!(issues.len(), 20);
+        assert_eq!(issues[1].at, IssueAt::Pointer("/a/12".to_owned()));
     }
 
     #[test]
@@ -102,11 +102,13 @@ mod tests {
             let mut issues = Issues::default();
             for (index, own) in pushed.iter().enumerate() {
                 match own {
-                    Some(own) => issues.push_as(*own, &format!("/{index}"), "own".to_owned()),
+                    Some(own) => {
+                        issues.push_with_problem(*own, &format!("/{index}"), "own".to_owned())
+                    }
                     None => issues.push(&format!("/{index}"), || "plain".to_owned()),
                 }
             }
-            let refused = issues.refuse(PLAIN);
+            let refused = issues.into_result(PLAIN);
             refused.map_err(|error| error.problem())
         };
         assert_eq!(refused(&[]), Ok(()));
@@ -119,6 +121,6 @@ mod tests {
 
     #[test]
     fn a_key_becomes_a_step_of_a_pointer() {
-        assert_eq!(step("a/b~c"), "a~1b~0c");
+        assert_eq!(reference_token("a/b~c"), "a~1b~0c");
     }
 }

@@ -27,12 +27,12 @@ use crate::model::{NodeId, NodeIndex, Pipeline};
 /// endpoint and no duplicate.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    nodes: Vec<Member>,
+    nodes: Vec<GraphNode>,
     node_indexes: HashMap<NodeId, NodeIndex>,
 }
 
 #[derive(Debug)]
-struct Member {
+struct GraphNode {
     id: NodeId,
     declared: usize,
     /// In edge order, the order in which an executor receives its inputs.
@@ -53,23 +53,23 @@ impl Graph {
             edges_max: usize::MAX,
             ..Limits::default()
         };
-        Self::within(pipeline, &limits)
+        Self::with_limits(pipeline, &limits)
     }
 
     /// Builds the graph of a new pipeline within the limits for nodes and edges.
     ///
     /// # Errors
     /// The same as [`Graph::new`].
-    pub(crate) fn within(pipeline: &Pipeline, limits: &Limits) -> Result<Self> {
-        let links = validate::links(pipeline, limits)?;
+    pub(crate) fn with_limits(pipeline: &Pipeline, limits: &Limits) -> Result<Self> {
+        let links = validate::resolve_links(pipeline, limits)?;
         let order = order::topological(&links)?;
-        let mut place_of = vec![0; order.len()];
+        let mut index_of = vec![0; order.len()];
         for (node_index, declared) in (0..).zip(&order) {
-            place_of[*declared] = node_index;
+            index_of[*declared] = node_index;
         }
         let mut nodes: Vec<_> = order
             .iter()
-            .map(|declared| Member {
+            .map(|declared| GraphNode {
                 id: links.ids[*declared].clone(),
                 declared: *declared,
                 upstream: Vec::new(),
@@ -77,7 +77,7 @@ impl Graph {
             })
             .collect();
         for (from, to) in &links.edges {
-            let (from, to) = (place_of[*from], place_of[*to]);
+            let (from, to) = (index_of[*from], index_of[*to]);
             nodes[usize::from(from)].downstream.push(to);
             nodes[usize::from(to)].upstream.push(from);
         }
@@ -110,7 +110,7 @@ impl Graph {
     }
 
     /// Returns the position of the node in `Pipeline::nodes`.
-    pub(crate) fn declared(&self, node_index: NodeIndex) -> Option<usize> {
+    pub(crate) fn declared_index(&self, node_index: NodeIndex) -> Option<usize> {
         self.node(node_index).map(|node| node.declared)
     }
 
@@ -130,11 +130,11 @@ impl Graph {
     }
 
     /// Returns whether the node has no downstream node, so that its output is a result of the run.
-    pub(crate) fn is_last(&self, node_index: NodeIndex) -> bool {
+    pub(crate) fn is_leaf(&self, node_index: NodeIndex) -> bool {
         self.downstream(node_index).is_empty()
     }
 
-    fn node(&self, node_index: NodeIndex) -> Option<&Member> {
+    fn node(&self, node_index: NodeIndex) -> Option<&GraphNode> {
         self.nodes.get(usize::from(node_index))
     }
 }
@@ -156,14 +156,17 @@ mod tests {
         assert_eq!(graph.len(), 3);
         for node_index in graph.node_indexes() {
             let id = graph.id(node_index).unwrap().as_str();
-            assert_eq!(pipeline.nodes[graph.declared(node_index).unwrap()].id, id);
+            assert_eq!(
+                pipeline.nodes[graph.declared_index(node_index).unwrap()].id,
+                id
+            );
             assert_eq!(graph.node_index(id), Some(node_index));
         }
         let [a, b, sum] = ["a", "b", "sum"].map(|id| graph.node_index(id).unwrap());
         assert_eq!((b, a, sum), (0, 1, 2));
         assert_eq!(graph.upstream(sum), [a, b], "in edge order");
         assert_eq!(graph.downstream(a), [sum]);
-        assert!(graph.is_last(sum) && !graph.is_last(a));
+        assert!(graph.is_leaf(sum) && !graph.is_leaf(a));
         assert_eq!((graph.id(3), graph.node_index("c")), (None, None));
     }
 
@@ -191,9 +194,12 @@ mod tests {
         let checked = small.spawn(move || {
             assert_eq!(largest.edges.len(), 19_790);
             let limits = Limits::default();
-            assert_eq!(Graph::within(&largest, &limits).unwrap().len(), 1_000);
+            assert_eq!(Graph::with_limits(&largest, &limits).unwrap().len(), 1_000);
             for pipeline in [fan, long] {
-                for refused in [Graph::new(&pipeline), Graph::within(&pipeline, &limits)] {
+                for refused in [
+                    Graph::new(&pipeline),
+                    Graph::with_limits(&pipeline, &limits),
+                ] {
                     assert_eq!(refused.unwrap_err().problem(), Problem::GraphTooLarge);
                 }
             }

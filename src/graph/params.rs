@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::fields::expected;
-use super::issues::{Issues, step};
+use super::fields::mismatch;
+use super::issues::{Issues, reference_token};
 
 /// Reads the object at the JSON pointer `at`; numbers and booleans are taken as their text, all
 /// else is a problem.
@@ -23,9 +23,9 @@ pub(crate) fn read(
             Value::Number(number) => number.to_string(),
             Value::Bool(flag) => flag.to_string(),
             other @ (Value::Null | Value::Array(_) | Value::Object(_)) => {
-                let at = format!("{at}/{}", step(&name));
+                let at = format!("{at}/{}", reference_token(&name));
                 issues.push(&at, || {
-                    expected("a parameter", "a string, a number or a boolean", &other)
+                    mismatch("a parameter", "a string, a number or a boolean", &other)
                 });
                 continue;
             }
@@ -63,12 +63,15 @@ mod tests {
             texts,
             expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
         );
-        let told = ["/params/a~1b", "/params/none", "/params/object"];
+        let expected_issues = ["/params/a~1b", "/params/none", "/params/object"];
         let received = ["an array", "null", "an object"];
-        let told = told.into_iter().zip(received).map(|(at, received)| {
-            let detail = "a parameter must be a string, a number or a boolean, received ";
-            Issue::pointer(at, format!("{detail}{received}"))
-        });
-        assert_eq!(issues.into_vec(), told.collect::<Vec<_>>());
+        let expected_issues = expected_issues
+            .into_iter()
+            .zip(received)
+            .map(|(at, received)| {
+                let detail = "a parameter must be a string, a number or a boolean, received ";
+                Issue::pointer(at, format!("{detail}{received}"))
+            });
+        assert_eq!(issues.into_vec(), expected_issues.collect::<Vec<_>>());
     }
 }

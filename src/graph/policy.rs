@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::fields::{expected, seconds, whole};
+use super::fields::{mismatch, seconds, whole_number};
 use super::issues::Issues;
 use crate::error::Issue;
 use crate::model::Node;
@@ -25,8 +25,8 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// Time-outs end within a year: a longer one is a slip of units.
 pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 
-/// What [`are_seconds`] takes.
-pub(super) const SECONDS: &str = "a number of seconds from 0.001 to 31536000";
+/// What [`is_timeout_in_range`] takes.
+pub(super) const TIMEOUT_RANGE: &str = "a number of seconds from 0.001 to 31536000";
 
 /// How often and how long a node is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl RetryPolicy {
     ///
     /// # Errors
     /// Every key that is wrong; pointers begin at the node.
-    pub(crate) fn of(node: &Node) -> Result<Self, Vec<Issue>> {
+    pub(crate) fn for_node(node: &Node) -> Result<Self, Vec<Issue>> {
         let mut issues = Issues::default();
         let policy = Self::read(&node.config, "/config", &mut issues);
         if issues.is_empty() {
@@ -68,15 +68,15 @@ impl RetryPolicy {
     pub(super) fn read(config: &Map<String, Value>, at: &str, issues: &mut Issues) -> Self {
         let default = Self::default();
         let retries = format!("a whole number from 0 to {RETRIES_MAX}");
-        let max_retries = key(config, at, "max_retries", &retries, issues, |value| {
-            whole(value).filter(|retries| *retries <= RETRIES_MAX)
+        let max_retries = read_key(config, at, "max_retries", &retries, issues, |value| {
+            whole_number(value).filter(|retries| *retries <= RETRIES_MAX)
         });
         let delay = format!("a whole number of milliseconds from 0 to {DELAY_MS_MAX}");
-        let delay_ms = key(config, at, "retry_delay", &delay, issues, |value| {
-            whole(value).filter(|ms| *ms <= DELAY_MS_MAX)
+        let delay_ms = read_key(config, at, "retry_delay", &delay, issues, |value| {
+            whole_number(value).filter(|ms| *ms <= DELAY_MS_MAX)
         });
-        let timeout = key(config, at, "timeout", SECONDS, issues, |value| {
-            seconds(value).filter(|timeout| are_seconds(*timeout))
+        let timeout = read_key(config, at, "timeout", TIMEOUT_RANGE, issues, |value| {
+            seconds(value).filter(|timeout| is_timeout_in_range(*timeout))
         });
         Self {
             max_retries: max_retries.unwrap_or(default.max_retries),
@@ -89,11 +89,11 @@ impl RetryPolicy {
 }
 
 /// Whether a time-out is in its range.
-pub(super) fn are_seconds(timeout: Duration) -> bool {
+pub(super) fn is_timeout_in_range(timeout: Duration) -> bool {
     (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout)
 }
 
-fn key<T>(
+fn read_key<T>(
     config: &Map<String, Value>,
     at: &str,
     key: &str,
@@ -104,7 +104,7 @@ fn key<T>(
     let value = config.get(key)?;
     let taken = read(value);
     if taken.is_none() {
-        issues.push(&format!("{at}/{key}"), || expected(key, expects, value));
+        issues.push(&format!("{at}/{key}"), || mismatch(key, expects, value));
     }
     taken
 }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_config_without_the_keys_means_one_attempt_without_a_limit() {
-        let policy = RetryPolicy::of(&Node::new("a", "x").config("path", "in.csv"));
+        let policy = RetryPolicy::for_node(&Node::new("a", "x").config("path", "in.csv"));
         assert_eq!(policy, Ok(RetryPolicy::default()));
         assert_eq!(RetryPolicy::default().max_retries, 0);
         assert_eq!(RetryPolicy::default().retry_delay, Duration::from_secs(1));
@@ -132,7 +132,7 @@ mod tests {
                 .config("max_retries", retries)
                 .config("retry_delay", delay)
                 .config("timeout", timeout.clone());
-            let policy = RetryPolicy::of(&node).unwrap();
+            let policy = RetryPolicy::for_node(&node).unwrap();
             assert_eq!(policy.max_retries, retries);
             assert_eq!(policy.retry_delay.as_millis(), u128::from(delay));
             assert_eq!(
@@ -168,9 +168,10 @@ mod tests {
             ("timeout", json!(1e300), timeout, "1e+300"),
             ("timeout", json!({}), timeout, "an object"),
         ] {
-            let issues = RetryPolicy::of(&Node::new("a", "x").config(key, value)).unwrap_err();
-            let told = Issue::pointer(format!("/config/{key}"), format!("{detail}{received}"));
-            assert_eq!(issues, [told]);
+            let issues =
+                RetryPolicy::for_node(&Node::new("a", "x").config(key, value)).unwrap_err();
+            let expected = Issue::pointer(format!("/config/{key}"), format!("{detail}{received}"));
+            assert_eq!(issues, [expected]);
         }
     }
 }

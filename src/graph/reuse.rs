@@ -8,13 +8,13 @@ use crate::model::NodeIndex;
 
 /// The result that a chain of resumes has for a node of the definition to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Earlier {
+pub(crate) enum ChainResult {
     /// The chain has no success of the node.
-    Never,
+    NotSucceeded,
     /// The node succeeded.
     Succeeded {
         /// Whether its type, config and upstreams were the same as now.
-        is_same: bool,
+        is_unchanged: bool,
         is_sink: bool,
     },
 }
@@ -25,24 +25,29 @@ pub(crate) enum Earlier {
 /// definition changed executes again, and so do the nodes below it, down to the sinks. A sink that
 /// succeeded with its current definition does not repeat because its input changed, and neither do
 /// the nodes below it.
-pub(crate) fn reused(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
-    let mut is_named = vec![false; graph.len()];
+pub(crate) fn select_reused(
+    graph: &Graph,
+    earlier: &[ChainResult],
+    from: Option<NodeIndex>,
+) -> Vec<bool> {
+    let mut is_below_from = vec![false; graph.len()];
     let mut is_changed = vec![false; graph.len()];
     let mut reused = Vec::with_capacity(graph.len());
     // Node indexes are in topological order, so upstreams are decided first.
     for node_index in graph.node_indexes() {
         let index = usize::from(node_index);
-        let above = graph.upstream(node_index);
-        let any = |marked: &[bool]| above.iter().any(|up| marked[usize::from(*up)]);
-        is_named[index] = from == Some(node_index) || any(&is_named);
+        let upstream = graph.upstream(node_index);
+        let any = |marked: &[bool]| upstream.iter().any(|up| marked[usize::from(*up)]);
+        is_below_from[index] = from == Some(node_index) || any(&is_below_from);
         let (has_succeeded, changed) = match earlier.get(index) {
-            Some(Earlier::Succeeded { is_same, is_sink }) => {
-                (true, !is_same || (!is_sink && any(&is_changed)))
-            }
-            Some(Earlier::Never) | None => (false, false),
+            Some(ChainResult::Succeeded {
+                is_unchanged,
+                is_sink,
+            }) => (true, !is_unchanged || (!is_sink && any(&is_changed))),
+            Some(ChainResult::NotSucceeded) | None => (false, false),
         };
         is_changed[index] = changed;
-        reused.push(has_succeeded && !changed && !is_named[index]);
+        reused.push(has_succeeded && !changed && !is_below_from[index]);
     }
     reused
 }
@@ -55,25 +60,25 @@ mod tests {
     use crate::graph::random::Random;
     use crate::model::Pipeline;
 
-    const SAME: Earlier = Earlier::Succeeded {
-        is_same: true,
+    const SAME: ChainResult = ChainResult::Succeeded {
+        is_unchanged: true,
         is_sink: false,
     };
-    const CHANGED: Earlier = Earlier::Succeeded {
-        is_same: false,
+    const CHANGED: ChainResult = ChainResult::Succeeded {
+        is_unchanged: false,
         is_sink: false,
     };
-    const SINK: Earlier = Earlier::Succeeded {
-        is_same: true,
+    const SINK: ChainResult = ChainResult::Succeeded {
+        is_unchanged: true,
         is_sink: true,
     };
-    const CHANGED_SINK: Earlier = Earlier::Succeeded {
-        is_same: false,
+    const CHANGED_SINK: ChainResult = ChainResult::Succeeded {
+        is_unchanged: false,
         is_sink: true,
     };
 
     /// load → clean → save → report
-    fn check(earlier: [Earlier; 4], from: Option<NodeIndex>, expected: [bool; 4]) {
+    fn check(earlier: [ChainResult; 4], from: Option<NodeIndex>, expected: [bool; 4]) {
         let pipeline = Pipeline::new("p")
             .node("load", "x")
             .node("clean", "x")
@@ -83,14 +88,26 @@ mod tests {
             .node("report", "x")
             .after("save");
         let graph = Graph::new(&pipeline).unwrap();
-        assert_eq!(reused(&graph, &earlier, from), expected, "{earlier:?}");
+        assert_eq!(
+            select_reused(&graph, &earlier, from),
+            expected,
+            "{earlier:?}"
+        );
     }
 
     #[test]
     fn nodes_that_succeeded_are_reused() {
-        let never = Earlier::Never;
-        check([SAME, SAME, never, never], None, [true, true, false, false]);
-        check([never, SAME, SINK, SAME], None, [false, true, true, true]);
+        let not_succeeded = ChainResult::NotSucceeded;
+        check(
+            [SAME, SAME, not_succeeded, not_succeeded],
+            None,
+            [true, true, false, false],
+        );
+        check(
+            [not_succeeded, SAME, SINK, SAME],
+            None,
+            [false, true, true, true],
+        );
     }
 
     #[test]
@@ -121,13 +138,13 @@ mod tests {
     }
 
     /// Computes the same by following every path from its start.
-    fn by_paths(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
+    fn by_paths(graph: &Graph, earlier: &[ChainResult], from: Option<NodeIndex>) -> Vec<bool> {
         let below = |start: NodeIndex, passes: &dyn Fn(NodeIndex) -> bool| {
-            let (mut seen, mut left) = (BTreeSet::from([start]), vec![start]);
-            while let Some(node_index) = left.pop() {
+            let (mut seen, mut pending) = (BTreeSet::from([start]), vec![start]);
+            while let Some(node_index) = pending.pop() {
                 for next in graph.downstream(node_index) {
                     if passes(*next) && seen.insert(*next) {
-                        left.push(*next);
+                        pending.push(*next);
                     }
                 }
             }
@@ -138,11 +155,14 @@ mod tests {
         let is_pure = |node_index: NodeIndex| earlier[usize::from(node_index)] == SAME;
         for node_index in graph.node_indexes() {
             match earlier[usize::from(node_index)] {
-                Earlier::Succeeded { is_same: false, .. } => {
-                    again.extend(below(node_index, &is_pure))
-                }
-                Earlier::Succeeded { is_same: true, .. } => {}
-                Earlier::Never => {
+                ChainResult::Succeeded {
+                    is_unchanged: false,
+                    ..
+                } => again.extend(below(node_index, &is_pure)),
+                ChainResult::Succeeded {
+                    is_unchanged: true, ..
+                } => {}
+                ChainResult::NotSucceeded => {
                     again.insert(node_index);
                 }
             }
@@ -158,7 +178,14 @@ mod tests {
         for seed in 0..5_000 {
             let mut random = Random::seeded(seed);
             let graph = random.graph();
-            let kinds = [Earlier::Never, SAME, SAME, CHANGED, SINK, CHANGED_SINK];
+            let kinds = [
+                ChainResult::NotSucceeded,
+                SAME,
+                SAME,
+                CHANGED,
+                SINK,
+                CHANGED_SINK,
+            ];
             let earlier: Vec<_> = graph
                 .node_indexes()
                 .map(|_| kinds[random.below(6)])
@@ -168,7 +195,11 @@ mod tests {
                 .one_in(2)
                 .then(|| node_indexes[random.below(node_indexes.len())]);
             let expected = by_paths(&graph, &earlier, from);
-            assert_eq!(reused(&graph, &earlier, from), expected, "seed {seed}");
+            assert_eq!(
+                select_reused(&graph, &earlier, from),
+                expected,
+                "seed {seed}"
+            );
         }
     }
 }

@@ -4,10 +4,10 @@
 
 use serde_json::{Map, Value};
 
-use super::issues::{Issues, step};
-use super::policy::{RetryPolicy, SECONDS, are_seconds};
+use super::issues::{Issues, reference_token};
+use super::policy::{RetryPolicy, TIMEOUT_RANGE, is_timeout_in_range};
 use crate::cron::{self, Schedule};
-use crate::error::shown;
+use crate::error::quote;
 use crate::json;
 use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
 
@@ -21,7 +21,7 @@ const WORD_CHARS_MAX: usize = 128;
 pub(super) const CATCHUP: &str = "catchup";
 
 /// What `max_concurrent_runs` takes.
-pub(super) const RUNS: &str = "a whole number from 1 to 4294967295";
+pub(super) const CONCURRENT_RUNS_RANGE: &str = "a whole number from 1 to 4294967295";
 
 const PIPELINE_FIELDS: [&str; 16] = [
     "id",
@@ -79,15 +79,15 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
     for (index, tag) in tags.iter().enumerate() {
         rules.word(&format!("/tags/{index}"), "a tag", tag, WORD_CHARS_MAX);
     }
-    if let Some(timeout) = timeout.filter(|timeout| !are_seconds(*timeout)) {
+    if let Some(timeout) = timeout.filter(|timeout| !is_timeout_in_range(*timeout)) {
         rules.issues.push("/timeout", || {
             let received = timeout.as_secs_f64();
-            format!("timeout must be {SECONDS}, received {received}")
+            format!("timeout must be {TIMEOUT_RANGE}, received {received}")
         });
     }
     if *max_concurrent_runs == Some(0) {
         rules.issues.push("/max_concurrent_runs", || {
-            format!("max_concurrent_runs must be {RUNS}, received 0")
+            format!("max_concurrent_runs must be {CONCURRENT_RUNS_RANGE}, received 0")
         });
     }
     rules.schedule(schedule.as_deref(), schedule_timezone.as_deref());
@@ -129,7 +129,7 @@ impl Rules<'_> {
     fn id(&mut self, at: &str, what: &str, text: &str, error: Option<impl std::fmt::Display>) {
         if let Some(error) = error {
             self.issues
-                .push(at, || format!("{what} {error}; received {}", shown(text)));
+                .push(at, || format!("{what} {error}; received {}", quote(text)));
         }
     }
 
@@ -139,17 +139,18 @@ impl Rules<'_> {
         let zone = zone.map_or(Ok(()), |name| cron::zone(name).map(drop));
         for (at, refused) in [("/schedule", expression), ("/schedule_timezone", zone)] {
             if let Err(refusal) = refused {
-                self.issues.push_as(refusal.problem, at, refusal.detail);
+                self.issues
+                    .push_with_problem(refusal.problem, at, refusal.detail);
             }
         }
     }
 
     fn param(&mut self, name: &str) {
-        let at = format!("/params/{}", step(name));
+        let at = format!("/params/{}", reference_token(name));
         self.word(&at, "the name of a parameter", name, WORD_CHARS_MAX);
         if name.contains('}') {
             self.issues.push(&at, || {
-                let name = shown(name);
+                let name = quote(name);
                 format!("the name of a parameter must not hold }}, received {name}")
             });
         }
@@ -161,7 +162,7 @@ impl Rules<'_> {
         let is_fine = (1..=max).contains(&count) && !text.chars().any(char::is_control);
         if !is_fine {
             self.issues.push(at, || {
-                let received = shown(text);
+                let received = quote(text);
                 format!(
                     "{what} must be 1 to {max} characters without control characters, received {count}: {received}"
                 )
@@ -195,10 +196,11 @@ impl Rules<'_> {
     fn depth(&mut self, at: &str, object: &Map<String, Value>, level: usize) {
         for (key, value) in object {
             if json::is_deeper_than(value, json::DEPTH_MAX.saturating_sub(level)) {
-                self.issues.push(&format!("{at}/{}", step(key)), || {
-                    let max = json::DEPTH_MAX;
-                    format!("a definition must not be nested deeper than {max} levels")
-                });
+                self.issues
+                    .push(&format!("{at}/{}", reference_token(key)), || {
+                        let max = json::DEPTH_MAX;
+                        format!("a definition must not be nested deeper than {max} levels")
+                    });
             }
         }
     }

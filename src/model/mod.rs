@@ -29,7 +29,7 @@ pub use backfill::{
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
 #[cfg(feature = "nodes")]
-pub(crate) use dataset::{Builder, Cell, RowError, write_cell};
+pub(crate) use dataset::{Cell, DatasetBuilder, RowError, write_cell};
 pub use dry_run::{DryRun, DryRunNode};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;

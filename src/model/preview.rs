@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::cut;
+use crate::error::truncate;
 
 /// The first rows of a node's output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Preview {
             };
             let is_longer = text.len() > bytes_max;
             if is_longer || value.is_string() {
-                *value = Value::String(cut(text, bytes_max));
+                *value = Value::String(truncate(text, bytes_max));
             }
             self.truncated |= is_longer;
         }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Issue, IssueAt, shown};
+use crate::error::{Issue, IssueAt, quote};
 use crate::executor::ExecutorError;
 
 /// A config being read, and what was found wrong with it.
@@ -90,7 +90,7 @@ pub(super) fn kind(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "a boolean".to_owned(),
         Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => shown(text),
+        Value::String(text) => quote(text),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 use super::blocking::Stop;
 use super::data_dir::file_error;
 use crate::executor::ExecutorError;
-use crate::model::{Builder, Cell, Dataset, RowError};
+use crate::model::{Cell, Dataset, DatasetBuilder, RowError};
 
 /// Bytes of a line of NDJSON: a line is held whole.
 pub(super) const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -51,7 +51,7 @@ fn check(rows: usize, stop: &Stop) -> Result<(), ReadError> {
     Ok(())
 }
 
-fn finish(builder: Builder) -> Result<Dataset, ReadError> {
+fn finish(builder: DatasetBuilder) -> Result<Dataset, ReadError> {
     builder
         .finish()
         .map_err(|error| ReadError::Whole(error.to_string()))
@@ -60,11 +60,11 @@ fn finish(builder: Builder) -> Result<Dataset, ReadError> {
 /// All cells text, an empty one null.
 pub(super) fn csv(file: impl Read, rows_max: usize, stop: &Stop) -> Result<Dataset, ReadError> {
     let mut reader = csv::Reader::from_reader(file);
-    let mut builder = Builder::default();
+    let mut builder = DatasetBuilder::default();
     for name in reader.headers().map_err(csv_error)? {
         let place = builder.column_count();
         if builder.column(name) != place {
-            let name = crate::error::shown(name);
+            let name = crate::error::quote(name);
             return Err(ReadError::Line(1, format!("the column {name} comes twice")));
         }
     }
@@ -109,7 +109,7 @@ pub(super) fn ndjson(
     rows_max: usize,
     stop: &Stop,
 ) -> Result<Dataset, ReadError> {
-    let (mut builder, mut text, mut line) = (Builder::default(), Vec::new(), 0_u64);
+    let (mut builder, mut text, mut line) = (DatasetBuilder::default(), Vec::new(), 0_u64);
     while builder.row_count() < rows_max {
         check(builder.row_count(), stop)?;
         text.clear();
@@ -139,7 +139,7 @@ pub(super) fn ndjson(
 
 /// One array of JSON objects.
 pub(super) fn json(file: impl Read, rows_max: usize, stop: &Stop) -> Result<Dataset, ReadError> {
-    let mut builder = Builder::default();
+    let mut builder = DatasetBuilder::default();
     let mut stopped = None;
     let go_on = |rows: usize| match check(rows, stop) {
         Ok(()) => rows < rows_max,

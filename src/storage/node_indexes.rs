@@ -50,6 +50,6 @@ impl NodeIndexes {
     /// Whether no node waits for the one at this place, so that its output is a result of the run.
     #[must_use]
     pub fn is_last(&self, node_index: NodeIndex) -> bool {
-        self.0.is_last(node_index)
+        self.0.is_leaf(node_index)
     }
 }

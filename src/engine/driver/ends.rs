@@ -49,7 +49,7 @@ impl Driver {
         outcome: NodeOutcome,
         stored: oneshot::Receiver<()>,
     ) -> Result<(), Lost> {
-        if self.frontier.ends_with(node_index) {
+        if self.frontier.is_last_unfinished(node_index) {
             return self.settle(node_index, outcome).await;
         }
         self.ends.spawn(async move {
@@ -123,7 +123,7 @@ impl Driver {
     }
 
     async fn settle(&mut self, node_index: NodeIndex, outcome: NodeOutcome) -> Result<(), Lost> {
-        let skipped = self.frontier.settle(node_index, outcome);
+        let skipped = self.frontier.finish_node(node_index, outcome);
         self.leave_out(&skipped, NodeStatus::Skipped).await
     }
 

@@ -54,7 +54,7 @@ impl Driver {
     pub(super) async fn heed_lost_time(&mut self, deadlines: &mut Deadlines) -> Result<(), Lost> {
         let now = self.context.shared.clock.elapsed();
         let is_over = deadlines.run.is_some_and(|deadline| deadline <= now);
-        if is_over && self.frontier.verdict() != Some(RunStatus::Success) {
+        if is_over && self.frontier.run_outcome() != Some(RunStatus::Success) {
             deadlines.run = None;
             self.time_out().await?;
         }
@@ -90,7 +90,7 @@ impl Driver {
 
     /// Nothing is under way: the run has ended, or goes on at another time.
     pub(super) async fn leave(&mut self) -> Result<Left, Lost> {
-        let Some(status) = self.frontier.verdict() else {
+        let Some(status) = self.frontier.run_outcome() else {
             if *self.context.halt.borrow() == Halt::Lost {
                 return Err(Lost);
             }

@@ -159,7 +159,7 @@ impl Stage {
             let inputs = self.inputs(node_index);
             let node = self
                 .graph
-                .declared(node_index)
+                .declared_index(node_index)
                 .and_then(|index| self.definition.nodes.get(index));
             let Some((node, executor)) =
                 node.and_then(|node| Some((node, self.shared.registry.get(&node.kind)?)))
@@ -229,7 +229,7 @@ impl Stage {
             *slot = cut;
         }
         self.note(node_index, node);
-        let never = self.frontier.settle(node_index, outcome);
+        let never = self.frontier.finish_node(node_index, outcome);
         if *self.halt.borrow() == Halt::TimedOut {
             // None of them would have begun in time: they have failed as this one did.
             return Ok(());
@@ -248,7 +248,7 @@ impl Stage {
     }
 
     fn blank(&self, node_index: NodeIndex, status: NodeStatus) -> Result<DryRunNode> {
-        let declared = self.graph.declared(node_index);
+        let declared = self.graph.declared_index(node_index);
         let node = declared.and_then(|index| self.definition.nodes.get(index));
         match (self.graph.id(node_index), node) {
             (Some(id), Some(node)) => Ok(DryRunNode::new(id.clone(), node.name.clone(), status)),

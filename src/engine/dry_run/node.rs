@@ -13,7 +13,7 @@ use crate::engine::attempt::{self, Ended, reached, took_too_long};
 use crate::engine::halt::Halt;
 use crate::engine::turn::Turn;
 use crate::engine::vault::Vault;
-use crate::error::cut;
+use crate::error::truncate;
 use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, Node, NodeStatus, Run};
@@ -66,7 +66,7 @@ impl Part {
             Err(error) => Told::failed(error.message().to_owned()),
         };
         let max = shared.limits.error_bytes_max;
-        let hidden = |error| cut(self.vault.mask.text(error), max);
+        let hidden = |error| truncate(self.vault.mask.text(error), max);
         Told {
             error: told.error.map(hidden),
             ..told
@@ -74,7 +74,7 @@ impl Part {
     }
 
     async fn attempt(&mut self, executor: &Arc<dyn Executor>) -> Told {
-        let timeout = match RetryPolicy::of(&self.node) {
+        let timeout = match RetryPolicy::for_node(&self.node) {
             Ok(policy) => policy.timeout,
             Err(issues) => {
                 let told = issues.into_iter().map(|issue| issue.detail);

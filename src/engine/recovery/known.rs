@@ -4,7 +4,7 @@
 
 use crate::graph::Graph;
 use crate::graph::frontier::NodeOutcome;
-use crate::graph::plan::{Kept, Past};
+use crate::graph::plan::{EarlierResult, OutputState};
 use crate::model::{InheritedOutput, NodeRun, NodeStatus};
 use crate::storage::ClaimedRun;
 
@@ -36,7 +36,7 @@ impl Known {
         self.row.as_ref().is_some_and(|row| row.attempt.is_some())
     }
 
-    pub(super) fn past(&self, is_sink: bool) -> Past {
+    pub(super) fn past(&self, is_sink: bool) -> EarlierResult {
         let output = match (self.outcome(), &self.row, &self.inherited) {
             (Some(NodeOutcome::Success), Some(row), _) => {
                 kept(row.has_dataset, row.output_hash.is_some())
@@ -44,17 +44,17 @@ impl Known {
             (None, _, Some(inherited)) if !self.has_begun() => {
                 kept(inherited.has_dataset, inherited.output_hash.is_some())
             }
-            _ => return Past::Never,
+            _ => return EarlierResult::NotSucceeded,
         };
-        Past::Succeeded { output, is_sink }
+        EarlierResult::Succeeded { output, is_sink }
     }
 }
 
-const fn kept(has_dataset: bool, is_stored: bool) -> Kept {
+const fn kept(has_dataset: bool, is_stored: bool) -> OutputState {
     match (has_dataset, is_stored) {
-        (false, _) => Kept::Nothing,
-        (true, true) => Kept::Stored,
-        (true, false) => Kept::Lost,
+        (false, _) => OutputState::NoDataset,
+        (true, true) => OutputState::Stored,
+        (true, false) => OutputState::Unavailable,
     }
 }
 

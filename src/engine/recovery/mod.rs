@@ -21,9 +21,9 @@ use super::vault::Vault;
 use crate::error::{Result, trace_causes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
-use crate::graph::plan::{Kept, Past, Plan};
+use crate::graph::plan::{EarlierResult, ExecutionPlan, OutputState};
 use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus, RunStatus};
-use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{ClaimedRun, Entry, FinishedNode};
 
 /// What reaches a run under way from outside.
@@ -97,7 +97,7 @@ impl TakeUp {
         wish: watch::Receiver<Option<Cancel>>,
         appender: Closing,
     ) -> Result<Ready, Lost> {
-        let mut plan = Plan::new(
+        let mut plan = ExecutionPlan::new(
             &self.graph,
             self.node_indexes()
                 .map(|(node_index, known)| known.past(self.context.is_sink(node_index)))
@@ -142,11 +142,15 @@ impl TakeUp {
     }
 
     /// Reads every kept output that an executing node needs; one that is missing or damaged makes its node run again.
-    async fn read_needed(&self, plan: &mut Plan<'_>) -> Result<Vec<Option<Dataset>>, Lost> {
+    async fn read_needed(
+        &self,
+        plan: &mut ExecutionPlan<'_>,
+    ) -> Result<Vec<Option<Dataset>>, Lost> {
         let mut datasets = vec![None; self.graph.len()];
         for (node_index, known) in self.node_indexes() {
-            if let Past::Succeeded {
-                output: Kept::Lost, ..
+            if let EarlierResult::Succeeded {
+                output: OutputState::Unavailable,
+                ..
             } = known.past(false)
                 && plan.executes(node_index)
             {
@@ -157,7 +161,7 @@ impl TakeUp {
                 .await?;
             }
         }
-        while let Some(node_index) = plan.next_needed() {
+        while let Some(node_index) = plan.next_output_to_check() {
             match self.read(node_index).await? {
                 Some(dataset) => {
                     if let Some(slot) = datasets.get_mut(usize::from(node_index)) {
@@ -165,7 +169,7 @@ impl TakeUp {
                     }
                 }
                 None => {
-                    plan.lost(node_index);
+                    plan.mark_unavailable(node_index);
                     self.tell(
                         node_index,
                         "its kept output is missing or damaged, so that it is executed again",
@@ -182,10 +186,10 @@ impl TakeUp {
         let (context, clock) = (&self.context, &self.context.shared.clock);
         let read = || checkpoint::read(context, node_index);
         let stop = context.lost_or_stopped();
-        match while_unavailable(clock, Pauses::STANDARD, stop, read).await {
+        match retry_while_unavailable(clock, Backoff::STANDARD, stop, read).await {
             Ok(dataset) => Ok(dataset),
-            Err(Unanswered::Stopped(_)) => Err(Lost),
-            Err(Unanswered::Refused(error)) => {
+            Err(RetryError::Stopped(_)) => Err(Lost),
+            Err(RetryError::Permanent(error)) => {
                 tracing::error!(run_id = %context.run.id, %error, "a kept output cannot be read; its node runs again");
                 trace_causes(&error);
                 Ok(None)
@@ -213,7 +217,7 @@ impl TakeUp {
     }
 
     /// Records the nodes whose earlier success is reused.
-    async fn record_reuse(&self, plan: &Plan<'_>) -> Result<(), Lost> {
+    async fn record_reuse(&self, plan: &ExecutionPlan<'_>) -> Result<(), Lost> {
         for (node_index, known) in self.node_indexes() {
             let Some(inherited) = &known.inherited else {
                 continue;
@@ -240,7 +244,7 @@ impl TakeUp {
     /// What the frontier takes as final.
     fn settled(
         &self,
-        plan: &Plan<'_>,
+        plan: &ExecutionPlan<'_>,
         node_index: NodeIndex,
         known: &Known,
     ) -> Option<NodeOutcome> {
@@ -255,7 +259,7 @@ impl TakeUp {
     }
 
     /// How many executing nodes take each node's output.
-    fn takers(&self, plan: &Plan<'_>) -> Vec<usize> {
+    fn takers(&self, plan: &ExecutionPlan<'_>) -> Vec<usize> {
         let of = |node_index| {
             self.graph
                 .downstream(node_index)
@@ -283,14 +287,14 @@ impl TakeUp {
     }
 
     /// Nodes that need the lost output of a sink, which is never repeated.
-    fn doomed(&self, plan: &Plan<'_>) -> HashMap<NodeIndex, String> {
+    fn doomed(&self, plan: &ExecutionPlan<'_>) -> HashMap<NodeIndex, String> {
         let why = |sink: NodeIndex| {
             let sink = self.context.node_id(sink).map_or("", |id| id.as_str());
             format!(
                 "the output of {sink} is needed and no longer there, and a sink that succeeded is never repeated by itself"
             )
         };
-        plan.unmet()
+        plan.missing_inputs()
             .iter()
             .map(|&(sink, node)| (node, why(sink)))
             .collect()

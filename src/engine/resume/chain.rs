@@ -44,7 +44,7 @@ impl<'a> Plan<'a> {
     }
 
     pub(super) fn node(&self, node_index: NodeIndex) -> Option<&'a Node> {
-        let declared = self.graph.declared(node_index);
+        let declared = self.graph.declared_index(node_index);
         declared.and_then(|index| self.definition.nodes.get(index))
     }
 

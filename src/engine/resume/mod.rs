@@ -7,9 +7,9 @@ mod chain;
 
 use self::chain::{Chain, Plan};
 use super::{Engine, Key, Started};
-use crate::error::{Error, Issue, Problem, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::Effect;
-use crate::graph::reuse::{Earlier, reused};
+use crate::graph::reuse::{ChainResult, select_reused};
 use crate::model::{
     InheritedOutput, Node, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
@@ -117,14 +117,14 @@ impl Engine {
         let earlier: Vec<_> = known
             .iter()
             .map(|(is_sink, found)| match found {
-                Some(found) => Earlier::Succeeded {
-                    is_same: found.is_same,
+                Some(found) => ChainResult::Succeeded {
+                    is_unchanged: found.is_same,
                     is_sink: *is_sink,
                 },
-                None => Earlier::Never,
+                None => ChainResult::NotSucceeded,
             })
             .collect();
-        let reused = reused(&plan.graph, &earlier, from);
+        let reused = select_reused(&plan.graph, &earlier, from);
         let taken = known.into_iter().zip(reused);
         taken
             .filter(|(_, is_reused)| *is_reused)
@@ -144,7 +144,7 @@ fn place_of(plan: &Plan<'_>, id: &str) -> Result<NodeIndex> {
         let known: Vec<_> = plan.graph.node_indexes().filter_map(|node_index| plan.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
         let detail = format!(
             "from_node must name a node of the definition that runs, received {}; its nodes begin with {}",
-            shown(id),
+            quote(id),
             known.join(", ")
         );
         Error::invalid(Problem::InvalidField, vec![Issue::pointer("/from_node", detail)])

@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use super::{Preview, Profile};
 use crate::error::Result;
 #[cfg(feature = "nodes")]
-pub(crate) use build::{Builder, RowError};
+pub(crate) use build::{DatasetBuilder, RowError};
 pub(crate) use column::Cell;
 use column::Column;
 #[cfg(feature = "nodes")]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Dataset;
 use super::column::Cell;
 use super::rows::to_value;
-use crate::error::{Result, cut};
+use crate::error::{Result, truncate};
 use crate::model::Preview;
 
 pub(super) fn preview(
@@ -55,14 +55,14 @@ pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Valu
     }
     // Only what may stay is copied: a cell can be of any length.
     let longer = text.floor_char_boundary(bytes_max.saturating_add(4));
-    let kept = cut(text[..longer].to_owned(), bytes_max);
+    let kept = truncate(text[..longer].to_owned(), bytes_max);
     Ok((Some(Value::String(kept)), true))
 }
 
 fn shortened_value(value: Option<Value>, bytes_max: usize) -> (Option<Value>, bool) {
     match value {
         Some(Value::String(text)) if text.len() > bytes_max => {
-            (Some(Value::String(cut(text, bytes_max))), true)
+            (Some(Value::String(truncate(text, bytes_max))), true)
         }
         value => (value, false),
     }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Dataset;
-use super::build::{Builder, RowError};
+use super::build::{DatasetBuilder, RowError};
 use super::column::Cell;
 use super::parse::reason;
 use crate::error::{Error, Problem, Result};
@@ -15,7 +15,7 @@ use crate::error::{Error, Problem, Result};
 type Row = Map<String, Value>;
 
 pub(super) fn from_rows(rows: Vec<Row>) -> Result<Dataset> {
-    let mut builder = Builder::default();
+    let mut builder = DatasetBuilder::default();
     // Each row is dropped once it is taken, so that a large input is not held twice.
     for (place, row) in rows.into_iter().enumerate() {
         builder
@@ -26,7 +26,7 @@ pub(super) fn from_rows(rows: Vec<Row>) -> Result<Dataset> {
 }
 
 pub(super) fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Dataset> {
-    let mut builder = Builder::default();
+    let mut builder = DatasetBuilder::default();
     let mut text = Vec::new();
     for (place, row) in rows.iter().enumerate() {
         text.clear();
@@ -80,7 +80,7 @@ pub(super) fn to_value(cell: Cell<'_>) -> Result<Option<Value>> {
     })
 }
 
-pub(super) fn finish(builder: Builder) -> Result<Dataset> {
+pub(super) fn finish(builder: DatasetBuilder) -> Result<Dataset> {
     builder.finish().map_err(|error| refused(error.to_string()))
 }
 

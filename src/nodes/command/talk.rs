@@ -10,9 +10,9 @@ use tokio::process::ChildStdin;
 
 use super::child::Pipes;
 use super::lines::{Line, next_line};
-use crate::error::cut;
+use crate::error::truncate;
 use crate::executor::{ExecutorError, Input, NodeLog};
-use crate::model::{Builder, Dataset};
+use crate::model::{Dataset, DatasetBuilder};
 use crate::nodes::read::LINE_BYTES_MAX;
 
 /// Bytes of a line of the log, the rest is cut: as many as are stored.
@@ -38,7 +38,7 @@ pub(super) struct Talk {
     stdout: BufReader<tokio::process::ChildStdout>,
     stderr: BufReader<tokio::process::ChildStderr>,
     stdin: Option<ChildStdin>,
-    pub(super) rows: Builder,
+    pub(super) rows: DatasetBuilder,
     pub(super) last_line: String,
 }
 
@@ -48,7 +48,7 @@ impl Talk {
             stdout: BufReader::new(pipes.stdout),
             stderr: BufReader::new(pipes.stderr),
             stdin: Some(pipes.stdin),
-            rows: Builder::default(),
+            rows: DatasetBuilder::default(),
             last_line: String::new(),
         }
     }
@@ -107,7 +107,7 @@ async fn say_rows(stdin: &mut ChildStdin, dataset: &Dataset) -> io::Result<()> {
 
 async fn read_rows(
     stdout: &mut BufReader<impl AsyncRead + Unpin>,
-    rows: &mut Builder,
+    rows: &mut DatasetBuilder,
     rows_max: usize,
 ) -> Result<(), Early> {
     let (mut text, mut line) = (Vec::new(), 0_u64);
@@ -147,7 +147,7 @@ async fn read_lines(
             read = next_line(stderr, &mut rest, LOG_BYTES_MAX).await?;
         }
         let text = String::from_utf8_lossy(&line);
-        let text = cut(text.trim_end_matches('\r').to_owned(), LOG_BYTES_MAX);
+        let text = truncate(text.trim_end_matches('\r').to_owned(), LOG_BYTES_MAX);
         if !text.trim().is_empty() {
             last_line.clone_from(&text);
         }

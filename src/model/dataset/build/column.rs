@@ -1,6 +1,6 @@
 //! One column in the making: typed while it can be, JSON once it must.
 //!
-//! Which values are of which kind is decided by `Builder`.
+//! Which values are of which kind is decided by `DatasetBuilder`.
 
 use std::fmt::Write as _;
 use std::io;

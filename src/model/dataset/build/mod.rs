@@ -37,7 +37,7 @@ impl fmt::Display for RowError {
 
 /// A dataset in the making. After an error it is of no use any more.
 #[derive(Debug, Default)]
-pub(crate) struct Builder {
+pub(crate) struct DatasetBuilder {
     columns: Vec<ColumnBuilder>,
     places: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
     row_count: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Builder {
     scratch: Vec<u8>,
 }
 
-impl Builder {
+impl DatasetBuilder {
     /// Columns that were seen.
     #[cfg(feature = "nodes")]
     pub(crate) const fn column_count(&self) -> usize {
@@ -87,7 +87,7 @@ impl Builder {
             .get_mut(place)
             .ok_or_else(|| RowError::new("no such column"))?;
         if column.len > self.row_count {
-            let name = crate::error::shown(&column.name);
+            let name = crate::error::quote(&column.name);
             return Err(RowError::new(format!("the key {name} comes twice")));
         }
         column.push(self.row_count, cell)

@@ -8,9 +8,9 @@ use std::io;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::Row;
-use crate::model::dataset::build::{Builder, RowError};
+use crate::model::dataset::build::{DatasetBuilder, RowError};
 
-impl Builder {
+impl DatasetBuilder {
     /// Takes rows from an array of JSON objects, as long as `go_on` says so of the number of rows
     /// so far.
     pub(crate) fn push_json_rows(
@@ -34,7 +34,7 @@ impl Builder {
 }
 
 /// Reads an array of rows.
-struct Rows<'a, F>(&'a mut Builder, F);
+struct Rows<'a, F>(&'a mut DatasetBuilder, F);
 
 impl<'de, F: FnMut(usize) -> bool> DeserializeSeed<'de> for Rows<'_, F> {
     type Value = ();

@@ -12,10 +12,10 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::build::{Builder, RowError};
+use super::build::{DatasetBuilder, RowError};
 use super::column::Cell;
 
-impl Builder {
+impl DatasetBuilder {
     /// Takes a row from the text of a JSON object.
     pub(crate) fn push_json_row(&mut self, text: &[u8]) -> Result<(), RowError> {
         let mut reader = serde_json::Deserializer::from_slice(text);
@@ -38,7 +38,7 @@ pub(super) fn reason(error: &serde_json::Error) -> String {
 }
 
 /// Reads an object into the row at hand and ends the row.
-struct Row<'a>(&'a mut Builder);
+struct Row<'a>(&'a mut DatasetBuilder);
 
 impl<'de> DeserializeSeed<'de> for Row<'_> {
     type Value = ();
@@ -65,7 +65,7 @@ impl<'de> Visitor<'de> for Row<'_> {
 }
 
 /// Reads a key as the place of its column.
-struct Key<'a>(&'a mut Builder);
+struct Key<'a>(&'a mut DatasetBuilder);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
     type Value = usize;
@@ -88,7 +88,7 @@ impl Visitor<'_> for Key<'_> {
 }
 
 /// Reads a value into a column.
-struct Cells<'a>(&'a mut Builder, usize);
+struct Cells<'a>(&'a mut DatasetBuilder, usize);
 
 impl Cells<'_> {
     fn push<E: de::Error>(self, cell: Cell<'_>) -> Result<(), E> {
