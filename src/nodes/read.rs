@@ -63,7 +63,7 @@ pub(super) fn csv(file: impl Read, rows_max: usize, stop: &Stop) -> Result<Datas
     let mut builder = DatasetBuilder::default();
     for name in reader.headers().map_err(csv_error)? {
         let place = builder.column_count();
-        if builder.column(name) != place {
+        if builder.find_or_add_column(name) != place {
             let name = crate::error::quote(name);
             return Err(ReadError::Line(1, format!("the column {name} comes twice")));
         }

@@ -103,14 +103,24 @@ fn read(stream: &[u8]) -> Result<Dataset, ArrowError> {
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let mut names = HashSet::new();
-    let columns = schema.fields().iter().enumerate().map(|(place, field)| {
-        if !names.insert(field.name()) {
-            return Err(foreign("a column comes twice"));
-        }
-        let parts: Vec<&dyn Array> = batches.iter().map(|batch| &**batch.column(place)).collect();
-        to_column(field, &parts, rows)
-    });
-    Ok(Dataset::of(columns.collect::<Result<_, _>>()?, rows))
+    let columns = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(column_index, field)| {
+            if !names.insert(field.name()) {
+                return Err(invalid_schema("a column is given twice"));
+            }
+            let parts: Vec<&dyn Array> = batches
+                .iter()
+                .map(|batch| &**batch.column(column_index))
+                .collect();
+            to_column(field, &parts, rows)
+        });
+    Ok(Dataset::from_parts(
+        columns.collect::<Result<_, _>>()?,
+        rows,
+    ))
 }
 
 fn to_column(field: &Field, parts: &[&dyn Array], rows: usize) -> Result<Column, ArrowError> {
@@ -124,15 +134,15 @@ fn to_column(field: &Field, parts: &[&dyn Array], rows: usize) -> Result<Column,
         .is_some_and(|gap| gap == GAP_MISSING);
     let cells = match field.data_type() {
         DataType::Null => Some(Cells::Gaps(rows)),
-        kind => Cells::of(&*concat_arrays(parts, kind)?, is_json),
+        kind => Cells::from_array(&*concat_arrays(parts, kind)?, is_json),
     };
     Ok(Column {
         name: Arc::from(field.name().as_str()),
-        cells: cells.ok_or_else(|| foreign("a column is of a foreign type"))?,
+        cells: cells.ok_or_else(|| invalid_schema("a column has an unsupported type"))?,
         gap: if is_missing { Gap::Missing } else { Gap::Null },
     })
 }
 
-fn foreign(why: &str) -> ArrowError {
+fn invalid_schema(why: &str) -> ArrowError {
     ArrowError::SchemaError(why.to_owned())
 }

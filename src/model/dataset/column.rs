@@ -159,7 +159,7 @@ impl Cells {
     }
 
     /// The cells of an array, or none where no column is of its type.
-    pub(super) fn of(array: &dyn Array, is_json: bool) -> Option<Self> {
+    pub(super) fn from_array(array: &dyn Array, is_json: bool) -> Option<Self> {
         match array.data_type() {
             DataType::Null => Some(Self::Gaps(array.len())),
             DataType::Int64 => array

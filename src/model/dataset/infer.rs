@@ -26,7 +26,10 @@ impl Dataset {
     /// The same rows, the texts of a column as numbers or booleans where all of them are.
     pub(crate) fn infer_types(&self) -> Result<Self, RowError> {
         let columns = self.table().iter().map(|column| infer(column, self.len()));
-        Ok(Self::of(columns.collect::<Result<_, _>>()?, self.len()))
+        Ok(Self::from_parts(
+            columns.collect::<Result<_, _>>()?,
+            self.len(),
+        ))
     }
 }
 
@@ -117,12 +120,12 @@ fn float(text: &str) -> Option<Cell<'static>> {
     } else {
         return None;
     };
-    gives_back(value, mantissa).then_some(Cell::Float(value))
+    round_trips(value, mantissa).then_some(Cell::Float(value))
 }
 
 /// Whether the float has all the digits of the mantissa that it was read from.
-fn gives_back(value: f64, mantissa: &str) -> bool {
-    let given = significant(mantissa);
+fn round_trips(value: f64, mantissa: &str) -> bool {
+    let given = significant_digits(mantissa);
     if !value.is_finite() || (value == 0.0) != given.is_empty() {
         return false;
     }
@@ -132,14 +135,14 @@ fn gives_back(value: f64, mantissa: &str) -> bool {
     }
     // As JSON writes it: where two texts are as short and as near, others may choose the other one.
     let written = Value::from(value).to_string();
-    let held = written
+    let written_mantissa = written
         .split_once('e')
         .map_or(&*written, |(mantissa, _)| mantissa);
-    significant(held) == given
+    significant_digits(written_mantissa) == given
 }
 
 /// The digits from the first to the last that is not zero.
-fn significant(mantissa: &str) -> String {
+fn significant_digits(mantissa: &str) -> String {
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     digits.trim_matches('0').to_owned()
 }

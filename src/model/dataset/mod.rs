@@ -93,7 +93,7 @@ impl Dataset {
     /// A dataset of these columns, each named once, without rows.
     #[must_use]
     pub fn from_columns<N: AsRef<str>>(columns: impl IntoIterator<Item = N>) -> Self {
-        Self::of(Column::without_cells(columns), 0)
+        Self::from_parts(Column::without_cells(columns), 0)
     }
 
     /// The rows of all, one dataset after another; the columns in the order in which they are first
@@ -144,7 +144,7 @@ impl Dataset {
             return self.clone();
         }
         let columns = self.table().iter().map(|column| column.slice(0, count));
-        Self::of(columns.collect(), count)
+        Self::from_parts(columns.collect(), count)
     }
 
     /// The first rows for a reader, at most `rows_max`.
@@ -190,7 +190,7 @@ impl Dataset {
         self.table().iter().map(Column::memory_bytes).sum()
     }
 
-    fn of(columns: Vec<Column>, row_count: usize) -> Self {
+    fn from_parts(columns: Vec<Column>, row_count: usize) -> Self {
         Self(Arc::new(Table { columns, row_count }))
     }
 
@@ -203,11 +203,11 @@ impl Dataset {
         self.0.row_count
     }
 
-    /// Whether `is_asked` says so of a text in it: a string, a nested value as JSON, the name of a
+    /// Whether `is_match` says so of a text in it: a string, a nested value as JSON, the name of a
     /// column.
-    pub(crate) fn any_text(&self, is_asked: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn any_text(&self, is_match: impl Fn(&str) -> bool) -> bool {
         let in_cell = |cell: Cell<'_>| match cell {
-            Cell::Text(text) | Cell::Json(text) => is_asked(text),
+            Cell::Text(text) | Cell::Json(text) => is_match(text),
             Cell::Missing
             | Cell::Null
             | Cell::Int(_)
@@ -216,7 +216,7 @@ impl Dataset {
             | Cell::Bool(_) => false,
         };
         self.table().iter().any(|column| {
-            is_asked(&column.name) || (0..self.len()).any(|row| in_cell(column.cell(row)))
+            is_match(&column.name) || (0..self.len()).any(|row| in_cell(column.cell(row)))
         })
     }
 

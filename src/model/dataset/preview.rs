@@ -17,10 +17,10 @@ pub(super) fn preview(
 ) -> Result<Preview> {
     let mut is_cut = dataset.len() > rows_max;
     let mut rows = Vec::with_capacity(rows_max.min(dataset.len()));
-    for place in 0..rows_max.min(dataset.len()) {
+    for row_index in 0..rows_max.min(dataset.len()) {
         let mut row = Map::new();
         for column in dataset.table() {
-            let (value, was_cut) = shortened(column.cell(place), cell_bytes_max)?;
+            let (value, was_cut) = shortened(column.cell(row_index), cell_bytes_max)?;
             is_cut |= was_cut;
             if let Some(value) = value {
                 row.insert(column.name.to_string(), value);

@@ -133,9 +133,9 @@ proptest! {
 
         assert_holds(&Dataset::from_serialize(&rows).unwrap(), &rows);
         let lines: Vec<Row> = (0..dataset.len())
-            .map(|place| {
+            .map(|row_index| {
                 let mut line = Vec::new();
-                dataset.write_row(&mut line, place).unwrap();
+                dataset.write_row(&mut line, row_index).unwrap();
                 serde_json::from_slice(&line).unwrap()
             })
             .collect();
@@ -157,11 +157,14 @@ fn a_changed_or_missing_byte_is_an_error() {
     let bytes = of(json!([{"a": 1, "b": "x"}, {"a": null, "b": [1]}]))
         .encode()
         .unwrap();
-    for place in 0..bytes.len() {
+    for offset in 0..bytes.len() {
         let mut damaged = bytes.clone();
-        damaged[place] ^= 1;
-        assert!(Dataset::decode(&damaged).is_err(), "byte {place}");
-        assert!(Dataset::decode(&bytes[..place]).is_err(), "cut at {place}");
+        damaged[offset] ^= 1;
+        assert!(Dataset::decode(&damaged).is_err(), "byte {offset}");
+        assert!(
+            Dataset::decode(&bytes[..offset]).is_err(),
+            "cut at {offset}"
+        );
     }
 }
 

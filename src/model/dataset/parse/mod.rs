@@ -19,18 +19,18 @@ impl DatasetBuilder {
     /// Takes a row from the text of a JSON object.
     pub(crate) fn push_json_row(&mut self, text: &[u8]) -> Result<(), RowError> {
         let mut reader = serde_json::Deserializer::from_slice(text);
-        Row(self)
+        RowSeed(self)
             .deserialize(&mut reader)
             .and_then(|()| reader.end())
-            .map_err(|error| RowError::new(reason(&error)))
+            .map_err(|error| RowError::new(describe(&error)))
     }
 }
 
 /// What serde says, without the line number of a text that is one line.
-pub(super) fn reason(error: &serde_json::Error) -> String {
+pub(super) fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&place) {
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&position) {
         Some(reason) if error.line() == 1 => format!("{reason} at column {}", error.column()),
         Some(reason) => reason.to_owned(),
         None => text,
@@ -38,9 +38,9 @@ pub(super) fn reason(error: &serde_json::Error) -> String {
 }
 
 /// Reads an object into the row at hand and ends the row.
-struct Row<'a>(&'a mut DatasetBuilder);
+struct RowSeed<'a>(&'a mut DatasetBuilder);
 
-impl<'de> DeserializeSeed<'de> for Row<'_> {
+impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -48,7 +48,7 @@ impl<'de> DeserializeSeed<'de> for Row<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Row<'_> {
+impl<'de> Visitor<'de> for RowSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,18 +56,18 @@ impl<'de> Visitor<'de> for Row<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(place) = map.next_key_seed(Key(&mut *self.0))? {
-            map.next_value_seed(Cells(&mut *self.0, place))?;
+        while let Some(column_index) = map.next_key_seed(KeySeed(&mut *self.0))? {
+            map.next_value_seed(CellSeed(&mut *self.0, column_index))?;
         }
         self.0.end_row();
         Ok(())
     }
 }
 
-/// Reads a key as the place of its column.
-struct Key<'a>(&'a mut DatasetBuilder);
+/// Reads a key as the column_index of its column.
+struct KeySeed<'a>(&'a mut DatasetBuilder);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
     type Value = usize;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
@@ -75,7 +75,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for KeySeed<'_> {
     type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,14 +83,14 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<usize, E> {
-        Ok(self.0.column(key))
+        Ok(self.0.find_or_add_column(key))
     }
 }
 
 /// Reads a value into a column.
-struct Cells<'a>(&'a mut DatasetBuilder, usize);
+struct CellSeed<'a>(&'a mut DatasetBuilder, usize);
 
-impl Cells<'_> {
+impl CellSeed<'_> {
     fn push<E: de::Error>(self, cell: Cell<'_>) -> Result<(), E> {
         self.0.push(self.1, cell).map_err(E::custom)
     }
@@ -100,7 +100,7 @@ impl Cells<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Cells<'_> {
+impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -108,7 +108,7 @@ impl<'de> DeserializeSeed<'de> for Cells<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Cells<'_> {
+impl<'de> Visitor<'de> for CellSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

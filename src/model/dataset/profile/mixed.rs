@@ -27,13 +27,13 @@ pub(super) fn stats(texts: &LargeStringArray) -> Result<Stats> {
     let values = || texts.iter().flatten().filter(|text| *text != "null");
     let kinds: BTreeSet<Kind> = values().map(kind).collect();
     let plain = match kinds.iter().collect::<Vec<_>>()[..] {
-        [] => Some(stats::of_kind(&Cells::Gaps(texts.len()))?),
+        [] => Some(stats::for_cells(&Cells::Gaps(texts.len()))?),
         [Kind::Number] => numbers(values())?,
         [Kind::Bool] => Some(stats::booleans(values().map(|text| text == "true"))),
-        [Kind::Text] => Some(stats::of_kind(&Cells::Text(unquoted(values())?))?),
+        [Kind::Text] => Some(stats::for_cells(&Cells::Text(unquoted(values())?))?),
         [Kind::Nested] | [_, _, ..] => None,
     };
-    plain.map_or_else(|| stats::of_kind(&Cells::Json(texts.clone())), Ok)
+    plain.map_or_else(|| stats::for_cells(&Cells::Json(texts.clone())), Ok)
 }
 
 fn kind(text: &str) -> Kind {

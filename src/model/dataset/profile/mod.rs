@@ -28,7 +28,7 @@ pub(super) fn profile(dataset: &Dataset) -> Result<Profile> {
             | Cells::UInt(_)
             | Cells::Float(_)
             | Cells::Bool(_)
-            | Cells::Text(_) => stats::of_kind(&column.cells)?,
+            | Cells::Text(_) => stats::for_cells(&column.cells)?,
         };
         Ok(column_profile(column, rows, stats))
     });

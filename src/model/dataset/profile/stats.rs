@@ -32,9 +32,9 @@ pub(super) struct Stats {
     pub(super) samples: Vec<Value>,
 }
 
-pub(super) fn of_kind(cells: &Cells) -> Result<Stats> {
+pub(super) fn for_cells(cells: &Cells) -> Result<Stats> {
     match cells {
-        Cells::Gaps(_) => Ok(nothing()),
+        Cells::Gaps(_) => Ok(empty()),
         Cells::Int(values) => Ok(integers(values.iter().flatten())),
         Cells::UInt(values) => Ok(integers(values.iter().flatten())),
         Cells::Float(values) => Ok(floats(values.iter().flatten())),
@@ -44,7 +44,7 @@ pub(super) fn of_kind(cells: &Cells) -> Result<Stats> {
     }
 }
 
-fn nothing() -> Stats {
+fn empty() -> Stats {
     Stats {
         kind: NULL,
         value_count: 0,
@@ -57,7 +57,7 @@ fn nothing() -> Stats {
     }
 }
 
-fn of_distinct<T: Copy + Eq + Hash>(
+fn from_distinct<T: Copy + Eq + Hash>(
     kind: &'static str,
     value_count: u64,
     distinct: &Distinct<T>,
@@ -69,7 +69,7 @@ fn of_distinct<T: Copy + Eq + Hash>(
         unique_count: distinct.count(),
         is_capped: distinct.is_capped,
         samples,
-        ..nothing()
+        ..empty()
     }
 }
 
@@ -95,7 +95,7 @@ where
         min: range.map(|(min, _)| integer(min)),
         max: range.map(|(_, max)| integer(max)),
         mean: (count > 0).then(|| sum as f64 / count as f64),
-        ..of_distinct(INTEGER, count, &distinct, samples)
+        ..from_distinct(INTEGER, count, &distinct, samples)
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
         min: range.map(|(min, _)| Value::from(min)),
         max: range.map(|(_, max)| Value::from(max)),
         mean: (count > 0).then(|| mean(values, sum, count as f64)),
-        ..of_distinct(FLOAT, count, &distinct, samples)
+        ..from_distinct(FLOAT, count, &distinct, samples)
     }
 }
 
@@ -166,7 +166,7 @@ pub(super) fn booleans(values: impl Iterator<Item = bool>) -> Stats {
             .iter()
             .max()
             .map(|value| Value::from(*value)),
-        ..of_distinct(BOOLEAN, count, &distinct, samples)
+        ..from_distinct(BOOLEAN, count, &distinct, samples)
     }
 }
 
@@ -182,16 +182,16 @@ fn strings(values: &LargeStringArray) -> Result<Stats> {
         }));
         distinct.add(value);
     }
-    let samples = shown(distinct.samples.iter().map(|text| Cell::Text(text)))?;
-    let mut ends = shown(
+    let samples = preview_values(distinct.samples.iter().map(|text| Cell::Text(text)))?;
+    let mut range_values = preview_values(
         range
             .iter()
             .flat_map(|(min, max)| [Cell::Text(min), Cell::Text(max)]),
     )?;
     Ok(Stats {
-        max: ends.pop(),
-        min: ends.pop(),
-        ..of_distinct(STRING, count, &distinct, samples)
+        max: range_values.pop(),
+        min: range_values.pop(),
+        ..from_distinct(STRING, count, &distinct, samples)
     })
 }
 
@@ -202,11 +202,11 @@ fn json(texts: &LargeStringArray) -> Result<Stats> {
         count += 1;
         distinct.add(text);
     }
-    let samples = shown(distinct.samples.iter().map(|text| Cell::Json(text)))?;
-    Ok(of_distinct(JSON, count, &distinct, samples))
+    let samples = preview_values(distinct.samples.iter().map(|text| Cell::Json(text)))?;
+    Ok(from_distinct(JSON, count, &distinct, samples))
 }
 
-fn shown<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Result<Vec<Value>> {
+fn preview_values<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Result<Vec<Value>> {
     let mut values = Vec::new();
     for cell in cells {
         values.extend(shortened(cell, CELL_BYTES_MAX)?.0);
