@@ -1,8 +1,8 @@
-//! Definitions: reading one strictly from JSON, with every problem issues, and checking one that was
-//! built in code.
+//! Reads pipeline definitions strictly from JSON, and checks pipelines that were built in code.
 //!
-//! Whether an id or a slug is taken, and whether the node types are registered, is left to
-//! `engine/pipelines`.
+//! Both report every issue. `fields` reads types, `rules` checks ranges, and `validate` and `order`
+//! check the graph. `engine/pipelines` checks that an id or slug is free and that node types are
+//! registered.
 
 use serde_json::Value;
 
@@ -16,12 +16,12 @@ use crate::json;
 use crate::limits::Limits;
 use crate::model::{Edge, ID_MAX, Node, Overlap, Pipeline, Slug};
 
-/// Reads a definition; `default_id` makes the id of one that has none. Fields that Floret does not
-/// know are kept.
+/// Reads a definition. Calls `default_id` if the definition has no id. Keeps fields that Floret
+/// does not know.
 ///
 /// # Errors
-/// `Invalid` with every problem: `invalid-field` for types and ranges, else a slug of
-/// [`Graph::new`].
+/// `Invalid` with every issue. The slug is `invalid-field` for types and ranges, otherwise a slug
+/// of [`Graph::new`].
 pub(crate) fn parse(
     value: Value,
     default_id: impl FnOnce() -> String,
@@ -41,10 +41,10 @@ pub(crate) fn parse(
     Graph::with_limits(&pipeline, limits).map(|_| pipeline)
 }
 
-/// Checks a pipeline by the same rules as [`parse`] and makes its graph.
+/// Checks a pipeline by the same rules as [`parse`] and returns its graph.
 ///
 /// # Errors
-/// As [`parse`].
+/// The same as [`parse`].
 pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
     rules::check(pipeline, &mut issues);
@@ -52,10 +52,11 @@ pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     Graph::with_limits(pipeline, limits)
 }
 
-/// The slug that a name gives: its ASCII letters and digits in lower case, whatever is between them
-/// as one `-`.
+/// Returns the slug that a name implies.
 ///
-/// None when the name has no ASCII letter or digit.
+/// The slug has the ASCII letters and digits of the name in lower case. Each run of other
+/// characters becomes one `-`. Returns `None` if the name has no ASCII letter or digit.
+///
 pub(crate) fn slug_from_name(name: &str) -> Option<Slug> {
     let mut slug = String::new();
     for letter in name.chars() {
@@ -72,8 +73,8 @@ pub(crate) fn slug_from_name(name: &str) -> Option<Slug> {
 }
 
 impl Pipeline {
-    /// Reads a definition as the Runs API takes it. One without an `id` takes what its name makes
-    /// of a slug as its id.
+    /// Reads a definition in the JSON format of the Runs API. If it has no `id`, its id is the slug
+    /// that its name implies.
     ///
     /// ```
     /// let text = r#"{"name": "Daily load", "nodes": [{"id": "load", "type": "load"}]}"#;
@@ -83,8 +84,9 @@ impl Pipeline {
     /// ```
     ///
     /// # Errors
-    /// `Malformed` when the text is no JSON, has a key twice or is nested deeper than 128 levels;
-    /// `Invalid` with every problem when it is no definition.
+    /// - `Malformed` if the text is not JSON, has a duplicate key, or is nested deeper than 128
+    ///   levels.
+    /// - `Invalid` with every issue if the JSON is not a valid definition.
     pub fn from_json(text: &str) -> Result<Self> {
         let value = json::read(text.as_bytes())?;
         let derived = value
@@ -122,7 +124,7 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
             CONCURRENT_RUNS_RANGE,
             whole_number,
         ),
-        // Clients of the system before send an empty one where there is none.
+        // Some existing clients send an empty string instead of omitting the field.
         schedule: fields.text("schedule").filter(|text| !text.is_empty()),
         schedule_timezone: fields.text("schedule_timezone"),
         catch_up: read_catch_up(&mut fields),
@@ -133,11 +135,11 @@ fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) 
     }
 }
 
-/// Reads `catch_up` under either of its names.
+/// Reads `catch_up` or its alias `catchup`.
 fn read_catch_up(fields: &mut Fields<'_>) -> bool {
     let own = fields.take("catch_up", "true or false", Value::as_bool);
     let expects = match own {
-        Some(_) => "left out where catch_up is given",
+        Some(_) => "omitted because catch_up is given",
         None => "true or false",
     };
     let other = fields.take(CATCHUP, expects, |value| {
@@ -187,13 +189,13 @@ mod tests {
         parse(value, || "made".to_owned(), &Limits::default())
     }
 
-    /// The slug, and every pointer with its detail.
+    /// Returns the slug and every pointer with its detail.
     fn refused(value: Value) -> (&'static str, Vec<(String, String)>) {
         let error = parsed(value).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         let issues = error.issues().iter().map(|issue| match &issue.at {
             IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
-            IssueAt::Parameter(name) => panic!("{name} is no pointer"),
+            IssueAt::Parameter(name) => panic!("{name} is not a pointer"),
         });
         (error.slug(), issues.collect())
     }
@@ -204,7 +206,7 @@ mod tests {
         issues.into_iter().map(|(pointer, _)| pointer).collect()
     }
 
-    /// A definition of one node in which a field is set, or left out where it is `None`.
+    /// Returns a definition of one node with one field set, or without the field for `None`.
     fn with(field: &str, value: Option<Value>) -> Value {
         let mut definition = json!({"name": "p", "nodes": [{"id": "a", "type": "x"}]});
         let fields = definition.as_object_mut().unwrap();
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_takes_its_default() {
+    fn an_omitted_field_has_its_default() {
         let pipeline = parsed(with("description", None)).unwrap();
         let expected = Pipeline::new("made").name("p").node("a", "x");
         assert_eq!(pipeline, expected);
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_read_and_unknown_ones_are_kept() {
+    fn every_field_is_read_and_unknown_fields_are_kept() {
         let definition = json!({
             "id": "daily", "pipeline_id": "Daily.Load", "name": "Tägliches Laden", "description": "a\nb",
             "nodes": [
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_object_is_told_at_its_root() {
+    fn a_body_that_is_not_an_object_is_reported_at_the_root() {
         for (value, received) in [
             (json!([]), "an array"),
             (json!(5), "5"),
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_are_told_at_once_each_at_its_place() {
+    fn all_issues_are_reported_at_once_each_with_its_pointer() {
         let definition = json!({
             "id": "a b", "name": 5, "description": null, "enabled": "yes", "timeout": -1,
             "max_concurrent_runs": 0, "tags": ["ok", 7, "\u{7}"], "params": {"ok": 1, "bad": []},
@@ -329,13 +331,13 @@ mod tests {
     }
 
     #[test]
-    fn twenty_problems_are_told_at_most() {
+    fn at_most_twenty_issues_are_reported() {
         let nodes: Vec<_> = (0..100).map(|_| json!({})).collect();
         assert_eq!(pointers(with("nodes", Some(json!(nodes)))).len(), 20);
     }
 
     #[test]
-    fn texts_and_numbers_keep_their_bounds() {
+    fn strings_and_numbers_have_bounds() {
         let letters = |count: usize| Some(json!("ä".repeat(count)));
         for (field, good, bad) in [
             ("name", letters(255), letters(256)),
@@ -383,13 +385,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_schedule_is_none() {
+    fn an_empty_schedule_counts_as_no_schedule() {
         let pipeline = parsed(with("schedule", Some(json!("")))).unwrap();
         assert_eq!(pipeline.schedule, None);
     }
 
     #[test]
-    fn a_schedule_that_is_none_has_a_slug_and_a_place_of_its_own() {
+    fn an_invalid_schedule_has_its_own_slug_and_pointer() {
         for (field, value, slug) in [
             ("schedule", "61 * * * *", "cron-invalid"),
             ("schedule", " ", "cron-invalid"),
@@ -410,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn catch_up_is_read_under_either_name_and_not_under_both() {
+    fn catch_up_has_an_alias_and_is_refused_under_both_names() {
         for given in [true, false] {
             for name in ["catch_up", "catchup"] {
                 let pipeline = parsed(with(name, Some(json!(given)))).unwrap();
@@ -423,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_field_that_is_missing_is_told() {
+    fn a_missing_required_field_is_reported() {
         let cases = [("name", "a string"), ("nodes", "an array of nodes")];
         for (field, expects) in cases {
             let issues = format!("{field} is missing; it must be {expects}");
@@ -433,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_of_the_graph_come_with_their_slugs_once_the_fields_are_fine() {
+    fn problems_of_the_graph_are_reported_once_the_fields_are_valid() {
         let node = |id: &str| json!({"id": id, "type": "x"});
         let edge = |from: &str, to: &str| json!({"from": from, "to": to});
         for (nodes, edges, slug) in [
@@ -456,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_of_the_engine_count() {
+    fn the_configured_limits_apply() {
         let limits = Limits {
             nodes_max: 1,
             ..Limits::default()
@@ -516,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_an_id_takes_the_slug_of_its_name() {
+    fn a_definition_without_an_id_has_the_slug_of_its_name_as_id() {
         let text = |name: &str| with("name", Some(json!(name))).to_string();
         assert_eq!(
             Pipeline::from_json(&text("Daily load")).unwrap().id,
@@ -529,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_is_what_the_name_has_of_letters_and_digits() {
+    fn a_slug_has_the_letters_and_digits_of_the_name() {
         for (name, slug) in [
             ("Daily Load", Some("daily-load")),
             ("  A -- b_c.D9! ", Some("a-b-c-d9")),
@@ -569,7 +571,7 @@ mod tests {
     fn any_map(
         value: impl Strategy<Value = Value>,
     ) -> impl Strategy<Value = serde_json::Map<String, Value>> {
-        // Fields of our own and keys that the engine reads are three letters or more.
+        // Floret's own fields and the keys that the engine reads have at least three letters.
         prop::collection::btree_map("[^a-z]{0,2}[A-Z$/~]", value, 0..4)
             .prop_map(|map| map.into_iter().collect())
     }

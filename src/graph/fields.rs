@@ -1,7 +1,7 @@
-//! Typed reading of JSON objects that goes on after a fault, so that every fault of a definition is
-//! told.
+//! Reads typed fields from JSON objects. It continues after a fault, so that an error reports every
+//! fault.
 //!
-//! Types only; whether a value that was read is in its range is left to `rules`.
+//! This file checks types only. `rules` checks ranges.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use super::issues::{Issues, reference_token};
 use crate::error::{quote, truncate};
 
-/// Bytes of a received number that are shown; a host's `arbitrary_precision` lets it have
-/// megabytes.
+/// The number of bytes of a received number that an issue shows. With `arbitrary_precision`, which
+/// a host may enable, a number can have megabytes.
 const NUMBER_BYTES_MAX: usize = 80;
 
-/// The fields of one object that were not taken yet, and where the object is.
+/// The fields of one object that were not taken yet, and the JSON pointer of the object.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     at: String,
@@ -23,7 +23,8 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a value that should be an object; `what` names it.
+    /// Returns the fields of `value`, or adds an issue if it is not an object. The issue calls the
+    /// value `what`.
     pub(crate) fn new(
         value: Value,
         what: &str,
@@ -39,8 +40,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a field; `expects` says what `read` takes. A fault, `null` among them, reads as left
-    /// out.
+    /// Takes a field. `expects` describes the values that `read` accepts.
+    ///
+    /// If `read` rejects the value, for example `null`, adds an issue and returns `None` as for an
+    /// omitted field.
     pub(crate) fn take<T>(
         &mut self,
         key: &str,
@@ -56,7 +59,7 @@ impl<'a> Fields<'a> {
         taken
     }
 
-    /// Takes a field whose content is never told.
+    /// Takes a field whose value must never appear in an issue.
     pub(crate) fn take_secret(
         &mut self,
         key: &str,
@@ -76,13 +79,13 @@ impl<'a> Fields<'a> {
         self.take(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
-    /// Takes a text that may not be left out.
+    /// Takes a string that is required.
     pub(crate) fn required(&mut self, key: &str) -> String {
         self.require(key, "a string");
         self.text(key).unwrap_or_default()
     }
 
-    /// Tells a field that is left out.
+    /// Adds an issue if the field is missing.
     pub(crate) fn require(&mut self, key: &str, expects: &str) {
         if !self.rest.contains_key(key) {
             let at = self.pointer(key);
@@ -98,7 +101,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Takes an array; an item that is no object is told and reads as the default, `what` names it.
+    /// Takes an array of objects. For any other item, adds an issue that calls the item `what`, and
+    /// reads it as the default.
     pub(crate) fn objects<T: Default>(
         &mut self,
         key: &str,
@@ -114,7 +118,8 @@ impl<'a> Fields<'a> {
         items.into_iter().enumerate().map(read_one).collect()
     }
 
-    /// Takes an array; an item that is no string is told and reads as empty, `what` names it.
+    /// Takes an array of strings. For any other item, adds an issue that calls the item `what`, and
+    /// reads it as empty.
     pub(crate) fn texts(&mut self, key: &str, what: &str) -> Vec<String> {
         let at = self.pointer(key);
         let items = self.list(key);
@@ -129,12 +134,12 @@ impl<'a> Fields<'a> {
         items.into_iter().enumerate().map(&mut read_one).collect()
     }
 
-    /// What was not taken.
+    /// Returns the fields that were not taken.
     pub(crate) fn rest(self) -> Map<String, Value> {
         self.rest
     }
 
-    /// Where a field of the object is, and who gathers its problems.
+    /// Returns the JSON pointer of a field and the collection that takes its issues.
     pub(crate) fn nested(&mut self, key: &str) -> (String, &mut Issues) {
         (self.pointer(key), self.issues)
     }
@@ -167,7 +172,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Says what was wanted and what came instead.
+/// Describes the expected and the received value.
 pub(crate) fn mismatch(what: &str, expects: &str, received: &Value) -> String {
     let received = match received {
         Value::Null => "null".to_owned(),
@@ -180,12 +185,12 @@ pub(crate) fn mismatch(what: &str, expects: &str, received: &Value) -> String {
     format!("{what} must be {expects}, received {received}")
 }
 
-/// A number of seconds, to the millisecond.
+/// Reads a number of seconds, rounded to milliseconds.
 pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     crate::model::seconds::read(value.as_f64()?)
 }
 
-/// A whole number.
+/// Reads a whole number from 0 to `u32::MAX`.
 pub(crate) fn whole_number(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }

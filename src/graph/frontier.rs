@@ -1,15 +1,15 @@
-//! Decides what of a run may start, what is skipped, and how the run finishes: a state machine
-//! without I/O.
+//! Decides which nodes of a run may start, which are skipped, and how the run finishes. It is a
+//! state machine without I/O.
 //!
-//! The driver in `engine` carries out the decisions. `plan` decides what a resume or a recovery
-//! executes again.
+//! The driver in `engine` carries out the decisions. `plan` decides which nodes a resume or a
+//! recovery executes again.
 
 use std::sync::Arc;
 
 use super::Graph;
 use crate::model::{NodeIndex, RunStatus};
 
-/// The final outcome of a node of a run. A node whose earlier output is reused counts as `Success`.
+/// The final outcome of a node of a run. A node with a reused output counts as `Success`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum NodeOutcome {
     Success,
@@ -36,17 +36,17 @@ pub(crate) struct Frontier {
 enum State {
     /// Not started.
     Pending,
-    /// Started and without an outcome.
+    /// Started, without an outcome so far.
     Executing,
     Finished(NodeOutcome),
 }
 
 impl Frontier {
-    /// Starts from the outcomes that are final already (`finished[node_index]`; `None` means
-    /// pending).
+    /// Builds the frontier from the outcomes that are final already (`finished[node_index]`; `None`
+    /// means pending).
     ///
-    /// Returns also the nodes that can therefore skipped run, in the order of the node indexes. They
-    /// count as skipped.
+    /// Also returns each pending node that can no longer run, in ascending order of node indexes.
+    /// These nodes count as skipped.
     pub(crate) fn new(
         graph: Arc<Graph>,
         mut finished: Vec<Option<NodeOutcome>>,
@@ -77,13 +77,14 @@ impl Frontier {
                 }
             }
         }
-        // A ready node is skipped below a node without success: each of its upstreams succeeded.
+        // A ready node is never downstream of a node without success, because each of its upstreams
+        // succeeded.
         skipped.sort_unstable();
         (frontier, skipped)
     }
 
-    /// Returns the nodes that may start and were not returned before, in the order of the node
-    /// indexes. They count as executing until they are finished.
+    /// Returns each node that may start and was not returned before, in ascending order of node
+    /// indexes. The nodes count as executing until they finish.
     pub(crate) fn take_ready(&mut self) -> Vec<NodeIndex> {
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_unstable();
@@ -95,8 +96,8 @@ impl Frontier {
         ready
     }
 
-    /// Records the outcome of a started node. Returns every node that can therefore skipped run, in
-    /// the order of the node indexes.
+    /// Records the outcome of an executing node. Returns each pending node that can no longer run,
+    /// in ascending order of node indexes. These nodes count as skipped.
     ///
     /// Does nothing if the node is not executing.
     pub(crate) fn finish_node(
@@ -108,7 +109,7 @@ impl Frontier {
         let Some(node @ State::Executing) = self.nodes.get_mut(usize::from(node_index)) else {
             debug_assert!(
                 false,
-                "node {node_index} finished without having been handed out"
+                "node {node_index} finished although it was not executing"
             );
             return skipped;
         };
@@ -125,33 +126,33 @@ impl Frontier {
         skipped
     }
 
-    /// Stops starting nodes because of a cancel request. Returns the nodes that are cancelled by
-    /// it.
+    /// Stops starting nodes because of a cancel request. Returns the pending nodes, which count as
+    /// cancelled.
     ///
-    /// Returns no node when it is called again.
+    /// A second call returns no node.
     pub(crate) fn cancel(&mut self) -> Vec<NodeIndex> {
         self.record_outcome(NodeOutcome::Cancelled);
         self.finish_pending(NodeOutcome::Cancelled)
     }
 
-    /// Stops starting nodes because the run's time is over. Returns the nodes that are skipped by
-    /// it.
+    /// Stops starting nodes because the run reached its timeout. Returns the pending nodes, which
+    /// count as skipped.
     pub(crate) fn time_out(&mut self) -> Vec<NodeIndex> {
         self.record_outcome(NodeOutcome::Failed);
         self.finish_pending(NodeOutcome::Skipped)
     }
 
-    /// Returns whether the run finishes with this node whatever its outcome: it alone executes, and
-    /// no node is pending.
+    /// Returns whether the run finishes with this node, whatever its outcome. This holds when the
+    /// node is the only one executing and no node is pending.
     pub(crate) fn is_last_unfinished(&self, node_index: NodeIndex) -> bool {
         let is_executing = self.nodes.get(usize::from(node_index)) == Some(&State::Executing);
         is_executing && self.executing == 1 && self.pending == 0
     }
 
-    /// Returns how the run finishes, or `None` while a node executes or may still start.
+    /// Returns the final status of the run, or `None` while a node executes or may still start.
     ///
-    /// The run is cancelled after a cancel request, whatever the outcomes of its nodes. Otherwise
-    /// it is failed if a node failed or the time ran out.
+    /// After a cancel request the run is cancelled, whatever the outcomes of its nodes. Otherwise
+    /// the run fails if a node failed or the run reached its timeout.
     pub(crate) const fn run_outcome(&self) -> Option<RunStatus> {
         if self.executing == 0 && self.pending == 0 {
             Some(self.run_outcome)
@@ -193,7 +194,8 @@ impl Frontier {
         }
     }
 
-    /// Each node is skipped once, so all walks of a run together follow each edge once.
+    /// Each node is skipped at most once, so all walks of a run together follow each edge at most
+    /// once.
     fn skip_downstream(&mut self, node_index: NodeIndex, skipped: &mut Vec<NodeIndex>) {
         let mut finished = vec![node_index];
         while let Some(node_index) = finished.pop() {
@@ -257,7 +259,7 @@ mod tests {
     const CHECK: NodeIndex = 4;
 
     #[test]
-    fn a_node_starts_the_moment_its_last_upstream_succeeded() {
+    fn a_node_may_start_once_its_last_upstream_succeeded() {
         let (mut frontier, skipped) = Frontier::new(branching(), vec![None; 5]);
         assert_eq!((frontier.take_ready(), skipped), (vec![LOAD], vec![]));
         assert_eq!((frontier.take_ready(), frontier.executing), (vec![], 1));
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_skips_its_descendants_and_lets_other_branches_finish() {
+    fn a_failure_skips_downstream_nodes_and_lets_other_branches_finish() {
         let (mut frontier, _) = Frontier::new(branching(), vec![Some(Success)]);
         assert_eq!(frontier.take_ready(), [CLEAN, CHECK]);
         assert_eq!(frontier.finish_node(CLEAN, Failed), [SUM, SAVE]);
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancel_ends_pending_nodes_and_overrules_the_outcome_of_the_last_node() {
+    fn a_cancel_request_cancels_pending_nodes_and_overrules_the_last_outcome() {
         for last in [Success, Failed, Cancelled] {
             let (mut frontier, _) = Frontier::new(branching(), Vec::new());
             assert_eq!(frontier.take_ready(), [LOAD]);
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_time_is_over_fails_unless_a_cancel_was_requested() {
+    fn a_run_that_times_out_fails_unless_a_cancel_was_requested() {
         let (mut frontier, _) = Frontier::new(branching(), Vec::new());
         assert_eq!(frontier.take_ready(), [LOAD]);
         assert_eq!(frontier.time_out(), [CLEAN, SUM, SAVE, CHECK]);
@@ -320,8 +322,8 @@ mod tests {
         assert_eq!(frontier.run_outcome(), Some(RunStatus::Success));
     }
 
-    /// A random history and what the rules say about it, derived by looking at all nodes after each
-    /// step.
+    /// A random sequence of steps, with the expected state. Each step computes that state from all
+    /// nodes.
     struct History {
         graph: Arc<Graph>,
         frontier: Frontier,
@@ -441,8 +443,8 @@ mod tests {
             );
         }
 
-        /// Records nodes that finished without running. Afterwards no pending node is below one
-        /// without success.
+        /// Records nodes that finished without running. Afterwards no pending node is downstream of
+        /// a node without success.
         fn finished(&mut self, why: &str, node_indexes: &[NodeIndex], outcome: NodeOutcome) {
             assert!(node_indexes.is_sorted_by(|a, b| a < b));
             for node_index in node_indexes {
@@ -489,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_random_histories_keep_the_rules_and_repeat_by_their_seed() {
+    fn ten_thousand_random_histories_follow_the_rules_and_repeat_by_seed() {
         for seed in 0..10_000 {
             let run = std::panic::catch_unwind(|| (history(seed), history(seed)));
             let (first, second) = run.unwrap_or_else(|_| panic!("seed {seed} breaks a rule"));

@@ -1,28 +1,30 @@
-//! The problems of one definition, gathered so that all are issues at once.
+//! Collects the issues of one input, for an error that reports all of them.
 //!
-//! What is a problem is decided by `validate` and `definition`.
+//! `fields`, `rules`, `validate` and `policy` find the issues. [`Error::invalid`] makes the error.
 
 use crate::error::{Error, Issue, IssueAt, Problem, Result};
 
-/// Problems that one answer tells. 20, as promised on the wire.
+/// The largest number of issues in one error. The wire contract promises 20.
 const ISSUES_MAX: usize = 20;
 
-/// Problems in the order in which they were found, at most 20, one a place.
+/// The issues in the order in which they were found: at most 20, and at most one per JSON pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Issues {
     issues: Vec<Issue>,
-    /// The problem of each that has one of its own.
+    /// The problem of each issue that has one of its own.
     problems: Vec<Option<Problem>>,
 }
 
 impl Issues {
-    /// Adds a problem, unless the answer is full or the place (or one that holds it) has a problem
-    /// already: what is inside something unreadable is only a consequence.
+    /// Adds an issue at a JSON pointer.
+    ///
+    /// Does nothing if the collection is full. Also does nothing if the pointer or one of its
+    /// parents already has an issue, because the new issue is only a consequence of that one.
     pub(crate) fn push(&mut self, pointer: &str, detail: impl FnOnce() -> String) {
         self.add(pointer, None, detail);
     }
 
-    /// Adds one that has a problem of its own, under the same conditions.
+    /// Adds an issue with a problem of its own, under the same conditions as [`Issues::push`].
     pub(crate) fn push_with_problem(&mut self, problem: Problem, pointer: &str, detail: String) {
         self.add(pointer, Some(problem), || detail);
     }
@@ -38,7 +40,7 @@ impl Issues {
         self.issues.is_empty()
     }
 
-    /// Whether nothing more will be issues.
+    /// Returns whether the collection takes no more issues.
     pub(crate) fn is_full(&self) -> bool {
         self.issues.len() >= ISSUES_MAX
     }
@@ -47,8 +49,11 @@ impl Issues {
         self.issues
     }
 
-    /// Refuses an input that has issues: with their own problem where all share it, else with
-    /// `problem`.
+    /// Returns `Ok` if there is no issue.
+    ///
+    /// # Errors
+    /// `Invalid` with all issues. If every issue has the same problem of its own, the error has
+    /// that problem, otherwise `problem`.
     pub(crate) fn into_result(self, problem: Problem) -> Result<()> {
         let Some(first) = self.problems.first().copied() else {
             return Ok(());
@@ -68,7 +73,7 @@ fn covers(at: &IssueAt, pointer: &str) -> bool {
     }
 }
 
-/// A key as a reference_token of a JSON pointer (RFC 6901, section 3).
+/// Returns a key as a reference token of a JSON pointer (RFC 6901, section 3).
 pub(crate) fn reference_token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
@@ -78,12 +83,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_problem_a_place_is_told_and_twenty_in_all() {
+    fn one_issue_per_pointer_and_twenty_in_total_are_kept() {
         let mut issues = Issues::default();
         issues.push("/a/1", || "first".to_owned());
         issues.push("/a/1", || "again".to_owned());
         issues.push("/a/1/b", || "inside".to_owned());
-        issues.push("/a/12", || "another place".to_owned());
+        issues.push("/a/12", || "another pointer".to_owned());
         for index in 0..30 {
             issues.push(&format!("/b/{index}"), || "more".to_owned());
         }
@@ -94,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_that_all_issues_share_is_that_of_the_answer() {
+    fn a_problem_that_all_issues_share_becomes_the_problem_of_the_error() {
         const PLAIN: Problem = Problem::InvalidField;
         const OWN: Problem = Problem::CronInvalid;
         const OTHER: Problem = Problem::TimezoneUnknown;
@@ -120,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_becomes_a_step_of_a_pointer() {
+    fn a_key_is_escaped_as_a_reference_token() {
         assert_eq!(reference_token("a/b~c"), "a~1b~0c");
     }
 }

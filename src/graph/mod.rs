@@ -1,7 +1,8 @@
-//! The graph of a pipeline: valid by construction, with its order and the decisions what may run
-//! when.
+//! The graph of a pipeline. It is valid by construction.
 //!
-//! Pure: no I/O, no clock, no async. `engine` knows the executors and whether a type is registered.
+//! Pure: no I/O, no clock, no async. `frontier` decides which nodes may start, `plan` and `reuse`
+//! which nodes execute again. Whether an executor is registered for a node type is checked by
+//! `engine`.
 
 pub(crate) mod definition;
 pub(crate) mod fields;
@@ -23,8 +24,8 @@ use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::{NodeId, NodeIndex, Pipeline};
 
-/// The nodes of a pipeline in topological order with their edges. It has no cycle, no unknown
-/// endpoint and no duplicate.
+/// The nodes of a pipeline in topological order, with their edges. The graph has no cycle, no edge
+/// to an unknown node, and no duplicate node or edge.
 #[derive(Debug)]
 pub(crate) struct Graph {
     nodes: Vec<GraphNode>,
@@ -35,18 +36,19 @@ pub(crate) struct Graph {
 struct GraphNode {
     id: NodeId,
     declared: usize,
-    /// In edge order, the order in which an executor receives its inputs.
+    /// In edge order. An executor receives its inputs in this order.
     upstream: Vec<NodeIndex>,
     /// In the order of the node indexes.
     downstream: Vec<NodeIndex>,
 }
 
 impl Graph {
-    /// Builds the graph of a stored pipeline of up to 4,096 nodes, whatever the limits are now.
+    /// Builds the graph of a stored pipeline of up to 4,096 nodes. The configured limits do not
+    /// apply.
     ///
     /// # Errors
-    /// `Invalid` with every problem. The slug is `graph-too-large`, `graph-empty`, `graph-invalid`
-    /// or `graph-cycle`.
+    /// `Invalid` with every issue. The slug is `graph-too-large`, `graph-empty`, `graph-invalid` or
+    /// `graph-cycle`.
     pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
         let limits = Limits {
             nodes_max: usize::MAX,
@@ -56,7 +58,7 @@ impl Graph {
         Self::with_limits(pipeline, &limits)
     }
 
-    /// Builds the graph of a new pipeline within the limits for nodes and edges.
+    /// Builds the graph of a new pipeline and applies the limits on nodes and edges.
     ///
     /// # Errors
     /// The same as [`Graph::new`].
@@ -94,12 +96,12 @@ impl Graph {
         })
     }
 
-    /// Returns the number of nodes. Their indexes are 0 to one less.
+    /// Returns the number of nodes. Node indexes run from 0 to `len() - 1`.
     pub(crate) const fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Returns every node index, in order.
+    /// Returns every node index in ascending order.
     pub(crate) fn node_indexes(&self) -> impl Iterator<Item = NodeIndex> + use<> {
         (0..).take(self.nodes.len())
     }
@@ -124,12 +126,13 @@ impl Graph {
         self.node(node_index).map_or(&[], |node| &node.upstream)
     }
 
-    /// Returns the downstream nodes of a node, in the order of the node indexes.
+    /// Returns the downstream nodes of a node, in ascending order of their indexes.
     pub(crate) fn downstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
         self.node(node_index).map_or(&[], |node| &node.downstream)
     }
 
-    /// Returns whether the node has no downstream node, so that its output is a result of the run.
+    /// Returns whether the node has no downstream node. The output of such a node is a result of
+    /// the run.
     pub(crate) fn is_leaf(&self, node_index: NodeIndex) -> bool {
         self.downstream(node_index).is_empty()
     }

@@ -1,7 +1,7 @@
-//! The topological order of a graph, which is always the same, or the shortest cycle that prevents
-//! it.
+//! Computes the topological order of a graph, or the shortest cycle that prevents one.
 //!
-//! Every walk is a loop: no function recurses over a user's graph.
+//! The same graph always has the same order. Every walk is a loop, because the depth of a user's
+//! graph must not reach the stack. `validate` checks the nodes and edges first.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -9,14 +9,14 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::validate::Links;
 use crate::error::{Error, Issue, Problem};
 
-/// The largest number of nodes of a cycle that the error names.
+/// The largest number of nodes of a cycle that an error names.
 const SHOWN_MAX: usize = 10;
 
-/// Returns the nodes by index, each after its upstreams, in the order of declaration where several
-/// orders are possible (Kahn's algorithm).
+/// Returns the node indexes in topological order (Kahn's algorithm). Where several orders are
+/// possible, nodes come in the order of declaration.
 ///
 /// # Errors
-/// `Invalid` with the slug `graph-cycle`. It names one of the shortest cycles.
+/// `Invalid` with the slug `graph-cycle`. The issue names one of the shortest cycles.
 pub(super) fn topological(links: &Links) -> Result<Vec<usize>, Error> {
     let downstream = downstream(links);
     let mut unmet_count = vec![0_usize; links.ids.len()];
@@ -55,8 +55,8 @@ fn downstream(links: &Links) -> Vec<Vec<usize>> {
     downstream
 }
 
-/// Returns a shortest cycle among the nodes that never became ready, starting with its first
-/// declared node.
+/// Returns a shortest cycle among the nodes that never became ready. The cycle starts with the
+/// first declared node.
 fn shortest_cycle(downstream: &[Vec<usize>], unmet_count: &[usize]) -> Vec<usize> {
     let mut shortest: Option<Vec<usize>> = None;
     for start in (0..downstream.len()).filter(|node| unmet_count[*node] > 0) {
@@ -68,8 +68,8 @@ fn shortest_cycle(downstream: &[Vec<usize>], unmet_count: &[usize]) -> Vec<usize
     shortest.unwrap_or_default()
 }
 
-/// Returns the shortest cycle through a node if it has fewer than `shorter_than` nodes (breadth
-/// first).
+/// Returns the shortest cycle through a node if it has fewer than `shorter_than` nodes
+/// (breadth-first search).
 fn cycle_through(
     start: usize,
     downstream: &[Vec<usize>],
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_come_after_their_upstreams_and_otherwise_as_declared() {
+    fn nodes_follow_their_upstreams_and_then_the_order_of_declaration() {
         let graph = Graph::new(&pipeline(
             &["d", "c", "b", "a"],
             &[("a", "d"), ("b", "d"), ("a", "c")],
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_cycle_is_named_from_its_first_declared_node() {
+    fn an_error_names_the_shortest_cycle_from_its_first_declared_node() {
         for (edges, at, detail) in [
             (
                 &[("a", "b"), ("b", "c"), ("c", "a"), ("c", "b"), ("d", "a")][..],
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_nodes_of_a_long_cycle_are_named() {
+    fn an_error_names_ten_nodes_of_a_long_cycle() {
         let round = |count: usize| {
             let bare = (0..count).fold(Pipeline::new("p"), |pipeline, index| {
                 pipeline.node(format!("n{index}"), "x")

@@ -1,6 +1,6 @@
-//! Parameters as they come: an object whose values are texts, or taken as theirs.
+//! Reads parameters from a JSON object and converts their values to strings.
 //!
-//! What they are put into is left to `template`.
+//! `template` puts them into configs.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use super::fields::mismatch;
 use super::issues::{Issues, reference_token};
 
-/// Reads the object at the JSON pointer `at`; numbers and booleans are taken as their text, all
-/// else is a problem.
+/// Reads the object at the JSON pointer `at`.
+///
+/// A number or a boolean becomes its text. Any other value that is not a string adds an issue.
 pub(crate) fn read(
     params: Map<String, Value>,
     at: &str,
@@ -43,12 +44,12 @@ mod tests {
     use crate::error::Issue;
 
     #[test]
-    fn texts_numbers_and_booleans_are_taken_and_all_else_is_told() {
+    fn strings_numbers_and_booleans_are_accepted_and_other_values_are_refused() {
         let Value::Object(params) = json!({
             "text": "2024-01-15", "whole": 7, "big": u64::MAX, "half": 0.5, "flag": true,
             "none": null, "a/b": [1], "object": {}
         }) else {
-            panic!("an object is written above");
+            panic!("the value above is an object");
         };
         let mut issues = Issues::default();
         let texts: Vec<_> = read(params, "/params", &mut issues).into_iter().collect();

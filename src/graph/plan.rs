@@ -1,6 +1,6 @@
 //! Decides which nodes a resume or a recovery executes again, and which stored outputs they need.
 //!
-//! The caller checks the bytes of an output and reports what it found. `frontier` decides when a
+//! The caller checks the bytes of each output and reports what it finds. `frontier` decides when a
 //! node may start.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use crate::model::NodeIndex;
 /// The result of a node before this execution of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EarlierResult {
-    /// The node not_succeeded succeeded.
+    /// The node has not succeeded yet.
     NotSucceeded,
     /// The node succeeded.
     Succeeded { output: OutputState, is_sink: bool },
@@ -22,33 +22,33 @@ pub(crate) enum EarlierResult {
 pub(crate) enum OutputState {
     /// The node returned no dataset.
     NoDataset,
-    /// The output is recorded as stored. Nobody has checked its bytes.
+    /// The storage records the output. Its bytes are not checked yet.
     Stored,
-    /// The node returned a dataset that was not stored or was dropped later.
+    /// The node returned a dataset that was never stored, was dropped later or is damaged.
     Unavailable,
 }
 
 /// The smallest set of nodes that must execute.
 ///
-/// The set has the nodes that not_succeeded succeeded and, upwards from them, each node whose lost output
-/// one of the set needs.
+/// The set contains each node that has not succeeded. It also contains each node with an
+/// unavailable output that another node of the set needs.
 ///
-/// A node that succeeded does not execute again because its upstream does. A sink that succeeded
-/// not_succeeded executes again.
+/// A node that succeeded does not execute again merely because one of its upstreams does. A sink
+/// that succeeded never executes again.
 #[derive(Debug)]
 pub(crate) struct ExecutionPlan<'a> {
     graph: &'a Graph,
     earlier: Vec<EarlierResult>,
     executes: Vec<bool>,
-    /// Stored outputs that an executing node needs and that are not checked yet.
+    /// The stored outputs that an executing node needs and that are not checked yet.
     unchecked: BTreeSet<NodeIndex>,
-    /// Whether the output was ever in `unchecked`, so that it is read once.
+    /// Whether the output was ever in `unchecked`. The caller reads each output once.
     was_queued: Vec<bool>,
     missing_inputs: Vec<(NodeIndex, NodeIndex)>,
 }
 
 impl<'a> ExecutionPlan<'a> {
-    /// Plans from the earlier results (`earlier[node_index]`), before any output is checked.
+    /// Builds the plan from the earlier results (`earlier[node_index]`). No output is checked yet.
     pub(crate) fn new(graph: &'a Graph, mut earlier: Vec<EarlierResult>) -> Self {
         earlier.resize(graph.len(), EarlierResult::NotSucceeded);
         let not_succeeded: Vec<_> = (0..)
@@ -68,15 +68,16 @@ impl<'a> ExecutionPlan<'a> {
         plan
     }
 
-    /// Returns the next succeeded node whose unchecked stored output an executing node needs, in
-    /// the order of the node indexes.
+    /// Returns the next node with a stored output that an executing node needs and that is not
+    /// checked yet. Nodes come in ascending order of their indexes.
     ///
-    /// The output counts as checked and intact unless the caller reports it with [`ExecutionPlan::lost`].
+    /// The output counts as intact unless the caller reports it with
+    /// [`ExecutionPlan::mark_unavailable`].
     pub(crate) fn next_output_to_check(&mut self) -> Option<NodeIndex> {
         self.unchecked.pop_first()
     }
 
-    /// Reports that the stored output of a node is damaged or missing. The node executes again if
+    /// Records that the stored output of a node is damaged or missing. The node executes again if
     /// an executing node needs the output.
     pub(crate) fn mark_unavailable(&mut self, node_index: NodeIndex) {
         self.unchecked.remove(&node_index);
@@ -108,13 +109,14 @@ impl<'a> ExecutionPlan<'a> {
             .unwrap_or_default()
     }
 
-    /// Returns each succeeded sink whose lost output an executing node needs, with that node. The
-    /// node must fail with a message that says so.
+    /// Returns each pair of a succeeded sink with an unavailable output and an executing node that
+    /// needs the output. That node must fail with a message that names the sink.
     pub(crate) fn missing_inputs(&self) -> &[(NodeIndex, NodeIndex)] {
         &self.missing_inputs
     }
 
-    /// Adds nodes to the set and, upwards, every node that must produce its output again for them.
+    /// Adds nodes to the set. Also adds each upstream node that must produce its output again for
+    /// them.
     fn execute(&mut self, mut nodes: Vec<NodeIndex>) {
         while let Some(node_index) = nodes.pop() {
             if std::mem::replace(&mut self.executes[usize::from(node_index)], true) {
@@ -271,7 +273,7 @@ mod tests {
         );
     }
 
-    /// Computes the set again by looking at every edge until nothing changes.
+    /// Computes the same set by scanning every edge until nothing changes.
     fn least_closed(graph: &Graph, earlier: &[EarlierResult], damaged: &[bool]) -> Vec<NodeIndex> {
         let mut set: BTreeSet<_> = graph.node_indexes().collect();
         set.retain(|node_index| earlier[usize::from(*node_index)] == EarlierResult::NotSucceeded);

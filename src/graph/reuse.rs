@@ -1,6 +1,6 @@
-//! Decides which nodes a resume reuses, from the results of its chain.
+//! Decides which nodes a resume reuses, from the results of its chain of runs.
 //!
-//! `plan` decides which further nodes execute because an output is lost. The engine reads the
+//! `plan` decides which other nodes execute because an output is unavailable. `engine` reads the
 //! results of the chain.
 
 use super::Graph;
@@ -9,11 +9,11 @@ use crate::model::NodeIndex;
 /// The result that a chain of resumes has for a node of the definition to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChainResult {
-    /// The chain has no success of the node.
+    /// No run of the chain executed the node with success.
     NotSucceeded,
     /// The node succeeded.
     Succeeded {
-        /// Whether its type, config and upstreams were the same as now.
+        /// Whether the type, the config and the upstreams of the node are unchanged since then.
         is_unchanged: bool,
         is_sink: bool,
     },
@@ -21,10 +21,11 @@ pub(crate) enum ChainResult {
 
 /// Returns for each node index whether the resume reuses the node.
 ///
-/// `from` names a node that executes again with all nodes below it, sinks included. A node whose
-/// definition changed executes again, and so do the nodes below it, down to the sinks. A sink that
-/// succeeded with its current definition does not repeat because its input changed, and neither do
-/// the nodes below it.
+/// - The node `from` executes again, with all nodes downstream of it, sinks included.
+/// - A node with a changed definition executes again. The nodes downstream of it also do, down to
+///   the next sink.
+/// - A sink that succeeded with its current definition does not execute again because its input
+///   changed. The same holds for the nodes downstream of that sink.
 pub(crate) fn select_reused(
     graph: &Graph,
     earlier: &[ChainResult],
@@ -33,7 +34,7 @@ pub(crate) fn select_reused(
     let mut is_below_from = vec![false; graph.len()];
     let mut is_changed = vec![false; graph.len()];
     let mut reused = Vec::with_capacity(graph.len());
-    // Node indexes are in topological order, so upstreams are decided first.
+    // Node indexes follow the topological order, so each upstream is decided before its consumers.
     for node_index in graph.node_indexes() {
         let index = usize::from(node_index);
         let upstream = graph.upstream(node_index);
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_node_executes_with_all_nodes_below_it() {
+    fn the_named_node_executes_with_all_downstream_nodes() {
         let all = [SAME, SAME, SINK, SAME];
         check(all, Some(1), [true, false, false, false]);
         check(all, Some(2), [true, true, false, false]);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_node_executes_with_those_below_it_but_not_past_a_sink() {
+    fn a_changed_node_executes_with_its_downstream_nodes_up_to_a_sink() {
         check(
             [CHANGED, SAME, SINK, SAME],
             None,
@@ -137,7 +138,7 @@ mod tests {
         );
     }
 
-    /// Computes the same by following every path from its start.
+    /// Computes the same result by following every path from its start.
     fn by_paths(graph: &Graph, earlier: &[ChainResult], from: Option<NodeIndex>) -> Vec<bool> {
         let below = |start: NodeIndex, passes: &dyn Fn(NodeIndex) -> bool| {
             let (mut seen, mut pending) = (BTreeSet::from([start]), vec![start]);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_agree_with_the_paths() {
+    fn the_rules_agree_with_a_walk_over_all_paths() {
         for seed in 0..5_000 {
             let mut random = Random::seeded(seed);
             let graph = random.graph();

@@ -1,6 +1,6 @@
-//! What the fields of a definition may hold, whether it came as JSON or was built in code.
+//! Checks the values of a definition's fields, whether it was read from JSON or built in code.
 //!
-//! Types are left to `fields`; how nodes and edges fit together to `validate`.
+//! `fields` checks types. `validate` checks how nodes and edges fit together.
 
 use serde_json::{Map, Value};
 
@@ -14,13 +14,13 @@ use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
 const NAME_CHARS_MAX: usize = 255;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
-/// Characters of the name of a node's type, a tag or a parameter. 128, as of an id.
+/// The most characters of a node type, a tag or a parameter name. 128, the same as for an id.
 const WORD_CHARS_MAX: usize = 128;
 
-/// The other name of `catch_up`.
+/// The alias of `catch_up`.
 pub(super) const CATCHUP: &str = "catchup";
 
-/// What `max_concurrent_runs` takes.
+/// The values that `max_concurrent_runs` accepts.
 pub(super) const CONCURRENT_RUNS_RANGE: &str = "a whole number from 1 to 4294967295";
 
 const PIPELINE_FIELDS: [&str; 16] = [
@@ -44,7 +44,7 @@ const PIPELINE_FIELDS: [&str; 16] = [
 const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
 const EDGE_FIELDS: [&str; 2] = ["from", "to"];
 
-/// Tells every field that is out of its range.
+/// Adds an issue for every field that is out of its range.
 pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
     let Pipeline {
         id,
@@ -110,7 +110,7 @@ impl Rules<'_> {
         let at = format!("/nodes/{index}");
         self.id(&format!("{at}/id"), "id", id, NodeId::new(id).err());
         self.word(&format!("{at}/type"), "type", kind, WORD_CHARS_MAX);
-        // The default name is the id: where that is wrong or missing it is told already.
+        // The default name is the id, and an invalid id has an issue already.
         if name != id {
             self.word(&format!("{at}/name"), "name", name, NAME_CHARS_MAX);
         }
@@ -133,7 +133,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Each of both is told, whatever is wrong with the other.
+    /// Checks the expression and the time zone independently, so that both faults are reported.
     fn schedule(&mut self, expression: Option<&str>, zone: Option<&str>) {
         let expression = expression.map_or(Ok(()), |text| Schedule::new(text, None).map(drop));
         let zone = zone.map_or(Ok(()), |name| cron::zone(name).map(drop));
@@ -151,12 +151,12 @@ impl Rules<'_> {
         if name.contains('}') {
             self.issues.push(&at, || {
                 let name = quote(name);
-                format!("the name of a parameter must not hold }}, received {name}")
+                format!("the name of a parameter must not contain }}, received {name}")
             });
         }
     }
 
-    /// A text of one line that people read.
+    /// Checks a nonempty line of text that people read.
     fn word(&mut self, at: &str, what: &str, text: &str, max: usize) {
         let count = text.chars().count();
         let is_fine = (1..=max).contains(&count) && !text.chars().any(char::is_control);
@@ -181,18 +181,19 @@ impl Rules<'_> {
         }
     }
 
-    /// Fields kept as they came must not stand where Floret's own do, nor deeper than a definition
-    /// may be.
+    /// Checks fields that Floret does not know. They must not have the names of Floret's own
+    /// fields, and they must not exceed the nesting limit of a definition.
     fn extra(&mut self, at: &str, extra: &Map<String, Value>, own: &[&str], level: usize) {
         for key in extra.keys().filter(|key| own.contains(&key.as_str())) {
             self.issues.push(&format!("{at}/{key}"), || {
-                format!("{key} is a field of its own and cannot be one of the extra fields")
+                format!("{key} is a field of Floret and cannot be an extra field")
             });
         }
         self.depth(at, extra, level);
     }
 
-    /// `level` is the object's own, counted from 1 for the pipeline's.
+    /// Checks the nesting of an object. `level` is the level of the object itself. The pipeline has
+    /// level 1.
     fn depth(&mut self, at: &str, object: &Map<String, Value>, level: usize) {
         for (key, value) in object {
             if json::is_deeper_than(value, json::DEPTH_MAX.saturating_sub(level)) {
@@ -214,7 +215,7 @@ mod tests {
     use crate::graph::policy::TIMEOUT_MAX;
 
     #[test]
-    fn the_lists_of_fields_are_those_that_are_written() {
+    fn the_lists_of_fields_match_the_serialized_fields() {
         let full = Pipeline::new("p")
             .node("a", "x")
             .edge("a", "b")

@@ -1,6 +1,7 @@
-//! Whether nodes and edges fit together: every end index_of, nothing twice, not too many.
+//! Checks that nodes and edges fit together: known endpoints, no duplicates, and counts within the
+//! limits.
 //!
-//! Whether they form a cycle is left to `order`; texts, ranges and configs to `definition`.
+//! `order` finds cycles. `rules` checks texts, ranges and configs.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,10 +11,10 @@ use crate::limits::Limits;
 use crate::model::{Edge, NodeId, Pipeline};
 use crate::suggestion::{did_you_mean, nearest};
 
-/// Nodes that the key of a node's row has room for, whatever the limits say.
+/// The most nodes that the key of a node's row can number, whatever the limits are.
 const NODES_STORABLE_MAX: usize = 4_096;
 
-/// Nodes and edges that fit together, by their index in the pipeline.
+/// Nodes and edges that fit together. Edges refer to nodes by their index in the pipeline.
 #[derive(Debug)]
 pub(super) struct Links {
     pub(super) ids: Vec<NodeId>,
@@ -35,7 +36,7 @@ pub(super) fn resolve_links(pipeline: &Pipeline, limits: &Limits) -> Result<Link
     Ok(Links { ids, edges })
 }
 
-/// Refuses a huge graph by its counts, before anything is built.
+/// Refuses a graph that is too large by its counts, before anything is built.
 pub(super) fn check_counts(nodes: usize, edges: usize, limits: &Limits) -> Result<()> {
     let nodes_max = limits.nodes_max.min(NODES_STORABLE_MAX);
     let mut issues = Issues::default();
@@ -132,12 +133,12 @@ mod tests {
     use crate::error::IssueAt;
     use crate::graph::Graph;
 
-    /// The slug, and every pointer with its detail.
+    /// Returns the slug and every pointer with its detail.
     fn refused(pipeline: &Pipeline) -> (&'static str, Vec<(String, String)>) {
         let error = Graph::with_limits(pipeline, &Limits::default()).unwrap_err();
         let issues = error.issues().iter().map(|issue| match &issue.at {
             IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
-            IssueAt::Parameter(name) => panic!("{name} is no pointer"),
+            IssueAt::Parameter(name) => panic!("{name} is not a pointer"),
         });
         (error.slug(), issues.collect())
     }
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_its_place() {
+    fn every_issue_is_reported_with_its_pointer() {
         let pipeline = Pipeline::new("p")
             .node("orders", "x")
             .node("sum", "x")
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_nodes_and_edges_are_counted_before_they_are_looked_at() {
+    fn a_graph_that_is_too_large_is_refused_by_its_counts() {
         let mut pipeline = Pipeline::new("p");
         pipeline.nodes = vec![crate::Node::default(); 1_001];
         pipeline.edges = vec![Edge::default(); 20_001];
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_accepted_under_other_limits_is_built_as_long_as_a_key_holds_its_places() {
+    fn a_stored_graph_is_built_up_to_the_number_of_nodes_that_a_key_allows() {
         let bare = |count: usize| {
             (0..count).fold(Pipeline::new("p"), |pipeline, index| {
                 pipeline.node(format!("n{index}"), "x")
