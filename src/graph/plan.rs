@@ -221,13 +221,13 @@ mod tests {
     #[test]
     fn an_output_that_no_node_needs_is_not_produced_again() {
         let graph = chain();
-        let lost = produced(OutputState::Unavailable);
+        let unavailable = produced(OutputState::Unavailable);
         let mut plan = ExecutionPlan::new(
             &graph,
             vec![
                 EarlierResult::NotSucceeded,
-                lost,
-                lost,
+                unavailable,
+                unavailable,
                 written(OutputState::NoDataset),
             ],
         );
@@ -280,12 +280,12 @@ mod tests {
         loop {
             let mut grown = set.clone();
             for node_index in &set {
-                let lost = graph.upstream(*node_index).iter().filter(|up| {
+                let unavailable = graph.upstream(*node_index).iter().filter(|up| {
                     let up = usize::from(**up);
                     earlier[up] == produced(OutputState::Unavailable)
                         || (earlier[up] == produced(OutputState::Stored) && damaged[up])
                 });
-                grown.extend(lost);
+                grown.extend(unavailable);
             }
             if grown == set {
                 return set.into_iter().collect();
