@@ -1,6 +1,6 @@
-//! Repeats a call of storage while storage is unavailable.
+//! Repeats a storage call while storage is unavailable.
 //!
-//! Further attempts of a failed node are left to `engine/retry`.
+//! `engine/retry` repeats failed nodes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The backoff between the tries of one call.
+/// The pauses between the tries of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -17,32 +17,32 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses of 100 ms.
+    /// The default: constant pauses of 100 ms.
     pub(crate) const STANDARD: Self = Self::doubling(PAUSE, PAUSE);
 
-    /// Pauses that double from `first` up to `max`.
+    /// Returns pauses that double from `first` up to `max`.
     pub(crate) const fn doubling(first: Duration, max: Duration) -> Self {
         Self { first, max }
     }
 }
 
-/// Why a call has no answer.
+/// Why the repetition of a call ended without success.
 #[derive(Debug)]
 pub(crate) enum RetryError {
-    /// Storage refused the call with an error that is not transient.
+    /// The call failed with an error that is not transient.
     Permanent(Error),
-    /// The waiting was stopped; the error is that of the last try.
+    /// The stop future resolved first. The error is that of the last try.
     Stopped(Error),
 }
 
-/// Repeats `call` as long as its error is transient and `stop` has not resolved.
+/// Repeats `call` until it succeeds, fails permanently, or `stop` resolves.
 ///
-/// `stop` is polled between tries alone: a call that has begun is not dropped, since it may have
-/// had its effect. An outage is logged once a call, not once a try.
+/// `stop` is polled only between tries. A call that has started is never dropped, because it may
+/// have had its effect already. An outage is logged once per call, not once per try.
 ///
 /// # Errors
-/// [`RetryError::Permanent`] at the first error that is not transient, [`RetryError::Stopped`] when
-/// `stop` resolves first.
+/// - [`RetryError::Permanent`] at the first error that is not transient.
+/// - [`RetryError::Stopped`] if `stop` resolves first.
 pub(crate) async fn retry_while_unavailable<T, F>(
     clock: &Clock,
     backoff: Backoff,
@@ -91,7 +91,8 @@ mod tests {
         Error::unavailable("storage is busy")
     }
 
-    /// Runs a call that fails `failures` times, and returns its answer and the pauses between the calls.
+    /// Runs a call that fails `failures` times. Returns its answer and the pauses between the
+    /// tries.
     async fn pauses_of(backoff: Backoff, failures: usize) -> (usize, Vec<Duration>) {
         let manual = manual();
         let clock = manual.clock();
@@ -105,7 +106,7 @@ mod tests {
             })
         };
         let waiting = retry_while_unavailable(&clock, backoff, pending(), call);
-        let turning = async {
+        let advancing = async {
             let mut taken = Vec::new();
             for _ in 0..failures {
                 manual.sleepers(1).await;
@@ -116,7 +117,7 @@ mod tests {
             }
             taken
         };
-        let (answer, taken) = tokio::join!(waiting, turning);
+        let (answer, taken) = tokio::join!(waiting, advancing);
         (answer.unwrap(), taken)
     }
 
@@ -133,13 +134,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_needs_no_pause() {
+    async fn a_call_that_succeeds_at_once_has_no_pause() {
         let (tries, pauses) = pauses_of(Backoff::STANDARD, 0).await;
         assert_eq!((tries, pauses), (1, Vec::new()));
     }
 
     #[tokio::test]
-    async fn an_error_that_is_not_transient_ends_the_tries() {
+    async fn a_permanent_error_is_not_retried() {
         let clock = manual().clock();
         let call = || ready(Err::<(), _>(Error::internal("damaged")));
         let answer = retry_while_unavailable(&clock, Backoff::STANDARD, pending(), call).await;
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_ends_the_waiting_with_the_last_error() {
+    async fn a_stop_returns_the_last_error() {
         let manual = manual();
         let clock = manual.clock();
         let call = || ready(Err::<(), _>(busy()));
@@ -161,11 +162,11 @@ mod tests {
             stop,
             call,
         );
-        let turning = async {
+        let advancing = async {
             manual.sleepers(2).await;
             manual.advance(5 * SECOND);
         };
-        let (answer, ()) = tokio::join!(waiting, turning);
+        let (answer, ()) = tokio::join!(waiting, advancing);
         let Err(RetryError::Stopped(error)) = answer else {
             panic!("{answer:?}");
         };
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_that_was_met_before_still_allows_one_try() {
+    async fn a_stop_that_has_already_resolved_still_allows_one_try() {
         let clock = manual().clock();
         let call = || ready(Ok(7));
         let answer = retry_while_unavailable(&clock, Backoff::STANDARD, ready(()), call).await;
