@@ -199,9 +199,9 @@ mod tests {
 
     fn pointers(body: &str) -> (&'static str, Vec<String>) {
         let error = read(body).unwrap_err();
-        let at = error.issues().iter().map(|issue| match &issue.at {
-            crate::error::IssueAt::Pointer(pointer) => pointer.clone(),
-            crate::error::IssueAt::Parameter(name) => panic!("{name}"),
+        let at = error.issues().iter().map(|issue| match &issue.location {
+            crate::error::IssueLocation::Pointer(pointer) => pointer.clone(),
+            crate::error::IssueLocation::Parameter(name) => panic!("{name}"),
         });
         (error.slug(), at.collect())
     }

@@ -189,11 +189,11 @@ fn refuse(issues: Vec<Issue>) -> Result<()> {
 fn refusal(issues: Vec<Issue>) -> Error {
     let message = issues
         .first()
-        .map_or_else(String::new, |first| match &first.at {
-            crate::error::IssueAt::Parameter(name) => {
+        .map_or_else(String::new, |first| match &first.location {
+            crate::error::IssueLocation::Parameter(name) => {
                 format!("the parameter {} {}", quote(name), first.detail)
             }
-            crate::error::IssueAt::Pointer(_) => first.detail.clone(),
+            crate::error::IssueLocation::Pointer(_) => first.detail.clone(),
         });
     Error::new(Problem::InvalidParameter, message).with_issues(issues)
 }

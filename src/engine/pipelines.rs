@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Engine;
 use super::names;
 use super::trigger::WakeLater;
-use crate::error::{Error, Issue, IssueAt, Problem, Result};
+use crate::error::{Error, Issue, IssueLocation, Problem, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
@@ -205,11 +205,11 @@ impl Engine {
 
 /// Moves a problem of a config to its place in the pipeline.
 fn below(index: usize, issue: Issue) -> Issue {
-    match issue.at {
-        IssueAt::Pointer(pointer) => {
+    match issue.location {
+        IssueLocation::Pointer(pointer) => {
             Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail)
         }
-        IssueAt::Parameter(name) => {
+        IssueLocation::Parameter(name) => {
             Issue::pointer(format!("/nodes/{index}/config/{name}"), issue.detail)
         }
     }

@@ -21,7 +21,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub struct Issue {
     /// Where the issue is.
-    pub at: IssueAt,
+    pub location: IssueLocation,
     /// What is wrong, what is allowed and what was received, in one sentence.
     pub detail: String,
 }
@@ -29,7 +29,7 @@ pub struct Issue {
 /// The location of an issue in an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum IssueAt {
+pub enum IssueLocation {
     /// A JSON pointer (RFC 6901) into the body.
     Pointer(String),
     /// The name of a query parameter.
@@ -41,7 +41,7 @@ impl Issue {
     #[must_use]
     pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            at: IssueAt::Pointer(pointer.into()),
+            location: IssueLocation::Pointer(pointer.into()),
             detail: detail.into(),
         }
     }
@@ -50,7 +50,7 @@ impl Issue {
     #[must_use]
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            at: IssueAt::Parameter(name.into()),
+            location: IssueLocation::Parameter(name.into()),
             detail: detail.into(),
         }
     }

@@ -183,7 +183,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::error::{ErrorKind, IssueAt};
+    use crate::error::{ErrorKind, IssueLocation};
 
     fn parsed(value: Value) -> Result<Pipeline> {
         parse(value, || "made".to_owned(), &Limits::default())
@@ -193,9 +193,9 @@ mod tests {
     fn refused(value: Value) -> (&'static str, Vec<(String, String)>) {
         let error = parsed(value).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let issues = error.issues().iter().map(|issue| match &issue.at {
-            IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
-            IssueAt::Parameter(name) => panic!("{name} is not a pointer"),
+        let issues = error.issues().iter().map(|issue| match &issue.location {
+            IssueLocation::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
+            IssueLocation::Parameter(name) => panic!("{name} is not a pointer"),
         });
         (error.slug(), issues.collect())
     }
@@ -488,7 +488,7 @@ mod tests {
         let issues: Vec<_> = error
             .issues()
             .iter()
-            .map(|issue| issue.at.clone())
+            .map(|issue| issue.location.clone())
             .collect();
         let expected = [
             "/id",
@@ -497,7 +497,10 @@ mod tests {
             "/nodes/2/config/deep",
             "/timeout",
         ];
-        assert_eq!(issues, expected.map(|at| IssueAt::Pointer(at.to_owned())));
+        assert_eq!(
+            issues,
+            expected.map(|at| IssueLocation::Pointer(at.to_owned()))
+        );
         assert_eq!(
             check(&Pipeline::new("p").node("a", "x"), &Limits::default())
                 .unwrap()
@@ -525,7 +528,10 @@ mod tests {
             "daily-load"
         );
         let error = Pipeline::from_json(&text("日本")).unwrap_err();
-        assert_eq!(error.issues()[0].at, IssueAt::Pointer("/id".to_owned()));
+        assert_eq!(
+            error.issues()[0].location,
+            IssueLocation::Pointer("/id".to_owned())
+        );
         let error = Pipeline::from_json("{").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed);
     }

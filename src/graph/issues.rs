@@ -2,7 +2,7 @@
 //!
 //! `fields`, `rules`, `validate` and `policy` find the issues. [`Error::invalid`] makes the error.
 
-use crate::error::{Error, Issue, IssueAt, Problem, Result};
+use crate::error::{Error, Issue, IssueLocation, Problem, Result};
 
 /// The largest number of issues in one error. The wire contract promises 20.
 const ISSUES_MAX: usize = 20;
@@ -30,7 +30,12 @@ impl Issues {
     }
 
     fn add(&mut self, pointer: &str, problem: Option<Problem>, detail: impl FnOnce() -> String) {
-        if !self.is_full() && !self.issues.iter().any(|issue| covers(&issue.at, pointer)) {
+        if !self.is_full()
+            && !self
+                .issues
+                .iter()
+                .any(|issue| covers(&issue.location, pointer))
+        {
             self.issues.push(Issue::pointer(pointer, detail()));
             self.problems.push(problem);
         }
@@ -64,12 +69,12 @@ impl Issues {
     }
 }
 
-fn covers(at: &IssueAt, pointer: &str) -> bool {
+fn covers(at: &IssueLocation, pointer: &str) -> bool {
     match at {
-        IssueAt::Pointer(parent) => pointer
+        IssueLocation::Pointer(parent) => pointer
             .strip_prefix(parent.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-        IssueAt::Parameter(_) => false,
+        IssueLocation::Parameter(_) => false,
     }
 }
 
@@ -95,7 +100,10 @@ mod tests {
         assert!(issues.is_full());
         let issues = issues.into_vec();
         assert_eq!(issues.len(), 20);
-        assert_eq!(issues[1].at, IssueAt::Pointer("/a/12".to_owned()));
+        assert_eq!(
+            issues[1].location,
+            IssueLocation::Pointer("/a/12".to_owned())
+        );
     }
 
     #[test]

@@ -130,15 +130,15 @@ fn resolve_endpoint(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::IssueAt;
+    use crate::error::IssueLocation;
     use crate::graph::Graph;
 
     /// Returns the slug and every pointer with its detail.
     fn refused(pipeline: &Pipeline) -> (&'static str, Vec<(String, String)>) {
         let error = Graph::with_limits(pipeline, &Limits::default()).unwrap_err();
-        let issues = error.issues().iter().map(|issue| match &issue.at {
-            IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
-            IssueAt::Parameter(name) => panic!("{name} is not a pointer"),
+        let issues = error.issues().iter().map(|issue| match &issue.location {
+            IssueLocation::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
+            IssueLocation::Parameter(name) => panic!("{name} is not a pointer"),
         });
         (error.slug(), issues.collect())
     }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Issue, IssueAt, quote};
+use crate::error::{Issue, IssueLocation, quote};
 use crate::executor::ExecutorError;
 
 /// A config being read, and what was found wrong with it.
@@ -100,9 +100,9 @@ pub(super) fn kind(value: &Value) -> String {
 pub(super) fn known(config: &Map<String, Value>, issues: Vec<Issue>) -> Vec<Issue> {
     issues
         .into_iter()
-        .filter(|issue| match &issue.at {
-            IssueAt::Pointer(pointer) => !is_template(config, pointer),
-            IssueAt::Parameter(_) => true,
+        .filter(|issue| match &issue.location {
+            IssueLocation::Pointer(pointer) => !is_template(config, pointer),
+            IssueLocation::Parameter(_) => true,
         })
         .collect()
 }

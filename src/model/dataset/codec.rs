@@ -1,8 +1,8 @@
-//! A dataset on disk: an Arrow IPC stream with lz4, and after its end the SHA-256 of it.
+//! The encoding of a dataset: an Arrow IPC stream with LZ4, followed by the SHA-256 of the stream.
 //!
-//! The digest stands where a reader of Arrow has stopped already. It is checked first, since
-//! Arrow's reader trusts the lengths that it finds and a damaged one could ask for all memory.
-//! Where the bytes are kept is left to `storage`.
+//! An Arrow reader stops before the digest. Decoding checks the digest first, because the Arrow
+//! reader trusts the lengths in the stream, and a damaged length could exhaust the memory.
+//! `storage` stores the bytes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,11 +19,12 @@ use super::column::{Cells, Column, Gap};
 use super::concat::concat_arrays;
 use crate::error::{Error, Result};
 
-/// Rows of a batch: small enough that encoding needs little room beside the dataset.
+/// The rows of a batch. The number is small, so that encoding needs little memory in addition to
+/// the dataset.
 const BATCH_ROWS: usize = 65_536;
 const DIGEST_BYTES: usize = 32;
 
-/// Keys and values of a field's metadata.
+/// The keys and values in the metadata of a field.
 const GAP: &str = "floret.gap";
 const GAP_MISSING: &str = "missing";
 const FORM: &str = "floret.form";
@@ -44,7 +45,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Dataset> {
     if Sha256::digest(stream).as_slice() != digest {
         return Err(damaged("its digest differs"));
     }
-    read(stream).map_err(|error| damaged("it is no dataset").with_source(error))
+    read(stream).map_err(|error| damaged("it is not a dataset").with_source(error))
 }
 
 fn damaged(why: &str) -> Error {

@@ -1,6 +1,6 @@
-//! Several datasets as one.
+//! Concatenates datasets.
 //!
-//! Which datasets, and in which order, is the caller's.
+//! The caller chooses the datasets and their order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::build::{ColumnBuilder, RowError};
 use super::column::{Cell, Cells, Column, Gap};
 use crate::error::{Error, Result};
 
-/// The cells that one dataset has for a column, none where it does not have the column.
+/// The cells of one dataset for a column. `column` is `None` if the dataset does not have it.
 struct Part<'a> {
     column: Option<&'a Column>,
     rows: usize,
 }
 
-/// The rows of all, one dataset after another; the columns in the order in which they are first
-/// seen.
+/// Returns the rows of all datasets, one dataset after another. The columns are in the order of
+/// their first appearance.
 pub(super) fn concat(datasets: &[Dataset]) -> Result<Dataset> {
     if let [only] = datasets {
         return Ok(only.clone());
@@ -59,8 +59,9 @@ fn join(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column> {
     joined.map_err(|error| Error::internal("datasets cannot be joined").with_source(error))
 }
 
-/// A part whose type all have that have values, and what all gaps mean; none where the parts
-/// differ.
+/// Returns a part with the array type of all parts with values, and the meaning of all gaps.
+///
+/// Returns `None` if the parts differ in either.
 fn common_type<'a>(parts: &[Part<'a>]) -> Option<(&'a Cells, Gap)> {
     let filled = |cells: &&'a Cells| cells.array().is_some();
     let mut all = parts
@@ -124,7 +125,7 @@ fn join_cells(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column, RowError> {
     builder.finish(row)
 }
 
-/// The parts as one array, shared where there is one part only.
+/// Returns the parts as one array. A single part is shared.
 pub(super) fn concat_arrays(parts: &[&dyn Array], kind: &DataType) -> Result<ArrayRef, ArrowError> {
     match parts {
         [] => Ok(new_empty_array(kind)),

@@ -1,6 +1,6 @@
-//! The first rows for a reader, no cell longer than a bound.
+//! Builds the preview of a dataset: its first rows, with truncated cells.
 //!
-//! How many rows and how long is the caller's, from `Limits`.
+//! The caller takes the bounds from `Limits`.
 
 use serde_json::{Map, Value};
 
@@ -36,8 +36,8 @@ pub(super) fn preview(
     ))
 }
 
-/// The value, cut where its text is longer than `bytes_max`, and whether it was; a nested value is
-/// cut to a string.
+/// Returns the value, and whether it was truncated to `bytes_max` bytes. A truncated nested value
+/// becomes a string.
 pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Value>, bool)> {
     let text = match cell {
         Cell::Text(text) => text,
@@ -53,7 +53,7 @@ pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Valu
     if text.len() <= bytes_max {
         return Ok((to_value(cell)?, false));
     }
-    // Only what may stay is copied: a cell can be of any length.
+    // Copies only the beginning, because a cell can have any length.
     let longer = text.floor_char_boundary(bytes_max.saturating_add(4));
     let kept = truncate(text[..longer].to_owned(), bytes_max);
     Ok((Some(Value::String(kept)), true))

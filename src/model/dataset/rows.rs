@@ -1,6 +1,6 @@
-//! Rows into a dataset and out of it.
+//! Converts rows to a dataset and back.
 //!
-//! Cutting them for a reader is left to `preview`.
+//! `preview` truncates rows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +16,7 @@ type Row = Map<String, Value>;
 
 pub(super) fn from_rows(rows: Vec<Row>) -> Result<Dataset> {
     let mut builder = DatasetBuilder::default();
-    // Each row is dropped once it is taken, so that a large input is not held twice.
+    // Drops each row once it is added, so that memory does not hold a large input twice.
     for (row_index, row) in rows.into_iter().enumerate() {
         builder
             .push_row(&row)
@@ -64,7 +64,7 @@ fn to_row(dataset: &Dataset, row_index: usize) -> Result<Row> {
     Ok(row)
 }
 
-/// The value of a cell; none of a missing one.
+/// Returns the value of a cell, or `None` if the cell is missing.
 pub(super) fn to_value(cell: Cell<'_>) -> Result<Option<Value>> {
     Ok(match cell {
         Cell::Missing => None,

@@ -21,7 +21,7 @@ use self::config::{Config, read_effect};
 use self::talk::{Early, Talk};
 use super::config::{Fields, known, refusal};
 use crate::clock::Clock;
-use crate::error::{Issue, IssueAt};
+use crate::error::{Issue, IssueLocation};
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
@@ -130,7 +130,7 @@ impl Executor for CommandNode {
             .err()
             .unwrap_or_default()
             .into_iter()
-            .partition(|issue| issue.at == IssueAt::Pointer("/effect".to_owned()));
+            .partition(|issue| issue.location == IssueLocation::Pointer("/effect".to_owned()));
         fixed.into_iter().chain(known(config, open)).collect()
     }
 

@@ -1,7 +1,7 @@
-//! Makes columns of rows: each column typed as long as its values are of one kind, JSON from the
-//! first that is not.
+//! Builds columns from rows. A column is typed while all its values have one type, and becomes JSON
+//! at the first other value.
 //!
-//! Reading rows from JSON texts is left to `parse`, joining datasets to `concat`.
+//! `parse` reads rows from JSON texts, `concat` joins datasets.
 
 mod column;
 
@@ -15,11 +15,11 @@ use super::Dataset;
 use super::column::Cell;
 pub(super) use column::ColumnBuilder;
 
-/// Levels of arrays and objects that a value may have: what is written must be readable again, and
-/// `serde_json` reads 127 levels, the row and an answer around it included.
+/// The most levels of arrays and objects in a value. `serde_json` reads at most 127 levels, and a
+/// written value must be readable inside its row and an answer.
 const NESTING_MAX: usize = 120;
 
-/// Why a row cannot be taken.
+/// The reason why a row cannot be added.
 #[derive(Debug)]
 pub(crate) struct RowError(String);
 
@@ -35,32 +35,32 @@ impl fmt::Display for RowError {
     }
 }
 
-/// A dataset in the making. After an error it is of no use any more.
+/// Builds a dataset row by row. Unusable after an error.
 #[derive(Debug, Default)]
 pub(crate) struct DatasetBuilder {
     columns: Vec<ColumnBuilder>,
     indexes_by_name: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
     row_count: usize,
-    /// Where the next cell's column is, if this row is like the others.
+    /// The index of the next cell's column, if the row has the same order as the previous ones.
     next_index: usize,
-    /// The text of the nested value at hand, kept for its room.
+    /// A reusable buffer for the JSON text of a nested value.
     scratch: Vec<u8>,
 }
 
 impl DatasetBuilder {
-    /// Columns that were seen.
+    /// Returns the number of columns so far.
     #[cfg(feature = "nodes")]
     pub(crate) const fn column_count(&self) -> usize {
         self.columns.len()
     }
 
-    /// Rows that are whole.
+    /// Returns the number of completed rows.
     #[cfg(feature = "nodes")]
     pub(crate) const fn row_count(&self) -> usize {
         self.row_count
     }
 
-    /// Makes sure of a column, though no row may have it; the answer is its column_index.
+    /// Returns the index of a column. Adds the column if it does not exist.
     pub(crate) fn find_or_add_column(&mut self, name: &str) -> usize {
         let column_index = match self.columns.get(self.next_index) {
             Some(column) if *column.name == *name => self.next_index,
@@ -80,7 +80,7 @@ impl DatasetBuilder {
         column_index
     }
 
-    /// Gives the row at hand a cell.
+    /// Adds a cell to the current row.
     pub(crate) fn push(&mut self, column_index: usize, cell: Cell<'_>) -> Result<(), RowError> {
         let column = self
             .columns
@@ -93,7 +93,7 @@ impl DatasetBuilder {
         column.push(self.row_count, cell)
     }
 
-    /// Gives the row at hand a value.
+    /// Adds a value to the current row.
     pub(super) fn push_value(
         &mut self,
         column_index: usize,
@@ -127,13 +127,13 @@ impl DatasetBuilder {
         pushed
     }
 
-    /// Ends the row at hand.
+    /// Ends the current row.
     pub(crate) const fn end_row(&mut self) {
         self.row_count += 1;
         self.next_index = 0;
     }
 
-    /// Takes a whole row.
+    /// Adds a complete row.
     pub(super) fn push_row(&mut self, row: &Map<String, Value>) -> Result<(), RowError> {
         for (name, value) in row {
             let column_index = self.find_or_add_column(name);
@@ -143,7 +143,7 @@ impl DatasetBuilder {
         Ok(())
     }
 
-    /// The dataset of the rows so far.
+    /// Returns the dataset of the rows so far.
     pub(crate) fn finish(self) -> Result<Dataset, RowError> {
         let rows = self.row_count;
         let columns = self
@@ -155,8 +155,8 @@ impl DatasetBuilder {
     }
 }
 
-/// The cell that gives this very number back; none for those that only their text holds (a host's
-/// `arbitrary_precision`).
+/// Returns a cell that preserves this number exactly. Returns `None` for a number that only its
+/// text preserves, which is possible if the host enables `arbitrary_precision`.
 fn cell_from_number(number: &Number) -> Option<Cell<'static>> {
     if let Some(value) = number.as_i64() {
         return (Number::from(value) == *number).then_some(Cell::Int(value));

@@ -1,6 +1,6 @@
-//! Many rows from one array of JSON objects, without the whole text in memory.
+//! Reads rows from an array of JSON objects without holding the whole text in memory.
 //!
-//! When enough were read is the caller's.
+//! The caller decides when to stop.
 
 use std::fmt;
 use std::io;
@@ -11,8 +11,8 @@ use super::RowSeed;
 use crate::model::dataset::build::{DatasetBuilder, RowError};
 
 impl DatasetBuilder {
-    /// Takes rows from an array of JSON objects, as long as `wants_more` says so of the number of rows
-    /// so far.
+    /// Adds rows from an array of JSON objects while `wants_more` returns true. `wants_more`
+    /// receives the number of rows so far.
     pub(crate) fn push_json_rows(
         &mut self,
         file: impl io::Read,
@@ -27,7 +27,7 @@ impl DatasetBuilder {
         let read = rows.deserialize(&mut reader).and_then(|()| reader.end());
         match read {
             Err(error) if !has_enough => Err(RowError::new(error.to_string())),
-            // The rest of the text was not read, which serde takes for an error.
+            // The rest of the text is unread, which serde reports as an error.
             Ok(()) | Err(_) => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
-//! Rows read from JSON texts straight into columns, the keys in the order of the text.
+//! Reads rows from JSON texts directly into columns. Keys keep the order of the text.
 //!
-//! What a column makes of its values is left to `build`, lines and files to `nodes`.
+//! `build` chooses the type of a column. `nodes` handles lines and files.
 
 #[cfg(feature = "nodes")]
 mod array;
@@ -16,7 +16,7 @@ use super::build::{DatasetBuilder, RowError};
 use super::column::Cell;
 
 impl DatasetBuilder {
-    /// Takes a row from the text of a JSON object.
+    /// Adds a row from the text of a JSON object.
     pub(crate) fn push_json_row(&mut self, text: &[u8]) -> Result<(), RowError> {
         let mut reader = serde_json::Deserializer::from_slice(text);
         RowSeed(self)
@@ -26,7 +26,7 @@ impl DatasetBuilder {
     }
 }
 
-/// What serde says, without the line number of a text that is one line.
+/// Returns the message of an error, without the line number if the text is one line.
 pub(super) fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
@@ -37,7 +37,7 @@ pub(super) fn describe(error: &serde_json::Error) -> String {
     }
 }
 
-/// Reads an object into the row at hand and ends the row.
+/// Reads an object into the current row and ends the row.
 struct RowSeed<'a>(&'a mut DatasetBuilder);
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
     }
 }
 
-/// Reads a key as the column_index of its column.
+/// Reads a key and returns the index of its column.
 struct KeySeed<'a>(&'a mut DatasetBuilder);
 
 impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
@@ -144,7 +144,8 @@ impl<'de> Visitor<'de> for CellSeed<'_> {
         self.push_value(&value)
     }
 
-    /// An object, or a number under `arbitrary_precision`: `Value` tells them apart.
+    /// Reads an object, or a number if `arbitrary_precision` is enabled. `Value` distinguishes
+    /// them.
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let value = Value::deserialize(MapAccessDeserializer::new(map))?;
         self.push_value(&value)

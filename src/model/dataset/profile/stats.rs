@@ -1,6 +1,6 @@
-//! The statistics of a column of one kind of values.
+//! Computes the statistics of a column with values of one type.
 //!
-//! Columns of several kinds are left to `mixed`.
+//! `mixed` handles columns of JSON texts.
 
 use std::hash::Hash;
 
@@ -20,7 +20,7 @@ const STRING: &str = "string";
 const JSON: &str = "json";
 const NULL: &str = "null";
 
-/// What is known of the values that are not null.
+/// The statistics of the values other than null.
 pub(super) struct Stats {
     pub(super) kind: &'static str,
     pub(super) value_count: u64,
@@ -73,7 +73,8 @@ fn from_distinct<T: Copy + Eq + Hash>(
     }
 }
 
-/// Integers whose sum fits 128 bits: no dataset has the rows to exceed them with 64-bit ones.
+/// Computes the statistics of integers. The sum fits 128 bits, because no dataset has enough rows
+/// to exceed them with 64-bit values.
 pub(super) fn integers<T>(values: impl Iterator<Item = T>) -> Stats
 where
     T: Copy + Ord + Hash + Into<i128>,
@@ -108,7 +109,7 @@ fn integer(value: impl Into<i128>) -> Value {
     }
 }
 
-/// Floats; both zeros are one value.
+/// Computes the statistics of floats. Positive and negative zero count as one value.
 pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
     let (mut count, mut sum) = (0_u64, 0.0);
     let mut range: Option<(f64, f64)> = None;
@@ -119,7 +120,7 @@ pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
         range = Some(range.map_or((value, value), |(min, max)| {
             (min.min(value), max.max(value))
         }));
-        // A positive zero added makes a negative one positive and changes nothing else.
+        // Adding positive zero turns negative zero into positive zero and changes no other value.
         distinct.add((value + 0.0).to_bits());
     }
     let samples = distinct
@@ -135,7 +136,7 @@ pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
     }
 }
 
-/// The mean; where the sum is beyond a float it is taken of the parts.
+/// Returns the mean. If the sum overflows a float, adds up the shares of the values instead.
 fn mean(values: impl Iterator<Item = f64>, sum: f64, count: f64) -> f64 {
     if sum.is_finite() {
         sum / count
@@ -170,7 +171,7 @@ pub(super) fn booleans(values: impl Iterator<Item = bool>) -> Stats {
     }
 }
 
-/// Texts, in the order of their code points.
+/// Computes the statistics of strings. Strings are compared by code points.
 fn strings(values: &LargeStringArray) -> Result<Stats> {
     let mut count = 0;
     let mut range: Option<(&str, &str)> = None;
@@ -195,7 +196,7 @@ fn strings(values: &LargeStringArray) -> Result<Stats> {
     })
 }
 
-/// Values of several kinds, compared as JSON texts.
+/// Computes the statistics of values of mixed types, compared as JSON texts.
 fn json(texts: &LargeStringArray) -> Result<Stats> {
     let (mut count, mut distinct) = (0, Distinct::new());
     for text in texts.iter().flatten().filter(|text| *text != "null") {
