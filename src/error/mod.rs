@@ -285,7 +285,7 @@ pub(crate) fn trace_causes(error: &Error) {
 pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("with a payload that is no text").to_owned();
+    let text = text.unwrap_or("with a payload that is not a string").to_owned();
     std::mem::forget(payload);
     text
 }
@@ -306,14 +306,14 @@ pub(crate) fn truncate(mut text: String, max: usize) -> String {
 /// characters.
 pub(crate) fn quote(text: &str) -> String {
     const SHOWN_MAX: usize = 80;
-    let cut: String = text
+    let escaped: String = text
         .chars()
         .take(SHOWN_MAX)
         .flat_map(char::escape_debug)
         .collect();
     if text.chars().nth(SHOWN_MAX).is_some() {
-        format!("\"{cut}…\"")
+        format!("\"{escaped}…\"")
     } else {
-        format!("\"{cut}\"")
+        format!("\"{escaped}\"")
     }
 }

@@ -59,9 +59,9 @@ pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
 ///
 pub(crate) fn slug_from_name(name: &str) -> Option<Slug> {
     let mut slug = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_alphanumeric() {
-            slug.push(letter.to_ascii_lowercase());
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
         }

@@ -5,6 +5,15 @@
 use super::TenantId;
 
 /// The objects that a query can see and a command can change.
+///
+/// ```
+/// use floret::{Scope, TenantId};
+/// let acme = TenantId::new("acme")?;
+/// let scope = Scope::Tenant(acme.clone());
+/// assert!(scope.admits(Some(&acme)));
+/// assert!(!scope.admits(None));
+/// # Ok::<(), floret::IdError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Scope {

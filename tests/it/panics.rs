@@ -49,11 +49,11 @@ async fn a_panic_is_a_failed_attempt_that_tells_its_text(store: Store) {
         ("string", "the executor panicked: made for string"),
         (
             "number",
-            "the executor panicked: with a payload that is no text",
+            "the executor panicked: with a payload that is not a string",
         ),
         (
             "panic",
-            "the executor panicked: with a payload that is no text",
+            "the executor panicked: with a payload that is not a string",
         ),
         ("drop", "the executor panicked: in drop"),
     ];

@@ -15,13 +15,13 @@ pub(super) fn preview(
     rows_max: usize,
     cell_bytes_max: usize,
 ) -> Result<Preview> {
-    let mut is_cut = dataset.len() > rows_max;
+    let mut is_truncated = dataset.len() > rows_max;
     let mut rows = Vec::with_capacity(rows_max.min(dataset.len()));
     for row_index in 0..rows_max.min(dataset.len()) {
         let mut row = Map::new();
         for column in dataset.table() {
-            let (value, was_cut) = shortened(column.cell(row_index), cell_bytes_max)?;
-            is_cut |= was_cut;
+            let (value, was_truncated) = shortened(column.cell(row_index), cell_bytes_max)?;
+            is_truncated |= was_truncated;
             if let Some(value) = value {
                 row.insert(column.name.to_string(), value);
             }
@@ -32,7 +32,7 @@ pub(super) fn preview(
         dataset.columns(),
         rows,
         dataset.row_count(),
-        is_cut,
+        is_truncated,
     ))
 }
 
@@ -55,8 +55,8 @@ pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Valu
     }
     // Copies only the beginning, because a cell can have any length.
     let longer = text.floor_char_boundary(bytes_max.saturating_add(4));
-    let kept = truncate(text[..longer].to_owned(), bytes_max);
-    Ok((Some(Value::String(kept)), true))
+    let truncated = truncate(text[..longer].to_owned(), bytes_max);
+    Ok((Some(Value::String(truncated)), true))
 }
 
 fn shortened_value(value: Option<Value>, bytes_max: usize) -> (Option<Value>, bool) {
