@@ -285,7 +285,9 @@ pub(crate) fn trace_causes(error: &Error) {
 pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("with a payload that is not a string").to_owned();
+    let text = text
+        .unwrap_or("with a payload that is not a string")
+        .to_owned();
     std::mem::forget(payload);
     text
 }
