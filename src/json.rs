@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 
 /// The maximum nesting of arrays and objects. 128: deeper than people write, shallow enough for
 /// recursion.
@@ -175,7 +175,7 @@ impl<'de> Visitor<'de> for Unique {
             if keys.contains(&key) {
                 return Err(de::Error::custom(format_args!(
                     "{DUPLICATE}{}",
-                    shown(&key)
+                    quote(&key)
                 )));
             }
             keys.insert(key);

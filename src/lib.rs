@@ -40,7 +40,7 @@ pub use api::{
 pub use api::{Handover, Upgrade};
 pub use builder::Builder;
 pub use clock::Clock;
-pub use error::{Error, ErrorKind, Issue, IssueAt, Problem, Result};
+pub use error::{Error, ErrorKind, Issue, IssueLocation, Problem, Result};
 pub use events::Subscription;
 pub use floret::{
     BackfillBuilder, BackfillHandle, DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,

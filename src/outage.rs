@@ -1,6 +1,6 @@
-//! Repeats a call of storage while storage is unavailable.
+//! Repeats a storage call while storage is unavailable.
 //!
-//! Further attempts of a failed node are left to `engine/retry`.
+//! `engine/retry` repeats failed nodes.
 
 use std::time::Duration;
 
@@ -9,67 +9,67 @@ use crate::error::{Error, Result};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The pauses between the tries of one call.
+/// The pauses between the tries of a call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoff {
     first: Duration,
     max: Duration,
 }
 
-impl Pauses {
-    /// Pauses of 100 ms.
+impl Backoff {
+    /// The default: constant pauses of 100 ms.
     pub(crate) const STANDARD: Self = Self::doubling(PAUSE, PAUSE);
 
-    /// Pauses that double from `first` up to `max`.
+    /// Returns pauses that double from `first` up to `max`.
     pub(crate) const fn doubling(first: Duration, max: Duration) -> Self {
         Self { first, max }
     }
 }
 
-/// Why a call has no answer.
+/// Why the repetition of a call ended without success.
 #[derive(Debug)]
-pub(crate) enum Unanswered {
-    /// Storage refused the call with an error that is not transient.
-    Refused(Error),
-    /// The waiting was stopped; the error is that of the last try.
+pub(crate) enum RetryError {
+    /// The call failed with an error that is not transient.
+    Permanent(Error),
+    /// The stop future resolved first. The error is that of the last try.
     Stopped(Error),
 }
 
-/// Repeats `call` as long as its error is transient and `stop` has not resolved.
+/// Repeats `call` until it succeeds, fails permanently, or `stop` resolves.
 ///
-/// `stop` is polled between tries alone: a call that has begun is not dropped, since it may have
-/// had its effect. An outage is logged once a call, not once a try.
+/// `stop` is polled only between tries. A call that has started is never dropped, because it may
+/// have had its effect already. An outage is logged once per call, not once per try.
 ///
 /// # Errors
-/// [`Unanswered::Refused`] at the first error that is not transient, [`Unanswered::Stopped`] when
-/// `stop` resolves first.
-pub(crate) async fn while_unavailable<T, F>(
+/// - [`RetryError::Permanent`] at the first error that is not transient.
+/// - [`RetryError::Stopped`] if `stop` resolves first.
+pub(crate) async fn retry_while_unavailable<T, F>(
     clock: &Clock,
-    pauses: Pauses,
+    backoff: Backoff,
     stop: impl Future<Output = ()>,
     mut call: impl FnMut() -> F,
-) -> Result<T, Unanswered>
+) -> Result<T, RetryError>
 where
     F: Future<Output = Result<T>>,
 {
-    let mut pause = pauses.first;
+    let mut pause = backoff.first;
     let mut is_first = true;
     tokio::pin!(stop);
     loop {
         let error = match call().await {
             Ok(answer) => return Ok(answer),
             Err(error) if error.kind().is_transient() => error,
-            Err(error) => return Err(Unanswered::Refused(error)),
+            Err(error) => return Err(RetryError::Permanent(error)),
         };
         if std::mem::take(&mut is_first) {
             tracing::warn!(%error, "storage is unavailable; the call is repeated");
         }
         tokio::select! {
             biased;
-            () = &mut stop => return Err(Unanswered::Stopped(error)),
+            () = &mut stop => return Err(RetryError::Stopped(error)),
             () = clock.sleep(pause) => {}
         }
-        pause = pause.saturating_mul(2).min(pauses.max);
+        pause = pause.saturating_mul(2).min(backoff.max);
     }
 }
 
@@ -91,8 +91,9 @@ mod tests {
         Error::unavailable("storage is busy")
     }
 
-    /// Runs a call that fails `failures` times, and returns its answer and the pauses between.
-    async fn pauses_of(pauses: Pauses, failures: usize) -> (usize, Vec<Duration>) {
+    /// Runs a call that fails `failures` times. Returns its answer and the pauses between the
+    /// tries.
+    async fn pauses_of(backoff: Backoff, failures: usize) -> (usize, Vec<Duration>) {
         let manual = manual();
         let clock = manual.clock();
         let mut tries = 0;
@@ -104,8 +105,8 @@ mod tests {
                 Err(busy())
             })
         };
-        let waiting = while_unavailable(&clock, pauses, pending(), call);
-        let turning = async {
+        let waiting = retry_while_unavailable(&clock, backoff, pending(), call);
+        let advancing = async {
             let mut taken = Vec::new();
             for _ in 0..failures {
                 manual.sleepers(1).await;
@@ -116,67 +117,67 @@ mod tests {
             }
             taken
         };
-        let (answer, taken) = tokio::join!(waiting, turning);
+        let (answer, taken) = tokio::join!(waiting, advancing);
         (answer.unwrap(), taken)
     }
 
     #[tokio::test]
     async fn a_call_is_repeated_until_storage_answers() {
-        let (tries, pauses) = pauses_of(Pauses::STANDARD, 3).await;
+        let (tries, pauses) = pauses_of(Backoff::STANDARD, 3).await;
         assert_eq!((tries, pauses), (4, vec![PAUSE; 3]));
     }
 
     #[tokio::test]
     async fn pauses_double_up_to_their_maximum() {
-        let (_, pauses) = pauses_of(Pauses::doubling(SECOND, 5 * SECOND), 5).await;
+        let (_, pauses) = pauses_of(Backoff::doubling(SECOND, 5 * SECOND), 5).await;
         assert_eq!(pauses, [1, 2, 4, 5, 5].map(Duration::from_secs));
     }
 
     #[tokio::test]
-    async fn an_answer_needs_no_pause() {
-        let (tries, pauses) = pauses_of(Pauses::STANDARD, 0).await;
+    async fn a_call_that_succeeds_at_once_has_no_pause() {
+        let (tries, pauses) = pauses_of(Backoff::STANDARD, 0).await;
         assert_eq!((tries, pauses), (1, Vec::new()));
     }
 
     #[tokio::test]
-    async fn an_error_that_is_not_transient_ends_the_tries() {
+    async fn a_permanent_error_is_not_retried() {
         let clock = manual().clock();
         let call = || ready(Err::<(), _>(Error::internal("damaged")));
-        let answer = while_unavailable(&clock, Pauses::STANDARD, pending(), call).await;
-        let Err(Unanswered::Refused(error)) = answer else {
+        let answer = retry_while_unavailable(&clock, Backoff::STANDARD, pending(), call).await;
+        let Err(RetryError::Permanent(error)) = answer else {
             panic!("{answer:?}");
         };
         assert_eq!(error.kind(), ErrorKind::Internal);
     }
 
     #[tokio::test]
-    async fn a_stop_ends_the_waiting_with_the_last_error() {
+    async fn a_stop_returns_the_last_error() {
         let manual = manual();
         let clock = manual.clock();
         let call = || ready(Err::<(), _>(busy()));
         let stop = clock.sleep(5 * SECOND);
-        let waiting = while_unavailable(
+        let waiting = retry_while_unavailable(
             &clock,
-            Pauses::doubling(60 * SECOND, 60 * SECOND),
+            Backoff::doubling(60 * SECOND, 60 * SECOND),
             stop,
             call,
         );
-        let turning = async {
+        let advancing = async {
             manual.sleepers(2).await;
             manual.advance(5 * SECOND);
         };
-        let (answer, ()) = tokio::join!(waiting, turning);
-        let Err(Unanswered::Stopped(error)) = answer else {
+        let (answer, ()) = tokio::join!(waiting, advancing);
+        let Err(RetryError::Stopped(error)) = answer else {
             panic!("{answer:?}");
         };
         assert_eq!(error.kind(), ErrorKind::Unavailable);
     }
 
     #[tokio::test]
-    async fn a_stop_that_was_met_before_still_allows_one_try() {
+    async fn a_stop_that_has_already_resolved_still_allows_one_try() {
         let clock = manual().clock();
         let call = || ready(Ok(7));
-        let answer = while_unavailable(&clock, Pauses::STANDARD, ready(()), call).await;
+        let answer = retry_while_unavailable(&clock, Backoff::STANDARD, ready(()), call).await;
         assert_eq!(answer.unwrap(), 7);
     }
 }

@@ -1,17 +1,17 @@
-//! "Did you mean": the known name that a mistyped one is nearest to.
+//! Suggests the known name that is nearest to a mistyped one ("did you mean").
 //!
-//! Which names are known is left to the caller.
+//! The caller provides the known names.
 
 /// The least similarity of two names that counts as a typing error (Jaro-Winkler, 0 to 1).
 const SIMILARITY_MIN: f64 = 0.8;
 
-/// Bytes of the longest name that is compared. A comparison costs the product of both lengths, and
-/// an attacker may choose both.
+/// The most bytes of a name that is compared. The cost of a comparison is the product of both
+/// lengths, and an attacker may choose both.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Returns the candidate nearest to `typed`, or `None` if all are far from it.
+/// Returns the candidate nearest to `typed`, or `None` if no candidate is similar.
 ///
-/// Upper and lower case count as the same. Of several equally near, it is the first in byte order.
+/// Ignores case. Of several equally similar candidates, returns the first in byte order.
 pub(crate) fn nearest<'a>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -29,7 +29,7 @@ pub(crate) fn nearest<'a>(
         .map(|(_, name)| name)
 }
 
-/// Renders the question that ends an error text; control characters are escaped.
+/// Returns the question that ends an error message. Escapes control characters.
 pub(crate) fn did_you_mean(name: &str) -> String {
     format!("; did you mean \"{}\"?", name.escape_debug())
 }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_far_from_all_candidates_gets_no_suggestion() {
+    fn a_dissimilar_word_gets_no_suggestion() {
         let too_long = "x".repeat(NAME_BYTES_MAX + 1);
         for (typed, candidates) in [
             ("zzz", &["orders", "sum"][..]),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
-use crate::error::shown;
+use crate::error::quote;
 use crate::model::RunId;
 
 /// The total size of the values substituted into one config. 16 MiB, as the largest stored output:
@@ -28,7 +28,7 @@ pub(crate) struct Bindings<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
     /// A reference with a valid prefix to an unknown name.
-    #[error("{} in the config: no {what} is called {}", shown(.template), shown(.name))]
+    #[error("{} in the config: no {what} is called {}", quote(.template), quote(.name))]
     Unknown {
         template: String,
         what: &'static str,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use floret::{Error, Issue, IssueAt, Pipeline};
+use floret::{Error, Issue, IssueLocation, Pipeline};
 
 use crate::failure::Failure;
 
@@ -86,8 +86,8 @@ fn all_of(error: &Error) -> String {
 }
 
 fn shown(issue: &Issue) -> String {
-    match &issue.at {
-        IssueAt::Pointer(pointer) if !pointer.is_empty() => {
+    match &issue.location {
+        IssueLocation::Pointer(pointer) if !pointer.is_empty() => {
             format!("at {pointer}: {}", issue.detail)
         }
         _ => issue.detail.clone(),

@@ -16,7 +16,7 @@ use super::request::Payload;
 use super::shared::Shared;
 use super::subject::Subject;
 use crate::engine::Engine;
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 use crate::json;
 use crate::model::{BackfillId, Cancel, NodeId, RunId, Scope};
 use crate::views::Views;
@@ -83,7 +83,7 @@ impl Call {
     /// `NotFound` (`run-not-found`) when the text is not a run id.
     pub(super) fn run_id(&self) -> Result<RunId> {
         let text = self.params.get("run_id").unwrap_or_default();
-        hyphenated(text).ok_or_else(|| Error::run_not_found(shown(text)))
+        hyphenated(text).ok_or_else(|| Error::run_not_found(quote(text)))
     }
 
     /// Returns the id of the backfill that the path names.
@@ -92,7 +92,7 @@ impl Call {
     /// `NotFound` (`backfill-not-found`) when the text is not a backfill id.
     pub(super) fn backfill_id(&self) -> Result<BackfillId> {
         let text = self.params.get("backfill_id").unwrap_or_default();
-        hyphenated(text).ok_or_else(|| Error::backfill_not_found(shown(text)))
+        hyphenated(text).ok_or_else(|| Error::backfill_not_found(quote(text)))
     }
 
     /// Returns the id of the node that the path names.
@@ -102,7 +102,7 @@ impl Call {
     pub(super) fn node_id(&self) -> Result<NodeId> {
         let text = self.params.get("node_id").unwrap_or_default();
         NodeId::new(text)
-            .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", shown(text))))
+            .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", quote(text))))
     }
 
     /// Reads the query and checks it against the parameters of the route.

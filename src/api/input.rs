@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Issue, Problem, Result, shown};
-use crate::graph::fields::{expected, whole};
-use crate::graph::issues::{Issues, step};
+use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::graph::fields::{mismatch, whole_number};
+use crate::graph::issues::{Issues, reference_token};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// Returns the body as an object that has no unknown fields.
@@ -21,7 +21,7 @@ use crate::suggestion::{did_you_mean, nearest};
 /// `Invalid` (`invalid-field`, `unknown-field`).
 pub(super) fn object<'a>(body: &'a Value, known: &[&str]) -> Result<&'a Map<String, Value>> {
     let Value::Object(fields) = body else {
-        let detail = expected("the body", "an object", body);
+        let detail = mismatch("the body", "an object", body);
         return Err(Error::invalid(
             Problem::InvalidField,
             vec![Issue::pointer("", detail)],
@@ -42,8 +42,8 @@ fn unknown_field(name: &str, known: &[&str]) -> Issue {
         None if known.is_empty() => "; this takes no fields".to_owned(),
         None => format!("; known are {}", known.join(", ")),
     };
-    let detail = format!("the field {} is not known here{hint}", shown(name));
-    Issue::pointer(format!("/{}", step(name)), detail)
+    let detail = format!("the field {} is not known here{hint}", quote(name));
+    Issue::pointer(format!("/{}", reference_token(name)), detail)
 }
 
 /// Reads the fields of a body one by one and reports every problem at the end.
@@ -95,7 +95,7 @@ impl<'a> Fields<'a> {
             _ => format!("a whole number from {least} to {most}"),
         };
         self.read(name, allowed, |given| {
-            whole(given).filter(|number| bounds.contains(number))
+            whole_number(given).filter(|number| bounds.contains(number))
         })
     }
 
@@ -131,7 +131,7 @@ impl<'a> Fields<'a> {
                     None => number.to_string(),
                 },
                 Value::Null | Value::Array(_) | Value::Object(_) => {
-                    let at = format!("/params/{}", step(name));
+                    let at = format!("/params/{}", reference_token(name));
                     self.issues.push(&at, || no_param(name, value));
                     continue;
                 }
@@ -146,7 +146,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// `Invalid` (`invalid-field`) with every problem that was found.
     pub(super) fn finish(self) -> Result<()> {
-        self.issues.refuse(Problem::InvalidField)
+        self.issues.into_result(Problem::InvalidField)
     }
 
     fn read<T>(
@@ -159,15 +159,15 @@ impl<'a> Fields<'a> {
         let read = meant(given);
         if read.is_none() {
             self.issues
-                .push(&format!("/{name}"), || expected(name, &allowed(), given));
+                .push(&format!("/{name}"), || mismatch(name, &allowed(), given));
         }
         read
     }
 }
 
 fn no_param(name: &str, value: &Value) -> String {
-    let what = format!("the parameter {}", shown(name));
-    expected(&what, "a string, a number or a boolean", value)
+    let what = format!("the parameter {}", quote(name));
+    mismatch(&what, "a string, a number or a boolean", value)
 }
 
 /// Returns the parameters as the body spells them: a parsed number may have lost digits.
@@ -199,9 +199,9 @@ mod tests {
 
     fn pointers(body: &str) -> (&'static str, Vec<String>) {
         let error = read(body).unwrap_err();
-        let at = error.issues().iter().map(|issue| match &issue.at {
-            crate::error::IssueAt::Pointer(pointer) => pointer.clone(),
-            crate::error::IssueAt::Parameter(name) => panic!("{name}"),
+        let at = error.issues().iter().map(|issue| match &issue.location {
+            crate::error::IssueLocation::Pointer(pointer) => pointer.clone(),
+            crate::error::IssueLocation::Parameter(name) => panic!("{name}"),
         });
         (error.slug(), at.collect())
     }

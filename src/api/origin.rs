@@ -6,7 +6,7 @@ use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -45,7 +45,7 @@ fn check_origins(parts: &Parts, allowed: &[String]) -> Result<bool> {
         if !allowed.iter().any(|own| is_same(own, origin)) {
             is_allowed = false;
             if !is_own(origin, authority(parts)) {
-                return Err(foreign(&format!("the origin {}", shown(origin))));
+                return Err(foreign(&format!("the origin {}", quote(origin))));
             }
         }
     }
@@ -69,7 +69,7 @@ pub(super) fn check_host(parts: &Parts, allowed: &[String]) -> Result<()> {
     }
     Err(Error::new(
         Problem::Misdirected,
-        format!("this does not answer for the host {}", shown(given)),
+        format!("this does not answer for the host {}", quote(given)),
     ))
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
         .create_pipeline(definition, &call.scope)
         .await?;
     let location = call.link(&format!("/pipelines/{}", stored.id));
-    let mut answer = shown(StatusCode::CREATED, stored)?;
+    let mut answer = quote(StatusCode::CREATED, stored)?;
     response::set_location(&mut answer, location)?;
     Ok(answer)
 }
@@ -56,12 +56,12 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
         .await?;
     match precondition::not_modified(&call.parts.headers, &stored)? {
         Some(not_modified) => Ok(not_modified),
-        None => shown(StatusCode::OK, stored),
+        None => quote(StatusCode::OK, stored),
     }
 }
 
 /// Returns the response with a pipeline and its entity tag.
-fn shown(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
+fn quote(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
     let pipeline = PipelineView(stored);
     let mut answer = response::json(status, &pipeline);
     precondition::set_etag(&mut answer, &pipeline.0)?;
@@ -81,7 +81,7 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
     let stored = engine
         .replace_pipeline(key, definition, &expected, &call.scope)
         .await?;
-    shown(StatusCode::OK, stored)
+    quote(StatusCode::OK, stored)
 }
 
 /// `DELETE /pipelines/{id}`

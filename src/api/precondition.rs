@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode};
 use super::body::Body;
 use super::response;
 use crate::engine::{Precondition, Revision};
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 use crate::model::StoredPipeline;
 
 /// The entity tags of one header.
@@ -134,7 +134,7 @@ fn malformed(name: &HeaderName, received: &str) -> Error {
         Problem::InvalidParameter,
         format!(
             "the header {name} must be * or a list of entity tags like \"daily.3\", received {}",
-            shown(received)
+            quote(received)
         ),
     )
 }

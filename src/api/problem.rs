@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::body::Body;
 use super::response;
-use crate::error::{Error, ErrorKind, Issue, IssueAt, Problem, causes};
+use crate::error::{Error, ErrorKind, Issue, IssueLocation, Problem, causes};
 
 /// Problems of an input that one answer tells.
 const ISSUES_MAX: usize = 20;
@@ -43,9 +43,9 @@ pub(super) struct Fault<'a> {
 
 impl<'a> From<&'a Issue> for Fault<'a> {
     fn from(issue: &'a Issue) -> Self {
-        let (pointer, parameter) = match &issue.at {
-            IssueAt::Pointer(pointer) => (Some(pointer.as_str()), None),
-            IssueAt::Parameter(name) => (None, Some(name.as_str())),
+        let (pointer, parameter) = match &issue.location {
+            IssueLocation::Pointer(pointer) => (Some(pointer.as_str()), None),
+            IssueLocation::Parameter(name) => (None, Some(name.as_str())),
         };
         Self {
             pointer,

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::path;
-use crate::error::{Error, Issue, Problem, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// A query parameter that a route takes.
@@ -74,7 +74,7 @@ impl Query {
     pub(super) fn parse<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<Option<T>> {
         let parse = |text: &str| {
             text.parse().map_err(|error: T::Err| {
-                invalid(name, format!("{error}, received {}", shown(text)))
+                invalid(name, format!("{error}, received {}", quote(text)))
             })
         };
         self.get(name).map(parse).transpose()
@@ -102,7 +102,7 @@ impl Query {
                     "must be a whole number from {} to {}, received {}",
                     bounds.start(),
                     bounds.end(),
-                    shown(text)
+                    quote(text)
                 ),
             )),
         }
@@ -153,7 +153,7 @@ impl Query {
                 .map(|instant| instant.to_utc())
                 .map_err(|_| {
                     let expected = "must be an RFC 3339 time like 2024-01-15T06:00:00Z";
-                    invalid(name, format!("{expected}, received {}", shown(text)))
+                    invalid(name, format!("{expected}, received {}", quote(text)))
                 })
         };
         self.get(name).map(read).transpose()
@@ -189,11 +189,11 @@ fn refuse(issues: Vec<Issue>) -> Result<()> {
 fn refusal(issues: Vec<Issue>) -> Error {
     let message = issues
         .first()
-        .map_or_else(String::new, |first| match &first.at {
-            crate::error::IssueAt::Parameter(name) => {
-                format!("the parameter {} {}", shown(name), first.detail)
+        .map_or_else(String::new, |first| match &first.location {
+            crate::error::IssueLocation::Parameter(name) => {
+                format!("the parameter {} {}", quote(name), first.detail)
             }
-            crate::error::IssueAt::Pointer(_) => first.detail.clone(),
+            crate::error::IssueLocation::Pointer(_) => first.detail.clone(),
         });
     Error::new(Problem::InvalidParameter, message).with_issues(issues)
 }
@@ -259,7 +259,7 @@ pub(super) fn choose<T: Copy>(
         let words = words.join(", ");
         invalid(
             name,
-            format!("must be one of {words}, received {}", shown(text)),
+            format!("must be one of {words}, received {}", quote(text)),
         )
     })
 }

@@ -11,7 +11,7 @@ use http::header::CONTENT_TYPE;
 use http_body::Body;
 
 use crate::clock::Clock;
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 use crate::limits::Limits;
 
 /// What a route does with the body of a request.
@@ -159,7 +159,7 @@ fn is_utf8(headers: &HeaderMap) -> bool {
 
 fn unsupported(headers: &HeaderMap) -> Error {
     let received = match headers.get(CONTENT_TYPE) {
-        Some(given) => shown(&String::from_utf8_lossy(given.as_bytes())),
+        Some(given) => quote(&String::from_utf8_lossy(given.as_bytes())),
         None => "none".to_owned(),
     };
     malformed(

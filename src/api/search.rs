@@ -9,7 +9,7 @@ use super::body::Body;
 use super::call::Call;
 use super::permission::Permission;
 use super::{query, response};
-use crate::error::{Result, shown};
+use crate::error::{Result, quote};
 use crate::views::SearchFilter;
 
 const LIMIT: u64 = 30;
@@ -23,7 +23,7 @@ pub(super) async fn search(call: Call) -> Result<Response<Body>> {
     if text.trim().is_empty() || text.chars().count() > LENGTH_MAX {
         let detail = format!(
             "must be 1 to {LENGTH_MAX} characters and not blank, received {}",
-            shown(text)
+            quote(text)
         );
         return Err(query::invalid("q", detail));
     }

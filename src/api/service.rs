@@ -31,7 +31,7 @@ use super::shared::Shared;
 use super::stream;
 use super::{origin, path, problem, request, response};
 use crate::engine::Engine;
-use crate::error::{Error, Problem, Result, panic_text, shown};
+use crate::error::{Error, Problem, Result, panic_message, quote};
 use crate::model::Scope;
 use crate::views::Views;
 
@@ -182,7 +182,7 @@ impl Shared {
             Match::MethodNotAllowed(allowed) => {
                 let detail = format!(
                     "this path does not support the method {}; it supports {}",
-                    shown(parts.method.as_str()),
+                    quote(parts.method.as_str()),
                     allowed.about()
                 );
                 let mut answer = problem::answer(&Error::new(Problem::MethodNotAllowed, detail));
@@ -192,7 +192,7 @@ impl Shared {
                 }
             }
             Match::NotFound => {
-                let detail = format!("no route matches {}", shown(parts.uri.path()));
+                let detail = format!("no route matches {}", quote(parts.uri.path()));
                 Err(Box::new(problem::answer(&Error::new(
                     Problem::NotFound,
                     detail,
@@ -302,5 +302,5 @@ impl fmt::Debug for ResponseFuture {
 /// Returns the response to a panic. The panic's text may contain anything, so it goes to the log
 /// only.
 fn after_panic(panic: Box<dyn Any + Send>) -> Response<Body> {
-    problem::answer(&Error::internal("a handler panicked").with_source(panic_text(panic)))
+    problem::answer(&Error::internal("a handler panicked").with_source(panic_message(panic)))
 }

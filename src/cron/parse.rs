@@ -7,7 +7,7 @@
 use super::calendar::{Calendar, DayRule};
 use super::{EXPRESSION_CHARS_MAX, Refusal};
 use crate::error::Problem;
-use crate::error::shown;
+use crate::error::quote;
 
 /// Words for whole expressions.
 const WORDS: [(&str, &str); 5] = [
@@ -86,7 +86,7 @@ impl Field {
         let mut items = text.split(',').map(|item| self.item(item));
         let set = items.try_fold(0, |set, item| Some(set | item?));
         set.ok_or_else(|| {
-            let (name, allowed, text) = (self.name(), self.allowed(), shown(text));
+            let (name, allowed, text) = (self.name(), self.allowed(), quote(text));
             invalid(format!(
                 "the {name} field of schedule must be *, {allowed}, ranges such as 1-5, steps such \
                  as */2 or 1-5/2, or a list of these with commas, received {text}"
@@ -188,8 +188,8 @@ pub(super) fn expression(text: &str) -> Result<(Calendar, bool), Refusal> {
             detail: format!(
                 "schedule must name a day that exists, received {}: none of its months has a day \
                  {}",
-                shown(text),
-                shown(day)
+                quote(text),
+                quote(day)
             ),
         });
     }
@@ -211,7 +211,7 @@ fn fields(text: &str) -> Result<[&str; 5], Refusal> {
     let count = fields.len();
     fields.try_into().map_err(|_| {
         let words = WORDS.map(|(word, _)| word).join(", ");
-        let (hint, text) = (dialect_hint(trimmed, count), shown(text));
+        let (hint, text) = (dialect_hint(trimmed, count), quote(text));
         invalid(format!(
             "schedule must have five fields (minute, hour, day-of-month, month, day-of-week) or be \
              one of {words}, received {count} in {text}{hint}"

@@ -8,7 +8,7 @@ use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
 use super::Refusal;
 use crate::error::Problem;
-use crate::error::shown;
+use crate::error::quote;
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The instants at which the clock of a zone shows a wall time.
@@ -49,7 +49,7 @@ pub(super) fn named(name: &str) -> Result<Tz, Refusal> {
     name.parse().map_err(|_| {
         let names = TZ_VARIANTS.iter().map(|zone| zone.name());
         let hint = nearest(name, names).map(did_you_mean).unwrap_or_default();
-        let name = shown(name);
+        let name = quote(name);
         Refusal {
             problem: Problem::TimezoneUnknown,
             detail: format!(

@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::exclusive::Exclusive;
-use crate::error::panic_text;
+use crate::error::panic_message;
 use crate::model::{Event, RunId};
 use crate::notifier::{Notifier, NotifierError};
 use crate::storage::EventFilter;
@@ -127,7 +127,7 @@ async fn call_notifier(
 
 fn join_error_text(error: JoinError) -> String {
     match error.try_into_panic() {
-        Ok(payload) => format!("the notifier panicked: {}", panic_text(payload)),
+        Ok(payload) => format!("the notifier panicked: {}", panic_message(payload)),
         Err(_) => "the delivery was aborted from outside".to_owned(),
     }
 }

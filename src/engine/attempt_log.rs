@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::Shared;
 use super::journal::Journal;
-use crate::error::cut;
+use crate::error::truncate;
 use crate::executor::{LogLine, LogSink};
 use crate::model::NodeIndex;
 use crate::secret::Mask;
@@ -33,7 +33,7 @@ impl LogSink for AttemptLog {
             node_index: Some(self.node_index),
             attempt: Some(self.attempt),
             level: line.level,
-            message: cut(message, self.shared.limits.log_line_bytes_max),
+            message: truncate(message, self.shared.limits.log_line_bytes_max),
             at: self.shared.clock.now(),
         };
         // After a lost lease no line can be stored, and the executor is about to be dropped.

@@ -16,7 +16,7 @@ use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
     Scope, StoredPipeline, Trigger,
 };
-use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
     BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill,
     NewRun,
@@ -304,10 +304,10 @@ async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Resu
 async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
     let find = || shared.storage.find_backfill(id, &Scope::All);
     let stop = shared.stop.cancelled();
-    match while_unavailable(&shared.clock, Pauses::STANDARD, stop, find).await {
+    match retry_while_unavailable(&shared.clock, Backoff::STANDARD, stop, find).await {
         Ok(Some(detail)) => shared.notify_runs(&detail),
-        Ok(None) | Err(Unanswered::Stopped(_)) => {}
-        Err(Unanswered::Refused(error)) => {
+        Ok(None) | Err(RetryError::Stopped(_)) => {}
+        Err(RetryError::Permanent(error)) => {
             tracing::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs stop at their next append");
             trace_causes(&error);
         }

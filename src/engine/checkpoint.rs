@@ -14,7 +14,7 @@ use super::stop_signal::StopSignal;
 use crate::error::{Error, Result, trace_causes};
 use crate::limits::Limits;
 use crate::model::{Dataset, NodeIndex, Preview};
-use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
 
@@ -140,10 +140,10 @@ async fn put(context: &RunContext, chunk: OutputChunk) -> Result<(), LeaseLost> 
     let shared = &context.shared;
     let put = || shared.storage.put_output_chunk(chunk.clone());
     let stop = context.lost_or_stopped();
-    match while_unavailable(&shared.clock, Pauses::STANDARD, stop, put).await {
+    match retry_while_unavailable(&shared.clock, Backoff::STANDARD, stop, put).await {
         Ok(()) => Ok(()),
-        Err(Unanswered::Stopped(_)) => Err(LeaseLost),
-        Err(Unanswered::Refused(error)) => {
+        Err(RetryError::Stopped(_)) => Err(LeaseLost),
+        Err(RetryError::Permanent(error)) => {
             tracing::warn!(run_id = %context.run.id, %error, "an output could not be written; its run belongs to another claim, or to none");
             trace_causes(&error);
             // Not released: it would be claimed and refused again and again.

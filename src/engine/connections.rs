@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::id_mismatch;
 use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{ConnectionFields, ConnectionId, Scope, StoredConnection, TenantId};
@@ -65,7 +65,7 @@ impl Engine {
         let id = parse_body_id(draft.id.as_deref(), &mut issues);
         secret_input::refuse_unchanged(&draft.password, "/password", &mut issues);
         secret_input::refuse_unchanged(&draft.extra, "/extra", &mut issues);
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
         let fields = self.0.seal_connection(&draft, &id, scope.tenant(), None)?;
         let mut put = PutConnection::new(id, fields, self.0.clock.now());
@@ -90,7 +90,7 @@ impl Engine {
         id_mismatch::refuse_id_mismatch(&body, "conn_id", &old.id)?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_version(&draft, &old, scope).await;
             if !secret_input::is_precondition_failed(&saved) {
@@ -134,7 +134,7 @@ impl Shared {
             .storage
             .find_connection(&parse_path_id(id)?, scope)
             .await?;
-        found.ok_or_else(|| Error::connection_not_found(shown(id)))
+        found.ok_or_else(|| Error::connection_not_found(quote(id)))
     }
 
     fn seal_connection(
@@ -164,7 +164,7 @@ impl Shared {
 
 /// Parses the id in a path.
 fn parse_path_id(id: &str) -> Result<ConnectionId> {
-    ConnectionId::new(id).map_err(|_| Error::connection_not_found(shown(id)))
+    ConnectionId::new(id).map_err(|_| Error::connection_not_found(quote(id)))
 }
 
 /// Parses the id in a body.
@@ -184,7 +184,7 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
         password: SecretInput::Absent,
         extra: SecretInput::Absent,
     };
-    let Some(mut fields) = Fields::of(body, "a connection", String::new(), issues) else {
+    let Some(mut fields) = Fields::new(body, "a connection", String::new(), issues) else {
         return draft;
     };
     draft.id = fields.text("conn_id");
@@ -202,9 +202,9 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     draft.fields.port = fields.take("port", PORT, parse_port).flatten();
     draft.fields.schema = secret_input::take_text(&mut fields, "schema", PART_CHARS_MAX);
     draft.fields.login = secret_input::take_text(&mut fields, "login", PART_CHARS_MAX);
-    let password = fields.secret("password", PASSWORD, parse_password);
+    let password = fields.take_secret("password", PASSWORD, parse_password);
     draft.password = SecretInput::from_text(password);
-    draft.extra = SecretInput::from_text(fields.secret("extra", EXTRA, parse_extra));
+    draft.extra = SecretInput::from_text(fields.take_secret("extra", EXTRA, parse_extra));
     draft
 }
 

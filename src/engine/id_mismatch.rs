@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 
 /// Refuses a body whose `field` differs from the id in its path.
 ///
@@ -23,7 +23,7 @@ pub(super) fn refuse_id_mismatch(
             Problem::IdMismatch,
             format!(
                 "the body has the {field} {} and the path names {path_id}",
-                shown(other)
+                quote(other)
             ),
         )),
         Some(_) | None => Ok(()),

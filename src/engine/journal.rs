@@ -13,10 +13,10 @@ use super::Shared;
 use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{Error, ErrorKind, Result, trace_causes};
 use crate::model::{RunId, RunStatus};
-use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{Append, AppendOutcome, Entry};
 
-const PAUSES: Pauses = Pauses::doubling(Duration::from_millis(20), Duration::from_secs(2));
+const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_secs(2));
 
 /// An entry on its way to the appender.
 #[derive(Debug)]
@@ -245,17 +245,17 @@ impl Appender {
                     self.advance(&entries, appended);
                     return Ok(());
                 }
-                Err(Unanswered::Refused(error)) if error.kind() == ErrorKind::CancelRequested => {
+                Err(RetryError::Permanent(error)) if error.kind() == ErrorKind::CancelRequested => {
                     mark_run_cancelled(&mut entries);
                 }
-                Err(Unanswered::Refused(error)) => return Err(self.lease_lost_by(&error)),
-                Err(Unanswered::Stopped(_)) => return Err(LeaseLost),
+                Err(RetryError::Permanent(error)) => return Err(self.lease_lost_by(&error)),
+                Err(RetryError::Stopped(_)) => return Err(LeaseLost),
             }
         }
     }
 
     /// Appends entries as they are, and repeats that while storage is unavailable.
-    async fn try_append(&self, entries: &[Entry]) -> Result<AppendOutcome, Unanswered> {
+    async fn try_append(&self, entries: &[Entry]) -> Result<AppendOutcome, RetryError> {
         let (shared, next) = (&self.shared, self.next);
         let append = || {
             let mut append = Append::new(next.run, next.epoch, next.position, entries.to_vec());
@@ -263,7 +263,7 @@ impl Appender {
             shared.storage.append(append)
         };
         let stop = lost_or_stopped(&self.stop_signal, &shared.stop);
-        while_unavailable(&shared.clock, PAUSES, stop, append).await
+        retry_while_unavailable(&shared.clock, BACKOFF, stop, append).await
     }
 
     fn advance(&mut self, entries: &[Entry], appended: AppendOutcome) {

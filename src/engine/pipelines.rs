@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Engine;
 use super::id_mismatch;
 use super::trigger::WakeOnDrop;
-use crate::error::{Error, Issue, IssueAt, Problem, Result};
+use crate::error::{Error, Issue, IssueLocation, Problem, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
@@ -212,11 +212,11 @@ impl Engine {
 
 /// Makes the pointer of a config problem relative to the pipeline.
 fn prefix_pointer(index: usize, issue: Issue) -> Issue {
-    match issue.at {
-        IssueAt::Pointer(pointer) => {
+    match issue.location {
+        IssueLocation::Pointer(pointer) => {
             Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail)
         }
-        IssueAt::Parameter(name) => {
+        IssueLocation::Parameter(name) => {
             Issue::pointer(format!("/nodes/{index}/config/{name}"), issue.detail)
         }
     }
@@ -239,7 +239,7 @@ fn choose_slug(pipeline: &Pipeline) -> Result<SlugChoice> {
             .map(SlugChoice::Given)
             .map_err(|error| invalid_id("/pipeline_id", &error));
     }
-    let derived = definition::slug_of(&pipeline.name);
+    let derived = definition::slug_from_name(&pipeline.name);
     match derived {
         Some(slug) => Ok(SlugChoice::Derived(slug)),
         None => Slug::new(&pipeline.id)

@@ -32,7 +32,7 @@ impl RunContext {
     /// Returns the definition of a node.
     pub(super) fn node(&self, node_index: NodeIndex) -> Option<&Node> {
         self.graph
-            .declared(node_index)
+            .declared_index(node_index)
             .and_then(|index| self.definition.nodes.get(index))
     }
 

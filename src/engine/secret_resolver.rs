@@ -19,7 +19,7 @@ use crate::model::{
     ConnectionId, Node, Run, Scope, Sealed, StoredConnection, StoredVariable, TenantId,
     VariableKey, VariableValue,
 };
-use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::secret::{Connection, Field, Mask, OpenError, Secret};
 use crate::template;
 
@@ -163,9 +163,9 @@ impl SecretResolver {
                 () = stop.cancelled() => {}
             }
         };
-        let answer = while_unavailable(clock, Pauses::STANDARD, stop, ask).await;
+        let answer = retry_while_unavailable(clock, Backoff::STANDARD, stop, ask).await;
         answer.map_err(|unanswered| match unanswered {
-            Unanswered::Refused(error) | Unanswered::Stopped(error) => {
+            RetryError::Permanent(error) | RetryError::Stopped(error) => {
                 cannot_find(noun, id, &error)
             }
         })

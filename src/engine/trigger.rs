@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::{Engine, Shared};
-use crate::error::{Error, Issue, Problem, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
@@ -129,7 +129,7 @@ impl CreatedRuns {
 impl Shared {
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
         let found = self.storage.find_pipeline(key, scope).await?;
-        found.ok_or_else(|| Error::pipeline_not_found(shown(key)))
+        found.ok_or_else(|| Error::pipeline_not_found(quote(key)))
     }
 
     /// Returns the runs that an earlier request with this key created.
@@ -193,8 +193,8 @@ impl Shared {
             .map(|(index, node)| {
                 let detail = format!(
                     "node {} has the type {}, for which no executor is registered; registered: {}",
-                    shown(&node.id),
-                    shown(&node.kind),
+                    quote(&node.id),
+                    quote(&node.kind),
                     registered()
                 );
                 Issue::pointer(format!("/nodes/{index}/type"), detail)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::id_mismatch;
 use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
-use crate::error::{Error, Issue, Problem, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::graph::fields::Fields;
 use crate::graph::issues::Issues;
 use crate::model::{
@@ -58,7 +58,7 @@ impl Engine {
             let given = SecretInput::from_text(Some(draft.value.expose().clone()));
             secret_input::refuse_unchanged(&given, "/value", &mut issues);
         }
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
         let value = self.0.seal_variable(&draft, &key, scope.tenant())?;
         let mut put = PutVariable::new(key, fields(&draft, value), self.0.clock.now());
@@ -84,7 +84,7 @@ impl Engine {
         id_mismatch::refuse_id_mismatch(&body, "key", &old.key)?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
-        issues.refuse(Problem::InvalidField)?;
+        issues.into_result(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
             let saved = self.replace_variable_version(&draft, &old, scope).await;
             if !secret_input::is_precondition_failed(&saved) {
@@ -129,7 +129,7 @@ impl Shared {
             .storage
             .find_variable(&parse_path_key(key)?, scope)
             .await?;
-        found.ok_or_else(|| Error::variable_not_found(shown(key)))
+        found.ok_or_else(|| Error::variable_not_found(quote(key)))
     }
 
     fn seal_variable(
@@ -184,7 +184,7 @@ fn invalid_mask(why: &str) -> Error {
 
 /// Parses the key in a path.
 fn parse_path_key(key: &str) -> Result<VariableKey> {
-    VariableKey::new(key).map_err(|_| Error::variable_not_found(shown(key)))
+    VariableKey::new(key).map_err(|_| Error::variable_not_found(quote(key)))
 }
 
 /// Parses the key in a body.
@@ -202,12 +202,12 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
         is_secret: false,
         description: String::new(),
     };
-    let Some(mut fields) = Fields::of(body, "a variable", String::new(), issues) else {
+    let Some(mut fields) = Fields::new(body, "a variable", String::new(), issues) else {
         return draft;
     };
     draft.key = fields.text("key");
     fields.require("value", VALUE);
-    let value = fields.secret("value", VALUE, |value| {
+    let value = fields.take_secret("value", VALUE, |value| {
         value
             .as_str()
             .map(str::to_owned)

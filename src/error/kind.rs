@@ -1,74 +1,75 @@
-//! What a host acts on when a call failed.
+//! The kinds of errors, which tell a host how to react to a failed call.
 //!
-//! Which problem has which kind is left to `problem`'s table.
+//! `problem` has the table that maps each problem to its kind.
 
-/// Why a call failed, as far as a caller acts on it.
+/// The kind of an error: what a caller can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The thing does not exist, or the caller may not see it.
+    /// The object does not exist, or the caller may not see it.
     NotFound,
-    /// The request cannot be read: its syntax, a header, a query parameter.
+    /// The request cannot be parsed: its syntax, a header or a query parameter is wrong.
     Malformed,
-    /// The input was read and is not acceptable; [`Error::issues`](crate::Error::issues) lists why.
+    /// The input was parsed but is not acceptable. [`Error::issues`](crate::Error::issues) lists
+    /// the reasons.
     Invalid,
-    /// The request has no credentials that are known.
+    /// The request has no valid credentials.
     Unauthenticated,
-    /// The caller, or the origin that it comes from, is not allowed to do this.
+    /// The caller, or the origin of the request, is not allowed to do this.
     Forbidden,
-    /// The path exists and does not take this method.
+    /// The path exists but does not support this method.
     MethodNotAllowed,
-    /// What was asked for existed and was purged.
+    /// The requested data existed and was purged.
     Gone,
     /// The call conflicts with the current state.
     Conflict,
-    /// The run has ended; nothing changes it any more.
+    /// The run is finished. Nothing can change it any more.
     RunFinished,
-    /// The epoch is stale: the run belongs to another claim.
+    /// The epoch is stale: a later claim has the run.
     StaleEpoch,
-    /// The run was asked to cancel: it can only end cancelled.
+    /// A cancel request exists for the run, so the run can only finish as cancelled.
     CancelRequested,
-    /// The transition table does not have this change.
+    /// The transition table does not contain this status change.
     IllegalTransition,
-    /// The queue of runs is full; try again later.
+    /// The queue of pending runs is full. Try again later.
     QueueFull,
-    /// Too many dry runs or streams are open at once; try again later.
+    /// Too many dry runs or streams are open at the same time. Try again later.
     TooManyRequests,
-    /// Storage is busy or failed for the moment; the same call may succeed later.
+    /// Storage is busy or temporarily unavailable. The same call may succeed later.
     Unavailable,
-    /// The disk is full; the same call may succeed once it has room.
+    /// The disk is full. The same call may succeed once there is space.
     StorageFull,
     /// Floret is shutting down.
     ShuttingDown,
-    /// The output was not kept, or no longer is.
+    /// The output was not stored, or was dropped later.
     OutputDropped,
     /// Another process has the store open.
     StoreInUse {
-        /// Its process id, where it could be read.
+        /// The id of that process, if it could be read.
         pid: Option<u32>,
     },
-    /// A newer Floret wrote the store.
+    /// A newer version of Floret wrote the store.
     SchemaTooNew {
-        /// The version of the store.
+        /// The schema version of the store.
         found: u32,
-        /// The newest version that this Floret reads.
+        /// The newest schema version that this version of Floret reads.
         supported: u32,
     },
     /// The linked SQLite has a bug that can corrupt the store.
     SqliteTooOld {
-        /// The linked version, as `sqlite3_libversion_number` gives it.
+        /// The linked version, in the format of `sqlite3_libversion_number`.
         found: i32,
-        /// The oldest version without the bug.
+        /// The oldest version without the bug, in the same format.
         needed: i32,
     },
-    /// The file is not a database, or not one of Floret's.
+    /// The file is not an SQLite database, or it belongs to another application.
     NotADatabase,
-    /// Floret or the machine is at fault.
+    /// An internal fault of Floret or of the machine.
     Internal,
 }
 
 impl ErrorKind {
-    /// Returns whether the same call may succeed later, unchanged.
+    /// Returns whether the same call, unchanged, may succeed later.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(

@@ -1,7 +1,7 @@
-//! The one error of the crate: opaque, with a problem and a message for the client.
+//! The error type of the crate. It is opaque, with a problem and a message for the client.
 //!
-//! The vocabulary of problems is left to `problem`, what a host acts on to `kind`.
-//! What user code fails with is `executor::ExecutorError`.
+//! `problem` lists the problems, `kind` the kinds that a host acts on. Errors of user code are
+//! `executor::ExecutorError`s.
 
 mod kind;
 mod problem;
@@ -13,52 +13,62 @@ use std::fmt;
 pub use kind::ErrorKind;
 pub use problem::Problem;
 
-/// What the crate's functions answer.
+/// The result of the crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// One problem of an input: where, and what was wrong, what is allowed, what was received.
+/// An issue of an input: where it is and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Issue {
-    /// Where in the input.
-    pub at: IssueAt,
-    /// What is wrong and what is expected.
+    /// Where the issue is.
+    pub location: IssueLocation,
+    /// What is wrong, what is allowed and what was received, in one sentence.
     pub detail: String,
 }
 
-/// Where in an input a problem is.
+/// The location of an issue in an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum IssueAt {
+pub enum IssueLocation {
     /// A JSON pointer (RFC 6901) into the body.
     Pointer(String),
-    /// A query parameter.
+    /// The name of a query parameter.
     Parameter(String),
 }
 
 impl Issue {
-    /// A problem at a JSON pointer (RFC 6901) of the body.
+    /// Creates an issue at a JSON pointer (RFC 6901) into the body.
     #[must_use]
     pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            at: IssueAt::Pointer(pointer.into()),
+            location: IssueLocation::Pointer(pointer.into()),
             detail: detail.into(),
         }
     }
 
-    /// A problem of a query parameter.
+    /// Creates an issue of a query parameter.
     #[must_use]
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            at: IssueAt::Parameter(name.into()),
+            location: IssueLocation::Parameter(name.into()),
             detail: detail.into(),
         }
     }
 }
 
-/// Why a call failed.
+/// The error of a failed call.
 ///
-/// It shows as one sentence for the client, without the source: logs walk the chain.
+/// A host acts on [`Error::kind`], or on [`Error::problem`] where the kind is too coarse.
+///
+/// ```
+/// use floret::{ErrorKind, Pipeline};
+/// let error = Pipeline::from_json("{").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Malformed);
+/// assert_eq!(error.slug(), "invalid-json");
+/// ```
+///
+/// `Display` writes the message for the client, without the source. Logs follow the chain of
+/// sources.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -70,7 +80,7 @@ struct Inner {
 }
 
 impl Error {
-    /// Returns an error with this problem and a message that a client may read.
+    /// Creates an error with this problem and a message for the client.
     #[must_use]
     pub fn new(problem: Problem, message: impl Into<String>) -> Self {
         Self::with_kind(problem, problem.kind(), message.into())
@@ -86,7 +96,7 @@ impl Error {
         }))
     }
 
-    /// Returns the refusal of an input with all its issues; the message is that of the first.
+    /// Creates the error for an input with issues. Its message is the detail of the first issue.
     #[must_use]
     pub fn invalid(problem: Problem, issues: Vec<Issue>) -> Self {
         let message = issues.first().map_or_else(
@@ -96,40 +106,42 @@ impl Error {
         Self::new(problem, message).with_issues(issues)
     }
 
-    /// Returns the refusal of a store that another process has open, with its id where it is known.
+    /// Creates the error for a store that another process has open. `pid` is the id of that
+    /// process, if known.
     #[must_use]
     pub fn store_in_use(pid: Option<u32>, message: impl Into<String>) -> Self {
         let kind = ErrorKind::StoreInUse { pid };
         Self::with_kind(Problem::StoreInUse, kind, message.into())
     }
 
-    /// Returns the refusal of a store with a schema that only a newer version reads.
+    /// Creates the error for a store with a schema that only a newer version of Floret reads.
     #[must_use]
     pub fn schema_too_new(found: u32, supported: u32, message: impl Into<String>) -> Self {
         let kind = ErrorKind::SchemaTooNew { found, supported };
         Self::with_kind(Problem::SchemaTooNew, kind, message.into())
     }
 
-    /// Returns the refusal of a linked SQLite that can corrupt the store.
+    /// Creates the error for a linked SQLite that can corrupt the store.
     #[must_use]
     pub fn sqlite_too_old(found: i32, needed: i32, message: impl Into<String>) -> Self {
         let kind = ErrorKind::SqliteTooOld { found, needed };
         Self::with_kind(Problem::SqliteTooOld, kind, message.into())
     }
 
-    /// No run of this id, or not the caller's.
+    /// Creates the error for a run that does not exist or is outside the caller's scope.
     #[must_use]
     pub fn run_not_found(run: impl fmt::Display) -> Self {
         Self::new(Problem::RunNotFound, format!("no run {run}"))
     }
 
-    /// No backfill of this id, or not the caller's.
+    /// Creates the error for a backfill that does not exist or is outside the caller's scope.
     #[must_use]
     pub fn backfill_not_found(backfill: impl fmt::Display) -> Self {
         Self::new(Problem::BackfillNotFound, format!("no backfill {backfill}"))
     }
 
-    /// No pipeline of this id or slug, or not the caller's.
+    /// Creates the error for a pipeline id or slug that does not exist or is outside the caller's
+    /// scope.
     #[must_use]
     pub fn pipeline_not_found(pipeline: impl fmt::Display) -> Self {
         Self::new(
@@ -138,65 +150,67 @@ impl Error {
         )
     }
 
-    /// No connection of this id, or not the caller's.
+    /// Creates the error for a connection that does not exist or is outside the caller's scope.
     #[must_use]
     pub fn connection_not_found(connection: impl fmt::Display) -> Self {
         let message = format!("no connection has the id {connection}");
         Self::new(Problem::ConnectionNotFound, message)
     }
 
-    /// No variable of this key, or not the caller's.
+    /// Creates the error for a variable that does not exist or is outside the caller's scope.
     #[must_use]
     pub fn variable_not_found(variable: impl fmt::Display) -> Self {
         let message = format!("no variable has the key {variable}");
         Self::new(Problem::VariableNotFound, message)
     }
 
-    /// Storage failed for the moment.
+    /// Creates the error for a storage that is temporarily unavailable.
     #[must_use]
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(Problem::StorageBusy, message)
     }
 
-    /// A fault of Floret or of the machine; a client is told no more than that.
+    /// Creates the error for an internal fault of Floret or of the machine.
+    ///
+    /// Over HTTP a client sees a generic message only.
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Problem::InternalError, message)
     }
 
-    /// The same with what caused it.
+    /// Returns the error with its cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The same with every problem told.
+    /// Returns the error with these issues.
     #[must_use]
     pub fn with_issues(mut self, issues: Vec<Issue>) -> Self {
         self.0.issues = issues;
         self
     }
 
-    /// Returns what went wrong.
+    /// Returns the problem: what went wrong.
     #[must_use]
     pub const fn problem(&self) -> Problem {
         self.0.problem
     }
 
-    /// Returns what a caller can act on.
+    /// Returns the kind: what a caller can act on.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Returns the slug of the problem.
+    /// Returns the slug of the problem, such as `run-not-found`.
     #[must_use]
     pub const fn slug(&self) -> &'static str {
         self.0.problem.slug()
     }
 
-    /// Every problem of the input.
+    /// Returns the issues of the input. Empty if the error has none.
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         &self.0.issues
@@ -237,8 +251,8 @@ impl StdError for Error {
     }
 }
 
-/// The message of an error and those of all its causes.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
+/// Returns the messages of an error and of all its causes, separated by colons.
+pub(crate) fn message_with_causes(error: &dyn StdError) -> String {
     let causes = causes(error).into_iter();
     std::iter::once(error.to_string())
         .chain(causes)
@@ -246,7 +260,7 @@ pub(crate) fn with_causes(error: &dyn StdError) -> String {
         .join(": ")
 }
 
-/// What the causes of an error say, the nearest first.
+/// Returns the messages of the causes of an error, the nearest cause first.
 pub(crate) fn causes(error: &dyn StdError) -> Vec<String> {
     let mut causes = Vec::new();
     let mut cause = error.source();
@@ -257,26 +271,30 @@ pub(crate) fn causes(error: &dyn StdError) -> Vec<String> {
     causes
 }
 
-/// Traces what caused an error that was told before, at `debug`: causes may hold paths, SQL or
-/// secrets of the host, so that no louder line has them.
+/// Logs the causes of an error that was logged before, at level `debug`.
+///
+/// Causes may contain paths, SQL or secrets of the host, so no higher level contains them.
 pub(crate) fn trace_causes(error: &Error) {
     let causes = causes(error);
     if !causes.is_empty() {
-        tracing::debug!(%error, ?causes, "this is what caused it");
+        tracing::debug!(%error, ?causes, "causes of the previous error");
     }
 }
 
-/// What a panic says. Its payload is not dropped, since that may panic too.
-pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
+/// Returns the message of a panic. Forgets the payload, because dropping it may panic too.
+pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("with a payload that is no text").to_owned();
+    let text = text
+        .unwrap_or("with a payload that is not a string")
+        .to_owned();
     std::mem::forget(payload);
     text
 }
 
-/// Cuts a text at a character boundary so that it has at most `max` bytes, and marks the cut.
-pub(crate) fn cut(mut text: String, max: usize) -> String {
+/// Truncates a text at a character boundary to at most `max` bytes. A truncated text ends with a
+/// mark.
+pub(crate) fn truncate(mut text: String, max: usize) -> String {
     const MARK: &str = "… (cut)";
     if text.len() <= max {
         return text;
@@ -286,17 +304,18 @@ pub(crate) fn cut(mut text: String, max: usize) -> String {
     text
 }
 
-/// Makes a received text fit for a message: control characters escaped, cut at 80 characters.
-pub(crate) fn shown(text: &str) -> String {
+/// Quotes a received text for a message. Escapes control characters and truncates the text after 80
+/// characters.
+pub(crate) fn quote(text: &str) -> String {
     const SHOWN_MAX: usize = 80;
-    let cut: String = text
+    let escaped: String = text
         .chars()
         .take(SHOWN_MAX)
         .flat_map(char::escape_debug)
         .collect();
     if text.chars().nth(SHOWN_MAX).is_some() {
-        format!("\"{cut}…\"")
+        format!("\"{escaped}…\"")
     } else {
-        format!("\"{cut}\"")
+        format!("\"{escaped}\"")
     }
 }

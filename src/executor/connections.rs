@@ -52,7 +52,7 @@ impl Connections {
 }
 
 pub(crate) fn unknown_connection(id: &str) -> ExecutorError {
-    let id = crate::error::shown(id);
+    let id = crate::error::quote(id);
     ExecutorError::permanent(format!("no connection has the id {id}"))
 }
 

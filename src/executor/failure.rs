@@ -6,7 +6,7 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::error::{panic_text, with_causes};
+use crate::error::{message_with_causes, panic_message};
 
 /// Why an attempt failed.
 ///
@@ -47,7 +47,7 @@ impl ExecutorError {
 
     /// Converts the panic of an executor to a retryable error with its text.
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
-        Self::retryable(format!("the executor panicked: {}", panic_text(payload)))
+        Self::retryable(format!("the executor panicked: {}", panic_message(payload)))
     }
 
     /// Converts any error. It is retryable unless an `ExecutorError` among its causes is permanent.
@@ -61,7 +61,7 @@ impl ExecutorError {
             cause = error.source();
         }
         Self {
-            message: with_causes(error),
+            message: message_with_causes(error),
             is_retryable,
         }
     }
@@ -93,7 +93,7 @@ impl fmt::Display for ExecutorError {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for ExecutorError {
     fn from(error: E) -> Self {
-        Self::retryable(with_causes(&error))
+        Self::retryable(message_with_causes(&error))
     }
 }
 

@@ -1,27 +1,27 @@
-//! Definitions: reading one strictly from JSON, with every problem told, and checking one that was
-//! built in code.
+//! Reads pipeline definitions strictly from JSON, and checks pipelines that were built in code.
 //!
-//! Whether an id or a slug is taken, and whether the node types are registered, is left to
-//! `engine/pipelines`.
+//! Both report every issue. `fields` reads types, `rules` checks ranges, and `validate` and `order`
+//! check the graph. `engine/pipelines` checks that an id or slug is free and that node types are
+//! registered.
 
 use serde_json::Value;
 
-use super::fields::{Fields, seconds, whole};
+use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
-use super::policy::SECONDS;
-use super::rules::{CATCHUP, RUNS};
+use super::policy::TIMEOUT_RANGE;
+use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE};
 use super::{Graph, params, rules, validate};
 use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
 use crate::model::{Edge, ID_MAX, Node, Overlap, Pipeline, Slug};
 
-/// Reads a definition; `default_id` makes the id of one that has none. Fields that Floret does not
-/// know are kept.
+/// Reads a definition. Calls `default_id` if the definition has no id. Keeps fields that Floret
+/// does not know.
 ///
 /// # Errors
-/// `Invalid` with every problem: `invalid-field` for types and ranges, else a slug of
-/// [`Graph::new`].
+/// `Invalid` with every issue. The slug is `invalid-field` for types and ranges, otherwise a slug
+/// of [`Graph::new`].
 pub(crate) fn parse(
     value: Value,
     default_id: impl FnOnce() -> String,
@@ -37,30 +37,31 @@ pub(crate) fn parse(
     let mut issues = Issues::default();
     let pipeline = read(value, default_id, &mut issues);
     rules::check(&pipeline, &mut issues);
-    issues.refuse(Problem::InvalidField)?;
-    Graph::within(&pipeline, limits).map(|_| pipeline)
+    issues.into_result(Problem::InvalidField)?;
+    Graph::with_limits(&pipeline, limits).map(|_| pipeline)
 }
 
-/// Checks a pipeline by the same rules as [`parse`] and makes its graph.
+/// Checks a pipeline by the same rules as [`parse`] and returns its graph.
 ///
 /// # Errors
-/// As [`parse`].
+/// The same as [`parse`].
 pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
     rules::check(pipeline, &mut issues);
-    issues.refuse(Problem::InvalidField)?;
-    Graph::within(pipeline, limits)
+    issues.into_result(Problem::InvalidField)?;
+    Graph::with_limits(pipeline, limits)
 }
 
-/// The slug that a name gives: its ASCII letters and digits in lower case, whatever is between them
-/// as one `-`.
+/// Returns the slug that a name implies.
 ///
-/// None when the name has no ASCII letter or digit.
-pub(crate) fn slug_of(name: &str) -> Option<Slug> {
+/// The slug has the ASCII letters and digits of the name in lower case. Each run of other
+/// characters becomes one `-`. Returns `None` if the name has no ASCII letter or digit.
+///
+pub(crate) fn slug_from_name(name: &str) -> Option<Slug> {
     let mut slug = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_alphanumeric() {
-            slug.push(letter.to_ascii_lowercase());
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
         }
@@ -72,8 +73,8 @@ pub(crate) fn slug_of(name: &str) -> Option<Slug> {
 }
 
 impl Pipeline {
-    /// Reads a definition as the Runs API takes it. One without an `id` takes what its name makes
-    /// of a slug as its id.
+    /// Reads a definition in the JSON format of the Runs API. If it has no `id`, its id is the slug
+    /// that its name implies.
     ///
     /// ```
     /// let text = r#"{"name": "Daily load", "nodes": [{"id": "load", "type": "load"}]}"#;
@@ -83,54 +84,62 @@ impl Pipeline {
     /// ```
     ///
     /// # Errors
-    /// `Malformed` when the text is no JSON, has a key twice or is nested deeper than 128 levels;
-    /// `Invalid` with every problem when it is no definition.
+    /// - `Malformed` if the text is not JSON, has a duplicate key, or is nested deeper than 128
+    ///   levels.
+    /// - `Invalid` with every issue if the JSON is not a valid definition.
     pub fn from_json(text: &str) -> Result<Self> {
         let value = json::read(text.as_bytes())?;
-        let derived = value.get("name").and_then(Value::as_str).and_then(slug_of);
+        let derived = value
+            .get("name")
+            .and_then(Value::as_str)
+            .and_then(slug_from_name);
         let default_id = || derived.map(String::from).unwrap_or_default();
         parse(value, default_id, &Limits::default())
     }
 }
 
 fn read(value: Value, default_id: impl FnOnce() -> String, issues: &mut Issues) -> Pipeline {
-    let Some(mut fields) = Fields::of(value, "a pipeline", String::new(), issues) else {
+    let Some(mut fields) = Fields::new(value, "a pipeline", String::new(), issues) else {
         return Pipeline::default();
     };
     fields.require("nodes", "an array of nodes");
     let given = fields.object("params");
-    let (params_at, issues) = fields.inside("params");
+    let (params_at, issues) = fields.nested("params");
     let params = params::read(given, &params_at, issues);
     Pipeline {
         id: fields.text("id").unwrap_or_else(default_id),
         slug: fields.text("pipeline_id"),
         name: fields.required("name"),
         description: fields.text("description").unwrap_or_default(),
-        nodes: fields.objects("nodes", "a node", node),
-        edges: fields.objects("edges", "an edge", edge),
+        nodes: fields.objects("nodes", "a node", read_node),
+        edges: fields.objects("edges", "an edge", read_edge),
         params,
         tags: fields.texts("tags", "a tag"),
         enabled: fields
             .take("enabled", "true or false", Value::as_bool)
             .unwrap_or(true),
-        timeout: fields.take("timeout", SECONDS, seconds),
-        max_concurrent_runs: fields.take("max_concurrent_runs", RUNS, whole),
-        // Clients of the system before send an empty one where there is none.
+        timeout: fields.take("timeout", TIMEOUT_RANGE, seconds),
+        max_concurrent_runs: fields.take(
+            "max_concurrent_runs",
+            CONCURRENT_RUNS_RANGE,
+            whole_number,
+        ),
+        // Some existing clients send an empty string instead of omitting the field.
         schedule: fields.text("schedule").filter(|text| !text.is_empty()),
         schedule_timezone: fields.text("schedule_timezone"),
-        catch_up: catch_up(&mut fields),
+        catch_up: read_catch_up(&mut fields),
         overlap: fields
-            .take("overlap", OVERLAPS, overlap)
+            .take("overlap", OVERLAPS, read_overlap)
             .unwrap_or_default(),
         extra: fields.rest(),
     }
 }
 
-/// Reads `catch_up` under either of its names.
-fn catch_up(fields: &mut Fields<'_>) -> bool {
+/// Reads `catch_up` or its alias `catchup`.
+fn read_catch_up(fields: &mut Fields<'_>) -> bool {
     let own = fields.take("catch_up", "true or false", Value::as_bool);
     let expects = match own {
-        Some(_) => "left out where catch_up is given",
+        Some(_) => "omitted because catch_up is given",
         None => "true or false",
     };
     let other = fields.take(CATCHUP, expects, |value| {
@@ -141,14 +150,14 @@ fn catch_up(fields: &mut Fields<'_>) -> bool {
 
 const OVERLAPS: &str = "queue or skip";
 
-fn overlap(value: &Value) -> Option<Overlap> {
+fn read_overlap(value: &Value) -> Option<Overlap> {
     let text = value.as_str()?;
     Overlap::ALL
         .into_iter()
         .find(|overlap| overlap.as_str() == text)
 }
 
-fn node(mut fields: Fields<'_>) -> Node {
+fn read_node(mut fields: Fields<'_>) -> Node {
     let id = fields.required("id");
     Node {
         kind: fields.required("type"),
@@ -159,7 +168,7 @@ fn node(mut fields: Fields<'_>) -> Node {
     }
 }
 
-fn edge(mut fields: Fields<'_>) -> Edge {
+fn read_edge(mut fields: Fields<'_>) -> Edge {
     Edge {
         from: fields.required("from"),
         to: fields.required("to"),
@@ -174,30 +183,30 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::error::{ErrorKind, IssueAt};
+    use crate::error::{ErrorKind, IssueLocation};
 
     fn parsed(value: Value) -> Result<Pipeline> {
         parse(value, || "made".to_owned(), &Limits::default())
     }
 
-    /// The slug, and every pointer with its detail.
+    /// Returns the slug and every pointer with its detail.
     fn refused(value: Value) -> (&'static str, Vec<(String, String)>) {
         let error = parsed(value).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let told = error.issues().iter().map(|issue| match &issue.at {
-            IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
-            IssueAt::Parameter(name) => panic!("{name} is no pointer"),
+        let issues = error.issues().iter().map(|issue| match &issue.location {
+            IssueLocation::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
+            IssueLocation::Parameter(name) => panic!("{name} is not a pointer"),
         });
-        (error.slug(), told.collect())
+        (error.slug(), issues.collect())
     }
 
     fn pointers(value: Value) -> Vec<String> {
-        let (slug, told) = refused(value);
-        assert_eq!(slug, "invalid-field", "{told:?}");
-        told.into_iter().map(|(pointer, _)| pointer).collect()
+        let (slug, issues) = refused(value);
+        assert_eq!(slug, "invalid-field", "{issues:?}");
+        issues.into_iter().map(|(pointer, _)| pointer).collect()
     }
 
-    /// A definition of one node in which a field is set, or left out where it is `None`.
+    /// Returns a definition of one node with one field set, or without the field for `None`.
     fn with(field: &str, value: Option<Value>) -> Value {
         let mut definition = json!({"name": "p", "nodes": [{"id": "a", "type": "x"}]});
         let fields = definition.as_object_mut().unwrap();
@@ -209,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_takes_its_default() {
+    fn an_omitted_field_has_its_default() {
         let pipeline = parsed(with("description", None)).unwrap();
         let expected = Pipeline::new("made").name("p").node("a", "x");
         assert_eq!(pipeline, expected);
@@ -217,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_read_and_unknown_ones_are_kept() {
+    fn every_field_is_read_and_unknown_fields_are_kept() {
         let definition = json!({
             "id": "daily", "pipeline_id": "Daily.Load", "name": "Tägliches Laden", "description": "a\nb",
             "nodes": [
@@ -268,22 +277,22 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_object_is_told_at_its_root() {
+    fn a_body_that_is_not_an_object_is_reported_at_the_root() {
         for (value, received) in [
             (json!([]), "an array"),
             (json!(5), "5"),
             (json!(null), "null"),
         ] {
-            let told = format!("a pipeline must be an object, received {received}");
+            let issues = format!("a pipeline must be an object, received {received}");
             assert_eq!(
                 refused(value),
-                ("invalid-field", vec![(String::new(), told)])
+                ("invalid-field", vec![(String::new(), issues)])
             );
         }
     }
 
     #[test]
-    fn all_problems_are_told_at_once_each_at_its_place() {
+    fn all_issues_are_reported_at_once_each_with_its_pointer() {
         let definition = json!({
             "id": "a b", "name": 5, "description": null, "enabled": "yes", "timeout": -1,
             "max_concurrent_runs": 0, "tags": ["ok", 7, "\u{7}"], "params": {"ok": 1, "bad": []},
@@ -294,10 +303,10 @@ mod tests {
             ],
             "edges": [{"from": 1}]
         });
-        let mut told = pointers(definition);
-        told.sort();
+        let mut issues = pointers(definition);
+        issues.sort();
         assert_eq!(
-            told,
+            issues,
             [
                 "/description",
                 "/edges/0/from",
@@ -322,13 +331,13 @@ mod tests {
     }
 
     #[test]
-    fn twenty_problems_are_told_at_most() {
+    fn at_most_twenty_issues_are_reported() {
         let nodes: Vec<_> = (0..100).map(|_| json!({})).collect();
         assert_eq!(pointers(with("nodes", Some(json!(nodes)))).len(), 20);
     }
 
     #[test]
-    fn texts_and_numbers_keep_their_bounds() {
+    fn strings_and_numbers_have_bounds() {
         let letters = |count: usize| Some(json!("ä".repeat(count)));
         for (field, good, bad) in [
             ("name", letters(255), letters(256)),
@@ -376,13 +385,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_schedule_is_none() {
+    fn an_empty_schedule_counts_as_no_schedule() {
         let pipeline = parsed(with("schedule", Some(json!("")))).unwrap();
         assert_eq!(pipeline.schedule, None);
     }
 
     #[test]
-    fn a_schedule_that_is_none_has_a_slug_and_a_place_of_its_own() {
+    fn an_invalid_schedule_has_its_own_slug_and_pointer() {
         for (field, value, slug) in [
             ("schedule", "61 * * * *", "cron-invalid"),
             ("schedule", " ", "cron-invalid"),
@@ -390,9 +399,9 @@ mod tests {
             ("schedule", "0 0 30 2 *", "cron-never-fires"),
             ("schedule_timezone", "Europe/Berln", "timezone-unknown"),
         ] {
-            let (told_slug, told) = refused(with(field, Some(json!(value))));
-            assert_eq!((told_slug, told.len()), (slug, 1), "{told:?}");
-            assert_eq!(told[0].0, format!("/{field}"));
+            let (actual_slug, issues) = refused(with(field, Some(json!(value))));
+            assert_eq!((actual_slug, issues.len()), (slug, 1), "{issues:?}");
+            assert_eq!(issues[0].0, format!("/{field}"));
         }
         let mut both = with("schedule", Some(json!("61 * * * *")));
         both["schedule_timezone"] = json!("Nowhere");
@@ -403,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn catch_up_is_read_under_either_name_and_not_under_both() {
+    fn catch_up_has_an_alias_and_is_refused_under_both_names() {
         for given in [true, false] {
             for name in ["catch_up", "catchup"] {
                 let pipeline = parsed(with(name, Some(json!(given)))).unwrap();
@@ -416,17 +425,17 @@ mod tests {
     }
 
     #[test]
-    fn a_required_field_that_is_missing_is_told() {
+    fn a_missing_required_field_is_reported() {
         let cases = [("name", "a string"), ("nodes", "an array of nodes")];
         for (field, expects) in cases {
-            let told = format!("{field} is missing; it must be {expects}");
-            let expected = ("invalid-field", vec![(format!("/{field}"), told)]);
+            let issues = format!("{field} is missing; it must be {expects}");
+            let expected = ("invalid-field", vec![(format!("/{field}"), issues)]);
             assert_eq!(refused(with(field, None)), expected);
         }
     }
 
     #[test]
-    fn problems_of_the_graph_come_with_their_slugs_once_the_fields_are_fine() {
+    fn problems_of_the_graph_are_reported_once_the_fields_are_valid() {
         let node = |id: &str| json!({"id": id, "type": "x"});
         let edge = |from: &str, to: &str| json!({"from": from, "to": to});
         for (nodes, edges, slug) in [
@@ -449,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_of_the_engine_count() {
+    fn the_configured_limits_apply() {
         let limits = Limits {
             nodes_max: 1,
             ..Limits::default()
@@ -476,10 +485,10 @@ mod tests {
         pipeline = pipeline.with(Node::new("c", "x").config("deep", json!([deep])));
         let error = check(&pipeline, &Limits::default()).unwrap_err();
         assert_eq!(error.problem(), Problem::InvalidField);
-        let told: Vec<_> = error
+        let issues: Vec<_> = error
             .issues()
             .iter()
-            .map(|issue| issue.at.clone())
+            .map(|issue| issue.location.clone())
             .collect();
         let expected = [
             "/id",
@@ -488,7 +497,10 @@ mod tests {
             "/nodes/2/config/deep",
             "/timeout",
         ];
-        assert_eq!(told, expected.map(|at| IssueAt::Pointer(at.to_owned())));
+        assert_eq!(
+            issues,
+            expected.map(|at| IssueLocation::Pointer(at.to_owned()))
+        );
         assert_eq!(
             check(&Pipeline::new("p").node("a", "x"), &Limits::default())
                 .unwrap()
@@ -509,20 +521,23 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_an_id_takes_the_slug_of_its_name() {
+    fn a_definition_without_an_id_has_the_slug_of_its_name_as_id() {
         let text = |name: &str| with("name", Some(json!(name))).to_string();
         assert_eq!(
             Pipeline::from_json(&text("Daily load")).unwrap().id,
             "daily-load"
         );
         let error = Pipeline::from_json(&text("日本")).unwrap_err();
-        assert_eq!(error.issues()[0].at, IssueAt::Pointer("/id".to_owned()));
+        assert_eq!(
+            error.issues()[0].location,
+            IssueLocation::Pointer("/id".to_owned())
+        );
         let error = Pipeline::from_json("{").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed);
     }
 
     #[test]
-    fn a_slug_is_what_the_name_has_of_letters_and_digits() {
+    fn a_slug_has_the_letters_and_digits_of_the_name() {
         for (name, slug) in [
             ("Daily Load", Some("daily-load")),
             ("  A -- b_c.D9! ", Some("a-b-c-d9")),
@@ -531,10 +546,14 @@ mod tests {
             ("", None),
             ("---", None),
         ] {
-            assert_eq!(slug_of(name).as_ref().map(Slug::as_str), slug, "{name}");
+            assert_eq!(
+                slug_from_name(name).as_ref().map(Slug::as_str),
+                slug,
+                "{name}"
+            );
         }
         let long = format!("{} b", "a".repeat(127));
-        assert_eq!(slug_of(&long).unwrap().as_str(), "a".repeat(127));
+        assert_eq!(slug_from_name(&long).unwrap().as_str(), "a".repeat(127));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
@@ -558,7 +577,7 @@ mod tests {
     fn any_map(
         value: impl Strategy<Value = Value>,
     ) -> impl Strategy<Value = serde_json::Map<String, Value>> {
-        // Fields of our own and keys that the engine reads are three letters or more.
+        // Floret's own fields and the keys that the engine reads have at least three letters.
         prop::collection::btree_map("[^a-z]{0,2}[A-Z$/~]", value, 0..4)
             .prop_map(|map| map.into_iter().collect())
     }

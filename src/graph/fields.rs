@@ -1,20 +1,20 @@
-//! Typed reading of JSON objects that goes on after a fault, so that every fault of a definition is
-//! told.
+//! Reads typed fields from JSON objects. It continues after a fault, so that an error reports every
+//! fault.
 //!
-//! Types only; whether a value that was read is in its range is left to `rules`.
+//! This file checks types only. `rules` checks ranges.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::issues::{Issues, step};
-use crate::error::{cut, shown};
+use super::issues::{Issues, reference_token};
+use crate::error::{quote, truncate};
 
-/// Bytes of a received number that are shown; a host's `arbitrary_precision` lets it have
-/// megabytes.
+/// The number of bytes of a received number that an issue shows. With `arbitrary_precision`, which
+/// a host may enable, a number can have megabytes.
 const NUMBER_BYTES_MAX: usize = 80;
 
-/// The fields of one object that were not taken yet, and where the object is.
+/// The fields of one object that were not taken yet, and the JSON pointer of the object.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     at: String,
@@ -23,19 +23,27 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a value that should be an object; `what` names it.
-    pub(crate) fn of(value: Value, what: &str, at: String, issues: &'a mut Issues) -> Option<Self> {
+    /// Returns the fields of `value`, or adds an issue if it is not an object. The issue calls the
+    /// value `what`.
+    pub(crate) fn new(
+        value: Value,
+        what: &str,
+        at: String,
+        issues: &'a mut Issues,
+    ) -> Option<Self> {
         match value {
             Value::Object(rest) => Some(Self { at, rest, issues }),
             other => {
-                issues.push(&at, || expected(what, "an object", &other));
+                issues.push(&at, || mismatch(what, "an object", &other));
                 None
             }
         }
     }
 
-    /// Takes a field; `expects` says what `read` takes. A fault, `null` among them, reads as left
-    /// out.
+    /// Takes a field. `expects` describes the values that `read` accepts.
+    ///
+    /// If `read` rejects the value, for example `null`, adds an issue and returns `None` as for an
+    /// omitted field.
     pub(crate) fn take<T>(
         &mut self,
         key: &str,
@@ -46,13 +54,13 @@ impl<'a> Fields<'a> {
         let taken = read(&value);
         if taken.is_none() {
             let at = self.pointer(key);
-            self.issues.push(&at, || expected(key, expects, &value));
+            self.issues.push(&at, || mismatch(key, expects, &value));
         }
         taken
     }
 
-    /// Takes a field whose content is never told.
-    pub(crate) fn secret(
+    /// Takes a field whose value must never appear in an issue.
+    pub(crate) fn take_secret(
         &mut self,
         key: &str,
         expects: &str,
@@ -71,13 +79,13 @@ impl<'a> Fields<'a> {
         self.take(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
-    /// Takes a text that may not be left out.
+    /// Takes a string that is required.
     pub(crate) fn required(&mut self, key: &str) -> String {
         self.require(key, "a string");
         self.text(key).unwrap_or_default()
     }
 
-    /// Tells a field that is left out.
+    /// Adds an issue if the field is missing.
     pub(crate) fn require(&mut self, key: &str, expects: &str) {
         if !self.rest.contains_key(key) {
             let at = self.pointer(key);
@@ -87,13 +95,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn object(&mut self, key: &str) -> Map<String, Value> {
-        self.list_or_map(key, "an object", |value| match value {
+        self.take_or_default(key, "an object", |value| match value {
             Value::Object(map) => Ok(map),
             other => Err(other),
         })
     }
 
-    /// Takes an array; an item that is no object is told and reads as the default, `what` names it.
+    /// Takes an array of objects. For any other item, adds an issue that calls the item `what`, and
+    /// reads it as the default.
     pub(crate) fn objects<T: Default>(
         &mut self,
         key: &str,
@@ -104,12 +113,13 @@ impl<'a> Fields<'a> {
         let items = self.list(key);
         let read_one = |(index, item)| {
             let at = format!("{at}/{index}");
-            Fields::of(item, what, at, self.issues).map_or_else(T::default, &read)
+            Fields::new(item, what, at, self.issues).map_or_else(T::default, &read)
         };
         items.into_iter().enumerate().map(read_one).collect()
     }
 
-    /// Takes an array; an item that is no string is told and reads as empty, `what` names it.
+    /// Takes an array of strings. For any other item, adds an issue that calls the item `what`, and
+    /// reads it as empty.
     pub(crate) fn texts(&mut self, key: &str, what: &str) -> Vec<String> {
         let at = self.pointer(key);
         let items = self.list(key);
@@ -117,31 +127,31 @@ impl<'a> Fields<'a> {
             Value::String(text) => text,
             other => {
                 let at = format!("{at}/{index}");
-                self.issues.push(&at, || expected(what, "a string", &other));
+                self.issues.push(&at, || mismatch(what, "a string", &other));
                 String::new()
             }
         };
         items.into_iter().enumerate().map(&mut read_one).collect()
     }
 
-    /// What was not taken.
+    /// Returns the fields that were not taken.
     pub(crate) fn rest(self) -> Map<String, Value> {
         self.rest
     }
 
-    /// Where a field of the object is, and who gathers its problems.
-    pub(crate) fn inside(&mut self, key: &str) -> (String, &mut Issues) {
+    /// Returns the JSON pointer of a field and the collection that takes its issues.
+    pub(crate) fn nested(&mut self, key: &str) -> (String, &mut Issues) {
         (self.pointer(key), self.issues)
     }
 
     fn list(&mut self, key: &str) -> Vec<Value> {
-        self.list_or_map(key, "an array", |value| match value {
+        self.take_or_default(key, "an array", |value| match value {
             Value::Array(items) => Ok(items),
             other => Err(other),
         })
     }
 
-    fn list_or_map<T: Default>(
+    fn take_or_default<T: Default>(
         &mut self,
         key: &str,
         expects: &str,
@@ -152,35 +162,35 @@ impl<'a> Fields<'a> {
         };
         read(value).unwrap_or_else(|other| {
             let at = self.pointer(key);
-            self.issues.push(&at, || expected(key, expects, &other));
+            self.issues.push(&at, || mismatch(key, expects, &other));
             T::default()
         })
     }
 
     fn pointer(&self, key: &str) -> String {
-        format!("{}/{}", self.at, step(key))
+        format!("{}/{}", self.at, reference_token(key))
     }
 }
 
-/// Says what was wanted and what came instead.
-pub(crate) fn expected(what: &str, expects: &str, received: &Value) -> String {
+/// Describes the expected and the received value.
+pub(crate) fn mismatch(what: &str, expects: &str, received: &Value) -> String {
     let received = match received {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => cut(number.to_string(), NUMBER_BYTES_MAX),
-        Value::String(text) => shown(text),
+        Value::Number(number) => truncate(number.to_string(), NUMBER_BYTES_MAX),
+        Value::String(text) => quote(text),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     };
     format!("{what} must be {expects}, received {received}")
 }
 
-/// A number of seconds, to the millisecond.
+/// Reads a number of seconds, rounded to milliseconds.
 pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     crate::model::seconds::read(value.as_f64()?)
 }
 
-/// A whole number.
-pub(crate) fn whole(value: &Value) -> Option<u32> {
+/// Reads a whole number from 0 to `u32::MAX`.
+pub(crate) fn whole_number(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }

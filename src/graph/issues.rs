@@ -1,75 +1,85 @@
-//! The problems of one definition, gathered so that all are told at once.
+//! Collects the issues of one input, for an error that reports all of them.
 //!
-//! What is a problem is decided by `validate` and `definition`.
+//! `fields`, `rules`, `validate` and `policy` find the issues. [`Error::invalid`] makes the error.
 
-use crate::error::{Error, Issue, IssueAt, Problem, Result};
+use crate::error::{Error, Issue, IssueLocation, Problem, Result};
 
-/// Problems that one answer tells. 20, as promised on the wire.
+/// The largest number of issues in one error. The wire contract promises 20.
 const ISSUES_MAX: usize = 20;
 
-/// Problems in the order in which they were found, at most 20, one a place.
+/// The issues in the order in which they were found: at most 20, and at most one per JSON pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Issues {
-    told: Vec<Issue>,
-    /// The problem of each that has one of its own.
+    issues: Vec<Issue>,
+    /// The problem of each issue that has one of its own.
     problems: Vec<Option<Problem>>,
 }
 
 impl Issues {
-    /// Adds a problem, unless the answer is full or the place (or one that holds it) has a problem
-    /// already: what is inside something unreadable is only a consequence.
+    /// Adds an issue at a JSON pointer.
+    ///
+    /// Does nothing if the collection is full. Also does nothing if the pointer or one of its
+    /// parents already has an issue, because the new issue is only a consequence of that one.
     pub(crate) fn push(&mut self, pointer: &str, detail: impl FnOnce() -> String) {
         self.add(pointer, None, detail);
     }
 
-    /// Adds one that has a problem of its own, under the same conditions.
-    pub(crate) fn push_as(&mut self, problem: Problem, pointer: &str, detail: String) {
+    /// Adds an issue with a problem of its own, under the same conditions as [`Issues::push`].
+    pub(crate) fn push_with_problem(&mut self, problem: Problem, pointer: &str, detail: String) {
         self.add(pointer, Some(problem), || detail);
     }
 
     fn add(&mut self, pointer: &str, problem: Option<Problem>, detail: impl FnOnce() -> String) {
-        if !self.is_full() && !self.told.iter().any(|issue| covers(&issue.at, pointer)) {
-            self.told.push(Issue::pointer(pointer, detail()));
+        if !self.is_full()
+            && !self
+                .issues
+                .iter()
+                .any(|issue| covers(&issue.location, pointer))
+        {
+            self.issues.push(Issue::pointer(pointer, detail()));
             self.problems.push(problem);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.issues.is_empty()
     }
 
-    /// Whether nothing more will be told.
+    /// Returns whether the collection takes no more issues.
     pub(crate) fn is_full(&self) -> bool {
-        self.told.len() >= ISSUES_MAX
+        self.issues.len() >= ISSUES_MAX
     }
 
     pub(crate) fn into_vec(self) -> Vec<Issue> {
-        self.told
+        self.issues
     }
 
-    /// Refuses an input that has issues: with their own problem where all share it, else with
-    /// `problem`.
-    pub(crate) fn refuse(self, problem: Problem) -> Result<()> {
+    /// Returns `Ok` if there is no issue.
+    ///
+    /// # Errors
+    /// `Invalid` with all issues. If every issue has the same problem of its own, the error has
+    /// that problem, otherwise `problem`.
+    pub(crate) fn into_result(self, problem: Problem) -> Result<()> {
         let Some(first) = self.problems.first().copied() else {
             return Ok(());
         };
         let is_shared = self.problems.iter().all(|own| *own == first);
         let problem = first.filter(|_| is_shared).unwrap_or(problem);
-        Err(Error::invalid(problem, self.told))
+        Err(Error::invalid(problem, self.issues))
     }
 }
 
-fn covers(at: &IssueAt, pointer: &str) -> bool {
+fn covers(at: &IssueLocation, pointer: &str) -> bool {
     match at {
-        IssueAt::Pointer(held) => pointer
-            .strip_prefix(held.as_str())
+        IssueLocation::Pointer(parent) => pointer
+            .strip_prefix(parent.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-        IssueAt::Parameter(_) => false,
+        IssueLocation::Parameter(_) => false,
     }
 }
 
-/// A key as a step of a JSON pointer (RFC 6901, section 3).
-pub(crate) fn step(key: &str) -> String {
+/// Returns a key as a reference token of a JSON pointer (RFC 6901, section 3).
+pub(crate) fn reference_token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
@@ -78,23 +88,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_problem_a_place_is_told_and_twenty_in_all() {
+    fn one_issue_per_pointer_and_twenty_in_total_are_kept() {
         let mut issues = Issues::default();
         issues.push("/a/1", || "first".to_owned());
         issues.push("/a/1", || "again".to_owned());
         issues.push("/a/1/b", || "inside".to_owned());
-        issues.push("/a/12", || "another place".to_owned());
+        issues.push("/a/12", || "another pointer".to_owned());
         for index in 0..30 {
             issues.push(&format!("/b/{index}"), || "more".to_owned());
         }
         assert!(issues.is_full());
-        let told = issues.into_vec();
-        assert_eq!(told.len(), 20);
-        assert_eq!(told[1].at, IssueAt::Pointer("/a/12".to_owned()));
+        let issues = issues.into_vec();
+        assert_eq!(issues.len(), 20);
+        assert_eq!(
+            issues[1].location,
+            IssueLocation::Pointer("/a/12".to_owned())
+        );
     }
 
     #[test]
-    fn a_problem_that_all_issues_share_is_that_of_the_answer() {
+    fn a_problem_that_all_issues_share_becomes_the_problem_of_the_error() {
         const PLAIN: Problem = Problem::InvalidField;
         const OWN: Problem = Problem::CronInvalid;
         const OTHER: Problem = Problem::TimezoneUnknown;
@@ -102,11 +115,13 @@ mod tests {
             let mut issues = Issues::default();
             for (index, own) in pushed.iter().enumerate() {
                 match own {
-                    Some(own) => issues.push_as(*own, &format!("/{index}"), "own".to_owned()),
+                    Some(own) => {
+                        issues.push_with_problem(*own, &format!("/{index}"), "own".to_owned())
+                    }
                     None => issues.push(&format!("/{index}"), || "plain".to_owned()),
                 }
             }
-            let refused = issues.refuse(PLAIN);
+            let refused = issues.into_result(PLAIN);
             refused.map_err(|error| error.problem())
         };
         assert_eq!(refused(&[]), Ok(()));
@@ -118,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_becomes_a_step_of_a_pointer() {
-        assert_eq!(step("a/b~c"), "a~1b~0c");
+    fn a_key_is_escaped_as_a_reference_token() {
+        assert_eq!(reference_token("a/b~c"), "a~1b~0c");
     }
 }

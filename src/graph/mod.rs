@@ -1,7 +1,8 @@
-//! The graph of a pipeline: valid by construction, with its order and the decisions what may run
-//! when.
+//! The graph of a pipeline. It is valid by construction.
 //!
-//! Pure: no I/O, no clock, no async. `engine` knows the executors and whether a type is registered.
+//! Pure: no I/O, no clock, no async. `frontier` decides which nodes may start, `plan` and `reuse`
+//! which nodes execute again. Whether an executor is registered for a node type is checked by
+//! `engine`.
 
 pub(crate) mod definition;
 pub(crate) mod fields;
@@ -23,53 +24,54 @@ use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::{NodeId, NodeIndex, Pipeline};
 
-/// The nodes of a pipeline in topological order with their edges. It has no cycle, no unknown
-/// endpoint and no duplicate.
+/// The nodes of a pipeline in topological order, with their edges. The graph has no cycle, no edge
+/// to an unknown node, and no duplicate node or edge.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    nodes: Vec<Member>,
+    nodes: Vec<GraphNode>,
     node_indexes: HashMap<NodeId, NodeIndex>,
 }
 
 #[derive(Debug)]
-struct Member {
+struct GraphNode {
     id: NodeId,
     declared: usize,
-    /// In edge order, the order in which an executor receives its inputs.
+    /// In edge order. An executor receives its inputs in this order.
     upstream: Vec<NodeIndex>,
     /// In the order of the node indexes.
     downstream: Vec<NodeIndex>,
 }
 
 impl Graph {
-    /// Builds the graph of a stored pipeline of up to 4,096 nodes, whatever the limits are now.
+    /// Builds the graph of a stored pipeline of up to 4,096 nodes. The configured limits do not
+    /// apply.
     ///
     /// # Errors
-    /// `Invalid` with every problem. The slug is `graph-too-large`, `graph-empty`, `graph-invalid`
-    /// or `graph-cycle`.
+    /// `Invalid` with every issue. The slug is `graph-too-large`, `graph-empty`, `graph-invalid` or
+    /// `graph-cycle`.
     pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
         let limits = Limits {
             nodes_max: usize::MAX,
             edges_max: usize::MAX,
             ..Limits::default()
         };
-        Self::within(pipeline, &limits)
+        Self::with_limits(pipeline, &limits)
     }
 
-    /// Builds the graph of a new pipeline within the limits for nodes and edges.
+    /// Builds the graph of a new pipeline and applies the limits on nodes and edges.
     ///
     /// # Errors
     /// The same as [`Graph::new`].
-    pub(crate) fn within(pipeline: &Pipeline, limits: &Limits) -> Result<Self> {
-        let links = validate::links(pipeline, limits)?;
+    pub(crate) fn with_limits(pipeline: &Pipeline, limits: &Limits) -> Result<Self> {
+        let links = validate::resolve_links(pipeline, limits)?;
         let order = order::topological(&links)?;
-        let mut place_of = vec![0; order.len()];
+        let mut index_of = vec![0; order.len()];
         for (node_index, declared) in (0..).zip(&order) {
-            place_of[*declared] = node_index;
+            index_of[*declared] = node_index;
         }
         let mut nodes: Vec<_> = order
             .iter()
-            .map(|declared| Member {
+            .map(|declared| GraphNode {
                 id: links.ids[*declared].clone(),
                 declared: *declared,
                 upstream: Vec::new(),
@@ -77,7 +79,7 @@ impl Graph {
             })
             .collect();
         for (from, to) in &links.edges {
-            let (from, to) = (place_of[*from], place_of[*to]);
+            let (from, to) = (index_of[*from], index_of[*to]);
             nodes[usize::from(from)].downstream.push(to);
             nodes[usize::from(to)].upstream.push(from);
         }
@@ -94,12 +96,12 @@ impl Graph {
         })
     }
 
-    /// Returns the number of nodes. Their indexes are 0 to one less.
+    /// Returns the number of nodes. Node indexes run from 0 to `len() - 1`.
     pub(crate) const fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Returns every node index, in order.
+    /// Returns every node index in ascending order.
     pub(crate) fn node_indexes(&self) -> impl Iterator<Item = NodeIndex> + use<> {
         (0..).take(self.nodes.len())
     }
@@ -110,7 +112,7 @@ impl Graph {
     }
 
     /// Returns the position of the node in `Pipeline::nodes`.
-    pub(crate) fn declared(&self, node_index: NodeIndex) -> Option<usize> {
+    pub(crate) fn declared_index(&self, node_index: NodeIndex) -> Option<usize> {
         self.node(node_index).map(|node| node.declared)
     }
 
@@ -124,17 +126,18 @@ impl Graph {
         self.node(node_index).map_or(&[], |node| &node.upstream)
     }
 
-    /// Returns the downstream nodes of a node, in the order of the node indexes.
+    /// Returns the downstream nodes of a node, in ascending order of their indexes.
     pub(crate) fn downstream(&self, node_index: NodeIndex) -> &[NodeIndex] {
         self.node(node_index).map_or(&[], |node| &node.downstream)
     }
 
-    /// Returns whether the node has no downstream node, so that its output is a result of the run.
-    pub(crate) fn is_last(&self, node_index: NodeIndex) -> bool {
+    /// Returns whether the node has no downstream node. The output of such a node is a result of
+    /// the run.
+    pub(crate) fn is_leaf(&self, node_index: NodeIndex) -> bool {
         self.downstream(node_index).is_empty()
     }
 
-    fn node(&self, node_index: NodeIndex) -> Option<&Member> {
+    fn node(&self, node_index: NodeIndex) -> Option<&GraphNode> {
         self.nodes.get(usize::from(node_index))
     }
 }
@@ -156,14 +159,17 @@ mod tests {
         assert_eq!(graph.len(), 3);
         for node_index in graph.node_indexes() {
             let id = graph.id(node_index).unwrap().as_str();
-            assert_eq!(pipeline.nodes[graph.declared(node_index).unwrap()].id, id);
+            assert_eq!(
+                pipeline.nodes[graph.declared_index(node_index).unwrap()].id,
+                id
+            );
             assert_eq!(graph.node_index(id), Some(node_index));
         }
         let [a, b, sum] = ["a", "b", "sum"].map(|id| graph.node_index(id).unwrap());
         assert_eq!((b, a, sum), (0, 1, 2));
         assert_eq!(graph.upstream(sum), [a, b], "in edge order");
         assert_eq!(graph.downstream(a), [sum]);
-        assert!(graph.is_last(sum) && !graph.is_last(a));
+        assert!(graph.is_leaf(sum) && !graph.is_leaf(a));
         assert_eq!((graph.id(3), graph.node_index("c")), (None, None));
     }
 
@@ -191,9 +197,12 @@ mod tests {
         let checked = small.spawn(move || {
             assert_eq!(largest.edges.len(), 19_790);
             let limits = Limits::default();
-            assert_eq!(Graph::within(&largest, &limits).unwrap().len(), 1_000);
+            assert_eq!(Graph::with_limits(&largest, &limits).unwrap().len(), 1_000);
             for pipeline in [fan, long] {
-                for refused in [Graph::new(&pipeline), Graph::within(&pipeline, &limits)] {
+                for refused in [
+                    Graph::new(&pipeline),
+                    Graph::with_limits(&pipeline, &limits),
+                ] {
                     assert_eq!(refused.unwrap_err().problem(), Problem::GraphTooLarge);
                 }
             }

@@ -1,7 +1,7 @@
-//! The topological order of a graph, which is always the same, or the shortest cycle that prevents
-//! it.
+//! Computes the topological order of a graph, or the shortest cycle that prevents one.
 //!
-//! Every walk is a loop: no function recurses over a user's graph.
+//! The same graph always has the same order. Every walk is a loop, because the depth of a user's
+//! graph must not reach the stack. `validate` checks the nodes and edges first.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -9,30 +9,30 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::validate::Links;
 use crate::error::{Error, Issue, Problem};
 
-/// The largest number of nodes of a cycle that the error names.
+/// The largest number of nodes of a cycle that an error names.
 const SHOWN_MAX: usize = 10;
 
-/// Returns the nodes by index, each after its upstreams, in the order of declaration where several
-/// orders are possible (Kahn's algorithm).
+/// Returns the node indexes in topological order (Kahn's algorithm). Where several orders are
+/// possible, nodes come in the order of declaration.
 ///
 /// # Errors
-/// `Invalid` with the slug `graph-cycle`. It names one of the shortest cycles.
+/// `Invalid` with the slug `graph-cycle`. The issue names one of the shortest cycles.
 pub(super) fn topological(links: &Links) -> Result<Vec<usize>, Error> {
     let downstream = downstream(links);
-    let mut missing = vec![0_usize; links.ids.len()];
+    let mut unmet_count = vec![0_usize; links.ids.len()];
     for (_, to) in &links.edges {
-        missing[*to] += 1;
+        unmet_count[*to] += 1;
     }
     let mut ready: BinaryHeap<_> = (0..links.ids.len())
-        .filter(|node| missing[*node] == 0)
+        .filter(|node| unmet_count[*node] == 0)
         .map(Reverse)
         .collect();
     let mut order = Vec::with_capacity(links.ids.len());
     while let Some(Reverse(node)) = ready.pop() {
         order.push(node);
         for next in &downstream[node] {
-            missing[*next] -= 1;
-            if missing[*next] == 0 {
+            unmet_count[*next] -= 1;
+            if unmet_count[*next] == 0 {
                 ready.push(Reverse(*next));
             }
         }
@@ -40,7 +40,10 @@ pub(super) fn topological(links: &Links) -> Result<Vec<usize>, Error> {
     if order.len() == links.ids.len() {
         Ok(order)
     } else {
-        Err(cycle_error(links, &shortest_cycle(&downstream, &missing)))
+        Err(cycle_error(
+            links,
+            &shortest_cycle(&downstream, &unmet_count),
+        ))
     }
 }
 
@@ -52,11 +55,11 @@ fn downstream(links: &Links) -> Vec<Vec<usize>> {
     downstream
 }
 
-/// Returns a shortest cycle among the nodes that never became ready, starting with its first
-/// declared node.
-fn shortest_cycle(downstream: &[Vec<usize>], missing: &[usize]) -> Vec<usize> {
+/// Returns a shortest cycle among the nodes that never became ready. The cycle starts with the
+/// first declared node.
+fn shortest_cycle(downstream: &[Vec<usize>], unmet_count: &[usize]) -> Vec<usize> {
     let mut shortest: Option<Vec<usize>> = None;
-    for start in (0..downstream.len()).filter(|node| missing[*node] > 0) {
+    for start in (0..downstream.len()).filter(|node| unmet_count[*node] > 0) {
         let shorter_than = shortest.as_ref().map_or(usize::MAX, Vec::len);
         if let Some(cycle) = cycle_through(start, downstream, shorter_than) {
             shortest = Some(cycle);
@@ -65,14 +68,14 @@ fn shortest_cycle(downstream: &[Vec<usize>], missing: &[usize]) -> Vec<usize> {
     shortest.unwrap_or_default()
 }
 
-/// Returns the shortest cycle through a node if it has fewer than `shorter_than` nodes (breadth
-/// first).
+/// Returns the shortest cycle through a node if it has fewer than `shorter_than` nodes
+/// (breadth-first search).
 fn cycle_through(
     start: usize,
     downstream: &[Vec<usize>],
     shorter_than: usize,
 ) -> Option<Vec<usize>> {
-    let mut came_from: Vec<Option<usize>> = vec![None; downstream.len()];
+    let mut predecessor: Vec<Option<usize>> = vec![None; downstream.len()];
     let mut queue = VecDeque::from([(start, 1_usize)]);
     while let Some((node, length)) = queue.pop_front() {
         if length >= shorter_than {
@@ -80,10 +83,10 @@ fn cycle_through(
         }
         for next in &downstream[node] {
             if *next == start {
-                return Some(way_back(node, start, &came_from));
+                return Some(trace_cycle(node, start, &predecessor));
             }
-            if came_from[*next].is_none() {
-                came_from[*next] = Some(node);
+            if predecessor[*next].is_none() {
+                predecessor[*next] = Some(node);
                 queue.push_back((*next, length + 1));
             }
         }
@@ -91,11 +94,13 @@ fn cycle_through(
     None
 }
 
-fn way_back(last: usize, start: usize, came_from: &[Option<usize>]) -> Vec<usize> {
+fn trace_cycle(last: usize, start: usize, predecessor: &[Option<usize>]) -> Vec<usize> {
     let mut cycle = vec![last];
     let mut node = last;
     while node != start {
-        let Some(before) = came_from[node] else { break };
+        let Some(before) = predecessor[node] else {
+            break;
+        };
         cycle.push(before);
         node = before;
     }
@@ -116,12 +121,12 @@ fn cycle_error(links: &Links, cycle: &[usize]) -> Error {
     } else {
         cycle.first().map(|first| links.ids[*first].as_str())
     };
-    let drawn: Vec<&str> = shown
+    let rendered: Vec<&str> = shown
         .map(|node| links.ids[*node].as_str())
         .chain(end)
         .collect();
     let count = cycle.len();
-    let detail = format!("{count} nodes form a cycle: {}", drawn.join(" → "));
+    let detail = format!("{count} nodes form a cycle: {}", rendered.join(" → "));
     Error::invalid(
         Problem::GraphCycle,
         vec![Issue::pointer(format!("/edges/{edge}"), detail)],
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_come_after_their_upstreams_and_otherwise_as_declared() {
+    fn nodes_follow_their_upstreams_and_then_the_order_of_declaration() {
         let graph = Graph::new(&pipeline(
             &["d", "c", "b", "a"],
             &[("a", "d"), ("b", "d"), ("a", "c")],
@@ -158,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_cycle_is_named_from_its_first_declared_node() {
+    fn an_error_names_the_shortest_cycle_from_its_first_declared_node() {
         for (edges, at, detail) in [
             (
                 &[("a", "b"), ("b", "c"), ("c", "a"), ("c", "b"), ("d", "a")][..],
@@ -178,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_nodes_of_a_long_cycle_are_named() {
+    fn an_error_names_ten_nodes_of_a_long_cycle() {
         let round = |count: usize| {
             let bare = (0..count).fold(Pipeline::new("p"), |pipeline, index| {
                 pipeline.node(format!("n{index}"), "x")

@@ -1,16 +1,17 @@
-//! Parameters as they come: an object whose values are texts, or taken as theirs.
+//! Reads parameters from a JSON object and converts their values to strings.
 //!
-//! What they are put into is left to `template`.
+//! `template` puts them into configs.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::fields::expected;
-use super::issues::{Issues, step};
+use super::fields::mismatch;
+use super::issues::{Issues, reference_token};
 
-/// Reads the object at the JSON pointer `at`; numbers and booleans are taken as their text, all
-/// else is a problem.
+/// Reads the object at the JSON pointer `at`.
+///
+/// A number or a boolean becomes its text. Any other value that is not a string adds an issue.
 pub(crate) fn read(
     params: Map<String, Value>,
     at: &str,
@@ -23,9 +24,9 @@ pub(crate) fn read(
             Value::Number(number) => number.to_string(),
             Value::Bool(flag) => flag.to_string(),
             other @ (Value::Null | Value::Array(_) | Value::Object(_)) => {
-                let at = format!("{at}/{}", step(&name));
+                let at = format!("{at}/{}", reference_token(&name));
                 issues.push(&at, || {
-                    expected("a parameter", "a string, a number or a boolean", &other)
+                    mismatch("a parameter", "a string, a number or a boolean", &other)
                 });
                 continue;
             }
@@ -43,12 +44,12 @@ mod tests {
     use crate::error::Issue;
 
     #[test]
-    fn texts_numbers_and_booleans_are_taken_and_all_else_is_told() {
+    fn strings_numbers_and_booleans_are_accepted_and_other_values_are_refused() {
         let Value::Object(params) = json!({
             "text": "2024-01-15", "whole": 7, "big": u64::MAX, "half": 0.5, "flag": true,
             "none": null, "a/b": [1], "object": {}
         }) else {
-            panic!("an object is written above");
+            panic!("the value above is an object");
         };
         let mut issues = Issues::default();
         let texts: Vec<_> = read(params, "/params", &mut issues).into_iter().collect();
@@ -63,12 +64,15 @@ mod tests {
             texts,
             expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
         );
-        let told = ["/params/a~1b", "/params/none", "/params/object"];
+        let expected_issues = ["/params/a~1b", "/params/none", "/params/object"];
         let received = ["an array", "null", "an object"];
-        let told = told.into_iter().zip(received).map(|(at, received)| {
-            let detail = "a parameter must be a string, a number or a boolean, received ";
-            Issue::pointer(at, format!("{detail}{received}"))
-        });
-        assert_eq!(issues.into_vec(), told.collect::<Vec<_>>());
+        let expected_issues = expected_issues
+            .into_iter()
+            .zip(received)
+            .map(|(at, received)| {
+                let detail = "a parameter must be a string, a number or a boolean, received ";
+                Issue::pointer(at, format!("{detail}{received}"))
+            });
+        assert_eq!(issues.into_vec(), expected_issues.collect::<Vec<_>>());
     }
 }

@@ -1,6 +1,6 @@
 //! Decides which nodes a resume or a recovery executes again, and which stored outputs they need.
 //!
-//! The caller checks the bytes of an output and reports what it found. `frontier` decides when a
+//! The caller checks the bytes of each output and reports what it finds. `frontier` decides when a
 //! node may start.
 
 use std::collections::BTreeSet;
@@ -10,91 +10,93 @@ use crate::model::NodeIndex;
 
 /// The result of a node before this execution of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Past {
-    /// The node never succeeded.
-    Never,
+pub(crate) enum EarlierResult {
+    /// The node has not succeeded yet.
+    NotSucceeded,
     /// The node succeeded.
-    Succeeded { output: Kept, is_sink: bool },
+    Succeeded { output: OutputState, is_sink: bool },
 }
 
 /// The state of the output of a node that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum OutputState {
     /// The node returned no dataset.
-    Nothing,
-    /// The output is recorded as stored. Nobody has checked its bytes.
+    NoDataset,
+    /// The storage records the output. Its bytes are not checked yet.
     Stored,
-    /// The node returned a dataset that was not stored or was dropped later.
-    Lost,
+    /// The node returned a dataset that was never stored, was dropped later or is damaged.
+    Unavailable,
 }
 
 /// The smallest set of nodes that must execute.
 ///
-/// The set has the nodes that never succeeded and, upwards from them, each node whose lost output
-/// one of the set needs.
+/// The set contains each node that has not succeeded. It also contains each node with an
+/// unavailable output that another node of the set needs.
 ///
-/// A node that succeeded does not execute again because its upstream does. A sink that succeeded
-/// never executes again.
+/// A node that succeeded does not execute again merely because one of its upstreams does. A sink
+/// that succeeded never executes again.
 #[derive(Debug)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct ExecutionPlan<'a> {
     graph: &'a Graph,
-    past: Vec<Past>,
+    earlier: Vec<EarlierResult>,
     executes: Vec<bool>,
-    /// Stored outputs that an executing node needs and that are not checked yet.
+    /// The stored outputs that an executing node needs and that are not checked yet.
     unchecked: BTreeSet<NodeIndex>,
-    /// Whether the output was ever in `unchecked`, so that it is read once.
-    is_known: Vec<bool>,
-    unmet: Vec<(NodeIndex, NodeIndex)>,
+    /// Whether the output was ever in `unchecked`. The caller reads each output once.
+    was_queued: Vec<bool>,
+    missing_inputs: Vec<(NodeIndex, NodeIndex)>,
 }
 
-impl<'a> Plan<'a> {
-    /// Plans from the earlier results (`past[node_index]`), before any output is checked.
-    pub(crate) fn new(graph: &'a Graph, mut past: Vec<Past>) -> Self {
-        past.resize(graph.len(), Past::Never);
-        let never: Vec<_> = (0..)
-            .zip(&past)
-            .filter(|(_, past)| **past == Past::Never)
+impl<'a> ExecutionPlan<'a> {
+    /// Builds the plan from the earlier results (`earlier[node_index]`). No output is checked yet.
+    pub(crate) fn new(graph: &'a Graph, mut earlier: Vec<EarlierResult>) -> Self {
+        earlier.resize(graph.len(), EarlierResult::NotSucceeded);
+        let not_succeeded: Vec<_> = (0..)
+            .zip(&earlier)
+            .filter(|(_, earlier)| **earlier == EarlierResult::NotSucceeded)
             .map(|(node_index, _)| node_index)
             .collect();
         let mut plan = Self {
             graph,
-            executes: vec![false; past.len()],
-            is_known: vec![false; past.len()],
-            past,
+            executes: vec![false; earlier.len()],
+            was_queued: vec![false; earlier.len()],
+            earlier,
             unchecked: BTreeSet::new(),
-            unmet: Vec::new(),
+            missing_inputs: Vec::new(),
         };
-        plan.execute(never);
+        plan.execute(not_succeeded);
         plan
     }
 
-    /// Returns the next succeeded node whose unchecked stored output an executing node needs, in
-    /// the order of the node indexes.
+    /// Returns the next node with a stored output that an executing node needs and that is not
+    /// checked yet. Nodes come in ascending order of their indexes.
     ///
-    /// The output counts as checked and intact unless the caller reports it with [`Plan::lost`].
-    pub(crate) fn next_needed(&mut self) -> Option<NodeIndex> {
+    /// The output counts as intact unless the caller reports it with
+    /// [`ExecutionPlan::mark_unavailable`].
+    pub(crate) fn next_output_to_check(&mut self) -> Option<NodeIndex> {
         self.unchecked.pop_first()
     }
 
-    /// Reports that the stored output of a node is damaged or missing. The node executes again if
+    /// Records that the stored output of a node is damaged or missing. The node executes again if
     /// an executing node needs the output.
-    pub(crate) fn lost(&mut self, node_index: NodeIndex) {
+    pub(crate) fn mark_unavailable(&mut self, node_index: NodeIndex) {
         self.unchecked.remove(&node_index);
-        let Some(Past::Succeeded { output, is_sink }) = self.past.get_mut(usize::from(node_index))
+        let Some(EarlierResult::Succeeded { output, is_sink }) =
+            self.earlier.get_mut(usize::from(node_index))
         else {
             return;
         };
-        if *output != Kept::Stored {
+        if *output != OutputState::Stored {
             return;
         }
-        *output = Kept::Lost;
+        *output = OutputState::Unavailable;
         let is_sink = *is_sink;
-        let below = self.graph.downstream(node_index).iter().copied();
-        let needers: Vec<_> = below.filter(|next| self.executes(*next)).collect();
+        let downstream = self.graph.downstream(node_index).iter().copied();
+        let consumers: Vec<_> = downstream.filter(|next| self.executes(*next)).collect();
         if is_sink {
-            let unmet = needers.into_iter().map(|needer| (node_index, needer));
-            self.unmet.extend(unmet);
-        } else if !needers.is_empty() {
+            let missing_inputs = consumers.into_iter().map(|consumer| (node_index, consumer));
+            self.missing_inputs.extend(missing_inputs);
+        } else if !consumers.is_empty() {
             self.execute(vec![node_index]);
         }
     }
@@ -107,31 +109,35 @@ impl<'a> Plan<'a> {
             .unwrap_or_default()
     }
 
-    /// Returns each succeeded sink whose lost output an executing node needs, with that node. The
-    /// node must fail with a message that says so.
-    pub(crate) fn unmet(&self) -> &[(NodeIndex, NodeIndex)] {
-        &self.unmet
+    /// Returns each pair of a succeeded sink with an unavailable output and an executing node that
+    /// needs the output. That node must fail with a message that names the sink.
+    pub(crate) fn missing_inputs(&self) -> &[(NodeIndex, NodeIndex)] {
+        &self.missing_inputs
     }
 
-    /// Adds nodes to the set and, upwards, every node that must produce its output again for them.
+    /// Adds nodes to the set. Also adds each upstream node that must produce its output again for
+    /// them.
     fn execute(&mut self, mut nodes: Vec<NodeIndex>) {
         while let Some(node_index) = nodes.pop() {
             if std::mem::replace(&mut self.executes[usize::from(node_index)], true) {
                 continue;
             }
             for up in self.graph.upstream(node_index) {
-                let Past::Succeeded { output, is_sink } = self.past[usize::from(*up)] else {
+                let EarlierResult::Succeeded { output, is_sink } = self.earlier[usize::from(*up)]
+                else {
                     continue;
                 };
                 match output {
-                    Kept::Nothing => {}
-                    Kept::Stored => {
-                        if !std::mem::replace(&mut self.is_known[usize::from(*up)], true) {
+                    OutputState::NoDataset => {}
+                    OutputState::Stored => {
+                        if !std::mem::replace(&mut self.was_queued[usize::from(*up)], true) {
                             self.unchecked.insert(*up);
                         }
                     }
-                    Kept::Lost if is_sink => self.unmet.push((*up, node_index)),
-                    Kept::Lost => nodes.push(*up),
+                    OutputState::Unavailable if is_sink => {
+                        self.missing_inputs.push((*up, node_index))
+                    }
+                    OutputState::Unavailable => nodes.push(*up),
                 }
             }
         }
@@ -144,15 +150,15 @@ mod tests {
     use crate::graph::random::Random;
     use crate::model::Pipeline;
 
-    const fn made(output: Kept) -> Past {
-        Past::Succeeded {
+    const fn produced(output: OutputState) -> EarlierResult {
+        EarlierResult::Succeeded {
             output,
             is_sink: false,
         }
     }
 
-    const fn written(output: Kept) -> Past {
-        Past::Succeeded {
+    const fn written(output: OutputState) -> EarlierResult {
+        EarlierResult::Succeeded {
             output,
             is_sink: true,
         }
@@ -171,7 +177,7 @@ mod tests {
         Graph::new(&pipeline).unwrap()
     }
 
-    fn executing(plan: &Plan<'_>) -> Vec<NodeIndex> {
+    fn executing(plan: &ExecutionPlan<'_>) -> Vec<NodeIndex> {
         let mut node_indexes: Vec<_> = plan.graph.node_indexes().collect();
         node_indexes.retain(|node_index| plan.executes(*node_index));
         node_indexes
@@ -180,69 +186,106 @@ mod tests {
     #[test]
     fn a_node_that_never_succeeded_executes_on_stored_outputs() {
         let graph = chain();
-        let stored = made(Kept::Stored);
-        let mut plan = Plan::new(&graph, vec![stored, stored, Past::Never, Past::Never]);
-        assert_eq!((plan.next_needed(), plan.next_needed()), (Some(1), None));
+        let stored = produced(OutputState::Stored);
+        let mut plan = ExecutionPlan::new(
+            &graph,
+            vec![
+                stored,
+                stored,
+                EarlierResult::NotSucceeded,
+                EarlierResult::NotSucceeded,
+            ],
+        );
+        assert_eq!(
+            (plan.next_output_to_check(), plan.next_output_to_check()),
+            (Some(1), None)
+        );
         assert_eq!(executing(&plan), [2, 3]);
     }
 
     #[test]
     fn a_damaged_output_is_produced_again_and_so_upwards() {
         let graph = chain();
-        let past = vec![made(Kept::Lost), made(Kept::Stored), Past::Never];
-        let mut plan = Plan::new(&graph, past);
-        assert_eq!(plan.next_needed(), Some(1));
-        plan.lost(1);
-        assert_eq!(plan.next_needed(), None);
+        let earlier = vec![
+            produced(OutputState::Unavailable),
+            produced(OutputState::Stored),
+            EarlierResult::NotSucceeded,
+        ];
+        let mut plan = ExecutionPlan::new(&graph, earlier);
+        assert_eq!(plan.next_output_to_check(), Some(1));
+        plan.mark_unavailable(1);
+        assert_eq!(plan.next_output_to_check(), None);
         assert_eq!(executing(&plan), [0, 1, 2, 3]);
     }
 
     #[test]
     fn an_output_that_no_node_needs_is_not_produced_again() {
         let graph = chain();
-        let lost = made(Kept::Lost);
-        let mut plan = Plan::new(
+        let unavailable = produced(OutputState::Unavailable);
+        let mut plan = ExecutionPlan::new(
             &graph,
-            vec![Past::Never, lost, lost, written(Kept::Nothing)],
+            vec![
+                EarlierResult::NotSucceeded,
+                unavailable,
+                unavailable,
+                written(OutputState::NoDataset),
+            ],
         );
-        assert_eq!((executing(&plan), plan.next_needed()), (vec![0], None));
-        plan.lost(3);
+        assert_eq!(
+            (executing(&plan), plan.next_output_to_check()),
+            (vec![0], None)
+        );
+        plan.mark_unavailable(3);
         assert_eq!(executing(&plan), [0]);
     }
 
     #[test]
     fn a_sink_that_succeeded_is_never_repeated_and_the_node_that_needs_it_is_named() {
         let graph = chain();
-        let past = |sink| vec![made(Kept::Lost), written(sink), Past::Never, Past::Never];
-        let plan = Plan::new(&graph, past(Kept::Lost));
+        let earlier = |sink| {
+            vec![
+                produced(OutputState::Unavailable),
+                written(sink),
+                EarlierResult::NotSucceeded,
+                EarlierResult::NotSucceeded,
+            ]
+        };
+        let plan = ExecutionPlan::new(&graph, earlier(OutputState::Unavailable));
         assert_eq!(
-            (executing(&plan), plan.unmet()),
+            (executing(&plan), plan.missing_inputs()),
             (vec![2, 3], &[(1, 2)][..])
         );
-        let mut plan = Plan::new(&graph, past(Kept::Stored));
-        assert_eq!((plan.unmet().len(), plan.next_needed()), (0, Some(1)));
-        plan.lost(1);
-        plan.lost(1);
+        let mut plan = ExecutionPlan::new(&graph, earlier(OutputState::Stored));
         assert_eq!(
-            (executing(&plan), plan.unmet()),
+            (plan.missing_inputs().len(), plan.next_output_to_check()),
+            (0, Some(1))
+        );
+        plan.mark_unavailable(1);
+        plan.mark_unavailable(1);
+        assert_eq!(
+            (executing(&plan), plan.missing_inputs()),
             (vec![2, 3], &[(1, 2)][..])
         );
-        let plan = Plan::new(&graph, past(Kept::Nothing));
-        assert_eq!((executing(&plan), plan.unmet().len()), (vec![2, 3], 0));
+        let plan = ExecutionPlan::new(&graph, earlier(OutputState::NoDataset));
+        assert_eq!(
+            (executing(&plan), plan.missing_inputs().len()),
+            (vec![2, 3], 0)
+        );
     }
 
-    /// Computes the set again by looking at every edge until nothing changes.
-    fn least_closed(graph: &Graph, past: &[Past], damaged: &[bool]) -> Vec<NodeIndex> {
+    /// Computes the same set by scanning every edge until nothing changes.
+    fn least_closed(graph: &Graph, earlier: &[EarlierResult], damaged: &[bool]) -> Vec<NodeIndex> {
         let mut set: BTreeSet<_> = graph.node_indexes().collect();
-        set.retain(|node_index| past[usize::from(*node_index)] == Past::Never);
+        set.retain(|node_index| earlier[usize::from(*node_index)] == EarlierResult::NotSucceeded);
         loop {
             let mut grown = set.clone();
             for node_index in &set {
-                let lost = graph.upstream(*node_index).iter().filter(|up| {
+                let unavailable = graph.upstream(*node_index).iter().filter(|up| {
                     let up = usize::from(**up);
-                    past[up] == made(Kept::Lost) || (past[up] == made(Kept::Stored) && damaged[up])
+                    earlier[up] == produced(OutputState::Unavailable)
+                        || (earlier[up] == produced(OutputState::Stored) && damaged[up])
                 });
-                grown.extend(lost);
+                grown.extend(unavailable);
             }
             if grown == set {
                 return set.into_iter().collect();
@@ -254,27 +297,35 @@ mod tests {
     fn check(seed: u64) {
         let mut random = Random::seeded(seed);
         let graph = random.graph();
-        let outputs = [Kept::Nothing, Kept::Stored, Kept::Stored, Kept::Lost];
-        let mut any_past = || match random.below(5) {
-            0 => Past::Never,
-            kind => Past::Succeeded {
+        let outputs = [
+            OutputState::NoDataset,
+            OutputState::Stored,
+            OutputState::Stored,
+            OutputState::Unavailable,
+        ];
+        let mut any_result = || match random.below(5) {
+            0 => EarlierResult::NotSucceeded,
+            kind => EarlierResult::Succeeded {
                 output: outputs[random.below(4)],
                 is_sink: kind == 1,
             },
         };
-        let past: Vec<_> = graph.node_indexes().map(|_| any_past()).collect();
-        let damaged: Vec<_> = past.iter().map(|_| random.one_in(2)).collect();
+        let earlier: Vec<_> = graph.node_indexes().map(|_| any_result()).collect();
+        let damaged: Vec<_> = earlier.iter().map(|_| random.one_in(2)).collect();
 
-        let mut plan = Plan::new(&graph, past.clone());
-        let mut asked = BTreeSet::new();
-        while let Some(node_index) = plan.next_needed() {
-            assert!(asked.insert(node_index), "{node_index} was asked for twice");
+        let mut plan = ExecutionPlan::new(&graph, earlier.clone());
+        let mut checked = BTreeSet::new();
+        while let Some(node_index) = plan.next_output_to_check() {
+            assert!(
+                checked.insert(node_index),
+                "{node_index} was returned twice"
+            );
             if damaged[usize::from(node_index)] {
-                plan.lost(node_index);
+                plan.mark_unavailable(node_index);
             }
         }
 
-        let expected = least_closed(&graph, &past, &damaged);
+        let expected = least_closed(&graph, &earlier, &damaged);
         assert_eq!(executing(&plan), expected);
         let needed: BTreeSet<(NodeIndex, NodeIndex)> = expected
             .iter()
@@ -287,16 +338,27 @@ mod tests {
             .collect();
         let mut stored: BTreeSet<_> = needed.iter().map(|(up, _)| *up).collect();
         stored.retain(|up| {
-            [made(Kept::Stored), written(Kept::Stored)].contains(&past[usize::from(*up)])
+            [produced(OutputState::Stored), written(OutputState::Stored)]
+                .contains(&earlier[usize::from(*up)])
         });
-        assert_eq!(asked, stored, "exactly the stored outputs that are needed");
-        let mut unmet = needed;
-        unmet.retain(|(up, _)| {
+        assert_eq!(
+            checked, stored,
+            "exactly the stored outputs that are needed"
+        );
+        let mut missing_inputs = needed;
+        missing_inputs.retain(|(up, _)| {
             let up = usize::from(*up);
-            past[up] == written(Kept::Lost) || (past[up] == written(Kept::Stored) && damaged[up])
+            earlier[up] == written(OutputState::Unavailable)
+                || (earlier[up] == written(OutputState::Stored) && damaged[up])
         });
-        assert_eq!(plan.unmet().len(), unmet.len());
-        assert_eq!(plan.unmet().iter().copied().collect::<BTreeSet<_>>(), unmet);
+        assert_eq!(plan.missing_inputs().len(), missing_inputs.len());
+        assert_eq!(
+            plan.missing_inputs()
+                .iter()
+                .copied()
+                .collect::<BTreeSet<_>>(),
+            missing_inputs
+        );
     }
 
     #[test]

@@ -1,41 +1,42 @@
-//! What the engine itself reads from a node's config: retries, their delay, the time-out of an
-//! attempt.
+//! Reads the keys of a node's config that the engine uses: retries, their delay, and the timeout of
+//! an attempt.
 //!
-//! How the delay grows is left to `engine/retry`; every other key is the executor's.
+//! `engine/retry` decides how the delay grows. Every other key belongs to the executor.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::fields::{expected, seconds, whole};
+use super::fields::{mismatch, seconds, whole_number};
 use super::issues::Issues;
 use crate::error::Issue;
 use crate::model::Node;
 
-/// Retries that a node may ask for. 100: with the longest delay, eight hours.
+/// The largest number of retries of a node. With the longest delay, 100 retries take about eight
+/// hours.
 const RETRIES_MAX: u32 = 100;
 
-/// Milliseconds that a node may ask for before its first retry. 5 min, since no later delay is
+/// The longest delay before the first retry, in milliseconds. 5 min, because no later delay is
 /// longer.
 const DELAY_MS_MAX: u32 = 300_000;
 
-/// Time-outs are kept to the millisecond.
+/// The shortest timeout, because timeouts are rounded to milliseconds.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 
-/// Time-outs end within a year: a longer one is a slip of units.
+/// The longest timeout. One year, because a longer value is most likely a wrong unit.
 pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 
-/// What [`are_seconds`] takes.
-pub(super) const SECONDS: &str = "a number of seconds from 0.001 to 31536000";
+/// The values that [`is_timeout_in_range`] accepts.
+pub(super) const TIMEOUT_RANGE: &str = "a number of seconds from 0.001 to 31536000";
 
-/// How often and how long a node is tried.
+/// How often the engine retries a node, and how long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
-    /// Attempts after the first.
+    /// The number of attempts after the first.
     pub(crate) max_retries: u32,
     /// The pause before the second attempt.
     pub(crate) retry_delay: Duration,
-    /// How long one attempt may take.
+    /// The timeout of one attempt, or `None` for no limit.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -50,11 +51,11 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Reads a node's config.
+    /// Reads the policy from a node's config.
     ///
     /// # Errors
-    /// Every key that is wrong; pointers begin at the node.
-    pub(crate) fn of(node: &Node) -> Result<Self, Vec<Issue>> {
+    /// An issue for every invalid key. The pointers start at the node.
+    pub(crate) fn for_node(node: &Node) -> Result<Self, Vec<Issue>> {
         let mut issues = Issues::default();
         let policy = Self::read(&node.config, "/config", &mut issues);
         if issues.is_empty() {
@@ -64,19 +65,20 @@ impl RetryPolicy {
         }
     }
 
-    /// Reads the config at the JSON pointer `at`; what is wrong reads as its default.
+    /// Reads the config at the JSON pointer `at`. An invalid key adds an issue and reads as its
+    /// default.
     pub(super) fn read(config: &Map<String, Value>, at: &str, issues: &mut Issues) -> Self {
         let default = Self::default();
         let retries = format!("a whole number from 0 to {RETRIES_MAX}");
-        let max_retries = key(config, at, "max_retries", &retries, issues, |value| {
-            whole(value).filter(|retries| *retries <= RETRIES_MAX)
+        let max_retries = read_key(config, at, "max_retries", &retries, issues, |value| {
+            whole_number(value).filter(|retries| *retries <= RETRIES_MAX)
         });
         let delay = format!("a whole number of milliseconds from 0 to {DELAY_MS_MAX}");
-        let delay_ms = key(config, at, "retry_delay", &delay, issues, |value| {
-            whole(value).filter(|ms| *ms <= DELAY_MS_MAX)
+        let delay_ms = read_key(config, at, "retry_delay", &delay, issues, |value| {
+            whole_number(value).filter(|ms| *ms <= DELAY_MS_MAX)
         });
-        let timeout = key(config, at, "timeout", SECONDS, issues, |value| {
-            seconds(value).filter(|timeout| are_seconds(*timeout))
+        let timeout = read_key(config, at, "timeout", TIMEOUT_RANGE, issues, |value| {
+            seconds(value).filter(|timeout| is_timeout_in_range(*timeout))
         });
         Self {
             max_retries: max_retries.unwrap_or(default.max_retries),
@@ -88,12 +90,12 @@ impl RetryPolicy {
     }
 }
 
-/// Whether a time-out is in its range.
-pub(super) fn are_seconds(timeout: Duration) -> bool {
+/// Returns whether a timeout is in its range.
+pub(super) fn is_timeout_in_range(timeout: Duration) -> bool {
     (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout)
 }
 
-fn key<T>(
+fn read_key<T>(
     config: &Map<String, Value>,
     at: &str,
     key: &str,
@@ -104,7 +106,7 @@ fn key<T>(
     let value = config.get(key)?;
     let taken = read(value);
     if taken.is_none() {
-        issues.push(&format!("{at}/{key}"), || expected(key, expects, value));
+        issues.push(&format!("{at}/{key}"), || mismatch(key, expects, value));
     }
     taken
 }
@@ -116,15 +118,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_config_without_the_keys_means_one_attempt_without_a_limit() {
-        let policy = RetryPolicy::of(&Node::new("a", "x").config("path", "in.csv"));
+    fn a_config_without_the_keys_means_one_attempt_without_a_timeout() {
+        let policy = RetryPolicy::for_node(&Node::new("a", "x").config("path", "in.csv"));
         assert_eq!(policy, Ok(RetryPolicy::default()));
         assert_eq!(RetryPolicy::default().max_retries, 0);
         assert_eq!(RetryPolicy::default().retry_delay, Duration::from_secs(1));
     }
 
     #[test]
-    fn values_up_to_their_bounds_are_read() {
+    fn values_at_their_bounds_are_accepted() {
         for (retries, delay, timeout) in
             [(0, 0_u32, json!(0.001)), (100, 300_000, json!(31_536_000))]
         {
@@ -132,7 +134,7 @@ mod tests {
                 .config("max_retries", retries)
                 .config("retry_delay", delay)
                 .config("timeout", timeout.clone());
-            let policy = RetryPolicy::of(&node).unwrap();
+            let policy = RetryPolicy::for_node(&node).unwrap();
             assert_eq!(policy.max_retries, retries);
             assert_eq!(policy.retry_delay.as_millis(), u128::from(delay));
             assert_eq!(
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_that_is_wrong_is_told() {
+    fn every_invalid_key_is_reported() {
         let retries = "max_retries must be a whole number from 0 to 100, received ";
         let delay =
             "retry_delay must be a whole number of milliseconds from 0 to 300000, received ";
@@ -168,9 +170,10 @@ mod tests {
             ("timeout", json!(1e300), timeout, "1e+300"),
             ("timeout", json!({}), timeout, "an object"),
         ] {
-            let issues = RetryPolicy::of(&Node::new("a", "x").config(key, value)).unwrap_err();
-            let told = Issue::pointer(format!("/config/{key}"), format!("{detail}{received}"));
-            assert_eq!(issues, [told]);
+            let issues =
+                RetryPolicy::for_node(&Node::new("a", "x").config(key, value)).unwrap_err();
+            let expected = Issue::pointer(format!("/config/{key}"), format!("{detail}{received}"));
+            assert_eq!(issues, [expected]);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Random graphs and choices for tests, the same for the same seed.
+//! Random graphs and choices for tests. The same seed gives the same values.
 //!
-//! What must hold for them is left to the tests of `frontier` and `plan`.
+//! The tests of `frontier`, `plan` and `reuse` say what must hold.
 
 use super::Graph;
 use crate::model::{NodeIndex, Pipeline};
 
-/// `SplitMix64` (Steele, Lea and Flood, 2014).
+/// The generator `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
@@ -21,7 +21,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of 0 to one less than `count`.
+    /// Returns a number from 0 to `count - 1`.
     pub(super) fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count.max(1)).unwrap();
         usize::try_from(self.next() % count).unwrap()
@@ -31,7 +31,7 @@ impl Random {
         self.below(count) == 0
     }
 
-    /// A graph of 1 to 24 nodes, sparse or dense.
+    /// Returns a sparse or dense graph of 1 to 24 nodes.
     pub(super) fn graph(&mut self) -> Graph {
         let count = 1 + self.below(24);
         let rarity = 1 + self.below(6);
@@ -47,7 +47,7 @@ impl Random {
         Graph::new(&pipeline).unwrap()
     }
 
-    /// Takes one of the places out of the list.
+    /// Removes one of the node indexes from the list and returns it.
     pub(super) fn pick(&mut self, node_indexes: &mut Vec<NodeIndex>) -> Option<NodeIndex> {
         (!node_indexes.is_empty()).then(|| node_indexes.swap_remove(self.below(node_indexes.len())))
     }

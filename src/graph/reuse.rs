@@ -1,6 +1,6 @@
-//! Decides which nodes a resume reuses, from the results of its chain.
+//! Decides which nodes a resume reuses, from the results of its chain of runs.
 //!
-//! `plan` decides which further nodes execute because an output is lost. The engine reads the
+//! `plan` decides which other nodes execute because an output is unavailable. `engine` reads the
 //! results of the chain.
 
 use super::Graph;
@@ -8,41 +8,47 @@ use crate::model::NodeIndex;
 
 /// The result that a chain of resumes has for a node of the definition to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Earlier {
-    /// The chain has no success of the node.
-    Never,
+pub(crate) enum ChainResult {
+    /// No run of the chain executed the node with success.
+    NotSucceeded,
     /// The node succeeded.
     Succeeded {
-        /// Whether its type, config and upstreams were the same as now.
-        is_same: bool,
+        /// Whether the type, the config and the upstreams of the node are unchanged since then.
+        is_unchanged: bool,
         is_sink: bool,
     },
 }
 
 /// Returns for each node index whether the resume reuses the node.
 ///
-/// `from` names a node that executes again with all nodes below it, sinks included. A node whose
-/// definition changed executes again, and so do the nodes below it, down to the sinks. A sink that
-/// succeeded with its current definition does not repeat because its input changed, and neither do
-/// the nodes below it.
-pub(crate) fn reused(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
-    let mut is_named = vec![false; graph.len()];
+/// - The node `from` executes again, with all nodes downstream of it, sinks included.
+/// - A node with a changed definition executes again. The nodes downstream of it also do, down to
+///   the next sink.
+/// - A sink that succeeded with its current definition does not execute again because its input
+///   changed. The same holds for the nodes downstream of that sink.
+pub(crate) fn select_reused(
+    graph: &Graph,
+    earlier: &[ChainResult],
+    from: Option<NodeIndex>,
+) -> Vec<bool> {
+    let mut is_below_from = vec![false; graph.len()];
     let mut is_changed = vec![false; graph.len()];
     let mut reused = Vec::with_capacity(graph.len());
-    // Node indexes are in topological order, so upstreams are decided first.
+    // Node indexes follow the topological order, so each upstream is decided before its consumers.
     for node_index in graph.node_indexes() {
         let index = usize::from(node_index);
-        let above = graph.upstream(node_index);
-        let any = |marked: &[bool]| above.iter().any(|up| marked[usize::from(*up)]);
-        is_named[index] = from == Some(node_index) || any(&is_named);
+        let upstream = graph.upstream(node_index);
+        let any = |marked: &[bool]| upstream.iter().any(|up| marked[usize::from(*up)]);
+        is_below_from[index] = from == Some(node_index) || any(&is_below_from);
         let (has_succeeded, changed) = match earlier.get(index) {
-            Some(Earlier::Succeeded { is_same, is_sink }) => {
-                (true, !is_same || (!is_sink && any(&is_changed)))
-            }
-            Some(Earlier::Never) | None => (false, false),
+            Some(ChainResult::Succeeded {
+                is_unchanged,
+                is_sink,
+            }) => (true, !is_unchanged || (!is_sink && any(&is_changed))),
+            Some(ChainResult::NotSucceeded) | None => (false, false),
         };
         is_changed[index] = changed;
-        reused.push(has_succeeded && !changed && !is_named[index]);
+        reused.push(has_succeeded && !changed && !is_below_from[index]);
     }
     reused
 }
@@ -55,25 +61,25 @@ mod tests {
     use crate::graph::random::Random;
     use crate::model::Pipeline;
 
-    const SAME: Earlier = Earlier::Succeeded {
-        is_same: true,
+    const SAME: ChainResult = ChainResult::Succeeded {
+        is_unchanged: true,
         is_sink: false,
     };
-    const CHANGED: Earlier = Earlier::Succeeded {
-        is_same: false,
+    const CHANGED: ChainResult = ChainResult::Succeeded {
+        is_unchanged: false,
         is_sink: false,
     };
-    const SINK: Earlier = Earlier::Succeeded {
-        is_same: true,
+    const SINK: ChainResult = ChainResult::Succeeded {
+        is_unchanged: true,
         is_sink: true,
     };
-    const CHANGED_SINK: Earlier = Earlier::Succeeded {
-        is_same: false,
+    const CHANGED_SINK: ChainResult = ChainResult::Succeeded {
+        is_unchanged: false,
         is_sink: true,
     };
 
     /// load → clean → save → report
-    fn check(earlier: [Earlier; 4], from: Option<NodeIndex>, expected: [bool; 4]) {
+    fn check(earlier: [ChainResult; 4], from: Option<NodeIndex>, expected: [bool; 4]) {
         let pipeline = Pipeline::new("p")
             .node("load", "x")
             .node("clean", "x")
@@ -83,18 +89,30 @@ mod tests {
             .node("report", "x")
             .after("save");
         let graph = Graph::new(&pipeline).unwrap();
-        assert_eq!(reused(&graph, &earlier, from), expected, "{earlier:?}");
+        assert_eq!(
+            select_reused(&graph, &earlier, from),
+            expected,
+            "{earlier:?}"
+        );
     }
 
     #[test]
     fn nodes_that_succeeded_are_reused() {
-        let never = Earlier::Never;
-        check([SAME, SAME, never, never], None, [true, true, false, false]);
-        check([never, SAME, SINK, SAME], None, [false, true, true, true]);
+        let not_succeeded = ChainResult::NotSucceeded;
+        check(
+            [SAME, SAME, not_succeeded, not_succeeded],
+            None,
+            [true, true, false, false],
+        );
+        check(
+            [not_succeeded, SAME, SINK, SAME],
+            None,
+            [false, true, true, true],
+        );
     }
 
     #[test]
-    fn a_named_node_executes_with_all_nodes_below_it() {
+    fn the_named_node_executes_with_all_downstream_nodes() {
         let all = [SAME, SAME, SINK, SAME];
         check(all, Some(1), [true, false, false, false]);
         check(all, Some(2), [true, true, false, false]);
@@ -102,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_node_executes_with_those_below_it_but_not_past_a_sink() {
+    fn a_changed_node_executes_with_its_downstream_nodes_up_to_a_sink() {
         check(
             [CHANGED, SAME, SINK, SAME],
             None,
@@ -120,14 +138,14 @@ mod tests {
         );
     }
 
-    /// Computes the same by following every path from its start.
-    fn by_paths(graph: &Graph, earlier: &[Earlier], from: Option<NodeIndex>) -> Vec<bool> {
+    /// Computes the same result by following every path from its start.
+    fn by_paths(graph: &Graph, earlier: &[ChainResult], from: Option<NodeIndex>) -> Vec<bool> {
         let below = |start: NodeIndex, passes: &dyn Fn(NodeIndex) -> bool| {
-            let (mut seen, mut left) = (BTreeSet::from([start]), vec![start]);
-            while let Some(node_index) = left.pop() {
+            let (mut seen, mut pending) = (BTreeSet::from([start]), vec![start]);
+            while let Some(node_index) = pending.pop() {
                 for next in graph.downstream(node_index) {
                     if passes(*next) && seen.insert(*next) {
-                        left.push(*next);
+                        pending.push(*next);
                     }
                 }
             }
@@ -138,11 +156,14 @@ mod tests {
         let is_pure = |node_index: NodeIndex| earlier[usize::from(node_index)] == SAME;
         for node_index in graph.node_indexes() {
             match earlier[usize::from(node_index)] {
-                Earlier::Succeeded { is_same: false, .. } => {
-                    again.extend(below(node_index, &is_pure))
-                }
-                Earlier::Succeeded { is_same: true, .. } => {}
-                Earlier::Never => {
+                ChainResult::Succeeded {
+                    is_unchanged: false,
+                    ..
+                } => again.extend(below(node_index, &is_pure)),
+                ChainResult::Succeeded {
+                    is_unchanged: true, ..
+                } => {}
+                ChainResult::NotSucceeded => {
                     again.insert(node_index);
                 }
             }
@@ -154,11 +175,18 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_agree_with_the_paths() {
+    fn the_rules_agree_with_a_walk_over_all_paths() {
         for seed in 0..5_000 {
             let mut random = Random::seeded(seed);
             let graph = random.graph();
-            let kinds = [Earlier::Never, SAME, SAME, CHANGED, SINK, CHANGED_SINK];
+            let kinds = [
+                ChainResult::NotSucceeded,
+                SAME,
+                SAME,
+                CHANGED,
+                SINK,
+                CHANGED_SINK,
+            ];
             let earlier: Vec<_> = graph
                 .node_indexes()
                 .map(|_| kinds[random.below(6)])
@@ -168,7 +196,11 @@ mod tests {
                 .one_in(2)
                 .then(|| node_indexes[random.below(node_indexes.len())]);
             let expected = by_paths(&graph, &earlier, from);
-            assert_eq!(reused(&graph, &earlier, from), expected, "seed {seed}");
+            assert_eq!(
+                select_reused(&graph, &earlier, from),
+                expected,
+                "seed {seed}"
+            );
         }
     }
 }

@@ -1,27 +1,27 @@
-//! What the fields of a definition may hold, whether it came as JSON or was built in code.
+//! Checks the values of a definition's fields, whether it was read from JSON or built in code.
 //!
-//! Types are left to `fields`; how nodes and edges fit together to `validate`.
+//! `fields` checks types. `validate` checks how nodes and edges fit together.
 
 use serde_json::{Map, Value};
 
-use super::issues::{Issues, step};
-use super::policy::{RetryPolicy, SECONDS, are_seconds};
+use super::issues::{Issues, reference_token};
+use super::policy::{RetryPolicy, TIMEOUT_RANGE, is_timeout_in_range};
 use crate::cron::{self, Schedule};
-use crate::error::shown;
+use crate::error::quote;
 use crate::json;
 use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
 
 const NAME_CHARS_MAX: usize = 255;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
-/// Characters of the name of a node's type, a tag or a parameter. 128, as of an id.
+/// The most characters of a node type, a tag or a parameter name. 128, the same as for an id.
 const WORD_CHARS_MAX: usize = 128;
 
-/// The other name of `catch_up`.
+/// The alias of `catch_up`.
 pub(super) const CATCHUP: &str = "catchup";
 
-/// What `max_concurrent_runs` takes.
-pub(super) const RUNS: &str = "a whole number from 1 to 4294967295";
+/// The values that `max_concurrent_runs` accepts.
+pub(super) const CONCURRENT_RUNS_RANGE: &str = "a whole number from 1 to 4294967295";
 
 const PIPELINE_FIELDS: [&str; 16] = [
     "id",
@@ -44,7 +44,7 @@ const PIPELINE_FIELDS: [&str; 16] = [
 const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
 const EDGE_FIELDS: [&str; 2] = ["from", "to"];
 
-/// Tells every field that is out of its range.
+/// Adds an issue for every field that is out of its range.
 pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
     let Pipeline {
         id,
@@ -79,15 +79,15 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
     for (index, tag) in tags.iter().enumerate() {
         rules.word(&format!("/tags/{index}"), "a tag", tag, WORD_CHARS_MAX);
     }
-    if let Some(timeout) = timeout.filter(|timeout| !are_seconds(*timeout)) {
+    if let Some(timeout) = timeout.filter(|timeout| !is_timeout_in_range(*timeout)) {
         rules.issues.push("/timeout", || {
             let received = timeout.as_secs_f64();
-            format!("timeout must be {SECONDS}, received {received}")
+            format!("timeout must be {TIMEOUT_RANGE}, received {received}")
         });
     }
     if *max_concurrent_runs == Some(0) {
         rules.issues.push("/max_concurrent_runs", || {
-            format!("max_concurrent_runs must be {RUNS}, received 0")
+            format!("max_concurrent_runs must be {CONCURRENT_RUNS_RANGE}, received 0")
         });
     }
     rules.schedule(schedule.as_deref(), schedule_timezone.as_deref());
@@ -110,7 +110,7 @@ impl Rules<'_> {
         let at = format!("/nodes/{index}");
         self.id(&format!("{at}/id"), "id", id, NodeId::new(id).err());
         self.word(&format!("{at}/type"), "type", kind, WORD_CHARS_MAX);
-        // The default name is the id: where that is wrong or missing it is told already.
+        // The default name is the id, and an invalid id has an issue already.
         if name != id {
             self.word(&format!("{at}/name"), "name", name, NAME_CHARS_MAX);
         }
@@ -129,39 +129,40 @@ impl Rules<'_> {
     fn id(&mut self, at: &str, what: &str, text: &str, error: Option<impl std::fmt::Display>) {
         if let Some(error) = error {
             self.issues
-                .push(at, || format!("{what} {error}; received {}", shown(text)));
+                .push(at, || format!("{what} {error}; received {}", quote(text)));
         }
     }
 
-    /// Each of both is told, whatever is wrong with the other.
+    /// Checks the expression and the time zone independently, so that both faults are reported.
     fn schedule(&mut self, expression: Option<&str>, zone: Option<&str>) {
         let expression = expression.map_or(Ok(()), |text| Schedule::new(text, None).map(drop));
         let zone = zone.map_or(Ok(()), |name| cron::zone(name).map(drop));
         for (at, refused) in [("/schedule", expression), ("/schedule_timezone", zone)] {
             if let Err(refusal) = refused {
-                self.issues.push_as(refusal.problem, at, refusal.detail);
+                self.issues
+                    .push_with_problem(refusal.problem, at, refusal.detail);
             }
         }
     }
 
     fn param(&mut self, name: &str) {
-        let at = format!("/params/{}", step(name));
+        let at = format!("/params/{}", reference_token(name));
         self.word(&at, "the name of a parameter", name, WORD_CHARS_MAX);
         if name.contains('}') {
             self.issues.push(&at, || {
-                let name = shown(name);
-                format!("the name of a parameter must not hold }}, received {name}")
+                let name = quote(name);
+                format!("the name of a parameter must not contain }}, received {name}")
             });
         }
     }
 
-    /// A text of one line that people read.
+    /// Checks a nonempty line of text that people read.
     fn word(&mut self, at: &str, what: &str, text: &str, max: usize) {
         let count = text.chars().count();
         let is_fine = (1..=max).contains(&count) && !text.chars().any(char::is_control);
         if !is_fine {
             self.issues.push(at, || {
-                let received = shown(text);
+                let received = quote(text);
                 format!(
                     "{what} must be 1 to {max} characters without control characters, received {count}: {received}"
                 )
@@ -180,25 +181,27 @@ impl Rules<'_> {
         }
     }
 
-    /// Fields kept as they came must not stand where Floret's own do, nor deeper than a definition
-    /// may be.
+    /// Checks fields that Floret does not know. They must not have the names of Floret's own
+    /// fields, and they must not exceed the nesting limit of a definition.
     fn extra(&mut self, at: &str, extra: &Map<String, Value>, own: &[&str], level: usize) {
         for key in extra.keys().filter(|key| own.contains(&key.as_str())) {
             self.issues.push(&format!("{at}/{key}"), || {
-                format!("{key} is a field of its own and cannot be one of the extra fields")
+                format!("{key} is a field of Floret and cannot be an extra field")
             });
         }
         self.depth(at, extra, level);
     }
 
-    /// `level` is the object's own, counted from 1 for the pipeline's.
+    /// Checks the nesting of an object. `level` is the level of the object itself. The pipeline has
+    /// level 1.
     fn depth(&mut self, at: &str, object: &Map<String, Value>, level: usize) {
         for (key, value) in object {
             if json::is_deeper_than(value, json::DEPTH_MAX.saturating_sub(level)) {
-                self.issues.push(&format!("{at}/{}", step(key)), || {
-                    let max = json::DEPTH_MAX;
-                    format!("a definition must not be nested deeper than {max} levels")
-                });
+                self.issues
+                    .push(&format!("{at}/{}", reference_token(key)), || {
+                        let max = json::DEPTH_MAX;
+                        format!("a definition must not be nested deeper than {max} levels")
+                    });
             }
         }
     }
@@ -212,7 +215,7 @@ mod tests {
     use crate::graph::policy::TIMEOUT_MAX;
 
     #[test]
-    fn the_lists_of_fields_are_those_that_are_written() {
+    fn the_lists_of_fields_match_the_serialized_fields() {
         let full = Pipeline::new("p")
             .node("a", "x")
             .edge("a", "b")

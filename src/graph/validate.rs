@@ -1,19 +1,20 @@
-//! Whether nodes and edges fit together: every end known, nothing twice, not too many.
+//! Checks that nodes and edges fit together: known endpoints, no duplicates, and counts within the
+//! limits.
 //!
-//! Whether they form a cycle is left to `order`; texts, ranges and configs to `definition`.
+//! `order` finds cycles. `rules` checks texts, ranges and configs.
 
 use std::collections::{HashMap, HashSet};
 
 use super::issues::Issues;
-use crate::error::{Error, Issue, Problem, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::limits::Limits;
 use crate::model::{Edge, NodeId, Pipeline};
 use crate::suggestion::{did_you_mean, nearest};
 
-/// Nodes that the key of a node's row has room for, whatever the limits say.
-const NODES_HELD_MAX: usize = 4_096;
+/// The most nodes that the key of a node's row can number, whatever the limits are.
+const NODES_STORABLE_MAX: usize = 4_096;
 
-/// Nodes and edges that fit together, by their index in the pipeline.
+/// Nodes and edges that fit together. Edges refer to nodes by their index in the pipeline.
 #[derive(Debug)]
 pub(super) struct Links {
     pub(super) ids: Vec<NodeId>,
@@ -21,23 +22,23 @@ pub(super) struct Links {
     pub(super) edges: Vec<(usize, usize)>,
 }
 
-pub(super) fn links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
+pub(super) fn resolve_links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
     check_counts(pipeline.nodes.len(), pipeline.edges.len(), limits)?;
     if pipeline.nodes.is_empty() {
         let issue = Issue::pointer("/nodes", "a pipeline needs a node, received none");
         return Err(Error::invalid(Problem::GraphEmpty, vec![issue]));
     }
     let mut issues = Issues::default();
-    let mut known = HashMap::with_capacity(pipeline.nodes.len());
-    let ids = node_ids(pipeline, &mut known, &mut issues);
-    let edges = edge_ends(pipeline, &known, &mut issues);
-    issues.refuse(Problem::GraphInvalid)?;
+    let mut index_of = HashMap::with_capacity(pipeline.nodes.len());
+    let ids = node_ids(pipeline, &mut index_of, &mut issues);
+    let edges = resolve_edges(pipeline, &index_of, &mut issues);
+    issues.into_result(Problem::GraphInvalid)?;
     Ok(Links { ids, edges })
 }
 
-/// Refuses a huge graph by its counts, before anything is built.
+/// Refuses a graph that is too large by its counts, before anything is built.
 pub(super) fn check_counts(nodes: usize, edges: usize, limits: &Limits) -> Result<()> {
-    let nodes_max = limits.nodes_max.min(NODES_HELD_MAX);
+    let nodes_max = limits.nodes_max.min(NODES_STORABLE_MAX);
     let mut issues = Issues::default();
     for (what, count, max) in [
         ("nodes", nodes, nodes_max),
@@ -49,12 +50,12 @@ pub(super) fn check_counts(nodes: usize, edges: usize, limits: &Limits) -> Resul
             });
         }
     }
-    issues.refuse(Problem::GraphTooLarge)
+    issues.into_result(Problem::GraphTooLarge)
 }
 
 fn node_ids<'a>(
     pipeline: &'a Pipeline,
-    known: &mut HashMap<&'a str, usize>,
+    index_of: &mut HashMap<&'a str, usize>,
     issues: &mut Issues,
 ) -> Vec<NodeId> {
     let mut ids = Vec::with_capacity(pipeline.nodes.len());
@@ -63,40 +64,40 @@ fn node_ids<'a>(
         match NodeId::new(&node.id) {
             Ok(id) => ids.push(id),
             Err(error) => issues.push(&pointer(), || {
-                format!("a node's id {error}; received {}", shown(&node.id))
+                format!("a node's id {error}; received {}", quote(&node.id))
             }),
         }
-        if let Some(first) = known.get(node.id.as_str()) {
+        if let Some(first) = index_of.get(node.id.as_str()) {
             issues.push(&pointer(), || {
-                format!("{} is the id of node {first} already", shown(&node.id))
+                format!("{} is the id of node {first} already", quote(&node.id))
             });
         } else {
-            known.insert(&node.id, index);
+            index_of.insert(&node.id, index);
         }
     }
     ids
 }
 
-fn edge_ends(
+fn resolve_edges(
     pipeline: &Pipeline,
-    known: &HashMap<&str, usize>,
+    index_of: &HashMap<&str, usize>,
     issues: &mut Issues,
 ) -> Vec<(usize, usize)> {
     let mut edges = Vec::with_capacity(pipeline.edges.len());
     let mut seen = HashSet::with_capacity(pipeline.edges.len());
     for (index, edge) in pipeline.edges.iter().enumerate() {
-        let from = end(index, "from", &edge.from, known, issues);
-        let to = end(index, "to", &edge.to, known, issues);
+        let from = resolve_endpoint(index, "from", &edge.from, index_of, issues);
+        let to = resolve_endpoint(index, "to", &edge.to, index_of, issues);
         let (Some(from), Some(to)) = (from, to) else {
             continue;
         };
         if from == to {
             issues.push(&format!("/edges/{index}"), || {
-                format!("a node cannot follow itself: {}", drawn(edge))
+                format!("a node cannot follow itself: {}", render(edge))
             });
         } else if !seen.insert((from, to)) {
             issues.push(&format!("/edges/{index}"), || {
-                format!("the edge {} is given twice", drawn(edge))
+                format!("the edge {} is given twice", render(edge))
             });
         }
         edges.push((from, to));
@@ -104,23 +105,23 @@ fn edge_ends(
     edges
 }
 
-fn drawn(edge: &Edge) -> String {
-    format!("{} → {}", shown(&edge.from), shown(&edge.to))
+fn render(edge: &Edge) -> String {
+    format!("{} → {}", quote(&edge.from), quote(&edge.to))
 }
 
-fn end(
+fn resolve_endpoint(
     index: usize,
     side: &str,
     id: &str,
-    known: &HashMap<&str, usize>,
+    index_of: &HashMap<&str, usize>,
     issues: &mut Issues,
 ) -> Option<usize> {
-    let found = known.get(id).copied();
+    let found = index_of.get(id).copied();
     if found.is_none() {
         issues.push(&format!("/edges/{index}/{side}"), || {
-            let hint = nearest(id, known.keys().copied()).map(did_you_mean);
+            let hint = nearest(id, index_of.keys().copied()).map(did_you_mean);
             let hint = hint.unwrap_or_default();
-            format!("no node has the id {}{hint}", shown(id))
+            format!("no node has the id {}{hint}", quote(id))
         });
     }
     found
@@ -129,27 +130,30 @@ fn end(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::IssueAt;
+    use crate::error::IssueLocation;
     use crate::graph::Graph;
 
-    /// The slug, and every pointer with its detail.
+    /// Returns the slug and every pointer with its detail.
     fn refused(pipeline: &Pipeline) -> (&'static str, Vec<(String, String)>) {
-        let error = Graph::within(pipeline, &Limits::default()).unwrap_err();
-        let told = error.issues().iter().map(|issue| match &issue.at {
-            IssueAt::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
-            IssueAt::Parameter(name) => panic!("{name} is no pointer"),
+        let error = Graph::with_limits(pipeline, &Limits::default()).unwrap_err();
+        let issues = error.issues().iter().map(|issue| match &issue.location {
+            IssueLocation::Pointer(pointer) => (pointer.clone(), issue.detail.clone()),
+            IssueLocation::Parameter(name) => panic!("{name} is not a pointer"),
         });
-        (error.slug(), told.collect())
+        (error.slug(), issues.collect())
     }
 
     fn check(pipeline: &Pipeline, slug: &str, expected: &[(&str, &str)]) {
-        let (own, told) = refused(pipeline);
-        let told: Vec<_> = told.iter().map(|(at, detail)| (&**at, &**detail)).collect();
-        assert_eq!((own, &*told), (slug, expected));
+        let (own, issues) = refused(pipeline);
+        let issues: Vec<_> = issues
+            .iter()
+            .map(|(at, detail)| (&**at, &**detail))
+            .collect();
+        assert_eq!((own, &*issues), (slug, expected));
     }
 
     #[test]
-    fn every_problem_is_told_at_its_place() {
+    fn every_issue_is_reported_with_its_pointer() {
         let pipeline = Pipeline::new("p")
             .node("orders", "x")
             .node("sum", "x")
@@ -191,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_nodes_and_edges_are_counted_before_they_are_looked_at() {
+    fn a_graph_that_is_too_large_is_refused_by_its_counts() {
         let mut pipeline = Pipeline::new("p");
         pipeline.nodes = vec![crate::Node::default(); 1_001];
         pipeline.edges = vec![Edge::default(); 20_001];
@@ -206,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_accepted_under_other_limits_is_built_as_long_as_a_key_holds_its_places() {
+    fn a_stored_graph_is_built_up_to_the_number_of_nodes_that_a_key_allows() {
         let bare = |count: usize| {
             (0..count).fold(Pipeline::new("p"), |pipeline, index| {
                 pipeline.node(format!("n{index}"), "x")

@@ -1,48 +1,53 @@
-//! A backfill: the runs of a pipeline for a range of dates, made together and followed as one.
+//! A backfill: runs of one pipeline for a range of dates, created together and observed as a unit.
 //!
-//! Its runs are [`Run`](super::Run)s that name it; which of them executes next is decided by
-//! storage.
+//! Each of its runs is a [`Run`](super::Run) with the id of the backfill. Storage decides which of
+//! them executes next.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{BackfillId, Cancel, PipelineId, RunId, RunStatus, TenantId};
 
-/// Where a backfill stands. It follows from its runs.
+/// The status of a backfill, which follows from the statuses of its runs.
+///
+/// On the wire it is the name in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum BackfillStatus {
-    /// A run of it waits or executes.
+    /// At least one run is pending or running.
     Running,
-    /// All its runs succeeded.
+    /// Every run succeeded.
     Success,
-    /// A run failed, also one that was resumed with success since: a resume is a run of its own.
+    /// At least one run failed. A later resume of that run does not change this, because a resume
+    /// is a run of its own and belongs to no backfill.
     Failed,
-    /// None failed, and some were cancelled.
+    /// No run failed and at least one was cancelled.
     Cancelled,
 }
 
-/// In which order the dates of a backfill are executed.
+/// The order in which the dates of a backfill execute.
+///
+/// On the wire it is `asc` or `desc`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum BackfillOrder {
-    /// The oldest date first.
+    /// Oldest date first, the default.
     #[default]
     #[serde(rename = "asc")]
     Ascending,
-    /// The newest date first.
+    /// Newest date first.
     #[serde(rename = "desc")]
     Descending,
 }
 
-/// The runs of a backfill by where they stand; purged ones are counted no longer.
+/// The number of runs of a backfill per status. Purged runs do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct BackfillCounts {
-    /// Runs that wait.
+    /// Runs that are pending.
     pub pending: u64,
-    /// Runs that execute.
+    /// Runs that are running.
     pub running: u64,
     /// Runs that succeeded.
     pub success: u64,
@@ -52,41 +57,43 @@ pub struct BackfillCounts {
     pub cancelled: u64,
 }
 
-/// A backfill as it stands.
+/// A backfill: its settings, its status and the counts of its runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backfill {
-    /// Its id.
+    /// The id of the backfill.
     pub id: BackfillId,
-    /// Its pipeline.
+    /// The pipeline that its runs execute.
     pub pipeline_id: PipelineId,
-    /// The tenant it belongs to: its pipeline's when it was created.
+    /// The tenant that owned the pipeline when the backfill was created.
     pub tenant: Option<TenantId>,
-    /// Where it stands.
+    /// The current status.
     pub status: BackfillStatus,
     /// The first date of the range.
     pub start_date: NaiveDate,
-    /// The last date of the range, included.
+    /// The last date of the range, inclusive.
     pub end_date: NaiveDate,
-    /// In which order the dates are executed.
+    /// The order in which the dates execute.
     pub order: BackfillOrder,
-    /// How many of its runs may execute at once.
+    /// The most runs that may execute at the same time, at least 1.
     pub max_parallel: u32,
-    /// How many runs may fail: with the last of them the rest is cancelled.
+    /// The number of failed runs at which the pending runs are cancelled, or `None` for no such
+    /// limit.
     pub max_failures: Option<u32>,
-    /// Whether and how its rest was asked to stop, by a caller or since too many runs failed.
+    /// The cancel request, if there is one: from a caller, or because `max_failures` was reached.
     pub cancel: Option<Cancel>,
-    /// Its runs by where they stand.
+    /// The number of its runs per status.
     pub counts: BackfillCounts,
-    /// When it was created.
+    /// When the backfill was created.
     pub created_at: DateTime<Utc>,
-    /// When its last run ended.
+    /// When its last run finished, or `None` before that.
     pub finished_at: Option<DateTime<Utc>>,
 }
 
 impl Backfill {
-    /// A backfill of the dates from the first to the last that executes one run at a time; what is
-    /// optional is set afterwards.
+    /// Creates a running backfill of the dates from the first to the last, inclusive.
+    ///
+    /// It executes one run at a time, oldest date first. Set the public fields to change that.
     #[must_use]
     pub const fn new(
         id: BackfillId,
@@ -118,39 +125,39 @@ impl Backfill {
     }
 }
 
-/// One run of a backfill, in short.
+/// A run of a backfill in short form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackfillRun {
-    /// The run.
+    /// The id of the run.
     pub id: RunId,
-    /// Its date.
+    /// The date that the run processes.
     pub date: NaiveDate,
-    /// Where it stands.
+    /// The current status.
     pub status: RunStatus,
 }
 
 impl BackfillRun {
-    /// The run of a date.
+    /// Creates the entry for a date.
     #[must_use]
     pub const fn new(id: RunId, date: NaiveDate, status: RunStatus) -> Self {
         Self { id, date, status }
     }
 }
 
-/// What a backfill would run, and which dates it would leave out since they were run successfully
-/// before; each the oldest date first.
+/// The dates that a backfill would create runs for and the dates that it would skip. Both lists are
+/// sorted, oldest date first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackfillPreview {
-    /// The dates that would run.
+    /// The dates that would have a run.
     pub dates: Vec<NaiveDate>,
-    /// The dates that would be left out.
+    /// The dates that would be skipped because an earlier run of theirs succeeded.
     pub skipped: Vec<NaiveDate>,
 }
 
 impl BackfillPreview {
-    /// These dates run, and those are left out.
+    /// Creates a preview from both lists, each sorted oldest date first.
     #[must_use]
     pub const fn new(dates: Vec<NaiveDate>, skipped: Vec<NaiveDate>) -> Self {
         Self { dates, skipped }

@@ -1,54 +1,54 @@
-//! A connection: where something outside is and how to be let in, its secrets sealed.
+//! A connection: the address and credentials of an external system, with sealed secrets.
 //!
-//! The opened one, that executors get, is `secret`'s; what fields may hold is checked by the
-//! engine.
+//! `secret` has the opened connection that executors receive. `engine` checks the values of the
+//! fields.
 
 use chrono::{DateTime, Utc};
 
 use super::{ConnectionId, Sealed, TenantId};
 
-/// What a connection says, its secrets sealed.
+/// The fields of a connection, with sealed secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ConnectionFields {
-    /// What it leads to: `postgres`, `s3`, whatever executors understand.
+    /// The kind of the external system, such as `postgres` or `s3`. Executors interpret it.
     pub kind: String,
-    /// What it is for; may be empty.
+    /// A description for people. May be empty.
     pub description: String,
-    /// The host; empty where there is none.
+    /// The host name or address. Empty if it has none.
     pub host: String,
-    /// The port, 1 to 65,535.
+    /// The port, from 1 to 65,535.
     pub port: Option<u16>,
-    /// The schema or database; empty where there is none.
+    /// The schema or database. Empty if it has none.
     pub schema: String,
-    /// Who logs in; empty where nobody does.
+    /// The user name. Empty if it has none.
     pub login: String,
-    /// The password.
+    /// The sealed password.
     pub password: Option<Sealed>,
-    /// Whatever else it takes, a text or a JSON object.
+    /// Further sealed settings: a string or a JSON object.
     pub extra: Option<Sealed>,
 }
 
-/// A connection as storage keeps it.
+/// A connection as storage holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredConnection {
-    /// Its id.
+    /// The id of the connection.
     pub id: ConnectionId,
-    /// The tenant it belongs to.
+    /// The tenant that owns the connection, if any.
     pub tenant: Option<TenantId>,
-    /// Grows by one with each save that changes something, from 1.
+    /// The version, from 1. Each save that changes something increases it by 1.
     pub version: u32,
-    /// What it says.
+    /// The fields.
     pub fields: ConnectionFields,
-    /// When it was first saved.
+    /// When the connection was first saved.
     pub created_at: DateTime<Utc>,
-    /// When a save last changed it.
+    /// When a save last changed the connection.
     pub updated_at: DateTime<Utc>,
 }
 
 impl StoredConnection {
-    /// The first version of a connection of no tenant.
+    /// Creates version 1 of a connection that belongs to no tenant.
     #[must_use]
     pub const fn new(
         id: ConnectionId,

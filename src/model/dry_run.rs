@@ -1,13 +1,15 @@
-//! What a dry run found: the first rows of each node, nothing of which is stored.
+//! The result of a dry run: the first rows of each node. Nothing of it is stored.
 //!
-//! Executing the nodes is left to `engine`.
+//! `engine/dry_run` executes the nodes.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::{NodeId, NodeStatus};
 
-/// What came of each node of a dry run. As JSON it is a map from the nodes' ids, in topological
+/// The result of a dry run.
+///
+/// As JSON it is an object that maps the id of each node to its [`DryRunNode`], in topological
 /// order.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -16,28 +18,30 @@ pub struct DryRun {
     pub nodes: Vec<DryRunNode>,
 }
 
-/// What came of one node of a dry run.
+/// The result of one node of a dry run.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct DryRunNode {
-    /// The node.
+    /// The id of the node.
     pub node_id: NodeId,
-    /// Its name.
+    /// The display name of the node.
     pub name: String,
-    /// `success`, `failed`, or `skipped`: a sink, or a node below a sink or a failed node.
+    /// `success`, `failed` or `skipped`. A sink is skipped, and so is each node downstream of a
+    /// sink or of a failed node.
     pub status: NodeStatus,
-    /// The columns of the rows.
+    /// The column names, in order.
     pub columns: Vec<String>,
-    /// The first rows that it handed on, or that a sink would have received; each cell is cut at
-    /// `Limits::preview_cell_bytes_max`.
+    /// The first rows of the node's output. For a sink, the first rows that it would have received.
+    ///
+    /// Each cell is truncated to `Limits::preview_cell_bytes_max` bytes.
     pub rows: Vec<Map<String, Value>>,
-    /// Why it failed.
+    /// The error message of a failed node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 impl DryRun {
-    /// The node with this id.
+    /// Returns the node with this id.
     #[must_use]
     pub fn node(&self, id: &str) -> Option<&DryRunNode> {
         self.nodes.iter().find(|node| node.node_id.as_str() == id)
@@ -55,7 +59,7 @@ impl Serialize for DryRun {
 }
 
 impl DryRunNode {
-    /// A node that ended so without rows.
+    /// Creates a result without columns and rows.
     #[must_use]
     pub const fn new(node_id: NodeId, name: String, status: NodeStatus) -> Self {
         Self {

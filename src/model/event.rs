@@ -1,61 +1,61 @@
-//! What happened, as stored and sent: one event a change of a run or a node, and one a line of a
-//! log.
+//! Events: one event for each change of a run or a node, and one for each log line.
 //!
-//! Storage writes events beside the change itself; `events` hands them on.
+//! Storage writes an event in the same transaction as the change. `events` delivers them to
+//! subscribers.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId};
 
-/// What kind of change an [`Event`] tells.
+/// The kind of an [`Event`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A run was created and waits for its slot.
+    /// A run was created and is pending.
     #[serde(rename = "run.created")]
     RunCreated,
     /// A run was claimed for the first time.
     #[serde(rename = "run.started")]
     RunStarted,
-    /// Cancelling a running run was asked for.
+    /// A caller requested the cancellation of a running run.
     #[serde(rename = "run.cancelling")]
     RunCancelling,
-    /// A run ended with success.
+    /// A run finished with success.
     #[serde(rename = "run.completed")]
     RunCompleted,
-    /// A run ended failed.
+    /// A run failed.
     #[serde(rename = "run.failed")]
     RunFailed,
-    /// A run ended cancelled.
+    /// A run was cancelled.
     #[serde(rename = "run.cancelled")]
     RunCancelled,
-    /// An attempt at a node began.
+    /// An attempt of a node started.
     #[serde(rename = "node.started")]
     NodeStarted,
-    /// A node ended with success.
+    /// A node finished with success.
     #[serde(rename = "node.completed")]
     NodeCompleted,
-    /// A node ended failed.
+    /// A node failed.
     #[serde(rename = "node.failed")]
     NodeFailed,
-    /// An attempt failed and another follows.
+    /// An attempt failed, and another attempt follows.
     #[serde(rename = "node.retrying")]
     NodeRetrying,
-    /// A node will not run, since its upstream failed, chose otherwise, or succeeded in an earlier
-    /// run.
+    /// A node was skipped: an upstream did not succeed, the run reached its timeout, or an earlier
+    /// run of the chain executed the node with success.
     #[serde(rename = "node.skipped")]
     NodeSkipped,
-    /// A node will not run, or was stopped, since its run was cancelled.
+    /// A node was cancelled with its run, before or during its execution.
     #[serde(rename = "node.cancelled")]
     NodeCancelled,
-    /// A line that an executor logged.
+    /// An executor logged a line.
     #[serde(rename = "log")]
     Log,
 }
 
 impl EventKind {
-    /// Whether this is the last event of its run.
+    /// Returns whether an event of this kind is the last of its run.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(
@@ -65,82 +65,87 @@ impl EventKind {
     }
 }
 
-/// How important a line of a log is.
+/// The severity of a log line, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Level {
-    /// For whoever looks for a fault.
+    /// Details for the analysis of a fault.
     Debug,
-    /// What went as planned.
+    /// Normal progress.
     Info,
-    /// What was unexpected and did no harm.
+    /// Something unexpected that did no harm.
     Warning,
-    /// What went wrong.
+    /// A failure.
     Error,
 }
 
-/// One stored event. Fields that do not apply to the kind are absent.
+/// A stored event.
+///
+/// The fields `seq` to `pipeline_id` and `timestamp` are always set. Every other field is `None`,
+/// and absent in JSON, if it does not apply to the kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// The place in the order of all events; grows with each, never used twice.
+    /// The sequence number in the order of all events. It grows with each event and is never
+    /// reused.
     pub seq: u64,
-    /// What happened.
+    /// The kind of the event.
     #[serde(rename = "type")]
     pub kind: EventKind,
-    /// The run it happened to.
+    /// The run that the event belongs to.
     pub run_id: RunId,
-    /// The run's pipeline.
+    /// The pipeline of that run.
     pub pipeline_id: PipelineId,
-    /// The node, for events of nodes and their lines.
+    /// The node, for a node event and for a log line of a node.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub node_id: Option<NodeId>,
-    /// The status after the event: a run's or a node's, as on the wire.
+    /// The status after the event: of the run for a run event, of the node for a node event.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<EventStatus>,
-    /// Rows that the node handed on.
+    /// The number of rows of the node's output.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub row_count: Option<u64>,
-    /// How long it took, or (retrying) how long until the next attempt; milliseconds.
+    /// The duration in milliseconds. For [`EventKind::NodeRetrying`], the time until the next
+    /// attempt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_ms: Option<u64>,
-    /// Which attempt of the node, from 1.
+    /// The number of the attempt of the node, from 1.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt: Option<u32>,
-    /// Why it failed.
+    /// The error message of a failure.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
-    /// The level of a line.
+    /// The severity of a log line.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub level: Option<Level>,
-    /// The text of a line.
+    /// The text of a log line.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message: Option<String>,
-    /// When it happened.
+    /// When the event happened.
     pub timestamp: DateTime<Utc>,
-    /// The tenant that the run belongs to. It is not on the wire: whoever reads an event over HTTP
-    /// is inside its scope.
+    /// The tenant that owns the run. JSON does not contain it: a caller over HTTP sees only events
+    /// within its scope.
     #[serde(skip)]
     pub tenant: Option<TenantId>,
 }
 
-/// The status that an event carries: a run's in run events, a node's in node events.
+/// The status in an event: a run's in a run event, a node's in a node event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum EventStatus {
-    /// Waits.
+    /// Pending.
     Pending,
-    /// Executes.
+    /// Running.
     Running,
-    /// Ended with success.
+    /// Finished with success.
     Success,
-    /// Ended failed.
+    /// Failed.
     Failed,
-    /// Ended cancelled.
+    /// Cancelled.
     Cancelled,
-    /// Never ran.
+    /// Skipped. Only nodes have this status.
     Skipped,
 }
 
@@ -170,7 +175,7 @@ impl From<NodeStatus> for EventStatus {
 }
 
 impl Event {
-    /// An event with the fields that every kind has; the rest is set afterwards.
+    /// Creates an event with the fields that every kind has. Set the other public fields as needed.
     #[must_use]
     pub const fn new(
         seq: u64,

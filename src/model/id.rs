@@ -1,7 +1,7 @@
-//! Identifiers: what names a pipeline, a node, a run, a connection, a variable, a tenant and the
-//! owner of a claim.
+//! Identifiers of pipelines, nodes, runs, backfills, connections, variables, tenants and claim
+//! owners.
 //!
-//! Making new run ids is left to `clock`, so that they grow though the wall clock steps back.
+//! `clock` creates new run ids, so that they increase even when the wall clock steps back.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,19 +10,21 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The most characters that a textual id may have.
+/// The most characters of a text id.
 pub(crate) const ID_MAX: usize = 128;
 
-/// Says why a text is no identifier.
+/// The error for a text that is not a valid identifier.
+///
+/// Its message says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {ID_MAX} of A-Z a-z 0-9 . _ -, starting with a {first}")]
 #[non_exhaustive]
 pub struct IdError {
-    /// What it may start with, in words.
+    /// The allowed first characters, in words.
     first: &'static str,
 }
 
-/// What an identifier may start with.
+/// The characters that an identifier may start with.
 struct First {
     words: &'static str,
     is_allowed: fn(u8) -> bool,
@@ -53,8 +55,8 @@ macro_rules! text_id {
         text_id! {
             $(#[$doc])*
             ///
-            /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. Cheap to
-            /// clone.
+            /// It has 1 to 128 characters of `A-Z a-z 0-9 . _ -` and starts with a letter or a
+            /// digit. Clones are cheap.
             $name starts with ALPHANUMERIC
         }
     };
@@ -65,16 +67,17 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Checks a text and makes it an identifier.
+            /// Creates an identifier from a text.
             ///
             /// # Errors
-            /// [`IdError`] when the text is empty, too long or has a character that is not allowed.
+            /// [`IdError`] if the text is empty, is too long or has a character that is not
+            /// allowed.
             pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
                 let text = text.as_ref();
                 check(text, &$first).map(|()| Self(Arc::from(text)))
             }
 
-            /// The identifier as text.
+            /// Returns the identifier as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -122,31 +125,32 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// Names a pipeline for good: it stays when the pipeline is renamed.
+    /// The permanent id of a pipeline. Renaming the pipeline does not change it.
     PipelineId
 }
 text_id! {
-    /// The readable name of a pipeline in paths, unique among pipelines; on the wire `pipeline_id`
-    /// of a pipeline object.
+    /// The readable name of a pipeline in paths. It is unique among all pipelines.
+    ///
+    /// A pipeline in JSON has it as `pipeline_id`.
     Slug
 }
 text_id! {
-    /// Names a node inside its pipeline.
+    /// The id of a node, unique within its pipeline.
     NodeId
 }
 text_id! {
-    /// Names the tenant that a pipeline and its runs belong to.
+    /// The id of a tenant, which owns pipelines, runs, connections and variables.
     TenantId
 }
 text_id! {
-    /// Names a connection for good.
+    /// The permanent id of a connection.
     ConnectionId
 }
 text_id! {
-    /// Names a variable in `${var.KEY}`.
+    /// The key of a variable, as in `${var.KEY}`.
     ///
-    /// 1 to 128 characters of `A-Z a-z 0-9 . _ -`, the first a letter, a digit or `_`. Cheap to
-    /// clone.
+    /// It has 1 to 128 characters of `A-Z a-z 0-9 . _ -` and starts with a letter, a digit or `_`.
+    /// Clones are cheap.
     VariableKey starts with WORD
 }
 
@@ -158,13 +162,13 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Takes a UUID as the identifier.
+            /// Creates an identifier from a UUID.
             #[must_use]
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The identifier as UUID.
+            /// Returns the identifier as a UUID.
             #[must_use]
             pub const fn as_uuid(&self) -> &Uuid {
                 &self.0
@@ -187,16 +191,15 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// Names a run: a UUID version 7, so that newer runs have greater ids.
+    /// The id of a run: a UUID version 7. Newer runs have greater ids.
     RunId
 }
 uuid_id! {
-    /// Names a backfill: a UUID version 7, so that newer ones have greater ids.
+    /// The id of a backfill: a UUID version 7. Newer backfills have greater ids.
     BackfillId
 }
 uuid_id! {
-    /// Names one start of an engine; a claim belongs to it until it is released or its lease runs
-    /// out.
+    /// The id of one start of an engine. Claims of that engine name it as their owner.
     OwnerId
 }
 
@@ -205,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_checked() {
+    fn an_id_allows_certain_characters_only() {
         for good in ["a", "7", "daily.load_2-x", &"a".repeat(128)] {
             assert_eq!(PipelineId::new(good).unwrap().as_str(), good);
         }

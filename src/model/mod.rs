@@ -1,8 +1,7 @@
-//! The plain data that every other part speaks about: pipelines, runs, nodes, events, datasets,
-//! connections, variables.
+//! The public data types: pipelines, runs, nodes, events, datasets, connections and variables.
 //!
-//! Nothing here does I/O, asks the time or waits. Rules about graphs live in `graph`, rules about
-//! time in `clock`.
+//! Nothing here does I/O, reads the time or waits. `graph` has the rules for graphs, `cron` the
+//! rules for schedules, `clock` the time.
 
 mod backfill;
 mod connection;
@@ -29,7 +28,7 @@ pub use backfill::{
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
 #[cfg(feature = "nodes")]
-pub(crate) use dataset::{Builder, Cell, RowError, write_cell};
+pub(crate) use dataset::{Cell, DatasetBuilder, RowError, write_cell};
 pub use dry_run::{DryRun, DryRunNode};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;

@@ -1,39 +1,41 @@
-//! A node of a run: where it stands and how it went.
+//! A node of a run: its status, its attempts and its output.
 //!
-//! What the node is (type, config, edges) stands in the pipeline; who may start when is decided by
-//! `graph/frontier`.
+//! [`Node`](super::Node) is its definition. `graph/frontier` decides when it may start.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeId, RunId};
 
-/// The place of a node in the topological order of its pipeline, from 0; below 1,000 by
-/// `Limits::nodes_max`.
+/// The index of a node in the topological order of its pipeline, from 0.
+///
+/// A pipeline has at most 1,000 nodes by default (`Limits::nodes_max`), and never more than 4,096.
 pub type NodeIndex = u16;
 
-/// Where a node of a run stands.
+/// The status of a node of a run.
+///
+/// On the wire it is the name in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum NodeStatus {
-    /// Waits for its upstreams, its slot or its next attempt.
+    /// Waits for its upstreams, for a slot or for its next attempt.
     Pending,
-    /// Executes.
+    /// An attempt is executing.
     Running,
-    /// Ended with success; its output is committed.
+    /// Finished with success. Its output is committed.
     Success,
-    /// Ended failed.
+    /// Failed in its last attempt.
     Failed,
-    /// Never ran, or was stopped, since the run was cancelled.
+    /// Cancelled with its run, before or during its execution.
     Cancelled,
-    /// Never ran: an upstream failed or chose otherwise, or the node succeeded in an earlier run of
-    /// the chain.
+    /// Not executed: an upstream did not succeed, the run reached its timeout, or an earlier run of
+    /// the chain executed the node with success.
     Skipped,
 }
 
 impl NodeStatus {
-    /// Whether the status never changes again.
+    /// Returns whether the status is final.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(
@@ -42,8 +44,9 @@ impl NodeStatus {
         )
     }
 
-    /// Whether a node may go from this status to `next`: the one table of transitions, enforced by
-    /// storage.
+    /// Returns whether a node may change from this status to `next`.
+    ///
+    /// This is the only table of node transitions. Storage enforces it.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
@@ -57,54 +60,58 @@ impl NodeStatus {
     }
 }
 
-/// A node of a run as readers see it.
+/// A node of a run.
+///
+/// In JSON, fields without a value are absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodeRun {
-    /// `<run id>.<node_index>`.
+    /// The id `<run id>.<node_index>`.
     pub id: String,
-    /// The node.
+    /// The id of the node in its pipeline.
     pub node_id: NodeId,
-    /// Its place in the topological order.
+    /// The index of the node in the topological order of the pipeline.
     #[serde(skip)]
     pub node_index: NodeIndex,
-    /// Where it stands.
+    /// The current status.
     pub status: NodeStatus,
-    /// The newest attempt, from 1.
+    /// The number of the newest attempt, from 1, or `None` before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// Rows that it handed on; of a skipped node, those of the execution that is reused.
+    /// The number of rows of its output. For a skipped node with a reused output, the rows of that
+    /// output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_count: Option<u64>,
-    /// From the start of its newest attempt to its end, milliseconds.
+    /// The duration of the newest attempt in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// From the moment it could have started to the start of its first attempt, milliseconds.
+    /// The time from when the node could start to the start of its first attempt, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_ms: Option<u64>,
-    /// The first start.
+    /// When the first attempt started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DateTime<Utc>>,
-    /// The end.
+    /// When the node finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DateTime<Utc>>,
-    /// Why it failed, or why its newest attempt did.
+    /// The error message of the node, or of its newest failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The run that executed it, where this one reuses the output.
+    /// The run that executed the node, if this run reuses its output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
-    /// SHA-256 of the kept output, where one is kept.
+    /// The SHA-256 of the stored output, or `None` if no output is stored.
     #[serde(skip)]
     pub output_hash: Option<[u8; 32]>,
-    /// Whether it handed on a dataset (even one without rows), kept or not.
+    /// Whether the node returned a dataset, even one without rows, whether or not it is stored.
     #[serde(skip)]
     pub has_dataset: bool,
 }
 
 impl NodeRun {
-    /// A node that has no entry yet; it reads `pending`, in a cancelled run `cancelled`, in a
-    /// failed one `skipped`.
+    /// Creates a node that storage has no row for.
+    ///
+    /// [`RunStatus::unstarted_node`](super::RunStatus::unstarted_node) returns its status.
     #[must_use]
     pub fn unstarted(
         run: RunId,

@@ -1,29 +1,31 @@
-//! Pages of a list: which part is asked for and what comes back.
+//! Pages of a list: the request for a page and the page.
 //!
-//! Parsing the query parameters is left to `api`.
+//! `api` parses the query parameters.
 
-/// Which part of a list is asked for, newest first.
+/// A request for a part of a list. Lists are sorted, newest item first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageRequest {
-    /// The newest `limit` items.
+    /// Requests the newest `limit` items.
     Newest {
-        /// How many at most, 1 to 100.
+        /// The most items to return, from 1 to 100.
         limit: u32,
     },
-    /// Page `page` (from 1) of pages of `per_page` items; the answer has the total.
+    /// Requests the page `page` of pages of `per_page` items each. The answer has the total.
     Numbered {
-        /// The page, from 1.
+        /// The number of the page, from 1.
         page: u32,
-        /// Items a page, 1 to 100.
+        /// The items per page, from 1 to 100.
         per_page: u32,
     },
-    /// The `limit` items that follow the one named `cursor`, which itself may be gone; the first
-    /// ones without a cursor.
+    /// Requests the `limit` items after the item that `cursor` names, or the first `limit` items
+    /// without a cursor.
+    ///
+    /// The item of the cursor need not exist any more.
     After {
-        /// What the answer before gave as its cursor.
+        /// The value of [`Page::next`] in the previous answer.
         cursor: Option<String>,
-        /// How many at most, 1 to 100.
+        /// The most items to return, from 1 to 100.
         limit: u32,
     },
 }
@@ -34,14 +36,14 @@ pub enum PageRequest {
 pub struct Page<T> {
     /// The items, newest first.
     pub items: Vec<T>,
-    /// How many there are in all; only where [`PageRequest::Numbered`] asked.
+    /// The number of items in the whole list. Only an answer to [`PageRequest::Numbered`] has it.
     pub total: Option<u64>,
-    /// The cursor of the last item, where more follow.
+    /// The cursor of the last item, or `None` if no items follow.
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// A page of these items.
+    /// Creates a page.
     #[must_use]
     pub const fn new(items: Vec<T>, total: Option<u64>, next: Option<String>) -> Self {
         Self { items, total, next }

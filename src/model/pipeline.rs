@@ -1,7 +1,7 @@
-//! A pipeline: nodes, the edges between them, and how a run of it behaves.
+//! A pipeline: its nodes, the edges between them, and the settings of its runs.
 //!
-//! Whether the edges make a graph is checked by `graph`; reading JSON with every problem told is
-//! left to `graph/definition`.
+//! `graph` checks that the edges form a valid graph. `graph/definition` reads definitions from JSON
+//! and reports every issue.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,10 @@ use serde_json::{Map, Value};
 
 use super::{Overlap, PipelineId, Slug, TenantId};
 
-/// A pipeline as its author writes it.
+/// The definition of a pipeline.
+///
+/// Build one with [`Pipeline::new`] and the methods below, or read one from JSON with
+/// [`Pipeline::from_json`]. Values are checked when the pipeline is saved.
 ///
 /// ```
 /// use floret::Pipeline;
@@ -27,85 +30,89 @@ use super::{Overlap, PipelineId, Slug, TenantId};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Pipeline {
-    /// Its id; checked when it is saved ([`PipelineId`]).
+    /// The id. Has the format of a [`PipelineId`].
     pub id: String,
-    /// Its slug; derived from the name where none is given.
+    /// The slug, in the format of a [`Slug`]. Derived from the name if `None`.
+    ///
+    /// JSON calls it `pipeline_id`.
     #[serde(rename = "pipeline_id", skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
-    /// Its name, 1 to 255 characters.
+    /// The display name, 1 to 255 characters.
     pub name: String,
-    /// What it does, at most 2,000 characters.
+    /// The description, at most 2,000 characters.
     pub description: String,
-    /// Its nodes, 1 to 1,000.
+    /// The nodes, from 1 to 1,000 (`Limits::nodes_max`).
     pub nodes: Vec<Node>,
-    /// Its edges, at most 20,000.
+    /// The edges, at most 20,000 (`Limits::edges_max`).
     pub edges: Vec<Edge>,
-    /// Parameters with their defaults.
+    /// The parameters with their defaults. A trigger can override the values.
     pub params: BTreeMap<String, String>,
-    /// Words to find it by.
+    /// Tags for searching, 1 to 128 characters each.
     pub tags: Vec<String>,
-    /// Whether schedules start it; a caller always may.
+    /// Whether the schedule starts runs. A caller can always start one.
     pub enabled: bool,
-    /// How long a run may take from its start, to the millisecond.
+    /// The timeout of a run, counted from its start: 0.001 s to one year, in milliseconds. `None`
+    /// means no timeout.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
-    /// How many of its runs may execute at once; none: no limit of its own.
+    /// The most runs of the pipeline that may execute at the same time, at least 1. `None` means no
+    /// limit of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent_runs: Option<u32>,
-    /// When runs start by themselves: five fields of cron(8), or one of
+    /// The schedule: five fields as in cron(8), or one of
     /// `@hourly @daily @weekly @monthly @yearly`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
-    /// The IANA name of the zone whose clock the schedule reads; UTC where none is given.
+    /// The IANA name of the time zone of the schedule. `None` means UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule_timezone: Option<String>,
-    /// Whether the latest tick that was missed, within 24 hours, is made up for.
+    /// Whether the latest missed tick within the last 24 hours gets a catch-up run.
     #[serde(skip_serializing_if = "is_default")]
     pub catch_up: bool,
-    /// What becomes of a tick while a run of the schedule is unfinished.
+    /// The overlap rule: what a tick does while a run of the schedule is unfinished.
     #[serde(skip_serializing_if = "is_default")]
     pub overlap: Overlap,
-    /// Fields that Floret does not know, kept as they came.
+    /// Fields that Floret does not know. It keeps them unchanged.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// A node as its author writes it.
+/// A node of a pipeline definition.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Node {
-    /// Its id, unique in its pipeline.
+    /// The id, unique within the pipeline. Has the format of a [`NodeId`](super::NodeId).
     pub id: String,
-    /// The name under which its executor is registered.
+    /// The node type: the name under which the host registered its executor. 1 to 128 characters.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its name for people; the id where none is given.
+    /// The display name, 1 to 255 characters. The id by default.
     pub name: String,
-    /// What its executor reads, templates included.
+    /// The configuration for the executor. Its strings may contain templates such as `${param.x}`.
     pub config: Map<String, Value>,
-    /// Fields that Floret does not know, kept as they came.
+    /// Fields that Floret does not know. It keeps them unchanged.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// An edge: the output of `from` is an input of `to`.
+/// An edge of a pipeline definition: the output of `from` is an input of `to`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Edge {
-    /// The upstream node.
+    /// The id of the upstream node.
     pub from: String,
-    /// The downstream node.
+    /// The id of the downstream node.
     pub to: String,
-    /// Fields that Floret does not know, kept as they came.
+    /// Fields that Floret does not know. It keeps them unchanged.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 impl Default for Pipeline {
-    /// An enabled pipeline without anything, not even an id: what a field that is left out reads
-    /// as.
+    /// Returns an enabled pipeline in which every other field is empty. These are the values of
+    /// omitted fields.
     fn default() -> Self {
         Self {
             id: String::new(),
@@ -129,7 +136,7 @@ impl Default for Pipeline {
 }
 
 impl Pipeline {
-    /// An enabled pipeline without nodes, its id also its name.
+    /// Creates an enabled pipeline without nodes. Its name is its id.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         let id = id.into();
@@ -140,21 +147,21 @@ impl Pipeline {
         }
     }
 
-    /// Adds a node that the executor registered as `kind` executes.
+    /// Adds a node that the executor registered as `kind` executes. Its name is its id.
     #[must_use]
     pub fn node(mut self, id: impl Into<String>, kind: impl Into<String>) -> Self {
         self.nodes.push(Node::new(id, kind));
         self
     }
 
-    /// Adds a node that is already made.
+    /// Adds a node that is already built.
     #[must_use]
     pub fn with(mut self, node: Node) -> Self {
         self.nodes.push(node);
         self
     }
 
-    /// Makes the node added last run after `upstream`, on its output.
+    /// Adds an edge from `upstream` to the node that was added last.
     #[must_use]
     pub fn after(mut self, upstream: impl Into<String>) -> Self {
         let to = self
@@ -166,14 +173,14 @@ impl Pipeline {
         self
     }
 
-    /// Adds an edge.
+    /// Adds an edge from one node to another.
     #[must_use]
     pub fn edge(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.edges.push(Edge::new(from, to));
         self
     }
 
-    /// Sets the name for people.
+    /// Sets the display name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -187,21 +194,21 @@ impl Pipeline {
         self
     }
 
-    /// Sets how long a run may take from its start, to the millisecond.
+    /// Sets the timeout of a run, counted from its start. It is rounded to milliseconds.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Sets how many runs may execute at once.
+    /// Sets the most runs that may execute at the same time, at least 1.
     #[must_use]
     pub const fn max_concurrent_runs(mut self, runs: u32) -> Self {
         self.max_concurrent_runs = Some(runs);
         self
     }
 
-    /// Sets when runs start by themselves: five fields of cron(8), or one of
+    /// Sets the schedule: five fields as in cron(8), or one of
     /// `@hourly @daily @weekly @monthly @yearly`.
     ///
     /// ```
@@ -217,21 +224,21 @@ impl Pipeline {
         self
     }
 
-    /// Sets the zone whose clock the schedule reads, by its IANA name.
+    /// Sets the time zone of the schedule by its IANA name.
     #[must_use]
     pub fn schedule_timezone(mut self, zone: impl Into<String>) -> Self {
         self.schedule_timezone = Some(zone.into());
         self
     }
 
-    /// Has the latest tick that was missed, within 24 hours, made up for.
+    /// Enables a catch-up run for the latest missed tick within the last 24 hours.
     #[must_use]
     pub const fn catch_up(mut self) -> Self {
         self.catch_up = true;
         self
     }
 
-    /// Sets what becomes of a tick while a run of the schedule is unfinished.
+    /// Sets the overlap rule: what a tick does while a run of the schedule is unfinished.
     #[must_use]
     pub const fn overlap(mut self, overlap: Overlap) -> Self {
         self.overlap = overlap;
@@ -244,7 +251,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Node {
-    /// A node without config, its id also its name.
+    /// Creates a node without config. Its name is its id.
     #[must_use]
     pub fn new(id: impl Into<String>, kind: impl Into<String>) -> Self {
         let id = id.into();
@@ -263,7 +270,7 @@ impl Node {
         self
     }
 
-    /// Sets the name for people.
+    /// Sets the display name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -272,7 +279,7 @@ impl Node {
 }
 
 impl Edge {
-    /// An edge between two nodes.
+    /// Creates an edge from one node to another.
     #[must_use]
     pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
         Self {
@@ -283,16 +290,16 @@ impl Edge {
     }
 }
 
-/// A duration as a number of seconds, to the millisecond.
+/// Durations as numbers of seconds, rounded to milliseconds.
 pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    /// Reads a number of seconds and rounds it to milliseconds; none when it is negative or too
-    /// large.
+    /// Converts a number of seconds and rounds it to milliseconds. Returns `None` if it is negative
+    /// or too large.
     ///
-    /// Without rounding 18503566.495 would come back with a nanosecond too many.
+    /// Without rounding, 18503566.495 would be read with an extra nanosecond.
     pub(crate) fn read(seconds: f64) -> Option<Duration> {
         const HALF_MS: Duration = Duration::from_micros(500);
         let exact = Duration::try_from_secs_f64(seconds).ok()?;
@@ -310,7 +317,7 @@ pub(crate) mod seconds {
             Some(duration) if duration.subsec_millis() == 0 => {
                 serializer.serialize_u64(duration.as_secs())
             }
-            // One division, so that 3.3 s reads 3.3 and not 3.3000000000000003.
+            // A single division writes 3.3 s as 3.3 and not as 3.3000000000000003.
             Some(duration) => serializer.serialize_f64(duration.as_millis() as f64 / 1_000.0),
         }
     }
@@ -318,35 +325,35 @@ pub(crate) mod seconds {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        let read = |seconds| read(seconds).ok_or_else(|| de::Error::custom("no duration"));
+        let read = |seconds| read(seconds).ok_or_else(|| de::Error::custom("not a duration"));
         Option::<f64>::deserialize(deserializer)?
             .map(read)
             .transpose()
     }
 }
 
-/// A pipeline as storage keeps it.
+/// A pipeline as storage holds it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredPipeline {
-    /// Its id.
+    /// The id of the pipeline.
     pub id: PipelineId,
-    /// Its slug, given or derived.
+    /// The slug, from the definition or derived from the name.
     pub slug: Slug,
-    /// The tenant it belongs to.
+    /// The tenant that owns the pipeline, if any.
     pub tenant: Option<TenantId>,
-    /// The version of the definition, from 1; grows when a save changes something.
+    /// The version of the definition, from 1. Each save that changes something increases it by 1.
     pub version: u32,
     /// The definition of that version.
     pub definition: Arc<Pipeline>,
-    /// When it was first saved.
+    /// When the pipeline was first saved.
     pub created_at: DateTime<Utc>,
-    /// When a save last changed it.
+    /// When a save last changed the pipeline.
     pub updated_at: DateTime<Utc>,
 }
 
 impl StoredPipeline {
-    /// The first version of a pipeline.
+    /// Creates version 1 of a pipeline that belongs to no tenant.
     #[must_use]
     pub const fn new(
         id: PipelineId,
@@ -397,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_left_out_reads_as_its_default_and_numbers_as_they_came() {
+    fn an_omitted_field_has_its_default_and_numbers_stay_exact() {
         let text = r#"{"id":"p","big":18446744073709551615,"low":-9223372036854775808,"half":0.5,"one":1.0}"#;
         let pipeline: Pipeline = serde_json::from_str(text).unwrap();
         assert!(pipeline.enabled && pipeline.timeout.is_none());

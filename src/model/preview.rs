@@ -1,30 +1,30 @@
-//! The first rows of a node's output, as they are kept beside its checkpoint.
+//! The first rows of a node's output, which storage keeps together with its checkpoint.
 //!
-//! The whole output is a [`Dataset`](super::Dataset); its statistics are a
+//! The whole output is a [`Dataset`](super::Dataset). Its statistics are a
 //! [`Profile`](super::Profile).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::cut;
+use crate::error::truncate;
 
 /// The first rows of a node's output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Preview {
-    /// The names of the columns, in order.
+    /// The column names, in order.
     pub columns: Vec<String>,
-    /// The first rows, at most `Limits::preview_rows_max`, each cell cut at
-    /// `Limits::preview_cell_bytes_max`.
+    /// The first rows, at most `Limits::preview_rows_max`. Each cell is truncated to
+    /// `Limits::preview_cell_bytes_max` bytes.
     pub rows: Vec<Map<String, Value>>,
-    /// How many rows the whole output has.
+    /// The number of rows of the whole output.
     pub row_count: u64,
-    /// Whether rows or parts of cells are missing here.
+    /// Whether the preview lacks rows or parts of cells.
     pub truncated: bool,
 }
 
 impl Preview {
-    /// A preview of these rows.
+    /// Creates a preview.
     #[must_use]
     pub const fn new(
         columns: Vec<String>,
@@ -40,8 +40,8 @@ impl Preview {
         }
     }
 
-    /// The same with no cell longer than `bytes_max`: a string is cut, a longer nested value is its
-    /// cut text.
+    /// Returns the preview with every cell truncated to `bytes_max` bytes. A nested value that is
+    /// longer becomes its truncated JSON text.
     pub(crate) fn shortened(mut self, bytes_max: usize) -> Self {
         for value in self.rows.iter_mut().flat_map(Map::values_mut) {
             let text = match value {
@@ -51,7 +51,7 @@ impl Preview {
             };
             let is_longer = text.len() > bytes_max;
             if is_longer || value.is_string() {
-                *value = Value::String(cut(text, bytes_max));
+                *value = Value::String(truncate(text, bytes_max));
             }
             self.truncated |= is_longer;
         }

@@ -1,10 +1,12 @@
 //! The priority of a pending run in the queue.
 //!
-//! Which trigger has which is decided in `run`; the claim of the next run is left to storage.
+//! `run` maps each trigger to its priority. Storage claims the next run.
 
 macro_rules! priorities {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The priority of a pending run, in the order of claiming: the smallest goes first.
+        /// The priority of a pending run.
+        ///
+        /// The smallest value is claimed first: `Manual`, then `Schedule`, then `Backfill`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Priority {
@@ -18,9 +20,9 @@ macro_rules! priorities {
     };
 }
 
-// One list makes the variants and `ALL`, so that no loop over them can miss one.
+// One list generates the variants and `ALL`, so a loop over `ALL` cannot miss a variant.
 priorities! {
-    /// A caller waits for the run.
+    /// A caller started the run and waits for it.
     Manual,
     /// A schedule or an upstream pipeline started the run.
     Schedule,

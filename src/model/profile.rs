@@ -1,54 +1,57 @@
 //! Statistics of a node's output, column by column.
 //!
-//! This file is the data as it is stored and sent; computing it is left to `model/dataset`.
+//! This file defines the data as stored and sent. `model/dataset` computes it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Statistics of one dataset.
+/// Statistics of a dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Profile {
-    /// Rows of the dataset.
+    /// The number of rows.
     pub row_count: u64,
-    /// Columns of the dataset.
+    /// The number of columns.
     pub column_count: u64,
-    /// One entry a column, in order.
+    /// One entry per column, in the order of the columns.
     pub columns: Vec<ColumnProfile>,
-    /// How long the computation took, in milliseconds.
+    /// The duration of the computation in milliseconds.
     pub profiling_ms: u64,
 }
 
-/// Statistics of one column. Percentages are 0 to 100 with one decimal.
+/// Statistics of a column.
+///
+/// Percentages are from 0 to 100 with one decimal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ColumnProfile {
-    /// The column's name.
+    /// The name of the column.
     pub name: String,
-    /// `integer`, `float`, `boolean`, `string`, `json` or `null`.
+    /// The type of the values: `integer`, `float`, `boolean`, `string`, `json` or `null`. A column
+    /// of mixed or nested values has the type `json`, a column without values `null`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Rows in which the column is null or missing.
+    /// The number of rows in which the column is null or missing.
     pub null_count: u64,
-    /// The same in percent of the rows.
+    /// The percentage of rows in which the column is null or missing.
     pub null_pct: f64,
-    /// Distinct values that are not null; a lower bound when `capped`.
+    /// The number of distinct values other than null. It is a lower bound if `capped` is true.
     pub unique_count: u64,
-    /// The same in percent of the rows.
+    /// The number of distinct values in percent of the rows.
     pub unique_pct: f64,
-    /// The smallest value, where values have an order.
+    /// The smallest value. Absent for the types `json` and `null`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub min_val: Option<Value>,
-    /// The greatest value, where values have an order.
+    /// The greatest value. Absent for the types `json` and `null`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub max_val: Option<Value>,
-    /// The mean of a numeric column.
+    /// The mean. Present only for the types `integer` and `float`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mean_val: Option<f64>,
-    /// Whether the column is `integer` or `float`.
+    /// Whether the type is `integer` or `float`.
     pub is_numeric: bool,
     /// The first distinct values, at most five.
     pub sample_values: Vec<Value>,
-    /// Whether there were more distinct values than are counted exactly (1,000,000).
+    /// Whether the column has more than 1,000,000 distinct values, which are not counted exactly.
     pub capped: bool,
 }

@@ -1,8 +1,9 @@
-//! How long finished runs are kept.
+//! The rules for how long finished runs are kept.
 //!
-//! Deleting the others is left to `engine`.
+//! `engine/purge` deletes the other runs.
 
-/// Which finished runs the engine keeps by itself; it purges those that no rule keeps.
+/// The rules for how long the engine keeps finished runs. It purges each finished run that no rule
+/// keeps.
 ///
 /// ```
 /// use floret::Retention;
@@ -17,27 +18,28 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Keeps runs that finished within so many days; 0 counts as 1, since a run finished less than
-    /// 24 hours ago is never purged.
+    /// Keeps every run that finished within the last `days` days.
+    ///
+    /// 0 counts as 1, because a run that finished less than 24 hours ago is never purged.
     #[must_use]
     pub const fn keep_days(days: u32) -> Self {
         let days = if days == 0 { 1 } else { days };
         Self { days, last: 0 }
     }
 
-    /// Keeps the newest finished runs of each pipeline too, so many of them, whatever their age.
+    /// Also keeps the `last` newest finished runs of each pipeline, whatever their age.
     #[must_use]
     pub const fn keep_last(mut self, last: u32) -> Self {
         self.last = last;
         self
     }
 
-    /// The days for which every run is kept.
+    /// Returns the number of days for which every run is kept.
     pub(crate) const fn days(self) -> u32 {
         self.days
     }
 
-    /// The runs of each pipeline that are kept.
+    /// Returns the number of newest runs that are kept per pipeline.
     pub(crate) const fn last(self) -> u32 {
         self.last
     }

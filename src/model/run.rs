@@ -1,6 +1,7 @@
-//! A run of a pipeline: its status, what started it, and what it takes over from earlier runs.
+//! A run of a pipeline: its status, its trigger, and the outputs that it inherits from earlier
+//! runs.
 //!
-//! Its nodes are [`NodeRun`](super::NodeRun)s; its history is a list of [`Event`](super::Event)s.
+//! Its nodes are [`NodeRun`](super::NodeRun)s, its history [`Event`](super::Event)s.
 
 use std::collections::BTreeMap;
 
@@ -9,32 +10,37 @@ use serde::{Deserialize, Serialize};
 
 use super::{BackfillId, NodeIndex, NodeStatus, PipelineId, Priority, RunId, TenantId};
 
-/// Where a run stands.
+/// The status of a run.
+///
+/// On the wire it is the name in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum RunStatus {
-    /// Created, waits for an execution slot.
+    /// Created. Waits for a slot.
     Pending,
-    /// Executes, or will go on after a crash or a shutdown.
+    /// Claimed by an engine. After a crash or a shutdown the run keeps this status until it
+    /// continues.
     Running,
-    /// All nodes completed, or were left out without failure.
+    /// Every node succeeded or was skipped without a failure.
     Success,
-    /// A node failed, the time ran out, or the run was given up as poisoned.
+    /// A node failed, the run reached its timeout, or the run was poisoned: it crashed the process
+    /// too often.
     Failed,
-    /// Cancelled on request.
+    /// Cancelled after a cancel request.
     Cancelled,
 }
 
 impl RunStatus {
-    /// Whether the status never changes again.
+    /// Returns whether the status is final.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Success | Self::Failed | Self::Cancelled)
     }
 
-    /// Whether a run may go from this status to `next`: the one table of transitions, enforced by
-    /// storage.
+    /// Returns whether a run may change from this status to `next`.
+    ///
+    /// This is the only table of run transitions. Storage enforces it.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
@@ -44,7 +50,7 @@ impl RunStatus {
         }
     }
 
-    /// How a node without an entry reads in a run of this status.
+    /// Returns the status of a node that storage has no row for, in a run of this status.
     #[must_use]
     pub const fn unstarted_node(self) -> NodeStatus {
         match self {
@@ -55,24 +61,26 @@ impl RunStatus {
     }
 }
 
-/// What made a run.
+/// The cause of a run.
+///
+/// On the wire it is the name in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Trigger {
-    /// A caller asked for it.
+    /// A caller triggered the run.
     Manual,
-    /// A schedule was due.
+    /// A tick of a schedule.
     Schedule,
-    /// A backfill.
+    /// A backfill created the run.
     Backfill,
-    /// A failed run goes on.
+    /// A caller resumed a failed run.
     Resume,
-    /// A missed tick of a schedule is made up for.
+    /// A missed tick of a schedule: a catch-up run.
     Catchup,
     /// A call of the pipeline's webhook.
     Webhook,
-    /// An upstream pipeline ended.
+    /// An upstream pipeline finished.
     Dependency,
 }
 
@@ -88,58 +96,59 @@ impl Trigger {
     }
 }
 
-/// How a run was asked to stop.
+/// The kind of a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Cancel {
-    /// Executing nodes finish, nothing new starts.
+    /// Executing nodes finish. No further node starts.
     Plain,
-    /// Executing nodes are told to stop and left behind after the grace.
+    /// Executing nodes receive the cancel signal and are abandoned after the grace period. No
+    /// further node starts.
     Forced,
 }
 
-/// A run as it stands.
+/// A run of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Run {
-    /// Its id.
+    /// The id of the run.
     pub id: RunId,
-    /// Its pipeline.
+    /// The pipeline that the run executes.
     pub pipeline_id: PipelineId,
-    /// The version of the definition that it runs.
+    /// The version of the definition that the run executes.
     pub pipeline_version: u32,
-    /// The tenant it belongs to: its pipeline's when it was created.
+    /// The tenant that owned the pipeline when the run was created.
     pub tenant: Option<TenantId>,
-    /// Where it stands.
+    /// The current status.
     pub status: RunStatus,
-    /// Whether and how it was asked to stop.
+    /// The cancel request, if there is one.
     pub cancel: Option<Cancel>,
-    /// What made it.
+    /// The cause of the run.
     pub trigger: Trigger,
-    /// The pipeline's parameters with the given ones over them.
+    /// The parameters: the defaults of the pipeline, overridden by the values of the trigger.
     pub params: BTreeMap<String, String>,
-    /// What `${run.date}` reads.
+    /// The date that `${run.date}` stands for.
     pub date: NaiveDate,
-    /// When it was created.
+    /// When the run was created.
     pub created_at: DateTime<Utc>,
-    /// When it was first claimed.
+    /// When an engine first claimed the run.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the run finished.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Why it failed: the first error.
+    /// The error message of a failed run: its first error.
     pub error: Option<String>,
-    /// The backfill that it was made by; a resume belongs to none.
+    /// The backfill that created the run. A resume belongs to no backfill.
     pub backfill_id: Option<BackfillId>,
     /// The run that this one resumes.
     pub resumed_from: Option<RunId>,
-    /// The first run of its chain of resumes; itself where it resumes none.
+    /// The first run of its chain of resumes. For a run that resumes no other, its own id.
     pub first_run: RunId,
-    /// What it takes over from earlier runs of its chain.
+    /// The outputs that the run inherits from earlier runs of its chain.
     pub inherited: Vec<InheritedOutput>,
 }
 
 impl Run {
-    /// A pending run; what is optional is set afterwards.
+    /// Creates a pending run. Set the other public fields as needed.
     #[must_use]
     pub const fn new(
         id: RunId,
@@ -171,27 +180,28 @@ impl Run {
     }
 }
 
-/// A node that succeeded earlier in a chain of resumes, so that the new run need not execute it.
+/// The output of a node that succeeded in an earlier run of the chain. The new run reuses it and
+/// skips the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InheritedOutput {
-    /// The node's place in the new run.
+    /// The index of the node in the new run.
     pub node_index: NodeIndex,
-    /// The run that executed it.
+    /// The run that executed the node.
     pub from_run: RunId,
-    /// Its place there.
+    /// The index of the node in that run.
     pub from_node_index: NodeIndex,
-    /// Rows that it handed on.
+    /// The number of rows of the output.
     pub row_count: Option<u64>,
-    /// Whether it handed on a dataset.
+    /// Whether the node returned a dataset.
     pub has_dataset: bool,
-    /// SHA-256 of the output kept there, where one is kept.
+    /// The SHA-256 of the output that is stored there, or `None` if none is stored.
     pub output_hash: Option<[u8; 32]>,
 }
 
 impl InheritedOutput {
-    /// Takes over the node at `from_node_index` of `from_run` as the one at `node_index`; what else
-    /// is known is set afterwards.
+    /// Creates an entry for the node at `node_index`, which `from_run` executed as the node at
+    /// `from_node_index`. Set the other public fields as needed.
     #[must_use]
     pub const fn new(node_index: NodeIndex, from_run: RunId, from_node_index: NodeIndex) -> Self {
         Self {

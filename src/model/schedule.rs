@@ -1,25 +1,25 @@
-//! What a schedule does when a run of it is still under way, and why a tick of it started nothing.
+//! The behavior of a schedule while a run of it is unfinished, and why a tick started no run.
 //!
-//! When ticks are due is decided by `cron`, what becomes of them by storage and the scheduler.
+//! `cron` computes the ticks. The scheduler and storage process them.
 
 use serde::{Deserialize, Serialize};
 
-/// What becomes of a tick while a run of the same schedule is unfinished.
+/// The overlap rule of a schedule: what a tick does while a run of the same schedule is unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Overlap {
-    /// Its run waits until the earlier ones have ended.
+    /// The tick creates a run, which waits until the earlier runs finish.
     #[default]
     Queue,
-    /// No run is made.
+    /// The tick creates no run.
     Skip,
 }
 
 impl Overlap {
     pub(crate) const ALL: [Self; 2] = [Self::Queue, Self::Skip];
 
-    /// How it is written in a definition.
+    /// Returns the value in a definition.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -29,13 +29,13 @@ impl Overlap {
     }
 }
 
-/// Why the latest tick of a schedule started nothing.
+/// The reason why the latest tick of a schedule created no run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// A run of the schedule was unfinished, and the pipeline's `overlap` is `skip`.
+    /// A run of the schedule was unfinished and the overlap rule is [`Overlap::Skip`].
     Overlap,
-    /// No more runs may wait.
+    /// The queue of pending runs was full.
     Blocked,
 }

@@ -1,22 +1,31 @@
-//! Whose objects a question is about.
+//! The scope of a call: the objects that it can see and change.
 //!
-//! Deciding the scope of a caller is left to the host (`api::access`); applying it to storage.
+//! The host decides the scope of a caller (`api/access`). Storage applies it.
 
 use super::TenantId;
 
-/// Whose objects a question sees and a command may touch.
+/// The objects that a query can see and a command can change.
+///
+/// ```
+/// use floret::{Scope, TenantId};
+/// let acme = TenantId::new("acme")?;
+/// let scope = Scope::Tenant(acme.clone());
+/// assert!(scope.admits(Some(&acme)));
+/// assert!(!scope.admits(None));
+/// # Ok::<(), floret::IdError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Every object, of every tenant and of none.
+    /// Every object, with any tenant or with none.
     #[default]
     All,
-    /// Only what belongs to this tenant; all else is as if it did not exist.
+    /// The objects of this tenant. All others appear not to exist.
     Tenant(TenantId),
 }
 
 impl Scope {
-    /// Whether an object of `tenant` is inside this scope.
+    /// Returns whether the scope contains an object of `tenant`.
     #[must_use]
     pub fn admits(&self, tenant: Option<&TenantId>) -> bool {
         match self {
@@ -25,7 +34,7 @@ impl Scope {
         }
     }
 
-    /// The tenant to which something made within this scope belongs.
+    /// Returns the tenant of an object that is created within this scope.
     #[must_use]
     pub fn tenant(&self) -> Option<&TenantId> {
         match self {

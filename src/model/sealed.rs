@@ -1,30 +1,30 @@
-//! A secret as storage keeps it: sealed bytes that nothing can be read from.
+//! A secret as storage holds it: sealed bytes that reveal nothing without the key.
 //!
-//! Sealing and opening are `secret`'s.
+//! `secret` seals and opens secrets.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-/// What a secret reads as, and what keeps the one that is stored when it is sent back.
+/// The text that stands for a secret in answers. A client that sends it back leaves the stored
+/// secret unchanged.
 pub(crate) const MASKED: &str = "********";
 
-/// A sealed secret: the id of the key that sealed it, a nonce and the ciphertext, in one run of
-/// bytes.
+/// A sealed secret: the id of the key, a nonce and the ciphertext, as one sequence of bytes.
 ///
-/// A storage keeps the bytes as they are and gives them back; it needs no key.
+/// A storage MUST return the bytes unchanged. It needs no key.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sealed(Bytes);
 
 impl Sealed {
-    /// The sealed secret that these bytes are; whether they are whole is found out when it is
+    /// Creates a sealed secret from its bytes. Damaged bytes are detected when the secret is
     /// opened.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())
     }
 
-    /// The bytes to be kept.
+    /// Returns the bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -1,33 +1,33 @@
-//! A variable: a text that configs of nodes name as `${var.KEY}`, sealed where it is a secret.
+//! A variable: a text that node configs refer to as `${var.KEY}`. A secret variable is sealed.
 //!
-//! Putting it into a config is `template`'s; what a value may hold is checked by the engine.
+//! `template` inserts it into a config. `engine` checks the value.
 
 use chrono::{DateTime, Utc};
 
 use super::{Sealed, TenantId, VariableKey};
 
-/// What a variable stands for.
+/// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VariableValue {
-    /// A text that everybody may read who may see the variable.
+    /// A plain text. A caller that may read the variable sees it.
     Plain(String),
-    /// A secret text.
+    /// A secret, which no caller sees.
     Secret(Sealed),
 }
 
-/// What a variable says.
+/// The fields of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VariableFields {
-    /// What it stands for.
+    /// The value.
     pub value: VariableValue,
-    /// What it is for; may be empty.
+    /// A description for people. May be empty.
     pub description: String,
 }
 
 impl VariableFields {
-    /// A variable without a description.
+    /// Creates the fields of a variable without a description.
     #[must_use]
     pub const fn new(value: VariableValue) -> Self {
         Self {
@@ -37,26 +37,26 @@ impl VariableFields {
     }
 }
 
-/// A variable as storage keeps it.
+/// A variable as storage holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredVariable {
-    /// Its key.
+    /// The key of the variable.
     pub key: VariableKey,
-    /// The tenant it belongs to.
+    /// The tenant that owns the variable, if any.
     pub tenant: Option<TenantId>,
-    /// Grows by one with each save that changes something, from 1.
+    /// The version, from 1. Each save that changes something increases it by 1.
     pub version: u32,
-    /// What it says.
+    /// The fields.
     pub fields: VariableFields,
-    /// When it was first saved.
+    /// When the variable was first saved.
     pub created_at: DateTime<Utc>,
-    /// When a save last changed it.
+    /// When a save last changed the variable.
     pub updated_at: DateTime<Utc>,
 }
 
 impl StoredVariable {
-    /// The first version of a variable of no tenant.
+    /// Creates version 1 of a variable that belongs to no tenant.
     #[must_use]
     pub const fn new(key: VariableKey, fields: VariableFields, created_at: DateTime<Utc>) -> Self {
         Self {

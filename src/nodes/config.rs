@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Issue, IssueAt, shown};
+use crate::error::{Issue, IssueLocation, quote};
 use crate::executor::ExecutorError;
 
 /// A config that is being read, and the issues found in it.
@@ -90,7 +90,7 @@ pub(super) fn kind(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "a boolean".to_owned(),
         Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => shown(text),
+        Value::String(text) => quote(text),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }
@@ -103,9 +103,9 @@ pub(super) fn without_template_issues(
 ) -> Vec<Issue> {
     issues
         .into_iter()
-        .filter(|issue| match &issue.at {
-            IssueAt::Pointer(pointer) => !is_template(config, pointer),
-            IssueAt::Parameter(_) => true,
+        .filter(|issue| match &issue.location {
+            IssueLocation::Pointer(pointer) => !is_template(config, pointer),
+            IssueLocation::Parameter(_) => true,
         })
         .collect()
 }

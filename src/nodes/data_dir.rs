@@ -12,7 +12,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use super::config::Fields;
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 use crate::executor::ExecutorError;
 
 /// A directory whose files nodes may read and write. Clones share it.
@@ -88,7 +88,7 @@ pub(super) fn read_path<'a>(fields: &mut Fields<'a>) -> Option<&'a str> {
     } else {
         return Some(path);
     };
-    let shown = shown(path);
+    let shown = quote(path);
     fields.refuse(
         "/path",
         format!("path is a file inside the data directory; {shown} {problem}"),

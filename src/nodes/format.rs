@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::config::Fields;
-use crate::error::shown;
+use crate::error::quote;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
@@ -37,7 +37,7 @@ impl Format {
             let name = fields.text("format")?;
             let found = find(name);
             if found.is_none() {
-                let name = shown(name);
+                let name = quote(name);
                 fields.refuse("/format", format!("format is one of {names}, not {name}"));
             }
             return found;
@@ -45,7 +45,7 @@ impl Format {
         let path = path?;
         let found = find(extension(path).as_str());
         if found.is_none() {
-            let path = shown(path);
+            let path = quote(path);
             fields.refuse(
                 "/path",
                 format!(

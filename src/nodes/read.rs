@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 use super::blocking::StopCheck;
 use super::data_dir::file_error;
 use crate::executor::ExecutorError;
-use crate::model::{Builder, Cell, Dataset, RowError};
+use crate::model::{Cell, Dataset, DatasetBuilder, RowError};
 
 /// The maximum size of an NDJSON line, which is held in memory.
 pub(super) const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -51,7 +51,7 @@ fn check(rows: usize, stop: &StopCheck) -> Result<(), ReadError> {
     Ok(())
 }
 
-fn finish(builder: Builder) -> Result<Dataset, ReadError> {
+fn finish(builder: DatasetBuilder) -> Result<Dataset, ReadError> {
     builder
         .finish()
         .map_err(|error| ReadError::File(error.to_string()))
@@ -64,11 +64,11 @@ pub(super) fn csv(
     stop: &StopCheck,
 ) -> Result<Dataset, ReadError> {
     let mut reader = csv::Reader::from_reader(file);
-    let mut builder = Builder::default();
+    let mut builder = DatasetBuilder::default();
     for name in reader.headers().map_err(csv_error)? {
         let index = builder.column_count();
-        if builder.column(name) != index {
-            let name = crate::error::shown(name);
+        if builder.find_or_add_column(name) != index {
+            let name = crate::error::quote(name);
             return Err(ReadError::Line(
                 1,
                 format!("the column {name} appears twice"),
@@ -116,7 +116,7 @@ pub(super) fn ndjson(
     rows_max: usize,
     stop: &StopCheck,
 ) -> Result<Dataset, ReadError> {
-    let (mut builder, mut text, mut line) = (Builder::default(), Vec::new(), 0_u64);
+    let (mut builder, mut text, mut line) = (DatasetBuilder::default(), Vec::new(), 0_u64);
     while builder.row_count() < rows_max {
         check(builder.row_count(), stop)?;
         text.clear();
@@ -150,7 +150,7 @@ pub(super) fn json(
     rows_max: usize,
     stop: &StopCheck,
 ) -> Result<Dataset, ReadError> {
-    let mut builder = Builder::default();
+    let mut builder = DatasetBuilder::default();
     let mut stopped = None;
     let wants_more = |rows: usize| match check(rows, stop) {
         Ok(()) => rows < rows_max,

@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::error::with_causes;
+use crate::error::message_with_causes;
 
 /// Why an event was not delivered.
 ///
@@ -57,6 +57,6 @@ impl fmt::Display for NotifierError {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for NotifierError {
     fn from(error: E) -> Self {
-        Self::retryable(with_causes(&error))
+        Self::retryable(message_with_causes(&error))
     }
 }

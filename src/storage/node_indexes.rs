@@ -54,6 +54,6 @@ impl NodeIndexes {
     /// run.
     #[must_use]
     pub fn is_last(&self, node_index: NodeIndex) -> bool {
-        self.0.is_last(node_index)
+        self.0.is_leaf(node_index)
     }
 }

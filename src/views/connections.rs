@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::Views;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result, quote};
 use crate::model::{
     ConnectionFields, ConnectionId, MASKED, Page, PageRequest, Scope, StoredConnection,
 };
@@ -28,7 +28,7 @@ impl Views {
         };
         found
             .map(ConnectionView)
-            .ok_or_else(|| Error::connection_not_found(shown(id)))
+            .ok_or_else(|| Error::connection_not_found(quote(id)))
     }
 
     /// Returns a page of connections, newest first.

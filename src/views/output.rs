@@ -21,7 +21,7 @@ impl Views {
         let Some(node_index) = node_index else {
             return Err(Error::new(
                 Problem::NodeNotFound,
-                format!("run {run} has no node {}", crate::error::shown(node)),
+                format!("run {run} has no node {}", crate::error::quote(node)),
             ));
         };
         let stored = self.storage.find_output(run, node_index, scope).await?;
@@ -49,6 +49,6 @@ impl Views {
 fn output_dropped(node: &str, why: &str) -> Error {
     Error::new(
         Problem::OutputDropped,
-        format!("the output of node {} {why}", crate::error::shown(node)),
+        format!("the output of node {} {why}", crate::error::quote(node)),
     )
 }

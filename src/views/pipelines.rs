@@ -42,7 +42,7 @@ impl Views {
             .find_pipeline(key, scope)
             .await?
             .map(PipelineView)
-            .ok_or_else(|| Error::pipeline_not_found(crate::error::shown(key)))
+            .ok_or_else(|| Error::pipeline_not_found(crate::error::quote(key)))
     }
 
     /// Returns a page of summaries, newest first.

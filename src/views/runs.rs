@@ -118,7 +118,7 @@ impl TryFrom<RunDetail> for RunView {
             // The definition was accepted when it was saved; today's limits must not hide its runs.
             let mut limits = Limits::default();
             (limits.nodes_max, limits.edges_max) = (usize::MAX, usize::MAX);
-            add_unstarted(&run, &Graph::within(&definition, &limits)?, nodes)
+            add_unstarted(&run, &Graph::with_limits(&definition, &limits)?, nodes)
         };
         Ok(Self {
             run: RunSummary::from(run),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::Views;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result, quote};
 use crate::model::{
     MASKED, Page, PageRequest, Scope, StoredVariable, VariableFields, VariableKey, VariableValue,
 };
@@ -28,7 +28,7 @@ impl Views {
         };
         found
             .map(VariableView)
-            .ok_or_else(|| Error::variable_not_found(shown(key)))
+            .ok_or_else(|| Error::variable_not_found(quote(key)))
     }
 
     /// Returns a page of variables, newest first.

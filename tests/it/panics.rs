@@ -51,11 +51,11 @@ async fn a_panic_fails_its_attempt_and_reports_its_text(store: Store) {
         ("string", "the executor panicked: made for string"),
         (
             "number",
-            "the executor panicked: with a payload that is no text",
+            "the executor panicked: with a payload that is not a string",
         ),
         (
             "panic",
-            "the executor panicked: with a payload that is no text",
+            "the executor panicked: with a payload that is not a string",
         ),
         ("drop", "the executor panicked: in drop"),
     ];

@@ -12,7 +12,7 @@ use sha1::{Digest, Sha1};
 
 use crate::api::body::Body;
 use crate::api::{problem, response};
-use crate::error::{Error, Problem, Result, shown};
+use crate::error::{Error, Problem, Result, quote};
 
 /// The subprotocol that the server selects if the client offers it.
 const OWN_PROTOCOL: &str = "floret";
@@ -82,7 +82,7 @@ fn check(parts: &Parts) -> Result<&str> {
     }
     let version = single(headers, &SEC_WEBSOCKET_VERSION);
     if version != Some(VERSION) {
-        let received = shown(version.unwrap_or_default());
+        let received = quote(version.unwrap_or_default());
         return Err(required(format!(
             "Sec-WebSocket-Version must be {VERSION}, received {received}"
         )));
@@ -91,7 +91,7 @@ fn check(parts: &Parts) -> Result<&str> {
     if !is_key(key) {
         return Err(required(format!(
             "Sec-WebSocket-Key must be 16 bytes in Base64, once, received {}",
-            shown(key)
+            quote(key)
         )));
     }
     Ok(key)

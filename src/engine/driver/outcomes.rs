@@ -59,7 +59,7 @@ impl Driver {
         outcome: NodeOutcome,
         stored: oneshot::Receiver<()>,
     ) -> Result<(), LeaseLost> {
-        if self.frontier.ends_with(node_index) {
+        if self.frontier.is_last_unfinished(node_index) {
             return self.settle_node(node_index, outcome).await;
         }
         self.commits.spawn(async move {
@@ -142,7 +142,7 @@ impl Driver {
         node_index: NodeIndex,
         outcome: NodeOutcome,
     ) -> Result<(), LeaseLost> {
-        let skipped = self.frontier.settle(node_index, outcome);
+        let skipped = self.frontier.finish_node(node_index, outcome);
         self.record_unexecuted(&skipped, NodeStatus::Skipped).await
     }
 

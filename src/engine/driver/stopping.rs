@@ -64,7 +64,7 @@ impl Driver {
     ) -> Result<(), LeaseLost> {
         let now = self.context.shared.clock.elapsed();
         let is_expired = deadlines.run.is_some_and(|deadline| deadline <= now);
-        if is_expired && self.frontier.verdict() != Some(RunStatus::Success) {
+        if is_expired && self.frontier.run_outcome() != Some(RunStatus::Success) {
             deadlines.run = None;
             self.time_out().await?;
         }
@@ -106,7 +106,7 @@ impl Driver {
 
     /// Finishes a run whose nodes are all final, and releases any other.
     pub(super) async fn finish_or_release(&mut self) -> Result<RunExit, LeaseLost> {
-        let Some(status) = self.frontier.verdict() else {
+        let Some(status) = self.frontier.run_outcome() else {
             if *self.context.stop_signal.borrow() == StopSignal::LeaseLost {
                 return Err(LeaseLost);
             }

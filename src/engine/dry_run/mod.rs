@@ -163,7 +163,7 @@ impl DryRunExecution {
             let inputs = self.inputs(node_index);
             let node = self
                 .graph
-                .declared(node_index)
+                .declared_index(node_index)
                 .and_then(|index| self.definition.nodes.get(index));
             let Some((node, executor)) =
                 node.and_then(|node| Some((node, self.shared.registry.get(&node.kind)?)))
@@ -239,7 +239,7 @@ impl DryRunExecution {
             *slot = cut;
         }
         self.set_result(node_index, node);
-        let unreachable = self.frontier.settle(node_index, frontier_outcome);
+        let unreachable = self.frontier.finish_node(node_index, frontier_outcome);
         if *self.stop_signal.borrow() == StopSignal::TimedOut {
             // None of them would have started in time. They have failed, as this node has.
             return Ok(());
@@ -258,7 +258,7 @@ impl DryRunExecution {
     }
 
     fn new_result(&self, node_index: NodeIndex, status: NodeStatus) -> Result<DryRunNode> {
-        let declared = self.graph.declared(node_index);
+        let declared = self.graph.declared_index(node_index);
         let node = declared.and_then(|index| self.definition.nodes.get(index));
         match (self.graph.id(node_index), node) {
             (Some(id), Some(node)) => Ok(DryRunNode::new(id.clone(), node.name.clone(), status)),

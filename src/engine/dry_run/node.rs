@@ -13,7 +13,7 @@ use crate::engine::attempt::{self, AttemptOutcome, timeout_message};
 use crate::engine::execution_permit::ExecutionPermit;
 use crate::engine::secret_resolver::SecretResolver;
 use crate::engine::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::cut;
+use crate::error::truncate;
 use crate::executor::{Executor, Input, NodeCall, NodeLog, Output};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, Node, NodeStatus, Run};
@@ -68,7 +68,7 @@ impl DryNode {
             Err(error) => DryNodeOutcome::failed(error.message().to_owned()),
         };
         let max = shared.limits.error_bytes_max;
-        let hidden = |error| cut(self.secrets.mask.text(error), max);
+        let hidden = |error| truncate(self.secrets.mask.text(error), max);
         DryNodeOutcome {
             error: outcome.error.map(hidden),
             ..outcome
@@ -76,7 +76,7 @@ impl DryNode {
     }
 
     async fn attempt(&mut self, executor: &Arc<dyn Executor>) -> DryNodeOutcome {
-        let timeout = match RetryPolicy::of(&self.node) {
+        let timeout = match RetryPolicy::for_node(&self.node) {
             Ok(policy) => policy.timeout,
             Err(issues) => {
                 let details = issues.into_iter().map(|issue| issue.detail);

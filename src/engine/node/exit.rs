@@ -9,7 +9,7 @@ use super::{NodeTask, Recording, millis};
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::journal::LeaseLost;
 use crate::engine::stop_signal::StopSignal;
-use crate::error::{cut, trace_causes};
+use crate::error::{trace_causes, truncate};
 use crate::executor::Output;
 use crate::model::{Dataset, NodeIndex, NodeStatus};
 use crate::storage::FinishedNode;
@@ -87,7 +87,7 @@ impl NodeTask {
         started: Duration,
     ) -> NodeExit {
         let mut finished = self.finished_node(NodeStatus::Failed, attempt, started);
-        finished.error = Some(cut(error, self.context.shared.limits.error_bytes_max));
+        finished.error = Some(truncate(error, self.context.shared.limits.error_bytes_max));
         NodeExit::Finished(Box::new(finished), None)
     }
 
@@ -98,7 +98,8 @@ impl NodeTask {
         started: Duration,
     ) -> NodeExit {
         let mut finished = self.finished_node(status, Some(self.attempt), started);
-        finished.error = error.map(|error| cut(error, self.context.shared.limits.error_bytes_max));
+        finished.error =
+            error.map(|error| truncate(error, self.context.shared.limits.error_bytes_max));
         NodeExit::Finished(Box::new(finished), None)
     }
 

@@ -20,7 +20,7 @@ use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::cut;
+use crate::error::truncate;
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Node, NodeIndex, NodeStatus};
@@ -77,7 +77,7 @@ impl NodeTask {
                 .fail_without_attempt(format!("no executor is registered for the type {kind:?}"))
                 .await;
         };
-        let policy = match RetryPolicy::of(node) {
+        let policy = match RetryPolicy::for_node(node) {
             Ok(policy) => policy,
             Err(issues) => {
                 let first = issues
@@ -250,7 +250,7 @@ impl NodeTask {
             random,
         );
         if self.recording == Recording::Full {
-            let error = cut(error, shared.limits.error_bytes_max);
+            let error = truncate(error, shared.limits.error_bytes_max);
             let (node_index, attempt, at) = (self.node_index, self.attempt, shared.clock.now());
             self.context
                 .journal

@@ -22,9 +22,9 @@ use super::stop_signal::StopSignal;
 use crate::error::{Error, trace_causes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
-use crate::graph::plan::{Kept, Past, Plan};
+use crate::graph::plan::{EarlierResult, ExecutionPlan, OutputState};
 use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus};
-use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{ClaimedRun, Entry, FinishedNode};
 
 /// The channels by which `active` reaches a run.
@@ -122,7 +122,7 @@ impl Preparation {
         cancel_request: watch::Receiver<Option<Cancel>>,
         appender: AppenderTask,
     ) -> Result<PreparedRun, LeaseLost> {
-        let mut plan = Plan::new(
+        let mut plan = ExecutionPlan::new(
             &self.graph,
             self.node_indexes()
                 .map(|(node_index, history)| history.past(self.context.is_sink(node_index)))
@@ -174,12 +174,13 @@ impl Preparation {
     /// A node whose output is missing or damaged executes again.
     async fn read_needed_outputs(
         &self,
-        plan: &mut Plan<'_>,
+        plan: &mut ExecutionPlan<'_>,
     ) -> Result<Vec<Option<Dataset>>, LeaseLost> {
         let mut datasets = vec![None; self.graph.len()];
         for (node_index, history) in self.node_indexes() {
-            if let Past::Succeeded {
-                output: Kept::Lost, ..
+            if let EarlierResult::Succeeded {
+                output: OutputState::Unavailable,
+                ..
             } = history.past(false)
                 && plan.executes(node_index)
             {
@@ -190,7 +191,7 @@ impl Preparation {
                 .await?;
             }
         }
-        while let Some(node_index) = plan.next_needed() {
+        while let Some(node_index) = plan.next_output_to_check() {
             match self.read_output(node_index).await? {
                 Some(dataset) => {
                     if let Some(slot) = datasets.get_mut(usize::from(node_index)) {
@@ -198,7 +199,7 @@ impl Preparation {
                     }
                 }
                 None => {
-                    plan.lost(node_index);
+                    plan.mark_unavailable(node_index);
                     self.log_warning(
                         node_index,
                         "its stored output is missing or damaged; it executes again",
@@ -215,10 +216,10 @@ impl Preparation {
         let (context, clock) = (&self.context, &self.context.shared.clock);
         let read = || checkpoint::read(context, node_index);
         let stop = context.lost_or_stopped();
-        match while_unavailable(clock, Pauses::STANDARD, stop, read).await {
+        match retry_while_unavailable(clock, Backoff::STANDARD, stop, read).await {
             Ok(dataset) => Ok(dataset),
-            Err(Unanswered::Stopped(_)) => Err(LeaseLost),
-            Err(Unanswered::Refused(error)) => {
+            Err(RetryError::Stopped(_)) => Err(LeaseLost),
+            Err(RetryError::Permanent(error)) => {
                 tracing::error!(run_id = %context.run.id, %error, "a stored output cannot be read; its node executes again");
                 trace_causes(&error);
                 Ok(None)
@@ -247,7 +248,7 @@ impl Preparation {
     }
 
     /// Records the nodes whose output from an earlier run is reused.
-    async fn record_reuse(&self, plan: &Plan<'_>) -> Result<(), LeaseLost> {
+    async fn record_reuse(&self, plan: &ExecutionPlan<'_>) -> Result<(), LeaseLost> {
         for (node_index, history) in self.node_indexes() {
             let Some(inherited) = &history.inherited else {
                 continue;
@@ -274,7 +275,7 @@ impl Preparation {
     /// Returns the node's outcome if it does not execute in this claim.
     fn settled_outcome(
         &self,
-        plan: &Plan<'_>,
+        plan: &ExecutionPlan<'_>,
         node_index: NodeIndex,
         history: &NodeHistory,
     ) -> Option<NodeOutcome> {
@@ -289,7 +290,7 @@ impl Preparation {
     }
 
     /// Returns how many executing nodes consume each node's output.
-    fn count_consumers(&self, plan: &Plan<'_>) -> Vec<usize> {
+    fn count_consumers(&self, plan: &ExecutionPlan<'_>) -> Vec<usize> {
         let consumer_count = |node_index| {
             self.graph
                 .downstream(node_index)
@@ -303,14 +304,14 @@ impl Preparation {
     }
 
     /// Returns the nodes that need the missing output of a sink, which is never repeated.
-    fn fail_reasons(&self, plan: &Plan<'_>) -> HashMap<NodeIndex, String> {
+    fn fail_reasons(&self, plan: &ExecutionPlan<'_>) -> HashMap<NodeIndex, String> {
         let reason = |sink: NodeIndex| {
             let sink = self.context.node_id(sink).map_or("", |id| id.as_str());
             format!(
                 "the output of {sink} is needed but no longer stored; a sink that succeeded is not executed again automatically"
             )
         };
-        plan.unmet()
+        plan.missing_inputs()
             .iter()
             .map(|&(sink, node)| (node, reason(sink)))
             .collect()

@@ -4,7 +4,7 @@
 
 use crate::graph::Graph;
 use crate::graph::frontier::NodeOutcome;
-use crate::graph::plan::{Kept, Past};
+use crate::graph::plan::{EarlierResult, OutputState};
 use crate::model::{InheritedOutput, NodeRun, NodeStatus};
 use crate::storage::ClaimedRun;
 
@@ -49,7 +49,7 @@ impl NodeHistory {
     }
 
     /// Returns what `graph/plan` needs to know.
-    pub(super) fn past(&self, is_sink: bool) -> Past {
+    pub(super) fn past(&self, is_sink: bool) -> EarlierResult {
         let output = match (self.outcome(), &self.row, &self.inherited) {
             (Some(NodeOutcome::Success), Some(row), _) => {
                 kept_output(row.has_dataset, row.output_hash.is_some())
@@ -57,17 +57,17 @@ impl NodeHistory {
             (None, _, Some(inherited)) if !self.has_started() => {
                 kept_output(inherited.has_dataset, inherited.output_hash.is_some())
             }
-            _ => return Past::Never,
+            _ => return EarlierResult::NotSucceeded,
         };
-        Past::Succeeded { output, is_sink }
+        EarlierResult::Succeeded { output, is_sink }
     }
 }
 
-const fn kept_output(has_dataset: bool, is_stored: bool) -> Kept {
+const fn kept_output(has_dataset: bool, is_stored: bool) -> OutputState {
     match (has_dataset, is_stored) {
-        (false, _) => Kept::Nothing,
-        (true, true) => Kept::Stored,
-        (true, false) => Kept::Lost,
+        (false, _) => OutputState::NoDataset,
+        (true, true) => OutputState::Stored,
+        (true, false) => OutputState::Unavailable,
     }
 }
 

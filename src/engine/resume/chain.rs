@@ -45,7 +45,7 @@ impl<'a> DefinitionGraph<'a> {
     }
 
     pub(super) fn node(&self, node_index: NodeIndex) -> Option<&'a Node> {
-        let declared = self.graph.declared(node_index);
+        let declared = self.graph.declared_index(node_index);
         declared.and_then(|index| self.definition.nodes.get(index))
     }
 

@@ -7,9 +7,9 @@ mod chain;
 
 use self::chain::{Chain, DefinitionGraph};
 use super::{Engine, RequestKey, StartedRun};
-use crate::error::{Error, Issue, Problem, Result, shown};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::Effect;
-use crate::graph::reuse::{Earlier, reused};
+use crate::graph::reuse::{ChainResult, select_reused};
 use crate::model::{
     InheritedOutput, Node, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
@@ -123,14 +123,14 @@ impl Engine {
         let earlier: Vec<_> = successes
             .iter()
             .map(|(is_sink, found)| match found {
-                Some(found) => Earlier::Succeeded {
-                    is_same: found.is_unchanged,
+                Some(found) => ChainResult::Succeeded {
+                    is_unchanged: found.is_unchanged,
                     is_sink: *is_sink,
                 },
-                None => Earlier::Never,
+                None => ChainResult::NotSucceeded,
             })
             .collect();
-        let reused = reused(&current.graph, &earlier, from);
+        let reused = select_reused(&current.graph, &earlier, from);
         let taken = successes.into_iter().zip(reused);
         taken
             .filter(|(_, is_reused)| *is_reused)
@@ -150,7 +150,7 @@ fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex>
         let node_ids: Vec<_> = current.graph.node_indexes().filter_map(|node_index| current.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
         let detail = format!(
             "from_node must name a node of the definition that runs, received {}; its nodes begin with {}",
-            shown(id),
+            quote(id),
             node_ids.join(", ")
         );
         Error::invalid(Problem::InvalidField, vec![Issue::pointer("/from_node", detail)])

@@ -1,8 +1,8 @@
-//! A dataset on disk: an Arrow IPC stream with lz4, and after its end the SHA-256 of it.
+//! The encoding of a dataset: an Arrow IPC stream with LZ4, followed by the SHA-256 of the stream.
 //!
-//! The digest stands where a reader of Arrow has stopped already. It is checked first, since
-//! Arrow's reader trusts the lengths that it finds and a damaged one could ask for all memory.
-//! Where the bytes are kept is left to `storage`.
+//! An Arrow reader stops before the digest. Decoding checks the digest first, because the Arrow
+//! reader trusts the lengths in the stream, and a damaged length could exhaust the memory.
+//! `storage` stores the bytes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,11 +19,12 @@ use super::column::{Cells, Column, Gap};
 use super::concat::concat_arrays;
 use crate::error::{Error, Result};
 
-/// Rows of a batch: small enough that encoding needs little room beside the dataset.
+/// The rows of a batch. The number is small, so that encoding needs little memory in addition to
+/// the dataset.
 const BATCH_ROWS: usize = 65_536;
 const DIGEST_BYTES: usize = 32;
 
-/// Keys and values of a field's metadata.
+/// The keys and values in the metadata of a field.
 const GAP: &str = "floret.gap";
 const GAP_MISSING: &str = "missing";
 const FORM: &str = "floret.form";
@@ -44,7 +45,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Dataset> {
     if Sha256::digest(stream).as_slice() != digest {
         return Err(damaged("its digest differs"));
     }
-    read(stream).map_err(|error| damaged("it is no dataset").with_source(error))
+    read(stream).map_err(|error| damaged("it is not a dataset").with_source(error))
 }
 
 fn damaged(why: &str) -> Error {
@@ -103,14 +104,24 @@ fn read(stream: &[u8]) -> Result<Dataset, ArrowError> {
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let mut names = HashSet::new();
-    let columns = schema.fields().iter().enumerate().map(|(place, field)| {
-        if !names.insert(field.name()) {
-            return Err(foreign("a column comes twice"));
-        }
-        let parts: Vec<&dyn Array> = batches.iter().map(|batch| &**batch.column(place)).collect();
-        to_column(field, &parts, rows)
-    });
-    Ok(Dataset::of(columns.collect::<Result<_, _>>()?, rows))
+    let columns = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(column_index, field)| {
+            if !names.insert(field.name()) {
+                return Err(invalid_schema("a column is given twice"));
+            }
+            let parts: Vec<&dyn Array> = batches
+                .iter()
+                .map(|batch| &**batch.column(column_index))
+                .collect();
+            to_column(field, &parts, rows)
+        });
+    Ok(Dataset::from_parts(
+        columns.collect::<Result<_, _>>()?,
+        rows,
+    ))
 }
 
 fn to_column(field: &Field, parts: &[&dyn Array], rows: usize) -> Result<Column, ArrowError> {
@@ -124,15 +135,15 @@ fn to_column(field: &Field, parts: &[&dyn Array], rows: usize) -> Result<Column,
         .is_some_and(|gap| gap == GAP_MISSING);
     let cells = match field.data_type() {
         DataType::Null => Some(Cells::Gaps(rows)),
-        kind => Cells::of(&*concat_arrays(parts, kind)?, is_json),
+        kind => Cells::from_array(&*concat_arrays(parts, kind)?, is_json),
     };
     Ok(Column {
         name: Arc::from(field.name().as_str()),
-        cells: cells.ok_or_else(|| foreign("a column is of a foreign type"))?,
+        cells: cells.ok_or_else(|| invalid_schema("a column has an unsupported type"))?,
         gap: if is_missing { Gap::Missing } else { Gap::Null },
     })
 }
 
-fn foreign(why: &str) -> ArrowError {
+fn invalid_schema(why: &str) -> ArrowError {
     ArrowError::SchemaError(why.to_owned())
 }

@@ -1,6 +1,6 @@
-//! A column of a dataset and its cells: the one place that knows which Arrow array holds what.
+//! A column of a dataset and its cells. Only this file knows which Arrow array holds which values.
 //!
-//! How a column comes to be is left to `build`, its form on disk to `codec`.
+//! `build` builds columns, `codec` encodes them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,41 +10,41 @@ use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, LargeStringArray, UInt64Array};
 use arrow_schema::DataType;
 
-/// A named column. Its length is that of its dataset.
+/// A named column, with the length of its dataset.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) name: Arc<str>,
     pub(super) cells: Cells,
-    /// What a gap of the array means; of no meaning in a column of JSON, whose gaps are missing
-    /// cells.
+    /// The meaning of the nulls in the array. Has no meaning for JSON texts, where an array null is
+    /// a missing cell.
     pub(super) gap: Gap,
 }
 
-/// What an array's null stands for in all rows of a column.
+/// The meaning of an array null, for all rows of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gap {
-    /// The row has the column, and its value is null.
+    /// The row has the column with the value null.
     Null,
     /// The row does not have the column.
     Missing,
 }
 
-/// The values of a column.
+/// The cells of a column.
 #[derive(Debug, Clone)]
 pub(super) enum Cells {
-    /// Nothing but this many gaps.
+    /// This many array nulls and no values.
     Gaps(usize),
     Int(Int64Array),
-    /// Integers of which one at least is beyond `i64`, and none is negative.
+    /// Integers, of which none is negative and at least one does not fit `i64`.
     UInt(UInt64Array),
     Float(Float64Array),
     Bool(BooleanArray),
     Text(LargeStringArray),
-    /// JSON texts: values of more than one kind, nested values, nulls beside missing cells.
+    /// JSON texts: values of mixed types, nested values, or nulls next to missing cells.
     Json(LargeStringArray),
 }
 
-/// One value of a row.
+/// The value of a column in a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell<'a> {
     /// The row does not have the column.
@@ -55,12 +55,12 @@ pub(crate) enum Cell<'a> {
     Float(f64),
     Bool(bool),
     Text(&'a str),
-    /// The text of any JSON value but null.
+    /// The JSON text of a value other than null.
     Json(&'a str),
 }
 
 impl Column {
-    /// Columns of these names, a repeated one once.
+    /// Creates columns without cells. A repeated name counts once.
     pub(super) fn without_cells<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Vec<Self> {
         let mut seen = HashSet::new();
         names
@@ -75,7 +75,7 @@ impl Column {
             .collect()
     }
 
-    /// The cell of a row; the row MUST be one of the column's.
+    /// Returns the cell of a row. The row MUST exist.
     pub(super) fn cell(&self, row: usize) -> Cell<'_> {
         let found = match &self.cells {
             Cells::Gaps(_) => None,
@@ -92,7 +92,7 @@ impl Column {
         })
     }
 
-    /// The cells from `from` on, `count` of them, the data shared.
+    /// Returns `count` cells from the row `from`. The result shares the data.
     pub(super) fn slice(&self, from: usize, count: usize) -> Self {
         let cells = match &self.cells {
             Cells::Gaps(_) => Cells::Gaps(count),
@@ -110,10 +110,10 @@ impl Column {
         }
     }
 
-    /// About how many bytes the cells take.
+    /// Returns the approximate number of bytes of the cells.
     pub(super) fn memory_bytes(&self) -> u64 {
         let array = self.cells.array();
-        // Arrow knows the length of a slice for every type that a column has.
+        // Arrow computes the size of a slice for every array type of a column.
         array.map_or(0, |array| {
             array
                 .to_data()
@@ -122,7 +122,7 @@ impl Column {
         })
     }
 
-    /// Whether it has gaps whose meaning is in [`Column::gap`].
+    /// Returns whether the column has array nulls with the meaning [`Column::gap`].
     pub(super) fn has_gaps(&self) -> bool {
         match &self.cells {
             Cells::Gaps(count) => *count > 0,
@@ -137,7 +137,7 @@ impl Column {
 }
 
 impl Cells {
-    /// The array, or none where there are only gaps.
+    /// Returns the array, or `None` if there are no values.
     pub(super) fn array(&self) -> Option<&dyn Array> {
         match self {
             Self::Gaps(_) => None,
@@ -158,8 +158,8 @@ impl Cells {
             .map_or(DataType::Null, |array| array.data_type().clone())
     }
 
-    /// The cells of an array, or none where no column is of its type.
-    pub(super) fn of(array: &dyn Array, is_json: bool) -> Option<Self> {
+    /// Creates cells from an array, or returns `None` if no column has its type.
+    pub(super) fn from_array(array: &dyn Array, is_json: bool) -> Option<Self> {
         match array.data_type() {
             DataType::Null => Some(Self::Gaps(array.len())),
             DataType::Int64 => array

@@ -1,6 +1,6 @@
-//! Several datasets as one.
+//! Concatenates datasets.
 //!
-//! Which datasets, and in which order, is the caller's.
+//! The caller chooses the datasets and their order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::build::{ColumnBuilder, RowError};
 use super::column::{Cell, Cells, Column, Gap};
 use crate::error::{Error, Result};
 
-/// The cells that one dataset has for a column, none where it does not have the column.
+/// The cells of one dataset for a column. `column` is `None` if the dataset does not have it.
 struct Part<'a> {
     column: Option<&'a Column>,
     rows: usize,
 }
 
-/// The rows of all, one dataset after another; the columns in the order in which they are first
-/// seen.
+/// Returns the rows of all datasets, one dataset after another. The columns are in the order of
+/// their first appearance.
 pub(super) fn concat(datasets: &[Dataset]) -> Result<Dataset> {
     if let [only] = datasets {
         return Ok(only.clone());
@@ -42,11 +42,11 @@ pub(super) fn concat(datasets: &[Dataset]) -> Result<Dataset> {
             .collect();
         join(name, &parts)
     });
-    Ok(Dataset::of(columns.collect::<Result<_>>()?, rows))
+    Ok(Dataset::from_parts(columns.collect::<Result<_>>()?, rows))
 }
 
 fn join(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column> {
-    let joined = match common_form(parts) {
+    let joined = match common_type(parts) {
         Some((sample, gap)) => join_arrays(parts, sample).map(|cells| Column {
             name: Arc::clone(name),
             cells,
@@ -59,9 +59,10 @@ fn join(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column> {
     joined.map_err(|error| Error::internal("datasets cannot be joined").with_source(error))
 }
 
-/// A part whose type all have that have values, and what all gaps mean; none where the parts
-/// differ.
-fn common_form<'a>(parts: &[Part<'a>]) -> Option<(&'a Cells, Gap)> {
+/// Returns a part with the array type of all parts with values, and the meaning of all gaps.
+///
+/// Returns `None` if the parts differ in either.
+fn common_type<'a>(parts: &[Part<'a>]) -> Option<(&'a Cells, Gap)> {
     let filled = |cells: &&'a Cells| cells.array().is_some();
     let mut all = parts
         .iter()
@@ -85,8 +86,8 @@ fn common_form<'a>(parts: &[Part<'a>]) -> Option<(&'a Cells, Gap)> {
             Some(column) => column.has_gaps().then_some(column.gap),
         });
     let gap = gaps.next().unwrap_or(Gap::Missing);
-    let is_one = gaps.all(|other| other == gap) && !(is_json && gap == Gap::Null);
-    is_one.then_some((sample, gap))
+    let is_same_gap = gaps.all(|other| other == gap) && !(is_json && gap == Gap::Null);
+    is_same_gap.then_some((sample, gap))
 }
 
 fn join_arrays(parts: &[Part<'_>], sample: &Cells) -> Result<Cells, ArrowError> {
@@ -101,22 +102,22 @@ fn join_arrays(parts: &[Part<'_>], sample: &Cells) -> Result<Cells, ArrowError> 
         )
         .collect();
     let arrays: Vec<&dyn Array> = arrays.iter().map(|array| &**array).collect();
-    let whole = match kind {
+    let joined = match kind {
         DataType::Null => new_null_array(&kind, parts.iter().map(|part| part.rows).sum()),
         _ => concat_arrays(&arrays, &kind)?,
     };
-    Cells::of(&*whole, sample.is_json())
-        .ok_or_else(|| ArrowError::SchemaError("a column is of a foreign type".to_owned()))
+    Cells::from_array(&*joined, sample.is_json())
+        .ok_or_else(|| ArrowError::SchemaError("a column has an unsupported type".to_owned()))
 }
 
 fn join_cells(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column, RowError> {
     let mut builder = ColumnBuilder::new(Arc::clone(name));
     let mut row = 0;
     for part in parts {
-        for place in 0..part.rows {
+        for row_index in 0..part.rows {
             let cell = part
                 .column
-                .map_or(Cell::Missing, |column| column.cell(place));
+                .map_or(Cell::Missing, |column| column.cell(row_index));
             builder.push(row, cell)?;
             row += 1;
         }
@@ -124,7 +125,7 @@ fn join_cells(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column, RowError> {
     builder.finish(row)
 }
 
-/// The parts as one array, shared where there is one part only.
+/// Returns the parts as one array. A single part is shared.
 pub(super) fn concat_arrays(parts: &[&dyn Array], kind: &DataType) -> Result<ArrayRef, ArrowError> {
     match parts {
         [] => Ok(new_empty_array(kind)),

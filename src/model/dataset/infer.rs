@@ -1,8 +1,7 @@
-//! Types for columns of texts: each column the narrowest type that gives every one of its texts
-//! back.
+//! Infers types for columns of strings: the first type that preserves every string of the column.
 //!
-//! A text that a type would change (`007`, `+1`, more digits than it holds) keeps its whole column
-//! text. Where the texts come from is left to `nodes`.
+//! If a type would change a string (`007`, `+1`, or a number with too many digits), the whole
+//! column keeps its strings. `nodes` reads the strings.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use super::Dataset;
 use super::build::{ColumnBuilder, RowError};
 use super::column::{Cell, Cells, Column};
 
-/// Digits that every 64-bit float gives back (`f64::DIGITS`).
+/// The number of digits that every 64-bit float preserves (`f64::DIGITS`).
 const FLOAT_DIGITS: usize = 15;
 
 #[derive(Debug, Clone, Copy)]
@@ -23,10 +22,14 @@ enum Kind {
 }
 
 impl Dataset {
-    /// The same rows, the texts of a column as numbers or booleans where all of them are.
+    /// Returns the same rows. A column of strings becomes numbers or booleans if all its strings
+    /// allow it.
     pub(crate) fn infer_types(&self) -> Result<Self, RowError> {
         let columns = self.table().iter().map(|column| infer(column, self.len()));
-        Ok(Self::of(columns.collect::<Result<_, _>>()?, self.len()))
+        Ok(Self::from_parts(
+            columns.collect::<Result<_, _>>()?,
+            self.len(),
+        ))
     }
 }
 
@@ -47,8 +50,8 @@ fn infer(column: &Column, rows: usize) -> Result<Column, RowError> {
     Ok(column.clone())
 }
 
-/// The column as this kind; none where no one type holds all (integers below zero and beyond
-/// `i64`).
+/// Returns the column with this type, or `None` if no single type holds all values (negative
+/// integers next to integers beyond `i64`).
 fn convert(column: &Column, rows: usize, kind: Kind) -> Result<Option<Column>, RowError> {
     let mut builder = ColumnBuilder::new(Arc::clone(&column.name));
     for row in 0..rows {
@@ -89,14 +92,14 @@ fn integer(text: &str) -> Option<Cell<'static>> {
     signed.or_else(|| text.parse().ok().map(Cell::UInt))
 }
 
-/// Digits without a superfluous leading zero.
+/// Returns whether the text is a sequence of digits without an unnecessary leading zero.
 fn is_plain_integer(digits: &str) -> bool {
     !digits.is_empty()
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && (digits.len() == 1 || !digits.starts_with('0'))
 }
 
-/// A number as JSON writes it, or with nothing before its point.
+/// Parses a number in JSON syntax. The integer part may be empty.
 fn float(text: &str) -> Option<Cell<'static>> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -117,29 +120,30 @@ fn float(text: &str) -> Option<Cell<'static>> {
     } else {
         return None;
     };
-    gives_back(value, mantissa).then_some(Cell::Float(value))
+    round_trips(value, mantissa).then_some(Cell::Float(value))
 }
 
-/// Whether the float has all the digits of the mantissa that it was read from.
-fn gives_back(value: f64, mantissa: &str) -> bool {
-    let given = significant(mantissa);
+/// Returns whether the float preserves all digits of the mantissa that it was parsed from.
+fn round_trips(value: f64, mantissa: &str) -> bool {
+    let given = significant_digits(mantissa);
     if !value.is_finite() || (value == 0.0) != given.is_empty() {
         return false;
     }
-    // A subnormal float holds fewer digits than others.
+    // A subnormal float holds fewer digits.
     if given.len() <= FLOAT_DIGITS && (value.is_normal() || value == 0.0) {
         return true;
     }
-    // As JSON writes it: where two texts are as short and as near, others may choose the other one.
+    // Compares with the output of the JSON writer. Other writers may choose a different text of the
+    // same length.
     let written = Value::from(value).to_string();
-    let held = written
+    let written_mantissa = written
         .split_once('e')
         .map_or(&*written, |(mantissa, _)| mantissa);
-    significant(held) == given
+    significant_digits(written_mantissa) == given
 }
 
-/// The digits from the first to the last that is not zero.
-fn significant(mantissa: &str) -> String {
+/// Returns the digits from the first to the last digit that is not zero.
+fn significant_digits(mantissa: &str) -> String {
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     digits.trim_matches('0').to_owned()
 }
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_takes_the_type_of_all_its_texts() {
+    fn a_column_has_the_type_that_fits_all_its_strings() {
         assert_eq!(
             infer(&["1", "", "-20", "0"]),
             [json!(1), json!(null), json!(-20), json!(0)]
@@ -189,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_a_type_would_change_keeps_its_column_text() {
+    fn a_string_that_a_type_would_change_keeps_the_column_as_strings() {
         for text in [
             "007",
             "+1",
@@ -217,7 +221,7 @@ mod tests {
         ] {
             assert_eq!(infer(&["1", text]), [json!("1"), json!(text)], "{text}");
         }
-        // No one type holds both.
+        // No single type holds both.
         assert_eq!(
             infer(&["-1", "18446744073709551615"]),
             [json!("-1"), json!("18446744073709551615")]
@@ -227,7 +231,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_float_is_told_by_what_it_is_written_as(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
+        fn the_text_of_a_float_is_inferred_as_that_float(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
             let text = json!(value).to_string();
             proptest::prop_assert_eq!(infer(&["0.5", &text]), [json!(0.5), json!(value)]);
         }

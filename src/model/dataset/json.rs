@@ -1,6 +1,6 @@
-//! Cells and rows as JSON texts.
+//! Writes cells and rows as JSON texts.
 //!
-//! Reading them is left to `parse`, lines and files to `nodes`.
+//! `parse` reads them. `nodes` handles lines and files.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use std::io;
 use super::Dataset;
 use super::column::Cell;
 
-/// Writes a cell as JSON; a missing one as null.
+/// Writes a cell as JSON. A missing cell becomes null.
 pub(crate) fn write_cell(out: &mut impl io::Write, cell: Cell<'_>) -> io::Result<()> {
     match cell {
         Cell::Missing | Cell::Null => out.write_all(b"null"),
@@ -23,7 +23,7 @@ pub(crate) fn write_cell(out: &mut impl io::Write, cell: Cell<'_>) -> io::Result
 
 #[cfg(any(feature = "nodes", test))]
 impl Dataset {
-    /// Writes a row as a JSON object, what is missing left out, without a line's end.
+    /// Writes a row as a JSON object without a trailing newline. Omits missing cells.
     pub(crate) fn write_row(&self, out: &mut impl io::Write, row: usize) -> io::Result<()> {
         let mut separator: &[u8] = b"{";
         for column in self.table() {

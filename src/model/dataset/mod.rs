@@ -1,8 +1,9 @@
-//! Rows that travel between nodes: one table, opaque, cheap to share.
+//! Datasets: the tables of rows that nodes exchange. A dataset is opaque and cheap to share.
 //!
-//! Arrow inside, a column of one kind of values typed and every other one JSON. What goes in comes
-//! out: mixed types, nested values, null against missing, big integers. Files and processes are
-//! left to `nodes`, keeping to `storage`.
+//! A dataset stores its columns in Arrow arrays. A column with values of one type is a typed array,
+//! every other column has JSON texts. Every JSON value survives a round trip: mixed types, nested
+//! values, null and missing cells, and large integers. `nodes` reads and writes files, `storage`
+//! stores datasets.
 
 mod build;
 mod codec;
@@ -28,7 +29,7 @@ use serde_json::{Map, Value};
 use super::{Preview, Profile};
 use crate::error::Result;
 #[cfg(feature = "nodes")]
-pub(crate) use build::{Builder, RowError};
+pub(crate) use build::{DatasetBuilder, RowError};
 pub(crate) use column::Cell;
 use column::Column;
 #[cfg(feature = "nodes")]
@@ -36,8 +37,8 @@ pub(crate) use json::write_cell;
 
 /// A table of rows. Clones share the data.
 ///
-/// A row is a JSON object; it need not have every column, and the values of a column may be of
-/// different kinds.
+/// A row is a JSON object. A row need not have every column, and a column may have values of
+/// different types.
 ///
 /// ```
 /// use floret::Dataset;
@@ -54,7 +55,7 @@ pub(crate) use json::write_cell;
 pub struct Dataset(Arc<Table>);
 
 struct Table {
-    /// All of the same length, their names different.
+    /// All columns have the same length and different names.
     columns: Vec<Column>,
     row_count: usize,
 }
@@ -69,60 +70,60 @@ impl fmt::Debug for Dataset {
 }
 
 impl Dataset {
-    /// A dataset of these rows. Its columns are in the order in which they are first seen.
+    /// Creates a dataset from rows. The columns are in the order of their first appearance.
     ///
     /// # Errors
-    /// `Invalid` when a value is nested more than 120 levels deep; the message names the row,
-    /// counted from 1.
+    /// `Invalid` if a value is nested more than 120 levels deep. The message names the row, counted
+    /// from 1.
     pub fn from_rows(rows: Vec<Map<String, Value>>) -> Result<Self> {
         rows::from_rows(rows)
     }
 
-    /// Rows from anything that serialises to JSON objects; the columns of a struct are in the order
-    /// of its fields.
+    /// Creates a dataset from values that serialize to JSON objects. The columns of a struct are in
+    /// the order of its fields.
     ///
-    /// As in JSON, NaN and infinities become null, and integers beyond 64 bits floats.
+    /// As in JSON, NaN and infinities become null, and integers of more than 64 bits become floats.
     ///
     /// # Errors
-    /// `Invalid` when a row does not serialise, or not to an object; the message names the row,
-    /// counted from 1.
+    /// `Invalid` if a row does not serialize to an object, or has a value that is nested more than
+    /// 120 levels deep. The message names the row, counted from 1.
     pub fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Self> {
         rows::from_serialize(rows)
     }
 
-    /// A dataset of these columns, each named once, without rows.
+    /// Creates a dataset without rows. A repeated column name counts once.
     #[must_use]
     pub fn from_columns<N: AsRef<str>>(columns: impl IntoIterator<Item = N>) -> Self {
-        Self::of(Column::without_cells(columns), 0)
+        Self::from_parts(Column::without_cells(columns), 0)
     }
 
-    /// The rows of all, one dataset after another; the columns in the order in which they are first
-    /// seen.
+    /// Returns the rows of all datasets, one dataset after another. The columns are in the order of
+    /// their first appearance.
     ///
     /// # Errors
-    /// `Internal` when Arrow refuses; no dataset is known to cause it.
+    /// `Internal` if Arrow reports an error. No known dataset causes one.
     pub fn concat(datasets: &[Self]) -> Result<Self> {
         concat::concat(datasets)
     }
 
-    /// The rows. What is missing in a row has no key in it.
+    /// Returns the rows. A missing cell has no key in its row.
     ///
     /// # Errors
-    /// `Internal` when a decoded dataset holds a text that is no JSON.
+    /// `Internal` if a decoded dataset has a text that is not valid JSON.
     pub fn rows(&self) -> Result<Vec<Map<String, Value>>> {
         rows::to_rows(self)
     }
 
-    /// The rows as `T`s.
+    /// Returns the rows, deserialized as `T`.
     ///
     /// # Errors
-    /// `Invalid` when a row is no `T`; the message names the row, counted from 1, and what is wrong
-    /// with it.
+    /// `Invalid` if a row does not deserialize. The message names the row, counted from 1, and the
+    /// reason.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
         rows::deserialize(self)
     }
 
-    /// The names of the columns, in order.
+    /// Returns the column names, in order.
     #[must_use]
     pub fn columns(&self) -> Vec<String> {
         self.table()
@@ -131,66 +132,71 @@ impl Dataset {
             .collect()
     }
 
-    /// How many rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn row_count(&self) -> u64 {
         self.len() as u64
     }
 
-    /// The first `count` rows with all columns, the data shared.
+    /// Returns the first `count` rows with all columns. The result shares the data.
     #[must_use]
     pub fn head(&self, count: usize) -> Self {
         if count >= self.len() {
             return self.clone();
         }
         let columns = self.table().iter().map(|column| column.slice(0, count));
-        Self::of(columns.collect(), count)
+        Self::from_parts(columns.collect(), count)
     }
 
-    /// The first rows for a reader, at most `rows_max`.
+    /// Returns a preview of the first `rows_max` rows.
     ///
-    /// A string longer than `cell_bytes_max` is cut at a character and marked; a nested value with
-    /// a longer text is its cut text.
+    /// A string longer than `cell_bytes_max` bytes is truncated at a character boundary and ends
+    /// with a mark. A nested value with a longer JSON text becomes that text, truncated.
+    ///
     ///
     /// # Errors
-    /// `Internal` when a decoded dataset holds a text that is no JSON.
+    /// `Internal` if a decoded dataset has a text that is not valid JSON.
     pub fn preview(&self, rows_max: usize, cell_bytes_max: usize) -> Result<Preview> {
         preview::preview(self, rows_max, cell_bytes_max)
     }
 
-    /// Statistics of every column; `profiling_ms` is left 0. It computes: call it off the async
-    /// threads.
+    /// Computes statistics of every column. `profiling_ms` stays 0.
+    ///
+    /// The computation blocks. Call it outside the async threads.
     ///
     /// # Errors
-    /// `Internal` when a decoded dataset holds a text that is no JSON.
+    /// `Internal` if a decoded dataset has a text that is not valid JSON.
     pub fn profile(&self) -> Result<Profile> {
         profile::profile(self)
     }
 
-    /// An Arrow IPC stream with lz4, followed by its SHA-256. It computes: call it off the async
-    /// threads.
+    /// Encodes the dataset as an Arrow IPC stream with LZ4, followed by the SHA-256 of the stream.
+    ///
+    /// The computation blocks. Call it outside the async threads.
     ///
     /// # Errors
-    /// `Internal` when Arrow refuses; no dataset is known to cause it.
+    /// `Internal` if Arrow reports an error. No known dataset causes one.
     pub fn encode(&self) -> Result<Vec<u8>> {
         codec::encode(self)
     }
 
-    /// Decodes what [`Dataset::encode`] made.
+    /// Decodes the result of [`Dataset::encode`].
+    ///
+    /// The computation blocks. Call it outside the async threads.
     ///
     /// # Errors
-    /// `Internal` when a byte of it differs.
+    /// `Internal` if the bytes are damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         codec::decode(bytes)
     }
 
-    /// About how many bytes the rows take in memory.
+    /// Returns the approximate number of bytes of the rows in memory.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.table().iter().map(Column::memory_bytes).sum()
     }
 
-    fn of(columns: Vec<Column>, row_count: usize) -> Self {
+    fn from_parts(columns: Vec<Column>, row_count: usize) -> Self {
         Self(Arc::new(Table { columns, row_count }))
     }
 
@@ -203,11 +209,11 @@ impl Dataset {
         self.0.row_count
     }
 
-    /// Whether `is_asked` says so of a text in it: a string, a nested value as JSON, the name of a
-    /// column.
-    pub(crate) fn any_text(&self, is_asked: impl Fn(&str) -> bool) -> bool {
+    /// Returns whether a text in the dataset matches `is_match`: a string, the JSON text of a
+    /// nested value, or a column name.
+    pub(crate) fn any_text(&self, is_match: impl Fn(&str) -> bool) -> bool {
         let in_cell = |cell: Cell<'_>| match cell {
-            Cell::Text(text) | Cell::Json(text) => is_asked(text),
+            Cell::Text(text) | Cell::Json(text) => is_match(text),
             Cell::Missing
             | Cell::Null
             | Cell::Int(_)
@@ -216,11 +222,11 @@ impl Dataset {
             | Cell::Bool(_) => false,
         };
         self.table().iter().any(|column| {
-            is_asked(&column.name) || (0..self.len()).any(|row| in_cell(column.cell(row)))
+            is_match(&column.name) || (0..self.len()).any(|row| in_cell(column.cell(row)))
         })
     }
 
-    /// The cells of a row, one a column.
+    /// Returns the cells of a row, one per column.
     #[cfg(feature = "nodes")]
     pub(crate) fn cells(&self, row: usize) -> impl Iterator<Item = Cell<'_>> {
         self.table().iter().map(move |column| column.cell(row))

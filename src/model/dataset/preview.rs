@@ -1,13 +1,13 @@
-//! The first rows for a reader, no cell longer than a bound.
+//! Builds the preview of a dataset: its first rows, with truncated cells.
 //!
-//! How many rows and how long is the caller's, from `Limits`.
+//! The caller takes the bounds from `Limits`.
 
 use serde_json::{Map, Value};
 
 use super::Dataset;
 use super::column::Cell;
 use super::rows::to_value;
-use crate::error::{Result, cut};
+use crate::error::{Result, truncate};
 use crate::model::Preview;
 
 pub(super) fn preview(
@@ -15,13 +15,13 @@ pub(super) fn preview(
     rows_max: usize,
     cell_bytes_max: usize,
 ) -> Result<Preview> {
-    let mut is_cut = dataset.len() > rows_max;
+    let mut is_truncated = dataset.len() > rows_max;
     let mut rows = Vec::with_capacity(rows_max.min(dataset.len()));
-    for place in 0..rows_max.min(dataset.len()) {
+    for row_index in 0..rows_max.min(dataset.len()) {
         let mut row = Map::new();
         for column in dataset.table() {
-            let (value, was_cut) = shortened(column.cell(place), cell_bytes_max)?;
-            is_cut |= was_cut;
+            let (value, was_truncated) = shortened(column.cell(row_index), cell_bytes_max)?;
+            is_truncated |= was_truncated;
             if let Some(value) = value {
                 row.insert(column.name.to_string(), value);
             }
@@ -32,12 +32,12 @@ pub(super) fn preview(
         dataset.columns(),
         rows,
         dataset.row_count(),
-        is_cut,
+        is_truncated,
     ))
 }
 
-/// The value, cut where its text is longer than `bytes_max`, and whether it was; a nested value is
-/// cut to a string.
+/// Returns the value, and whether it was truncated to `bytes_max` bytes. A truncated nested value
+/// becomes a string.
 pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Value>, bool)> {
     let text = match cell {
         Cell::Text(text) => text,
@@ -53,16 +53,16 @@ pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Valu
     if text.len() <= bytes_max {
         return Ok((to_value(cell)?, false));
     }
-    // Only what may stay is copied: a cell can be of any length.
+    // Copies only the beginning, because a cell can have any length.
     let longer = text.floor_char_boundary(bytes_max.saturating_add(4));
-    let kept = cut(text[..longer].to_owned(), bytes_max);
-    Ok((Some(Value::String(kept)), true))
+    let truncated = truncate(text[..longer].to_owned(), bytes_max);
+    Ok((Some(Value::String(truncated)), true))
 }
 
 fn shortened_value(value: Option<Value>, bytes_max: usize) -> (Option<Value>, bool) {
     match value {
         Some(Value::String(text)) if text.len() > bytes_max => {
-            (Some(Value::String(cut(text, bytes_max))), true)
+            (Some(Value::String(truncate(text, bytes_max))), true)
         }
         value => (value, false),
     }

@@ -1,70 +1,70 @@
-//! Rows into a dataset and out of it.
+//! Converts rows to a dataset and back.
 //!
-//! Cutting them for a reader is left to `preview`.
+//! `preview` truncates rows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Dataset;
-use super::build::{Builder, RowError};
+use super::build::{DatasetBuilder, RowError};
 use super::column::Cell;
-use super::parse::reason;
+use super::parse::describe;
 use crate::error::{Error, Problem, Result};
 
 type Row = Map<String, Value>;
 
 pub(super) fn from_rows(rows: Vec<Row>) -> Result<Dataset> {
-    let mut builder = Builder::default();
-    // Each row is dropped once it is taken, so that a large input is not held twice.
-    for (place, row) in rows.into_iter().enumerate() {
+    let mut builder = DatasetBuilder::default();
+    // Drops each row once it is added, so that memory does not hold a large input twice.
+    for (row_index, row) in rows.into_iter().enumerate() {
         builder
             .push_row(&row)
-            .map_err(|error| bad_row(place, &error))?;
+            .map_err(|error| bad_row(row_index, &error))?;
     }
     finish(builder)
 }
 
 pub(super) fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Dataset> {
-    let mut builder = Builder::default();
+    let mut builder = DatasetBuilder::default();
     let mut text = Vec::new();
-    for (place, row) in rows.iter().enumerate() {
+    for (row_index, row) in rows.iter().enumerate() {
         text.clear();
         serde_json::to_writer(&mut text, row)
-            .map_err(|error| bad_row(place, &RowError::new(reason(&error))))?;
+            .map_err(|error| bad_row(row_index, &RowError::new(describe(&error))))?;
         builder
             .push_json_row(&text)
-            .map_err(|error| bad_row(place, &error))?;
+            .map_err(|error| bad_row(row_index, &error))?;
     }
     finish(builder)
 }
 
 pub(super) fn to_rows(dataset: &Dataset) -> Result<Vec<Row>> {
     (0..dataset.len())
-        .map(|place| to_row(dataset, place))
+        .map(|row_index| to_row(dataset, row_index))
         .collect()
 }
 
 pub(super) fn deserialize<T: DeserializeOwned>(dataset: &Dataset) -> Result<Vec<T>> {
     (0..dataset.len())
-        .map(|place| {
-            serde_json::from_value(Value::Object(to_row(dataset, place)?))
-                .map_err(|error| bad_row(place, &RowError::new(reason(&error))))
+        .map(|row_index| {
+            serde_json::from_value(Value::Object(to_row(dataset, row_index)?))
+                .map_err(|error| bad_row(row_index, &RowError::new(describe(&error))))
         })
         .collect()
 }
 
-fn to_row(dataset: &Dataset, place: usize) -> Result<Row> {
+fn to_row(dataset: &Dataset, row_index: usize) -> Result<Row> {
     let mut row = Row::new();
     for column in dataset.table() {
-        if let Some(value) = to_value(column.cell(place))? {
+        if let Some(value) = to_value(column.cell(row_index))? {
             row.insert(column.name.to_string(), value);
         }
     }
     Ok(row)
 }
 
-/// The value of a cell; none of a missing one.
+/// Returns the value of a cell, or `None` if the cell is missing.
 pub(super) fn to_value(cell: Cell<'_>) -> Result<Option<Value>> {
     Ok(match cell {
         Cell::Missing => None,
@@ -80,12 +80,12 @@ pub(super) fn to_value(cell: Cell<'_>) -> Result<Option<Value>> {
     })
 }
 
-pub(super) fn finish(builder: Builder) -> Result<Dataset> {
+pub(super) fn finish(builder: DatasetBuilder) -> Result<Dataset> {
     builder.finish().map_err(|error| refused(error.to_string()))
 }
 
-fn bad_row(place: usize, error: &RowError) -> Error {
-    refused(format!("row {}: {error}", place.saturating_add(1)))
+fn bad_row(row_index: usize, error: &RowError) -> Error {
+    refused(format!("row {}: {error}", row_index.saturating_add(1)))
 }
 
 fn refused(message: String) -> Error {

@@ -1,7 +1,7 @@
-//! What goes into a dataset comes out: random ones through every way in and out, and the corners by
-//! hand.
+//! Tests that a dataset preserves its rows: random rows through every conversion, and special
+//! cases.
 //!
-//! The statistics are tested beside `profile`.
+//! The tests of the statistics are in `profile`.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::error::ErrorKind;
 
 pub(super) type Row = Map<String, Value>;
 
-/// Rows of up to four columns, most of them of one kind of values, some mixed; any cell may be null
-/// or missing.
+/// Generates rows of up to four columns. Most columns have one type, some are mixed. Any cell may
+/// be null or missing.
 pub(super) fn rows() -> impl Strategy<Value = Vec<Row>> {
     let column = prop_oneof![
         Just(integer().boxed()),
@@ -93,7 +93,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rows as texts, since `-0.0 == 0.0` and a text tells them apart.
+/// Returns the rows as texts, because `-0.0 == 0.0` but their texts differ.
 fn exact(rows: &[Row]) -> Vec<BTreeMap<&str, String>> {
     rows.iter()
         .map(|row| {
@@ -133,9 +133,9 @@ proptest! {
 
         assert_holds(&Dataset::from_serialize(&rows).unwrap(), &rows);
         let lines: Vec<Row> = (0..dataset.len())
-            .map(|place| {
+            .map(|row_index| {
                 let mut line = Vec::new();
-                dataset.write_row(&mut line, place).unwrap();
+                dataset.write_row(&mut line, row_index).unwrap();
                 serde_json::from_slice(&line).unwrap()
             })
             .collect();
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_decode_panic(bytes in vec(any::<u8>(), 0..200)) {
+    fn decode_never_panics(bytes in vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(Dataset::decode(&bytes).unwrap_err().kind(), ErrorKind::Internal);
     }
 }
@@ -157,16 +157,19 @@ fn a_changed_or_missing_byte_is_an_error() {
     let bytes = of(json!([{"a": 1, "b": "x"}, {"a": null, "b": [1]}]))
         .encode()
         .unwrap();
-    for place in 0..bytes.len() {
+    for offset in 0..bytes.len() {
         let mut damaged = bytes.clone();
-        damaged[place] ^= 1;
-        assert!(Dataset::decode(&damaged).is_err(), "byte {place}");
-        assert!(Dataset::decode(&bytes[..place]).is_err(), "cut at {place}");
+        damaged[offset] ^= 1;
+        assert!(Dataset::decode(&damaged).is_err(), "byte {offset}");
+        assert!(
+            Dataset::decode(&bytes[..offset]).is_err(),
+            "cut at {offset}"
+        );
     }
 }
 
 #[test]
-fn a_dataset_of_several_batches_comes_back() {
+fn a_dataset_of_several_batches_is_preserved() {
     let rows: Vec<Row> = (0..70_000)
         .map(|number| Row::from_iter([("n".to_owned(), Value::from(number))]))
         .collect();
@@ -176,7 +179,7 @@ fn a_dataset_of_several_batches_comes_back() {
 }
 
 #[test]
-fn columns_are_in_the_order_in_which_they_are_first_seen() {
+fn columns_are_in_the_order_of_their_first_appearance() {
     #[derive(Serialize)]
     struct Row {
         z: i32,
@@ -202,7 +205,7 @@ fn columns_are_in_the_order_in_which_they_are_first_seen() {
 }
 
 #[test]
-fn columns_without_rows_and_rows_without_columns_are_kept() {
+fn columns_without_rows_and_rows_without_columns_are_preserved() {
     let columns = Dataset::from_columns(["b", "a", "b"]);
     let rows = of(json!([{}, {}]));
     for (dataset, columns, row_count) in [(columns, vec!["b", "a"], 0), (rows, vec![], 2)] {
@@ -216,7 +219,7 @@ fn columns_without_rows_and_rows_without_columns_are_kept() {
 }
 
 #[test]
-fn a_row_that_is_no_object_is_named() {
+fn an_error_names_the_row_that_is_not_an_object() {
     let error = Dataset::from_serialize(&[json!({"a": 1}), json!(5)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(
@@ -226,7 +229,7 @@ fn a_row_that_is_no_object_is_named() {
 }
 
 #[test]
-fn a_row_that_is_not_what_is_asked_for_is_named() {
+fn an_error_names_the_row_that_does_not_deserialize() {
     #[derive(Debug, Deserialize)]
     struct Order {
         #[expect(dead_code, reason = "only read by serde")]
@@ -242,7 +245,7 @@ fn a_row_that_is_not_what_is_asked_for_is_named() {
 }
 
 #[test]
-fn a_value_that_could_not_be_read_again_is_refused() {
+fn a_value_that_is_nested_too_deeply_is_refused() {
     let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
     let dataset = of(json!([{"a": nested(120)}]));
     assert_eq!(dataset.rows().unwrap()[0]["a"], nested(120));
@@ -255,7 +258,7 @@ fn a_value_that_could_not_be_read_again_is_refused() {
 }
 
 #[test]
-fn a_long_cell_is_cut_in_a_preview() {
+fn a_preview_truncates_long_cells() {
     let long = "é".repeat(3_000);
     let dataset = of(json!([
         {"text": long, "nested": [long], "mixed": long, "short": 1},

@@ -11,9 +11,9 @@ use tokio::process::ChildStdin;
 
 use super::child::Pipes;
 use super::lines::{Line, next_line};
-use crate::error::cut;
+use crate::error::truncate;
 use crate::executor::{ExecutorError, Input, NodeLog};
-use crate::model::{Builder, Dataset};
+use crate::model::{Dataset, DatasetBuilder};
 use crate::nodes::read::LINE_BYTES_MAX;
 
 /// The maximum size of a log line; the rest is cut. It is the size that is stored.
@@ -39,7 +39,7 @@ pub(super) struct ChildIo {
     stdout: BufReader<tokio::process::ChildStdout>,
     stderr: BufReader<tokio::process::ChildStderr>,
     stdin: Option<ChildStdin>,
-    pub(super) rows: Builder,
+    pub(super) rows: DatasetBuilder,
     pub(super) last_line: String,
 }
 
@@ -49,7 +49,7 @@ impl ChildIo {
             stdout: BufReader::new(pipes.stdout),
             stderr: BufReader::new(pipes.stderr),
             stdin: Some(pipes.stdin),
-            rows: Builder::default(),
+            rows: DatasetBuilder::default(),
             last_line: String::new(),
         }
     }
@@ -109,7 +109,7 @@ async fn write_rows(stdin: &mut ChildStdin, dataset: &Dataset) -> io::Result<()>
 
 async fn read_rows(
     stdout: &mut BufReader<impl AsyncRead + Unpin>,
-    rows: &mut Builder,
+    rows: &mut DatasetBuilder,
     rows_max: usize,
 ) -> Result<(), EarlyStop> {
     let (mut text, mut line) = (Vec::new(), 0_u64);
@@ -149,7 +149,7 @@ async fn read_lines(
             read = next_line(stderr, &mut rest, LOG_BYTES_MAX).await?;
         }
         let text = String::from_utf8_lossy(&line);
-        let text = cut(text.trim_end_matches('\r').to_owned(), LOG_BYTES_MAX);
+        let text = truncate(text.trim_end_matches('\r').to_owned(), LOG_BYTES_MAX);
         if !text.trim().is_empty() {
             last_line.clone_from(&text);
         }

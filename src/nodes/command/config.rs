@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Issue, shown};
+use crate::error::{Issue, quote};
 use crate::executor::Effect;
 use crate::nodes::config::{Fields, kind};
 
@@ -82,7 +82,7 @@ pub(super) fn read_effect(fields: &mut Fields<'_>) -> Effect {
         Some("transform") => Effect::Transform,
         Some("sink") => Effect::Sink,
         Some(other) => {
-            let other = shown(other);
+            let other = quote(other);
             fields.refuse(
                 "/effect",
                 format!("effect is one of source, transform, sink, not {other}"),

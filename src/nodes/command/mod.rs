@@ -22,7 +22,7 @@ use self::child_io::{ChildIo, EarlyStop};
 use self::config::{Config, read_effect};
 use super::config::{Fields, config_error, without_template_issues};
 use crate::clock::Clock;
-use crate::error::{Issue, IssueAt};
+use crate::error::{Issue, IssueLocation};
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
@@ -136,7 +136,7 @@ impl Executor for CommandNode {
             .err()
             .unwrap_or_default()
             .into_iter()
-            .partition(|issue| issue.at == IssueAt::Pointer("/effect".to_owned()));
+            .partition(|issue| issue.location == IssueLocation::Pointer("/effect".to_owned()));
         effect
             .into_iter()
             .chain(without_template_issues(config, others))

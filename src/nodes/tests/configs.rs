@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::TestDir;
 use crate::clock::Clock;
-use crate::error::IssueAt;
+use crate::error::IssueLocation;
 use crate::executor::{Asset, Effect, Executor};
 use crate::model::Node;
 use crate::nodes::{CommandNode, SinkFile, SourceFile};
 
 fn pointers(executor: &dyn Executor, config: &Value) -> Vec<String> {
     let issues = executor.validate(config.as_object().unwrap());
-    let pointers = issues.into_iter().map(|issue| match issue.at {
-        IssueAt::Pointer(pointer) => pointer,
-        IssueAt::Parameter(name) => panic!("a parameter {name}"),
+    let pointers = issues.into_iter().map(|issue| match issue.location {
+        IssueLocation::Pointer(pointer) => pointer,
+        IssueLocation::Parameter(name) => panic!("a parameter {name}"),
     });
     pointers.collect()
 }

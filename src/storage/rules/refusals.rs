@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Issue, Problem, shown};
+use crate::error::{Error, Issue, Problem, quote};
 use crate::model::{BackfillId, PipelineId, RunId, RunStatus};
 
 pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
@@ -103,7 +103,7 @@ pub(in crate::storage) fn pipeline_active(id: &PipelineId) -> Error {
 }
 
 pub(in crate::storage) fn bad_cursor(cursor: &str) -> Error {
-    let detail = format!("after must be a cursor of this list, not {}", shown(cursor));
+    let detail = format!("after must be a cursor of this list, not {}", quote(cursor));
     Error::new(Problem::InvalidParameter, detail.clone())
         .with_issues(vec![Issue::parameter("after", detail)])
 }

@@ -1,6 +1,6 @@
-//! One column in the making: typed while it can be, JSON once it must.
+//! Builds one column. The column is typed as long as possible and JSON otherwise.
 //!
-//! Which values are of which kind is decided by `Builder`.
+//! `DatasetBuilder` decides the type of each value.
 
 use std::fmt::Write as _;
 use std::io;
@@ -17,16 +17,16 @@ use crate::model::dataset::json::write_cell;
 #[derive(Debug)]
 pub(in crate::model::dataset) struct ColumnBuilder {
     pub(super) name: Arc<str>,
-    /// Rows that `values` holds; rows after it are missing cells.
+    /// The number of rows in `values`. Cells of later rows are missing so far.
     pub(super) len: usize,
     values: Values,
-    /// What the gaps of `values` are; both sorts together make a column of JSON.
+    /// The meaning of the gaps in `values`. A column with both meanings becomes JSON.
     gap: Option<Gap>,
 }
 
 #[derive(Debug)]
 enum Values {
-    /// Nothing but this many gaps.
+    /// This many gaps and no values.
     Gaps(usize),
     Int(Int64Builder),
     UInt(UInt64Builder),
@@ -46,7 +46,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// Sets the cell of a row that is not before `len`.
+    /// Sets the cell of a row. The row MUST NOT be less than `len`.
     pub(in crate::model::dataset) fn push(
         &mut self,
         row: usize,
@@ -72,7 +72,7 @@ impl ColumnBuilder {
         Ok(self.take())
     }
 
-    /// Makes the rows up to here missing cells.
+    /// Fills the rows before `rows` with missing cells.
     fn fill(&mut self, rows: usize) -> Result<(), RowError> {
         let count = rows.saturating_sub(self.len);
         if count > 0 {
@@ -115,7 +115,7 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// What it holds, as a column of its own; it holds nothing afterwards.
+    /// Removes the content and returns it as a column.
     fn take(&mut self) -> Column {
         Column {
             name: Arc::clone(&self.name),
@@ -124,7 +124,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// What it holds, as JSON texts; it holds nothing afterwards.
+    /// Removes the content and returns it as JSON texts.
     fn take_as_json(&mut self) -> Result<LargeStringBuilder, RowError> {
         let column = self.take();
         let mut texts = LargeStringBuilder::new();
@@ -136,7 +136,7 @@ impl ColumnBuilder {
 }
 
 impl Values {
-    /// Room for values of the cell's kind, after this many gaps.
+    /// Creates values of the cell's type, with `count` gaps.
     fn of_kind(cell: Cell<'_>, gap: Option<Gap>, count: usize) -> Self {
         let mut values = match cell {
             Cell::Missing | Cell::Null => Self::Gaps(0),
@@ -166,7 +166,7 @@ impl Values {
         }
     }
 
-    /// Appends the cell if it is of this kind; the answer is whether it was.
+    /// Appends the cell if it has this type. Returns whether it did.
     fn accept(&mut self, cell: Cell<'_>) -> Result<bool, RowError> {
         match (self, cell) {
             (Self::Int(values), Cell::Int(value)) => values.append_value(value),
@@ -205,7 +205,7 @@ impl Values {
     }
 }
 
-/// The same integers as `u64`, unless one is negative.
+/// Returns the integers as `u64`, or `None` if one is negative.
 fn widened(ints: &Int64Builder) -> Option<UInt64Builder> {
     let held = ints.finish_cloned();
     let mut wider = UInt64Builder::with_capacity(held.values().len());
@@ -240,7 +240,7 @@ fn push_json(texts: &mut LargeStringBuilder, cell: Cell<'_>) -> Result<(), RowEr
     Ok(())
 }
 
-/// Takes bytes as the text that the next `append_value` ends.
+/// Writes bytes to the text that the next `append_value` completes.
 struct Unfinished<'a>(&'a mut LargeStringBuilder);
 
 impl io::Write for Unfinished<'_> {

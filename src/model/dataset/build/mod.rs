@@ -1,7 +1,7 @@
-//! Makes columns of rows: each column typed as long as its values are of one kind, JSON from the
-//! first that is not.
+//! Builds columns from rows. A column is typed while all its values have one type, and becomes JSON
+//! at the first other value.
 //!
-//! Reading rows from JSON texts is left to `parse`, joining datasets to `concat`.
+//! `parse` reads rows from JSON texts, `concat` joins datasets.
 
 mod column;
 
@@ -15,11 +15,11 @@ use super::Dataset;
 use super::column::Cell;
 pub(super) use column::ColumnBuilder;
 
-/// Levels of arrays and objects that a value may have: what is written must be readable again, and
-/// `serde_json` reads 127 levels, the row and an answer around it included.
+/// The most levels of arrays and objects in a value. `serde_json` reads at most 127 levels, and a
+/// written value must be readable inside its row and an answer.
 const NESTING_MAX: usize = 120;
 
-/// Why a row cannot be taken.
+/// The reason why a row cannot be added.
 #[derive(Debug)]
 pub(crate) struct RowError(String);
 
@@ -35,111 +35,115 @@ impl fmt::Display for RowError {
     }
 }
 
-/// A dataset in the making. After an error it is of no use any more.
+/// Builds a dataset row by row. Unusable after an error.
 #[derive(Debug, Default)]
-pub(crate) struct Builder {
+pub(crate) struct DatasetBuilder {
     columns: Vec<ColumnBuilder>,
-    places: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
+    indexes_by_name: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
     row_count: usize,
-    /// Where the next cell's column is, if this row is like the others.
-    expected: usize,
-    /// The text of the nested value at hand, kept for its room.
+    /// The index of the next cell's column, if the row has the same order as the previous ones.
+    next_index: usize,
+    /// A reusable buffer for the JSON text of a nested value.
     scratch: Vec<u8>,
 }
 
-impl Builder {
-    /// Columns that were seen.
+impl DatasetBuilder {
+    /// Returns the number of columns so far.
     #[cfg(feature = "nodes")]
     pub(crate) const fn column_count(&self) -> usize {
         self.columns.len()
     }
 
-    /// Rows that are whole.
+    /// Returns the number of completed rows.
     #[cfg(feature = "nodes")]
     pub(crate) const fn row_count(&self) -> usize {
         self.row_count
     }
 
-    /// Makes sure of a column, though no row may have it; the answer is its place.
-    pub(crate) fn column(&mut self, name: &str) -> usize {
-        let place = match self.columns.get(self.expected) {
-            Some(column) if *column.name == *name => self.expected,
-            Some(_) | None => self.find_or_add(name),
+    /// Returns the index of a column. Adds the column if it does not exist.
+    pub(crate) fn find_or_add_column(&mut self, name: &str) -> usize {
+        let column_index = match self.columns.get(self.next_index) {
+            Some(column) if *column.name == *name => self.next_index,
+            Some(_) | None => self.find_or_add_by_name(name),
         };
-        self.expected = place.saturating_add(1);
-        place
+        self.next_index = column_index.saturating_add(1);
+        column_index
     }
 
-    fn find_or_add(&mut self, name: &str) -> usize {
-        if let Some(place) = self.places.get(name) {
-            return *place;
+    fn find_or_add_by_name(&mut self, name: &str) -> usize {
+        if let Some(column_index) = self.indexes_by_name.get(name) {
+            return *column_index;
         }
-        let (name, place) = (Arc::<str>::from(name), self.columns.len());
+        let (name, column_index) = (Arc::<str>::from(name), self.columns.len());
         self.columns.push(ColumnBuilder::new(Arc::clone(&name)));
-        self.places.insert(name, place);
-        place
+        self.indexes_by_name.insert(name, column_index);
+        column_index
     }
 
-    /// Gives the row at hand a cell.
-    pub(crate) fn push(&mut self, place: usize, cell: Cell<'_>) -> Result<(), RowError> {
+    /// Adds a cell to the current row.
+    pub(crate) fn push(&mut self, column_index: usize, cell: Cell<'_>) -> Result<(), RowError> {
         let column = self
             .columns
-            .get_mut(place)
+            .get_mut(column_index)
             .ok_or_else(|| RowError::new("no such column"))?;
         if column.len > self.row_count {
-            let name = crate::error::shown(&column.name);
+            let name = crate::error::quote(&column.name);
             return Err(RowError::new(format!("the key {name} comes twice")));
         }
         column.push(self.row_count, cell)
     }
 
-    /// Gives the row at hand a value.
-    pub(super) fn push_value(&mut self, place: usize, value: &Value) -> Result<(), RowError> {
+    /// Adds a value to the current row.
+    pub(super) fn push_value(
+        &mut self,
+        column_index: usize,
+        value: &Value,
+    ) -> Result<(), RowError> {
         match value {
-            Value::Null => self.push(place, Cell::Null),
-            Value::Bool(value) => self.push(place, Cell::Bool(*value)),
-            Value::String(value) => self.push(place, Cell::Text(value)),
-            Value::Number(number) => match number_cell(number) {
-                Some(cell) => self.push(place, cell),
-                None => self.push_json(place, value),
+            Value::Null => self.push(column_index, Cell::Null),
+            Value::Bool(value) => self.push(column_index, Cell::Bool(*value)),
+            Value::String(value) => self.push(column_index, Cell::Text(value)),
+            Value::Number(number) => match cell_from_number(number) {
+                Some(cell) => self.push(column_index, cell),
+                None => self.push_json(column_index, value),
             },
-            Value::Array(_) | Value::Object(_) if is_deeper(value, NESTING_MAX) => {
+            Value::Array(_) | Value::Object(_) if is_nested_deeper(value, NESTING_MAX) => {
                 Err(RowError::new(format!(
                     "a value is nested more than {NESTING_MAX} levels deep"
                 )))
             }
-            Value::Array(_) | Value::Object(_) => self.push_json(place, value),
+            Value::Array(_) | Value::Object(_) => self.push_json(column_index, value),
         }
     }
 
-    fn push_json(&mut self, place: usize, value: &Value) -> Result<(), RowError> {
+    fn push_json(&mut self, column_index: usize, value: &Value) -> Result<(), RowError> {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         serde_json::to_writer(&mut scratch, value)
             .map_err(|error| RowError::new(error.to_string()))?;
         let text = std::str::from_utf8(&scratch).map_err(|error| RowError::new(error.to_string()));
-        let pushed = text.and_then(|text| self.push(place, Cell::Json(text)));
+        let pushed = text.and_then(|text| self.push(column_index, Cell::Json(text)));
         self.scratch = scratch;
         pushed
     }
 
-    /// Ends the row at hand.
+    /// Ends the current row.
     pub(crate) const fn end_row(&mut self) {
         self.row_count += 1;
-        self.expected = 0;
+        self.next_index = 0;
     }
 
-    /// Takes a whole row.
+    /// Adds a complete row.
     pub(super) fn push_row(&mut self, row: &Map<String, Value>) -> Result<(), RowError> {
         for (name, value) in row {
-            let place = self.column(name);
-            self.push_value(place, value)?;
+            let column_index = self.find_or_add_column(name);
+            self.push_value(column_index, value)?;
         }
         self.end_row();
         Ok(())
     }
 
-    /// The dataset of the rows so far.
+    /// Returns the dataset of the rows so far.
     pub(crate) fn finish(self) -> Result<Dataset, RowError> {
         let rows = self.row_count;
         let columns = self
@@ -147,13 +151,13 @@ impl Builder {
             .into_iter()
             .map(|column| column.finish(rows))
             .collect::<Result<_, _>>()?;
-        Ok(Dataset::of(columns, rows))
+        Ok(Dataset::from_parts(columns, rows))
     }
 }
 
-/// The cell that gives this very number back; none for those that only their text holds (a host's
-/// `arbitrary_precision`).
-fn number_cell(number: &Number) -> Option<Cell<'static>> {
+/// Returns a cell that preserves this number exactly. Returns `None` for a number that only its
+/// text preserves, which is possible if the host enables `arbitrary_precision`.
+fn cell_from_number(number: &Number) -> Option<Cell<'static>> {
     if let Some(value) = number.as_i64() {
         return (Number::from(value) == *number).then_some(Cell::Int(value));
     }
@@ -164,11 +168,11 @@ fn number_cell(number: &Number) -> Option<Cell<'static>> {
     (Number::from_f64(value)? == *number).then_some(Cell::Float(value))
 }
 
-fn is_deeper(value: &Value, levels: usize) -> bool {
+fn is_nested_deeper(value: &Value, levels: usize) -> bool {
     match (value, levels.checked_sub(1)) {
         (Value::Array(_) | Value::Object(_), None) => true,
-        (Value::Array(items), Some(rest)) => items.iter().any(|item| is_deeper(item, rest)),
-        (Value::Object(map), Some(rest)) => map.values().any(|item| is_deeper(item, rest)),
+        (Value::Array(items), Some(rest)) => items.iter().any(|item| is_nested_deeper(item, rest)),
+        (Value::Object(map), Some(rest)) => map.values().any(|item| is_nested_deeper(item, rest)),
         (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_), _) => false,
     }
 }

@@ -1,42 +1,42 @@
-//! Many rows from one array of JSON objects, without the whole text in memory.
+//! Reads rows from an array of JSON objects without holding the whole text in memory.
 //!
-//! When enough were read is the caller's.
+//! The caller decides when to stop.
 
 use std::fmt;
 use std::io;
 
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-use super::Row;
-use crate::model::dataset::build::{Builder, RowError};
+use super::RowSeed;
+use crate::model::dataset::build::{DatasetBuilder, RowError};
 
-impl Builder {
-    /// Takes rows from an array of JSON objects, as long as `go_on` says so of the number of rows
-    /// so far.
+impl DatasetBuilder {
+    /// Adds rows from an array of JSON objects while `wants_more` returns true. `wants_more`
+    /// receives the number of rows so far.
     pub(crate) fn push_json_rows(
         &mut self,
         file: impl io::Read,
-        mut go_on: impl FnMut(usize) -> bool,
+        mut wants_more: impl FnMut(usize) -> bool,
     ) -> Result<(), RowError> {
         let mut reader = serde_json::Deserializer::from_reader(file);
-        let mut is_enough = false;
-        let rows = Rows(self, |rows| {
-            is_enough = !go_on(rows);
-            !is_enough
+        let mut has_enough = false;
+        let rows = RowsSeed(self, |rows| {
+            has_enough = !wants_more(rows);
+            !has_enough
         });
         let read = rows.deserialize(&mut reader).and_then(|()| reader.end());
         match read {
-            Err(error) if !is_enough => Err(RowError::new(error.to_string())),
-            // The rest of the text was not read, which serde takes for an error.
+            Err(error) if !has_enough => Err(RowError::new(error.to_string())),
+            // The rest of the text is unread, which serde reports as an error.
             Ok(()) | Err(_) => Ok(()),
         }
     }
 }
 
 /// Reads an array of rows.
-struct Rows<'a, F>(&'a mut Builder, F);
+struct RowsSeed<'a, F>(&'a mut DatasetBuilder, F);
 
-impl<'de, F: FnMut(usize) -> bool> DeserializeSeed<'de> for Rows<'_, F> {
+impl<'de, F: FnMut(usize) -> bool> DeserializeSeed<'de> for RowsSeed<'_, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -44,7 +44,7 @@ impl<'de, F: FnMut(usize) -> bool> DeserializeSeed<'de> for Rows<'_, F> {
     }
 }
 
-impl<'de, F: FnMut(usize) -> bool> Visitor<'de> for Rows<'_, F> {
+impl<'de, F: FnMut(usize) -> bool> Visitor<'de> for RowsSeed<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +52,7 @@ impl<'de, F: FnMut(usize) -> bool> Visitor<'de> for Rows<'_, F> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        while (self.1)(self.0.row_count()) && seq.next_element_seed(Row(self.0))?.is_some() {}
+        while (self.1)(self.0.row_count()) && seq.next_element_seed(RowSeed(self.0))?.is_some() {}
         Ok(())
     }
 }

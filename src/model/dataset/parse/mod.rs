@@ -1,6 +1,6 @@
-//! Rows read from JSON texts straight into columns, the keys in the order of the text.
+//! Reads rows from JSON texts directly into columns. Keys keep the order of the text.
 //!
-//! What a column makes of its values is left to `build`, lines and files to `nodes`.
+//! `build` chooses the type of a column. `nodes` handles lines and files.
 
 #[cfg(feature = "nodes")]
 mod array;
@@ -12,35 +12,35 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::build::{Builder, RowError};
+use super::build::{DatasetBuilder, RowError};
 use super::column::Cell;
 
-impl Builder {
-    /// Takes a row from the text of a JSON object.
+impl DatasetBuilder {
+    /// Adds a row from the text of a JSON object.
     pub(crate) fn push_json_row(&mut self, text: &[u8]) -> Result<(), RowError> {
         let mut reader = serde_json::Deserializer::from_slice(text);
-        Row(self)
+        RowSeed(self)
             .deserialize(&mut reader)
             .and_then(|()| reader.end())
-            .map_err(|error| RowError::new(reason(&error)))
+            .map_err(|error| RowError::new(describe(&error)))
     }
 }
 
-/// What serde says, without the line number of a text that is one line.
-pub(super) fn reason(error: &serde_json::Error) -> String {
+/// Returns the message of an error, without the line number if the text is one line.
+pub(super) fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&place) {
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&position) {
         Some(reason) if error.line() == 1 => format!("{reason} at column {}", error.column()),
         Some(reason) => reason.to_owned(),
         None => text,
     }
 }
 
-/// Reads an object into the row at hand and ends the row.
-struct Row<'a>(&'a mut Builder);
+/// Reads an object into the current row and ends the row.
+struct RowSeed<'a>(&'a mut DatasetBuilder);
 
-impl<'de> DeserializeSeed<'de> for Row<'_> {
+impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -48,7 +48,7 @@ impl<'de> DeserializeSeed<'de> for Row<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Row<'_> {
+impl<'de> Visitor<'de> for RowSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,18 +56,18 @@ impl<'de> Visitor<'de> for Row<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(place) = map.next_key_seed(Key(&mut *self.0))? {
-            map.next_value_seed(Cells(&mut *self.0, place))?;
+        while let Some(column_index) = map.next_key_seed(KeySeed(&mut *self.0))? {
+            map.next_value_seed(CellSeed(&mut *self.0, column_index))?;
         }
         self.0.end_row();
         Ok(())
     }
 }
 
-/// Reads a key as the place of its column.
-struct Key<'a>(&'a mut Builder);
+/// Reads a key and returns the index of its column.
+struct KeySeed<'a>(&'a mut DatasetBuilder);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
     type Value = usize;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
@@ -75,7 +75,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for KeySeed<'_> {
     type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,14 +83,14 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<usize, E> {
-        Ok(self.0.column(key))
+        Ok(self.0.find_or_add_column(key))
     }
 }
 
 /// Reads a value into a column.
-struct Cells<'a>(&'a mut Builder, usize);
+struct CellSeed<'a>(&'a mut DatasetBuilder, usize);
 
-impl Cells<'_> {
+impl CellSeed<'_> {
     fn push<E: de::Error>(self, cell: Cell<'_>) -> Result<(), E> {
         self.0.push(self.1, cell).map_err(E::custom)
     }
@@ -100,7 +100,7 @@ impl Cells<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Cells<'_> {
+impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -108,7 +108,7 @@ impl<'de> DeserializeSeed<'de> for Cells<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Cells<'_> {
+impl<'de> Visitor<'de> for CellSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,7 +144,8 @@ impl<'de> Visitor<'de> for Cells<'_> {
         self.push_value(&value)
     }
 
-    /// An object, or a number under `arbitrary_precision`: `Value` tells them apart.
+    /// Reads an object, or a number if `arbitrary_precision` is enabled. `Value` distinguishes
+    /// them.
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let value = Value::deserialize(MapAccessDeserializer::new(map))?;
         self.push_value(&value)

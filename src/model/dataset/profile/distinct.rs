@@ -1,17 +1,17 @@
-//! How many different values there are, exactly up to a bound, and the first of them.
+//! Counts distinct values, exactly up to a bound, and keeps the first of them.
 //!
-//! Which values are equal is the caller's: it gives what it wants compared.
+//! The caller decides which values are equal, by the keys that it adds.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// Distinct values that are counted exactly: a set of so many integers takes 16 MiB.
+/// The most distinct values that are counted exactly. A set of this many integers takes 16 MiB.
 pub(super) const DISTINCT_MAX: usize = 1_000_000;
 const SAMPLES_MAX: usize = 5;
 
 pub(super) struct Distinct<T> {
     seen: HashSet<T, foldhash::fast::RandomState>,
-    /// The value before, since columns are often sorted or constant.
+    /// The previous value. Columns are often sorted or constant, so this saves most lookups.
     newest: Option<T>,
     pub(super) samples: Vec<T>,
     pub(super) is_capped: bool,

@@ -1,7 +1,7 @@
-//! The statistics of a column of JSON: as one of a single kind where its values are of one after
-//! all.
+//! Computes the statistics of a column of JSON texts. If all values have one type, the statistics
+//! are those of that type.
 //!
-//! A column is JSON also where nulls stand beside missing cells, or floats beside integers; readers
+//! A column is also JSON if it has nulls next to missing cells, or floats next to integers. Readers
 //! expect numbers there.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use super::stats::{self, Stats};
 use crate::error::{Error, Result};
 use crate::model::dataset::column::Cells;
 
-/// What the first byte of a JSON text tells.
+/// The type of a JSON value, from the first byte of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Number,
@@ -27,13 +27,13 @@ pub(super) fn stats(texts: &LargeStringArray) -> Result<Stats> {
     let values = || texts.iter().flatten().filter(|text| *text != "null");
     let kinds: BTreeSet<Kind> = values().map(kind).collect();
     let plain = match kinds.iter().collect::<Vec<_>>()[..] {
-        [] => Some(stats::of_kind(&Cells::Gaps(texts.len()))?),
+        [] => Some(stats::for_cells(&Cells::Gaps(texts.len()))?),
         [Kind::Number] => numbers(values())?,
         [Kind::Bool] => Some(stats::booleans(values().map(|text| text == "true"))),
-        [Kind::Text] => Some(stats::of_kind(&Cells::Text(unquoted(values())?))?),
+        [Kind::Text] => Some(stats::for_cells(&Cells::Text(unquoted(values())?))?),
         [Kind::Nested] | [_, _, ..] => None,
     };
-    plain.map_or_else(|| stats::of_kind(&Cells::Json(texts.clone())), Ok)
+    plain.map_or_else(|| stats::for_cells(&Cells::Json(texts.clone())), Ok)
 }
 
 fn kind(text: &str) -> Kind {
@@ -45,7 +45,8 @@ fn kind(text: &str) -> Kind {
     }
 }
 
-/// Integers where all are, else floats; none where one is beyond a float.
+/// Returns the statistics of integers if all numbers are integers, and of floats otherwise. Returns
+/// `None` if a number exceeds a float.
 fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<Stats>> {
     let numbers: Vec<Number> = texts.map(parse).collect::<Result<_>>()?;
     let integers: Option<Vec<i128>> = numbers.iter().map(to_integer).collect();

@@ -1,7 +1,6 @@
-//! Statistics of a dataset, column by column, on the native values.
+//! Computes the statistics of a dataset, column by column.
 //!
-//! What they mean on the wire is said at [`ColumnProfile`]; when they are computed is left to the
-//! engine.
+//! [`ColumnProfile`] documents their meaning. `engine` decides when to compute them.
 
 mod distinct;
 mod mixed;
@@ -15,7 +14,7 @@ use crate::error::Result;
 use crate::model::{ColumnProfile, Profile};
 use stats::Stats;
 
-/// Bytes of a text in a profile, as in a preview; the rest is cut.
+/// The most bytes of a string in a profile, the same as in a preview.
 const CELL_BYTES_MAX: usize = 4096;
 
 pub(super) fn profile(dataset: &Dataset) -> Result<Profile> {
@@ -28,7 +27,7 @@ pub(super) fn profile(dataset: &Dataset) -> Result<Profile> {
             | Cells::UInt(_)
             | Cells::Float(_)
             | Cells::Bool(_)
-            | Cells::Text(_) => stats::of_kind(&column.cells)?,
+            | Cells::Text(_) => stats::for_cells(&column.cells)?,
         };
         Ok(column_profile(column, rows, stats))
     });
@@ -58,7 +57,7 @@ fn column_profile(column: &Column, rows: u64, stats: Stats) -> ColumnProfile {
     }
 }
 
-/// 0 to 100 with one decimal; 0 of nothing.
+/// Returns a percentage from 0 to 100 with one decimal. 0 if `whole` is 0.
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 0.0;

@@ -1,6 +1,6 @@
-//! The statistics of a column of one kind of values.
+//! Computes the statistics of a column with values of one type.
 //!
-//! Columns of several kinds are left to `mixed`.
+//! `mixed` handles columns of JSON texts.
 
 use std::hash::Hash;
 
@@ -20,7 +20,7 @@ const STRING: &str = "string";
 const JSON: &str = "json";
 const NULL: &str = "null";
 
-/// What is known of the values that are not null.
+/// The statistics of the values other than null.
 pub(super) struct Stats {
     pub(super) kind: &'static str,
     pub(super) value_count: u64,
@@ -32,9 +32,9 @@ pub(super) struct Stats {
     pub(super) samples: Vec<Value>,
 }
 
-pub(super) fn of_kind(cells: &Cells) -> Result<Stats> {
+pub(super) fn for_cells(cells: &Cells) -> Result<Stats> {
     match cells {
-        Cells::Gaps(_) => Ok(nothing()),
+        Cells::Gaps(_) => Ok(empty()),
         Cells::Int(values) => Ok(integers(values.iter().flatten())),
         Cells::UInt(values) => Ok(integers(values.iter().flatten())),
         Cells::Float(values) => Ok(floats(values.iter().flatten())),
@@ -44,7 +44,7 @@ pub(super) fn of_kind(cells: &Cells) -> Result<Stats> {
     }
 }
 
-fn nothing() -> Stats {
+fn empty() -> Stats {
     Stats {
         kind: NULL,
         value_count: 0,
@@ -57,7 +57,7 @@ fn nothing() -> Stats {
     }
 }
 
-fn of_distinct<T: Copy + Eq + Hash>(
+fn from_distinct<T: Copy + Eq + Hash>(
     kind: &'static str,
     value_count: u64,
     distinct: &Distinct<T>,
@@ -69,11 +69,12 @@ fn of_distinct<T: Copy + Eq + Hash>(
         unique_count: distinct.count(),
         is_capped: distinct.is_capped,
         samples,
-        ..nothing()
+        ..empty()
     }
 }
 
-/// Integers whose sum fits 128 bits: no dataset has the rows to exceed them with 64-bit ones.
+/// Computes the statistics of integers. The sum fits 128 bits, because no dataset has enough rows
+/// to exceed them with 64-bit values.
 pub(super) fn integers<T>(values: impl Iterator<Item = T>) -> Stats
 where
     T: Copy + Ord + Hash + Into<i128>,
@@ -95,7 +96,7 @@ where
         min: range.map(|(min, _)| integer(min)),
         max: range.map(|(_, max)| integer(max)),
         mean: (count > 0).then(|| sum as f64 / count as f64),
-        ..of_distinct(INTEGER, count, &distinct, samples)
+        ..from_distinct(INTEGER, count, &distinct, samples)
     }
 }
 
@@ -108,7 +109,7 @@ fn integer(value: impl Into<i128>) -> Value {
     }
 }
 
-/// Floats; both zeros are one value.
+/// Computes the statistics of floats. Positive and negative zero count as one value.
 pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
     let (mut count, mut sum) = (0_u64, 0.0);
     let mut range: Option<(f64, f64)> = None;
@@ -119,7 +120,7 @@ pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
         range = Some(range.map_or((value, value), |(min, max)| {
             (min.min(value), max.max(value))
         }));
-        // A positive zero added makes a negative one positive and changes nothing else.
+        // Adding positive zero turns negative zero into positive zero and changes no other value.
         distinct.add((value + 0.0).to_bits());
     }
     let samples = distinct
@@ -131,11 +132,11 @@ pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
         min: range.map(|(min, _)| Value::from(min)),
         max: range.map(|(_, max)| Value::from(max)),
         mean: (count > 0).then(|| mean(values, sum, count as f64)),
-        ..of_distinct(FLOAT, count, &distinct, samples)
+        ..from_distinct(FLOAT, count, &distinct, samples)
     }
 }
 
-/// The mean; where the sum is beyond a float it is taken of the parts.
+/// Returns the mean. If the sum overflows a float, adds up the shares of the values instead.
 fn mean(values: impl Iterator<Item = f64>, sum: f64, count: f64) -> f64 {
     if sum.is_finite() {
         sum / count
@@ -166,11 +167,11 @@ pub(super) fn booleans(values: impl Iterator<Item = bool>) -> Stats {
             .iter()
             .max()
             .map(|value| Value::from(*value)),
-        ..of_distinct(BOOLEAN, count, &distinct, samples)
+        ..from_distinct(BOOLEAN, count, &distinct, samples)
     }
 }
 
-/// Texts, in the order of their code points.
+/// Computes the statistics of strings. Strings are compared by code points.
 fn strings(values: &LargeStringArray) -> Result<Stats> {
     let mut count = 0;
     let mut range: Option<(&str, &str)> = None;
@@ -182,31 +183,31 @@ fn strings(values: &LargeStringArray) -> Result<Stats> {
         }));
         distinct.add(value);
     }
-    let samples = shown(distinct.samples.iter().map(|text| Cell::Text(text)))?;
-    let mut ends = shown(
+    let samples = preview_values(distinct.samples.iter().map(|text| Cell::Text(text)))?;
+    let mut range_values = preview_values(
         range
             .iter()
             .flat_map(|(min, max)| [Cell::Text(min), Cell::Text(max)]),
     )?;
     Ok(Stats {
-        max: ends.pop(),
-        min: ends.pop(),
-        ..of_distinct(STRING, count, &distinct, samples)
+        max: range_values.pop(),
+        min: range_values.pop(),
+        ..from_distinct(STRING, count, &distinct, samples)
     })
 }
 
-/// Values of several kinds, compared as JSON texts.
+/// Computes the statistics of values of mixed types, compared as JSON texts.
 fn json(texts: &LargeStringArray) -> Result<Stats> {
     let (mut count, mut distinct) = (0, Distinct::new());
     for text in texts.iter().flatten().filter(|text| *text != "null") {
         count += 1;
         distinct.add(text);
     }
-    let samples = shown(distinct.samples.iter().map(|text| Cell::Json(text)))?;
-    Ok(of_distinct(JSON, count, &distinct, samples))
+    let samples = preview_values(distinct.samples.iter().map(|text| Cell::Json(text)))?;
+    Ok(from_distinct(JSON, count, &distinct, samples))
 }
 
-fn shown<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Result<Vec<Value>> {
+fn preview_values<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Result<Vec<Value>> {
     let mut values = Vec::new();
     for cell in cells {
         values.extend(shortened(cell, CELL_BYTES_MAX)?.0);

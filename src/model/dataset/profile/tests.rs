@@ -1,4 +1,6 @@
-//! The statistics against a count by hand over the rows.
+//! Compares the statistics with a naive count over the rows.
+//!
+//! The generators of rows are in the tests of `dataset`.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +11,8 @@ use super::distinct::{DISTINCT_MAX, Distinct};
 use crate::model::dataset::tests::{Row, rows};
 use crate::model::{ColumnProfile, Dataset};
 
-/// What a value is compared as: numbers as numbers of the column's type, all others as texts.
+/// Returns the key by which a value is compared: a number as a number of the column's type, any
+/// other value as its text.
 fn key(value: &Value, kind: &str) -> String {
     match (value, kind) {
         (Value::Number(number), "float") => format!("{:?}", number.as_f64().unwrap() + 0.0),
@@ -29,7 +32,7 @@ fn kind(values: &[&Value]) -> &'static str {
     }
 }
 
-fn by_hand(name: &str, rows: &[Row]) -> (String, u64, u64, Vec<String>) {
+fn naive_count(name: &str, rows: &[Row]) -> (String, u64, u64, Vec<String>) {
     let values: Vec<&Value> = rows
         .iter()
         .filter_map(|row| row.get(name))
@@ -102,7 +105,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn a_profile_is_what_a_count_by_hand_gives(rows in rows()) {
+    fn a_profile_matches_a_naive_count(rows in rows()) {
         let profile = Dataset::from_rows(rows.clone()).unwrap().profile().unwrap();
         prop_assert_eq!(profile.row_count, rows.len() as u64);
         for column in &profile.columns {
@@ -112,7 +115,7 @@ proptest! {
                 column.unique_count,
                 column.sample_values.iter().map(|value| key(value, &column.kind)).collect(),
             );
-            prop_assert_eq!(found, by_hand(&column.name, &rows), "{}", column.name);
+            prop_assert_eq!(found, naive_count(&column.name, &rows), "{}", column.name);
             prop_assert!(!column.capped);
             assert_range(column, &rows);
         }
@@ -150,7 +153,7 @@ fn a_mean_is_finite_though_the_sum_is_not() {
 }
 
 #[test]
-fn long_texts_are_cut() {
+fn long_strings_are_truncated() {
     let column = profile_of(&[json!("x".repeat(5_000))]);
     for value in [
         column.min_val.unwrap(),
@@ -162,7 +165,7 @@ fn long_texts_are_cut() {
 }
 
 #[test]
-fn distinct_values_are_counted_up_to_the_bound_exactly() {
+fn distinct_values_are_counted_exactly_up_to_the_bound() {
     let mut distinct = Distinct::new();
     (0..DISTINCT_MAX)
         .chain(0..DISTINCT_MAX)
