@@ -1,7 +1,7 @@
 //! The contract of a durable backend: what survives a reopen, damage and a failed commit.
 //!
-//! `durable_backend` is the trait of a durable backend under test. The promises of every backend are
-//! in the other files of this folder.
+//! `durable_backend` is the trait of a durable backend under test. The promises of every backend
+//! are in the other files of this folder.
 
 pub use super::durable_backend::{CommitFailure, Durable, Shutdown};
 use super::fixtures::{

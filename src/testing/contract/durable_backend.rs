@@ -1,4 +1,5 @@
-//! The trait of a durable backend under test, with the shutdowns and failures that it has to produce.
+//! The trait of a durable backend under test, with the shutdowns and failures that it has to
+//! produce.
 //!
 //! The cases that use it are in `durable`.
 
