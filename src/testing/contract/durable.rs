@@ -1,9 +1,9 @@
 //! The contract of a durable backend: what survives a reopen, damage and a failed commit.
 //!
-//! The promises of every backend are in the other files of this folder.
+//! `durable_backend` is the trait of a durable backend under test. The promises of every backend
+//! are in the other files of this folder.
 
-use async_trait::async_trait;
-
+pub use super::durable_backend::{CommitFailure, Durable, Shutdown};
 use super::fixtures::{
     Driver, all_events, assert_problem, at, backfill_id, claim, claim_one, claimed_ids, create,
     events_of, finished_run, hash, log_line, new_backfill, new_run, node_started, owner,
@@ -11,59 +11,10 @@ use super::fixtures::{
     snapshot, started_run, with_key,
 };
 use crate::error::Problem;
-use crate::model::{BackfillOrder, Cancel, InheritedOutput, NodeIndex, RunId, RunStatus, Scope};
+use crate::model::{BackfillOrder, Cancel, InheritedOutput, RunStatus, Scope};
 use crate::storage::{
     CancelRequest, CreateRuns, Events, Journal, NewRun, Outputs, Queue, Runs, Storage, System,
 };
-
-/// The way in which a commit fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CommitFailure {
-    /// Nothing was written.
-    BeforeEffect,
-    /// Everything was written, but the commit reports a failure.
-    AfterEffect,
-}
-
-/// The way in which a process stops using a storage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Shutdown {
-    /// It closes the storage and waits for that, as in an orderly shutdown.
-    Closed,
-    /// It drops the storage without closing it, as after a panic.
-    Dropped,
-}
-
-/// A durable backend under test: opens its storage repeatedly at one location, and damages it.
-#[async_trait]
-pub trait Durable: Send + Sync {
-    /// The storage under test.
-    type Storage: Storage;
-
-    /// Opens the storage. The first call creates it.
-    async fn open(&self) -> Self::Storage;
-
-    /// Closes the storage, or drops it without closing it, and opens it again.
-    async fn reopen(&self, storage: Self::Storage, shutdown: Shutdown) -> Self::Storage {
-        match shutdown {
-            Shutdown::Closed => storage.close().await.unwrap(),
-            Shutdown::Dropped => {}
-        }
-        drop(storage);
-        self.open().await
-    }
-
-    /// Makes the row of a run unreadable.
-    async fn damage_run(&self, storage: &Self::Storage, run: RunId);
-
-    /// Changes a byte of a node's stored output.
-    async fn damage_output(&self, storage: &Self::Storage, run: RunId, node_index: NodeIndex);
-
-    /// Makes the next commit fail.
-    fn fail_next_commit(&self, storage: &Self::Storage, fault: CommitFailure);
-}
 
 /// Writes a history with something of every kind.
 async fn write_history(storage: &dyn Storage) {

@@ -25,6 +25,7 @@ pub mod connections;
 pub mod deletions;
 pub mod deliveries;
 pub mod durable;
+mod durable_backend;
 pub mod events;
 mod execution;
 pub mod fences;

@@ -281,10 +281,8 @@ async fn lost_and_held(storage: &dyn Storage) -> (Vec<HeldRun>, HeldRun) {
         .await;
     let reclaimed = started_run(storage, 2).await;
     claim_one(storage, claim(2, 500), reclaimed.run).await;
-    let mut claim = claim(1, 500);
-    claim.count_max = 1;
-    pending_run(storage, 3).await;
-    let held = Driver::new(&claim_one(storage, claim, run_id(3)).await).held();
+    let run = pending_run(storage, 3).await;
+    let held = Driver::new(&claim_one(storage, claim(1, 500), run).await).held();
     let stale = HeldRun::new(held.run, held.epoch + 1);
     let missing = HeldRun::new(run_id(9), 1);
     let unclaimed = HeldRun::new(pending_run(storage, 4).await, 0);
