@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::definitions::Definition;
-use super::fault::Fault;
+use super::store_error::StoreError;
 use super::values::{millis, time};
 use crate::model::{
     Event, EventKind, EventStatus, Level, NodeIndex, NodeStatus, PipelineId, RunId, RunStatus,
@@ -117,7 +117,7 @@ impl<'a> Packed<'a> {
                     *at,
                 )
             }),
-            Entry::NodeFinished(end) => Packed::of_end(end),
+            Entry::NodeFinished(finished) => Packed::of_finished_node(finished),
             Entry::Profile {
                 node_index: _,
                 profile: _,
@@ -135,13 +135,13 @@ impl<'a> Packed<'a> {
                 message: Some(Cow::Borrowed(message)),
                 ..Packed::new(EventKind::Log, *at)
             }),
-            Entry::RunFinished { status, error, at } => run_end_kind(*status)
+            Entry::RunFinished { status, error, at } => terminal_kind(*status)
                 .map(|kind| Packed::of_run(kind, *status, error.as_deref(), *at)),
         }
     }
 
-    fn of_end(end: &'a FinishedNode) -> Option<Self> {
-        let kind = match end.status {
+    fn of_finished_node(finished: &'a FinishedNode) -> Option<Self> {
+        let kind = match finished.status {
             NodeStatus::Success => EventKind::NodeCompleted,
             NodeStatus::Failed => EventKind::NodeFailed,
             NodeStatus::Skipped => EventKind::NodeSkipped,
@@ -149,17 +149,17 @@ impl<'a> Packed<'a> {
             NodeStatus::Pending | NodeStatus::Running => return None,
         };
         Some(Packed {
-            attempt: end.attempt,
-            row_count: end.row_count,
-            duration_ms: end.duration_ms,
-            error: end.error.as_deref().map(Cow::Borrowed),
-            ..Packed::of_node(kind, end.node_index, end.status, end.at)
+            attempt: finished.attempt,
+            row_count: finished.row_count,
+            duration_ms: finished.duration_ms,
+            error: finished.error.as_deref().map(Cow::Borrowed),
+            ..Packed::of_node(kind, finished.node_index, finished.status, finished.at)
         })
     }
 }
 
 /// The kind of the event that ends a run; none for a status that is no end.
-pub(super) const fn run_end_kind(status: RunStatus) -> Option<EventKind> {
+pub(super) const fn terminal_kind(status: RunStatus) -> Option<EventKind> {
     match status {
         RunStatus::Success => Some(EventKind::RunCompleted),
         RunStatus::Failed => Some(EventKind::RunFailed),
@@ -179,7 +179,7 @@ pub(super) struct Body {
 
 impl Body {
     /// The events of entries.
-    pub(super) fn of_entries(entries: &[Entry]) -> Result<Self, Fault> {
+    pub(super) fn of_entries(entries: &[Entry]) -> Result<Self, StoreError> {
         let events: Vec<_> = entries.iter().filter_map(Packed::of_entry).collect();
         Self::pack(&events)
     }
@@ -190,11 +190,11 @@ impl Body {
         status: RunStatus,
         error: Option<&str>,
         at: DateTime<Utc>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, StoreError> {
         Self::pack(&[Packed::of_run(kind, status, error, at)])
     }
 
-    fn pack(events: &[Packed<'_>]) -> Result<Self, Fault> {
+    fn pack(events: &[Packed<'_>]) -> Result<Self, StoreError> {
         Ok(Self {
             count: i64::try_from(events.len()).unwrap_or(i64::MAX),
             text: super::values::text(&events)?,
@@ -214,16 +214,16 @@ pub(super) struct Shared<'a> {
 }
 
 /// The events of a row.
-pub(super) fn unpack(text: &str, shared: &Shared<'_>) -> Result<Vec<Event>, Fault> {
+pub(super) fn unpack(text: &str, shared: &Shared<'_>) -> Result<Vec<Event>, StoreError> {
     let events: Vec<Packed<'_>> =
-        serde_json::from_str(text).map_err(|error| Fault::unreadable("events", error))?;
+        serde_json::from_str(text).map_err(|error| StoreError::unreadable("events", error))?;
     (shared.first_seq..)
         .zip(events)
         .map(|(seq, packed)| unpack_one(seq, packed, shared))
         .collect()
 }
 
-fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event, Fault> {
+fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event, StoreError> {
     let Packed {
         kind,
         node_index,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 use super::values::json;
 use crate::graph::Graph;
 use crate::model::{NodeId, NodeIndex, Pipeline};
@@ -21,17 +21,17 @@ pub(super) struct Definition {
 }
 
 impl Definition {
-    pub(super) fn new(pipeline: Arc<Pipeline>) -> Result<Self, Fault> {
-        let graph =
-            Graph::new(&pipeline).map_err(|error| Fault::unreadable("a stored graph", error))?;
+    pub(super) fn new(pipeline: Arc<Pipeline>) -> Result<Self, StoreError> {
+        let graph = Graph::new(&pipeline)
+            .map_err(|error| StoreError::unreadable("a stored graph", error))?;
         Ok(Self { pipeline, graph })
     }
 
     /// The node at a place.
-    pub(super) fn node(&self, node_index: NodeIndex) -> Result<&NodeId, Fault> {
+    pub(super) fn node(&self, node_index: NodeIndex) -> Result<&NodeId, StoreError> {
         self.graph
             .id(node_index)
-            .ok_or_else(|| Fault::unreadable("the place of a node", node_index))
+            .ok_or_else(|| StoreError::unreadable("the place of a node", node_index))
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Definitions(
 
 impl Definitions {
     /// The definition at a key.
-    pub(super) fn find(&self, conn: &Connection, key: i64) -> Result<Arc<Definition>, Fault> {
+    pub(super) fn find(&self, conn: &Connection, key: i64) -> Result<Arc<Definition>, StoreError> {
         if let Some(held) = self.0.lock().get(&key) {
             return Ok(Arc::clone(held));
         }
@@ -55,7 +55,7 @@ impl Definitions {
             .prepare_cached("SELECT body FROM definitions WHERE key = ?")?
             .query_row([key], |row| row.get(0))
             .optional()?;
-        let body = body.ok_or_else(|| Fault::unreadable("a definition", "it is missing"))?;
+        let body = body.ok_or_else(|| StoreError::unreadable("a definition", "it is missing"))?;
         let definition = Definition::new(Arc::new(json("a definition", &body)?))?;
         Ok(self.hold(key, Arc::new(definition)))
     }

@@ -5,14 +5,14 @@
 
 use rusqlite::params;
 
-use super::fault::Fault;
 use super::reader::Reader;
-use super::values::{date, day, pipeline_id, uint};
+use super::store_error::StoreError;
+use super::values::{date, day, pipeline_id, to_u64};
 use crate::model::{PipelineId, TenantId};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 impl Reader {
-    pub(super) fn figures(&self, filter: &FiguresFilter) -> Result<Vec<Figures>, Fault> {
+    pub(super) fn figures(&self, filter: &FiguresFilter) -> Result<Vec<Figures>, StoreError> {
         let FiguresFilter {
             scope,
             pipeline,
@@ -58,7 +58,7 @@ impl Reader {
         &self,
         filter: &FiguresFilter,
         count_max: u32,
-    ) -> Result<Vec<Figures>, Fault> {
+    ) -> Result<Vec<Figures>, StoreError> {
         let (pipeline, tenant) = (filter.pipeline.as_ref(), filter.scope.tenant());
         // From the pipelines on, so that the days of each are found by its key.
         self.rows(
@@ -84,14 +84,14 @@ impl Reader {
     }
 }
 
-fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, Fault> {
+fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, StoreError> {
     Ok(Figures {
         date: date(row.get(0)?)?,
         pipeline: None,
-        pending: uint(row.get(1)?),
-        running: uint(row.get(2)?),
-        success: uint(row.get(3)?),
-        failed: uint(row.get(4)?),
-        cancelled: uint(row.get(5)?),
+        pending: to_u64(row.get(1)?),
+        running: to_u64(row.get(2)?),
+        success: to_u64(row.get(3)?),
+        failed: to_u64(row.get(4)?),
+        cancelled: to_u64(row.get(5)?),
     })
 }

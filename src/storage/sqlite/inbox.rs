@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 /// Which lane an item waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
+pub(super) enum InboxPriority {
     /// In order, as many at once as fit a group.
     Normal,
     /// One between two groups.
@@ -21,7 +21,7 @@ pub(super) enum Lane {
 pub(super) struct Inbox<T> {
     // A lock and a condition rather than a channel: a thread waits for two lanes at once and takes
     // many items at a time.
-    waiting: Mutex<Waiting<T>>,
+    waiting: Mutex<Queues<T>>,
     arrived: Condvar,
     // Semaphores hold back async callers without a thread.
     room: Semaphore,
@@ -29,9 +29,9 @@ pub(super) struct Inbox<T> {
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
+struct Queues<T> {
     /// What the backend sends itself; outside the bound, since nobody could wait for it.
-    own: VecDeque<T>,
+    internal: VecDeque<T>,
     normal: VecDeque<T>,
     low: VecDeque<T>,
     is_closed: bool,
@@ -44,8 +44,8 @@ impl<T> Inbox<T> {
     /// An inbox in which so many items of the normal lane may wait.
     pub(super) fn new(max: usize) -> Self {
         Self {
-            waiting: Mutex::new(Waiting {
-                own: VecDeque::new(),
+            waiting: Mutex::new(Queues {
+                internal: VecDeque::new(),
                 normal: VecDeque::new(),
                 low: VecDeque::new(),
                 is_closed: false,
@@ -57,17 +57,17 @@ impl<T> Inbox<T> {
     }
 
     /// Adds an item once there is room; false when the inbox is closed.
-    pub(super) async fn push(&self, lane: Lane, item: T) -> bool {
-        let Ok(permit) = self.room(lane).acquire().await else {
+    pub(super) async fn push(&self, priority: InboxPriority, item: T) -> bool {
+        let Ok(permit) = self.room_for(priority).acquire().await else {
             return false;
         };
         let mut waiting = self.waiting.lock();
         if waiting.is_closed {
             return false;
         }
-        match lane {
-            Lane::Normal => waiting.normal.push_back(item),
-            Lane::Low => waiting.low.push_back(item),
+        match priority {
+            InboxPriority::Normal => waiting.normal.push_back(item),
+            InboxPriority::Low => waiting.low.push_back(item),
         }
         drop(waiting);
         permit.forget();
@@ -76,8 +76,8 @@ impl<T> Inbox<T> {
     }
 
     /// Adds an item of the backend's own, at once and though the inbox is closed.
-    pub(super) fn push_own(&self, item: T) {
-        self.waiting.lock().own.push_back(item);
+    pub(super) fn push_internal(&self, item: T) {
+        self.waiting.lock().internal.push_back(item);
         self.arrived.notify_one();
     }
 
@@ -88,7 +88,7 @@ impl<T> Inbox<T> {
         while waiting.is_empty() && !waiting.is_closed {
             self.arrived.wait(&mut waiting);
         }
-        let mut items: Vec<T> = waiting.own.drain(..).collect();
+        let mut items: Vec<T> = waiting.internal.drain(..).collect();
         let count = waiting.normal.len().min(max.max(1));
         items.extend(waiting.normal.drain(..count));
         let low = waiting.low.pop_front();
@@ -119,17 +119,17 @@ impl<T> Inbox<T> {
         self.arrived.notify_all();
     }
 
-    const fn room(&self, lane: Lane) -> &Semaphore {
-        match lane {
-            Lane::Normal => &self.room,
-            Lane::Low => &self.low_room,
+    const fn room_for(&self, priority: InboxPriority) -> &Semaphore {
+        match priority {
+            InboxPriority::Normal => &self.room,
+            InboxPriority::Low => &self.low_room,
         }
     }
 }
 
-impl<T> Waiting<T> {
+impl<T> Queues<T> {
     fn is_empty(&self) -> bool {
-        self.own.is_empty() && self.normal.is_empty() && self.low.is_empty()
+        self.internal.is_empty() && self.normal.is_empty() && self.low.is_empty()
     }
 }
 
@@ -140,23 +140,25 @@ mod tests {
     #[tokio::test]
     async fn a_group_has_what_waits_and_one_of_the_low_lane() {
         let inbox = Inbox::new(8);
-        for (lane, item) in [
-            (Lane::Low, 10),
-            (Lane::Low, 11),
-            (Lane::Normal, 1),
-            (Lane::Normal, 2),
-            (Lane::Normal, 3),
+        for (priority, item) in [
+            (InboxPriority::Low, 10),
+            (InboxPriority::Low, 11),
+            (InboxPriority::Normal, 1),
+            (InboxPriority::Normal, 2),
+            (InboxPriority::Normal, 3),
         ] {
-            assert!(inbox.push(lane, item).await);
+            assert!(inbox.push(priority, item).await);
         }
         assert_eq!(inbox.take(2), [1, 2, 10]);
-        inbox.push_own(0);
+        inbox.push_internal(0);
         assert_eq!(inbox.take(2), [0, 3, 11]);
-        assert!(inbox.push(Lane::Low, 6).await && inbox.push(Lane::Normal, 7).await);
+        assert!(
+            inbox.push(InboxPriority::Low, 6).await && inbox.push(InboxPriority::Normal, 7).await
+        );
         assert_eq!(inbox.drain(), [7, 6]);
         inbox.close();
-        assert!(!inbox.push(Lane::Normal, 4).await);
-        inbox.push_own(5);
+        assert!(!inbox.push(InboxPriority::Normal, 4).await);
+        inbox.push_internal(5);
         assert_eq!(inbox.take(2), [5], "its own is taken though it is closed");
         assert!(inbox.take(2).is_empty());
     }
@@ -164,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_inbox_makes_callers_wait_until_there_is_room() {
         let inbox = Inbox::new(1);
-        assert!(inbox.push(Lane::Normal, 1).await);
+        assert!(inbox.push(InboxPriority::Normal, 1).await);
         let mut second = push(&inbox, 2);
         assert!(poll_once(&mut second).await.is_none());
         assert_eq!(inbox.take(8), [1]);
@@ -173,7 +175,7 @@ mod tests {
     }
 
     fn push(inbox: &Inbox<i32>, item: i32) -> std::pin::Pin<Box<dyn Future<Output = bool> + '_>> {
-        Box::pin(inbox.push(Lane::Normal, item))
+        Box::pin(inbox.push(InboxPriority::Normal, item))
     }
 
     async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {

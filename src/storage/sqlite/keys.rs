@@ -4,8 +4,8 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::fault::Fault;
 use super::query::row;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{backfill_id, id, run_id};
 use crate::model::{BackfillId, RunId};
@@ -18,7 +18,7 @@ impl Tx {
         key: &IdempotencyKey,
         runs: &[NewRun],
         backfill: Option<i64>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         let IdempotencyKey {
             operation,
             key: name,
@@ -43,12 +43,12 @@ impl Tx {
 }
 
 /// What the first act with a key made.
-pub(super) struct Made {
+pub(super) struct RecordedCreation {
     run_ids: Vec<RunId>,
     backfill: Option<BackfillId>,
 }
 
-impl Made {
+impl RecordedCreation {
     pub(super) fn into_created(self, newest: u64) -> CreatedRuns {
         CreatedRuns {
             backfill: self.backfill,
@@ -58,7 +58,10 @@ impl Made {
 }
 
 /// What the first act with this key made; refused for another body.
-pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option<Made>, Fault> {
+pub(super) fn find_key(
+    conn: &Connection,
+    key: &IdempotencyKey,
+) -> Result<Option<RecordedCreation>, StoreError> {
     let IdempotencyKey {
         operation,
         key: name,
@@ -94,13 +97,13 @@ pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option
             read,
         ),
     }?;
-    let Some((known_hash, ids, backfill)) = found else {
+    let Some((stored_hash, ids, backfill)) = found else {
         return Ok(None);
     };
-    if known_hash != body_hash {
+    if stored_hash != body_hash {
         return Err(rules::key_reused().into());
     }
-    Ok(Some(Made {
+    Ok(Some(RecordedCreation {
         run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
         backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
     }))

@@ -35,22 +35,22 @@ struct Lane {
 pub(super) struct Lanes {
     /// A claim's cost is the number of lanes, not that of the runs in them.
     by_key: BTreeMap<LaneKey, Lane>,
-    of_pipelines: HashMap<i64, u64>,
-    total: u64,
+    pipeline_counts: HashMap<i64, u64>,
+    pending_total: u64,
 }
 
 impl Lanes {
     /// A lane that was counted; which run is next in it is not known yet.
     pub(super) fn count(&mut self, key: LaneKey, order: BackfillOrder, count: u64) {
-        self.total += count;
-        *self.of_pipelines.entry(key.pipeline).or_default() += count;
+        self.pending_total += count;
+        *self.pipeline_counts.entry(key.pipeline).or_default() += count;
         let head = None;
         self.by_key.insert(key, Lane { count, head, order });
     }
 
     pub(super) fn add(&mut self, key: LaneKey, order: BackfillOrder, run: Head) {
-        self.total += 1;
-        *self.of_pipelines.entry(key.pipeline).or_default() += 1;
+        self.pending_total += 1;
+        *self.pipeline_counts.entry(key.pipeline).or_default() += 1;
         let lane = self.by_key.entry(key).or_insert(Lane {
             count: 0,
             head: Some(run),
@@ -70,7 +70,7 @@ impl Lanes {
         let Some(lane) = self.by_key.get_mut(&key) else {
             return;
         };
-        self.total = self.total.saturating_sub(1);
+        self.pending_total = self.pending_total.saturating_sub(1);
         lane.count -= 1;
         if lane.head.is_some_and(|head| head.run == run) {
             lane.head = None;
@@ -78,16 +78,16 @@ impl Lanes {
         if lane.count == 0 {
             self.by_key.remove(&key);
         }
-        if let Some(count) = self.of_pipelines.get_mut(&key.pipeline) {
+        if let Some(count) = self.pipeline_counts.get_mut(&key.pipeline) {
             *count -= 1;
             if *count == 0 {
-                self.of_pipelines.remove(&key.pipeline);
+                self.pipeline_counts.remove(&key.pipeline);
             }
         }
     }
 
     /// Notes which run is next in a lane.
-    pub(super) fn note_head(&mut self, key: LaneKey, head: Head) {
+    pub(super) fn set_head(&mut self, key: LaneKey, head: Head) {
         if let Some(lane) = self.by_key.get_mut(&key) {
             lane.head = Some(head);
         }
@@ -106,11 +106,11 @@ impl Lanes {
     }
 
     /// Pipelines that have pending runs of a priority; their lanes are stepped over.
-    pub(super) fn pipelines(&self, priority: Priority) -> Vec<i64> {
+    pub(super) fn pipelines_with_pending(&self, priority: Priority) -> Vec<i64> {
         let mut pipelines = Vec::new();
         let mut from = Some(i64::MIN);
         while let Some(pipeline) = from {
-            let next = self.by_key.range(first_of(priority, pipeline)..).next();
+            let next = self.by_key.range(first_key(priority, pipeline)..).next();
             let found = next.filter(|(key, _)| key.priority == priority);
             pipelines.extend(found.map(|(key, _)| key.pipeline));
             from = found.and_then(|(key, _)| key.pipeline.checked_add(1));
@@ -119,26 +119,26 @@ impl Lanes {
     }
 
     /// The lanes of a pipeline that have pending runs of a priority.
-    pub(super) fn of(&self, priority: Priority, pipeline: i64) -> Vec<LaneKey> {
+    pub(super) fn lanes_of(&self, priority: Priority, pipeline: i64) -> Vec<LaneKey> {
         self.by_key
-            .range(first_of(priority, pipeline)..)
+            .range(first_key(priority, pipeline)..)
             .map(|(key, _)| *key)
             .take_while(|key| (key.priority, key.pipeline) == (priority, pipeline))
             .collect()
     }
 
     /// Pending runs of a pipeline.
-    pub(super) fn of_pipeline(&self, pipeline: i64) -> u64 {
-        self.of_pipelines.get(&pipeline).copied().unwrap_or(0)
+    pub(super) fn pending_in_pipeline(&self, pipeline: i64) -> u64 {
+        self.pipeline_counts.get(&pipeline).copied().unwrap_or(0)
     }
 
     /// Pending runs in all.
-    pub(super) const fn total(&self) -> u64 {
-        self.total
+    pub(super) const fn pending_total(&self) -> u64 {
+        self.pending_total
     }
 }
 
-const fn first_of(priority: Priority, pipeline: i64) -> LaneKey {
+const fn first_key(priority: Priority, pipeline: i64) -> LaneKey {
     LaneKey {
         priority,
         pipeline,
@@ -175,18 +175,27 @@ mod tests {
         lanes.add(first, order, head(3));
         lanes.add(last, order, head(1));
         assert_eq!(lanes.head(first), Some(head(3)));
-        assert_eq!((lanes.of_pipeline(7), lanes.total()), (3, 3));
+        assert_eq!(
+            (lanes.pending_in_pipeline(7), lanes.pending_total()),
+            (3, 3)
+        );
         lanes.remove(first, head(3).run);
         assert_eq!(lanes.head(first), None);
         lanes.add(first, order, head(4));
         assert_eq!(lanes.head(first), None, "an older one may be there");
-        lanes.note_head(first, head(4));
+        lanes.set_head(first, head(4));
         lanes.remove(first, head(5).run);
         assert_eq!(lanes.head(first), Some(head(4)));
         lanes.remove(first, head(4).run);
-        assert_eq!(lanes.pipelines(Priority::Manual), Vec::<i64>::new());
-        assert_eq!(lanes.pipelines(Priority::Backfill), [7]);
-        assert_eq!((lanes.of_pipeline(7), lanes.total()), (1, 1));
+        assert_eq!(
+            lanes.pipelines_with_pending(Priority::Manual),
+            Vec::<i64>::new()
+        );
+        assert_eq!(lanes.pipelines_with_pending(Priority::Backfill), [7]);
+        assert_eq!(
+            (lanes.pending_in_pipeline(7), lanes.pending_total()),
+            (1, 1)
+        );
     }
 
     #[test]
@@ -208,11 +217,11 @@ mod tests {
         assert_eq!(lanes.head(asc), Some(head(1)));
         assert_eq!(lanes.head(desc), Some(head(13)));
         assert_eq!(lanes.order(desc), BackfillOrder::Descending);
-        assert_eq!(lanes.pipelines(Priority::Backfill), [7]);
+        assert_eq!(lanes.pipelines_with_pending(Priority::Backfill), [7]);
         assert_eq!(
-            lanes.of(Priority::Backfill, 7),
+            lanes.lanes_of(Priority::Backfill, 7),
             [lane(Priority::Backfill, None), asc, desc]
         );
-        assert_eq!(lanes.of(Priority::Backfill, 8), []);
+        assert_eq!(lanes.lanes_of(Priority::Backfill, 8), []);
     }
 }

@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Lock {
     file: File,
     path: PathBuf,
-    is_made_here: bool,
+    is_new: bool,
 }
 
 impl Lock {
@@ -29,11 +29,11 @@ impl Lock {
     /// # Errors
     /// `StoreInUse` while another holds it; `NotFound` or `Unavailable` when the file cannot be
     /// made.
-    pub(super) fn take(database: &Path) -> Result<Self> {
+    pub(super) fn acquire(database: &Path) -> Result<Self> {
         let mut name = OsString::from(database);
         name.push(".lock");
         let path = PathBuf::from(name);
-        let is_made_here = !path.exists();
+        let is_new = !path.exists();
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -41,14 +41,10 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(|error| cannot_lock(&path, error))?;
-        let mut lock = Self {
-            file,
-            path,
-            is_made_here,
-        };
+        let mut lock = Self { file, path, is_new };
         for _ in 0..TRIES {
             match lock.file.try_lock() {
-                Ok(()) => return lock.note_pid().map(|()| lock),
+                Ok(()) => return lock.write_pid().map(|()| lock),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(&lock.path, error)),
             }
@@ -56,14 +52,14 @@ impl Lock {
         Err(lock.in_use())
     }
 
-    fn note_pid(&mut self) -> Result<()> {
-        let note = |file: &mut File| {
+    fn write_pid(&mut self) -> Result<()> {
+        let write = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;
             write!(file, "{}", std::process::id())?;
             file.flush()
         };
-        note(&mut self.file).map_err(|error| cannot_lock(&self.path, error))
+        write(&mut self.file).map_err(|error| cannot_lock(&self.path, error))
     }
 
     fn in_use(&mut self) -> Error {
@@ -82,8 +78,8 @@ impl Lock {
     }
 
     /// Gives the lock up and leaves nothing behind: the database turned out not to be ours.
-    pub(super) fn withdraw(self) {
-        if self.is_made_here {
+    pub(super) fn discard(self) {
+        if self.is_new {
             // Whether the empty file stays is of no consequence.
             drop(std::fs::remove_file(&self.path));
         }

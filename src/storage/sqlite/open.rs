@@ -10,16 +10,16 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault::Fault;
 use super::lock::Lock;
 use super::options::{Durability, SqliteOptions};
-use super::outputs::sweep;
+use super::outputs::drop_all_staged;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
+use super::store_error::StoreError;
 use super::tx::Tx;
 use crate::error::{Error, Problem, Result};
 
 /// An opened store.
-pub(super) struct Opened {
+pub(super) struct OpenedStore {
     pub(super) path: PathBuf,
     pub(super) tx: Tx,
     pub(super) readers: Vec<Connection>,
@@ -30,7 +30,7 @@ pub(super) struct Opened {
 const SQLITE_MIN: i32 = 3_051_003;
 
 /// Opens a store, or makes one where there is none.
-pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
+pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedStore> {
     let found = rusqlite::version_number();
     if found < SQLITE_MIN {
         return Err(too_old(found));
@@ -38,13 +38,13 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     let path = resolve(path)?;
     // The lock comes first: opening and closing the file beside SQLite would drop the locks of a
     // handle in this process.
-    let lock = Lock::take(&path)?;
+    let lock = Lock::acquire(&path)?;
     if let Err(error) = check_header(&path) {
-        lock.withdraw();
+        lock.discard();
         return Err(error);
     }
-    let (tx, readers) = prepare(&path, options)?;
-    Ok(Opened {
+    let (tx, readers) = open_connections(&path, options)?;
+    Ok(OpenedStore {
         path,
         tx,
         readers,
@@ -52,15 +52,15 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     })
 }
 
-fn prepare(path: &Path, options: &SqliteOptions) -> Result<(Tx, Vec<Connection>)> {
+fn open_connections(path: &Path, options: &SqliteOptions) -> Result<(Tx, Vec<Connection>)> {
     let conn = connect(path, options)?;
     let version = version(&conn)?;
     set_up(&conn, options, version)?;
     let mut tx = Tx::new(conn)?;
-    take_over(&mut tx)?;
+    recover(&mut tx)?;
     let readers = (0..options.readers_max.max(1))
         .map(|_| connect_to_read(path, options))
-        .collect::<Result<_, Fault>>()?;
+        .collect::<Result<_, StoreError>>()?;
     Ok((tx, readers))
 }
 
@@ -141,12 +141,12 @@ fn check_version(found: u32) -> Result<()> {
 fn version(conn: &Connection) -> Result<usize> {
     let found: i64 = conn
         .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(Fault::from)?;
+        .map_err(StoreError::from)?;
     check_version(u32::try_from(found).unwrap_or(u32::MAX))?;
     Ok(usize::try_from(found).unwrap_or(0))
 }
 
-fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -156,7 +156,7 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
     Ok(conn)
 }
 
-fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<(), Fault> {
+fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<(), StoreError> {
     if version == 0 {
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         // It marks the file as ours in a transaction of its own, so that an end in the middle
@@ -167,7 +167,7 @@ fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<
     migrate(conn, version)
 }
 
-fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), Fault> {
+fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), StoreError> {
     let synchronous = match options.durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
@@ -183,13 +183,16 @@ fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), Fault> 
 }
 
 /// A connection to a store that is set up already.
-pub(super) fn connect_to_write(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+pub(super) fn connect_to_write(
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
     let conn = connect(path, options)?;
     set_pragmas(&conn, options)?;
     Ok(conn)
 }
 
-fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(options.busy_timeout)?;
@@ -200,7 +203,7 @@ fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, F
 
 /// Ends the leases of earlier owners, whom the lock proves dead, and sweeps the chunks that no
 /// entry will name.
-fn take_over(tx: &mut Tx) -> Result<(), Fault> {
+fn recover(tx: &mut Tx) -> Result<(), StoreError> {
     let is_owned = tx
         .state
         .running
@@ -221,7 +224,7 @@ fn take_over(tx: &mut Tx) -> Result<(), Fault> {
             .for_each(|active| active.owner = None);
     }
     if is_staged {
-        sweep(tx)?;
+        drop_all_staged(tx)?;
     }
     tx.finish()?;
     tx.commit()

@@ -69,22 +69,22 @@ impl Window {
     }
 
     /// How many rows are read: one more than the page holds tells whether others follow.
-    pub(super) fn read_count(self) -> i64 {
+    pub(super) fn row_count_max(self) -> i64 {
         i64::try_from(self.limit)
             .unwrap_or(i64::MAX)
             .saturating_add(1)
     }
 
     /// The page of what was read.
-    pub(super) fn cut<T>(
+    pub(super) fn into_page<T>(
         self,
         mut items: Vec<T>,
         total: Option<u64>,
         cursor: impl FnOnce(&T) -> String,
     ) -> Page<T> {
-        let follows = items.len() > self.limit;
+        let has_more = items.len() > self.limit;
         items.truncate(self.limit);
-        let next = items.last().filter(|_| follows).map(cursor);
+        let next = items.last().filter(|_| has_more).map(cursor);
         Page::new(items, total, next)
     }
 }

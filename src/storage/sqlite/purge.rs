@@ -8,17 +8,17 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::{Connection, params};
 
-use super::fault::Fault;
 use super::query::{row, rows};
 use super::reader::Reader;
 use super::state::meta;
+use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
 use super::values::{id, millis, node_keys, run_id, tenant, time, to_run_status};
 use crate::model::{RunId, RunStatus, TenantId};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
 /// A finished run that is to go.
-struct Gone {
+struct PurgeCandidate {
     key: i64,
     id: RunId,
     finished_at: i64,
@@ -29,36 +29,41 @@ struct Gone {
     idempotency: Option<i64>,
     backfill: Option<i64>,
     /// Whether a notifier has not got all of it yet.
-    is_spared: bool,
+    is_undelivered: bool,
 }
 
 /// What a purge answers, and the runs that it takes.
-fn due(conn: &Connection, purge: &Purge) -> Result<(PurgeOutcome, Vec<Gone>), Fault> {
-    let runs = looked_at(conn, purge)?;
+fn select_runs(
+    conn: &Connection,
+    purge: &Purge,
+) -> Result<(PurgeOutcome, Vec<PurgeCandidate>), StoreError> {
+    let runs = candidates(conn, purge)?;
     let next = runs
         .last()
         .filter(|_| runs.len() == purge.count_max as usize)
-        .map(|run| Ok::<_, Fault>(PurgeCursor::new(time(run.finished_at)?, run.id)))
+        .map(|run| Ok::<_, StoreError>(PurgeCursor::new(time(run.finished_at)?, run.id)))
         .transpose()?;
-    let mut kept = HashMap::new();
-    let mut due = Vec::new();
+    let mut retained = HashMap::new();
+    let mut purged = Vec::new();
     for run in runs {
-        if run.is_spared || !purge.scope.admits(run.tenant.as_ref()) {
+        if run.is_undelivered || !purge.scope.admits(run.tenant.as_ref()) {
             continue;
         }
-        let first = match kept.entry(run.pipeline) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(entry) => *entry.insert(first_kept(conn, run.pipeline, purge.keep_last)?),
+        let first = match retained.entry(run.pipeline) {
+            Entry::Occupied(oldest) => *oldest.get(),
+            Entry::Vacant(entry) => {
+                *entry.insert(oldest_retained(conn, run.pipeline, purge.keep_last)?)
+            }
         };
         if first.is_none_or(|first| run.id < first) {
-            due.push(run);
+            purged.push(run);
         }
     }
-    Ok((PurgeOutcome::new(due.len() as u64, next), due))
+    Ok((PurgeOutcome::new(purged.len() as u64, next), purged))
 }
 
 /// The next finished runs, those included that are kept or another's.
-fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
+fn candidates(conn: &Connection, purge: &Purge) -> Result<Vec<PurgeCandidate>, StoreError> {
     let Purge {
         before,
         count_max,
@@ -84,7 +89,7 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
             least_cursor(conn)?,
         ],
         |row| {
-            Ok(Gone {
+            Ok(PurgeCandidate {
                 key: row.get(0)?,
                 pipeline: row.get(1)?,
                 tenant: tenant(row.get(2)?)?,
@@ -93,7 +98,7 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
                 idempotency: row.get(5)?,
                 id: run_id(&row.get::<_, Vec<u8>>(6)?)?,
                 finished_at: row.get(7)?,
-                is_spared: row.get(8)?,
+                is_undelivered: row.get(8)?,
                 backfill: row.get(9)?,
             })
         },
@@ -101,7 +106,7 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
 }
 
 /// Up to which number every notifier has got the events; all of them without a notifier.
-fn least_cursor(conn: &Connection) -> Result<i64, Fault> {
+fn least_cursor(conn: &Connection) -> Result<i64, StoreError> {
     let least = row(conn, "SELECT min(seq) FROM notifiers", [], |row| {
         Ok(row.get::<_, Option<i64>>(0)?)
     })?;
@@ -109,7 +114,11 @@ fn least_cursor(conn: &Connection) -> Result<i64, Fault> {
 }
 
 /// The smallest id among the last finished runs of a pipeline that are kept; nothing where none is.
-fn first_kept(conn: &Connection, pipeline: i64, keep_last: u32) -> Result<Option<RunId>, Fault> {
+fn oldest_retained(
+    conn: &Connection,
+    pipeline: i64,
+    keep_last: u32,
+) -> Result<Option<RunId>, StoreError> {
     let newest = rows(
         conn,
         "SELECT id FROM runs WHERE pipeline = ? AND finished_at IS NOT NULL ORDER BY id DESC LIMIT ?",
@@ -120,14 +129,14 @@ fn first_kept(conn: &Connection, pipeline: i64, keep_last: u32) -> Result<Option
 }
 
 impl Reader {
-    pub(super) fn preview_purge(&self, purge: &Purge) -> Result<PurgeOutcome, Fault> {
-        due(&self.conn, purge).map(|(purged, _)| purged)
+    pub(super) fn preview_purge(&self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
+        select_runs(&self.conn, purge).map(|(purged, _)| purged)
     }
 }
 
 impl Tx {
-    pub(super) fn purge(&mut self, purge: &Purge) -> Result<PurgeOutcome, Fault> {
-        let (purged, runs) = due(&self.conn, purge)?;
+    pub(super) fn purge(&mut self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
+        let (purged, runs) = select_runs(&self.conn, purge)?;
         let mut purged_seq = meta(&self.conn, "purged_seq")?;
         for run in &runs {
             let newest: Option<i64> = self
@@ -147,12 +156,12 @@ impl Tx {
         Ok(purged)
     }
 
-    fn purge_run(&mut self, run: &Gone) -> Result<(), Fault> {
-        let Gone {
+    fn purge_run(&mut self, run: &PurgeCandidate) -> Result<(), StoreError> {
+        let PurgeCandidate {
             key,
             id: _,
             finished_at: _,
-            is_spared: _,
+            is_undelivered: _,
             pipeline,
             tenant,
             created_at,
@@ -198,7 +207,7 @@ impl Tx {
     }
 
     /// Keeps what must not be given out again though its last bearer is gone.
-    fn note_purged(&mut self, purged_seq: i64) -> Result<(), Fault> {
+    fn note_purged(&mut self, purged_seq: i64) -> Result<(), StoreError> {
         let (next_seq, next_run) = (self.state.next_seq, self.state.next_run);
         for (name, value) in [
             ("purged_seq", purged_seq),
@@ -220,7 +229,7 @@ impl Tx {
 
     /// Gives pages back to the system, a few at a time, once a good part of the file is free; what
     /// stays free is used by the next runs.
-    fn free_pages(&mut self) -> Result<(), Fault> {
+    fn free_pages(&mut self) -> Result<(), StoreError> {
         const FREE_MIN: i64 = 1_024;
         const STEP: i64 = 256;
         let number = |name: &str| {

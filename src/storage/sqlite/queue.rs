@@ -11,10 +11,10 @@ use rusqlite::params;
 use tokio::sync::oneshot;
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::{Inbox, Lane};
-use super::state::Active;
-use super::step::{Job, Step};
+use super::inbox::{Inbox, InboxPriority};
+use super::state::ActiveRun;
+use super::step::{Step, StepFn};
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, node_keys};
 use crate::error::{Result, trace_causes};
@@ -36,13 +36,13 @@ impl Queue for SqliteStorage {
             })));
         };
         self.send(
-            Lane::Normal,
-            Job::boxed(move |tx| tx.claim(&claim), deliver),
+            InboxPriority::Normal,
+            StepFn::boxed(move |tx| tx.claim(&claim), deliver),
         )
         .await?;
         match answer.await {
             Ok(outcome) => outcome.map(Undelivered::deliver),
-            Err(_) => Err(super::ended()),
+            Err(_) => Err(super::thread_gone()),
         }
     }
 
@@ -54,13 +54,11 @@ impl Queue for SqliteStorage {
         now: DateTime<Utc>,
     ) -> Result<Vec<HeldRun>> {
         let until = lease_end(now, lease);
-        self.step(Lane::Normal, move |tx| tx.renew(owner, &held, until))
-            .await
+        self.step(move |tx| tx.renew(owner, &held, until)).await
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        self.step(Lane::Normal, move |tx| tx.release(owner, &held))
-            .await
+        self.step(move |tx| tx.release(owner, &held)).await
     }
 }
 
@@ -95,8 +93,10 @@ impl Drop for Undelivered {
                 trace_causes(&error);
             }
         };
-        self.steps
-            .push_own(Job::boxed(move |tx| tx.release(owner, &held), log_failure));
+        self.steps.push_internal(StepFn::boxed(
+            move |tx| tx.release(owner, &held),
+            log_failure,
+        ));
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) fn to_lease_end(value: i64) -> DateTime<Utc> {
 
 impl Tx {
     /// The run of a claim that its owner has not lost.
-    fn held_by(&mut self, owner: OwnerId, claim: &HeldRun) -> Option<&mut Active> {
+    fn held_by(&mut self, owner: OwnerId, claim: &HeldRun) -> Option<&mut ActiveRun> {
         let active = self.state.running.get_mut(&claim.run)?;
         (active.owner == Some(owner) && active.epoch == claim.epoch).then_some(active)
     }
@@ -123,7 +123,7 @@ impl Tx {
         owner: OwnerId,
         held: &[HeldRun],
         until: i64,
-    ) -> Result<Vec<HeldRun>, Fault> {
+    ) -> Result<Vec<HeldRun>, StoreError> {
         let mut lost = Vec::new();
         for claim in held {
             let Some(active) = self.held_by(owner, claim) else {
@@ -143,7 +143,7 @@ impl Tx {
         Ok(lost)
     }
 
-    fn release(&mut self, owner: OwnerId, held: &[HeldRun]) -> Result<Vec<HeldRun>, Fault> {
+    fn release(&mut self, owner: OwnerId, held: &[HeldRun]) -> Result<Vec<HeldRun>, StoreError> {
         let mut lost = Vec::new();
         for claim in held {
             let Some(active) = self.held_by(owner, claim) else {
@@ -152,21 +152,21 @@ impl Tx {
             };
             active.owner = None;
             active.claims = active.claims.saturating_sub(1);
-            if let Some(driven) = active.driven.as_mut() {
-                driven.put_back_nodes();
+            if let Some(cached) = active.cached.as_mut() {
+                cached.reset_nodes();
             }
             let (key, claims) = (active.key, active.claims);
             self.write(
                 "UPDATE runs SET owner = NULL, lease_until = NULL, claims = ? WHERE key = ?",
                 params![claims, key],
             )?;
-            self.put_back_nodes(key)?;
+            self.reset_nodes(key)?;
         }
         Ok(lost)
     }
 
     /// Puts nodes whose attempt was lost back to where the next one can begin.
-    pub(super) fn put_back_nodes(&mut self, run: i64) -> Result<(), Fault> {
+    pub(super) fn reset_nodes(&mut self, run: i64) -> Result<(), StoreError> {
         let (first, last) = node_keys(run);
         self.write(
             "UPDATE node_runs SET status = 0 WHERE key BETWEEN ? AND ? AND status = 1",
@@ -176,9 +176,9 @@ impl Tx {
     }
 }
 
-impl super::state::Driven {
-    /// As [`Tx::put_back_nodes`], in memory.
-    pub(super) fn put_back_nodes(&mut self) {
+impl super::state::CachedRun {
+    /// As [`Tx::reset_nodes`], in memory.
+    pub(super) fn reset_nodes(&mut self) {
         for status in self.nodes.values_mut() {
             if *status == NodeStatus::Running {
                 *status = NodeStatus::Pending;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, Params, Row};
 
 use super::definitions::Definitions;
-use super::fault::Fault;
 use super::inbox::Inbox;
 use super::lock::Lock;
 use super::query::{row, rows};
+use super::store_error::StoreError;
 
 /// What a question is asked of.
 #[derive(Debug)]
@@ -22,19 +22,19 @@ pub(super) struct Reader {
 }
 
 /// One question; it answers itself.
-pub(super) type Question = Box<dyn FnOnce(&Reader) + Send>;
+pub(super) type ReadJob = Box<dyn FnOnce(&Reader) + Send>;
 
 impl Reader {
     /// Answers until the inbox is closed and empty; the lock is held until then.
-    pub(super) fn run(self, inbox: &Inbox<Question>, lock: Arc<Lock>) {
+    pub(super) fn run(self, inbox: &Inbox<ReadJob>, lock: Arc<Lock>) {
         loop {
-            let questions = inbox.take(1);
-            if questions.is_empty() {
+            let read_jobs = inbox.take(1);
+            if read_jobs.is_empty() {
                 break;
             }
-            for question in questions {
+            for job in read_jobs {
                 // A panic is a fault of that question alone. Its caller sees the answer dropped.
-                drop(catch_unwind(AssertUnwindSafe(|| question(&self))));
+                drop(catch_unwind(AssertUnwindSafe(|| job(&self))));
             }
         }
         drop(self);
@@ -44,15 +44,15 @@ impl Reader {
     /// Several questions that see the same state.
     pub(super) fn snapshot<T>(
         &self,
-        ask: impl FnOnce(&Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        query: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if !self.conn.is_autocommit() {
             // A question before this one panicked.
             self.conn.execute_batch("ROLLBACK")?;
         }
         // Cached, since a short question costs hardly more than their parse.
         self.conn.prepare_cached("BEGIN")?.execute([])?;
-        let answer = ask(self);
+        let answer = query(self);
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         answer
     }
@@ -62,8 +62,8 @@ impl Reader {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         row(&self.conn, sql, params, read)
     }
 
@@ -72,8 +72,8 @@ impl Reader {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Vec<T>, Fault> {
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         rows(&self.conn, sql, params, read)
     }
 }

@@ -6,16 +6,20 @@
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::fault::Fault;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rows::{RUN, RunRow, read_run};
-use super::values::{self, id, millis, uint};
+use super::store_error::StoreError;
+use super::values::{self, id, millis, to_u64};
 use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, TenantId};
 use crate::storage::{RunFilter, rules};
 
 impl Reader {
-    pub(super) fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, Fault> {
+    pub(super) fn runs(
+        &self,
+        filter: &RunFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Run>, StoreError> {
         let pipeline = match &filter.pipeline {
             None => None,
             Some(id) => {
@@ -41,9 +45,9 @@ impl Reader {
         let sql = format!(
             "SELECT {RUN} FROM runs r {} CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition\
              {} ORDER BY r.id DESC LIMIT {} OFFSET {}",
-            index(&filter.statuses),
+            index_hint(&filter.statuses),
             conditions.sql(),
-            window.read_count(),
+            window.row_count_max(),
             window.skip,
         );
         let values = rusqlite::params_from_iter(conditions.values());
@@ -55,10 +59,10 @@ impl Reader {
                 .collect::<Result<_, _>>()?,
             None => rows.into_iter().filter_map(readable).collect(),
         };
-        Ok(window.cut(items, total, |run: &Run| run.id.to_string()))
+        Ok(window.into_page(items, total, |run: &Run| run.id.to_string()))
     }
 
-    fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, Fault> {
+    fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, StoreError> {
         let RunFilter {
             scope,
             run,
@@ -68,15 +72,15 @@ impl Reader {
             from,
             to,
         } = filter;
-        let is_summed = triggers.is_empty() && run.is_none() && from.is_none() && to.is_none();
-        if is_summed {
+        let can_sum = triggers.is_empty() && run.is_none() && from.is_none() && to.is_none();
+        if can_sum {
             return self.sum_runs(scope, pipeline, statuses);
         }
         let conditions = conditions(filter, pipeline, "r.created_at");
         let sql = format!("SELECT count(*) FROM runs r{}", conditions.sql());
         let values = rusqlite::params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 
     /// The total as the figures tell it: a row a day instead of one a run.
@@ -85,7 +89,7 @@ impl Reader {
         scope: &Scope,
         pipeline: Option<i64>,
         statuses: &[RunStatus],
-    ) -> Result<u64, Fault> {
+    ) -> Result<u64, StoreError> {
         const ALL: [RunStatus; 5] = [
             RunStatus::Pending,
             RunStatus::Running,
@@ -93,10 +97,10 @@ impl Reader {
             RunStatus::Failed,
             RunStatus::Cancelled,
         ];
-        let asked = ALL
+        let wanted = ALL
             .into_iter()
             .filter(|status| statuses.is_empty() || statuses.contains(status));
-        let columns: Vec<_> = asked.map(column).collect();
+        let columns: Vec<_> = wanted.map(column).collect();
         let sql = format!(
             "SELECT ifnull(sum({}), 0) FROM daily WHERE pipeline = ?1 AND (?2 OR tenant = ?3)",
             columns.join(" + ")
@@ -105,7 +109,7 @@ impl Reader {
         let tenant = scope.tenant().map_or("", TenantId::as_str);
         let values = params![pipeline.unwrap_or(0), any_tenant, tenant];
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 }
 
@@ -122,7 +126,7 @@ const fn column(status: RunStatus) -> &'static str {
 
 /// The index of what is active, which is far less than the order by id would go through; others are
 /// chosen well without help.
-const fn index(statuses: &[RunStatus]) -> &'static str {
+const fn index_hint(statuses: &[RunStatus]) -> &'static str {
     match statuses {
         [RunStatus::Pending | RunStatus::Running] => "INDEXED BY runs_active",
         _ => "",
@@ -173,11 +177,11 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
 }
 
 /// A row that cannot be read costs that run alone, not the list.
-fn readable(row: Result<RunRow, Fault>) -> Option<Run> {
+fn readable(row: Result<RunRow, StoreError>) -> Option<Run> {
     row.map(|row| row.run)
-        .inspect_err(|fault| {
-            tracing::error!(code = ?fault.code(), "a run cannot be read and is left out of a list");
-            fault.trace();
+        .inspect_err(|error| {
+            tracing::error!(code = ?error.code(), "a run cannot be read and is left out of a list");
+            error.trace();
         })
         .ok()
 }

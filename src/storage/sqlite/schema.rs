@@ -4,7 +4,7 @@
 
 use rusqlite::Connection;
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 
 /// Marks a file as one of Floret's: `flrt`.
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
@@ -19,7 +19,7 @@ const MIGRATIONS: [&str; 2] = [
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Brings a store from `version` to the newest one, all or nothing.
-pub(super) fn migrate(conn: &Connection, version: usize) -> Result<(), Fault> {
+pub(super) fn migrate(conn: &Connection, version: usize) -> Result<(), StoreError> {
     let Some(missing) = MIGRATIONS.get(version..).filter(|texts| !texts.is_empty()) else {
         return Ok(());
     };

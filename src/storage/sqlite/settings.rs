@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Row, params, params_from_iter};
 
-use super::fault::Fault;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rules::{self, KeptSetting, PutSetting, Setting, Standing};
+use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{self, millis, small, time, uint};
+use super::values::{self, millis, time, to_u32, to_u64};
 use crate::model::{Page, PageRequest, Scope, TenantId};
 
 /// A setting with a table of its own.
@@ -22,10 +22,10 @@ pub(super) trait SettingRow: Setting {
     const COLUMNS: &'static [&'static str];
 
     /// The id that a row has.
-    fn read_id(text: String) -> Result<Self::Id, Fault>;
+    fn read_id(text: String) -> Result<Self::Id, StoreError>;
 
     /// The fields of a row, from this column on.
-    fn read_fields(row: &Row<'_>, from: usize) -> Result<Self::Fields, Fault>;
+    fn read_fields(row: &Row<'_>, from: usize) -> Result<Self::Fields, StoreError>;
 
     /// The values of [`SettingRow::COLUMNS`].
     fn values(fields: &Self::Fields) -> Vec<Value>;
@@ -39,12 +39,12 @@ fn columns<T: SettingRow>() -> String {
     format!("{SHARED}, {}", T::COLUMNS.join(", "))
 }
 
-fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), Fault> {
+fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), StoreError> {
     let is_deleted = row.get::<_, Option<i64>>(5)?.is_some();
-    let kept = KeptSetting {
+    let stored = KeptSetting {
         standing: Standing {
             tenant: values::tenant(row.get(1)?)?,
-            version: small(row.get(2)?),
+            version: to_u32(row.get(2)?),
             created_at: time(row.get(3)?)?,
             updated_at: time(row.get(4)?)?,
         },
@@ -52,11 +52,11 @@ fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), Fau
             .then(|| T::read_fields(row, SHARED_COUNT))
             .transpose()?,
     };
-    Ok((T::read_id(row.get(0)?)?, kept))
+    Ok((T::read_id(row.get(0)?)?, stored))
 }
 
-fn joined<T: SettingRow>((id, kept): (T::Id, KeptSetting<T>)) -> Option<T> {
-    Some(T::join(id, kept.standing, kept.fields?))
+fn join_fields<T: SettingRow>((id, stored): (T::Id, KeptSetting<T>)) -> Option<T> {
+    Some(T::join(id, stored.standing, stored.fields?))
 }
 
 impl Reader {
@@ -64,18 +64,18 @@ impl Reader {
         &self,
         id: &T::Id,
         scope: &Scope,
-    ) -> Result<Option<T>, Fault> {
-        let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
+    ) -> Result<Option<T>, StoreError> {
+        let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
         Ok(found
-            .filter(|(_, kept)| kept.is_seen(scope))
-            .and_then(joined))
+            .filter(|(_, stored)| stored.is_seen(scope))
+            .and_then(join_fields))
     }
 
     pub(super) fn list_settings<T: SettingRow>(
         &self,
         scope: &Scope,
         page: &PageRequest,
-    ) -> Result<Page<T>, Fault> {
+    ) -> Result<Page<T>, StoreError> {
         let mut conditions = Conditions::default();
         conditions.add("deleted_at IS NULL", []);
         if let Some(tenant) = scope.tenant() {
@@ -94,20 +94,20 @@ impl Reader {
             columns::<T>(),
             T::TABLE,
             conditions.sql(),
-            window.read_count(),
+            window.row_count_max(),
             window.skip,
         );
         let rows = self.rows(&sql, params_from_iter(conditions.values()), read_row::<T>)?;
-        let page = window.cut(rows, total, |(id, _)| id.to_string());
-        let items = page.items.into_iter().filter_map(joined).collect();
+        let page = window.into_page(rows, total, |(id, _)| id.to_string());
+        let items = page.items.into_iter().filter_map(join_fields).collect();
         Ok(Page::new(items, page.total, page.next))
     }
 
-    fn count_settings<T: SettingRow>(&self, conditions: &Conditions) -> Result<u64, Fault> {
+    fn count_settings<T: SettingRow>(&self, conditions: &Conditions) -> Result<u64, StoreError> {
         let sql = format!("SELECT count(*) FROM {}{}", T::TABLE, conditions.sql());
         let values = params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 
     /// Where a cursor stands in the order; a deleted one still has its place.
@@ -115,7 +115,7 @@ impl Reader {
         &self,
         cursor: &str,
         scope: &Scope,
-    ) -> Result<[Value; 2], Fault> {
+    ) -> Result<[Value; 2], StoreError> {
         let sql = format!(
             "SELECT created_at, id, tenant FROM {} WHERE id = ?",
             T::TABLE
@@ -132,12 +132,15 @@ impl Reader {
 }
 
 impl Tx {
-    pub(super) fn put_setting<T: SettingRow>(&mut self, put: &PutSetting<T>) -> Result<T, Fault> {
-        let kept = self.kept_setting::<T>(&put.id)?;
-        let standing = match (rules::decide(put, kept.as_ref())?, kept) {
+    pub(super) fn put_setting<T: SettingRow>(
+        &mut self,
+        put: &PutSetting<T>,
+    ) -> Result<T, StoreError> {
+        let stored = self.stored_setting::<T>(&put.id)?;
+        let standing = match (rules::decide(put, stored.as_ref())?, stored) {
             (Some(standing), _) => standing,
-            (None, Some(kept)) => {
-                return Ok(T::join(put.id.clone(), kept.standing, put.fields.clone()));
+            (None, Some(stored)) => {
+                return Ok(T::join(put.id.clone(), stored.standing, put.fields.clone()));
             }
             (None, None) => return Err(T::not_found(&put.id).into()),
         };
@@ -150,31 +153,34 @@ impl Tx {
         id: &T::Id,
         scope: &Scope,
         now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
-        let kept = self.kept_setting::<T>(id)?;
-        rules::check_deletion(id, kept.as_ref(), scope)?;
-        let emptied: String = T::COLUMNS
+    ) -> Result<(), StoreError> {
+        let stored = self.stored_setting::<T>(id)?;
+        rules::check_deletion(id, stored.as_ref(), scope)?;
+        let cleared: String = T::COLUMNS
             .iter()
             .map(|column| format!(", {column} = NULL"))
             .collect();
         let sql = format!(
-            "UPDATE {} SET deleted_at = ?{emptied} WHERE id = ?",
+            "UPDATE {} SET deleted_at = ?{cleared} WHERE id = ?",
             T::TABLE
         );
         self.write(&sql, params![millis(now), id.as_ref()])?;
         Ok(())
     }
 
-    fn kept_setting<T: SettingRow>(&self, id: &T::Id) -> Result<Option<KeptSetting<T>>, Fault> {
-        let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
-        Ok(found.map(|(_, kept)| kept))
+    fn stored_setting<T: SettingRow>(
+        &self,
+        id: &T::Id,
+    ) -> Result<Option<KeptSetting<T>>, StoreError> {
+        let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
+        Ok(found.map(|(_, stored)| stored))
     }
 
     fn write_setting<T: SettingRow>(
         &mut self,
         put: &PutSetting<T>,
         standing: &Standing,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         let Standing {
             tenant,
             version,
@@ -202,7 +208,7 @@ impl Tx {
     }
 }
 
-fn one<T: SettingRow>() -> String {
+fn select_by_id<T: SettingRow>() -> String {
     format!("SELECT {} FROM {} WHERE id = ?", columns::<T>(), T::TABLE)
 }
 

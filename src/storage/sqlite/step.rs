@@ -3,7 +3,7 @@
 //!
 //! Grouping, committing and what happens after a failure are left to `writer`.
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use crate::error::{Error, Result};
 
@@ -13,7 +13,7 @@ pub(super) trait Step: Send {
     ///
     /// # Errors
     /// Whatever undoes the group; a refusal is an outcome and no error.
-    fn apply(&mut self, tx: &mut Tx) -> Result<(), Fault>;
+    fn apply(&mut self, tx: &mut Tx) -> Result<(), StoreError>;
 
     /// Answers what was kept, once it is durable.
     fn answer(self: Box<Self>);
@@ -23,46 +23,46 @@ pub(super) trait Step: Send {
 }
 
 /// A step made of what it does and of how it is answered.
-pub(super) struct Job<T, A, D> {
-    act: A,
+pub(super) struct StepFn<T, A, D> {
+    run: A,
     deliver: D,
     outcome: Option<Result<T>>,
 }
 
-impl<T, A, D> Job<T, A, D>
+impl<T, A, D> StepFn<T, A, D>
 where
     T: Send + 'static,
-    A: FnMut(&mut Tx) -> Result<T, Fault> + Send + 'static,
+    A: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
-    /// A step that does `act`, as often as it takes, and gives its outcome to `deliver`.
-    pub(super) fn boxed(act: A, deliver: D) -> Box<dyn Step> {
+    /// A step that does `run`, as often as it takes, and gives its outcome to `deliver`.
+    pub(super) fn boxed(run: A, deliver: D) -> Box<dyn Step> {
         Box::new(Self {
-            act,
+            run,
             deliver,
             outcome: None,
         })
     }
 }
 
-impl<T, A, D> Step for Job<T, A, D>
+impl<T, A, D> Step for StepFn<T, A, D>
 where
     T: Send + 'static,
-    A: FnMut(&mut Tx) -> Result<T, Fault> + Send + 'static,
+    A: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
-    fn apply(&mut self, tx: &mut Tx) -> Result<(), Fault> {
-        self.outcome = Some(match (self.act)(tx) {
+    fn apply(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        self.outcome = Some(match (self.run)(tx) {
             Ok(value) => Ok(value),
-            Err(Fault::Refused(error)) => Err(error),
-            Err(fault) => return Err(fault),
+            Err(StoreError::Refused(error)) => Err(error),
+            Err(error) => return Err(error),
         });
         Ok(())
     }
 
     fn answer(self: Box<Self>) {
         let Self {
-            act: _,
+            run: _,
             deliver,
             outcome,
         } = *self;

@@ -7,16 +7,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::fault::Fault;
-use super::file::Watched;
 #[cfg(any(test, feature = "testing"))]
-use super::hooks::Hooks;
+use super::fault_injection::FaultInjector;
 use super::inbox::Inbox;
 use super::lock::Lock;
 use super::open::connect_to_write;
 use super::options::SqliteOptions;
 use super::state::meta;
 use super::step::Step;
+use super::store_error::StoreError;
+use super::store_file::StoreFile;
 use super::tx::Tx;
 use crate::error::{Error, Result, trace_causes};
 
@@ -27,12 +27,12 @@ pub(super) struct Published {
     /// would do; it is written before a step is answered.
     pub(super) newest_seq: AtomicU64,
     #[cfg(any(test, feature = "testing"))]
-    pub(super) hooks: Hooks,
+    pub(super) fault_injector: FaultInjector,
 }
 
 /// The thread's own things.
 pub(super) struct Writer {
-    pub(super) file: Watched,
+    pub(super) file: StoreFile,
     pub(super) options: SqliteOptions,
     pub(super) inbox: Arc<Inbox<Box<dyn Step>>>,
     pub(super) published: Arc<Published>,
@@ -43,11 +43,11 @@ pub(super) struct Writer {
 }
 
 /// Why a group was not done.
-enum Failure {
+enum GroupFailure {
     /// None of its steps was tried, or none had effect: each gets the same answer.
-    Whole(Fault),
+    FailAll(StoreError),
     /// One of its steps may be the reason: each is tried alone.
-    Step(Fault),
+    RetryEach(StoreError),
 }
 
 impl Writer {
@@ -61,41 +61,43 @@ impl Writer {
             if group.is_empty() {
                 break;
             }
-            self.process(group);
+            self.process_group(group);
         }
-        self.end()
+        self.close()
     }
 
-    fn process(&mut self, mut group: Vec<Box<dyn Step>>) {
-        match self.attempt(&mut group) {
+    fn process_group(&mut self, mut group: Vec<Box<dyn Step>>) {
+        match self.apply_group(&mut group) {
             Ok(()) => group.into_iter().for_each(Step::answer),
-            Err(Failure::Whole(fault)) => {
-                if fault.is_busy() {
+            Err(GroupFailure::FailAll(error)) => {
+                if error.is_busy() {
                     // They have waited for the same lock: nobody waits longer than for one
                     // time-out.
                     group.extend(self.inbox.drain());
                 }
-                fail_all(group, fault);
+                fail_all(group, error);
             }
-            Err(Failure::Step(fault)) if group.len() == 1 => fail_all(group, fault),
-            Err(Failure::Step(fault)) => {
+            Err(GroupFailure::RetryEach(error)) if group.len() == 1 => fail_all(group, error),
+            Err(GroupFailure::RetryEach(error)) => {
                 tracing::warn!(
-                    code = ?fault.code(),
+                    code = ?error.code(),
                     steps = group.len(),
                     "a group of steps is repeated one by one"
                 );
-                fault.trace();
-                group.into_iter().for_each(|step| self.process(vec![step]));
+                error.trace();
+                group
+                    .into_iter()
+                    .for_each(|step| self.process_group(vec![step]));
             }
         }
     }
 
     /// Does the steps in one transaction. After an error none of them had effect.
-    fn attempt(&mut self, steps: &mut [Box<dyn Step>]) -> Result<(), Failure> {
-        let mut tx = self.take_tx().map_err(Failure::Whole)?;
-        if let Err(fault) = tx.begin() {
+    fn apply_group(&mut self, steps: &mut [Box<dyn Step>]) -> Result<(), GroupFailure> {
+        let mut tx = self.take_tx().map_err(GroupFailure::FailAll)?;
+        if let Err(error) = tx.begin() {
             self.tx = Some(tx);
-            return Err(Failure::Whole(fault));
+            return Err(GroupFailure::FailAll(error));
         }
         let mut apply = || {
             steps.iter_mut().try_for_each(|step| step.apply(&mut tx))?;
@@ -103,30 +105,30 @@ impl Writer {
         };
         // A panic in a step is a fault of that step alone: the thread is everybody's.
         let done = catch_unwind(AssertUnwindSafe(&mut apply));
-        match done.unwrap_or(Err(Fault::Panicked)) {
+        match done.unwrap_or(Err(StoreError::Panicked)) {
             Ok(true) => self.commit(tx),
-            Ok(false) => self.give_up(tx),
-            Err(fault) => {
+            Ok(false) => self.roll_back_empty(tx),
+            Err(error) => {
                 // What the steps changed in memory goes with the transaction: the next group reads
                 // it again.
-                tx.roll_back().map_err(Failure::Whole)?;
+                tx.roll_back().map_err(GroupFailure::FailAll)?;
                 self.tx = Tx::new(tx.conn).ok();
-                Err(Failure::Step(fault))
+                Err(GroupFailure::RetryEach(error))
             }
         }
     }
 
     /// Ends a transaction in which nothing was written.
-    fn give_up(&mut self, tx: Tx) -> Result<(), Failure> {
-        tx.roll_back().map_err(Failure::Whole)?;
+    fn roll_back_empty(&mut self, tx: Tx) -> Result<(), GroupFailure> {
+        tx.roll_back().map_err(GroupFailure::FailAll)?;
         self.tx = Some(tx);
         Ok(())
     }
 
-    fn commit(&mut self, tx: Tx) -> Result<(), Failure> {
+    fn commit(&mut self, tx: Tx) -> Result<(), GroupFailure> {
         let commit_no = tx.state.commit_no;
         let newest_seq = tx.newest_seq();
-        let Err(fault) = self.try_commit(&tx) else {
+        let Err(error) = self.try_commit(&tx) else {
             self.published
                 .newest_seq
                 .store(newest_seq, Ordering::Release);
@@ -134,14 +136,14 @@ impl Writer {
             return Ok(());
         };
         tracing::error!(
-            code = ?fault.code(),
+            code = ?error.code(),
             "a commit failed; what became of it is read from the store"
         );
-        fault.trace();
+        error.trace();
         // A failed COMMIT may have had effect or not: only a fresh look at the file tells.
         drop(tx);
-        let tx = self.take_tx().map_err(Failure::Whole)?;
-        let is_done = meta(&tx.conn, "commit_no").map_err(Failure::Whole)? == commit_no;
+        let tx = self.take_tx().map_err(GroupFailure::FailAll)?;
+        let is_done = meta(&tx.conn, "commit_no").map_err(GroupFailure::FailAll)? == commit_no;
         self.tx = Some(tx);
         if is_done {
             self.published
@@ -149,22 +151,22 @@ impl Writer {
                 .store(newest_seq, Ordering::Release);
             return Ok(());
         }
-        Err(if fault.is_disk_full() {
-            Failure::Step(fault)
+        Err(if error.is_disk_full() {
+            GroupFailure::RetryEach(error)
         } else {
-            Failure::Whole(fault)
+            GroupFailure::FailAll(error)
         })
     }
 
-    fn try_commit(&self, tx: &Tx) -> Result<(), Fault> {
+    fn try_commit(&self, tx: &Tx) -> Result<(), StoreError> {
         #[cfg(any(test, feature = "testing"))]
-        return self.published.hooks.commit(tx);
+        return self.published.fault_injector.commit(tx);
         #[cfg(not(any(test, feature = "testing")))]
         tx.commit()
     }
 
     /// The connection and the memory that fits it, opened again where they were given up.
-    fn take_tx(&mut self) -> Result<Tx, Fault> {
+    fn take_tx(&mut self) -> Result<Tx, StoreError> {
         self.file.check()?;
         match self.tx.take() {
             Some(tx) => Ok(tx),
@@ -172,26 +174,26 @@ impl Writer {
         }
     }
 
-    fn end(mut self) -> Result<()> {
-        let tx = self.take_tx().map_err(not_in_order)?;
-        let folded = tx
+    fn close(mut self) -> Result<()> {
+        let tx = self.take_tx().map_err(unclean_close)?;
+        let checkpointed = tx
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(Fault::from);
+            .map_err(StoreError::from);
         drop(tx);
         drop(self.lock);
-        folded.map_err(not_in_order)
+        checkpointed.map_err(unclean_close)
     }
 }
 
-fn not_in_order(fault: Fault) -> Error {
-    Error::internal("the store was not closed in order").with_source(Error::from(fault))
+fn unclean_close(error: StoreError) -> Error {
+    Error::internal("the store was not closed in order").with_source(Error::from(error))
 }
 
 /// All get the same problem, the first one with its cause.
-fn fail_all(group: Vec<Box<dyn Step>>, fault: Fault) {
-    let code = fault.code();
-    let error = Error::from(fault);
+fn fail_all(group: Vec<Box<dyn Step>>, error: StoreError) {
+    let code = error.code();
+    let error = Error::from(error);
     tracing::warn!(%error, ?code, steps = group.len(), "steps were not written");
     trace_causes(&error);
     let (problem, message) = (error.problem(), error.to_string());

@@ -10,14 +10,14 @@ use super::*;
 
 async fn commit_no(storage: &SqliteStorage) -> i64 {
     let step = |tx: &mut Tx| Ok(tx.state.commit_no);
-    storage.step(Lane::Normal, step).await.unwrap()
+    storage.step(step).await.unwrap()
 }
 
 /// Sends all of them while the writer is busy.
 async fn create_as_a_group(storage: &SqliteStorage, runs: &[u64]) -> Vec<Result<CreatedRuns>> {
     let busy = Busy::new(storage).await;
     let created = join_all(runs.iter().map(|n| storage.create_runs(create(*n))));
-    tokio::join!(created, busy.let_go()).0
+    tokio::join!(created, busy.release()).0
 }
 
 #[tokio::test]
@@ -61,15 +61,15 @@ async fn a_step_that_panics_fails_alone() {
     let (_dir, storage) = store().await;
     let busy = Busy::new(&storage).await;
     let first = storage.create_runs(create(1));
-    let panics = storage.step(Lane::Normal, |tx| -> Result<(), Fault> {
+    let panics = storage.step(|tx| -> Result<(), StoreError> {
         tx.state.next_run = 99;
         panic!("on purpose")
     });
     let last = storage.create_runs(create(2));
-    let (first, panicked, last, ()) = tokio::join!(first, panics, last, busy.let_go());
+    let (first, panicked, last, ()) = tokio::join!(first, panics, last, busy.release());
     assert_eq!(panicked.unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!((first.unwrap().seq, last.unwrap().seq), (1, 2));
-    let asked = storage.read(|_| -> Result<(), Fault> { panic!("on purpose") });
+    let asked = storage.read(|_| -> Result<(), StoreError> { panic!("on purpose") });
     assert_eq!(asked.await.unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(status(&storage, 2).await, Some(RunStatus::Pending));
 }

@@ -77,8 +77,8 @@ async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
     }
     assert_eq!(event_count(&storage).await, 3);
     let run = Operation::Run(PipelineId::new("daily").unwrap());
-    let known = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
-    assert_eq!((known.run_ids, known.backfill), (vec![run_id(1)], None));
+    let replay = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
+    assert_eq!((replay.run_ids, replay.backfill), (vec![run_id(1)], None));
 
     let created = storage.create_runs(two_dates()).await.unwrap();
     assert!(!created.replayed, "the key of a run is another");
@@ -91,12 +91,17 @@ async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
         .collect();
     assert_eq!(ids, [2, 3, 10].map(run_id));
     for claimed in &claims.claimed {
-        let end = Entry::RunFinished {
+        let finished = Entry::RunFinished {
             status: RunStatus::Success,
             error: None,
             at: at(5),
         };
-        let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![end]);
+        let append = Append::new(
+            claimed.run.id,
+            claimed.epoch,
+            claimed.position,
+            vec![finished],
+        );
         storage.append(append).await.unwrap();
     }
     assert_eq!(claim(&storage, 1, 9).await.claimed[0].run.id, run_id(11));
@@ -105,8 +110,8 @@ async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
     let purge = Purge::new(at(1_000), 10);
     assert_eq!(storage.purge(purge).await.unwrap().deleted, 4);
     let id = created.backfill.unwrap();
-    let left = storage.find_backfill(id, &Scope::All).await.unwrap();
-    assert_eq!(left.unwrap().runs.len(), 1);
+    let remaining = storage.find_backfill(id, &Scope::All).await.unwrap();
+    assert_eq!(remaining.unwrap().runs.len(), 1);
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 //! Each file is one sort of trouble; here is what they are made of.
 
 mod commits;
+mod dropped_callers;
 mod durable;
 mod first_version;
-mod leaving;
 mod migrating;
 mod opening;
 mod reopening;
@@ -109,7 +109,7 @@ async fn event_count(storage: &SqliteStorage) -> usize {
 
 /// Keeps the writer busy until it is let go, so that what is sent meanwhile becomes one group.
 struct Busy {
-    let_go: mpsc::Sender<()>,
+    release: mpsc::Sender<()>,
     done: tokio::task::JoinHandle<Result<()>>,
 }
 
@@ -119,27 +119,27 @@ impl Busy {
         reason = "the test joins the task it starts"
     )]
     async fn new(storage: &SqliteStorage) -> Self {
-        let (let_go, wait) = mpsc::channel::<()>();
-        let (tell, is_busy) = oneshot::channel();
+        let (release, wait) = mpsc::channel::<()>();
+        let (signal, is_busy) = oneshot::channel();
         let storage = storage.clone();
-        let mut tell = Some(tell);
+        let mut signal = Some(signal);
         let done = tokio::spawn(async move {
             let step = move |_: &mut Tx| {
                 // A group that is repeated finds the writer let go already.
-                if let Some(tell) = tell.take() {
-                    tell.send(()).unwrap();
+                if let Some(signal) = signal.take() {
+                    signal.send(()).unwrap();
                     wait.recv().unwrap();
                 }
                 Ok(())
             };
-            storage.step(Lane::Normal, step).await
+            storage.step(step).await
         });
         is_busy.await.unwrap();
-        Self { let_go, done }
+        Self { release, done }
     }
 
-    async fn let_go(self) {
-        self.let_go.send(()).unwrap();
+    async fn release(self) {
+        self.release.send(()).unwrap();
         self.done.await.unwrap().unwrap();
     }
 }

@@ -135,7 +135,7 @@ async fn the_events_are_readable_in_a_shell() {
     let rows: Vec<(u64, String, String, Option<i64>, String)> = rows
         .query_map([], |row| {
             let (seq, kind): (i64, _) = (row.get(0)?, row.get(1)?);
-            let seq = values::uint(seq);
+            let seq = values::to_u64(seq);
             Ok((seq, kind, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .unwrap()

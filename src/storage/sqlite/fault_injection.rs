@@ -5,8 +5,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{chunk_keys, id};
 use crate::error::{Error, Result};
@@ -24,18 +23,18 @@ pub enum CommitFault {
 
 /// What the writer does on cue.
 #[derive(Debug, Default)]
-pub(super) struct Hooks(
+pub(super) struct FaultInjector(
     // 0: nothing; set by a test and taken by the writer once, so that the steps sent after it see
     // it.
     AtomicU8,
 );
 
-impl Hooks {
+impl FaultInjector {
     /// Commits, or fails where that was asked for.
-    pub(super) fn commit(&self, tx: &Tx) -> Result<(), Fault> {
+    pub(super) fn commit(&self, tx: &Tx) -> Result<(), StoreError> {
         match self.0.swap(0, Ordering::AcqRel) {
-            1 => Err(Fault::Staged),
-            2 => tx.commit().and(Err(Fault::Staged)),
+            1 => Err(StoreError::Injected),
+            2 => tx.commit().and(Err(StoreError::Injected)),
             _ => tx.commit(),
         }
     }
@@ -48,7 +47,11 @@ impl SqliteStorage {
             CommitFault::BeforeEffect => 1,
             CommitFault::AfterEffect => 2,
         };
-        self.0.published.hooks.0.store(code, Ordering::Release);
+        self.0
+            .published
+            .fault_injector
+            .0
+            .store(code, Ordering::Release);
     }
 
     /// Flips a byte of the kept output of a node.
@@ -56,7 +59,7 @@ impl SqliteStorage {
     /// # Errors
     /// `NotFound` when none is kept.
     pub async fn damage_output(&self, run: RunId, node_index: NodeIndex) -> Result<()> {
-        self.step(Lane::Normal, move |tx| {
+        self.step(move |tx| {
             let source = tx.row(
                 "SELECT o.source FROM runs r JOIN outputs o ON o.key = (r.key << 12) + ? WHERE r.id = ?",
                 rusqlite::params![i64::from(node_index), id(&run)],
@@ -83,10 +86,10 @@ impl SqliteStorage {
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn damage_run(&self, run: RunId) -> Result<()> {
-        self.step(Lane::Normal, move |tx| {
+        self.step(move |tx| {
             let count = tx.write("UPDATE runs SET params = '{' WHERE id = ?", [id(&run)])?;
             if let Some(active) = tx.state.running.get_mut(&run) {
-                active.driven = None;
+                active.cached = None;
             }
             if count == 0 {
                 return Err(Error::run_not_found(run).into());
@@ -101,7 +104,7 @@ impl SqliteStorage {
     /// # Errors
     /// `Unavailable` when storage cannot answer.
     pub async fn limit_pages(&self, pages: Option<u32>) -> Result<()> {
-        self.step(Lane::Normal, move |tx| {
+        self.step(move |tx| {
             let pages = pages.map_or(i64::from(u32::MAX) - 1, i64::from);
             tx.conn
                 .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
@@ -115,11 +118,11 @@ impl SqliteStorage {
     /// # Errors
     /// `Unavailable` when storage cannot answer.
     pub async fn page_count(&self) -> Result<u32> {
-        self.step(Lane::Normal, |tx| {
+        self.step(|tx| {
             let count: i64 = tx
                 .conn
                 .query_row("PRAGMA page_count", [], |row| row.get(0))?;
-            Ok(super::values::small(count))
+            Ok(super::values::to_u32(count))
         })
         .await
     }

@@ -14,7 +14,7 @@ async fn a_claim_whose_caller_has_left_is_released_uncharged() {
         std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
     drop(asked);
-    busy.let_go().await;
+    busy.release().await;
     // A later step was answered, so that the claim was too.
     storage.create_runs(create(2)).await.unwrap();
     let claims = claim(&storage, 2, 1).await;
@@ -54,7 +54,7 @@ async fn a_step_whose_caller_has_left_is_done() {
         std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
     drop(asked);
-    busy.let_go().await;
+    busy.release().await;
     storage.create_runs(create(2)).await.unwrap();
     assert_eq!(status(&storage, 1).await, Some(RunStatus::Pending));
 }

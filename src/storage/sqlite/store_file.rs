@@ -4,17 +4,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 
 /// The database's path and what identifies the file that was opened there.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct StoreFile {
     path: PathBuf,
     #[cfg(unix)]
     identity: Option<(u64, u64)>,
 }
 
-impl Watched {
+impl StoreFile {
     /// Notes which file is at the path now.
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
@@ -30,10 +30,10 @@ impl Watched {
 
     /// Refuses to go on once another file, or none, is at the path. Other systems keep an open file
     /// from being replaced.
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         #[cfg(unix)]
         if identity(&self.path) != self.identity {
-            return Err(Fault::Replaced);
+            return Err(StoreError::Replaced);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Problem};
 
 /// Why a step or a question failed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum StoreError {
     /// The step was refused before its first write.
     Refused(Error),
     /// SQLite failed.
@@ -21,10 +21,10 @@ pub(super) enum Fault {
     Replaced,
     /// A commit failed on cue.
     #[cfg(any(test, feature = "testing"))]
-    Staged,
+    Injected,
 }
 
-impl Fault {
+impl StoreError {
     /// A stored value that cannot be read, and why.
     pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> Self {
         Self::Unreadable(format!("{what}: {why}"))
@@ -36,13 +36,13 @@ impl Fault {
             Self::Sql(error) => error.sqlite_error_code(),
             Self::Refused(_) | Self::Unreadable(_) | Self::Panicked | Self::Replaced => None,
             #[cfg(any(test, feature = "testing"))]
-            Self::Staged => None,
+            Self::Injected => None,
         }
     }
 
     /// Traces it, at `debug`: it may hold SQL, paths or what is stored.
     pub(super) fn trace(&self) {
-        tracing::debug!(fault = ?self, "this is what storage met");
+        tracing::debug!(error = ?self, "this is what storage met");
     }
 
     /// Whether another program holds the write lock.
@@ -56,7 +56,7 @@ impl Fault {
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error as Sql;
         match error {
@@ -69,30 +69,32 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused(error) => error,
-            Fault::Sql(error) => of_sqlite(error),
-            Fault::Unreadable(what) => {
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(error) => error,
+            StoreError::Sql(error) => from_sqlite(error),
+            StoreError::Unreadable(what) => {
                 Self::internal("a stored value cannot be read").with_source(what)
             }
-            Fault::Panicked => Self::internal("storage failed"),
-            Fault::Replaced => Self::unavailable("the file of the store was replaced or removed"),
+            StoreError::Panicked => Self::internal("storage failed"),
+            StoreError::Replaced => {
+                Self::unavailable("the file of the store was replaced or removed")
+            }
             #[cfg(any(test, feature = "testing"))]
-            Fault::Staged => Self::unavailable("the commit failed"),
+            StoreError::Injected => Self::unavailable("the commit failed"),
         }
     }
 }
 
-fn of_sqlite(error: rusqlite::Error) -> Error {
-    let told = match error.sqlite_error_code() {
+fn from_sqlite(error: rusqlite::Error) -> Error {
+    let mapped = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
             Error::new(Problem::StorageFull, "there is no room left on the disk")
         }
@@ -108,5 +110,5 @@ fn of_sqlite(error: rusqlite::Error) -> Error {
         ) => Error::unavailable("storage cannot answer for the moment"),
         Some(_) | None => Error::internal("storage failed"),
     };
-    told.with_source(error)
+    mapped.with_source(error)
 }
