@@ -1,6 +1,6 @@
-//! Backfills: their rows written and read, pages of them, and a caller's wish to cancel one.
+//! Backfills: creates, reads, lists and cancels them.
 //!
-//! Their runs are made in `create`; what becomes of one when a run ends is written in `settlement`.
+//! Creating their runs is left to `create`, settling a backfill to `settlement`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -67,10 +67,10 @@ impl Backfills for SqliteStorage {
 const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
      b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled";
 
-/// Where they come from.
+/// The tables of [`BACKFILL`].
 const BACKFILL_FROM: &str = "backfills b CROSS JOIN pipelines p ON p.key = b.pipeline";
 
-/// Reads the columns [`BACKFILL`]: the key of the row, and the backfill.
+/// Reads the columns [`BACKFILL`]: the key of the row and the backfill.
 fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), StoreError> {
     let mut backfill = Backfill::new(
         backfill_id(&row.get::<_, Vec<u8>>(1)?)?,
@@ -95,7 +95,7 @@ fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), StoreError> {
     Ok((row.get(0)?, backfill))
 }
 
-/// The key of a backfill that the scope sees, and the backfill.
+/// Returns a backfill that is visible in the scope, with its key.
 fn find(
     conn: &Connection,
     id: BackfillId,
@@ -106,7 +106,7 @@ fn find(
     Ok(found.filter(|(_, backfill)| scope.admits(backfill.tenant.as_ref())))
 }
 
-/// The backfill with its runs.
+/// Reads the runs of a backfill.
 fn detail(
     conn: &Connection,
     (key, backfill): (i64, Backfill),
@@ -176,7 +176,8 @@ impl Reader {
 }
 
 impl Tx {
-    /// Leaves out the runs of dates that were run before, and tells these dates.
+    /// Skips the runs of dates that already have a successful run. Returns the other runs and the
+    /// dates.
     pub(super) fn skip_existing<'a>(
         &self,
         pipeline: &CachedPipeline,
@@ -195,8 +196,10 @@ impl Tx {
         Ok((Cow::Owned(remaining), skipped))
     }
 
-    /// The dates, from the first to the last of these runs, that a backfill, a schedule or a
-    /// catch-up has run with success, resumes of theirs included.
+    /// Returns the dates in the range of these runs that already have a successful run.
+    ///
+    /// A run counts if a backfill, a schedule or a catch-up created it, or if it resumed such a
+    /// run.
     fn existing_dates(
         &self,
         pipeline: &CachedPipeline,
@@ -217,7 +220,7 @@ impl Tx {
         Ok(found.into_iter().collect())
     }
 
-    /// Writes the row of a backfill whose runs, so many, are made next, and gives its key.
+    /// Writes the row of a backfill, before its `count` runs are created. Returns its key.
     pub(super) fn create_backfill(
         &mut self,
         pipeline: &CachedPipeline,
@@ -293,7 +296,7 @@ impl Tx {
                 }
             }
         }
-        // What the steps of this group counted stands in no row yet.
+        // The counts of the current group are not in the rows yet.
         self.write_backfills()?;
         let found = find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         let detail = detail(&self.conn, found)?;

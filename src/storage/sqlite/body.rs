@@ -1,7 +1,7 @@
-//! Events as a row of the journal holds them: a JSON array, without what the row says already.
+//! The codec of events: a journal row holds them as a JSON array, without what the row implies.
 //!
-//! A node is written as its place: whoever appends knows no graph, whoever reads has the
-//! definition.
+//! A node is stored as its index, because an append has no graph. Reading the rows is left to
+//! `events`, writing them to `tx`.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::storage::{Entry, FinishedNode};
 
-/// One event in a row's body.
+/// One event in the body of a row.
 #[derive(Debug, Serialize, Deserialize)]
 struct Packed<'a> {
     #[serde(rename = "type")]
@@ -83,7 +83,7 @@ impl<'a> Packed<'a> {
         }
     }
 
-    /// The event of an entry; none for a profile and for what is no end.
+    /// Returns the event of an entry, or `None` for a profile or a status that is not terminal.
     fn of_entry(entry: &'a Entry) -> Option<Self> {
         match entry {
             Entry::NodeStarted {
@@ -158,7 +158,7 @@ impl<'a> Packed<'a> {
     }
 }
 
-/// The kind of the event that ends a run; none for a status that is no end.
+/// Returns the kind of a run's terminal event, or `None` if the status is not terminal.
 pub(super) const fn terminal_kind(status: RunStatus) -> Option<EventKind> {
     match status {
         RunStatus::Success => Some(EventKind::RunCompleted),
@@ -168,23 +168,23 @@ pub(super) const fn terminal_kind(status: RunStatus) -> Option<EventKind> {
     }
 }
 
-/// Events of one row, ready to be written.
+/// The encoded events of one row.
 #[derive(Debug)]
 pub(super) struct Body {
-    /// How many.
+    /// The number of events.
     pub(super) count: i64,
-    /// As JSON.
+    /// The events as a JSON array.
     pub(super) text: String,
 }
 
 impl Body {
-    /// The events of entries.
+    /// Encodes the events of entries.
     pub(super) fn of_entries(entries: &[Entry]) -> Result<Self, StoreError> {
         let events: Vec<_> = entries.iter().filter_map(Packed::of_entry).collect();
         Self::pack(&events)
     }
 
-    /// One event of the run itself.
+    /// Encodes one event of the run itself.
     pub(super) fn of_run(
         kind: EventKind,
         status: RunStatus,
@@ -202,9 +202,9 @@ impl Body {
     }
 }
 
-/// What a row of the journal says about all its events.
+/// The values that all events of a journal row share.
 pub(super) struct Shared<'a> {
-    /// The number of the first.
+    /// The number of the first event.
     pub(super) first_seq: u64,
     pub(super) run: RunId,
     pub(super) pipeline: PipelineId,
@@ -213,7 +213,7 @@ pub(super) struct Shared<'a> {
     pub(super) definition: &'a Definition,
 }
 
-/// The events of a row.
+/// Decodes the events of a row.
 pub(super) fn unpack(text: &str, shared: &Shared<'_>) -> Result<Vec<Event>, StoreError> {
     let events: Vec<Packed<'_>> =
         serde_json::from_str(text).map_err(|error| StoreError::unreadable("events", error))?;
@@ -245,7 +245,7 @@ fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event
     event.row_count = row_count;
     event.duration_ms = duration_ms;
     if kind.is_terminal() {
-        // The wall clock may have stepped back meanwhile: no negative duration is shown.
+        // The wall clock may have stepped back. A duration is never negative.
         event.duration_ms = shared
             .started_at
             .map(|start| u64::try_from((at - start).num_milliseconds()).unwrap_or(0));

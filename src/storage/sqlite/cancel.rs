@@ -1,6 +1,6 @@
-//! The wish to cancel a run: a pending one ends here, a running one is told by its event.
+//! Cancel requests for runs: cancels a pending run, and records the request for a running one.
 //!
-//! What a running run makes of it is left to its driver.
+//! The owner of a running run carries the request out; its entries are left to `journal`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::{Cancel, EventKind, RunId, RunStatus, TenantId};
 use crate::storage::{CancelRequest, Cancelled, rules};
 
-/// A run as far as a wish to cancel asks for it.
+/// A run, as far as a cancel request depends on it.
 pub(super) struct CancelTarget {
     run: RunId,
     key: i64,
@@ -67,7 +67,7 @@ impl Tx {
         Ok(Cancelled::new(status, self.newest_seq()))
     }
 
-    /// Ends a pending run, notes the wish of a running one, and tells where it stands then.
+    /// Cancels a pending run or records the request for a running one. Returns the status after it.
     pub(super) fn cancel_run(
         &mut self,
         target: &CancelTarget,

@@ -1,7 +1,7 @@
-//! Claims runs: orphans first, then those that are next in the queue lanes that have room.
+//! Claims runs: first orphans, then the next runs of the queue lanes that have room.
 //!
-//! Which orphans are claimed and which lane has room is decided in `rules`; renewals and releases
-//! are left to `queue`.
+//! `rules` decides which orphans are claimed and which lanes have room. Poisoned orphans are left
+//! to `poisoned`, renewals and releases to `queue`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,7 +20,7 @@ use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus
 use crate::storage::rules::{self, LaneLimits, OrphanChoice, RunningRun, Usage};
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun};
 
-/// A pending run that may be claimed; the smallest goes first.
+/// A pending run that can be claimed. The smallest is claimed first.
 type NextRun = Reverse<(Priority, RunId, i64, LaneKey)>;
 
 impl Tx {
@@ -47,7 +47,7 @@ impl Tx {
         })
     }
 
-    /// Claims orphans. After one that cannot be read the next is tried instead.
+    /// Claims orphans. If one cannot be read, the next one is tried instead.
     fn claim_orphans(
         &mut self,
         choice: &OrphanChoice,
@@ -103,7 +103,7 @@ impl Tx {
         while self.can_start(claim, claims)
             && let Some(Reverse((_, run, key, lane))) = heap.pop()
         {
-            // A run that was claimed meanwhile may have taken the room.
+            // A run that this loop claimed may have filled the lane.
             if self.lane_limits(lane)?.have_room() {
                 match self.claim_one_pending(claim, lane, Head { run, key })? {
                     Some(claimed) => claims.claimed.push(claimed),
@@ -120,7 +120,7 @@ impl Tx {
         rules::may_start(claim, claims.claimed.len(), running)
     }
 
-    /// The run that is next in a lane that has room.
+    /// Returns the next run of a lane that has room.
     fn next_in_lane(&mut self, lane: LaneKey) -> Result<Option<NextRun>, StoreError> {
         if !self.lane_limits(lane)?.have_room() {
             return Ok(None);
@@ -205,7 +205,7 @@ impl Tx {
         self.claim_run(claim, run, cached)
     }
 
-    /// A run as it is pipeline though the rest of its row cannot be read.
+    /// Reads the columns of a pending run that remain readable if the rest of its row is damaged.
     fn load_active_run(&self, key: i64) -> Result<ActiveRun, StoreError> {
         let sql = format!("SELECT {ACTIVE_RUN} FROM runs WHERE key = ?");
         let found = self.row(&sql, [key], read_active_run)?;
@@ -214,8 +214,9 @@ impl Tx {
             .ok_or_else(|| StoreError::unreadable("a pending run", "it is missing"))
     }
 
-    /// Makes the caller the owner of a running run. One that cannot be read is counted and left an
-    /// orphan.
+    /// Makes the caller the owner of a running run.
+    ///
+    /// A run that cannot be read is charged with the claim and stays an orphan.
     fn claim_run(
         &mut self,
         claim: &Claim,
@@ -225,7 +226,7 @@ impl Tx {
         let cached = match cached {
             Ok(cached) => Some(cached),
             Err(error @ StoreError::Unreadable(_)) => {
-                tracing::error!(%run, "a run cannot be read and is left alone");
+                tracing::error!(%run, "a run cannot be read and was not claimed");
                 error.trace();
                 None
             }
@@ -263,8 +264,9 @@ impl Tx {
     }
 }
 
-/// The pending run of a lane that is next, the oldest or the newest.
+/// The next run of a lane in ascending order.
 const OLDEST_IN_LANE: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
      ORDER BY id LIMIT 1";
+/// The next run of a lane in descending order.
 const NEWEST_IN_LANE: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
      ORDER BY id DESC LIMIT 1";

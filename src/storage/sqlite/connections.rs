@@ -1,6 +1,6 @@
-//! Connections: the columns of their fields; put, find, list, delete.
+//! Connections: the storage methods and the columns of the fields.
 //!
-//! How rows are kept is left to `settings`.
+//! Reading and writing the rows is left to `settings`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -1,7 +1,7 @@
-//! Making runs: every refusal is decided before the first row is written, so that the group needs
-//! no savepoint.
+//! Creates runs. Every check precedes the first write, so that a refused step needs no savepoint.
 //!
-//! Questions about runs are left to `runs`, what a resume may read to `outputs`.
+//! Reading runs is left to `runs`, idempotency keys to `keys`, the outputs of a resume to
+//! `outputs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -38,9 +38,9 @@ impl Tx {
         let resumed = self.resumed_runs(&pipeline, runs, scope)?;
         let idempotency = idempotency.as_ref().filter(|_| !is_preview);
         if let Some(key) = idempotency
-            && let Some(made) = find_key(&self.conn, key)?
+            && let Some(creation) = find_key(&self.conn, key)?
         {
-            return Ok(made.into_created(self.newest_seq()));
+            return Ok(creation.into_created(self.newest_seq()));
         }
         resumed
             .iter()
@@ -89,7 +89,7 @@ impl Tx {
             .ok_or_else(|| Error::pipeline_not_found(id).into())
     }
 
-    /// The runs that are resumed, each of the same pipeline.
+    /// Returns the runs that are resumed. Each must be a visible run of the same pipeline.
     fn resumed_runs(
         &self,
         pipeline: &CachedPipeline,
@@ -133,7 +133,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether a pipeline has a run of this instant.
+    /// Returns whether a pipeline already has a run of this tick.
     pub(super) fn is_tick_taken(
         &self,
         pipeline: i64,
@@ -212,14 +212,14 @@ impl Tx {
         self.inherit_outputs(key, &run)
     }
 
-    /// The definition of each run, by its version.
+    /// Returns the key of each run's definition.
     fn definition_keys(
         &self,
         pipeline: &CachedPipeline,
         runs: &[NewRun],
     ) -> Result<Vec<i64>, StoreError> {
         if let Some(other) = runs.iter().find(|new| new.run.pipeline_id != pipeline.id) {
-            let message = format!("run {} is of another pipeline", other.run.id);
+            let message = format!("run {} belongs to another pipeline", other.run.id);
             return Err(Error::internal(message).into());
         }
         let versions = runs.iter().map(|new| new.run.pipeline_version);
@@ -244,7 +244,7 @@ impl Tx {
     }
 }
 
-/// What the runs of a creation have in common, as the keys of its rows.
+/// The keys that all runs of a creation share.
 #[derive(Clone, Copy)]
 struct SharedKeys {
     idempotency: Option<i64>,

@@ -1,6 +1,6 @@
 //! The cache of definitions with their graphs, by the key of their row.
 //!
-//! A definition never changes under its key. Writing definitions is left to `put`.
+//! A definition never changes under its key. Writing definitions is left to `put_pipeline`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::values::json;
 use crate::graph::Graph;
 use crate::model::{NodeId, NodeIndex, Pipeline};
 
-/// One version of a pipeline.
+/// One version of a pipeline, with its graph.
 #[derive(Debug)]
 pub(super) struct Definition {
     pub(super) pipeline: Arc<Pipeline>,
@@ -27,29 +27,29 @@ impl Definition {
         Ok(Self { pipeline, graph })
     }
 
-    /// The node at a place.
+    /// Returns the id of the node with this index.
     pub(super) fn node(&self, node_index: NodeIndex) -> Result<&NodeId, StoreError> {
         self.graph
             .id(node_index)
-            .ok_or_else(|| StoreError::unreadable("the place of a node", node_index))
+            .ok_or_else(|| StoreError::unreadable("a node index", node_index))
     }
 }
 
-/// Definitions that are held at once; beyond it all are dropped and read again.
-const HELD_MAX: usize = 512;
+/// The maximum number of cached definitions. Beyond it, the cache is cleared.
+const CACHED_MAX: usize = 512;
 
-/// The definitions that a writer, or the readers together, have read.
+/// A cache of definitions. The writer has one, and the readers share one.
 #[derive(Debug, Default)]
 pub(super) struct Definitions(
-    // A lock held for a look-up: parsing happens outside it, at worst twice.
+    // The lock is held only for a lookup. Parsing happens outside it, at worst twice.
     Mutex<HashMap<i64, Arc<Definition>>>,
 );
 
 impl Definitions {
-    /// The definition at a key.
+    /// Returns the definition with this key.
     pub(super) fn find(&self, conn: &Connection, key: i64) -> Result<Arc<Definition>, StoreError> {
-        if let Some(held) = self.0.lock().get(&key) {
-            return Ok(Arc::clone(held));
+        if let Some(cached) = self.0.lock().get(&key) {
+            return Ok(Arc::clone(cached));
         }
         let body: Option<String> = conn
             .prepare_cached("SELECT body FROM definitions WHERE key = ?")?
@@ -57,16 +57,16 @@ impl Definitions {
             .optional()?;
         let body = body.ok_or_else(|| StoreError::unreadable("a definition", "it is missing"))?;
         let definition = Definition::new(Arc::new(json("a definition", &body)?))?;
-        Ok(self.hold(key, Arc::new(definition)))
+        Ok(self.insert(key, Arc::new(definition)))
     }
 
-    /// Keeps a definition that is known already.
-    pub(super) fn hold(&self, key: i64, definition: Arc<Definition>) -> Arc<Definition> {
-        let mut held = self.0.lock();
-        if held.len() >= HELD_MAX {
-            held.clear();
+    /// Adds a definition to the cache.
+    pub(super) fn insert(&self, key: i64, definition: Arc<Definition>) -> Arc<Definition> {
+        let mut cached = self.0.lock();
+        if cached.len() >= CACHED_MAX {
+            cached.clear();
         }
-        held.insert(key, Arc::clone(&definition));
+        cached.insert(key, Arc::clone(&definition));
         definition
     }
 }

@@ -1,6 +1,6 @@
-//! Places of notifiers and what is parked for them.
+//! The cursors of notifiers and their parked events.
 //!
-//! That purge spares what was not delivered is carried out in `purge`.
+//! Keeping undelivered runs from a purge is left to `purge`.
 
 use async_trait::async_trait;
 use rusqlite::{Row, params};
@@ -64,7 +64,9 @@ impl Tx {
         Ok(lost)
     }
 
-    /// Notes that a name is here, which gets a place at `seq` if it has none; answers its key.
+    /// Records that a notifier is present. Returns its key.
+    ///
+    /// A new notifier gets a cursor at `seq`.
     fn record_notifier(&mut self, name: &str, seq: u64, now: i64) -> Result<i64, StoreError> {
         let find = "SELECT key FROM notifiers WHERE name = ?";
         if let Some(key) = self.row(find, [name], |row| Ok(row.get(0)?))? {

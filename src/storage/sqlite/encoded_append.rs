@@ -1,5 +1,4 @@
-//! An append made ready before the writer gets it: what can be encoded elsewhere does not hold up
-//! the others.
+//! Encodes an append on the caller's task, which takes this work off the writer thread.
 //!
 //! Writing it is left to `journal` and `nodes`.
 
@@ -9,14 +8,14 @@ use crate::error::Result;
 use crate::model::NodeIndex;
 use crate::storage::{Append, Entry};
 
-/// An append whose events and payloads are encoded.
+/// An append with its encoded events and payloads.
 pub(super) struct EncodedAppend {
     pub(super) append: Append,
     pub(super) body: Body,
     pub(super) payloads: Vec<Payload>,
 }
 
-/// A preview or a profile, encoded.
+/// An encoded preview or profile.
 pub(super) struct Payload {
     pub(super) insert: &'static str,
     pub(super) node_index: NodeIndex,

@@ -1,6 +1,6 @@
-//! Stored events, read from a number on.
+//! Reads stored events in order, after a given number.
 //!
-//! How a row holds them is left to `body`; live delivery to the module `events` of the crate.
+//! Decoding a row is left to `body`, live delivery to the module `events` of the crate.
 
 use async_trait::async_trait;
 use rusqlite::params;
@@ -26,10 +26,10 @@ impl Events for SqliteStorage {
     }
 }
 
-/// Rows that are read at once: the read transaction ends after so many.
+/// The maximum number of rows of one query, which keeps its read transaction short.
 const ROWS_MAX: i64 = 512;
 
-/// A row of the journal with what is known about its run.
+/// A row of the journal, with columns of its run.
 struct JournalRow {
     seq: u64,
     count: u64,
@@ -115,8 +115,10 @@ impl Reader {
     }
 }
 
-/// How many rows are read for so many events: each has one at least, so that a row that cannot be
-/// read does not fail a page before it.
+/// Returns how many rows to read for a page.
+///
+/// Each row has at least one event, so that `limit` rows fill a page without a filter. A damaged
+/// row beyond them does not fail the page.
 fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
     let EventFilter {
         scope,
@@ -152,6 +154,6 @@ fn is_wanted_row(row: &JournalRow, filter: &EventFilter) -> bool {
     } = filter;
     let is_of_pipeline = pipeline
         .as_ref()
-        .is_none_or(|own| own.as_str() == row.pipeline);
+        .is_none_or(|wanted| wanted.as_str() == row.pipeline);
     is_of_pipeline && scope.admits(row.tenant.as_ref())
 }

@@ -1,6 +1,6 @@
-//! Faults on cue, for tests of what must survive them.
+//! Fault injection for tests: failing commits, damaged rows and a full disk.
 //!
-//! They are built for tests and with the feature `testing` alone.
+//! This file is compiled only for tests and with the feature `testing`. Committing is left to `tx`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -15,22 +15,22 @@ use crate::model::{NodeIndex, RunId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitFault {
-    /// Nothing was written.
+    /// The commit fails and writes nothing.
     BeforeEffect,
-    /// All was written, and the answer got lost.
+    /// The commit succeeds, but reports a failure.
     AfterEffect,
 }
 
-/// What the writer does on cue.
+/// The fault that the writer injects into its next commit.
 #[derive(Debug, Default)]
 pub(super) struct FaultInjector(
-    // 0: nothing; set by a test and taken by the writer once, so that the steps sent after it see
-    // it.
+    // 0 means no fault. The writer resets the value when it takes it, so that only one commit
+    // fails.
     AtomicU8,
 );
 
 impl FaultInjector {
-    /// Commits, or fails where that was asked for.
+    /// Commits, or fails as a test requested.
     pub(super) fn commit(&self, tx: &Tx) -> Result<(), StoreError> {
         match self.0.swap(0, Ordering::AcqRel) {
             1 => Err(StoreError::Injected),
@@ -54,10 +54,10 @@ impl SqliteStorage {
             .store(code, Ordering::Release);
     }
 
-    /// Flips a byte of the kept output of a node.
+    /// Flips a byte of the stored output of a node.
     ///
     /// # Errors
-    /// `NotFound` when none is kept.
+    /// `NotFound` if the node has no stored output.
     pub async fn damage_output(&self, run: RunId, node_index: NodeIndex) -> Result<()> {
         self.step(move |tx| {
             let source = tx.row(
@@ -84,7 +84,7 @@ impl SqliteStorage {
     /// Makes the row of a run unreadable.
     ///
     /// # Errors
-    /// `NotFound` when there is none.
+    /// `NotFound` if there is no such run.
     pub async fn damage_run(&self, run: RunId) -> Result<()> {
         self.step(move |tx| {
             let count = tx.write("UPDATE runs SET params = '{' WHERE id = ?", [id(&run)])?;
@@ -99,10 +99,10 @@ impl SqliteStorage {
         .await
     }
 
-    /// Makes the disk full at so many pages; none: as large as it may be.
+    /// Limits the store to this number of pages. `None` removes the limit.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub async fn limit_pages(&self, pages: Option<u32>) -> Result<()> {
         self.step(move |tx| {
             let pages = pages.map_or(i64::from(u32::MAX) - 1, i64::from);
@@ -113,10 +113,10 @@ impl SqliteStorage {
         .await
     }
 
-    /// How many pages the store has.
+    /// Returns how many pages the store has.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub async fn page_count(&self) -> Result<u32> {
         self.step(|tx| {
             let count: i64 = tx

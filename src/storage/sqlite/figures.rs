@@ -1,7 +1,6 @@
-//! Figures: runs by the day of their creation or by pipeline, from the rows that every change
-//! keeps.
+//! Reads the figures: counts of runs by the day of their creation or by pipeline.
 //!
-//! Counting runs is left to `tx`.
+//! Counting runs in every transaction is left to `tx`.
 
 use rusqlite::params;
 
@@ -36,7 +35,7 @@ impl Reader {
         };
         let days = (day(*from), day(*to));
         match (pipeline, scope.tenant()) {
-            // A pipeline that was deleted and taken up again by another tenant has figures of both.
+            // If another tenant created a deleted pipeline again, it has figures of both tenants.
             (Some(_), None) => self.rows(
                 "SELECT day, sum(pending), sum(running), sum(success), sum(failed), sum(cancelled) FROM daily \
                  WHERE pipeline = ? AND day BETWEEN ? AND ? GROUP BY day \
@@ -60,7 +59,7 @@ impl Reader {
         count_max: u32,
     ) -> Result<Vec<Figures>, StoreError> {
         let (pipeline, tenant) = (filter.pipeline.as_ref(), filter.scope.tenant());
-        // From the pipelines on, so that the days of each are found by its key.
+        // The query starts with the pipelines, so that the key finds the days of each.
         self.rows(
             "SELECT ?1, sum(d.pending), sum(d.running), sum(d.success), sum(d.failed), sum(d.cancelled), p.id \
              FROM pipelines p CROSS JOIN daily d ON d.pipeline = p.key \

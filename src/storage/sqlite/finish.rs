@@ -1,6 +1,6 @@
-//! The end of a run: its row, its figures and, where storage ends it by itself, its event.
+//! Finishes a run: its row, its figures and, if storage itself finishes it, its event and nodes.
 //!
-//! What becomes of its outputs is left to `outputs`, of its backfill to `settlement`.
+//! Its outputs are left to `outputs`, its backfill to `settlement`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;
@@ -11,7 +11,7 @@ use super::tx::{Counted, Tx};
 use super::values::{self, millis, node_keys};
 use crate::model::{RunStatus, TenantId};
 
-/// A run and how it ends.
+/// A run with its outcome.
 pub(super) struct FinishedRun<'a> {
     pub(super) key: i64,
     pub(super) pipeline: i64,
@@ -25,7 +25,7 @@ pub(super) struct FinishedRun<'a> {
 }
 
 impl Tx {
-    /// Writes a run's end and counts it.
+    /// Writes the outcome of a run and counts it.
     pub(super) fn finish_run(&mut self, finished: &FinishedRun<'_>) -> Result<(), StoreError> {
         self.write(
             "UPDATE runs SET status = ?, finished_at = ?, error = ?, owner = NULL, lease_until = NULL WHERE key = ?",
@@ -45,7 +45,7 @@ impl Tx {
         self.count(&counted, Some(finished.before), Some(finished.status))
     }
 
-    /// Writes the event of an end that no entry tells.
+    /// Writes the terminal event of a run that storage itself finishes.
     pub(super) fn write_finish_event(
         &mut self,
         finished: &FinishedRun<'_>,
@@ -57,7 +57,7 @@ impl Tx {
         self.write_events(finished.key, &body, None).map(drop)
     }
 
-    /// Ends the nodes that were on their way when storage itself ended the run.
+    /// Sets the final status of unfinished nodes after storage itself finished the run.
     pub(super) fn finish_open_nodes(
         &mut self,
         finished: &FinishedRun<'_>,

@@ -1,50 +1,52 @@
-//! The way from async callers to a thread: a bounded queue with a lane for what may wait.
+//! A bounded queue from async callers to a thread, with two priorities.
 //!
-//! What is in it, and when it is answered, is left to `writer` and `reader`.
+//! Processing and answering the items is left to `writer` and `reader`.
 
 use std::collections::VecDeque;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Semaphore;
 
-/// Which lane an item waits in.
+/// The priority of a queued item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InboxPriority {
-    /// In order, as many at once as fit a group.
+    /// Taken in order, as many as fit into a group.
     Normal,
-    /// One between two groups.
+    /// Taken one per group.
     Low,
 }
 
-/// Items that wait for a thread.
+/// A bounded queue of items for a thread.
 #[derive(Debug)]
 pub(super) struct Inbox<T> {
-    // A lock and a condition rather than a channel: a thread waits for two lanes at once and takes
-    // many items at a time.
-    waiting: Mutex<Queues<T>>,
+    // Not a channel, because a thread waits for both priorities at once and takes many items at a
+    // time.
+    queues: Mutex<Queues<T>>,
     arrived: Condvar,
-    // Semaphores hold back async callers without a thread.
+    // Semaphores make async callers wait without blocking a thread.
     room: Semaphore,
     low_room: Semaphore,
 }
 
 #[derive(Debug)]
 struct Queues<T> {
-    /// What the backend sends itself; outside the bound, since nobody could wait for it.
+    /// Items that the backend sends itself. They are unbounded, because no caller can wait.
     internal: VecDeque<T>,
     normal: VecDeque<T>,
     low: VecDeque<T>,
     is_closed: bool,
 }
 
-/// Chunks of outputs that wait at once: 2 MiB at their largest.
+/// The maximum number of queued items of low priority.
+///
+/// These are chunks of outputs, which have 2 MiB together at most.
 const LOW_MAX: usize = 8;
 
 impl<T> Inbox<T> {
-    /// An inbox in which so many items of the normal lane may wait.
+    /// Creates an inbox that holds up to `max` items of normal priority.
     pub(super) fn new(max: usize) -> Self {
         Self {
-            waiting: Mutex::new(Queues {
+            queues: Mutex::new(Queues {
                 internal: VecDeque::new(),
                 normal: VecDeque::new(),
                 low: VecDeque::new(),
@@ -56,64 +58,65 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Adds an item once there is room; false when the inbox is closed.
+    /// Adds an item once there is room. Returns false if the inbox is closed.
     pub(super) async fn push(&self, priority: InboxPriority, item: T) -> bool {
         let Ok(permit) = self.room_for(priority).acquire().await else {
             return false;
         };
-        let mut waiting = self.waiting.lock();
-        if waiting.is_closed {
+        let mut queues = self.queues.lock();
+        if queues.is_closed {
             return false;
         }
         match priority {
-            InboxPriority::Normal => waiting.normal.push_back(item),
-            InboxPriority::Low => waiting.low.push_back(item),
+            InboxPriority::Normal => queues.normal.push_back(item),
+            InboxPriority::Low => queues.low.push_back(item),
         }
-        drop(waiting);
+        drop(queues);
         permit.forget();
         self.arrived.notify_one();
         true
     }
 
-    /// Adds an item of the backend's own, at once and though the inbox is closed.
+    /// Adds an item of the backend itself without queues, even to a closed inbox.
     pub(super) fn push_internal(&self, item: T) {
-        self.waiting.lock().internal.push_back(item);
+        self.queues.lock().internal.push_back(item);
         self.arrived.notify_one();
     }
 
-    /// Waits for items and takes up to `max` of the normal lane and one of the other; nothing once
-    /// the inbox is closed and empty.
+    /// Waits for items. Removes up to `max` of normal priority and one of low priority.
+    ///
+    /// Returns no items once the inbox is closed and empty.
     pub(super) fn take(&self, max: usize) -> Vec<T> {
-        let mut waiting = self.waiting.lock();
-        while waiting.is_empty() && !waiting.is_closed {
-            self.arrived.wait(&mut waiting);
+        let mut queues = self.queues.lock();
+        while queues.is_empty() && !queues.is_closed {
+            self.arrived.wait(&mut queues);
         }
-        let mut items: Vec<T> = waiting.internal.drain(..).collect();
-        let count = waiting.normal.len().min(max.max(1));
-        items.extend(waiting.normal.drain(..count));
-        let low = waiting.low.pop_front();
-        drop(waiting);
+        let mut items: Vec<T> = queues.internal.drain(..).collect();
+        let count = queues.normal.len().min(max.max(1));
+        items.extend(queues.normal.drain(..count));
+        let low = queues.low.pop_front();
+        drop(queues);
         self.room.add_permits(count);
         self.low_room.add_permits(usize::from(low.is_some()));
         items.extend(low);
         items
     }
 
-    /// Takes all that waits, but for its own.
+    /// Takes all queued items except internal ones.
     pub(super) fn drain(&self) -> Vec<T> {
-        let mut waiting = self.waiting.lock();
-        let (count, low_count) = (waiting.normal.len(), waiting.low.len());
-        let mut items: Vec<T> = waiting.normal.drain(..).collect();
-        items.extend(waiting.low.drain(..));
-        drop(waiting);
+        let mut queues = self.queues.lock();
+        let (count, low_count) = (queues.normal.len(), queues.low.len());
+        let mut items: Vec<T> = queues.normal.drain(..).collect();
+        items.extend(queues.low.drain(..));
+        drop(queues);
         self.room.add_permits(count);
         self.low_room.add_permits(low_count);
         items
     }
 
-    /// Refuses what comes from now on; what waits is still taken.
+    /// Closes the inbox for new items. Queued items can still be taken.
     pub(super) fn close(&self) {
-        self.waiting.lock().is_closed = true;
+        self.queues.lock().is_closed = true;
         self.room.close();
         self.low_room.close();
         self.arrived.notify_all();
@@ -138,7 +141,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_group_has_what_waits_and_one_of_the_low_lane() {
+    async fn a_group_has_the_queued_items_and_one_of_low_priority() {
         let inbox = Inbox::new(8);
         for (priority, item) in [
             (InboxPriority::Low, 10),
@@ -159,7 +162,11 @@ mod tests {
         inbox.close();
         assert!(!inbox.push(InboxPriority::Normal, 4).await);
         inbox.push_internal(5);
-        assert_eq!(inbox.take(2), [5], "its own is taken though it is closed");
+        assert_eq!(
+            inbox.take(2),
+            [5],
+            "an internal item is taken after closing"
+        );
         assert!(inbox.take(2).is_empty());
     }
 

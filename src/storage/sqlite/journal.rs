@@ -1,8 +1,6 @@
-//! The journal of running runs: one append is one row of events and the rows of the nodes it is
-//! about.
+//! Appends to running runs: checks the position, then writes one row of events and the nodes.
 //!
-//! Everything that can be encoded is encoded before the writer gets it; the run's end is left to
-//! `ends` and `outputs`.
+//! Encoding is left to `encoded_append`, the rows of nodes to `nodes`, finished runs to `finish`.
 
 use async_trait::async_trait;
 use rusqlite::params;
@@ -32,8 +30,8 @@ impl Tx {
         let Some(mut active) = self.state.running.remove(&run) else {
             return self.append_to_inactive(&encoded.append);
         };
-        // The run is taken out while it changes; after a fault the memory is read again, a refusal
-        // puts it back.
+        // The run is removed while it changes. A refusal inserts it again; after any other error
+        // the memory is read again from the rows.
         let outcome = if active.epoch == epoch {
             self.append_to_active(&mut active, encoded)
         } else {
@@ -110,7 +108,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes the end of a run and drops what it keeps no longer.
+    /// Finishes a run and settles its outputs and its backfill.
     fn finish_and_settle(
         &mut self,
         active: &ActiveRun,
@@ -179,7 +177,7 @@ impl Tx {
         self.append_outcome(backfill, status)
     }
 
-    /// Why a run that is not running, or not under this claim, takes nothing.
+    /// Returns why a run refuses an append or a chunk under this epoch.
     pub(super) fn refusal_for(&self, run: RunId, epoch: u64) -> Result<Error, StoreError> {
         let found = self.row(
             "SELECT status, epoch FROM runs WHERE id = ?",
@@ -195,8 +193,9 @@ impl Tx {
         })
     }
 
-    /// How many entries of a run were appended: an append with events tells it in the journal, one
-    /// without in the run's row.
+    /// Returns how many entries of a run were appended.
+    ///
+    /// An append with events stores this number in the journal, one without in the row of the run.
     pub(super) fn position(&self, run: RunId) -> Result<u64, StoreError> {
         let found = self.row(
             "SELECT max(r.position, ifnull((SELECT j.position FROM journal j WHERE j.run = r.key AND j.position IS NOT NULL \
@@ -208,11 +207,11 @@ impl Tx {
     }
 }
 
-/// Where an append stands against what was appended.
+/// The position of an append relative to the entries appended so far.
 enum Position {
-    /// It was appended before.
+    /// The entries were appended before.
     Repeated,
-    /// It is what follows.
+    /// The entries follow directly.
     Next,
 }
 

@@ -1,6 +1,6 @@
-//! Idempotency keys: what the first act with one made.
+//! Idempotency keys: records what the first request with a key created.
 //!
-//! Making it is left to `create`.
+//! Creating runs is left to `create`.
 
 use rusqlite::{Connection, Row, params};
 
@@ -42,7 +42,7 @@ impl Tx {
     }
 }
 
-/// What the first act with a key made.
+/// What the first request with a key created.
 pub(super) struct RecordedCreation {
     run_ids: Vec<RunId>,
     backfill: Option<BackfillId>,
@@ -57,7 +57,9 @@ impl RecordedCreation {
     }
 }
 
-/// What the first act with this key made; refused for another body.
+/// Returns what the first request with this key created.
+///
+/// A request with another body is refused.
 pub(super) fn find_key(
     conn: &Connection,
     key: &IdempotencyKey,

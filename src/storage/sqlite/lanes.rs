@@ -1,20 +1,20 @@
-//! The queue lanes: pending runs counted by priority, pipeline and backfill.
+//! The queue lanes: pending runs, counted by priority, pipeline and backfill.
 //!
-//! The rows stay the truth: all of this is counted from them when a store is opened. A lane knows
-//! its next run until that one leaves. Which lane goes first is left to `claim`.
+//! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
+//! remembers its next run until that run leaves it. Choosing a lane is left to `claim`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{BackfillOrder, Priority, RunId};
 
-/// The pending run of a lane that goes first.
+/// The pending run of a lane that is claimed next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) run: RunId,
     pub(super) key: i64,
 }
 
-/// What names a lane; a backfill's runs have one of their own.
+/// The key of a lane. Each backfill has a lane of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneKey {
     pub(super) priority: Priority,
@@ -22,7 +22,7 @@ pub(super) struct LaneKey {
     pub(super) backfill: Option<i64>,
 }
 
-/// One lane; it has a run at least.
+/// One lane, which has at least one run.
 #[derive(Debug, Clone, Copy)]
 struct Lane {
     count: u64,
@@ -33,15 +33,15 @@ struct Lane {
 /// All lanes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// A claim's cost is the number of lanes, not that of the runs in them.
+    /// The cost of a claim depends on the number of lanes, not on the number of runs.
     by_key: BTreeMap<LaneKey, Lane>,
     pipeline_counts: HashMap<i64, u64>,
     pending_total: u64,
 }
 
 impl Lanes {
-    /// A lane that was counted; which run is next in it is not known yet.
-    pub(super) fn count(&mut self, key: LaneKey, order: BackfillOrder, count: u64) {
+    /// Adds a lane with its count. Its next run is read later.
+    pub(super) fn add_counted(&mut self, key: LaneKey, order: BackfillOrder, count: u64) {
         self.pending_total += count;
         *self.pipeline_counts.entry(key.pipeline).or_default() += count;
         let head = None;
@@ -86,26 +86,26 @@ impl Lanes {
         }
     }
 
-    /// Notes which run is next in a lane.
+    /// Remembers the next run of a lane.
     pub(super) fn set_head(&mut self, key: LaneKey, head: Head) {
         if let Some(lane) = self.by_key.get_mut(&key) {
             lane.head = Some(head);
         }
     }
 
-    /// The run that is next in a lane, where it is known.
+    /// Returns the next run of a lane, or `None` if it must be read.
     pub(super) fn head(&self, key: LaneKey) -> Option<Head> {
         self.by_key.get(&key)?.head
     }
 
-    /// In which order a lane is claimed.
+    /// Returns the order in which the runs of a lane are claimed.
     pub(super) fn order(&self, key: LaneKey) -> BackfillOrder {
         self.by_key
             .get(&key)
             .map_or_else(BackfillOrder::default, |lane| lane.order)
     }
 
-    /// Pipelines that have pending runs of a priority; their lanes are stepped over.
+    /// Returns the pipelines that have pending runs of a priority. Skips from pipeline to pipeline.
     pub(super) fn pipelines_with_pending(&self, priority: Priority) -> Vec<i64> {
         let mut pipelines = Vec::new();
         let mut from = Some(i64::MIN);
@@ -118,7 +118,7 @@ impl Lanes {
         pipelines
     }
 
-    /// The lanes of a pipeline that have pending runs of a priority.
+    /// Returns the lanes of a pipeline that have pending runs of a priority.
     pub(super) fn lanes_of(&self, priority: Priority, pipeline: i64) -> Vec<LaneKey> {
         self.by_key
             .range(first_key(priority, pipeline)..)
@@ -127,12 +127,12 @@ impl Lanes {
             .collect()
     }
 
-    /// Pending runs of a pipeline.
+    /// Returns how many runs of a pipeline are pending.
     pub(super) fn pending_in_pipeline(&self, pipeline: i64) -> u64 {
         self.pipeline_counts.get(&pipeline).copied().unwrap_or(0)
     }
 
-    /// Pending runs in all.
+    /// Returns how many runs are pending.
     pub(super) const fn pending_total(&self) -> u64 {
         self.pending_total
     }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_knows_its_next_run_until_that_leaves() {
+    fn a_lane_remembers_its_next_run_until_it_leaves() {
         let mut lanes = Lanes::default();
         let (first, last) = (lane(Priority::Manual, None), lane(Priority::Backfill, None));
         let order = BackfillOrder::Ascending;
@@ -182,7 +182,7 @@ mod tests {
         lanes.remove(first, head(3).run);
         assert_eq!(lanes.head(first), None);
         lanes.add(first, order, head(4));
-        assert_eq!(lanes.head(first), None, "an older one may be there");
+        assert_eq!(lanes.head(first), None, "an older run may be pending");
         lanes.set_head(first, head(4));
         lanes.remove(first, head(5).run);
         assert_eq!(lanes.head(first), Some(head(4)));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backfill_has_a_lane_in_its_own_order() {
+    fn the_lane_of_a_backfill_has_its_order() {
         let mut lanes = Lanes::default();
         let (asc, desc) = (
             lane(Priority::Backfill, Some(1)),

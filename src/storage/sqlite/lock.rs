@@ -1,7 +1,6 @@
-//! The lock file beside the database: one process, one handle, and proof that an earlier owner is
-//! dead.
+//! The lock file next to the database. Only one handle in one process can hold it.
 //!
-//! SQLite's own locks are left to SQLite; they guard a transaction, not a process.
+//! Holding it proves that earlier owners are dead. The locks of a transaction are left to SQLite.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -11,11 +10,13 @@ use std::time::Duration;
 
 use crate::error::{Error, Problem, Result};
 
-/// The handle before may be ending its last commit; a second process is told within a second.
+/// How often the lock is tried. An earlier handle may still finish its last commit.
+///
+/// With the pause, a second process learns within a second that the store is in use.
 const TRIES: u32 = 80;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The held lock; it is free once this is dropped, or the process ends.
+/// The held lock. It is released when this value is dropped or the process ends.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
@@ -24,11 +25,11 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a database.
+    /// Acquires the lock of a database.
     ///
     /// # Errors
-    /// `StoreInUse` while another holds it; `NotFound` or `Unavailable` when the file cannot be
-    /// made.
+    /// `StoreInUse` while another handle holds the lock. `Unavailable` if the lock file cannot be
+    /// used.
     pub(super) fn acquire(database: &Path) -> Result<Self> {
         let mut name = OsString::from(database);
         name.push(".lock");
@@ -64,7 +65,7 @@ impl Lock {
 
     fn in_use(&mut self) -> Error {
         let mut text = String::new();
-        // Where the holder's lock keeps others from reading too, its id stays unknown.
+        // On some systems the lock also prevents reading. The id of the holder is unknown there.
         let pid = self
             .file
             .read_to_string(&mut text)
@@ -74,13 +75,13 @@ impl Lock {
             || "another process".to_owned(),
             |pid: u32| format!("process {pid}"),
         );
-        Error::store_in_use(pid, format!("the store is open in {holder}"))
+        Error::store_in_use(pid, format!("the store is already open in {holder}"))
     }
 
-    /// Gives the lock up and leaves nothing behind: the database turned out not to be ours.
+    /// Releases the lock and removes the lock file if it is new: the file is not a Floret store.
     pub(super) fn discard(self) {
         if self.is_new {
-            // Whether the empty file stays is of no consequence.
+            // A leftover lock file does no harm.
             drop(std::fs::remove_file(&self.path));
         }
     }

@@ -87,7 +87,8 @@ use crate::error::{Error, Problem, Result};
 
 /// A storage in one SQLite file. Clones share the same storage.
 ///
-/// Only one process can have the file open at a time. Hard links to the file bypass this protection.
+/// Only one process can have the file open at a time. Hard links to the file bypass this
+/// protection.
 ///
 /// Dropping the last clone loses no acknowledged write and does not wait.
 /// [`System::close`](super::System::close) waits until everything is written.

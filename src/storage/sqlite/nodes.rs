@@ -1,6 +1,6 @@
-//! The rows of nodes, as entries bring them on.
+//! Applies entries to the rows of nodes.
 //!
-//! Which entries a run takes is checked in `journal`.
+//! Checking which entries a run accepts is left to `journal`, storing outputs to `outputs`.
 
 use rusqlite::params;
 
@@ -119,7 +119,7 @@ impl Tx {
                 cached.has_outputs = true;
                 self.store_output(node, output)
             }
-            // What it inherited is not what it made.
+            // An inherited output is not the output of this execution.
             None if has_executed && cached.has_outputs => self.drop_output(node, OwnChunks::Drop),
             Some(_) | None => Ok(()),
         }

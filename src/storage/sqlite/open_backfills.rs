@@ -1,7 +1,7 @@
 //! The writer's memory of open backfills, and the changes that a transaction makes to their counts.
 //!
-//! The rows stay the truth: this memory is read from them when a store is opened.
-//! `tx` writes the changes; `settlement` decides how a backfill continues.
+//! The rows are authoritative: this memory is read from them when a store is opened.
+//! Writing the changes is left to `tx`, settling a backfill to `settlement`.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::values::{run_status, to_u32, to_u64};
 use crate::model::{BackfillOrder, RunStatus};
 use crate::storage::rules::BackfillOutcomes;
 
-/// A backfill that is not finished.
+/// The memory of one open backfill.
 #[derive(Debug)]
 pub(super) struct CachedBackfill {
     pub(super) order: BackfillOrder,
@@ -96,7 +96,9 @@ pub(super) struct BackfillChange {
 }
 
 impl BackfillChanges {
-    /// Moves a run from one status to another; none before its creation and after its purge.
+    /// Moves a run from one status to another.
+    ///
+    /// The status is `None` before its creation and after its purge.
     pub(super) fn note(
         &mut self,
         backfill: i64,

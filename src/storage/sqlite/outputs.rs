@@ -1,6 +1,7 @@
-//! Kept outputs: chunks, who holds them, and what becomes of them when a run ends.
+//! Stored outputs: their chunks, the runs that hold them, and what is dropped when a run finishes.
 //!
-//! A run has a row for each output that it can read; chunks go with the last row that names them.
+//! A run has a row for each output that it can read. The chunks are dropped with the last row that
+//! names them. Checking entries is left to `journal`.
 
 use async_trait::async_trait;
 use rusqlite::params;
@@ -66,7 +67,7 @@ impl Reader {
     }
 }
 
-/// An output and the node whose chunks it is.
+/// An output that a run holds, with the key of the node that wrote its chunks.
 struct HeldOutput {
     source: i64,
     output: OutputRef,
@@ -95,7 +96,7 @@ impl Tx {
             index,
             bytes,
         } = chunk;
-        let Some((key, cached)) = self.cached(*run, *epoch)? else {
+        let Some((key, cached)) = self.cached_run(*run, *epoch)? else {
             return Err(self.refusal_for(*run, *epoch)?.into());
         };
         if !rules::may_name_chunk(cached.node_status(*node_index)) {
@@ -108,7 +109,7 @@ impl Tx {
         if *index == 0 {
             self.drop_chunks(node)?;
         }
-        // With each, not with the first alone: whatever comes is swept.
+        // Every chunk is recorded, not only the first, so that recovery drops them all.
         self.write("INSERT OR IGNORE INTO staged (key) VALUES (?)", [node])?;
         self.write(
             "INSERT OR REPLACE INTO chunks (key, bytes) VALUES (?, ?)",
@@ -117,7 +118,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Makes the chunks that were written for a node its output; where one is missing it has none.
+    /// Makes the written chunks of a node its output.
+    ///
+    /// If a chunk is missing, the node gets no output.
     pub(super) fn store_output(&mut self, node: i64, output: &OutputRef) -> Result<(), StoreError> {
         let OutputRef {
             hash,
@@ -142,7 +145,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives a resume its own rows of the outputs that it inherits.
+    /// Writes rows for the outputs that a resume inherits, so that it holds them as well.
     pub(super) fn inherit_outputs(&mut self, key: i64, run: &Run) -> Result<(), StoreError> {
         for inherited in &run.inherited {
             let found = self.find_inherited(run, inherited)?;
@@ -163,19 +166,20 @@ impl Tx {
         Ok(())
     }
 
-    /// The output as the run that made it has it; where that was purged, as another run of the
-    /// chain holds it.
+    /// Returns the output of the run that produced it.
+    ///
+    /// If that run was purged, returns the output that another run of the chain holds.
     fn find_inherited(
         &self,
         run: &Run,
         inherited: &InheritedOutput,
     ) -> Result<Option<HeldOutput>, StoreError> {
-        let maker = self.row(
+        let producer = self.row(
             "SELECT key FROM runs WHERE id = ?",
             [id(&inherited.from_run)],
             |row| Ok(row.get(0)?),
         )?;
-        if let Some(key) = maker {
+        if let Some(key) = producer {
             return self.row(
                 HELD_OUTPUT,
                 [node_key(key, inherited.from_node_index)],
@@ -188,7 +192,7 @@ impl Tx {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
         )?;
         for (key, text) in chain {
-            let others: Vec<InheritedOutput> = json("what a run inherits", &text)?;
+            let others: Vec<InheritedOutput> = json("a run's inherited outputs", &text)?;
             let same = others.iter().find(|other| {
                 other.from_run == inherited.from_run
                     && other.from_node_index == inherited.from_node_index
@@ -209,7 +213,7 @@ impl Tx {
         Ok(None)
     }
 
-    /// Drops what a run that ended so keeps no longer.
+    /// Drops the outputs that a run no longer needs after its outcome.
     pub(super) fn settle_outputs(
         &mut self,
         key: i64,
@@ -245,7 +249,7 @@ impl Tx {
             .try_for_each(|other| self.drop_outputs(other, |_, _| false))
     }
 
-    /// Drops the outputs of a run but those that are kept by place and length.
+    /// Drops the outputs of a run, except those for which `is_retained` returns true.
     pub(super) fn drop_outputs(
         &mut self,
         run: i64,
@@ -263,7 +267,7 @@ impl Tx {
             .try_for_each(|(node, _)| self.drop_output(node, OwnChunks::Drop))
     }
 
-    /// Drops a run's row of an output, and its chunks with the last such row.
+    /// Drops a run's row of an output. The last such row takes the chunks with it.
     pub(super) fn drop_output(&mut self, node: i64, own: OwnChunks) -> Result<(), StoreError> {
         let source: Option<i64> =
             self.row("SELECT source FROM outputs WHERE key = ?", [node], |row| {
@@ -287,7 +291,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Drops the chunks of a run's nodes that no entry has named.
+    /// Drops the chunks of a run that no entry has named.
     pub(super) fn drop_staged_of_run(&mut self, run: i64) -> Result<(), StoreError> {
         let (first, last) = node_keys(run);
         let nodes = self.rows(
@@ -315,16 +319,16 @@ impl Tx {
     }
 }
 
-/// Whether the chunks of a node's own output go with its row.
+/// What happens to the chunks of a node's own output when its row is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OwnChunks {
-    /// They go.
+    /// They are dropped unless another row names them.
     Drop,
-    /// They stay: a row that names them follows.
+    /// They are kept, because the caller writes a new row that names them.
     Keep,
 }
 
-/// Drops all chunks that no entry has named: whoever wrote them is dead.
+/// Drops all chunks that no entry has named. Their writers are dead.
 pub(super) fn drop_all_staged(tx: &mut Tx) -> Result<(), StoreError> {
     let nodes = tx.rows(
         "SELECT key FROM staged",

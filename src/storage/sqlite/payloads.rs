@@ -1,6 +1,6 @@
-//! Previews and profiles: read where the node was executed.
+//! Reads previews and profiles from the run that executed the node.
 //!
-//! They are written with the entries of the `journal`.
+//! Encoding them is left to `encoded_append`, writing them to `journal`.
 
 use rusqlite::params;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use super::values::{self, id, node_key, tenant};
 use crate::model::{NodeId, NodeIndex, Preview, Profile, RunId, Scope};
 use crate::storage::{FoundProfile, rules};
 
-/// Where a node was executed.
+/// The run that executed a node, and the key of the node in it.
 struct ExecutedNode {
     run: RunId,
     key: i64,
@@ -47,7 +47,7 @@ impl Reader {
         Ok(Some(FoundProfile::new(profile, previous_profile)))
     }
 
-    /// The profile of the newest success of a node before a run.
+    /// Returns the profile of a node from its newest success before a run.
     fn previous_profile(
         &self,
         run: RunId,
@@ -89,7 +89,7 @@ impl Reader {
         .transpose()
     }
 
-    /// Where a node of a run was executed: in an earlier run where this one reuses it.
+    /// Returns the run that executed a node: an earlier run if this run reuses the node.
     fn executed_node(
         &self,
         run: RunId,

@@ -1,7 +1,7 @@
-//! Definitions of pipelines: put, find, list, delete.
+//! The storage methods of pipelines: finds, lists and deletes them.
 //!
-//! A deleted pipeline leaves its row, without slug, so that its runs keep their pipeline and its
-//! versions go on.
+//! A deleted pipeline keeps its row without a slug, because its runs refer to it and its versions
+//! continue. Saving a pipeline is left to `put_pipeline`.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, rul
 impl Pipelines for SqliteStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
         let body = text(&*put.definition)?;
-        // One that makes no graph is refused though it was checked above: no run of it could be
-        // read.
+        // Callers validate the definition as well. A stored definition without a valid graph would
+        // make its runs unreadable.
         let graph = Graph::new(&put.definition)?;
         let definition = Arc::new(Definition {
             pipeline: Arc::clone(&put.definition),
@@ -78,7 +78,7 @@ impl Reader {
         if !scope.admits(row.tenant.as_ref()) {
             return Ok(None);
         }
-        row.with(definition, &self.definitions, &self.conn)
+        row.with_definition(definition, &self.definitions, &self.conn)
             .map(Some)
     }
 
@@ -112,7 +112,7 @@ impl Reader {
         )?;
         let items = rows
             .into_iter()
-            .map(|(row, definition)| row.with(definition, &self.definitions, &self.conn))
+            .map(|(row, definition)| row.with_definition(definition, &self.definitions, &self.conn))
             .collect::<Result<_, _>>()?;
         Ok(window.into_page(items, total, |item: &StoredPipeline| item.id.to_string()))
     }
@@ -124,7 +124,7 @@ impl Reader {
         Ok(count.map_or(0, to_u64))
     }
 
-    /// Where a cursor stands in the order; a deleted pipeline still has its place.
+    /// Returns the sort key of a cursor. A deleted pipeline is still a valid cursor.
     fn pipeline_cursor(&self, cursor: &str, scope: &Scope) -> Result<(i64, String), StoreError> {
         let found = self.row(
             "SELECT created_at, id, tenant FROM pipelines WHERE id = ?",
@@ -205,7 +205,7 @@ impl Tx {
             "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NOT NULL",
             [pipeline.key],
         )?;
-        self.end_schedule(pipeline.key)?;
+        self.remove_schedule(pipeline.key)?;
         self.state.forget_pipeline(id);
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Orphans that crashed too often: they end in the claim that finds them.
+//! Finishes poisoned runs, which are orphans that crashed too often.
 //!
-//! Which these are is decided in `rules`; the other orphans are left to `claim`.
+//! `rules` decides which orphans are poisoned. The other orphans are left to `claim`.
 
 use super::finish::FinishedRun;
 use super::state::ActiveRun;
@@ -12,7 +12,7 @@ use crate::storage::rules::{self, OrphanChoice};
 use crate::storage::{Claim, ClaimOutcome};
 
 impl Tx {
-    /// Ends the orphans that crashed too often.
+    /// Finishes the poisoned orphans of a claim.
     pub(super) fn finish_poisoned(
         &mut self,
         choice: &OrphanChoice,
@@ -24,7 +24,7 @@ impl Tx {
                 continue;
             };
             self.state.subtract_running(&active);
-            let status = self.poison_run(run, &active, claim)?;
+            let status = self.finish_poisoned_run(run, &active, claim)?;
             claims.poisoned.push(run);
             let backfill = self.cancelled_backfill(active.backfill, status)?;
             claims.cancelled_backfills.extend(backfill);
@@ -32,7 +32,7 @@ impl Tx {
         Ok(())
     }
 
-    fn poison_run(
+    fn finish_poisoned_run(
         &mut self,
         run: RunId,
         active: &ActiveRun,

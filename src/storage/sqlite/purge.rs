@@ -1,7 +1,6 @@
-//! Purge: which finished runs it takes, and taking them with all that is theirs.
+//! Purge: selects finished runs and deletes them with all their rows.
 //!
-//! Counting runs is left to `tx`, dropping outputs to `outputs`; when a purge is due is decided
-//! above.
+//! Counting runs is left to `tx`, dropping outputs to `outputs`, the time of a purge to the engine.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,7 +16,7 @@ use super::values::{id, millis, node_keys, run_id, tenant, time, to_run_status};
 use crate::model::{RunId, RunStatus, TenantId};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
-/// A finished run that is to go.
+/// A finished run that a purge may delete.
 struct PurgeCandidate {
     key: i64,
     id: RunId,
@@ -28,11 +27,11 @@ struct PurgeCandidate {
     status: RunStatus,
     idempotency: Option<i64>,
     backfill: Option<i64>,
-    /// Whether a notifier has not got all of it yet.
+    /// Whether a notifier still waits for one of its events.
     is_undelivered: bool,
 }
 
-/// What a purge answers, and the runs that it takes.
+/// Selects the runs of a purge. Returns its outcome and these runs.
 fn select_runs(
     conn: &Connection,
     purge: &Purge,
@@ -62,7 +61,7 @@ fn select_runs(
     Ok((PurgeOutcome::new(purged.len() as u64, next), purged))
 }
 
-/// The next finished runs, those included that are kept or another's.
+/// Returns the next finished runs, including runs that the purge must keep.
 fn candidates(conn: &Connection, purge: &Purge) -> Result<Vec<PurgeCandidate>, StoreError> {
     let Purge {
         before,
@@ -105,7 +104,9 @@ fn candidates(conn: &Connection, purge: &Purge) -> Result<Vec<PurgeCandidate>, S
     )
 }
 
-/// Up to which number every notifier has got the events; all of them without a notifier.
+/// Returns the number up to which no notifier needs events any more.
+///
+/// Without a notifier, this is the greatest number.
 fn least_cursor(conn: &Connection) -> Result<i64, StoreError> {
     let least = row(conn, "SELECT min(seq) FROM notifiers", [], |row| {
         Ok(row.get::<_, Option<i64>>(0)?)
@@ -113,7 +114,9 @@ fn least_cursor(conn: &Connection) -> Result<i64, StoreError> {
     Ok(least.flatten().unwrap_or(i64::MAX))
 }
 
-/// The smallest id among the last finished runs of a pipeline that are kept; nothing where none is.
+/// Returns the oldest of the newest `keep_last` finished runs of a pipeline.
+///
+/// Returns `None` if the purge keeps no run of the pipeline.
 fn oldest_retained(
     conn: &Connection,
     pipeline: i64,
@@ -130,13 +133,13 @@ fn oldest_retained(
 
 impl Reader {
     pub(super) fn preview_purge(&self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
-        select_runs(&self.conn, purge).map(|(purged, _)| purged)
+        select_runs(&self.conn, purge).map(|(outcome, _)| outcome)
     }
 }
 
 impl Tx {
     pub(super) fn purge(&mut self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
-        let (purged, runs) = select_runs(&self.conn, purge)?;
+        let (outcome, runs) = select_runs(&self.conn, purge)?;
         let mut purged_seq = meta(&self.conn, "purged_seq")?;
         for run in &runs {
             let newest: Option<i64> = self
@@ -150,10 +153,10 @@ impl Tx {
             self.purge_run(run)?;
         }
         if !runs.is_empty() {
-            self.note_purged(purged_seq)?;
+            self.write_high_marks(purged_seq)?;
             self.free_pages()?;
         }
-        Ok(purged)
+        Ok(outcome)
     }
 
     fn purge_run(&mut self, run: &PurgeCandidate) -> Result<(), StoreError> {
@@ -206,8 +209,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps what must not be given out again though its last bearer is gone.
-    fn note_purged(&mut self, purged_seq: i64) -> Result<(), StoreError> {
+    /// Stores the numbers that must not be used again after their last row is deleted.
+    fn write_high_marks(&mut self, purged_seq: i64) -> Result<(), StoreError> {
         let (next_seq, next_run) = (self.state.next_seq, self.state.next_run);
         for (name, value) in [
             ("purged_seq", purged_seq),
@@ -227,8 +230,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives pages back to the system, a few at a time, once a good part of the file is free; what
-    /// stays free is used by the next runs.
+    /// Returns some free pages to the system once a good part of the file is free.
+    ///
+    /// The next runs use the remaining free pages.
     fn free_pages(&mut self) -> Result<(), StoreError> {
         const FREE_MIN: i64 = 1_024;
         const STEP: i64 = 256;

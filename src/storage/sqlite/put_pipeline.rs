@@ -1,6 +1,6 @@
-//! Saving a definition: what is expected, which slug it gets, which version it becomes.
+//! Saves a definition: checks the expectation, chooses the slug and writes the next version.
 //!
-//! Finding, listing and deleting are left to `pipelines`.
+//! Finding, listing and deleting pipelines is left to `pipelines`, schedules to `schedules`.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Tx {
             .map_or(self.state.next_pipeline, |cached| cached.key);
         let key = self.write_pipeline(&stored, body, pipeline)?;
         self.save_schedule(pipeline, old.as_deref(), &put.definition, put.now)?;
-        self.state.definitions.hold(key, Arc::clone(definition));
+        self.state.definitions.insert(key, Arc::clone(definition));
         Ok(stored)
     }
 
@@ -54,7 +54,7 @@ impl Tx {
         let (row, definition) = self
             .row(&sql, [id.as_str()], read_pipeline)?
             .ok_or_else(|| StoreError::unreadable("a pipeline", "it is missing"))?;
-        row.with(definition, &self.state.definitions, &self.conn)
+        row.with_definition(definition, &self.state.definitions, &self.conn)
     }
 
     fn choose_slug(
@@ -88,7 +88,7 @@ impl Tx {
         }
     }
 
-    /// Whether another pipeline has it as its slug or its id.
+    /// Returns whether another pipeline has this text as its slug or its id.
     fn is_name_taken(&self, slug: &Slug, own: &PipelineId) -> Result<bool, StoreError> {
         let is_id = self.row(
             "SELECT 1 FROM pipelines WHERE id = ? AND id <> ? AND slug IS NOT NULL",
@@ -104,7 +104,7 @@ impl Tx {
         Ok(found.is_some())
     }
 
-    /// Writes a version of a pipeline and answers the key of its definition.
+    /// Writes a version of a pipeline. Returns the key of its definition.
     fn write_pipeline(
         &mut self,
         stored: &StoredPipeline,
@@ -159,7 +159,7 @@ fn replaced(put: &PutPipeline, slug: Slug, before: StoredPipeline) -> StoredPipe
     }
 }
 
-/// A pipeline that is there for the first time, or again: its versions go on.
+/// Returns a new pipeline. If a deleted one had its id, its versions continue.
 fn created(put: &PutPipeline, slug: Slug, deleted: Option<&CachedPipeline>) -> StoredPipeline {
     let definition = Arc::clone(&put.definition);
     let mut stored = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
@@ -168,7 +168,9 @@ fn created(put: &PutPipeline, slug: Slug, deleted: Option<&CachedPipeline>) -> S
     stored
 }
 
-/// What the save expects against what is there (`existing`) and what of it the caller sees (`visible`).
+/// Checks the expectation of a save.
+///
+/// `existing` is the pipeline that exists; `visible` is the same pipeline if the caller can see it.
 fn check_expected(
     put: &PutPipeline,
     existing: Option<&CachedPipeline>,

@@ -1,6 +1,6 @@
-//! Questions to a connection: one row or all of them.
+//! Runs cached queries on a connection, for the first row or for all rows.
 //!
-//! What a row means is left to `rows` and to the noun that asks.
+//! Decoding a row is left to `rows` and to each noun's file.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 

@@ -1,6 +1,6 @@
-//! Who executes which run: claims for callers, their renewals and releases.
+//! The storage methods of the queue: delivers claims to callers, renews and releases leases.
 //!
-//! Claiming itself is left to `claim`.
+//! Choosing and claiming runs is left to `claim`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Queue for SqliteStorage {
         let owner = claim.owner;
         let steps = Arc::clone(&self.0.steps);
         let deliver = move |outcome: Result<ClaimOutcome>| {
-            // Claims that are dropped undelivered are released.
+            // If the receiver is gone, dropping `Undelivered` releases the claims.
             drop(sender.send(outcome.map(|claims| Undelivered {
                 claims: Some(claims),
                 owner,
@@ -62,7 +62,7 @@ impl Queue for SqliteStorage {
     }
 }
 
-/// Claims on their way to the caller. If the caller leaves before they arrive, they are released.
+/// Claims that the caller has not received yet. Dropping them releases their runs.
 struct Undelivered {
     claims: Option<ClaimOutcome>,
     owner: OwnerId,
@@ -100,19 +100,19 @@ impl Drop for Undelivered {
     }
 }
 
-/// The end of a lease that begins now. One beyond the calendar never ends.
+/// Returns the end of a lease that begins now. A lease beyond the calendar never ends.
 pub(super) fn lease_end(now: DateTime<Utc>, lease: Duration) -> i64 {
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
     millis(now).saturating_add(lease)
 }
 
-/// The end of a lease as it was stored.
+/// Reads the stored end of a lease.
 pub(super) fn to_lease_end(value: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(value).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 impl Tx {
-    /// The run of a claim that its owner has not lost.
+    /// Returns the run of a claim unless its owner lost the lease.
     fn held_by(&mut self, owner: OwnerId, claim: &HeldRun) -> Option<&mut ActiveRun> {
         let active = self.state.running.get_mut(&claim.run)?;
         (active.owner == Some(owner) && active.epoch == claim.epoch).then_some(active)
@@ -165,7 +165,7 @@ impl Tx {
         Ok(lost)
     }
 
-    /// Puts nodes whose attempt was lost back to where the next one can begin.
+    /// Resets running nodes to pending, because their attempts were lost with the claim.
     pub(super) fn reset_nodes(&mut self, run: i64) -> Result<(), StoreError> {
         let (first, last) = node_keys(run);
         self.write(
@@ -177,7 +177,7 @@ impl Tx {
 }
 
 impl super::state::CachedRun {
-    /// As [`Tx::reset_nodes`], in memory.
+    /// Does the same as [`Tx::reset_nodes`] in memory.
     pub(super) fn reset_nodes(&mut self) {
         for status in self.nodes.values_mut() {
             if *status == NodeStatus::Running {

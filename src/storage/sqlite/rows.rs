@@ -1,4 +1,4 @@
-//! The only codec of runs, nodes and pipelines: from rows to values of the model, and back.
+//! The only codec of runs, nodes and pipelines: converts between rows and values of the model.
 //!
 //! Single values are left to `values`, events to `body`.
 
@@ -22,10 +22,10 @@ pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tena
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill)";
 
-/// Where they come from.
+/// The tables of [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
 
-/// A run with the keys by which its rows are found.
+/// A run with the keys of its row and of its definition.
 #[derive(Debug)]
 pub(super) struct RunRow {
     pub(super) key: i64,
@@ -56,7 +56,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     run.resumed_from = optional_run(row.get(15)?)?;
     run.first_run = optional_run(row.get(16)?)?.unwrap_or(id);
     if let Some(text) = row.get::<_, Option<String>>(17)? {
-        run.inherited = json("what a run inherits", &text)?;
+        run.inherited = json("a run's inherited outputs", &text)?;
     }
     run.backfill_id = row
         .get::<_, Option<Vec<u8>>>(18)?
@@ -69,7 +69,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     })
 }
 
-/// What a run's row has beside the run as it starts.
+/// The columns of a new run's row that the run itself does not contain.
 pub(super) struct RunKeys {
     pub(super) key: i64,
     pub(super) pipeline: i64,
@@ -148,7 +148,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), S
 pub(super) const NODE: &str = "n.key, n.status, n.attempt, n.row_count, n.duration_ms, n.queue_ms, n.started_at, n.finished_at, \
      n.has_dataset, n.reused_from, n.error, o.hash";
 
-/// Where they come from.
+/// The tables of [`NODE`].
 pub(super) const NODE_FROM: &str = "node_runs n LEFT JOIN outputs o ON o.key = n.key";
 
 /// Reads the columns [`NODE`].
@@ -180,11 +180,11 @@ pub(super) fn read_node(
 pub(super) const PIPELINE: &str =
     "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key";
 
-/// Where they come from; deleted ones have no slug.
+/// The tables of [`PIPELINE`]. A deleted pipeline has no slug.
 pub(super) const PIPELINE_FROM: &str =
     "pipelines p CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
 
-/// Reads the columns [`PIPELINE`]; the definition follows from its key.
+/// Reads the columns [`PIPELINE`]: the pipeline and the key of its definition.
 pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), StoreError> {
     let pipeline = PipelineRow {
         id: pipeline_id(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
@@ -210,8 +210,8 @@ pub(super) struct PipelineRow {
 }
 
 impl PipelineRow {
-    /// The whole pipeline.
-    pub(super) fn with(
+    /// Adds the definition to the pipeline.
+    pub(super) fn with_definition(
         self,
         definition: i64,
         definitions: &Definitions,

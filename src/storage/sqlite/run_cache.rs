@@ -1,6 +1,6 @@
-//! What a driven run is kept with in memory, read from its rows.
+//! Reads the cached state of a running run from its rows.
 //!
-//! Whose it is, is left to `claim`; what is appended to it, to `journal`.
+//! Who owns the run is left to `claim`, what is appended to it to `journal`.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::model::{NodeRun, RunId};
 
 impl Tx {
-    /// What a run that nobody claimed yet is driven by.
+    /// Returns the cached state of a run that was never claimed.
     pub(super) fn load_pending_run(&self, key: i64) -> Result<Box<CachedRun>, StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.key = ?");
         let row = self
@@ -29,9 +29,10 @@ impl Tx {
         }))
     }
 
-    /// The key of a run that is running under this epoch, and what it is driven by; read from its
-    /// rows once after the memory was read again.
-    pub(super) fn cached(
+    /// Returns the key and the cached state of a run that executes under this epoch.
+    ///
+    /// The state is read from the rows if the writer's memory was reloaded.
+    pub(super) fn cached_run(
         &mut self,
         run: RunId,
         epoch: u64,
@@ -42,9 +43,9 @@ impl Tx {
         };
         let key = active.key;
         if active.cached.is_none() {
-            let (read, _) = self.load_running_run(run)?;
+            let (loaded, _) = self.load_running_run(run)?;
             if let Some(active) = self.state.running.get_mut(&run) {
-                active.cached = Some(read);
+                active.cached = Some(loaded);
             }
         }
         let active = self.state.running.get_mut(&run);
@@ -52,7 +53,7 @@ impl Tx {
         Ok(cached.map(|cached| (key, cached)))
     }
 
-    /// What a running run is driven by, with its nodes.
+    /// Returns the cached state of a running run, with its nodes.
     pub(super) fn load_running_run(
         &self,
         run: RunId,

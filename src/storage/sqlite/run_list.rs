@@ -1,7 +1,6 @@
-//! Pages of runs, by index whatever is asked for, and their totals from the figures where these
-//! tell them.
+//! Reads pages of runs. Every filter has an index; totals come from the figures where possible.
 //!
-//! A single run is found in `runs`.
+//! Reading a single run is left to `runs`, the parts of a page to `pages`.
 
 use rusqlite::params;
 use rusqlite::types::Value;
@@ -28,14 +27,14 @@ impl Reader {
                     [id.as_str()],
                     |row| Ok(row.get(0)?),
                 )?;
-                // Without the pipeline there are no runs of it.
+                // A pipeline that does not exist has no runs.
                 Some(key.unwrap_or(-1))
             }
         };
         let total = wants_total(page)
             .then(|| self.count_runs(filter, pipeline))
             .transpose()?;
-        // The order of a page is by id: the index by age would have to be sorted.
+        // The `+` keeps SQLite from the index by age, whose rows it would have to sort by id.
         let mut conditions = conditions(filter, pipeline, "+r.created_at");
         if let Some(text) = cursor(page) {
             let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
@@ -83,7 +82,7 @@ impl Reader {
         Ok(count.map_or(0, to_u64))
     }
 
-    /// The total as the figures tell it: a row a day instead of one a run.
+    /// Sums the total from the figures, which have one row per day instead of one per run.
     fn sum_runs(
         &self,
         scope: &Scope,
@@ -113,7 +112,7 @@ impl Reader {
     }
 }
 
-/// The column of a status in the figures.
+/// Returns the column of a status in the figures.
 const fn column(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Pending => "pending",
@@ -124,8 +123,9 @@ const fn column(status: RunStatus) -> &'static str {
     }
 }
 
-/// The index of what is active, which is far less than the order by id would go through; others are
-/// chosen well without help.
+/// Forces the small index of active runs if only pending or only running ones are wanted.
+///
+/// For other filters, SQLite chooses a good index itself.
 const fn index_hint(statuses: &[RunStatus]) -> &'static str {
     match statuses {
         [RunStatus::Pending | RunStatus::Running] => "INDEXED BY runs_active",
@@ -155,7 +155,7 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
     }
     let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
     match *statuses {
-        // As text, so that the index of that status alone serves it.
+        // A literal instead of a parameter, because only a literal can use a partial index.
         [status @ (0 | 1)] => {
             conditions.add(
                 &format!("r.finished_at IS NULL AND r.status = {status}"),
@@ -176,11 +176,11 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
     conditions
 }
 
-/// A row that cannot be read costs that run alone, not the list.
+/// Skips a run that cannot be read, so that it does not fail the whole list.
 fn readable(row: Result<RunRow, StoreError>) -> Option<Run> {
     row.map(|row| row.run)
         .inspect_err(|error| {
-            tracing::error!(code = ?error.code(), "a run cannot be read and is left out of a list");
+            tracing::error!(code = ?error.code(), "a run cannot be read and is missing from a list");
             error.trace();
         })
         .ok()

@@ -1,6 +1,6 @@
-//! Questions about runs, and the wish to cancel one.
+//! The storage methods of runs, and the reads of single runs.
 //!
-//! Making runs is left to `create`, what a running one does to `journal`.
+//! Creating runs is left to `create`, cancel requests to `cancel`, lists to `run_list`.
 
 use async_trait::async_trait;
 
@@ -28,8 +28,8 @@ impl Runs for SqliteStorage {
         let key = key.clone();
         let newest = self.published_seq();
         self.read(move |reader| {
-            let made = find_key(&reader.conn, &key)?;
-            Ok(made.map(|made| made.into_created(newest)))
+            let creation = find_key(&reader.conn, &key)?;
+            Ok(creation.map(|creation| creation.into_created(newest)))
         })
         .await
     }
@@ -117,7 +117,7 @@ impl Reader {
         Ok(RunDetail::new(run, definition, nodes))
     }
 
-    /// The key of a run that the scope sees.
+    /// Returns the key of a run that is visible in the scope.
     pub(super) fn run_key(&self, run: RunId, scope: &Scope) -> Result<Option<i64>, StoreError> {
         let found = self.row(
             "SELECT key, tenant FROM runs WHERE id = ?",
@@ -129,7 +129,7 @@ impl Reader {
             .map(|(key, _)| key))
     }
 
-    /// A run that the scope sees.
+    /// Returns a run that is visible in the scope.
     pub(super) fn run_row(&self, run: RunId, scope: &Scope) -> Result<Option<RunRow>, StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let found = self.row(&sql, [id(&run)], read_run)?;

@@ -1,6 +1,6 @@
-//! Schedules: how far each has come, and what becomes of its next tick.
+//! Schedules: their cursors, and the outcome of each tick.
 //!
-//! Making the run of a tick is left to `create`.
+//! Creating the run of a tick is left to `create`, the overlap rule for claims to `rules`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -32,7 +32,7 @@ impl Schedules for SqliteStorage {
     }
 }
 
-/// The row of a schedule with that of its pipeline.
+/// The row of a schedule with the row of its pipeline.
 struct ScheduleRow {
     pipeline: PipelineRow,
     definition: i64,
@@ -65,7 +65,7 @@ impl Reader {
         let read = rows.into_iter().filter_map(|row| {
             row.and_then(|row| self.schedule(row))
                 .inspect_err(|error| {
-                    tracing::error!(code = ?error.code(), "a schedule cannot be read and is left out");
+                    tracing::error!(code = ?error.code(), "a schedule cannot be read and is skipped");
                     error.trace();
                 })
                 .ok()
@@ -84,7 +84,7 @@ impl Reader {
             skipped,
         } = row;
         Ok(StoredSchedule {
-            pipeline: pipeline.with(definition, &self.definitions, &self.conn)?,
+            pipeline: pipeline.with_definition(definition, &self.definitions, &self.conn)?,
             cursor,
             last_run,
             skipped,
@@ -93,7 +93,7 @@ impl Reader {
 }
 
 impl Tx {
-    /// Begins, keeps or ends the schedule of a pipeline that is saved.
+    /// Starts, keeps or removes the schedule of a pipeline that is saved.
     pub(super) fn save_schedule(
         &mut self,
         pipeline: i64,
@@ -103,7 +103,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         match rules::saved_schedule(before, after) {
             rules::Saved::Stays => Ok(()),
-            rules::Saved::Ends => self.end_schedule(pipeline),
+            rules::Saved::Ends => self.remove_schedule(pipeline),
             rules::Saved::Begins => self
                 .write(
                     "INSERT INTO schedules (pipeline, cursor) VALUES (?, ?) \
@@ -114,8 +114,8 @@ impl Tx {
         }
     }
 
-    /// Ends the schedule of a pipeline, if it has one.
-    pub(super) fn end_schedule(&mut self, pipeline: i64) -> Result<(), StoreError> {
+    /// Removes the schedule of a pipeline, if it has one.
+    pub(super) fn remove_schedule(&mut self, pipeline: i64) -> Result<(), StoreError> {
         self.write("DELETE FROM schedules WHERE pipeline = ?", [pipeline])
             .map(drop)
     }
@@ -215,6 +215,6 @@ fn to_skip_reason(value: i64) -> Result<SkipReason, StoreError> {
     match value {
         0 => Ok(SkipReason::Overlap),
         1 => Ok(SkipReason::Blocked),
-        _ => Err(StoreError::unreadable("a reason of a skipped tick", value)),
+        _ => Err(StoreError::unreadable("a skip reason", value)),
     }
 }

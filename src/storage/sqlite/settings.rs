@@ -1,7 +1,7 @@
-//! Rows of fields under ids: what connections and variables have in common.
+//! The rows of settings, which are connections and variables.
 //!
-//! A deleted one leaves its row without fields. Which columns the fields are is left to the nouns;
-//! what a save makes of a row to `rules`.
+//! A deleted setting keeps its row without fields. The columns of the fields are left to
+//! `connections` and `variables`, the effect of a save to `rules`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
@@ -15,19 +15,19 @@ use super::tx::Tx;
 use super::values::{self, millis, time, to_u32, to_u64};
 use crate::model::{Page, PageRequest, Scope, TenantId};
 
-/// A setting with a table of its own.
+/// A setting with its table.
 pub(super) trait SettingRow: Setting {
     const TABLE: &'static str;
-    /// The columns of the fields; all of them are empty in a deleted row.
+    /// The columns of the fields. In the row of a deleted setting, they are all null.
     const COLUMNS: &'static [&'static str];
 
-    /// The id that a row has.
+    /// Reads the id of a row.
     fn read_id(text: String) -> Result<Self::Id, StoreError>;
 
-    /// The fields of a row, from this column on.
+    /// Reads the fields of a row, starting at this column.
     fn read_fields(row: &Row<'_>, from: usize) -> Result<Self::Fields, StoreError>;
 
-    /// The values of [`SettingRow::COLUMNS`].
+    /// Returns the values of [`SettingRow::COLUMNS`].
     fn values(fields: &Self::Fields) -> Vec<Value>;
 }
 
@@ -110,7 +110,7 @@ impl Reader {
         Ok(count.map_or(0, to_u64))
     }
 
-    /// Where a cursor stands in the order; a deleted one still has its place.
+    /// Returns the sort key of a cursor. A deleted setting is still a valid cursor.
     fn setting_cursor<T: SettingRow>(
         &self,
         cursor: &str,
@@ -212,7 +212,7 @@ fn select_by_id<T: SettingRow>() -> String {
     format!("SELECT {} FROM {} WHERE id = ?", columns::<T>(), T::TABLE)
 }
 
-/// A sealed secret as a column holds it.
+/// Converts a sealed secret for a column.
 pub(super) fn blob(sealed: Option<&crate::model::Sealed>) -> Value {
     sealed.map_or(Value::Null, |sealed| {
         Value::Blob(sealed.as_bytes().to_vec())

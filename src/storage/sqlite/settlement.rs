@@ -1,7 +1,6 @@
-//! Backfill settlement: writes what the end of a run does to its backfill.
+//! Backfill settlement: cancels the rest of a backfill or finishes it after one of its runs.
 //!
-//! When a backfill ends or is cancelled is decided in `rules`; reading backfills, and a caller's
-//! cancel request, is left to `backfills`.
+//! `rules` decides when. Reading backfills and their cancel requests is left to `backfills`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;
@@ -16,7 +15,7 @@ use crate::model::{BackfillId, Cancel, RunStatus};
 use crate::storage::rules::{OpenBackfill, Settlement};
 
 impl Tx {
-    /// Counts the outcome of a run, whose row and event are written, and settles its backfill.
+    /// Counts the outcome of a run and settles its backfill, after its row and event were written.
     pub(super) fn settle_backfill(&mut self, finished: &FinishedRun<'_>) -> Result<(), StoreError> {
         let Some(key) = finished.backfill else {
             return Ok(());
@@ -38,7 +37,7 @@ impl Tx {
         Ok(())
     }
 
-    /// What becomes of a backfill; nothing of one that has ended.
+    /// Returns how a backfill continues. A finished backfill does not change.
     fn settlement(&self, key: i64) -> Settlement {
         let open = self.state.backfills.by_key.get(&key);
         open.map_or(Settlement::StayOpen, |open| {
@@ -52,7 +51,7 @@ impl Tx {
         })
     }
 
-    /// Cancels a backfill: requests the cancel of each unfinished run, the oldest first.
+    /// Cancels a backfill: requests the cancel of each unfinished run, oldest first.
     pub(super) fn cancel_rest(
         &mut self,
         key: i64,
@@ -75,7 +74,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The backfill whose rest was cancelled when a run of it failed.
+    /// Returns the backfill whose rest was cancelled because a run of it failed.
     pub(super) fn cancelled_backfill(
         &self,
         backfill: Option<i64>,

@@ -1,7 +1,7 @@
-//! The writer's memory: the next numbers, the lanes of the queue, running runs, known pipelines.
+//! The writer's memory: the next numbers, the queue lanes, running runs and cached pipelines.
 //!
-//! It is read from the rows when a store is opened and after each rollback. A step changes both.
-//! Open backfills have a file of their own, `open_backfills`.
+//! It is read from the rows when a store is opened and after a failed group. A step changes both.
+//! The lanes are left to `lanes`, open backfills to `open_backfills`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -27,21 +27,21 @@ pub(super) struct State {
     pub(super) next_pipeline: i64,
     pub(super) next_definition: i64,
     pub(super) commit_no: i64,
-    /// Outlives the purge of that run, so that ids go on growing.
+    /// Survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
     pub(super) lanes: Lanes,
     pub(super) backfills: OpenBackfills,
     pub(super) running: HashMap<RunId, ActiveRun>,
     running_in_pipeline: HashMap<i64, u64>,
     running_in_backfill: HashMap<i64, u64>,
-    /// Running runs of a pipeline that fall under the overlap rule.
+    /// The running runs of each pipeline to which the overlap rule applies.
     schedules_executing: HashMap<i64, u64>,
     pipelines: HashMap<i64, Arc<CachedPipeline>>,
     pipeline_keys: HashMap<PipelineId, i64>,
     pub(super) definitions: Definitions,
 }
 
-/// A pipeline that the writer has met.
+/// A pipeline, as far as steps need it.
 #[derive(Debug)]
 pub(super) struct CachedPipeline {
     pub(super) key: i64,
@@ -61,7 +61,7 @@ pub(super) struct ActiveRun {
     pub(super) pipeline: i64,
     pub(super) priority: Priority,
     pub(super) tenant: Option<TenantId>,
-    /// The time of its creation, by which it is counted.
+    /// The figures count the run by the day of this time.
     pub(super) created_at: i64,
     pub(super) backfill: Option<i64>,
     pub(super) cancel: Option<Cancel>,
@@ -69,25 +69,25 @@ pub(super) struct ActiveRun {
     pub(super) lease_until: i64,
     pub(super) epoch: u64,
     pub(super) claims: u32,
-    /// Known once somebody drives it.
+    /// `None` until a step needs it.
     pub(super) cached: Option<Box<CachedRun>>,
 }
 
-/// What an append to a running run asks for.
+/// The rows of a running run, as far as appends need them.
 #[derive(Debug)]
 pub(super) struct CachedRun {
     pub(super) run: Run,
     pub(super) definition: Arc<Definition>,
     pub(super) position: u64,
     pub(super) nodes: BTreeMap<NodeIndex, NodeStatus>,
-    /// Whether it has outputs, inherited ones too.
+    /// Whether the run has outputs, including inherited ones.
     pub(super) has_outputs: bool,
-    /// Whether it has chunks that no entry has named.
+    /// Whether the run has chunks that no entry has named.
     pub(super) has_staged: bool,
 }
 
 impl ActiveRun {
-    /// A pending run at its first claim.
+    /// Creates the entry of a pending run for its first claim.
     pub(super) fn pending(key: i64, lane: LaneKey, run: &Run) -> Self {
         Self {
             key,
@@ -107,7 +107,7 @@ impl ActiveRun {
 }
 
 impl CachedRun {
-    /// Where the node at a place stands.
+    /// Returns the status of a node.
     pub(super) fn status(&self, node_index: NodeIndex) -> NodeStatus {
         self.nodes
             .get(&node_index)
@@ -115,18 +115,18 @@ impl CachedRun {
             .unwrap_or(NodeStatus::Pending)
     }
 
-    /// As [`CachedRun::status`]; none where the graph has no node at this place.
+    /// Returns the status of a node, or `None` if the graph has no node at this index.
     pub(super) fn node_status(&self, node_index: NodeIndex) -> Option<NodeStatus> {
         self.definition.graph.id(node_index)?;
         Some(self.status(node_index))
     }
 }
 
-/// Pipelines that are known at once; beyond it all are forgotten and read again.
+/// The maximum number of cached pipelines. Beyond it, the cache is cleared.
 const PIPELINES_MAX: usize = 4_096;
 
 impl State {
-    /// Reads everything that is known from the start.
+    /// Reads everything but the caches, which fill on demand.
     pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
         let mut state = Self {
             next_run: max_or_zero(conn, "SELECT max(key) FROM runs")?
@@ -153,7 +153,7 @@ impl State {
                 backfill: row.get(2)?,
             };
             let order = state.backfills.order(lane.backfill);
-            state.lanes.count(lane, order, to_u64(row.get(3)?));
+            state.lanes.add_counted(lane, order, to_u64(row.get(3)?));
         }
         let mut running = conn.prepare(&format!("SELECT {ACTIVE_RUN} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND status = 1"))?;
         let mut rows = running.query([])?;
@@ -164,7 +164,7 @@ impl State {
         Ok(state)
     }
 
-    /// Counts a run as running.
+    /// Adds a running run to the memory and its counts.
     pub(super) fn add_running(&mut self, run: RunId, active: ActiveRun) {
         *self.running_in_pipeline.entry(active.pipeline).or_default() += 1;
         if let Some(backfill) = active.backfill {
@@ -176,7 +176,7 @@ impl State {
         self.running.insert(run, active);
     }
 
-    /// Counts a run as running no longer.
+    /// Subtracts a run that no longer executes from the counts.
     pub(super) fn subtract_running(&mut self, active: &ActiveRun) {
         decrement(&mut self.running_in_pipeline, active.pipeline);
         if rules::runs_one_at_a_time(active.priority) {
@@ -187,12 +187,12 @@ impl State {
         }
     }
 
-    /// Whether a run of this pipeline's schedule is still executing.
+    /// Returns whether a run of this pipeline's schedule is still executing.
     pub(super) fn is_schedule_executing(&self, pipeline: i64) -> bool {
         self.schedules_executing.contains_key(&pipeline)
     }
 
-    /// Running runs of a pipeline.
+    /// Returns how many runs of a pipeline are running.
     pub(super) fn running_in_pipeline(&self, pipeline: i64) -> u64 {
         self.running_in_pipeline
             .get(&pipeline)
@@ -200,7 +200,7 @@ impl State {
             .unwrap_or(0)
     }
 
-    /// Running runs of a backfill.
+    /// Returns how many runs of a backfill are running.
     pub(super) fn running_in_backfill(&self, backfill: i64) -> u64 {
         self.running_in_backfill
             .get(&backfill)
@@ -208,7 +208,7 @@ impl State {
             .unwrap_or(0)
     }
 
-    /// The pipeline with this id, a deleted one too.
+    /// Returns the pipeline with this id, even if it is deleted.
     pub(super) fn pipeline(
         &mut self,
         conn: &Connection,
@@ -226,7 +226,7 @@ impl State {
         Ok(found.map(|pipeline| self.cache_pipeline(pipeline)))
     }
 
-    /// The pipeline at a key.
+    /// Returns the pipeline with this key.
     pub(super) fn pipeline_by_key(
         &mut self,
         conn: &Connection,
@@ -241,7 +241,7 @@ impl State {
         Ok(self.cache_pipeline(pipeline))
     }
 
-    /// Forgets a pipeline that changes.
+    /// Removes a pipeline that changes from the cache.
     pub(super) fn forget_pipeline(&mut self, id: &PipelineId) {
         if let Some(key) = self.pipeline_keys.remove(id) {
             self.pipelines.remove(&key);
@@ -260,7 +260,7 @@ impl State {
     }
 }
 
-/// Takes one off a count that none has when it is none.
+/// Subtracts one from a count. A count of zero has no entry.
 fn decrement(counts: &mut HashMap<i64, u64>, pipeline: i64) {
     if let Some(count) = counts.get_mut(&pipeline) {
         *count -= 1;
@@ -288,8 +288,9 @@ fn read_cached_pipeline(row: &Row<'_>) -> Result<CachedPipeline, StoreError> {
 /// The columns of [`read_active_run`].
 pub(super) const ACTIVE_RUN: &str = "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority, backfill";
 
-/// Reads the columns [`ACTIVE_RUN`]: none of them is text that a caller gave, so that a damaged row is
-/// still counted.
+/// Reads the columns [`ACTIVE_RUN`].
+///
+/// They contain neither params nor JSON, so that a run with a damaged row is still counted.
 pub(super) fn read_active_run(row: &Row<'_>) -> Result<(RunId, ActiveRun), StoreError> {
     let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
     let active = ActiveRun {
@@ -313,11 +314,11 @@ pub(super) fn read_active_run(row: &Row<'_>) -> Result<(RunId, ActiveRun), Store
 }
 
 fn max_or_zero(conn: &Connection, sql: &str) -> Result<i64, StoreError> {
-    let max_or_zero: Option<i64> = conn.query_row(sql, [], |row| row.get(0))?;
-    Ok(max_or_zero.unwrap_or(0))
+    let max: Option<i64> = conn.query_row(sql, [], |row| row.get(0))?;
+    Ok(max.unwrap_or(0))
 }
 
-/// A number that is kept under a name.
+/// Returns the number stored under a name.
 pub(super) fn meta(conn: &Connection, name: &str) -> Result<i64, StoreError> {
     let value = conn
         .prepare_cached("SELECT value FROM meta WHERE name = ?")?
@@ -325,7 +326,7 @@ pub(super) fn meta(conn: &Connection, name: &str) -> Result<i64, StoreError> {
     Ok(value)
 }
 
-/// The greatest run id that was ever stored.
+/// Returns the greatest run id that was ever stored.
 pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>, StoreError> {
     let stored: Option<Vec<u8>> =
         conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;

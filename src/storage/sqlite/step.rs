@@ -1,7 +1,6 @@
-//! A step: what the writer is asked to do, so that it can be done again after its group was rolled
-//! back.
+//! A step of the writer, which can be applied again after a rollback of its group.
 //!
-//! Grouping, committing and what happens after a failure are left to `writer`.
+//! Grouping, committing and retrying are left to `writer`.
 
 use super::store_error::StoreError;
 use super::tx::Tx;
@@ -9,20 +8,22 @@ use crate::error::{Error, Result};
 
 /// One step of a group.
 pub(super) trait Step: Send {
-    /// Does it within the transaction and keeps the outcome; may be called again after a rollback.
+    /// Applies the step within the transaction and remembers its result.
+    ///
+    /// It is called again if the group was rolled back.
     ///
     /// # Errors
-    /// Whatever undoes the group; a refusal is an outcome and no error.
+    /// Any error that rolls back the group. A refusal is a result of the step.
     fn apply(&mut self, tx: &mut Tx) -> Result<(), StoreError>;
 
-    /// Answers what was kept, once it is durable.
+    /// Sends the remembered result to the caller. The result is durable.
     fn answer(self: Box<Self>);
 
-    /// Answers that it was not done.
+    /// Sends an error to the caller: the step was not committed.
     fn fail(self: Box<Self>, error: Error);
 }
 
-/// A step made of what it does and of how it is answered.
+/// A step made of two closures: one applies it, the other delivers its result.
 pub(super) struct StepFn<T, A, D> {
     run: A,
     deliver: D,
@@ -35,7 +36,7 @@ where
     A: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
-    /// A step that does `run`, as often as it takes, and gives its outcome to `deliver`.
+    /// Creates a step that calls `run`, repeatedly if needed, and `deliver` once with its result.
     pub(super) fn boxed(run: A, deliver: D) -> Box<dyn Step> {
         Box::new(Self {
             run,
@@ -67,8 +68,9 @@ where
             outcome,
         } = *self;
         deliver(
-            outcome
-                .unwrap_or_else(|| Err(Error::internal("a step was answered before it was done"))),
+            outcome.unwrap_or_else(|| {
+                Err(Error::internal("a step was answered before it was applied"))
+            }),
         );
     }
 

@@ -1,12 +1,12 @@
-//! Why a step or a question failed, inside this backend.
+//! The error of a step or a read inside this backend.
 //!
-//! What a caller sees of it is one [`Error`]; SQL and paths stay in its source.
+//! Callers receive it as an [`Error`], whose message contains neither SQL nor paths.
 
 use rusqlite::ErrorCode;
 
 use crate::error::{Error, Problem};
 
-/// Why a step or a question failed.
+/// Why a step or a read failed.
 #[derive(Debug)]
 pub(super) enum StoreError {
     /// The step was refused before its first write.
@@ -15,22 +15,24 @@ pub(super) enum StoreError {
     Sql(rusqlite::Error),
     /// A stored value cannot be read.
     Unreadable(String),
-    /// A step or a question panicked.
+    /// A step or a read panicked.
     Panicked,
-    /// The file at the path is not the one that is open.
+    /// The file of the store was replaced or removed.
     Replaced,
-    /// A commit failed on cue.
+    /// A test made the commit fail.
     #[cfg(any(test, feature = "testing"))]
     Injected,
 }
 
 impl StoreError {
-    /// A stored value that cannot be read, and why.
+    /// Creates the error for a stored value that cannot be read.
     pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> Self {
         Self::Unreadable(format!("{what}: {why}"))
     }
 
-    /// What SQLite calls it: all of it that a line above `debug` may tell.
+    /// Returns the error code of SQLite.
+    ///
+    /// Log lines above `debug` may contain nothing else of the error.
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sql(error) => error.sqlite_error_code(),
@@ -40,17 +42,17 @@ impl StoreError {
         }
     }
 
-    /// Traces it, at `debug`: it may hold SQL, paths or what is stored.
+    /// Logs the error at `debug`, because it may contain SQL, paths or stored values.
     pub(super) fn trace(&self) {
-        tracing::debug!(error = ?self, "this is what storage met");
+        tracing::debug!(error = ?self, "the error inside storage");
     }
 
-    /// Whether another program holds the write lock.
+    /// Returns whether another program holds the write lock.
     pub(super) fn is_busy(&self) -> bool {
         self.code() == Some(ErrorCode::DatabaseBusy)
     }
 
-    /// Whether the same step may succeed on its own where its group failed.
+    /// Returns whether the disk is full. A smaller step may still succeed then.
     pub(super) fn is_disk_full(&self) -> bool {
         self.code() == Some(ErrorCode::DiskFull)
     }
@@ -107,7 +109,7 @@ fn from_sqlite(error: rusqlite::Error) -> Error {
             | ErrorCode::OutOfMemory
             | ErrorCode::OperationInterrupted
             | ErrorCode::FileLockingProtocolFailed,
-        ) => Error::unavailable("storage cannot answer for the moment"),
+        ) => Error::unavailable("storage is temporarily unavailable"),
         Some(_) | None => Error::internal("storage failed"),
     };
     mapped.with_source(error)

@@ -1,12 +1,12 @@
-//! The file at a path, and whether it still is the one that was opened.
+//! The file of an opened store: detects that it was replaced or removed.
 //!
-//! Reading and writing it is left to SQLite.
+//! Reading and writing the file is left to SQLite.
 
 use std::path::{Path, PathBuf};
 
 use super::store_error::StoreError;
 
-/// The database's path and what identifies the file that was opened there.
+/// The path of the store and the identity of the file that was opened.
 #[derive(Debug)]
 pub(super) struct StoreFile {
     path: PathBuf,
@@ -15,7 +15,7 @@ pub(super) struct StoreFile {
 }
 
 impl StoreFile {
-    /// Notes which file is at the path now.
+    /// Remembers which file is at the path now.
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             #[cfg(unix)]
@@ -28,8 +28,9 @@ impl StoreFile {
         &self.path
     }
 
-    /// Refuses to go on once another file, or none, is at the path. Other systems keep an open file
-    /// from being replaced.
+    /// Fails if the file at the path was replaced or removed.
+    ///
+    /// Only Unix needs this check. Other systems do not let an open file be replaced.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         #[cfg(unix)]
         if identity(&self.path) != self.identity {

@@ -1,6 +1,6 @@
-//! The store as a whole: its numbers and its end.
+//! The storage methods of the store as a whole, and its statistics.
 //!
-//! Figures and purge have files of their own.
+//! Figures are left to `figures`, purges to `purge`.
 
 use async_trait::async_trait;
 
@@ -58,7 +58,7 @@ impl Reader {
             [],
             |row| Ok(to_u64(row.get(0)?)),
         )?;
-        // Named, since the planner prefers to go through all that is parked.
+        // Without the named index, the planner scans all parked events.
         let dead = "SELECT count(*) FROM parked p INDEXED BY parked_dead CROSS JOIN runs r ON r.key = p.run \
              WHERE p.is_dead = 1 AND (?1 IS NULL OR r.tenant = ?1)";
         Ok(Stats {

@@ -136,9 +136,9 @@ impl Tx {
         to_u64(self.state.next_seq - 1)
     }
 
-    /// Moves a run from one status to another in every count.
+    /// Moves a run from one status to another in all counts.
     ///
-    /// The status is none before its creation and after its purge.
+    /// The status is `None` before its creation and after its purge.
     pub(super) fn count(
         &mut self,
         run: &Counted<'_>,

@@ -1,4 +1,4 @@
-//! Single values as columns hold them: times, ids, statuses, counts, keys, JSON.
+//! The codec of single values: times, ids, statuses, counts, keys and JSON.
 //!
 //! Whole rows are left to `rows`.
 
@@ -11,17 +11,17 @@ use crate::model::{
     RunId, RunStatus, TenantId, Trigger,
 };
 
-/// A count as a column holds it; what does not fit is cut to the greatest.
+/// Converts a count for a column. A larger count becomes the greatest value.
 pub(super) fn to_i64(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A count as it was stored.
+/// Converts a stored count. A negative value becomes 0.
 pub(super) fn to_u64(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-/// A small count as it was stored.
+/// Converts a stored small count. A value out of range becomes the nearest one.
 pub(super) fn to_u32(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
 }
@@ -34,7 +34,7 @@ pub(super) fn time(value: i64) -> Result<DateTime<Utc>, StoreError> {
     DateTime::from_timestamp_millis(value).ok_or_else(|| StoreError::unreadable("a time", value))
 }
 
-/// A date as the number of its day.
+/// Converts a date to the number of its day.
 pub(super) fn day(date: NaiveDate) -> i64 {
     i64::from(chrono::Datelike::num_days_from_ce(&date))
 }
@@ -83,7 +83,7 @@ pub(super) fn to_backfill_status(value: i64) -> Result<BackfillStatus, StoreErro
     }
 }
 
-/// The bytes of a run's id.
+/// Returns the bytes of a run's id.
 pub(super) const fn id(run: &RunId) -> &[u8] {
     run.as_uuid().as_bytes()
 }
@@ -188,7 +188,7 @@ pub(super) fn to_cancel(value: i64) -> Result<Cancel, StoreError> {
     match value {
         0 => Ok(Cancel::Plain),
         1 => Ok(Cancel::Forced),
-        other => Err(StoreError::unreadable("a wish to cancel", other)),
+        other => Err(StoreError::unreadable("a cancel request", other)),
     }
 }
 
@@ -210,7 +210,7 @@ pub(super) fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<RunId>, Stor
     bytes.map(|bytes| run_id(&bytes)).transpose()
 }
 
-/// Reads stored JSON; `what` names it in the error.
+/// Decodes stored JSON. An error names it with `what`.
 pub(super) fn json<T: serde::de::DeserializeOwned>(
     what: &str,
     text: &str,
@@ -218,46 +218,46 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
     serde_json::from_str(text).map_err(|error| StoreError::unreadable(what, error))
 }
 
-/// Writes a value as the JSON that a column holds.
+/// Encodes a value as JSON for a column.
 pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| StoreError::unreadable("a value to be stored", error))
 }
 
-/// An optional count as a column holds it.
+/// Converts an optional count for a column.
 pub(super) fn to_optional_i64(count: Option<u64>) -> Option<i64> {
     count.map(to_i64)
 }
 
-/// Bits that a place takes in the key of a node.
+/// The bits of the node index in the key of a node.
 const NODE_INDEX_BITS: u32 = 12;
-/// Bits that an index takes in the key of a chunk.
+/// The bits of the chunk index in the key of a chunk.
 const INDEX_BITS: u32 = 16;
 
-/// The key of a node of a run.
+/// Returns the key of a node of a run.
 pub(super) fn node_key(run: i64, node_index: NodeIndex) -> i64 {
     run << NODE_INDEX_BITS | i64::from(node_index)
 }
 
-/// The keys of all nodes of a run, from the first to the last.
+/// Returns the first and the last possible key of a run's nodes.
 pub(super) const fn node_keys(run: i64) -> (i64, i64) {
     let first = run << NODE_INDEX_BITS;
     (first, first | ((1 << NODE_INDEX_BITS) - 1))
 }
 
-/// The place in the key of a node.
+/// Returns the node index in the key of a node.
 pub(super) fn node_index(node: i64) -> NodeIndex {
     NodeIndex::try_from(node & ((1 << NODE_INDEX_BITS) - 1)).unwrap_or(NodeIndex::MAX)
 }
 
-/// The key of a chunk of a node's output; none beyond the greatest index.
+/// Returns the key of a chunk, or `None` if its index is too large.
 pub(super) fn chunk_key(node: i64, index: u32) -> Option<i64> {
     u16::try_from(index)
         .ok()
         .map(|index| node << INDEX_BITS | i64::from(index))
 }
 
-/// The keys of all chunks of a node's output, from the first to the last.
+/// Returns the first and the last possible key of a node's chunks.
 pub(super) const fn chunk_keys(node: i64) -> (i64, i64) {
     let first = node << INDEX_BITS;
     (first, first | ((1 << INDEX_BITS) - 1))
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_priority_comes_back_from_its_number() {
+    fn every_priority_survives_its_codec() {
         let numbers: Vec<_> = Priority::ALL.iter().copied().map(priority).collect();
         assert_eq!(numbers, [0, 1, 2], "stored numbers never change");
         for expected in Priority::ALL {

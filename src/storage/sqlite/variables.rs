@@ -1,6 +1,6 @@
-//! Variables: the columns of their fields; put, find, list, delete.
+//! Variables: the storage methods and the columns of the fields.
 //!
-//! How rows are kept is left to `settings`.
+//! Reading and writing the rows is left to `settings`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -72,7 +72,10 @@ impl SettingRow for StoredVariable {
             (Some(text), None) => VariableValue::Plain(text),
             (None, Some(bytes)) => VariableValue::Secret(Sealed::from_bytes(bytes)),
             (Some(_), Some(_)) | (None, None) => {
-                return Err(StoreError::unreadable("a variable", "it needs one value"));
+                return Err(StoreError::unreadable(
+                    "a variable",
+                    "it needs exactly one of value and sealed",
+                ));
             }
         };
         Ok(VariableFields {

@@ -1,7 +1,6 @@
-//! The one thread that writes: it takes what waits, does it in one transaction, and answers after
-//! the commit.
+//! The writer thread: applies the queued steps in one transaction and answers after the commit.
 //!
-//! What a step does is left to the nouns; opening the file to `open`.
+//! What a step writes is left to each noun's file, opening the file to `open`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,41 +19,45 @@ use super::store_file::StoreFile;
 use super::tx::Tx;
 use crate::error::{Error, Result, trace_causes};
 
-/// What the writer and the handles share.
+/// The state that the writer publishes to the handles.
 #[derive(Debug)]
 pub(super) struct Published {
-    /// The number of the newest event that is durable. Read and written alone, so that any ordering
-    /// would do; it is written before a step is answered.
+    /// The number of the newest durable event.
+    ///
+    /// The writer stores it before it answers a step. It guards no other data, so that any memory
+    /// ordering would be correct.
     pub(super) newest_seq: AtomicU64,
     #[cfg(any(test, feature = "testing"))]
     pub(super) fault_injector: FaultInjector,
 }
 
-/// The thread's own things.
+/// The state of the writer thread.
 pub(super) struct Writer {
     pub(super) file: StoreFile,
     pub(super) options: SqliteOptions,
     pub(super) inbox: Arc<Inbox<Box<dyn Step>>>,
     pub(super) published: Arc<Published>,
-    /// None after a failure that left connection and memory unsure; the next group opens it again.
+    /// `None` after a failure that may have left connection and memory out of step.
+    ///
+    /// The next group opens the connection again.
     pub(super) tx: Option<Tx>,
     /// Held until the last write is done.
     pub(super) lock: Arc<Lock>,
 }
 
-/// Why a group was not done.
+/// Why a group of steps was not committed.
 enum GroupFailure {
-    /// None of its steps was tried, or none had effect: each gets the same answer.
+    /// No step is the cause. All steps get the same error.
     FailAll(StoreError),
-    /// One of its steps may be the reason: each is tried alone.
+    /// One of the steps may be the cause. Each is retried alone.
     RetryEach(StoreError),
 }
 
 impl Writer {
-    /// Works until the inbox is closed and empty, then folds the log into the database.
+    /// Processes steps until the inbox is closed and empty. Then moves the log into the database.
     ///
     /// # Errors
-    /// `Internal` when the end was not in order; what was acknowledged is safe all the same.
+    /// `Internal` if the store cannot be closed cleanly. No acknowledged write is lost.
     pub(super) fn run(mut self) -> Result<()> {
         loop {
             let group = self.inbox.take(self.options.group_max);
@@ -71,8 +74,8 @@ impl Writer {
             Ok(()) => group.into_iter().for_each(Step::answer),
             Err(GroupFailure::FailAll(error)) => {
                 if error.is_busy() {
-                    // They have waited for the same lock: nobody waits longer than for one
-                    // time-out.
+                    // The queued steps waited for the same lock. This way, no caller waits for a
+                    // second timeout.
                     group.extend(self.inbox.drain());
                 }
                 fail_all(group, error);
@@ -82,7 +85,7 @@ impl Writer {
                 tracing::warn!(
                     code = ?error.code(),
                     steps = group.len(),
-                    "a group of steps is repeated one by one"
+                    "a group of steps failed and is retried one by one"
                 );
                 error.trace();
                 group
@@ -92,7 +95,7 @@ impl Writer {
         }
     }
 
-    /// Does the steps in one transaction. After an error none of them had effect.
+    /// Applies the steps in one transaction. After an error, none of them had an effect.
     fn apply_group(&mut self, steps: &mut [Box<dyn Step>]) -> Result<(), GroupFailure> {
         let mut tx = self.take_tx().map_err(GroupFailure::FailAll)?;
         if let Err(error) = tx.begin() {
@@ -103,14 +106,13 @@ impl Writer {
             steps.iter_mut().try_for_each(|step| step.apply(&mut tx))?;
             tx.finish()
         };
-        // A panic in a step is a fault of that step alone: the thread is everybody's.
-        let done = catch_unwind(AssertUnwindSafe(&mut apply));
-        match done.unwrap_or(Err(StoreError::Panicked)) {
+        // All callers share this thread, so that a panic must fail only the step that caused it.
+        let applied = catch_unwind(AssertUnwindSafe(&mut apply));
+        match applied.unwrap_or(Err(StoreError::Panicked)) {
             Ok(true) => self.commit(tx),
             Ok(false) => self.roll_back_empty(tx),
             Err(error) => {
-                // What the steps changed in memory goes with the transaction: the next group reads
-                // it again.
+                // The steps changed the memory as well. `Tx::new` reads it again from the rows.
                 tx.roll_back().map_err(GroupFailure::FailAll)?;
                 self.tx = Tx::new(tx.conn).ok();
                 Err(GroupFailure::RetryEach(error))
@@ -118,7 +120,7 @@ impl Writer {
         }
     }
 
-    /// Ends a transaction in which nothing was written.
+    /// Rolls back a transaction that wrote nothing.
     fn roll_back_empty(&mut self, tx: Tx) -> Result<(), GroupFailure> {
         tx.roll_back().map_err(GroupFailure::FailAll)?;
         self.tx = Some(tx);
@@ -137,15 +139,15 @@ impl Writer {
         };
         tracing::error!(
             code = ?error.code(),
-            "a commit failed; what became of it is read from the store"
+            "a commit failed with an unknown outcome; the store is read again"
         );
         error.trace();
-        // A failed COMMIT may have had effect or not: only a fresh look at the file tells.
+        // The outcome of a failed COMMIT is unknown until the file is opened again.
         drop(tx);
         let tx = self.take_tx().map_err(GroupFailure::FailAll)?;
-        let is_done = meta(&tx.conn, "commit_no").map_err(GroupFailure::FailAll)? == commit_no;
+        let is_committed = meta(&tx.conn, "commit_no").map_err(GroupFailure::FailAll)? == commit_no;
         self.tx = Some(tx);
-        if is_done {
+        if is_committed {
             self.published
                 .newest_seq
                 .store(newest_seq, Ordering::Release);
@@ -165,7 +167,7 @@ impl Writer {
         tx.commit()
     }
 
-    /// The connection and the memory that fits it, opened again where they were given up.
+    /// Takes the connection with its memory, and opens it again after a failure.
     fn take_tx(&mut self) -> Result<Tx, StoreError> {
         self.file.check()?;
         match self.tx.take() {
@@ -187,10 +189,10 @@ impl Writer {
 }
 
 fn unclean_close(error: StoreError) -> Error {
-    Error::internal("the store was not closed in order").with_source(Error::from(error))
+    Error::internal("the store was not closed cleanly").with_source(Error::from(error))
 }
 
-/// All get the same problem, the first one with its cause.
+/// Fails all steps with the same problem. Only the first error carries the cause.
 fn fail_all(group: Vec<Box<dyn Step>>, error: StoreError) {
     let code = error.code();
     let error = Error::from(error);
