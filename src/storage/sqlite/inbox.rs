@@ -77,7 +77,7 @@ impl<T> Inbox<T> {
         true
     }
 
-    /// Adds an item of the backend itself without queues, even to a closed inbox.
+    /// Adds an item of the backend itself without waiting, even to a closed inbox.
     pub(super) fn push_internal(&self, item: T) {
         self.queues.lock().internal.push_back(item);
         self.arrived.notify_one();

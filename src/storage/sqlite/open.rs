@@ -122,7 +122,7 @@ fn check_header(path: &Path) -> Result<()> {
         Some(u32::from_be_bytes(bytes.try_into().ok()?))
     };
     if !header.starts_with(MAGIC) || header.len() < 100 {
-        return Err(not_a_database(path, "it is not an SQLite database"));
+        return Err(not_a_database(path, "it is not a SQLite database"));
     }
     if number(68).map(i64::from) != Some(APPLICATION_ID) {
         return Err(not_a_database(path, "it belongs to another program"));

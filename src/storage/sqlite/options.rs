@@ -31,8 +31,7 @@ pub struct SqliteOptions {
     ///
     /// A short transaction in a shell fits into this time, and a client does not wait long.
     pub busy_timeout: Duration,
-    /// The number of reader threads. Default: 2, because a long read does not delay a short one
-    /// then.
+    /// The number of reader threads. Default: 2, so that a long read does not delay a short one.
     pub readers_max: usize,
     /// How many reads are queued before callers have to wait. Default: 1,024.
     pub reads_queued_max: usize,

@@ -54,7 +54,8 @@ impl Tx {
         self.is_dirty = false;
         self.figures.clear();
         self.backfills = BackfillChanges::default();
-        // `IMMEDIATE` takes the write lock now. At the first write, the lock may be refused.
+        // `IMMEDIATE` takes the write lock now. A deferred transaction takes it at its first write,
+        // where SQLite may refuse it.
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }

@@ -37,7 +37,7 @@ pub(super) struct Writer {
     pub(super) options: SqliteOptions,
     pub(super) inbox: Arc<Inbox<Box<dyn Step>>>,
     pub(super) published: Arc<Published>,
-    /// `None` after a failure that may have left connection and memory out of step.
+    /// `None` after a failure that may have left connection and memory inconsistent.
     ///
     /// The next group opens the connection again.
     pub(super) tx: Option<Tx>,

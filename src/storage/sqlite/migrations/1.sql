@@ -7,7 +7,8 @@ CREATE TABLE meta (
   value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A purge writes newest_run, next_run, next_seq and purged_seq: deleted numbers are never used again.
+-- A purge writes newest_run, next_run, next_seq and purged_seq.
+-- Without them, numbers of deleted rows would be used again.
 INSERT INTO meta (name, value)
 VALUES ('commit_no', 0), ('newest_run', x''), ('next_run', 1), ('next_seq', 1), ('purged_seq', 0);
 

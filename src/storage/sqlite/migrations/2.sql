@@ -1,7 +1,7 @@
 -- Version 2: settings, backfills, schedules, deliveries.
 
 -- Connections and variables.
--- A deleted one keeps its row without fields, because its version continues and a cursor may name it.
+-- A deleted one keeps its row without fields: its version continues, and a cursor may name it.
 -- A sealed secret consists of key id, nonce and ciphertext.
 CREATE TABLE connections (
   id TEXT PRIMARY KEY,
@@ -68,7 +68,7 @@ CREATE INDEX backfills_active ON backfills (key) WHERE finished_at IS NULL;
 
 ALTER TABLE runs ADD COLUMN backfill INTEGER;
 CREATE INDEX runs_of_backfill ON runs (backfill, id) WHERE backfill IS NOT NULL;
--- The successful runs that a backfill, a schedule or a catch-up created for a date, or their resumes.
+-- The successful runs that a backfill, a schedule or a catch-up created for a date, and resumes.
 CREATE INDEX runs_of_date ON runs (pipeline, date) WHERE status = 2 AND trigger IN (1, 2, 3, 4);
 -- A backfill has a lane of its own, so that its runs are claimed in its order.
 DROP INDEX runs_active;
