@@ -9,11 +9,11 @@ async fn a_claim_of_a_dropped_caller_is_released_without_a_charge() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
     let busy = Busy::new(&storage).await;
-    let mut asked = Box::pin(claim(&storage, 1, 5));
+    let mut call = Box::pin(claim(&storage, 1, 5));
     let is_pending =
-        std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+        std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
-    drop(asked);
+    drop(call);
     busy.release().await;
     // Steps are answered in order, so that the claim was answered before this one.
     storage.create_runs(create(2)).await.unwrap();
@@ -27,13 +27,13 @@ async fn a_claim_of_a_dropped_caller_is_released_without_a_charge() {
 async fn a_claim_that_its_dropped_caller_never_received_is_released() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
-    let mut asked = Box::pin(claim(&storage, 1, 5));
+    let mut call = Box::pin(claim(&storage, 1, 5));
     let is_pending =
-        std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+        std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
     // Steps are answered in order, so that the result of the claim is in its channel now.
     storage.create_runs(create(2)).await.unwrap();
-    drop(asked);
+    drop(call);
     let claims = claim(&storage, 2, 5).await;
     let epochs: Vec<_> = claims.claimed.iter().map(|claimed| claimed.epoch).collect();
     assert_eq!(epochs, [2, 1]);
@@ -49,11 +49,11 @@ async fn a_claim_that_its_dropped_caller_never_received_is_released() {
 async fn a_step_of_a_dropped_caller_is_committed() {
     let (_dir, storage) = store().await;
     let busy = Busy::new(&storage).await;
-    let mut asked = Box::pin(storage.create_runs(create(1)));
+    let mut call = Box::pin(storage.create_runs(create(1)));
     let is_pending =
-        std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+        std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
-    drop(asked);
+    drop(call);
     busy.release().await;
     storage.create_runs(create(2)).await.unwrap();
     assert_eq!(status(&storage, 1).await, Some(RunStatus::Pending));
