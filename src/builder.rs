@@ -1,6 +1,6 @@
-//! Composes a Floret: storage, node types, pipelines, limits.
+//! Composes a Floret from storage, node types, pipelines and settings.
 //!
-//! Nothing is spawned before [`Builder::start`].
+//! Nothing is spawned before [`Builder::start`]. `floret` is the handle that it returns.
 
 use std::error::Error as StdError;
 #[cfg(feature = "sqlite")]
@@ -11,12 +11,12 @@ use tower_service::Service;
 
 use crate::clock::Clock;
 use crate::delivery::{self, Delivery};
-use crate::engine::{Engine, Parts};
+use crate::engine::{Engine, EngineParts};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result};
 use crate::events::Events;
 use crate::executor::{
-    Effect, Executor, FunctionExecutor, IntoOutput, NodeCall, NodeFunction, Registry,
-    ServiceExecutor, Turns,
+    Effect, Executor, FunctionExecutor, IntoOutput, NodeCall, NodeFunction, Readiness, Registry,
+    ServiceExecutor,
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
@@ -29,7 +29,37 @@ use crate::secret::SecretKey;
 use crate::storage::Storage;
 use crate::views::Views;
 
-/// Collects what a Floret is made of.
+/// Configures a Floret. [`Floret::open`] and [`Floret::builder`] return one.
+///
+/// Nothing is stored or executed before [`Builder::start`], which also reports every problem of the
+/// configuration.
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use floret::{Floret, Limits, Pipeline, Retention, executor::Ctx, storage::MemoryStorage};
+/// use floret::notifier::LogNotifier;
+///
+/// async fn load(_: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
+///     Ok(vec![serde_json::json!({"id": 7})])
+/// }
+/// async fn save(_: Ctx, rows: Vec<serde_json::Value>) -> Result<(), std::io::Error> {
+///     assert_eq!(rows.len(), 1);
+///     Ok(())
+/// }
+/// let mut limits = Limits::default();
+/// limits.runs_max = 2;
+/// let floret = Floret::builder(MemoryStorage::default())
+///     .node("load", load)
+///     .sink("save", save)
+///     .pipeline(Pipeline::new("daily").node("load", "load").node("save", "save").after("load"))
+///     .notifier("log", LogNotifier::new())
+///     .limits(limits)
+///     .retention(Retention::keep_days(30).keep_last(10))
+///     .start()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
@@ -61,23 +91,56 @@ impl Builder {
         }
     }
 
-    /// Registers an async function as the node type `kind`; it counts as a transform, or as a source where it has no upstream.
+    /// Registers an async function as the node type `kind`.
     ///
-    /// See [`NodeFunction`] for what it may take and return.
+    /// A node of this type is a source if it has no upstream, and a transform otherwise.
+    /// [`NodeFunction`] lists what the function may take and return.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+    /// use serde_json::{Value, json};
+    ///
+    /// async fn load(_: Ctx) -> Result<Vec<Value>, std::io::Error> {
+    ///     Ok(vec![json!({"amount": 19}), json!({"amount": 23})])
+    /// }
+    /// async fn big(ctx: Ctx, rows: Vec<Value>) -> Result<Vec<Value>, std::io::Error> {
+    ///     let is_big = |row: &Value| row["amount"].as_i64() > Some(20);
+    ///     ctx.log.info(format!("filters {} rows", rows.len())).await;
+    ///     Ok(rows.into_iter().filter(is_big).collect())
+    /// }
+    /// let floret = Floret::builder(MemoryStorage::default())
+    ///     .node("load", load)
+    ///     .node("big", big)
+    ///     .pipeline(Pipeline::new("daily").node("load", "load").node("big", "big").after("load"))
+    ///     .start()
+    ///     .await?;
+    /// let run = floret.run("daily").start().await?;
+    /// run.finished().await?;
+    /// let rows: Vec<Value> = run.output("big").await?;
+    /// assert_eq!(rows, [json!({"amount": 23})]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn node<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
         self.executor(kind, FunctionExecutor::new(function, Effect::Transform))
     }
 
-    /// Registers an async function that writes to the world outside: a dry run leaves it out, a resume never repeats it once it succeeded.
+    /// Registers an async function that writes to an external system as the node type `kind`.
+    ///
+    /// A dry run skips it. A resume does not repeat it once it has succeeded, unless its own
+    /// definition has changed or the resume names it or a node upstream of it.
     pub fn sink<A: 'static>(self, kind: impl Into<String>, function: impl NodeFunction<A>) -> Self {
         self.executor(kind, FunctionExecutor::new(function, Effect::Sink))
     }
 
-    /// Registers a tower service as the node type `kind`, with whatever layers are around it; it counts as a transform, or as a source
-    /// where it has no upstream.
+    /// Registers a tower service, with its layers, as the node type `kind`.
     ///
-    /// A clone of the service is called for each attempt. A node waits until it is ready, which counts as time in the queue (`queue_ms`) and
-    /// takes no slot from other nodes. An error is tried again, unless it is or holds a permanent
+    /// A node of this type is a source if it has no upstream, and a transform otherwise.
+    ///
+    /// Each attempt calls a clone of the service. A node first waits until the clone is ready. The
+    /// wait counts as queue time (`queue_ms`) and occupies no slot of other nodes. An error is
+    /// retryable unless it is, or has as a source, a permanent
     /// [`ExecutorError`](crate::executor::ExecutorError).
     ///
     /// ```
@@ -88,7 +151,7 @@ impl Builder {
     /// use tower::{ServiceBuilder, service_fn};
     ///
     /// async fn ask(call: NodeCall) -> Result<Output, ExecutorError> {
-    ///     call.ctx.log.info("one at a time, in all runs together").await;
+    ///     call.ctx.log.info("one at a time, across all runs").await;
     ///     Ok(Output::Nothing)
     /// }
     /// let service = ServiceBuilder::new().concurrency_limit(1).service(service_fn(ask));
@@ -109,8 +172,10 @@ impl Builder {
         self.service(kind, ServiceExecutor::new(service, Effect::Transform))
     }
 
-    /// Registers a tower service that writes to the world outside: a dry run leaves it out, a resume never repeats it once it succeeded.
-    /// Otherwise as [`Builder::node_service`].
+    /// Registers a tower service that writes to an external system as the node type `kind`.
+    ///
+    /// It is called like a [`Builder::node_service`]. Dry runs and resumes treat it like a
+    /// [`Builder::sink`].
     pub fn sink_service<S>(self, kind: impl Into<String>, service: S) -> Self
     where
         S: Service<NodeCall, Response: IntoOutput, Future: Send> + Clone + Send + 'static,
@@ -119,15 +184,54 @@ impl Builder {
         self.service(kind, ServiceExecutor::new(service, Effect::Sink))
     }
 
-    fn service(mut self, kind: impl Into<String>, executor: impl Turns) -> Self {
+    fn service(mut self, kind: impl Into<String>, executor: impl Readiness) -> Self {
         let kind = kind.into();
-        if !self.registry.insert_with_turns(kind.clone(), executor) {
+        if !self.registry.insert_service(kind.clone(), executor) {
             self.twice.push(kind);
         }
         self
     }
 
-    /// Registers an executor as the node type `kind`.
+    /// Registers an [`Executor`] as the node type `kind`.
+    ///
+    /// An executor can do what a function cannot: validate configs and declare assets.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
+    /// use floret::{Floret, Issue, Node, Pipeline, storage::MemoryStorage};
+    /// use serde_json::{Map, Value};
+    ///
+    /// #[derive(Debug)]
+    /// struct Touch;
+    ///
+    /// #[async_trait::async_trait]
+    /// impl Executor for Touch {
+    ///     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
+    ///         call.ctx.log.info("touches a file").await;
+    ///         Ok(Output::Nothing)
+    ///     }
+    ///     fn effect(&self, _: &Node) -> Effect {
+    ///         Effect::Sink
+    ///     }
+    ///     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
+    ///         let is_missing = !config.contains_key("path");
+    ///         let issue = || Issue::pointer("/path", "path is required".to_owned());
+    ///         is_missing.then(issue).into_iter().collect()
+    ///     }
+    ///     fn assets(&self, _: &Node) -> Vec<Asset> {
+    ///         Vec::new()
+    ///     }
+    /// }
+    /// let refused = Floret::builder(MemoryStorage::default())
+    ///     .executor("touch", Touch)
+    ///     .pipeline(Pipeline::new("daily").node("touch", "touch"))
+    ///     .start()
+    ///     .await;
+    /// assert!(refused.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn executor(mut self, kind: impl Into<String>, executor: impl Executor) -> Self {
         let kind = kind.into();
         if !self.registry.insert(kind.clone(), Arc::new(executor)) {
@@ -136,9 +240,34 @@ impl Builder {
         self
     }
 
-    /// Registers a notifier under a name, which keeps its place over restarts; a new name begins with what happens from then on.
+    /// Registers a notifier under a name.
     ///
-    /// A name that is absent for 7 days ([`Limits::notifier_absent_max`]) loses its place, with a warning in the log.
+    /// The name identifies the notifier's cursor, which is stored: after a restart, delivery
+    /// continues where it stopped. A new name starts with the events from then on. The cursor of a
+    /// name that is absent for 7 days ([`Limits::notifier_absent_max`]) is deleted, with a warning
+    /// in the log.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{EventKind, Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+    /// use floret::notifier::ChannelNotifier;
+    ///
+    /// async fn load(_: Ctx) -> Result<(), std::io::Error> {
+    ///     Ok(())
+    /// }
+    /// let (notifier, mut completed) = ChannelNotifier::of([EventKind::RunCompleted]);
+    /// let floret = Floret::builder(MemoryStorage::default())
+    ///     .node("load", load)
+    ///     .pipeline(Pipeline::new("daily").node("load", "load"))
+    ///     .notifier("completed", notifier)
+    ///     .start()
+    ///     .await?;
+    /// let run = floret.run("daily").start().await?;
+    /// let event = completed.next().await.expect("Floret is running");
+    /// assert_eq!(event.run_id, run.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn notifier(mut self, name: impl Into<String>, notifier: impl Notifier) -> Self {
         let name = name.into();
         if !self.notifiers.insert(name.clone(), Arc::new(notifier)) {
@@ -147,13 +276,14 @@ impl Builder {
         self
     }
 
-    /// Adds a pipeline; it is saved at the start, over what is stored under its id.
+    /// Adds a pipeline. [`Builder::start`] saves it and replaces a stored pipeline of the same id.
     pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
         self.pipelines.push(pipeline);
         self
     }
 
-    /// Sets the key that seals the secrets of connections and variables; without one none can be stored.
+    /// Sets the key that seals the secrets of connections and variables. Without a key, no secret
+    /// can be stored.
     ///
     /// ```
     /// # use floret::{Floret, SecretKey, storage::MemoryStorage};
@@ -170,39 +300,58 @@ impl Builder {
         self
     }
 
-    /// Adds a key that opens what it sealed when it was the current one, and seals nothing any more.
+    /// Adds an old key, which opens the secrets that it has sealed but seals no new ones.
     ///
-    /// A secret that is saved again is sealed under the current key.
+    /// A secret that is saved again is sealed with the current key.
     #[cfg(feature = "secrets")]
     pub fn old_secret_key(mut self, key: SecretKey) -> Self {
         self.keyring.add_old(key);
         self
     }
 
-    /// Sets the bounds.
+    /// Sets the limits. The default is [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets the clock, for tests that turn the time.
+    /// Sets the clock, for tests that control the time. The default is the system clock.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets which finished runs are kept: the engine purges the others at its start and every hour ([`Limits::retention_pause`]).
-    /// Without it all are kept until somebody purges them.
+    /// Sets which finished runs are kept.
+    ///
+    /// The engine purges the others at its start and every hour ([`Limits::retention_pause`]).
+    /// Without a retention, runs are kept until they are purged by request.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = Some(retention);
         self
     }
 
-    /// Saves the pipelines and begins to execute runs, those first that a crash left behind.
+    /// Saves the pipelines and starts to execute runs, beginning with those that a crash
+    /// interrupted.
     ///
     /// # Errors
-    /// `Invalid` when a node type or a notifier is registered twice or pipelines are not acceptable (every problem is told, and none is saved);
-    /// `Conflict` when a pipeline's id or slug is taken; and what storage answers.
+    /// - `Invalid` if a node type or a notifier is registered twice, or if pipelines are invalid.
+    ///   The error has every problem, and no pipeline is saved.
+    /// - `Conflict` if a pipeline's id or slug is taken.
+    /// - `Unavailable`, and any other error of storage.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{ErrorKind, Floret, Pipeline, storage::MemoryStorage};
+    ///
+    /// let started = Floret::builder(MemoryStorage::default())
+    ///     .pipeline(Pipeline::new("daily").node("load", "load"))
+    ///     .start()
+    ///     .await;
+    /// let error = started.expect_err("no executor is registered for the node type load");
+    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start(self) -> Result<Floret> {
         self.refuse_twice()?;
         let Self {
@@ -222,7 +371,7 @@ impl Builder {
         }
         let events = Events::open(Arc::clone(&storage), &limits).await?;
         let views = Views::new(Arc::clone(&storage), registry.clone());
-        let engine = Engine::new(Parts {
+        let engine = Engine::new(EngineParts {
             storage: Arc::clone(&storage),
             registry,
             keyring,
@@ -231,21 +380,21 @@ impl Builder {
             events,
             retention,
         });
-        refuse_unfit(&engine, &pipelines)?;
-        // Before anything can happen that a notifier would have to be told.
-        let delivery = Delivery::open(delivery::Parts {
+        refuse_invalid_pipelines(&engine, &pipelines)?;
+        // Opened first, so that notifiers do not miss the events that follow.
+        let delivery = Delivery::open(delivery::DeliveryParts {
             storage: Arc::clone(&storage),
             clock: engine.clock().clone(),
             limits: engine.limits().clone(),
             notifiers,
-            newest: engine.events().signal(),
+            newest: engine.events().watch_newest(),
             dropped: engine.dropped(),
         })
         .await?;
         for pipeline in pipelines {
             let id = pipeline.id.clone();
             let saved = engine.put_pipeline(pipeline).await;
-            saved.map_err(|error| of_pipeline(&id, error))?;
+            saved.map_err(|error| with_pipeline_id(&id, error))?;
         }
         engine.start();
         scheduler::start(&engine);
@@ -272,24 +421,25 @@ fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
     Err(Error::invalid(problem, issues))
 }
 
-/// Refuses pipelines that are not acceptable, all of them together; the problem is that of the first.
-fn refuse_unfit(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
+/// Refuses invalid pipelines with one error that reports every issue and has the problem of the
+/// first.
+fn refuse_invalid_pipelines(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
     let refusal = |pipeline: &Pipeline| {
         let refused = engine.check_pipeline(pipeline).err()?;
-        Some(of_pipeline(&pipeline.id, refused))
+        Some(with_pipeline_id(&pipeline.id, refused))
     };
     let refused: Vec<_> = pipelines.iter().filter_map(refusal).collect();
     let Some(first) = refused.first() else {
         return Ok(());
     };
-    let told: Vec<_> = refused.iter().map(Error::to_string).collect();
+    let messages: Vec<_> = refused.iter().map(Error::to_string).collect();
     let issues = refused.iter().flat_map(|error| error.issues().to_vec());
     let issues = issues.collect();
-    Err(Error::new(first.problem(), told.join("; ")).with_issues(issues))
+    Err(Error::new(first.problem(), messages.join("; ")).with_issues(issues))
 }
 
-/// Says which pipeline was refused.
-fn of_pipeline(id: &str, error: Error) -> Error {
+/// Adds the pipeline's id to the message of a refusal.
+fn with_pipeline_id(id: &str, error: Error) -> Error {
     if error.kind() != ErrorKind::Invalid {
         return error;
     }
@@ -298,29 +448,54 @@ fn of_pipeline(id: &str, error: Error) -> Error {
         .iter()
         .map(|issue| issue.detail.as_str())
         .collect();
-    let told = if details.is_empty() {
+    let message = if details.is_empty() {
         error.to_string()
     } else {
         details.join("; ")
     };
     let issues = error.issues().to_vec();
-    Error::new(error.problem(), format!("pipeline {id}: {told}"))
+    Error::new(error.problem(), format!("pipeline {id}: {message}"))
         .with_issues(issues)
         .with_source(error)
 }
 
 impl Floret {
-    /// Begins a Floret on a SQLite file, made where it is absent.
+    /// Opens a SQLite file, creates it if it is absent, and returns a builder of a Floret on it.
     ///
     /// # Errors
-    /// `StoreInUse`, `SchemaTooNew`, `SqliteTooOld`, `NotADatabase`, or `Internal` when the file cannot be opened.
+    /// - `StoreInUse` if another process has the file open.
+    /// - `SchemaTooNew` if a newer version of Floret has written it.
+    /// - `SqliteTooOld` if the linked SQLite is too old.
+    /// - `NotADatabase` if the file is not a SQLite database.
+    /// - `Internal` if the file cannot be opened.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::Floret;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("runs.db");
+    /// let floret = Floret::open(path).await?.start().await?;
+    /// # floret.shutdown(std::time::Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "sqlite")]
     pub async fn open(path: impl AsRef<Path>) -> Result<Builder> {
         let storage = crate::storage::SqliteStorage::open(path).await?;
         Ok(Builder::new(Arc::new(storage)))
     }
 
-    /// Begins a Floret on any storage.
+    /// Returns a builder of a Floret on any storage.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use floret::{Floret, storage::MemoryStorage};
+    ///
+    /// let floret = Floret::builder(MemoryStorage::default()).start().await?;
+    /// assert!(floret.run("daily").start().await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(storage: impl Storage + 'static) -> Builder {
         Builder::new(Arc::new(storage))
     }

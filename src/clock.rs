@@ -1,6 +1,7 @@
-//! The only place that asks the time, sleeps or makes a new id.
+//! The clock of Floret: the only place that reads the time, sleeps or creates ids.
 //!
-//! A `Clock` is real or, for tests, turned by hand (`testing::ManualClock`).
+//! A `Clock` is the machine's clock or, in tests, one that is advanced manually
+//! (`testing::ManualClock`).
 
 use std::fmt;
 use std::future::Future;
@@ -14,22 +15,22 @@ use uuid::Uuid;
 
 use crate::model::{BackfillId, OwnerId, RunId};
 
-const BREATH: Duration = Duration::from_millis(1);
+const REAL_TIME_PAUSE: Duration = Duration::from_millis(1);
 
-/// A future that ends when its time has come.
+/// A future that resolves when a sleep is over.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where a clock's time comes from.
+/// The time source of a clock.
 pub(crate) trait Time: Send + Sync {
-    /// The wall clock.
+    /// Returns the time of the wall clock.
     fn wall(&self) -> DateTime<Utc>;
-    /// Time since some fixed moment; it never steps back.
+    /// Returns the time since a fixed moment; it never steps back.
     fn elapsed(&self) -> Duration;
-    /// Ends after `duration` of [`Time::elapsed`].
+    /// Resolves after `duration` of [`Time::elapsed`].
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
-/// Tells the time, sleeps and makes ids that grow. Clones are the same clock.
+/// A clock that also sleeps and creates increasing ids. Clones share it.
 #[derive(Clone)]
 pub struct Clock(Arc<Shared>);
 
@@ -45,7 +46,7 @@ impl fmt::Debug for Clock {
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the machine's clock.
     #[must_use]
     pub fn system() -> Self {
         Self::new(Box::new(SystemTime {
@@ -66,35 +67,37 @@ impl Clock {
         self.0.time.wall().trunc_subsecs(3)
     }
 
-    /// Time since some fixed moment; it never steps back, whatever the wall clock does.
+    /// Returns the time since a fixed moment. Unlike the wall clock, it never steps back.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.time.elapsed()
     }
 
-    /// Ends after `duration` of [`Clock::elapsed`].
+    /// Waits for `duration` of [`Clock::elapsed`].
     pub async fn sleep(&self, duration: Duration) {
         self.0.time.sleep(duration).await;
     }
 
-    /// About a millisecond of the machine's time, also where the clock is turned by hand: what is ready to run has run by then.
+    /// Waits for about a millisecond of real time, on a manual clock too.
+    ///
+    /// Tasks that can make progress have run by then.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that sleeps"
     )]
-    pub(crate) async fn breath(&self) {
-        tokio::time::sleep(BREATH).await;
+    pub(crate) async fn real_time_pause(&self) {
+        tokio::time::sleep(REAL_TIME_PAUSE).await;
     }
 
-    /// Ends when [`Clock::elapsed`] has reached `deadline`; at once if it has already.
+    /// Waits until [`Clock::elapsed`] reaches `deadline`. Returns at once if it already has.
     pub async fn sleep_until(&self, deadline: Duration) {
-        let rest = deadline.saturating_sub(self.elapsed());
-        if !rest.is_zero() {
-            self.sleep(rest).await;
+        let remaining = deadline.saturating_sub(self.elapsed());
+        if !remaining.is_zero() {
+            self.sleep(remaining).await;
         }
     }
 
-    /// The future's output, or `None` if `duration` passed first.
+    /// Returns the future's output, or `None` if `duration` passes first.
     pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Option<F::Output> {
         let sleep = self.sleep(duration);
         tokio::pin!(future, sleep);
@@ -105,31 +108,31 @@ impl Clock {
         }
     }
 
-    /// A new run id, greater than all before and than what [`Clock::seed`] was given.
+    /// Creates a run id that is greater than all earlier ids and the id given to [`Clock::seed`].
     #[must_use]
     pub fn new_run_id(&self) -> RunId {
         RunId::from_uuid(self.next_uuid())
     }
 
-    /// A new backfill id, greater than all ids before.
+    /// Creates a backfill id that is greater than all earlier ids.
     #[must_use]
     pub fn new_backfill_id(&self) -> BackfillId {
         BackfillId::from_uuid(self.next_uuid())
     }
 
-    /// A new owner id.
+    /// Creates an owner id.
     #[must_use]
     pub fn new_owner_id(&self) -> OwnerId {
         OwnerId::from_uuid(self.next_uuid())
     }
 
-    /// Makes all new ids greater than this one.
+    /// Makes all later ids greater than this one.
     pub fn seed(&self, newest: RunId) {
         let mut held = self.0.newest_id.lock();
         *held = (*held).max(*newest.as_uuid());
     }
 
-    /// A random number in 0.0 ..= 1.0, for jitter.
+    /// Returns a random number in 0.0 ..= 1.0, for jitter.
     #[must_use]
     pub(crate) fn random(&self) -> f64 {
         let (_, low) = Uuid::new_v4().as_u64_pair();
@@ -137,7 +140,9 @@ impl Clock {
         f64::from(random) / f64::from(u32::MAX)
     }
 
-    /// A version 7 UUID (RFC 9562) of the wall clock, or the successor of the newest one where the clock stepped back.
+    /// Creates a version 7 UUID (RFC 9562) from the wall clock.
+    ///
+    /// If the clock stepped back, it is the successor of the newest UUID.
     fn next_uuid(&self) -> Uuid {
         let millis = u64::try_from(self.0.time.wall().timestamp_millis()).unwrap_or(0);
         let fresh = uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes()).into_uuid();
@@ -151,7 +156,7 @@ impl Clock {
     }
 }
 
-/// The next greater UUID of version 7: the random part counts on and carries into the time.
+/// Returns the next greater version 7 UUID: increments the random part and carries into the time.
 fn successor(uuid: Uuid) -> Uuid {
     const RANDOM_B: u64 = (1 << 62) - 1;
     let (high, low) = uuid.as_u64_pair();
@@ -183,7 +188,7 @@ struct SystemTime {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the one place that asks the time"
+    reason = "this is the one place that reads the time"
 )]
 fn system_instant() -> std::time::Instant {
     std::time::Instant::now()
@@ -192,7 +197,7 @@ fn system_instant() -> std::time::Instant {
 impl Time for SystemTime {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the one place that asks the time"
+        reason = "this is the one place that reads the time"
     )]
     fn wall(&self) -> DateTime<Utc> {
         Utc::now()
@@ -216,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_grow_within_one_millisecond_and_after_a_seed_from_the_future() {
+    fn ids_increase_within_a_millisecond_and_after_a_seed_from_the_future() {
         let clock = Clock::system();
         let first: Vec<_> = (0..10_000).map(|_| clock.new_run_id()).collect();
         assert!(first.is_sorted_by(|a, b| a < b));

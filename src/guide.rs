@@ -1,6 +1,6 @@
-//! Guides in prose, for reading from top to bottom.
+//! Guides, to be read from top to bottom.
 //!
-//! What a single item promises stands on the item.
+//! The documentation of each item states its exact promises.
 
 #[doc = include_str!("../docs/guides/embedding.md")]
 pub mod embedding {}

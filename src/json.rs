@@ -1,6 +1,7 @@
-//! Reading JSON strictly: no key twice, nothing nested too deep, every fault told with its place.
+//! A strict JSON reader: refuses duplicate keys and deep nesting, and reports the position of each
+//! error.
 //!
-//! What the values mean is left to whoever asks: `graph/definition` for pipelines, `api` for bodies.
+//! The callers interpret the values: `graph/definition` for pipelines, `api` for bodies.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,23 +12,27 @@ use serde_json::Value;
 
 use crate::error::{Error, Problem, Result, shown};
 
-/// Levels of arrays and objects. 128: deeper than people write, shallow enough to walk by recursion.
+/// The maximum nesting of arrays and objects. 128: deeper than people write, shallow enough for
+/// recursion.
 pub(crate) const DEPTH_MAX: usize = 128;
 
-/// Reads a text.
+/// Reads a JSON text.
 ///
-/// Whole numbers from `i64::MIN` to `u64::MAX` come as they are, others as the nearest `f64`.
+/// Integers from `i64::MIN` to `u64::MAX` are exact. Other numbers become the nearest `f64`.
 ///
 /// # Errors
-/// `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json` (syntax, UTF-8, truncated).
+/// Returns `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json` (syntax,
+/// UTF-8, truncated).
 pub(crate) fn read(bytes: &[u8]) -> Result<Value> {
     check_depth(bytes)?;
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
-    decode::<Unique>(text.as_bytes()).map_err(refusal)?;
-    decode(text.as_bytes()).map_err(refusal)
+    decode::<Unique>(text.as_bytes()).map_err(syntax_error)?;
+    decode(text.as_bytes()).map_err(syntax_error)
 }
 
-/// Reads a text that [`read`] took before, or whose depth is known to be small: serde's own limit of 127 is off.
+/// Decodes a text that [`read`] accepted before, or that has little nesting.
+///
+/// The nesting limit of `serde_json`, which is 127, is disabled.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     deserializer.disable_recursion_limit();
@@ -35,7 +40,9 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T>
     deserializer.end().map(|()| value)
 }
 
-/// Whether a value has more than `max` levels of arrays and objects; it may have so many that no recursion holds.
+/// Whether a value has more than `max` levels of arrays and objects.
+///
+/// It does not recurse, since the value may be nested too deep for that.
 pub(crate) fn is_deeper_than(value: &Value, max: usize) -> bool {
     let mut open = vec![(value, max)];
     while let Some((value, room)) = open.pop() {
@@ -52,7 +59,7 @@ pub(crate) fn is_deeper_than(value: &Value, max: usize) -> bool {
     false
 }
 
-/// Looks at brackets alone, so that a text of brackets costs nothing more.
+/// Checks the nesting by brackets only, so that a text of many brackets is refused cheaply.
 fn check_depth(bytes: &[u8]) -> Result<()> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (index, byte) in bytes.iter().enumerate() {
@@ -80,7 +87,7 @@ fn not_utf8(bytes: &[u8], index: usize) -> Error {
     malformed(Problem::InvalidJson, format!("not JSON: not UTF-8, {at}"))
 }
 
-/// Lines and columns count from 1, columns in bytes, as serde does.
+/// Describes a position. Lines and columns count from 1, columns in bytes, as in `serde_json`.
 fn position(bytes: &[u8], index: usize) -> String {
     let before = bytes.get(..index).unwrap_or(bytes);
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -93,10 +100,11 @@ fn position(bytes: &[u8], index: usize) -> String {
     format!("at line {line} column {column}")
 }
 
-fn refusal(error: serde_json::Error) -> Error {
+fn syntax_error(error: serde_json::Error) -> Error {
     let message = error.to_string();
-    // serde carries a visitor's refusal as text only; the mark cannot come from the syntax errors of serde_json.
-    let refused = if let Some(duplicate) = message.strip_prefix(DUPLICATE) {
+    // serde passes a visitor's error on as text only. No syntax error of `serde_json` starts with
+    // this prefix.
+    let malformed_error = if let Some(duplicate) = message.strip_prefix(DUPLICATE) {
         malformed(
             Problem::DuplicateKey,
             format!("a key is given twice: {duplicate}"),
@@ -104,7 +112,7 @@ fn refusal(error: serde_json::Error) -> Error {
     } else {
         malformed(Problem::InvalidJson, format!("not JSON: {message}"))
     };
-    refused.with_source(error)
+    malformed_error.with_source(error)
 }
 
 fn malformed(problem: Problem, message: String) -> Error {
@@ -113,8 +121,10 @@ fn malformed(problem: Problem, message: String) -> Error {
 
 const DUPLICATE: &str = "duplicate key ";
 
-/// Any JSON in which no object has a key twice. It keeps nothing: the values are read by `serde_json`'s own type,
-/// which knows how numbers come where a host turns on `arbitrary_precision`.
+/// JSON in which no object has duplicate keys. It stores no values.
+///
+/// `serde_json::Value` reads the values, since it handles numbers when a host enables
+/// `arbitrary_precision`.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {
@@ -189,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_as_written() {
+    fn values_are_read_as_written() {
         let text = r#"{"a":[1,-2,2.5,true,null,"x"],"big":18446744073709551615,"small":-9223372036854775808}"#;
         assert_eq!(
             read(text.as_bytes()).unwrap(),
@@ -203,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_given_twice_is_refused_however_it_is_written() {
+    fn a_duplicate_key_is_refused_even_if_escaped() {
         for text in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":2}"#,
@@ -219,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_syntax_are_told_with_their_place() {
-        for (text, place) in [
+    fn syntax_errors_report_their_position() {
+        for (text, position) in [
             ("", "line 1 column 0"),
             ("{\n  \"a\": tru }", "line 2 column 11"),
             ("[1, 2", "line 1 column 5"),
@@ -232,12 +242,12 @@ mod tests {
         ] {
             let (slug, message) = refused(text);
             assert_eq!(slug, "invalid-json", "{text}");
-            assert!(message.ends_with(place), "{text}: {message}");
+            assert!(message.ends_with(position), "{text}: {message}");
         }
     }
 
     #[test]
-    fn what_is_not_utf_8_is_refused_with_its_place() {
+    fn invalid_utf_8_is_refused_with_its_position() {
         let (slug, message) = refused(b"{\n\"a\": \"\xff\"}");
         assert_eq!(
             (slug, message.as_str()),

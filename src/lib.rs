@@ -60,7 +60,7 @@ pub use secret::SecretKey;
 pub use secret::{Connection, Secret};
 pub use views::Views;
 
-/// Its code compiles and runs as documentation tests.
+/// Runs the code of the README as documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

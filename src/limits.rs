@@ -1,124 +1,147 @@
-//! Every bound of the crate, its default and why this number.
+//! All limits of the crate, with their defaults and the reasons for them.
 //!
-//! Whoever holds a queue, a page, a body, a retry or a wait takes its bound from here.
+//! Code that has a queue, page, body, retry or wait takes its limit from here.
 
 use std::time::Duration;
 
-/// Bounds of an engine and its service. `Limits::default()` suits a service on a small machine; every field may be set.
+/// Limits of an engine and its service.
+///
+/// `Limits::default()` suits a service on a small machine. Every field may be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Runs that execute at once in an engine. 5, as users of the system before are used to.
+    /// The number of runs that execute at once in an engine. 5: the number that existing clients
+    /// expect.
     pub runs_max: u32,
-    /// Nodes that execute at once in an engine. 64: nodes wait for others far more than they compute.
+    /// The number of nodes that execute at once in an engine. 64: most nodes wait for other systems
+    /// rather than compute.
     pub nodes_engine_max: u32,
-    /// Nodes that execute at once in one run. 16: one wide run leaves room for three others.
+    /// The number of nodes that execute at once in one run. 16: one wide run leaves room for three
+    /// others.
     pub nodes_run_max: u32,
-    /// Runs of a pipeline that may wait. 100,000: a backfill of 270 years of days.
+    /// The number of waiting runs of a pipeline. 100,000: a daily backfill of 270 years.
     pub queued_pipeline_max: u64,
-    /// Runs that may wait in all. 1,000,000: about 1 GB of rows.
+    /// The number of waiting runs in total. 1,000,000: about 1 GB of rows.
     pub queued_max: u64,
-    /// Dates of a backfill. 3,660: ten years of days.
+    /// The number of dates of a backfill. 3,660: ten years of days.
     pub backfill_dates_max: u32,
-    /// Nodes of a pipeline. 1,000: beyond it nobody can read the graph, and 4,096 is what a node key holds.
+    /// The number of nodes of a pipeline. 1,000: larger graphs are unreadable, and a node key holds
+    /// 4,096.
     pub nodes_max: usize,
-    /// Edges of a pipeline. 20,000: 20 a node.
+    /// The number of edges of a pipeline. 20,000: 20 per node.
     pub edges_max: usize,
-    /// Rows of a preview. 50, as promised on the wire.
+    /// The number of rows of a preview. 50, as documented in the API.
     pub preview_rows_max: usize,
-    /// Bytes of a cell in a preview. 4 KiB: a preview stays under a MiB for 5 wide columns.
+    /// The size of a cell in a preview. 4 KiB: a preview of five wide columns stays below 1 MiB.
     pub preview_cell_bytes_max: usize,
-    /// Bytes of an output that is kept for resumes and recovery. 16 MiB: a second of writing on a slow disk.
+    /// The size of an output that is stored for resumes and recovery. 16 MiB: one second of writing
+    /// to a slow disk.
     pub output_bytes_max: u64,
-    /// Bytes of a last node's output that a succeeded run keeps. 1 MiB: an answer, not a data set.
+    /// The size of the last node's output that a successful run keeps. 1 MiB: a result, not a data
+    /// set.
     pub result_bytes_max: u64,
-    /// Bytes of a chunk in which an output is written. 256 KiB: a trigger waits for one chunk at most.
+    /// The size of the chunks in which an output is written. 256 KiB: a trigger waits for at most
+    /// one chunk.
     pub chunk_bytes_max: usize,
-    /// Entries that a run's journal holds before senders wait. 1,024: some tens of milliseconds of log.
+    /// The number of entries that a run's journal buffers before senders wait. 1,024: some tens of
+    /// milliseconds of log.
     pub journal_entries_max: usize,
-    /// Bytes that a run's journal holds before senders wait; a larger entry goes alone. 1 MiB.
+    /// The number of bytes that a run's journal buffers before senders wait. 1 MiB; a larger entry
+    /// is sent alone.
     pub journal_bytes_max: usize,
-    /// Lines of a log that are written at once at the latest. 64.
+    /// The number of log lines after which a batch is written. 64.
     pub log_batch_max: usize,
-    /// How long a line of a log waits for others. 50 ms: a reader sees it as at once.
+    /// How long a log line waits for others. 50 ms: readers do not notice it.
     pub log_linger: Duration,
-    /// Bytes of one line of a log; the rest is cut. 16 KiB.
+    /// The size of one log line; the rest is cut. 16 KiB.
     pub log_line_bytes_max: usize,
-    /// Bytes of a stored error text; the rest is cut. 16 KiB.
+    /// The size of a stored error text; the rest is cut. 16 KiB.
     pub error_bytes_max: usize,
-    /// How long an attempt whose token was tripped may take to stop before it is dropped. 1 s.
+    /// How long a cancelled attempt may take to stop before it is dropped. 1 s.
     pub stop_grace: Duration,
-    /// How long a forced cancel waits before it abandons what executes. 30 s.
+    /// How long a forced cancel waits before it abandons executing nodes. 30 s.
     pub force_grace: Duration,
-    /// The longest pause before a retry. 5 min.
+    /// The longest delay before a retry. 5 min.
     pub retry_delay_max: Duration,
-    /// How long a claim holds without being renewed. 60 s: three renewals may fail.
+    /// How long a claim lasts without renewal. 60 s: three renewals may fail.
     pub lease: Duration,
-    /// Crashes after which a run is given up as poisoned. 3.
+    /// The number of crashes after which a run fails as poisoned. 3.
     pub crashes_max: u32,
-    /// How long after its start an engine takes on suspected runs. 1 s: the host has come up by then.
+    /// How long after its start an engine claims suspected runs. 1 s: the host is up by then.
     pub suspect_delay: Duration,
-    /// Dry runs that execute at once. 4: each holds a caller's connection, and up to `nodes_run_max` nodes of an engine.
+    /// The number of dry runs that execute at once. 4: each holds a client connection and up to
+    /// `nodes_run_max` nodes.
     pub dry_runs_max: u32,
-    /// Rows that a node of a dry run hands on. 10, as promised on the wire.
+    /// The number of rows that a node of a dry run outputs. 10, as documented in the API.
     pub dry_run_rows_max: usize,
-    /// How long a dry run may take. 60 s: somebody looks at an empty page until then.
+    /// How long a dry run may take. 60 s: a user waits for it.
     pub dry_run_timeout: Duration,
-    /// How late a tick of a schedule may be and yet be on time. 60 s: a restart of the host loses none.
+    /// How late a tick of a schedule may fire and still be on time. 60 s: a restart of the host
+    /// misses none.
     pub tick_grace: Duration,
-    /// How long a schedule sleeps before it looks at the wall clock again. 60 s: a clock that was set is noticed within a minute.
+    /// How often a schedule checks the wall clock while it sleeps. 60 s: a clock change is noticed
+    /// within a minute.
     pub clock_check: Duration,
-    /// Bytes of a request's body. 4 MiB.
+    /// The size of a request body. 4 MiB.
     pub body_bytes_max: usize,
-    /// How long a request's body may take to arrive. 30 s.
+    /// How long a request body may take to arrive. 30 s.
     pub body_timeout: Duration,
-    /// Bytes of a request's path and query. 8 KiB.
+    /// The size of a request's path and query. 8 KiB.
     pub uri_bytes_max: usize,
-    /// Lines of a log in one answer. 10,000.
+    /// The number of log lines in one response. 10,000.
     pub log_page_max: usize,
-    /// Events that a notifier is brought at once, each of another run. 16: an ordinary webhook then takes some hundreds a second.
+    /// The number of events in flight to a notifier, each of a different run. 16: some hundreds per
+    /// second to a webhook.
     pub notifier_in_flight_max: usize,
-    /// How long a notifier may take for an event. 30 s: beyond it nobody answers any more.
+    /// How long a notifier may take for an event. 30 s: after that no answer is likely.
     pub notifier_timeout: Duration,
-    /// How often an event's delivery is tried before it is a dead letter. 16: with the pauses about an hour.
+    /// The number of tries before an event becomes a dead letter. 16: about an hour with the
+    /// delays.
     pub notifier_tries_max: u32,
-    /// The pause before the second try; doubled before each that follows. 1 s.
+    /// The delay before the second try. It doubles before each further try. 1 s.
     pub notifier_delay: Duration,
-    /// The longest pause before a try. 10 min.
+    /// The longest delay before a try. 10 min.
     pub notifier_delay_max: Duration,
-    /// Events that are parked for a notifier; beyond it later ones wait where they are stored. 10,000: a few MB in memory.
+    /// The number of events parked for a notifier before it reads no more. 10,000: a few MB in
+    /// memory.
     pub notifier_parked_max: usize,
-    /// How long a notifier's progress may wait to be stored with more of it. 1 s: as much comes again after a crash.
+    /// How long a notifier's progress waits to be stored with more. 1 s: that much arrives again
+    /// after a crash.
     pub notifier_linger: Duration,
-    /// How long a notifier's name may be absent before it loses its place. 7 days.
+    /// How long a notifier's name may be absent before its cursor expires. 7 days.
     pub notifier_absent_max: Duration,
-    /// Runs that a purge looks at in one step. 100: some milliseconds for the writers that wait.
+    /// The number of runs that a purge examines in one step. 100: writers wait some milliseconds.
     pub purge_batch_max: u32,
-    /// How often the engine purges what its retention does not keep. 1 h.
+    /// How often the engine purges runs past their retention. 1 h.
     pub retention_pause: Duration,
-    /// Pipelines that a dashboard lists, the newest. 1,000: half a MiB.
+    /// The number of pipelines on a dashboard, newest first. 1,000: half a MiB.
     pub dashboard_pipelines_max: usize,
-    /// Nodes of pipelines that a lineage shows, of the newest pipelines. 20,000: no screen draws more.
+    /// The number of pipeline nodes in a lineage, from the newest pipelines. 20,000: no screen
+    /// shows more.
     pub lineage_nodes_max: usize,
-    /// Finished runs that the memory backend keeps. 10,000.
+    /// The number of finished runs that the memory backend keeps. 10,000.
     pub memory_runs_max: usize,
-    /// Events that a subscriber reads from storage at once. 500.
+    /// The number of events that a subscriber reads from storage at once. 500.
     pub events_page_max: usize,
-    /// Events that are kept in memory for streams. 4,096: some seconds of a busy engine.
+    /// The number of events kept in memory for streams. 4,096: some seconds of a busy engine.
     pub events_ring_max: usize,
-    /// Bytes of the events that are kept in memory for streams. 16 MiB: ten times what as many short ones take.
+    /// The size of the events kept in memory for streams. 16 MiB: ten times the size of
+    /// `events_ring_max` short events.
     pub events_ring_bytes_max: usize,
-    /// Streams of events at once, over all services of an engine. 1,000: some 30 MiB.
+    /// The number of event streams over all services of an engine. 1,000: about 30 MiB.
     pub streams_max: usize,
-    /// How often the other end of a stream is asked for a sign of life. 20 s: proxies close what is silent for 30 s or 60 s.
+    /// How often a stream pings its client. 20 s: proxies close silent connections after 30 s or 60
+    /// s.
     pub stream_ping: Duration,
-    /// How long a stream may find no byte of what it sends taken before it is closed. 10 s: long for a network, short for a hang.
+    /// How long a client may accept no byte before its stream is closed. 10 s: long for a network,
+    /// short for a hang.
     pub stream_stall: Duration,
-    /// How long a stream that ends may take for its last bytes. 400 ms: twice it is less than `stop_grace`, so that a shutdown waits for no stream.
+    /// How long a closing stream may take for its last bytes. 400 ms: twice that is less than
+    /// `stop_grace`, so no shutdown waits for a stream.
     pub stream_end_grace: Duration,
-    /// Bytes that a stream holds before it writes them. 8 KiB: some tens of events a write.
+    /// How many bytes a stream buffers before it writes them. 8 KiB: some tens of events per write.
     pub stream_buffer_bytes: usize,
-    /// Bytes of a message that a client sends over a stream. 4 KiB: none is needed.
+    /// The size of a client's message on a stream. 4 KiB: clients need to send none.
     pub stream_message_bytes_max: usize,
 }
 

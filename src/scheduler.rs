@@ -1,57 +1,58 @@
-//! Fires schedules: sleeps until the next tick is due, has the engine make its run, and begins again.
+//! Fires schedules: sleeps until the next tick, has the engine create its run, and repeats.
 //!
-//! When ticks are due is told by `cron`; that one is never fired twice is held by storage, whatever clocks and other schedulers do.
+//! `cron` computes fire times. Storage ensures that no tick fires twice, whatever clocks and other
+//! schedulers do.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::cron::Schedule;
-use crate::engine::{Due, Engine, Ticks};
+use crate::engine::{Engine, PendingTick, SchedulerHandle};
 use crate::error::Result;
 use crate::model::Trigger;
 use crate::storage::{StoredSchedule, Tick};
 
-/// How long storage is left alone after it failed.
+/// The pause after an error of storage.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How long ago a missed tick may be that is made up for.
-const CATCH_UP_MAX: TimeDelta = TimeDelta::hours(24);
+/// The maximum age of a missed tick that gets a catch-up run.
+const CATCH_UP_AGE_MAX: TimeDelta = TimeDelta::hours(24);
 
 /// Fires the schedules of an engine until it drains.
 pub(crate) fn start(engine: &Engine) {
-    engine.own(run(engine.ticks()));
+    engine.spawn(run(engine.scheduler_handle()));
 }
 
-async fn run(ticks: Ticks) {
+async fn run(handle: SchedulerHandle) {
     loop {
-        let next = look(&ticks).await;
+        let next = process_schedules(&handle).await;
         let pause = async {
             match next {
-                Ok(Some(due)) => sleep_until(&ticks, due).await,
+                Ok(Some(fire_at)) => sleep_until(&handle, fire_at).await,
                 Ok(None) => std::future::pending().await,
                 Err(error) => {
-                    tracing::warn!(%error, "the schedules wait for storage");
-                    ticks.clock().sleep(RETRY).await;
+                    tracing::warn!(%error, "schedules cannot fire while storage is unavailable");
+                    handle.clock().sleep(RETRY).await;
                 }
             }
         };
         tokio::select! {
             biased;
-            () = ticks.drained() => return,
-            () = ticks.changed() => {}
+            () = handle.wait_for_drain() => return,
+            () = handle.wait_for_change() => {}
             () = pause => {}
         }
     }
 }
 
-/// Ends once the wall clock shows `due`, or has stepped back.
-async fn sleep_until(ticks: &Ticks, due: DateTime<Utc>) {
-    let clock = ticks.clock();
+/// Waits until the wall clock shows `fire_at` or is set back.
+async fn sleep_until(handle: &SchedulerHandle, fire_at: DateTime<Utc>) {
+    let clock = handle.clock();
     let mut before = clock.now();
-    // The wall clock is looked at again and again, since it may be set while the other one goes on as ever.
-    let step = ticks.limits().clock_check.max(Duration::from_millis(1));
-    while let Ok(rest) = due.signed_duration_since(before).to_std()
+    // The wall clock is read repeatedly, because it may be set while the monotonic clock runs on.
+    let step = handle.limits().clock_check.max(Duration::from_millis(1));
+    while let Ok(rest) = fire_at.signed_duration_since(before).to_std()
         && !rest.is_zero()
     {
         clock.sleep(rest.min(step)).await;
@@ -63,20 +64,20 @@ async fn sleep_until(ticks: &Ticks, due: DateTime<Utc>) {
     }
 }
 
-/// Decides every tick that is due and answers when the next one is.
-async fn look(ticks: &Ticks) -> Result<Option<DateTime<Utc>>> {
+/// Decides every pending tick and returns the next fire time.
+async fn process_schedules(handle: &SchedulerHandle) -> Result<Option<DateTime<Utc>>> {
     let mut earliest: Option<DateTime<Utc>> = None;
     let mut failed = None;
-    for stored in ticks.schedules().await? {
-        if ticks.is_drained() {
+    for stored in handle.schedules().await? {
+        if handle.is_draining() {
             return Ok(None);
         }
         if stored.pipeline.definition.enabled
-            && let Some(schedule) = schedule_of(&stored)
+            && let Some(schedule) = parse_schedule(&stored)
         {
-            match decide(ticks, stored, &schedule).await {
+            match process_schedule(handle, stored, &schedule).await {
                 Ok(next) => earliest = earliest.into_iter().chain(next).min(),
-                // The others fire all the same.
+                // A failure must not keep the other schedules from firing.
                 Err(error) => failed = Some(error),
             }
         }
@@ -84,8 +85,8 @@ async fn look(ticks: &Ticks) -> Result<Option<DateTime<Utc>>> {
     failed.map_or(Ok(earliest), Err)
 }
 
-/// The schedule of a pipeline that was accepted; one that cannot be read any more never fires.
-fn schedule_of(stored: &StoredSchedule) -> Option<Schedule> {
+/// Parses the schedule of a pipeline. A stored schedule that is no longer valid never fires.
+fn parse_schedule(stored: &StoredSchedule) -> Option<Schedule> {
     let definition = &stored.pipeline.definition;
     let expression = definition.schedule.as_deref()?;
     Schedule::new(expression, definition.schedule_timezone.as_deref())
@@ -96,70 +97,72 @@ fn schedule_of(stored: &StoredSchedule) -> Option<Schedule> {
         .ok()
 }
 
-/// Decides what is due of one schedule and answers when its next tick is.
-async fn decide(
-    ticks: &Ticks,
+/// Decides the pending ticks of one schedule and returns its next fire time.
+async fn process_schedule(
+    handle: &SchedulerHandle,
     mut stored: StoredSchedule,
     schedule: &Schedule,
 ) -> Result<Option<DateTime<Utc>>> {
-    let now = ticks.clock().now();
+    let now = handle.clock().now();
     if stored.cursor > now {
-        // The clock has stepped back: what was decided in its future is open again; storage knows the runs that there are.
-        ticks.pass(&stored, now).await?;
+        // The clock was set back. Ticks after `now` are open again; storage does not repeat a run
+        // that exists.
+        handle.skip_until(&stored, now).await?;
         return Ok(schedule.next(now));
     }
-    let plan = Plan {
+    let plan = TickPlan {
         cursor: stored.cursor,
         now,
-        grace: ticks.limits().tick_grace,
+        grace: handle.limits().tick_grace,
         catches_up: stored.pipeline.definition.catch_up,
     };
-    for step in plan.steps(schedule) {
-        let tick = match step.trigger {
-            None => ticks.pass(&stored, step.until).await?,
+    for cursor_move in plan.moves(schedule) {
+        let tick = match cursor_move.trigger {
+            None => handle.skip_until(&stored, cursor_move.until).await?,
             Some(trigger) => {
-                let due = Due {
-                    fire_at: step.until,
-                    date: schedule.date(step.until),
+                let pending = PendingTick {
+                    fire_at: cursor_move.until,
+                    date: schedule.date(cursor_move.until),
                     trigger,
                 };
-                ticks.fire(&stored, due).await?
+                handle.fire(&stored, pending).await?
             }
         };
-        tracing::debug!(pipeline_id = %stored.pipeline.id, at = %step.until, ?tick, "a tick is decided");
+        tracing::debug!(pipeline_id = %stored.pipeline.id, at = %cursor_move.until, ?tick, "a tick is decided");
         if tick == Tick::Stale {
-            // Somebody else decided it, or the definition is another by now and its save has woken its scheduler.
+            // Another scheduler decided the tick, or the definition has changed. The change has
+            // already woken its scheduler.
             break;
         }
-        stored.cursor = step.until;
+        stored.cursor = cursor_move.until;
     }
     Ok(schedule.next(now))
 }
 
-/// What is known when ticks are decided.
-struct Plan {
+/// The inputs of the decision about the pending ticks of a schedule.
+struct TickPlan {
     cursor: DateTime<Utc>,
     now: DateTime<Utc>,
-    /// How late a tick may be and yet be on time.
+    /// How late a tick may be and still count as on time.
     grace: Duration,
     catches_up: bool,
 }
 
-/// A move of the cursor, with a run where there is a trigger.
+/// A move of the cursor, which creates a run if it has a trigger.
 #[derive(Debug, PartialEq, Eq)]
-struct Step {
+struct CursorMove {
     until: DateTime<Utc>,
     trigger: Option<Trigger>,
 }
 
-impl Plan {
-    /// At most two steps: one for all that was missed, one for a tick that is on time.
-    fn steps(&self, schedule: &Schedule) -> Vec<Step> {
+impl TickPlan {
+    /// Returns at most two moves: one for all missed ticks, one for a tick on time.
+    fn moves(&self, schedule: &Schedule) -> Vec<CursorMove> {
         let Some(latest) = schedule.latest(self.cursor, self.now) else {
             return Vec::new();
         };
         if !self.is_on_time(latest) {
-            return vec![self.missed(latest).unwrap_or(Step {
+            return vec![self.catch_up(latest).unwrap_or(CursorMove {
                 until: self.now,
                 trigger: None,
             })];
@@ -167,8 +170,8 @@ impl Plan {
         let before = latest.checked_sub_signed(TimeDelta::milliseconds(1));
         let missed = before
             .and_then(|before| schedule.latest(self.cursor, before))
-            .and_then(|missed| self.missed(missed));
-        let on_time = Step {
+            .and_then(|missed| self.catch_up(missed));
+        let on_time = CursorMove {
             until: latest,
             trigger: Some(Trigger::Schedule),
         };
@@ -180,10 +183,10 @@ impl Plan {
         late.is_ok_and(|late| late <= self.grace)
     }
 
-    /// Makes up for a missed tick, where that is wanted and not too late.
-    fn missed(&self, tick: DateTime<Utc>) -> Option<Step> {
-        let is_recent = self.now.signed_duration_since(tick) <= CATCH_UP_MAX;
-        (self.catches_up && is_recent).then_some(Step {
+    /// Returns the catch-up run of a missed tick, if the pipeline wants one and the tick is recent.
+    fn catch_up(&self, tick: DateTime<Utc>) -> Option<CursorMove> {
+        let is_recent = self.now.signed_duration_since(tick) <= CATCH_UP_AGE_MAX;
+        (self.catches_up && is_recent).then_some(CursorMove {
             until: tick,
             trigger: Some(Trigger::Catchup),
         })
@@ -198,19 +201,19 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn steps(catches_up: bool, cursor: &str, now: &str) -> Vec<Step> {
+    fn moves(catches_up: bool, cursor: &str, now: &str) -> Vec<CursorMove> {
         let schedule = Schedule::new("0 * * * *", None).unwrap();
-        let plan = Plan {
+        let plan = TickPlan {
             cursor: at(cursor),
             now: at(now),
             grace: Duration::from_secs(60),
             catches_up,
         };
-        plan.steps(&schedule)
+        plan.moves(&schedule)
     }
 
-    fn step(until: &str, trigger: Option<Trigger>) -> Step {
-        Step {
+    fn cursor_move(until: &str, trigger: Option<Trigger>) -> CursorMove {
+        CursorMove {
             until: at(until),
             trigger,
         }
@@ -218,58 +221,58 @@ mod tests {
 
     #[test]
     fn a_tick_is_on_time_for_a_minute_and_missed_afterwards() {
-        let on_time = [step("2024-01-15T07:00:00Z", Some(Trigger::Schedule))];
+        let on_time = [cursor_move("2024-01-15T07:00:00Z", Some(Trigger::Schedule))];
         for now in ["2024-01-15T07:00:00Z", "2024-01-15T07:01:00Z"] {
             for catches_up in [true, false] {
-                assert_eq!(steps(catches_up, "2024-01-15T06:00:00Z", now), on_time);
+                assert_eq!(moves(catches_up, "2024-01-15T06:00:00Z", now), on_time);
             }
         }
         let late = "2024-01-15T07:01:00.001Z";
-        let passed = [step(late, None)];
-        assert_eq!(steps(false, "2024-01-15T06:00:00Z", late), passed);
-        let made_up = [step("2024-01-15T07:00:00Z", Some(Trigger::Catchup))];
-        assert_eq!(steps(true, "2024-01-15T06:00:00Z", late), made_up);
+        let passed = [cursor_move(late, None)];
+        assert_eq!(moves(false, "2024-01-15T06:00:00Z", late), passed);
+        let caught_up = [cursor_move("2024-01-15T07:00:00Z", Some(Trigger::Catchup))];
+        assert_eq!(moves(true, "2024-01-15T06:00:00Z", late), caught_up);
     }
 
     #[test]
-    fn the_latest_missed_tick_is_made_up_for_beside_one_on_time() {
-        let on_time = step("2024-01-15T12:00:00Z", Some(Trigger::Schedule));
+    fn the_latest_missed_tick_gets_a_catch_up_run_beside_a_tick_on_time() {
+        let on_time = cursor_move("2024-01-15T12:00:00Z", Some(Trigger::Schedule));
         let now = "2024-01-15T12:00:30Z";
         let both = [
-            step("2024-01-15T11:00:00Z", Some(Trigger::Catchup)),
-            step("2024-01-15T12:00:00Z", Some(Trigger::Schedule)),
+            cursor_move("2024-01-15T11:00:00Z", Some(Trigger::Catchup)),
+            cursor_move("2024-01-15T12:00:00Z", Some(Trigger::Schedule)),
         ];
-        assert_eq!(steps(true, "2024-01-10T06:00:00Z", now), both);
-        assert_eq!(steps(false, "2024-01-10T06:00:00Z", now), [on_time]);
+        assert_eq!(moves(true, "2024-01-10T06:00:00Z", now), both);
+        assert_eq!(moves(false, "2024-01-10T06:00:00Z", now), [on_time]);
     }
 
     #[test]
-    fn nothing_is_due_before_the_next_tick() {
+    fn no_tick_is_pending_before_the_next_fire_time() {
         for now in ["2024-01-15T06:59:59.999Z", "2024-01-15T06:00:00Z"] {
-            assert_eq!(steps(true, "2024-01-15T06:00:00Z", now), []);
+            assert_eq!(moves(true, "2024-01-15T06:00:00Z", now), []);
         }
     }
 
     #[test]
-    fn what_was_missed_more_than_a_day_ago_is_left_out() {
+    fn a_tick_missed_more_than_a_day_ago_gets_no_run() {
         let daily = Schedule::new("0 6 * * *", None).unwrap();
         let weekly = Schedule::new("0 6 * * 1", None).unwrap();
-        let plan = |now| Plan {
+        let plan = |now| TickPlan {
             cursor: at("2024-01-08T06:00:00Z"),
             now: at(now),
             grace: Duration::from_secs(60),
             catches_up: true,
         };
-        let made_up = |until| [step(until, Some(Trigger::Catchup))];
+        let caught_up = |until| [cursor_move(until, Some(Trigger::Catchup))];
         let now = "2024-01-16T06:00:00Z";
         assert_eq!(
-            plan(now).steps(&weekly),
-            made_up("2024-01-15T06:00:00Z"),
+            plan(now).moves(&weekly),
+            caught_up("2024-01-15T06:00:00Z"),
             "24 hours ago"
         );
         let now = "2024-01-16T06:00:00.001Z";
-        assert_eq!(plan(now).steps(&weekly), [step(now, None)]);
+        assert_eq!(plan(now).moves(&weekly), [cursor_move(now, None)]);
         let now = "2034-01-16T12:00:00Z";
-        assert_eq!(plan(now).steps(&daily), made_up("2034-01-16T06:00:00Z"));
+        assert_eq!(plan(now).moves(&daily), caught_up("2034-01-16T06:00:00Z"));
     }
 }

@@ -1,6 +1,7 @@
-//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and `$${` for `${`.
+//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and
+//! `$${` for `${`.
 //!
-//! Where parameters and variables come from is left to `engine`; what the config means to the executor.
+//! `engine` supplies parameters and variables; the executor interprets the resolved config.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +11,13 @@ use serde_json::{Map, Value};
 use crate::error::shown;
 use crate::model::RunId;
 
-/// Bytes that the values put into one config may have together. 16 MiB, as the largest output that is kept: a
-/// parameter of a megabyte may be named a hundred thousand times.
-const PUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The total size of the values substituted into one config. 16 MiB, as the largest stored output:
+/// without a limit a config could repeat a parameter of a megabyte a hundred thousand times.
+const SUBSTITUTED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What the names in templates stand for.
+/// The values that templates refer to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Names<'a> {
+pub(crate) struct Bindings<'a> {
     pub(crate) params: &'a BTreeMap<String, String>,
     pub(crate) vars: &'a BTreeMap<String, String>,
     pub(crate) run_id: RunId,
@@ -26,7 +27,7 @@ pub(crate) struct Names<'a> {
 /// Why a config cannot be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
-    /// A name after a known prefix that stands for nothing.
+    /// A reference with a valid prefix to an unknown name.
     #[error("{} in the config: no {what} is called {}", shown(.template), shown(.name))]
     Unknown {
         template: String,
@@ -34,34 +35,36 @@ pub(crate) enum TemplateError {
         name: String,
     },
     /// The values are too large together.
-    #[error("the values put into the config are larger than {PUT_BYTES_MAX} bytes together")]
+    #[error("the values substituted into the config exceed {SUBSTITUTED_BYTES_MAX} bytes in total")]
     TooLarge,
 }
 
-/// Puts values into every text of a config, inside arrays and objects too; keys stay as they are.
+/// Resolves the templates in every string of a config, also inside arrays and objects. Keys stay
+/// unchanged.
 ///
-/// A value that was put in is not looked at again.
+/// A substituted value is not resolved again.
 ///
 /// # Errors
-/// [`TemplateError`] for the first name that stands for nothing, or when the config grows too large.
+/// Returns [`TemplateError`] for the first unknown name, or if the substituted values are too
+/// large.
 pub(crate) fn resolve(
     config: &Map<String, Value>,
-    names: &Names<'_>,
+    bindings: &Bindings<'_>,
 ) -> Result<Map<String, Value>, TemplateError> {
     let mut resolver = Resolver {
-        names,
-        room: PUT_BYTES_MAX,
+        bindings,
+        room: SUBSTITUTED_BYTES_MAX,
     };
     resolver.object(config)
 }
 
 struct Resolver<'a> {
-    names: &'a Names<'a>,
+    bindings: &'a Bindings<'a>,
     room: usize,
 }
 
 impl Resolver<'_> {
-    /// Recursion is bounded: a definition is never nested deeper than `json::DEPTH_MAX`.
+    /// The recursion is bounded: no definition is nested deeper than `json::DEPTH_MAX`.
     fn value(&mut self, value: &Value) -> Result<Value, TemplateError> {
         match value {
             Value::String(text) => self.text(text).map(Value::String),
@@ -84,13 +87,13 @@ impl Resolver<'_> {
         for piece in pieces(text) {
             match piece {
                 Piece::Text(text) => resolved.push_str(text),
-                Piece::Named(inside) => resolved.push_str(&self.put(inside)?),
+                Piece::Reference(inside) => resolved.push_str(&self.substitute(inside)?),
             }
         }
         Ok(resolved)
     }
 
-    fn put(&mut self, inside: &str) -> Result<String, TemplateError> {
+    fn substitute(&mut self, inside: &str) -> Result<String, TemplateError> {
         let value = self.lookup(inside)?;
         let room = self.room.checked_sub(value.len());
         self.room = room.ok_or(TemplateError::TooLarge)?;
@@ -100,8 +103,8 @@ impl Resolver<'_> {
     fn lookup(&self, inside: &str) -> Result<String, TemplateError> {
         let (prefix, name) = inside.split_once('.').unwrap_or_default();
         let (what, found) = match prefix {
-            "param" => ("parameter", self.names.params.get(name).cloned()),
-            "var" => ("variable", self.names.vars.get(name).cloned()),
+            "param" => ("parameter", self.bindings.params.get(name).cloned()),
+            "var" => ("variable", self.bindings.vars.get(name).cloned()),
             _ => ("field of a run", self.run(name)),
         };
         found.ok_or_else(|| TemplateError::Unknown {
@@ -113,43 +116,48 @@ impl Resolver<'_> {
 
     fn run(&self, name: &str) -> Option<String> {
         match name {
-            "id" => Some(self.names.run_id.to_string()),
-            "date" => Some(self.names.date.to_string()),
+            "id" => Some(self.bindings.run_id.to_string()),
+            "date" => Some(self.bindings.date.to_string()),
             _ => None,
         }
     }
 }
 
-/// The names after `var.` in every text of a config.
+/// Returns the names of all variables that a config refers to.
 pub(crate) fn variables(config: &Map<String, Value>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    config.values().for_each(|value| gather(value, &mut found));
+    config
+        .values()
+        .for_each(|value| collect_variables(value, &mut found));
     found
 }
 
-/// Recursion is bounded as in [`Resolver::value`].
-fn gather(value: &Value, found: &mut BTreeSet<String>) {
+/// The recursion is bounded as in [`Resolver::value`].
+fn collect_variables(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => found.extend(pieces(text).filter_map(|piece| match piece {
-            Piece::Named(inside) => inside.strip_prefix("var.").map(str::to_owned),
+            Piece::Reference(inside) => inside.strip_prefix("var.").map(str::to_owned),
             Piece::Text(_) => None,
         })),
-        Value::Array(items) => items.iter().for_each(|item| gather(item, found)),
-        Value::Object(entries) => entries.values().for_each(|item| gather(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| collect_variables(item, found)),
+        Value::Object(entries) => entries
+            .values()
+            .for_each(|item| collect_variables(item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// A part of a text.
+/// A part of a string.
 enum Piece<'t> {
     Text(&'t str),
-    /// What stands inside of `${…}`, with a prefix of ours.
-    Named(&'t str),
+    /// The inside of `${…}`, with one of our prefixes.
+    Reference(&'t str),
 }
 
-/// A text in its parts, in order.
+/// Splits a string into its parts, in order.
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    // What is open at the last brace is never closed: looking for its end each time would be quadratic.
+    // After the last `}` no reference is closed. Searching for its end each time would be
+    // quadratic.
     let unclosed = text.rsplit('}').next().map_or(0, str::len);
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -163,9 +171,9 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         } else if dollar.starts_with("$${") {
             (Piece::Text("${"), "$${".len())
         } else if dollar.len() > unclosed
-            && let Some(inside) = named(dollar)
+            && let Some(inside) = reference(dollar)
         {
-            (Piece::Named(inside), "${}".len() + inside.len())
+            (Piece::Reference(inside), "${}".len() + inside.len())
         } else {
             (Piece::Text("$"), "$".len())
         };
@@ -174,8 +182,8 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// What stands inside of `${…}` at the start of a text, where it begins with a prefix of ours.
-fn named(text: &str) -> Option<&str> {
+/// Returns the inside of `${…}` at the start of a string if it has one of our prefixes.
+fn reference(text: &str) -> Option<&str> {
     let (inside, _) = text.strip_prefix("${")?.split_once('}')?;
     let is_ours = ["param.", "var.", "run."]
         .iter()
@@ -206,13 +214,13 @@ mod tests {
             ("empty", ""),
             ("large", &"x".repeat(1024 * 1024)),
         ]);
-        let names = Names {
+        let bindings = Bindings {
             params: &params,
             vars: &texts(&[("BUCKET", "s3://orders")]),
             run_id: RunId::from_uuid(uuid::Uuid::nil()),
             date: NaiveDate::from_ymd_opt(2024, 2, 29).unwrap(),
         };
-        resolve(&config, &names).map(Value::Object)
+        resolve(&config, &bindings).map(Value::Object)
     }
 
     fn text(template: &str) -> Result<String, String> {
@@ -221,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_replaced_and_all_else_stays() {
+    fn references_are_replaced_and_other_text_stays() {
         for (template, expected) in [
             ("", ""),
             ("plain", "plain"),
@@ -254,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_stands_for_nothing_is_an_error_that_names_it() {
+    fn an_unknown_name_is_an_error_that_names_it() {
         for (template, error) in [
             (
                 "${param.dat}",
@@ -282,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_inside_arrays_and_objects_are_resolved_and_keys_are_not() {
+    fn strings_inside_arrays_and_objects_are_resolved_and_keys_are_not() {
         let config = json!({
             "command": ["load", "--date=${param.date}", {"${param.date}": ["${run.date}"]}],
             "count": 7, "flag": true, "none": null
@@ -295,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_that_a_config_names_are_told() {
+    fn the_variables_of_a_config_are_found() {
         let config = json!({
             "a": "${var.A} $${var.NOT} ${param.date}${var.b-c}",
             "${var.KEY}": [{"b": "${var.A}${var.open"}], "n": 1
@@ -307,14 +315,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_in_is_bounded() {
+    fn the_substituted_size_is_limited() {
         let config = |count: usize| json!({"key": vec!["${param.large}"; count]});
         assert!(resolved(config(16)).is_ok());
         assert_eq!(resolved(config(17)), Err(TemplateError::TooLarge));
     }
 
     #[test]
-    fn megabytes_that_are_never_closed_are_left_alone() {
+    fn megabytes_of_unclosed_references_stay_unchanged() {
         let open = "${param.".repeat(512 * 1024);
         assert_eq!(text(&open).as_deref(), Ok(open.as_str()));
     }

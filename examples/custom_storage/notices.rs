@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    Attendance, ClaimCursors, Cursors, Deliveries, EventFilter, Events, LostCursor, NotifierCursor,
-    PutDeliveries,
+    ClaimCursors, CursorClaimKind, Cursors, Deliveries, EventFilter, Events, ExpiredCursor,
+    NotifierCursor, PutDeliveries,
 };
 use floret::{Event, Result};
 
@@ -63,17 +63,18 @@ impl Deliveries for AuditedStorage {
 }
 
 fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
-    let arrives = claim.attendance == Attendance::Arrives;
+    let is_start = claim.kind == CursorClaimKind::Start;
     let mut answer = Cursors::default();
     rows.cursors.retain(|name, row| {
-        let is_safe = !arrives && claim.names.contains(name);
-        let is_lost = row.seen_at < claim.absent_before && !is_safe;
-        if is_lost {
-            let mut lost = LostCursor::new(name.clone(), row.seq, row.seen_at);
-            lost.parked_count = row.parked.values().filter(|parked| !parked.is_dead).count() as u64;
-            answer.lost.push(lost);
+        let is_renewed = !is_start && claim.names.contains(name);
+        let is_expired = row.seen_at < claim.absent_before && !is_renewed;
+        if is_expired {
+            let mut expired = ExpiredCursor::new(name.clone(), row.seq, row.seen_at);
+            expired.parked_count =
+                row.parked.values().filter(|parked| !parked.is_dead).count() as u64;
+            answer.expired.push(expired);
         }
-        !is_lost
+        !is_expired
     });
     for name in &claim.names {
         let row = rows
@@ -89,7 +90,7 @@ fn claim_cursors(rows: &mut Rows, claim: &ClaimCursors) -> Cursors {
         let waiting = row
             .parked
             .values()
-            .filter(|parked| arrives && (!parked.is_dead || parked.seq > row.seq));
+            .filter(|parked| is_start && (!parked.is_dead || parked.seq > row.seq));
         cursor.parked.extend(waiting.cloned());
         answer.cursors.push(cursor);
     }

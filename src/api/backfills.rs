@@ -10,7 +10,7 @@ use super::body::Body;
 use super::call::Call;
 use super::input::Fields;
 use super::{idempotency, paging, response};
-use crate::engine::StartBackfill;
+use crate::engine::BackfillRequest;
 use crate::error::Result;
 use crate::model::BackfillOrder;
 use crate::views::BackfillView;
@@ -42,7 +42,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
             call.query()?;
             let (bytes, body) = call.json()?;
             let mut fields = Fields::of(&body, FIELDS)?;
-            let start = StartBackfill {
+            let start = BackfillRequest {
                 pipeline: call.pipeline_key().to_owned(),
                 dates: fields.date("start_date")..=fields.date("end_date"),
                 params: fields.params(&bytes),
@@ -69,7 +69,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
     Ok(answer)
 }
 
-async fn preview(call: &Call, start: StartBackfill) -> Result<Response<Body>> {
+async fn preview(call: &Call, start: BackfillRequest) -> Result<Response<Body>> {
     let preview = call.engine().preview_backfill(start).await?;
     Ok(response::json(StatusCode::OK, &preview))
 }

@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::input;
 use super::path::Params;
 use super::permission::Permission;
-use super::query::Query;
+use super::query::{Parameter, Query};
 use super::request::Payload;
-use super::route::{Route, Subject};
 use super::shared::Shared;
+use super::subject::Subject;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, shown};
 use crate::json;
@@ -24,7 +24,10 @@ use crate::views::Views;
 /// An authorized request, with everything that its handler needs.
 pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
-    pub(super) route: &'static Route,
+    pub(super) subject: Subject,
+    /// The query parameters that the route accepts.
+    pub(super) query: &'static [Parameter],
+    pub(super) payload: Payload,
     pub(super) parts: Parts,
     pub(super) params: Params,
     /// The objects that the caller sees.
@@ -107,7 +110,7 @@ impl Call {
     /// # Errors
     /// `Malformed` (`invalid-parameter`).
     pub(super) fn query(&self) -> Result<Query> {
-        Query::read(self.parts.uri.query(), self.route.query)
+        Query::read(self.parts.uri.query(), self.query)
     }
 
     /// Returns the body as bytes and as JSON.
@@ -117,7 +120,7 @@ impl Call {
     /// `duplicate-key`.
     pub(super) fn json(&mut self) -> Result<(Bytes, Value)> {
         let bytes = std::mem::replace(&mut self.body, Ok(Bytes::new()))?;
-        let is_omitted = bytes.is_empty() && self.route.payload == Payload::Optional;
+        let is_omitted = bytes.is_empty() && self.payload == Payload::Optional;
         let value = if is_omitted {
             Value::Object(serde_json::Map::new())
         } else {
@@ -155,7 +158,7 @@ impl Call {
     /// backfill.
     async fn check_subject(&self) -> Result<()> {
         let (views, scope) = (self.views(), &self.scope);
-        match self.route.subject {
+        match self.subject {
             Subject::Nothing => Ok(()),
             Subject::Pipeline => views.pipeline(self.pipeline_key(), scope).await.map(drop),
             Subject::Run => views.check_run(self.run_id()?, scope).await,

@@ -8,7 +8,7 @@ use super::body::Body;
 use super::call::Call;
 use super::input::Fields;
 use super::response;
-use crate::engine::AskDryRun;
+use crate::engine::DryRunRequest;
 use crate::error::Result;
 
 /// `POST /pipelines/{id}/dry-run`
@@ -22,7 +22,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
             fields.finish().map(|()| params)
         })
         .await?;
-    let ask = AskDryRun {
+    let ask = DryRunRequest {
         pipeline: call.pipeline_key().to_owned(),
         params,
         scope: call.scope.clone(),

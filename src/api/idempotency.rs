@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde_json::Value;
 
 use super::body::Body;
-use crate::engine::{Key, hash_of};
+use crate::engine::{RequestKey, hash_body};
 use crate::error::{Error, Problem, Result};
 
 /// The request header that carries a key.
@@ -22,7 +22,7 @@ const KEY_MAX: usize = 255;
 ///
 /// # Errors
 /// `Malformed` (`invalid-idempotency-key`).
-pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<Key>> {
+pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<RequestKey>> {
     let mut given = headers.get_all(HEADER).iter();
     let Some(first) = given.next() else {
         return Ok(None);
@@ -36,9 +36,9 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<Key>> {
         .ok()
         .filter(|text| is_visible && (1..=KEY_MAX).contains(&text.len()));
     match key {
-        Some(key) => Ok(Some(Key {
+        Some(key) => Ok(Some(RequestKey {
             key: key.to_owned(),
-            body_hash: hash_of(body),
+            body_hash: hash_body(body),
         })),
         None => Err(malformed("it has other characters or another length")),
     }
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    fn read(values: &[&[u8]]) -> Result<Option<Key>> {
+    fn read(values: &[&[u8]]) -> Result<Option<RequestKey>> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(HEADER, HeaderValue::from_bytes(value).unwrap());

@@ -10,14 +10,14 @@ use super::call::Call;
 use super::permission::Permission;
 use super::response;
 use crate::error::Result;
-use crate::views::{LineageFilter, Shown};
+use crate::views::{LineageFilter, VisibleKinds};
 
 /// `GET /lineage`
 pub(super) async fn show(call: Call) -> Result<Response<Body>> {
     call.query()?;
     let filter = LineageFilter {
         scope: call.scope.clone(),
-        shown: Shown {
+        visible_kinds: VisibleKinds {
             connections: call.scope_for(Permission::ConnectionsView).is_some(),
             variables: call.scope_for(Permission::VariablesView).is_some(),
         },

@@ -99,7 +99,7 @@ pub(super) async fn export(mut call: Call) -> Result<Response<Body>> {
     let export = Export {
         reader: call.views().open_log(filter).await?,
         format,
-        text: format.head().to_owned(),
+        text: format.header().to_owned(),
     };
     let mut answer = Response::new(Body::stream(export, next_part));
     let headers = answer.headers_mut();

@@ -41,6 +41,7 @@ mod service;
 mod shared;
 #[cfg(feature = "websocket")]
 mod stream;
+mod subject;
 mod system;
 mod variables;
 

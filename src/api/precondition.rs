@@ -7,7 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 
 use super::body::Body;
 use super::response;
-use crate::engine::{Expected, Revision};
+use crate::engine::{Precondition, Revision};
 use crate::error::{Error, Problem, Result, shown};
 use crate::model::StoredPipeline;
 
@@ -34,15 +34,15 @@ pub(super) fn set_etag(answer: &mut Response<Body>, stored: &StoredPipeline) -> 
 ///
 /// # Errors
 /// `Malformed` (`invalid-parameter`) when the header is neither `*` nor a list of tags.
-pub(super) fn expected(headers: &HeaderMap) -> Result<Expected> {
+pub(super) fn expected(headers: &HeaderMap) -> Result<Precondition> {
     let tags = match read(headers, &IF_MATCH)? {
-        None | Some(Tags::Any) => return Ok(Expected::Anything),
+        None | Some(Tags::Any) => return Ok(Precondition::Anything),
         Some(Tags::These(tags)) => tags,
     };
     // Strong comparison: a weak tag equals no other, and a tag that was never issued equals no
     // state.
     let strong = tags.iter().filter(|tag| !tag.is_weak);
-    Ok(Expected::OneOf(
+    Ok(Precondition::OneOf(
         strong.filter_map(|tag| revision(tag.text)).collect(),
     ))
 }
@@ -195,7 +195,7 @@ mod tests {
         for value in [r#"W/"daily.3", "daily""#, r#""daily.03", "a.b.4""#] {
             headers.append(IF_MATCH, HeaderValue::from_static(value));
         }
-        let Expected::OneOf(revisions) = expected(&headers).unwrap() else {
+        let Precondition::OneOf(revisions) = expected(&headers).unwrap() else {
             panic!("a list expects something");
         };
         let found: Vec<_> = revisions

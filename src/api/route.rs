@@ -13,6 +13,7 @@ use super::call::Call;
 use super::permission::Permission;
 use super::query::Parameter;
 use super::request::Payload;
+use super::subject::Subject;
 use crate::error::Result;
 
 /// The future of a handler.
@@ -41,23 +42,6 @@ pub(super) enum Verb {
     Post,
     Put,
     Delete,
-}
-
-/// What the parameters of a path name.
-///
-/// A request with an unacceptable query or body is refused for it only if its subject exists.
-/// Otherwise the response is 404.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
-    /// The path has no parameters.
-    Nothing,
-    Pipeline,
-    Run,
-    /// A node of a run.
-    Node,
-    Backfill,
-    Connection,
-    Variable,
 }
 
 /// The access that a route requires.

@@ -6,9 +6,10 @@
 use super::permission::Permission;
 use super::query::Parameter::{Repeatable, Single};
 use super::request::Payload;
-use super::route::{Need, Route, Subject, Verb};
+use super::route::{Need, Route, Verb};
 #[cfg(feature = "websocket")]
 use super::stream::websocket;
+use super::subject::Subject;
 use super::{
     backfills, calendar, capabilities, connections, dashboard, dry_run, health, lineage, logs,
     pipelines, preview, profile, runs, schedules, search, system, variables,

@@ -10,7 +10,7 @@ use super::call::Call;
 use super::input::Fields;
 use super::query::Query;
 use super::{idempotency, paging, response};
-use crate::engine::{Resume, ResumeOn, Start, Started};
+use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
 use crate::error::Result;
 use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Trigger};
 use crate::views::RunFilter;
@@ -33,9 +33,9 @@ const TRIGGERS: &[(&str, Trigger)] = &[
     ("dependency", Trigger::Dependency),
 ];
 
-const DEFINITIONS: &[(&str, ResumeOn)] = &[
-    ("recorded", ResumeOn::Recorded),
-    ("current", ResumeOn::Current),
+const DEFINITIONS: &[(&str, ResumeDefinition)] = &[
+    ("recorded", ResumeDefinition::Recorded),
+    ("current", ResumeDefinition::Current),
 ];
 
 /// A run as it was at its creation, so that a repeat with the same key gets the same response.
@@ -69,7 +69,7 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
             Ok((params, idempotency::key(&call.parts.headers, &body)?))
         })
         .await?;
-    let start = Start {
+    let start = RunRequest {
         pipeline: call.pipeline_key().to_owned(),
         params,
         key,
@@ -94,7 +94,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
         })
         .await?;
     let run = call.run_id()?;
-    let resume = Resume {
+    let resume = ResumeRequest {
         run,
         from_node,
         definition,
@@ -105,7 +105,11 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
     accepted(&call, &started, Some(run))
 }
 
-fn accepted(call: &Call, started: &Started, resumed_from: Option<RunId>) -> Result<Response<Body>> {
+fn accepted(
+    call: &Call,
+    started: &StartedRun,
+    resumed_from: Option<RunId>,
+) -> Result<Response<Body>> {
     let accepted = Accepted {
         id: started.run_id,
         pipeline_id: &started.pipeline_id,

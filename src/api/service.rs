@@ -142,7 +142,9 @@ impl RunsService {
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {
             shared: Arc::clone(&self.0),
-            route,
+            subject: route.subject,
+            query: route.query,
+            payload: route.payload,
             parts,
             params,
             scope,

@@ -9,7 +9,7 @@ use super::body::Body;
 use super::call::Call;
 use super::input::Fields;
 use super::response;
-use crate::engine::{PurgeMode, PurgeRuns};
+use crate::engine::{PurgeMode, PurgeRequest};
 use crate::error::Result;
 use crate::views::EngineFacts;
 
@@ -41,7 +41,7 @@ pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
     let days = fields.number("days", 1..=DAYS_MAX).unwrap_or(DAYS);
     let is_preview = fields.flag("preview");
     fields.finish()?;
-    let runs = PurgeRuns {
+    let runs = PurgeRequest {
         days,
         keep_last: 0,
         mode: match is_preview {

@@ -1,14 +1,14 @@
-//! Brings stored events to notifiers: at least once, in order a run, from a stored place.
+//! Delivers stored events to notifiers: at least once, in order per run, from a stored cursor.
 //!
-//! One courier a notifier (`courier`), so that none waits for another; what a courier has in hand is kept in `book`. What is done with an event is
-//! the notifier's own.
+//! Each notifier has its own worker (`worker`), so no notifier waits for another.
+//! `ledger` holds the worker's deliveries. The notifier decides what it does with an event.
 
-mod attendance;
-mod book;
-mod courier;
-mod flight;
-mod lane;
-mod turn;
+mod attempt;
+mod exclusive;
+mod ledger;
+mod renewal;
+mod run_queue;
+mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,52 +18,53 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::courier::Courier;
+use self::worker::DeliveryWorker;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::notifier::Notifiers;
-use crate::storage::{ClaimCursors, LostCursor, Storage};
+use crate::storage::{ClaimCursors, ExpiredCursor, Storage};
 
-/// Delivers events. Clones are the same.
+/// A handle to the running delivery of events. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery(Arc<Shared>);
 
-/// What all couriers use.
+/// What all workers use.
 #[derive(Debug)]
 struct Shared {
     storage: Arc<dyn Storage>,
     clock: Clock,
     limits: Limits,
-    // Owns the couriers and what they wait for, so that `shutdown` can wait for them.
+    // Owns the workers and their attempts, so that `shutdown` can wait for them.
     tasks: TaskTracker,
-    // Tripped first: a courier ends once it has brought what is stored.
+    // Cancelled first: a worker returns once it has delivered what is stored.
     drain: CancellationToken,
-    // Tripped when the grace is over: what is on its way is dropped.
+    // Cancelled when the grace period is over: attempts in flight are dropped.
     stop: CancellationToken,
 }
 
 /// The parts of a delivery.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct DeliveryParts {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) notifiers: Notifiers,
-    /// Tells of the newest event.
+    /// The number of the newest event.
     pub(crate) newest: watch::Receiver<u64>,
-    /// Tripped when nobody holds the Floret any more: what was not delivered is at the next start.
+    /// Cancelled when the last `Floret` handle is dropped. Undelivered events follow after the next
+    /// start.
     pub(crate) dropped: CancellationToken,
 }
 
-/// A delivery whose notifiers have their places and are brought nothing yet.
-pub(crate) struct Opened {
+/// A delivery whose notifiers have their cursors. It delivers nothing yet.
+pub(crate) struct PreparedDelivery {
     shared: Arc<Shared>,
     names: Vec<String>,
-    couriers: Vec<Courier>,
+    workers: Vec<DeliveryWorker>,
 }
 
-/// One moment on both clocks: waits go by the one that never steps back, rows tell the one on the wall.
+/// One moment on both clocks: waits use the monotonic clock, rows the wall clock.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     elapsed: Duration,
@@ -87,12 +88,13 @@ impl Shared {
 }
 
 impl Delivery {
-    /// Finds the place of each notifier; one that is known by no place begins with what happens from now on.
+    /// Claims the cursor of each notifier. A notifier without a cursor starts after the newest
+    /// event.
     ///
     /// # Errors
-    /// What storage answers.
-    pub(crate) async fn open(parts: Parts) -> Result<Opened> {
-        let Parts {
+    /// Returns the error of storage.
+    pub(crate) async fn open(parts: DeliveryParts) -> Result<PreparedDelivery> {
+        let DeliveryParts {
             storage,
             clock,
             limits,
@@ -110,22 +112,25 @@ impl Delivery {
         });
         let names = notifiers.names();
         let claim = shared.claim(names.clone());
-        let places = shared.storage.claim_cursors(claim).await?;
-        places.lost.iter().for_each(warn_of);
-        let mut couriers = Vec::new();
-        for place in places.cursors {
-            if let Some(notifier) = notifiers.take(&place.name) {
-                couriers.push(Courier::new(&shared, notifier, place, newest.clone()));
+        let claimed = shared.storage.claim_cursors(claim).await?;
+        claimed.expired.iter().for_each(log_expired_cursor);
+        let mut workers = Vec::new();
+        for cursor in claimed.cursors {
+            if let Some(notifier) = notifiers.take(&cursor.name) {
+                let worker = DeliveryWorker::new(&shared, notifier, cursor, newest.clone());
+                workers.push(worker);
             }
         }
-        Ok(Opened {
+        Ok(PreparedDelivery {
             shared,
             names,
-            couriers,
+            workers,
         })
     }
 
-    /// Stops in order: what is stored is brought within `grace`, the rest after the next start. Repeating it is harmless.
+    /// Shuts down in order: delivers what is stored for up to `grace`, then stops.
+    ///
+    /// Undelivered events follow after the next start. Repeating it is harmless.
     pub(crate) async fn shutdown(&self, grace: Duration) {
         let Shared {
             clock,
@@ -141,37 +146,36 @@ impl Delivery {
             return;
         }
         stop.cancel();
-        let left = clock.timeout(limits.stop_grace, tasks.wait()).await;
-        if left.is_none() {
-            tracing::warn!("some code of notifiers does not yield and was left behind");
+        let stopped = clock.timeout(limits.stop_grace, tasks.wait()).await;
+        if stopped.is_none() {
+            tracing::warn!("a notifier did not return in time and was abandoned");
         }
     }
 }
 
-impl Opened {
-    /// Begins to deliver.
+impl PreparedDelivery {
+    /// Starts the workers.
     pub(crate) fn start(self) -> Delivery {
         let Self {
             shared,
             names,
-            couriers,
+            workers,
         } = self;
-        for courier in couriers {
-            shared.tasks.spawn(courier.run());
+        for worker in workers {
+            shared.tasks.spawn(worker.run());
         }
-        let attendance = attendance::keep(Arc::clone(&shared), names);
-        shared.tasks.spawn(attendance);
+        let renewal = renewal::renew_cursors(Arc::clone(&shared), names);
+        shared.tasks.spawn(renewal);
         Delivery(shared)
     }
 }
 
-/// Says that a name has lost its place.
-fn warn_of(lost: &LostCursor) {
+fn log_expired_cursor(expired: &ExpiredCursor) {
     tracing::warn!(
-        notifier = %lost.name,
-        seq = lost.seq,
-        parked = lost.parked_count,
-        seen_at = %lost.seen_at,
-        "the notifier was absent too long and has lost its place; if it comes again it begins with what happens then"
+        notifier = %expired.name,
+        seq = expired.seq,
+        parked = expired.parked_count,
+        seen_at = %expired.seen_at,
+        "the notifier was absent too long, so its cursor expired; if it returns, it starts after the newest event"
     );
 }

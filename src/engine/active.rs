@@ -1,85 +1,87 @@
-//! The runs that this engine executes right now, and how to reach their drivers.
+//! The runs that this engine executes now, and the channels that reach their drivers.
 //!
-//! Which runs it may execute is decided by `queue`.
+//! Which runs the engine claims is decided by `queue`. What a driver does with a signal is in
+//! `driver/stopping`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::halt::Halt;
+use super::stop_signal::StopSignal;
 use crate::model::{Cancel, OwnerId, RunId};
 use crate::storage::HeldRun;
 
-/// The handles of a run's driver.
+/// The claim of a run and the channels to its driver.
 #[derive(Debug)]
-pub(super) struct Handle {
+pub(super) struct DriverHandle {
     owner: OwnerId,
     epoch: u64,
-    // A watch, since a driver that is busy needs only the strongest wish.
-    cancel: watch::Sender<Option<Cancel>>,
-    halt: watch::Sender<Halt>,
+    // A watch, since a busy driver needs only the strongest request.
+    cancel_request: watch::Sender<Option<Cancel>>,
+    stop_signal: watch::Sender<StopSignal>,
 }
 
-impl Handle {
+impl DriverHandle {
     pub(super) const fn new(
         owner: OwnerId,
         epoch: u64,
-        cancel: watch::Sender<Option<Cancel>>,
-        halt: watch::Sender<Halt>,
+        cancel_request: watch::Sender<Option<Cancel>>,
+        stop_signal: watch::Sender<StopSignal>,
     ) -> Self {
         Self {
             owner,
             epoch,
-            cancel,
-            halt,
+            cancel_request,
+            stop_signal,
         }
     }
-}
 
-impl Handle {
-    /// Tells the driver of a wish. Nodes are stopped here already: once the wish was acknowledged none starts, however late the driver hears of it.
+    /// Sends a cancel request to the driver and raises the stop signal of its nodes.
     ///
-    /// The wish goes first, so that the driver knows it before it hears of a node that was stopped by it.
-    fn wish(&self, cancel: Cancel) {
-        self.cancel
-            .send_modify(|wish| *wish = (*wish).max(Some(cancel)));
-        self.halt
-            .send_modify(|halt| *halt = (*halt).max(cancel.into()));
+    /// No node starts after this call, even if the driver is too busy to read the request.
+    fn request_cancel(&self, cancel: Cancel) {
+        // The request goes first: the driver must know it before it sees a node that it stopped.
+        self.cancel_request
+            .send_modify(|request| *request = (*request).max(Some(cancel)));
+        self.stop_signal
+            .send_modify(|signal| *signal = (*signal).max(cancel.into()));
     }
 }
 
-/// The runs under way.
+/// The runs that this engine executes now.
 #[derive(Debug, Default)]
-pub(super) struct Active {
+pub(super) struct ActiveRuns {
     // A mutex, since it is held for map operations only and never over an await.
     state: Mutex<State>,
-    // Told of every run that leaves; a notify, since whoever waits looks at the state.
-    left: Notify,
+    // Notified when a run is removed. A notify, since waiters look at the state themselves.
+    removed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    runs: HashMap<RunId, Handle>,
-    // Wishes for runs that were not here. One whose claim is under way may not have seen its wish; any later claim has.
-    early: HashMap<RunId, Cancel>,
+    runs: HashMap<RunId, DriverHandle>,
+    // Cancel requests for runs that were not here. A claim in progress may have missed its
+    // request; every later claim reads it from storage.
+    early_cancels: HashMap<RunId, Cancel>,
 }
 
-impl Active {
-    /// A claim begins: whatever was wished before, its answer tells.
-    pub(super) fn claim_begins(&self) {
-        self.state.lock().early.clear();
+impl ActiveRuns {
+    /// Forgets earlier cancel requests, since the claim that now begins reads them from storage.
+    pub(super) fn clear_early_cancels(&self) {
+        self.state.lock().early_cancels.clear();
     }
 
-    pub(super) fn insert(&self, run: RunId, handle: Handle) {
+    /// Adds a claimed run, and forwards a cancel request that arrived during its claim.
+    pub(super) fn insert(&self, run: RunId, handle: DriverHandle) {
         let mut state = self.state.lock();
-        if let Some(early) = state.early.remove(&run) {
-            handle.wish(early);
+        if let Some(cancel) = state.early_cancels.remove(&run) {
+            handle.request_cancel(cancel);
         }
         state.runs.insert(run, handle);
     }
 
-    /// Removes the run unless another claim of it has come since.
+    /// Removes the run unless a newer claim has replaced it.
     pub(super) fn remove(&self, held: HeldRun) {
         let mut state = self.state.lock();
         if state
@@ -90,20 +92,20 @@ impl Active {
             state.runs.remove(&held.run);
         }
         drop(state);
-        self.left.notify_waiters();
+        self.removed.notify_waiters();
     }
 
-    /// Resolves once no run is under way.
-    pub(super) async fn none_left(&self) {
+    /// Waits until no run is active.
+    pub(super) async fn wait_until_empty(&self) {
         loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            // Registered before the look, so that a run that leaves in between is not missed.
-            left.as_mut().enable();
+            let removed = self.removed.notified();
+            tokio::pin!(removed);
+            // Registered before the count, so that a removal in between is not missed.
+            removed.as_mut().enable();
             if self.count() == 0 {
                 return;
             }
-            left.await;
+            removed.await;
         }
     }
 
@@ -111,7 +113,7 @@ impl Active {
         u32::try_from(self.state.lock().runs.len()).unwrap_or(u32::MAX)
     }
 
-    /// The claims of every run under way, by owner.
+    /// Returns the claims of all active runs by owner.
     pub(super) fn held(&self) -> BTreeMap<OwnerId, Vec<HeldRun>> {
         let mut held: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (run, handle) in &self.state.lock().runs {
@@ -121,20 +123,20 @@ impl Active {
         held
     }
 
-    /// Tells a run's driver of a wish to cancel.
-    pub(super) fn cancel(&self, run: RunId, cancel: Cancel) {
+    /// Sends a cancel request to the run's driver, or keeps it for a claim in progress.
+    pub(super) fn request_cancel(&self, run: RunId, cancel: Cancel) {
         let mut state = self.state.lock();
         match state.runs.get(&run) {
-            Some(handle) => handle.wish(cancel),
+            Some(handle) => handle.request_cancel(cancel),
             None => {
-                let wish = state.early.entry(run).or_insert(cancel);
-                *wish = (*wish).max(cancel);
+                let request = state.early_cancels.entry(run).or_insert(cancel);
+                *request = (*request).max(cancel);
             }
         }
     }
 
-    /// Stops the driver of a claim that is lost.
-    pub(super) fn lose(&self, held: HeldRun) {
+    /// Stops the driver of a run whose lease is lost.
+    pub(super) fn stop_after_lease_loss(&self, held: HeldRun) {
         if let Some(handle) = self
             .state
             .lock()
@@ -142,7 +144,9 @@ impl Active {
             .get(&held.run)
             .filter(|handle| handle.epoch == held.epoch)
         {
-            handle.halt.send_modify(|halt| *halt = Halt::Lost);
+            handle
+                .stop_signal
+                .send_modify(|signal| *signal = StopSignal::LeaseLost);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! One attempt at a node: started, watched, stopped when its time is over.
+//! One attempt at a node: starts it, and stops it on its timeout or on a stop signal.
 //!
-//! Whether another follows is decided by `node`.
+//! Whether another attempt follows is decided by `node`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,29 +12,29 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Shared;
-use super::halt::Halt;
+use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
 use crate::secret::Mask;
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 #[derive(Debug)]
-pub(super) enum Ended {
-    /// By itself.
-    Itself(Result<Output, ExecutorError>),
-    /// It took longer than its node allows.
+pub(super) enum AttemptOutcome {
+    /// The executor returned or panicked.
+    Returned(Result<Output, ExecutorError>),
+    /// The attempt exceeded its node's timeout.
     TimedOut,
-    /// The run was stopped: it was dropped.
-    Halted(Halt),
+    /// The run was stopped and the attempt was dropped.
+    Stopped(StopSignal),
 }
 
-impl Ended {
-    /// The same, known secrets hidden in its error.
-    pub(super) fn hidden(self, mask: &Mask) -> Self {
+impl AttemptOutcome {
+    /// Masks known secrets in the error.
+    pub(super) fn masked(self, mask: &Mask) -> Self {
         match self {
-            Self::Itself(Err(error)) => {
-                Self::Itself(Err(error.map_message(|text| mask.text(text))))
+            Self::Returned(Err(error)) => {
+                Self::Returned(Err(error.map_message(|text| mask.text(text))))
             }
-            ended @ (Self::Itself(Ok(_)) | Self::TimedOut | Self::Halted(_)) => ended,
+            outcome @ (Self::Returned(Ok(_)) | Self::TimedOut | Self::Stopped(_)) => outcome,
         }
     }
 }
@@ -45,11 +45,11 @@ pub(super) async fn run(
     executor: &Arc<dyn Executor>,
     call: NodeCall,
     timeout: Option<Duration>,
-    halt: &mut watch::Receiver<Halt>,
-) -> Ended {
+    stop_signal: &mut watch::Receiver<StopSignal>,
+) -> AttemptOutcome {
     let token = call.ctx.cancel.clone();
     let executor = Arc::clone(executor);
-    // A task of its own, so that a panic is its own too, and so that it can be dropped at any await.
+    // A task of its own, so that a panic stays in it and so that it can be aborted at any await.
     let task = shared
         .tasks
         .spawn(async move { executor.execute(call).await }.in_current_span());
@@ -58,36 +58,38 @@ pub(super) async fn run(
         task: Some(task),
         token,
     };
-    let ended = tokio::select! {
-        result = attempt.result() => return Ended::Itself(result),
-        () = sleep(shared, timeout) => Ended::TimedOut,
-        reached = reached(halt, Halt::TimedOut) => Ended::Halted(reached),
+    let outcome = tokio::select! {
+        result = attempt.result() => return AttemptOutcome::Returned(result),
+        () = sleep(shared, timeout) => AttemptOutcome::TimedOut,
+        signal = wait_for_signal(stop_signal, StopSignal::TimedOut) => {
+            AttemptOutcome::Stopped(signal)
+        }
     };
     attempt.token.cancel();
-    match ended {
-        Ended::Halted(Halt::Lost) => {}
-        Ended::Halted(Halt::Force | Halt::Abandon) => {
+    match outcome {
+        AttemptOutcome::Stopped(StopSignal::LeaseLost) => {}
+        AttemptOutcome::Stopped(StopSignal::Force | StopSignal::Abandon) => {
             tokio::select! {
-                result = attempt.result() => return Ended::Itself(result),
-                _ = reached(halt, Halt::Abandon) => {}
+                result = attempt.result() => return AttemptOutcome::Returned(result),
+                _ = wait_for_signal(stop_signal, StopSignal::Abandon) => {}
             }
         }
-        Ended::Halted(_) | Ended::TimedOut | Ended::Itself(_) => {
+        AttemptOutcome::Stopped(_) | AttemptOutcome::TimedOut | AttemptOutcome::Returned(_) => {
             tokio::select! {
-                _ = attempt.result() => return ended,
+                _ = attempt.result() => return outcome,
                 () = shared.clock.sleep(shared.limits.stop_grace) => {}
-                _ = reached(halt, Halt::Abandon) => {}
+                _ = wait_for_signal(stop_signal, StopSignal::Abandon) => {}
             }
         }
     }
-    attempt.drop_it().await;
-    ended
+    attempt.abort().await;
+    outcome
 }
 
-/// What an attempt that took too long is told to have done.
-pub(super) fn took_too_long(allowed: Duration) -> String {
+/// Returns the error text of an attempt that exceeded its timeout.
+pub(super) fn timeout_message(allowed: Duration) -> String {
     format!(
-        "the attempt took longer than its time-out of {} s",
+        "the attempt exceeded its timeout of {} s",
         allowed.as_secs_f64()
     )
 }
@@ -96,15 +98,6 @@ async fn sleep(shared: &Shared, timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => shared.clock.sleep(timeout).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Resolves once the run is stopped at least as far as `least`.
-pub(super) async fn reached(halt: &mut watch::Receiver<Halt>, least: Halt) -> Halt {
-    match halt.wait_for(|reached| *reached >= least).await {
-        Ok(reached) => *reached,
-        // The driver is gone, and with it the run.
-        Err(_) => Halt::Lost,
     }
 }
 
@@ -121,11 +114,11 @@ impl Attempt<'_> {
         };
         let joined = task.await;
         self.task = None;
-        joined.unwrap_or_else(|error| Err(broken_off(error)))
+        joined.unwrap_or_else(|error| Err(join_failure(error)))
     }
 
-    /// Drops the attempt at its next await; code that does not come to one is left behind and counted.
-    async fn drop_it(&mut self) {
+    /// Aborts the attempt at its next await. One that reaches none in time is counted as abandoned.
+    async fn abort(&mut self) {
         let Some(task) = &self.task else { return };
         task.abort();
         let shared = Arc::clone(self.shared);
@@ -133,7 +126,7 @@ impl Attempt<'_> {
             _ = self.result() => {}
             () = shared.clock.sleep(shared.limits.stop_grace) => {
                 shared.abandoned.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!("an attempt does not yield and was left behind");
+                tracing::warn!("an attempt does not yield and was abandoned");
             }
         }
     }
@@ -147,9 +140,9 @@ impl Drop for Attempt<'_> {
     }
 }
 
-fn broken_off(error: JoinError) -> ExecutorError {
+fn join_failure(error: JoinError) -> ExecutorError {
     match error.try_into_panic() {
         Ok(payload) => ExecutorError::panicked(payload),
-        Err(_) => ExecutorError::retryable("the attempt was stopped from outside"),
+        Err(_) => ExecutorError::retryable("the task of the attempt was aborted"),
     }
 }

@@ -1,6 +1,7 @@
-//! Backfill: makes the runs of a range of dates together, previews them, and cancels what is left of one.
+//! Creates the runs of a date range together, previews them, and cancels the unfinished ones.
 //!
-//! Which run goes next, how many at once and what a failure ends is decided by storage.
+//! Storage decides which run executes next, how many execute at once, and when failures cancel the
+//! rest. `trigger` holds what all run creations share.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::{Engine, Key, Shared};
+use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Issue, Problem, Result, trace_causes};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
@@ -20,65 +21,73 @@ use crate::storage::{
     BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, NewBackfill, NewRun, Operation,
 };
 
-/// The parameter that holds the date of a run.
-const DATE: &str = "date";
+/// The run parameter that holds the date.
+const DATE_PARAM: &str = "date";
 
-/// A wish for a backfill.
+/// A request to create a backfill.
 #[derive(Debug, Clone)]
-pub(crate) struct StartBackfill {
+pub(crate) struct BackfillRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
     pub(crate) dates: RangeInclusive<NaiveDate>,
-    /// Parameters over the pipeline's own, the same for every date.
+    /// Parameters that override the pipeline's own. They are the same for every date.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) order: BackfillOrder,
     pub(crate) max_parallel: u32,
     pub(crate) max_failures: Option<u32>,
     pub(crate) skip_existing: bool,
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
 }
 
-/// What was made, or what the first call with the same key made.
+/// The backfill that a request created, or the one that an earlier request with the same key
+/// created.
 #[derive(Debug, Clone)]
-pub(crate) struct Backfilled {
-    /// None where every date was skipped.
+pub(crate) struct StartedBackfill {
+    /// `None` if every date was skipped.
     pub(crate) id: Option<BackfillId>,
-    /// The oldest date first.
+    /// Ordered by date, oldest first.
     pub(crate) run_ids: Vec<RunId>,
     pub(crate) replayed: bool,
 }
 
 impl Engine {
-    /// Makes a backfill with all its runs.
+    /// Creates a backfill with all its runs.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`, `node-type-unknown`, `idempotency-key-reused`), `QueueFull`,
-    /// and what storage answers.
-    pub(crate) async fn backfill(&self, mut start: StartBackfill) -> Result<Backfilled> {
+    /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`,
+    /// `node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any error of storage.
+    pub(crate) async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
-        let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
+        let pipeline = shared
+            .find_pipeline(&request.pipeline, &request.scope)
+            .await?;
         let operation = Operation::Backfill(pipeline.id.clone());
-        let key = start.key.take().map(|key| key.for_operation(operation));
-        if let Err(refused) = shared.check_backfill(&start, &pipeline) {
-            let made = shared.made_before(key.as_ref()).await?;
-            return made.map(Backfilled::from).ok_or(refused);
+        let key = request.key.take().map(|key| key.for_operation(operation));
+        if let Err(refused) = shared.check_backfill(&request, &pipeline) {
+            let replayed = shared.find_replayed(key.as_ref()).await?;
+            return replayed.map(StartedBackfill::from).ok_or(refused);
         }
-        let mut create = shared.backfill_of(start, &pipeline);
+        let mut create = shared.new_backfill(request, &pipeline);
         create.idempotency = key;
-        shared.create_all(create).await.map(Backfilled::from)
+        shared.create_runs(create).await.map(StartedBackfill::from)
     }
 
-    /// Tells what a backfill would run; nothing is made.
+    /// Returns the dates that a backfill would run. Nothing is created.
     ///
     /// # Errors
-    /// As [`Engine::backfill`].
-    pub(crate) async fn preview_backfill(&self, start: StartBackfill) -> Result<BackfillPreview> {
+    /// The same as [`Engine::backfill`].
+    pub(crate) async fn preview_backfill(
+        &self,
+        request: BackfillRequest,
+    ) -> Result<BackfillPreview> {
         let shared = &self.0;
-        let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
-        shared.check_backfill(&start, &pipeline)?;
-        let mut create = shared.backfill_of(start, &pipeline);
+        let pipeline = shared
+            .find_pipeline(&request.pipeline, &request.scope)
+            .await?;
+        shared.check_backfill(&request, &pipeline)?;
+        let mut create = shared.new_backfill(request, &pipeline);
         create.is_preview = true;
         let mut dates: Vec<_> = create.runs.iter().map(|new| new.run.date).collect();
         let skipped = shared.storage.create_runs(create).await?.skipped;
@@ -87,10 +96,10 @@ impl Engine {
         Ok(BackfillPreview::new(dates, skipped))
     }
 
-    /// Asks all that is left of a backfill to stop.
+    /// Requests the cancellation of every unfinished run of a backfill.
     ///
     /// # Errors
-    /// `NotFound`, `RunFinished` (`run-finished`), and what storage answers.
+    /// `NotFound`, `RunFinished` (`run-finished`), and any error of storage.
     pub(crate) async fn cancel_backfill(
         &self,
         id: BackfillId,
@@ -100,18 +109,19 @@ impl Engine {
         self.refuse_in_shutdown()?;
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
         request.scope = scope.clone();
-        // A task, since the drivers must learn of the stored wish though the caller leaves meanwhile.
-        let told = self
+        // A task, because the drivers must learn of the stored request even if the caller goes
+        // away.
+        let cancelled = self
             .0
             .tasks
-            .spawn(cancel_and_tell(Arc::clone(&self.0), request));
-        told.await.map_err(|error| {
-            Error::internal("the wish to cancel was not carried out").with_source(error)
+            .spawn(cancel_and_notify(Arc::clone(&self.0), request));
+        cancelled.await.map_err(|error| {
+            Error::internal("the task that cancels a backfill panicked").with_source(error)
         })?
     }
 }
 
-impl From<CreatedRuns> for Backfilled {
+impl From<CreatedRuns> for StartedBackfill {
     fn from(created: CreatedRuns) -> Self {
         Self {
             id: created.backfill,
@@ -121,26 +131,27 @@ impl From<CreatedRuns> for Backfilled {
     }
 }
 
-/// The zone in which the dates of a pipeline begin.
-pub(super) fn zone_of(pipeline: &Pipeline) -> Tz {
+/// Returns the time zone in which the dates of a pipeline begin.
+pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
     let named = pipeline.schedule_timezone.as_deref();
     named
         .and_then(|name| crate::cron::zone(name).ok())
         .unwrap_or(Tz::UTC)
 }
 
-/// How many dates a range has; none where it ends before it begins.
-fn count(dates: &RangeInclusive<NaiveDate>) -> u64 {
+/// Returns the number of dates in a range: zero if it ends before it begins.
+fn date_count(dates: &RangeInclusive<NaiveDate>) -> u64 {
     let days = dates.end().signed_duration_since(*dates.start()).num_days();
     u64::try_from(days.saturating_add(1)).unwrap_or(0)
 }
 
 impl Shared {
-    /// Refuses what no backfill can be, by arithmetic: no date is made before.
-    fn check_backfill(&self, start: &StartBackfill, pipeline: &StoredPipeline) -> Result<()> {
+    /// Refuses an invalid request. The check is arithmetic: no date is generated before it passes.
+    fn check_backfill(&self, request: &BackfillRequest, pipeline: &StoredPipeline) -> Result<()> {
         self.refuse_unknown_types(&pipeline.definition)?;
-        let mut problems = self.range_problems(&start.dates, zone_of(&pipeline.definition));
-        if start.params.contains_key(DATE) {
+        let mut problems =
+            self.range_problems(&request.dates, pipeline_timezone(&pipeline.definition));
+        if request.params.contains_key(DATE_PARAM) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
             problems.push((
                 Problem::InvalidField,
@@ -149,8 +160,8 @@ impl Shared {
         }
         let max = self.limits.backfill_dates_max;
         let bounded = [
-            ("max_parallel", Some(start.max_parallel)),
-            ("max_failures", start.max_failures),
+            ("max_parallel", Some(request.max_parallel)),
+            ("max_failures", request.max_failures),
         ];
         for (name, number) in bounded {
             if let Some(number) = number.filter(|number| !(1..=max).contains(number)) {
@@ -186,17 +197,17 @@ impl Shared {
             refuse(Problem::RangeInvalid, "/end_date", detail);
         }
         let max = self.limits.backfill_dates_max;
-        let count = count(dates);
-        if count > u64::from(max) {
-            let detail = format!("a backfill has at most {max} dates, these are {count}");
+        let date_count = date_count(dates);
+        if date_count > u64::from(max) {
+            let detail = format!("a backfill has at most {max} dates, these are {date_count}");
             refuse(Problem::BackfillTooLarge, "/end_date", detail);
         }
         problems
     }
 
-    /// The creation of a backfill that was checked.
-    fn backfill_of(&self, start: StartBackfill, pipeline: &StoredPipeline) -> CreateRuns {
-        let StartBackfill {
+    /// Builds the creation of a backfill from a request that was checked.
+    fn new_backfill(&self, request: BackfillRequest, pipeline: &StoredPipeline) -> CreateRuns {
+        let BackfillRequest {
             pipeline: _,
             dates,
             params,
@@ -206,9 +217,10 @@ impl Shared {
             skip_existing,
             key: _,
             scope,
-        } = start;
+        } = request;
         let range = (*dates.start(), *dates.end());
-        // Its id is made first, so that the newest run's is the greatest of all, with which the next start begins.
+        // The backfill's id is generated first, so that the newest run has the greatest id. The id
+        // generator is seeded with the newest run's id at the next start.
         let id = self.clock.new_backfill_id();
         let now = self.clock.now();
         let mut backfill = Backfill::new(id, pipeline.id.clone(), range, now);
@@ -227,12 +239,12 @@ impl Shared {
                 now,
             );
             run.params.clone_from(&all);
-            run.params.insert(DATE.to_owned(), date.to_string());
+            run.params.insert(DATE_PARAM.to_owned(), date.to_string());
             run.backfill_id = Some(id);
             NewRun::new(run)
         };
-        let count = usize::try_from(count(&dates)).unwrap_or(usize::MAX);
-        let runs = range.0.iter_days().take(count).map(run_of);
+        let date_count = usize::try_from(date_count(&dates)).unwrap_or(usize::MAX);
+        let runs = range.0.iter_days().take(date_count).map(run_of);
         let mut create = CreateRuns::new(runs.collect());
         create.scope = scope;
         let mut new = NewBackfill::new(backfill);
@@ -241,54 +253,58 @@ impl Shared {
         create
     }
 
-    /// Tells whoever is concerned that the rest of these backfills was cancelled.
-    pub(super) fn tell_of_stopped(self: &Arc<Self>, stopped: impl IntoIterator<Item = BackfillId>) {
-        for id in stopped {
-            // A task, since storage must be asked and whoever ended the run goes on meanwhile.
-            self.tasks.spawn(tell_when_found(Arc::clone(self), id));
+    /// Notifies the drivers and waiters of backfills whose remaining runs storage has cancelled.
+    pub(super) fn notify_cancelled_backfills(
+        self: &Arc<Self>,
+        backfills: impl IntoIterator<Item = BackfillId>,
+    ) {
+        for id in backfills {
+            // A task, because it has to query storage while the caller goes on.
+            self.tasks.spawn(notify_once_found(Arc::clone(self), id));
         }
     }
 
-    /// Tells the drivers of what executes, and whoever waits for what has ended.
-    fn tell_of(&self, detail: &BackfillDetail) {
-        let wish = detail.backfill.cancel;
+    /// Cancels the runs that execute here and wakes those who wait for a finished run.
+    fn notify_runs(&self, detail: &BackfillDetail) {
+        let cancel = detail.backfill.cancel;
         for run in &detail.runs {
-            match (run.status, wish) {
-                (RunStatus::Running, Some(wish)) => self.active.cancel(run.id, wish),
+            match (run.status, cancel) {
+                (RunStatus::Running, Some(cancel)) => self.active.request_cancel(run.id, cancel),
                 (RunStatus::Running | RunStatus::Pending, _) => {}
                 (RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled, _) => {
-                    self.events.ended(run.id);
+                    self.events.run_finished(run.id);
                 }
             }
         }
     }
 }
 
-async fn cancel_and_tell(shared: Arc<Shared>, request: CancelBackfill) -> Result<BackfillDetail> {
+async fn cancel_and_notify(shared: Arc<Shared>, request: CancelBackfill) -> Result<BackfillDetail> {
     let id = request.backfill;
     match shared.storage.cancel_backfill(request).await {
         Ok(cancelled) => {
             shared.events.committed(cancelled.seq);
-            shared.tell_of(&cancelled.detail);
+            shared.notify_runs(&cancelled.detail);
             Ok(cancelled.detail)
         }
         Err(error) => {
-            // A wish may be stored though the answer got lost.
+            // The request may be stored even though the answer was lost.
             if let Ok(Some(detail)) = shared.storage.find_backfill(id, &Scope::All).await {
-                shared.tell_newest().await;
-                shared.tell_of(&detail);
+                shared.notify_newest_commit().await;
+                shared.notify_runs(&detail);
             }
             Err(error)
         }
     }
 }
 
-/// Runs that execute here end cancelled in any case; without this they would begin more nodes before.
-async fn tell_when_found(shared: Arc<Shared>, id: BackfillId) {
+/// Without this notification, the runs that execute here would start more nodes before they finish
+/// as cancelled.
+async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
     let find = || shared.storage.find_backfill(id, &Scope::All);
     let stop = shared.stop.cancelled();
     match while_unavailable(&shared.clock, Pauses::STANDARD, stop, find).await {
-        Ok(Some(detail)) => shared.tell_of(&detail),
+        Ok(Some(detail)) => shared.notify_runs(&detail),
         Ok(None) | Err(Unanswered::Stopped(_)) => {}
         Err(Unanswered::Refused(error)) => {
             tracing::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs stop at their next append");

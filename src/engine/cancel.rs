@@ -1,6 +1,24 @@
-//! Cancel: a pending run at once, a running one as soon as its nodes have ended.
+//! Cancel: a pending run ends at once, a running one when its nodes have stopped.
 //!
-//! What a cancelled run does is carried out by `driver`.
+//! A forced cancel of a running run takes these steps:
+//!
+//! 1. **Request.** [`Engine::cancel`] stores the cancel request and raises the run's stop signal
+//!    to `Force` (`active`). From then on no node starts, and `driver/stopping` records the nodes
+//!    that wait as cancelled.
+//! 2. **Token.** `attempt` trips [`Ctx::cancel`](crate::executor::Ctx::cancel) of each executing
+//!    attempt. An attempt that now returns an output still succeeds; one that returns an error is
+//!    recorded as cancelled (`node`).
+//! 3. **Grace.** `driver/stopping` sets a deadline at `Limits::force_grace`. When it passes,
+//!    `driver/mod` raises the signal to `Abandon`.
+//! 4. **Abandon.** `attempt` aborts the tasks that still execute, and `node` records their nodes
+//!    as cancelled. A task that reaches no await within `Limits::stop_grace` keeps its thread: the
+//!    engine counts it as abandoned and no longer waits for it.
+//! 5. **Late results.** The result of an abandoned attempt is discarded, since nothing awaits its
+//!    task. `journal` drops the log lines that follow the run's end, and storage refuses appends
+//!    to a finished run. Storage also refuses any other outcome for a run with a cancel request;
+//!    `journal` then appends the run as cancelled.
+//!
+//! A plain cancel does step 1 with the signal `Cancel` and lets executing nodes finish.
 
 use std::sync::Arc;
 
@@ -10,10 +28,10 @@ use crate::model::{Cancel, RunId, RunStatus, Scope};
 use crate::storage::{CancelRequest, Cancelled};
 
 impl Engine {
-    /// Asks a run to stop.
+    /// Requests that a run stops.
     ///
     /// # Errors
-    /// `NotFound`, `RunFinished`, and what storage answers.
+    /// `NotFound`, `RunFinished`, `ShuttingDown` and the errors of storage.
     pub(crate) async fn cancel(
         &self,
         run: RunId,
@@ -23,51 +41,53 @@ impl Engine {
         self.refuse_in_shutdown()?;
         let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
         request.scope = scope.clone();
-        // A task, since the driver must learn of the stored wish though the caller leaves meanwhile.
-        let told = self
+        // A task, since the driver must learn of a stored request even if the caller is dropped.
+        let requested = self
             .0
             .tasks
-            .spawn(request_and_tell(Arc::clone(&self.0), request));
-        told.await.map_err(|error| {
-            Error::internal("the wish to cancel was not carried out").with_source(error)
+            .spawn(request_and_notify(Arc::clone(&self.0), request));
+        requested.await.map_err(|error| {
+            Error::internal("the cancel request was not processed").with_source(error)
         })?
     }
 }
 
-async fn request_and_tell(shared: Arc<Shared>, request: CancelRequest) -> Result<Cancelled> {
+async fn request_and_notify(shared: Arc<Shared>, request: CancelRequest) -> Result<Cancelled> {
     let (run, cancel) = (request.run, request.cancel);
     let cancelled = match shared.storage.request_cancel(request).await {
         Ok(cancelled) => cancelled,
         Err(error) => {
-            shared.tell_if_noted(run).await;
+            shared.notify_if_stored(run).await;
             return Err(error);
         }
     };
     shared.events.committed(cancelled.seq);
     if cancelled.status == RunStatus::Running {
-        shared.active.cancel(run, cancel);
+        shared.active.request_cancel(run, cancel);
     } else {
-        shared.events.ended(run);
+        shared.events.run_finished(run);
     }
     Ok(cancelled)
 }
 
 impl Shared {
-    /// A wish may be stored though the answer got lost: then its driver heeds it all the same, and whoever waits for the run is told of its end.
-    async fn tell_if_noted(&self, run: RunId) {
+    /// Notifies the run's driver and waiters if storage holds the cancel request.
+    ///
+    /// The outcome of a failed commit is unknown: the request may be stored.
+    async fn notify_if_stored(&self, run: RunId) {
         let Ok(Some(detail)) = self.storage.find_run(run, &Scope::All).await else {
             return;
         };
-        self.tell_newest().await;
+        self.notify_newest_commit().await;
         if detail.run.status.is_terminal() {
-            self.events.ended(run);
+            self.events.run_finished(run);
         } else if let Some(cancel) = detail.run.cancel {
-            self.active.cancel(run, cancel);
+            self.active.request_cancel(run, cancel);
         }
     }
 
-    /// Tells of events whose commit was not answered.
-    pub(super) async fn tell_newest(&self) {
+    /// Wakes event readers after a commit whose outcome is unknown.
+    pub(super) async fn notify_newest_commit(&self) {
         if let Ok(newest) = self.storage.newest_seq().await {
             self.events.committed(newest);
         }

@@ -1,16 +1,16 @@
-//! Checkpoint: makes a node's output durable before anything builds on it.
+//! Checkpoints: stores a node's output before its result is committed, and reads it back.
 //!
-//! Naming it in the journal is left to the driver.
+//! Referring to the stored output in the journal is left to `node` and `driver`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::context::Context;
-use super::halt::Halt;
-use super::hiding;
-use super::journal::Lost;
+use super::journal::LeaseLost;
+use super::redaction;
+use super::run_context::RunContext;
+use super::stop_signal::StopSignal;
 use crate::error::{Error, Result, trace_causes};
 use crate::limits::Limits;
 use crate::model::{Dataset, NodeIndex, Preview};
@@ -18,39 +18,57 @@ use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
 
-/// Cells and bytes up to which encoding is faster than handing it to another thread.
+/// Cells and bytes up to which a dataset is encoded on the async thread, which is faster.
 const INLINE_CELLS_MAX: u64 = 2_000;
 const INLINE_BYTES_MAX: u64 = 256 * 1024;
 
-/// What is kept of an output.
+/// The stored form of an output.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     pub(super) preview: Preview,
-    /// None when the output is too large to keep, or holds a secret.
+    /// `None` when the output is too large to store or contains a secret.
     pub(super) output: Option<OutputRef>,
 }
 
 struct Encoded {
     preview: Preview,
-    kept: Option<(Bytes, [u8; 32])>,
+    // `None` as in `Checkpoint::output`.
+    bytes_and_hash: Option<(Bytes, [u8; 32])>,
 }
 
-/// Writes an output's chunks.
+/// Why an output has no checkpoint.
+#[derive(Debug)]
+pub(super) enum CheckpointError {
+    /// The run's lease is lost.
+    LeaseLost,
+    /// The output cannot be encoded.
+    Unencodable(Error),
+}
+
+impl From<LeaseLost> for CheckpointError {
+    fn from(LeaseLost: LeaseLost) -> Self {
+        Self::LeaseLost
+    }
+}
+
+/// Stores the chunks of an output.
 ///
 /// # Errors
-/// `Err(Lost)` inside when the claim is lost, an [`Error`] when the output cannot be encoded.
+/// Those of [`CheckpointError`].
 pub(super) async fn write(
-    context: &Context,
+    context: &RunContext,
     node_index: NodeIndex,
     dataset: &Dataset,
-) -> Result<Result<Checkpoint, Lost>> {
+) -> Result<Checkpoint, CheckpointError> {
     let limits = &context.shared.limits;
-    let encoded = encode(dataset, limits, &context.vault.mask).await?;
-    let Some((bytes, hash)) = encoded.kept else {
-        return Ok(Ok(Checkpoint {
+    let encoded = encode(dataset, limits, &context.secrets.mask)
+        .await
+        .map_err(CheckpointError::Unencodable)?;
+    let Some((bytes, hash)) = encoded.bytes_and_hash else {
+        return Ok(Checkpoint {
             preview: encoded.preview,
             output: None,
-        }));
+        });
     };
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let mut chunk_count = 0_u32;
@@ -64,15 +82,13 @@ pub(super) async fn write(
             chunk_count,
             chunk,
         );
-        if put(context, chunk).await.is_err() {
-            return Ok(Err(Lost));
-        }
+        put(context, chunk).await?;
         chunk_count = chunk_count.saturating_add(1);
     }
-    Ok(Ok(Checkpoint {
+    Ok(Checkpoint {
         preview: encoded.preview,
         output: Some(OutputRef::new(hash, length, chunk_count)),
-    }))
+    })
 }
 
 async fn encode(dataset: &Dataset, limits: &Limits, mask: &Mask) -> Result<Encoded> {
@@ -82,62 +98,69 @@ async fn encode(dataset: &Dataset, limits: &Limits, mask: &Mask) -> Result<Encod
     let is_small = cells <= INLINE_CELLS_MAX && dataset.memory_bytes() <= INLINE_BYTES_MAX;
     let (dataset, limits, mask) = (dataset.clone(), limits.clone(), mask.clone());
     let work = move || {
-        let preview = hiding::preview(&dataset, &mask, &limits)?;
-        if hiding::holds_secret(&dataset, &mask) {
+        let preview = redaction::preview(&dataset, &mask, &limits)?;
+        if redaction::contains_secret(&dataset, &mask) {
             return Ok(Encoded {
                 preview,
-                kept: None,
+                bytes_and_hash: None,
             });
         }
         let bytes = dataset.encode()?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let is_kept = length <= limits.output_bytes_max;
-        let kept = is_kept.then(|| {
+        let is_storable = length <= limits.output_bytes_max;
+        let bytes_and_hash = is_storable.then(|| {
             let hash = Sha256::digest(&bytes).into();
             (Bytes::from(bytes), hash)
         });
-        Ok(Encoded { preview, kept })
+        Ok(Encoded {
+            preview,
+            bytes_and_hash,
+        })
     };
     if is_small {
         return work();
     }
-    blocking(work).await
+    run_blocking(work).await
 }
 
-/// Runs what computes long on a thread that may block.
+/// Runs a long computation on a blocking thread.
 ///
 /// # Errors
-/// What the work answers; `Internal` when it panicked.
-pub(super) async fn blocking<T: Send + 'static>(
+/// The error of `work`; `Internal` when it panicked.
+pub(super) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::internal("a computation on a dataset failed").with_source(error))?
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined
+        .map_err(|error| Error::internal("a computation on a dataset failed").with_source(error))?
 }
 
 /// Writes a chunk, and repeats that while storage is unavailable.
-async fn put(context: &Context, chunk: OutputChunk) -> Result<(), Lost> {
+async fn put(context: &RunContext, chunk: OutputChunk) -> Result<(), LeaseLost> {
     let shared = &context.shared;
     let put = || shared.storage.put_output_chunk(chunk.clone());
     let stop = context.lost_or_stopped();
     match while_unavailable(&shared.clock, Pauses::STANDARD, stop, put).await {
         Ok(()) => Ok(()),
-        Err(Unanswered::Stopped(_)) => Err(Lost),
+        Err(Unanswered::Stopped(_)) => Err(LeaseLost),
         Err(Unanswered::Refused(error)) => {
             tracing::warn!(run_id = %context.run.id, %error, "an output could not be written; its run belongs to another claim, or to none");
             trace_causes(&error);
             // Not released: it would be claimed and refused again and again.
-            context.raise(Halt::Lost);
-            Err(Lost)
+            context.raise(StopSignal::LeaseLost);
+            Err(LeaseLost)
         }
     }
 }
 
-/// Reads a kept output back; none when it is missing, damaged or cannot be decoded.
+/// Reads a stored output. Returns `None` when it is missing, damaged or cannot be decoded.
 ///
 /// # Errors
-/// What storage answers.
-pub(super) async fn read(context: &Arc<Context>, node_index: NodeIndex) -> Result<Option<Dataset>> {
+/// The errors of storage.
+pub(super) async fn read(
+    context: &Arc<RunContext>,
+    node_index: NodeIndex,
+) -> Result<Option<Dataset>> {
     let storage = &context.shared.storage;
     let Some(stored) = storage
         .find_output(context.run.id, node_index, &crate::model::Scope::All)
@@ -145,7 +168,7 @@ pub(super) async fn read(context: &Arc<Context>, node_index: NodeIndex) -> Resul
     else {
         return Ok(None);
     };
-    let decoded = blocking(move || {
+    let decoded = run_blocking(move || {
         let hash: [u8; 32] = Sha256::digest(&stored.bytes).into();
         Ok(if hash == stored.hash {
             Dataset::decode(&stored.bytes).ok()

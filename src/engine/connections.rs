@@ -1,11 +1,12 @@
-//! Saving and deleting connections, with every problem of one told.
+//! Saves and deletes connections, and reports every problem of a body at once.
 //!
-//! What a secret of a body means is `secrets`'; opening them for executors is `vault`'s.
+//! `secret_input` decides what a secret field of a body means; `secret_resolver` opens secrets for
+//! executors.
 
 use serde_json::Value;
 
-use super::names;
-use super::secrets::{self, Given, TRIES_MAX};
+use super::id_mismatch;
+use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Problem, Result, shown};
 use crate::graph::fields::Fields;
@@ -16,11 +17,11 @@ use crate::storage::{Expect, PutConnection};
 
 const KIND_CHARS_MAX: usize = 64;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
-/// Characters of a host, which may be a whole address, of a schema and of a login.
+/// Characters of a host, a schema or a login. A host may be a whole URL.
 const PART_CHARS_MAX: usize = 1_024;
-/// Characters of a password. 16,384: private keys are passwords too.
+/// Characters of a password. 16,384: a private key can be a password.
 const PASSWORD_CHARS_MAX: usize = 16_384;
-/// Characters of what else it takes. 65,536: an account file of a cloud fits many times.
+/// Characters of the extra field. 65,536: the credentials file of a cloud account fits many times.
 const EXTRA_CHARS_MAX: usize = 65_536;
 
 /// The fields of a connection's body.
@@ -38,20 +39,21 @@ pub(crate) const CONNECTION_FIELDS: &[&str] = &[
     "updated_at",
 ];
 
-/// A connection as a body gives it.
+/// A connection as parsed from a request body.
 struct Draft {
     id: Option<String>,
     /// Without its secrets.
     fields: ConnectionFields,
-    password: Given,
-    extra: Given,
+    password: SecretInput,
+    extra: SecretInput,
 }
 
 impl Engine {
-    /// Saves a connection that is not there yet.
+    /// Creates a connection.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and
+    /// any error of storage.
     pub(crate) async fn create_connection(
         &self,
         body: Value,
@@ -59,10 +61,10 @@ impl Engine {
     ) -> Result<StoredConnection> {
         self.refuse_in_shutdown()?;
         let mut issues = Issues::default();
-        let draft = read(body, &mut issues);
-        let id = new_id(draft.id.as_deref(), &mut issues);
-        secrets::refuse_kept(&draft.password, "/password", &mut issues);
-        secrets::refuse_kept(&draft.extra, "/extra", &mut issues);
+        let draft = parse_draft(body, &mut issues);
+        let id = parse_body_id(draft.id.as_deref(), &mut issues);
+        secret_input::refuse_unchanged(&draft.password, "/password", &mut issues);
+        secret_input::refuse_unchanged(&draft.extra, "/extra", &mut issues);
         issues.refuse(Problem::InvalidField)?;
         let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
         let fields = self.0.seal_connection(&draft, &id, scope.tenant(), None)?;
@@ -71,11 +73,12 @@ impl Engine {
         self.0.storage.put_connection(put).await
     }
 
-    /// Replaces the connection with this id; a secret that is sent masked stays.
+    /// Replaces the connection with this id. A secret that is sent masked stays as it is stored.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
-    /// `precondition-failed` when others change it all the while), and what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`
+    /// (`encryption-key-missing`; `precondition-failed` if concurrent changes win every attempt),
+    /// and any error of storage.
     pub(crate) async fn replace_connection(
         &self,
         id: &str,
@@ -83,33 +86,33 @@ impl Engine {
         scope: &Scope,
     ) -> Result<StoredConnection> {
         self.refuse_in_shutdown()?;
-        let mut old = self.0.connection(id, scope).await?;
-        names::refuse_another(&body, "conn_id", &old.id)?;
+        let mut old = self.0.find_connection(id, scope).await?;
+        id_mismatch::refuse_id_mismatch(&body, "conn_id", &old.id)?;
         let mut issues = Issues::default();
-        let draft = read(body, &mut issues);
+        let draft = parse_draft(body, &mut issues);
         issues.refuse(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
-            let saved = self.replace_seen(&draft, &old, scope).await;
-            if !secrets::came_between(&saved) {
+            let saved = self.replace_version(&draft, &old, scope).await;
+            if !secret_input::is_precondition_failed(&saved) {
                 return saved;
             }
-            old = self.0.connection(id, scope).await?;
+            old = self.0.find_connection(id, scope).await?;
         }
-        self.replace_seen(&draft, &old, scope).await
+        self.replace_version(&draft, &old, scope).await
     }
 
     /// Deletes the connection with this id.
     ///
     /// # Errors
-    /// `NotFound`, and what storage answers.
+    /// `NotFound`, and any error of storage.
     pub(crate) async fn delete_connection(&self, id: &str, scope: &Scope) -> Result<()> {
         self.refuse_in_shutdown()?;
-        let id = known_id(id)?;
+        let id = parse_path_id(id)?;
         let now = self.0.clock.now();
         self.0.storage.delete_connection(&id, scope, now).await
     }
 
-    async fn replace_seen(
+    async fn replace_version(
         &self,
         draft: &Draft,
         old: &StoredConnection,
@@ -126,8 +129,11 @@ impl Engine {
 }
 
 impl Shared {
-    async fn connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
-        let found = self.storage.find_connection(&known_id(id)?, scope).await?;
+    async fn find_connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
+        let found = self
+            .storage
+            .find_connection(&parse_path_id(id)?, scope)
+            .await?;
         found.ok_or_else(|| Error::connection_not_found(shown(id)))
     }
 
@@ -149,34 +155,34 @@ impl Shared {
         Ok(ConnectionFields {
             password: draft
                 .password
-                .sealed(password, &self.keyring, field("password"))?,
-            extra: draft.extra.sealed(extra, &self.keyring, field("extra"))?,
+                .seal(password, &self.keyring, field("password"))?,
+            extra: draft.extra.seal(extra, &self.keyring, field("extra"))?,
             ..draft.fields.clone()
         })
     }
 }
 
-/// The id that a path names.
-fn known_id(id: &str) -> Result<ConnectionId> {
+/// Parses the id in a path.
+fn parse_path_id(id: &str) -> Result<ConnectionId> {
     ConnectionId::new(id).map_err(|_| Error::connection_not_found(shown(id)))
 }
 
-/// The id that a body gives.
-fn new_id(given: Option<&str>, issues: &mut Issues) -> Option<ConnectionId> {
+/// Parses the id in a body.
+fn parse_body_id(given: Option<&str>, issues: &mut Issues) -> Option<ConnectionId> {
     let id = ConnectionId::new(given.unwrap_or_default());
     id.map_err(|error| issues.push("/conn_id", || format!("conn_id {error}")))
         .ok()
 }
 
-fn read(body: Value, issues: &mut Issues) -> Draft {
+fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     const PORT: &str = "a whole number from 1 to 65535";
     const PASSWORD: &str = "a string of at most 16384 characters";
     const EXTRA: &str = "a string or an object of at most 65536 characters";
     let mut draft = Draft {
         id: None,
         fields: ConnectionFields::default(),
-        password: Given::Nothing,
-        extra: Given::Nothing,
+        password: SecretInput::Absent,
+        extra: SecretInput::Absent,
     };
     let Some(mut fields) = Fields::of(body, "a connection", String::new(), issues) else {
         return draft;
@@ -186,23 +192,24 @@ fn read(body: Value, issues: &mut Issues) -> Draft {
     draft.fields.kind = fields
         .take("type", "a string of 1 to 64 characters", |value| {
             let text = value.as_str().filter(|text| !text.trim().is_empty());
-            text.filter(|text| secrets::is_within(text, KIND_CHARS_MAX))
+            text.filter(|text| secret_input::has_chars_at_most(text, KIND_CHARS_MAX))
                 .map(str::to_owned)
         })
         .unwrap_or_default();
-    draft.fields.description = secrets::text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
-    draft.fields.host = secrets::text(&mut fields, "host", PART_CHARS_MAX);
-    draft.fields.port = fields.take("port", PORT, port).flatten();
-    draft.fields.schema = secrets::text(&mut fields, "schema", PART_CHARS_MAX);
-    draft.fields.login = secrets::text(&mut fields, "login", PART_CHARS_MAX);
-    let password = fields.secret("password", PASSWORD, password);
-    draft.password = Given::of(password);
-    draft.extra = Given::of(fields.secret("extra", EXTRA, extra));
+    draft.fields.description =
+        secret_input::take_text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
+    draft.fields.host = secret_input::take_text(&mut fields, "host", PART_CHARS_MAX);
+    draft.fields.port = fields.take("port", PORT, parse_port).flatten();
+    draft.fields.schema = secret_input::take_text(&mut fields, "schema", PART_CHARS_MAX);
+    draft.fields.login = secret_input::take_text(&mut fields, "login", PART_CHARS_MAX);
+    let password = fields.secret("password", PASSWORD, parse_password);
+    draft.password = SecretInput::from_text(password);
+    draft.extra = SecretInput::from_text(fields.secret("extra", EXTRA, parse_extra));
     draft
 }
 
-/// None within: no port.
-fn port(value: &Value) -> Option<Option<u16>> {
+/// Parses a port. The inner `None` means that the connection has no port.
+fn parse_port(value: &Value) -> Option<Option<u16>> {
     match value {
         Value::Null => Some(None),
         value => u16::try_from(value.as_u64()?)
@@ -212,19 +219,19 @@ fn port(value: &Value) -> Option<Option<u16>> {
     }
 }
 
-/// Empty within: no password.
-fn password(value: &Value) -> Option<String> {
+/// Parses a password. An empty one means that the connection has no password.
+fn parse_password(value: &Value) -> Option<String> {
     let text = if value.is_null() { "" } else { value.as_str()? };
-    secrets::is_within(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
+    secret_input::has_chars_at_most(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
 }
 
-/// A text as it is, an object as its JSON; empty within: none.
-fn extra(value: &Value) -> Option<String> {
+/// Parses the extra field: text as it is, an object as its JSON. Empty text means none.
+fn parse_extra(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Object(_) => value.to_string(),
         Value::Null => String::new(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
     };
-    secrets::is_within(&text, EXTRA_CHARS_MAX).then_some(text)
+    secret_input::has_chars_at_most(&text, EXTRA_CHARS_MAX).then_some(text)
 }

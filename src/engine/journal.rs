@@ -1,55 +1,54 @@
-//! The journal of one run: gathers entries and appends them, one append at a time, until each is stored.
+//! The journal of one run: gathers entries and appends them in order, one append at a time.
 //!
-//! Attempts and log handles only send. What an entry does to events and rows is storage's.
+//! What an entry does to events and rows is left to storage. Which entries a node writes is
+//! decided by `node` and `driver`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::halt::{Halt, lost_or_stopped};
-use crate::error::{Error, ErrorKind, Result, cut, trace_causes};
-use crate::executor::{LogLine, LogSink};
-use crate::model::{NodeIndex, RunId, RunStatus};
+use super::stop_signal::{StopSignal, lost_or_stopped};
+use crate::error::{Error, ErrorKind, Result, trace_causes};
+use crate::model::{RunId, RunStatus};
 use crate::outage::{Pauses, Unanswered, while_unavailable};
-use crate::secret::Mask;
 use crate::storage::{Append, AppendOutcome, Entry};
 
 const PAUSES: Pauses = Pauses::doubling(Duration::from_millis(20), Duration::from_secs(2));
 
-/// An entry under way.
+/// An entry on its way to the appender.
 #[derive(Debug)]
 struct Message {
     entry: Entry,
     stored: Option<oneshot::Sender<()>>,
-    // Gives its share of the journal's bytes back once the entry is stored.
-    _room: OwnedSemaphorePermit,
+    // Returns the entry's share of the byte budget once the entry is stored.
+    _budget: OwnedSemaphorePermit,
 }
 
-/// Sends entries to the journal of a run. Clones send to the same journal.
+/// A handle that sends entries to the journal of a run. Clones send to the same journal.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
-    // Bounded, so that an executor that logs faster than storage writes waits.
+    // Bounded, so that an executor that logs faster than storage writes has to wait.
     sender: mpsc::Sender<Message>,
-    room: Arc<Semaphore>,
+    byte_budget: Arc<Semaphore>,
     bytes_max: usize,
-    // Ends the journal once what is there is stored, though an executor that was left behind still holds a handle.
+    // Closes the journal once its entries are stored. Dropped senders are not enough: an abandoned
+    // executor may keep its handle.
     closing: CancellationToken,
 }
 
-/// The run was lost to another claim: nothing more of it can be stored.
+/// The run's lease is lost: nothing more of the run can be stored.
 #[derive(Debug)]
-pub(super) struct Lost;
+pub(super) struct LeaseLost;
 
 impl Journal {
-    /// A journal and the task's side of it, which [`Appender::run`] works off.
+    /// Creates a journal and its appender, which [`Appender::run`] executes.
     pub(super) fn open(
         shared: &Arc<Shared>,
-        held: Position,
-        halt: watch::Sender<Halt>,
+        start: JournalPosition,
+        stop_signal: watch::Sender<StopSignal>,
     ) -> (Self, Appender) {
         let limits = &shared.limits;
         let entries_max = limits.journal_entries_max.clamp(1, Semaphore::MAX_PERMITS);
@@ -57,112 +56,124 @@ impl Journal {
         let (sender, receiver) = mpsc::channel(entries_max);
         let journal = Self {
             sender,
-            room: Arc::new(Semaphore::new(bytes_max)),
+            byte_budget: Arc::new(Semaphore::new(bytes_max)),
             bytes_max,
             closing: CancellationToken::new(),
         };
         let appender = Appender {
             shared: Arc::clone(shared),
             receiver,
-            room: Arc::clone(&journal.room),
+            byte_budget: Arc::clone(&journal.byte_budget),
             bytes_max,
-            at: held,
-            halt,
-            closing: journal.closing(),
+            next: start,
+            stop_signal,
+            closing: journal.closing_token(),
         };
         (journal, appender)
     }
 
-    pub(super) fn closing(&self) -> CancellationToken {
+    /// Returns the token that closes the journal.
+    pub(super) fn closing_token(&self) -> CancellationToken {
         self.closing.clone()
     }
 
     /// Sends an entry without waiting until it is stored.
-    pub(super) async fn send(&self, entry: Entry) -> Result<(), Lost> {
+    pub(super) async fn send(&self, entry: Entry) -> Result<(), LeaseLost> {
         self.push(entry, None).await
     }
 
-    /// Sends an entry; what comes back resolves once it is stored, and fails when the run was lost.
-    pub(super) async fn store(&self, entry: Entry) -> Result<oneshot::Receiver<()>, Lost> {
+    /// Sends an entry. The receiver resolves once the entry is stored, and fails if the lease is
+    /// lost.
+    pub(super) async fn send_for_commit(
+        &self,
+        entry: Entry,
+    ) -> Result<oneshot::Receiver<()>, LeaseLost> {
         let (sender, receiver) = oneshot::channel();
         self.push(entry, Some(sender)).await?;
         Ok(receiver)
     }
 
-    async fn push(&self, entry: Entry, stored: Option<oneshot::Sender<()>>) -> Result<(), Lost> {
+    async fn push(
+        &self,
+        entry: Entry,
+        stored: Option<oneshot::Sender<()>>,
+    ) -> Result<(), LeaseLost> {
         let bytes = bytes_of(&entry).clamp(1, self.bytes_max);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room)
+        let budget = Arc::clone(&self.byte_budget)
             .acquire_many_owned(bytes)
             .await
-            .map_err(|_| Lost)?;
+            .map_err(|_| LeaseLost)?;
         self.sender
             .send(Message {
                 entry,
                 stored,
-                _room: room,
+                _budget: budget,
             })
             .await
-            .map_err(|_| Lost)
+            .map_err(|_| LeaseLost)
     }
 }
 
-/// About how many bytes an entry holds.
+/// Returns about how many bytes an entry occupies.
 fn bytes_of(entry: &Entry) -> usize {
     const FIXED: usize = 64;
     let text = match entry {
         Entry::Log { message, .. } => message.len(),
         Entry::NodeRetrying { error, .. } => error.len(),
-        Entry::NodeFinished(end) => {
-            let rows = end.preview.as_ref().map_or(0, |preview| preview.rows.len());
-            end.error.as_ref().map_or(0, String::len) + rows * FIXED
+        Entry::NodeFinished(finished) => {
+            let rows = finished
+                .preview
+                .as_ref()
+                .map_or(0, |preview| preview.rows.len());
+            finished.error.as_ref().map_or(0, String::len) + rows * FIXED
         }
         Entry::NodeStarted { .. } | Entry::Profile { .. } | Entry::RunFinished { .. } => 0,
     };
     FIXED + text
 }
 
-/// Where a claimed run's journal stands.
+/// Where the next append of a claimed run belongs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Position {
+pub(super) struct JournalPosition {
     pub(super) run: RunId,
     pub(super) epoch: u64,
     pub(super) position: u64,
 }
 
-/// The one writer of a run's entries.
+/// The only writer of a run's entries.
 #[derive(Debug)]
 pub(super) struct Appender {
     shared: Arc<Shared>,
     receiver: mpsc::Receiver<Message>,
-    room: Arc<Semaphore>,
+    byte_budget: Arc<Semaphore>,
     bytes_max: usize,
-    at: Position,
-    halt: watch::Sender<Halt>,
+    next: JournalPosition,
+    stop_signal: watch::Sender<StopSignal>,
     closing: CancellationToken,
 }
 
 impl Appender {
-    /// Appends until every handle is dropped, the run has ended, or it was lost.
+    /// Appends until the journal is closed, the run is finished or the lease is lost.
     pub(super) async fn run(mut self) {
-        let mut has_ended = false;
-        while !has_ended && let Some(mut batch) = self.gather().await {
-            has_ended = cut_at_end(&mut batch);
+        let mut is_finished = false;
+        while !is_finished && let Some(mut batch) = self.gather().await {
+            is_finished = truncate_after_run_finished(&mut batch);
             let entries: Vec<Entry> = batch.iter().map(|message| message.entry.clone()).collect();
             if self.append(entries).await.is_err() {
-                self.halt
-                    .send_modify(|halt| *halt = (*halt).max(Halt::Lost));
+                self.stop_signal
+                    .send_modify(|signal| *signal = (*signal).max(StopSignal::LeaseLost));
                 return;
             }
             for stored in batch.into_iter().filter_map(|message| message.stored) {
-                // Whoever asked may have been dropped with its run.
+                // The receiver may have been dropped with its driver.
                 let _ = stored.send(());
             }
         }
     }
 
-    /// The next entry; none once the journal is closed and empty.
-    async fn next(&mut self) -> Option<Message> {
+    /// Waits for the next entry. Returns `None` once the journal is closed and empty.
+    async fn receive(&mut self) -> Option<Message> {
         tokio::select! {
             message = self.receiver.recv() => message,
             () = self.closing.cancelled() => {
@@ -172,13 +183,15 @@ impl Appender {
         }
     }
 
-    /// The entries of the next append: all that are there, and for lines of the log those that come soon.
+    /// Gathers the entries of the next append.
+    ///
+    /// It takes all entries that wait. If they are not urgent, it also waits shortly for more.
     async fn gather(&mut self) -> Option<Vec<Message>> {
-        let mut batch = vec![self.next().await?];
+        let mut batch = vec![self.receive().await?];
         let lines_max = self.shared.limits.log_batch_max;
         let clock = self.shared.clock.clone();
         let linger = clock.sleep(self.shared.limits.log_linger);
-        let breath = clock.breath();
+        let breath = clock.real_time_pause();
         tokio::pin!(linger, breath);
         loop {
             while let Ok(message) = self.receiver.try_recv() {
@@ -186,16 +199,16 @@ impl Appender {
             }
             let urgency = batch
                 .iter()
-                .map(|message| Urgency::of(&message.entry))
+                .map(|message| Urgency::of_entry(&message.entry))
                 .max()
-                .unwrap_or(Urgency::Line);
-            let is_full = batch.len() >= lines_max || self.is_short_of_room();
+                .unwrap_or(Urgency::Log);
+            let is_full = batch.len() >= lines_max || self.is_short_of_budget();
             let has_more = match urgency {
-                Urgency::End => false,
-                Urgency::Start | Urgency::Line if is_full => false,
-                // The end of a node that does next to nothing joins the append of its start.
-                Urgency::Start => self.more(&mut batch, breath.as_mut()).await,
-                Urgency::Line => self.more(&mut batch, linger.as_mut()).await,
+                Urgency::Immediate => false,
+                Urgency::NodeStart | Urgency::Log if is_full => false,
+                // A very short node then stores its start and its result in one append.
+                Urgency::NodeStart => self.wait_for_more(&mut batch, breath.as_mut()).await,
+                Urgency::Log => self.wait_for_more(&mut batch, linger.as_mut()).await,
             };
             if !has_more {
                 return Some(batch);
@@ -203,8 +216,12 @@ impl Appender {
         }
     }
 
-    /// Waits for one more entry; false when `pause` is over first or none will come.
-    async fn more(&mut self, batch: &mut Vec<Message>, pause: impl Future<Output = ()>) -> bool {
+    /// Waits for one more entry. Returns false if `pause` ends first or no entry can come.
+    async fn wait_for_more(
+        &mut self,
+        batch: &mut Vec<Message>,
+        pause: impl Future<Output = ()>,
+    ) -> bool {
         tokio::select! {
             message = self.receiver.recv() => message.map(|message| batch.push(message)).is_some(),
             () = self.closing.cancelled(), if !self.receiver.is_closed() => {
@@ -215,13 +232,13 @@ impl Appender {
         }
     }
 
-    /// Whether so much gathers that senders may be waiting for its bytes already.
-    fn is_short_of_room(&self) -> bool {
-        self.room.available_permits() <= self.bytes_max / 2
+    /// Returns whether so many bytes are gathered that senders may already wait for budget.
+    fn is_short_of_budget(&self) -> bool {
+        self.byte_budget.available_permits() <= self.bytes_max / 2
     }
 
-    /// Appends entries; a run whose cancel was requested meanwhile ends cancelled.
-    async fn append(&mut self, mut entries: Vec<Entry>) -> Result<(), Lost> {
+    /// Appends entries. A run with a cancel request finishes as cancelled.
+    async fn append(&mut self, mut entries: Vec<Entry>) -> Result<(), LeaseLost> {
         loop {
             match self.try_append(&entries).await {
                 Ok(appended) => {
@@ -229,114 +246,94 @@ impl Appender {
                     return Ok(());
                 }
                 Err(Unanswered::Refused(error)) if error.kind() == ErrorKind::CancelRequested => {
-                    end_as_cancelled(&mut entries);
+                    mark_run_cancelled(&mut entries);
                 }
-                Err(Unanswered::Refused(error)) => return Err(self.give_up(&error)),
-                Err(Unanswered::Stopped(_)) => return Err(Lost),
+                Err(Unanswered::Refused(error)) => return Err(self.lease_lost_by(&error)),
+                Err(Unanswered::Stopped(_)) => return Err(LeaseLost),
             }
         }
     }
 
     /// Appends entries as they are, and repeats that while storage is unavailable.
     async fn try_append(&self, entries: &[Entry]) -> Result<AppendOutcome, Unanswered> {
-        let (shared, at) = (&self.shared, self.at);
+        let (shared, next) = (&self.shared, self.next);
         let append = || {
-            let mut append = Append::new(at.run, at.epoch, at.position, entries.to_vec());
+            let mut append = Append::new(next.run, next.epoch, next.position, entries.to_vec());
             append.result_bytes_max = shared.limits.result_bytes_max;
             shared.storage.append(append)
         };
-        let stop = lost_or_stopped(&self.halt, &shared.stop);
+        let stop = lost_or_stopped(&self.stop_signal, &shared.stop);
         while_unavailable(&shared.clock, PAUSES, stop, append).await
     }
 
     fn advance(&mut self, entries: &[Entry], appended: AppendOutcome) {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-        self.at.position = self.at.position.saturating_add(count);
+        self.next.position = self.next.position.saturating_add(count);
         self.shared.events.committed(appended.seq);
-        self.shared.tell_of_stopped(appended.cancelled_backfill);
+        self.shared
+            .notify_cancelled_backfills(appended.cancelled_backfill);
     }
 
-    fn give_up(&self, error: &Error) -> Lost {
-        let is_of_another = matches!(
+    /// Logs why an append was refused.
+    fn lease_lost_by(&self, error: &Error) -> LeaseLost {
+        let is_claim_over = matches!(
             error.kind(),
             ErrorKind::StaleEpoch
                 | ErrorKind::RunFinished
                 | ErrorKind::NotFound
                 | ErrorKind::ShuttingDown
         );
-        if is_of_another {
-            tracing::warn!(run_id = %self.at.run, %error, "the run belongs to another claim, or to none");
+        if is_claim_over {
+            tracing::warn!(run_id = %self.next.run, %error, "the run no longer belongs to this claim");
         } else {
-            tracing::error!(run_id = %self.at.run, %error, "the journal refused an entry; the run is left to the next start");
+            tracing::error!(run_id = %self.next.run, %error, "storage refused a journal entry; the next start claims the run again");
             trace_causes(error);
         }
-        Lost
+        LeaseLost
     }
 }
 
-/// How soon an entry wants to be stored.
+/// How soon an entry must be stored.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
-    Line,
-    Start,
-    End,
+    /// It may wait for `Limits::log_linger`.
+    Log,
+    /// It may wait for the result of a very short node.
+    NodeStart,
+    /// It must not wait.
+    Immediate,
 }
 
 impl Urgency {
-    const fn of(entry: &Entry) -> Self {
+    const fn of_entry(entry: &Entry) -> Self {
         match entry {
-            Entry::Log { .. } | Entry::Profile { .. } => Self::Line,
-            Entry::NodeStarted { .. } => Self::Start,
+            Entry::Log { .. } | Entry::Profile { .. } => Self::Log,
+            Entry::NodeStarted { .. } => Self::NodeStart,
             Entry::NodeRetrying { .. } | Entry::NodeFinished(_) | Entry::RunFinished { .. } => {
-                Self::End
+                Self::Immediate
             }
         }
     }
 }
 
-/// Leaves out what comes after the run's end (lines of executors that were left behind), and tells whether the end is there.
-fn cut_at_end(batch: &mut Vec<Message>) -> bool {
-    let is_end = |message: &Message| matches!(message.entry, Entry::RunFinished { .. });
-    let Some(end) = batch.iter().position(is_end) else {
+/// Drops entries after the run's final one, which are log lines of abandoned executors.
+///
+/// Returns whether the batch contains the final entry.
+fn truncate_after_run_finished(batch: &mut Vec<Message>) -> bool {
+    let is_final = |message: &Message| matches!(message.entry, Entry::RunFinished { .. });
+    let Some(end) = batch.iter().position(is_final) else {
         return false;
     };
     batch.truncate(end.saturating_add(1));
     true
 }
 
-/// A run whose cancel was asked for meanwhile ends cancelled, whatever its last node did.
-fn end_as_cancelled(entries: &mut [Entry]) {
+/// Changes the run's outcome to cancelled, since a cancel request was stored before the append.
+fn mark_run_cancelled(entries: &mut [Entry]) {
     for entry in entries {
         if let Entry::RunFinished { status, error, .. } = entry {
             *status = RunStatus::Cancelled;
             *error = None;
         }
-    }
-}
-
-/// The log of one attempt.
-#[derive(Debug)]
-pub(super) struct AttemptLog {
-    pub(super) journal: Journal,
-    pub(super) shared: Arc<Shared>,
-    pub(super) mask: Mask,
-    pub(super) node_index: NodeIndex,
-    pub(super) attempt: u32,
-}
-
-#[async_trait]
-impl LogSink for AttemptLog {
-    async fn send(&self, line: LogLine) {
-        // Hidden before it is cut: the beginning of a secret at the cut would not be found.
-        let message = self.mask.text(line.message);
-        let entry = Entry::Log {
-            node_index: Some(self.node_index),
-            attempt: Some(self.attempt),
-            level: line.level,
-            message: cut(message, self.shared.limits.log_line_bytes_max),
-            at: self.shared.clock.now(),
-        };
-        // A run that was lost takes no more lines; its executor is about to be dropped.
-        drop(self.journal.send(entry).await);
     }
 }

@@ -1,45 +1,46 @@
 //! The write side: every command that changes something, and the loops that execute runs.
 //!
-//! Questions are answered by `views`; what is remembered is `storage`'s.
+//! Reads are left to `views`, and durable state to `storage`.
 
 mod active;
 mod attempt;
+mod attempt_log;
 mod backfill;
 mod cancel;
 mod checkpoint;
 mod connections;
-mod context;
 mod driver;
 mod dry_run;
-mod halt;
-mod hiding;
+mod execution_permit;
+mod id_mismatch;
 mod journal;
-mod names;
 mod node;
 mod pipelines;
+mod prepare;
 mod purge;
 mod queue;
-mod recovery;
+mod redaction;
 mod resume;
 mod retention;
 mod retry;
-mod secrets;
+mod run_context;
+mod secret_input;
+mod secret_resolver;
 mod shutdown;
+mod stop_signal;
 mod ticks;
 mod trigger;
-mod turn;
 mod variables;
-mod vault;
 
 pub(crate) use crate::storage::PurgeMode;
-pub(crate) use backfill::{Backfilled, StartBackfill};
+pub(crate) use backfill::{BackfillRequest, StartedBackfill};
 pub(crate) use connections::CONNECTION_FIELDS;
-pub(crate) use dry_run::AskDryRun;
-pub(crate) use pipelines::{Expected, Revision};
-pub(crate) use purge::PurgeRuns;
-pub(crate) use resume::{Resume, ResumeOn};
-pub(crate) use ticks::{Due, Ticks};
-pub(crate) use trigger::{Key, Start, Started, hash_of};
+pub(crate) use dry_run::DryRunRequest;
+pub(crate) use pipelines::{Precondition, Revision};
+pub(crate) use purge::PurgeRequest;
+pub(crate) use resume::{ResumeDefinition, ResumeRequest};
+pub(crate) use ticks::{PendingTick, SchedulerHandle};
+pub(crate) use trigger::{RequestKey, RunRequest, StartedRun, hash_body};
 pub(crate) use variables::VARIABLE_FIELDS;
 
 use std::sync::Arc;
@@ -59,15 +60,16 @@ use crate::model::Retention;
 use crate::secret::Keyring;
 use crate::storage::Storage;
 
-/// Carries out commands and executes runs. Clones are the same engine; dropping the last one ends its tasks.
+/// Processes commands and executes runs. Clones are the same engine; dropping the last one stops
+/// its tasks.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine(
     Arc<Shared>,
-    // Held for its drop.
-    Arc<shutdown::EndOnDrop>,
+    // Held for its `Drop`.
+    Arc<shutdown::ShutdownOnDrop>,
 );
 
-/// What every command and every loop of an engine uses.
+/// The state that all commands and loops of an engine share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     storage: Arc<dyn Storage>,
@@ -76,34 +78,34 @@ pub(crate) struct Shared {
     limits: Limits,
     clock: Clock,
     events: Events,
-    active: active::Active,
-    // Permits are nodes that execute, in all runs together.
+    active: active::ActiveRuns,
+    // A permit is a node that executes in any run.
     node_slots: Arc<Semaphore>,
-    // Permits are dry runs under way.
+    // A permit is a dry run in progress.
     dry_runs: Semaphore,
-    // A notify, since many wishes to look at the queue are one.
+    // Wakes the queue. A notify, since many wake-ups before the next claim count as one.
     wake: Notify,
-    // As above: a definition was saved or deleted, and with it its schedule.
+    // Wakes the scheduler after a definition, and so its schedule, was saved or deleted.
     schedules_changed: Notify,
-    // Tripped first: no claims, no starts of nodes.
+    // Tripped first: the engine claims no run and starts no node.
     drain: CancellationToken,
-    // Tripped when the grace is over: what executes is dropped.
+    // Tripped when the grace has passed: executing nodes are dropped.
     stop: CancellationToken,
-    // A lock that is fair, so that purges take their turns; held while one pauses, which a lock of threads must not be.
+    // Serializes purges. An async lock, since it is fair and is held across the pauses of a purge.
     purging: Arc<Mutex<()>>,
-    // What the engine purges by itself.
+    // Which runs the engine purges automatically.
     retention: Option<Retention>,
-    // When the engine was made, on the monotonic clock.
-    made_at: Duration,
+    // When the engine was created, on the monotonic clock.
+    created_at: Duration,
     // Owns every task of the engine, so that `shutdown` can wait for them.
     tasks: TaskTracker,
-    // Attempts that could not be dropped since their code does not yield.
+    // Attempts that could not be aborted, since their code does not yield.
     abandoned: AtomicU64,
 }
 
-/// The parts of an engine.
+/// The parts from which an engine is built.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct EngineParts {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) registry: Registry,
     pub(crate) keyring: Keyring,
@@ -114,9 +116,9 @@ pub(crate) struct Parts {
 }
 
 impl Engine {
-    /// An engine that does nothing yet.
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts {
+    /// Creates an engine that executes nothing until it is started.
+    pub(crate) fn new(parts: EngineParts) -> Self {
+        let EngineParts {
             storage,
             registry,
             keyring,
@@ -132,14 +134,14 @@ impl Engine {
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
-        let end = shutdown::EndOnDrop {
+        let shutdown_on_drop = shutdown::ShutdownOnDrop {
             drain: drain.clone(),
             stop: stop.clone(),
             events: events.clone(),
             dropped: CancellationToken::new(),
         };
         let shared = Shared {
-            made_at: clock.elapsed(),
+            created_at: clock.elapsed(),
             purging: Arc::default(),
             retention,
             storage,
@@ -148,7 +150,7 @@ impl Engine {
             limits,
             clock,
             events,
-            active: active::Active::default(),
+            active: active::ActiveRuns::default(),
             node_slots: Arc::new(Semaphore::new(node_slots)),
             dry_runs: Semaphore::new(dry_runs),
             wake: Notify::new(),
@@ -158,16 +160,16 @@ impl Engine {
             tasks: TaskTracker::new(),
             abandoned: AtomicU64::new(0),
         };
-        Self(Arc::new(shared), Arc::new(end))
+        Self(Arc::new(shared), Arc::new(shutdown_on_drop))
     }
 
-    /// Begins to execute runs.
+    /// Starts the loops that execute runs.
     pub(crate) fn start(&self) {
         self.0.tasks.spawn(queue::run(Arc::clone(&self.0)));
         self.0.tasks.spawn(queue::renew(Arc::clone(&self.0)));
         #[cfg(feature = "websocket")]
         {
-            let live = self.0.events.clone().keep_live(self.0.clock.clone());
+            let live = self.0.events.clone().fill_ring(self.0.clock.clone());
             self.0.tasks.spawn(live);
         }
         if let Some(retention) = self.0.retention {
@@ -177,28 +179,30 @@ impl Engine {
         self.0.wake.notify_one();
     }
 
-    /// Carries a stream of events: a task that ends by itself once the events do, and that a shutdown waits for.
+    /// Spawns a task that serves a stream of events.
+    ///
+    /// The task ends when the events are closed, and a shutdown waits for it.
     #[cfg(feature = "websocket")]
-    pub(crate) fn carry(&self, stream: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn_stream(&self, stream: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn(stream);
     }
 
-    /// Tripped once nobody holds the engine any more; a shutdown does not trip it.
+    /// Returns a token that is tripped when the last handle is dropped, but not by a shutdown.
     pub(crate) fn dropped(&self) -> CancellationToken {
         self.1.dropped.clone()
     }
 
-    /// How long the engine has been there.
+    /// Returns the time since the engine was created.
     pub(crate) fn uptime(&self) -> Duration {
-        self.0.clock.elapsed().saturating_sub(self.0.made_at)
+        self.0.clock.elapsed().saturating_sub(self.0.created_at)
     }
 
-    /// Whether a shutdown has begun.
+    /// Returns whether a shutdown has begun.
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.0.drain.is_cancelled()
     }
 
-    /// The node types that can be executed, in alphabetical order.
+    /// Returns the registered node types in alphabetical order.
     pub(crate) fn node_types(&self) -> impl Iterator<Item = &str> {
         self.0.registry.kinds()
     }
@@ -215,7 +219,7 @@ impl Engine {
         &self.0.events
     }
 
-    /// Refuses a command once a shutdown has begun.
+    /// Refuses a command after a shutdown has begun.
     pub(crate) fn refuse_in_shutdown(&self) -> Result<()> {
         if self.is_shutting_down() {
             return Err(shutting_down());

@@ -1,61 +1,63 @@
-//! Saving and deleting definitions, with every problem of one told.
+//! Saves, validates and deletes pipelines, and reports every problem of a definition at once.
 //!
-//! What makes a definition acceptable is `graph/definition`'s.
+//! `graph/definition` decides whether a definition is valid.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Engine;
-use super::names;
-use super::trigger::WakeLater;
+use super::id_mismatch;
+use super::trigger::WakeOnDrop;
 use crate::error::{Error, Issue, IssueAt, Problem, Result};
 use crate::graph::definition;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
 
-/// What is wrong with a definition, and what is only odd.
+/// The problems of a definition: errors, and warnings about what is merely suspicious.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Validation {
+pub(crate) struct ValidationReport {
     pub(crate) errors: Vec<Issue>,
     pub(crate) warnings: Vec<Issue>,
 }
 
-/// What a caller has seen of the pipeline that it changes.
+/// The revisions at which a caller allows a pipeline to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Expected {
-    /// It does not say.
+pub(crate) enum Precondition {
+    /// Any revision.
     Anything,
-    /// One of these.
+    /// One of these revisions.
     OneOf(Vec<Revision>),
 }
 
-/// A pipeline at one of its versions.
+/// A version of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Revision {
     pub(crate) id: String,
     pub(crate) version: u32,
 }
 
-impl Expected {
-    /// The version at which the change must find the pipeline, where it matters.
+impl Precondition {
+    /// Returns the version that the stored pipeline must still have when the change is written, or
+    /// `None` if any version will do.
     ///
     /// # Errors
-    /// `Conflict` (`precondition-failed`) when it is none of those expected.
-    fn version(&self, found: &StoredPipeline) -> Result<Option<u32>> {
+    /// `Conflict` (`precondition-failed`) if the stored pipeline is at none of the expected
+    /// revisions.
+    fn check(&self, found: &StoredPipeline) -> Result<Option<u32>> {
         let Self::OneOf(revisions) = self else {
             return Ok(None);
         };
-        let is_found = |revision: &Revision| {
+        let is_current = |revision: &Revision| {
             revision.id == found.id.as_str() && revision.version == found.version
         };
-        if revisions.iter().any(is_found) {
+        if revisions.iter().any(is_current) {
             return Ok(Some(found.version));
         }
         Err(Error::new(
             Problem::PreconditionFailed,
             format!(
-                "the pipeline {} is at version {}, which is none that the request expects",
+                "the pipeline {} is at version {}, which is not a version that the request expects",
                 found.id, found.version
             ),
         ))
@@ -63,10 +65,10 @@ impl Expected {
 }
 
 impl Engine {
-    /// Saves a definition that is not there yet; makes an id where it has none.
+    /// Creates a pipeline from a definition. Generates an id if the definition has none.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`), and what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`), and any error of storage.
     pub(crate) async fn create_pipeline(
         &self,
         definition: Value,
@@ -79,28 +81,29 @@ impl Engine {
         self.save(pipeline, Expect::Absent, scope).await
     }
 
-    /// Replaces the pipeline with this id or slug; `expected` is what the caller has seen of it.
+    /// Replaces the pipeline with this id or slug.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`, and any
+    /// error of storage.
     pub(crate) async fn replace_pipeline(
         &self,
         key: &str,
         definition: Value,
-        expected: &Expected,
+        precondition: &Precondition,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
-        names::refuse_another(&definition, "id", &found.id)?;
+        id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
         let id = found.id.as_str().to_owned();
         let pipeline = definition::parse(definition, || id, self.limits())?;
-        let expected = expected.version(&found)?;
-        let expect = expected.map_or(Expect::Present, Expect::Version);
+        let version = precondition.check(&found)?;
+        let expect = version.map_or(Expect::Present, Expect::Version);
         self.save(pipeline, expect, scope).await
     }
 
-    /// Refuses a definition that the host wrote in code; nothing is saved.
+    /// Checks a definition that the host built in code. Nothing is saved.
     ///
     /// # Errors
     /// `Invalid` with every problem.
@@ -110,39 +113,43 @@ impl Engine {
         self.refuse_configs(pipeline)
     }
 
-    /// Saves a definition that the host wrote in code and that was checked, over what is there.
+    /// Saves a checked definition that the host built in code, and replaces a stored one.
     ///
     /// # Errors
-    /// `Conflict` (`already-exists`), and what storage answers.
+    /// `Conflict` (`already-exists`), and any error of storage.
     pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
         self.save(pipeline, Expect::Any, &Scope::All).await
     }
 
-    /// Deletes the pipeline with this id or slug; `expected` is what the caller has seen of it.
+    /// Deletes the pipeline with this id or slug.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`pipeline-active`, `precondition-failed`), and what storage answers.
+    /// `NotFound`, `Conflict` (`pipeline-active`, `precondition-failed`), and any error of storage.
     pub(crate) async fn delete_pipeline(
         &self,
         key: &str,
-        expected: &Expected,
+        precondition: &Precondition,
         scope: &Scope,
     ) -> Result<()> {
         self.refuse_in_shutdown()?;
         let found = self.0.find_pipeline(key, scope).await?;
-        let _changed = WakeLater(&self.0.schedules_changed);
-        let version = expected.version(&found)?;
+        let _changed = WakeOnDrop(&self.0.schedules_changed);
+        let version = precondition.check(&found)?;
         let mut delete = DeletePipeline::new(found.id, self.0.clock.now());
         delete.version = version;
         delete.scope = scope.clone();
         self.0.storage.delete_pipeline(delete).await
     }
 
-    /// Checks a saved pipeline against the executors that are registered.
+    /// Checks a stored pipeline against today's limits and the registered executors.
     ///
     /// # Errors
-    /// `NotFound`, and what storage answers.
-    pub(crate) async fn validate_pipeline(&self, key: &str, scope: &Scope) -> Result<Validation> {
+    /// `NotFound`, and any error of storage.
+    pub(crate) async fn validate_pipeline(
+        &self,
+        key: &str,
+        scope: &Scope,
+    ) -> Result<ValidationReport> {
         let found = self.0.find_pipeline(key, scope).await?;
         let pipeline = &found.definition;
         let mut errors = match definition::check(pipeline, self.limits()) {
@@ -151,7 +158,7 @@ impl Engine {
         };
         errors.extend(self.0.unknown_types(pipeline));
         errors.extend(self.config_issues(pipeline));
-        Ok(Validation {
+        Ok(ValidationReport {
             errors,
             warnings: unused_params(pipeline),
         })
@@ -164,15 +171,15 @@ impl Engine {
         scope: &Scope,
     ) -> Result<StoredPipeline> {
         self.refuse_configs(&pipeline)?;
-        let id = PipelineId::new(&pipeline.id).map_err(|error| unfit("/id", &error))?;
-        let slug = slug(&pipeline)?;
-        strip(&mut pipeline);
+        let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
+        let slug = choose_slug(&pipeline)?;
+        strip_stored_fields(&mut pipeline);
         let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
         put.expect = expect;
         put.scope = scope.clone();
-        let _changed = WakeLater(&self.0.schedules_changed);
+        let _changed = WakeOnDrop(&self.0.schedules_changed);
         let stored = self.0.storage.put_pipeline(put).await?;
-        // More of its runs may execute than before.
+        // The new definition may allow more concurrent runs.
         self.0.wake.notify_one();
         Ok(stored)
     }
@@ -185,7 +192,7 @@ impl Engine {
         Err(Error::invalid(Problem::InvalidField, issues))
     }
 
-    /// What the executors say of the nodes' configs.
+    /// Returns the problems that executors find in the configs of their nodes.
     fn config_issues(&self, pipeline: &Pipeline) -> Vec<Issue> {
         let mut issues = Vec::new();
         for (index, node) in pipeline.nodes.iter().enumerate() {
@@ -196,15 +203,15 @@ impl Engine {
                 executor
                     .validate(&node.config)
                     .into_iter()
-                    .map(|issue| below(index, issue)),
+                    .map(|issue| prefix_pointer(index, issue)),
             );
         }
         issues
     }
 }
 
-/// Moves a problem of a config to its place in the pipeline.
-fn below(index: usize, issue: Issue) -> Issue {
+/// Makes the pointer of a config problem relative to the pipeline.
+fn prefix_pointer(index: usize, issue: Issue) -> Issue {
     match issue.at {
         IssueAt::Pointer(pointer) => {
             Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail)
@@ -215,8 +222,9 @@ fn below(index: usize, issue: Issue) -> Issue {
     }
 }
 
-/// Takes away what is stored beside a definition, so that one which was read and sent back changes nothing.
-fn strip(pipeline: &mut Pipeline) {
+/// Removes the fields that are stored beside a definition. A definition that was read and sent back
+/// then changes nothing.
+fn strip_stored_fields(pipeline: &mut Pipeline) {
     const STORED_BESIDE: [&str; 3] = ["version", "created_at", "updated_at"];
     pipeline.slug = None;
     for field in STORED_BESIDE {
@@ -224,30 +232,30 @@ fn strip(pipeline: &mut Pipeline) {
     }
 }
 
-/// The slug that the author gave, else one derived from the name, else the id.
-fn slug(pipeline: &Pipeline) -> Result<SlugChoice> {
+/// Returns the author's slug, or else one derived from the name, or else the id.
+fn choose_slug(pipeline: &Pipeline) -> Result<SlugChoice> {
     if let Some(given) = &pipeline.slug {
         return Slug::new(given)
             .map(SlugChoice::Given)
-            .map_err(|error| unfit("/pipeline_id", &error));
+            .map_err(|error| invalid_id("/pipeline_id", &error));
     }
     let derived = definition::slug_of(&pipeline.name);
     match derived {
         Some(slug) => Ok(SlugChoice::Derived(slug)),
         None => Slug::new(&pipeline.id)
             .map(SlugChoice::Derived)
-            .map_err(|error| unfit("/id", &error)),
+            .map_err(|error| invalid_id("/id", &error)),
     }
 }
 
-fn unfit(pointer: &str, error: &crate::model::IdError) -> Error {
+fn invalid_id(pointer: &str, error: &crate::model::IdError) -> Error {
     Error::invalid(
         Problem::InvalidField,
         vec![Issue::pointer(pointer, error.to_string())],
     )
 }
 
-/// Parameters that no config names: a typing error more often than not.
+/// Returns a warning for each parameter that no config names. Most of them are typing errors.
 fn unused_params(pipeline: &Pipeline) -> Vec<Issue> {
     let configs: String = pipeline
         .nodes

@@ -1,6 +1,7 @@
-//! Purge: finished runs are deleted in small batches, with as long a pause after each as it took, so that writers are not held up.
+//! Purges finished runs in small batches. After each batch it pauses for as long as the batch took,
+//! which leaves room for other writers.
 //!
-//! Which runs a batch takes is decided by storage; when the engine purges by itself, by `retention`.
+//! Storage selects the runs of a batch; `retention` decides when the engine purges on its own.
 
 use std::sync::Arc;
 
@@ -12,82 +13,92 @@ use crate::error::{Error, Result};
 use crate::model::Scope;
 use crate::storage::{Purge, PurgeMode};
 
-/// Which finished runs are to be deleted.
+/// A request to purge finished runs.
 #[derive(Debug, Clone)]
-pub(crate) struct PurgeRuns {
-    /// Those finished so many days ago or longer; at least 1.
+pub(crate) struct PurgeRequest {
+    /// The minimum age in days since a run finished; at least 1.
     pub(crate) days: u32,
-    /// So many of the newest of each pipeline stay.
+    /// The number of newest runs of each pipeline that stay.
     pub(crate) keep_last: u32,
-    /// Whether they are deleted or counted.
+    /// Whether the runs are deleted or only counted.
     pub(crate) mode: PurgeMode,
-    /// Whose.
+    /// The tenants whose runs are purged.
     pub(crate) scope: Scope,
 }
 
 impl Engine {
-    /// Deletes finished runs and answers how many. Once it has begun it goes on though the caller leaves, and ends after the batch in hand when
-    /// Floret shuts down.
+    /// Deletes finished runs and returns their number.
+    ///
+    /// Once it has begun, the purge continues even if the caller goes away. A shutdown stops it
+    /// after the current batch.
     ///
     /// # Errors
-    /// `ShuttingDown`, `Unavailable`: what was deleted until then stays deleted, and a repeat deletes the rest.
-    pub(crate) async fn purge(&self, runs: PurgeRuns) -> Result<u64> {
+    /// `ShuttingDown`, `Unavailable`. What was deleted by then stays deleted; a repeated call
+    /// deletes the rest.
+    pub(crate) async fn purge(&self, runs: PurgeRequest) -> Result<u64> {
         self.refuse_in_shutdown()?;
         purge(&self.0, &runs).await
     }
 }
 
-pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRuns) -> Result<u64> {
+pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRequest) -> Result<u64> {
     let days = TimeDelta::days(i64::from(runs.days.max(1)));
     let before = shared.clock.now().checked_sub_signed(days);
-    let mut step = Purge::new(
+    let mut batch = Purge::new(
         before.unwrap_or(DateTime::<Utc>::MIN_UTC),
         shared.limits.purge_batch_max.max(1),
     );
-    step.keep_last = runs.keep_last;
-    step.mode = runs.mode;
-    step.scope = runs.scope.clone();
+    batch.keep_last = runs.keep_last;
+    batch.mode = runs.mode;
+    batch.scope = runs.scope.clone();
     match runs.mode {
-        PurgeMode::Preview => in_steps(shared, step).await,
+        PurgeMode::Preview => purge_in_batches(shared, batch).await,
         PurgeMode::Delete => {
-            // One at a time: the pauses of one purge are not for another to fill. Callers wait for it themselves, so that none is owed to one who has left.
-            let turn = tokio::select! {
+            // One purge at a time: another must not fill the pauses of this one. The caller itself
+            // waits for the lock, so a caller that goes away leaves no purge behind.
+            let guard = tokio::select! {
                 biased;
                 () = shared.drain.cancelled() => return Err(shutting_down()),
-                turn = Arc::clone(&shared.purging).lock_owned() => turn,
+                guard = Arc::clone(&shared.purging).lock_owned() => guard,
             };
-            let purging = shared.tasks.spawn(delete(Arc::clone(shared), step, turn));
+            let purging = shared
+                .tasks
+                .spawn(delete_in_batches(Arc::clone(shared), batch, guard));
             purging
                 .await
-                .map_err(|error| Error::internal("the purge ended early").with_source(error))?
+                .map_err(|error| Error::internal("the purge task panicked").with_source(error))?
         }
     }
 }
 
-async fn delete(shared: Arc<Shared>, step: Purge, turn: OwnedMutexGuard<()>) -> Result<u64> {
-    let deleted = in_steps(&shared, step).await;
-    drop(turn);
+async fn delete_in_batches(
+    shared: Arc<Shared>,
+    batch: Purge,
+    guard: OwnedMutexGuard<()>,
+) -> Result<u64> {
+    let deleted = purge_in_batches(&shared, batch).await;
+    drop(guard);
     deleted
 }
 
-async fn in_steps(shared: &Shared, mut step: Purge) -> Result<u64> {
+async fn purge_in_batches(shared: &Shared, mut batch: Purge) -> Result<u64> {
     let mut deleted = 0_u64;
     loop {
         if shared.drain.is_cancelled() {
             return Err(shutting_down());
         }
-        let begun = shared.clock.elapsed();
-        let purged = shared.storage.purge(step.clone()).await?;
+        let started_at = shared.clock.elapsed();
+        let purged = shared.storage.purge(batch.clone()).await?;
         deleted = deleted.saturating_add(purged.deleted);
         if purged.next.is_none() {
             return Ok(deleted);
         }
-        step.after = purged.next;
-        let took = shared.clock.elapsed().saturating_sub(begun);
-        if step.mode == PurgeMode::Delete && !took.is_zero() {
+        batch.after = purged.next;
+        let elapsed = shared.clock.elapsed().saturating_sub(started_at);
+        if batch.mode == PurgeMode::Delete && !elapsed.is_zero() {
             tokio::select! {
                 () = shared.drain.cancelled() => {}
-                () = shared.clock.sleep(took) => {}
+                () = shared.clock.sleep(elapsed) => {}
             }
         }
     }

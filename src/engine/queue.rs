@@ -1,45 +1,47 @@
-//! Claims runs as slots come free, and keeps the claims alive.
+//! Claims runs while slots are free, executes them, and renews their leases.
 //!
-//! Which run is next and every limit on runs is decided by storage, in the claim.
+//! Which run is next, and every limit on runs, is decided by storage in the claim.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::Shared;
-use super::active::Handle;
-use super::driver::Left;
-use super::halt::Halt;
-use super::recovery::{self, Strings};
-use crate::error::{Result, trace_causes};
-use crate::model::OwnerId;
-use crate::storage::{Append, Claim, ClaimOutcome, ClaimedRun, HeldRun};
+use super::active::DriverHandle;
+use super::driver::RunExit;
+use super::prepare::{self, PrepareError, PreparedRun, RunSignals};
+use super::stop_signal::StopSignal;
+use crate::error::{Error, Result, trace_causes};
+use crate::model::{OwnerId, RunStatus};
+use crate::storage::{Append, Claim, ClaimOutcome, ClaimedRun, Entry, HeldRun};
 
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Claims runs until the engine drains.
 pub(super) async fn run(shared: Arc<Shared>) {
     let started = shared.clock.elapsed();
-    let settled_at = started.saturating_add(shared.limits.suspect_delay);
+    let suspects_at = started.saturating_add(shared.limits.suspect_delay);
     let mut owner = shared.clock.new_owner_id();
     loop {
-        let is_settled = shared.clock.elapsed() >= settled_at;
-        let next = match claim(&shared, owner, is_settled).await {
+        let may_claim_suspects = shared.clock.elapsed() >= suspects_at;
+        let next = match claim(&shared, owner, may_claim_suspects).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::warn!(%error, "the queue waits for storage");
-                // What the failed claim may have taken is executed by nobody. Under another name it can be claimed again once its lease has run out.
+                // The claim may be committed although it failed; nothing executes its runs then.
+                // Under a new owner they can be claimed once their lease expires.
                 owner = shared.clock.new_owner_id();
-                Look::After(RETRY)
+                NextClaim::After(RETRY)
             }
         };
         let pause = async {
             match next {
-                Look::WhenWoken => std::future::pending().await,
-                Look::After(pause) => shared.clock.sleep(pause).await,
-                Look::OnceSettled => shared.clock.sleep_until(settled_at).await,
+                NextClaim::WhenWoken => std::future::pending().await,
+                NextClaim::After(pause) => shared.clock.sleep(pause).await,
+                NextClaim::WhenSuspectsMayStart => shared.clock.sleep_until(suspects_at).await,
             }
         };
         tokio::select! {
@@ -51,35 +53,44 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// When to look at the queue again, if nothing wakes it before.
-enum Look {
+/// When to claim again unless the queue is woken earlier.
+enum NextClaim {
     WhenWoken,
     After(Duration),
-    OnceSettled,
+    WhenSuspectsMayStart,
 }
 
-async fn claim(shared: &Arc<Shared>, owner: OwnerId, is_settled: bool) -> Result<Look> {
+async fn claim(
+    shared: &Arc<Shared>,
+    owner: OwnerId,
+    may_claim_suspects: bool,
+) -> Result<NextClaim> {
     let free = shared.limits.runs_max.saturating_sub(shared.active.count());
     if free == 0 || shared.drain.is_cancelled() {
-        return Ok(Look::WhenWoken);
+        return Ok(NextClaim::WhenWoken);
     }
-    shared.active.claim_begins();
+    shared.active.clear_early_cancels();
     let mut claim = Claim::new(owner, free, shared.clock.now());
     claim.runs_max = shared.limits.runs_max;
     claim.crashes_max = shared.limits.crashes_max;
     claim.lease = shared.limits.lease;
-    claim.suspects = is_settled;
+    claim.suspects = may_claim_suspects;
     let claims = shared.storage.claim(claim).await?;
-    Ok(taken(shared, owner, claims, is_settled))
+    Ok(execute_claimed(shared, owner, claims, may_claim_suspects))
 }
 
-fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: ClaimOutcome, is_settled: bool) -> Look {
+fn execute_claimed(
+    shared: &Arc<Shared>,
+    owner: OwnerId,
+    claims: ClaimOutcome,
+    may_claim_suspects: bool,
+) -> NextClaim {
     shared.events.committed(claims.seq);
     for run in &claims.poisoned {
-        tracing::error!(run_id = %run, "the run is given up as poisoned");
-        shared.events.ended(*run);
+        tracing::error!(run_id = %run, "the run failed as poisoned: it crashed the process too often");
+        shared.events.run_finished(*run);
     }
-    shared.tell_of_stopped(claims.cancelled_backfills);
+    shared.notify_cancelled_backfills(claims.cancelled_backfills);
     for run in &claims.unreadable {
         tracing::error!(run_id = %run, "the stored run cannot be read");
     }
@@ -87,108 +98,125 @@ fn taken(shared: &Arc<Shared>, owner: OwnerId, claims: ClaimOutcome, is_settled:
         execute(shared, owner, claimed);
     }
     if !claims.unreadable.is_empty() {
-        return Look::After(RETRY);
+        return NextClaim::After(RETRY);
     }
-    if claims.suspects_left && !is_settled {
-        return Look::OnceSettled;
+    if claims.suspects_left && !may_claim_suspects {
+        return NextClaim::WhenSuspectsMayStart;
     }
     match claims.lease_until {
-        Some(until) => Look::After(
+        Some(until) => NextClaim::After(
             until
                 .signed_duration_since(shared.clock.now())
                 .to_std()
                 .unwrap_or(RETRY)
                 .max(RETRY),
         ),
-        None => Look::WhenWoken,
+        None => NextClaim::WhenWoken,
     }
 }
 
 fn execute(shared: &Arc<Shared>, owner: OwnerId, claimed: ClaimedRun) {
     let span = tracing::info_span!("run", run_id = %claimed.run.id, pipeline_id = %claimed.run.pipeline_id);
-    let leaving = Leaving {
+    let guard = SlotGuard {
         shared: Arc::clone(shared),
         owner,
         held: HeldRun::new(claimed.run.id, claimed.epoch),
     };
-    let (cancel, wish) = watch::channel(claimed.run.cancel);
-    let halt = watch::Sender::new(Halt::Not);
+    let (cancel_sender, cancel_request) = watch::channel(claimed.run.cancel);
+    let stop_signal = watch::Sender::new(StopSignal::None);
     shared.active.insert(
         claimed.run.id,
-        Handle::new(owner, claimed.epoch, cancel, halt.clone()),
+        DriverHandle::new(owner, claimed.epoch, cancel_sender, stop_signal.clone()),
     );
+    let signals = RunSignals {
+        cancel_request,
+        stop_signal,
+    };
     shared
         .tasks
-        .spawn(drive(leaving, claimed, Strings { wish, halt }).instrument(span));
+        .spawn(drive(guard, claimed, signals).instrument(span));
 }
 
 /// Frees the run's slot however its task ends.
-struct Leaving {
+struct SlotGuard {
     shared: Arc<Shared>,
     owner: OwnerId,
     held: HeldRun,
 }
 
-impl Drop for Leaving {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
         self.shared.active.remove(self.held);
         self.shared.wake.notify_one();
     }
 }
 
-async fn drive(leaving: Leaving, claimed: ClaimedRun, strings: Strings) {
-    let shared = Arc::clone(&leaving.shared);
-    let held = leaving.held;
-    let left = match recovery::take_up(&shared, claimed.clone(), strings).await {
-        Ok(Ok((driver, skipped))) => driver.run(skipped).await,
-        Ok(Err(super::journal::Lost)) => Left::Lost,
-        Err(error) => {
-            tracing::error!(%error, "the stored definition cannot be executed");
+async fn drive(guard: SlotGuard, claimed: ClaimedRun, signals: RunSignals) {
+    let shared = Arc::clone(&guard.shared);
+    let held = guard.held;
+    let exit = match prepare::prepare_run(&shared, claimed.clone(), signals).await {
+        Ok(PreparedRun { driver, skipped }) => driver.run(skipped).await,
+        Err(PrepareError::LeaseLost) => RunExit::LeaseLost,
+        Err(PrepareError::Invalid(error)) => {
+            tracing::error!(%error, "the stored definition is invalid");
             trace_causes(&error);
-            end_broken(&shared, &claimed, &error).await
+            finish_invalid(&shared, &claimed, &error).await
         }
     };
-    match left {
-        Left::Ended => shared.events.ended(held.run),
-        Left::Released => release(&shared, leaving.owner, held).await,
-        // Storage was out of reach until the end; where the claim is lost this gives nothing back.
-        Left::Lost if shared.stop.is_cancelled() => release(&shared, leaving.owner, held).await,
-        Left::Lost => tracing::warn!("the run was left, since its claim is lost"),
+    match exit {
+        RunExit::Finished => shared.events.run_finished(held.run),
+        RunExit::Released => release(&shared, guard.owner, held).await,
+        // The stop may be the only reason. If the lease is lost, the release changes nothing.
+        RunExit::LeaseLost if shared.stop.is_cancelled() => {
+            release(&shared, guard.owner, held).await
+        }
+        RunExit::LeaseLost => tracing::warn!("the run stopped here, since its lease is lost"),
     }
-    drop(leaving);
+    drop(guard);
 }
 
-async fn end_broken(
-    shared: &Arc<Shared>,
-    claimed: &ClaimedRun,
-    error: &crate::error::Error,
-) -> Left {
-    let entry = recovery::broken(claimed, error, shared.clock.now());
+/// Finishes a run with an invalid definition, as failed or cancelled.
+async fn finish_invalid(shared: &Arc<Shared>, claimed: &ClaimedRun, error: &Error) -> RunExit {
+    let entry = invalid_definition_entry(claimed, error, shared.clock.now());
     let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![entry]);
     match shared.storage.append(append).await {
         Ok(appended) => {
             shared.events.committed(appended.seq);
-            shared.tell_of_stopped(appended.cancelled_backfill);
-            Left::Ended
+            shared.notify_cancelled_backfills(appended.cancelled_backfill);
+            RunExit::Finished
         }
         Err(error) => {
             tracing::error!(
                 %error,
-                "a run that cannot be executed could not be ended; it is left to the next start"
+                "a run with an invalid definition could not be finished; the next start tries again"
             );
             trace_causes(&error);
-            Left::Lost
+            RunExit::LeaseLost
         }
+    }
+}
+
+/// Returns the entry that finishes a run with an invalid definition.
+fn invalid_definition_entry(claimed: &ClaimedRun, error: &Error, at: DateTime<Utc>) -> Entry {
+    let status = if claimed.run.cancel.is_some() {
+        RunStatus::Cancelled
+    } else {
+        RunStatus::Failed
+    };
+    Entry::RunFinished {
+        status,
+        error: Some(format!("the stored definition cannot be executed: {error}")),
+        at,
     }
 }
 
 async fn release(shared: &Shared, owner: OwnerId, held: HeldRun) {
     if let Err(error) = shared.storage.release(owner, vec![held]).await {
-        tracing::warn!(%error, run_id = %held.run, "a run could not be given back; the next start charges it a crash");
+        tracing::warn!(%error, run_id = %held.run, "a run could not be released; the next start counts a crash");
     }
 }
 
-/// Prolongs the claims of every run under way until the engine stops.
+/// Renews the leases of all active runs until the engine stops.
 pub(super) async fn renew(shared: Arc<Shared>) {
     let pause = shared
         .limits
@@ -202,17 +230,19 @@ pub(super) async fn renew(shared: Arc<Shared>) {
             () = shared.clock.sleep(pause) => {}
         }
         for (owner, held) in shared.active.held() {
-            prolong(&shared, owner, held).await;
+            renew_leases(&shared, owner, held).await;
         }
     }
 }
 
-async fn prolong(shared: &Shared, owner: OwnerId, held: Vec<HeldRun>) {
+async fn renew_leases(shared: &Shared, owner: OwnerId, held: Vec<HeldRun>) {
     let (lease, now) = (shared.limits.lease, shared.clock.now());
     match shared.storage.renew(owner, held, lease, now).await {
-        Ok(lost) => lost.into_iter().for_each(|held| shared.active.lose(held)),
+        Ok(lost) => lost
+            .into_iter()
+            .for_each(|held| shared.active.stop_after_lease_loss(held)),
         Err(error) => {
-            tracing::warn!(%error, "claims could not be prolonged; it is tried again");
+            tracing::warn!(%error, "leases could not be renewed; the next round tries again");
         }
     }
 }

@@ -1,17 +1,17 @@
-//! The engine's own purge: at its start and from time to time it deletes what the host's retention does not keep.
+//! Purges expired runs at the start of the engine and periodically afterwards.
 //!
-//! How a purge spares writers is left to `purge`.
+//! `purge` carries a purge out and leaves room for other writers.
 
 use std::sync::Arc;
 
 use super::Shared;
-use super::purge::{self, PurgeRuns};
+use super::purge::{self, PurgeRequest};
 use crate::model::{Retention, Scope};
 use crate::storage::PurgeMode;
 
-/// Purges until the engine drains.
+/// Purges periodically until the engine drains.
 pub(super) async fn run(shared: Arc<Shared>, retention: Retention) {
-    let runs = PurgeRuns {
+    let runs = PurgeRequest {
         days: retention.days(),
         keep_last: retention.last(),
         mode: PurgeMode::Delete,
@@ -20,10 +20,10 @@ pub(super) async fn run(shared: Arc<Shared>, retention: Retention) {
     loop {
         match purge::purge(&shared, &runs).await {
             Ok(0) => {}
-            Ok(deleted) => tracing::info!(deleted, "runs that are kept no longer were purged"),
+            Ok(deleted) => tracing::info!(deleted, "expired runs were purged"),
             Err(_) if shared.drain.is_cancelled() => return,
             Err(error) => {
-                tracing::warn!(%error, "old runs could not be purged; it is tried again at the next turn")
+                tracing::warn!(%error, "expired runs could not be purged; the next purge retries")
             }
         }
         tokio::select! {

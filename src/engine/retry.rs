@@ -1,17 +1,18 @@
-//! How long to wait before the next attempt.
+//! The delay before the next attempt: a pure function.
 //!
-//! Pure; whether there is a next attempt is decided by `attempt`.
+//! Whether there is a next attempt is decided by `node`.
 
 use std::time::Duration;
 
-/// The pause before attempt `next` (2 is the first retry): `first` doubled each time up to `max`, with ±20 % jitter.
+/// Returns the delay before attempt `next`, where 2 is the first retry.
 ///
-/// `random` is in 0.0 ..= 1.0; a half means no jitter.
+/// The delay starts at `first`, doubles with each retry up to `max`, and has ±20 % jitter.
+/// `random` is in `0.0..=1.0`; 0.5 means no jitter.
 pub(super) fn delay(first: Duration, next: u32, max: Duration, random: f64) -> Duration {
     const JITTER: f64 = 0.2;
     let doublings = next.saturating_sub(2).min(u32::BITS - 1);
-    let whole = first.saturating_mul(1 << doublings).min(max);
-    whole.mul_f64(1.0 - JITTER + 2.0 * JITTER * random.clamp(0.0, 1.0))
+    let without_jitter = first.saturating_mul(1 << doublings).min(max);
+    without_jitter.mul_f64(1.0 - JITTER + 2.0 * JITTER * random.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod tests {
     const MAX: Duration = Duration::from_secs(300);
 
     #[test]
-    fn the_pause_doubles_up_to_the_maximum_whatever_the_attempt() {
+    fn the_delay_doubles_up_to_the_maximum() {
         let second = Duration::from_secs(1);
         for (next, expected) in [
             (2, 1),

@@ -1,6 +1,7 @@
-//! Shutdown: nothing new, a grace for what executes, the rest given back.
+//! Shutdown: starts nothing more, gives executing nodes a grace, and releases the other runs.
 //!
-//! Dropping an engine without it loses nothing: its runs go on at the next start.
+//! An engine that is dropped without a shutdown loses nothing: its runs resume at the next start.
+//! How a run is released is in `driver/stopping` and `queue`.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,16 +11,18 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use crate::events::Events;
 
-/// Ends the engine's tasks when the last handle of it is dropped. It waits for nothing: runs give themselves back as far as the runtime lets them.
+/// Stops the engine's tasks when the last handle to it is dropped.
+///
+/// The drop waits for nothing: runs are released as far as the runtime still polls their tasks.
 #[derive(Debug)]
-pub(super) struct EndOnDrop {
+pub(super) struct ShutdownOnDrop {
     pub(super) drain: CancellationToken,
     pub(super) stop: CancellationToken,
     pub(super) events: Events,
     pub(super) dropped: CancellationToken,
 }
 
-impl Drop for EndOnDrop {
+impl Drop for ShutdownOnDrop {
     fn drop(&mut self) {
         self.drain.cancel();
         self.stop.cancel();
@@ -29,20 +32,23 @@ impl Drop for EndOnDrop {
 }
 
 impl Engine {
-    /// Stops executing runs. Nodes get `grace` to end; what is left goes on at the next start, uncharged. Repeating it is harmless.
+    /// Stops executing runs. Calling it again has no further effect.
+    ///
+    /// Executing nodes have `grace` to finish. Unfinished runs are released and resume at the next
+    /// start; the release does not count as a crash.
     pub(crate) async fn shutdown(&self, grace: Duration) {
         let shared = &self.0;
         shared.drain.cancel();
         shared.tasks.close();
         if shared
             .clock
-            .timeout(grace, shared.active.none_left())
+            .timeout(grace, shared.active.wait_until_empty())
             .await
             .is_none()
         {
             tracing::warn!(
                 runs = shared.active.count(),
-                "the grace is over; what still executes is dropped"
+                "the grace has passed; nodes that still execute are dropped"
             );
         }
         shared.stop.cancel();
@@ -53,14 +59,11 @@ impl Engine {
             .is_none()
         {
             let abandoned = shared.abandoned.load(Ordering::Relaxed);
-            tracing::warn!(
-                abandoned,
-                "some code of executors does not yield and was left behind"
-            );
+            tracing::warn!(abandoned, "some executors do not yield and were abandoned");
         }
     }
 
-    /// Attempts that could not be dropped since their code does not yield.
+    /// Returns how many attempts were abandoned, since their code does not yield.
     pub(crate) fn abandoned(&self) -> u64 {
         self.0.abandoned.load(Ordering::Relaxed)
     }

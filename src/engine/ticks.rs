@@ -1,12 +1,13 @@
-//! Ticks of schedules as commands: makes the run of one, or leaves out what was missed.
+//! The commands of the scheduler: fires a tick of a schedule, or skips the ticks that it missed.
 //!
-//! When a tick is due is decided by the scheduler, whether its run may be made by storage.
+//! The scheduler (`src/scheduler.rs`) decides when a tick fires; storage decides whether its run
+//! may be created.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::trigger::WakeLater;
+use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -14,32 +15,32 @@ use crate::limits::Limits;
 use crate::model::{Run, Scope, Trigger};
 use crate::storage::{Advance, NewRun, StoredSchedule, Tick};
 
-/// What a scheduler may do with an engine. It does not keep the engine alive.
+/// A scheduler's handle to an engine.
 #[derive(Debug, Clone)]
-pub(crate) struct Ticks(Arc<Shared>);
+pub(crate) struct SchedulerHandle(Arc<Shared>);
 
-/// A tick that is due.
+/// A tick whose fire time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Due {
+pub(crate) struct PendingTick {
     pub(crate) fire_at: DateTime<Utc>,
-    /// Its date on the wall clock of the schedule's zone.
+    /// The date of the fire time in the schedule's time zone.
     pub(crate) date: NaiveDate,
     pub(crate) trigger: Trigger,
 }
 
 impl Engine {
-    /// What a scheduler of this engine needs.
-    pub(crate) fn ticks(&self) -> Ticks {
-        Ticks(Arc::clone(&self.0))
+    /// Returns the handle for a scheduler.
+    pub(crate) fn scheduler_handle(&self) -> SchedulerHandle {
+        SchedulerHandle(Arc::clone(&self.0))
     }
 
-    /// Runs a task until it ends; a shutdown waits for it.
-    pub(crate) fn own(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Spawns a task that a shutdown waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn(task);
     }
 }
 
-impl Ticks {
+impl SchedulerHandle {
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -48,25 +49,25 @@ impl Ticks {
         &self.0.limits
     }
 
-    /// Every schedule, those of disabled pipelines too.
+    /// Returns every schedule, including those of disabled pipelines.
     ///
     /// # Errors
-    /// What storage answers.
+    /// Any error of storage.
     pub(crate) async fn schedules(&self) -> Result<Vec<StoredSchedule>> {
         self.0.storage.schedules(&Scope::All).await
     }
 
-    /// Makes the run of a tick, unless storage finds why not.
+    /// Creates the run of a tick, unless storage finds a reason to skip it.
     ///
     /// # Errors
-    /// What storage answers; nothing is decided then.
-    pub(crate) async fn fire(&self, schedule: &StoredSchedule, due: Due) -> Result<Tick> {
+    /// Any error of storage. The tick then stays undecided.
+    pub(crate) async fn fire(&self, schedule: &StoredSchedule, tick: PendingTick) -> Result<Tick> {
         let shared = &self.0;
-        let Due {
+        let PendingTick {
             fire_at,
             date,
             trigger,
-        } = due;
+        } = tick;
         let pipeline = &schedule.pipeline;
         let mut run = Run::new(
             shared.clock.new_run_id(),
@@ -86,11 +87,11 @@ impl Ticks {
         self.advance(advance).await
     }
 
-    /// Leaves out every tick up to this instant.
+    /// Skips every tick up to this instant.
     ///
     /// # Errors
-    /// What storage answers; nothing is decided then.
-    pub(crate) async fn pass(
+    /// Any error of storage. The tick then stays undecided.
+    pub(crate) async fn skip_until(
         &self,
         schedule: &StoredSchedule,
         until: DateTime<Utc>,
@@ -99,24 +100,24 @@ impl Ticks {
     }
 
     async fn advance(&self, advance: Advance) -> Result<Tick> {
-        let wake = WakeLater(&self.0.wake);
+        let wake = WakeOnDrop(&self.0.wake);
         let advanced = self.0.storage.advance(advance).await?;
         self.0.events.committed(advanced.seq);
         drop(wake);
         Ok(advanced.tick)
     }
 
-    /// Ends once a definition was saved or deleted since it was last awaited.
-    pub(crate) async fn changed(&self) {
+    /// Waits until a definition was saved or deleted since the last wait.
+    pub(crate) async fn wait_for_change(&self) {
         self.0.schedules_changed.notified().await;
     }
 
-    pub(crate) fn is_drained(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.0.drain.is_cancelled()
     }
 
-    /// Ends once nothing may start any more.
-    pub(crate) async fn drained(&self) {
+    /// Waits until the engine drains.
+    pub(crate) async fn wait_for_drain(&self) {
         self.0.drain.cancelled().await;
     }
 }

@@ -1,6 +1,7 @@
-//! Trigger: makes a run, durable before the answer.
+//! Triggers runs: a run is durable before the caller gets its id. Also holds what every creation of
+//! runs shares.
 //!
-//! When it executes is decided by `queue`.
+//! `queue` decides when a run executes.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +14,17 @@ use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun, Operation};
 
-/// A caller's idempotency key with the SHA-256 of the parsed body.
+/// A caller's idempotency key with the hash of the request body.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub(crate) struct RequestKey {
     pub(crate) key: String,
     pub(crate) body_hash: [u8; 32],
 }
 
-/// The SHA-256 of a parsed body: equal for equal values, whatever the order of their keys and the blanks between them.
-pub(crate) fn hash_of(body: &Value) -> [u8; 32] {
+/// Returns the SHA-256 of a parsed body.
+///
+/// Equal values have equal hashes: the order of keys and the whitespace do not matter.
+pub(crate) fn hash_body(body: &Value) -> [u8; 32] {
     fn sorted(value: &Value) -> Value {
         match value {
             Value::Object(map) => {
@@ -40,40 +43,42 @@ pub(crate) fn hash_of(body: &Value) -> [u8; 32] {
     Sha256::digest(sorted(body).to_string()).into()
 }
 
-/// A wish to start a run.
+/// A request to start a run.
 #[derive(Debug, Clone)]
-pub(crate) struct Start {
+pub(crate) struct RunRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
-    /// Parameters over the pipeline's own.
+    /// Parameters that override the pipeline's own.
     pub(crate) params: BTreeMap<String, String>,
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
 }
 
-/// A run that was made, or that the first call with the same key made.
+/// The run that a request created, or the one that an earlier request with the same key created.
 #[derive(Debug, Clone)]
-pub(crate) struct Started {
+pub(crate) struct StartedRun {
     pub(crate) run_id: RunId,
     pub(crate) pipeline_id: PipelineId,
     pub(crate) replayed: bool,
 }
 
-/// Wakes a loop when dropped, so that a caller who leaves in the middle does not leave a run behind.
-pub(super) struct WakeLater<'a>(pub(super) &'a Notify);
+/// Wakes a loop when dropped. A caller that goes away midway therefore cannot leave a stored run
+/// unnoticed.
+pub(super) struct WakeOnDrop<'a>(pub(super) &'a Notify);
 
-impl Drop for WakeLater<'_> {
+impl Drop for WakeOnDrop<'_> {
     fn drop(&mut self) {
         self.0.notify_one();
     }
 }
 
 impl Engine {
-    /// Makes a run.
+    /// Creates a run of a pipeline.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and what storage answers.
-    pub(crate) async fn trigger(&self, start: Start) -> Result<Started> {
+    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any
+    /// error of storage.
+    pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
         let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
@@ -81,8 +86,8 @@ impl Engine {
             .key
             .map(|key| key.for_operation(Operation::Run(pipeline.id.clone())));
         if let Err(refused) = shared.refuse_unknown_types(&pipeline.definition) {
-            let made = shared.made_before(key.as_ref()).await?;
-            return made.ok_or(refused)?.into_started(pipeline.id);
+            let replayed = shared.find_replayed(key.as_ref()).await?;
+            return replayed.ok_or(refused)?.into_started_run(pipeline.id);
         }
         let now = shared.clock.now();
         let mut run = Run::new(
@@ -96,25 +101,27 @@ impl Engine {
         run.params.clone_from(&pipeline.definition.params);
         run.params.extend(start.params);
         let created = shared.create(run, key, start.scope).await?;
-        created.into_started(pipeline.id)
+        created.into_started_run(pipeline.id)
     }
 }
 
-impl Key {
+impl RequestKey {
     pub(super) fn for_operation(self, operation: Operation) -> IdempotencyKey {
         IdempotencyKey::new(operation, self.key, self.body_hash)
     }
 }
 
 impl CreatedRuns {
-    pub(super) fn into_started(self, pipeline_id: PipelineId) -> Result<Started> {
+    pub(super) fn into_started_run(self, pipeline_id: PipelineId) -> Result<StartedRun> {
         match self.run_ids.first() {
-            Some(run_id) => Ok(Started {
+            Some(run_id) => Ok(StartedRun {
                 run_id: *run_id,
                 pipeline_id,
                 replayed: self.replayed,
             }),
-            None => Err(Error::internal("storage made no run and refused none")),
+            None => Err(Error::internal(
+                "storage created no run and returned no error",
+            )),
         }
     }
 }
@@ -125,8 +132,10 @@ impl Shared {
         found.ok_or_else(|| Error::pipeline_not_found(shown(key)))
     }
 
-    /// What the first act with this key made: it is answered before anything else is decided.
-    pub(super) async fn made_before(
+    /// Returns the runs that an earlier request with this key created.
+    ///
+    /// A repeated request gets this answer even if it would be refused today.
+    pub(super) async fn find_replayed(
         &self,
         key: Option<&IdempotencyKey>,
     ) -> Result<Option<CreatedRuns>> {
@@ -136,7 +145,7 @@ impl Shared {
         }
     }
 
-    /// Stores a run and wakes the queue.
+    /// Creates a run and wakes the queue.
     pub(super) async fn create(
         &self,
         run: Run,
@@ -146,21 +155,21 @@ impl Shared {
         let mut create = CreateRuns::new(vec![NewRun::new(run)]);
         create.scope = scope;
         create.idempotency = key;
-        self.create_all(create).await
+        self.create_runs(create).await
     }
 
-    /// Stores runs within the bounds of the queue and wakes it.
-    pub(super) async fn create_all(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
+    /// Creates runs within the limits of the queue and wakes it.
+    pub(super) async fn create_runs(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
         create.queued_pipeline_max = self.limits.queued_pipeline_max;
         create.queued_max = self.limits.queued_max;
-        let wake = WakeLater(&self.wake);
+        let wake = WakeOnDrop(&self.wake);
         let created = self.storage.create_runs(create).await?;
         self.events.committed(created.seq);
         drop(wake);
         Ok(created)
     }
 
-    /// Refuses a pipeline that has a node which nothing here can execute.
+    /// Refuses a pipeline that has a node without a registered executor.
     pub(super) fn refuse_unknown_types(&self, pipeline: &Pipeline) -> Result<()> {
         let issues = self.unknown_types(pipeline);
         let Some(first) = issues.first() else {
@@ -171,7 +180,7 @@ impl Shared {
 
     pub(super) fn unknown_types(&self, pipeline: &Pipeline) -> Vec<Issue> {
         let is_unknown = |kind: &str| self.registry.get(kind).is_none();
-        let known = || match self.registry.kinds().collect::<Vec<_>>() {
+        let registered = || match self.registry.kinds().collect::<Vec<_>>() {
             none if none.is_empty() => "none".to_owned(),
             kinds => kinds.join(", "),
         };
@@ -186,7 +195,7 @@ impl Shared {
                     "node {} has the type {}, for which no executor is registered; registered: {}",
                     shown(&node.id),
                     shown(&node.kind),
-                    known()
+                    registered()
                 );
                 Issue::pointer(format!("/nodes/{index}/type"), detail)
             })

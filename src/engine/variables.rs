@@ -1,11 +1,12 @@
-//! Saving and deleting variables, with every problem of one told.
+//! Saves and deletes variables, and reports every problem of a body at once.
 //!
-//! What a secret of a body means is `secrets`'; putting variables into configs is `vault`'s.
+//! `secret_input` decides what a secret field of a body means; `secret_resolver` resolves variables
+//! in configs.
 
 use serde_json::Value;
 
-use super::names;
-use super::secrets::{self, Given, TRIES_MAX};
+use super::id_mismatch;
+use super::secret_input::{self, SecretInput, TRIES_MAX};
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::graph::fields::Fields;
@@ -17,7 +18,7 @@ use crate::secret::{Field, Secret};
 use crate::storage::{Expect, PutVariable};
 
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
-/// Characters of a value. 65,536: beyond it is data and no setting.
+/// Characters of a value. 65,536: anything longer is data rather than a setting.
 const VALUE_CHARS_MAX: usize = 65_536;
 
 /// The fields of a variable's body.
@@ -30,7 +31,7 @@ pub(crate) const VARIABLE_FIELDS: &[&str] = &[
     "updated_at",
 ];
 
-/// A variable as a body gives it.
+/// A variable as parsed from a request body.
 struct Draft {
     key: Option<String>,
     value: Secret<String>,
@@ -39,10 +40,11 @@ struct Draft {
 }
 
 impl Engine {
-    /// Saves a variable that is not there yet.
+    /// Creates a variable.
     ///
     /// # Errors
-    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and what storage answers.
+    /// `Invalid` with every problem, `Conflict` (`already-exists`, `encryption-key-missing`), and
+    /// any error of storage.
     pub(crate) async fn create_variable(
         &self,
         body: Value,
@@ -50,11 +52,11 @@ impl Engine {
     ) -> Result<StoredVariable> {
         self.refuse_in_shutdown()?;
         let mut issues = Issues::default();
-        let draft = read(body, &mut issues);
-        let key = new_key(draft.key.as_deref(), &mut issues);
+        let draft = parse_draft(body, &mut issues);
+        let key = parse_body_key(draft.key.as_deref(), &mut issues);
         if draft.is_secret {
-            let given = Given::of(Some(draft.value.expose().clone()));
-            secrets::refuse_kept(&given, "/value", &mut issues);
+            let given = SecretInput::from_text(Some(draft.value.expose().clone()));
+            secret_input::refuse_unchanged(&given, "/value", &mut issues);
         }
         issues.refuse(Problem::InvalidField)?;
         let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
@@ -64,11 +66,13 @@ impl Engine {
         self.0.storage.put_variable(put).await
     }
 
-    /// Replaces the variable with this key; a secret value that is sent masked stays.
+    /// Replaces the variable with this key. A secret value that is sent masked stays as it is
+    /// stored.
     ///
     /// # Errors
-    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict` (`encryption-key-missing`,
-    /// `precondition-failed` when others change it all the while), and what storage answers.
+    /// `NotFound`, `Malformed` (`id-mismatch`), `Invalid` with every problem, `Conflict`
+    /// (`encryption-key-missing`; `precondition-failed` if concurrent changes win every attempt),
+    /// and any error of storage.
     pub(crate) async fn replace_variable(
         &self,
         key: &str,
@@ -76,39 +80,39 @@ impl Engine {
         scope: &Scope,
     ) -> Result<StoredVariable> {
         self.refuse_in_shutdown()?;
-        let mut old = self.0.variable(key, scope).await?;
-        names::refuse_another(&body, "key", &old.key)?;
+        let mut old = self.0.find_variable(key, scope).await?;
+        id_mismatch::refuse_id_mismatch(&body, "key", &old.key)?;
         let mut issues = Issues::default();
-        let draft = read(body, &mut issues);
+        let draft = parse_draft(body, &mut issues);
         issues.refuse(Problem::InvalidField)?;
         for _ in 1..TRIES_MAX {
-            let saved = self.replace_seen_variable(&draft, &old, scope).await;
-            if !secrets::came_between(&saved) {
+            let saved = self.replace_variable_version(&draft, &old, scope).await;
+            if !secret_input::is_precondition_failed(&saved) {
                 return saved;
             }
-            old = self.0.variable(key, scope).await?;
+            old = self.0.find_variable(key, scope).await?;
         }
-        self.replace_seen_variable(&draft, &old, scope).await
+        self.replace_variable_version(&draft, &old, scope).await
     }
 
     /// Deletes the variable with this key.
     ///
     /// # Errors
-    /// `NotFound`, and what storage answers.
+    /// `NotFound`, and any error of storage.
     pub(crate) async fn delete_variable(&self, key: &str, scope: &Scope) -> Result<()> {
         self.refuse_in_shutdown()?;
-        let key = known_key(key)?;
+        let key = parse_path_key(key)?;
         let now = self.0.clock.now();
         self.0.storage.delete_variable(&key, scope, now).await
     }
 
-    async fn replace_seen_variable(
+    async fn replace_variable_version(
         &self,
         draft: &Draft,
         old: &StoredVariable,
         scope: &Scope,
     ) -> Result<StoredVariable> {
-        let value = match kept(draft, &old.fields.value)? {
+        let value = match keep_masked(draft, &old.fields.value)? {
             Some(value) => value,
             None => self.0.seal_variable(draft, &old.key, old.tenant.as_ref())?,
         };
@@ -120,8 +124,11 @@ impl Engine {
 }
 
 impl Shared {
-    async fn variable(&self, key: &str, scope: &Scope) -> Result<StoredVariable> {
-        let found = self.storage.find_variable(&known_key(key)?, scope).await?;
+    async fn find_variable(&self, key: &str, scope: &Scope) -> Result<StoredVariable> {
+        let found = self
+            .storage
+            .find_variable(&parse_path_key(key)?, scope)
+            .await?;
         found.ok_or_else(|| Error::variable_not_found(shown(key)))
     }
 
@@ -151,41 +158,43 @@ fn fields(draft: &Draft, value: VariableValue) -> VariableFields {
     fields
 }
 
-/// The value that is there, where the draft keeps it. A secret is never made readable by keeping it.
-fn kept(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValue>> {
+/// Returns the stored value if the draft sends the mask, or `None` if the draft brings a new value.
+///
+/// A masked value never turns a secret into readable text.
+fn keep_masked(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValue>> {
     if draft.value.expose() != MASKED {
         return Ok(None);
     }
     match (draft.is_secret, old) {
         (true, VariableValue::Secret(_)) => Ok(Some(old.clone())),
         (false, VariableValue::Plain(_)) => Ok(None),
-        (true, VariableValue::Plain(_)) => Err(not_kept(
+        (true, VariableValue::Plain(_)) => Err(invalid_mask(
             "stands for the secret that is stored, and the value is not secret yet: send it",
         )),
-        (false, VariableValue::Secret(_)) => Err(not_kept(
+        (false, VariableValue::Secret(_)) => Err(invalid_mask(
             "stands for the secret that is stored, and type string would show it: send a value, or type secret",
         )),
     }
 }
 
-fn not_kept(why: &str) -> Error {
+fn invalid_mask(why: &str) -> Error {
     let issue = Issue::pointer("/value", format!("{MASKED} {why}"));
     Error::invalid(Problem::InvalidField, vec![issue])
 }
 
-/// The key that a path names.
-fn known_key(key: &str) -> Result<VariableKey> {
+/// Parses the key in a path.
+fn parse_path_key(key: &str) -> Result<VariableKey> {
     VariableKey::new(key).map_err(|_| Error::variable_not_found(shown(key)))
 }
 
-/// The key that a body gives.
-fn new_key(given: Option<&str>, issues: &mut Issues) -> Option<VariableKey> {
+/// Parses the key in a body.
+fn parse_body_key(given: Option<&str>, issues: &mut Issues) -> Option<VariableKey> {
     let key = VariableKey::new(given.unwrap_or_default());
     key.map_err(|error| issues.push("/key", || format!("key {error}")))
         .ok()
 }
 
-fn read(body: Value, issues: &mut Issues) -> Draft {
+fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     const VALUE: &str = "a string of at most 65536 characters";
     let mut draft = Draft {
         key: None,
@@ -202,7 +211,7 @@ fn read(body: Value, issues: &mut Issues) -> Draft {
         value
             .as_str()
             .map(str::to_owned)
-            .filter(|text| secrets::is_within(text, VALUE_CHARS_MAX))
+            .filter(|text| secret_input::has_chars_at_most(text, VALUE_CHARS_MAX))
     });
     draft.value = Secret::new(value.unwrap_or_default());
     let is_secret = fields.take("type", "\"string\" or \"secret\"", |value| {
@@ -213,6 +222,6 @@ fn read(body: Value, issues: &mut Issues) -> Draft {
         }
     });
     draft.is_secret = is_secret.unwrap_or(false);
-    draft.description = secrets::text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
+    draft.description = secret_input::take_text(&mut fields, "description", DESCRIPTION_CHARS_MAX);
     draft
 }

@@ -1,6 +1,7 @@
-//! One stream's place in the events: stored ones page by page up to the ring, then from the ring, and what it had to leave out.
+//! The events of one stream: pages of stored events until it reaches the ring, then the ring.
 //!
-//! It never waits for its reader: what is too much for one is counted. Sending is left to whoever holds it.
+//! It never waits for its client: events that a slow client misses are counted. `api/stream` sends
+//! them.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,218 +12,230 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Events;
-use super::live::{Look, Seat, reach};
-use super::ring::{Stand, text};
+use super::live::{Listener, ListenerPosition, page_end};
+use super::ring::{RingPosition, to_json};
 use crate::error::{Error, Problem, Result};
 use crate::model::{Event, Scope};
 use crate::storage::EventFilter;
 
-/// Events of one filter for one stream.
+/// The events of one stream that match its filter.
 #[derive(Debug)]
 pub(crate) struct Feed {
     events: Events,
-    seat: Seat,
+    listener: Listener,
     filter: EventFilter,
-    // All events up to this number were taken, are in `page`, were counted as missed, or do not fit.
+    // Every event up to this number was taken, is in `page`, was counted as missed, or does not
+    // match.
     after: u64,
-    way: Way,
+    mode: Mode,
     page: VecDeque<Bytes>,
     missed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Reads what is stored, until it reaches the ring.
+enum Mode {
+    /// Reads stored events until it reaches the ring.
     Stored,
-    /// Takes from the ring.
+    /// Takes events from the ring.
     Live,
-    /// Fell out of the ring: counts what it missed up to this number.
-    Lost(u64),
+    /// Was overrun: counts the events that it missed up to this number.
+    Overrun(u64),
 }
 
-/// What a stream sends next.
+/// What a stream sends.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
+pub(crate) enum FeedItem {
     /// An event as JSON.
     Event(Bytes),
-    /// So many events were left out since the last one; what follows has this number or a greater one.
+    /// Matching events were skipped since the last item.
     Lagged {
-        /// How many of those that fit.
+        /// How many.
         missed: u64,
         /// The smallest number that may follow.
         next_seq: u64,
     },
 }
 
-/// What there is to wait for once nothing can be taken.
-pub(crate) enum Wait {
-    /// Something may be taken at once.
+/// What to wait for after [`Feed::take`] returned `None`.
+pub(crate) enum FeedWait {
+    /// Nothing: an item may be taken at once.
     Nothing,
-    /// [`Signals::moved`].
+    /// [`FeedSignals::moved`].
     Moved,
-    /// This page, which is then given to [`Feed::arrived`].
-    Page(Reading),
-    /// Nothing will follow.
+    /// This page, which [`Feed::accept_page`] takes.
+    Page(PageRead),
+    /// No more events follow.
     End,
 }
 
-/// A page on its way.
-pub(crate) type Reading = Pin<Box<dyn Future<Output = Result<Arrival>> + Send>>;
+/// A read of a page.
+pub(crate) type PageRead = Pin<Box<dyn Future<Output = Result<FeedPage>> + Send>>;
 
 /// A page that was read.
 #[derive(Debug)]
-pub(crate) struct Arrival {
-    page: Vec<Event>,
-    reach: u64,
-    purged: u64,
+pub(crate) struct FeedPage {
+    events: Vec<Event>,
+    /// The page covers all events up to this number.
+    up_to: u64,
+    /// The greatest number that a purge may have removed.
+    purged_to: u64,
 }
 
-/// Tells a stream when to look again.
+/// The signals that a stream waits for.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub(crate) struct FeedSignals {
     moved: watch::Receiver<()>,
-    laps: watch::Receiver<()>,
+    overrun_checks: watch::Receiver<()>,
 }
 
-impl Signals {
-    /// Ends when there may be more.
+impl FeedSignals {
+    /// Waits until there may be more events.
     pub(crate) async fn moved(&mut self) {
-        // The sender lives as long as the feed's seat.
+        // The sender lives as long as the feed's listener.
         let _ = self.moved.changed().await;
     }
 
-    /// Ends when whoever cannot take anything should [`Feed::skip`].
-    pub(crate) async fn lapped(&mut self) {
-        let _ = self.laps.changed().await;
+    /// Waits until a blocked stream should call [`Feed::skip`].
+    pub(crate) async fn overrun_check(&mut self) {
+        let _ = self.overrun_checks.changed().await;
     }
 }
 
 impl Events {
-    /// A place for one more stream: events after `after`, or from now on. `None` when all places are taken.
-    pub(crate) fn feed(&self, filter: EventFilter, after: Option<u64>) -> Option<(Feed, Signals)> {
-        let seat = self.live.join()?;
-        let signals = Signals {
-            moved: seat.moved(),
-            laps: seat.laps(),
+    /// Opens a feed of the events after `after`, or of new events. Returns `None` at the maximum of
+    /// streams.
+    pub(crate) fn feed(
+        &self,
+        filter: EventFilter,
+        after: Option<u64>,
+    ) -> Option<(Feed, FeedSignals)> {
+        let listener = self.live.join()?;
+        let signals = FeedSignals {
+            moved: listener.moved(),
+            overrun_checks: listener.overrun_checks(),
         };
         let feed = Feed {
             events: self.clone(),
             filter,
             after: after.unwrap_or_else(|| self.newest()),
-            way: Way::Stored,
+            mode: Mode::Stored,
             page: VecDeque::new(),
             missed: 0,
-            seat,
+            listener,
         };
         Some((feed, signals))
     }
 }
 
 impl Feed {
-    /// What to send next, if it is at hand.
-    pub(crate) fn take(&mut self) -> Option<Sent> {
-        if let Some(text) = self.page.pop_front() {
-            return Some(Sent::Event(text));
+    /// Takes the next item, or returns `None` if there is none yet.
+    pub(crate) fn take(&mut self) -> Option<FeedItem> {
+        if let Some(json) = self.page.pop_front() {
+            return Some(FeedItem::Event(json));
         }
-        if self.way != Way::Live {
+        if self.mode != Mode::Live {
             return None;
         }
         if self.missed > 0 {
             let missed = std::mem::take(&mut self.missed);
             let next_seq = self.after.saturating_add(1);
-            return Some(Sent::Lagged { missed, next_seq });
+            return Some(FeedItem::Lagged { missed, next_seq });
         }
-        let (after, text) = self.seat.next(self.after, &self.filter)?;
+        let (after, json) = self.listener.next(self.after, &self.filter)?;
         self.after = after;
-        text.map(Sent::Event)
+        json.map(FeedItem::Event)
     }
 
-    /// Leaves out what is in the ring if that is most of it, and counts it: for a reader that takes nothing.
+    /// Skips and counts the events in the ring if the feed is about to be overrun. For a client
+    /// that reads nothing.
     pub(crate) fn skip(&mut self) {
-        if self.way != Way::Live {
+        if self.mode != Mode::Live {
             return;
         }
-        if let Some((head, missed)) = self.seat.skip(self.after, &self.filter) {
+        if let Some((head, missed)) = self.listener.skip(self.after, &self.filter) {
             self.missed = self.missed.saturating_add(missed);
             self.after = head;
         }
     }
 
-    /// What to wait for. A page that is on its way is not asked for again.
-    pub(crate) fn wait(&mut self) -> Wait {
+    /// Returns what to wait for. The caller MUST NOT call it again while a page is being read.
+    pub(crate) fn wait(&mut self) -> FeedWait {
         if !self.page.is_empty() {
-            return Wait::Nothing;
+            return FeedWait::Nothing;
         }
-        let look = self.seat.look(self.after);
-        match (self.way, look) {
-            (_, Look::Ended) => Wait::End,
-            (Way::Stored, Look::At(Stand::Within | Stand::AtHead)) => {
-                self.way = Way::Live;
-                Wait::Nothing
+        let position = self.listener.position(self.after);
+        match (self.mode, position) {
+            (_, ListenerPosition::Closed) => FeedWait::End,
+            (
+                Mode::Stored,
+                ListenerPosition::InRing(RingPosition::Within | RingPosition::AtHead),
+            ) => {
+                self.mode = Mode::Live;
+                FeedWait::Nothing
             }
-            (Way::Stored, Look::At(Stand::Behind(_))) | (Way::Lost(_), _) => {
-                Wait::Page(self.read())
-            }
-            (Way::Live, Look::At(Stand::Within)) => Wait::Nothing,
-            // The ring begins at once, and no stream has to look twice for what came before.
-            (Way::Stored | Way::Live, Look::NotYet) | (Way::Live, Look::At(Stand::AtHead)) => {
-                Wait::Moved
-            }
-            (Way::Live, Look::At(Stand::Behind(floor))) => {
-                self.way = Way::Lost(floor);
-                Wait::Page(self.read())
+            (Mode::Stored, ListenerPosition::InRing(RingPosition::Behind(_)))
+            | (Mode::Overrun(_), _) => FeedWait::Page(self.read()),
+            (Mode::Live, ListenerPosition::InRing(RingPosition::Within)) => FeedWait::Nothing,
+            // The ring is filled soon, so waiting for it costs less than another page.
+            (Mode::Stored | Mode::Live, ListenerPosition::NotFilled)
+            | (Mode::Live, ListenerPosition::InRing(RingPosition::AtHead)) => FeedWait::Moved,
+            (Mode::Live, ListenerPosition::InRing(RingPosition::Behind(floor))) => {
+                self.mode = Mode::Overrun(floor);
+                FeedWait::Page(self.read())
             }
         }
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> PageRead {
         let (events, filter, after) = (self.events.clone(), self.filter.clone(), self.after);
         Box::pin(async move {
-            // The number is taken before the page, so that the page has all up to it.
+            // The number is read before the page, so that the page has all events up to it.
             let newest = events.newest();
             let storage = Arc::clone(&events.storage);
             let page = storage.events(filter, after, events.page_max).await?;
-            // After the page: what a purge takes later was still in it.
-            let purged = storage.stats(&Scope::All).await?.purged_seq;
-            Ok(Arrival {
-                reach: reach(&page, after.max(newest), events.page_max),
-                page,
-                purged,
+            // Read after the page: the page still has what a later purge removes.
+            let purged_to = storage.stats(&Scope::All).await?.purged_seq;
+            Ok(FeedPage {
+                up_to: page_end(&page, after.max(newest), events.page_max),
+                events: page,
+                purged_to,
             })
         })
     }
 
-    /// Takes the page that was waited for.
+    /// Accepts the page that was read.
     ///
     /// # Errors
-    /// What reading it met; `Gone` (`events-expired`) when a purge may have taken some of what the page should have.
-    pub(crate) fn arrived(&mut self, arrival: Result<Arrival>) -> Result<()> {
-        let Arrival {
-            page,
-            reach,
-            purged,
-        } = arrival?;
-        match self.way {
-            Way::Stored | Way::Live => {
-                if self.filter.run.is_none() && purged > self.after {
+    /// Returns the error of the read, or `Gone` (`events-expired`) if a purge may have removed
+    /// events of the page.
+    pub(crate) fn accept_page(&mut self, page: Result<FeedPage>) -> Result<()> {
+        let FeedPage {
+            events,
+            up_to,
+            purged_to,
+        } = page?;
+        match self.mode {
+            Mode::Stored | Mode::Live => {
+                if self.filter.run.is_none() && purged_to > self.after {
                     return Err(expired());
                 }
-                self.page = page.iter().map(text).collect();
-                self.after = reach;
+                self.page = events.iter().map(to_json).collect();
+                self.after = up_to;
             }
-            Way::Lost(up_to) => {
-                let missed = page.iter().filter(|event| event.seq <= up_to).count();
+            Mode::Overrun(overrun_to) => {
+                let missed = events.iter();
+                let missed = missed.filter(|event| event.seq <= overrun_to).count();
                 self.missed = self.missed.saturating_add(missed as u64);
-                self.after = reach.min(up_to);
-                if self.after == up_to {
-                    self.way = Way::Live;
+                self.after = up_to.min(overrun_to);
+                if self.after == overrun_to {
+                    self.mode = Mode::Live;
                 }
             }
         }
         Ok(())
     }
 
-    /// Tripped when Floret ends its streams.
+    /// Returns the token that is cancelled when Floret closes its streams.
     pub(crate) fn closed(&self) -> CancellationToken {
         self.events.closed.clone()
     }
@@ -231,6 +244,6 @@ impl Feed {
 fn expired() -> Error {
     Error::new(
         Problem::EventsExpired,
-        "a purge took events that were to follow",
+        "a purge removed events after the requested number",
     )
 }

@@ -1,6 +1,7 @@
-//! The ring as streams share it: who listens, and the one reader that fills it.
+//! The ring that all streams share: its listeners, and the one reader that fills it.
 //!
-//! While nobody listens nothing is read: a host without streams pays nothing for them.
+//! Nothing is read without a listener, so a host without streams pays nothing for them.
+//! `ring` stores the events; `feed` is one stream's view of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,26 +11,28 @@ use parking_lot::RwLock;
 use tokio::sync::{Notify, watch};
 
 use super::Events;
-use super::ring::{Entry, Ring, Stand};
+use super::ring::{Entry, Ring, RingPosition};
 use crate::clock::Clock;
 use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::model::Event;
 use crate::storage::EventFilter;
 
-/// A pause after a failed read.
-const RETRY: Duration = Duration::from_millis(200);
+/// The delay after a failed read.
+const READ_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// What all streams share.
+/// The state that all streams share.
 #[derive(Debug)]
 pub(super) struct Live {
-    // Many streams look at once, one reader writes.
+    // A read-write lock: many streams read, one task writes.
     state: RwLock<State>,
-    // A notify, since the filling task has only to look whether anybody listens.
+    // A notify: the filling task only has to check for listeners.
     wanted: Notify,
-    // Watches, since only the newest state counts: the ring got longer, or somebody may be about to fall out of it.
+    // Watches: only the newest state counts.
+    /// Signals that the ring changed.
     moved: watch::Sender<()>,
-    laps: watch::Sender<()>,
+    /// Signals that blocked streams should check for an overrun.
+    overrun_checks: watch::Sender<()>,
     listeners_max: usize,
 }
 
@@ -38,22 +41,22 @@ struct State {
     ring: Ring,
     listeners: usize,
     is_filled: bool,
-    has_ended: bool,
+    is_closed: bool,
 }
 
-/// A place among the listeners, given back when dropped.
+/// One listener of the ring. Dropping it removes the listener.
 #[derive(Debug)]
-pub(super) struct Seat(Arc<Live>);
+pub(super) struct Listener(Arc<Live>);
 
-/// Where a listener stands.
+/// The position of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum ListenerPosition {
     /// The ring is not filled yet.
-    NotYet,
-    /// As in the ring.
-    At(Stand),
-    /// All was seen and nothing will follow.
-    Ended,
+    NotFilled,
+    /// A position relative to the ring.
+    InRing(RingPosition),
+    /// The listener has read all events, and no more follow.
+    Closed,
 }
 
 impl Live {
@@ -62,19 +65,19 @@ impl Live {
             ring: Ring::new(limits),
             listeners: 0,
             is_filled: false,
-            has_ended: false,
+            is_closed: false,
         };
         Self {
             state: RwLock::new(state),
             wanted: Notify::new(),
             moved: watch::Sender::new(()),
-            laps: watch::Sender::new(()),
+            overrun_checks: watch::Sender::new(()),
             listeners_max: limits.streams_max,
         }
     }
 
-    /// A place, unless all are taken.
-    pub(super) fn join(self: &Arc<Self>) -> Option<Seat> {
+    /// Adds a listener. Returns `None` at the maximum of listeners.
+    pub(super) fn join(self: &Arc<Self>) -> Option<Listener> {
         let mut state = self.state.write();
         if state.listeners >= self.listeners_max {
             return None;
@@ -82,16 +85,16 @@ impl Live {
         state.listeners += 1;
         drop(state);
         self.wanted.notify_one();
-        Some(Seat(Arc::clone(self)))
+        Some(Listener(Arc::clone(self)))
     }
 
-    fn begin(&self, at: u64) -> bool {
+    fn start_filling(&self, at: u64) -> bool {
         let mut state = self.state.write();
         if state.listeners == 0 {
             return false;
         }
         if !state.is_filled {
-            state.ring.begin(at);
+            state.ring.reset(at);
             state.is_filled = true;
             self.moved.send_replace(());
         }
@@ -102,96 +105,102 @@ impl Live {
         self.state.read().is_filled
     }
 
-    /// Adds a page that reaches up to `head`. Answers whether anybody still listens.
+    /// Appends a page that covers events up to `head`. Returns whether there still is a listener.
     fn push(&self, page: &[Event], head: u64) -> bool {
         let entries = page.iter().map(Entry::new).collect();
         let mut state = self.state.write();
         if !state.is_filled {
             return false;
         }
-        let is_lap = state.ring.push(entries, head);
+        let is_check_due = state.ring.push(entries, head);
         drop(state);
         self.moved.send_replace(());
-        if is_lap {
-            self.laps.send_replace(());
+        if is_check_due {
+            self.overrun_checks.send_replace(());
         }
         true
     }
 
-    fn end(&self) {
-        self.state.write().has_ended = true;
+    fn close(&self) {
+        self.state.write().is_closed = true;
         self.moved.send_replace(());
     }
 }
 
-impl Seat {
+impl Listener {
     pub(super) fn moved(&self) -> watch::Receiver<()> {
         self.0.moved.subscribe()
     }
 
-    pub(super) fn laps(&self) -> watch::Receiver<()> {
-        self.0.laps.subscribe()
+    pub(super) fn overrun_checks(&self) -> watch::Receiver<()> {
+        self.0.overrun_checks.subscribe()
     }
 
-    pub(super) fn look(&self, after: u64) -> Look {
+    pub(super) fn position(&self, after: u64) -> ListenerPosition {
         let state = self.0.state.read();
-        match state.ring.stand(after) {
-            Stand::AtHead if state.has_ended => Look::Ended,
-            _ if !state.is_filled && state.has_ended => Look::Ended,
-            _ if !state.is_filled => Look::NotYet,
-            stand @ (Stand::Behind(_) | Stand::Within | Stand::AtHead) => Look::At(stand),
+        match state.ring.position(after) {
+            RingPosition::AtHead if state.is_closed => ListenerPosition::Closed,
+            _ if !state.is_filled && state.is_closed => ListenerPosition::Closed,
+            _ if !state.is_filled => ListenerPosition::NotFilled,
+            position @ (RingPosition::Behind(_) | RingPosition::Within | RingPosition::AtHead) => {
+                ListenerPosition::InRing(position)
+            }
         }
     }
 
-    /// The next event that fits, or the number up to which there is none. Nothing for whoever is behind or has seen all.
+    /// Returns the next matching event, or the number up to which none matches.
+    ///
+    /// Returns `None` if the listener is behind the ring or has read all events.
     pub(super) fn next(&self, after: u64, filter: &EventFilter) -> Option<(u64, Option<Bytes>)> {
         let ring = &self.0.state.read().ring;
-        if ring.stand(after) != Stand::Within {
+        if ring.position(after) != RingPosition::Within {
             return None;
         }
         match ring.next(after, filter) {
-            Some((seq, text)) => Some((seq, Some(text))),
+            Some((seq, json)) => Some((seq, Some(json))),
             None => Some((ring.head(), None)),
         }
     }
 
-    /// Where the listener is about to fall out of the ring: the newest number, and how many events up to it fit.
+    /// Skips the ring if the listener is about to be overrun.
+    ///
+    /// Returns the newest number and how many matching events were skipped.
     pub(super) fn skip(&self, after: u64, filter: &EventFilter) -> Option<(u64, u64)> {
         let ring = &self.0.state.read().ring;
-        let is_due = ring.stand(after) == Stand::Within && ring.is_far(after);
-        is_due.then(|| (ring.head(), ring.count(after, filter)))
+        let must_skip = ring.position(after) == RingPosition::Within && ring.is_near_overrun(after);
+        must_skip.then(|| (ring.head(), ring.count(after, filter)))
     }
 }
 
-impl Drop for Seat {
+impl Drop for Listener {
     fn drop(&mut self) {
         let mut state = self.0.state.write();
         state.listeners -= 1;
         if state.listeners == 0 {
             state.is_filled = false;
-            state.ring.begin(0);
+            state.ring.reset(0);
         }
     }
 }
 
-/// Why a filling stopped.
-enum Stop {
-    /// Nobody listens.
-    Deserted,
-    /// Nobody listened for a moment: what came meanwhile is not in the ring.
-    Broken,
-    /// Nothing will follow.
-    Ended,
+/// Why filling the ring stopped.
+enum FillExit {
+    /// There is no listener.
+    NoListener,
+    /// There was no listener for a moment: the ring lacks the events of that time.
+    Gap,
+    /// No more events follow.
+    Closed,
 }
 
 impl Events {
-    /// Fills the ring while anybody listens, until the end.
-    pub(crate) async fn keep_live(self, clock: Clock) {
+    /// Fills the ring while there are listeners, until the events are closed.
+    pub(crate) async fn fill_ring(self, clock: Clock) {
         loop {
-            match self.follow(&clock).await {
-                Stop::Deserted => {}
-                Stop::Broken => continue,
-                Stop::Ended => break,
+            match self.fill_until_exit(&clock).await {
+                FillExit::NoListener => {}
+                FillExit::Gap => continue,
+                FillExit::Closed => break,
             }
             tokio::select! {
                 biased;
@@ -199,44 +208,44 @@ impl Events {
                 () = self.live.wanted.notified() => {}
             }
         }
-        self.live.end();
+        self.live.close();
     }
 
-    async fn follow(&self, clock: &Clock) -> Stop {
+    async fn fill_until_exit(&self, clock: &Clock) -> FillExit {
         let mut newest = self.newest.subscribe();
         let mut after = *newest.borrow_and_update();
-        if !self.live.begin(after) {
-            return Stop::Deserted;
+        if !self.live.start_filling(after) {
+            return FillExit::NoListener;
         }
         loop {
             let is_last = tokio::select! {
                 biased;
                 () = self.closed.cancelled() => true,
-                told = newest.wait_for(|newest| *newest > after) => told.is_err(),
+                more = newest.wait_for(|newest| *newest > after) => more.is_err(),
                 () = self.live.wanted.notified() => match self.live.is_filled() {
                     true => continue,
-                    false => return Stop::Broken,
+                    false => return FillExit::Gap,
                 },
             };
-            // The number is taken before the page, so that the page has all up to it.
+            // The number is read before the page, so that the page has all events up to it.
             let up_to = *newest.borrow_and_update();
             match self.page(after).await {
                 Ok(page) => {
-                    after = reach(&page, after.max(up_to), self.page_max);
+                    after = page_end(&page, after.max(up_to), self.page_max);
                     if !self.live.push(&page, after) {
-                        return Stop::Deserted;
+                        return FillExit::NoListener;
                     }
                 }
                 Err(error) if is_last || error.kind() == ErrorKind::ShuttingDown => {
-                    return Stop::Ended;
+                    return FillExit::Closed;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "events could not be read for streams; they are read again");
-                    clock.sleep(RETRY).await;
+                    tracing::warn!(%error, "could not read events for streams; will retry");
+                    clock.sleep(READ_RETRY_DELAY).await;
                 }
             }
             if is_last && after >= up_to {
-                return Stop::Ended;
+                return FillExit::Closed;
             }
         }
     }
@@ -247,8 +256,11 @@ impl Events {
     }
 }
 
-/// How far a page brings a reader: to the end of a full one, else to the number that was the newest when it was read.
-pub(super) fn reach(page: &[Event], newest: u64, page_max: u32) -> u64 {
+/// Returns the number up to which a page covers events.
+///
+/// A full page ends at its last event, any other at the number that was the newest when it was
+/// read.
+pub(super) fn page_end(page: &[Event], newest: u64, page_max: u32) -> u64 {
     let last = page.last().map_or(0, |event| event.seq);
     match u32::try_from(page.len()) {
         Ok(length) if length < page_max => last.max(newest),

@@ -1,9 +1,10 @@
-//! Stored events, handed on from any sequence number: first what is stored, then what is committed, without a gap.
+//! Stored events from any sequence number: first stored ones, then newly committed ones, without a
+//! gap.
 //!
-//! Events are written by storage beside the change that they tell; the signal here carries only the newest number.
-//! A `Subscription` reads for itself; streams share what one reader keeps in memory (`live`), so that a thousand of them cost one serialisation.
+//! Storage writes an event together with the change that it reports; the signal here carries only
+//! the newest number. A `Subscription` reads its own pages. Streams share the events that one
+//! reader keeps in memory (`live`), so that a thousand streams cost one serialization.
 
-mod ends;
 #[cfg(feature = "websocket")]
 mod feed;
 #[cfg(feature = "websocket")]
@@ -11,9 +12,10 @@ mod live;
 #[cfg(feature = "websocket")]
 mod ring;
 mod subscription;
+mod waiters;
 
 #[cfg(feature = "websocket")]
-pub(crate) use feed::{Arrival, Feed, Reading, Sent, Signals, Wait};
+pub(crate) use feed::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 
 pub use subscription::Subscription;
 
@@ -27,13 +29,14 @@ use crate::limits::Limits;
 use crate::model::RunId;
 use crate::storage::{EventFilter, Storage};
 
-/// Hands on events. Clones are the same.
+/// A handle to the events. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Events {
     storage: Arc<dyn Storage>,
-    // A watch, since a reader that falls behind needs only the newest number: the events themselves are stored.
+    // A watch: a reader that falls behind needs only the newest number, since the events are
+    // stored.
     newest: watch::Sender<u64>,
-    ends: Arc<ends::Ends>,
+    waiters: Arc<waiters::RunWaiters>,
     closed: CancellationToken,
     page_max: u32,
     #[cfg(feature = "websocket")]
@@ -47,7 +50,7 @@ impl Events {
         Ok(Self {
             storage,
             newest: watch::Sender::new(newest),
-            ends: Arc::default(),
+            waiters: Arc::default(),
             closed: CancellationToken::new(),
             page_max,
             #[cfg(feature = "websocket")]
@@ -55,7 +58,7 @@ impl Events {
         })
     }
 
-    /// Tells that events up to `seq` are committed.
+    /// Notifies readers that events up to `seq` are committed.
     pub(crate) fn committed(&self, seq: u64) {
         self.newest.send_if_modified(|newest| {
             let grows = seq > *newest;
@@ -64,27 +67,30 @@ impl Events {
         });
     }
 
-    /// Tells that a run has ended and its last event is committed.
-    pub(crate) fn ended(&self, run: RunId) {
-        self.ends.ended(run);
+    /// Notifies waiters that a run has finished and its last event is committed.
+    pub(crate) fn run_finished(&self, run: RunId) {
+        self.waiters.notify(run);
     }
 
-    /// Resolves once [`Events::ended`] is told of the run, and fails when Floret stops first. Whoever waits asks storage after this call, since the end may have been before.
-    pub(crate) fn end_of(&self, run: RunId) -> oneshot::Receiver<()> {
-        self.ends.wait(run)
+    /// Returns a receiver that resolves once the run finishes, and fails if Floret stops first.
+    ///
+    /// The caller reads the run from storage after this call, since the run may have finished
+    /// before it.
+    pub(crate) fn wait_for_finish(&self, run: RunId) -> oneshot::Receiver<()> {
+        self.waiters.add(run)
     }
 
-    /// The number of the newest event.
+    /// Returns the number of the newest event.
     pub(crate) fn newest(&self) -> u64 {
         *self.newest.borrow()
     }
 
-    /// Tells of the newest number as it grows, to readers that read pages of their own.
-    pub(crate) fn signal(&self) -> watch::Receiver<u64> {
+    /// Returns a receiver of the newest number, for readers that read their own pages.
+    pub(crate) fn watch_newest(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
 
-    /// Events after `after`, stored ones first, then live ones.
+    /// Subscribes to the events after `after`: stored ones first, then live ones.
     pub(crate) fn subscribe(&self, filter: EventFilter, after: u64) -> Subscription {
         Subscription::new(
             Arc::clone(&self.storage),
@@ -96,13 +102,13 @@ impl Events {
         )
     }
 
-    /// Ends every subscription after what is stored by then.
+    /// Closes every subscription after the events that are stored by then.
     pub(crate) fn close(&self) {
         self.closed.cancel();
     }
 
-    /// Lets everybody go who waits for the end of a run that does not end here.
-    pub(crate) fn let_waiters_go(&self) {
-        self.ends.close();
+    /// Releases all callers that wait for a run that does not finish here.
+    pub(crate) fn release_waiters(&self) {
+        self.waiters.close();
     }
 }

@@ -1,6 +1,6 @@
-//! The newest events in memory, each serialised once for all streams.
+//! A ring buffer of the newest events, each serialized once for all streams.
 //!
-//! Filling it is left to `live`, a reader's place in it to `feed`.
+//! `live` fills it; `feed` holds each reader's position in it.
 
 use std::collections::VecDeque;
 
@@ -10,25 +10,26 @@ use crate::limits::Limits;
 use crate::model::{Event, EventKind, PipelineId, RunId, TenantId};
 use crate::storage::EventFilter;
 
-/// Signals to readers that cannot take what is new come once each so many parts of the ring.
-const LAPS: usize = 8;
+/// How often per turnover of the ring readers check whether they are about to be overrun.
+const OVERRUN_CHECKS: usize = 8;
 
-/// Events without a gap from one number to another.
+/// A contiguous range of events.
 #[derive(Debug)]
 pub(super) struct Ring {
     entries: VecDeque<Entry>,
-    /// Every event after this number and up to `head` is in the ring.
+    /// Every event after `floor` and up to `head` is in the ring.
     floor: u64,
     head: u64,
-    /// Bytes and events that were ever pushed.
+    /// Totals of all events that were ever pushed.
     pushed_bytes: u64,
     pushed: u64,
-    next_lap: (u64, u64),
+    /// The totals (events, bytes) at which the next overrun check is due.
+    next_check: (u64, u64),
     count_max: usize,
     bytes_max: usize,
 }
 
-/// An event: what filters ask for, and its text.
+/// An event: the fields that filters match, and its JSON.
 #[derive(Debug)]
 pub(super) struct Entry {
     seq: u64,
@@ -36,19 +37,19 @@ pub(super) struct Entry {
     run: RunId,
     pipeline: PipelineId,
     tenant: Option<TenantId>,
-    text: Bytes,
-    /// Bytes that were pushed before it.
+    json: Bytes,
+    /// The bytes that were pushed before it.
     bytes_before: u64,
 }
 
-/// Where a reader stands.
+/// The position of a reader relative to the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stand {
-    /// What follows its number has left the ring, up to the number here.
+pub(super) enum RingPosition {
+    /// Events after its number have left the ring, up to this number.
     Behind(u64),
-    /// There are events after its number.
+    /// The ring has events after its number.
     Within,
-    /// It has seen all.
+    /// It has read all events.
     AtHead,
 }
 
@@ -60,12 +61,12 @@ impl Entry {
             run: event.run_id,
             pipeline: event.pipeline_id.clone(),
             tenant: event.tenant.clone(),
-            text: text(event),
+            json: to_json(event),
             bytes_before: 0,
         }
     }
 
-    fn fits(&self, filter: &EventFilter) -> bool {
+    fn matches(&self, filter: &EventFilter) -> bool {
         let EventFilter {
             scope,
             run,
@@ -79,14 +80,14 @@ impl Entry {
     }
 }
 
-/// The event as it is sent.
-pub(super) fn text(event: &Event) -> Bytes {
+/// Serializes an event as streams send it.
+pub(super) fn to_json(event: &Event) -> Bytes {
     match serde_json::to_vec(event) {
-        Ok(text) => text.into(),
-        // An event has text keys only, and writing into memory does not fail.
+        Ok(json) => json.into(),
+        // An event has only string keys, and writing to memory does not fail.
         Err(error) => {
-            debug_assert!(false, "an event could not be written: {error}");
-            tracing::error!(%error, seq = event.seq, "an event could not be written");
+            debug_assert!(false, "an event could not be serialized: {error}");
+            tracing::error!(%error, seq = event.seq, "could not serialize an event");
             Bytes::from_static(b"{}")
         }
     }
@@ -100,23 +101,24 @@ impl Ring {
             head: 0,
             pushed_bytes: 0,
             pushed: 0,
-            next_lap: (0, 0),
+            next_check: (0, 0),
             count_max: limits.events_ring_max,
             bytes_max: limits.events_ring_bytes_max,
         }
     }
 
-    /// Forgets everything and goes on after this number.
-    pub(super) fn begin(&mut self, at: u64) {
+    /// Clears the ring and continues after this number.
+    pub(super) fn reset(&mut self, at: u64) {
         self.entries = VecDeque::new();
         (self.floor, self.head) = (at, at);
     }
 
-    /// Adds what follows, up to `head`. Answers whether a reader that cannot take it should look how far it is behind.
+    /// Appends the events up to `head`. Returns whether blocked readers should check for an
+    /// overrun.
     pub(super) fn push(&mut self, entries: Vec<Entry>, head: u64) -> bool {
         for mut entry in entries {
             entry.bytes_before = self.pushed_bytes;
-            self.pushed_bytes = self.pushed_bytes.saturating_add(entry.text.len() as u64);
+            self.pushed_bytes = self.pushed_bytes.saturating_add(entry.json.len() as u64);
             self.pushed += 1;
             self.entries.push_back(entry);
         }
@@ -127,50 +129,52 @@ impl Ring {
             };
             self.floor = oldest.seq;
         }
-        let is_lap = self.pushed >= self.next_lap.0 || self.pushed_bytes >= self.next_lap.1;
-        if is_lap {
-            let part = |whole: usize| (whole / LAPS).max(1) as u64;
-            self.next_lap = (
+        let is_check_due =
+            self.pushed >= self.next_check.0 || self.pushed_bytes >= self.next_check.1;
+        if is_check_due {
+            let part = |whole: usize| (whole / OVERRUN_CHECKS).max(1) as u64;
+            self.next_check = (
                 self.pushed.saturating_add(part(self.count_max)),
                 self.pushed_bytes.saturating_add(part(self.bytes_max)),
             );
         }
-        is_lap
+        is_check_due
     }
 
     pub(super) const fn head(&self) -> u64 {
         self.head
     }
 
-    pub(super) const fn stand(&self, after: u64) -> Stand {
+    pub(super) const fn position(&self, after: u64) -> RingPosition {
         if after < self.floor {
-            Stand::Behind(self.floor)
+            RingPosition::Behind(self.floor)
         } else if after < self.head {
-            Stand::Within
+            RingPosition::Within
         } else {
-            Stand::AtHead
+            RingPosition::AtHead
         }
     }
 
-    /// The first event after a number that fits.
+    /// Returns the first matching event after a number.
     pub(super) fn next(&self, after: u64, filter: &EventFilter) -> Option<(u64, Bytes)> {
         let mut later = self.entries.range(self.index_after(after)..);
-        let entry = later.find(|entry| entry.fits(filter))?;
-        Some((entry.seq, entry.text.clone()))
+        let entry = later.find(|entry| entry.matches(filter))?;
+        Some((entry.seq, entry.json.clone()))
     }
 
-    /// How many events after a number fit.
+    /// Counts the matching events after a number.
     pub(super) fn count(&self, after: u64, filter: &EventFilter) -> u64 {
         let later = self.entries.range(self.index_after(after)..);
-        later.filter(|entry| entry.fits(filter)).count() as u64
+        later.filter(|entry| entry.matches(filter)).count() as u64
     }
 
-    /// Whether a reader there is about to fall out of the ring.
-    pub(super) fn is_far(&self, after: u64) -> bool {
-        let is_most = |part: u64, whole: usize| part > whole as u64 / 4 * 3;
+    /// Whether a reader at this number is about to be overrun.
+    pub(super) fn is_near_overrun(&self, after: u64) -> bool {
+        let is_large_part = |part: u64, whole: usize| part > whole as u64 / 4 * 3;
         let index = self.index_after(after);
         let count = self.entries.len().saturating_sub(index) as u64;
-        is_most(count, self.count_max) || is_most(self.bytes_after(index), self.bytes_max)
+        is_large_part(count, self.count_max)
+            || is_large_part(self.bytes_after(index), self.bytes_max)
     }
 
     fn index_after(&self, after: u64) -> usize {
@@ -207,7 +211,7 @@ mod tests {
             ..Limits::default()
         };
         let mut ring = Ring::new(&limits);
-        ring.begin(10);
+        ring.reset(10);
         ring
     }
 
@@ -222,42 +226,42 @@ mod tests {
         let mut ring = ring(8);
         push(&mut ring, 11..=14);
         let (mut after, mut seen) = (10, Vec::new());
-        while let Some((seq, text)) = ring.next(after, &EventFilter::default()) {
-            let told: serde_json::Value = serde_json::from_slice(&text).unwrap();
-            assert_eq!(told["seq"], seq);
+        while let Some((seq, json)) = ring.next(after, &EventFilter::default()) {
+            let event: serde_json::Value = serde_json::from_slice(&json).unwrap();
+            assert_eq!(event["seq"], seq);
             seen.push(seq);
             after = seq;
         }
         assert_eq!(seen, [11, 12, 13, 14]);
-        assert_eq!(ring.stand(after), Stand::AtHead);
-        assert_eq!(ring.stand(13), Stand::Within);
-        assert_eq!(ring.stand(9), Stand::Behind(10));
+        assert_eq!(ring.position(after), RingPosition::AtHead);
+        assert_eq!(ring.position(13), RingPosition::Within);
+        assert_eq!(ring.position(9), RingPosition::Behind(10));
     }
 
     #[test]
-    fn the_oldest_events_leave_and_whoever_needs_them_is_behind() {
+    fn the_oldest_events_leave_and_a_reader_before_them_is_behind() {
         let mut ring = ring(4);
         push(&mut ring, 11..=20);
-        assert_eq!(ring.stand(15), Stand::Behind(16));
-        assert_eq!(ring.stand(16), Stand::Within);
+        assert_eq!(ring.position(15), RingPosition::Behind(16));
+        assert_eq!(ring.position(16), RingPosition::Within);
         assert_eq!(ring.next(16, &EventFilter::default()).unwrap().0, 17);
-        assert!(ring.is_far(16));
-        assert!(!ring.is_far(17));
+        assert!(ring.is_near_overrun(16));
+        assert!(!ring.is_near_overrun(17));
     }
 
     #[test]
-    fn bytes_bound_the_ring_as_the_number_does() {
+    fn bytes_limit_the_ring_as_the_count_does() {
         let mut ring = ring(1_000);
-        let one = text(&event(11, 1, None)).len();
+        let one = to_json(&event(11, 1, None)).len();
         ring.bytes_max = one * 3;
         push(&mut ring, 11..=20);
-        assert_eq!(ring.stand(17), Stand::Within);
-        assert_eq!(ring.stand(16), Stand::Behind(17));
-        assert!(ring.is_far(17));
+        assert_eq!(ring.position(17), RingPosition::Within);
+        assert_eq!(ring.position(16), RingPosition::Behind(17));
+        assert!(ring.is_near_overrun(17));
     }
 
     #[test]
-    fn filters_decide_what_is_found_and_counted() {
+    fn filters_select_what_is_returned_and_counted() {
         let mut ring = ring(8);
         let events = [
             event(11, 1, Some("ann")),
@@ -279,9 +283,9 @@ mod tests {
     }
 
     #[test]
-    fn laps_are_told_a_few_times_a_round() {
+    fn overrun_checks_are_due_a_few_times_per_turnover() {
         let mut ring = ring(80);
-        let laps = (11..=410).filter(|seq| push(&mut ring, *seq..=*seq));
-        assert_eq!(laps.count(), 40);
+        let checks = (11..=410).filter(|seq| push(&mut ring, *seq..=*seq));
+        assert_eq!(checks.count(), 40);
     }
 }

@@ -1,6 +1,7 @@
-//! One reader's way through the events.
+//! A subscription: one reader's stream of events, read page by page from storage.
 //!
-//! It holds no events but the page it reads, so that a slow reader costs nobody memory.
+//! It holds only one page in memory, so a slow reader costs no more. `feed` serves streams over the
+//! network.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,23 +21,23 @@ type Page = Pin<Box<dyn Future<Output = (Source, Result<Vec<Event>>)> + Send>>;
 
 /// A stream of events in the order of their numbers, without a gap. It ends when Floret shuts down.
 ///
-/// An error is told once per failed read; reading goes on from the same place when the stream is polled again.
+/// Each failed read yields one error. The next poll continues reading at the same event.
 pub struct Subscription {
     page: VecDeque<Event>,
     reading: Option<Page>,
     source: Option<Source>,
 }
 
-/// Where the next page comes from.
+/// The source of the next page.
 struct Source {
     storage: Arc<dyn Storage>,
     filter: EventFilter,
-    // All events up to this number were handed on or do not match the filter.
+    // Every event up to this number was returned or does not match the filter.
     after: u64,
     page_max: u32,
     newest: watch::Receiver<u64>,
     closed: CancellationToken,
-    has_ended: bool,
+    is_closed: bool,
 }
 
 impl fmt::Debug for Subscription {
@@ -63,7 +64,7 @@ impl Subscription {
             page_max,
             newest,
             closed,
-            has_ended: false,
+            is_closed: false,
         };
         Self {
             page: VecDeque::new(),
@@ -72,7 +73,7 @@ impl Subscription {
         }
     }
 
-    /// The next event, or `None` after the end.
+    /// Returns the next event, or `None` after the end of the stream.
     pub async fn next(&mut self) -> Option<Result<Event>> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -92,14 +93,14 @@ impl Stream for Subscription {
                 self.source = Some(source);
                 match page {
                     Ok(events) => self.page = events.into(),
-                    // The store was closed before a slow reader came to its end.
+                    // Storage was closed before a slow reader had read all events.
                     Err(error) if error.kind() == ErrorKind::ShuttingDown => {
                         self.source = None;
                     }
                     Err(error) => return Poll::Ready(Some(Err(error))),
                 }
             } else {
-                let Some(source) = self.source.take_if(|source| !source.has_ended) else {
+                let Some(source) = self.source.take_if(|source| !source.is_closed) else {
                     return Poll::Ready(None);
                 };
                 self.reading = Some(Box::pin(source.read()));
@@ -109,14 +110,15 @@ impl Stream for Subscription {
 }
 
 impl Source {
-    /// Waits until there may be more, then reads a page; an empty one is no end.
+    /// Waits until there may be more events, then reads a page. An empty page does not end the
+    /// stream.
     async fn read(mut self) -> (Self, Result<Vec<Event>>) {
         tokio::select! {
             biased;
-            more = self.newest.wait_for(|newest| *newest > self.after) => self.has_ended = more.is_err(),
-            () = self.closed.cancelled() => self.has_ended = true,
+            more = self.newest.wait_for(|newest| *newest > self.after) => self.is_closed = more.is_err(),
+            () = self.closed.cancelled() => self.is_closed = true,
         }
-        // The number is taken before the page: what the page leaves out up to it does not match the filter.
+        // The number is read before the page: events up to it that the page lacks do not match.
         let newest = *self.newest.borrow_and_update();
         let page = self
             .storage
@@ -126,7 +128,7 @@ impl Source {
             let is_full = u32::try_from(events.len()).is_ok_and(|length| length >= self.page_max);
             let last = events.last().map_or(self.after, |event| event.seq);
             self.after = if is_full { last } else { last.max(newest) };
-            self.has_ended &= events.is_empty();
+            self.is_closed &= events.is_empty();
         }
         (self, page)
     }

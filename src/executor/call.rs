@@ -1,6 +1,6 @@
-//! What an executor is given: the node, its inputs and the means to log, stop and tell repeats.
+//! The arguments of an executor: the node, its inputs, the log, the cancel token and more.
 //!
-//! How inputs become an executor's own types is left to `function`.
+//! Converting inputs to an executor's own types is left to `function`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,20 +16,20 @@ use crate::secret::Connection;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct NodeCall {
-    /// The node and its surroundings.
+    /// The context of the attempt.
     pub ctx: Ctx,
-    /// What its upstreams handed on, in the order of its edges.
+    /// The outputs of its upstreams, in the order of its edges.
     pub inputs: Vec<Input>,
 }
 
 impl NodeCall {
-    /// A call with these inputs.
+    /// Creates a call.
     #[must_use]
     pub const fn new(ctx: Ctx, inputs: Vec<Input>) -> Self {
         Self { ctx, inputs }
     }
 
-    /// The connection of this id, as [`Ctx::connection`] finds it.
+    /// Returns the connection of this id, as [`Ctx::connection`] does.
     ///
     /// # Errors
     /// As [`Ctx::connection`].
@@ -38,47 +38,50 @@ impl NodeCall {
     }
 }
 
-/// What one upstream handed on.
+/// The output of one upstream.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Input {
     /// The upstream node.
     pub node_id: NodeId,
-    /// Its rows, shared; none where it handed on nothing.
+    /// Its rows, shared. `None` if it returned no dataset.
     pub dataset: Option<Dataset>,
 }
 
 impl Input {
-    /// What the upstream handed on.
+    /// Creates an input.
     #[must_use]
     pub const fn new(node_id: NodeId, dataset: Option<Dataset>) -> Self {
         Self { node_id, dataset }
     }
 }
 
-/// The surroundings of one attempt. Of the node it shows no config: secret variables may stand in it.
+/// The context of one attempt.
+///
+/// Its `Debug` output hides the node's config, which may contain secrets.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Ctx {
-    /// The run.
+    /// The id of the run.
     pub run_id: RunId,
-    /// Its pipeline.
+    /// The id of the run's pipeline.
     pub pipeline_id: PipelineId,
     /// The run's date, `${run.date}`.
     pub date: NaiveDate,
     /// The run's parameters.
     pub params: BTreeMap<String, String>,
-    /// The node, the templates in its config resolved.
+    /// The node, with the templates in its config resolved.
     pub node: Node,
-    /// Which attempt, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// The same over crash, retry and resume, so that a sink can tell a repeat: first run of the chain and node.
+    /// A key that stays the same after a crash, a retry and a resume, by which a sink recognizes a
+    /// repeat. It consists of the first run of the chain and the node.
     pub attempt_key: String,
-    /// Rows after which a source may stop; set in a dry run.
+    /// The number of rows after which a source may stop. Set in a dry run only.
     pub row_limit: Option<usize>,
     /// Writes lines to the run's log.
     pub log: NodeLog,
-    /// Tripped when the attempt should stop: time-out, forced cancel, end of the run's time.
+    /// Tripped when the attempt should stop: on its timeout, the run's timeout or a forced cancel.
     pub cancel: CancellationToken,
     pub(crate) connections: Connections,
 }
@@ -95,7 +98,7 @@ impl fmt::Debug for Ctx {
 }
 
 impl Ctx {
-    /// The surroundings of a first attempt at `node` that logs nowhere, for tests of executors.
+    /// Creates the context of a first attempt at `node` without a log, for tests of executors.
     #[must_use]
     pub fn new(run_id: RunId, pipeline_id: PipelineId, date: NaiveDate, node: Node) -> Self {
         Self {
@@ -113,8 +116,9 @@ impl Ctx {
         }
     }
 
-    /// Finds a connection among those of the run's tenant, its secrets opened. From then on they are masked in the run's log,
-    /// errors and previews.
+    /// Returns a connection of the run's tenant with its secrets opened.
+    ///
+    /// From then on these secrets are masked in the run's log, errors and previews.
     ///
     /// ```
     /// # use floret::executor::{Ctx, ExecutorError};
@@ -133,8 +137,8 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// A permanent error that names the connection when there is none, or its secrets cannot be opened; a retryable one while
-    /// storage cannot answer.
+    /// A permanent error when the connection does not exist or its secrets cannot be opened. A
+    /// retryable error while storage is unavailable.
     pub async fn connection(&self, id: &str) -> Result<Connection, ExecutorError> {
         self.connections.find(id).await
     }
@@ -142,11 +146,11 @@ impl Ctx {
     /// Adds a connection that [`Ctx::connection`] finds, for tests of executors.
     #[must_use]
     pub fn with_connection(mut self, connection: Connection) -> Self {
-        self.connections.give(connection);
+        self.connections.add(connection);
         self
     }
 
-    /// A parameter of the run.
+    /// Returns a parameter of the run.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(String::as_str)

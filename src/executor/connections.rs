@@ -1,6 +1,6 @@
-//! The handle with which an executor asks for a connection.
+//! The handle by which an executor looks up connections.
 //!
-//! Finding and opening it is left to the engine.
+//! Finding and opening a stored connection is left to `engine/secret_resolver`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,40 +10,43 @@ use async_trait::async_trait;
 use super::ExecutorError;
 use crate::secret::Connection;
 
-/// Where connections come from.
+/// The source of a run's connections.
 #[async_trait]
 pub(crate) trait ConnectionSource: Send + Sync {
-    /// The connection of this id, opened.
+    /// Returns the connection of this id with its secrets opened.
     async fn find(&self, id: &str) -> Result<Connection, ExecutorError>;
 }
 
-/// Finds the connections that a run may use. Clones find the same.
+/// The connections that a run may use.
 #[derive(Clone, Default)]
 pub(crate) enum Connections {
-    /// None, as in a test of an executor.
+    /// No connections, as in a test of an executor.
     #[default]
-    Nowhere,
-    /// These.
-    Given(Vec<Connection>),
-    /// Those of a run.
+    Empty,
+    /// A fixed list, as in a test of an executor.
+    Fixed(Vec<Connection>),
+    /// The connections of a run's tenant.
     Source(Arc<dyn ConnectionSource>),
 }
 
 impl Connections {
     pub(crate) async fn find(&self, id: &str) -> Result<Connection, ExecutorError> {
-        let given = match self {
-            Self::Nowhere => None,
-            Self::Given(given) => given.iter().find(|known| known.id.as_str() == id).cloned(),
+        let found = match self {
+            Self::Empty => None,
+            Self::Fixed(list) => list
+                .iter()
+                .find(|connection| connection.id.as_str() == id)
+                .cloned(),
             Self::Source(source) => return source.find(id).await,
         };
-        given.ok_or_else(|| unknown_connection(id))
+        found.ok_or_else(|| unknown_connection(id))
     }
 
-    /// Adds a connection to those that are given.
-    pub(super) fn give(&mut self, connection: Connection) {
+    /// Adds a connection to the fixed list.
+    pub(super) fn add(&mut self, connection: Connection) {
         match self {
-            Self::Given(given) => given.push(connection),
-            Self::Nowhere | Self::Source(_) => *self = Self::Given(vec![connection]),
+            Self::Fixed(list) => list.push(connection),
+            Self::Empty | Self::Source(_) => *self = Self::Fixed(vec![connection]),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What an executor fails with: a message, and whether trying again may help.
+//! The error of an executor: a message, and whether a retry may help.
 //!
-//! When and how often it is tried again is left to `engine/retry`.
+//! Whether an attempt is retried is decided by `engine/node`, and the delay by `engine/retry`.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -10,8 +10,8 @@ use crate::error::{panic_text, with_causes};
 
 /// Why an attempt failed.
 ///
-/// `?` on any [`std::error::Error`] makes a retryable one whose message is the whole chain of causes.
-/// It is no `std::error::Error` itself: only so can it take all others.
+/// `?` converts any [`std::error::Error`] to a retryable error whose message has all causes.
+/// The type does not implement `std::error::Error`, since that would forbid this conversion.
 ///
 /// ```
 /// use floret::executor::ExecutorError;
@@ -27,7 +27,7 @@ pub struct ExecutorError {
 }
 
 impl ExecutorError {
-    /// Trying again may help.
+    /// Creates an error that a retry may fix.
     #[must_use]
     pub fn retryable(message: impl Into<String>) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl ExecutorError {
         }
     }
 
-    /// Trying again cannot help: the node fails at once, whatever `max_retries` says.
+    /// Creates an error that no retry can fix: the node fails at once, regardless of `max_retries`.
     #[must_use]
     pub fn permanent(message: impl Into<String>) -> Self {
         Self {
@@ -45,20 +45,20 @@ impl ExecutorError {
         }
     }
 
-    /// What a panic of an executor becomes: retryable, with its text.
+    /// Converts the panic of an executor to a retryable error with its text.
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
         Self::retryable(format!("the executor panicked: {}", panic_text(payload)))
     }
 
-    /// What any error becomes: retryable, unless one of these is among its causes and says otherwise.
-    pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
+    /// Converts any error. It is retryable unless an `ExecutorError` among its causes is permanent.
+    pub(crate) fn from_causes(error: &(dyn StdError + 'static)) -> Self {
         let mut cause = Some(error);
         let mut is_retryable = true;
-        while let Some(own) = cause {
-            if let Some(Boxed(own)) = own.downcast_ref() {
-                is_retryable = own.is_retryable;
+        while let Some(error) = cause {
+            if let Some(Boxed(executor_error)) = error.downcast_ref() {
+                is_retryable = executor_error.is_retryable;
             }
-            cause = own.source();
+            cause = error.source();
         }
         Self {
             message: with_causes(error),
@@ -66,19 +66,19 @@ impl ExecutorError {
         }
     }
 
-    /// The same with another message.
+    /// Changes the message.
     pub(crate) fn map_message(mut self, map: impl FnOnce(String) -> String) -> Self {
         self.message = map(self.message);
         self
     }
 
-    /// Whether trying again may help.
+    /// Returns whether a retry may help.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         self.is_retryable
     }
 
-    /// Why it failed.
+    /// Returns the message.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -97,7 +97,7 @@ impl<E: StdError + Send + Sync + 'static> From<E> for ExecutorError {
     }
 }
 
-/// An executor's error on its way through layers that know `std::error::Error` alone.
+/// An executor's error as a `std::error::Error`, for layers that accept no other error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Boxed(ExecutorError);
@@ -117,17 +117,17 @@ mod tests {
     struct Layer(#[source] Box<dyn StdError + Send + Sync>);
 
     #[test]
-    fn a_box_keeps_whether_trying_again_may_help_through_layers() {
+    fn a_boxed_error_stays_retryable_or_permanent_through_layers() {
         for error in [
             ExecutorError::permanent("no"),
             ExecutorError::retryable("no"),
         ] {
             let boxed: Box<dyn StdError + Send + Sync> = error.clone().into();
-            assert_eq!(ExecutorError::of(&*boxed), error);
-            let wrapped = ExecutorError::of(&Layer(boxed));
+            assert_eq!(ExecutorError::from_causes(&*boxed), error);
+            let wrapped = ExecutorError::from_causes(&Layer(boxed));
             assert_eq!(wrapped.message(), "the layer gave up: no");
             assert_eq!(wrapped.is_retryable(), error.is_retryable());
         }
-        assert!(ExecutorError::of(&std::fmt::Error).is_retryable());
+        assert!(ExecutorError::from_causes(&std::fmt::Error).is_retryable());
     }
 }

@@ -1,6 +1,6 @@
-//! Async functions as executors, typed through serde or on datasets.
+//! Async functions as executors, with rows typed by serde or with datasets.
 //!
-//! What they are called with is [`Ctx`] or [`NodeCall`]; what they return is [`IntoOutput`].
+//! The arguments are in `call`, the return values in `output`.
 
 use std::marker::PhantomData;
 
@@ -14,9 +14,11 @@ use crate::model::{Dataset, Node};
 
 /// An async function that executes nodes.
 ///
-/// Its arguments are a [`NodeCall`] alone, or a [`Ctx`] and then up to two inputs, each a `Vec` of rows or a [`Dataset`].
-/// One input is all rows of all upstreams in the order of the edges; two are those of exactly two upstreams.
-/// It returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
+/// Its arguments are a [`NodeCall`], or a [`Ctx`] and up to two inputs. An input is a `Vec` of rows
+/// or a [`Dataset`]. A single input has the rows of all upstreams in the order of the edges. Two
+/// inputs require exactly two upstreams.
+///
+/// The function returns `Result<impl IntoOutput, impl Into<ExecutorError>>`.
 ///
 /// ```
 /// use floret::executor::{Ctx, ExecutorError};
@@ -36,16 +38,16 @@ pub trait NodeFunction<Args>: Send + Sync + 'static {
     /// Calls the function.
     ///
     /// # Errors
-    /// What the function fails with, or a permanent error when an input is not what it takes.
+    /// The function's error, or a permanent error when an input does not match its arguments.
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError>;
 }
 
-/// An argument made from what upstreams handed on.
+/// A function argument that is built from the outputs of upstreams.
 pub trait FromInput: Sized + Send + 'static {
-    /// All rows of these inputs, one after another.
+    /// Concatenates the rows of all inputs.
     ///
     /// # Errors
-    /// A permanent error when a row is not what the function takes.
+    /// A permanent error when a row does not match the argument.
     fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError>;
 }
 
@@ -54,13 +56,13 @@ impl<T: DeserializeOwned + Send + 'static> FromInput for Vec<T> {
         let mut rows = Self::new();
         for input in inputs {
             if let Some(dataset) = &input.dataset {
-                let of_input: Self = dataset.deserialize().map_err(|error| {
+                let input_rows: Self = dataset.deserialize().map_err(|error| {
                     ExecutorError::permanent(format!(
-                        "the output of {} is not what this node takes: {error}",
+                        "the output of {} does not match the input of this node: {error}",
                         input.node_id
                     ))
                 })?;
-                rows.extend(of_input);
+                rows.extend(input_rows);
             }
         }
         Ok(rows)
@@ -135,7 +137,7 @@ where
         let [first, second] = call.inputs.as_slice() else {
             let found = call.inputs.len();
             return Err(ExecutorError::permanent(format!(
-                "this node takes the outputs of exactly two upstreams and has {found}"
+                "this node expects exactly two upstreams and has {found}"
             )));
         };
         let (first, second) = (

@@ -1,6 +1,6 @@
-//! The handle with which an executor writes lines to its run's log.
+//! The handle by which an executor writes lines to its run's log.
 //!
-//! Gathering and storing the lines is left to the run's journal, which is where the handle's back-pressure comes from.
+//! Storing the lines is left to `engine/journal`, which also applies back-pressure.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,23 +9,24 @@ use async_trait::async_trait;
 
 use crate::model::Level;
 
-/// A line on its way to the journal.
+/// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogLine {
     pub(crate) level: Level,
     pub(crate) message: String,
 }
 
-/// Where lines go.
+/// The receiver of log lines.
 #[async_trait]
 pub(crate) trait LogSink: Send + Sync {
-    /// Takes a line, waiting while too many are under way.
+    /// Accepts a line, and waits while too many lines are pending.
     async fn send(&self, line: LogLine);
 }
 
-/// Writes lines to the log of a run, each with the node and the attempt. Clones write to the same log.
+/// Writes lines to the log of a run, each with its node and attempt.
 ///
-/// A line is stored within 50 ms and before the node's end; while too many are under way the call waits.
+/// Clones write to the same log. A line is stored within 50 ms, and before the result of its node.
+/// While too many lines are pending, the call waits.
 #[derive(Clone)]
 pub struct NodeLog(Option<Arc<dyn LogSink>>);
 
@@ -36,17 +37,17 @@ impl fmt::Debug for NodeLog {
 }
 
 impl NodeLog {
-    /// A log that keeps nothing.
+    /// Creates a log that discards every line.
     #[must_use]
     pub const fn discard() -> Self {
         Self(None)
     }
 
-    pub(crate) fn to(sink: Arc<dyn LogSink>) -> Self {
+    pub(crate) fn to_sink(sink: Arc<dyn LogSink>) -> Self {
         Self(Some(sink))
     }
 
-    /// Writes a line of this level.
+    /// Writes a line at this level.
     pub async fn line(&self, level: Level, message: impl Into<String>) {
         if let Some(sink) = &self.0 {
             sink.send(LogLine {
@@ -57,22 +58,22 @@ impl NodeLog {
         }
     }
 
-    /// Writes what helps to look for a fault.
+    /// Writes a line for debugging.
     pub async fn debug(&self, message: impl Into<String>) {
         self.line(Level::Debug, message).await;
     }
 
-    /// Writes what went as planned.
+    /// Writes a line about normal progress.
     pub async fn info(&self, message: impl Into<String>) {
         self.line(Level::Info, message).await;
     }
 
-    /// Writes what was unexpected and did no harm.
+    /// Writes a line about something unexpected but harmless.
     pub async fn warning(&self, message: impl Into<String>) {
         self.line(Level::Warning, message).await;
     }
 
-    /// Writes what went wrong.
+    /// Writes a line about a failure.
     pub async fn error(&self, message: impl Into<String>) {
         self.line(Level::Error, message).await;
     }

@@ -1,6 +1,7 @@
-//! What executes a node: the trait that a host implements, and the functions that it may register instead.
+//! Executors: the trait that executes nodes of one type, and the adapters for functions and tower
+//! services.
 //!
-//! When a node runs, how often and with what limits is left to `engine`.
+//! When a node executes, how often and within what limits is decided by `engine`.
 
 mod call;
 mod connections;
@@ -8,9 +9,9 @@ mod failure;
 mod function;
 mod log;
 mod output;
+mod readiness;
 mod registry;
 mod tower;
-mod turn;
 
 pub use call::{Ctx, Input, NodeCall};
 pub(crate) use connections::{ConnectionSource, Connections, unknown_connection};
@@ -20,9 +21,9 @@ pub use function::{FromInput, NodeFunction};
 pub use log::NodeLog;
 pub(crate) use log::{LogLine, LogSink};
 pub use output::{IntoOutput, Output};
+pub(crate) use readiness::Readiness;
 pub use registry::Registry;
 pub(crate) use tower::ServiceExecutor;
-pub(crate) use turn::Turns;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -30,32 +31,32 @@ use serde_json::{Map, Value};
 use crate::error::Issue;
 use crate::model::Node;
 
-/// What a node does to the world outside its pipeline.
+/// The effect of a node outside its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Reads from outside.
+    /// Reads from outside the pipeline.
     Source,
-    /// Computes.
+    /// Computes on its inputs only.
     Transform,
-    /// Writes to outside: a dry run leaves it out, a resume never repeats it once it succeeded.
+    /// Writes outside the pipeline. A dry run skips it, and a resume never repeats its success.
     Sink,
 }
 
-/// Something outside that a node reads or writes.
+/// Something outside the pipeline that a node reads or writes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Asset {
     /// `table`, `file` or `api`.
     pub kind: String,
-    /// What it is called there; never with credentials.
+    /// Its name in the system that holds it, without credentials.
     pub name: String,
-    /// Whether the node writes it; otherwise it reads it.
+    /// Whether the node writes the asset. Otherwise the node reads it.
     pub is_written: bool,
 }
 
 impl Asset {
-    /// Something that a node reads (`is_written` false) or writes.
+    /// Creates an asset that a node writes (`is_written`) or reads.
     #[must_use]
     pub fn new(kind: impl Into<String>, name: impl Into<String>, is_written: bool) -> Self {
         Self {
@@ -73,19 +74,22 @@ impl Asset {
 pub trait Executor: Send + Sync + 'static {
     /// Executes one attempt at a node.
     ///
-    /// It MAY be called again with the same [`Ctx::attempt_key`] after a crash, a retry or in a resumed run.
-    /// It SHOULD end soon after [`Ctx::cancel`] is tripped; it is dropped when it does not.
+    /// It MAY be called again with the same [`Ctx::attempt_key`] after a crash, after a failed
+    /// attempt or in a resumed run. It SHOULD return soon after [`Ctx::cancel`] is tripped;
+    /// otherwise its future is dropped.
     ///
     /// # Errors
-    /// An [`ExecutorError`], retryable or permanent; a panic counts as a retryable one.
+    /// An [`ExecutorError`], retryable or permanent. A panic counts as a retryable error.
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError>;
 
-    /// What the node does to the world outside.
+    /// Returns the node's effect outside its pipeline.
     fn effect(&self, node: &Node) -> Effect;
 
-    /// Every problem of a node's config, with pointers relative to it. Asked when a pipeline is saved or validated; templates are not resolved yet.
+    /// Returns every problem of a node's config, with pointers relative to the config.
+    ///
+    /// Floret calls it when a pipeline is saved or validated. Templates are not resolved yet.
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue>;
 
-    /// What the node reads and writes outside, for the lineage.
+    /// Returns what the node reads and writes outside its pipeline, for the lineage.
     fn assets(&self, node: &Node) -> Vec<Asset>;
 }

@@ -1,17 +1,17 @@
-//! What an executor hands on.
+//! The output of an executor.
 //!
-//! Keeping and sharing it is left to the engine.
+//! Storing it is left to `engine/checkpoint`, and passing it downstream to `engine/driver`.
 
 use serde::Serialize;
 
 use super::ExecutorError;
 use crate::model::Dataset;
 
-/// What a node hands on to its downstreams.
+/// The output of a node, which its downstream nodes receive as input.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Output {
-    /// Nothing, as a sink does.
+    /// No dataset, as from a sink.
     Nothing,
     /// Rows.
     Dataset(Dataset),
@@ -23,12 +23,13 @@ impl From<Dataset> for Output {
     }
 }
 
-/// What a node function may return: `()`, rows that serialise to JSON objects, a [`Dataset`] or an [`Output`].
+/// What a node function may return: `()`, rows that serialize to JSON objects, a
+/// [`Dataset`] or an [`Output`].
 pub trait IntoOutput: Send + 'static {
-    /// Makes it an output.
+    /// Converts the value to an output.
     ///
     /// # Errors
-    /// A permanent error when a row does not serialise to a JSON object.
+    /// A permanent error when a row does not serialize to a JSON object.
     fn into_output(self) -> Result<Output, ExecutorError>;
 }
 
@@ -54,6 +55,10 @@ impl<T: Serialize + Send + 'static> IntoOutput for Vec<T> {
     fn into_output(self) -> Result<Output, ExecutorError> {
         Dataset::from_serialize(&self)
             .map(Output::Dataset)
-            .map_err(|error| ExecutorError::permanent(format!("the rows are no dataset: {error}")))
+            .map_err(|error| {
+                ExecutorError::permanent(format!(
+                    "the rows cannot be converted to a dataset: {error}"
+                ))
+            })
     }
 }

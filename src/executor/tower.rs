@@ -1,6 +1,6 @@
-//! Tower services as executors, their layers and their back-pressure included.
+//! Tower services as executors, with their layers and their back-pressure.
 //!
-//! That the wait for readiness counts as time in the queue is left to `engine/node`.
+//! Counting the wait for readiness as time in the queue is left to `engine/node`.
 
 use std::error::Error as StdError;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tower_service::Service;
 
-use super::{Asset, Effect, Executor, ExecutorError, IntoOutput, NodeCall, Output, Turns};
+use super::{Asset, Effect, Executor, ExecutorError, IntoOutput, NodeCall, Output, Readiness};
 use crate::error::Issue;
 use crate::model::Node;
 
@@ -21,7 +21,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// A service registered as a node type.
 pub(crate) struct ServiceExecutor<S> {
-    // A lock, since a service need not be `Sync`; it is held for a clone.
+    // A lock, since a service need not be `Sync`. It is held only while the service is cloned.
     service: Mutex<S>,
     effect: Effect,
 }
@@ -39,11 +39,11 @@ impl<S> ServiceExecutor<S>
 where
     S: Service<NodeCall, Error: Into<BoxError>> + Clone + Send + 'static,
 {
-    /// A clone that is ready for one call.
-    async fn readied(&self) -> Result<S, ExecutorError> {
+    /// Returns a clone that is ready for one call.
+    async fn ready_clone(&self) -> Result<S, ExecutorError> {
         let mut service = self.service.lock().clone();
         poll_fn(|context| {
-            // A panic here is a failed attempt, as one in a call is.
+            // Like a panic in a call, a panic here fails the attempt.
             match catch_unwind(AssertUnwindSafe(|| service.poll_ready(context))) {
                 Ok(readiness) => readiness.map_err(failure),
                 Err(payload) => Poll::Ready(Err(ExecutorError::panicked(payload))),
@@ -64,7 +64,7 @@ where
 
 fn failure(error: impl Into<BoxError>) -> ExecutorError {
     let error: BoxError = error.into();
-    ExecutorError::of(&*error)
+    ExecutorError::from_causes(&*error)
 }
 
 #[async_trait]
@@ -74,7 +74,7 @@ where
     S: Clone + Send + 'static,
 {
     async fn execute(&self, node: NodeCall) -> Result<Output, ExecutorError> {
-        call(self.readied().await?, node).await
+        call(self.ready_clone().await?, node).await
     }
 
     fn effect(&self, _node: &Node) -> Effect {
@@ -91,28 +91,28 @@ where
 }
 
 #[async_trait]
-impl<S> Turns for ServiceExecutor<S>
+impl<S> Readiness for ServiceExecutor<S>
 where
     S: Service<NodeCall, Response: IntoOutput, Error: Into<BoxError>, Future: Send>,
     S: Clone + Send + 'static,
 {
-    async fn turn(&self) -> Result<Arc<dyn Executor>, ExecutorError> {
-        Ok(Arc::new(Readied {
-            service: Mutex::new(Some(self.readied().await?)),
+    async fn ready_executor(&self) -> Result<Arc<dyn Executor>, ExecutorError> {
+        Ok(Arc::new(ReadyService {
+            service: Mutex::new(Some(self.ready_clone().await?)),
             effect: self.effect,
         }))
     }
 }
 
 /// A service that is ready for one call.
-struct Readied<S> {
-    // None once it was called.
+struct ReadyService<S> {
+    // `None` after the call.
     service: Mutex<Option<S>>,
     effect: Effect,
 }
 
 #[async_trait]
-impl<S> Executor for Readied<S>
+impl<S> Executor for ReadyService<S>
 where
     S: Service<NodeCall, Response: IntoOutput, Error: Into<BoxError>, Future: Send>,
     S: Send + 'static,
@@ -121,7 +121,7 @@ where
         let service = self.service.lock().take();
         match service {
             Some(service) => call(service, node).await,
-            None => Err(ExecutorError::permanent("a turn was used twice")),
+            None => Err(ExecutorError::permanent("a ready service was called twice")),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Backfills from the host's own code: prepared, started, waited for, cancelled.
+//! Backfills from the host's own code: prepare, start, await and cancel them.
 //!
-//! What they do is the engine's.
+//! `engine/backfill` carries them out.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -9,14 +9,14 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 use super::Floret;
-use crate::engine::{Backfilled, Key, StartBackfill, hash_of};
+use crate::engine::{BackfillRequest, RequestKey, StartedBackfill, hash_body};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Page, PageRequest, RunId, Scope,
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
-/// A backfill about to be made: a run for each date of a range, both ends included.
+/// A backfill to create, from [`Floret::backfill`]: a run for each date of an inclusive range.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -24,7 +24,7 @@ use crate::storage::{BackfillDetail, BackfillFilter};
 /// use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
 ///
 /// async fn load(ctx: Ctx) -> Result<(), std::io::Error> {
-///     ctx.log.info(format!("loads {}", ctx.params["date"])).await;
+///     ctx.log.info(format!("load {}", ctx.params["date"])).await;
 ///     Ok(())
 /// }
 /// let floret = Floret::builder(MemoryStorage::default())
@@ -34,21 +34,24 @@ use crate::storage::{BackfillDetail, BackfillFilter};
 ///     .await?;
 /// let (from, to) = ("2024-01-01".parse()?, "2024-01-31".parse()?);
 /// let backfill = floret.backfill("daily", from..=to).max_parallel(2).start().await?;
-/// let done = backfill.finished().await?.expect("some dates were run");
+/// let done = backfill.finished().await?.expect("no date was skipped");
 /// assert_eq!(done.backfill.counts.success, 31);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "no run is made before `start`"]
+#[must_use = "no run is created before `start`"]
 pub struct BackfillBuilder {
     floret: Floret,
-    start: StartBackfill,
+    start: BackfillRequest,
     key: Option<String>,
 }
 
 impl Floret {
-    /// Prepares a run of the pipeline with this id or slug for each of these dates, one at a time and the oldest first unless set otherwise.
+    /// Prepares a backfill: a run of the pipeline with this id or slug for each date of the range.
+    ///
+    /// By default the runs execute one at a time, oldest date first. [`BackfillBuilder::start`]
+    /// creates them.
     pub fn backfill(
         &self,
         pipeline: impl Into<String>,
@@ -56,7 +59,7 @@ impl Floret {
     ) -> BackfillBuilder {
         BackfillBuilder {
             floret: self.clone(),
-            start: StartBackfill {
+            start: BackfillRequest {
                 pipeline: pipeline.into(),
                 dates,
                 params: BTreeMap::new(),
@@ -71,19 +74,39 @@ impl Floret {
         }
     }
 
-    /// A backfill with its runs.
+    /// Returns a backfill with its runs.
     ///
     /// # Errors
-    /// `NotFound` when there is none of this id; `Unavailable`.
+    /// `NotFound` if there is no such backfill; `Unavailable`.
     pub async fn find_backfill(&self, id: BackfillId) -> Result<BackfillDetail> {
         let found = self.storage.find_backfill(id, &Scope::All).await?;
         found.ok_or_else(|| Error::backfill_not_found(id))
     }
 
-    /// A page of backfills, the newest first.
+    /// Returns a page of backfills, newest first.
     ///
     /// # Errors
-    /// `Malformed` when the cursor is none; `Unavailable`.
+    /// `Malformed` if the cursor is invalid; `Unavailable`.
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let floret = Floret::builder(MemoryStorage::default())
+    /// #     .node("load", load)
+    /// #     .pipeline(Pipeline::new("daily").node("load", "load"))
+    /// #     .start()
+    /// #     .await?;
+    /// use floret::{PageRequest, storage::BackfillFilter};
+    ///
+    /// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+    /// let backfill = floret.backfill("daily", from..=to).start().await?;
+    /// let page = PageRequest::Newest { limit: 10 };
+    /// let newest = floret.list_backfills(BackfillFilter::default(), page).await?;
+    /// assert_eq!(Some(newest.items[0].id), backfill.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn list_backfills(
         &self,
         filter: BackfillFilter,
@@ -92,19 +115,23 @@ impl Floret {
         self.storage.list_backfills(filter, page).await
     }
 
-    /// Cancels all that is left of a backfill: what waits at once, what executes as [`Floret::cancel`] does. The answer is where it stands.
+    /// Cancels the unfinished runs of a backfill: waiting runs at once, executing runs like
+    /// [`Floret::cancel`]. Returns the current state of the backfill.
     ///
     /// # Errors
-    /// `NotFound`; `RunFinished` when it has ended by itself.
+    /// - `NotFound` if there is no such backfill.
+    /// - `RunFinished` if it has finished without being cancelled.
+    /// - `ShuttingDown` or `Unavailable`.
     pub async fn cancel_backfill(&self, id: BackfillId) -> Result<BackfillDetail> {
         let engine = &self.engine;
         engine.cancel_backfill(id, Cancel::Plain, &Scope::All).await
     }
 
-    /// Cancels all that is left of a backfill: what waits at once, what executes as [`Floret::force_cancel`] does.
+    /// Cancels the unfinished runs of a backfill: waiting runs at once, executing runs like
+    /// [`Floret::force_cancel`]. Returns the current state of the backfill.
     ///
     /// # Errors
-    /// As [`Floret::cancel_backfill`].
+    /// The same as [`Floret::cancel_backfill`].
     pub async fn force_cancel_backfill(&self, id: BackfillId) -> Result<BackfillDetail> {
         let engine = &self.engine;
         engine
@@ -114,56 +141,64 @@ impl Floret {
 }
 
 impl BackfillBuilder {
-    /// Sets a parameter of every run over the pipeline's own; `date` is each run's own and cannot be set.
+    /// Sets a parameter of every run, which overrides the pipeline's own.
+    ///
+    /// `date` cannot be set, because every run has its own.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.start.params.insert(name.into(), value.into());
         self
     }
 
-    /// Sets how many of its runs may execute at once.
+    /// Sets how many runs of the backfill may execute at once.
     pub const fn max_parallel(mut self, runs: u32) -> Self {
         self.start.max_parallel = runs;
         self
     }
 
-    /// Sets in which order the dates are executed.
+    /// Sets the order in which the dates execute.
     pub const fn order(mut self, order: BackfillOrder) -> Self {
         self.start.order = order;
         self
     }
 
-    /// Leaves out dates that a backfill, a schedule or a catch-up has run with success.
+    /// Skips dates for which a backfill, a schedule or a catch-up run has already succeeded.
     pub const fn skip_existing(mut self) -> Self {
         self.start.skip_existing = true;
         self
     }
 
-    /// Sets how many runs may fail: with the last of them the rest is cancelled.
+    /// Sets the number of failed runs at which the rest of the backfill is cancelled.
     pub const fn max_failures(mut self, runs: u32) -> Self {
         self.start.max_failures = Some(runs);
         self
     }
 
-    /// Sets the idempotency key: with one that was used before for a backfill of this pipeline nothing is made, and the first one is answered.
+    /// Sets the idempotency key.
+    ///
+    /// A key that was used before for a backfill of this pipeline creates nothing: the result is
+    /// the first backfill.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Makes the backfill with all its runs. They are durable when this answers.
+    /// Creates the backfill with all its runs. They are durable when this method returns.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` when the range is none, ends after today or is too long, a number is out of range, a node type has no executor, or the key
-    /// was used with another backfill; `QueueFull`; `Unavailable`.
+    /// - `NotFound` if there is no such pipeline.
+    /// - `Invalid` if the range is empty, ends after today or is too long; if a number is out of
+    ///   range; if a node type has no executor; or if the key was used with another backfill.
+    /// - `QueueFull` if too many runs are waiting.
+    /// - `ShuttingDown` or `Unavailable`.
     pub async fn start(mut self) -> Result<BackfillHandle> {
-        let body_hash = hash_of(&body(&self.start));
-        self.start.key = self.key.map(|key| Key { key, body_hash });
-        let made = self.floret.engine.backfill(self.start).await?;
-        let Backfilled {
+        let body_hash = hash_body(&body(&self.start));
+        self.start.key = self.key.map(|key| RequestKey { key, body_hash });
+        let started = self.floret.engine.backfill(self.start).await?;
+        let StartedBackfill {
             id,
             run_ids,
             replayed: _,
-        } = made;
+        } = started;
         Ok(BackfillHandle {
             floret: self.floret,
             id,
@@ -171,17 +206,33 @@ impl BackfillBuilder {
         })
     }
 
-    /// Tells which dates would run; nothing is made.
+    /// Returns the dates that would run. Nothing is created.
     ///
     /// # Errors
-    /// As [`BackfillBuilder::start`].
+    /// The same as [`BackfillBuilder::start`].
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Floret, Pipeline, executor::Ctx, storage::MemoryStorage};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let floret = Floret::builder(MemoryStorage::default())
+    /// #     .node("load", load)
+    /// #     .pipeline(Pipeline::new("daily").node("load", "load"))
+    /// #     .start()
+    /// #     .await?;
+    /// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+    /// let preview = floret.backfill("daily", from..=to).preview().await?;
+    /// assert_eq!(preview.dates.len(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn preview(self) -> Result<BackfillPreview> {
         self.floret.engine.preview_backfill(self.start).await
     }
 }
 
-/// The body that a client would send for the same backfill, with nothing left out but what is optional.
-fn body(start: &StartBackfill) -> serde_json::Value {
+/// Returns the body that a client would send for the same backfill. Absent options are omitted.
+fn body(start: &BackfillRequest) -> serde_json::Value {
     let mut body = json!({
         "start_date": start.dates.start(),
         "end_date": start.dates.end(),
@@ -196,7 +247,7 @@ fn body(start: &StartBackfill) -> serde_json::Value {
     body
 }
 
-/// A backfill that was made.
+/// A handle to a backfill, from [`BackfillBuilder::start`].
 #[derive(Debug, Clone)]
 pub struct BackfillHandle {
     floret: Floret,
@@ -205,29 +256,32 @@ pub struct BackfillHandle {
 }
 
 impl BackfillHandle {
-    /// The backfill's id; none where every date was left out, so that there was nothing to make.
+    /// Returns the backfill's id, or `None` if every date was skipped and nothing was created.
     #[must_use]
     pub const fn id(&self) -> Option<BackfillId> {
         self.id
     }
 
-    /// Its runs, the oldest date first.
+    /// Returns the ids of the runs, oldest date first.
     #[must_use]
     pub fn run_ids(&self) -> &[RunId] {
         &self.run_ids
     }
 
-    /// Waits for the end of its last run and answers the backfill with its runs; none where nothing was made.
+    /// Waits until every run has finished and returns the backfill with its runs, or `None` if
+    /// nothing was created.
     ///
     /// # Errors
-    /// `NotFound` when it was purged meanwhile; `ShuttingDown` when Floret stops first; `Unavailable`.
+    /// - `NotFound` if the backfill was purged meanwhile.
+    /// - `ShuttingDown` if Floret stops first.
+    /// - `Unavailable`.
     pub async fn finished(&self) -> Result<Option<BackfillDetail>> {
         let Some(id) = self.id else {
             return Ok(None);
         };
         for run in &self.run_ids {
             match self.floret.handle(*run).finished().await {
-                // It was purged, so it has ended.
+                // Only finished runs are purged.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 outcome => drop(outcome?),
             }

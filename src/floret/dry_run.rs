@@ -1,19 +1,20 @@
-//! A dry run from the host's own code.
+//! Dry runs from the host's own code.
 //!
-//! What it does is the engine's.
+//! `engine/dry_run` carries them out.
 
 use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::Floret;
-use crate::engine::AskDryRun;
+use crate::engine::DryRunRequest;
 use crate::error::Result;
 use crate::model::{DryRun, Scope};
 
-/// A dry run about to be made: awaiting it executes the pipeline on a few rows a node and stores nothing.
+/// A dry run to execute, from [`Floret::dry_run`].
 ///
-/// Its sinks are not executed. Dropping the future ends it.
+/// Awaiting it executes the pipeline on a few rows per node. It stores nothing and skips sinks.
+/// Dropping the future stops it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -42,7 +43,7 @@ pub struct DryRunBuilder {
 }
 
 impl Floret {
-    /// Prepares a dry run of the pipeline with this id or slug.
+    /// Prepares a dry run of the pipeline with this id or slug. Awaiting the result executes it.
     pub fn dry_run(&self, pipeline: impl Into<String>) -> DryRunBuilder {
         DryRunBuilder {
             floret: self.clone(),
@@ -53,7 +54,7 @@ impl Floret {
 }
 
 impl DryRunBuilder {
-    /// Sets a parameter over the pipeline's own.
+    /// Sets a parameter, which overrides the pipeline's own.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.insert(name.into(), value.into());
         self
@@ -61,19 +62,25 @@ impl DryRunBuilder {
 }
 
 impl IntoFuture for DryRunBuilder {
-    /// What came of each node. The errors: `NotFound`; `Invalid` when a node type has no executor; `TooManyRequests` while as many as
-    /// may ([`Limits::dry_runs_max`](crate::Limits)) are under way; `ShuttingDown`; `Unavailable`.
+    /// The result of each node.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such pipeline.
+    /// - `Invalid` if a node type has no executor.
+    /// - `QueueFull` while [`Limits::dry_runs_max`](crate::Limits::dry_runs_max) dry runs are
+    ///   executing.
+    /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<DryRun>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let ask = AskDryRun {
+            let request = DryRunRequest {
                 pipeline: self.pipeline,
                 params: self.params,
                 scope: Scope::All,
             };
-            self.floret.engine.dry_run(ask).await
+            self.floret.engine.dry_run(request).await
         })
     }
 }

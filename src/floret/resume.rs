@@ -1,6 +1,6 @@
-//! A resume from the host's own code.
+//! Resumes from the host's own code.
 //!
-//! What it takes over is decided by the engine.
+//! `engine/resume` decides what the new run inherits.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -8,72 +8,105 @@ use std::pin::Pin;
 use serde_json::{Map, Value};
 
 use super::{Floret, RunHandle};
-use crate::engine::{Key, Resume, ResumeOn, hash_of};
+use crate::engine::{RequestKey, ResumeDefinition, ResumeRequest, hash_body};
 use crate::error::Result;
 use crate::model::{RunId, Scope};
 
-/// A resume about to be made: awaiting it makes a new run that goes on where a failed one ended; what succeeded is not executed again.
+/// A resume to carry out, from [`Floret::resume`].
 ///
-/// ```no_run
-/// # async fn example(floret: floret::Floret, failed: floret::RunId) -> floret::Result<()> {
-/// let run = floret.resume(failed).await?;
-/// // The node and all below it again, sinks among them, on the newest definition.
-/// let run = floret.resume(failed).from_node("clean").current().await?;
+/// Awaiting it creates a new run that continues a failed one. Nodes that succeeded do not execute
+/// again.
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use floret::{Floret, Pipeline, RunStatus, executor::Ctx, storage::MemoryStorage};
+///
+/// static IS_UP: AtomicBool = AtomicBool::new(false);
+///
+/// async fn load(_: Ctx) -> Result<(), std::io::Error> {
+///     if IS_UP.load(Ordering::SeqCst) {
+///         Ok(())
+///     } else {
+///         Err(std::io::Error::other("the source is down"))
+///     }
+/// }
+/// let floret = Floret::builder(MemoryStorage::default())
+///     .node("load", load)
+///     .pipeline(Pipeline::new("daily").node("load", "load"))
+///     .start()
+///     .await?;
+/// let run = floret.run("daily").start().await?;
+/// let failed = run.finished().await?.run;
+/// assert_eq!(failed.status, RunStatus::Failed);
+///
+/// IS_UP.store(true, Ordering::SeqCst);
+/// let resumed = floret.resume(failed.id).await?.finished().await?.run;
+/// assert_eq!(resumed.status, RunStatus::Success);
+/// assert_eq!(resumed.resumed_from, Some(failed.id));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "no run is made before it is awaited"]
+#[must_use = "no run is created before it is awaited"]
 pub struct ResumeBuilder {
     floret: Floret,
     run: RunId,
     from_node: Option<String>,
-    definition: ResumeOn,
+    definition: ResumeDefinition,
     key: Option<String>,
 }
 
 impl Floret {
-    /// Prepares a new run that goes on where a failed one ended; what succeeded is not executed again.
+    /// Prepares a new run that continues a failed one. Nodes that succeeded do not execute again.
+    ///
+    /// Awaiting the result creates the run.
     pub fn resume(&self, run: RunId) -> ResumeBuilder {
         ResumeBuilder {
             floret: self.clone(),
             run,
             from_node: None,
-            definition: ResumeOn::Recorded,
+            definition: ResumeDefinition::Recorded,
             key: None,
         }
     }
 }
 
 impl ResumeBuilder {
-    /// Executes this node again, with all below it: sinks too, since they are named hereby.
+    /// Executes this node again, with everything downstream of it, including sinks that succeeded.
     pub fn from_node(mut self, node: impl Into<String>) -> Self {
         self.from_node = Some(node.into());
         self
     }
 
-    /// Goes on with the newest definition of the pipeline: a succeeded node is executed again where its type, config or upstreams have
-    /// changed, and where a node above it is for that reason; a sink only where it has changed itself.
+    /// Continues with the pipeline's newest definition.
+    ///
+    /// A succeeded node executes again if its type, config or upstreams have changed, or if that is
+    /// true of a node upstream of it. A succeeded sink executes again only if it has changed
+    /// itself.
     pub fn current(mut self) -> Self {
-        self.definition = ResumeOn::Current;
+        self.definition = ResumeDefinition::Current;
         self
     }
 
-    /// Sets the idempotency key: with one that was used before for this run nothing is made, and the first resume is answered.
+    /// Sets the idempotency key.
+    ///
+    /// A key that was used before to resume this run creates nothing: the result is the first
+    /// resume.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// The body that a client would send for the same resume.
+    /// Returns the body that a client would send for the same resume.
     fn body(&self) -> Value {
         let mut body = Map::new();
         if let Some(node) = &self.from_node {
             body.insert("from_node".to_owned(), Value::from(node.as_str()));
         }
         match self.definition {
-            ResumeOn::Recorded => {}
-            ResumeOn::Current => {
+            ResumeDefinition::Recorded => {}
+            ResumeDefinition::Current => {
                 body.insert("definition".to_owned(), Value::from("current"));
             }
         }
@@ -82,19 +115,27 @@ impl ResumeBuilder {
 }
 
 impl IntoFuture for ResumeBuilder {
-    /// The new run, durable. The errors: `NotFound`; `Invalid` when there is no such node, a node type has no executor, or the key was used
-    /// with another body; `Conflict` when the run is not failed or is being resumed; `QueueFull`; `ShuttingDown`; `Unavailable`.
+    /// The handle of the new run, which is durable.
+    ///
+    /// # Errors
+    /// - `NotFound` if there is no such run.
+    /// - `Invalid` if there is no such node, a node type has no executor, or the key was used with
+    ///   other options.
+    /// - `Conflict` if the run has not failed, another run already resumes it, or its pipeline was
+    ///   deleted.
+    /// - `QueueFull` if too many runs are waiting.
+    /// - `ShuttingDown` or `Unavailable`.
     type Output = Result<RunHandle>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let body_hash = hash_of(&self.body());
-            let resume = Resume {
+            let body_hash = hash_body(&self.body());
+            let resume = ResumeRequest {
                 run: self.run,
                 from_node: self.from_node,
                 definition: self.definition,
-                key: self.key.map(|key| Key { key, body_hash }),
+                key: self.key.map(|key| RequestKey { key, body_hash }),
                 scope: Scope::All,
             };
             let started = self.floret.engine.resume(resume).await?;

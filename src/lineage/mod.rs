@@ -1,10 +1,16 @@
-//! Lineage: what pipelines read and write, as one graph in which two that touch one thing meet.
+//! Lineage: what pipelines read and write, as one graph. Pipelines that touch the same object meet
+//! in it.
 //!
-//! Pure. Which pipelines there are and who may see what is left to `views`, what a node touches besides its SQL to its executor.
+//! Pure. `views/lineage` selects the pipelines that a caller may see. Executors declare what a node
+//! touches besides its SQL.
 //!
-//! Edges follow the data: what is read points to its reader, a writer to what it writes. A pipeline points to its first nodes, a variable to
-//! the nodes that name it, a connection to the nodes that use it, and a sink to its connection. Tables that are reached through a connection
-//! belong to it: two with one name in two databases are two.
+//! Edges follow the data: from what is read to its reader, and from a writer to what it writes.
+//! - A pipeline points to its first nodes.
+//! - A variable points to the nodes that name it.
+//! - A connection points to the nodes that use it; a sink points to its connection.
+//!
+//! A table that is reached through a connection belongs to it: tables of one name in two databases
+//! are two.
 
 mod names;
 mod references;
@@ -15,51 +21,51 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-/// Bytes of stack that a thread needs to add a pipeline.
+/// The bytes of stack that a thread needs to add a pipeline.
 #[cfg(feature = "lineage-sql")]
 pub(crate) use self::sql::STACK;
-/// Bytes of stack that a thread needs to add a pipeline.
+/// The bytes of stack that a thread needs to add a pipeline.
 #[cfg(not(feature = "lineage-sql"))]
 pub(crate) const STACK: usize = 2 * 1024 * 1024;
 
-use self::names::asset_name;
+use self::names::redact_asset_name;
 use self::references::References;
 use crate::executor::{Asset, Effect};
 use crate::model::{Node, PipelineId, StoredPipeline};
 
-/// What a node of the graph is.
+/// The kind of a node in the lineage graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum LineageKind {
     /// A pipeline.
     Pipeline,
     /// A node of a pipeline.
     Processing,
-    /// A connection that is named in a node's config.
+    /// A connection that a node's config names.
     Connection,
     /// A table.
     Table,
     /// A file.
     File,
-    /// An address on the network.
+    /// A network address.
     Api,
-    /// A variable that is named in a node's config.
+    /// A variable that a node's config names.
     Variable,
 }
 
-/// A node of the graph; the order of the fields is that of the wire.
+/// A node of the graph. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LineageNode {
     id: String,
     #[serde(rename = "type")]
-    kind: Kind,
+    kind: LineageKind,
     name: String,
-    /// Of a pipeline and of what processes: which pipeline.
+    /// The pipeline of a `Pipeline` or `Processing` node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pipeline_id: Option<PipelineId>,
 }
 
-/// An edge, with the pipeline that makes it.
+/// An edge and the pipeline that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct LineageEdge {
     from: String,
@@ -68,143 +74,171 @@ pub(crate) struct LineageEdge {
     pipeline: String,
 }
 
-/// Which kinds of objects may be shown besides pipelines and what they touch.
+/// The kinds of objects that a caller may see besides pipelines and their assets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct VisibleKinds {
     pub(crate) connections: bool,
     pub(crate) variables: bool,
 }
 
-/// What an executor says of a node.
+/// What an executor declares about a node.
 #[derive(Debug, Clone)]
-pub(crate) struct Declared {
+pub(crate) struct NodeDeclaration {
     pub(crate) assets: Vec<Asset>,
-    /// Nothing where no executor is registered for its type.
+    /// `None` if no executor is registered for the node's type.
     pub(crate) effect: Option<Effect>,
 }
 
-/// The graph, growing pipeline by pipeline.
+/// The graph while pipelines are added to it.
 #[derive(Debug)]
 pub(crate) struct Lineage {
-    shown: Shown,
+    visible_kinds: VisibleKinds,
     nodes: BTreeMap<String, LineageNode>,
     edges: BTreeSet<LineageEdge>,
-    /// Nodes of pipelines that were looked at.
-    looked_at: usize,
-    /// Nodes whose SQL could not be read, as `pipeline/node`.
+    /// The number of pipeline nodes that were added.
+    node_count: usize,
+    /// Nodes whose SQL could not be parsed, as `pipeline/node`.
     unreadable: Vec<String>,
 }
 
-/// The graph as it is told.
+/// The graph as readers get it.
 #[derive(Debug, Serialize)]
 pub(crate) struct LineageView {
     nodes: Vec<LineageNode>,
     edges: Vec<LineageEdge>,
 }
 
-/// The pipeline whose edges are being made.
-struct Of<'a> {
+/// The pipeline that is being added.
+struct PipelineContext<'a> {
     stored: &'a StoredPipeline,
 }
 
 impl Lineage {
-    pub(crate) const fn new(shown: Shown) -> Self {
+    pub(crate) const fn new(visible_kinds: VisibleKinds) -> Self {
         Self {
-            shown,
+            visible_kinds,
             nodes: BTreeMap::new(),
             edges: BTreeSet::new(),
-            looked_at: 0,
+            node_count: 0,
             unreadable: Vec::new(),
         }
     }
 
-    /// Nodes of pipelines that were looked at.
-    pub(crate) const fn looked_at(&self) -> usize {
-        self.looked_at
+    /// The number of pipeline nodes that were added.
+    pub(crate) const fn node_count(&self) -> usize {
+        self.node_count
     }
 
-    /// Nodes whose SQL could not be read and names no table here, as `pipeline/node`.
+    /// Returns the nodes whose SQL could not be parsed and adds no tables, as `pipeline/node`.
     pub(crate) fn unreadable(&self) -> &[String] {
         &self.unreadable
     }
 
     /// Adds a pipeline with everything that its nodes touch.
-    pub(crate) fn add(&mut self, stored: &StoredPipeline, declared: impl Fn(&Node) -> Declared) {
-        let of = Of { stored };
+    pub(crate) fn add(
+        &mut self,
+        stored: &StoredPipeline,
+        declared: impl Fn(&Node) -> NodeDeclaration,
+    ) {
+        let pipeline = PipelineContext { stored };
         let definition = &stored.definition;
-        let own = self.node(
-            Kind::Pipeline,
+        let root = self.add_node(
+            LineageKind::Pipeline,
             format!("pipeline:{}", stored.id),
             &definition.name,
         );
-        self.belongs(&own, &of);
+        self.set_pipeline(&root, &pipeline);
         let downstream: BTreeSet<_> = definition.edges.iter().map(|edge| &edge.to).collect();
         for node in &definition.nodes {
-            let id = of.processing(&node.id);
-            let id = self.node(Kind::Processing, id, &node.name);
-            self.belongs(&id, &of);
+            let id = pipeline.processing(&node.id);
+            let id = self.add_node(LineageKind::Processing, id, &node.name);
+            self.set_pipeline(&id, &pipeline);
             if !downstream.contains(&node.id) {
-                self.edge(&own, &id, &of);
+                self.add_edge(&root, &id, &pipeline);
             }
-            self.touch(&id, node, &declared(node), &of);
+            self.add_references(&id, node, &declared(node), &pipeline);
         }
         for edge in &definition.edges {
-            self.edge(&of.processing(&edge.from), &of.processing(&edge.to), &of);
+            self.add_edge(
+                &pipeline.processing(&edge.from),
+                &pipeline.processing(&edge.to),
+                &pipeline,
+            );
         }
-        self.looked_at += definition.nodes.len();
+        self.node_count += definition.nodes.len();
     }
 
-    fn touch(&mut self, id: &str, node: &Node, declared: &Declared, of: &Of<'_>) {
-        let references = References::of(&node.config);
-        if self.shown.variables {
+    fn add_references(
+        &mut self,
+        id: &str,
+        node: &Node,
+        declared: &NodeDeclaration,
+        pipeline: &PipelineContext<'_>,
+    ) {
+        let references = References::from_config(&node.config);
+        if self.visible_kinds.variables {
             for key in &references.variables {
-                let variable = self.node(Kind::Variable, format!("variable:{key}"), key);
-                self.edge(&variable, id, of);
+                let variable = self.add_node(LineageKind::Variable, format!("variable:{key}"), key);
+                self.add_edge(&variable, id, pipeline);
             }
         }
-        if self.shown.connections {
+        if self.visible_kinds.connections {
             for name in &references.connections {
-                let connection = self.node(Kind::Connection, format!("connection:{name}"), name);
+                let connection =
+                    self.add_node(LineageKind::Connection, format!("connection:{name}"), name);
                 match declared.effect {
-                    Some(Effect::Sink) => self.edge(id, &connection, of),
+                    Some(Effect::Sink) => self.add_edge(id, &connection, pipeline),
                     Some(Effect::Source | Effect::Transform) | None => {
-                        self.edge(&connection, id, of);
+                        self.add_edge(&connection, id, pipeline);
                     }
                 }
             }
         }
-        let through = match references.connections.first() {
-            Some(only) if self.shown.connections && references.connections.len() == 1 => Some(only),
+        let via = match references.connections.first() {
+            Some(only) if self.visible_kinds.connections && references.connections.len() == 1 => {
+                Some(only)
+            }
             Some(_) | None => None,
         };
-        let of_sql = self.of_sql(node, of);
-        for asset in declared.assets.iter().chain(&of_sql) {
-            self.asset(id, asset, through.map(String::as_str), of);
+        let sql_assets = self.sql_assets(node, pipeline);
+        for asset in declared.assets.iter().chain(&sql_assets) {
+            self.add_asset(id, asset, via.map(String::as_str), pipeline);
         }
     }
 
-    fn asset(&mut self, id: &str, asset: &Asset, through: Option<&str>, of: &Of<'_>) {
-        let Some(kind) = Kind::of_asset(&asset.kind) else {
-            tracing::debug!(kind = asset.kind, "the lineage knows no such kind of asset");
+    fn add_asset(
+        &mut self,
+        id: &str,
+        asset: &Asset,
+        via: Option<&str>,
+        pipeline: &PipelineContext<'_>,
+    ) {
+        let Some(kind) = LineageKind::from_asset_kind(&asset.kind) else {
+            tracing::debug!(
+                kind = asset.kind,
+                "the lineage does not support this kind of asset"
+            );
             return;
         };
-        let name = asset_name(&asset.name);
+        let name = redact_asset_name(&asset.name);
         let prefix = &asset.kind;
-        let own = match through {
-            Some(connection) if kind == Kind::Table => format!("{prefix}:{name}@{connection}"),
+        let asset_id = match via {
+            Some(connection) if kind == LineageKind::Table => {
+                format!("{prefix}:{name}@{connection}")
+            }
             Some(_) | None => format!("{prefix}:{name}"),
         };
-        let own = self.node(kind, own, &name);
+        let asset_id = self.add_node(kind, asset_id, &name);
         if asset.is_written {
-            self.edge(id, &own, of);
+            self.add_edge(id, &asset_id, pipeline);
         } else {
-            self.edge(&own, id, of);
+            self.add_edge(&asset_id, id, pipeline);
         }
     }
 
-    /// The tables that a node's SQL names.
+    /// Returns the tables that a node's SQL reads and writes.
     #[cfg(feature = "lineage-sql")]
-    fn of_sql(&mut self, node: &Node, of: &Of<'_>) -> Vec<Asset> {
+    fn sql_assets(&mut self, node: &Node, pipeline: &PipelineContext<'_>) -> Vec<Asset> {
         let texts = ["sql", "query"].into_iter();
         let texts = texts.filter_map(|key| node.config.get(key)?.as_str());
         let mut assets = Vec::new();
@@ -214,9 +248,9 @@ impl Lineage {
                     assets.extend(tables.read.iter().map(|name| table(name, false)));
                     assets.extend(tables.written.iter().map(|name| table(name, true)));
                 }
-                Err(sql::Unreadable) => {
+                Err(sql::UnreadableSql) => {
                     self.unreadable
-                        .push(format!("{}/{}", of.stored.id, node.id));
+                        .push(format!("{}/{}", pipeline.stored.id, node.id));
                 }
             }
         }
@@ -225,12 +259,12 @@ impl Lineage {
 
     #[cfg(not(feature = "lineage-sql"))]
     #[expect(clippy::unused_self, reason = "the other build reads SQL here")]
-    const fn of_sql(&self, _node: &Node, _of: &Of<'_>) -> Vec<Asset> {
+    const fn sql_assets(&self, _node: &Node, _pipeline: &PipelineContext<'_>) -> Vec<Asset> {
         Vec::new()
     }
 
-    /// Makes a node where it is missing and answers its id.
-    fn node(&mut self, kind: Kind, id: String, name: &str) -> String {
+    /// Adds a node unless it exists, and returns its id.
+    fn add_node(&mut self, kind: LineageKind, id: String, name: &str) -> String {
         self.nodes.entry(id.clone()).or_insert_with(|| LineageNode {
             id: id.clone(),
             kind,
@@ -240,31 +274,31 @@ impl Lineage {
         id
     }
 
-    fn belongs(&mut self, id: &str, of: &Of<'_>) {
+    fn set_pipeline(&mut self, id: &str, pipeline: &PipelineContext<'_>) {
         if let Some(node) = self.nodes.get_mut(id) {
-            node.pipeline_id = Some(of.stored.id.clone());
+            node.pipeline_id = Some(pipeline.stored.id.clone());
         }
     }
 
-    fn edge(&mut self, from: &str, to: &str, of: &Of<'_>) {
+    fn add_edge(&mut self, from: &str, to: &str, pipeline: &PipelineContext<'_>) {
         self.edges.insert(LineageEdge {
             from: from.to_owned(),
             to: to.to_owned(),
-            pipeline_id: of.stored.id.clone(),
-            pipeline: of.stored.definition.name.clone(),
+            pipeline_id: pipeline.stored.id.clone(),
+            pipeline: pipeline.stored.definition.name.clone(),
         });
     }
 }
 
-impl Of<'_> {
+impl PipelineContext<'_> {
     fn processing(&self, node: &str) -> String {
-        // Ids of pipelines have no slash.
+        // A pipeline's id contains no slash, so the two parts cannot be confused.
         format!("processing:{}/{node}", self.stored.id)
     }
 }
 
-impl Kind {
-    fn of_asset(kind: &str) -> Option<Self> {
+impl LineageKind {
+    fn from_asset_kind(kind: &str) -> Option<Self> {
         match kind {
             "table" => Some(Self::Table),
             "file" => Some(Self::File),

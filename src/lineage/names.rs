@@ -1,10 +1,10 @@
-//! What an asset is called in public: never with credentials.
+//! The displayed name of an asset, without credentials.
 //!
-//! What a node touches is said by its executor.
+//! Executors and `sql` name the assets.
 
-/// The name of an asset without what may give access to it: the userinfo, the query and the fragment of an address (RFC 3986, section 3), and
-/// of any address inside of its path.
-pub(super) fn asset_name(given: &str) -> String {
+/// Removes from an asset's name what may grant access to it: the userinfo, the query and the
+/// fragment of a URL (RFC 3986, section 3), and the same parts of any URL inside its path.
+pub(super) fn redact_asset_name(given: &str) -> String {
     if !given.contains("://") {
         return given.to_owned();
     }
@@ -15,7 +15,7 @@ pub(super) fn asset_name(given: &str) -> String {
         name.push_str("://");
         let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
         rest = match path.rfind('@') {
-            // A password with a slash in it: all before the last sign that ends a userinfo goes.
+            // A password with a slash in it: everything up to the last `@` is userinfo.
             Some(at) if !has_plain_port(authority) => &path[at + 1..],
             Some(_) | None => &after[authority.rfind('@').map_or(0, |at| at + 1)..],
         };
@@ -24,7 +24,7 @@ pub(super) fn asset_name(given: &str) -> String {
     name
 }
 
-/// Whether what follows the first colon of an authority, if there is one, may be a port.
+/// Returns whether the text after the first colon of an authority, if any, can be a port.
 fn has_plain_port(authority: &str) -> bool {
     let host = authority.rsplit('@').next().unwrap_or_default();
     host.split_once(':').is_none_or(|(_, port)| {
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn credentials_are_cut_from_addresses() {
-        for (given, told) in [
+        for (given, expected) in [
             ("public.orders", "public.orders"),
             ("out/day=1/orders?.csv", "out/day=1/orders?.csv"),
             (
@@ -72,7 +72,7 @@ mod tests {
             ),
             ("https://", "https://"),
         ] {
-            assert_eq!(asset_name(given), told, "{given}");
+            assert_eq!(redact_asset_name(given), expected, "{given}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What a node's config names besides data: connections and variables.
+//! The connections and variables that a node's config names.
 //!
-//! What a template is, and putting values in its place, is left to `template`.
+//! `template` parses templates and replaces them.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use crate::model::ConnectionId;
 use crate::template;
 
-/// Keys of a config, at any depth, whose text is the id of a connection.
+/// The config keys, at any depth, whose text is the id of a connection.
 const CONNECTION_KEYS: [&str; 3] = ["connection", "connection_id", "conn_id"];
 
-/// The names in a config.
+/// The connections and variables in a config.
 #[derive(Debug)]
 pub(super) struct References {
     pub(super) connections: BTreeSet<String>,
@@ -20,7 +20,7 @@ pub(super) struct References {
 }
 
 impl References {
-    pub(super) fn of(config: &Map<String, Value>) -> Self {
+    pub(super) fn from_config(config: &Map<String, Value>) -> Self {
         Self {
             connections: connections(config),
             variables: template::variables(config),
@@ -30,12 +30,12 @@ impl References {
 
 fn connections(config: &Map<String, Value>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    // A stack, since what is walked is a user's.
-    let mut left: Vec<_> = config
+    // A stack instead of recursion, because users control the depth of a config.
+    let mut pending: Vec<_> = config
         .iter()
         .map(|(key, value)| (Some(key), value))
         .collect();
-    while let Some((key, value)) = left.pop() {
+    while let Some((key, value)) = pending.pop() {
         match value {
             Value::String(text) => {
                 let is_named = key.is_some_and(|key| CONNECTION_KEYS.contains(&key.as_str()));
@@ -43,9 +43,9 @@ fn connections(config: &Map<String, Value>) -> BTreeSet<String> {
                     found.insert(text.to_owned());
                 }
             }
-            Value::Array(items) => left.extend(items.iter().map(|item| (None, item))),
+            Value::Array(items) => pending.extend(items.iter().map(|item| (None, item))),
             Value::Object(entries) => {
-                left.extend(entries.iter().map(|(key, value)| (Some(key), value)));
+                pending.extend(entries.iter().map(|(key, value)| (Some(key), value)));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -66,7 +66,7 @@ mod tests {
         let References {
             connections,
             variables,
-        } = References::of(&config);
+        } = References::from_config(&config);
         (
             connections.into_iter().collect(),
             variables.into_iter().collect(),

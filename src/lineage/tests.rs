@@ -1,4 +1,4 @@
-//! Pipelines and the graph that they make.
+//! Tests of the graph that pipelines add up to.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::{Pipeline, Slug};
 
-const ALL: Shown = Shown {
+const ALL: VisibleKinds = VisibleKinds {
     connections: true,
     variables: true,
 };
@@ -28,14 +28,15 @@ fn node(id: &str, config: Value) -> Node {
     node
 }
 
-/// What a node declares under the keys `reads` and `writes` of its config, as `kind:name`; one that writes is a sink.
-fn declared(node: &Node) -> Declared {
+/// Declares what the config keys `reads` and `writes` name, as `kind:name`. A node that writes is a
+/// sink.
+fn declared(node: &Node) -> NodeDeclaration {
     let assets = ["reads", "writes"].into_iter().filter_map(|key| {
         let (kind, name) = node.config.get(key)?.as_str()?.split_once(':')?;
         Some(Asset::new(kind, name, key == "writes"))
     });
     let is_sink = node.config.contains_key("writes");
-    Declared {
+    NodeDeclaration {
         assets: assets.collect(),
         effect: Some(if is_sink {
             Effect::Sink
@@ -45,8 +46,8 @@ fn declared(node: &Node) -> Declared {
     }
 }
 
-fn graph(shown: Shown, pipelines: impl IntoIterator<Item = Pipeline>) -> Lineage {
-    let mut lineage = Lineage::new(shown);
+fn graph(visible_kinds: VisibleKinds, pipelines: impl IntoIterator<Item = Pipeline>) -> Lineage {
+    let mut lineage = Lineage::new(visible_kinds);
     for pipeline in pipelines {
         lineage.add(&stored(pipeline), declared);
     }
@@ -86,19 +87,19 @@ fn two_pipelines_that_touch_one_table_meet_in_it() {
             "table:orders > processing:reader/load",
         ]
     );
-    let told = serde_json::to_string(&LineageView::from(lineage)).unwrap();
-    assert!(!told.contains("s3cret"), "{told}");
+    let json = serde_json::to_string(&LineageView::from(lineage)).unwrap();
+    assert!(!json.contains("s3cret"), "{json}");
     assert!(
-        told.contains(r#"{"id":"table:orders","type":"table","name":"orders"}"#),
-        "{told}"
+        json.contains(r#"{"id":"table:orders","type":"table","name":"orders"}"#),
+        "{json}"
     );
     assert!(
-        told.contains(r#"{"id":"processing:reader/load","type":"processing","name":"load","pipeline_id":"reader"}"#),
-        "{told}"
+        json.contains(r#"{"id":"processing:reader/load","type":"processing","name":"load","pipeline_id":"reader"}"#),
+        "{json}"
     );
     assert!(
-        told.contains(r#"{"from":"table:orders","to":"processing:reader/load","pipeline_id":"reader","pipeline":"reader"}"#),
-        "{told}"
+        json.contains(r#"{"from":"table:orders","to":"processing:reader/load","pipeline_id":"reader","pipeline":"reader"}"#),
+        "{json}"
     );
 }
 
@@ -126,7 +127,7 @@ fn connections_and_variables_are_edges_of_the_nodes_that_name_them() {
             "variable:DAY > processing:p/load",
         ]
     );
-    let none = Shown {
+    let none = VisibleKinds {
         connections: false,
         variables: false,
     };
@@ -161,7 +162,7 @@ fn tables_of_two_connections_are_two() {
         tables(&graph(ALL, pipelines())),
         ["table:users@lake", "table:users@shop"]
     );
-    let hidden = Shown {
+    let hidden = VisibleKinds {
         connections: false,
         ..ALL
     };
@@ -169,7 +170,7 @@ fn tables_of_two_connections_are_two() {
 }
 
 #[test]
-fn a_kind_that_is_not_known_is_left_out() {
+fn an_unknown_kind_of_asset_is_omitted() {
     let pipeline = Pipeline::new("p").with(node("load", json!({"reads": "planet:mars"})));
     assert_eq!(
         ids(&graph(ALL, [pipeline])),
@@ -204,5 +205,5 @@ fn sql_in_a_config_names_tables() {
         ]
     );
     assert_eq!(lineage.unreadable(), ["p/odd"]);
-    assert_eq!(lineage.looked_at(), 3);
+    assert_eq!(lineage.node_count(), 3);
 }

@@ -1,35 +1,38 @@
-//! File work off the async threads, stopped when its attempt is.
+//! Runs file I/O on blocking threads and stops it with its attempt.
 //!
-//! What the work is, is left to the nodes.
+//! The node types define the work.
 
 use tokio_util::sync::CancellationToken;
 
 use crate::executor::{Ctx, ExecutorError};
 
-/// Tripped once nobody waits for the work any more.
-pub(super) struct Stop(CancellationToken);
+/// Reports to blocking work whether it should stop.
+pub(super) struct StopCheck(CancellationToken);
 
-impl Stop {
+impl StopCheck {
+    /// Checks whether the work may continue.
+    ///
     /// # Errors
-    /// When the work is to stop.
+    /// Returns a retryable error if the work should stop.
     pub(super) fn check(&self) -> Result<(), ExecutorError> {
         if self.0.is_cancelled() {
-            return Err(ExecutorError::retryable("stopped before its end"));
+            return Err(ExecutorError::retryable("stopped before it finished"));
         }
         Ok(())
     }
 }
 
-/// Runs the work on a blocking thread. It is told to stop when the attempt is, and when this future is dropped.
+/// Runs work on a blocking thread. The work should stop once the attempt is cancelled or this
+/// future is dropped.
 pub(super) async fn blocking<T: Send + 'static>(
     ctx: &Ctx,
-    work: impl FnOnce(&Stop) -> Result<T, ExecutorError> + Send + 'static,
+    work: impl FnOnce(&StopCheck) -> Result<T, ExecutorError> + Send + 'static,
 ) -> Result<T, ExecutorError> {
     let token = ctx.cancel.child_token();
-    let _tripped_when_dropped = token.clone().drop_guard();
-    let done = tokio::task::spawn_blocking(move || work(&Stop(token))).await;
-    done.unwrap_or_else(|error| match error.try_into_panic() {
+    let _cancel_on_drop = token.clone().drop_guard();
+    let finished = tokio::task::spawn_blocking(move || work(&StopCheck(token))).await;
+    finished.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Err(ExecutorError::retryable("the runtime shuts down")),
+        Err(_) => Err(ExecutorError::retryable("the runtime is shutting down")),
     })
 }

@@ -1,13 +1,13 @@
-//! Reads a node's config with all problems told.
+//! Reads a node's config and reports every problem.
 //!
-//! Which keys a node has is said by the node.
+//! Each node type defines its keys.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Issue, IssueAt, shown};
 use crate::executor::ExecutorError;
 
-/// A config being read, and what was found wrong with it.
+/// A config that is being read, and the issues found in it.
 pub(super) struct Fields<'a> {
     config: &'a Map<String, Value>,
     issues: Vec<Issue>,
@@ -21,7 +21,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Tells a problem at a pointer.
+    /// Adds an issue at a JSON pointer.
     pub(super) fn refuse(&mut self, pointer: &str, detail: impl Into<String>) {
         self.issues.push(Issue::pointer(pointer, detail));
     }
@@ -30,7 +30,7 @@ impl<'a> Fields<'a> {
         self.config.get(key)
     }
 
-    /// A string that may be left out.
+    /// Reads an optional string.
     pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
         match self.config.get(key)? {
             Value::String(text) => Some(text),
@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A string that must be there.
+    /// Reads a required string.
     pub(super) fn required_text(&mut self, key: &str) -> Option<&'a str> {
         if !self.config.contains_key(key) {
             self.refuse(&format!("/{key}"), format!("{key} is missing"));
@@ -50,7 +50,7 @@ impl<'a> Fields<'a> {
         self.text(key)
     }
 
-    /// `true` or `false`, as a text too, since a template gives a text.
+    /// Reads `true` or `false`, also as a string, since a template resolves to a string.
     pub(super) fn flag(&mut self, key: &str, default: Flag) -> Flag {
         match self.config.get(key) {
             None => default,
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What was read, or every problem.
+    /// Returns the config that was read, or every issue.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Vec<Issue>> {
         match read {
             Some(read) if self.issues.is_empty() => Ok(read),
@@ -84,7 +84,7 @@ pub(super) enum Flag {
     Off,
 }
 
-/// What a value is, for a message.
+/// Describes a value for an error message.
 pub(super) fn kind(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -96,8 +96,11 @@ pub(super) fn kind(value: &Value) -> String {
     }
 }
 
-/// The problems that do not come from a template, whose value is not known yet.
-pub(super) fn known(config: &Map<String, Value>, issues: Vec<Issue>) -> Vec<Issue> {
+/// Returns the issues without those of templates, whose values are unknown before an attempt.
+pub(super) fn without_template_issues(
+    config: &Map<String, Value>,
+    issues: Vec<Issue>,
+) -> Vec<Issue> {
     issues
         .into_iter()
         .filter(|issue| match &issue.at {
@@ -120,8 +123,8 @@ fn is_template(config: &Map<String, Value>, pointer: &str) -> bool {
         .is_some_and(|text| text.contains("${"))
 }
 
-/// The error of an attempt whose config is not acceptable once its templates are resolved.
-pub(super) fn refusal(issues: &[Issue]) -> ExecutorError {
+/// Returns the error of an attempt whose config is invalid after its templates are resolved.
+pub(super) fn config_error(issues: &[Issue]) -> ExecutorError {
     let details: Vec<_> = issues.iter().map(|issue| issue.detail.as_str()).collect();
     ExecutorError::permanent(details.join("; "))
 }

@@ -1,6 +1,7 @@
-//! The one directory that file nodes see: nothing outside it can be reached, by `..`, an absolute path or a symlink.
+//! The one directory that file nodes can access. No `..`, absolute path or symlink leads outside
+//! it.
 //!
-//! Writing into it is left to `replacement`, what files hold to `read` and `write`.
+//! `replacement` writes its files; `read` and `write` decode and encode their content.
 
 use std::fs::File;
 use std::io::{self, ErrorKind as IoKind};
@@ -14,9 +15,9 @@ use super::config::Fields;
 use crate::error::{Error, Problem, Result, shown};
 use crate::executor::ExecutorError;
 
-/// A directory whose files nodes may read and write. Clones are the same directory.
+/// A directory whose files nodes may read and write. Clones share it.
 ///
-/// It is opened once: moving or replacing it later does not change what nodes see.
+/// It is opened once: nodes keep using it even if its path is moved or replaced later.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     dir: Arc<Dir>,
@@ -26,7 +27,8 @@ impl DataDir {
     /// Opens a directory.
     ///
     /// # Errors
-    /// `NotFound` when it is not there, `Internal` when it cannot be opened; the source tells why.
+    /// Returns `NotFound` if it does not exist, and `Internal` if it cannot be opened; the source
+    /// says why.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         match Dir::open_ambient_dir(path, ambient_authority()) {
             Ok(dir) => Ok(Self { dir: Arc::new(dir) }),
@@ -41,10 +43,10 @@ impl DataDir {
         }
     }
 
-    /// Opens a regular file to read it.
+    /// Opens a regular file for reading.
     pub(super) fn open_file(&self, path: &str) -> Result<File, ExecutorError> {
         let failed = |error: io::Error| file_error(path, "read", &error);
-        // Opening a pipe would wait for its writer.
+        // Opening a named pipe would block until it has a writer.
         if !self.dir.metadata(path).map_err(failed)?.is_file() {
             return Err(ExecutorError::permanent(format!("{path} is not a file")));
         }
@@ -52,12 +54,12 @@ impl DataDir {
         Ok(file.into_std())
     }
 
-    /// The directory itself, as a folder.
+    /// Returns a handle to the directory itself.
     pub(super) fn root(&self) -> io::Result<Dir> {
         self.dir.try_clone()
     }
 
-    /// Opens a folder, made where it is missing.
+    /// Opens a folder, and creates it if it is missing.
     pub(super) fn folder(&self, path: &Path) -> io::Result<Dir> {
         match self.dir.open_dir(path) {
             Err(error) if error.kind() == IoKind::NotFound => {
@@ -69,7 +71,7 @@ impl DataDir {
     }
 }
 
-/// A path that may be inside: relative, without `..`.
+/// Reads `path`, which must be relative and without `..`.
 pub(super) fn read_path<'a>(fields: &mut Fields<'a>) -> Option<&'a str> {
     let path = fields.required_text("path")?;
     let is_inside = Path::new(path)
@@ -94,15 +96,15 @@ pub(super) fn read_path<'a>(fields: &mut Fields<'a>) -> Option<&'a str> {
     None
 }
 
-/// What went wrong with a file, without the host's paths.
+/// Converts an I/O error. The message does not contain the host's paths.
 pub(super) fn file_error(path: &str, act: &str, error: &io::Error) -> ExecutorError {
     match (error.kind(), error.raw_os_error()) {
         (IoKind::NotFound, _) => {
             ExecutorError::permanent(format!("file {path} does not exist in the data directory"))
         }
-        // cap-std refuses by itself, without asking the system.
+        // cap-std refuses a path without a system call, so there is no OS error.
         (IoKind::PermissionDenied, None) => {
-            ExecutorError::permanent(format!("file {path} leads outside of the data directory"))
+            ExecutorError::permanent(format!("file {path} leads outside the data directory"))
         }
         (
             kind @ (IoKind::PermissionDenied

@@ -1,6 +1,6 @@
-//! The formats of files, and how one is told from a file's name.
+//! The file formats, and how a node's config selects one.
 //!
-//! Reading and writing them is left to `read` and `write`.
+//! `read` decodes them, `write` encodes them.
 
 use std::path::Path;
 
@@ -23,7 +23,8 @@ impl Format {
         }
     }
 
-    /// The format given by `format`, else by the extension of `path`; one of `allowed`.
+    /// Reads the format from `format`, or else from the extension of `path`. It must be one of
+    /// `allowed`.
     pub(super) fn read(
         fields: &mut Fields<'_>,
         path: Option<&str>,
@@ -47,7 +48,9 @@ impl Format {
             let path = shown(path);
             fields.refuse(
                 "/path",
-                format!("the extension of {path} tells no format: give format, one of {names}"),
+                format!(
+                    "the extension of {path} is not a known format: set format to one of {names}"
+                ),
             );
         }
         found

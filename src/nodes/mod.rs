@@ -1,6 +1,7 @@
-//! Node types that need no code of the host: files of a data directory, and commands.
+//! Built-in node types: files of a data directory, and commands.
 //!
-//! Under which names they are registered is the host's; retries, time-outs and templates are the engine's.
+//! The host registers them under names of its choice. The engine handles retries, timeouts and
+//! templates.
 //!
 //! ```
 //! use std::sync::Arc;

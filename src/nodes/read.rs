@@ -1,38 +1,38 @@
-//! Rows from the bytes of a file, in each format.
+//! Decodes the rows of a file in each format.
 //!
-//! Types of CSV columns are inferred afterwards, by `model::dataset`.
+//! `model::dataset` infers the types of CSV columns afterwards.
 
 use std::io::{self, BufRead, Read};
 
-use super::blocking::Stop;
+use super::blocking::StopCheck;
 use super::data_dir::file_error;
 use crate::executor::ExecutorError;
 use crate::model::{Builder, Cell, Dataset, RowError};
 
-/// Bytes of a line of NDJSON: a line is held whole.
+/// The maximum size of an NDJSON line, which is held in memory.
 pub(super) const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Rows after which a reader asks whether it is to stop.
+/// How many rows a reader reads between checks whether to stop.
 const ROWS_BETWEEN_CHECKS: usize = 1024;
 
-/// Why a file gives no rows.
+/// Why a file cannot be read.
 pub(super) enum ReadError {
     Io(io::Error),
-    /// A line, counted from 1, and what is wrong with it.
+    /// The number of an invalid line, counted from 1, and what is wrong with it.
     Line(u64, String),
-    Whole(String),
+    File(String),
     Stopped(ExecutorError),
 }
 
 impl ReadError {
-    /// The error of an attempt at this file.
-    pub(super) fn of(self, path: &str) -> ExecutorError {
+    /// Converts this into the error of an attempt that reads the file at `path`.
+    pub(super) fn into_executor_error(self, path: &str) -> ExecutorError {
         match self {
             Self::Io(error) => file_error(path, "read", &error),
             Self::Line(line, reason) => {
                 ExecutorError::permanent(format!("line {line} of {path}: {reason}"))
             }
-            Self::Whole(reason) => ExecutorError::permanent(format!("{path}: {reason}")),
+            Self::File(reason) => ExecutorError::permanent(format!("{path}: {reason}")),
             Self::Stopped(error) => error,
         }
     }
@@ -44,7 +44,7 @@ impl From<io::Error> for ReadError {
     }
 }
 
-fn check(rows: usize, stop: &Stop) -> Result<(), ReadError> {
+fn check(rows: usize, stop: &StopCheck) -> Result<(), ReadError> {
     if rows.is_multiple_of(ROWS_BETWEEN_CHECKS) {
         stop.check().map_err(ReadError::Stopped)?;
     }
@@ -54,40 +54,47 @@ fn check(rows: usize, stop: &Stop) -> Result<(), ReadError> {
 fn finish(builder: Builder) -> Result<Dataset, ReadError> {
     builder
         .finish()
-        .map_err(|error| ReadError::Whole(error.to_string()))
+        .map_err(|error| ReadError::File(error.to_string()))
 }
 
-/// All cells text, an empty one null.
-pub(super) fn csv(file: impl Read, rows_max: usize, stop: &Stop) -> Result<Dataset, ReadError> {
+/// Reads a CSV file. All cells are text; an empty cell is null.
+pub(super) fn csv(
+    file: impl Read,
+    rows_max: usize,
+    stop: &StopCheck,
+) -> Result<Dataset, ReadError> {
     let mut reader = csv::Reader::from_reader(file);
     let mut builder = Builder::default();
     for name in reader.headers().map_err(csv_error)? {
-        let place = builder.column_count();
-        if builder.column(name) != place {
+        let index = builder.column_count();
+        if builder.column(name) != index {
             let name = crate::error::shown(name);
-            return Err(ReadError::Line(1, format!("the column {name} comes twice")));
+            return Err(ReadError::Line(
+                1,
+                format!("the column {name} appears twice"),
+            ));
         }
     }
     let mut record = csv::StringRecord::new();
     while builder.row_count() < rows_max && reader.read_record(&mut record).map_err(csv_error)? {
         check(builder.row_count(), stop)?;
         let line = record.position().map_or(0, csv::Position::line);
-        for (place, text) in record.iter().enumerate() {
+        for (index, text) in record.iter().enumerate() {
             let cell = if text.is_empty() {
                 Cell::Null
             } else {
                 Cell::Text(text)
             };
             builder
-                .push(place, cell)
-                .map_err(|error| at(line, &error))?;
+                .push(index, cell)
+                .map_err(|error| row_error(line, &error))?;
         }
         builder.end_row();
     }
     finish(builder)
 }
 
-fn at(line: u64, error: &RowError) -> ReadError {
+fn row_error(line: u64, error: &RowError) -> ReadError {
     ReadError::Line(line, error.to_string())
 }
 
@@ -99,22 +106,22 @@ fn csv_error(error: csv::Error) -> ReadError {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
         } => ReadError::Line(line, format!("it has {len} fields, not {expected_len}")),
-        other => ReadError::Line(line, format!("it is no CSV: {other:?}")),
+        other => ReadError::Line(line, format!("it is not CSV: {other:?}")),
     }
 }
 
-/// A JSON object a line; blank lines are skipped.
+/// Reads one JSON object per line. Blank lines are skipped.
 pub(super) fn ndjson(
     mut file: impl BufRead,
     rows_max: usize,
-    stop: &Stop,
+    stop: &StopCheck,
 ) -> Result<Dataset, ReadError> {
     let (mut builder, mut text, mut line) = (Builder::default(), Vec::new(), 0_u64);
     while builder.row_count() < rows_max {
         check(builder.row_count(), stop)?;
         text.clear();
         line += 1;
-        // One byte more than a line may have tells a line that is too long.
+        // One byte more than the maximum reveals a line that is too long.
         let read = file
             .by_ref()
             .take(LINE_BYTES_MAX as u64 + 1)
@@ -131,17 +138,21 @@ pub(super) fn ndjson(
         if !text.trim_ascii().is_empty() {
             builder
                 .push_json_row(text.trim_ascii())
-                .map_err(|error| at(line, &error))?;
+                .map_err(|error| row_error(line, &error))?;
         }
     }
     finish(builder)
 }
 
-/// One array of JSON objects.
-pub(super) fn json(file: impl Read, rows_max: usize, stop: &Stop) -> Result<Dataset, ReadError> {
+/// Reads one array of JSON objects.
+pub(super) fn json(
+    file: impl Read,
+    rows_max: usize,
+    stop: &StopCheck,
+) -> Result<Dataset, ReadError> {
     let mut builder = Builder::default();
     let mut stopped = None;
-    let go_on = |rows: usize| match check(rows, stop) {
+    let wants_more = |rows: usize| match check(rows, stop) {
         Ok(()) => rows < rows_max,
         Err(error) => {
             stopped = Some(error);
@@ -149,8 +160,8 @@ pub(super) fn json(file: impl Read, rows_max: usize, stop: &Stop) -> Result<Data
         }
     };
     builder
-        .push_json_rows(file, go_on)
-        .map_err(|error| ReadError::Whole(error.to_string()))?;
+        .push_json_rows(file, wants_more)
+        .map_err(|error| ReadError::File(error.to_string()))?;
     match stopped {
         Some(error) => Err(error),
         None => finish(builder),

@@ -1,6 +1,6 @@
-//! A file that takes the place of another once it is whole.
+//! Replaces a file atomically: writes a temporary file and renames it.
 //!
-//! What is written is left to `write`.
+//! `write` encodes the content.
 
 use std::fs::File;
 use std::io::{self, ErrorKind as IoKind};
@@ -14,9 +14,10 @@ use super::data_dir::{DataDir, file_error};
 use crate::executor::ExecutorError;
 
 impl DataDir {
-    /// Begins a file that takes the place of `path` once it is whole. Folders that are missing are made.
+    /// Creates a temporary file that replaces `path` when it is committed. Missing folders are
+    /// created.
     ///
-    /// What an earlier attempt of the same key left behind when the process was killed is removed.
+    /// Temporary files of a killed attempt with the same key are removed.
     pub(super) fn replace(
         &self,
         path: &str,
@@ -51,7 +52,7 @@ impl DataDir {
     }
 }
 
-/// A file on its way to its name. Dropped before it is kept, nothing of it remains.
+/// A temporary file that replaces another when it is committed. Dropping it before removes it.
 pub(super) struct Replacement {
     file: File,
     temp: Temp,
@@ -65,7 +66,7 @@ struct Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        // It is not there any more once it was renamed; and nothing could be done about another error here.
+        // After the rename it no longer exists, and no other error could be handled here.
         drop(self.folder.remove_file(&self.name));
     }
 }
@@ -75,20 +76,20 @@ impl Replacement {
         &self.file
     }
 
-    /// Makes it durable and gives it its name.
-    pub(super) fn keep(self, path: &str) -> Result<(), ExecutorError> {
+    /// Syncs the file to disk and renames it to its final name.
+    pub(super) fn commit(self, path: &str) -> Result<(), ExecutorError> {
         let Self { file, temp, name } = self;
         let synced = file.sync_all();
-        // Some systems rename no file that is open.
+        // Some systems cannot rename an open file.
         drop(file);
-        let kept = synced
+        let committed = synced
             .and_then(|()| temp.folder.rename(&temp.name, &temp.folder, name))
             .and_then(|()| sync_folder(&temp.folder));
-        kept.map_err(|error| file_error(path, "written", &error))
+        committed.map_err(|error| file_error(path, "written", &error))
     }
 }
 
-/// Makes the new name durable; other systems than Unix do so themselves.
+/// Syncs the folder, so that the new name is durable. Only Unix needs this.
 fn sync_folder(folder: &Dir) -> io::Result<()> {
     if cfg!(unix) {
         folder.open(".")?.sync_all()?;
@@ -96,7 +97,7 @@ fn sync_folder(folder: &Dir) -> io::Result<()> {
     Ok(())
 }
 
-/// The same for all attempts at one file of one node, and of a fixed length, whatever the file is called.
+/// Returns a prefix of fixed length that all attempts of one node at one file share.
 fn temp_prefix(path: &str, attempt_key: &str) -> String {
     let digest = Sha256::new()
         .chain_update(attempt_key)

@@ -1,14 +1,14 @@
 //! A sink that writes one file of the data directory, whole or not at all.
 //!
-//! How rows become a format is left to `write`.
+//! `write` encodes rows in a format, `replacement` replaces the file.
 
 use std::io::BufWriter;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::blocking::{Stop, blocking};
-use super::config::{Fields, known, refusal};
+use super::blocking::{StopCheck, blocking};
+use super::config::{Fields, config_error, without_template_issues};
 use super::data_dir::{DataDir, file_error, read_path};
 use super::format::Format;
 use super::write::{self, WriteError};
@@ -16,11 +16,13 @@ use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// Writes the rows of all upstreams, one after another, to a file of a [`DataDir`]: config `path`, `format` (`csv` or
-/// `ndjson`, by default from the extension).
+/// Writes the rows of all upstreams, in order, to a file of a [`DataDir`].
 ///
-/// The file is written under a temporary name in the same folder, made durable and then renamed: a reader sees the old
-/// file or the whole new one. Missing folders are made. In CSV null is an empty field and a nested value its JSON.
+/// Its config has `path` and `format` (`csv` or `ndjson`, by default from the extension).
+///
+/// The file is written under a temporary name in the same folder, synced to disk and then renamed.
+/// A reader sees the old file or the whole new one. Missing folders are created. In CSV, null is an
+/// empty field and a nested value is JSON.
 #[derive(Debug, Clone)]
 pub struct SinkFile {
     dir: DataDir,
@@ -42,7 +44,7 @@ impl<'a> Config<'a> {
 }
 
 impl SinkFile {
-    /// A sink into this directory.
+    /// Creates a sink that writes into this directory.
     #[must_use]
     pub const fn new(dir: DataDir) -> Self {
         Self { dir }
@@ -55,7 +57,7 @@ impl Executor for SinkFile {
         let NodeCall { ctx, inputs } = call;
         let (dir, node, key) = (self.dir.clone(), ctx.node.clone(), ctx.attempt_key.clone());
         let line = blocking(&ctx, move |stop| {
-            let config = Config::read(&node.config).map_err(|issues| refusal(&issues))?;
+            let config = Config::read(&node.config).map_err(|issues| config_error(&issues))?;
             let dataset = joined(&inputs)?;
             store(&config, &dir, &key, &dataset, stop)?;
             Ok(format!(
@@ -74,7 +76,7 @@ impl Executor for SinkFile {
 
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
         let issues = Config::read(config).err().unwrap_or_default();
-        known(config, issues)
+        without_template_issues(config, issues)
     }
 
     fn assets(&self, node: &Node) -> Vec<Asset> {
@@ -98,7 +100,7 @@ fn store(
     dir: &DataDir,
     attempt_key: &str,
     dataset: &Dataset,
-    stop: &Stop,
+    stop: &StopCheck,
 ) -> Result<(), ExecutorError> {
     let replacement = dir.replace(config.path, attempt_key)?;
     let mut out = BufWriter::new(replacement.file());
@@ -111,7 +113,7 @@ fn store(
         WriteError::Stopped(error) => error,
     })?;
     drop(out);
-    // An attempt that was given up must not replace what a later one has written.
+    // An abandoned attempt must not replace the file of a later attempt.
     stop.check()?;
-    replacement.keep(config.path)
+    replacement.commit(config.path)
 }

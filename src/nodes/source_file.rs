@@ -1,14 +1,14 @@
 //! A source that reads one file of the data directory.
 //!
-//! How a format becomes rows is left to `read`.
+//! `read` decodes each format.
 
 use std::io::{BufReader, Read};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::blocking::{Stop, blocking};
-use super::config::{Fields, Flag, known, refusal};
+use super::blocking::{StopCheck, blocking};
+use super::config::{Fields, Flag, config_error, without_template_issues};
 use super::data_dir::{DataDir, read_path};
 use super::format::Format;
 use super::read;
@@ -16,12 +16,15 @@ use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// Reads a file of a [`DataDir`]: config `path`, `format` (`csv`, `ndjson` or `json`, by default from the extension),
-/// and for CSV `infer` (default true).
+/// Reads a file of a [`DataDir`].
 ///
-/// In a CSV file the first line names the columns and an empty field is null. Types are inferred over the whole file;
-/// what a number would not give back (`007`, `+1`, more digits than its type holds) keeps its column text, and
-/// `infer: false` keeps all text. An NDJSON file has a JSON object a line, a JSON file is one array of objects.
+/// Its config has `path`, `format` (`csv`, `ndjson` or `json`, by default from the extension), and
+/// for CSV `infer` (default true).
+///
+/// In a CSV file the first line names the columns, and an empty field is null. Types are inferred
+/// over the whole file. A column stays text if a number would not preserve one of its values
+/// (`007`, `+1`, too many digits). With `infer: false` all columns stay text. An NDJSON file has
+/// one JSON object per line; a JSON file is one array of objects.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     dir: DataDir,
@@ -53,7 +56,7 @@ impl<'a> Config<'a> {
 }
 
 impl SourceFile {
-    /// A source of this directory's files.
+    /// Creates a source that reads files of this directory.
     #[must_use]
     pub const fn new(dir: DataDir) -> Self {
         Self { dir }
@@ -66,7 +69,7 @@ impl Executor for SourceFile {
         let (dir, ctx) = (self.dir.clone(), call.ctx);
         let (node, limit) = (ctx.node.clone(), ctx.row_limit);
         let dataset = blocking(&ctx, move |stop| {
-            let config = Config::read(&node.config).map_err(|issues| refusal(&issues))?;
+            let config = Config::read(&node.config).map_err(|issues| config_error(&issues))?;
             let file = dir.open_file(config.path)?;
             load(&config, file, limit, stop)
         });
@@ -79,7 +82,7 @@ impl Executor for SourceFile {
 
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
         let issues = Config::read(config).err().unwrap_or_default();
-        known(config, issues)
+        without_template_issues(config, issues)
     }
 
     fn assets(&self, node: &Node) -> Vec<Asset> {
@@ -94,10 +97,10 @@ fn load(
     config: &Config<'_>,
     file: impl Read,
     limit: Option<usize>,
-    stop: &Stop,
+    stop: &StopCheck,
 ) -> Result<Dataset, ExecutorError> {
     let rows = limit.unwrap_or(usize::MAX);
-    let failed = |error: read::ReadError| error.of(config.path);
+    let failed = |error: read::ReadError| error.into_executor_error(config.path);
     match config.format {
         Format::Csv => {
             let texts = read::csv(file, rows, stop).map_err(failed)?;

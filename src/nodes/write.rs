@@ -1,17 +1,17 @@
-//! Rows to the bytes of a file, in each format.
+//! Encodes rows in each file format.
 //!
-//! Where the bytes go is left to `sink_file`.
+//! `sink_file` opens the output.
 
 use std::io::{self, Write};
 
-use super::blocking::Stop;
+use super::blocking::StopCheck;
 use crate::executor::ExecutorError;
 use crate::model::{Cell, Dataset, write_cell};
 
-/// Rows after which a writer asks whether it is to stop.
+/// How many rows a writer writes between checks whether to stop.
 const ROWS_BETWEEN_CHECKS: usize = 1024;
 
-/// Why rows are not written.
+/// Why rows cannot be written.
 pub(super) enum WriteError {
     Io(io::Error),
     Stopped(ExecutorError),
@@ -23,18 +23,18 @@ impl From<io::Error> for WriteError {
     }
 }
 
-fn check(row: usize, stop: &Stop) -> Result<(), WriteError> {
+fn check(row: usize, stop: &StopCheck) -> Result<(), WriteError> {
     if row.is_multiple_of(ROWS_BETWEEN_CHECKS) {
         stop.check().map_err(WriteError::Stopped)?;
     }
     Ok(())
 }
 
-/// A JSON object a line.
+/// Writes one JSON object per line.
 pub(super) fn ndjson(
     dataset: &Dataset,
     out: &mut impl Write,
-    stop: &Stop,
+    stop: &StopCheck,
 ) -> Result<(), WriteError> {
     for row in 0..dataset.len() {
         check(row, stop)?;
@@ -44,8 +44,13 @@ pub(super) fn ndjson(
     Ok(out.flush()?)
 }
 
-/// The names of the columns, then a record a row: null and missing as nothing, texts as they are, all else as JSON.
-pub(super) fn csv(dataset: &Dataset, out: &mut impl Write, stop: &Stop) -> Result<(), WriteError> {
+/// Writes a header and one record per row. Null and missing cells are empty, texts are verbatim,
+/// others are JSON.
+pub(super) fn csv(
+    dataset: &Dataset,
+    out: &mut impl Write,
+    stop: &StopCheck,
+) -> Result<(), WriteError> {
     let columns = dataset.columns();
     if columns.is_empty() {
         return Ok(out.flush()?);
@@ -71,7 +76,7 @@ fn write_field(field: &mut Vec<u8>, cell: Cell<'_>) -> io::Result<()> {
     match cell {
         Cell::Missing | Cell::Null => Ok(()),
         Cell::Text(text) => field.write_all(text.as_bytes()),
-        // A text among values of other kinds is JSON inside, and a text outside.
+        // A text in a column of mixed kinds is stored as JSON, but written as text.
         Cell::Json(text) if text.starts_with('"') => {
             let text: String = serde_json::from_str(text)?;
             field.write_all(text.as_bytes())

@@ -1,6 +1,7 @@
-//! Events handed to the host's own code, one after another.
+//! A notifier that sends events to the host's own code, one at a time.
 //!
-//! An event counts as delivered once the host asks for the one after it, so that a crash in between brings it again.
+//! An event is delivered once the host asks for the next one, so that it arrives again after a
+//! crash in between.
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -8,57 +9,58 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Notifier, NotifierError, Wanted};
 use crate::model::{Event, EventKind};
 
-/// Hands events to [`Notifications`], where the host takes them.
+/// Sends events to [`Notifications`], from which the host receives them.
 ///
 /// ```
 /// use floret::notifier::ChannelNotifier;
 /// use floret::storage::MemoryStorage;
 /// use floret::{EventKind, Floret, Pipeline};
-/// # async fn numbers(_: floret::executor::Ctx) -> Result<Vec<i64>, floret::executor::ExecutorError> { Ok(vec![1]) }
+/// # async fn numbers(_: floret::executor::Ctx) -> Result<Vec<i64>,
+/// floret::executor::ExecutorError> { Ok(vec![1]) }
 /// # #[tokio::main]
 /// # async fn main() -> floret::Result<()> {
-/// let (notifier, mut ends) = ChannelNotifier::of([EventKind::RunCompleted, EventKind::RunFailed]);
-/// let pipeline = Pipeline::new("daily").node("one", "numbers");
-/// let floret = Floret::builder(MemoryStorage::default())
+/// let (notifier, mut notifications) = ChannelNotifier::of([EventKind::RunCompleted,
+/// EventKind::RunFailed]); let pipeline = Pipeline::new("daily").node("one", "numbers"); let floret
+/// = Floret::builder(MemoryStorage::default())
 ///     .node("numbers", numbers)
 ///     .pipeline(pipeline)
-///     .notifier("ends", notifier)
+///     .notifier("host", notifier)
 ///     .start()
 ///     .await?;
 /// let run = floret.run("daily").start().await?;
-/// let event = ends.next().await.expect("an event before the shutdown");
+/// let event = notifications.next().await.expect("an event before the shutdown");
 /// assert_eq!(event.run_id, run.id());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct ChannelNotifier {
-    // Of one place: an event waits for the host here or in its run's order, never in a crowd.
-    sender: mpsc::Sender<Handed>,
+    // Capacity one: other events wait in `delivery`, in the order of their runs.
+    sender: mpsc::Sender<PendingEvent>,
     wanted: Wanted,
 }
 
 #[derive(Debug)]
-struct Handed {
+struct PendingEvent {
     event: Event,
-    taken: oneshot::Sender<()>,
+    acknowledge: oneshot::Sender<()>,
 }
 
-/// Where a host takes the events of a [`ChannelNotifier`].
+/// The receiver of the events of a [`ChannelNotifier`].
 #[derive(Debug)]
 pub struct Notifications {
-    receiver: mpsc::Receiver<Handed>,
-    held: Option<oneshot::Sender<()>>,
+    receiver: mpsc::Receiver<PendingEvent>,
+    unacknowledged: Option<oneshot::Sender<()>>,
 }
 
 impl ChannelNotifier {
-    /// Hands on every event, lines of logs included.
+    /// Creates a notifier for every event, including log lines.
     #[must_use]
     pub fn all() -> (Self, Notifications) {
         Self::wanting(Wanted::Any)
     }
 
-    /// Hands on events of these kinds.
+    /// Creates a notifier for events of these kinds.
     #[must_use]
     pub fn of(kinds: impl IntoIterator<Item = EventKind>) -> (Self, Notifications) {
         Self::wanting(Wanted::Of(kinds.into_iter().collect()))
@@ -68,24 +70,26 @@ impl ChannelNotifier {
         let (sender, receiver) = mpsc::channel(1);
         let notifications = Notifications {
             receiver,
-            held: None,
+            unacknowledged: None,
         };
         (Self { sender, wanted }, notifications)
     }
 }
 
 impl Notifications {
-    /// The next event; none once the Floret has shut down. Asking says that the one before is done with: until then it is not delivered, comes again
-    /// after a crash, and is tried again when it takes longer than [`Limits::notifier_timeout`](crate::Limits).
+    /// Returns the next event, or `None` after Floret has shut down.
+    ///
+    /// The call acknowledges the previous event. Until then that event is not delivered: it arrives
+    /// again after a crash, and is retried after [`Limits::notifier_timeout`](crate::Limits).
     pub async fn next(&mut self) -> Option<Event> {
-        if let Some(taken) = self.held.take() {
-            // Whoever waited for it may have given it up: it comes again.
-            let _ = taken.send(());
+        if let Some(acknowledge) = self.unacknowledged.take() {
+            // The attempt may have timed out. The event then arrives again.
+            let _ = acknowledge.send(());
         }
         loop {
-            let Handed { event, taken } = self.receiver.recv().await?;
-            if !taken.is_closed() {
-                self.held = Some(taken);
+            let PendingEvent { event, acknowledge } = self.receiver.recv().await?;
+            if !acknowledge.is_closed() {
+                self.unacknowledged = Some(acknowledge);
                 return Some(event);
             }
         }
@@ -95,12 +99,12 @@ impl Notifications {
 #[async_trait]
 impl Notifier for ChannelNotifier {
     async fn notify(&self, event: &Event) -> Result<(), NotifierError> {
-        let gone = || NotifierError::retryable("nobody takes the notifications any more");
-        let (taken, is_taken) = oneshot::channel();
+        let closed = || NotifierError::retryable("the receiver of the notifications was dropped");
+        let (acknowledge, acknowledged) = oneshot::channel();
         let event = event.clone();
-        let handed = Handed { event, taken };
-        self.sender.send(handed).await.map_err(|_| gone())?;
-        is_taken.await.map_err(|_| gone())
+        let pending = PendingEvent { event, acknowledge };
+        self.sender.send(pending).await.map_err(|_| closed())?;
+        acknowledged.await.map_err(|_| closed())
     }
 
     fn wants(&self, event: &Event) -> bool {
@@ -120,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_delivered_once_the_next_is_asked_for() {
+    async fn an_event_is_delivered_once_the_next_is_requested() {
         let (notifier, mut notifications) = ChannelNotifier::all();
         let first = event(1, EventKind::Log);
         let mut delivery = notifier.notify(&first);
@@ -132,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_given_up_is_not_handed_on() {
+    async fn an_event_whose_attempt_was_dropped_is_not_received() {
         let (notifier, mut notifications) = ChannelNotifier::all();
         let (first, second) = (event(1, EventKind::Log), event(2, EventKind::Log));
         assert!(notifier.notify(&first).now_or_never().is_none());
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_that_nobody_takes_fails() {
+    async fn an_event_without_a_receiver_fails() {
         let (notifier, mut notifications) = ChannelNotifier::all();
         let first = event(1, EventKind::Log);
         let mut delivery = notifier.notify(&first);
@@ -155,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_all_or_those_that_were_named() {
+    fn all_kinds_or_the_named_kinds_are_wanted() {
         let (all, _all) = ChannelNotifier::all();
         let (some, _some) = ChannelNotifier::of([EventKind::RunFailed]);
         for (kind, expected) in [(EventKind::RunFailed, true), (EventKind::Log, false)] {

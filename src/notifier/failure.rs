@@ -1,6 +1,6 @@
-//! What a notifier fails with: a message, and whether trying again may help.
+//! The error of a notifier: a message, and whether a retry may help.
 //!
-//! When and how often it is tried again is left to `delivery`.
+//! `delivery` decides when and how often to retry.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,8 +9,8 @@ use crate::error::with_causes;
 
 /// Why an event was not delivered.
 ///
-/// `?` on any [`std::error::Error`] makes a retryable one whose message is the whole chain of causes.
-/// It is no `std::error::Error` itself: only so can it take all others.
+/// The `?` operator converts any [`std::error::Error`] into a retryable error whose message has the
+/// whole chain of causes. For this conversion the type cannot be a `std::error::Error` itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotifierError {
     message: String,
@@ -18,7 +18,7 @@ pub struct NotifierError {
 }
 
 impl NotifierError {
-    /// Trying again may help.
+    /// Creates an error for which a retry may help.
     #[must_use]
     pub fn retryable(message: impl Into<String>) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl NotifierError {
         }
     }
 
-    /// Trying again cannot help: the event is a dead letter at once.
+    /// Creates an error for which a retry cannot help. The event becomes a dead letter at once.
     #[must_use]
     pub fn permanent(message: impl Into<String>) -> Self {
         Self {
@@ -36,13 +36,13 @@ impl NotifierError {
         }
     }
 
-    /// Whether trying again may help.
+    /// Whether a retry may help.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         self.is_retryable
     }
 
-    /// Why it failed.
+    /// Returns the message.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

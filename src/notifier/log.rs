@@ -1,22 +1,23 @@
-//! Events as lines of the host's own log.
+//! A notifier that writes events to the host's log.
 //!
-//! Where the lines go is left to the host's subscriber of `tracing`.
+//! The host's `tracing` subscriber decides where the lines go.
 
 use async_trait::async_trait;
 
 use super::{Notifier, NotifierError, Wanted};
 use crate::model::{Event, EventKind};
 
-/// Writes events to the host's log (`tracing`, target `floret::notifier`): failures as errors, cancelled runs as warnings, the rest as information.
+/// Writes events to the host's log (`tracing`, target `floret::notifier`).
 ///
-/// Texts of executors are escaped, so that they forge no line.
+/// Failures are errors, cancelled runs and retries are warnings, and other events are information.
+/// Texts of executors are escaped, so that they cannot forge a line.
 #[derive(Debug, Clone)]
 pub struct LogNotifier {
     wanted: Wanted,
 }
 
 impl LogNotifier {
-    /// Writes how runs ended.
+    /// Creates a notifier for the events of finished runs.
     #[must_use]
     pub fn new() -> Self {
         Self::of([
@@ -26,7 +27,7 @@ impl LogNotifier {
         ])
     }
 
-    /// Writes events of these kinds.
+    /// Creates a notifier for events of these kinds.
     #[must_use]
     pub fn of(kinds: impl IntoIterator<Item = EventKind>) -> Self {
         Self {
@@ -41,7 +42,7 @@ impl Default for LogNotifier {
     }
 }
 
-/// One line at a level, with the fields that the event has.
+/// Writes one line at a level, with the fields of the event.
 macro_rules! line {
     ($level:ident, $event:expr) => {
         tracing::$level!(
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
     use crate::testing::contract::fixtures::{at, node_id, pipeline_id, run_id};
 
-    /// What was logged so far.
+    /// The log output so far.
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_one_line_at_its_level_and_its_texts_are_escaped() {
+    async fn an_event_is_one_line_at_its_level_with_escaped_texts() {
         let written = Written::default();
         let writer = written.clone();
         let subscriber = fmt().with_ansi(false).with_writer(move || writer.clone());
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_of_runs_are_wanted_unless_kinds_are_named() {
+    fn events_of_finished_runs_are_wanted_unless_kinds_are_named() {
         let event = |kind| Event::new(1, kind, run_id(1), pipeline_id("daily"), at(0));
         assert!(LogNotifier::default().wants(&event(EventKind::RunFailed)));
         assert!(!LogNotifier::new().wants(&event(EventKind::Log)));

@@ -1,6 +1,6 @@
-//! Who is told what happened: the trait that a host implements, and two notifiers that are ready.
+//! Notifiers: the trait that a host implements, and two built-in notifiers.
 //!
-//! When an event is delivered, in which order and how often it is tried is left to `delivery`.
+//! `delivery` decides when and in which order events are delivered, and retries them.
 
 mod channel;
 mod failure;
@@ -16,9 +16,11 @@ use async_trait::async_trait;
 
 use crate::model::{Event, EventKind};
 
-/// Brings events to somewhere else: a chat, a queue, a webhook.
+/// Sends events to another system: a chat, a queue, a webhook.
 ///
-/// Registered under a name ([`Builder::notifier`](crate::Builder::notifier)), which keeps its place over restarts. A new name begins with what happens from then on.
+/// A notifier is registered under a name ([`Builder::notifier`](crate::Builder::notifier)). The
+/// cursor of the name is stored across restarts. A new name starts with the events after its
+/// registration.
 ///
 /// ```
 /// use floret::notifier::{Notifier, NotifierError};
@@ -29,7 +31,7 @@ use crate::model::{Event, EventKind};
 /// #[async_trait::async_trait]
 /// impl Notifier for Pager {
 ///     async fn notify(&self, event: &Event) -> Result<(), NotifierError> {
-///         // Whoever must not act twice remembers `event.seq`.
+///         // An event may arrive twice: `event.seq` identifies it.
 ///         let text = format!("run {} failed", event.run_id);
 ///         page(&text).await?;
 ///         Ok(())
@@ -45,23 +47,29 @@ use crate::model::{Event, EventKind};
 pub trait Notifier: Send + Sync + 'static {
     /// Delivers one event.
     ///
-    /// The events of one run come one at a time in the order of their numbers, those of different runs at the same time. An event MAY come again
-    /// with the same `seq`. What takes longer than [`Limits::notifier_timeout`](crate::Limits) is dropped and counts as failed.
+    /// Events of one run arrive one at a time, in the order of their numbers. Events of different
+    /// runs arrive concurrently. An event MAY arrive again with the same `seq`. A call that takes
+    /// longer than [`Limits::notifier_timeout`](crate::Limits) is dropped and counts as failed.
     ///
-    /// It should not block its thread; what can only be had so belongs into `tokio::task::spawn_blocking`. One that blocks holds up its own events
-    /// alone and takes one thread of the host's runtime, whatever is on its way: a runtime with a single thread stands still meanwhile. A shutdown
-    /// leaves it behind once its grace is over.
+    /// It should not block its thread: blocking calls belong in `tokio::task::spawn_blocking`. A
+    /// notifier that blocks delays only its own events and takes one thread of the host's runtime.
+    /// A runtime with a single thread stops meanwhile. A shutdown abandons the call when its grace
+    /// period is over.
     ///
     /// # Errors
-    /// A [`NotifierError`]: after a retryable one it is tried again, later each time; after a permanent one, or too many, the event is given up
-    /// as a dead letter. A panic counts as a retryable one.
+    /// Returns a [`NotifierError`]. A retryable one is retried with growing delays. After a
+    /// permanent one, or too many tries, the event becomes a dead letter. A panic counts as a
+    /// retryable error.
     async fn notify(&self, event: &Event) -> Result<(), NotifierError>;
 
-    /// Whether the event is delivered at all. Asked for every event, so it MUST be cheap, and it MUST answer the same each time.
+    /// Whether the notifier wants this event.
+    ///
+    /// It is called for every event, so it MUST be cheap. It MUST always return the same for an
+    /// event.
     fn wants(&self, event: &Event) -> bool;
 }
 
-/// Which kinds of events are wanted.
+/// Which kinds of events a notifier wants.
 #[derive(Debug, Clone)]
 enum Wanted {
     Any,

@@ -1,6 +1,6 @@
-//! Which notifier stands behind which name.
+//! The registered notifiers, by name.
 //!
-//! Filled by the builder before the start and never changed after it.
+//! The builder fills it before the start; `delivery` takes the notifiers from it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Notifier;
 
-/// Notifiers by their names.
+/// The registered notifiers, by name.
 #[derive(Default)]
 pub(crate) struct Notifiers(BTreeMap<String, Arc<dyn Notifier>>);
 
@@ -19,17 +19,17 @@ impl fmt::Debug for Notifiers {
 }
 
 impl Notifiers {
-    /// Registers a notifier; the answer is whether the name was free.
+    /// Registers a notifier. Returns whether the name was free.
     pub(crate) fn insert(&mut self, name: String, notifier: Arc<dyn Notifier>) -> bool {
         self.0.insert(name, notifier).is_none()
     }
 
-    /// The registered names, in alphabetical order.
+    /// Returns the registered names in alphabetical order.
     pub(crate) fn names(&self) -> Vec<String> {
         self.0.keys().cloned().collect()
     }
 
-    /// Gives the notifier of a name away.
+    /// Removes and returns the notifier of a name.
     pub(crate) fn take(&mut self, name: &str) -> Option<Arc<dyn Notifier>> {
         self.0.remove(name)
     }

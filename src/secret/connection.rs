@@ -1,38 +1,38 @@
-//! A connection that was opened for an executor.
+//! A connection with its decrypted secrets, as executors receive it.
 //!
-//! How it is kept is `model/connection`'s.
+//! `model/connection` defines the stored form.
 
 use serde_json::Value;
 
 use super::Secret;
 use crate::model::ConnectionId;
 
-/// Where something outside is and how to be let in. Its secrets do not show themselves.
+/// The address and credentials of an external system. Its secrets are never printed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Connection {
     /// Its id.
     pub id: ConnectionId,
-    /// What it leads to: `postgres`, `s3`, whatever executors understand.
+    /// The kind of system, such as `postgres` or `s3`. Executors interpret it.
     pub kind: String,
-    /// What it is for; may be empty.
+    /// The description; may be empty.
     pub description: String,
-    /// The host; empty where there is none.
+    /// The host; may be empty.
     pub host: String,
     /// The port.
     pub port: Option<u16>,
-    /// The schema or database; empty where there is none.
+    /// The schema or database; may be empty.
     pub schema: String,
-    /// Who logs in; empty where nobody does.
+    /// The user name; may be empty.
     pub login: String,
     /// The password.
     pub password: Option<Secret<String>>,
-    /// Whatever else it takes: a text, or the text of a JSON object.
+    /// Additional settings: a text, or a JSON object as text.
     pub extra: Option<Secret<String>>,
 }
 
 impl Connection {
-    /// A connection that says nothing more, for tests of executors.
+    /// Creates a connection with empty fields, for tests of executors.
     #[must_use]
     pub const fn new(id: ConnectionId, kind: String) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Connection {
         }
     }
 
-    /// What `extra` says as JSON; none where it is absent or no JSON.
+    /// Parses `extra` as JSON. Returns `None` if it is absent or not JSON.
     #[must_use]
     pub fn extra_json(&self) -> Option<Secret<Value>> {
         let text = self.extra.as_ref()?.expose();

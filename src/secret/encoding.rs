@@ -1,6 +1,6 @@
-//! Keys as texts: hex, and base64 (RFC 4648, sections 4 and 5).
+//! Decodes keys from text: hex and base64 (RFC 4648, sections 4 and 5).
 //!
-//! What a key is for is left to `key`.
+//! `key` uses the decoded bytes.
 
 /// Decodes 64 hex digits.
 pub(super) fn hex(text: &str) -> Option<[u8; 32]> {
@@ -19,7 +19,7 @@ fn nibble(digit: char) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// Decodes base64 of 32 bytes, of either alphabet, with or without its `=`.
+/// Decodes 32 bytes of base64 in either alphabet, with or without the trailing `=`.
 pub(super) fn base64(text: &str) -> Option<[u8; 32]> {
     const SEXTETS: usize = 43;
     let text = text.strip_suffix('=').unwrap_or(text);
@@ -36,9 +36,9 @@ pub(super) fn base64(text: &str) -> Option<[u8; 32]> {
             bytes.push(u8::try_from(bits >> count & 0xff).ok()?);
         }
     }
-    // What is left over must be nothing: else two texts were one key.
-    let rest = bits & ((1 << count) - 1);
-    bytes.try_into().ok().filter(|_| rest == 0)
+    // The unused bits must be zero. Otherwise two texts would decode to the same key.
+    let unused = bits & ((1 << count) - 1);
+    bytes.try_into().ok().filter(|_| unused == 0)
 }
 
 const fn sextet(letter: u8) -> Option<u8> {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_from_either_form() {
+    fn a_key_is_decoded_from_hex_and_base64() {
         let key: [u8; 32] = std::array::from_fn(|index| u8::try_from(index * 8 + 7).unwrap());
         let digits = "070f171f272f373f474f575f676f777f878f979fa7afb7bfc7cfd7dfe7eff7ff";
         let letters = "Bw8XHycvNz9HT1dfZ293f4ePl5-nr7e_x8_X3-fv9_8";
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn an_invalid_key_is_refused() {
         for text in [
             "",
             "00",

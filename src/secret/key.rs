@@ -1,6 +1,6 @@
-//! A key and what it does: seal and open with AES-256-GCM (NIST SP 800-38D).
+//! An encryption key, which seals and opens secrets with AES-256-GCM (NIST SP 800-38D).
 //!
-//! Which key opens what is left to `keyring`.
+//! `keyring` selects the key for each secret.
 
 use std::fmt;
 use std::io::Read as _;
@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 use super::encoding;
 use crate::error::{Error, Problem, Result};
 
-/// A key of 32 bytes that seals secrets. It does not show itself.
+/// A key of 32 bytes that seals secrets. It is never printed.
 ///
-/// Make one with `head -c 32 /dev/urandom > floret.key`, or as a text with `openssl rand -hex 32`.
+/// Create one with `head -c 32 /dev/urandom > floret.key`, or as text with `openssl rand -hex 32`.
 ///
 /// ```
 /// use floret::SecretKey;
@@ -30,15 +30,15 @@ pub struct SecretKey {
     id: [u8; ID_BYTES],
 }
 
-/// Bytes of a key's id: enough to tell the keys of a host apart.
+/// The size of a key's id, which distinguishes the keys of a host.
 pub(super) const ID_BYTES: usize = 8;
 pub(super) const NONCE_BYTES: usize = 12;
 
-/// What a key in a file or a text must be.
-const EXPECTED: &str = "a key is 32 bytes, as they are, as 64 hex digits or as base64";
+/// The accepted forms of a key.
+const EXPECTED: &str = "a key is 32 bytes: raw, as 64 hex digits or as base64";
 
 impl SecretKey {
-    /// The key of these bytes, which must be random.
+    /// Creates a key from these bytes, which must be random.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         let digest = Sha256::digest([b"floret key id".as_slice(), &bytes].concat());
@@ -50,10 +50,11 @@ impl SecretKey {
         }
     }
 
-    /// The key of a text: 64 hex digits, or base64 of 32 bytes; blanks around it do not count.
+    /// Reads a key from text: 64 hex digits, or base64 of 32 bytes. Surrounding whitespace is
+    /// ignored.
     ///
     /// # Errors
-    /// `Invalid` (`invalid-key`) when it is neither. The text is not told.
+    /// Returns `Invalid` (`invalid-key`) if it is neither. The error does not contain the text.
     pub fn from_text(text: &str) -> Result<Self> {
         let text = text.trim();
         encoding::hex(text)
@@ -67,10 +68,12 @@ impl SecretKey {
             })
     }
 
-    /// The key in an environment variable, as [`SecretKey::from_text`] reads it; none where it is not set or empty.
+    /// Reads a key from an environment variable, in the forms of [`SecretKey::from_text`].
+    ///
+    /// Returns `None` if the variable is not set or empty.
     ///
     /// # Errors
-    /// `Invalid` (`invalid-key`) when it is set to anything else.
+    /// Returns `Invalid` (`invalid-key`) if it has any other value.
     pub fn from_env(name: &str) -> Result<Option<Self>> {
         match std::env::var_os(name).filter(|text| !text.is_empty()) {
             None => Ok(None),
@@ -80,22 +83,20 @@ impl SecretKey {
         }
     }
 
-    /// The key in a file: 32 bytes as they are, or a text as [`SecretKey::from_text`] reads it.
+    /// Reads a key from a file: 32 raw bytes, or text in the forms of [`SecretKey::from_text`].
     ///
     /// # Errors
-    /// `Invalid` (`invalid-key`) when the file cannot be read or holds anything else.
+    /// Returns `Invalid` (`invalid-key`) if the file cannot be read or has any other content.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let content = read(path.as_ref()).map_err(|error| {
-            invalid(format!("the file of the key cannot be read: {error}")).with_source(error)
+            invalid(format!("the key file cannot be read: {error}")).with_source(error)
         })?;
         if let Ok(bytes) = <[u8; 32]>::try_from(content.as_slice()) {
             return Ok(Self::from_bytes(bytes));
         }
         match std::str::from_utf8(&content) {
             Ok(text) => Self::from_text(text),
-            Err(_) => Err(invalid(format!(
-                "{EXPECTED}; the file holds something else"
-            ))),
+            Err(_) => Err(invalid(format!("{EXPECTED}; the file has other content"))),
         }
     }
 
@@ -103,14 +104,14 @@ impl SecretKey {
         &self.id
     }
 
-    /// Nonce and ciphertext of a text that belongs to a place.
-    pub(super) fn seal(&self, text: &[u8], place: &[u8]) -> Result<Vec<u8>> {
+    /// Encrypts a text. Returns the nonce and the ciphertext, which is bound to `field`.
+    pub(super) fn seal(&self, text: &[u8], field: &[u8]) -> Result<Vec<u8>> {
         let failed = |what: &str| Error::internal(format!("a secret could not be sealed: {what}"));
         let nonce = Nonce::<Aes256Gcm>::try_generate()
             .map_err(|error| failed("no randomness").with_source(error.to_string()))?;
         let payload = Payload {
             msg: text,
-            aad: place,
+            aad: field,
         };
         let sealed = self.cipher.encrypt(&nonce, payload);
         let mut sealed = sealed.map_err(|_| failed("too long"))?;
@@ -118,15 +119,15 @@ impl SecretKey {
         Ok(sealed)
     }
 
-    /// The text of nonce and ciphertext; none when this key did not seal it, or not for this place.
-    pub(super) fn open(&self, sealed: &[u8], place: &[u8]) -> Option<Vec<u8>> {
+    /// Decrypts a nonce and ciphertext. Returns `None` if this key did not seal it for this field.
+    pub(super) fn open(&self, sealed: &[u8], field: &[u8]) -> Option<Vec<u8>> {
         let (nonce, msg) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-        let payload = Payload { msg, aad: place };
+        let payload = Payload { msg, aad: field };
         self.cipher.decrypt(&(*nonce).into(), payload).ok()
     }
 }
 
-/// Reads no more than a key can have, whatever the path names.
+/// Reads no more than a key can need, since the path may name any file.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     const BYTES_MAX: u64 = 1_024;
     let mut content = Vec::new();
@@ -139,7 +140,7 @@ fn invalid(message: String) -> Error {
     Error::new(Problem::InvalidKey, message)
 }
 
-/// By their ids, which are digests: the time of it tells nothing of the keys.
+/// Compares ids, which are digests, so that the timing reveals nothing about the keys.
 impl PartialEq for SecretKey {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_comes_from_a_file_in_every_form() {
+    fn a_key_file_may_have_every_form() {
         let folder = crate::testing::scratch();
         let path = folder.path().join("key");
         let key = SecretKey::from_bytes([7; 32]);
@@ -167,18 +168,18 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             assert_eq!(SecretKey::from_file(&path).unwrap(), key);
         }
-        for (content, told) in [
+        for (content, expected) in [
             (
                 &b"secret words"[..],
                 "received 12 characters that are neither",
             ),
-            (&[255; 33], "the file holds something else"),
+            (&[255; 33], "the file has other content"),
             (b"", "received 0 characters"),
         ] {
             std::fs::write(&path, content).unwrap();
             let error = SecretKey::from_file(&path).unwrap_err();
             assert_eq!(error.problem(), Problem::InvalidKey);
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
             assert!(!error.to_string().contains("words"), "{error}");
         }
         let missing = SecretKey::from_file(folder.path().join("missing"));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_does_not_show_itself() {
+    fn a_key_is_not_printed() {
         assert_eq!(format!("{:?}", SecretKey::from_bytes([7; 32])), "***");
     }
 }

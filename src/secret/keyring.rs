@@ -1,6 +1,6 @@
-//! The keys of a host: the current one seals, all of them open.
+//! The keys of a host: the current key seals secrets, and all keys open them.
 //!
-//! The cipher is `key`'s. Without the feature `secrets` a ring is empty and seals nothing.
+//! `key` has the cipher. Without the feature `secrets` a keyring is empty and seals nothing.
 
 use super::Secret;
 #[cfg(feature = "secrets")]
@@ -17,7 +17,7 @@ pub(crate) struct Keyring {
     old: Vec<SecretKey>,
 }
 
-/// The place of a secret: one that was moved elsewhere is not opened.
+/// The field that a secret belongs to. A secret that was moved to another field is not opened.
 #[cfg_attr(
     not(feature = "secrets"),
     expect(dead_code, reason = "without a cipher nothing is opened")
@@ -41,30 +41,30 @@ pub(crate) enum OpenError {
     #[error("no encryption key is configured")]
     NoKey,
     #[error(
-        "it was sealed under another key (its id is {id}) than any that is configured; add the old key beside the current one"
+        "it was sealed with a key that is not configured (its id is {id}); add the old key beside the current one"
     )]
     OtherKey { id: String },
-    #[error("what is stored was changed or belongs to something else")]
+    #[error("the stored secret was changed or belongs to another field")]
     Damaged,
 }
 
 impl Keyring {
-    /// Makes a key the current one.
+    /// Sets the current key.
     #[cfg(feature = "secrets")]
     pub(crate) fn set_current(&mut self, key: SecretKey) {
         self.current = Some(key);
     }
 
-    /// Adds a key that opens only.
+    /// Adds an old key, which only opens secrets.
     #[cfg(feature = "secrets")]
     pub(crate) fn add_old(&mut self, key: SecretKey) {
         self.old.push(key);
     }
 
-    /// Seals a secret for its place.
+    /// Seals a secret for its field.
     ///
     /// # Errors
-    /// `Conflict` (`encryption-key-missing`) without a key.
+    /// Returns `Conflict` (`encryption-key-missing`) without a key.
     #[cfg(feature = "secrets")]
     pub(crate) fn seal(&self, secret: &Secret<String>, field: Field<'_>) -> Result<Sealed> {
         let key = self.current.as_ref().ok_or_else(key_missing)?;
@@ -74,10 +74,10 @@ impl Keyring {
         ))
     }
 
-    /// Opens what was sealed for its place.
+    /// Opens a secret that was sealed for this field.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// Returns [`OpenError`].
     #[cfg(feature = "secrets")]
     pub(crate) fn open(
         &self,
@@ -108,7 +108,7 @@ impl Keyring {
     /// Seals nothing.
     ///
     /// # Errors
-    /// `Conflict` (`encryption-key-missing`).
+    /// Always returns `Conflict` (`encryption-key-missing`).
     #[cfg(not(feature = "secrets"))]
     pub(crate) fn seal(&self, _secret: &Secret<String>, _field: Field<'_>) -> Result<Sealed> {
         Err(key_missing())
@@ -117,7 +117,7 @@ impl Keyring {
     /// Opens nothing.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// Always returns [`OpenError::NoKey`].
     #[cfg(not(feature = "secrets"))]
     pub(crate) fn open(
         &self,
@@ -128,13 +128,13 @@ impl Keyring {
     }
 }
 
-/// The first byte of what is sealed: whatever comes later can be told from this form.
+/// The first byte of a sealed secret, which distinguishes this format from later ones.
 #[cfg(feature = "secrets")]
 const FORMAT: u8 = 1;
 
 #[cfg(feature = "secrets")]
 impl Field<'_> {
-    /// No part of it can hold the zero between the parts.
+    /// Joins the parts with NUL, which no part can contain.
     fn bytes(self) -> Vec<u8> {
         let tenant = self.tenant.map_or("", TenantId::as_str);
         [self.noun, tenant, self.id, self.name]
@@ -165,18 +165,18 @@ mod tests {
         SecretKey::from_bytes([byte; 32])
     }
 
-    /// A ring of these keys, the first one current.
-    fn ring(keys: impl IntoIterator<Item = u8>) -> Keyring {
-        let mut ring = Keyring::default();
+    /// Creates a keyring of these keys; the first is the current one.
+    fn keyring(keys: impl IntoIterator<Item = u8>) -> Keyring {
+        let mut keyring = Keyring::default();
         let mut keys = keys.into_iter();
         keys.next()
             .into_iter()
-            .for_each(|byte| ring.set_current(key(byte)));
-        keys.for_each(|byte| ring.add_old(key(byte)));
-        ring
+            .for_each(|byte| keyring.set_current(key(byte)));
+        keys.for_each(|byte| keyring.add_old(key(byte)));
+        keyring
     }
 
-    const PLACE: Field<'_> = Field {
+    const FIELD: Field<'_> = Field {
         noun: "connection",
         tenant: None,
         id: "warehouse",
@@ -185,30 +185,30 @@ mod tests {
 
     fn sealed(by: u8) -> Sealed {
         let secret = Secret::new("hunter2".to_owned());
-        ring([by]).seal(&secret, PLACE).unwrap()
+        keyring([by]).seal(&secret, FIELD).unwrap()
     }
 
     fn opened(
         keys: impl IntoIterator<Item = u8>,
         sealed: &Sealed,
     ) -> std::result::Result<String, OpenError> {
-        let opened = ring(keys).open(sealed, PLACE);
+        let opened = keyring(keys).open(sealed, FIELD);
         opened.map(|secret| secret.expose().clone())
     }
 
     #[test]
-    fn what_is_sealed_is_opened_by_its_key_wherever_that_stands() {
+    fn a_secret_is_opened_by_its_key_current_or_old() {
         let sealed = sealed(1);
         assert_eq!(opened([1], &sealed).as_deref(), Ok("hunter2"));
         assert_eq!(opened([2, 1], &sealed).as_deref(), Ok("hunter2"));
-        let again = ring([2, 1])
-            .seal(&Secret::new("x".to_owned()), PLACE)
+        let again = keyring([2, 1])
+            .seal(&Secret::new("x".to_owned()), FIELD)
             .unwrap();
         assert_eq!(opened([2], &again).as_deref(), Ok("x"));
     }
 
     #[test]
-    fn a_wrong_key_and_none_are_told() {
+    fn a_wrong_key_and_a_missing_key_are_different_errors() {
         let error = opened([2, 3], &sealed(1)).unwrap_err();
         assert!(
             matches!(&error, OpenError::OtherKey { id } if id.len() == 16),
@@ -218,41 +218,41 @@ mod tests {
         let mut old_alone = Keyring::default();
         old_alone.add_old(key(1));
         let missing = old_alone
-            .seal(&Secret::new(String::new()), PLACE)
+            .seal(&Secret::new(String::new()), FIELD)
             .unwrap_err();
         assert_eq!(missing.problem(), Problem::EncryptionKeyMissing);
-        assert!(old_alone.open(&sealed(1), PLACE).is_ok());
+        assert!(old_alone.open(&sealed(1), FIELD).is_ok());
     }
 
     #[test]
     fn a_secret_that_was_moved_is_not_opened() {
-        let (sealed, ring) = (sealed(1), ring([1]));
+        let (sealed, keyring) = (sealed(1), keyring([1]));
         let tenant = TenantId::new("ann").unwrap();
         for elsewhere in [
             Field {
                 noun: "variable",
-                ..PLACE
+                ..FIELD
             },
             Field {
                 tenant: Some(&tenant),
-                ..PLACE
+                ..FIELD
             },
             Field {
                 id: "other",
-                ..PLACE
+                ..FIELD
             },
             Field {
                 name: "extra",
-                ..PLACE
+                ..FIELD
             },
         ] {
-            let opened = ring.open(&sealed, elsewhere);
+            let opened = keyring.open(&sealed, elsewhere);
             assert_eq!(opened.unwrap_err(), OpenError::Damaged, "{elsewhere:?}");
         }
     }
 
     #[test]
-    fn no_byte_can_be_changed_or_left_out() {
+    fn no_byte_can_be_changed_or_removed() {
         let whole = sealed(1);
         for index in 0..whole.as_bytes().len() {
             let mut bytes = whole.as_bytes().to_vec();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_secret_is_never_sealed_the_same() {
+    fn sealing_a_secret_twice_gives_different_bytes() {
         let all: std::collections::HashSet<_> = (0..1_000).map(|_| sealed(1)).collect();
         assert_eq!(all.len(), 1_000);
         assert!(

@@ -1,6 +1,7 @@
-//! Hides secrets that are known in texts and values: each is replaced by `***`.
+//! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
-//! Which secrets are known is told by whoever opened them. What was changed on its way (in base64, or upside down) is not found.
+//! `engine` adds each secret that it opens for a run. An encoded secret (for example in base64) is
+//! not found.
 
 use std::sync::Arc;
 
@@ -9,35 +10,38 @@ use serde_json::{Map, Value};
 
 use super::Secret;
 
-/// Secrets shorter than this are not looked for: `a` or `5432` stands in every second text.
+/// Shorter secrets are not masked: `a` or `123` occurs in almost every text.
 const BYTES_MIN: usize = 4;
 
-/// Lines shorter than this are not looked for alone: they are brackets and words rather than secrets.
+/// Shorter lines of a secret are not masked separately: they are brackets and words rather than
+/// secrets.
 const LINE_BYTES_MIN: usize = 8;
 
-const HIDDEN: &str = "***";
+const MASKED: &str = "***";
 
-/// The secrets that a run knows. Clones know the same.
+/// The secrets that were opened for a run. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Mask(Arc<RwLock<Known>>);
+pub(crate) struct Mask(Arc<RwLock<SecretList>>);
 
-/// The longest first, so that one that is a part of another leaves nothing of it.
+/// Secrets, the longest first, so that a secret inside another leaves no rest of it.
 #[derive(Debug, Default)]
-struct Known(Vec<Secret<String>>);
+struct SecretList(Vec<Secret<String>>);
 
 impl Mask {
-    /// Makes a secret known, also as it reads inside of a JSON string, and each line of it: what a program writes is logged line by line.
+    /// Adds a secret, also in its JSON-escaped form, and each of its lines.
+    ///
+    /// The output of a program is logged line by line.
     pub(crate) fn add(&self, secret: &str) {
         let lines = secret.lines().map(str::trim);
         let lines = lines.filter(|line| line.len() >= LINE_BYTES_MIN);
-        let mut known = self.0.write();
+        let mut secrets = self.0.write();
         for text in [secret, secret.trim()].into_iter().chain(lines) {
-            known.add(text);
-            known.add(&inside_of_json(text));
+            secrets.add(text);
+            secrets.add(&json_escaped(text));
         }
     }
 
-    /// Makes every text inside of a value known.
+    /// Adds every string inside a value.
     pub(crate) fn add_value(&self, value: &Value) {
         match value {
             Value::String(text) => self.add(text),
@@ -51,62 +55,62 @@ impl Mask {
         self.0.read().0.is_empty()
     }
 
-    /// Whether a known secret stands in a text.
+    /// Whether a text contains a secret.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         self.0.read().is_in(text)
     }
 
-    /// The text without known secrets.
+    /// Masks a text.
     pub(crate) fn text(&self, text: String) -> String {
-        let known = self.0.read();
-        if !known.is_in(&text) {
+        let secrets = self.0.read();
+        if !secrets.is_in(&text) {
             return text;
         }
-        let hide = |text: String, secret: &Secret<String>| text.replace(secret.expose(), HIDDEN);
-        known.0.iter().fold(text, hide)
+        let mask = |text: String, secret: &Secret<String>| text.replace(secret.expose(), MASKED);
+        secrets.0.iter().fold(text, mask)
     }
 
-    /// The value without known secrets, in keys and numbers too.
+    /// Masks a value, including its keys and numbers.
     pub(crate) fn value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(text)),
-            Value::Number(number) if self.is_in(&number.to_string()) => Value::from(HIDDEN),
-            // Recursion is bounded: a dataset's values are nested at most 120 levels deep.
+            Value::Number(number) if self.is_in(&number.to_string()) => Value::from(MASKED),
+            // The recursion is bounded: a dataset's values are nested at most 120 levels deep.
             Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
             Value::Object(entries) => Value::Object(self.object(entries)),
             other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
         }
     }
 
-    /// The object without known secrets.
+    /// Masks an object.
     pub(crate) fn object(&self, entries: Map<String, Value>) -> Map<String, Value> {
-        let hidden = entries.into_iter();
-        hidden
+        let entries = entries.into_iter();
+        entries
             .map(|(key, value)| (self.text(key), self.value(value)))
             .collect()
     }
 }
 
-impl Known {
+impl SecretList {
     fn add(&mut self, text: &str) {
-        if text.len() < BYTES_MIN || self.0.iter().any(|known| known.expose() == text) {
+        if text.len() < BYTES_MIN || self.0.iter().any(|secret| secret.expose() == text) {
             return;
         }
-        let place = self
+        let index = self
             .0
-            .partition_point(|known| known.expose().len() >= text.len());
-        self.0.insert(place, Secret::new(text.to_owned()));
+            .partition_point(|secret| secret.expose().len() >= text.len());
+        self.0.insert(index, Secret::new(text.to_owned()));
     }
 
     fn is_in(&self, text: &str) -> bool {
         self.0
             .iter()
-            .any(|known| text.contains(known.expose().as_str()))
+            .any(|secret| text.contains(secret.expose().as_str()))
     }
 }
 
-/// A text as it reads inside of a JSON string.
-fn inside_of_json(text: &str) -> String {
+/// Returns a text as it is escaped inside a JSON string.
+fn json_escaped(text: &str) -> String {
     let written = Value::from(text).to_string();
     let inside = written.strip_prefix('"');
     let inside = inside.and_then(|rest| rest.strip_suffix('"'));
@@ -126,50 +130,50 @@ mod tests {
     }
 
     #[test]
-    fn every_occurrence_is_hidden_and_the_longest_first() {
+    fn every_occurrence_is_masked_the_longest_secret_first() {
         let mask = mask(&["hunter", "hunter2-and-more", "abc", "pass word\n"]);
-        for (text, hidden) in [
+        for (text, expected) in [
             ("hunter2-and-more, hunter2", "***, ***2"),
             ("hunterhunter", "******"),
             ("abc", "abc"),
             ("a pass word here", "a *** here"),
             ("nothing", "nothing"),
         ] {
-            assert_eq!(mask.text(text.to_owned()), hidden);
-            assert_eq!(mask.is_in(text), text != hidden);
+            assert_eq!(mask.text(text.to_owned()), expected);
+            assert_eq!(mask.is_in(text), text != expected);
         }
     }
 
     #[test]
-    fn a_secret_is_hidden_as_json_writes_it_too() {
+    fn a_json_escaped_secret_is_masked() {
         let secret = "say \"hi\"\n\u{1}now";
         let written = json!({ "x": secret }).to_string();
         assert_eq!(mask(&[secret]).text(written), r#"{"x":"***"}"#);
     }
 
     #[test]
-    fn each_line_of_a_secret_is_hidden_alone_too() {
+    fn each_line_of_a_secret_is_masked_separately() {
         let mask = mask(&["-----BEGIN KEY-----\r\nAbCd0123\n  EfGh4567\n}\n"]);
-        for (text, hidden) in [
+        for (text, expected) in [
             ("AbCd0123", "***"),
             ("read EfGh4567", "read ***"),
             ("}", "}"),
         ] {
-            assert_eq!(mask.text(text.to_owned()), hidden);
+            assert_eq!(mask.text(text.to_owned()), expected);
         }
     }
 
     #[test]
-    fn values_are_hidden_wherever_they_stand() {
+    fn secrets_are_masked_anywhere_in_a_value() {
         let mask = mask(&["hunter2", "12345"]);
         let value =
             json!({"a": ["x hunter2"], "hunter2": {"b": 912345, "c": 7, "d": null, "e": true}});
-        let hidden = json!({"a": ["x ***"], "***": {"b": "***", "c": 7, "d": null, "e": true}});
-        assert_eq!(mask.value(value), hidden);
+        let expected = json!({"a": ["x ***"], "***": {"b": "***", "c": 7, "d": null, "e": true}});
+        assert_eq!(mask.value(value), expected);
     }
 
     #[test]
-    fn texts_inside_of_a_value_become_known_and_clones_know_them() {
+    fn strings_inside_a_value_become_secrets_of_all_clones() {
         let mask = Mask::default();
         let clone = mask.clone();
         assert!(clone.is_empty());

@@ -1,6 +1,8 @@
-//! Secrets: values that do not show themselves, the keys that seal them, and what hides them in texts.
+//! Secrets: values that are never printed, the keys that seal them, and the mask that hides them in
+//! texts.
 //!
-//! Pure, a key's file aside. Which fields are secret is decided by the engine; what is sealed is kept by storage.
+//! There is no I/O except reading a key file. The engine decides which fields are secret; storage
+//! keeps sealed secrets.
 
 mod connection;
 #[cfg(feature = "secrets")]
@@ -18,7 +20,7 @@ pub(crate) use mask::Mask;
 
 use std::fmt;
 
-/// A value that shows itself as `***`, however it is printed.
+/// A value that is printed as `***`.
 ///
 /// ```
 /// let password = floret::Secret::new("hunter2".to_owned());
@@ -29,13 +31,13 @@ use std::fmt;
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
-    /// Hides a value.
+    /// Wraps a value.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself.
+    /// Returns the value itself.
     #[must_use]
     pub const fn expose(&self) -> &T {
         &self.0

@@ -1,6 +1,7 @@
-//! How far each notifier has got: a cursor a name, and what is parked because it could not be delivered yet.
+//! The progress of each notifier: one cursor per name, and the events that are parked until they
+//! are delivered.
 //!
-//! Who delivers, and when a failed delivery is tried again, is left to the module `delivery`.
+//! The module `delivery` delivers events and decides when a failed delivery is retried.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -8,57 +9,59 @@ use chrono::{DateTime, Utc};
 use crate::error::Result;
 use crate::model::RunId;
 
-/// Whether notifiers come or have been here since they came.
+/// Whether a claim is the first one of an engine or a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Attendance {
-    /// They come: one that was absent too long begins anew, and what is parked for each is answered.
-    Arrives,
-    /// They have been here all along: none is lost, whatever the clock says, and nothing parked is answered.
-    Stays,
+pub enum CursorClaimKind {
+    /// The first claim: expired cursors of the claimed names start anew, and parked events are
+    /// returned.
+    Start,
+    /// A renewal: no cursor of the claimed names expires, and no parked events are returned.
+    Renewal,
 }
 
-/// The names of the notifiers that are here.
+/// A claim on the cursors of all registered notifiers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ClaimCursors {
-    /// Every name that is here, each once.
+    /// Every registered name, each once.
     pub names: Vec<String>,
-    /// Whether they come or stay.
-    pub attendance: Attendance,
-    /// Names seen last before this lose their place.
+    /// Whether this is the first claim or a renewal.
+    pub kind: CursorClaimKind,
+    /// The cursor of a name that was last seen before this expires.
     pub absent_before: DateTime<Utc>,
     /// The time of the claim.
     pub now: DateTime<Utc>,
 }
 
 impl ClaimCursors {
-    /// Names that come at `now`; who was seen last before `absent_before` loses its place.
+    /// Creates the first claim of an engine, made at `now`. Cursors last seen before
+    /// `absent_before` expire.
     #[must_use]
     pub const fn new(names: Vec<String>, absent_before: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         Self {
             names,
-            attendance: Attendance::Arrives,
+            kind: CursorClaimKind::Start,
             absent_before,
             now,
         }
     }
 }
 
-/// Where a notifier stands.
+/// The progress of a notifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotifierCursor {
-    /// Its name.
+    /// The notifier's name.
     pub name: String,
-    /// Every event up to this number was delivered, is not wanted, or is parked.
+    /// Every event up to this number is delivered, unwanted or parked.
     pub seq: u64,
-    /// What is parked, by number: all that is not dead, and of the dead those after the place.
+    /// The parked events, by number: all that are not dead, and the dead letters after `seq`.
     pub parked: Vec<ParkedEvent>,
 }
 
 impl NotifierCursor {
-    /// A place with nothing parked.
+    /// Creates a cursor without parked events.
     #[must_use]
     pub const fn new(name: String, seq: u64) -> Self {
         Self {
@@ -69,22 +72,22 @@ impl NotifierCursor {
     }
 }
 
-/// A place that was lost since its name was absent too long.
+/// A cursor that expired because its name was absent too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LostCursor {
-    /// The name.
+pub struct ExpiredCursor {
+    /// The notifier's name.
     pub name: String,
-    /// Where it stood.
+    /// The number that the cursor had.
     pub seq: u64,
-    /// How many of its events were parked, dead ones aside.
+    /// How many of its events were parked, without dead letters.
     pub parked_count: u64,
-    /// When it was seen last.
+    /// When the name was last seen.
     pub seen_at: DateTime<Utc>,
 }
 
-impl LostCursor {
-    /// A place that was lost with nothing parked.
+impl ExpiredCursor {
+    /// Creates an expired cursor without parked events.
     #[must_use]
     pub const fn new(name: String, seq: u64, seen_at: DateTime<Utc>) -> Self {
         Self {
@@ -96,17 +99,17 @@ impl LostCursor {
     }
 }
 
-/// The places of the names that are here, and which others were lost.
+/// The cursors of the claimed names, and the cursors that expired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cursors {
-    /// One a name, in the order of the names.
+    /// One cursor per claimed name, in the order of the names.
     pub cursors: Vec<NotifierCursor>,
-    /// Places that were lost in this step, by name.
-    pub lost: Vec<LostCursor>,
+    /// The cursors that this claim removed, by name.
+    pub expired: Vec<ExpiredCursor>,
 }
 
-/// An event that a notifier has not got.
+/// An event that a notifier has not received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParkedEvent {
@@ -114,16 +117,16 @@ pub struct ParkedEvent {
     pub run: RunId,
     /// The event's number.
     pub seq: u64,
-    /// How often its delivery was tried.
+    /// How many times its delivery was tried.
     pub tries: u32,
-    /// When it is tried next.
+    /// When the next try is due.
     pub next_at: DateTime<Utc>,
-    /// Whether it was given up: a dead letter.
+    /// Whether it is a dead letter, which is not tried again.
     pub is_dead: bool,
 }
 
 impl ParkedEvent {
-    /// An event of this number that was not tried yet.
+    /// Creates a parked event that was not tried yet.
     #[must_use]
     pub const fn new(run: RunId, seq: u64, next_at: DateTime<Utc>) -> Self {
         Self {
@@ -136,24 +139,24 @@ impl ParkedEvent {
     }
 }
 
-/// What became of a notifier's deliveries.
+/// New progress of a notifier.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PutDeliveries {
     /// The notifier's name.
     pub notifier: String,
-    /// Every event up to this number was delivered, is not wanted, or is parked.
+    /// Every event up to this number is delivered, unwanted or parked.
     pub seq: u64,
-    /// Events that are no longer parked, since they were delivered.
+    /// Events that are no longer parked because they were delivered.
     pub delivered: Vec<u64>,
-    /// Events that are parked from now on, or parked otherwise than before.
+    /// Events that are newly parked, or whose parked row changed.
     pub parked: Vec<ParkedEvent>,
     /// The time of the step.
     pub now: DateTime<Utc>,
 }
 
 impl PutDeliveries {
-    /// The notifier stands at this number, with nothing parked otherwise than before.
+    /// Creates progress up to `seq` without changes to parked events.
     #[must_use]
     pub const fn new(notifier: String, seq: u64, now: DateTime<Utc>) -> Self {
         Self {
@@ -166,25 +169,34 @@ impl PutDeliveries {
     }
 }
 
-/// How far each notifier has got.
+/// Stores the progress of each notifier.
 #[async_trait]
 pub trait Deliveries: Send + Sync + 'static {
-    /// Notes that these names are here, and answers where each stands.
+    /// Records that these names are registered, and returns their cursors.
     ///
-    /// A name without a place MUST get one at the newest event. Any other name that was seen last before [`ClaimCursors::absent_before`] MUST lose its place,
-    /// with all that is parked for it; so MUST one of these names if it [arrives](Attendance::Arrives), and begins anew.
-    /// What is parked MUST be answered by number, of the dead those alone that the place has not passed.
+    /// - A name without a cursor MUST get one at the newest event.
+    /// - The cursor of any other name last seen before [`ClaimCursors::absent_before`] MUST be
+    ///   removed, with its parked events.
+    /// - In a [first claim](CursorClaimKind::Start) this also applies to the claimed names, which
+    ///   then start anew.
+    /// - Parked events MUST be returned by number. Dead letters up to the cursor MUST NOT be
+    ///   returned.
     ///
     /// # Errors
-    /// `Unavailable` or `StorageFull`; nothing was changed then.
+    /// Returns `Unavailable` or `StorageFull`; nothing is changed then.
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors>;
 
-    /// Moves a notifier on, in one transaction: its place, what it got, what is parked. The same step again changes nothing.
+    /// Stores the progress of a notifier in one transaction: its cursor, delivered events and
+    /// parked events.
     ///
-    /// A place MUST NOT go back; a name without one gets it here. An event of a run that is not there MUST NOT be parked. A parked event of a run that is
-    /// purged goes with it; until it is dead or delivered, and while a notifier's place is before the run's last event, [`purge`](super::System::purge) MUST spare the run.
+    /// - Repeating the same call MUST change nothing.
+    /// - A cursor MUST NOT go back. A name without a cursor MUST get one.
+    /// - An event of a run that does not exist MUST NOT be parked.
+    /// - [`purge`](super::System::purge) MUST keep a run that has a parked event that is not dead.
+    /// - It MUST also keep a run whose last event is after the cursor of any notifier.
+    /// - It MUST remove the dead letters of the runs that it purges.
     ///
     /// # Errors
-    /// `Unavailable` or `StorageFull`; nothing was changed then.
+    /// Returns `Unavailable` or `StorageFull`; nothing is changed then.
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()>;
 }

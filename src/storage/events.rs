@@ -1,40 +1,42 @@
-//! Stored events, read from a sequence number on.
+//! The storage trait for reading events from a sequence number.
 //!
-//! Live delivery is left to the module `events`.
+//! The module `events` delivers live events.
 
 use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::model::{Event, EventKind, PipelineId, RunId, Scope};
 
-/// Which events a reader wants; all conditions together.
+/// Which events a reader wants. An event must match all conditions.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct EventFilter {
-    /// Whose.
+    /// Events of these tenants.
     pub scope: Scope,
-    /// Only of this run.
+    /// Only events of this run.
     pub run: Option<RunId>,
-    /// Only of runs of this pipeline.
+    /// Only events of runs of this pipeline.
     pub pipeline: Option<PipelineId>,
-    /// Only of these kinds; empty: any.
+    /// Only events of these kinds; any kind if empty.
     pub kinds: Vec<EventKind>,
 }
 
-/// Stored events.
+/// Reads stored events.
 #[async_trait]
 pub trait Events: Send + Sync + 'static {
-    /// Up to `limit` events after `after`, in the order of their numbers. Each MUST carry the tenant of its run.
+    /// Returns up to `limit` events after `after`, in the order of their numbers.
     ///
-    /// Once a number is readable no smaller one MUST appear later; a number MUST NOT be used twice, not after a purge of the newest either.
+    /// - Each event MUST carry the tenant of its run.
+    /// - Once a number is readable, a smaller number MUST NOT appear later.
+    /// - A number MUST NOT be used twice, even after a purge of the newest event.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// Returns `Unavailable` if storage cannot answer.
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>>;
 
-    /// The number of the newest event, 0 before the first.
+    /// Returns the number of the newest event, or 0 before the first.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// Returns `Unavailable` if storage cannot answer.
     async fn newest_seq(&self) -> Result<u64>;
 }

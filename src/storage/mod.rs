@@ -30,7 +30,7 @@ pub use backfills::{
 };
 pub use connections::{ConnectionFilter, Connections, PutConnection};
 pub use deliveries::{
-    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, ParkedEvent,
+    ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
 pub use events::{EventFilter, Events};

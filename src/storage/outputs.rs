@@ -74,7 +74,7 @@ pub trait Outputs: Send + Sync + 'static {
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()>;
 
     /// The kept output of a node: the run's own once the node has an entry that reuses nothing,
-    /// else the one it inherits, if that has the hash which [`InheritedOutput`](crate::Inherited)
+    /// else the one it inherits, if that has the hash which [`InheritedOutput`](crate::InheritedOutput)
     /// names. None where it was not kept, was dropped, or a chunk is missing.
     ///
     /// # Errors

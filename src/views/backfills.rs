@@ -1,6 +1,6 @@
 //! Backfills as readers get them, with the ids of their runs.
 //!
-//! Starting and cancelling them is the engine's.
+//! Starting and cancelling them is left to `engine/backfill`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
-/// A backfill; the order of the fields is that of the wire.
+/// A backfill. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct BackfillView {
     id: BackfillId,
@@ -26,7 +26,7 @@ pub(crate) struct BackfillView {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_failures: Option<u32>,
     counts: BackfillCounts,
-    /// The oldest date first.
+    /// Ordered by date, oldest first.
     run_ids: Vec<RunId>,
     created_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub(crate) struct BackfillView {
 }
 
 impl Views {
-    /// The backfill with the ids of its runs.
+    /// Returns the backfill with the ids of its runs.
     ///
     /// # Errors
     /// `NotFound` (`backfill-not-found`); `Unavailable`.
@@ -63,10 +63,11 @@ impl Views {
         Ok(())
     }
 
-    /// A page of the backfills of a pipeline, the newest first.
+    /// Returns a page of the backfills of a pipeline, newest first.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`); `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    /// `NotFound` (`pipeline-not-found`); `Malformed` (`invalid-parameter`) if the cursor is
+    /// invalid; `Unavailable`.
     pub(crate) async fn list_backfills(
         &self,
         pipeline: &str,
@@ -81,7 +82,8 @@ impl Views {
         let page = self.storage.list_backfills(filter, page).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for listed in page.items {
-            // One at a time, so that no question to storage is longer than the largest backfill. One that was purged meanwhile is left out.
+            // One at a time, so that no query returns more than the largest backfill. A backfill
+            // that was purged meanwhile is omitted.
             let found = self.storage.find_backfill(listed.id, scope).await?;
             items.extend(found.map(BackfillView::from));
         }

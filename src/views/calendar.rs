@@ -1,6 +1,6 @@
-//! Runs by the day of their creation, every day present, for a calendar.
+//! Run counts by the day of creation, with every day present, for a calendar.
 //!
-//! The counts are storage's figures; no run is looked at.
+//! The counts come from the figures of storage; no run is read.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use crate::error::Result;
 use crate::model::{PipelineId, Scope};
 use crate::storage::{Figures, FiguresFilter};
 
-/// Which days of whose runs.
+/// The days and runs that a calendar counts.
 #[derive(Debug, Clone)]
 pub(crate) struct CalendarFilter {
     pub(crate) scope: Scope,
     pub(crate) pipeline: Option<PipelineId>,
     /// The last day.
     pub(crate) today: NaiveDate,
-    /// How many days, the last one included.
+    /// The number of days, including the last one.
     pub(crate) days: u32,
 }
 
-/// One day; the order of the fields is that of the wire.
+/// The counts of one day. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct CalendarDay {
     date: NaiveDate,
@@ -36,17 +36,17 @@ pub(crate) struct CalendarDay {
 }
 
 impl Views {
-    /// Every day asked for, the oldest first, empty ones too.
+    /// Returns the counts of every requested day, oldest first, including days without runs.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub(crate) async fn calendar(&self, filter: CalendarFilter) -> Result<Vec<CalendarDay>> {
-        let days = self.figures_of_days(filter).await?;
+        let days = self.daily_figures(filter).await?;
         Ok(days.into_iter().map(CalendarDay::from).collect())
     }
 
-    /// The figures of every day asked for, the oldest first, empty ones too.
-    pub(super) async fn figures_of_days(&self, filter: CalendarFilter) -> Result<Vec<Figures>> {
+    /// Returns the figures of every requested day, oldest first, including days without runs.
+    pub(super) async fn daily_figures(&self, filter: CalendarFilter) -> Result<Vec<Figures>> {
         let CalendarFilter {
             scope,
             pipeline,
@@ -55,9 +55,9 @@ impl Views {
         } = filter;
         let before = Days::new(u64::from(days.saturating_sub(1)));
         let from = today.checked_sub_days(before).unwrap_or(NaiveDate::MIN);
-        let mut asked = FiguresFilter::new(from, today);
-        (asked.scope, asked.pipeline) = (scope, pipeline);
-        let found = self.storage.figures(asked).await?;
+        let mut query = FiguresFilter::new(from, today);
+        (query.scope, query.pipeline) = (scope, pipeline);
+        let found = self.storage.figures(query).await?;
         let mut found: BTreeMap<_, _> = found.into_iter().map(|day| (day.date, day)).collect();
         let dates = from.iter_days().take_while(|date| *date <= today);
         let days = dates.map(|date| found.remove(&date).unwrap_or_else(|| Figures::new(date)));
@@ -65,8 +65,8 @@ impl Views {
     }
 }
 
-/// All runs of some figures.
-pub(super) const fn total(figures: &Figures) -> u64 {
+/// Returns the number of runs in some figures.
+pub(super) const fn count_runs(figures: &Figures) -> u64 {
     let Figures {
         date: _,
         pipeline: _,
@@ -85,7 +85,7 @@ impl From<Figures> for CalendarDay {
             date: figures.date,
             success: figures.success,
             failed: figures.failed,
-            total: total(&figures),
+            total: count_runs(&figures),
             cancelled: figures.cancelled,
             running: figures.running,
             pending: figures.pending,

@@ -1,6 +1,6 @@
-//! Connections as readers get them: their secrets masked.
+//! Connections as readers get them: their secrets are masked.
 //!
-//! Saving them is the engine's.
+//! Saving them is left to `engine/connections`.
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
@@ -12,12 +12,12 @@ use crate::model::{
 };
 use crate::storage::ConnectionFilter;
 
-/// A connection in an answer.
+/// A connection in a response.
 #[derive(Debug)]
 pub(crate) struct ConnectionView(pub(crate) StoredConnection);
 
 impl Views {
-    /// The connection with this id.
+    /// Returns the connection with this id.
     ///
     /// # Errors
     /// `NotFound` (`connection-not-found`); `Unavailable`.
@@ -31,10 +31,10 @@ impl Views {
             .ok_or_else(|| Error::connection_not_found(shown(id)))
     }
 
-    /// A page of connections, the newest first.
+    /// Returns a page of connections, newest first.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    /// `Malformed` (`invalid-parameter`) if the cursor is invalid; `Unavailable`.
     pub(crate) async fn list_connections(
         &self,
         filter: ConnectionFilter,
@@ -47,7 +47,7 @@ impl Views {
 }
 
 #[derive(Debug, Serialize)]
-struct Shown<'a> {
+struct ConnectionBody<'a> {
     conn_id: &'a ConnectionId,
     r#type: &'a str,
     description: &'a str,
@@ -77,7 +77,7 @@ impl Serialize for ConnectionView {
             extra,
         } = &self.0.fields;
         let masked = |secret: &Option<_>| secret.as_ref().map(|_| MASKED);
-        let shown = Shown {
+        let shown = ConnectionBody {
             conn_id: &self.0.id,
             r#type: kind,
             description,

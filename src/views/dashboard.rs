@@ -1,12 +1,13 @@
-//! The dashboard: what there is, what ran of late, and what keeps failing, in one answer.
+//! The dashboard: pipelines, recent runs and the most failing pipelines in one response.
 //!
-//! The counts are storage's figures; of yesterday, of which only a part lies within the last 24 hours, that part is counted.
+//! The counts come from the figures of storage. Only yesterday's part of the last 24 hours is
+//! counted from runs.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::calendar::{CalendarFilter, total};
-use super::pages::Pages;
+use super::calendar::{CalendarFilter, count_runs};
+use super::pages::PageWalker;
 use super::pipelines::PipelineSummary;
 use super::runs::RunSummary;
 use super::{PipelineFilter, RunFilter, Views};
@@ -14,32 +15,32 @@ use crate::error::Result;
 use crate::model::{PageRequest, PipelineId, RunStatus, Scope};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
-/// Days of the trends and of what keeps failing.
+/// The number of days that trends and failures cover.
 const DAYS: u32 = 7;
-/// Runs that are shown.
+/// The number of recent runs.
 const RUNS: u32 = 50;
-/// Pipelines that keep failing.
+/// The number of most failing pipelines.
 const FAILING: u32 = 5;
 
-/// Whose dashboard.
+/// The objects that a dashboard covers.
 #[derive(Debug, Clone)]
 pub(crate) struct DashboardFilter {
-    /// Whose runs.
+    /// The scope of the runs.
     pub(crate) scope: Scope,
-    /// Whose pipelines; nobody's where the caller may not see any.
+    /// The scope of the pipelines; `None` if the caller may not see any.
     pub(crate) pipelines: Option<Scope>,
     pub(crate) now: DateTime<Utc>,
-    /// Pipelines that are shown at most.
+    /// The maximum number of pipelines.
     pub(crate) pipelines_max: usize,
 }
 
-/// All of it; the order of the fields is that of the wire.
+/// The whole dashboard. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct Dashboard {
     pipelines: Vec<PipelineSummary>,
     recent_runs: Vec<RunSummary>,
     trends: Vec<Trend>,
-    top_failing: Vec<Failing>,
+    top_failing: Vec<FailingPipeline>,
     runs_today: u64,
     runs_yesterday: u64,
     runs_running: u64,
@@ -58,25 +59,25 @@ struct Trend {
 }
 
 #[derive(Debug, Serialize)]
-struct Failing {
+struct FailingPipeline {
     pipeline_id: PipelineId,
     name: String,
     fail_count: u64,
 }
 
-/// Runs created within some time.
+/// The counts of the runs created in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counts {
+struct RunCounts {
     total: u64,
     success: u64,
     failed: u64,
 }
 
 impl Views {
-    /// The dashboard as it stands now.
+    /// Returns the dashboard at `filter.now`.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub(crate) async fn dashboard(&self, filter: DashboardFilter) -> Result<Dashboard> {
         let DashboardFilter {
             scope,
@@ -90,11 +91,11 @@ impl Views {
             today: now.date_naive(),
             days: DAYS,
         };
-        let days = self.figures_of_days(days).await?;
+        let days = self.daily_figures(days).await?;
         let mut newest = days.iter().rev();
         let (today, yesterday) = (newest.next(), newest.next());
-        let of_today = today.map_or(Counts::NONE, Counts::from);
-        let last = of_today.plus(self.part_of_yesterday(&scope, now).await?);
+        let today_counts = today.map_or(RunCounts::NONE, RunCounts::from);
+        let last_24h = today_counts.add(self.part_of_yesterday(&scope, now).await?);
         let runs = RunFilter {
             scope: scope.clone(),
             ..RunFilter::default()
@@ -103,23 +104,23 @@ impl Views {
         Ok(Dashboard {
             top_failing: self.top_failing(&days, &scope, pipelines.as_ref()).await?,
             pipelines: match pipelines {
-                Some(scope) => self.summaries(&scope, pipelines_max).await?,
+                Some(scope) => self.newest_pipelines(&scope, pipelines_max).await?,
                 None => Vec::new(),
             },
             recent_runs: self.list_runs(runs, newest).await?.items,
-            runs_today: of_today.total,
-            runs_yesterday: yesterday.map_or(0, total),
+            runs_today: today_counts.total,
+            runs_yesterday: yesterday.map_or(0, count_runs),
             runs_running: self.storage.stats(&scope).await?.running_count,
-            runs_24h_total: last.total,
-            runs_24h_success: last.success,
-            runs_24h_failed: last.failed,
-            success_rate_24h: last.success_rate(),
+            runs_24h_total: last_24h.total,
+            runs_24h_success: last_24h.success,
+            runs_24h_failed: last_24h.failed,
+            success_rate_24h: last_24h.success_rate(),
             trends: days.iter().map(Trend::from).collect(),
         })
     }
 
-    /// The runs of the last 24 hours that were created before today.
-    async fn part_of_yesterday(&self, scope: &Scope, now: DateTime<Utc>) -> Result<Counts> {
+    /// Counts the runs of the last 24 hours that were created before today.
+    async fn part_of_yesterday(&self, scope: &Scope, now: DateTime<Utc>) -> Result<RunCounts> {
         let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
         let from = now.checked_sub_signed(TimeDelta::days(1));
         let count = async |statuses: Vec<RunStatus>| {
@@ -137,7 +138,7 @@ impl Views {
             let page = self.storage.list_runs(filter, page).await?;
             Ok::<_, crate::error::Error>(page.total.unwrap_or_default())
         };
-        Ok(Counts {
+        Ok(RunCounts {
             total: count(Vec::new()).await?,
             success: count(vec![RunStatus::Success]).await?,
             failed: count(vec![RunStatus::Failed]).await?,
@@ -149,7 +150,7 @@ impl Views {
         days: &[Figures],
         scope: &Scope,
         names: Option<&Scope>,
-    ) -> Result<Vec<Failing>> {
+    ) -> Result<Vec<FailingPipeline>> {
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
             return Ok(Vec::new());
         };
@@ -169,7 +170,7 @@ impl Views {
                 }
                 None => None,
             };
-            failing.push(Failing {
+            failing.push(FailingPipeline {
                 name: found.map_or_else(
                     || pipeline_id.to_string(),
                     |stored| stored.definition.name.clone(),
@@ -181,31 +182,31 @@ impl Views {
         Ok(failing)
     }
 
-    /// The newest pipelines, so many at most.
-    async fn summaries(&self, scope: &Scope, max: usize) -> Result<Vec<PipelineSummary>> {
+    /// Returns the newest pipelines, at most `max`.
+    async fn newest_pipelines(&self, scope: &Scope, max: usize) -> Result<Vec<PipelineSummary>> {
         let filter = PipelineFilter {
             scope: scope.clone(),
             ..PipelineFilter::default()
         };
-        let mut pages = Pages::begin();
+        let mut pages = PageWalker::new();
         let mut summaries = Vec::new();
-        while let Some(page) = pages.next().filter(|_| summaries.len() < max) {
+        while let Some(page) = pages.next_request().filter(|_| summaries.len() < max) {
             let page = self.list_pipelines(filter.clone(), page).await?;
-            summaries.extend(pages.take(page));
+            summaries.extend(pages.accept(page));
         }
         summaries.truncate(max);
         Ok(summaries)
     }
 }
 
-impl Counts {
+impl RunCounts {
     const NONE: Self = Self {
         total: 0,
         success: 0,
         failed: 0,
     };
 
-    const fn plus(self, other: Self) -> Self {
+    const fn add(self, other: Self) -> Self {
         Self {
             total: self.total + other.total,
             success: self.success + other.success,
@@ -213,20 +214,21 @@ impl Counts {
         }
     }
 
-    /// How many in a hundred of those that succeeded or failed did succeed, with one decimal; 0 where none did either.
+    /// Returns the percentage of successes among succeeded and failed runs, with one decimal. It is
+    /// 0 if there are neither.
     fn success_rate(self) -> f64 {
-        let ended = self.success + self.failed;
-        if ended == 0 {
+        let finished = self.success + self.failed;
+        if finished == 0 {
             return 0.0;
         }
-        (self.success as f64 * 1_000.0 / ended as f64).round() / 10.0
+        (self.success as f64 * 1_000.0 / finished as f64).round() / 10.0
     }
 }
 
-impl From<&Figures> for Counts {
+impl From<&Figures> for RunCounts {
     fn from(figures: &Figures) -> Self {
         Self {
-            total: total(figures),
+            total: count_runs(figures),
             success: figures.success,
             failed: figures.failed,
         }
@@ -239,7 +241,7 @@ impl From<&Figures> for Trend {
             date: figures.date,
             success: figures.success,
             failed: figures.failed,
-            total: total(figures),
+            total: count_runs(figures),
         }
     }
 }
@@ -249,10 +251,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_of_success_is_of_what_succeeded_or_failed() {
+    fn the_success_rate_counts_only_succeeded_and_failed_runs() {
         let rate = |success, failed| {
             let total = success + failed + 7;
-            let counts = Counts {
+            let counts = RunCounts {
                 total,
                 success,
                 failed,

@@ -1,75 +1,75 @@
-//! How a node's rows differ from those of its successful run before: by their columns.
+//! Schema drift: how a node's columns differ from those of its previous successful run.
 //!
-//! Pure; which run was before is found by storage.
+//! Pure. Storage finds the previous run.
 
 use serde::Serialize;
 
 use crate::model::{ColumnProfile, Profile};
 
-/// Points of percent from which more or fewer nulls are told.
-const NULL_POINTS: f64 = 10.0;
+/// The change in percentage points from which a share of nulls is reported.
+const NULL_POINTS_MIN: f64 = 10.0;
 
-/// One difference of a column.
+/// A difference in one column.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Drift {
     column: String,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<Side>,
+    before: Option<DriftValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<Side>,
+    after: Option<DriftValue>,
 }
 
-/// A type, or nulls in percent.
+/// The compared value: a type, or a share of nulls in percent.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-enum Side {
+enum DriftValue {
     Type(String),
     Percent(f64),
 }
 
-/// The differences in the order of the columns, those that are gone at the end.
-pub(super) fn between(before: &Profile, after: &Profile) -> Vec<Drift> {
-    let named = |profile: &'_ Profile, name: &str| {
+/// Returns the differences in column order. Removed columns come last.
+pub(super) fn find_drift(before: &Profile, after: &Profile) -> Vec<Drift> {
+    let position_of = |profile: &'_ Profile, name: &str| {
         let mut columns = profile.columns.iter();
         columns.position(|column| column.name == name)
     };
     let mut drift = Vec::new();
     for column in &after.columns {
-        match named(before, &column.name).and_then(|index| before.columns.get(index)) {
+        match position_of(before, &column.name).and_then(|index| before.columns.get(index)) {
             None => drift.push(Drift {
                 column: column.name.clone(),
                 kind: "added",
                 before: None,
-                after: Some(Side::Type(column.kind.clone())),
+                after: Some(DriftValue::Type(column.kind.clone())),
             }),
-            Some(old) => drift.extend(of_column(old, column)),
+            Some(old) => drift.extend(column_drift(old, column)),
         }
     }
-    let gone = before
+    let removed = before
         .columns
         .iter()
-        .filter(|column| named(after, &column.name).is_none());
-    drift.extend(gone.map(|column| Drift {
+        .filter(|column| position_of(after, &column.name).is_none());
+    drift.extend(removed.map(|column| Drift {
         column: column.name.clone(),
         kind: "removed",
-        before: Some(Side::Type(column.kind.clone())),
+        before: Some(DriftValue::Type(column.kind.clone())),
         after: None,
     }));
     drift
 }
 
-fn of_column(before: &ColumnProfile, after: &ColumnProfile) -> impl Iterator<Item = Drift> {
+fn column_drift(before: &ColumnProfile, after: &ColumnProfile) -> impl Iterator<Item = Drift> {
     let types = (before.kind != after.kind).then(|| {
-        let sides = [&before.kind, &after.kind].map(|kind| Side::Type(kind.clone()));
-        ("type_changed", sides)
+        let values = [&before.kind, &after.kind].map(|kind| DriftValue::Type(kind.clone()));
+        ("type_changed", values)
     });
-    // The percentages have one decimal; a difference of theirs may miss the bound by a rounding of binary fractions.
+    // Percentages have one decimal. The tolerance absorbs the rounding of binary fractions.
     let points = (after.null_pct - before.null_pct).abs();
-    let nulls = (points > NULL_POINTS - 0.05).then(|| {
+    let nulls = (points > NULL_POINTS_MIN - 0.05).then(|| {
         (
             "null_pct",
-            [before, after].map(|side| Side::Percent(side.null_pct)),
+            [before, after].map(|side| DriftValue::Percent(side.null_pct)),
         )
     });
     let name = after.name.clone();
@@ -102,12 +102,12 @@ mod tests {
         serde_json::from_value(profile).unwrap()
     }
 
-    fn told(before: &[(&str, &str, f64)], after: &[(&str, &str, f64)]) -> Value {
-        json!(between(&profile(before), &profile(after)))
+    fn drift_json(before: &[(&str, &str, f64)], after: &[(&str, &str, f64)]) -> Value {
+        json!(find_drift(&profile(before), &profile(after)))
     }
 
     #[test]
-    fn each_kind_of_difference_is_told() {
+    fn each_kind_of_difference_is_reported() {
         let before = [
             ("id", "integer", 0.0),
             ("old", "json", 0.0),
@@ -124,13 +124,13 @@ mod tests {
             {"column": "new", "kind": "added", "after": "float"},
             {"column": "old", "kind": "removed", "before": "json"},
         ]);
-        assert_eq!(told(&before, &after), expected);
-        assert_eq!(told(&before, &before), json!([]));
+        assert_eq!(drift_json(&before, &after), expected);
+        assert_eq!(drift_json(&before, &before), json!([]));
     }
 
     #[test]
-    fn nulls_are_told_from_ten_points_on() {
-        for (before, after, is_told) in [
+    fn nulls_are_reported_from_ten_points_on() {
+        for (before, after, is_reported) in [
             (0.0, 10.0, true),
             (10.0, 0.0, true),
             (70.3, 80.3, true),
@@ -139,8 +139,8 @@ mod tests {
             (70.3, 80.2, false),
             (50.0, 40.1, false),
         ] {
-            let told = told(&[("a", "string", before)], &[("a", "string", after)]);
-            assert_eq!(told != json!([]), is_told, "{before} {after}");
+            let drift = drift_json(&[("a", "string", before)], &[("a", "string", after)]);
+            assert_eq!(drift != json!([]), is_reported, "{before} {after}");
         }
     }
 }

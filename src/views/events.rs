@@ -1,25 +1,25 @@
-//! Which events storage has, for readers that want to go on where they were.
+//! The range of stored events, for clients that resume a stream.
 //!
-//! The events themselves are handed on by the module `events` of the crate.
+//! The crate's module `events` delivers the events themselves.
 
 use super::Views;
 use crate::error::Result;
 use crate::model::Scope;
 
-/// From where to where events can be had.
+/// The range of sequence numbers that storage still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventSpan {
-    /// Nothing after this number was purged.
+    /// Events up to this number may have been purged.
     pub(crate) purged: u64,
-    /// The number of the newest event.
+    /// The sequence number of the newest event.
     pub(crate) newest: u64,
 }
 
 impl Views {
-    /// From where to where events can be had.
+    /// The range of sequence numbers that storage still holds.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub(crate) async fn event_span(&self) -> Result<EventSpan> {
         let purged = self.storage.stats(&Scope::All).await?.purged_seq;
         let newest = self.storage.newest_seq().await?;

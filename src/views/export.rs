@@ -1,16 +1,17 @@
-//! Lines of a log in a file: as text, NDJSON or CSV.
+//! Log lines in a file: as text, NDJSON or CSV.
 //!
-//! Whatever an executor wrote into a line, it stays one line, drives no terminal and begins no formula in a spreadsheet.
+//! Whatever an executor logs, its line stays one line, controls no terminal and starts no
+//! spreadsheet formula. `line` creates the lines.
 
 use std::fmt::Write as _;
 
 use chrono::SecondsFormat;
 
 use super::LogLine;
-use super::line::{level_name, may_break_out};
+use super::line::{level_name, must_escape};
 use crate::error::{Error, Result};
 
-/// The form of a file of log lines.
+/// The format of a file of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     Text,
@@ -19,18 +20,18 @@ pub(crate) enum LogFormat {
 }
 
 impl LogFormat {
-    /// What stands before the first line.
-    pub(crate) const fn head(self) -> &'static str {
+    /// Returns the text before the first line.
+    pub(crate) const fn header(self) -> &'static str {
         match self {
             Self::Text | Self::Ndjson => "",
             Self::Csv => "run_id,node_id,level,message,timestamp,attempt\r\n",
         }
     }
 
-    /// Appends a line to a file of this form.
+    /// Appends a line to a file of this format.
     ///
     /// # Errors
-    /// `Internal` when a line does not serialise; none is known not to.
+    /// `Internal` if a line cannot be serialized, which no known line does.
     pub(crate) fn write(self, line: LogLine, file: &mut String) -> Result<()> {
         match self {
             Self::Text => line.write_text(file),
@@ -41,26 +42,26 @@ impl LogFormat {
     }
 }
 
-/// A line as `/logs` shows it, without its number.
+/// Writes a line as `/logs` shows it, without its sequence number.
 fn write_ndjson(mut line: LogLine, file: &mut String) -> Result<()> {
     line.seq = None;
-    let json = serde_json::to_string(&line).map_err(|error| {
-        Error::internal("a line of a log does not serialise").with_source(error)
-    })?;
-    // What JSON leaves as it is may still drive a terminal; outside of strings there is none of it.
-    for letter in json.chars() {
-        if may_break_out(letter) {
-            // Writing into a string cannot fail, and each of these letters is below U+10000.
-            let _infallible = write!(file, "\\u{:04x}", u32::from(letter));
+    let json = serde_json::to_string(&line)
+        .map_err(|error| Error::internal("a log line cannot be serialized").with_source(error))?;
+    // JSON leaves some characters unescaped that can control a terminal. They occur only in
+    // strings.
+    for character in json.chars() {
+        if must_escape(character) {
+            // Writing into a string cannot fail, and each of these characters is below U+10000.
+            let _infallible = write!(file, "\\u{:04x}", u32::from(character));
         } else {
-            file.push(letter);
+            file.push(character);
         }
     }
     file.push('\n');
     Ok(())
 }
 
-/// A record of RFC 4180, every cell quoted.
+/// Writes a record of RFC 4180 with every cell quoted.
 fn write_csv(line: &LogLine, file: &mut String) {
     let timestamp = line.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let cells: [&str; 6] = [
@@ -86,23 +87,25 @@ fn write_csv(line: &LogLine, file: &mut String) {
 fn write_cell(text: &str, file: &mut String) {
     file.push('"');
     if text.starts_with(begins_formula) {
-        // A spreadsheet takes what follows for text.
+        // A spreadsheet reads a cell with a leading apostrophe as text.
         file.push('\'');
     }
-    for letter in text.chars() {
-        match letter {
+    for character in text.chars() {
+        match character {
             '"' => file.push_str("\"\""),
-            _ if may_break_out(letter) => file.extend(letter.escape_default()),
-            _ => file.push(letter),
+            _ if must_escape(character) => file.extend(character.escape_default()),
+            _ => file.push(character),
         }
     }
     file.push('"');
 }
 
-/// What a spreadsheet takes for the beginning of a formula, its full-width forms included, or skips on the way to one.
-const fn begins_formula(letter: char) -> bool {
+/// Returns whether a spreadsheet may read the character as the start of a formula.
+///
+/// The list includes full-width forms and characters that a spreadsheet skips before a formula.
+const fn begins_formula(character: char) -> bool {
     matches!(
-        letter,
+        character,
         '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
     )
 }

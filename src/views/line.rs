@@ -1,6 +1,7 @@
-//! One line of a run's log: made from an event, written as text.
+//! A line of a run's log: created from an event, written as text.
 //!
-//! The engine keeps no lines about what the events of nodes say already; they are put into words here.
+//! The engine logs nothing that node events already say; this file words those events. `logs` reads
+//! the events.
 
 use std::fmt::Write as _;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId};
 
-/// A line of a log; the order of the fields is that of the wire.
+/// A log line. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LogLine {
     pub(super) run_id: RunId,
@@ -20,23 +21,26 @@ pub(crate) struct LogLine {
     pub(super) timestamp: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attempt: Option<u32>,
-    /// Its number among all events; told only where a reader pages by it.
+    /// The sequence number of its event; present only where a reader pages by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seq: Option<u64>,
 }
 
 impl LogLine {
-    /// The line that an event makes, if it makes one.
-    pub(super) fn of(event: Event, definition: &Pipeline) -> Option<Self> {
+    /// Returns the line for an event, or `None` if the event has no line.
+    pub(super) fn from_event(event: Event, definition: &Pipeline) -> Option<Self> {
         let (level, message) = match event.kind {
             EventKind::Log => (
                 event.level.unwrap_or(Level::Info),
                 event.message.unwrap_or_default(),
             ),
-            EventKind::NodeStarted => (Level::Info, started(event.node_id.as_ref(), definition)),
+            EventKind::NodeStarted => (
+                Level::Info,
+                started_message(event.node_id.as_ref(), definition),
+            ),
             EventKind::NodeCompleted => (
                 Level::Info,
-                completed(
+                completed_message(
                     event.row_count.unwrap_or_default(),
                     event.duration_ms.unwrap_or_default(),
                 ),
@@ -74,20 +78,22 @@ impl LogLine {
         })
     }
 
-    /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`, with `[-]` for a line of the run itself.
+    /// Appends the line as text: `<timestamp> <LEVEL> [<node>] <message>`. A line of the run itself
+    /// has `[-]`.
     ///
-    /// A message stays on its line and drives no terminal: what could break out of it is written as an escape.
+    /// A message stays on its line and controls no terminal: characters that could do either are
+    /// escaped.
     pub(super) fn write_text(&self, text: &mut String) {
         let timestamp = self.timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let level = level_name(self.level);
         let node = self.node_id.as_ref().map_or("-", NodeId::as_str);
         // Writing into a string cannot fail.
         let _infallible = write!(text, "{timestamp} {level} [{node}] ");
-        for letter in self.message.chars() {
-            if may_break_out(letter) {
-                text.extend(letter.escape_default());
+        for character in self.message.chars() {
+            if must_escape(character) {
+                text.extend(character.escape_default());
             } else {
-                text.push(letter);
+                text.push(character);
             }
         }
         text.push('\n');
@@ -103,17 +109,18 @@ pub(super) const fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// Controls (ends of lines, ESC and DEL among them), the separators of Unicode and what turns the direction of text.
-pub(super) fn may_break_out(letter: char) -> bool {
-    letter.is_control()
+/// Returns whether a character must be escaped: controls (line ends, ESC and DEL among them),
+/// Unicode separators, and characters that change the direction of text.
+pub(super) fn must_escape(character: char) -> bool {
+    character.is_control()
         || matches!(
-            letter,
+            character,
             '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
         )
-        || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn started(node: Option<&NodeId>, definition: &Pipeline) -> String {
+fn started_message(node: Option<&NodeId>, definition: &Pipeline) -> String {
     let id = node.map_or("", NodeId::as_str);
     match definition.nodes.iter().find(|own| own.id == id) {
         Some(node) => format!("Starting node: {} ({})", node.name, node.kind),
@@ -121,14 +128,14 @@ fn started(node: Option<&NodeId>, definition: &Pipeline) -> String {
     }
 }
 
-/// The rate of a node that took no measurable time counts it as one millisecond.
-fn completed(row_count: u64, duration_ms: u64) -> String {
+/// The rate counts a duration of zero as one millisecond.
+fn completed_message(row_count: u64, duration_ms: u64) -> String {
     let rate = u128::from(row_count) * 1_000 / u128::from(duration_ms.max(1));
     let took = seconds(duration_ms);
     format!("Node completed: {row_count} rows in {took}s ({rate} rows/sec)")
 }
 
-/// Seconds with one decimal, the rest cut off.
+/// Formats milliseconds as seconds with one decimal, rounded down.
 fn seconds(ms: u64) -> String {
     format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
 }
@@ -158,11 +165,11 @@ mod tests {
     }
 
     fn line(event: Event) -> LogLine {
-        LogLine::of(event, &definition()).unwrap()
+        LogLine::from_event(event, &definition()).unwrap()
     }
 
     #[test]
-    fn events_of_nodes_read_as_the_contract_words_them() {
+    fn node_events_have_the_texts_of_the_contract() {
         let started = line(event(EventKind::NodeStarted));
         assert_eq!(started.message, "Starting node: Fetch Users (source_api)");
 
@@ -193,31 +200,31 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_took_no_time_has_a_rate_too() {
+    fn a_node_with_a_duration_of_zero_has_a_rate() {
         assert_eq!(
-            completed(5, 0),
+            completed_message(5, 0),
             "Node completed: 5 rows in 0.0s (5000 rows/sec)"
         );
         assert_eq!(
-            completed(u64::MAX, 0),
+            completed_message(u64::MAX, 0),
             "Node completed: 18446744073709551615 rows in 0.0s (18446744073709551615000 rows/sec)"
         );
     }
 
     #[test]
-    fn events_of_the_run_make_no_lines() {
+    fn run_events_have_no_lines() {
         assert_eq!(
-            LogLine::of(event(EventKind::RunStarted), &definition()),
+            LogLine::from_event(event(EventKind::RunStarted), &definition()),
             None
         );
         assert_eq!(
-            LogLine::of(event(EventKind::NodeSkipped), &definition()),
+            LogLine::from_event(event(EventKind::NodeSkipped), &definition()),
             None
         );
     }
 
     #[test]
-    fn a_message_cannot_forge_a_line_nor_drive_a_terminal() {
+    fn a_message_cannot_forge_a_line_or_control_a_terminal() {
         let mut hostile = event(EventKind::Log);
         hostile.level = Some(Level::Warning);
         hostile.message =

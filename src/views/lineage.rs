@@ -1,75 +1,77 @@
-//! The lineage of all pipelines that a caller sees.
+//! The lineage of all pipelines that a caller may see.
 //!
-//! What a pipeline touches is found by `lineage`; parsing takes a while, so that it has a thread of its own.
+//! `lineage` finds what a pipeline reads and writes. Parsing is slow, so it runs on its own thread.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::pages::Pages;
+use super::pages::PageWalker;
 use super::{PipelineFilter, Views};
 use crate::error::{Error, Result};
 use crate::executor::Registry;
-use crate::lineage::{self, Declared, Lineage, LineageView, Shown};
+use crate::lineage::{self, Lineage, LineageView, NodeDeclaration, VisibleKinds};
 use crate::model::{Node, Scope, StoredPipeline};
 
-/// Whose lineage.
+/// The pipelines and kinds of objects that a lineage shows.
 #[derive(Debug, Clone)]
 pub(crate) struct LineageFilter {
     pub(crate) scope: Scope,
-    pub(crate) shown: Shown,
-    /// Nodes of pipelines at most; the newest pipelines are shown.
+    pub(crate) visible_kinds: VisibleKinds,
+    /// The maximum number of pipeline nodes. The newest pipelines are shown.
     pub(crate) nodes_max: usize,
 }
 
-/// Who has it builds a lineage.
-type Turn = OwnedMutexGuard<()>;
+/// Held while a lineage is built.
+type LineageGuard = OwnedMutexGuard<()>;
 
 impl Views {
-    /// What pipelines read and write, as one graph.
+    /// Returns what pipelines read and write, as one graph.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer or no thread can be had.
+    /// `Unavailable` if storage cannot answer or no thread can be started.
     pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<LineageView> {
         let LineageFilter {
             scope,
-            shown,
+            visible_kinds,
             nodes_max,
         } = filter;
-        // One at a time: it may take a processor for a while.
-        let mut turn = Arc::clone(&self.lineage_turn).lock_owned().await;
-        let mut lineage = Lineage::new(shown);
+        // One at a time, because it may occupy a processor for a while.
+        let mut guard = Arc::clone(&self.lineage_lock).lock_owned().await;
+        let mut lineage = Lineage::new(visible_kinds);
         let pipelines = PipelineFilter {
             scope,
             ..PipelineFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next() {
-            if lineage.looked_at() >= nodes_max {
-                tracing::warn!(nodes_max, "the lineage leaves the oldest pipelines out");
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request() {
+            if lineage.node_count() >= nodes_max {
+                tracing::warn!(nodes_max, "the lineage omits the oldest pipelines");
                 break;
             }
             let page = self.storage.list_pipelines(pipelines.clone(), page).await?;
-            (turn, lineage) = self
-                .with(turn, lineage, pages.take(page), nodes_max)
+            (guard, lineage) = self
+                .add_page(guard, lineage, pages.accept(page), nodes_max)
                 .await?;
         }
-        drop(turn);
+        drop(guard);
         if let [first, ..] = lineage.unreadable() {
             let count = lineage.unreadable().len();
-            tracing::warn!(count, %first, "SQL of some nodes cannot be read and names no table in the lineage");
+            tracing::warn!(count, %first, "the SQL of some nodes cannot be parsed; the lineage omits its tables");
         }
         Ok(LineageView::from(lineage))
     }
 
-    /// Adds pipelines. The turn goes along, since the thread works on though whoever asked leaves.
-    async fn with(
+    /// Adds a page of pipelines on a thread of its own.
+    ///
+    /// The guard moves to the thread, which works on even if the caller goes away.
+    async fn add_page(
         &self,
-        turn: Turn,
+        guard: LineageGuard,
         mut lineage: Lineage,
         pipelines: Vec<StoredPipeline>,
         nodes_max: usize,
-    ) -> Result<(Turn, Lineage)> {
+    ) -> Result<(LineageGuard, Lineage)> {
         let registry = self.registry.clone();
         let (sender, built) = oneshot::channel();
         std::thread::Builder::new()
@@ -77,27 +79,27 @@ impl Views {
             .stack_size(lineage::STACK)
             .spawn(move || {
                 for stored in &pipelines {
-                    if lineage.looked_at() < nodes_max {
+                    if lineage.node_count() < nodes_max {
                         lineage.add(stored, |node| declared(&registry, node));
                     }
                 }
-                // Whoever asked may have gone.
-                drop(sender.send((turn, lineage)));
+                // The caller may have gone away.
+                drop(sender.send((guard, lineage)));
             })
             .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
         built
             .await
-            .map_err(|_| Error::internal("the lineage ended early: an executor panicked"))
+            .map_err(|_| Error::internal("an executor panicked while the lineage was built"))
     }
 }
 
-fn declared(registry: &Registry, node: &Node) -> Declared {
+fn declared(registry: &Registry, node: &Node) -> NodeDeclaration {
     match registry.get(&node.kind) {
-        Some(executor) => Declared {
+        Some(executor) => NodeDeclaration {
             assets: executor.assets(node),
             effect: Some(executor.effect(node)),
         },
-        None => Declared {
+        None => NodeDeclaration {
             assets: Vec::new(),
             effect: None,
         },

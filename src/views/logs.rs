@@ -1,6 +1,6 @@
 //! The log of a run, read from its events page by page.
 //!
-//! How an event becomes a line is left to `line`.
+//! `line` turns an event into a line.
 
 use std::sync::Arc;
 
@@ -9,38 +9,38 @@ use crate::error::{Error, Result};
 use crate::model::{EventKind, Level, NodeId, Pipeline, RunId, Scope};
 use crate::storage::{EventFilter, Storage};
 
-/// Events that are read from storage at once.
+/// The number of events that one query reads.
 const EVENTS_PAGE: u32 = 500;
 
-/// Which lines of a log a reader wants; all conditions together.
+/// The log lines that a reader wants. All conditions must hold.
 #[derive(Debug, Clone)]
 pub(crate) struct LogFilter {
     pub(crate) run: RunId,
     pub(crate) scope: Scope,
     pub(crate) node: Option<NodeId>,
-    /// That level and above.
+    /// The lowest level to include.
     pub(crate) level: Level,
-    /// Only lines with a greater number.
+    /// Only lines with a greater sequence number.
     pub(crate) after: u64,
 }
 
-/// A part of a log.
+/// A page of a log.
 #[derive(Debug)]
 pub(crate) struct LogPage {
     pub(crate) lines: Vec<LogLine>,
     pub(crate) has_next: bool,
-    /// Where to go on, now or once the run has written more.
+    /// The `after` of the next page. It also finds lines that the run writes later.
     pub(crate) cursor: u64,
 }
 
-/// Reads a log from one place on. No more than a page of it is held at a time, and no transaction outlives a page.
+/// Reads a log page by page. It holds at most one page, and no transaction outlives a page.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     storage: Arc<dyn Storage>,
     definition: Arc<Pipeline>,
     events: EventFilter,
     filter: LogFilter,
-    /// The last number that is read; a log that grows meanwhile has an end so.
+    /// The last sequence number to read, so that reading a growing log terminates.
     until: u64,
     page: u32,
     progress: Progress,
@@ -50,11 +50,11 @@ pub(crate) struct LogReader {
 enum Progress {
     Opened,
     Reading,
-    Done,
+    Finished,
 }
 
 impl Views {
-    /// Opens the log of a run as it stands now.
+    /// Opens the log of a run up to its newest event.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
@@ -64,7 +64,7 @@ impl Views {
         Ok(LogReader {
             storage: Arc::clone(&self.storage),
             definition: detail.definition,
-            events: events_of(&filter),
+            events: event_filter(&filter),
             filter,
             until,
             page: EVENTS_PAGE,
@@ -72,7 +72,7 @@ impl Views {
         })
     }
 
-    /// Up to `limit` lines of a log.
+    /// Returns up to `limit` lines of a log.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
@@ -91,7 +91,7 @@ impl Views {
         }
         let has_next = lines.len() > limit;
         lines.truncate(limit);
-        // Where nothing follows, the events behind the last line were looked at too.
+        // On the last page, the cursor also passes events that have no line.
         let last = lines.last().and_then(|line| line.seq);
         let cursor = if has_next {
             last.unwrap_or(reader.filter.after)
@@ -107,12 +107,13 @@ impl Views {
 }
 
 impl LogReader {
-    /// The lines of the next page of events: none of them may be a line that is wanted. `None` at the end.
+    /// Returns the matching lines of the next page of events, which may be none, or `None` at the
+    /// end.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`) when the run was purged meanwhile; `Unavailable`.
+    /// `NotFound` (`run-not-found`) if the run was purged meanwhile; `Unavailable`.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogLine>>> {
-        if self.progress == Progress::Done {
+        if self.progress == Progress::Finished {
             return Ok(None);
         }
         let events = self
@@ -125,7 +126,7 @@ impl LogReader {
             self.refuse_purged().await?;
         }
         self.progress = if is_last {
-            Progress::Done
+            Progress::Finished
         } else {
             Progress::Reading
         };
@@ -134,7 +135,7 @@ impl LogReader {
         for event in events.into_iter().take_while(|event| event.seq <= until) {
             self.filter.after = event.seq;
             let is_wanted = self.filter.node.is_none() || event.node_id == self.filter.node;
-            let line = is_wanted.then(|| LogLine::of(event, &self.definition));
+            let line = is_wanted.then(|| LogLine::from_event(event, &self.definition));
             lines.extend(
                 line.flatten()
                     .filter(|line| line.level >= self.filter.level),
@@ -143,7 +144,7 @@ impl LogReader {
         Ok(Some(lines))
     }
 
-    /// A log that ends since its run was purged in between must not pass for a whole one.
+    /// Refuses a log whose run was purged midway, since it would pass for a complete one.
     async fn refuse_purged(&self) -> Result<()> {
         let found = self
             .storage
@@ -156,8 +157,8 @@ impl LogReader {
     }
 }
 
-/// The kinds of events that can make a line of this level.
-fn events_of(filter: &LogFilter) -> EventFilter {
+/// Returns a filter for the kinds of events that can have a line of this level.
+fn event_filter(filter: &LogFilter) -> EventFilter {
     let mut kinds = vec![EventKind::Log, EventKind::NodeFailed];
     if filter.level <= Level::Warning {
         kinds.push(EventKind::NodeRetrying);

@@ -1,6 +1,6 @@
 //! The read side: runs, logs, previews, profiles and pipelines in the shapes that readers get.
 //!
-//! Commands are the engine's; parameters, status codes and headers are left to `api`.
+//! `engine` carries out commands; `api` handles parameters, status codes and headers.
 
 mod backfills;
 mod calendar;
@@ -31,7 +31,7 @@ use crate::executor::Registry;
 use crate::model::{NodeId, Pipeline, RunId, Scope};
 use crate::storage::{RunDetail, Storage};
 
-pub(crate) use crate::lineage::Shown;
+pub(crate) use crate::lineage::VisibleKinds;
 #[cfg(feature = "websocket")]
 pub(crate) use crate::storage::EventFilter;
 pub(crate) use crate::storage::{ConnectionFilter, PipelineFilter, RunFilter, VariableFilter};
@@ -50,13 +50,14 @@ pub(crate) use search::SearchFilter;
 pub(crate) use system::EngineFacts;
 pub(crate) use variables::VariableView;
 
-/// Answers questions from what storage remembers, in the shapes that readers get. Clones ask the same storage.
+/// The read side of a Floret, from [`Floret::views`](crate::Floret::views). Clones read the same
+/// storage.
 #[derive(Debug, Clone)]
 pub struct Views {
     storage: Arc<dyn Storage>,
     registry: Registry,
-    // Fair, and held while threads parse.
-    lineage_turn: Arc<tokio::sync::Mutex<()>>,
+    // An async lock: it is fair, and it is held while another thread parses.
+    lineage_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Views {
@@ -64,11 +65,11 @@ impl Views {
         Self {
             storage,
             registry,
-            lineage_turn: Arc::default(),
+            lineage_lock: Arc::default(),
         }
     }
 
-    /// The run with its nodes as storage has them.
+    /// Returns a run and its nodes as stored.
     async fn detail(&self, run: RunId, scope: &Scope) -> Result<RunDetail> {
         self.storage
             .find_run(run, scope)
@@ -76,8 +77,9 @@ impl Views {
             .ok_or_else(|| Error::run_not_found(run))
     }
 
-    /// Why a question about a node found nothing: no such run, no such node, or nothing of this sort (`problem`).
-    async fn missing_of_node(
+    /// Explains why a lookup about a node found nothing: the run or the node does not exist, or the
+    /// node has nothing of this kind (`problem`).
+    async fn explain_missing(
         &self,
         run: RunId,
         node: &NodeId,
@@ -85,16 +87,12 @@ impl Views {
         problem: Problem,
     ) -> Error {
         match self.check_node(run, node, scope).await {
-            Ok(()) => Error::new(
-                problem,
-                format!("node {node} handed on nothing in this run"),
-            ),
+            Ok(()) => Error::new(problem, format!("node {node} has no output in this run")),
             Err(error) => error,
         }
     }
 
-    /// Checks that the run's definition has the node, without reading the rows of its nodes where
-    /// the pipeline still stands at the version that the run executes.
+    /// Checks that the run exists and that its definition has the node.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`, `node-not-found`).

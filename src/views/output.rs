@@ -1,6 +1,6 @@
-//! The whole output of a node, as long as it is kept.
+//! The whole output of a node, as long as it is stored.
 //!
-//! Its first rows are `preview`'s, its statistics `profile`'s.
+//! Its first rows are served by `preview`, its statistics by `profile`.
 
 use sha2::{Digest, Sha256};
 
@@ -10,10 +10,11 @@ use crate::graph::Graph;
 use crate::model::{Dataset, RunId, Scope};
 
 impl Views {
-    /// The rows that a node of a run handed on.
+    /// Returns the output of a node of a run.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`, `node-not-found`); `OutputDropped` when the output was not kept, no longer is, or is damaged; `Unavailable`.
+    /// `NotFound` (`run-not-found`, `node-not-found`); `OutputDropped` if the output was never
+    /// stored, was dropped, or is damaged; `Unavailable`.
     pub async fn output(&self, run: RunId, node: &str, scope: &Scope) -> Result<Dataset> {
         let detail = self.detail(run, scope).await?;
         let node_index = Graph::new(&detail.definition)?.node_index(node);
@@ -25,9 +26,9 @@ impl Views {
         };
         let stored = self.storage.find_output(run, node_index, scope).await?;
         let Some(stored) = stored else {
-            return Err(dropped(
+            return Err(output_dropped(
                 node,
-                "is not kept: it handed on nothing, has not succeeded, was too large, held a secret, or was dropped when the run succeeded",
+                "is not stored: the node has no output, has not succeeded, its output was too large or contained a secret, or it was dropped when the run succeeded",
             ));
         };
         let decoded = tokio::task::spawn_blocking(move || {
@@ -41,11 +42,11 @@ impl Views {
         let decoded = decoded.await.map_err(|error| {
             Error::internal("the output could not be decoded").with_source(error)
         })?;
-        decoded?.ok_or_else(|| dropped(node, "was damaged in storage"))
+        decoded?.ok_or_else(|| output_dropped(node, "was damaged in storage"))
     }
 }
 
-fn dropped(node: &str, why: &str) -> Error {
+fn output_dropped(node: &str, why: &str) -> Error {
     Error::new(
         Problem::OutputDropped,
         format!("the output of node {} {why}", crate::error::shown(node)),

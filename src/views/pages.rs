@@ -1,39 +1,40 @@
-//! Whole lists, read page by page.
+//! Reads a whole list page by page.
 //!
-//! A list that a client asks for in parts is left to its noun.
+//! Lists that a client pages through are left to the files of their nouns.
 
 use crate::model::{Page, PageRequest};
 
-/// Items of a page: no question to storage is longer.
-const PAGE: u32 = 100;
+/// The number of items that one query reads.
+const PAGE_SIZE: u32 = 100;
 
-/// Where a reader of a whole list stands.
+/// The position of a reader in a list.
 #[derive(Debug)]
-pub(super) enum Pages {
-    /// A page follows, behind this cursor.
+pub(super) enum PageWalker {
+    /// A page follows after this cursor.
     After(Option<String>),
-    /// The last one was read.
-    End,
+    /// The last page was read.
+    Exhausted,
 }
 
-impl Pages {
-    pub(super) const fn begin() -> Self {
+impl PageWalker {
+    pub(super) const fn new() -> Self {
         Self::After(None)
     }
 
-    /// What to ask for next; nothing at the end. The page that comes is to be given to [`Pages::take`].
-    pub(super) fn next(&mut self) -> Option<PageRequest> {
-        match std::mem::replace(self, Self::End) {
+    /// Returns the next request, or `None` at the end. The caller passes the page to
+    /// [`PageWalker::accept`].
+    pub(super) fn next_request(&mut self) -> Option<PageRequest> {
+        match std::mem::replace(self, Self::Exhausted) {
             Self::After(cursor) => Some(PageRequest::After {
                 cursor,
-                limit: PAGE,
+                limit: PAGE_SIZE,
             }),
-            Self::End => None,
+            Self::Exhausted => None,
         }
     }
 
-    /// The items of the page that was asked for.
-    pub(super) fn take<T>(&mut self, page: Page<T>) -> Vec<T> {
+    /// Takes the requested page and returns its items.
+    pub(super) fn accept<T>(&mut self, page: Page<T>) -> Vec<T> {
         if page.next.is_some() {
             *self = Self::After(page.next);
         }
@@ -47,12 +48,14 @@ mod tests {
 
     #[test]
     fn pages_follow_one_another_to_the_last() {
-        let mut pages = Pages::begin();
+        let mut pages = PageWalker::new();
         let mut cursors = Vec::new();
-        while let Some(PageRequest::After { cursor, .. }) = pages.next() {
+        while let Some(PageRequest::After { cursor, .. }) = pages.next_request() {
             let next = (cursors.len() < 2).then(|| cursors.len().to_string());
             assert_eq!(
-                pages.take(Page::new(vec![cursors.len()], None, next)).len(),
+                pages
+                    .accept(Page::new(vec![cursors.len()], None, next))
+                    .len(),
                 1
             );
             cursors.push(cursor);

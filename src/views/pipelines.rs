@@ -1,6 +1,6 @@
-//! Pipelines as readers get them: a definition with what the store knows of it, or a page of summaries.
+//! Pipelines as readers get them: a definition with its stored metadata, or a page of summaries.
 //!
-//! Saving and validating them is the engine's.
+//! Saving and validating them is left to `engine/pipelines`.
 
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -11,11 +11,11 @@ use crate::model::{
     Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, seconds,
 };
 
-/// A whole pipeline.
+/// A pipeline with its whole definition.
 #[derive(Debug)]
 pub(crate) struct PipelineView(pub(crate) StoredPipeline);
 
-/// A pipeline in a list; the order of the fields is that of the wire.
+/// A pipeline in a list. Fields are in the order of the wire contract.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct PipelineSummary {
     id: PipelineId,
@@ -33,7 +33,7 @@ pub(crate) struct PipelineSummary {
 }
 
 impl Views {
-    /// The pipeline with this id, else the one with this slug.
+    /// Returns the pipeline with this id, or else the one with this slug.
     ///
     /// # Errors
     /// `NotFound` (`pipeline-not-found`); `Unavailable`.
@@ -45,10 +45,10 @@ impl Views {
             .ok_or_else(|| Error::pipeline_not_found(crate::error::shown(key)))
     }
 
-    /// A page of summaries, the newest first.
+    /// Returns a page of summaries, newest first.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    /// `Malformed` (`invalid-parameter`) if the cursor is invalid; `Unavailable`.
     pub(crate) async fn list_pipelines(
         &self,
         filter: PipelineFilter,
@@ -119,7 +119,8 @@ impl Serialize for PipelineView {
         if let Some(schedule) = schedule {
             map.serialize_entry("schedule", schedule)?;
         }
-        // What it does is told whole where it does something.
+        // The settings of a schedule are written in full where there is a schedule, and otherwise
+        // only where they are set.
         if schedule.is_some() || schedule_timezone.is_some() {
             let zone = schedule_timezone.as_deref().unwrap_or("UTC");
             map.serialize_entry("schedule_timezone", zone)?;

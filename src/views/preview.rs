@@ -1,6 +1,6 @@
 //! The first rows of a node's output as readers get them.
 //!
-//! They were cut when the node ended; nothing is cut here.
+//! They were cut when the node finished.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::Views;
 use crate::error::{Problem, Result};
 use crate::model::{NodeId, Preview, RunId, Scope};
 
-/// A preview with the node it belongs to.
+/// A preview and its node.
 #[derive(Debug, Serialize)]
 pub(crate) struct PreviewView {
     node_id: NodeId,
@@ -17,10 +17,11 @@ pub(crate) struct PreviewView {
 }
 
 impl Views {
-    /// The first rows of what the node handed on.
+    /// Returns the first rows of a node's output.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`, `node-not-found`; `preview-not-found` where it has not succeeded or handed on nothing); `Unavailable`.
+    /// `NotFound` (`run-not-found`; `node-not-found`; `preview-not-found` if the node has not
+    /// succeeded or has no output); `Unavailable`.
     pub(crate) async fn preview(
         &self,
         run: RunId,
@@ -33,7 +34,7 @@ impl Views {
                 preview,
             }),
             None => Err(self
-                .missing_of_node(run, &node, scope, Problem::PreviewNotFound)
+                .explain_missing(run, &node, scope, Problem::PreviewNotFound)
                 .await),
         }
     }

@@ -1,6 +1,6 @@
-//! The statistics of a node's output as readers get them, with the schema that follows from them.
+//! The statistics of a node's output as readers get them, with the schema derived from them.
 //!
-//! They were computed when the node ended; how they differ from those before is found by `drift`.
+//! They were computed when the node finished. `drift` compares them with the previous ones.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
@@ -9,12 +9,12 @@ use super::drift::{self, Drift};
 use crate::error::{Problem, Result};
 use crate::model::{ColumnProfile, NodeId, Profile, RunId, Scope};
 
-/// A profile with the node it belongs to.
+/// A profile and its node.
 #[derive(Debug)]
 pub(crate) struct ProfileView {
     node_id: NodeId,
     profile: Profile,
-    /// None where the node did not succeed before.
+    /// `None` if the node has not succeeded before.
     drift: Option<Vec<Drift>>,
 }
 
@@ -60,11 +60,11 @@ impl<'a> From<&'a ColumnProfile> for SchemaColumn<'a> {
 }
 
 impl Views {
-    /// The statistics of what the node handed on.
+    /// Returns the statistics of a node's output.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`, `node-not-found`; `profile-not-found` where it has not succeeded, handed on nothing or is not computed yet);
-    /// `Unavailable`.
+    /// `NotFound` (`run-not-found`; `node-not-found`; `profile-not-found` if the node has not
+    /// succeeded, has no output, or its profile is not computed yet); `Unavailable`.
     pub(crate) async fn profile(
         &self,
         run: RunId,
@@ -76,11 +76,11 @@ impl Views {
                 node_id: node,
                 drift: found
                     .previous
-                    .map(|previous| drift::between(&previous, &found.profile)),
+                    .map(|previous| drift::find_drift(&previous, &found.profile)),
                 profile: found.profile,
             }),
             None => Err(self
-                .missing_of_node(run, &node, scope, Problem::ProfileNotFound)
+                .explain_missing(run, &node, scope, Problem::ProfileNotFound)
                 .await),
         }
     }

@@ -1,6 +1,6 @@
-//! Runs as readers get them: one with all its nodes, or a page of them without.
+//! Runs as readers get them: one run with all its nodes, or a page of runs without nodes.
 //!
-//! The order of the nodes is the graph's.
+//! `graph` decides the order of the nodes.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::storage::RunDetail;
 
-/// A run without its nodes; the order of the fields is that of the wire.
+/// A run without its nodes. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunSummary {
     pub(crate) id: RunId,
@@ -25,7 +25,7 @@ pub(crate) struct RunSummary {
     pipeline_version: u32,
     status: RunStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cancelling: Option<True>,
+    cancelling: Option<OnlyTrue>,
     trigger: Trigger,
     params: BTreeMap<String, String>,
     created_at: DateTime<Utc>,
@@ -49,18 +49,18 @@ pub(crate) struct RunView {
     node_runs: Vec<NodeRun>,
 }
 
-/// A fact that is told only where it holds.
+/// A field that is either `true` or absent.
 #[derive(Debug)]
-struct True;
+struct OnlyTrue;
 
-impl Serialize for True {
+impl Serialize for OnlyTrue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(true)
     }
 }
 
 impl Views {
-    /// The run with every node, those too that have not begun.
+    /// Returns the run with every node, including those that have not started.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
@@ -68,7 +68,7 @@ impl Views {
         RunView::try_from(self.detail(run, scope).await?)
     }
 
-    /// Checks that the run exists, without reading its nodes.
+    /// Checks that the run exists.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
@@ -88,10 +88,10 @@ impl Views {
         found.ok_or_else(|| Error::run_not_found(run))
     }
 
-    /// A page of runs, the newest first.
+    /// Returns a page of runs, newest first.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    /// `Malformed` (`invalid-parameter`) if the cursor is invalid; `Unavailable`.
     pub(crate) async fn list_runs(
         &self,
         filter: RunFilter,
@@ -118,7 +118,7 @@ impl TryFrom<RunDetail> for RunView {
             // The definition was accepted when it was saved; today's limits must not hide its runs.
             let mut limits = Limits::default();
             (limits.nodes_max, limits.edges_max) = (usize::MAX, usize::MAX);
-            complete(&run, &Graph::within(&definition, &limits)?, nodes)
+            add_unstarted(&run, &Graph::within(&definition, &limits)?, nodes)
         };
         Ok(Self {
             run: RunSummary::from(run),
@@ -127,14 +127,14 @@ impl TryFrom<RunDetail> for RunView {
     }
 }
 
-/// Puts the nodes without an entry between those that have one; `nodes` comes by place.
-fn complete(run: &Run, graph: &Graph, nodes: Vec<NodeRun>) -> Vec<NodeRun> {
+/// Adds the nodes that have not started. `nodes` is ordered by node index.
+fn add_unstarted(run: &Run, graph: &Graph, nodes: Vec<NodeRun>) -> Vec<NodeRun> {
     let unstarted = run.status.unstarted_node();
-    let mut entries = nodes.into_iter().peekable();
+    let mut node_runs = nodes.into_iter().peekable();
     let mut completed = Vec::with_capacity(graph.len());
     for node_index in graph.node_indexes() {
-        if let Some(entry) = entries.next_if(|entry| entry.node_index == node_index) {
-            completed.push(entry);
+        if let Some(node_run) = node_runs.next_if(|node_run| node_run.node_index == node_index) {
+            completed.push(node_run);
         } else if let Some(id) = graph.id(node_index) {
             completed.push(NodeRun::unstarted(
                 run.id,
@@ -173,7 +173,7 @@ impl From<Run> for RunSummary {
             pipeline_id,
             pipeline_version,
             status,
-            cancelling: is_cancelling(status, cancel).then_some(True),
+            cancelling: is_cancelling(status, cancel).then_some(OnlyTrue),
             trigger,
             params,
             created_at,
@@ -225,7 +225,7 @@ mod tests {
         Arc::new(chain)
     }
 
-    fn shown(run: Run, nodes: Vec<NodeRun>) -> String {
+    fn to_json(run: Run, nodes: Vec<NodeRun>) -> String {
         let detail = RunDetail::new(run, chain(), nodes);
         serde_json::to_string(&RunView::try_from(detail).unwrap()).unwrap()
     }
@@ -238,7 +238,7 @@ mod tests {
             (RunStatus::Cancelled, "cancelled"),
         ] {
             let value: serde_json::Value =
-                serde_json::from_str(&shown(run(status), Vec::new())).unwrap();
+                serde_json::from_str(&to_json(run(status), Vec::new())).unwrap();
             let nodes: Vec<_> = value["node_runs"].as_array().unwrap().iter().collect();
             assert_eq!(nodes.len(), 3);
             for (index, id) in ["a", "b", "c"].into_iter().enumerate() {
@@ -253,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_stand_in_the_order_of_the_contract_and_absent_ones_are_left_out() {
-        let mut own = run(RunStatus::Running);
-        own.cancel = Some(Cancel::Plain);
-        own.started_at = Utc.timestamp_millis_opt(1_705_298_400_250).single();
-        let mut entry =
-            NodeRun::unstarted(own.id, NodeId::new("a").unwrap(), 0, NodeStatus::Running);
-        entry.attempt = Some(1);
-        let text = shown(own, vec![entry]);
+    fn fields_are_in_the_order_of_the_contract_and_absent_ones_are_omitted() {
+        let mut run = run(RunStatus::Running);
+        run.cancel = Some(Cancel::Plain);
+        run.started_at = Utc.timestamp_millis_opt(1_705_298_400_250).single();
+        let mut node_run =
+            NodeRun::unstarted(run.id, NodeId::new("a").unwrap(), 0, NodeStatus::Running);
+        node_run.attempt = Some(1);
+        let text = to_json(run, vec![node_run]);
         assert!(
             text.starts_with(concat!(
                 r#"{"id":"00000000-0000-0000-0000-000000000000","pipeline_id":"daily","pipeline_version":3,"#,
@@ -273,17 +273,17 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_ended_is_not_cancelling() {
-        let mut own = run(RunStatus::Cancelled);
-        own.cancel = Some(Cancel::Forced);
-        assert!(!shown(own, Vec::new()).contains("cancelling"));
+    fn a_finished_run_is_not_cancelling() {
+        let mut run = run(RunStatus::Cancelled);
+        run.cancel = Some(Cancel::Forced);
+        assert!(!to_json(run, Vec::new()).contains("cancelling"));
     }
 
     #[test]
-    fn an_entry_behind_one_that_is_missing_keeps_its_place() {
-        let own = run(RunStatus::Running);
-        let entry = NodeRun::unstarted(own.id, NodeId::new("b").unwrap(), 1, NodeStatus::Failed);
-        let value: serde_json::Value = serde_json::from_str(&shown(own, vec![entry])).unwrap();
+    fn a_node_run_after_a_missing_one_keeps_its_position() {
+        let run = run(RunStatus::Running);
+        let node_run = NodeRun::unstarted(run.id, NodeId::new("b").unwrap(), 1, NodeStatus::Failed);
+        let value: serde_json::Value = serde_json::from_str(&to_json(run, vec![node_run])).unwrap();
         let statuses: Vec<_> = (0..3).map(|i| &value["node_runs"][i]["status"]).collect();
         assert_eq!(statuses, ["pending", "failed", "pending"]);
     }

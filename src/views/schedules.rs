@@ -1,6 +1,7 @@
-//! Schedules as readers get them: what is due next, what ran last, and why the latest tick started nothing.
+//! Schedules as readers get them: the next ticks, the last run, and why the latest tick created no
+//! run.
 //!
-//! Firing them is the scheduler's.
+//! The scheduler (`src/scheduler.rs`) fires them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,10 +12,10 @@ use crate::error::Result;
 use crate::model::{PipelineId, Scope, SkipReason};
 use crate::storage::StoredSchedule;
 
-/// Ticks that are told ahead.
+/// The number of upcoming ticks that a schedule shows.
 const NEXT_COUNT: usize = 5;
 
-/// A schedule; the order of the fields is that of the wire.
+/// A schedule. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct ScheduleView {
     pipeline_id: PipelineId,
@@ -32,7 +33,7 @@ pub(crate) struct ScheduleView {
 }
 
 impl Views {
-    /// Every schedule, by pipeline; a disabled one has no next run.
+    /// Returns every schedule, by pipeline. A disabled one has no next run.
     ///
     /// # Errors
     /// `Unavailable`.

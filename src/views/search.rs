@@ -1,55 +1,59 @@
-//! Search over what people have named: pipelines, connections, variables.
+//! Search over the names and descriptions of pipelines, connections and variables.
 //!
-//! Values of variables and what a connection keeps secret are never looked at; who may see which kind is decided in `api`.
+//! Values of variables and secrets of connections are never searched. `api` decides which kinds a
+//! caller may see.
 
 use serde::Serialize;
 
-use super::pages::Pages;
+use super::pages::PageWalker;
 use super::{PipelineFilter, Views};
 use crate::error::Result;
 use crate::model::{Scope, VariableValue};
 use crate::storage::{ConnectionFilter, VariableFilter};
 
-/// What is looked for, and where.
+/// A search text and the objects to search.
 #[derive(Debug, Clone)]
 pub(crate) struct SearchFilter {
     pub(crate) text: String,
-    /// Hits at most.
+    /// The maximum number of hits.
     pub(crate) limit: usize,
-    /// Whose pipelines.
+    /// The scope of the pipelines.
     pub(crate) pipelines: Scope,
-    /// Whose connections; nobody's where the caller may not see any.
+    /// The scope of the connections; `None` if the caller may not see any.
     pub(crate) connections: Option<Scope>,
-    /// Whose variables; nobody's where the caller may not see any.
+    /// The scope of the variables; `None` if the caller may not see any.
     pub(crate) variables: Option<Scope>,
 }
 
-/// What was found; the order of the fields is that of the wire.
+/// An object that matches a search. Fields are in the order of the wire contract.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Hit {
+pub(crate) struct SearchHit {
     #[serde(rename = "type")]
     kind: &'static str,
     id: String,
     name: String,
     description: String,
-    /// What tells it from others of its kind: of a pipeline how many nodes it has, of the others their type.
+    /// A detail to recognize it by: a pipeline's node count, or the type of a connection or
+    /// variable.
     meta: String,
 }
 
-/// Hits so far.
-struct Search {
-    wanted: String,
+/// Collects hits up to a limit.
+struct HitCollector {
+    folded_text: String,
     limit: usize,
-    hits: Vec<Hit>,
+    hits: Vec<SearchHit>,
 }
 
 impl Views {
-    /// Pipelines, then connections, then variables whose name, id or description has the text in it, whatever the case of its letters;
-    /// of each kind the newest first.
+    /// Returns the objects whose name, id or description contains the text, ignoring case.
+    ///
+    /// Pipelines come first, then connections, then variables; within each kind the newest is
+    /// first.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
-    pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Vec<Hit>> {
+    /// `Unavailable` if storage cannot answer.
+    pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Vec<SearchHit>> {
         let SearchFilter {
             text,
             limit,
@@ -57,8 +61,8 @@ impl Views {
             connections,
             variables,
         } = filter;
-        let mut search = Search {
-            wanted: folded(&text),
+        let mut search = HitCollector {
+            folded_text: fold_case(&text),
             limit,
             hits: Vec::new(),
         };
@@ -72,15 +76,15 @@ impl Views {
         Ok(search.hits)
     }
 
-    async fn search_pipelines(&self, scope: Scope, search: &mut Search) -> Result<()> {
+    async fn search_pipelines(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
         let filter = PipelineFilter {
             scope,
             ..PipelineFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request().filter(|_| search.has_room()) {
             let page = self.storage.list_pipelines(filter.clone(), page).await?;
-            for stored in pages.take(page) {
+            for stored in pages.accept(page) {
                 let definition = &stored.definition;
                 let texts = [
                     definition.name.as_str(),
@@ -88,7 +92,7 @@ impl Views {
                     stored.slug.as_str(),
                     definition.description.as_str(),
                 ];
-                search.offer(&texts, || Hit {
+                search.add_if_matching(&texts, || SearchHit {
                     kind: "pipeline",
                     id: stored.id.to_string(),
                     name: definition.name.clone(),
@@ -103,17 +107,17 @@ impl Views {
         Ok(())
     }
 
-    async fn search_connections(&self, scope: Scope, search: &mut Search) -> Result<()> {
+    async fn search_connections(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
         let filter = ConnectionFilter {
             scope,
             ..ConnectionFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request().filter(|_| search.has_room()) {
             let page = self.storage.list_connections(filter.clone(), page).await?;
-            for stored in pages.take(page) {
+            for stored in pages.accept(page) {
                 let texts = [stored.id.as_str(), stored.fields.description.as_str()];
-                search.offer(&texts, || Hit {
+                search.add_if_matching(&texts, || SearchHit {
                     kind: "connection",
                     id: stored.id.to_string(),
                     name: stored.id.to_string(),
@@ -125,17 +129,17 @@ impl Views {
         Ok(())
     }
 
-    async fn search_variables(&self, scope: Scope, search: &mut Search) -> Result<()> {
+    async fn search_variables(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
         let filter = VariableFilter {
             scope,
             ..VariableFilter::default()
         };
-        let mut pages = Pages::begin();
-        while let Some(page) = pages.next().filter(|_| search.has_room()) {
+        let mut pages = PageWalker::new();
+        while let Some(page) = pages.next_request().filter(|_| search.has_room()) {
             let page = self.storage.list_variables(filter.clone(), page).await?;
-            for stored in pages.take(page) {
+            for stored in pages.accept(page) {
                 let texts = [stored.key.as_str(), stored.fields.description.as_str()];
-                search.offer(&texts, || Hit {
+                search.add_if_matching(&texts, || SearchHit {
                     kind: "variable",
                     id: stored.key.to_string(),
                     name: stored.key.to_string(),
@@ -151,21 +155,27 @@ impl Views {
     }
 }
 
-impl Search {
+impl HitCollector {
     const fn has_room(&self) -> bool {
         self.hits.len() < self.limit
     }
 
-    /// Takes a hit if one of its texts has what is wanted.
-    fn offer(&mut self, texts: &[&str], hit: impl FnOnce() -> Hit) {
-        if self.has_room() && texts.iter().any(|text| folded(text).contains(&self.wanted)) {
+    /// Adds a hit if one of its texts contains the search text.
+    fn add_if_matching(&mut self, texts: &[&str], hit: impl FnOnce() -> SearchHit) {
+        if self.has_room()
+            && texts
+                .iter()
+                .any(|text| fold_case(text).contains(&self.folded_text))
+        {
             self.hits.push(hit());
         }
     }
 }
 
-/// A text in which letters that differ in case alone are the same: by way of capitals, so that `ß` is `ss` and both small sigmas are one.
-fn folded(text: &str) -> String {
+/// Folds the case of a text.
+///
+/// Going through uppercase makes `ß` equal to `ss`, and the two lowercase sigmas equal.
+fn fold_case(text: &str) -> String {
     let capitals = text.chars().flat_map(char::to_uppercase);
     capitals.flat_map(char::to_lowercase).collect()
 }
@@ -184,8 +194,8 @@ mod tests {
             ("οδοσ", "οδος"),
             ("ДАННЫЕ", "данные"),
         ] {
-            assert_eq!(folded(one), folded(other));
+            assert_eq!(fold_case(one), fold_case(other));
         }
-        assert_ne!(folded("a"), folded("ä"));
+        assert_ne!(fold_case("a"), fold_case("ä"));
     }
 }

@@ -1,6 +1,6 @@
-//! The store and the engine in numbers, and whether the store answers.
+//! Numbers about storage and the engine, and a check that storage answers.
 //!
-//! Whether the engine still takes commands is the engine's to say.
+//! `engine` reports whether it still accepts commands.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::Views;
 use crate::error::Result;
 use crate::model::Scope;
 
-/// What is known of the engine.
+/// The numbers that the engine contributes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineFacts {
     pub(crate) runs_max: u32,
     pub(crate) uptime: Duration,
 }
 
-/// The system in numbers; the order of the fields is that of the wire.
+/// The system in numbers. Fields are in the order of the wire contract.
 #[derive(Debug, Serialize)]
 pub(crate) struct SystemInfo {
     version: &'static str,
@@ -33,18 +33,18 @@ pub(crate) struct SystemInfo {
 }
 
 impl Views {
-    /// Asks storage its cheapest question.
+    /// Checks that storage answers, with its cheapest query.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub(crate) async fn check_storage(&self) -> Result<()> {
         self.storage.newest_seq().await.map(drop)
     }
 
-    /// The system in numbers; what belongs to somebody is counted within the scope.
+    /// Returns the system in numbers. Objects that belong to a tenant are counted within the scope.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub(crate) async fn system_info(
         &self,
         scope: &Scope,
@@ -66,7 +66,7 @@ impl Views {
     }
 }
 
-/// Bytes in units of 1,048,576, with two decimals.
+/// Formats bytes in units of 1,048,576 with two decimals.
 fn megabytes(bytes: u64) -> String {
     format!("{:.2} MB", bytes as f64 / 1_048_576.0)
 }
@@ -77,13 +77,13 @@ mod tests {
 
     #[test]
     fn megabytes_have_two_decimals() {
-        for (bytes, told) in [
+        for (bytes, expected) in [
             (0, "0.00 MB"),
             (1_048_576, "1.00 MB"),
             (1_572_864, "1.50 MB"),
             (5 << 30, "5120.00 MB"),
         ] {
-            assert_eq!(megabytes(bytes), told);
+            assert_eq!(megabytes(bytes), expected);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Variables as readers get them: the value of a secret one masked.
+//! Variables as readers get them: the value of a secret variable is masked.
 //!
-//! Saving them is the engine's.
+//! Saving them is left to `engine/variables`.
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
@@ -12,12 +12,12 @@ use crate::model::{
 };
 use crate::storage::VariableFilter;
 
-/// A variable in an answer.
+/// A variable in a response.
 #[derive(Debug)]
 pub(crate) struct VariableView(pub(crate) StoredVariable);
 
 impl Views {
-    /// The variable with this key.
+    /// Returns the variable with this key.
     ///
     /// # Errors
     /// `NotFound` (`variable-not-found`); `Unavailable`.
@@ -31,10 +31,10 @@ impl Views {
             .ok_or_else(|| Error::variable_not_found(shown(key)))
     }
 
-    /// A page of variables, the newest first.
+    /// Returns a page of variables, newest first.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none; `Unavailable`.
+    /// `Malformed` (`invalid-parameter`) if the cursor is invalid; `Unavailable`.
     pub(crate) async fn list_variables(
         &self,
         filter: VariableFilter,
@@ -47,7 +47,7 @@ impl Views {
 }
 
 #[derive(Debug, Serialize)]
-struct Shown<'a> {
+struct VariableBody<'a> {
     key: &'a VariableKey,
     value: &'a str,
     r#type: &'static str,
@@ -63,7 +63,7 @@ impl Serialize for VariableView {
             VariableValue::Plain(text) => (text.as_str(), "string"),
             VariableValue::Secret(_) => (MASKED, "secret"),
         };
-        let shown = Shown {
+        let shown = VariableBody {
             key: &self.0.key,
             value,
             r#type: kind,

@@ -1,4 +1,4 @@
-//! Agreement: every backend shows the same history for the same work.
+//! Agreement of the backends: each one stores the same history for the same work.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::harness::{Store, World, chain};
 
 on_every_backend! {
-    two_hundred_chains_leave_the_same_rows_and_events_as_in_memory,
+    two_hundred_chains_store_the_same_rows_and_events_as_in_memory,
 }
 
-/// What is the same wherever it happened: runs by their number, not by their id.
+/// Returns the events as JSON, with each run's number in place of its id.
 fn comparable(events: Vec<Event>, runs: &BTreeMap<RunId, usize>) -> Vec<Value> {
     let mut comparable = Vec::new();
     for event in events {
@@ -36,10 +36,10 @@ async fn history(store: Store) -> (Vec<Value>, Vec<Value>) {
     for number in 0..200 {
         let run = host.trigger("p").await;
         runs.insert(run.id(), number);
-        let ended = run.finished().await.unwrap();
-        assert_eq!(ended.run.status, RunStatus::Success);
+        let finished = run.finished().await.unwrap();
+        assert_eq!(finished.run.status, RunStatus::Success);
         rows.push(json!(run.output::<Value>("e").await.unwrap()));
-        for mut row in ended.nodes {
+        for mut row in finished.nodes {
             row.id = String::new();
             rows.push(json!(row));
         }
@@ -47,7 +47,7 @@ async fn history(store: Store) -> (Vec<Value>, Vec<Value>) {
     (rows, comparable(host.events().await, &runs))
 }
 
-async fn two_hundred_chains_leave_the_same_rows_and_events_as_in_memory(store: Store) {
+async fn two_hundred_chains_store_the_same_rows_and_events_as_in_memory(store: Store) {
     let (rows, events) = history(store).await;
     let (expected_rows, expected_events) = history(Store::memory()).await;
     assert_eq!(rows, expected_rows);

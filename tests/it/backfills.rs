@@ -1,5 +1,4 @@
-//! Backfills as a host starts them: in their order, within their limits, behind everything else,
-//! over crashes.
+//! Backfills that a host starts: their order, their limits, their priority and their recovery.
 
 use std::ops::RangeInclusive;
 
@@ -14,21 +13,21 @@ use floret::{
 use crate::harness::{Host, Store, World, chain, step};
 
 on_every_backend! {
-    each_date_has_a_run_of_its_own,
-    the_dates_are_executed_in_the_order_asked_for,
-    no_more_runs_execute_at_once_than_asked_for,
-    a_failing_storage_makes_nothing,
-    a_repeated_key_makes_nothing,
-    a_repeat_is_answered_though_the_pipeline_takes_no_backfill_any_more,
-    dates_that_were_run_are_left_out,
-    after_too_many_failures_the_rest_is_cancelled,
-    a_cancel_in_the_middle_reaches_what_executes,
-    a_forced_cancel_stops_what_executes,
-    a_cancel_whose_answer_got_lost_is_heeded,
-    whoever_waits_for_a_cancelled_run_is_let_go,
-    a_trigger_beside_a_thousand_dates_takes_the_next_slot,
-    a_backfill_goes_on_within_its_limits_after_a_crash,
-    what_no_backfill_can_be_is_refused,
+    each_date_gets_its_own_run,
+    dates_execute_in_the_requested_order,
+    no_more_runs_execute_at_once_than_max_parallel,
+    a_failed_storage_call_creates_nothing,
+    a_repeated_key_creates_nothing,
+    a_repeated_key_returns_its_backfill_after_the_limits_shrink,
+    dates_with_a_successful_run_are_skipped,
+    too_many_failures_cancel_the_remaining_runs,
+    cancelling_a_backfill_cancels_its_executing_runs,
+    a_forced_cancel_stops_executing_runs,
+    a_cancel_request_whose_response_was_lost_takes_effect,
+    a_caller_that_waits_for_a_cancelled_run_is_woken,
+    a_manual_run_takes_the_next_slot_ahead_of_a_thousand_dates,
+    a_backfill_keeps_its_limits_after_a_crash,
+    an_invalid_backfill_is_refused,
 }
 
 fn dates(last: u32) -> RangeInclusive<NaiveDate> {
@@ -36,7 +35,7 @@ fn dates(last: u32) -> RangeInclusive<NaiveDate> {
     day(1)..=day(last)
 }
 
-/// `load` with the dates of its run, then `save`.
+/// Returns a pipeline of `load`, whose config holds the dates of its run, and `save`.
 fn dated() -> Pipeline {
     let load = step("load").config("dates", "${run.date} ${param.date} ${param.region}");
     Pipeline::new("daily")
@@ -46,7 +45,7 @@ fn dated() -> Pipeline {
         .after("load")
 }
 
-/// The dates that `load` was executed for, in the order of its executions.
+/// Returns the dates that `load` was executed for, in execution order.
 fn loaded(world: &World) -> Vec<String> {
     let calls = world.script.calls_of("load");
     let dates = calls.iter().map(|call| {
@@ -67,7 +66,7 @@ fn statuses(detail: &BackfillDetail) -> Vec<RunStatus> {
     detail.runs.iter().map(|run| run.status).collect()
 }
 
-async fn each_date_has_a_run_of_its_own(store: Store) {
+async fn each_date_gets_its_own_run(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
     let backfill = host
@@ -75,11 +74,17 @@ async fn each_date_has_a_run_of_its_own(store: Store) {
         .backfill("daily", dates(3))
         .param("region", "us");
     let backfill = backfill.start().await.unwrap();
-    let done = backfill.finished().await.unwrap().unwrap();
-    assert_eq!(done.backfill.status, BackfillStatus::Success);
-    assert_eq!(done.backfill.counts.success, 3);
-    assert!(done.backfill.finished_at.is_some());
-    assert!(done.runs.iter().map(|run| &run.id).eq(backfill.run_ids()));
+    let finished = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(finished.backfill.status, BackfillStatus::Success);
+    assert_eq!(finished.backfill.counts.success, 3);
+    assert!(finished.backfill.finished_at.is_some());
+    assert!(
+        finished
+            .runs
+            .iter()
+            .map(|run| &run.id)
+            .eq(backfill.run_ids())
+    );
     assert_eq!(loaded(&world), ["2023-12-01", "2023-12-02", "2023-12-03"]);
     let call = &world.script.calls_of("load")[2];
     assert_eq!(call.node.config["dates"], "2023-12-03 2023-12-03 us");
@@ -87,14 +92,14 @@ async fn each_date_has_a_run_of_its_own(store: Store) {
     assert_eq!(run.backfill_id, backfill.id());
 }
 
-async fn the_dates_are_executed_in_the_order_asked_for(store: Store) {
+async fn dates_execute_in_the_requested_order(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
     let backfill = host.floret.backfill("daily", dates(5));
     let newest_first = backfill.order(BackfillOrder::Descending).start().await;
     let newest_first = newest_first.unwrap();
     let first = host.find(newest_first.run_ids()[0]).await.run;
-    assert_eq!(first.date, *dates(5).start(), "ids are the oldest first");
+    assert_eq!(first.date, *dates(5).start(), "run ids are in date order");
     newest_first.finished().await.unwrap();
     let executed = loaded(&world);
     assert_eq!(executed.first().unwrap(), "2023-12-05");
@@ -104,7 +109,7 @@ async fn the_dates_are_executed_in_the_order_asked_for(store: Store) {
     );
 }
 
-async fn no_more_runs_execute_at_once_than_asked_for(store: Store) {
+async fn no_more_runs_execute_at_once_than_max_parallel(store: Store) {
     let world = World::new(store).pipeline(chain("daily", &["load"]));
     let gate = Gate::new();
     world.script.script("load", [Step::pass_on().at(&gate)]);
@@ -115,12 +120,12 @@ async fn no_more_runs_execute_at_once_than_asked_for(store: Store) {
     let counts = find(&host, backfill.id()).await.backfill.counts;
     assert_eq!((counts.running, counts.pending), (3, 17));
     gate.open();
-    let done = backfill.finished().await.unwrap().unwrap();
-    assert_eq!(done.backfill.counts.success, 20);
+    let finished = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(finished.backfill.counts.success, 20);
     assert_eq!(world.script.executing_max(), 3);
 }
 
-async fn a_failing_storage_makes_nothing(store: Store) {
+async fn a_failed_storage_call_creates_nothing(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
     let fault = Fault::before(Method::CreateRuns, Problem::StorageBusy);
@@ -130,17 +135,17 @@ async fn a_failing_storage_makes_nothing(store: Store) {
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
     assert_eq!(host.runs().await, []);
     assert_eq!(host.events().await, []);
-    // The answer of this one gets lost; the repeat finds what it made.
+    // The response of this call is lost; the repeat finds the runs that it created.
     let fault = Fault::after(Method::CreateRuns, Problem::StorageBusy);
     host.storage.fail(fault);
     assert!(start().await.is_err());
-    let made = start().await.unwrap();
-    let done = made.finished().await.unwrap().unwrap();
-    assert_eq!(done.runs.len(), 31);
+    let created = start().await.unwrap();
+    let finished = created.finished().await.unwrap().unwrap();
+    assert_eq!(finished.runs.len(), 31);
     assert_eq!(host.runs().await.len(), 31);
 }
 
-async fn a_repeated_key_makes_nothing(store: Store) {
+async fn a_repeated_key_creates_nothing(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
     let first = host.floret.backfill("daily", dates(4)).key("once");
@@ -152,12 +157,12 @@ async fn a_repeated_key_makes_nothing(store: Store) {
     assert_eq!(host.runs().await.len(), 4);
     let other = host.floret.backfill("daily", dates(5)).key("once").start();
     assert_eq!(other.await.unwrap_err().slug(), "idempotency-key-reused");
-    // A trigger with the same key is another act.
+    // The same key on a trigger is a separate operation.
     let run = host.floret.run("daily").key("once").start().await.unwrap();
     assert!(!first.run_ids().contains(&run.id()));
 }
 
-async fn a_repeat_is_answered_though_the_pipeline_takes_no_backfill_any_more(store: Store) {
+async fn a_repeated_key_returns_its_backfill_after_the_limits_shrink(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
     let start = |host: &Host| host.floret.backfill("daily", dates(2)).key("once").start();
@@ -173,7 +178,7 @@ async fn a_repeat_is_answered_though_the_pipeline_takes_no_backfill_any_more(sto
     assert_eq!(refused.unwrap_err().slug(), "backfill-too-large");
 }
 
-async fn dates_that_were_run_are_left_out(store: Store) {
+async fn dates_with_a_successful_run_are_skipped(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
     world.script.script(
@@ -188,22 +193,22 @@ async fn dates_that_were_run_are_left_out(store: Store) {
     let all: Vec<_> = dates(4).start().iter_days().take(4).collect();
     assert_eq!(preview.dates, [all[1], all[3]]);
     assert_eq!(preview.skipped, [all[0], all[2]]);
-    assert_eq!(host.runs().await.len(), 3, "a preview makes nothing");
+    assert_eq!(host.runs().await.len(), 3, "a preview creates nothing");
     let second = again().start().await.unwrap();
     let second = second.finished().await.unwrap().unwrap();
-    let made: Vec<_> = second.runs.iter().map(|run| run.date).collect();
-    assert_eq!(made, preview.dates);
+    let created: Vec<_> = second.runs.iter().map(|run| run.date).collect();
+    assert_eq!(created, preview.dates);
     let third = again().start().await.unwrap();
     assert_eq!((third.id(), third.run_ids()), (None, &[][..]));
     assert_eq!(third.finished().await.unwrap(), None);
     assert_eq!(host.runs().await.len(), 5);
 }
 
-async fn after_too_many_failures_the_rest_is_cancelled(store: Store) {
+async fn too_many_failures_cancel_the_remaining_runs(store: Store) {
     let world = World::new(store).pipeline(dated());
-    let (fails, goes) = (Gate::new(), Gate::new());
-    let failing = Step::permanent("no").at(&fails);
-    let steps = [failing, Step::pass_on().at(&goes)];
+    let (failing_gate, passing_gate) = (Gate::new(), Gate::new());
+    let failing = Step::permanent("no").at(&failing_gate);
+    let steps = [failing, Step::pass_on().at(&passing_gate)];
     world.script.script("load", steps);
     let host = world.start().await;
     let backfill = host.floret.backfill("daily", dates(31));
@@ -211,20 +216,20 @@ async fn after_too_many_failures_the_rest_is_cancelled(store: Store) {
     let backfill = backfill.unwrap();
     world.script.started_times("load", 3).await;
     let last = host.floret.handle(*backfill.run_ids().last().unwrap());
-    let (waited, ()) = tokio::join!(last.finished(), async { fails.open() });
+    let (waited, ()) = tokio::join!(last.finished(), async { failing_gate.open() });
     assert_eq!(waited.unwrap().run.status, RunStatus::Cancelled);
     let executing = find(&host, backfill.id()).await.backfill;
     assert_eq!(executing.status, BackfillStatus::Running);
     assert_eq!(executing.counts.running, 2);
-    goes.open();
-    let done = backfill.finished().await.unwrap().unwrap();
-    assert_eq!(done.backfill.status, BackfillStatus::Failed);
-    let counts = done.backfill.counts;
+    passing_gate.open();
+    let finished = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(finished.backfill.status, BackfillStatus::Failed);
+    let counts = finished.backfill.counts;
     assert_eq!((counts.failed, counts.cancelled), (1, 30));
     assert_eq!(world.script.calls_of("load").len(), 3);
 }
 
-async fn a_cancel_in_the_middle_reaches_what_executes(store: Store) {
+async fn cancelling_a_backfill_cancels_its_executing_runs(store: Store) {
     let world = World::new(store).pipeline(dated());
     let gate = Gate::new();
     let steps = [Step::pass_on(), Step::pass_on().at(&gate)];
@@ -239,16 +244,20 @@ async fn a_cancel_in_the_middle_reaches_what_executes(store: Store) {
     let expected = [Success, Running, Cancelled, Cancelled, Cancelled];
     assert_eq!(statuses(&detail), expected);
     gate.open();
-    let done = backfill.finished().await.unwrap().unwrap();
-    assert_eq!(done.backfill.status, BackfillStatus::Cancelled);
-    assert_eq!(done.backfill.counts.cancelled, 4);
-    assert_eq!(world.script.calls_of("save").len(), 1, "of the first run");
+    let finished = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(finished.backfill.status, BackfillStatus::Cancelled);
+    assert_eq!(finished.backfill.counts.cancelled, 4);
+    assert_eq!(
+        world.script.calls_of("save").len(),
+        1,
+        "only the first run reaches save"
+    );
     let again = host.floret.cancel_backfill(id).await.unwrap();
-    assert_eq!(again, done);
+    assert_eq!(again, finished);
     host.run("daily").await;
 }
 
-async fn a_forced_cancel_stops_what_executes(store: Store) {
+async fn a_forced_cancel_stops_executing_runs(store: Store) {
     let world = World::new(store).pipeline(dated());
     let never = Gate::new();
     world.script.script("load", [Step::pass_on().at(&never)]);
@@ -260,13 +269,13 @@ async fn a_forced_cancel_stops_what_executes(store: Store) {
     host.floret.cancel_backfill(id).await.unwrap();
     assert_eq!(world.script.executing(), 4);
     host.floret.force_cancel_backfill(id).await.unwrap();
-    let done = backfill.finished().await.unwrap().unwrap();
-    assert_eq!(done.backfill.status, BackfillStatus::Cancelled);
-    assert_eq!(done.backfill.counts.cancelled, 9);
+    let finished = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(finished.backfill.status, BackfillStatus::Cancelled);
+    assert_eq!(finished.backfill.counts.cancelled, 9);
 }
 
-/// A backfill of three dates, the first of which waits at the gate.
-async fn halted(store: Store, gate: &Gate) -> (World, Host, BackfillHandle) {
+/// Starts a backfill of three dates, the first of which waits at the gate.
+async fn start_and_block(store: Store, gate: &Gate) -> (World, Host, BackfillHandle) {
     let world = World::new(store).pipeline(dated());
     world.script.script("load", [Step::pass_on().at(gate)]);
     let host = world.start().await;
@@ -275,31 +284,31 @@ async fn halted(store: Store, gate: &Gate) -> (World, Host, BackfillHandle) {
     (world, host, backfill.unwrap())
 }
 
-async fn a_cancel_whose_answer_got_lost_is_heeded(store: Store) {
+async fn a_cancel_request_whose_response_was_lost_takes_effect(store: Store) {
     let gate = Gate::new();
-    let (world, host, backfill) = halted(store, &gate).await;
+    let (world, host, backfill) = start_and_block(store, &gate).await;
     let fault = Fault::after(Method::CancelBackfill, Problem::StorageBusy);
     host.storage.fail(fault);
-    let lost = host.floret.cancel_backfill(backfill.id().unwrap()).await;
-    assert_eq!(lost.unwrap_err().kind(), ErrorKind::Unavailable);
+    let failed = host.floret.cancel_backfill(backfill.id().unwrap()).await;
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unavailable);
     gate.open();
-    let done = backfill.finished().await.unwrap().unwrap();
-    assert_eq!(done.backfill.counts.cancelled, 3);
+    let finished = backfill.finished().await.unwrap().unwrap();
+    assert_eq!(finished.backfill.counts.cancelled, 3);
     assert_eq!(world.script.calls_of("save").len(), 0);
 }
 
-async fn whoever_waits_for_a_cancelled_run_is_let_go(store: Store) {
+async fn a_caller_that_waits_for_a_cancelled_run_is_woken(store: Store) {
     let gate = Gate::new();
-    let (_world, host, backfill) = halted(store, &gate).await;
+    let (_world, host, backfill) = start_and_block(store, &gate).await;
     let waiting = host.floret.handle(backfill.run_ids()[2]);
     let id = backfill.id().unwrap();
-    let (ended, cancelled) = tokio::join!(waiting.finished(), host.floret.cancel_backfill(id));
-    assert_eq!(ended.unwrap().run.status, RunStatus::Cancelled);
+    let (finished, cancelled) = tokio::join!(waiting.finished(), host.floret.cancel_backfill(id));
+    assert_eq!(finished.unwrap().run.status, RunStatus::Cancelled);
     assert!(cancelled.is_ok());
     gate.open();
 }
 
-async fn a_trigger_beside_a_thousand_dates_takes_the_next_slot(store: Store) {
+async fn a_manual_run_takes_the_next_slot_ahead_of_a_thousand_dates(store: Store) {
     let mut world = World::new(store)
         .pipeline(chain("daily", &["load"]))
         .pipeline(chain("other", &["go"]));
@@ -317,9 +326,9 @@ async fn a_trigger_beside_a_thousand_dates_takes_the_next_slot(store: Store) {
     world.script.started_times("load", 2).await;
     let run = host.trigger("other").await;
     gates[0].open();
-    let ended = run.finished().await.unwrap().run;
-    assert_eq!(ended.status, RunStatus::Success);
-    // The slot that it left goes on with the dates.
+    let finished = run.finished().await.unwrap().run;
+    assert_eq!(finished.status, RunStatus::Success);
+    // The backfill then uses the slot again.
     world.script.started_times("load", 3).await;
     let order: Vec<_> = world
         .script
@@ -336,7 +345,7 @@ async fn a_trigger_beside_a_thousand_dates_takes_the_next_slot(store: Store) {
     backfill.finished().await.unwrap();
 }
 
-async fn a_backfill_goes_on_within_its_limits_after_a_crash(store: Store) {
+async fn a_backfill_keeps_its_limits_after_a_crash(store: Store) {
     let world = World::quiet(store).pipeline(dated());
     let (never, gate) = (Gate::new(), Gate::new());
     let steps = [
@@ -366,17 +375,17 @@ async fn a_backfill_goes_on_within_its_limits_after_a_crash(store: Store) {
     for run in &runs {
         host.floret.handle(run.id).finished().await.unwrap();
     }
-    let ended = find(&host, id).await.backfill;
-    assert_eq!(ended.status, BackfillStatus::Failed);
+    let finished = find(&host, id).await.backfill;
+    assert_eq!(finished.status, BackfillStatus::Failed);
     assert_eq!(
-        ended.counts.failed, 2,
-        "the failure before the crash counts"
+        finished.counts.failed, 2,
+        "a failure before the crash counts"
     );
-    assert_eq!(ended.counts.success + ended.counts.cancelled, 8);
+    assert_eq!(finished.counts.success + finished.counts.cancelled, 8);
     assert!(world.script.executing_max() <= 2);
 }
 
-async fn what_no_backfill_can_be_is_refused(store: Store) {
+async fn an_invalid_backfill_is_refused(store: Store) {
     let world = World::new(store).pipeline(dated());
     let host = world.start().await;
     let day = |text: &str| text.parse::<NaiveDate>().unwrap();

@@ -1,4 +1,4 @@
-//! Bounds: how much executes at once, whatever path it came by.
+//! Concurrency limits: how many runs and nodes execute at once, however they were started.
 
 use bytes::Bytes;
 use floret::Access;
@@ -10,14 +10,14 @@ use tower::ServiceExt as _;
 use crate::harness::{Host, STEP, Store, World, chain};
 
 on_every_backend! {
-    no_more_runs_execute_at_once_than_the_engine_may,
-    no_more_runs_of_a_pipeline_execute_at_once_than_it_may,
-    a_resume_waits_for_a_slot_of_its_pipeline_as_a_trigger_does,
-    a_pipeline_at_its_bound_holds_up_no_other,
-    no_more_nodes_of_a_run_execute_at_once_than_it_may,
-    no_more_nodes_execute_at_once_than_the_engine_may,
-    waiting_runs_start_by_age,
-    a_raised_bound_of_a_pipeline_starts_its_waiting_runs_at_once,
+    no_more_runs_execute_at_once_than_the_engine_allows,
+    no_more_runs_of_a_pipeline_execute_at_once_than_it_allows,
+    a_resume_waits_for_a_slot_of_its_pipeline,
+    a_pipeline_at_its_limit_does_not_delay_others,
+    no_more_nodes_of_a_run_execute_at_once_than_it_allows,
+    no_more_nodes_execute_at_once_than_the_engine_allows,
+    waiting_runs_start_in_order_of_creation,
+    a_raised_limit_of_a_pipeline_starts_its_waiting_runs_at_once,
 }
 
 async fn trigger(host: &Host, pipeline: &str, count: usize) -> Vec<RunHandle> {
@@ -28,7 +28,7 @@ async fn trigger(host: &Host, pipeline: &str, count: usize) -> Vec<RunHandle> {
     runs
 }
 
-async fn succeed(runs: Vec<RunHandle>) {
+async fn assert_all_succeed(runs: Vec<RunHandle>) {
     for run in runs {
         assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
     }
@@ -45,7 +45,7 @@ fn wide(id: &str, nodes: usize) -> Pipeline {
     })
 }
 
-async fn no_more_runs_execute_at_once_than_the_engine_may(store: Store) {
+async fn no_more_runs_execute_at_once_than_the_engine_allows(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.runs_max = 3;
     let gate = Gate::new();
@@ -56,11 +56,11 @@ async fn no_more_runs_execute_at_once_than_the_engine_may(store: Store) {
     assert_eq!(count(&host, RunStatus::Running).await, 3);
     assert_eq!(count(&host, RunStatus::Pending).await, 9);
     gate.open();
-    succeed(runs).await;
+    assert_all_succeed(runs).await;
     assert_eq!(world.script.executing_max(), 3);
 }
 
-async fn no_more_runs_of_a_pipeline_execute_at_once_than_it_may(store: Store) {
+async fn no_more_runs_of_a_pipeline_execute_at_once_than_it_allows(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]).max_concurrent_runs(2));
     world.limits.runs_max = 10;
     let gate = Gate::new();
@@ -70,11 +70,11 @@ async fn no_more_runs_of_a_pipeline_execute_at_once_than_it_may(store: Store) {
     world.script.started_times("a", 2).await;
     assert_eq!(count(&host, RunStatus::Running).await, 2);
     gate.open();
-    succeed(runs).await;
+    assert_all_succeed(runs).await;
     assert_eq!(world.script.executing_max(), 2);
 }
 
-async fn a_resume_waits_for_a_slot_of_its_pipeline_as_a_trigger_does(store: Store) {
+async fn a_resume_waits_for_a_slot_of_its_pipeline(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]).max_concurrent_runs(2));
     world.limits.runs_max = 10;
     world.script.script("a", [Step::permanent("broken")]);
@@ -93,11 +93,11 @@ async fn a_resume_waits_for_a_slot_of_its_pipeline_as_a_trigger_does(store: Stor
     world.script.started_times("a", 4 + 2).await;
     assert_eq!(count(&host, RunStatus::Running).await, 2);
     gate.open();
-    succeed(runs).await;
+    assert_all_succeed(runs).await;
     assert!(world.script.executing_max() <= 2);
 }
 
-async fn a_pipeline_at_its_bound_holds_up_no_other(store: Store) {
+async fn a_pipeline_at_its_limit_does_not_delay_others(store: Store) {
     let world = World::new(store)
         .pipeline(chain("full", &["a"]).max_concurrent_runs(1))
         .pipeline(chain("free", &["b"]));
@@ -106,13 +106,13 @@ async fn a_pipeline_at_its_bound_holds_up_no_other(store: Store) {
     let host = world.start().await;
     let waiting = trigger(&host, "full", 50).await;
     world.script.started("a").await;
-    succeed(trigger(&host, "free", 20).await).await;
+    assert_all_succeed(trigger(&host, "free", 20).await).await;
     assert_eq!(world.calls()["a"], 1);
     gate.open();
-    succeed(waiting).await;
+    assert_all_succeed(waiting).await;
 }
 
-async fn no_more_nodes_of_a_run_execute_at_once_than_it_may(store: Store) {
+async fn no_more_nodes_of_a_run_execute_at_once_than_it_allows(store: Store) {
     let mut world = World::new(store).pipeline(wide("p", 20));
     world.limits.nodes_run_max = 2;
     let gate = Gate::new();
@@ -124,11 +124,11 @@ async fn no_more_nodes_of_a_run_execute_at_once_than_it_may(store: Store) {
     let runs = trigger(&host, "p", 1).await;
     host.until_events(EventKind::NodeStarted, 2).await;
     gate.open();
-    succeed(runs).await;
+    assert_all_succeed(runs).await;
     assert_eq!(world.script.executing_max(), 2);
 }
 
-async fn no_more_nodes_execute_at_once_than_the_engine_may(store: Store) {
+async fn no_more_nodes_execute_at_once_than_the_engine_allows(store: Store) {
     let mut world = World::new(store)
         .pipeline(wide("p", 10))
         .pipeline(wide("q", 10));
@@ -145,11 +145,11 @@ async fn no_more_nodes_execute_at_once_than_the_engine_may(store: Store) {
     runs.extend(trigger(&host, "q", 1).await);
     host.until_events(EventKind::NodeStarted, 3).await;
     gate.open();
-    succeed(runs).await;
+    assert_all_succeed(runs).await;
     assert_eq!(world.script.executing_max(), 3);
 }
 
-async fn waiting_runs_start_by_age(store: Store) {
+async fn waiting_runs_start_in_order_of_creation(store: Store) {
     let mut world = World::new(store)
         .pipeline(chain("p", &["a"]))
         .pipeline(chain("q", &["a"]));
@@ -160,7 +160,7 @@ async fn waiting_runs_start_by_age(store: Store) {
         runs.push(host.trigger(pipeline).await);
     }
     let ids: Vec<_> = runs.iter().map(RunHandle::id).collect();
-    succeed(runs).await;
+    assert_all_succeed(runs).await;
     let executed: Vec<_> = world
         .script
         .calls()
@@ -170,7 +170,7 @@ async fn waiting_runs_start_by_age(store: Store) {
     assert_eq!(executed, ids);
 }
 
-async fn a_raised_bound_of_a_pipeline_starts_its_waiting_runs_at_once(store: Store) {
+async fn a_raised_limit_of_a_pipeline_starts_its_waiting_runs_at_once(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]).max_concurrent_runs(1));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
@@ -187,5 +187,5 @@ async fn a_raised_bound_of_a_pipeline_starts_its_waiting_runs_at_once(store: Sto
     assert_eq!(answer.status(), 200);
     world.script.started_times("a", 3).await;
     gate.open();
-    succeed(runs).await;
+    assert_all_succeed(runs).await;
 }

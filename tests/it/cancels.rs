@@ -1,4 +1,5 @@
-//! Cancel: what executes ends, nothing more starts; forced, whatever executes is left behind.
+//! Cancel requests: executing nodes finish and no other node starts. A forced cancel also stops
+//! executing nodes and abandons those that ignore the stop signal.
 
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -12,17 +13,17 @@ use tokio::sync::Notify;
 use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, statuses, step};
 
 on_every_backend! {
-    executing_nodes_end_and_the_rest_never_starts,
-    a_cancel_beside_the_end_of_the_last_node_ends_the_run_once,
+    executing_nodes_finish_and_no_other_node_starts,
+    a_cancel_that_races_with_the_last_node_finishes_the_run_once,
     a_pending_run_is_cancelled_at_once,
-    a_wish_between_claim_and_driver_is_heeded,
-    a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace,
+    a_cancel_request_between_claim_and_execution_takes_effect,
+    a_forced_cancel_drops_a_deaf_executor_after_the_grace_period,
     the_late_result_of_a_blocking_executor_changes_nothing,
-    a_plain_cancel_is_escalated_to_a_forced_one,
-    what_succeeds_within_the_grace_of_a_forced_cancel_counts,
+    a_cancel_can_be_escalated_to_a_forced_one,
+    a_node_that_succeeds_within_the_grace_period_counts,
     a_node_between_attempts_is_cancelled,
-    a_second_cancel_gets_the_same_answer,
-    cancelling_a_run_that_ended_otherwise_is_refused,
+    a_repeated_cancel_returns_the_same_status,
+    cancelling_a_run_that_succeeded_or_failed_is_refused,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -33,7 +34,7 @@ fn wide(nodes: usize) -> Pipeline {
     })
 }
 
-async fn executing_nodes_end_and_the_rest_never_starts(store: Store) {
+async fn executing_nodes_finish_and_no_other_node_starts(store: Store) {
     let mut world = World::new(store).pipeline(wide(20).node("below", STEP).after("n0"));
     world.limits.nodes_run_max = 3;
     let gate = Gate::new();
@@ -50,13 +51,13 @@ async fn executing_nodes_end_and_the_rest_never_starts(store: Store) {
         RunStatus::Running
     );
     gate.open();
-    let ended = run.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Cancelled);
-    assert_eq!(ended.run.error, None);
+    let finished = run.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Cancelled);
+    assert_eq!(finished.run.error, None);
     let count = |status| {
-        statuses(&ended)
+        statuses(&finished)
             .values()
-            .filter(|own| **own == status)
+            .filter(|node_status| **node_status == status)
             .count()
     };
     assert_eq!(count(NodeStatus::Success), 3);
@@ -64,7 +65,7 @@ async fn executing_nodes_end_and_the_rest_never_starts(store: Store) {
     assert_eq!(world.script.calls().len(), 3);
 }
 
-async fn a_cancel_beside_the_end_of_the_last_node_ends_the_run_once(store: Store) {
+async fn a_cancel_that_races_with_the_last_node_finishes_the_run_once(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]));
     let host = world.start().await;
     for round in 1..=300 {
@@ -82,25 +83,25 @@ async fn a_cancel_beside_the_end_of_the_last_node_ends_the_run_once(store: Store
             gate.open();
         };
         let (answer, ()) = tokio::join!(cancel, open);
-        let ended = run.finished().await.unwrap();
+        let finished = run.finished().await.unwrap();
         match answer {
             Ok(status) => {
                 assert!(matches!(status, RunStatus::Running | RunStatus::Cancelled));
-                assert_eq!(ended.run.status, RunStatus::Cancelled, "round {round}");
+                assert_eq!(finished.run.status, RunStatus::Cancelled, "round {round}");
             }
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::RunFinished, "round {round}");
-                assert_eq!(ended.run.status, RunStatus::Success, "round {round}");
+                assert_eq!(finished.run.status, RunStatus::Success, "round {round}");
             }
         }
-        assert_ends_once(&host, id).await;
+        assert_finishes_once(&host, id).await;
     }
 }
 
-async fn assert_ends_once(host: &Host, run: RunId) {
+async fn assert_finishes_once(host: &Host, run: RunId) {
     let kinds = kinds(&host.events_of(run).await);
-    let ends = kinds.iter().filter(|kind| kind.is_terminal()).count();
-    assert_eq!(ends, 1, "{kinds:?}");
+    let terminal = kinds.iter().filter(|kind| kind.is_terminal()).count();
+    assert_eq!(terminal, 1, "{kinds:?}");
     assert!(
         kinds.last().is_some_and(|kind| kind.is_terminal()),
         "{kinds:?}"
@@ -114,29 +115,29 @@ async fn a_pending_run_is_cancelled_at_once(store: Store) {
     let run = host.trigger("p").await;
     let waiter = run.finished();
     let cancel = host.floret.cancel(run.id());
-    let (ended, answer) = tokio::join!(waiter, cancel);
+    let (finished, answer) = tokio::join!(waiter, cancel);
     assert_eq!(answer.unwrap(), RunStatus::Cancelled);
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended.unwrap(), RunStatus::Cancelled, &nodes);
+    assert_ended(&finished.unwrap(), RunStatus::Cancelled, &nodes);
 }
 
-async fn a_wish_between_claim_and_driver_is_heeded(store: Store) {
+async fn a_cancel_request_between_claim_and_execution_takes_effect(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     let gate = Gate::new();
     let (host, run) = world.hold_claim("p", &gate).await;
     let answer = host.floret.cancel(run.id()).await.unwrap();
     assert_eq!(answer, RunStatus::Running);
     gate.open();
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     assert_ended(
-        &ended,
+        &finished,
         RunStatus::Cancelled,
         &[("a", NodeStatus::Cancelled)],
     );
     assert!(world.script.calls().is_empty());
 }
 
-async fn a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace(store: Store) {
+async fn a_forced_cancel_drops_a_deaf_executor_after_the_grace_period(store: Store) {
     let mut world = World::quiet(store).pipeline(chain("p", &["a", "b"]));
     world.limits.runs_max = 1;
     world.limits.nodes_engine_max = 1;
@@ -148,24 +149,24 @@ async fn a_forced_cancel_leaves_a_deaf_executor_behind_after_the_grace(store: St
     world.script.started("a").await;
     let answer = host.floret.force_cancel(run.id()).await.unwrap();
     assert_eq!(answer, RunStatus::Running);
-    let left = world.turn_within(HOUR).await;
-    assert_eq!(left, world.limits.force_grace);
-    let ended = run.finished().await.unwrap();
+    let waited = world.turn_within(HOUR).await;
+    assert_eq!(waited, world.limits.force_grace);
+    let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_ended(&finished, RunStatus::Cancelled, &nodes);
     gate.open();
     assert_eq!(host.run("p").await.run.status, RunStatus::Success);
-    assert_eq!(host.floret.abandoned(), 0, "it could be dropped");
-    assert_ends_once(&host, run.id()).await;
+    assert_eq!(host.floret.abandoned(), 0, "the executor could be dropped");
+    assert_finishes_once(&host, run.id()).await;
 }
 
-/// Keeps its thread until it is released, whatever it is told.
+/// Blocks its thread until it is released, and ignores the stop signal.
 async fn block(
     _: Ctx,
     held: Arc<Mutex<mpsc::Receiver<()>>>,
-    began: Arc<Notify>,
+    started: Arc<Notify>,
 ) -> Result<(), ExecutorError> {
-    began.notify_one();
+    started.notify_one();
     held.lock().recv()?;
     Ok(())
 }
@@ -179,28 +180,28 @@ async fn the_late_result_of_a_blocking_executor_changes_nothing(store: Store) {
         .pipeline(pipeline)
         .pipeline(chain("other", &["c"]));
     let (release, held) = mpsc::channel();
-    let (held, began) = (Arc::new(Mutex::new(held)), Arc::new(Notify::new()));
-    let told = Arc::clone(&began);
-    let block = move |ctx| block(ctx, Arc::clone(&held), Arc::clone(&told));
+    let (held, started) = (Arc::new(Mutex::new(held)), Arc::new(Notify::new()));
+    let signal = Arc::clone(&started);
+    let block = move |ctx| block(ctx, Arc::clone(&held), Arc::clone(&signal));
     let host = world
         .start_with(|builder| builder.node("block", block))
         .await;
     let run = host.trigger("p").await;
-    began.notified().await;
+    started.notified().await;
     host.floret.force_cancel(run.id()).await.unwrap();
     assert_eq!(world.turn_within(HOUR).await, world.limits.force_grace);
     assert_eq!(world.turn_within(HOUR).await, world.limits.stop_grace);
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_ended(&finished, RunStatus::Cancelled, &nodes);
     assert_eq!(host.floret.abandoned(), 1);
     release.send(()).unwrap();
     host.run("other").await;
-    assert_eq!(host.stored(&run).await, ended);
-    assert_ends_once(&host, run.id()).await;
+    assert_eq!(host.stored(&run).await, finished);
+    assert_finishes_once(&host, run.id()).await;
 }
 
-async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
+async fn a_cancel_can_be_escalated_to_a_forced_one(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
@@ -218,18 +219,18 @@ async fn a_plain_cancel_is_escalated_to_a_forced_one(store: Store) {
     );
     let answer = host.floret.force_cancel(run.id()).await.unwrap();
     assert_eq!(answer, RunStatus::Running);
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
-    assert_eq!(node(&ended, "a").error.as_deref(), Some("stopped"));
+    assert_ended(&finished, RunStatus::Cancelled, &nodes);
+    assert_eq!(node(&finished, "a").error.as_deref(), Some("stopped"));
     let kinds = kinds(&host.events_of(run.id()).await);
-    let told = kinds
+    let requests = kinds
         .iter()
         .filter(|kind| **kind == EventKind::RunCancelling);
-    assert_eq!(told.count(), 1);
+    assert_eq!(requests.count(), 1);
 }
 
-async fn what_succeeds_within_the_grace_of_a_forced_cancel_counts(store: Store) {
+async fn a_node_that_succeeds_within_the_grace_period_counts(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
@@ -238,9 +239,9 @@ async fn what_succeeds_within_the_grace_of_a_forced_cancel_counts(store: Store) 
     world.script.started("a").await;
     host.floret.force_cancel(run.id()).await.unwrap();
     gate.open();
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Cancelled)];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_ended(&finished, RunStatus::Cancelled, &nodes);
 }
 
 async fn a_node_between_attempts_is_cancelled(store: Store) {
@@ -251,16 +252,16 @@ async fn a_node_between_attempts_is_cancelled(store: Store) {
     let run = host.trigger("p").await;
     host.until_events(EventKind::NodeRetrying, 1).await;
     host.floret.cancel(run.id()).await.unwrap();
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     assert_ended(
-        &ended,
+        &finished,
         RunStatus::Cancelled,
         &[("a", NodeStatus::Cancelled)],
     );
     assert_eq!(world.script.calls_of("a").len(), 1);
 }
 
-async fn a_second_cancel_gets_the_same_answer(store: Store) {
+async fn a_repeated_cancel_returns_the_same_status(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
@@ -281,19 +282,19 @@ async fn a_second_cancel_gets_the_same_answer(store: Store) {
     }
 }
 
-async fn cancelling_a_run_that_ended_otherwise_is_refused(store: Store) {
+async fn cancelling_a_run_that_succeeded_or_failed_is_refused(store: Store) {
     let world = World::new(store)
         .pipeline(chain("good", &["a"]))
         .pipeline(chain("bad", &["b"]));
     world.script.script("b", [Step::permanent("broken")]);
     let host = world.start().await;
     for pipeline in ["good", "bad"] {
-        let ended = host.run(pipeline).await;
-        let refused = host.floret.cancel(ended.run.id).await.unwrap_err();
+        let finished = host.run(pipeline).await;
+        let refused = host.floret.cancel(finished.run.id).await.unwrap_err();
         assert_eq!(
             (refused.kind(), refused.slug()),
             (ErrorKind::RunFinished, "run-finished")
         );
-        assert_eq!(host.find(ended.run.id).await, ended);
+        assert_eq!(host.find(finished.run.id).await, finished);
     }
 }

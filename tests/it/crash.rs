@@ -1,8 +1,8 @@
-//! What survives `kill -9`: a real process, killed at random moments under load, and started again
-//! on the same file.
+//! Crashes of a real process, killed with `kill -9` at random moments under load and restarted on
+//! the same file.
 //!
-//! The same inside one process, deterministic, is in the engine's tests; loss of power is not shown
-//! by this.
+//! Crashes at each storage call within one process are left to `crash_points`, and loss of power
+//! to `damage`.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::standalone::{Api, Standalone};
 const ROUNDS: u32 = 25;
 const CLIENTS: u64 = 8;
 
-/// Whether a pause of real time is over; a process is killed by the clock on the wall.
+/// Waits in real time, because another process does not follow the clock of the test.
 #[expect(
     clippy::disallowed_methods,
-    reason = "another process cannot be told to turn its clock"
+    reason = "the clock of another process cannot be advanced"
 )]
 async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// A chain whose nodes note each execution with its time; the middle one fails once for each token
-/// that asks for it.
+/// Returns a chain whose nodes record the time of each execution. The middle node fails once for
+/// each token that starts with `fail`.
 fn work(dir: &Path) -> Value {
     let note = format!(
         "echo \"$0 $(date +%s%N)\" >> {}/executions; ",
@@ -46,58 +46,51 @@ fn work(dir: &Path) -> Value {
         "edges": [{"from": "first", "to": "middle"}, {"from": "middle", "to": "last"}]})
 }
 
-/// What clients were told.
-#[derive(Default)]
-struct Told {
-    acknowledged: HashSet<String>,
-    keys: HashMap<String, String>,
-}
-
-/// One client until the server goes away: triggers, cancels some, resumes what failed.
-async fn client(api: Api, seed: u64, round: u32) -> Told {
-    let mut told = Told::default();
+/// Triggers runs until the server goes away, cancels some and resumes those that fail. Returns the
+/// ids of the runs that the server acknowledged.
+async fn client(api: Api, seed: u64, round: u32) -> HashSet<String> {
+    let mut acknowledged = HashSet::new();
     let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(round);
-    for turn in 0_u32.. {
+    for request in 0_u32.. {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let fails = random >> 60 < 4;
         let token = format!(
-            "{}-{seed}-{round}-{turn}",
+            "{}-{seed}-{round}-{request}",
             if fails { "fail" } else { "go" }
         );
         let Ok((status, run)) = api
             .post("/pipelines/work/run", &json!({"params": {"token": token}}))
             .await
         else {
-            return told;
+            return acknowledged;
         };
         if status != 202 {
-            // The queue may be full, or the server may be about to go.
+            // The queue may be full, or the server may be about to exit.
             continue;
         }
         let Some(id) = run["id"].as_str().map(str::to_owned) else {
-            return told;
+            return acknowledged;
         };
-        told.acknowledged.insert(id.clone());
-        told.keys.insert(token, id.clone());
+        acknowledged.insert(id.clone());
         if random >> 60 == 15
             && api
                 .post(&format!("/runs/{id}/cancel"), &Value::Null)
                 .await
                 .is_err()
         {
-            return told;
+            return acknowledged;
         }
-        if fails && !resume_once_failed(&api, &id, &mut told).await {
-            return told;
+        if fails && !resume_once_failed(&api, &id, &mut acknowledged).await {
+            return acknowledged;
         }
     }
-    told
+    acknowledged
 }
 
-/// Follows a run to its end and resumes it; false when the server goes away.
-async fn resume_once_failed(api: &Api, id: &str, told: &mut Told) -> bool {
+/// Waits until a run finishes and resumes it if it failed. Returns false when the server goes away.
+async fn resume_once_failed(api: &Api, id: &str, acknowledged: &mut HashSet<String>) -> bool {
     loop {
         let Ok((_, run)) = api.get(&format!("/runs/{id}")).await else {
             return false;
@@ -110,8 +103,7 @@ async fn resume_once_failed(api: &Api, id: &str, told: &mut Told) -> bool {
     }
     match api.post(&format!("/runs/{id}/resume"), &Value::Null).await {
         Ok((status, run)) if status == 202 => {
-            told.acknowledged
-                .extend(run["id"].as_str().map(str::to_owned));
+            acknowledged.extend(run["id"].as_str().map(str::to_owned));
             true
         }
         Ok(_) => true,
@@ -119,7 +111,7 @@ async fn resume_once_failed(api: &Api, id: &str, told: &mut Told) -> bool {
     }
 }
 
-/// All runs of the store, from every page.
+/// Returns all runs of the store, from every page.
 async fn all_runs(api: &Api) -> Vec<Value> {
     let mut runs = Vec::new();
     let mut path = "/runs?limit=100".to_owned();
@@ -136,7 +128,7 @@ async fn all_runs(api: &Api) -> Vec<Value> {
     }
 }
 
-/// Waits until no run is under way.
+/// Waits until no run is pending or running.
 async fn settle(api: &Api) {
     for _ in 0..6_000 {
         let (_, running) = api
@@ -148,10 +140,10 @@ async fn settle(api: &Api) {
         }
         pause(Duration::from_millis(20)).await;
     }
-    panic!("runs are still under way after two minutes");
+    panic!("runs are still pending or running after two minutes");
 }
 
-/// No node began after the moment at which its committed end says that it had ended.
+/// Asserts that no node started to execute after its committed finish time.
 async fn check_executions(api: &Api, dir: &Path, runs: &[Value]) {
     let mut newest: HashMap<(String, String), i64> = HashMap::new();
     for line in std::fs::read_to_string(dir.join("executions"))
@@ -164,11 +156,11 @@ async fn check_executions(api: &Api, dir: &Path, runs: &[Value]) {
             words.next().unwrap(),
             words.next().unwrap(),
         );
-        let began = nanos.parse::<i64>().unwrap() / 1_000_000;
+        let started = nanos.parse::<i64>().unwrap() / 1_000_000;
         let newest = newest
             .entry((run.to_owned(), node.to_owned()))
-            .or_insert(began);
-        *newest = began.max(*newest);
+            .or_insert(started);
+        *newest = started.max(*newest);
     }
     for run in runs {
         let id = run["id"].as_str().unwrap();
@@ -180,13 +172,14 @@ async fn check_executions(api: &Api, dir: &Path, runs: &[Value]) {
             .filter(|node| node["status"] == "success")
         {
             let key = (id.to_owned(), node["node_id"].as_str().unwrap().to_owned());
-            let ended = chrono::DateTime::parse_from_rfc3339(node["finished_at"].as_str().unwrap())
-                .unwrap();
-            let began = newest
+            let finished_at =
+                chrono::DateTime::parse_from_rfc3339(node["finished_at"].as_str().unwrap())
+                    .unwrap();
+            let started = newest
                 .get(&key)
                 .unwrap_or_else(|| panic!("{key:?} succeeded and was never executed"));
             assert!(
-                *began <= ended.timestamp_millis(),
+                *started <= finished_at.timestamp_millis(),
                 "{key:?} was executed again after its checkpoint"
             );
         }
@@ -207,7 +200,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         "--pipelines",
         pipelines.to_str().unwrap(),
     ];
-    let mut told = Told::default();
+    let mut acknowledged = HashSet::new();
     for round in 0..ROUNDS {
         let server = Standalone::start(&arguments);
         let clients: Vec<_> = (0..CLIENTS)
@@ -217,8 +210,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         pause(Duration::from_millis(20 + u64::from(round) * 7919 % 480)).await;
         server.kill();
         for of_client in clients.join_all().await {
-            told.acknowledged.extend(of_client.acknowledged);
-            told.keys.extend(of_client.keys);
+            acknowledged.extend(of_client);
         }
     }
     let server = Standalone::start(&arguments);
@@ -229,11 +221,11 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         .map(|run| run["id"].as_str().unwrap().to_owned())
         .collect();
     assert!(
-        told.acknowledged.len() > 50,
+        acknowledged.len() > 50,
         "only {} runs were acknowledged: no load",
-        told.acknowledged.len()
+        acknowledged.len()
     );
-    let lost: Vec<_> = told.acknowledged.difference(&stored).collect();
+    let lost: Vec<_> = acknowledged.difference(&stored).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     let poisoned = runs.iter().filter(|run| {
         run["error"]
@@ -243,14 +235,14 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     assert_eq!(
         poisoned.count(),
         0,
-        "a kill from outside must not be taken for poison"
+        "a kill from outside must not poison a run"
     );
     check_executions(&server.api, dir.path(), &runs).await;
     server.kill();
     check_file(&file);
 }
 
-/// The file is whole, and each run has one terminal event, its last.
+/// Asserts that SQLite finds no damage in the file.
 fn check_file(file: &Path) {
     let connection = rusqlite::Connection::open(file).unwrap();
     let integrity: String = connection
@@ -259,9 +251,9 @@ fn check_file(file: &Path) {
     assert_eq!(integrity, "ok");
 }
 
-/// A run whose node kills the server, beside seven slow ones.
+/// Executes a run that kills the server beside seven slow runs.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_its_neighbours_succeed() {
+async fn a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_other_runs_succeed() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("runs.db");
     let pipelines = dir.path().join("pipelines");
@@ -298,7 +290,7 @@ async fn a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_its_nei
         assert_eq!(status, 202);
         slow.push(run["id"].as_str().unwrap().to_owned());
     }
-    // The server may be gone before the answer is here.
+    // The server may exit before it responds.
     drop(server.api.post("/pipelines/killer/run", &Value::Null).await);
     for _ in 0..3 {
         server.wait();

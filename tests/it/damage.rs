@@ -1,7 +1,7 @@
-//! Loss of power, as the tail of a write-ahead log that did not reach the disk: 200 damages of a
-//! live store.
+//! Loss of power, simulated as a write-ahead log whose tail did not reach the disk: 200 damaged
+//! copies of a store in use.
 //!
-//! Loss of the process alone is `crash`'s.
+//! A crash of the process alone is left to `crash`.
 
 use std::fs;
 use std::path::Path;
@@ -19,11 +19,11 @@ async fn rows(_: Ctx) -> Result<Vec<Value>, ExecutorError> {
     Ok(vec![json!({"n": 1}), json!({"n": 2})])
 }
 
-async fn endless(_: Ctx, _: Vec<Value>) -> Result<(), ExecutorError> {
+async fn never_finish(_: Ctx, _: Vec<Value>) -> Result<(), ExecutorError> {
     std::future::pending().await
 }
 
-async fn done(_: Ctx, _: Vec<Value>) -> Result<(), ExecutorError> {
+async fn succeed(_: Ctx, _: Vec<Value>) -> Result<(), ExecutorError> {
     Ok(())
 }
 
@@ -39,13 +39,12 @@ async fn open(file: &Path) -> floret::Builder {
         .pipeline(pipeline)
 }
 
-/// A store as it stands in the middle of its work: the file and its log, and the runs in the order
-/// of their creation.
-async fn live(dir: &Path) -> (Vec<u8>, Vec<u8>, Vec<RunId>) {
-    let file = dir.join("live.db");
+/// Returns the file and the log of a store in use, and its runs in order of creation.
+async fn copy_live_store(dir: &Path) -> (Vec<u8>, Vec<u8>, Vec<RunId>) {
+    let file = dir.join("busy.db");
     let floret = open(&file)
         .await
-        .node("last", endless)
+        .node("last", never_finish)
         .start()
         .await
         .unwrap();
@@ -55,14 +54,14 @@ async fn live(dir: &Path) -> (Vec<u8>, Vec<u8>, Vec<RunId>) {
     }
     let copy = (
         fs::read(&file).unwrap(),
-        fs::read(dir.join("live.db-wal")).unwrap(),
+        fs::read(dir.join("busy.db-wal")).unwrap(),
         runs,
     );
     floret.shutdown(Duration::ZERO).await.unwrap();
     copy
 }
 
-/// Cuts the second half of the log somewhere, or turns some of its bytes.
+/// Truncates the log somewhere in its second half, flips a bit there or zeroes the rest.
 fn damage(log: &mut Vec<u8>, seed: u64) {
     let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = |below: usize| {
@@ -80,18 +79,22 @@ fn damage(log: &mut Vec<u8>, seed: u64) {
     }
 }
 
-/// The damaged store opens, has the first of the runs and no other, is whole, and every run of it
-/// ends.
+/// Asserts that the damaged store opens intact with the oldest runs only, and that those finish.
 async fn check(dir: &Path, runs: &[RunId], seed: u64) {
     let file = dir.join("damaged.db");
-    let floret = open(&file).await.node("last", done).start().await.unwrap();
-    let mut kept = 0;
+    let floret = open(&file)
+        .await
+        .node("last", succeed)
+        .start()
+        .await
+        .unwrap();
+    let mut recovered = 0;
     for (index, run) in runs.iter().enumerate() {
         let handle = floret.handle(*run);
         match handle.finished().await {
             Ok(_) => {
-                assert_eq!(kept, index, "seed {seed}: a run survived an older one");
-                kept += 1;
+                assert_eq!(recovered, index, "seed {seed}: a run outlived an older one");
+                recovered += 1;
             }
             Err(error) => assert_eq!(error.slug(), "run-not-found", "seed {seed}"),
         }
@@ -105,9 +108,9 @@ async fn check(dir: &Path, runs: &[RunId], seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_whose_tail_is_damaged_leaves_a_prefix_that_goes_on() {
+async fn a_store_with_a_damaged_log_tail_recovers_a_prefix_of_its_runs() {
     let dir = tempfile::tempdir().unwrap();
-    let (file, log, runs) = live(dir.path()).await;
+    let (file, log, runs) = copy_live_store(dir.path()).await;
     for seed in 0..DAMAGES {
         let dir = tempfile::tempdir().unwrap();
         let mut log = log.clone();

@@ -1,4 +1,4 @@
-//! Dataflow: what starts when, with which inputs.
+//! Dataflow: when each node starts, and with which inputs.
 
 use floret::testing::{Gate, Step};
 use floret::{NodeStatus, Pipeline, RunStatus};
@@ -7,14 +7,14 @@ use serde_json::json;
 use crate::harness::{STEP, Store, World, assert_ended, chain, step};
 
 on_every_backend! {
-    the_node_below_the_fast_branch_starts_before_the_slow_one_ends,
-    inputs_come_in_the_order_of_the_edges,
+    a_node_after_the_fast_branch_starts_before_the_slow_branch_finishes,
+    inputs_arrive_in_edge_order,
     templates_in_a_config_are_resolved,
-    an_unknown_name_in_a_template_fails_the_node_that_names_it,
-    a_pipeline_beyond_the_default_number_of_nodes_runs_where_the_limit_is_raised,
+    an_unknown_template_name_fails_its_node,
+    a_raised_limit_allows_more_nodes_than_the_default,
 }
 
-async fn the_node_below_the_fast_branch_starts_before_the_slow_one_ends(store: Store) {
+async fn a_node_after_the_fast_branch_starts_before_the_slow_branch_finishes(store: Store) {
     let diamond = Pipeline::new("p")
         .node("top", STEP)
         .node("slow", STEP)
@@ -35,12 +35,12 @@ async fn the_node_below_the_fast_branch_starts_before_the_slow_one_ends(store: S
     world.script.started("below").await;
     assert!(world.script.calls_of("end").is_empty());
     gate.open();
-    let ended = run.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
+    let finished = run.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(world.script.calls_of("end").len(), 1);
 }
 
-async fn inputs_come_in_the_order_of_the_edges(store: Store) {
+async fn inputs_arrive_in_edge_order(store: Store) {
     let pipeline = Pipeline::new("p")
         .node("b", STEP)
         .node("a", STEP)
@@ -54,8 +54,8 @@ async fn inputs_come_in_the_order_of_the_edges(store: Store) {
     world.script.script("b", [Step::rows([json!({"x": "b"})])]);
     world.script.script("none", [Step::nothing()]);
     let host = world.start().await;
-    let ended = host.run("p").await;
-    assert_eq!(ended.run.status, RunStatus::Success);
+    let finished = host.run("p").await;
+    assert_eq!(finished.run.status, RunStatus::Success);
     let call = &world.script.calls_of("sum")[0];
     let inputs = json!(call.inputs);
     assert_eq!(inputs, json!([[{"x": "b"}], null, [{"x": "a"}]]));
@@ -78,7 +78,7 @@ async fn templates_in_a_config_are_resolved(store: Store) {
     assert_eq!(call.node.config.get("say"), Some(&said));
 }
 
-async fn an_unknown_name_in_a_template_fails_the_node_that_names_it(store: Store) {
+async fn an_unknown_template_name_fails_its_node(store: Store) {
     let pipeline = Pipeline::new("p")
         .node("fine", STEP)
         .with(
@@ -90,21 +90,19 @@ async fn an_unknown_name_in_a_template_fails_the_node_that_names_it(store: Store
         .after("a");
     let world = World::new(store).pipeline(pipeline);
     let host = world.start().await;
-    let ended = host.run("p").await;
+    let finished = host.run("p").await;
     let nodes = [
         ("fine", NodeStatus::Success),
         ("a", NodeStatus::Failed),
         ("below", NodeStatus::Skipped),
     ];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    let error = ended.run.error.unwrap();
+    assert_ended(&finished, RunStatus::Failed, &nodes);
+    let error = finished.run.error.unwrap();
     assert!(error.contains("node a") && error.contains("who"), "{error}");
     assert!(world.script.calls_of("a").is_empty());
 }
 
-async fn a_pipeline_beyond_the_default_number_of_nodes_runs_where_the_limit_is_raised(
-    store: Store,
-) {
+async fn a_raised_limit_allows_more_nodes_than_the_default(store: Store) {
     let names: Vec<_> = (0..1_100).map(|index| format!("n{index}")).collect();
     let wide = names
         .iter()
@@ -114,12 +112,12 @@ async fn a_pipeline_beyond_the_default_number_of_nodes_runs_where_the_limit_is_r
         .pipeline(chain("q", &["a"]));
     world.limits.nodes_max = 2_000;
     let host = world.start().await;
-    let ended = host.run("p").await;
+    let finished = host.run("p").await;
     assert_eq!(
-        ended.run.status,
+        finished.run.status,
         RunStatus::Success,
         "{:?}",
-        ended.run.error
+        finished.run.error
     );
-    assert_eq!(ended.nodes.len(), 1_100);
+    assert_eq!(finished.nodes.len(), 1_100);
 }

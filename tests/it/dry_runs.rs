@@ -1,4 +1,4 @@
-//! Dry runs from the host's own code: how they end, and that nothing of them stays.
+//! Dry runs from the host's own code: how they finish, and that they store nothing.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use tokio::task::JoinSet;
 use crate::harness::{Host, STEP, Store, World, chain, step};
 
 on_every_backend! {
-    nothing_is_stored_and_nothing_is_logged,
-    a_sink_is_left_out_with_all_below_it,
-    one_attempt_is_made,
-    what_is_not_done_in_time_has_failed_and_says_so,
-    a_nodes_own_time_out_holds,
-    executors_are_told_when_the_caller_leaves,
-    a_shutdown_ends_it,
-    a_template_that_stands_for_nothing_fails_its_node,
-    a_panic_is_a_failed_node,
+    nothing_is_stored_or_logged,
+    a_sink_is_skipped_with_its_descendants,
+    a_node_gets_one_attempt,
+    a_node_that_misses_the_deadline_fails_with_the_reason,
+    the_timeout_of_a_node_applies,
+    executors_are_stopped_when_the_caller_drops_the_dry_run,
+    a_shutdown_interrupts_a_dry_run,
+    an_unknown_template_name_fails_its_node,
+    a_panic_fails_its_node,
 }
 
-/// A dry run under way.
+/// Starts a dry run in its own task.
 fn begin(floret: &Floret) -> JoinSet<Result<DryRun>> {
-    let mut under_way = JoinSet::new();
-    under_way.spawn(floret.dry_run("p").into_future());
-    under_way
+    let mut task = JoinSet::new();
+    task.spawn(floret.dry_run("p").into_future());
+    task
 }
 
-async fn end(mut under_way: JoinSet<Result<DryRun>>) -> Result<DryRun> {
-    under_way.join_next().await.unwrap().unwrap()
+async fn finish(mut task: JoinSet<Result<DryRun>>) -> Result<DryRun> {
+    task.join_next().await.unwrap().unwrap()
 }
 
 fn statuses(found: &DryRun) -> Vec<(&str, NodeStatus)> {
@@ -40,8 +40,8 @@ fn statuses(found: &DryRun) -> Vec<(&str, NodeStatus)> {
         .collect()
 }
 
-/// Calls that write about runs; a claim that finds nothing is not among them, since the queue looks
-/// when it likes.
+/// Returns the number of calls that write runs. Claims do not count, because the queue polls at any
+/// time.
 fn writes(host: &Host) -> u64 {
     let of_runs = [
         Method::CreateRuns,
@@ -53,7 +53,7 @@ fn writes(host: &Host) -> u64 {
     calls.iter().sum()
 }
 
-async fn nothing_is_stored_and_nothing_is_logged(store: Store) {
+async fn nothing_is_stored_or_logged(store: Store) {
     let world = World::quiet(store).pipeline(chain("p", &["load", "clean"]));
     world
         .script
@@ -73,7 +73,7 @@ async fn nothing_is_stored_and_nothing_is_logged(store: Store) {
     assert_eq!(host.events().await, events);
 }
 
-async fn a_sink_is_left_out_with_all_below_it(store: Store) {
+async fn a_sink_is_skipped_with_its_descendants(store: Store) {
     let pipeline = chain("p", &["load", "save", "after"]);
     let world = World::new(store).pipeline(pipeline);
     world
@@ -95,7 +95,7 @@ async fn a_sink_is_left_out_with_all_below_it(store: Store) {
     assert_eq!(world.calls().into_keys().collect::<Vec<_>>(), ["load"]);
 }
 
-async fn one_attempt_is_made(store: Store) {
+async fn a_node_gets_one_attempt(store: Store) {
     let node = step("load").config("max_retries", 5);
     let world = World::new(store).pipeline(Pipeline::new("p").with(node));
     world
@@ -111,7 +111,7 @@ async fn one_attempt_is_made(store: Store) {
     assert_eq!(world.calls()["load"], 1);
 }
 
-async fn what_is_not_done_in_time_has_failed_and_says_so(store: Store) {
+async fn a_node_that_misses_the_deadline_fails_with_the_reason(store: Store) {
     let pipeline = chain("p", &["load", "clean"]).node("quick", STEP);
     let world = World::quiet(store).pipeline(pipeline);
     let gate = Gate::default();
@@ -121,18 +121,18 @@ async fn what_is_not_done_in_time_has_failed_and_says_so(store: Store) {
     world.script.started("load").await;
     let allowed = world.limits.dry_run_timeout;
     assert_eq!(world.turn_within(allowed).await, allowed);
-    let found = end(dry_run).await.unwrap();
-    let told = "not done when the time of a dry run, 60 s, was over";
+    let found = finish(dry_run).await.unwrap();
+    let expected = "not finished within the time limit of a dry run, 60 s";
     for late in ["load", "clean"] {
         let node = found.node(late).unwrap();
         assert_eq!(node.status, NodeStatus::Failed, "{late}");
-        assert_eq!(node.error.as_deref(), Some(told), "{late}");
+        assert_eq!(node.error.as_deref(), Some(expected), "{late}");
     }
     assert_eq!(found.node("quick").unwrap().status, NodeStatus::Success);
     assert_eq!(world.script.executing(), 0);
 }
 
-async fn a_nodes_own_time_out_holds(store: Store) {
+async fn the_timeout_of_a_node_applies(store: Store) {
     let node = step("load").config("timeout", 5);
     let world = World::quiet(store).pipeline(Pipeline::new("p").with(node));
     world
@@ -141,22 +141,22 @@ async fn a_nodes_own_time_out_holds(store: Store) {
     let host = world.start().await;
     let dry_run = begin(&host.floret);
     world.script.started("load").await;
-    let own = Duration::from_secs(5);
-    assert_eq!(world.turn_within(own).await, own);
-    let found = end(dry_run).await.unwrap();
-    let told = "the attempt took longer than its time-out of 5 s";
-    assert_eq!(found.node("load").unwrap().error.as_deref(), Some(told));
+    let timeout = Duration::from_secs(5);
+    assert_eq!(world.turn_within(timeout).await, timeout);
+    let found = finish(dry_run).await.unwrap();
+    let expected = "the attempt exceeded its timeout of 5 s";
+    assert_eq!(found.node("load").unwrap().error.as_deref(), Some(expected));
 }
 
-async fn executors_are_told_when_the_caller_leaves(store: Store) {
+async fn executors_are_stopped_when_the_caller_drops_the_dry_run(store: Store) {
     let world = World::quiet(store).pipeline(chain("p", &["load"]));
     world
         .script
         .script("load", [Step::nothing().at(&Gate::default()).deaf()]);
     let host = world.start().await;
-    for left in 1..=5 {
+    for count in 1..=5 {
         let dry_run = begin(&host.floret);
-        world.script.started_times("load", left).await;
+        world.script.started_times("load", count).await;
         drop(dry_run);
     }
     while world.script.executing() > 0 {
@@ -164,7 +164,7 @@ async fn executors_are_told_when_the_caller_leaves(store: Store) {
     }
 }
 
-async fn a_shutdown_ends_it(store: Store) {
+async fn a_shutdown_interrupts_a_dry_run(store: Store) {
     let world = World::quiet(store).pipeline(chain("p", &["load"]));
     world
         .script
@@ -174,13 +174,13 @@ async fn a_shutdown_ends_it(store: Store) {
     let dry_run = begin(&floret);
     world.script.started("load").await;
     floret.shutdown(Duration::ZERO).await.unwrap();
-    let refused = end(dry_run).await.unwrap_err();
+    let refused = finish(dry_run).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ShuttingDown);
     let refused = floret.dry_run("p").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ShuttingDown);
 }
 
-async fn a_template_that_stands_for_nothing_fails_its_node(store: Store) {
+async fn an_unknown_template_name_fails_its_node(store: Store) {
     let node = step("load").config("path", "${param.nothing}");
     let world = World::new(store).pipeline(Pipeline::new("p").with(node));
     let host = world.start().await;
@@ -196,11 +196,11 @@ async fn a_template_that_stands_for_nothing_fails_its_node(store: Store) {
     assert_eq!(found.nodes[0].status, NodeStatus::Success);
 }
 
-async fn a_panic_is_a_failed_node(store: Store) {
+async fn a_panic_fails_its_node(store: Store) {
     let world = World::new(store).pipeline(Pipeline::new("p").with(Node::new("load", STEP)));
     world.script.script("load", [Step::panic("oh")]);
     let host = world.start().await;
     let found = host.floret.dry_run("p").await.unwrap();
-    let told = "the executor panicked: oh";
-    assert_eq!(found.nodes[0].error.as_deref(), Some(told));
+    let expected = "the executor panicked: oh";
+    assert_eq!(found.nodes[0].error.as_deref(), Some(expected));
 }

@@ -1,7 +1,7 @@
-//! The manners of a guest: what Floret does to the process, the runtime and the threads of its
-//! host.
+//! Embedding: how Floret treats the process, the runtime and the threads of its host.
 //!
-//! What a shutdown does to runs is in `shutdowns`, mounting in `api_layer` and `examples_hosts`.
+//! What a shutdown does to runs is left to `shutdowns`, and mounting to `api_layer` and
+//! `examples_hosts`.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -26,55 +26,54 @@ use crate::wire::{request, send};
 
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What a host may do with each: share it, send it, hold it behind a pointer.
+/// Checks at compile time which types a host can share, send or hold behind a pointer.
 const _: () = {
-    const fn shared<T: Send + Sync + 'static>() {}
-    const fn sent<T: Send + 'static>() {}
-    const fn object<T: ?Sized + Send + Sync + 'static>() {}
-    shared::<(Floret, RunBuilder, RunHandle, Builder, Views)>();
-    shared::<(
+    const fn assert_shared<T: Send + Sync + 'static>() {}
+    const fn assert_send<T: Send + 'static>() {}
+    const fn assert_object<T: ?Sized + Send + Sync + 'static>() {}
+    assert_shared::<(Floret, RunBuilder, RunHandle, Builder, Views)>();
+    assert_shared::<(
         RunsService,
         RunsLayer,
         WithRuns<RunsService>,
         Access,
         Permissions,
     )>();
-    shared::<(MemoryStorage, SqliteStorage, Clock, Limits, EventFilter)>();
-    shared::<(Pipeline, Run, RunDetail, Event, Dataset, Error)>();
-    shared::<(NodeCall, Ctx, Output, ExecutorError)>();
-    sent::<(ResponseFuture, WithRunsFuture<ResponseFuture>)>();
-    sent::<(Body, WithRunsBody<Body>, Subscription)>();
-    object::<dyn Storage>();
-    object::<dyn Executor>();
+    assert_shared::<(MemoryStorage, SqliteStorage, Clock, Limits, EventFilter)>();
+    assert_shared::<(Pipeline, Run, RunDetail, Event, Dataset, Error)>();
+    assert_shared::<(NodeCall, Ctx, Output, ExecutorError)>();
+    assert_send::<(ResponseFuture, WithRunsFuture<ResponseFuture>)>();
+    assert_send::<(Body, WithRunsBody<Body>, Subscription)>();
+    assert_object::<dyn Storage>();
+    assert_object::<dyn Executor>();
 };
 
-/// The handle's futures may move between threads.
-fn _futures_are_sent(floret: &Floret, run: &RunHandle) {
-    fn sent<T: Send>(_: T) {}
-    sent(floret.run("p").start());
-    sent(floret.shutdown(GRACE));
-    sent(run.finished());
-    sent(run.dataset("a"));
-    sent(Floret::open("runs.db"));
-    sent(Floret::builder(MemoryStorage::default()).start());
+/// Checks at compile time that the futures of the handles can move between threads.
+fn _futures_are_send(floret: &Floret, run: &RunHandle) {
+    fn assert_send<T: Send>(_: T) {}
+    assert_send(floret.run("p").start());
+    assert_send(floret.shutdown(GRACE));
+    assert_send(run.finished());
+    assert_send(run.dataset("a"));
+    assert_send(Floret::open("runs.db"));
+    assert_send(Floret::builder(MemoryStorage::default()).start());
 }
 
-/// Runs a test on a thread of its own; one that blocks it for a minute fails here, where nothing
-/// waits for it.
+/// Runs a test on its own thread and fails if the test blocks that thread for a minute.
 fn watched<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = mpsc::channel();
-    let thread = std::thread::spawn(move || drop(tell.send(test())));
-    match told.recv_timeout(Duration::from_secs(60)) {
-        Ok(done) => done,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it blocks"),
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::spawn(move || drop(sender.send(test())));
+    match receiver.recv_timeout(Duration::from_secs(60)) {
+        Ok(result) => result,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test blocks its thread"),
         Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
-            Ok(()) => panic!("it told nothing"),
+            Ok(()) => panic!("the test sent no result"),
             Err(panic) => std::panic::resume_unwind(panic),
         },
     }
 }
 
-/// One thread for everything, and no driver but the time's.
+/// Returns a runtime of one thread whose only driver is the timer.
 fn one_thread() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().build().unwrap()
@@ -91,13 +90,14 @@ fn chain() -> Pipeline {
         .after("a")
 }
 
-async fn end_of(floret: &Floret, pipeline: &str) -> RunStatus {
+/// Runs a pipeline and returns the final status of the run.
+async fn run_and_wait(floret: &Floret, pipeline: &str) -> RunStatus {
     let run = floret.run(pipeline).start().await.unwrap();
     run.finished().await.unwrap().run.status
 }
 
 #[tokio::test]
-async fn two_florets_in_one_process_know_nothing_of_each_other() {
+async fn two_florets_in_one_process_are_independent() {
     let folder = scratch();
     let mut hosts = Vec::new();
     for (file, kind) in [("one.db", "first"), ("two.db", "second")] {
@@ -112,19 +112,19 @@ async fn two_florets_in_one_process_know_nothing_of_each_other() {
     ];
     for (run, other) in [(&runs[0], &hosts[1]), (&runs[1], &hosts[0])] {
         assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
-        let stranger = other.handle(run.id()).finished().await.unwrap_err();
-        assert_eq!(stranger.kind(), ErrorKind::NotFound);
+        let refused = other.handle(run.id()).finished().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::NotFound);
         let path = format!("/api/runs/{}", run.id());
         let service = other.service(Access::allow_all());
         let answer = send(&service, request(http::Method::GET, &path, None)).await;
         assert_eq!(answer.status, 404);
     }
     hosts[0].shutdown(GRACE).await.unwrap();
-    assert_eq!(end_of(&hosts[1], "p").await, RunStatus::Success);
+    assert_eq!(run_and_wait(&hosts[1], "p").await, RunStatus::Success);
 }
 
 #[test]
-fn one_thread_and_its_timer_are_enough() {
+fn one_thread_with_a_timer_is_enough() {
     watched(|| {
         one_thread().block_on(async {
             let folder = scratch();
@@ -135,31 +135,31 @@ fn one_thread_and_its_timer_are_enough() {
             let post = request(http::Method::POST, "/api/pipelines/p/run", None);
             let answer = service.oneshot(post).await.unwrap();
             assert_eq!(answer.status(), 202);
-            assert_eq!(end_of(&floret, "p").await, RunStatus::Success);
+            assert_eq!(run_and_wait(&floret, "p").await, RunStatus::Success);
             floret.shutdown(GRACE).await.unwrap();
         });
     });
 }
 
-/// Somebody else holds the store's lock, and lets it go only when the host's own task is scheduled:
-/// were SQLite waited for on the host's thread, that would never be.
+/// Another connection holds the store's lock and releases it only once the host's own task is
+/// scheduled. If Floret waited for SQLite on the host's thread, the lock would never be released.
 #[test]
-fn a_store_that_waits_does_not_block_the_hosts_thread() {
+fn a_waiting_store_does_not_block_the_thread_of_the_host() {
     watched(|| {
         one_thread().block_on(async {
             let folder = scratch();
             let path = folder.path().join("runs.db");
-            let for_ever = SqliteOptions::default().busy_timeout(Duration::from_secs(3_600));
-            let storage = SqliteStorage::open_with(&path, for_ever).await.unwrap();
+            let options = SqliteOptions::default().busy_timeout(Duration::from_secs(3_600));
+            let storage = SqliteStorage::open_with(&path, options).await.unwrap();
             let other = Connection::open(&path).unwrap();
             let lock = || other.execute_batch("BEGIN IMMEDIATE").unwrap();
-            let let_go = || other.execute_batch("COMMIT").unwrap();
-            let (executes, goes_on) = (Arc::new(Notify::new()), Gate::new());
-            let (began, gate) = (Arc::clone(&executes), goes_on.clone());
+            let unlock = || other.execute_batch("COMMIT").unwrap();
+            let (started, proceed) = (Arc::new(Notify::new()), Gate::new());
+            let (signal, gate) = (Arc::clone(&started), proceed.clone());
             let waits = move |_: Ctx| {
-                let (began, gate) = (Arc::clone(&began), gate.clone());
+                let (signal, gate) = (Arc::clone(&signal), gate.clone());
                 async move {
-                    began.notify_one();
+                    signal.notify_one();
                     gate.passed().await;
                     Ok::<_, ExecutorError>(vec![serde_json::json!({"n": 1})])
                 }
@@ -171,32 +171,32 @@ fn a_store_that_waits_does_not_block_the_hosts_thread() {
             let floret = builder.start().await.unwrap();
 
             lock();
-            let watchdog = async {
+            let release = async {
                 tokio::task::yield_now().await;
-                let_go();
+                unlock();
             };
-            let (run, ()) = tokio::join!(floret.run("p").start(), watchdog);
+            let (run, ()) = tokio::join!(floret.run("p").start(), release);
             let run = run.unwrap();
-            executes.notified().await;
+            started.notified().await;
             lock();
-            goes_on.open();
-            let watchdog = async {
-                // The node's end is on its way to the store by then, or soon.
+            proceed.open();
+            let release = async {
+                // By then the store writes the node's outcome, or will soon.
                 for _ in 0..1_000 {
                     tokio::task::yield_now().await;
                 }
-                let_go();
+                unlock();
             };
-            let (ended, ()) = tokio::join!(run.finished(), watchdog);
-            assert_eq!(ended.unwrap().run.status, RunStatus::Success);
+            let (finished, ()) = tokio::join!(run.finished(), release);
+            assert_eq!(finished.unwrap().run.status, RunStatus::Success);
         });
     });
 }
 
-/// The host's only thread for work that blocks is taken, so what computes long cannot end; what is
-/// short goes on.
+/// The only blocking thread of the runtime is occupied, so long computations cannot finish. Short
+/// ones still do.
 #[test]
-fn what_computes_long_leaves_the_hosts_thread_to_others() {
+fn a_long_computation_does_not_block_the_thread_of_the_host() {
     watched(|| {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder
@@ -222,11 +222,11 @@ fn what_computes_long_leaves_the_hosts_thread_to_others() {
                 .start()
                 .await
                 .unwrap();
-            let (go_on, taken) = mpsc::channel::<()>();
-            let taken = tokio::task::spawn_blocking(move || taken.recv().is_err());
+            let (free, occupied) = mpsc::channel::<()>();
+            let occupied = tokio::task::spawn_blocking(move || occupied.recv().is_err());
             let long = floret.run("long").start().await.unwrap();
             for _ in 0..5 {
-                assert_eq!(end_of(&floret, "p").await, RunStatus::Success);
+                assert_eq!(run_and_wait(&floret, "p").await, RunStatus::Success);
             }
             let path = format!("/api/runs/{}", long.id());
             let service = floret.service(Access::allow_all());
@@ -236,16 +236,16 @@ fn what_computes_long_leaves_the_hosts_thread_to_others() {
             for node in run["node_runs"].as_array().unwrap() {
                 assert_ne!(node["status"], "success", "{node}");
             }
-            drop(go_on);
-            taken.await.unwrap();
-            let ended = long.finished().await.unwrap();
-            assert_eq!(ended.run.status, RunStatus::Success);
+            drop(free);
+            occupied.await.unwrap();
+            let finished = long.finished().await.unwrap();
+            assert_eq!(finished.run.status, RunStatus::Success);
         });
     });
 }
 
 #[tokio::test]
-async fn the_problems_of_all_pipelines_are_told_at_the_start_and_none_is_saved() {
+async fn the_start_reports_the_problems_of_all_pipelines_and_saves_none() {
     let storage = MemoryStorage::default();
     let builder = Floret::builder(storage.clone()).node("nothing", nothing);
     let circular = Pipeline::new("circular").node("a", "nothing").after("a");
@@ -253,18 +253,18 @@ async fn the_problems_of_all_pipelines_are_told_at_the_start_and_none_is_saved()
     let builder = builder.pipeline(chain()).pipeline(circular);
     let refused = builder.pipeline(unknown).start().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
-    for told in ["pipeline circular: ", "pipeline unknown: "] {
-        assert!(refused.to_string().contains(told), "{refused}");
+    for problem in ["pipeline circular: ", "pipeline unknown: "] {
+        assert!(refused.to_string().contains(problem), "{refused}");
     }
     let saved = storage.find_pipeline("p", &Scope::All).await.unwrap();
     assert!(saved.is_none());
 }
 
 #[test]
-fn nothing_is_spawned_before_the_start_nor_left_after_the_end() {
+fn no_task_exists_before_the_start_or_after_the_shutdown() {
     watched(|| {
         let folder = scratch();
-        // No runtime is there yet.
+        // No runtime exists yet.
         let memory = Floret::builder(MemoryStorage::default()).node("nothing", nothing);
         let runtime = one_thread();
         let alive = || runtime.metrics().num_alive_tasks();
@@ -275,16 +275,16 @@ fn nothing_is_spawned_before_the_start_nor_left_after_the_end() {
             assert_eq!(alive(), 0);
             let floret = runtime.block_on(builder.start()).unwrap();
             assert!(alive() > 0);
-            let ended = runtime.block_on(end_of(&floret, "p"));
-            assert_eq!(ended, RunStatus::Success);
+            let finished = runtime.block_on(run_and_wait(&floret, "p"));
+            assert_eq!(finished, RunStatus::Success);
             runtime.block_on(floret.shutdown(GRACE)).unwrap();
             assert_eq!(alive(), 0);
         }
     });
 }
 
-/// Opens the store as soon as whoever had it is gone.
-async fn reopened(path: &std::path::Path) -> Builder {
+/// Opens the store as soon as its previous owner is gone.
+async fn reopen(path: &std::path::Path) -> Builder {
     loop {
         match Floret::open(path).await {
             Err(error) if matches!(error.kind(), ErrorKind::StoreInUse { .. }) => {
@@ -295,9 +295,9 @@ async fn reopened(path: &std::path::Path) -> Builder {
     }
 }
 
-/// Drops the handle and the runtime in either order, in the middle of a run that would never end.
+/// Drops the handle and the runtime in either order, while a run executes that would never finish.
 #[test]
-fn dropped_without_a_shutdown_it_neither_blocks_nor_panics_and_loses_nothing() {
+fn dropping_without_a_shutdown_loses_nothing_and_neither_blocks_nor_panics() {
     for runtime_first in [true, false] {
         watched(move || {
             let folder = scratch();
@@ -323,11 +323,11 @@ fn dropped_without_a_shutdown_it_neither_blocks_nor_panics_and_loses_nothing() {
                 drop(runtime);
             }
             one_thread().block_on(async {
-                let builder = reopened(&path).await;
+                let builder = reopen(&path).await;
                 let builder = builder.node("a", nothing).pipeline(pipeline());
                 let floret = builder.start().await.unwrap();
-                let ended = floret.handle(id).finished().await.unwrap();
-                assert_eq!(ended.run.status, RunStatus::Success);
+                let finished = floret.handle(id).finished().await.unwrap();
+                assert_eq!(finished.run.status, RunStatus::Success);
             });
         });
     }

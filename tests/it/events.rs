@@ -1,4 +1,4 @@
-//! Events: from any number on, in order, without a gap.
+//! Events: a subscription from any sequence number on, in order and without gaps.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::harness::{Host, Store, World, chain, until};
 
 on_every_backend! {
     a_subscription_is_gapless_and_ordered_under_eight_concurrent_runs,
-    the_end_of_a_run_is_its_last_event,
-    a_filtered_subscription_gets_what_fits_and_nothing_else,
-    a_failed_read_is_told_and_reading_goes_on,
+    the_terminal_event_of_a_run_is_its_last,
+    a_filtered_subscription_receives_only_matching_events,
+    a_failed_read_is_reported_and_reading_continues,
 }
 
 const RUNS: usize = 40;
@@ -29,12 +29,12 @@ async fn busy(store: Store) -> (World, Host) {
     (world, host)
 }
 
-/// Reads until so many runs have ended.
-async fn ends(mut events: Subscription, count: usize) -> Vec<Event> {
-    let mut ended = 0;
+/// Reads until `count` runs have finished.
+async fn read_until_finished(mut events: Subscription, count: usize) -> Vec<Event> {
+    let mut finished = 0;
     let read = until(&mut events, |event| {
-        ended += usize::from(event.kind.is_terminal());
-        ended == count
+        finished += usize::from(event.kind.is_terminal());
+        finished == count
     });
     read.await.unwrap()
 }
@@ -48,56 +48,59 @@ async fn work(host: &Host) {
             run.finished().await.unwrap().run.status
         });
     }
-    let ended = runs.join_all().await;
-    assert!(ended.iter().all(|status| *status == RunStatus::Success));
+    let statuses = runs.join_all().await;
+    assert!(statuses.iter().all(|status| *status == RunStatus::Success));
 }
 
 async fn a_subscription_is_gapless_and_ordered_under_eight_concurrent_runs(store: Store) {
     let (_world, host) = busy(store).await;
-    let live = ends(host.floret.events_after(0), RUNS);
+    let live = read_until_finished(host.floret.events_after(0), RUNS);
     let (live, ()) = tokio::join!(live, work(&host));
     let stored = host.events().await;
     assert_eq!(live, stored);
     assert!(stored.is_sorted_by(|one, two| one.seq + 1 == two.seq));
     let middle = stored.len() / 2;
     let rest = host.floret.events_after(stored[middle - 1].seq);
-    let ended = stored[..middle]
+    let finished = stored[..middle]
         .iter()
         .filter(|event| event.kind.is_terminal());
-    let rest = ends(rest, RUNS - ended.count()).await;
+    let rest = read_until_finished(rest, RUNS - finished.count()).await;
     assert_eq!(rest, stored[middle..]);
 }
 
-async fn the_end_of_a_run_is_its_last_event(store: Store) {
+async fn the_terminal_event_of_a_run_is_its_last(store: Store) {
     let (_world, host) = busy(store).await;
     work(&host).await;
-    let mut of_runs: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut kinds_by_run: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for event in host.events().await {
-        of_runs.entry(event.run_id).or_default().push(event.kind);
+        kinds_by_run
+            .entry(event.run_id)
+            .or_default()
+            .push(event.kind);
     }
-    assert_eq!(of_runs.len(), RUNS);
-    for kinds in of_runs.into_values() {
+    assert_eq!(kinds_by_run.len(), RUNS);
+    for kinds in kinds_by_run.into_values() {
         assert_eq!(kinds[..2], [EventKind::RunCreated, EventKind::RunStarted]);
-        let end = kinds.iter().position(|kind| kind.is_terminal());
-        assert_eq!(end, Some(kinds.len() - 1), "{kinds:?}");
+        let terminal = kinds.iter().position(|kind| kind.is_terminal());
+        assert_eq!(terminal, Some(kinds.len() - 1), "{kinds:?}");
     }
 }
 
-async fn a_filtered_subscription_gets_what_fits_and_nothing_else(store: Store) {
+async fn a_filtered_subscription_receives_only_matching_events(store: Store) {
     let (_world, host) = busy(store).await;
     work(&host).await;
     let run = host.trigger("p").await;
     let mut filter = EventFilter::default();
     filter.run = Some(run.id());
-    let own = ends(host.floret.events_of(filter.clone(), 0), 1).await;
+    let own = read_until_finished(host.floret.events_of(filter.clone(), 0), 1).await;
     assert_eq!(own, host.events_of(run.id()).await);
     filter.run = None;
     filter.kinds = vec![EventKind::RunCompleted, EventKind::RunFailed];
-    let completed = ends(host.floret.events_of(filter, 0), RUNS + 1).await;
+    let completed = read_until_finished(host.floret.events_of(filter, 0), RUNS + 1).await;
     assert_eq!(completed.len(), RUNS + 1);
 }
 
-async fn a_failed_read_is_told_and_reading_goes_on(store: Store) {
+async fn a_failed_read_is_reported_and_reading_continues(store: Store) {
     let (_world, host) = busy(store).await;
     let mut events = host.floret.events_after(0);
     host.run("p").await;
@@ -106,8 +109,8 @@ async fn a_failed_read_is_told_and_reading_goes_on(store: Store) {
         floret::Problem::StorageBusy,
     );
     host.storage.fail(fault);
-    let told = events.next().await.unwrap().unwrap_err();
-    assert_eq!(told.kind(), floret::ErrorKind::Unavailable);
-    let read = ends(events, 1).await;
+    let failed = events.next().await.unwrap().unwrap_err();
+    assert_eq!(failed.kind(), floret::ErrorKind::Unavailable);
+    let read = read_until_finished(events, 1).await;
     assert_eq!(read, host.events().await);
 }

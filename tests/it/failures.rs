@@ -1,4 +1,4 @@
-//! Failures: what they take with them, and what they leave alone.
+//! Failures: which nodes a failure skips, and which error the run reports.
 
 use floret::executor::{Ctx, ExecutorError};
 use floret::testing::{Gate, Step};
@@ -8,10 +8,10 @@ use crate::harness::{STEP, Store, World, assert_ended, chain, node};
 
 on_every_backend! {
     descendants_are_skipped_and_independent_branches_finish,
-    the_first_error_is_the_runs,
-    the_first_error_before_a_crash_is_the_runs,
-    a_node_whose_executor_is_gone_fails_and_names_its_type,
-    a_text_of_an_error_is_cut,
+    a_run_reports_its_first_error,
+    a_run_reports_its_first_error_from_before_a_crash,
+    a_node_without_an_executor_fails_and_names_its_type,
+    a_long_error_text_is_cut,
 }
 
 async fn descendants_are_skipped_and_independent_branches_finish(store: Store) {
@@ -31,7 +31,7 @@ async fn descendants_are_skipped_and_independent_branches_finish(store: Store) {
     let run = host.trigger("p").await;
     host.until_events(floret::EventKind::NodeSkipped, 3).await;
     gate.open();
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     let nodes = [
         ("top", NodeStatus::Success),
         ("bad", NodeStatus::Failed),
@@ -41,11 +41,11 @@ async fn descendants_are_skipped_and_independent_branches_finish(store: Store) {
         ("left", NodeStatus::Success),
         ("right", NodeStatus::Success),
     ];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    assert_eq!(ended.run.error.as_deref(), Some("node bad: broken"));
+    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_eq!(finished.run.error.as_deref(), Some("node bad: broken"));
 }
 
-async fn the_first_error_is_the_runs(store: Store) {
+async fn a_run_reports_its_first_error(store: Store) {
     let pipeline = Pipeline::new("p").node("late", STEP).node("early", STEP);
     let world = World::new(store).pipeline(pipeline);
     let gate = Gate::new();
@@ -57,12 +57,12 @@ async fn the_first_error_is_the_runs(store: Store) {
     let run = host.trigger("p").await;
     host.until_events(floret::EventKind::NodeFailed, 1).await;
     gate.open();
-    let ended = run.finished().await.unwrap();
-    assert_eq!(ended.run.error.as_deref(), Some("node early: first"));
-    assert_eq!(node(&ended, "late").error.as_deref(), Some("second"));
+    let finished = run.finished().await.unwrap();
+    assert_eq!(finished.run.error.as_deref(), Some("node early: first"));
+    assert_eq!(node(&finished, "late").error.as_deref(), Some("second"));
 }
 
-async fn the_first_error_before_a_crash_is_the_runs(store: Store) {
+async fn a_run_reports_its_first_error_from_before_a_crash(store: Store) {
     let pipeline = Pipeline::new("p").node("late", STEP).node("early", STEP);
     let world = World::new(store).pipeline(pipeline);
     let gate = Gate::new();
@@ -76,8 +76,8 @@ async fn the_first_error_before_a_crash_is_the_runs(store: Store) {
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
-    assert_eq!(ended.run.error.as_deref(), Some("node early: first"));
+    let finished = host.floret.handle(run).finished().await.unwrap();
+    assert_eq!(finished.run.error.as_deref(), Some("node early: first"));
     assert_eq!(world.calls()["early"], 1);
 }
 
@@ -85,7 +85,7 @@ async fn nothing(_: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-async fn a_node_whose_executor_is_gone_fails_and_names_its_type(store: Store) {
+async fn a_node_without_an_executor_fails_and_names_its_type(store: Store) {
     let mut world = World::new(store);
     world.limits.runs_max = 0;
     let pipeline = Pipeline::new("p").node("a", "gone").node("b", STEP);
@@ -96,24 +96,24 @@ async fn a_node_whose_executor_is_gone_fails_and_names_its_type(store: Store) {
     host.crash().await;
     world.limits.runs_max = 1;
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Success)];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    let error = ended.run.error.unwrap();
+    assert_ended(&finished, RunStatus::Failed, &nodes);
+    let error = finished.run.error.unwrap();
     assert!(
         error.contains("node a") && error.contains("\"gone\""),
         "{error}"
     );
 }
 
-async fn a_text_of_an_error_is_cut(store: Store) {
+async fn a_long_error_text_is_cut(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.error_bytes_max = 100;
     world
         .script
         .script("a", [Step::permanent("é".repeat(1_000_000))]);
     let host = world.start().await;
-    let ended = host.run("p").await;
-    let error = node(&ended, "a").error.clone().unwrap();
+    let finished = host.run("p").await;
+    let error = node(&finished, "a").error.clone().unwrap();
     assert!(error.len() <= 100 && error.ends_with("… (cut)"), "{error}");
 }

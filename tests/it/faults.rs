@@ -1,5 +1,7 @@
-//! Faults: a storage that fails for a moment costs a run nothing, and one that belongs to another
-//! claim is left alone.
+//! Storage faults: a transient failure costs a run nothing, and a host that has lost the lease of a
+//! run does not change it.
+//!
+//! Faults of a SQLite file alone are left to `files`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,17 +14,17 @@ use serde_json::json;
 use crate::harness::{Host, Store, World, assert_ended, chain, kinds, until, within};
 
 on_every_backend! {
-    an_end_under_a_lost_claim_is_refused_and_the_run_left_alone,
-    an_output_under_a_lost_claim_is_refused_and_the_run_left_alone,
-    a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start,
-    a_claim_that_was_found_lost_by_its_renewal_drops_the_run,
+    an_outcome_under_a_lost_lease_is_refused_and_changes_nothing,
+    an_output_under_a_lost_lease_is_refused_and_changes_nothing,
+    a_permanent_storage_error_defers_the_run_to_the_next_start,
+    a_lease_lost_at_its_renewal_drops_the_run,
     a_long_outage_delays_a_run_and_loses_nothing,
     a_full_disk_delays_a_run_and_loses_nothing,
-    a_wish_whose_answer_got_lost_is_heeded,
-    whoever_waits_for_a_run_that_a_lost_answer_cancelled_is_told,
+    a_cancel_request_whose_response_was_lost_takes_effect,
+    a_cancel_request_whose_response_was_lost_wakes_its_waiters,
 }
 
-/// Every kind of call that a run makes, with what may come of it.
+/// Every storage call that a run makes.
 const METHODS: [Method; 9] = [
     Method::CreateRuns,
     Method::Claim,
@@ -35,9 +37,9 @@ const METHODS: [Method; 9] = [
     Method::Events,
 ];
 
-fn work(store: Store) -> World {
+fn new_world(store: Store) -> World {
     let mut world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
-    // A claim whose answer got lost is anybody's after this.
+    // A claim whose response was lost expires after this time.
     world.limits.lease = Duration::from_secs(1);
     world.limits.chunk_bytes_max = 512;
     let wide = "x".repeat(400);
@@ -49,26 +51,26 @@ fn work(store: Store) -> World {
     world
 }
 
-/// Repeats what fails for a moment.
-async fn patiently<T>(mut act: impl AsyncFnMut() -> floret::Result<T>) -> T {
+/// Repeats a call until it succeeds. Only transient errors may occur.
+async fn retry_transient<T>(mut call: impl AsyncFnMut() -> floret::Result<T>) -> T {
     loop {
-        match act().await {
+        match call().await {
             Err(error) if error.kind().is_transient() => {}
-            answer => return answer.unwrap(),
+            result => return result.unwrap(),
         }
     }
 }
 
-/// A run that fails, and one that resumes it.
+/// Starts a run that fails, then resumes it. Returns both runs.
 async fn fail_and_resume(host: &Host) -> (RunHandle, RunHandle) {
     let floret = &host.floret;
-    let failed = patiently(async || floret.run("p").key("once").start().await).await;
-    let ended = patiently(async || failed.finished().await).await;
-    assert_eq!(ended.run.status, RunStatus::Failed);
+    let failed = retry_transient(async || floret.run("p").key("once").start().await).await;
+    let finished = retry_transient(async || failed.finished().await).await;
+    assert_eq!(finished.run.status, RunStatus::Failed);
     let resumed = loop {
         match floret.resume(failed.id()).await {
             Ok(run) => break run,
-            // The first answer got lost.
+            // The response of the first call was lost.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let runs = host.runs().await;
                 break floret.handle(runs[0].id);
@@ -76,12 +78,12 @@ async fn fail_and_resume(host: &Host) -> (RunHandle, RunHandle) {
             Err(error) => assert!(error.kind().is_transient(), "{error:?}"),
         }
     };
-    let ended = patiently(async || resumed.finished().await).await;
+    let finished = retry_transient(async || resumed.finished().await).await;
     assert_eq!(
-        ended.run.status,
+        finished.run.status,
         RunStatus::Success,
         "{:?}",
-        ended.run.error
+        finished.run.error
     );
     (failed, resumed)
 }
@@ -127,9 +129,9 @@ async fn check(host: &Host, world: &World, case: &str) {
     );
 }
 
-/// Lets each single call of each method fail once, before and after its effect.
+/// Makes each call of each method fail once before its effect and once after it.
 async fn each_call_fails_once(open: impl Fn() -> Store) {
-    let world = work(open());
+    let world = new_world(open());
     let host = world
         .start_with(|builder| builder.clock(Clock::system()))
         .await;
@@ -143,7 +145,7 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
                     "call {skip} of {method:?}, {:?}",
                     fault(method, Problem::StorageBusy)
                 );
-                let world = work(open());
+                let world = new_world(open());
                 let host = world
                     .start_with(|builder| builder.clock(Clock::system()))
                     .await;
@@ -156,16 +158,16 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
 }
 
 #[tokio::test]
-async fn each_call_fails_once_in_memory_and_nothing_happens_twice() {
+async fn nothing_happens_twice_when_each_call_fails_once_in_memory() {
     Box::pin(each_call_fails_once(Store::memory)).await;
 }
 
 #[tokio::test]
-async fn each_call_fails_once_on_sqlite_and_nothing_happens_twice() {
+async fn nothing_happens_twice_when_each_call_fails_once_on_sqlite() {
     Box::pin(each_call_fails_once(Store::sqlite)).await;
 }
 
-async fn take_over(host: &Host, world: &World, run: &RunHandle) {
+async fn claim_as_another_host(host: &Host, world: &World, run: &RunHandle) {
     let clock = world.clock.clock();
     let later = clock.now() + chrono::TimeDelta::days(1);
     let claim = Claim::new(clock.new_owner_id(), 10, later);
@@ -178,9 +180,9 @@ async fn take_over(host: &Host, world: &World, run: &RunHandle) {
     assert_eq!(ids, [run.id()]);
 }
 
-/// The run is claimed by another while its node executes; what `method` would store of it is
-/// refused.
-async fn lose_claim(store: Store, step: Step, method: Method) {
+/// Lets another host claim the run while its node executes. Storage then refuses the write of
+/// `method`.
+async fn lose_lease(store: Store, step: Step, method: Method) {
     let mut world = World::new(store)
         .pipeline(chain("p", &["a", "b"]))
         .pipeline(chain("q", &["c"]));
@@ -191,7 +193,7 @@ async fn lose_claim(store: Store, step: Step, method: Method) {
     let run = host.trigger("p").await;
     world.script.started("a").await;
     host.until_events(EventKind::NodeStarted, 1).await;
-    take_over(&host, &world, &run).await;
+    claim_as_another_host(&host, &world, &run).await;
     let before = host.stored(&run).await;
     let events = host.events_of(run.id()).await;
     let calls = host.storage.calls(method);
@@ -205,16 +207,16 @@ async fn lose_claim(store: Store, step: Step, method: Method) {
     assert_eq!(world.calls().get("b"), None);
 }
 
-async fn an_end_under_a_lost_claim_is_refused_and_the_run_left_alone(store: Store) {
-    lose_claim(store, Step::nothing(), Method::Append).await;
+async fn an_outcome_under_a_lost_lease_is_refused_and_changes_nothing(store: Store) {
+    lose_lease(store, Step::nothing(), Method::Append).await;
 }
 
-async fn an_output_under_a_lost_claim_is_refused_and_the_run_left_alone(store: Store) {
+async fn an_output_under_a_lost_lease_is_refused_and_changes_nothing(store: Store) {
     let rows = Step::rows([json!({"x": 1})]);
-    lose_claim(store, rows, Method::PutOutputChunk).await;
+    lose_lease(store, rows, Method::PutOutputChunk).await;
 }
 
-async fn a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start(store: Store) {
+async fn a_permanent_storage_error_defers_the_run_to_the_next_start(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.lease = Duration::from_secs(7_200);
     world.script.script("a", [Step::rows([json!({"x": 1})])]);
@@ -226,25 +228,29 @@ async fn a_refusal_that_time_does_not_heal_leaves_the_run_to_the_next_start(stor
         tokio::task::yield_now().await;
     }
     host.stop().await;
-    assert_eq!(world.calls()["a"], 1, "it is not tried again and again");
+    assert_eq!(
+        world.calls()["a"],
+        1,
+        "the node is not executed again and again"
+    );
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
+    let finished = host.floret.handle(run).finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(world.calls()["a"], 2);
 }
 
-async fn a_claim_that_was_found_lost_by_its_renewal_drops_the_run(store: Store) {
+async fn a_lease_lost_at_its_renewal_drops_the_run(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    take_over(&host, &world, &run).await;
+    claim_as_another_host(&host, &world, &run).await;
     let before = host.stored(&run).await;
     world.turn_within(world.limits.lease).await;
-    // Its executor is dropped though it is deaf.
+    // The executor is dropped although it ignores the stop signal.
     while world.script.executing() > 0 {
         tokio::task::yield_now().await;
     }
@@ -273,9 +279,9 @@ async fn outage(store: Store, problem: Problem) {
     }
     assert_eq!(world.calls().get("b"), None);
     host.storage.heal();
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, floret::NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
     assert_eq!((world.calls()["a"], world.calls()["b"]), (1, 1));
 }
 
@@ -287,7 +293,7 @@ async fn a_full_disk_delays_a_run_and_loses_nothing(store: Store) {
     outage(store, Problem::StorageFull).await;
 }
 
-async fn a_wish_whose_answer_got_lost_is_heeded(store: Store) {
+async fn a_cancel_request_whose_response_was_lost_takes_effect(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
@@ -299,12 +305,12 @@ async fn a_wish_whose_answer_got_lost_is_heeded(store: Store) {
     let failed = host.floret.cancel(run.id()).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Unavailable);
     gate.open();
-    let ended = run.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Cancelled);
+    let finished = run.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Cancelled);
     assert_eq!(world.calls().get("b"), None);
 }
 
-async fn whoever_waits_for_a_run_that_a_lost_answer_cancelled_is_told(store: Store) {
+async fn a_cancel_request_whose_response_was_lost_wakes_its_waiters(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.runs_max = 1;
     let gate = Gate::new();
@@ -315,7 +321,7 @@ async fn whoever_waits_for_a_run_that_a_lost_answer_cancelled_is_told(store: Sto
     let waiting = host.trigger("p").await;
     let mut events = host.floret.events();
     let found = host.storage.calls(Method::FindRun);
-    let finished = {
+    let waiter = {
         let waiting = waiting.clone();
         host.on_runtime(async move { waiting.finished().await })
     };
@@ -327,12 +333,12 @@ async fn whoever_waits_for_a_run_that_a_lost_answer_cancelled_is_told(store: Sto
             .fail(Fault::after(Method::RequestCancel, Problem::StorageBusy));
         host.floret.cancel(waiting.id()).await.unwrap_err()
     };
-    let (ended, failed) = tokio::join!(finished, cancelled);
+    let (finished, failed) = tokio::join!(waiter, cancelled);
     assert_eq!(failed.kind(), ErrorKind::Unavailable);
-    assert_eq!(ended.unwrap().run.status, RunStatus::Cancelled);
-    let is_told =
+    assert_eq!(finished.unwrap().run.status, RunStatus::Cancelled);
+    let is_cancelled =
         |event: &Event| event.run_id == waiting.id() && event.kind == EventKind::RunCancelled;
-    until(&mut events, is_told).await.unwrap();
+    until(&mut events, is_cancelled).await.unwrap();
     gate.open();
     first.finished().await.unwrap();
 }

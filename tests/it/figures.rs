@@ -1,7 +1,7 @@
-//! Every figure that a page shows equals a recount of the runs, after whatever happened to them.
+//! Figures: every figure that the service returns equals a recount of the runs, after any sequence
+//! of operations.
 //!
-//! That storage's figures equal a recount is a case of the contract; here what the service answers
-//! is compared.
+//! The figures that storage returns are left to the storage contract.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -18,51 +18,51 @@ use serde_json::{Value, json};
 use crate::harness::{Host, STEP, Store, World, within};
 use crate::wire::{request, send};
 
-/// Pipelines that fail, one more than the dashboard tells and another.
+/// The number of pipelines that fail: two more than the dashboard lists.
 const FAILING: u8 = 7;
 
-/// Something that happens; runs are named by their number, counted round.
+/// An operation or a step of time. A run is given by its index, modulo the number of runs.
 #[derive(Debug, Clone)]
-enum Act {
+enum Action {
     Succeed,
     Fail(u8),
-    /// A run that waits at a gate; of the pipeline `one` only one runs at a time.
+    /// Starts a run that waits at a gate. The pipeline `one` allows one run at a time.
     Wait(&'static str),
     Cancel(usize),
     Resume(usize),
     Purge(u32),
-    Turn(Duration),
+    Advance(Duration),
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        3 => Just(Act::Succeed),
-        5 => (0..FAILING).prop_map(Act::Fail),
-        2 => prop_oneof![Just(Act::Wait("many")), Just(Act::Wait("one"))],
-        2 => any::<usize>().prop_map(Act::Cancel),
-        2 => any::<usize>().prop_map(Act::Resume),
-        1 => (1..4u32).prop_map(Act::Purge),
-        4 => (1..40u64).prop_map(|hours| Act::Turn(Duration::from_secs(hours * 3_600 + 17))),
+        3 => Just(Action::Succeed),
+        5 => (0..FAILING).prop_map(Action::Fail),
+        2 => prop_oneof![Just(Action::Wait("many")), Just(Action::Wait("one"))],
+        2 => any::<usize>().prop_map(Action::Cancel),
+        2 => any::<usize>().prop_map(Action::Resume),
+        1 => (1..4u32).prop_map(Action::Purge),
+        4 => (1..40u64).prop_map(|hours| Action::Advance(Duration::from_secs(hours * 3_600 + 17))),
     ]
 }
 
-fn of(id: &str, node: &str) -> Pipeline {
+fn single_node(id: &str, node: &str) -> Pipeline {
     let mut pipeline = Pipeline::new(id).with(Node::new(node, STEP));
     pipeline.name = format!("The {id}");
     pipeline
 }
 
 fn world(store: Store, gate: &Gate) -> World {
-    let mut world = World::new(store).pipeline(of("good", "good"));
+    let mut world = World::new(store).pipeline(single_node("good", "good"));
     for n in 0..FAILING {
-        world = world.pipeline(of(&format!("bad-{n}"), "bad"));
+        world = world.pipeline(single_node(&format!("bad-{n}"), "bad"));
     }
-    let mut one = of("one", "held");
+    let mut one = single_node("one", "held");
     one.max_concurrent_runs = Some(1);
-    world = world.pipeline(of("many", "held")).pipeline(one);
+    world = world.pipeline(single_node("many", "held")).pipeline(one);
     world.script.script("bad", [Step::permanent("no")]);
     world.script.script("held", [Step::pass_on().at(gate)]);
-    // Nothing but the acts turns the clock, and nothing is lost by it.
+    // Only `Advance` moves the clock, and no lease expires.
     world.limits.lease = Duration::from_secs(400 * 86_400);
     world.limits.runs_max = 1_000;
     world
@@ -75,7 +75,7 @@ struct History {
 }
 
 impl History {
-    async fn carry_out(&self, act: &Act) {
+    async fn apply(&self, action: &Action) {
         let floret = &self.host.floret;
         let trigger = async |pipeline: &str| {
             let run = floret.run(pipeline).start().await.unwrap();
@@ -87,61 +87,61 @@ impl History {
             let runs = self.host.runs().await;
             (!runs.is_empty()).then(|| runs[number % runs.len()].id)
         };
-        match act {
-            Act::Succeed => trigger("good").await,
-            Act::Fail(n) => trigger(&format!("bad-{n}")).await,
-            Act::Wait(pipeline) => trigger(pipeline).await,
-            Act::Cancel(number) => {
-                // A finished one is refused, which changes nothing.
+        match action {
+            Action::Succeed => trigger("good").await,
+            Action::Fail(n) => trigger(&format!("bad-{n}")).await,
+            Action::Wait(pipeline) => trigger(pipeline).await,
+            Action::Cancel(number) => {
+                // A finished run refuses the request and does not change.
                 if let Some(run) = run(*number).await
                     && floret.force_cancel(run).await.is_ok()
                 {
                     floret.handle(run).finished().await.unwrap();
                 }
             }
-            Act::Resume(number) => {
+            Action::Resume(number) => {
                 if let Some(run) = run(*number).await
                     && let Ok(resumed) = floret.resume(run).await
                 {
                     resumed.finished().await.unwrap();
                 }
             }
-            Act::Purge(days) => {
+            Action::Purge(days) => {
                 let before = self.world.clock.clock().now() - TimeDelta::days(i64::from(*days));
                 let runs = self.host.runs().await;
-                let is_due = |run: &&Run| run.finished_at.is_some_and(|at| at < before);
-                let due = runs.iter().filter(is_due).count();
+                let is_expired = |run: &&Run| run.finished_at.is_some_and(|at| at < before);
+                let expired = runs.iter().filter(is_expired).count();
                 for preview in [true, false] {
                     let body = json!({"days": days, "preview": preview});
                     let answer = self
-                        .ask(Method::POST, "/api/system/purge", Some(&body))
+                        .call(Method::POST, "/api/system/purge", Some(&body))
                         .await;
-                    assert_eq!(answer, json!({"deleted": due, "days": days}));
+                    assert_eq!(answer, json!({"deleted": expired, "days": days}));
                 }
-                assert_eq!(self.host.runs().await.len(), runs.len() - due);
+                assert_eq!(self.host.runs().await.len(), runs.len() - expired);
             }
-            Act::Turn(duration) => self.world.clock.advance(*duration),
+            Action::Advance(duration) => self.world.clock.advance(*duration),
         }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
         let answer = send(&self.service, request(method, path, body)).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         answer.json()
     }
 
     async fn get(&self, path: &str) -> Value {
-        self.ask(Method::GET, path, None).await
+        self.call(Method::GET, path, None).await
     }
 
-    /// Compares every answer with the runs, at a moment when no run moves.
+    /// Compares every response with the runs, at a moment when no run changes.
     async fn check(&self) {
         loop {
             let before = self.host.storage.newest_seq().await.unwrap();
             let now = self.world.clock.clock().now();
             let runs = self.host.runs().await;
             let calendar = self.get("/api/runs/calendar?days=30").await;
-            let of_one = self
+            let filtered = self
                 .get("/api/runs/calendar?days=9&pipeline_id=bad-0")
                 .await;
             let dashboard = self.get("/api/dashboard").await;
@@ -150,12 +150,12 @@ impl History {
                 tokio::task::yield_now().await;
                 continue;
             }
-            assert_eq!(calendar, recounted(&runs, now, 30));
+            assert_eq!(calendar, recount(&runs, now, 30));
             let bad = runs
                 .iter()
                 .filter(|run| run.pipeline_id.as_str() == "bad-0");
             let bad: Vec<_> = bad.cloned().collect();
-            assert_eq!(of_one, recounted(&bad, now, 9));
+            assert_eq!(filtered, recount(&bad, now, 9));
             check_dashboard(&dashboard, &runs, now);
             let with = |status| runs.iter().filter(|run| run.status == status).count();
             assert_eq!(info["active_runs"], with(RunStatus::Running));
@@ -175,20 +175,20 @@ fn dates(today: NaiveDate, days: u64) -> impl Iterator<Item = NaiveDate> {
     from.iter_days().take(usize::try_from(days).unwrap())
 }
 
-fn recounted(runs: &[Run], now: DateTime<Utc>, days: u64) -> Value {
+fn recount(runs: &[Run], now: DateTime<Utc>, days: u64) -> Value {
     let days = dates(now.date_naive(), days).map(|date| {
-        let own = runs
+        let of_date = runs
             .iter()
             .filter(|run| run.created_at.date_naive() == date);
-        let own: Vec<_> = own.collect();
+        let of_date: Vec<_> = of_date.collect();
         json!({
             "date": date,
-            "success": count(&own, RunStatus::Success),
-            "failed": count(&own, RunStatus::Failed),
-            "total": own.len(),
-            "cancelled": count(&own, RunStatus::Cancelled),
-            "running": count(&own, RunStatus::Running),
-            "pending": count(&own, RunStatus::Pending),
+            "success": count(&of_date, RunStatus::Success),
+            "failed": count(&of_date, RunStatus::Failed),
+            "total": of_date.len(),
+            "cancelled": count(&of_date, RunStatus::Cancelled),
+            "running": count(&of_date, RunStatus::Running),
+            "pending": count(&of_date, RunStatus::Pending),
         })
     });
     days.collect()
@@ -202,12 +202,12 @@ fn check_dashboard(dashboard: &Value, runs: &[Run], now: DateTime<Utc>) {
     let today = now.date_naive();
     let yesterday = today - Days::new(1);
     let trends = dates(today, 7).map(|date| {
-        let own = within(date, date);
+        let of_date = within(date, date);
         let (success, failed) = (
-            count(&own, RunStatus::Success),
-            count(&own, RunStatus::Failed),
+            count(&of_date, RunStatus::Success),
+            count(&of_date, RunStatus::Failed),
         );
-        json!({"date": date, "success": success, "failed": failed, "total": own.len()})
+        json!({"date": date, "success": success, "failed": failed, "total": of_date.len()})
     });
     assert_eq!(dashboard["trends"], trends.collect::<Value>());
     let mut failing = BTreeMap::new();
@@ -253,11 +253,11 @@ fn check_dashboard(dashboard: &Value, runs: &[Run], now: DateTime<Utc>) {
         shown
             .iter()
             .zip(runs)
-            .all(|(run, own)| run["id"] == json!(own.id))
+            .all(|(shown, run)| shown["id"] == json!(run.id))
     );
 }
 
-fn play(store: Store, acts: &[Act]) {
+fn run_history(store: Store, actions: &[Action]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -272,8 +272,8 @@ fn play(store: Store, acts: &[Act]) {
             host,
             service,
         };
-        for act in acts {
-            within("an act", history.carry_out(act)).await;
+        for action in actions {
+            within("an action", history.apply(action)).await;
             within("a check", history.check()).await;
         }
         let History { host, service, .. } = history;
@@ -290,12 +290,12 @@ proptest! {
     })]
 
     #[test]
-    fn every_figure_equals_a_recount_in_memory(acts in prop::collection::vec(act(), 1..50)) {
-        play(Store::memory(), &acts);
+    fn every_figure_equals_a_recount_in_memory(actions in prop::collection::vec(action(), 1..50)) {
+        run_history(Store::memory(), &actions);
     }
 
     #[test]
-    fn every_figure_equals_a_recount_on_sqlite(acts in prop::collection::vec(act(), 1..50)) {
-        play(Store::sqlite(), &acts);
+    fn every_figure_equals_a_recount_on_sqlite(actions in prop::collection::vec(action(), 1..50)) {
+        run_history(Store::sqlite(), &actions);
     }
 }

@@ -1,4 +1,6 @@
-//! What a store on a file alone can show: commits that fail, rows that are damaged.
+//! Stores in a SQLite file: commits that fail, and outputs whose stored bytes are damaged.
+//!
+//! Faults that every backend can have are left to `faults`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,8 +26,8 @@ async fn start(world: &World, storage: &SqliteStorage) -> Host {
         .await
 }
 
-/// Starts a run and waits for its end, again where storage says that it failed for the moment.
-async fn run(floret: &Floret, key: &str, storage: &SqliteStorage, fault: CommitFault) {
+/// Starts a run and waits until it succeeds. One commit fails before the start and one after it.
+async fn run_to_success(floret: &Floret, key: &str, storage: &SqliteStorage, fault: CommitFault) {
     storage.fail_next_commit(fault);
     let run = loop {
         match floret.run("p").key(key).start().await {
@@ -34,15 +36,15 @@ async fn run(floret: &Floret, key: &str, storage: &SqliteStorage, fault: CommitF
         }
     };
     let found = storage.find_run(run.id(), &Scope::All).await.unwrap();
-    assert!(found.is_some(), "an acknowledged run is there");
+    assert!(found.is_some(), "an acknowledged run is stored");
     storage.fail_next_commit(fault);
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     let nodes = ["a", "b", "c"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
 }
 
 #[tokio::test]
-async fn commits_that_fail_before_and_after_their_effect_lose_nothing_and_double_nothing() {
+async fn failed_commits_neither_lose_nor_duplicate_work() {
     let directory = scratch();
     let storage = open(directory.path()).await;
     let world = World::new(Store::memory()).pipeline(chain("p", &["a", "b", "c"]));
@@ -51,7 +53,7 @@ async fn commits_that_fail_before_and_after_their_effect_lose_nothing_and_double
     for round in 0..20 {
         for fault in [CommitFault::BeforeEffect, CommitFault::AfterEffect] {
             let key = format!("{round}-{fault:?}");
-            run(&host.floret, &key, &storage, fault).await;
+            run_to_success(&host.floret, &key, &storage, fault).await;
         }
     }
     assert_eq!(host.runs().await.len(), 40);
@@ -63,7 +65,7 @@ async fn commits_that_fail_before_and_after_their_effect_lose_nothing_and_double
 }
 
 #[tokio::test]
-async fn a_kept_output_whose_stored_bytes_were_damaged_is_made_again() {
+async fn a_node_whose_stored_output_is_damaged_is_executed_again() {
     let directory = scratch();
     let storage = open(directory.path()).await;
     let world = World::new(Store::memory()).pipeline(chain("p", &["a", "b"]));
@@ -76,9 +78,9 @@ async fn a_kept_output_whose_stored_bytes_were_damaged_is_made_again() {
     assert_eq!(failed.run.status, RunStatus::Failed);
     storage.damage_output(failed.run.id, 0).await.unwrap();
     let resumed = host.floret.resume(failed.run.id).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
+    let finished = resumed.finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
     let calls = world.script.calls_of("b");
     assert_eq!(calls[0].inputs, calls[1].inputs);
     assert_eq!(world.calls()["a"], 2);

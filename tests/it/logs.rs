@@ -1,4 +1,4 @@
-//! Logs: bounded lines, senders that wait, order.
+//! Logs: bounded lines, senders that wait, and order.
 
 use floret::executor::{Ctx, ExecutorError};
 use floret::testing::{Gate, Step};
@@ -9,10 +9,10 @@ use crate::harness::{STEP, Store, World, chain, kinds, lines, step};
 
 on_every_backend! {
     a_long_line_is_cut,
-    lines_come_in_order_and_before_the_end_of_their_attempt,
+    lines_are_stored_in_order_before_their_attempt_finishes,
     a_tiny_journal_makes_senders_wait_and_loses_no_line,
     a_journal_of_few_bytes_makes_senders_wait_and_loses_no_line,
-    whoever_logs_after_its_attempt_does_not_keep_the_run_from_ending,
+    a_task_that_logs_after_its_attempt_does_not_delay_the_run,
     a_line_is_stored_while_its_node_executes,
 }
 
@@ -23,13 +23,13 @@ async fn a_long_line_is_cut(store: Store) {
         .script
         .script("a", [Step::pass_on().logs("é".repeat(1_000_000))]);
     let host = world.start().await;
-    let ended = host.run("p").await;
-    let events = host.events_of(ended.run.id).await;
+    let finished = host.run("p").await;
+    let events = host.events_of(finished.run.id).await;
     let line = lines(&events)[0];
     assert!(line.len() <= 64 && line.ends_with("… (cut)"), "{line}");
 }
 
-async fn lines_come_in_order_and_before_the_end_of_their_attempt(store: Store) {
+async fn lines_are_stored_in_order_before_their_attempt_finishes(store: Store) {
     let pipeline =
         Pipeline::new("p").with(step("a").config("max_retries", 1).config("retry_delay", 0));
     let world = World::new(store).pipeline(pipeline);
@@ -38,8 +38,8 @@ async fn lines_come_in_order_and_before_the_end_of_their_attempt(store: Store) {
         .script
         .script("a", [first, Step::pass_on().logs("3").logs("4")]);
     let host = world.start().await;
-    let ended = host.run("p").await;
-    let events = host.events_of(ended.run.id).await;
+    let finished = host.run("p").await;
+    let events = host.events_of(finished.run.id).await;
     assert_eq!(lines(&events), ["1", "2", "3", "4"]);
     use EventKind::{
         Log, NodeCompleted, NodeRetrying, NodeStarted, RunCompleted, RunCreated, RunStarted,
@@ -60,8 +60,8 @@ async fn lines_come_in_order_and_before_the_end_of_their_attempt(store: Store) {
     assert_eq!(kinds(&events), expected);
     let logged = events.iter().filter(|event| event.kind == Log);
     let attempts: Vec<_> = logged.map(|event| (event.attempt, event.level)).collect();
-    let of = |attempt| (Some(attempt), Some(Level::Info));
-    assert_eq!(attempts, [of(1), of(1), of(2), of(2)]);
+    let info = |attempt| (Some(attempt), Some(Level::Info));
+    assert_eq!(attempts, [info(1), info(1), info(2), info(2)]);
 }
 
 /// Writes a thousand lines.
@@ -80,9 +80,9 @@ async fn assert_no_line_is_lost(world: World) {
     let host = world
         .start_with(|builder| builder.node("chatter", chatter).pipeline(pipeline))
         .await;
-    let ended = host.run("p").await;
-    assert_eq!(ended.run.status, RunStatus::Success);
-    let events = host.events_of(ended.run.id).await;
+    let finished = host.run("p").await;
+    assert_eq!(finished.run.status, RunStatus::Success);
+    let events = host.events_of(finished.run.id).await;
     let lines = lines(&events);
     for name in names {
         let own: Vec<_> = lines.iter().filter(|line| line.starts_with(name)).collect();
@@ -104,15 +104,11 @@ async fn a_journal_of_few_bytes_makes_senders_wait_and_loses_no_line(store: Stor
     assert_no_line_is_lost(world).await;
 }
 
-/// Leaves a task behind that logs on and on until it is told to end.
-async fn leaves_a_chatterer(
-    ctx: Ctx,
-    stop: Gate,
-    gone: mpsc::Sender<()>,
-) -> Result<(), ExecutorError> {
+/// Spawns a task that outlives its attempt and logs until `stop` opens.
+async fn spawn_chatter(ctx: Ctx, stop: Gate, gone: mpsc::Sender<()>) -> Result<(), ExecutorError> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "an executor of a host that owns its tasks badly"
+        reason = "the executor plays a host that does not own its tasks"
     )]
     tokio::spawn(async move {
         let _gone = gone;
@@ -130,23 +126,23 @@ async fn leaves_a_chatterer(
     Ok(())
 }
 
-async fn whoever_logs_after_its_attempt_does_not_keep_the_run_from_ending(store: Store) {
+async fn a_task_that_logs_after_its_attempt_does_not_delay_the_run(store: Store) {
     let pipeline = Pipeline::new("p")
-        .node("a", "leaves")
+        .node("a", "spawns")
         .node("b", STEP)
         .after("a");
     let world = World::new(store);
     let stop = Gate::new();
     let (gone, mut all_gone) = mpsc::channel(1);
     let signal = stop.clone();
-    let leaves = move |ctx| leaves_a_chatterer(ctx, signal.clone(), gone.clone());
+    let spawns = move |ctx| spawn_chatter(ctx, signal.clone(), gone.clone());
     let host = world
-        .start_with(|builder| builder.node("leaves", leaves).pipeline(pipeline))
+        .start_with(|builder| builder.node("spawns", spawns).pipeline(pipeline))
         .await;
     for _ in 0..20 {
-        let ended = host.run("p").await;
-        assert_eq!(ended.run.status, RunStatus::Success);
-        let kinds = kinds(&host.events_of(ended.run.id).await);
+        let finished = host.run("p").await;
+        assert_eq!(finished.run.status, RunStatus::Success);
+        let kinds = kinds(&host.events_of(finished.run.id).await);
         assert_eq!(kinds.last(), Some(&EventKind::RunCompleted));
     }
     stop.open();

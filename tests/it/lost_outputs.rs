@@ -1,5 +1,5 @@
-//! Lost outputs: what a resume needs and storage no longer has is made again, unless it was a
-//! sink's.
+//! Lost outputs: a resume re-executes a node whose output it needs and storage has lost, unless the
+//! node is a sink.
 
 use floret::executor::Effect;
 use floret::testing::Step;
@@ -9,21 +9,21 @@ use crate::harness::{Store, assert_ended, lines};
 use crate::resumes::{assert_same_call, fails, world};
 
 on_every_backend! {
-    a_damaged_output_makes_its_node_run_again,
-    a_damaged_output_that_nobody_needs_is_left_alone,
-    an_output_too_large_to_keep_is_made_again_and_the_log_says_so,
-    a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so,
+    a_node_whose_output_is_damaged_is_executed_again,
+    a_chain_of_damaged_outputs_is_executed_again,
+    a_node_whose_output_was_too_large_to_store_is_executed_again_and_logged,
+    a_node_that_needs_the_lost_output_of_a_sink_fails_with_the_reason,
 }
 
-async fn a_damaged_output_makes_its_node_run_again(store: Store) {
+async fn a_node_whose_output_is_damaged_is_executed_again(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let failed = fails(&host).await;
     host.storage.damage_outputs();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
+    let finished = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("load"));
     assert_same_call(&world.script.calls_of("clean"));
     let events = host.events_of(resumed.id()).await;
@@ -33,7 +33,7 @@ async fn a_damaged_output_makes_its_node_run_again(store: Store) {
     );
 }
 
-async fn a_damaged_output_that_nobody_needs_is_left_alone(store: Store) {
+async fn a_chain_of_damaged_outputs_is_executed_again(store: Store) {
     let world = world(store);
     world.script.script("clean", [Step::pass_on()]);
     world
@@ -43,47 +43,47 @@ async fn a_damaged_output_that_nobody_needs_is_left_alone(store: Store) {
     let failed = fails(&host).await;
     host.storage.damage_outputs();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
+    let finished = resumed.finished().await.unwrap();
     let nodes = ["clean", "save"].map(|node| (node, NodeStatus::Success));
     let nodes = [&[("load", NodeStatus::Success)], &nodes[..]].concat();
-    assert_ended(&ended, RunStatus::Success, &nodes);
-    // `clean` must be made again for `save`, and `load` for `clean`: both are damaged.
+    assert_ended(&finished, RunStatus::Success, &nodes);
+    // Both outputs are damaged: `save` needs `clean` again, and `clean` needs `load` again.
     assert_eq!(world.calls()["load"], 2);
 }
 
-async fn an_output_too_large_to_keep_is_made_again_and_the_log_says_so(store: Store) {
+async fn a_node_whose_output_was_too_large_to_store_is_executed_again_and_logged(store: Store) {
     let mut world = world(store);
     world.limits.output_bytes_max = 16;
     let host = world.start().await;
     let failed = fails(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
+    let finished = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("clean"));
     let events = host.events_of(resumed.id()).await;
-    let told = events.iter().find(|event| event.kind == EventKind::Log);
-    let told = told.unwrap();
-    assert_eq!(told.node_id.as_ref().map(|id| id.as_str()), Some("load"));
-    let text = told.message.as_deref().unwrap();
-    assert!(text.contains("too large to keep"), "{text}");
+    let log = events.iter().find(|event| event.kind == EventKind::Log);
+    let log = log.unwrap();
+    assert_eq!(log.node_id.as_ref().map(|id| id.as_str()), Some("load"));
+    let text = log.message.as_deref().unwrap();
+    assert!(text.contains("too large to store"), "{text}");
 }
 
-async fn a_node_that_needs_the_lost_output_of_a_sink_fails_and_says_so(store: Store) {
+async fn a_node_that_needs_the_lost_output_of_a_sink_fails_with_the_reason(store: Store) {
     let mut world = world(store);
     world.limits.output_bytes_max = 16;
     world.script.effect("load", Effect::Sink);
     let host = world.start().await;
     let failed = fails(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
+    let finished = resumed.finished().await.unwrap();
     let nodes = [
         ("load", NodeStatus::Skipped),
         ("clean", NodeStatus::Failed),
         ("save", NodeStatus::Skipped),
     ];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    let error = ended.run.error.unwrap();
+    assert_ended(&finished, RunStatus::Failed, &nodes);
+    let error = finished.run.error.unwrap();
     assert!(
         error.contains("node clean") && error.contains("output of load"),
         "{error}"

@@ -1,8 +1,9 @@
-//! Floret from outside, as a host and its clients see it: one binary, a file a noun.
+//! Integration tests: Floret as its hosts and clients see it. One binary, with one file per
+//! subject.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test says so by panicking, in the functions that tests share too"
+    reason = "a test fails by panicking, also in the functions that tests share"
 )]
 
 #[macro_use]
@@ -44,9 +45,9 @@ mod bounds;
 mod canaries;
 mod cancels;
 mod crash;
+mod crash_points;
 mod damage;
 mod dataflow;
-mod deaths;
 mod documents;
 mod dry_runs;
 mod embedding;

@@ -1,4 +1,4 @@
-//! Outputs: what a run answers of what its nodes handed on.
+//! Outputs: which node outputs a run stores, and how a host reads them.
 
 use floret::storage::Runs;
 use floret::testing::Step;
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::harness::{Store, World, chain};
 
 on_every_backend! {
-    the_output_of_a_last_node_is_answered_as_its_type,
-    an_output_that_was_dropped_says_so,
-    a_failed_run_keeps_what_its_nodes_handed_on,
-    a_result_too_large_to_keep_says_so,
-    a_node_that_hands_on_nothing_has_no_output,
-    a_row_of_another_type_is_told,
-    preview_and_profile_are_there_when_the_run_has_ended,
+    the_output_of_a_last_node_is_read_as_its_type,
+    reading_a_dropped_output_is_refused,
+    a_failed_run_retains_the_outputs_of_its_nodes,
+    a_result_too_large_to_store_is_dropped,
+    a_node_that_returns_nothing_has_no_output,
+    a_row_of_another_type_is_refused,
+    preview_and_profile_are_stored_when_the_run_finishes,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -34,7 +34,7 @@ fn world(store: Store) -> World {
     world
 }
 
-async fn the_output_of_a_last_node_is_answered_as_its_type(store: Store) {
+async fn the_output_of_a_last_node_is_read_as_its_type(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -52,7 +52,7 @@ async fn the_output_of_a_last_node_is_answered_as_its_type(store: Store) {
     );
 }
 
-async fn an_output_that_was_dropped_says_so(store: Store) {
+async fn reading_a_dropped_output_is_refused(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -65,7 +65,7 @@ async fn an_output_that_was_dropped_says_so(store: Store) {
     assert!(refused.to_string().contains("load"), "{refused}");
 }
 
-async fn a_failed_run_keeps_what_its_nodes_handed_on(store: Store) {
+async fn a_failed_run_retains_the_outputs_of_its_nodes(store: Store) {
     let world = world(store);
     world.script.script("sum", [Step::permanent("broken")]);
     let host = world.start().await;
@@ -76,7 +76,7 @@ async fn a_failed_run_keeps_what_its_nodes_handed_on(store: Store) {
     assert_eq!(refused.kind(), ErrorKind::OutputDropped);
 }
 
-async fn a_result_too_large_to_keep_says_so(store: Store) {
+async fn a_result_too_large_to_store_is_dropped(store: Store) {
     let mut world = world(store);
     world.limits.result_bytes_max = 16;
     let host = world.start().await;
@@ -86,7 +86,7 @@ async fn a_result_too_large_to_keep_says_so(store: Store) {
     assert_eq!(refused.kind(), ErrorKind::OutputDropped);
 }
 
-async fn a_node_that_hands_on_nothing_has_no_output(store: Store) {
+async fn a_node_that_returns_nothing_has_no_output(store: Store) {
     let world = world(store);
     world.script.script("sum", [Step::nothing()]);
     let host = world.start().await;
@@ -96,7 +96,7 @@ async fn a_node_that_hands_on_nothing_has_no_output(store: Store) {
     assert_eq!(refused.kind(), ErrorKind::OutputDropped);
 }
 
-async fn a_row_of_another_type_is_told(store: Store) {
+async fn a_row_of_another_type_is_refused(store: Store) {
     let world = world(store);
     world
         .script
@@ -109,7 +109,7 @@ async fn a_row_of_another_type_is_told(store: Store) {
     assert_eq!(run.output::<Value>("sum").await.unwrap().len(), 1);
 }
 
-async fn preview_and_profile_are_there_when_the_run_has_ended(store: Store) {
+async fn preview_and_profile_are_stored_when_the_run_finishes(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let id = host.run("p").await.run.id;

@@ -1,4 +1,6 @@
-//! Panics: each is a failed attempt, whatever it throws and wherever.
+//! Panics: a panic in an executor fails its attempt, whatever its payload.
+//!
+//! Secrets in the text of a panic are left to `canaries`.
 
 use std::panic::panic_any;
 
@@ -9,8 +11,8 @@ use floret::{NodeStatus, Pipeline, RunStatus};
 use crate::harness::{STEP, Store, World, chain, node};
 
 on_every_backend! {
-    a_panic_is_a_failed_attempt_that_tells_its_text,
-    one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_free,
+    a_panic_fails_its_attempt_and_reports_its_text,
+    after_a_thousand_panicking_nodes_every_slot_is_free,
 }
 
 struct PanicsWhenDropped;
@@ -43,7 +45,7 @@ async fn panics_in_drop(_: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-async fn a_panic_is_a_failed_attempt_that_tells_its_text(store: Store) {
+async fn a_panic_fails_its_attempt_and_reports_its_text(store: Store) {
     let expected = [
         ("text", "the executor panicked: plain"),
         ("string", "the executor panicked: made for string"),
@@ -75,16 +77,16 @@ async fn a_panic_is_a_failed_attempt_that_tells_its_text(store: Store) {
                 .node("drop", panics_in_drop)
         })
         .await;
-    let ended = host.run("p").await;
-    assert_eq!(ended.run.status, RunStatus::Failed);
+    let finished = host.run("p").await;
+    assert_eq!(finished.run.status, RunStatus::Failed);
     for (id, error) in expected {
-        assert_eq!(node(&ended, id).status, NodeStatus::Failed);
-        assert_eq!(node(&ended, id).error.as_deref(), Some(error));
+        assert_eq!(node(&finished, id).status, NodeStatus::Failed);
+        assert_eq!(node(&finished, id).error.as_deref(), Some(error));
     }
     assert_eq!(host.run("after").await.run.status, RunStatus::Success);
 }
 
-async fn one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_free(store: Store) {
+async fn after_a_thousand_panicking_nodes_every_slot_is_free(store: Store) {
     let wide = (0..1_000).fold(Pipeline::new("p"), |wide, index| {
         wide.node(format!("n{index}"), STEP)
     });
@@ -101,10 +103,10 @@ async fn one_thousand_panicking_nodes_leave_the_engine_alive_with_every_slot_fre
             .script(format!("n{index}"), [Step::panic(format!("panic {index}"))]);
     }
     let host = world.start().await;
-    let ended = host.run("p").await;
-    assert_eq!(ended.run.status, RunStatus::Failed);
+    let finished = host.run("p").await;
+    assert_eq!(finished.run.status, RunStatus::Failed);
     for index in 0..1_000 {
-        let error = node(&ended, &format!("n{index}")).error.clone().unwrap();
+        let error = node(&finished, &format!("n{index}")).error.clone().unwrap();
         assert_eq!(error, format!("the executor panicked: panic {index}"));
     }
     let gate = Gate::new();

@@ -1,5 +1,5 @@
-//! Recovery: what a crash leaves behind goes on where it stood, and what crashes the process is
-//! given up.
+//! Recovery: a run continues from its checkpoints after a crash, and a run that keeps crashing the
+//! process is poisoned.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use serde_json::json;
 use crate::harness::{Store, World, assert_ended, chain, kinds, lines, node, step};
 
 on_every_backend! {
-    a_node_in_flight_is_executed_again_and_a_finished_one_is_not,
-    executing_again_after_a_crash_uses_up_no_retry,
-    a_crash_between_attempts_goes_on_with_the_next_one,
-    a_run_that_was_cancelled_before_the_crash_starts_nothing_after_it,
-    a_waiting_run_starts_after_the_crash,
-    an_output_too_large_to_keep_is_made_again_without_a_second_end,
+    an_interrupted_node_is_executed_again_and_a_finished_one_is_not,
+    a_crash_uses_up_no_retry,
+    a_crash_between_attempts_continues_with_the_next_one,
+    a_run_cancelled_before_a_crash_starts_no_node_after_it,
+    a_pending_run_starts_after_a_crash,
+    a_node_whose_output_was_too_large_to_store_completes_once,
     a_run_that_makes_progress_between_crashes_is_never_poisoned,
-    the_run_that_crashes_its_host_three_times_is_poisoned_and_no_other,
-    a_wish_to_cancel_ends_a_poisoned_run_cancelled,
+    only_the_run_that_crashes_its_host_three_times_is_poisoned,
+    a_cancel_request_finishes_a_poisoned_run_as_cancelled,
 }
 
-async fn a_node_in_flight_is_executed_again_and_a_finished_one_is_not(store: Store) {
+async fn an_interrupted_node_is_executed_again_and_a_finished_one_is_not(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
     let gate = Gate::new();
     world.script.script("a", [Step::rows([json!({"x": 1})])]);
@@ -34,9 +34,9 @@ async fn a_node_in_flight_is_executed_again_and_a_finished_one_is_not(store: Sto
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = ["a", "b", "c"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
     let calls = world.script.calls_of("b");
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[0], calls[1], "run, node, attempt, key and rows");
@@ -47,7 +47,7 @@ async fn a_node_in_flight_is_executed_again_and_a_finished_one_is_not(store: Sto
     assert_eq!(started.count(), 1);
 }
 
-async fn executing_again_after_a_crash_uses_up_no_retry(store: Store) {
+async fn a_crash_uses_up_no_retry(store: Store) {
     let mut world =
         World::new(store).pipeline(Pipeline::new("p").with(step("a").config("max_retries", 1)));
     world.limits.lease = Duration::from_secs(7_200);
@@ -64,8 +64,8 @@ async fn executing_again_after_a_crash_uses_up_no_retry(store: Store) {
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    let finished = host.floret.handle(run).finished().await.unwrap();
+    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let attempts: Vec<_> = world
         .script
         .calls_of("a")
@@ -75,7 +75,7 @@ async fn executing_again_after_a_crash_uses_up_no_retry(store: Store) {
     assert_eq!(attempts, [1, 2, 2]);
 }
 
-async fn a_crash_between_attempts_goes_on_with_the_next_one(store: Store) {
+async fn a_crash_between_attempts_continues_with_the_next_one(store: Store) {
     let world =
         World::new(store).pipeline(Pipeline::new("p").with(step("a").config("max_retries", 1)));
     world.script.script("a", [Step::retryable("not yet")]);
@@ -85,16 +85,16 @@ async fn a_crash_between_attempts_goes_on_with_the_next_one(store: Store) {
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    let finished = host.floret.handle(run).finished().await.unwrap();
+    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let calls = world.script.calls_of("a");
     let attempts: Vec<_> = calls.iter().map(|call| call.attempt).collect();
     assert_eq!(attempts, [1, 2]);
-    assert_eq!(node(&ended, "a").attempt, Some(2));
+    assert_eq!(node(&finished, "a").attempt, Some(2));
     assert_eq!(calls[0].attempt_key, calls[1].attempt_key);
 }
 
-async fn a_run_that_was_cancelled_before_the_crash_starts_nothing_after_it(store: Store) {
+async fn a_run_cancelled_before_a_crash_starts_no_node_after_it(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
     let gate = Gate::new();
     world.script.script("b", [Step::pass_on().at(&gate)]);
@@ -106,17 +106,17 @@ async fn a_run_that_was_cancelled_before_the_crash_starts_nothing_after_it(store
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [
         ("a", NodeStatus::Success),
         ("b", NodeStatus::Cancelled),
         ("c", NodeStatus::Cancelled),
     ];
-    assert_ended(&ended, RunStatus::Cancelled, &nodes);
+    assert_ended(&finished, RunStatus::Cancelled, &nodes);
     assert_eq!(world.script.calls().len(), 2);
 }
 
-async fn a_waiting_run_starts_after_the_crash(store: Store) {
+async fn a_pending_run_starts_after_a_crash(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.runs_max = 0;
     let host = world.start().await;
@@ -124,11 +124,11 @@ async fn a_waiting_run_starts_after_the_crash(store: Store) {
     host.crash().await;
     world.limits.runs_max = 1;
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
+    let finished = host.floret.handle(run).finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
 }
 
-async fn an_output_too_large_to_keep_is_made_again_without_a_second_end(store: Store) {
+async fn a_node_whose_output_was_too_large_to_store_completes_once(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a", "b"]));
     world.limits.output_bytes_max = 16;
     let gate = Gate::new();
@@ -142,15 +142,15 @@ async fn an_output_too_large_to_keep_is_made_again_without_a_second_end(store: S
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
     assert_eq!((world.calls()["a"], world.calls()["b"]), (2, 2));
     let calls = world.script.calls_of("b");
     assert_eq!(calls[0].inputs, calls[1].inputs);
     let events = host.events_of(run).await;
     assert!(
-        lines(&events)[0].contains("too large to keep"),
+        lines(&events)[0].contains("too large to store"),
         "{events:?}"
     );
     let of_a = events
@@ -183,13 +183,13 @@ async fn a_run_that_makes_progress_between_crashes_is_never_poisoned(store: Stor
         world.outlive_leases();
         host = world.start().await;
     }
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = names.map(|node| (node, NodeStatus::Success));
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_ended(&finished, RunStatus::Success, &nodes);
     assert!(world.calls().values().all(|count| *count == 2));
 }
 
-async fn the_run_that_crashes_its_host_three_times_is_poisoned_and_no_other(store: Store) {
+async fn only_the_run_that_crashes_its_host_three_times_is_poisoned(store: Store) {
     let mut world = World::new(store)
         .pipeline(chain("slow", &["wait"]))
         .pipeline(chain("poison", &["kill"]));
@@ -206,7 +206,7 @@ async fn the_run_that_crashes_its_host_three_times_is_poisoned_and_no_other(stor
     for _ in 0..3 {
         slow.push(host.trigger("slow").await.id());
     }
-    // Two crashes while all eight execute: each is as suspect as the others.
+    // Two crashes while all eight runs execute make all of them equally suspect.
     world.script.started_times("wait", 7).await;
     world.script.started("kill").await;
     host.crash().await;
@@ -216,28 +216,32 @@ async fn the_run_that_crashes_its_host_three_times_is_poisoned_and_no_other(stor
     world.script.started_times("kill", 2).await;
     host.crash().await;
     world.outlive_leases();
-    // From here on one at a time; the slow ones end as soon as they execute.
+    // From here on, suspects execute one at a time. The slow runs finish as soon as they execute.
     world.script.script("wait", [Step::pass_on()]);
     let host = world.start().await;
     world.turn_within(world.limits.suspect_delay).await;
     world.script.started_times("kill", 3).await;
-    assert_eq!(world.calls()["wait"], 14 + 4, "those behind it wait");
+    assert_eq!(world.calls()["wait"], 14 + 4, "the runs behind it wait");
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
     world.turn_within(world.limits.suspect_delay).await;
     for run in slow {
-        let ended = host.floret.handle(run).finished().await.unwrap();
-        assert_eq!(ended.run.status, RunStatus::Success);
+        let finished = host.floret.handle(run).finished().await.unwrap();
+        assert_eq!(finished.run.status, RunStatus::Success);
     }
-    let ended = host.floret.handle(poison).finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Failed, &[("kill", NodeStatus::Skipped)]);
-    let error = ended.run.error.unwrap();
+    let finished = host.floret.handle(poison).finished().await.unwrap();
+    assert_ended(
+        &finished,
+        RunStatus::Failed,
+        &[("kill", NodeStatus::Skipped)],
+    );
+    let error = finished.run.error.unwrap();
     assert!(error.starts_with("poisoned"), "{error}");
     assert_eq!(world.calls()["kill"], 3);
 }
 
-async fn a_wish_to_cancel_ends_a_poisoned_run_cancelled(store: Store) {
+async fn a_cancel_request_finishes_a_poisoned_run_as_cancelled(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["kill"]));
     world.limits.crashes_max = 1;
     let never = Gate::new();
@@ -249,9 +253,9 @@ async fn a_wish_to_cancel_ends_a_poisoned_run_cancelled(store: Store) {
     host.crash().await;
     world.outlive_leases();
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.handle(run).finished().await.unwrap();
     assert_ended(
-        &ended,
+        &finished,
         RunStatus::Cancelled,
         &[("kill", NodeStatus::Cancelled)],
     );

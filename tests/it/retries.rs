@@ -102,10 +102,7 @@ async fn an_attempt_past_its_time_out_is_told_to_stop_and_then_retried(store: St
     let ended = run.finished().await.unwrap();
     assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let error = node(&ended, "a").error.as_deref();
-    assert_eq!(
-        error,
-        Some("the attempt took longer than its time-out of 5 s")
-    );
+    assert_eq!(error, Some("the attempt exceeded its timeout of 5 s"));
     assert_eq!(world.script.calls_of("a").len(), 2);
 }
 
@@ -162,7 +159,7 @@ async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: S
     ];
     assert_ended(&ended, RunStatus::Failed, &nodes);
     let error = ended.run.error.as_deref();
-    assert_eq!(error, Some("the run took longer than its time-out of 60 s"));
+    assert_eq!(error, Some("the run exceeded its timeout of 60 s"));
     assert_eq!(world.calls().get("waits"), None);
 }
 
@@ -205,10 +202,7 @@ async fn a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing(store: 
     let nodes = [("a", NodeStatus::Skipped), ("b", NodeStatus::Skipped)];
     assert_ended(&ended, RunStatus::Failed, &nodes);
     let error = ended.run.error.as_deref();
-    assert_eq!(
-        error,
-        Some("the run took longer than its time-out of 100 s")
-    );
+    assert_eq!(error, Some("the run exceeded its timeout of 100 s"));
     assert_eq!(world.calls()["a"], 1);
 }
 

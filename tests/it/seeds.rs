@@ -1,17 +1,16 @@
-//! Replays what fuzzers begin with, and every input that ever failed, through the functions that
-//! fuzzers feed.
+//! Fuzzing seeds: every seed, and every input that ever failed, passes its fuzz target.
 //!
-//! Finding inputs is left to `fuzz/`.
+//! Finding new inputs is left to `fuzz/`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use floret::testing::targets;
 
-/// Inputs that a target has at least, so that a fuzzer begins with every shape.
+/// The least number of seeds per target. A fuzzer needs every shape of input to start with.
 const SEEDS_MIN: usize = 8;
 
-fn below(folder: &str) -> PathBuf {
+fn fuzz_path(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz")
         .join(folder)
@@ -28,7 +27,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_seed_passes_its_target() {
     for (name, target) in targets::ALL {
-        let seeds = files(&below("seeds").join(name));
+        let seeds = files(&fuzz_path("seeds").join(name));
         assert!(seeds.len() >= SEEDS_MIN, "{name} has {} seeds", seeds.len());
         for seed in seeds {
             let bytes = std::fs::read(&seed).unwrap();
@@ -40,7 +39,7 @@ fn every_seed_passes_its_target() {
 
 #[test]
 fn every_target_has_a_fuzzer_and_every_fuzzer_a_target() {
-    let fuzzers: BTreeSet<_> = files(&below("fuzz_targets"))
+    let fuzzers: BTreeSet<_> = files(&fuzz_path("fuzz_targets"))
         .iter()
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
@@ -49,7 +48,7 @@ fn every_target_has_a_fuzzer_and_every_fuzzer_a_target() {
         .map(|(name, _)| (*name).to_owned())
         .collect();
     assert_eq!(fuzzers, named);
-    let manifest = std::fs::read_to_string(below("Cargo.toml")).unwrap();
+    let manifest = std::fs::read_to_string(fuzz_path("Cargo.toml")).unwrap();
     for name in named {
         assert!(
             manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")),

@@ -1,4 +1,4 @@
-//! Spans: what an executor traces is found by its run, node and attempt.
+//! Spans: trace events of an executor carry its run, node and attempt.
 
 use floret::executor::{Ctx, ExecutorError};
 use floret::storage::MemoryStorage;
@@ -16,10 +16,10 @@ async fn traces(ctx: Ctx) -> Result<(), ExecutorError> {
 }
 
 #[tokio::test]
-async fn what_an_executor_traces_stands_in_the_spans_of_run_node_and_attempt() {
+async fn trace_events_of_an_executor_carry_its_run_node_and_attempt() {
     let written = Written::default();
     let subscriber = fmt().with_ansi(false).with_writer(written.clone());
-    // One thread executes all of this test, the engine's tasks too.
+    // The test and the engine's tasks all execute on this thread.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     let node = Node::new("load", "traces").config("max_retries", 1);
     let floret = Floret::builder(MemoryStorage::default())

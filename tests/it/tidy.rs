@@ -1,12 +1,11 @@
-//! Holds the rules of the house that no compiler knows, by reading the sources.
+//! House rules that the compiler cannot check, held by tests that read the sources.
 //!
-//! Circles of files are left to `tidy_circles`, what code does to the other tests, style that needs
-//! taste to people.
+//! Circular dependencies between files are left to `tidy_circles`, and behavior to the other tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The rows of the house, from the ground up: a module uses rows below its own alone.
+/// The rows of the crate, from the bottom up. A module uses only rows below its own.
 const ROWS: &[(&str, u8)] = &[
     ("error", 0),
     ("suggestion", 0),
@@ -43,13 +42,13 @@ const FORBIDDEN_MODULES: &[&str] = &[
     "util", "utils", "common", "helpers", "types", "manager", "core", "http",
 ];
 
-/// A file of the crate, as the rules read it.
+/// A source file of the crate.
 pub(crate) struct Source {
     path: PathBuf,
-    /// Its module path: `["engine", "cancel"]`.
+    /// The path of its module: `["engine", "cancel"]`.
     pub(crate) module: Vec<String>,
     text: String,
-    /// What is compiled into the crate: no comments, no blank lines, no `#[cfg(test)]` module.
+    /// The lines that are compiled into the crate, without comments and `#[cfg(test)]` modules.
     pub(crate) code: Vec<String>,
 }
 
@@ -101,8 +100,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every file that is compiled into the crate; a file that only `#[cfg(test)]` brings in is left
-/// out.
+/// Returns every file that is compiled into the crate, without files that only tests include.
 pub(crate) fn sources() -> Vec<Source> {
     let all: Vec<_> = rust_files(&root().join("src"))
         .into_iter()
@@ -114,7 +112,7 @@ pub(crate) fn sources() -> Vec<Source> {
         .collect()
 }
 
-/// The files that a file declares for its tests alone.
+/// Returns the modules that a file declares only for its tests.
 fn test_modules(source: &Source) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut is_test = false;
@@ -162,27 +160,27 @@ pub(crate) fn code_of(text: &str) -> Vec<String> {
     code
 }
 
-/// The identifier that a text begins with.
+/// Returns the identifier at the start of a text.
 fn identifier(text: &str) -> &str {
     let end = text
-        .find(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .find(|character: char| !character.is_alphanumeric() && character != '_')
         .unwrap_or(text.len());
     &text[..end]
 }
 
-/// The first names of a `{a::b, c, d::{e, f}}`, or the one name.
+/// Returns the first name of each path in a group, `{a::b, c, d::{e, f}}`, or of a single path.
 fn first_names(text: &str) -> Vec<&str> {
     let Some(group) = text.strip_prefix('{') else {
         return vec![identifier(text)];
     };
     let (mut depth, mut start, mut names) = (1, 0, Vec::new());
-    for (index, letter) in group.char_indices() {
-        match letter {
+    for (index, character) in group.char_indices() {
+        match character {
             '{' => depth += 1,
             '}' => depth -= 1,
             _ => {}
         }
-        if (letter == ',' && depth == 1) || depth == 0 {
+        if (character == ',' && depth == 1) || depth == 0 {
             names.push(identifier(group[start..index].trim_start()));
             start = index + 1;
         }
@@ -194,7 +192,7 @@ fn first_names(text: &str) -> Vec<&str> {
     names
 }
 
-/// What each name at the root of the crate comes from: `Run` → `model`.
+/// Maps each name at the root of the crate to its module: `Run` → `model`.
 fn root_names() -> BTreeMap<String, String> {
     let lib = code_of(&read("src/lib.rs")).join("\n");
     let mut names = BTreeMap::new();
@@ -214,7 +212,7 @@ fn root_names() -> BTreeMap<String, String> {
     names
 }
 
-/// The modules at the root of the crate that a file uses.
+/// Returns the modules at the root of the crate that a file uses.
 fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTreeSet<String> {
     let code = source.code.join("\n");
     let mut used = BTreeSet::new();
@@ -224,7 +222,7 @@ fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTree
             used.insert(module.to_owned());
         }
     }
-    // As many `super` as the module is deep lead to the root, too.
+    // A path with one `super` per level also leads to the root.
     let up = "super::".repeat(source.module.len());
     for (at, _) in code.match_indices(&up) {
         used.extend(
@@ -237,7 +235,7 @@ fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTree
     used
 }
 
-/// Macros of the contract stand at the root wherever they are written.
+/// Returns whether a name is a macro of the contract. Macros are exported at the root.
 fn is_macro(name: &str) -> bool {
     ["storage_contract", "execution_contract", "durable_contract"].contains(&name)
 }
@@ -264,7 +262,7 @@ fn every_module_of_the_crate_has_a_row() {
 }
 
 #[test]
-fn a_module_uses_the_rows_below_its_own_alone() {
+fn a_module_uses_only_rows_below_its_own() {
     let names = root_names();
     let mut problems = Vec::new();
     for source in sources().iter().filter(|source| source.top() != "lib") {
@@ -276,10 +274,7 @@ fn a_module_uses_the_rows_below_its_own_alone() {
             }
         }
     }
-    assert_none(
-        &problems,
-        "a module uses rows below its own, no sibling, nothing above",
-    );
+    assert_none(&problems, "a module uses only rows below its own");
 }
 
 #[test]
@@ -290,7 +285,7 @@ fn the_api_never_names_storage() {
         .filter(|source| source.code.iter().any(|line| line.contains("storage::")))
         .map(Source::name)
         .collect();
-    assert_none(&problems, "api asks engine and views, never storage");
+    assert_none(&problems, "api uses engine and views, never storage");
 }
 
 #[test]
@@ -306,7 +301,7 @@ fn a_file_has_at_most_300_lines_of_code() {
 }
 
 #[test]
-fn every_file_opens_by_saying_what_it_is_for() {
+fn every_file_starts_with_a_header() {
     let mut problems = Vec::new();
     for folder in ["src", "tests", "examples", "benches"] {
         let folder = root().join(folder);
@@ -320,11 +315,10 @@ fn every_file_opens_by_saying_what_it_is_for() {
             }
         }
     }
-    assert_none(&problems, "every file opens with //!");
+    assert_none(&problems, "every file starts with //!");
 }
 
-/// Crates whose types may not stand in a public signature, so that they can be upgraded without
-/// breaking a host.
+/// Crates whose types must not appear in a public signature, so that their upgrades break no host.
 const INNER_CRATES: &[&str] = &[
     "arrow_array",
     "arrow_buffer",
@@ -339,8 +333,7 @@ const INNER_CRATES: &[&str] = &[
     "rustix",
 ];
 
-/// The types that a file imports from crates that must stay inside, by the names that it uses them
-/// under.
+/// Returns the types that a file imports from [`INNER_CRATES`], by their names in the file.
 fn inner_types(source: &Source) -> BTreeSet<String> {
     let code = source.code.join(" ");
     let imports = code.split("use ").skip(1);
@@ -354,7 +347,7 @@ fn inner_types(source: &Source) -> BTreeSet<String> {
         .collect()
 }
 
-/// What of a line others can see.
+/// Returns the part of a line that is visible outside the crate.
 fn visible(line: &str) -> &str {
     let line = line.trim();
     let conversion = || {
@@ -378,14 +371,14 @@ fn no_public_signature_names_a_type_of_an_inner_crate() {
     for source in sources() {
         let types = inner_types(&source);
         for line in &source.code {
-            let mut words =
-                visible(line).split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            let mut words = visible(line)
+                .split(|character: char| !character.is_alphanumeric() && character != '_');
             if words.any(|word| types.contains(word) || INNER_CRATES.contains(&word)) {
                 problems.push(format!("{}: {line}", source.name()));
             }
         }
     }
-    assert_none(&problems, "these types must stay inside");
+    assert_none(&problems, "these signatures expose types of inner crates");
 }
 
 #[test]
@@ -406,7 +399,7 @@ fn names_at_the_root_are_exported_one_by_one() {
 }
 
 #[test]
-fn no_module_has_a_name_that_says_nothing() {
+fn no_module_has_a_meaningless_name() {
     let problems: Vec<_> = sources()
         .iter()
         .filter(|source| {
@@ -415,11 +408,11 @@ fn no_module_has_a_name_that_says_nothing() {
         })
         .map(Source::name)
         .collect();
-    assert_none(&problems, "no module is called so");
+    assert_none(&problems, "these modules have meaningless names");
 }
 
 #[test]
-fn the_storage_traits_have_at_most_40_methods_and_none_by_default() {
+fn the_storage_traits_have_at_most_40_methods_and_no_default_methods() {
     let (mut methods, mut defaults) = (0, Vec::new());
     for source in sources() {
         if source.module.len() > 2 || source.top() != "storage" {
@@ -434,12 +427,12 @@ fn the_storage_traits_have_at_most_40_methods_and_none_by_default() {
             }
         }
     }
-    assert_none(&defaults, "a backend answers for every method itself");
+    assert_none(&defaults, "a backend implements every method itself");
     assert!(methods > 0, "no storage trait was found");
     assert!(methods <= STORAGE_METHODS_MAX, "{methods} methods");
 }
 
-/// The cases of a contract file: `pub async fn a_missing_run_is_none(`.
+/// Returns the cases of a contract file: `pub async fn a_missing_run_is_none(`.
 fn cases_in(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter_map(|line| line.strip_prefix("pub async fn "))
@@ -447,10 +440,10 @@ fn cases_in(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The cases that a macro lists for a noun, `runs: [a, b]`, or for the one that it is about,
+/// Returns the cases that a macro lists for a subject, `runs: [a, b]`, or for its only subject,
 /// `$durable, [a, b]`.
-fn cases_listed(macros: &str, noun: &str) -> BTreeSet<String> {
-    let lists = [format!(" {noun}: ["), format!(" ${noun}, [")];
+fn cases_listed(macros: &str, subject: &str) -> BTreeSet<String> {
+    let lists = [format!(" {subject}: ["), format!(" ${subject}, [")];
     let found = lists
         .iter()
         .flat_map(|list| macros.split(list.as_str()).skip(1));
@@ -463,28 +456,28 @@ fn cases_listed(macros: &str, noun: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_backend_takes_every_case_of_the_contract() {
+fn the_contract_macros_list_every_case() {
     let folder = root().join("src/testing/contract");
     let macros = ["mod.rs", "execution.rs", "durable.rs"]
         .map(|file| read(&format!("src/testing/contract/{file}")));
     let macros = code_of(&macros.join("\n")).join("\n");
     let mut count = 0;
     for path in rust_files(&folder) {
-        let noun = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let subject = path.file_stem().unwrap().to_string_lossy().into_owned();
         let cases = cases_in(&std::fs::read_to_string(&path).unwrap());
         count += cases.len();
-        if noun != "mod" && noun != "execution" {
+        if subject != "mod" && subject != "execution" {
             assert_eq!(
-                cases_listed(&macros, &noun),
+                cases_listed(&macros, &subject),
                 cases,
-                "{noun}: left: in the macro, right: functions"
+                "{subject}: left: in the macro, right: functions"
             );
         }
     }
     assert!(count > 0, "the contract has no case");
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .flat_map(|line| line.split('`').skip(1).step_by(2))
@@ -512,7 +505,7 @@ fn is_path(text: &str) -> bool {
     ROOTS.iter().any(|root| text.starts_with(root)) || FILES.contains(&text)
 }
 
-/// The pages of prose, which name files.
+/// The Markdown pages that name files.
 const PAGES: &[&str] = &[
     "ARCHITECTURE.md",
     "README.md",
@@ -528,18 +521,18 @@ const PAGES: &[&str] = &[
 ];
 
 #[test]
-fn the_pages_name_paths_that_exist() {
+fn every_path_in_the_pages_exists() {
     let mut problems = Vec::new();
     for page in PAGES {
         let text = read(page);
         let missing = quoted(&text).filter(|text| is_path(text) && !root().join(text).exists());
         problems.extend(missing.map(|path| format!("{page}: {path}")));
     }
-    assert_none(&problems, "a page names what is not there");
+    assert_none(&problems, "these paths do not exist");
 }
 
 #[test]
-fn the_map_names_every_module() {
+fn the_architecture_names_every_module() {
     let map = read("ARCHITECTURE.md");
     let named: BTreeSet<_> = quoted(&map).collect();
     let problems: Vec<_> = ROWS
@@ -553,7 +546,7 @@ fn the_map_names_every_module() {
     assert_none(&problems, "ARCHITECTURE.md does not name these modules");
 }
 
-/// The crates that the crate itself needs.
+/// Returns the names of the dependencies of the crate.
 fn dependencies() -> Vec<String> {
     let manifest = read("Cargo.toml");
     let (_, rest) = manifest.split_once("[dependencies]\n").unwrap();
@@ -565,14 +558,14 @@ fn dependencies() -> Vec<String> {
 }
 
 #[test]
-fn every_dependency_has_its_reason_in_the_architecture() {
+fn the_architecture_gives_a_reason_for_every_dependency() {
     let map = read("ARCHITECTURE.md");
     let named: BTreeSet<_> = quoted(&map).collect();
     let mut problems = dependencies();
     problems.retain(|name| !named.contains(name.as_str()));
     assert_none(
         &problems,
-        "ARCHITECTURE.md does not say why these are there",
+        "ARCHITECTURE.md gives no reason for these dependencies",
     );
 }
 
@@ -585,7 +578,7 @@ fn every_dependency_is_used() {
     let code = code.join("\n");
     let mut problems = dependencies();
     problems.retain(|name| !code.contains(&format!("{}::", name.replace('-', "_"))));
-    assert_none(&problems, "no source uses these");
+    assert_none(&problems, "no source uses these dependencies");
 }
 
 #[test]
@@ -595,7 +588,7 @@ fn unsafe_code_is_forbidden() {
     assert!(lints.contains("unsafe_code = \"forbid\""));
 }
 
-/// The first block of this language in the README.
+/// Returns the first block of this language in the README.
 fn first_block(language: &str) -> String {
     let readme = read("README.md");
     let (_, rest) = readme.split_once(&format!("```{language}")).unwrap();
@@ -603,15 +596,15 @@ fn first_block(language: &str) -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// That it compiles is held by the README's doctests.
+/// The doctests of the README check that the program compiles.
 #[test]
-fn the_first_run_takes_at_most_25_lines_of_the_users_own() {
+fn the_first_run_takes_at_most_25_lines_of_code() {
     let (program, crates) = (first_block("rust"), first_block("toml"));
     let whole = format!("{program}{crates}");
     let lines = whole.lines().filter(|line| !line.trim().is_empty()).count();
     assert!(lines <= README_LINES_MAX, "{lines} lines");
     for part in ["fn main", "Floret::open", "floret.service(", "serve("] {
-        assert!(program.contains(part), "it is whole, with {part}");
+        assert!(program.contains(part), "the program has no {part}");
     }
 }
 
@@ -623,5 +616,9 @@ fn the_readme_gives_two_commands_to_set_up() {
         commands,
         ["cargo run --release --example quickstart", "cargo test"]
     );
-    assert_eq!(read("README.md").matches("```sh").count(), 1, "no others");
+    assert_eq!(
+        read("README.md").matches("```sh").count(),
+        1,
+        "no other commands"
+    );
 }

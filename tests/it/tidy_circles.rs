@@ -1,4 +1,4 @@
-//! Holds that the files of the crate use one another in one direction, without a circle.
+//! Circular dependencies: the files of the crate do not use one another in a circle.
 //!
 //! Imports are read as text. Which module may use which is left to `tidy`.
 
@@ -8,10 +8,10 @@ use crate::tidy::{Source, assert_none, code_of, sources};
 
 type Path = Vec<String>;
 
-/// An import: the name that a file gives it, and its path.
+/// An import: its name in the file, and its path.
 type Import = (String, Path);
 
-/// A file: what it imports, and the paths that it uses.
+/// The imports of a file, and the paths that it uses.
 #[derive(Default)]
 struct File {
     imports: BTreeMap<String, Path>,
@@ -27,7 +27,8 @@ fn path(text: &str) -> Path {
         .collect()
 }
 
-/// The imports of a tree: `super::{a::B, c as d}` is `super::a::B` as `B` and `super::c` as `d`.
+/// Returns the imports of a tree: `super::{a::B, c as d}` is `super::a::B` as `B` and `super::c` as
+/// `d`.
 fn imports(tree: &str) -> Vec<Import> {
     let Some((prefix, group)) = tree.split_once('{') else {
         let (full, alias) = tree.split_once(" as ").unwrap_or((tree, ""));
@@ -39,13 +40,13 @@ fn imports(tree: &str) -> Vec<Import> {
         return vec![(name, full)];
     };
     let (mut depth, mut start, mut found) = (1, 0, Vec::new());
-    for (index, letter) in group.char_indices() {
-        match letter {
+    for (index, character) in group.char_indices() {
+        match character {
             '{' => depth += 1,
             '}' => depth -= 1,
             _ => {}
         }
-        if (letter == ',' && depth == 1) || depth == 0 {
+        if (character == ',' && depth == 1) || depth == 0 {
             let part = group[start..index].trim();
             if !part.is_empty() {
                 found.extend(imports(&format!("{}{part}", prefix.trim())));
@@ -59,8 +60,8 @@ fn imports(tree: &str) -> Vec<Import> {
     found
 }
 
-/// Reads a file. What it only exports again is an import that it does not use.
-fn file(code: &str) -> File {
+/// Parses a file. A name that the file only re-exports is an import, but the file does not use it.
+fn parse_file(code: &str) -> File {
     let mut file = File::default();
     let mut rest = String::new();
     for statement in code.split_inclusive(';') {
@@ -80,24 +81,26 @@ fn file(code: &str) -> File {
         }
         file.imports.extend(found);
     }
-    let words = rest.split(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter));
+    let words =
+        rest.split(|character: char| !character.is_alphanumeric() && !"_:".contains(character));
     let full = words.filter(|word| word.starts_with("crate::") || word.starts_with("super::"));
     file.used.extend(full.map(path));
     file
 }
 
-fn files(sources: &[Source]) -> Files {
+fn parse_files(sources: &[Source]) -> Files {
     let module = |source: &Source| {
         let parts = source.module.iter().filter(|part| *part != "lib");
         parts.cloned().collect()
     };
     let files = sources.iter();
     files
-        .map(|source| (module(source), file(&source.code.join("\n"))))
+        .map(|source| (module(source), parse_file(&source.code.join("\n"))))
         .collect()
 }
 
-/// The file that holds what a path names, seen from a file; none for other crates.
+/// Returns the file that defines what a path names, as seen from a file. Returns `None` for a path
+/// of another crate.
 fn resolve(files: &Files, from: &Path, path: &[String]) -> Option<Path> {
     let mut at = from.clone();
     let mut rest = path;
@@ -128,7 +131,7 @@ fn resolve(files: &Files, from: &Path, path: &[String]) -> Option<Path> {
     Some(at)
 }
 
-/// The files that each file uses; what the `mod.rs` of its own folder defines does not count.
+/// Returns the files that each file uses. The `mod.rs` files of its own folders do not count.
 fn uses(files: &Files) -> BTreeMap<&Path, BTreeSet<Path>> {
     let used = |module: &Path, file: &File| {
         let used = file.used.iter();
@@ -142,16 +145,16 @@ fn uses(files: &Files) -> BTreeMap<&Path, BTreeSet<Path>> {
         .collect()
 }
 
-/// The files that are in a circle, or lie between two circles.
+/// Returns the files that are in a circle or between two circles.
 fn circles(files: &Files) -> Vec<String> {
-    let mut left = uses(files);
+    let mut remaining = uses(files);
     loop {
-        let all: BTreeSet<_> = left.values().flatten().cloned().collect();
-        let keys: BTreeSet<_> = left.keys().map(|module| (*module).clone()).collect();
-        let count = left.len();
-        left.retain(|module, used| all.contains(*module) && !used.is_disjoint(&keys));
-        if left.len() == count {
-            return left.keys().map(|module| module.join("::")).collect();
+        let all: BTreeSet<_> = remaining.values().flatten().cloned().collect();
+        let keys: BTreeSet<_> = remaining.keys().map(|module| (*module).clone()).collect();
+        let count = remaining.len();
+        remaining.retain(|module, used| all.contains(*module) && !used.is_disjoint(&keys));
+        if remaining.len() == count {
+            return remaining.keys().map(|module| module.join("::")).collect();
         }
     }
 }
@@ -159,17 +162,17 @@ fn circles(files: &Files) -> Vec<String> {
 #[test]
 fn no_files_use_one_another_in_a_circle() {
     assert_none(
-        &circles(&files(&sources())),
+        &circles(&parse_files(&sources())),
         "these files use one another in a circle",
     );
 }
 
-/// A crate of these modules.
-fn written(files: &[(&str, &str)]) -> Files {
+/// Parses a crate of these modules.
+fn parse_crate(files: &[(&str, &str)]) -> Files {
     let read = |(module, text): &(&str, &str)| {
         let parts = module.split("::").filter(|part| !part.is_empty());
         let module = parts.map(str::to_owned).collect();
-        (module, file(&code_of(text).join("\n")))
+        (module, parse_file(&code_of(text).join("\n")))
     };
     files.iter().map(read).collect()
 }
@@ -179,18 +182,15 @@ fn a_circle_is_found_through_groups_and_exports_and_full_paths() {
     let root = ("", "mod a;\npub use a::x::X;");
     let folder = ("a", "mod x;\nmod y;\nmod z;\npub(crate) use self::x::X;");
     let tables = ("a::z", "use std::fmt;\npub struct Z;");
-    let through_group = written(&[
+    let through_group = parse_crate(&[
         root,
         folder,
         tables,
-        (
-            "a::x",
-            "use crate::tidy::{\n    y::{self, Y},\n    z::Z,\n};",
-        ),
+        ("a::x", "use crate::a::{\n    y::{self, Y},\n    z::Z,\n};"),
         ("a::y", "fn of(x: crate::X) {}"),
     ]);
     assert_eq!(circles(&through_group), ["a::x", "a::y"]);
-    let one_way = written(&[
+    let one_way = parse_crate(&[
         root,
         folder,
         tables,

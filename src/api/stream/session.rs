@@ -17,7 +17,7 @@ use super::socket::{CloseReason, Socket, SocketEvent};
 use super::upgrade::Pending;
 use crate::clock::Clock;
 use crate::error::{Error, Problem, Result};
-use crate::events::{Arrival, Feed, Reading, Sent, Signals, Wait};
+use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 use crate::limits::Limits;
 
 /// The pause after a failed read. Not `outage::while_unavailable`: pings and the client's frames go
@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(200);
 /// A session that is about to start.
 pub(super) struct NewSession {
     pub(super) feed: Feed,
-    pub(super) signals: Signals,
+    pub(super) signals: FeedSignals,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
 }
@@ -36,7 +36,7 @@ pub(super) struct NewSession {
 pub(super) struct Session {
     socket: Socket,
     feed: Feed,
-    signals: Signals,
+    signals: FeedSignals,
     closed: CancellationToken,
     clock: Clock,
     limits: Limits,
@@ -49,7 +49,7 @@ pub(super) struct Session {
     blocked_at: Option<Duration>,
     // When the stream closes during a shutdown, even if events are left.
     close_at: Option<Duration>,
-    reading: Option<Reading>,
+    reading: Option<PageRead>,
     retry_at: Option<Duration>,
 }
 
@@ -64,7 +64,7 @@ struct Lagged {
 /// The reason why a wait ended.
 enum Wakeup {
     Socket(SocketEvent),
-    Page(Result<Arrival>),
+    Page(Result<FeedPage>),
     Moved,
     Lapped,
     Shutdown,
@@ -164,11 +164,11 @@ impl Session {
             return None;
         }
         match self.feed.wait() {
-            Wait::Page(reading) => self.reading = Some(reading),
-            Wait::End if self.socket.is_idle() => {
+            FeedWait::Page(reading) => self.reading = Some(reading),
+            FeedWait::End if self.socket.is_idle() => {
                 return Some(CloseReason::Local(CloseCode::Away, "shutting down"));
             }
-            Wait::End | Wait::Moved | Wait::Nothing => {}
+            FeedWait::End | FeedWait::Moved | FeedWait::Nothing => {}
         }
         None
     }
@@ -193,7 +193,7 @@ impl Session {
         };
         let signal = async {
             if is_blocked {
-                signals.lapped().await;
+                signals.overrun_check().await;
                 Wakeup::Lapped
             } else {
                 signals.moved().await;
@@ -223,8 +223,8 @@ impl Session {
         None
     }
 
-    fn on_page(&mut self, page: Result<Arrival>) -> Option<CloseReason> {
-        match self.feed.arrived(page) {
+    fn on_page(&mut self, page: Result<FeedPage>) -> Option<CloseReason> {
+        match self.feed.accept_page(page) {
             Ok(()) => None,
             Err(error) if error.problem() == Problem::EventsExpired => {
                 Some(CloseReason::Local(CloseCode::Again, error.slug()))
@@ -299,8 +299,8 @@ fn next_message(ping: &mut bool, feed: &mut Feed) -> Option<Message> {
         return Some(Message::Ping(Bytes::new()));
     }
     match feed.take()? {
-        Sent::Event(event) => Some(text(event)),
-        Sent::Lagged { missed, next_seq } => {
+        FeedItem::Event(event) => Some(text(event)),
+        FeedItem::Lagged { missed, next_seq } => {
             let lagged = Lagged {
                 kind: "lagged",
                 missed,

@@ -72,7 +72,7 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
         clock: engine.clock().clone(),
         limits: engine.limits().clone(),
     };
-    engine.carry(Session::serve(new, pending));
+    engine.spawn_stream(Session::serve(new, pending));
     Ok(answer)
 }
 

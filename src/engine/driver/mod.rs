@@ -1,136 +1,159 @@
-//! Drives one run: starts what may start, records what ended, and ends the run.
+//! Drives one run: starts its ready nodes, records their results, and finishes the run.
 //!
-//! What may start, and what never will, is decided by `graph/frontier`; the driver only carries it out.
+//! Which nodes are ready, and which never execute, is decided by `graph/frontier`.
 
-mod ends;
-mod stops;
+mod outcomes;
+mod stopping;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use self::stops::{Deadlines, due};
-use super::attempt::reached;
-use super::context::Context;
-use super::halt::Halt;
-use super::journal::Lost;
-use super::node::{Done, Mode, NodeTask};
-use crate::error::Result;
+use self::stopping::{Deadlines, sleep_until_deadline};
+use super::journal::LeaseLost;
+use super::node::{NodeTask, NodeTaskResult, Recording};
+use super::run_context::RunContext;
+use super::stop_signal::{StopSignal, wait_for_signal};
+use crate::error::{Error, Result};
 use crate::executor::Input;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::model::{Cancel, Dataset, NodeIndex, Profile};
 
 /// How a run left this engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
-    /// It ended.
-    Ended,
-    /// It goes on at another time, by this engine's wish.
+pub(super) enum RunExit {
+    /// Its final status is committed.
+    Finished,
+    /// This engine stopped it unfinished; a later claim continues it.
     Released,
-    /// It belongs to another claim.
-    Lost,
+    /// Another claim owns it, or this engine can no longer store it.
+    LeaseLost,
 }
 
-/// The state of one run under way.
+/// The state of one active run.
 #[derive(Debug)]
 pub(super) struct Driver {
-    pub(super) context: Arc<Context>,
+    pub(super) context: Arc<RunContext>,
     pub(super) frontier: Frontier,
-    /// By place: what finished nodes handed on, while a node that takes it has not started.
+    /// By node index: the outputs of finished nodes that consumers still need.
     pub(super) datasets: Vec<Option<Dataset>>,
-    /// By place: downstream nodes that have not started.
-    pub(super) takers: Vec<usize>,
-    /// Attempts to begin with, where not 1.
-    pub(super) attempts: HashMap<NodeIndex, u32>,
-    /// Nodes whose lost output is made again.
-    pub(super) remade: Vec<NodeIndex>,
-    /// Nodes that cannot execute, and why.
-    pub(super) doomed: HashMap<NodeIndex, String>,
+    /// By node index: how many consumers have not started.
+    pub(super) pending_consumers: Vec<usize>,
+    /// The first attempt to make, where it is not 1.
+    pub(super) first_attempts: HashMap<NodeIndex, u32>,
+    /// Nodes that have succeeded and execute again, since their output is missing.
+    pub(super) reexecuted: Vec<NodeIndex>,
+    /// Nodes that must fail without an attempt, and why.
+    pub(super) fail_reasons: HashMap<NodeIndex, String>,
     pub(super) first_error: Option<String>,
-    /// Whether the first committed end of a node is news to the queue: the run was under suspicion.
+    /// Whether the run is suspected of crashes. Its first committed result clears the suspicion,
+    /// which lets the queue claim more runs.
     pub(super) is_suspect: bool,
-    pub(super) wish: watch::Receiver<Option<Cancel>>,
-    pub(super) tasks: JoinSet<Done>,
-    /// Ends of nodes on their way to storage.
-    pub(super) ends: JoinSet<Result<(NodeIndex, NodeOutcome), Lost>>,
+    pub(super) cancel_request: watch::Receiver<Option<Cancel>>,
+    pub(super) tasks: JoinSet<NodeTaskResult>,
+    /// Results of nodes whose commit is pending.
+    pub(super) commits: JoinSet<Result<(NodeIndex, NodeOutcome), LeaseLost>>,
     pub(super) profiles: JoinSet<Result<(NodeIndex, Profile)>>,
-    pub(super) appender: Closing,
+    pub(super) appender: AppenderTask,
 }
 
-/// The task that writes the run's journal, and how to end it.
+/// The task that appends the run's journal, and the token that closes it.
 #[derive(Debug)]
-pub(super) struct Closing {
+pub(super) struct AppenderTask {
     pub(super) closing: CancellationToken,
-    pub(super) appender: JoinHandle<()>,
+    pub(super) handle: JoinHandle<()>,
+}
+
+/// Why a node has no profile.
+pub(super) enum ProfileError {
+    /// The profile could not be computed.
+    Failed(Error),
+    /// The computation panicked or was aborted.
+    Aborted(JoinError),
 }
 
 impl Driver {
-    /// Drives the run until it ends or leaves.
-    pub(super) async fn run(mut self, skipped: Vec<NodeIndex>) -> Left {
-        let left = self.drive(skipped).await.unwrap_or(Left::Lost);
-        if left == Left::Lost {
-            self.context.raise(Halt::Lost);
+    /// Drives the run until it is finished or released, or its lease is lost.
+    ///
+    /// The nodes in `skipped` never execute.
+    pub(super) async fn run(mut self, skipped: Vec<NodeIndex>) -> RunExit {
+        let exit = self.drive(skipped).await.unwrap_or(RunExit::LeaseLost);
+        if exit == RunExit::LeaseLost {
+            self.context.raise(StopSignal::LeaseLost);
         }
         let Self {
-            appender: Closing { closing, appender },
+            appender: AppenderTask { closing, handle },
             tasks,
             ..
         } = self;
         drop(tasks);
         closing.cancel();
-        if let Err(error) = appender.await {
-            tracing::error!(%error, "the run's journal ended out of order");
+        if let Err(error) = handle.await {
+            tracing::error!(%error, "the task of the run's journal panicked or was aborted");
         }
-        left
+        exit
     }
 
-    async fn drive(&mut self, skipped: Vec<NodeIndex>) -> Result<Left, Lost> {
+    async fn drive(&mut self, skipped: Vec<NodeIndex>) -> Result<RunExit, LeaseLost> {
         let mut deadlines = Deadlines {
             run: self.deadline(),
             force: None,
         };
         let shared = Arc::clone(&self.context.shared);
-        let mut halt = self.context.halt.subscribe();
-        let left_out = self.left_out();
-        self.leave_out(&skipped, left_out).await?;
-        self.heed_wish(&mut deadlines).await?;
-        self.heed_lost_time(&mut deadlines).await?;
+        let mut stop_signal = self.context.stop_signal.subscribe();
+        let status = self.unrecorded_status();
+        self.record_unexecuted(&skipped, status).await?;
+        self.apply_cancel_request(&mut deadlines).await?;
+        self.apply_expired_deadline(&mut deadlines).await?;
         loop {
             self.start_ready();
             if self.is_idle() {
-                return self.leave().await;
+                return self.finish_or_release().await;
             }
-            let is_free = *self.context.halt.borrow() < Halt::Drain;
+            let may_start_nodes = *self.context.stop_signal.borrow() < StopSignal::Drain;
             tokio::select! {
                 biased;
-                Ok(()) = self.wish.changed() => self.heed_wish(&mut deadlines).await?,
-                Some(ended) = self.ends.join_next() => self.committed(ended).await?,
-                Some(done) = self.tasks.join_next() => self.ended(done).await?,
-                Some(profile) = self.profiles.join_next() => self.profiled(profile).await?,
-                () = due(&shared, deadlines.run) => {
+                Ok(()) = self.cancel_request.changed() => {
+                    self.apply_cancel_request(&mut deadlines).await?;
+                }
+                Some(committed) = self.commits.join_next() => {
+                    let committed = committed.unwrap_or(Err(LeaseLost))?;
+                    self.settle_committed(committed).await?;
+                }
+                Some(result) = self.tasks.join_next() => self.record_result(result).await?,
+                Some(profile) = self.profiles.join_next() => {
+                    let profile = profile.map_err(ProfileError::Aborted);
+                    let profile = profile.and_then(|profile| profile.map_err(ProfileError::Failed));
+                    self.record_profile(profile).await?;
+                }
+                () = sleep_until_deadline(&shared, deadlines.run) => {
                     deadlines.run = None;
                     self.time_out().await?;
                 }
-                () = due(&shared, deadlines.force) => {
+                () = sleep_until_deadline(&shared, deadlines.force) => {
                     deadlines.force = None;
-                    self.context.raise(Halt::Abandon);
+                    self.context.raise(StopSignal::Abandon);
                 }
-                () = shared.drain.cancelled(), if is_free => self.context.raise(Halt::Drain),
-                () = shared.stop.cancelled() => return Ok(self.give_back().await),
-                _ = reached(&mut halt, Halt::Lost) => return Err(Lost),
+                () = shared.drain.cancelled(), if may_start_nodes => {
+                    self.context.raise(StopSignal::Drain);
+                }
+                () = shared.stop.cancelled() => return Ok(self.release().await),
+                _ = wait_for_signal(&mut stop_signal, StopSignal::LeaseLost) => {
+                    return Err(LeaseLost);
+                }
             }
         }
     }
 
     fn start_ready(&mut self) {
         if self.context.shared.drain.is_cancelled() {
-            self.context.raise(Halt::Drain);
+            self.context.raise(StopSignal::Drain);
         }
-        if *self.context.halt.borrow() >= Halt::Drain {
+        if *self.context.stop_signal.borrow() >= StopSignal::Drain {
             return;
         }
         for node_index in self.frontier.take_ready() {
@@ -138,14 +161,14 @@ impl Driver {
             let task = NodeTask {
                 node_index,
                 inputs,
-                attempt: self.attempts.get(&node_index).copied().unwrap_or(1),
-                mode: if self.remade.contains(&node_index) {
-                    Mode::Remade
+                attempt: self.first_attempts.get(&node_index).copied().unwrap_or(1),
+                recording: if self.reexecuted.contains(&node_index) {
+                    Recording::LogOnly
                 } else {
-                    Mode::Recorded
+                    Recording::Full
                 },
-                doomed: self.doomed.remove(&node_index),
-                halt: self.context.halt.subscribe(),
+                fail_reason: self.fail_reasons.remove(&node_index),
+                stop_signal: self.context.stop_signal.subscribe(),
                 context: Arc::clone(&self.context),
             };
             let node_id = self
@@ -157,7 +180,7 @@ impl Driver {
         }
     }
 
-    /// What the upstreams of a node handed on; the last taker of an output takes it along.
+    /// Returns the outputs of a node's upstreams. The last consumer removes an output from memory.
     fn inputs(&mut self, node_index: NodeIndex) -> Vec<Input> {
         let graph = Arc::clone(&self.context.graph);
         let mut inputs = Vec::with_capacity(graph.upstream(node_index).len());
@@ -167,9 +190,9 @@ impl Driver {
             };
             let index = usize::from(upstream);
             let mut dataset = self.datasets.get(index).cloned().flatten();
-            if let Some(takers) = self.takers.get_mut(index) {
-                *takers = takers.saturating_sub(1);
-                if *takers == 0 {
+            if let Some(consumers) = self.pending_consumers.get_mut(index) {
+                *consumers = consumers.saturating_sub(1);
+                if *consumers == 0 {
                     dataset = self.datasets.get_mut(index).and_then(Option::take);
                 }
             }
@@ -178,8 +201,8 @@ impl Driver {
         inputs
     }
 
-    /// Whether nothing is under way.
+    /// Returns whether no node executes and no result or profile is pending.
     fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.ends.is_empty() && self.profiles.is_empty()
+        self.tasks.is_empty() && self.commits.is_empty() && self.profiles.is_empty()
     }
 }

@@ -1,6 +1,7 @@
-//! Dry run: executes a pipeline on a few rows a node and tells what came of each; nothing is stored, no sink is executed.
+//! Dry run: executes a pipeline on a few rows per node and returns each node's result. Nothing is
+//! stored and no sink executes.
 //!
-//! One attempt is `attempt`'s, what may start `graph/frontier`'s, a single node `node`'s.
+//! `node` executes a single node, `attempt` an attempt; `graph/frontier` decides what may start.
 
 mod node;
 
@@ -13,10 +14,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
-use self::node::{Part, Told};
-use super::halt::Halt;
-use super::hiding;
-use super::vault::Vault;
+use self::node::{DryNode, DryNodeOutcome};
+use super::redaction;
+use super::secret_resolver::SecretResolver;
+use super::stop_signal::StopSignal;
 use super::{Engine, Shared, shutting_down};
 use crate::error::{Error, Problem, Result};
 use crate::executor::{Effect, Input};
@@ -27,35 +28,38 @@ use crate::model::{
     Trigger,
 };
 
-/// A wish for a dry run.
+/// A request for a dry run.
 #[derive(Debug, Clone)]
-pub(crate) struct AskDryRun {
+pub(crate) struct DryRunRequest {
     /// The pipeline's id or slug.
     pub(crate) pipeline: String,
-    /// Parameters over the pipeline's own.
+    /// Parameters that override the pipeline's own.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) scope: Scope,
 }
 
 impl Engine {
-    /// Executes a pipeline on a few rows. Dropping the future ends it.
+    /// Executes a pipeline on a few rows per node. Dropping the future stops it.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`), `TooManyRequests` while as many as may are under way, `ShuttingDown`, also when it begins meanwhile.
-    pub(crate) async fn dry_run(&self, ask: AskDryRun) -> Result<DryRun> {
+    /// `NotFound`; `Invalid` (`node-type-unknown`); `too-many-requests` while the maximum number of
+    /// dry runs is executing; `ShuttingDown`, also when the shutdown begins during the dry run.
+    pub(crate) async fn dry_run(&self, request: DryRunRequest) -> Result<DryRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
-        let pipeline = shared.find_pipeline(&ask.pipeline, &ask.scope).await?;
+        let pipeline = shared
+            .find_pipeline(&request.pipeline, &request.scope)
+            .await?;
         shared.refuse_unknown_types(&pipeline.definition)?;
-        let _under_way = shared
+        let _permit = shared
             .dry_runs
             .try_acquire()
             .map_err(|_| too_many(shared.limits.dry_runs_max))?;
-        let stage = Stage::new(shared, &pipeline, ask.params)?;
+        let execution = DryRunExecution::new(shared, &pipeline, request.params)?;
         tokio::select! {
             biased;
             () = shared.drain.cancelled() => Err(shutting_down()),
-            told = stage.play() => told,
+            outcome = execution.execute() => outcome,
         }
     }
 }
@@ -63,33 +67,33 @@ impl Engine {
 fn too_many(max: u32) -> Error {
     Error::new(
         Problem::TooManyRequests,
-        format!("{max} dry runs are under way, which is as many as may be at once"),
+        format!("{max} dry runs are executing, which is the maximum"),
     )
 }
 
-/// A dry run under way. Its tasks end when it is dropped.
-struct Stage {
+/// An executing dry run. Dropping it aborts its tasks.
+struct DryRunExecution {
     shared: Arc<Shared>,
-    /// Never stored: what the nodes see of a run.
+    /// The run as its nodes see it. It is never stored.
     run: Arc<Run>,
-    vault: Vault,
+    secrets: SecretResolver,
     definition: Arc<Pipeline>,
     graph: Arc<Graph>,
     frontier: Frontier,
-    /// By place: what nodes handed on.
+    /// The outputs of the nodes, by node index.
     datasets: Vec<Option<Dataset>>,
-    /// By place: what came of the nodes that are done.
-    told: Vec<Option<DryRunNode>>,
-    tasks: JoinSet<(NodeIndex, Told)>,
-    // Permits are nodes that execute in this dry run.
+    /// The results of the finished nodes, by node index.
+    results: Vec<Option<DryRunNode>>,
+    tasks: JoinSet<(NodeIndex, DryNodeOutcome)>,
+    // One permit for each node that may execute at once in this dry run.
     slots: Arc<Semaphore>,
-    halt: watch::Sender<Halt>,
-    // Tells executors that the caller has left.
+    stop_signal: watch::Sender<StopSignal>,
+    // Cancelled when the dry run is dropped, so that executors stop.
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
 }
 
-impl Stage {
+impl DryRunExecution {
     fn new(
         shared: &Arc<Shared>,
         pipeline: &StoredPipeline,
@@ -114,14 +118,14 @@ impl Stage {
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
-            vault: Vault::new(shared, &run),
+            secrets: SecretResolver::new(shared, &run),
             run: Arc::new(run),
             frontier,
             datasets: vec![None; graph.len()],
-            told: vec![None; graph.len()],
+            results: vec![None; graph.len()],
             tasks: JoinSet::new(),
             slots: Arc::new(Semaphore::new(slots.clamp(1, Semaphore::MAX_PERMITS))),
-            halt: watch::Sender::new(Halt::Not),
+            stop_signal: watch::Sender::new(StopSignal::None),
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,
             definition,
@@ -129,26 +133,26 @@ impl Stage {
         })
     }
 
-    async fn play(mut self) -> Result<DryRun> {
+    async fn execute(mut self) -> Result<DryRun> {
         let (clock, allowed) = (
             self.shared.clock.clone(),
             self.shared.limits.dry_run_timeout,
         );
-        let late = clock.sleep(allowed);
-        tokio::pin!(late);
-        let mut is_late = false;
+        let deadline = clock.sleep(allowed);
+        tokio::pin!(deadline);
+        let mut is_timed_out = false;
         loop {
-            if !is_late {
+            if !is_timed_out {
                 self.start_ready()?;
             }
             tokio::select! {
-                ended = self.tasks.join_next() => match ended {
-                    Some(ended) => self.ended(ended)?,
-                    None => return self.all_told(is_late),
+                joined = self.tasks.join_next() => match joined {
+                    Some(joined) => self.record_joined(joined)?,
+                    None => return self.into_result(is_timed_out),
                 },
-                () = &mut late, if !is_late => {
-                    is_late = true;
-                    self.halt.send_replace(Halt::TimedOut);
+                () = &mut deadline, if !is_timed_out => {
+                    is_timed_out = true;
+                    self.stop_signal.send_replace(StopSignal::TimedOut);
                 }
             }
         }
@@ -167,23 +171,26 @@ impl Stage {
                 return Err(Error::internal("a node has lost its definition"));
             };
             if executor.effect(node) == Effect::Sink {
-                let received = received(&inputs)?;
-                self.tell(node_index, Told::new(NodeStatus::Skipped, received))?;
+                let received = concat_inputs(&inputs)?;
+                self.finish_node(
+                    node_index,
+                    DryNodeOutcome::new(NodeStatus::Skipped, received),
+                )?;
                 continue;
             }
-            let part = Part {
+            let dry_node = DryNode {
                 shared: Arc::clone(&self.shared),
                 run: Arc::clone(&self.run),
-                vault: self.vault.clone(),
+                secrets: self.secrets.clone(),
                 node: node.clone(),
                 inputs,
                 slots: Arc::clone(&self.slots),
-                halt: self.halt.subscribe(),
+                stop_signal: self.stop_signal.subscribe(),
                 stop: self.stop.child_token(),
             };
-            let span = tracing::info_span!("dry_run", node_id = %part.node.id);
+            let span = tracing::info_span!("dry_run", node_id = %dry_node.node.id);
             self.tasks
-                .spawn(async move { (node_index, part.play().await) }.instrument(span));
+                .spawn(async move { (node_index, dry_node.execute().await) }.instrument(span));
         }
         Ok(())
     }
@@ -198,25 +205,27 @@ impl Stage {
             .collect()
     }
 
-    fn ended(&mut self, ended: Result<(NodeIndex, Told), JoinError>) -> Result<()> {
-        let (node_index, told) = ended.map_err(|error| {
-            Error::internal("a node of a dry run ended out of order").with_source(error)
-        })?;
-        self.tell(node_index, told)
+    fn record_joined(
+        &mut self,
+        joined: Result<(NodeIndex, DryNodeOutcome), JoinError>,
+    ) -> Result<()> {
+        let (node_index, outcome) = joined
+            .map_err(|error| Error::internal("a node of a dry run panicked").with_source(error))?;
+        self.finish_node(node_index, outcome)
     }
 
-    /// Notes what came of a node, and what follows for those below it.
-    fn tell(&mut self, node_index: NodeIndex, told: Told) -> Result<()> {
+    /// Records the outcome of a node and skips the nodes that can no longer execute.
+    fn finish_node(&mut self, node_index: NodeIndex, outcome: DryNodeOutcome) -> Result<()> {
         let rows_max = self.shared.limits.dry_run_rows_max;
-        let cut = told.dataset.map(|dataset| dataset.head(rows_max));
-        let mut node = self.blank(node_index, told.status)?;
+        let cut = outcome.dataset.map(|dataset| dataset.head(rows_max));
+        let mut node = self.new_result(node_index, outcome.status)?;
         if let Some(dataset) = &cut {
             let cell_max = self.shared.limits.preview_cell_bytes_max;
-            let preview = hiding::shown(dataset, &self.vault.mask, rows_max, cell_max)?;
+            let preview = redaction::preview_rows(dataset, &self.secrets.mask, rows_max, cell_max)?;
             (node.columns, node.rows) = (preview.columns, preview.rows);
         }
-        node.error = told.error;
-        let outcome = match told.status {
+        node.error = outcome.error;
+        let frontier_outcome = match outcome.status {
             NodeStatus::Success => NodeOutcome::Success,
             NodeStatus::Skipped => NodeOutcome::Skipped,
             NodeStatus::Failed
@@ -225,29 +234,30 @@ impl Stage {
             | NodeStatus::Running => NodeOutcome::Failed,
         };
         let index = usize::from(node_index);
-        if let (NodeOutcome::Success, Some(slot)) = (outcome, self.datasets.get_mut(index)) {
+        if let (NodeOutcome::Success, Some(slot)) = (frontier_outcome, self.datasets.get_mut(index))
+        {
             *slot = cut;
         }
-        self.note(node_index, node);
-        let never = self.frontier.settle(node_index, outcome);
-        if *self.halt.borrow() == Halt::TimedOut {
-            // None of them would have begun in time: they have failed as this one did.
+        self.set_result(node_index, node);
+        let unreachable = self.frontier.settle(node_index, frontier_outcome);
+        if *self.stop_signal.borrow() == StopSignal::TimedOut {
+            // None of them would have started in time. They have failed, as this node has.
             return Ok(());
         }
-        for never in never {
-            let skipped = self.blank(never, NodeStatus::Skipped)?;
-            self.note(never, skipped);
+        for node_index in unreachable {
+            let skipped = self.new_result(node_index, NodeStatus::Skipped)?;
+            self.set_result(node_index, skipped);
         }
         Ok(())
     }
 
-    fn note(&mut self, node_index: NodeIndex, node: DryRunNode) {
-        if let Some(slot) = self.told.get_mut(usize::from(node_index)) {
+    fn set_result(&mut self, node_index: NodeIndex, node: DryRunNode) {
+        if let Some(slot) = self.results.get_mut(usize::from(node_index)) {
             *slot = Some(node);
         }
     }
 
-    fn blank(&self, node_index: NodeIndex, status: NodeStatus) -> Result<DryRunNode> {
+    fn new_result(&self, node_index: NodeIndex, status: NodeStatus) -> Result<DryRunNode> {
         let declared = self.graph.declared(node_index);
         let node = declared.and_then(|index| self.definition.nodes.get(index));
         match (self.graph.id(node_index), node) {
@@ -256,30 +266,30 @@ impl Stage {
         }
     }
 
-    /// Every node; what was not begun in time has failed.
-    fn all_told(mut self, is_late: bool) -> Result<DryRun> {
-        let mut nodes = Vec::with_capacity(self.told.len());
+    /// Returns the results of all nodes. Nodes that did not start in time have failed.
+    fn into_result(mut self, is_timed_out: bool) -> Result<DryRun> {
+        let mut nodes = Vec::with_capacity(self.results.len());
         for node_index in self.graph.node_indexes() {
-            let told = self
-                .told
+            let result = self
+                .results
                 .get_mut(usize::from(node_index))
                 .and_then(Option::take);
-            nodes.push(match told {
+            nodes.push(match result {
                 Some(node) => node,
-                None if is_late => {
-                    let mut node = self.blank(node_index, NodeStatus::Failed)?;
-                    node.error = Some(out_of_time(self.shared.limits.dry_run_timeout));
+                None if is_timed_out => {
+                    let mut node = self.new_result(node_index, NodeStatus::Failed)?;
+                    node.error = Some(dry_run_timeout_message(self.shared.limits.dry_run_timeout));
                     node
                 }
-                None => self.blank(node_index, NodeStatus::Skipped)?,
+                None => self.new_result(node_index, NodeStatus::Skipped)?,
             });
         }
         Ok(DryRun { nodes })
     }
 }
 
-/// The rows of all inputs, as one that reads them all sees them.
-fn received(inputs: &[Input]) -> Result<Option<Dataset>> {
+/// Concatenates all inputs. Returns `None` if no input has rows.
+fn concat_inputs(inputs: &[Input]) -> Result<Option<Dataset>> {
     let given: Vec<_> = inputs
         .iter()
         .filter_map(|input| input.dataset.clone())
@@ -290,9 +300,9 @@ fn received(inputs: &[Input]) -> Result<Option<Dataset>> {
     Dataset::concat(&given).map(Some)
 }
 
-fn out_of_time(allowed: Duration) -> String {
+fn dry_run_timeout_message(allowed: Duration) -> String {
     format!(
-        "not done when the time of a dry run, {} s, was over",
+        "not finished within the time limit of a dry run, {} s",
         allowed.as_secs_f64()
     )
 }

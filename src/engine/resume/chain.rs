@@ -1,6 +1,6 @@
-//! What a chain of resumes knows of each node of the definition that is to go on.
+//! The chain of resumes that a run belongs to: which nodes succeeded in it, and in which run.
 //!
-//! What is taken over by that is decided by `graph/reuse`.
+//! `graph/reuse` decides which of these outputs a new run inherits.
 
 use std::collections::HashMap;
 
@@ -10,32 +10,33 @@ use crate::model::{InheritedOutput, Node, NodeIndex, NodeRun, NodeStatus, Pipeli
 use crate::storage::RunDetail;
 
 /// A definition with its graph.
-pub(super) struct Plan<'a> {
+pub(super) struct DefinitionGraph<'a> {
     pub(super) definition: &'a Pipeline,
     pub(super) graph: Graph,
 }
 
-/// One run of the chain.
-struct Link<'a> {
+/// A run of the chain.
+struct ChainLink<'a> {
     detail: &'a RunDetail,
-    plan: Plan<'a>,
+    past: DefinitionGraph<'a>,
     rows: HashMap<NodeIndex, &'a NodeRun>,
-    /// Whether the run that is resumed goes on from it: what it was to execute is still to be executed.
+    /// Whether the resumed run descends from this run. A node that an ancestor had to execute and
+    /// did not execute must still execute.
     is_ancestor: bool,
 }
 
-/// The chain of a run, the newest first.
-pub(super) struct Chain<'a>(Vec<Link<'a>>);
+/// The runs of a chain, newest first.
+pub(super) struct Chain<'a>(Vec<ChainLink<'a>>);
 
-/// A success somewhere in the chain.
+/// A node's success in some run of the chain.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct PastSuccess {
     pub(super) inherited: InheritedOutput,
-    /// Whether the node was defined then as it is now.
-    pub(super) is_same: bool,
+    /// Whether the node's definition is still the same.
+    pub(super) is_unchanged: bool,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> DefinitionGraph<'a> {
     pub(super) fn new(definition: &'a Pipeline) -> Result<Self> {
         Ok(Self {
             graph: Graph::new(definition)?,
@@ -48,14 +49,15 @@ impl<'a> Plan<'a> {
         declared.and_then(|index| self.definition.nodes.get(index))
     }
 
-    /// Whether type, config and upstreams of the node at a place are those of one in another definition.
-    fn is_same(&self, node_index: NodeIndex, other: &Self, there: NodeIndex) -> bool {
-        let (Some(node), Some(past)) = (self.node(node_index), other.node(there)) else {
+    /// Returns whether a node has the same type, config and upstreams as a node of another
+    /// definition.
+    fn is_unchanged(&self, node_index: NodeIndex, other: &Self, past_index: NodeIndex) -> bool {
+        let (Some(node), Some(past)) = (self.node(node_index), other.node(past_index)) else {
             return false;
         };
         node.kind == past.kind
             && node.config == past.config
-            && self.upstream(node_index).eq(other.upstream(there))
+            && self.upstream(node_index).eq(other.upstream(past_index))
     }
 
     fn upstream(&self, node_index: NodeIndex) -> impl Iterator<Item = &str> {
@@ -65,10 +67,10 @@ impl<'a> Plan<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// The runs of a chain, given oldest first, as the resume of `old` sees them.
+    /// Builds the chain for the resume of `old` from its runs, oldest first.
     ///
     /// # Errors
-    /// `Invalid` when a stored definition is no graph.
+    /// `Invalid` if a stored definition is not a valid graph.
     pub(super) fn new(chain: &'a [RunDetail], old: RunId) -> Result<Self> {
         let mut next = Some(old);
         let link = |detail: &'a RunDetail| {
@@ -76,9 +78,9 @@ impl<'a> Chain<'a> {
             if is_ancestor {
                 next = detail.run.resumed_from;
             }
-            Ok(Link {
+            Ok(ChainLink {
                 detail,
-                plan: Plan::new(&detail.definition)?,
+                past: DefinitionGraph::new(&detail.definition)?,
                 rows: detail
                     .nodes
                     .iter()
@@ -95,73 +97,80 @@ impl<'a> Chain<'a> {
             .map(Self)
     }
 
-    /// The success of a node that counts: that of its newest execution, if that succeeded.
+    /// Returns the success that counts for a node: its newest execution, if that succeeded.
     ///
-    /// Of a sink it is the newest under the definition of now, if there is one: it must not be repeated because it did something else since.
-    pub(super) fn success(
+    /// For a sink, a success under an unchanged definition takes precedence over newer ones. The
+    /// sink already did exactly this work and must not repeat it.
+    pub(super) fn latest_success(
         &self,
-        now: &Plan<'_>,
+        current: &DefinitionGraph<'_>,
         node_index: NodeIndex,
         is_sink: bool,
-    ) -> Option<Found> {
+    ) -> Option<PastSuccess> {
         let mut newest = None;
         for link in &self.0 {
-            match link.tell(now, node_index) {
-                Answer::Nothing => {}
-                Answer::Never => break,
-                Answer::Success(found) if found.is_same || !is_sink => return Some(found),
-                Answer::Success(found) => newest = newest.or(Some(found)),
+            match link.node_history(current, node_index) {
+                NodeHistory::Absent => {}
+                NodeHistory::MustExecute => break,
+                NodeHistory::Success(found) if found.is_unchanged || !is_sink => {
+                    return Some(found);
+                }
+                NodeHistory::Success(found) => newest = newest.or(Some(found)),
             }
         }
         newest
     }
 }
 
-/// What one run says of a node.
-enum Answer {
-    Nothing,
-    /// It is still to be executed.
-    Never,
-    Success(Found),
+/// What one run of the chain records about a node.
+enum NodeHistory {
+    Absent,
+    /// The node failed or never executed: it must execute again.
+    MustExecute,
+    Success(PastSuccess),
 }
 
-impl Link<'_> {
-    fn tell(&self, now: &Plan<'_>, node_index: NodeIndex) -> Answer {
-        let id = now.graph.id(node_index);
-        let Some(there) = id.and_then(|id| self.plan.graph.node_index(id.as_str())) else {
-            return Answer::Nothing;
+impl ChainLink<'_> {
+    fn node_history(&self, current: &DefinitionGraph<'_>, node_index: NodeIndex) -> NodeHistory {
+        let id = current.graph.id(node_index);
+        let Some(past_index) = id.and_then(|id| self.past.graph.node_index(id.as_str())) else {
+            return NodeHistory::Absent;
         };
         let run = &self.detail.run;
         let success = |inherited| {
-            Answer::Success(Found {
+            NodeHistory::Success(PastSuccess {
                 inherited,
-                is_same: now.is_same(node_index, &self.plan, there),
+                is_unchanged: current.is_unchanged(node_index, &self.past, past_index),
             })
         };
-        if let Some(row) = self.rows.get(&there) {
+        if let Some(row) = self.rows.get(&past_index) {
             match row.status {
                 NodeStatus::Success => {
-                    let mut taken = InheritedOutput::new(node_index, run.id, there);
-                    taken.row_count = row.row_count;
-                    taken.has_dataset = row.has_dataset;
-                    taken.output_hash = row.output_hash;
-                    return success(taken);
+                    let mut inherited = InheritedOutput::new(node_index, run.id, past_index);
+                    inherited.row_count = row.row_count;
+                    inherited.has_dataset = row.has_dataset;
+                    inherited.output_hash = row.output_hash;
+                    return success(inherited);
                 }
-                NodeStatus::Failed => return Answer::Never,
+                NodeStatus::Failed => return NodeHistory::MustExecute,
                 NodeStatus::Pending
                 | NodeStatus::Running
                 | NodeStatus::Cancelled
                 | NodeStatus::Skipped => {}
             }
         }
-        match run.inherited.iter().find(|own| own.node_index == there) {
-            Some(own) => {
-                let mut taken = own.clone();
-                taken.node_index = node_index;
-                success(taken)
+        match run
+            .inherited
+            .iter()
+            .find(|inherited| inherited.node_index == past_index)
+        {
+            Some(inherited) => {
+                let mut inherited = inherited.clone();
+                inherited.node_index = node_index;
+                success(inherited)
             }
-            None if self.is_ancestor && run.resumed_from.is_some() => Answer::Never,
-            None => Answer::Nothing,
+            None if self.is_ancestor && run.resumed_from.is_some() => NodeHistory::MustExecute,
+            None => NodeHistory::Absent,
         }
     }
 }

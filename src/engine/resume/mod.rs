@@ -1,12 +1,12 @@
-//! Resume: makes a run that goes on where a failed one ended.
+//! Resumes a failed run: creates a new run that inherits what succeeded and executes the rest.
 //!
-//! What it takes over is found in the chain of runs (`chain`) and decided by `graph/reuse`; whether the outputs are still good, when it
-//! starts (`recovery`).
+//! `chain` finds the earlier successes, and `graph/reuse` decides which of them are inherited.
+//! `prepare` checks that the inherited outputs are still readable when the run starts.
 
 mod chain;
 
-use self::chain::{Chain, Plan};
-use super::{Engine, Key, Started};
+use self::chain::{Chain, DefinitionGraph};
+use super::{Engine, RequestKey, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::executor::Effect;
 use crate::graph::reuse::{Earlier, reused};
@@ -15,33 +15,34 @@ use crate::model::{
 };
 use crate::storage::{ChainRun, Operation, not_resumable, stands_in_the_way};
 
-/// A wish to resume a run.
+/// A request to resume a run.
 #[derive(Debug, Clone)]
-pub(crate) struct Resume {
+pub(crate) struct ResumeRequest {
     pub(crate) run: RunId,
-    /// The node that executes again, with all below it, though it succeeded.
+    /// A node that executes again, with everything downstream of it, even if it succeeded.
     pub(crate) from_node: Option<String>,
-    pub(crate) definition: ResumeOn,
-    pub(crate) key: Option<Key>,
+    pub(crate) definition: ResumeDefinition,
+    pub(crate) key: Option<RequestKey>,
     pub(crate) scope: Scope,
 }
 
-/// The definition that a resume runs.
+/// The definition that a resuming run executes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum ResumeOn {
-    /// The one that the old run ran.
+pub(crate) enum ResumeDefinition {
+    /// The definition of the resumed run.
     #[default]
     Recorded,
-    /// The newest one of the pipeline.
+    /// The newest definition of the pipeline.
     Current,
 }
 
 impl Engine {
-    /// Makes a run that resumes another.
+    /// Creates a run that resumes a failed one.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and what storage answers.
-    pub(crate) async fn resume(&self, resume: Resume) -> Result<Started> {
+    /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and any error of
+    /// storage.
+    pub(crate) async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
         self.refuse_in_shutdown()?;
         let (shared, scope) = (&self.0, &resume.scope);
         let old = shared.storage.find_run(resume.run, scope).await?;
@@ -49,8 +50,8 @@ impl Engine {
         let key = resume
             .key
             .map(|key| key.for_operation(Operation::Resume(resume.run)));
-        if let Some(made) = shared.made_before(key.as_ref()).await? {
-            return made.into_started(old.run.pipeline_id);
+        if let Some(replayed) = shared.find_replayed(key.as_ref()).await? {
+            return replayed.into_started_run(old.run.pipeline_id);
         }
         let pipeline_id = &old.run.pipeline_id;
         let pipeline = shared
@@ -59,73 +60,78 @@ impl Engine {
             .await?
             .filter(|found| found.id == *pipeline_id);
         let definition = match (&pipeline, resume.definition) {
-            (Some(pipeline), ResumeOn::Current) => &pipeline.definition,
-            (None, ResumeOn::Current) | (_, ResumeOn::Recorded) => &old.definition,
+            (Some(pipeline), ResumeDefinition::Current) => &pipeline.definition,
+            (None, ResumeDefinition::Current) | (_, ResumeDefinition::Recorded) => &old.definition,
         };
-        let plan = Plan::new(definition)?;
+        let current = DefinitionGraph::new(definition)?;
         let from = resume
             .from_node
-            .map(|id| place_of(&plan, &id))
+            .map(|id| parse_from_node(&current, &id))
             .transpose()?;
-        let pipeline = refuse_unfit(&old.run, pipeline.as_ref())?;
+        let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
         shared.refuse_unknown_types(definition)?;
-        let mut run = self.resuming_run(&old.run);
-        if resume.definition == ResumeOn::Current {
+        let mut run = self.new_run(&old.run);
+        if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
         }
         let chain = shared.storage.find_chain(run.first_run, scope).await?;
-        if let Err(refused) = refuse_unfinished(&old.run, &chain) {
-            // The run in the way may be the one that this key has made meanwhile.
-            let made = shared.made_before(key.as_ref()).await?;
-            return made.ok_or(refused)?.into_started(old.run.pipeline_id);
+        if let Err(refused) = refuse_blocked_chain(&old.run, &chain) {
+            // A concurrent request with the same key may have created the run that blocks this
+            // resume.
+            let replayed = shared.find_replayed(key.as_ref()).await?;
+            return replayed
+                .ok_or(refused)?
+                .into_started_run(old.run.pipeline_id);
         }
         let chain = Chain::new(&chain, old.run.id)?;
-        run.inherited = self.inherited(&plan, &chain, from);
+        run.inherited = self.inherited_outputs(&current, &chain, from);
         let created = shared.create(run, key, resume.scope).await?;
-        created.into_started(old.run.pipeline_id)
+        created.into_started_run(old.run.pipeline_id)
     }
 
-    fn resuming_run(&self, of: &Run) -> Run {
+    fn new_run(&self, old: &Run) -> Run {
         let clock = &self.0.clock;
         let mut run = Run::new(
             clock.new_run_id(),
-            of.pipeline_id.clone(),
-            of.pipeline_version,
+            old.pipeline_id.clone(),
+            old.pipeline_version,
             Trigger::Resume,
-            of.date,
+            old.date,
             clock.now(),
         );
-        run.params.clone_from(&of.params);
-        run.tenant.clone_from(&of.tenant);
-        run.resumed_from = Some(of.id);
-        run.first_run = of.first_run;
+        run.params.clone_from(&old.params);
+        run.tenant.clone_from(&old.tenant);
+        run.resumed_from = Some(old.id);
+        run.first_run = old.first_run;
         run
     }
 
-    /// What the next run of a chain takes over.
-    fn inherited(
+    /// Returns the outputs that the next run of a chain inherits.
+    fn inherited_outputs(
         &self,
-        plan: &Plan<'_>,
+        current: &DefinitionGraph<'_>,
         chain: &Chain<'_>,
         from: Option<NodeIndex>,
     ) -> Vec<InheritedOutput> {
-        let known = plan.graph.node_indexes().map(|node_index| {
-            let is_sink = plan.node(node_index).is_some_and(|node| self.is_sink(node));
-            (is_sink, chain.success(plan, node_index, is_sink))
+        let successes = current.graph.node_indexes().map(|node_index| {
+            let is_sink = current
+                .node(node_index)
+                .is_some_and(|node| self.is_sink(node));
+            (is_sink, chain.latest_success(current, node_index, is_sink))
         });
-        let known: Vec<_> = known.collect();
-        let earlier: Vec<_> = known
+        let successes: Vec<_> = successes.collect();
+        let earlier: Vec<_> = successes
             .iter()
             .map(|(is_sink, found)| match found {
                 Some(found) => Earlier::Succeeded {
-                    is_same: found.is_same,
+                    is_same: found.is_unchanged,
                     is_sink: *is_sink,
                 },
                 None => Earlier::Never,
             })
             .collect();
-        let reused = reused(&plan.graph, &earlier, from);
-        let taken = known.into_iter().zip(reused);
+        let reused = reused(&current.graph, &earlier, from);
+        let taken = successes.into_iter().zip(reused);
         taken
             .filter(|(_, is_reused)| *is_reused)
             .filter_map(|((_, found), _)| found.map(|found| found.inherited))
@@ -138,21 +144,24 @@ impl Engine {
     }
 }
 
-/// Where the node is that a caller named.
-fn place_of(plan: &Plan<'_>, id: &str) -> Result<NodeIndex> {
-    plan.graph.node_index(id).ok_or_else(|| {
-        let known: Vec<_> = plan.graph.node_indexes().filter_map(|node_index| plan.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
+/// Finds the node that a caller wants to execute again.
+fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex> {
+    current.graph.node_index(id).ok_or_else(|| {
+        let node_ids: Vec<_> = current.graph.node_indexes().filter_map(|node_index| current.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
         let detail = format!(
             "from_node must name a node of the definition that runs, received {}; its nodes begin with {}",
             shown(id),
-            known.join(", ")
+            node_ids.join(", ")
         );
         Error::invalid(Problem::InvalidField, vec![Issue::pointer("/from_node", detail)])
     })
 }
 
-/// Refuses a run that cannot be resumed, or whose pipeline is gone.
-fn refuse_unfit<'a>(old: &Run, pipeline: Option<&'a StoredPipeline>) -> Result<&'a StoredPipeline> {
+/// Refuses a run that is not failed, or whose pipeline was deleted.
+fn refuse_not_resumable<'a>(
+    old: &Run,
+    pipeline: Option<&'a StoredPipeline>,
+) -> Result<&'a StoredPipeline> {
     if old.status != RunStatus::Failed {
         return Err(not_resumable(old.id, old.id, old.status));
     }
@@ -167,10 +176,14 @@ fn refuse_unfit<'a>(old: &Run, pipeline: Option<&'a StoredPipeline>) -> Result<&
     })
 }
 
-/// Refuses what storage refuses when the run is made, by the chain as it was read: what one that ends in between succeeded with would be executed again.
-fn refuse_unfinished(old: &Run, chain: &[ChainRun]) -> Result<()> {
-    let in_the_way = |link: &&ChainRun| stands_in_the_way(link.run.status);
-    match chain.iter().find(in_the_way) {
+/// Refuses a resume while another run of the chain blocks it.
+///
+/// Storage enforces the same rule when it creates the run. This check uses the chain that was read,
+/// because a run that finishes between the two may succeed with nodes that this chain does not
+/// show. The new run would execute those nodes again.
+fn refuse_blocked_chain(old: &Run, chain: &[ChainRun]) -> Result<()> {
+    let is_blocking = |link: &&ChainRun| stands_in_the_way(link.run.status);
+    match chain.iter().find(is_blocking) {
         Some(ChainRun { run, .. }) => Err(not_resumable(old.id, run.id, run.status)),
         None => Ok(()),
     }

@@ -1,6 +1,6 @@
-//! A walk through the tree of a statement that collects the tables in it.
+//! Walks the syntax tree of a statement and collects its tables.
 //!
-//! Which names a statement writes is told by `targets`.
+//! `targets` decides which names a statement writes.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -9,41 +9,41 @@ use sqlparser::ast::{
     Expr, ObjectName, Query, Select, Statement, TableFactor, TableFunctionArgs, Visit as _, Visitor,
 };
 
-use super::names::{dotted, place, plain};
+use super::names::{address_of, normalize_ident, normalize_name};
 use super::targets::{Targets, targets};
-use super::{TEMPLATE, Tables};
+use super::{PLACEHOLDER, Tables};
 
-/// The tables of these statements.
-pub(super) fn find(statements: &[Statement]) -> Tables {
+/// Collects the tables of these statements.
+pub(super) fn find_tables(statements: &[Statement]) -> Tables {
     let mut finder = Finder::default();
     for statement in statements {
-        // The finder never breaks off, so that there is nothing to be told.
+        // The finder never breaks, so the result carries no information.
         let _whole: ControlFlow<()> = statement.visit(&mut finder);
     }
     finder.tables
 }
 
-/// A query under way, with its common table expressions.
+/// A query that is being visited, with its common table expressions.
 #[derive(Debug)]
-struct Frame {
+struct QueryFrame {
     names: Vec<String>,
-    /// Where their queries lie.
-    places: Vec<usize>,
+    /// The addresses of their queries.
+    addresses: Vec<usize>,
     is_recursive: bool,
-    /// How many of the names can be seen at this point of the walk.
+    /// The number of names that are visible at this point of the walk.
     visible: usize,
 }
 
 #[derive(Debug, Default)]
 struct Finder {
     tables: Tables,
-    frames: Vec<Frame>,
-    /// Of the statements under way: whether the names that stand in it outside of any query are data.
-    is_data: Vec<bool>,
-    /// Names that are written where they stand.
+    frames: Vec<QueryFrame>,
+    /// For each statement being visited: whether its names outside of queries are read.
+    reads_other_names: Vec<bool>,
+    /// The addresses of written names.
     written: BTreeSet<usize>,
-    /// Names that are no tables where they stand.
-    others: BTreeSet<usize>,
+    /// The addresses of names that are not tables.
+    not_tables: BTreeSet<usize>,
 }
 
 impl Finder {
@@ -57,12 +57,12 @@ impl Finder {
         self.tables.read.extend(name.filter(|name| is_table(name)));
     }
 
-    /// Whether a name stands for a common table expression that can be seen here.
-    fn is_expression(&self, name: &ObjectName) -> bool {
+    /// Returns whether a name refers to a visible common table expression.
+    fn is_visible_cte(&self, name: &ObjectName) -> bool {
         let [part] = name.0.as_slice() else {
             return false;
         };
-        let Some(name) = part.as_ident().map(plain) else {
+        let Some(name) = part.as_ident().map(normalize_ident) else {
             return false;
         };
         let mut frames = self.frames.iter();
@@ -76,12 +76,15 @@ impl Finder {
     }
 }
 
-/// Whether a name is known before a run and can be a table's: variables and stages begin with an at sign.
+/// Returns whether a name can be a table's and is known before a run. Names of variables and stages
+/// start with `@`.
 fn is_table(name: &str) -> bool {
-    !name.contains(TEMPLATE) && !name.starts_with('@')
+    !name.contains(PLACEHOLDER) && !name.starts_with('@')
 }
 
-/// Whether what stands in brackets behind a name makes it a function; MSSQL knows hints there, as in `orders (NOLOCK)`.
+/// Returns whether parentheses after a name make it a function call.
+///
+/// MSSQL allows hints there, as in `orders (NOLOCK)`.
 fn is_call(args: &TableFunctionArgs) -> bool {
     let is_hint = |arg: &str| arg.eq_ignore_ascii_case("nolock");
     args.args.is_empty() || !args.args.iter().all(|arg| is_hint(&arg.to_string()))
@@ -93,27 +96,34 @@ impl Visitor for Finder {
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
         let Targets {
             written,
-            others,
-            named,
-            read,
-            is_data,
+            not_tables,
+            written_names,
+            read_names,
+            reads_other_names,
         } = targets(statement);
         self.written.extend(written);
-        self.others.extend(others);
-        named.into_iter().for_each(|name| self.write(Some(name)));
-        read.into_iter().for_each(|name| self.read(Some(name)));
-        self.is_data.push(is_data);
+        self.not_tables.extend(not_tables);
+        written_names
+            .into_iter()
+            .for_each(|name| self.write(Some(name)));
+        read_names
+            .into_iter()
+            .for_each(|name| self.read(Some(name)));
+        self.reads_other_names.push(reads_other_names);
         ControlFlow::Continue(())
     }
 
     fn post_visit_statement(&mut self, _: &Statement) -> ControlFlow<()> {
-        self.is_data.pop();
+        self.reads_other_names.pop();
         ControlFlow::Continue(())
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         if let Some(outer) = self.frames.last_mut()
-            && let Some(index) = outer.places.iter().position(|own| *own == place(query))
+            && let Some(index) = outer
+                .addresses
+                .iter()
+                .position(|own| *own == address_of(query))
         {
             outer.visible = if outer.is_recursive {
                 outer.names.len()
@@ -123,10 +133,15 @@ impl Visitor for Finder {
         }
         let with = query.with.as_ref();
         let expressions = with.map_or(&[][..], |with| &with.cte_tables);
-        let names = expressions.iter().map(|own| plain(&own.alias.name));
-        self.frames.push(Frame {
+        let names = expressions
+            .iter()
+            .map(|own| normalize_ident(&own.alias.name));
+        self.frames.push(QueryFrame {
             names: names.collect(),
-            places: expressions.iter().map(|own| place(&*own.query)).collect(),
+            addresses: expressions
+                .iter()
+                .map(|own| address_of(&*own.query))
+                .collect(),
             is_recursive: with.is_some_and(|with| with.recursive),
             visible: 0,
         });
@@ -136,7 +151,10 @@ impl Visitor for Finder {
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.frames.pop();
         if let Some(outer) = self.frames.last_mut()
-            && let Some(index) = outer.places.iter().position(|own| *own == place(query))
+            && let Some(index) = outer
+                .addresses
+                .iter()
+                .position(|own| *own == address_of(query))
         {
             outer.visible = index + 1;
         }
@@ -146,9 +164,9 @@ impl Visitor for Finder {
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         for target in select.into.iter().flat_map(|into| &into.targets) {
             match target {
-                Expr::Identifier(name) => self.write(Some(plain(name))),
+                Expr::Identifier(name) => self.write(Some(normalize_ident(name))),
                 Expr::CompoundIdentifier(parts) => {
-                    let parts: Vec<_> = parts.iter().map(plain).collect();
+                    let parts: Vec<_> = parts.iter().map(normalize_ident).collect();
                     self.write(Some(parts.join(".")));
                 }
                 _ => {}
@@ -165,20 +183,20 @@ impl Visitor for Finder {
         } = factor
             && is_call(args)
         {
-            self.others.insert(place(name));
+            self.not_tables.insert(address_of(name));
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        let is_data = !self.frames.is_empty() || self.is_data.last() == Some(&true);
-        if self.written.contains(&place(relation)) {
-            self.write(dotted(relation));
+        let is_data = !self.frames.is_empty() || self.reads_other_names.last() == Some(&true);
+        if self.written.contains(&address_of(relation)) {
+            self.write(normalize_name(relation));
         } else if is_data
-            && !self.others.contains(&place(relation))
-            && !self.is_expression(relation)
+            && !self.not_tables.contains(&address_of(relation))
+            && !self.is_visible_cte(relation)
         {
-            self.read(dotted(relation));
+            self.read(normalize_name(relation));
         }
         ControlFlow::Continue(())
     }

@@ -1,6 +1,7 @@
-//! The tables that SQL reads and writes, found by parsing it.
+//! Finds the tables that SQL reads and writes by parsing it.
 //!
-//! Nothing is executed and no database is asked: a name is as the text has it, without quotes, and in small letters where it had none.
+//! Nothing is executed and no database is queried. Quoted names keep their case; others become
+//! lowercase. `targets` finds what a statement writes, `finder` collects all tables.
 
 mod finder;
 mod names;
@@ -16,40 +17,44 @@ use sqlparser::dialect::{
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Tokenizer;
 
-/// Bytes of a text that is parsed. 256 KiB: longer than people write.
+/// The maximum number of bytes that are parsed. 256 KiB: longer than what people write.
 const BYTES_MAX: usize = 256 * 1024;
-/// Tokens of a text that is parsed: a chain of operators makes a tree as deep as it is long. 20,000, for which [`STACK`] is enough.
+/// The maximum number of tokens that are parsed. 20,000, for which [`STACK`] suffices: a chain of
+/// operators makes a tree as deep as the chain is long.
 const TOKENS_MAX: usize = 20_000;
-/// Bytes of stack that a thread needs to call [`tables`].
+/// The bytes of stack that a thread needs to call [`tables`].
 pub(crate) const STACK: usize = 256 * 1024 * 1024;
 
-/// What stands in the place of a template while the text is parsed.
-const TEMPLATE: &str = "floret_template";
+/// The text that replaces a template for parsing.
+const PLACEHOLDER: &str = "floret_template";
 
-/// The tables of a text, by name.
+/// The names of the tables in a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Tables {
     pub(super) read: BTreeSet<String>,
     pub(super) written: BTreeSet<String>,
 }
 
-/// The text is no SQL that can be parsed, or too long; why is not told, since it may hold secrets.
+/// The text is too long or cannot be parsed. It gives no reason, which might quote a secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(super) struct UnreadableSql;
 
-/// The tables that the statements of a text read and write. Names of common table expressions and functions are none, nor is a name with a
-/// template in it, which is known only in a run.
-pub(super) fn tables(text: &str) -> Result<Tables, Unreadable> {
+/// Returns the tables that the statements of a text read and write.
+///
+/// Common table expressions and functions are not tables. A name that contains a template is
+/// omitted, because only a run knows it.
+pub(super) fn tables(text: &str) -> Result<Tables, UnreadableSql> {
     if text.len() > BYTES_MAX {
-        return Err(Unreadable);
+        return Err(UnreadableSql);
     }
-    // A template may stand for a name or for a number.
-    let statements = parse(&neutral(text, TEMPLATE)).or_else(|_| parse(&neutral(text, "1")))?;
-    Ok(finder::find(&statements))
+    // A template may replace a name or a number.
+    let statements = parse(&replace_templates(text, PLACEHOLDER))
+        .or_else(|_| parse(&replace_templates(text, "1")))?;
+    Ok(finder::find_tables(&statements))
 }
 
-/// The text with each `${…}` replaced, so that it parses.
-fn neutral(text: &str, token: &str) -> String {
+/// Replaces each `${…}` of a text, so that it parses.
+fn replace_templates(text: &str, token: &str) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, template)) = rest.split_once("${") {
@@ -64,8 +69,8 @@ fn neutral(text: &str, token: &str) -> String {
     replaced
 }
 
-/// The statements as the first dialect reads them that can.
-fn parse(text: &str) -> Result<Vec<Statement>, Unreadable> {
+/// Parses a text with the first dialect that accepts it.
+fn parse(text: &str) -> Result<Vec<Statement>, UnreadableSql> {
     let dialects: [&dyn Dialect; 8] = [
         &GenericDialect {},
         &PostgreSqlDialect {},
@@ -86,7 +91,7 @@ fn parse(text: &str) -> Result<Vec<Statement>, Unreadable> {
             let statements = Parser::new(dialect).with_tokens(tokens).parse_statements();
             statements.ok()
         })
-        .ok_or(Unreadable)
+        .ok_or(UnreadableSql)
 }
 
 #[cfg(test)]

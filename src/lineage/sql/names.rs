@@ -1,16 +1,16 @@
-//! Names in a statement: where they lie in its tree, and how they read.
+//! Names in a statement: their address in the syntax tree, and their normal form.
 //!
-//! What they name is told by `targets` and `finder`.
+//! `targets` and `finder` decide what a name refers to.
 
 use sqlparser::ast::{Ident, ObjectName};
 
-/// Where a part of the tree lies: equal parts are told apart by it.
-pub(super) fn place<T>(part: &T) -> usize {
+/// Returns the address of a part of the syntax tree. It distinguishes parts that are equal.
+pub(super) fn address_of<T>(part: &T) -> usize {
     std::ptr::from_ref(part).addr()
 }
 
-/// An identifier without quotes, in small letters where it had none.
-pub(super) fn plain(ident: &Ident) -> String {
+/// Removes the quotes of an identifier, or makes an unquoted one lowercase.
+pub(super) fn normalize_ident(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
         ident.value.clone()
     } else {
@@ -18,9 +18,12 @@ pub(super) fn plain(ident: &Ident) -> String {
     }
 }
 
-/// A name without quotes; nothing where a function makes a part of it.
-pub(super) fn dotted(name: &ObjectName) -> Option<String> {
-    let parts = name.0.iter().map(|part| part.as_ident().map(plain));
+/// Normalizes each part of a name. Returns `None` if a part is a function call.
+pub(super) fn normalize_name(name: &ObjectName) -> Option<String> {
+    let parts = name
+        .0
+        .iter()
+        .map(|part| part.as_ident().map(normalize_ident));
     let parts: Option<Vec<_>> = parts.collect();
     parts.map(|parts| parts.join("."))
 }

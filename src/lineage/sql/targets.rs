@@ -1,58 +1,60 @@
-//! Which names a statement writes, told by where they lie in its tree.
+//! Finds the names that a statement writes, by their addresses in the syntax tree.
 //!
-//! All other names of tables in it are read; collecting them is left to `finder`.
+//! `finder` collects all other table names as read.
 
 use sqlparser::ast::{
     CopyIntoSnowflakeKind, CopySource, Delete, FromTable, ObjectName, Statement, TableFactor,
     TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
-use super::names::{dotted, place, plain};
+use super::names::{address_of, normalize_ident, normalize_name};
 
-/// What is known of the names in a statement before its parts are looked at.
+/// The roles of names in a statement, found before the walk through its parts.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
-    /// Where names lie that are written.
+    /// The addresses of written names.
     pub(super) written: Vec<usize>,
-    /// Where names lie that are no tables: aliases of others.
-    pub(super) others: Vec<usize>,
-    /// Names that are written and that the walk does not pass.
-    pub(super) named: Vec<String>,
-    /// Names that are read and that the walk does not pass.
-    pub(super) read: Vec<String>,
-    /// Whether names outside of any query in it are read unless they are written.
-    pub(super) is_data: bool,
+    /// The addresses of names that are not tables but aliases.
+    pub(super) not_tables: Vec<usize>,
+    /// Written names that the walk does not visit.
+    pub(super) written_names: Vec<String>,
+    /// Read names that the walk does not visit.
+    pub(super) read_names: Vec<String>,
+    /// Whether the other names outside of queries are read.
+    pub(super) reads_other_names: bool,
 }
 
-/// What a statement writes.
+/// Finds the targets of a statement.
 pub(super) fn targets(statement: &Statement) -> Targets {
     let mut targets = Targets {
-        is_data: true,
+        reads_other_names: true,
         ..Targets::default()
     };
     match statement {
         Statement::Insert(insert) => {
             if let TableObject::TableName(name) = &insert.table {
-                targets.written.push(place(name));
+                targets.written.push(address_of(name));
             }
         }
-        Statement::CreateTable(table) => targets.written.push(place(&table.name)),
-        Statement::CreateView(view) => targets.written.push(place(&view.name)),
+        Statement::CreateTable(table) => targets.written.push(address_of(&table.name)),
+        Statement::CreateView(view) => targets.written.push(address_of(&view.name)),
         Statement::Merge(merge) => targets.write_factor(&merge.table, &[]),
         Statement::Update(update) => targets.update(update),
         Statement::Delete(delete) => targets.delete(delete),
         Statement::Truncate(truncate) => {
             let names = truncate.table_names.iter();
-            targets.written.extend(names.map(|own| place(&own.name)));
+            targets
+                .written
+                .extend(names.map(|own| address_of(&own.name)));
         }
         Statement::Copy { source, to, .. } => {
             if let CopySource::Table { table_name, .. } = source {
                 let names = if *to {
-                    &mut targets.read
+                    &mut targets.read_names
                 } else {
-                    &mut targets.named
+                    &mut targets.written_names
                 };
-                names.extend(dotted(table_name));
+                names.extend(normalize_name(table_name));
             }
         }
         Statement::CopyIntoSnowflake {
@@ -61,14 +63,18 @@ pub(super) fn targets(statement: &Statement) -> Targets {
             from_obj,
             ..
         } => match kind {
-            CopyIntoSnowflakeKind::Table => targets.named.extend(dotted(into)),
+            CopyIntoSnowflakeKind::Table => targets.written_names.extend(normalize_name(into)),
             CopyIntoSnowflakeKind::Location => {
-                targets.read.extend(from_obj.as_ref().and_then(dotted));
+                targets
+                    .read_names
+                    .extend(from_obj.as_ref().and_then(normalize_name));
             }
         },
-        Statement::LoadData { table_name, .. } => targets.named.extend(dotted(table_name)),
-        // What defines, describes or grants names tables that no data passes.
-        _ => targets.is_data = false,
+        Statement::LoadData { table_name, .. } => {
+            targets.written_names.extend(normalize_name(table_name))
+        }
+        // Statements that define, describe or grant name tables without moving data.
+        _ => targets.reads_other_names = false,
     }
     targets
 }
@@ -94,31 +100,31 @@ impl Targets {
             return;
         }
         for name in &delete.tables {
-            match meant(name, from).or_else(|| meant(name, using)) {
-                Some(table) => self.written.push(place(table)),
-                None => self.named.extend(dotted(name)),
+            match resolve_alias(name, from).or_else(|| resolve_alias(name, using)) {
+                Some(table) => self.written.push(address_of(table)),
+                None => self.written_names.extend(normalize_name(name)),
             }
         }
     }
 
-    /// Writes the table of a factor, or the one among `from` whose alias it names.
+    /// Marks the table of a factor as written, or the table in `from` whose alias it is.
     fn write_factor(&mut self, factor: &TableFactor, from: &[TableWithJoins]) {
         let TableFactor::Table { name, .. } = factor else {
             return;
         };
-        match meant(name, from) {
+        match resolve_alias(name, from) {
             Some(table) => {
-                self.others.push(place(name));
-                self.written.push(place(table));
+                self.not_tables.push(address_of(name));
+                self.written.push(address_of(table));
             }
-            None => self.written.push(place(name)),
+            None => self.written.push(address_of(name)),
         }
     }
 }
 
-/// The table that a name means by its alias or as it is called.
-fn meant<'a>(name: &ObjectName, from: &'a [TableWithJoins]) -> Option<&'a ObjectName> {
-    let wanted = dotted(name)?;
+/// Finds the table that a name refers to, by its alias or its own name.
+fn resolve_alias<'a>(name: &ObjectName, from: &'a [TableWithJoins]) -> Option<&'a ObjectName> {
+    let wanted = normalize_name(name)?;
     let factors = from.iter().flat_map(|table| {
         let joined = table.joins.iter().map(|join| &join.relation);
         std::iter::once(&table.relation).chain(joined)
@@ -129,8 +135,8 @@ fn meant<'a>(name: &ObjectName, from: &'a [TableWithJoins]) -> Option<&'a Object
             _ => None,
         })
         .find(|(own, alias)| match alias {
-            Some(alias) => plain(&alias.name) == wanted,
-            None => dotted(own).is_some_and(|own| own == wanted),
+            Some(alias) => normalize_ident(&alias.name) == wanted,
+            None => normalize_name(own).is_some_and(|own| own == wanted),
         })
         .map(|(own, _)| own)
 }

@@ -1,4 +1,4 @@
-//! SQL and the tables in it.
+//! Tests of the tables found in SQL.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn check(text: &str, read: &str, written: &str) {
             (read.to_owned(), written.to_owned()),
             "{text}"
         ),
-        Err(Unreadable) => panic!("cannot be read: {text}"),
+        Err(UnreadableSql) => panic!("cannot be read: {text}"),
     }
 }
 
@@ -119,7 +119,7 @@ fn what_is_changed_is_written() {
 }
 
 #[test]
-fn a_common_table_expression_is_no_table_where_it_can_be_seen() {
+fn a_visible_common_table_expression_is_not_a_table() {
     for (text, read, written) in [
         ("WITH x AS (SELECT * FROM a) SELECT * FROM x", "a", ""),
         (
@@ -184,7 +184,7 @@ fn a_common_table_expression_is_no_table_where_it_can_be_seen() {
 }
 
 #[test]
-fn templates_do_not_break_it_and_name_no_table() {
+fn templates_parse_and_name_no_table() {
     for (text, read) in [
         ("SELECT * FROM orders WHERE day = '${run.date}'", "orders"),
         (
@@ -214,14 +214,14 @@ fn what_is_no_sql_names_no_table() {
         "q=rust&page=1",
         "'",
     ] {
-        assert_eq!(tables(text), Err(Unreadable), "{text}");
+        assert_eq!(tables(text), Err(UnreadableSql), "{text}");
     }
     let long = format!("SELECT '{}' FROM a", "x".repeat(BYTES_MAX));
-    assert_eq!(tables(&long), Err(Unreadable));
+    assert_eq!(tables(&long), Err(UnreadableSql));
 }
 
 #[test]
-fn a_tree_as_deep_as_it_may_be_fits_into_its_stack() {
+fn the_deepest_allowed_tree_fits_into_the_stack() {
     let deep = std::thread::Builder::new().stack_size(STACK).spawn(|| {
         let terms = (TOKENS_MAX - 10) / 4;
         check(&format!("SELECT 1{} FROM a", " + 1".repeat(terms)), "a", "");
@@ -232,9 +232,9 @@ fn a_tree_as_deep_as_it_may_be_fits_into_its_stack() {
             "",
         );
         let more = format!("SELECT 1{} FROM a", " + 1".repeat(TOKENS_MAX));
-        assert_eq!(tables(&more), Err(Unreadable));
+        assert_eq!(tables(&more), Err(UnreadableSql));
         let nested = format!("SELECT {}1{}", "(".repeat(9_000), ")".repeat(9_000));
-        assert_eq!(tables(&nested), Err(Unreadable));
+        assert_eq!(tables(&nested), Err(UnreadableSql));
     });
     deep.unwrap().join().unwrap();
 }

@@ -1,6 +1,6 @@
-//! A child in a process group of its own, which ends with it.
+//! A child process in its own process group, which is killed with it.
 //!
-//! What is said to it and read from it is left to `talk`.
+//! `child_io` reads and writes its pipes.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -11,17 +11,17 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use crate::clock::Clock;
 use crate::executor::{Ctx, ExecutorError};
 
-/// How long a group that was asked to end may take.
+/// How long a process group may take to exit after SIGTERM.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
-/// A running child. Dropped, its whole group is killed.
+/// A running child process. Dropping it kills its whole process group.
 pub(super) struct Group {
     child: Child,
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
 }
 
-/// The ends of a child's pipes.
+/// Our ends of a child's pipes.
 pub(super) struct Pipes {
     pub(super) stdin: ChildStdin,
     pub(super) stdout: ChildStdout,
@@ -29,7 +29,8 @@ pub(super) struct Pipes {
 }
 
 impl Group {
-    /// Starts a program; the attempt's ids are in its environment, so that it can tell a repeat.
+    /// Starts a program. Its environment has the attempt's ids, so that it can detect a repeated
+    /// attempt.
     pub(super) fn start(
         program: &str,
         args: &[&str],
@@ -79,20 +80,21 @@ impl Group {
         ))
     }
 
-    /// Waits for the child's end.
+    /// Waits until the child exits.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 
-    /// Asks the group to end, gives it a second while `drained` takes what it still says, and kills what is left.
-    pub(super) async fn stop(mut self, clock: &Clock, drained: impl Future<Output = ()>) {
+    /// Sends SIGTERM to the group, waits up to a second while `drain` discards its output, and
+    /// kills the rest.
+    pub(super) async fn stop(mut self, clock: &Clock, drain: impl Future<Output = ()>) {
         self.terminate();
-        let ended = async {
-            drained.await;
+        let exited = async {
+            drain.await;
             self.child.wait().await
         };
-        // Whether it ended or not, dropping kills what is left of the group.
-        drop(clock.timeout(STOP_GRACE, ended).await);
+        // The drop of `self` kills what is left of the group in either case.
+        drop(clock.timeout(STOP_GRACE, exited).await);
     }
 
     #[cfg(unix)]
@@ -100,14 +102,14 @@ impl Group {
         self.signal(rustix::process::Signal::TERM);
     }
 
-    /// Other systems have no way of asking: killing is left to the drop.
+    /// Other systems have no such signal: the drop kills the group.
     #[cfg(not(unix))]
     fn terminate(&self) {}
 
     #[cfg(unix)]
     fn signal(&self, signal: rustix::process::Signal) {
         if let Some(group) = self.group {
-            // It fails where the whole group has ended, which is what was wanted.
+            // It fails if the whole group has exited already, which is the goal.
             let _ = rustix::process::kill_process_group(group, signal);
         }
     }

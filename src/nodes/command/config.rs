@@ -1,6 +1,6 @@
-//! The config of a command: what is run, and what it does to the world outside.
+//! The config of a command node: the program, its arguments and its effect.
 //!
-//! Templates are resolved by the engine before an attempt.
+//! The engine resolves templates before an attempt.
 
 use serde_json::{Map, Value};
 
@@ -48,22 +48,22 @@ fn read_command<'a>(fields: &mut Fields<'a>) -> Option<Vec<&'a str>> {
         }
     };
     let mut read = Vec::new();
-    for (place, word) in words.iter().enumerate() {
+    for (index, word) in words.iter().enumerate() {
         match word {
             Value::String(text) if text.contains('\0') => {
                 fields.refuse(
-                    &format!("/command/{place}"),
+                    &format!("/command/{index}"),
                     "a word of command contains a NUL character",
                 );
             }
-            Value::String(text) if place == 0 && text.is_empty() => {
+            Value::String(text) if index == 0 && text.is_empty() => {
                 fields.refuse("/command/0", "the program of command is empty");
             }
             Value::String(text) => read.push(text.as_str()),
             other => {
                 let kind = kind(other);
                 fields.refuse(
-                    &format!("/command/{place}"),
+                    &format!("/command/{index}"),
                     format!("a word of command is a string, not {kind}"),
                 );
             }
@@ -72,7 +72,7 @@ fn read_command<'a>(fields: &mut Fields<'a>) -> Option<Vec<&'a str>> {
     Some(read)
 }
 
-/// What cannot be read counts as a sink, which is never executed without need.
+/// Reads the effect. An invalid one counts as a sink, which is never executed without need.
 pub(super) fn read_effect(fields: &mut Fields<'_>) -> Effect {
     if fields.value("effect").is_none() {
         return Effect::Transform;

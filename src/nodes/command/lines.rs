@@ -1,23 +1,25 @@
-//! Lines of a child's output, none longer than a bound.
+//! Reads lines of a child's output, up to a maximum length.
 //!
-//! What a line means is left to `talk`.
+//! `child_io` interprets the lines.
 
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// What was read into the buffer.
+/// What a read put into the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A line, or the rest of one that was cut before.
+    /// A whole line, or the rest of a line that was cut.
     Whole,
-    /// As much of a line as was asked for; the rest of it comes next.
+    /// The start of a longer line. The next read continues it.
     Cut,
-    /// Nothing: there are no more lines.
+    /// Nothing, since there are no more lines.
     End,
 }
 
-/// Reads the next line without its end, at most `max` bytes of it. Bytes after the last line's end are a line.
+/// Reads at most `max` bytes of the next line, without its line break.
+///
+/// Bytes after the last line break count as a line.
 pub(super) async fn next_line(
     reader: &mut (impl AsyncBufRead + Unpin),
     line: &mut Vec<u8>,
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_come_apart_wherever_a_read_ends_and_long_ones_in_parts() {
+    async fn lines_are_split_at_any_read_size_and_long_lines_are_cut() {
         for room in 1..20 {
             let found = lines("ab\n\n1234\n12345\n\u{e9}\nlast", room).await;
             let found: Vec<_> = found

@@ -1,11 +1,12 @@
-//! A node that is a program: rows on its stdin, rows on its stdout, its stderr in the log.
+//! A node that runs a program: rows on its stdin, rows on its stdout, and its stderr in the log.
 //!
-//! How a child is started and ended is left to `child`, what passes through its pipes to `talk`, its config to `config`.
+//! `child` starts and stops the program, `child_io` handles its pipes, `config` reads the node's
+//! config.
 
 mod child;
+mod child_io;
 mod config;
 mod lines;
-mod talk;
 #[cfg(unix)]
 #[cfg(test)]
 mod tests;
@@ -17,25 +18,29 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use self::child::Group;
+use self::child_io::{ChildIo, EarlyStop};
 use self::config::{Config, read_effect};
-use self::talk::{Early, Talk};
-use super::config::{Fields, known, refusal};
+use super::config::{Fields, config_error, without_template_issues};
 use crate::clock::Clock;
 use crate::error::{Issue, IssueAt};
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// How long the outputs of a child that has ended may stay open: what it said is in its pipes by then.
+/// How long the outputs of an exited child may stay open. Its own output is in the pipes by then.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-/// Runs a program an attempt: config `command` (the program and its arguments, without a shell) and `effect` (`source`,
-/// `transform` or `sink`, by default `transform`).
+/// Runs a program for each attempt.
 ///
-/// It gets the rows of all upstreams as NDJSON on its stdin and may stop reading them; its stdout is NDJSON too, each
-/// line of its stderr a line of the log, and an exit code other than 0 a failure that may be tried again. Its environment
-/// is the host's, without what [`CommandNode::hide_env`] names, with `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and
-/// `FLORET_ATTEMPT_KEY`.
-/// It runs in a process group of its own (on Unix), and whatever is left of the group when it ends is killed.
+/// Its config has `command` (the program and its arguments, without a shell) and `effect`
+/// (`source`, `transform` or `sink`, by default `transform`).
+///
+/// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early.
+/// It writes NDJSON rows to its stdout. Each line of its stderr becomes a line of the log. An exit
+/// code other than 0 is a retryable failure.
+///
+/// Its environment is the host's without the variables of [`CommandNode::hide_env`], and with
+/// `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and `FLORET_ATTEMPT_KEY`. On Unix it runs in
+/// its own process group. When it exits, the rest of the group is killed.
 #[derive(Debug, Clone)]
 pub struct CommandNode {
     clock: Clock,
@@ -43,7 +48,7 @@ pub struct CommandNode {
 }
 
 impl CommandNode {
-    /// Runs programs; `clock` is the one of the engine.
+    /// Creates a command node that uses the engine's clock.
     #[must_use]
     pub const fn new(clock: Clock) -> Self {
         Self {
@@ -52,7 +57,7 @@ impl CommandNode {
         }
     }
 
-    /// Keeps a variable of the host's environment, a secret of its own, from the programs.
+    /// Hides a variable of the host's environment, such as a secret, from the programs.
     #[must_use]
     pub fn hide_env(mut self, name: impl Into<String>) -> Self {
         self.hidden.push(name.into());
@@ -62,45 +67,46 @@ impl CommandNode {
     async fn run(&self, config: &Config<'_>, call: &NodeCall) -> Result<Dataset, ExecutorError> {
         let ctx = &call.ctx;
         let (mut group, pipes) = Group::start(config.program, &config.args, ctx, &self.hidden)?;
-        let mut talk = Talk::new(pipes);
-        let ended = tokio::select! {
+        let mut child_io = ChildIo::new(pipes);
+        let result = tokio::select! {
             biased;
-            () = ctx.cancel.cancelled() => Err(Early::Failed(ExecutorError::retryable("stopped before its end"))),
-            ended = self.converse(&mut group, &mut talk, call) => ended,
+            () = ctx.cancel.cancelled() => Err(EarlyStop::Failed(ExecutorError::retryable("stopped before it finished"))),
+            result = self.exchange_until_exit(&mut group, &mut child_io, call) => result,
         };
-        match ended {
+        match result {
             Ok(status) if status.success() => {}
-            Ok(status) => return Err(exit_error(status, &talk.last_line)),
-            Err(early) => {
-                group.stop(&self.clock, talk.drain()).await;
-                if let Early::Failed(error) = early {
+            Ok(status) => return Err(exit_error(status, &child_io.last_line)),
+            Err(stop) => {
+                group.stop(&self.clock, child_io.drain()).await;
+                if let EarlyStop::Failed(error) = stop {
                     return Err(error);
                 }
             }
         }
-        talk.rows
+        child_io
+            .rows
             .finish()
             .map_err(|error| ExecutorError::permanent(error.to_string()))
     }
 
-    /// Talks with the child until its outputs and it have ended.
-    async fn converse(
+    /// Exchanges rows with the child until its outputs are closed and it has exited.
+    async fn exchange_until_exit(
         &self,
         group: &mut Group,
-        talk: &mut Talk,
+        child_io: &mut ChildIo,
         call: &NodeCall,
-    ) -> Result<ExitStatus, Early> {
+    ) -> Result<ExitStatus, EarlyStop> {
         let rows_max = call.ctx.row_limit.unwrap_or(usize::MAX);
         let held_open = async {
             let status = group.wait().await?;
             self.clock.sleep(DRAIN_GRACE).await;
-            Ok::<_, Early>(status)
+            Ok::<_, EarlyStop>(status)
         };
         tokio::select! {
-            heard = talk.hold(&call.inputs, rows_max, &call.ctx.log) => heard?,
+            read = child_io.exchange(&call.inputs, rows_max, &call.ctx.log) => read?,
             status = held_open => return match status? {
-                status if status.success() => Err(Early::Failed(ExecutorError::permanent(
-                    "the command has ended, but a process that it started still holds its output open",
+                status if status.success() => Err(EarlyStop::Failed(ExecutorError::permanent(
+                    "the command has exited, but a process that it started still holds its output open",
                 ))),
                 status => Ok(status),
             },
@@ -112,7 +118,7 @@ impl CommandNode {
 #[async_trait]
 impl Executor for CommandNode {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let config = Config::read(&call.ctx.node.config).map_err(|issues| refusal(&issues))?;
+        let config = Config::read(&call.ctx.node.config).map_err(|issues| config_error(&issues))?;
         let dataset = self.run(&config, &call).await?;
         if config.effect == Effect::Sink && dataset.row_count() == 0 {
             return Ok(Output::Nothing);
@@ -125,13 +131,16 @@ impl Executor for CommandNode {
     }
 
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
-        // Whether it is a sink is asked before templates are resolved.
-        let (fixed, open): (Vec<_>, Vec<_>) = Config::read(config)
+        // The engine reads the effect before it resolves templates.
+        let (effect, others): (Vec<_>, Vec<_>) = Config::read(config)
             .err()
             .unwrap_or_default()
             .into_iter()
             .partition(|issue| issue.at == IssueAt::Pointer("/effect".to_owned()));
-        fixed.into_iter().chain(known(config, open)).collect()
+        effect
+            .into_iter()
+            .chain(without_template_issues(config, others))
+            .collect()
     }
 
     fn assets(&self, _node: &Node) -> Vec<Asset> {
@@ -140,15 +149,15 @@ impl Executor for CommandNode {
 }
 
 fn exit_error(status: ExitStatus, last_line: &str) -> ExecutorError {
-    let ended = match (status.code(), signal(status)) {
+    let reason = match (status.code(), signal(status)) {
         (Some(code), _) => format!("the command failed with exit code {code}"),
-        (None, Some(signal)) => format!("the command was ended by signal {signal}"),
+        (None, Some(signal)) => format!("the command was killed by signal {signal}"),
         (None, None) => "the command failed".to_owned(),
     };
     if last_line.is_empty() {
-        return ExecutorError::retryable(ended);
+        return ExecutorError::retryable(reason);
     }
-    ExecutorError::retryable(format!("{ended}: {last_line}"))
+    ExecutorError::retryable(format!("{reason}: {last_line}"))
 }
 
 #[cfg(unix)]

@@ -1,8 +1,8 @@
-//! What a config may be: every problem is told, and what a template leaves open is not.
+//! Config validation: every problem is reported, except those of unresolved templates.
 
 use serde_json::{Value, json};
 
-use super::NodeIndex;
+use super::TestDir;
 use crate::clock::Clock;
 use crate::error::IssueAt;
 use crate::executor::{Asset, Effect, Executor};
@@ -19,9 +19,12 @@ fn pointers(executor: &dyn Executor, config: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_problem_of_a_file_node_is_told() {
-    let place = NodeIndex::new();
-    let (source, sink) = (SourceFile::new(place.dir.clone()), SinkFile::new(place.dir));
+fn every_problem_of_a_file_node_is_reported() {
+    let test_dir = TestDir::new();
+    let (source, sink) = (
+        SourceFile::new(test_dir.dir.clone()),
+        SinkFile::new(test_dir.dir),
+    );
     for (config, of_source, of_sink) in [
         (json!({"path": "a.csv"}), vec![], vec![]),
         (json!({"path": "a.json"}), vec![], vec!["/path"]),
@@ -50,7 +53,7 @@ fn every_problem_of_a_file_node_is_told() {
 }
 
 #[test]
-fn every_problem_of_a_command_is_told() {
+fn every_problem_of_a_command_is_reported() {
     let command = CommandNode::new(Clock::system());
     for (config, expected) in [
         (json!({"command": ["a", "b"]}), vec![]),
@@ -76,7 +79,7 @@ fn every_problem_of_a_command_is_told() {
 }
 
 #[test]
-fn the_effect_of_a_command_is_what_its_config_says() {
+fn the_effect_of_a_command_comes_from_its_config() {
     let command = CommandNode::new(Clock::system());
     for (effect, expected) in [
         (json!("source"), Effect::Source),
@@ -97,11 +100,11 @@ fn the_effect_of_a_command_is_what_its_config_says() {
 }
 
 #[test]
-fn a_file_is_an_asset_by_its_path_in_the_directory() {
-    let place = NodeIndex::new();
+fn a_file_is_an_asset_named_by_its_path() {
+    let test_dir = TestDir::new();
     let node = Node::new("a", "file").config("path", "in/a.csv");
-    let read = SourceFile::new(place.dir.clone()).assets(&node);
+    let read = SourceFile::new(test_dir.dir.clone()).assets(&node);
     assert_eq!(read, [Asset::new("file", "in/a.csv", false)]);
-    let written = SinkFile::new(place.dir).assets(&node);
+    let written = SinkFile::new(test_dir.dir).assets(&node);
     assert_eq!(written, [Asset::new("file", "in/a.csv", true)]);
 }

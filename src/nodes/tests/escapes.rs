@@ -1,14 +1,14 @@
-//! Nothing outside of the data directory is read or written, and no message tells where it is.
+//! Nothing outside the data directory is read or written, and no message reveals its location.
 
 use serde_json::json;
 
-use super::NodeIndex;
+use super::TestDir;
 
 #[tokio::test]
 async fn a_path_that_leads_outside_is_refused() {
-    let place = NodeIndex::new();
-    std::fs::write(place.outer.path().join("secret.csv"), "a\n1\n").unwrap();
-    let absolute = place.outer.path().join("secret.csv");
+    let test_dir = TestDir::new();
+    std::fs::write(test_dir.outer.path().join("secret.csv"), "a\n1\n").unwrap();
+    let absolute = test_dir.outer.path().join("secret.csv");
     for path in [
         "../secret.csv",
         "x/../../secret.csv",
@@ -16,8 +16,10 @@ async fn a_path_that_leads_outside_is_refused() {
         absolute.to_str().unwrap(),
     ] {
         for failed in [
-            place.read(json!({"path": path})).await,
-            place.store(json!({"path": path}), json!([{"a": 2}])).await,
+            test_dir.read(json!({"path": path})).await,
+            test_dir
+                .store(json!({"path": path}), json!([{"a": 2}]))
+                .await,
         ] {
             let message = failed.unwrap_err().to_string();
             assert!(
@@ -33,63 +35,67 @@ async fn a_path_that_leads_outside_is_refused() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_symlink_that_leads_outside_is_not_followed() {
-    let place = NodeIndex::new();
-    std::fs::write(place.outer.path().join("secret.csv"), "a\n1\n").unwrap();
-    std::os::unix::fs::symlink("../secret.csv", place.path("file.csv")).unwrap();
-    std::os::unix::fs::symlink("..", place.path("folder")).unwrap();
-    std::os::unix::fs::symlink(place.outer.path(), place.path("absolute")).unwrap();
+    let test_dir = TestDir::new();
+    std::fs::write(test_dir.outer.path().join("secret.csv"), "a\n1\n").unwrap();
+    std::os::unix::fs::symlink("../secret.csv", test_dir.path("file.csv")).unwrap();
+    std::os::unix::fs::symlink("..", test_dir.path("folder")).unwrap();
+    std::os::unix::fs::symlink(test_dir.outer.path(), test_dir.path("absolute")).unwrap();
     for path in ["file.csv", "folder/secret.csv", "absolute/secret.csv"] {
-        let message = place.message(place.read(json!({"path": path})).await);
+        let message = test_dir.message(test_dir.read(json!({"path": path})).await);
         assert_eq!(
             message,
-            format!("file {path} leads outside of the data directory")
+            format!("file {path} leads outside the data directory")
         );
     }
     for path in ["folder/out.csv", "absolute/out.csv"] {
-        let message = place.message(place.store(json!({"path": path}), json!([{"a": 2}])).await);
+        let message = test_dir.message(
+            test_dir
+                .store(json!({"path": path}), json!([{"a": 2}]))
+                .await,
+        );
         assert_eq!(
             message,
-            format!("file {path} leads outside of the data directory")
+            format!("file {path} leads outside the data directory")
         );
     }
-    // A link is replaced, never written through.
-    place
+    // A symlink is replaced, never written through.
+    test_dir
         .store(json!({"path": "file.csv"}), json!([{"a": 2}]))
         .await
         .unwrap();
-    assert_eq!(place.text("file.csv"), "a\n2\n");
-    let outside = std::fs::read_to_string(place.outer.path().join("secret.csv")).unwrap();
+    assert_eq!(test_dir.text("file.csv"), "a\n2\n");
+    let outside = std::fs::read_to_string(test_dir.outer.path().join("secret.csv")).unwrap();
     assert_eq!(outside, "a\n1\n");
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_symlink_inside_is_followed() {
-    let place = NodeIndex::new();
-    place.write("a.csv", "a\n1\n");
-    std::os::unix::fs::symlink("a.csv", place.path("b.csv")).unwrap();
-    place.read(json!({"path": "b.csv"})).await.unwrap();
+    let test_dir = TestDir::new();
+    test_dir.write("a.csv", "a\n1\n");
+    std::os::unix::fs::symlink("a.csv", test_dir.path("b.csv")).unwrap();
+    test_dir.read(json!({"path": "b.csv"})).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_is_no_file_is_told() {
-    let place = NodeIndex::new();
-    std::fs::create_dir(place.path("folder.csv")).unwrap();
+async fn a_missing_file_and_a_folder_are_errors() {
+    let test_dir = TestDir::new();
+    std::fs::create_dir(test_dir.path("folder.csv")).unwrap();
     assert_eq!(
-        place.message(place.read(json!({"path": "none.csv"})).await),
+        test_dir.message(test_dir.read(json!({"path": "none.csv"})).await),
         "file none.csv does not exist in the data directory"
     );
     assert_eq!(
-        place.message(place.read(json!({"path": "folder.csv"})).await),
+        test_dir.message(test_dir.read(json!({"path": "folder.csv"})).await),
         "folder.csv is not a file"
     );
     assert_eq!(
-        place.message(
-            place
+        test_dir.message(
+            test_dir
                 .store(json!({"path": "folder.csv"}), json!([{}]))
                 .await
         ),
         "file folder.csv cannot be written: is a directory"
     );
-    assert!(super::DataDir::open(place.path("none")).is_err());
+    assert!(super::DataDir::open(test_dir.path("none")).is_err());
 }

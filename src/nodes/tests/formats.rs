@@ -1,25 +1,25 @@
-//! What is read from files of each format, and what comes back of what was written.
+//! What sources read from each file format, and that they read what sinks wrote.
 
 use serde_json::{Value, json};
 
-use super::{NodeIndex, call, rows};
+use super::{TestDir, call, rows};
 use crate::executor::Executor;
 use crate::nodes::SourceFile;
 
 async fn read(name: &str, text: impl AsRef<[u8]>) -> Value {
-    let place = NodeIndex::new();
-    place.write(name, text);
-    json!(rows(place.read(json!({"path": name})).await.unwrap()))
+    let test_dir = TestDir::new();
+    test_dir.write(name, text);
+    json!(rows(test_dir.read(json!({"path": name})).await.unwrap()))
 }
 
 async fn refused(name: &str, text: impl AsRef<[u8]>) -> String {
-    let place = NodeIndex::new();
-    place.write(name, text);
-    place.message(place.read(json!({"path": name})).await)
+    let test_dir = TestDir::new();
+    test_dir.write(name, text);
+    test_dir.message(test_dir.read(json!({"path": name})).await)
 }
 
 #[tokio::test]
-async fn a_csv_file_gives_rows_with_types_and_nulls() {
+async fn a_csv_file_has_typed_rows_and_nulls() {
     let text = "\u{feff}id,zip,name,price\n1,00501,\"a, \"\"b\"\"\",2\r\n2,10001,,2.5\n";
     assert_eq!(
         read("data.CSV", text).await,
@@ -31,13 +31,13 @@ async fn a_csv_file_gives_rows_with_types_and_nulls() {
 }
 
 #[tokio::test]
-async fn csv_types_are_inferred_over_the_whole_file_unless_it_is_told_not_to() {
+async fn csv_types_are_inferred_over_the_whole_file_unless_disabled() {
     let mut text = "n,m\n".to_owned();
     (0..5_000).for_each(|number| text.push_str(&format!("{number},1\n")));
     text.push_str("x,2\n");
-    let place = NodeIndex::new();
-    place.write("data.csv", &text);
-    let rows_of = async |config| rows(place.read(config).await.unwrap());
+    let test_dir = TestDir::new();
+    test_dir.write("data.csv", &text);
+    let rows_of = async |config| rows(test_dir.read(config).await.unwrap());
     let inferred = rows_of(json!({"path": "data.csv"})).await;
     assert_eq!(json!(inferred[7]), json!({"n": "7", "m": 1}));
     let plain = rows_of(json!({"path": "data.csv", "infer": false})).await;
@@ -45,7 +45,7 @@ async fn csv_types_are_inferred_over_the_whole_file_unless_it_is_told_not_to() {
 }
 
 #[tokio::test]
-async fn lines_and_arrays_of_json_give_their_objects() {
+async fn json_lines_and_arrays_have_their_objects() {
     let expected = json!([{"b": 1.0, "a": [1, {"c": null}]}, {"a": u64::MAX}]);
     let lines = "{\"b\":1.0,\"a\":[1,{\"c\":null}]}\r\n\n  {\"a\":18446744073709551615}";
     assert_eq!(read("data.ndjson", lines).await, expected);
@@ -58,7 +58,7 @@ async fn lines_and_arrays_of_json_give_their_objects() {
 }
 
 #[tokio::test]
-async fn a_bad_line_is_named() {
+async fn an_invalid_line_is_named() {
     for (name, text, message) in [
         (
             "a.csv",
@@ -69,7 +69,7 @@ async fn a_bad_line_is_named() {
         (
             "a.csv",
             b"a,b,a\n",
-            "line 1 of a.csv: the column \"a\" comes twice",
+            "line 1 of a.csv: the column \"a\" appears twice",
         ),
         (
             "a.ndjson",
@@ -112,16 +112,16 @@ async fn a_bad_line_is_named() {
 }
 
 #[tokio::test]
-async fn a_source_stops_after_as_many_rows_as_are_asked_for() {
-    let place = NodeIndex::new();
-    // What follows is no row: reading on would fail.
-    place.write("a.csv", "a\n1\n2\n3,3\n");
-    place.write("a.ndjson", "{\"a\":1}\n{\"a\":2}\nx");
-    place.write("a.json", "[{\"a\":1},{\"a\":2},x");
+async fn a_source_stops_at_the_row_limit() {
+    let test_dir = TestDir::new();
+    // The rest is no row: reading it would fail.
+    test_dir.write("a.csv", "a\n1\n2\n3,3\n");
+    test_dir.write("a.ndjson", "{\"a\":1}\n{\"a\":2}\nx");
+    test_dir.write("a.json", "[{\"a\":1},{\"a\":2},x");
     for path in ["a.csv", "a.ndjson", "a.json"] {
         let mut call = call(json!({"path": path}), []);
         call.ctx.row_limit = Some(2);
-        let output = SourceFile::new(place.dir.clone()).execute(call).await;
+        let output = SourceFile::new(test_dir.dir.clone()).execute(call).await;
         assert_eq!(
             json!(rows(output.unwrap())),
             json!([{"a": 1}, {"a": 2}]),
@@ -131,47 +131,50 @@ async fn a_source_stops_after_as_many_rows_as_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_stopped_source_reads_no_file() {
-    let place = NodeIndex::new();
-    place.write("a.csv", "a\n1\n");
+async fn a_cancelled_source_reads_no_file() {
+    let test_dir = TestDir::new();
+    test_dir.write("a.csv", "a\n1\n");
     let call = call(json!({"path": "a.csv"}), []);
     call.ctx.cancel.cancel();
-    let output = SourceFile::new(place.dir.clone()).execute(call).await;
-    assert_eq!(output.unwrap_err().message(), "stopped before its end");
+    let output = SourceFile::new(test_dir.dir.clone()).execute(call).await;
+    assert_eq!(output.unwrap_err().message(), "stopped before it finished");
 }
 
 #[tokio::test]
-async fn what_a_sink_wrote_a_source_reads() {
-    let place = NodeIndex::new();
+async fn a_source_reads_what_a_sink_wrote() {
+    let test_dir = TestDir::new();
     let written = json!([
         {"id": 1, "text": "a,\"b\"\nc", "code": "007", "ratio": 0.1, "ok": true, "none": null},
         {"id": -2, "text": "é", "code": "01", "ratio": 1e300, "ok": false, "none": null},
     ]);
     for path in ["out.csv", "deep/er/out.ndjson"] {
-        place
+        test_dir
             .store(json!({"path": path}), written.clone())
             .await
             .unwrap();
-        let read = rows(place.read(json!({"path": path})).await.unwrap());
+        let read = rows(test_dir.read(json!({"path": path})).await.unwrap());
         assert_eq!(json!(read), written, "{path}");
     }
     let mixed = json!([{"a": 1, "b": [1, null]}, {"a": "x", "b": {"c": 1}}, {"a": null}]);
-    place
+    test_dir
         .store(json!({"path": "mixed.ndjson"}), mixed.clone())
         .await
         .unwrap();
     assert_eq!(
         json!(rows(
-            place.read(json!({"path": "mixed.ndjson"})).await.unwrap()
+            test_dir
+                .read(json!({"path": "mixed.ndjson"}))
+                .await
+                .unwrap()
         )),
         mixed
     );
-    place
+    test_dir
         .store(json!({"path": "mixed.csv"}), mixed)
         .await
         .unwrap();
     assert_eq!(
-        place.text("mixed.csv"),
+        test_dir.text("mixed.csv"),
         "a,b\n1,\"[1,null]\"\nx,\"{\"\"c\"\":1}\"\n,\n"
     );
 }

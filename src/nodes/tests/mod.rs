@@ -1,4 +1,4 @@
-//! File nodes on real directories; commands are tested beside `command`.
+//! Tests of file nodes on real directories; `command` has its own tests.
 
 mod configs;
 mod escapes;
@@ -17,7 +17,7 @@ pub(super) fn dataset(rows: Value) -> Dataset {
     Dataset::from_rows(serde_json::from_value(rows).unwrap()).unwrap()
 }
 
-/// The first attempt at a node with this config.
+/// Creates the call of the first attempt at a node with this config.
 pub(super) fn call(config: Value, inputs: impl IntoIterator<Item = Dataset>) -> NodeCall {
     let mut node = Node::new("node", "kind");
     node.config = serde_json::from_value(config).unwrap();
@@ -33,17 +33,17 @@ pub(super) fn call(config: Value, inputs: impl IntoIterator<Item = Dataset>) -> 
 pub(super) fn rows(output: Output) -> Vec<Map<String, Value>> {
     match output {
         Output::Dataset(dataset) => dataset.rows().unwrap(),
-        Output::Nothing => panic!("nothing was handed on"),
+        Output::Nothing => panic!("the node has no output"),
     }
 }
 
-/// A data directory inside another directory, which nodes must not reach.
-struct NodeIndex {
+/// A data directory inside an outer directory, which nodes must not reach.
+struct TestDir {
     outer: TempDir,
     dir: DataDir,
 }
 
-impl NodeIndex {
+impl TestDir {
     fn new() -> Self {
         let outer = tempfile::tempdir().unwrap();
         std::fs::create_dir(outer.path().join("data")).unwrap();
@@ -83,7 +83,7 @@ impl NodeIndex {
         SinkFile::new(self.dir.clone()).execute(call).await
     }
 
-    /// The message of a failure, which must not tell where the directory is.
+    /// Returns the message of a failure, which must not reveal where the directory is.
     fn message(&self, failed: Result<Output, ExecutorError>) -> String {
         let error = failed.unwrap_err();
         assert!(

@@ -4,7 +4,7 @@
 
 use super::command::Command;
 use super::world::{World, both};
-use crate::storage::{Attendance, ClaimCursors, EventFilter, ParkedEvent, PutDeliveries};
+use crate::storage::{ClaimCursors, CursorClaimKind, EventFilter, ParkedEvent, PutDeliveries};
 use crate::testing::contract::fixtures::at;
 
 const NAMES: [&str; 2] = ["mail", "slack"];
@@ -16,7 +16,7 @@ impl World<'_> {
         let present = present.map(|(_, name)| name.to_owned()).collect();
         let mut claim = ClaimCursors::new(present, at(self.seconds - 86_400), self.now());
         if stays {
-            claim.attendance = Attendance::Stays;
+            claim.kind = CursorClaimKind::Renewal;
         }
         drop(both!(self, command, |storage, _side| storage
             .claim_cursors(claim.clone())));

@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use super::rows::RunRow;
 use crate::model::RunId;
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, LostCursor, NotifierCursor, ParkedEvent, PutDeliveries,
+    ClaimCursors, CursorClaimKind, Cursors, ExpiredCursor, NotifierCursor, ParkedEvent,
+    PutDeliveries,
 };
 
 /// Cursors by the name of their notifier.
@@ -53,10 +54,10 @@ impl CursorRow {
         self.parked.values().filter(|parked| !parked.is_dead)
     }
 
-    fn lost(&self, name: &str) -> LostCursor {
-        LostCursor {
+    fn expired(&self, name: &str) -> ExpiredCursor {
+        ExpiredCursor {
             parked_count: self.alive().count() as u64,
-            ..LostCursor::new(name.to_owned(), self.seq, self.seen_at)
+            ..ExpiredCursor::new(name.to_owned(), self.seq, self.seen_at)
         }
     }
 }
@@ -65,32 +66,35 @@ impl CursorTable {
     pub(super) fn claim(&mut self, claim: &ClaimCursors, newest: u64) -> Cursors {
         let ClaimCursors {
             names,
-            attendance,
+            kind,
             absent_before,
             now,
         } = claim;
-        let may_lose = |name: &String| match attendance {
-            Attendance::Arrives => true,
-            Attendance::Stays => !names.contains(name),
+        let may_expire = |name: &String| match kind {
+            CursorClaimKind::Start => true,
+            CursorClaimKind::Renewal => !names.contains(name),
         };
-        let is_lost =
-            |name: &String, row: &mut CursorRow| row.seen_at < *absent_before && may_lose(name);
-        let lost: Vec<_> = self.0.extract_if(.., is_lost).collect();
+        let is_expired =
+            |name: &String, row: &mut CursorRow| row.seen_at < *absent_before && may_expire(name);
+        let expired: Vec<_> = self.0.extract_if(.., is_expired).collect();
         let mut cursors = Vec::new();
         for name in names {
             let row = self.0.entry(name.clone());
             let row = row.or_insert_with(|| CursorRow::new(newest, *now));
             row.seen_at = *now;
             let mut cursor = NotifierCursor::new(name.clone(), row.seq);
-            if *attendance == Attendance::Arrives {
+            if *kind == CursorClaimKind::Start {
                 let parked = row.parked.values();
                 let parked = parked.filter(|parked| !parked.is_dead || parked.seq > row.seq);
                 cursor.parked = parked.copied().collect();
             }
             cursors.push(cursor);
         }
-        let lost = lost.iter().map(|(name, row)| row.lost(name)).collect();
-        Cursors { cursors, lost }
+        let expired = expired
+            .iter()
+            .map(|(name, row)| row.expired(name))
+            .collect();
+        Cursors { cursors, expired }
     }
 
     pub(super) fn put(&mut self, put: PutDeliveries, is_stored: impl Fn(RunId) -> bool) {

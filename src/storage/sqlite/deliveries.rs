@@ -11,7 +11,7 @@ use super::tx::Tx;
 use super::values::{id, millis, run_id, time, to_i64, to_u32, to_u64};
 use crate::error::Result;
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, Deliveries, LostCursor, NotifierCursor, ParkedEvent,
+    ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
 
@@ -28,7 +28,7 @@ impl Deliveries for SqliteStorage {
 
 impl Tx {
     fn claim_cursors(&mut self, claim: &ClaimCursors) -> Result<Cursors, StoreError> {
-        let lost = self.drop_absent_cursors(claim)?;
+        let expired = self.expire_cursors(claim)?;
         let mut cursors = Vec::new();
         for name in &claim.names {
             let newest = self.newest_seq();
@@ -37,31 +37,32 @@ impl Tx {
                 Ok(to_u64(row.get(0)?))
             })?;
             let mut cursor = NotifierCursor::new(name.clone(), seq.unwrap_or(newest));
-            if claim.attendance == Attendance::Arrives {
+            if claim.kind == CursorClaimKind::Start {
                 cursor.parked = self.parked(key)?;
             }
             cursors.push(cursor);
         }
-        Ok(Cursors { cursors, lost })
+        Ok(Cursors { cursors, expired })
     }
 
-    fn drop_absent_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<LostCursor>, StoreError> {
+    fn expire_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<ExpiredCursor>, StoreError> {
         let absent = self.rows(
             "SELECT n.key, n.name, n.seq, n.seen_at, (SELECT count(*) FROM parked p WHERE p.notifier = n.key AND p.is_dead = 0) \
              FROM notifiers n WHERE n.seen_at < ? ORDER BY n.name",
             [millis(claim.absent_before)],
             read_absent,
         )?;
-        let mut lost = Vec::new();
+        let mut expired = Vec::new();
         for (key, cursor) in absent {
-            let stays = claim.attendance == Attendance::Stays && claim.names.contains(&cursor.name);
+            let stays =
+                claim.kind == CursorClaimKind::Renewal && claim.names.contains(&cursor.name);
             if !stays {
                 self.write("DELETE FROM parked WHERE notifier = ?", [key])?;
                 self.write("DELETE FROM notifiers WHERE key = ?", [key])?;
-                lost.push(cursor);
+                expired.push(cursor);
             }
         }
-        Ok(lost)
+        Ok(expired)
     }
 
     /// Records that a notifier is present. Returns its key.
@@ -138,10 +139,10 @@ impl Tx {
     }
 }
 
-fn read_absent(row: &Row<'_>) -> Result<(i64, LostCursor), StoreError> {
-    let mut lost = LostCursor::new(row.get(1)?, to_u64(row.get(2)?), time(row.get(3)?)?);
-    lost.parked_count = to_u64(row.get(4)?);
-    Ok((row.get(0)?, lost))
+fn read_absent(row: &Row<'_>) -> Result<(i64, ExpiredCursor), StoreError> {
+    let mut expired = ExpiredCursor::new(row.get(1)?, to_u64(row.get(2)?), time(row.get(3)?)?);
+    expired.parked_count = to_u64(row.get(4)?);
+    Ok((row.get(0)?, expired))
 }
 
 fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, StoreError> {

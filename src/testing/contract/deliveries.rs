@@ -7,7 +7,7 @@ use super::fixtures::{
 };
 use crate::model::{RunId, RunStatus, Scope};
 use crate::storage::{
-    Attendance, ClaimCursors, Cursors, NotifierCursor, ParkedEvent, PutDeliveries, Storage,
+    ClaimCursors, CursorClaimKind, Cursors, NotifierCursor, ParkedEvent, PutDeliveries, Storage,
 };
 
 /// These names come at this second; whoever was not seen for 100 seconds is lost.
@@ -51,7 +51,10 @@ pub async fn a_name_without_a_place_begins_at_the_newest_event(storage: &dyn Sto
     let cursors = come(storage, &["mail", "slack"], 2).await;
     let expected = [("mail", 1), ("slack", 0)];
     let expected = expected.map(|(name, seq)| NotifierCursor::new(name.to_owned(), seq));
-    assert_eq!((cursors.cursors, cursors.lost), (expected.to_vec(), vec![]));
+    assert_eq!(
+        (cursors.cursors, cursors.expired),
+        (expected.to_vec(), vec![])
+    );
 }
 
 /// A name that comes again finds its place and what is parked for it, in the order of the numbers,
@@ -124,10 +127,10 @@ pub async fn a_name_that_was_absent_too_long_loses_its_place(storage: &dyn Stora
         let mut put = moved(2);
         put.parked = vec![parked(run, 1, 1), dead(run, 2)];
         storage.put_deliveries(put).await.unwrap();
-        assert_eq!(come(storage, &[], 110).await.lost, []);
+        assert_eq!(come(storage, &[], 110).await.expired, []);
         let cursors = come(storage, names, 111).await;
-        let lost: Vec<_> = cursors
-            .lost
+        let expired: Vec<_> = cursors
+            .expired
             .iter()
             .map(|lost| {
                 (
@@ -138,14 +141,14 @@ pub async fn a_name_that_was_absent_too_long_loses_its_place(storage: &dyn Stora
                 )
             })
             .collect();
-        assert_eq!(lost, [("slack", 2, 1, at(10))]);
+        assert_eq!(expired, [("slack", 2, 1, at(10))]);
         let places: Vec<_> = cursors
             .cursors
             .iter()
             .map(|place| (place.seq, place.parked.len()))
             .collect();
         assert_eq!(places, vec![(3, 0); again]);
-        assert_eq!(come(storage, &["slack"], 112).await.lost, []);
+        assert_eq!(come(storage, &["slack"], 112).await.expired, []);
         assert_eq!(slack(storage, 112).await.parked, []);
         assert_eq!(
             storage.stats(&Scope::All).await.unwrap().dead_letter_count,
@@ -165,11 +168,11 @@ pub async fn a_name_that_stays_is_never_lost(storage: &dyn Storage) {
     storage.put_deliveries(put).await.unwrap();
     come(storage, &["mail"], 10).await;
     let mut stays = claim(&["slack"], 1_000);
-    stays.attendance = Attendance::Stays;
+    stays.kind = CursorClaimKind::Renewal;
     let cursors = storage.claim_cursors(stays).await.unwrap();
     let place = NotifierCursor::new("slack".to_owned(), 2);
     assert_eq!(cursors.cursors, [place]);
-    let lost = cursors.lost.iter().map(|lost| lost.name.as_str());
+    let lost = cursors.expired.iter().map(|lost| lost.name.as_str());
     assert_eq!(lost.collect::<Vec<_>>(), ["mail"]);
     assert_eq!(slack(storage, 1_090).await.parked, [parked(run, 1, 1)]);
 }

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 use crate::model::RunId;
-use crate::template::{Names, resolve};
+use crate::template::{Bindings, resolve};
 
 /// Puts values into a text, alone and nested.
 ///
@@ -21,7 +21,7 @@ pub fn template(bytes: &[u8]) {
         ("nested".to_owned(), "${param.date} $${".to_owned()),
         (String::new(), "empty".to_owned()),
     ]);
-    let names = Names {
+    let names = Bindings {
         params: &values,
         vars: &values,
         run_id: RunId::from_uuid(uuid::Uuid::nil()),

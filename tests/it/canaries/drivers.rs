@@ -1,5 +1,5 @@
-//! A file of a store that SQLite cannot work on any more: what its driver says reaches no client
-//! and no loud line of any thread.
+//! A store whose SQLite file is ruined: the messages of the driver reach neither a client nor a log
+//! line at `info` or above.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use super::requests::{Round, every_request};
 use crate::harness::Written;
 use crate::wire::{Backend, Host};
 
-/// What SQLite's driver puts into its words.
+/// Texts that SQLite's driver puts into its messages.
 const WORDS: [&str; 6] = [
     "no such table",
     "SELECT",
@@ -21,9 +21,8 @@ const WORDS: [&str; 6] = [
     "runs.db",
 ];
 
-/// What the stores of this process trace at `info` and above on threads of their own, which belong
-/// to no test.
-fn loud() -> &'static Written {
+/// Returns the log at `info` and above of the threads of all stores in this process.
+fn storage_log() -> &'static Written {
     static LOUD: OnceLock<Written> = OnceLock::new();
     LOUD.get_or_init(|| {
         let written = Written::default();
@@ -36,7 +35,7 @@ fn loud() -> &'static Written {
     })
 }
 
-/// Drops the tables behind the back of the host.
+/// Drops the tables without the knowledge of the host.
 fn ruin(host: &Host) {
     let connection = rusqlite::Connection::open(host.folder.path().join("runs.db")).unwrap();
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'meta'";
@@ -58,23 +57,23 @@ fn ruin(host: &Host) {
 }
 
 #[tokio::test]
-async fn what_a_driver_says_of_a_ruined_file_is_told_to_nobody() {
-    let threads = loud();
+async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
+    let threads = storage_log();
     let logs = Levels::default();
-    let _guard = logs.listen();
+    let _guard = logs.capture();
     let host = Host::start(Backend::Sqlite).await;
     let failed = host.finished().await;
     let body = serde_json::json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
-    let made = host
+    let created = host
         .post("/api/pipelines/daily/backfill", Some(&body))
         .await;
-    let backfill = made
+    let backfill = created
         .header("location")
         .rsplit('/')
         .next()
         .unwrap()
         .to_owned();
-    host.finish(made.json()[0].as_str().unwrap()).await;
+    host.finish(created.json()[0].as_str().unwrap()).await;
     ruin(&host);
     let round = Round {
         key: "once".to_owned(),
@@ -87,9 +86,12 @@ async fn what_a_driver_says_of_a_ruined_file_is_told_to_nobody() {
     for (route, request) in every_request(&round) {
         let answer = host.send(request).await;
         failures += usize::from(answer.status.is_server_error());
-        let told = format!("{:?} {}", answer.headers, answer.text());
+        let response = format!("{:?} {}", answer.headers, answer.text());
         for word in WORDS.iter().chain([&folder]) {
-            assert!(!told.contains(word), "{route:?} tells {word}: {told}");
+            assert!(
+                !response.contains(word),
+                "{route:?} exposes {word}: {response}"
+            );
         }
     }
     assert!(failures > routes().len() / 2, "{failures} requests failed");

@@ -1,5 +1,5 @@
-//! A store whose every call fails in turn: no answer, event, stream or line at `info` tells why,
-//! nor a secret.
+//! A store whose every call fails in turn: no response, event, stream or log line at `info` reveals
+//! the cause or a secret.
 
 use std::collections::BTreeSet;
 use std::future::{pending, poll_fn};
@@ -26,25 +26,25 @@ use crate::harness::within;
 use crate::stream::{ask, upgrade};
 use crate::wire::{Backend, Host, daily};
 
-/// What a driver may say: SQL, a path, a secret.
+/// The cause of a fault, as a driver may word it: SQL, a path and a secret.
 const CAUSE: &str = "canary-cause: no such table in SELECT canary FROM /var/lib/canary/runs.db, password canary-47148153";
 
-/// What the message of a fault says: a client is told none of it where the fault is Floret's own.
+/// The message of a fault. A client never receives it, because the fault is Floret's own.
 const MESSAGE: &str = "fails on cue";
 
-/// Routes that ask storage nothing.
+/// Routes that call no method of storage.
 const UNTOUCHED: [&str; 2] = ["GET /capabilities", "GET /ws"];
 
-/// Calls that a start makes; the first is made by nothing else.
-const AT_THE_START: [Method; 4] = [
+/// Methods that a start calls. Only a start calls the first one.
+const START_METHODS: [Method; 4] = [
     Method::NewestRun,
     Method::NewestSeq,
     Method::PutPipeline,
     Method::ClaimCursors,
 ];
 
-/// Calls that are made once a host ends.
-const AT_THE_END: [Method; 2] = [Method::Release, Method::Close];
+/// Methods that a shutdown calls.
+const SHUTDOWN_METHODS: [Method; 2] = [Method::Release, Method::Close];
 
 type Fails = fn(Method, Problem) -> Fault;
 
@@ -56,15 +56,16 @@ struct Failure {
 }
 
 impl Failure {
-    /// Every call of the method, until the storage is healed.
-    fn of(self, method: Method) -> Fault {
+    /// Returns a fault that makes every call of the method fail until the storage is healed.
+    fn fault(self, method: Method) -> Fault {
         let fault = (self.fails)(method, self.problem).times(u64::MAX);
         fault.because(CAUSE)
     }
 }
 
-/// The future's output, if it has one before it was polled so often; the clock goes on meanwhile.
-async fn turning_for<T>(
+/// Polls a future at most `polls` times while the clock advances. Returns `None` if it is still
+/// pending then.
+async fn poll_with_clock<T>(
     clock: &ManualClock,
     polls: u32,
     future: impl Future<Output = T>,
@@ -83,65 +84,65 @@ async fn turning_for<T>(
     None
 }
 
-/// The future's output; the clock goes on meanwhile. What never ends hangs, and fails so.
-async fn turning<T>(clock: &ManualClock, what: &str, future: impl Future<Output = T>) -> T {
+/// Runs a future while the clock advances. Panics if the future hangs.
+async fn run_with_clock<T>(clock: &ManualClock, what: &str, future: impl Future<Output = T>) -> T {
     let mut future = Box::pin(future);
-    let turned = async {
+    let looped = async {
         loop {
-            if let Some(output) = turning_for(clock, 1_000, &mut future).await {
+            if let Some(output) = poll_with_clock(clock, 1_000, &mut future).await {
                 return output;
             }
         }
     };
-    within(what, turned).await
+    within(what, looped).await
 }
 
-/// What became of a request.
+/// The outcome of a request.
 enum Outcome {
-    Passed,
-    /// Not for a fault of ours.
+    Succeeded,
+    /// Refused for a reason other than a fault of the storage.
     Refused,
     Failed,
 }
 
-/// All that a client is told, the body as far as it came.
-struct Told {
+/// The outcome of a request and all text that the client received, up to an error in the body.
+struct Received {
     outcome: Outcome,
     text: String,
 }
 
-async fn told(service: &RunsService, request: Request<Full<Bytes>>) -> Told {
+async fn receive(service: &RunsService, request: Request<Full<Bytes>>) -> Received {
     let answer = service.clone().oneshot(request).await.unwrap();
     let (parts, mut body) = answer.into_parts();
     let mut text = format!("{:?} ", parts.headers);
     let mut outcome = match parts.status {
         status if status.is_server_error() => Outcome::Failed,
-        status if status.is_success() => Outcome::Passed,
+        status if status.is_success() => Outcome::Succeeded,
         _ => Outcome::Refused,
     };
     while let Some(frame) = body.frame().await {
         match frame {
             Ok(frame) => text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap()),
-            // The client sees the connection end; whoever serves it may write this into a log.
+            // The client sees a closed connection. The server may log this error.
             Err(error) => {
                 text.push_str(&error.to_string());
                 outcome = Outcome::Failed;
             }
         }
     }
-    Told { outcome, text }
+    Received { outcome, text }
 }
 
-/// A host with runs at every stage, and what it has told.
+/// A host with runs at every stage, and the outcomes of its routes.
 struct Failing {
     host: Host,
     clock: ManualClock,
     active: String,
     backfill: String,
-    /// Routes of which a request failed for a fault of the storage's.
+    /// Routes of which a request failed because of the storage.
     failed: BTreeSet<String>,
-    /// Routes of which a request went through.
-    passed: BTreeSet<String>,
+    /// Routes of which a request succeeded.
+    succeeded: BTreeSet<String>,
     rounds: usize,
 }
 
@@ -149,20 +150,20 @@ fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.runs_max = 1_000;
     limits.nodes_engine_max = 1_000;
-    // Claims are renewed, and it is noted which notifiers are here, each minute.
+    // Every minute, leases are renewed and present notifiers are recorded.
     limits.lease = Duration::from_secs(180);
     limits.notifier_absent_max = Duration::from_secs(28 * 60);
     limits
 }
 
 fn pipelines() -> [Pipeline; 3] {
-    let tells = Node::new("tells", "tells")
+    let leaky = Node::new("leaky", "leaky")
         .config("token", "${var.TOKEN}")
         .config("fail", true);
     [
         Pipeline::new("half")
             .node("load", "any")
-            .with(tells)
+            .with(leaky)
             .after("load"),
         Pipeline::new("holds").node("waits", "any"),
         Pipeline::new("fires")
@@ -193,10 +194,10 @@ impl Failing {
         store_secrets(&host).await;
         let active = host.post("/api/pipelines/holds/run", None).await.json();
         let body = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
-        let made = host
+        let created = host
             .post("/api/pipelines/holds/backfill", Some(&body))
             .await;
-        let backfill = made
+        let backfill = created
             .header("location")
             .rsplit('/')
             .next()
@@ -209,17 +210,17 @@ impl Failing {
             active: active["id"].as_str().unwrap().to_owned(),
             backfill,
             failed: BTreeSet::new(),
-            passed: BTreeSet::new(),
+            succeeded: BTreeSet::new(),
             rounds: 0,
         }
     }
 
-    /// Lets every call of a method fail, asks every route, and waits until one was struck.
+    /// Makes every call of a method fail, calls every route and waits for a call of the method.
     async fn round(&mut self, failure: Failure, method: Method) {
         let clock = self.clock.clone();
-        let made = self.host.post("/api/pipelines/half/run", None).await;
-        let failed = made.json()["id"].as_str().unwrap().to_owned();
-        turning(&clock, "a run", self.host.finish(&failed)).await;
+        let created = self.host.post("/api/pipelines/half/run", None).await;
+        let failed = created.json()["id"].as_str().unwrap().to_owned();
+        run_with_clock(&clock, "a run", self.host.finish(&failed)).await;
         self.rounds += 1;
         let round = Round {
             key: format!("round-{}", self.rounds),
@@ -228,57 +229,62 @@ impl Failing {
             backfill: self.backfill.clone(),
         };
         let before = self.host.faults.calls(method);
-        self.host.faults.fail(failure.of(method));
+        self.host.faults.fail(failure.fault(method));
         for (route, request) in every_request(&round) {
             let named = format!("{} {}", route.method, route.path);
             let what = format!("{named} while {method:?} fails");
-            let told = turning(&clock, &what, told(&self.host.service, request)).await;
-            assert_hidden(&what, told.text.as_bytes());
-            match told.outcome {
-                Outcome::Passed => drop(self.passed.insert(named)),
+            let received =
+                run_with_clock(&clock, &what, receive(&self.host.service, request)).await;
+            assert_hidden(&what, received.text.as_bytes());
+            match received.outcome {
+                Outcome::Succeeded => drop(self.succeeded.insert(named)),
                 Outcome::Refused => {}
                 Outcome::Failed => {
-                    assert!(!told.text.contains(MESSAGE), "{what}: {}", told.text);
+                    assert!(
+                        !received.text.contains(MESSAGE),
+                        "{what}: {}",
+                        received.text
+                    );
                     self.failed.insert(named);
                 }
             }
         }
-        let streamed = self.streamed().await;
+        let text = self.read_stream().await;
         let what = format!("a stream while {method:?} fails");
-        assert_hidden(&what, streamed.as_bytes());
+        assert_hidden(&what, text.as_bytes());
         self.until_called(method, before).await;
         self.host.faults.heal();
     }
 
-    /// Ends once a method was called more often than before; what happens once a minute comes about
-    /// meanwhile.
+    /// Waits until a method has been called more often than `before`. The clock advances meanwhile,
+    /// so periodic tasks run.
     async fn until_called(&self, method: Method, before: u64) {
         let called = async {
             while self.host.faults.calls(method) == before {
-                turning_for(&self.clock, 100, pending::<()>()).await;
+                poll_with_clock(&self.clock, 100, pending::<()>()).await;
                 self.clock.advance(Duration::from_secs(1));
             }
         };
         within(&format!("a call of {method:?}"), called).await;
     }
 
-    /// The beginning of a stream of all events, or the answer that refuses it.
-    async fn streamed(&self) -> String {
+    /// Returns the beginning of a stream of all events, or the response that refuses it.
+    async fn read_stream(&self) -> String {
         const POLLS: u32 = 1_000;
         match ask(&self.host.service, upgrade("/api/ws?since=0", &[])).await {
             Ok(mut client) => {
-                let heard = turning_for(&self.clock, POLLS, client.hear()).await;
-                format!("{heard:?}")
+                let message = poll_with_clock(&self.clock, POLLS, client.hear()).await;
+                format!("{message:?}")
             }
             Err(answer) => format!("{answer:?}"),
         }
     }
 
-    /// Looks at all that the rounds have left behind, and lets the end of the host fail too.
-    async fn end(self, failure: Failure) {
+    /// Checks everything that the rounds have stored, and makes the shutdown of the host fail too.
+    async fn shut_down(self, failure: Failure) {
         let clock = self.clock;
-        // What waits for storage goes on.
-        turning_for(&clock, 5_000, pending::<()>()).await;
+        // Tasks that wait for storage continue.
+        poll_with_clock(&clock, 5_000, pending::<()>()).await;
         let events = self
             .host
             .faults
@@ -291,18 +297,18 @@ impl Failing {
         for run in runs {
             for part in ["", "/logs", "/logs/export?format=csv"] {
                 let path = format!("/api/runs/{run}{part}");
-                let answer = turning(&clock, &path, self.host.get(&path)).await;
+                let answer = run_with_clock(&clock, &path, self.host.get(&path)).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
                 assert_hidden(&path, &answer.body);
             }
         }
-        for method in AT_THE_END {
-            self.host.faults.fail(failure.of(method));
+        for method in SHUTDOWN_METHODS {
+            self.host.faults.fail(failure.fault(method));
         }
-        let ended = self.host.floret.shutdown(Duration::ZERO);
-        let ended = turning(&clock, "the end", ended).await;
-        assert_hidden("the end", ended.unwrap_err().to_string().as_bytes());
-        for method in AT_THE_END {
+        let shutdown = self.host.floret.shutdown(Duration::ZERO);
+        let result = run_with_clock(&clock, "the shutdown", shutdown).await;
+        assert_hidden("the shutdown", result.unwrap_err().to_string().as_bytes());
+        for method in SHUTDOWN_METHODS {
             assert!(
                 self.host.faults.calls(method) > 0,
                 "{method:?} is not called"
@@ -311,11 +317,11 @@ impl Failing {
     }
 }
 
-/// Starts a host on a store of which a call fails that the start needs.
-async fn start_while_it_fails(backend: Backend, failure: Failure, method: Method) {
+/// Starts a host while a method that the start calls fails.
+async fn start_with_failure(backend: Backend, failure: Failure, method: Method) {
     let folder = scratch();
     let faults = FaultyStorage::new(backend.open(folder.path()).await);
-    faults.fail(failure.of(method));
+    faults.fail(failure.fault(method));
     let builder = Floret::builder(faults.clone()).executor("any", ScriptedExecutor::new());
     let builder = builder.notifier("log", LogNotifier::new());
     let refused = builder.pipeline(daily()).start().await.unwrap_err();
@@ -323,17 +329,17 @@ async fn start_while_it_fails(backend: Backend, failure: Failure, method: Method
     assert_hidden("a refused start", refused.to_string().as_bytes());
 }
 
-async fn nothing_is_told_of(backend: Backend, failure: Failure) {
+async fn assert_reveals_nothing(backend: Backend, failure: Failure) {
     let logs = Levels::default();
-    // One thread executes all of this test, the engine's tasks too.
-    let _guard = logs.listen();
-    for method in AT_THE_START {
-        start_while_it_fails(backend, failure, method).await;
+    // The test and the engine's tasks all execute on this thread.
+    let _guard = logs.capture();
+    for method in START_METHODS {
+        start_with_failure(backend, failure, method).await;
     }
     let mut failing = Failing::start(backend).await;
-    let told_elsewhere = [&AT_THE_START[..1], &AT_THE_END].concat();
+    let covered_elsewhere = [&START_METHODS[..1], &SHUTDOWN_METHODS].concat();
     for method in Method::ALL {
-        if !told_elsewhere.contains(method) {
+        if !covered_elsewhere.contains(method) {
             failing.round(failure, *method).await;
         }
     }
@@ -343,16 +349,16 @@ async fn nothing_is_told_of(backend: Backend, failure: Failure) {
         .collect();
     let untouched: Vec<_> = every.difference(&failing.failed).collect();
     assert_eq!(untouched, UNTOUCHED);
-    let unpassed: Vec<_> = every.difference(&failing.passed).collect();
-    assert_eq!(unpassed, ["GET /ws"]);
-    failing.end(failure).await;
+    let never_succeeded: Vec<_> = every.difference(&failing.succeeded).collect();
+    assert_eq!(never_succeeded, ["GET /ws"]);
+    failing.shut_down(failure).await;
     let loud = logs.loud.text();
-    assert!(loud.contains(MESSAGE), "what failed is told");
+    assert!(loud.contains(MESSAGE), "the log names the failure");
     assert_hidden("what was traced", loud.as_bytes());
     let quiet = logs.quiet.text();
     assert!(
         quiet.contains("canary-cause"),
-        "the cause is told to whoever looks for it"
+        "the cause is logged below info"
     );
     for secret in [PASSWORD, TOKEN, VARIABLE] {
         assert!(!quiet.contains(secret));
@@ -362,9 +368,9 @@ async fn nothing_is_told_of(backend: Backend, failure: Failure) {
 const BUSY: Problem = Problem::StorageBusy;
 const BROKEN: Problem = Problem::InternalError;
 
-async fn nothing_is_told_in_memory_of(problem: Problem) {
+async fn assert_reveals_nothing_in_memory(problem: Problem) {
     for fails in [Fault::before, Fault::after] {
-        Box::pin(nothing_is_told_of(
+        Box::pin(assert_reveals_nothing(
             Backend::Memory,
             Failure { problem, fails },
         ))
@@ -373,29 +379,29 @@ async fn nothing_is_told_in_memory_of(problem: Problem) {
 }
 
 #[tokio::test]
-async fn nothing_is_told_of_a_store_in_memory_that_is_out_of_reach() {
-    nothing_is_told_in_memory_of(BUSY).await;
+async fn an_unavailable_store_in_memory_reveals_nothing() {
+    assert_reveals_nothing_in_memory(BUSY).await;
 }
 
 #[tokio::test]
-async fn nothing_is_told_of_a_store_in_memory_that_is_broken() {
-    nothing_is_told_in_memory_of(BROKEN).await;
+async fn a_broken_store_in_memory_reveals_nothing() {
+    assert_reveals_nothing_in_memory(BROKEN).await;
 }
 
 #[tokio::test]
-async fn nothing_is_told_of_a_store_in_sqlite_whose_answers_get_lost() {
+async fn lost_responses_of_a_store_in_sqlite_reveal_nothing() {
     let failure = Failure {
         problem: BUSY,
         fails: Fault::after,
     };
-    Box::pin(nothing_is_told_of(Backend::Sqlite, failure)).await;
+    Box::pin(assert_reveals_nothing(Backend::Sqlite, failure)).await;
 }
 
 #[tokio::test]
-async fn nothing_is_told_of_a_store_in_sqlite_that_is_broken() {
+async fn a_broken_store_in_sqlite_reveals_nothing() {
     let failure = Failure {
         problem: BROKEN,
         fails: Fault::before,
     };
-    Box::pin(nothing_is_told_of(Backend::Sqlite, failure)).await;
+    Box::pin(assert_reveals_nothing(Backend::Sqlite, failure)).await;
 }

@@ -1,18 +1,18 @@
-//! What was traced at `info` and above, and what below, each on its own.
+//! A log in two parts: lines at `info` and above, and lines below.
 //!
-//! What may stand in which is told by the tests.
+//! What each part may hold is left to the tests.
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::{MakeWriter, fmt};
 
 use crate::harness::Written;
 
-/// The two parts of a log. Clones are the same.
+/// The two parts of a log. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Levels {
-    /// At `info` and above: what a host has by default.
+    /// Lines at `info` and above, which a host logs by default.
     pub(super) loud: Written,
-    /// At `debug` and below: what a host has that looks for a cause.
+    /// Lines at `debug` and below, which a host logs to find a cause.
     pub(super) quiet: Written,
 }
 
@@ -33,8 +33,8 @@ impl<'a> MakeWriter<'a> for Levels {
 }
 
 impl Levels {
-    /// Writes down what this thread traces, down to `debug`, until the guard is dropped.
-    pub(super) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    /// Captures what this thread traces, down to `debug`, until the guard is dropped.
+    pub(super) fn capture(&self) -> tracing::subscriber::DefaultGuard {
         let subscriber = fmt()
             .with_ansi(false)
             .with_max_level(Level::DEBUG)

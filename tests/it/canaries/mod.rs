@@ -1,13 +1,15 @@
-//! Secrets that a pipeline uses and gives away wherever it can: they stand in no answer, event,
+//! Secrets of a pipeline that writes them everywhere it can: they appear in no response, event,
 //! log, trace or file.
+//!
+//! Panics, failing stores and copies of a store are left to the modules of this folder.
 
-mod answers;
 mod copies;
 mod drivers;
 mod failing;
 mod levels;
 mod panics;
 mod requests;
+mod responses;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use serde_json::{Value, json};
 use tower::{BoxError, Service};
 use tracing_subscriber::fmt;
 
-use self::answers::all_answers;
+use self::responses::collect_responses;
 use crate::harness::Written;
 use crate::stream::open;
 use crate::wire::{Backend, Host, request};
@@ -31,14 +33,14 @@ use crate::wire::{Backend, Host, request};
 const PASSWORD: &str = "canary-password-47118153";
 const TOKEN: &str = "canary-token-\"47128153\"";
 const VARIABLE: &str = "canary-variable-47138153";
-/// What all of them begin with.
+/// The prefix of every secret.
 const CANARY: &str = "canary-";
 
 fn key(byte: u8) -> SecretKey {
     SecretKey::from_bytes([byte; 32])
 }
 
-/// All that the node can see of secrets.
+/// Returns the secrets in every form that the node can read.
 async fn secrets(ctx: &Ctx) -> Result<Vec<String>, ExecutorError> {
     let warehouse = ctx.connection("warehouse").await?;
     let text = |secret: Option<floret::Secret<String>>| secret.unwrap().expose().clone();
@@ -51,8 +53,8 @@ async fn secrets(ctx: &Ctx) -> Result<Vec<String>, ExecutorError> {
     ])
 }
 
-/// Writes secrets into its log and its rows, and fails with them where it is told to.
-async fn tells(call: NodeCall, seen: Arc<Mutex<Vec<String>>>) -> Result<Vec<Value>, ExecutorError> {
+/// Writes secrets into its log and its rows. Fails with them if its config has `fail`.
+async fn leak(call: NodeCall, seen: Arc<Mutex<Vec<String>>>) -> Result<Vec<Value>, ExecutorError> {
     let secrets = secrets(&call.ctx).await?;
     seen.lock().clone_from(&secrets);
     let all = secrets.join(" ");
@@ -73,22 +75,20 @@ async fn tells(call: NodeCall, seen: Arc<Mutex<Vec<String>>>) -> Result<Vec<Valu
 
 fn with_node(builder: Builder, seen: &Arc<Mutex<Vec<String>>>) -> Builder {
     let seen = Arc::clone(seen);
-    builder.node("tells", move |call: NodeCall| {
-        tells(call, Arc::clone(&seen))
-    })
+    builder.node("leaky", move |call: NodeCall| leak(call, Arc::clone(&seen)))
 }
 
 async fn store_secrets(host: &Host) {
     let extra = json!({"token": TOKEN});
     let body =
         json!({"conn_id": "warehouse", "type": "postgres", "password": PASSWORD, "extra": extra});
-    let made = host.post("/api/connections", Some(&body)).await;
-    assert_eq!(made.status, 201, "{made:?}");
-    assert_hidden("what is saved", &made.body);
+    let created = host.post("/api/connections", Some(&body)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    assert_hidden("the response", &created.body);
     let body = json!({"key": "TOKEN", "value": VARIABLE, "type": "secret"});
-    let made = host.post("/api/variables", Some(&body)).await;
-    assert_eq!(made.status, 201, "{made:?}");
-    assert_hidden("what is saved", &made.body);
+    let created = host.post("/api/variables", Some(&body)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    assert_hidden("the response", &created.body);
     for (id, config) in [
         ("fine", json!({"token": "${var.TOKEN}"})),
         (
@@ -96,30 +96,30 @@ async fn store_secrets(host: &Host) {
             json!({"token": "${var.TOKEN}", "fail": true, "max_retries": 1, "retry_delay": 0}),
         ),
     ] {
-        let nodes = json!([{"id": "tells", "type": "tells", "config": config}, {"id": "next", "type": "any"}]);
-        let edges = json!([{"from": "tells", "to": "next"}]);
+        let nodes = json!([{"id": "leaky", "type": "leaky", "config": config}, {"id": "next", "type": "any"}]);
+        let edges = json!([{"from": "leaky", "to": "next"}]);
         let pipeline = json!({"id": id, "name": id, "nodes": nodes, "edges": edges});
-        let made = host.post("/api/pipelines", Some(&pipeline)).await;
-        assert_eq!(made.status, 201, "{made:?}");
+        let created = host.post("/api/pipelines", Some(&pipeline)).await;
+        assert_eq!(created.status, 201, "{created:?}");
     }
 }
 
 async fn run(host: &Host, pipeline: &str) -> String {
     let path = format!("/api/pipelines/{pipeline}/run");
-    let made = host.post(&path, None).await.json();
-    let id = made["id"].as_str().unwrap().to_owned();
+    let created = host.post(&path, None).await.json();
+    let id = created["id"].as_str().unwrap().to_owned();
     host.finish(&id).await;
     id
 }
 
-/// Runs `fine` once more, by a backfill; answers the backfill and its run.
+/// Runs `fine` in a backfill and returns the ids of the backfill and its run.
 async fn backfill(host: &Host) -> (String, String) {
     let body = json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
-    let made = host
+    let created = host
         .post("/api/pipelines/fine/backfill", Some(&body))
         .await
         .json();
-    let run = made[0].as_str().unwrap().to_owned();
+    let run = created[0].as_str().unwrap().to_owned();
     host.finish(&run).await;
     let path = format!("/api/runs/{run}");
     let backfill = host.get(&path).await.json()["backfill_id"].clone();
@@ -128,7 +128,7 @@ async fn backfill(host: &Host) -> (String, String) {
 
 #[track_caller]
 fn assert_hidden(what: &str, text: &[u8]) {
-    // What is no text becomes other characters; a canary stays what it is.
+    // Invalid UTF-8 is replaced; a canary stays unchanged.
     let text = String::from_utf8_lossy(text);
     for canary in [CANARY, "47118153", "47128153", "47138153"] {
         let Some(at) = text.find(canary) else {
@@ -140,13 +140,13 @@ fn assert_hidden(what: &str, text: &[u8]) {
     }
 }
 
-async fn secrets_stay_hidden_on(backend: Backend) {
+async fn assert_secrets_stay_hidden(backend: Backend) {
     let written = Written::default();
     let subscriber = fmt()
         .with_ansi(false)
         .with_max_level(tracing::Level::TRACE)
         .with_writer(written.clone());
-    // One thread executes all of this test, the engine's tasks too.
+    // The test and the engine's tasks all execute on this thread.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let host = Host::built(backend, |builder| {
@@ -159,11 +159,11 @@ async fn secrets_stay_hidden_on(backend: Backend) {
     let extra = json!({"token": TOKEN}).to_string();
     assert_eq!(*seen.lock(), [PASSWORD, &extra, TOKEN, VARIABLE]);
 
-    let told = all_answers(&host, &[fine, fails, again], &backfill).await;
+    let text = collect_responses(&host, &[fine, fails, again], &backfill).await;
     for shown in ["with ***", "refused: ***", "\"drift\"", "variable:TOKEN"] {
-        assert!(told.contains(shown), "{shown} is missing: {told}");
+        assert!(text.contains(shown), "{shown} is missing: {text}");
     }
-    assert_hidden("an answer", told.as_bytes());
+    assert_hidden("a response", text.as_bytes());
     let storage = &host.faults;
     let events = floret::storage::Events::events(storage, EventFilter::default(), 0, 10_000).await;
     let events = events.unwrap();
@@ -179,7 +179,8 @@ async fn secrets_stay_hidden_on(backend: Backend) {
     assert_files_hidden(&host);
 }
 
-/// Reads every file of the store while it is open: the database, its WAL and its shared memory.
+/// Asserts that no file of the open store exposes a secret: the database, its WAL and its shared
+/// memory.
 fn assert_files_hidden(host: &Host) {
     let mut count = 0;
     for entry in std::fs::read_dir(host.folder.path()).unwrap() {
@@ -189,23 +190,26 @@ fn assert_files_hidden(host: &Host) {
     }
     let stored = std::fs::read(host.folder.path().join("runs.db-wal"));
     if let Ok(wal) = stored {
-        // The search finds what is stored plainly.
+        // The search finds plain text.
         assert!(count >= 3 && wal.windows(9).any(|part| part == b"warehouse"));
     }
 }
 
 #[tokio::test]
 async fn secrets_stay_hidden_in_memory() {
-    secrets_stay_hidden_on(Backend::Memory).await;
+    assert_secrets_stay_hidden(Backend::Memory).await;
 }
 
 #[tokio::test]
 async fn secrets_stay_hidden_in_sqlite() {
-    secrets_stay_hidden_on(Backend::Sqlite).await;
+    assert_secrets_stay_hidden(Backend::Sqlite).await;
 }
 
-/// The error that a run of `fine` ends with, if any, on the store of a host that ends.
-async fn error_under(host: Host, build: impl FnOnce(Builder) -> Builder) -> (Host, Option<String>) {
+/// Restarts the host on its store and returns the error of a run of `fine`, if any.
+async fn error_after_reopen(
+    host: Host,
+    build: impl FnOnce(Builder) -> Builder,
+) -> (Host, Option<String>) {
     let Host {
         floret,
         folder,
@@ -218,7 +222,7 @@ async fn error_under(host: Host, build: impl FnOnce(Builder) -> Builder) -> (Hos
     error_on(folder, build).await
 }
 
-/// The same on a store that nobody has open.
+/// Starts a host on a closed store and returns the error of a run of `fine`, if any.
 async fn error_on(
     folder: Scratch,
     build: impl FnOnce(Builder) -> Builder,
@@ -236,20 +240,23 @@ async fn error_on(
 }
 
 #[tokio::test]
-async fn another_key_is_told_and_an_old_one_still_reads() {
+async fn a_wrong_key_is_reported_and_an_old_key_still_reads() {
     let host = Host::built(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
     store_secrets(&host).await;
-    let (host, error) = error_under(host, |builder| builder.secret_key(key(8))).await;
+    let (host, error) = error_after_reopen(host, |builder| builder.secret_key(key(8))).await;
     let error = error.unwrap();
-    assert!(error.contains("sealed under another key"), "{error}");
-    let (host, error) = error_under(host, |builder| builder).await;
+    assert!(
+        error.contains("sealed with a key that is not configured"),
+        "{error}"
+    );
+    let (host, error) = error_after_reopen(host, |builder| builder).await;
     let error = error.unwrap();
     assert!(error.contains("no encryption key is configured"), "{error}");
     let both = |builder: Builder| builder.secret_key(key(8)).old_secret_key(key(7));
-    let (host, error) = error_under(host, both).await;
+    let (host, error) = error_after_reopen(host, both).await;
     assert_eq!(error, None);
 
-    // What is saved again is sealed under the current key.
+    // Saving again seals a secret under the current key.
     for (path, body) in [
         (
             "/api/connections/warehouse",
@@ -263,32 +270,32 @@ async fn another_key_is_told_and_an_old_one_still_reads() {
         let put = host.send(request(Method::PUT, path, Some(&body))).await;
         assert_eq!(put.status, 200, "{put:?}");
     }
-    let (_host, error) = error_under(host, |builder| builder.secret_key(key(8))).await;
+    let (_host, error) = error_after_reopen(host, |builder| builder.secret_key(key(8))).await;
     assert_eq!(error, None);
 }
 
 #[tokio::test]
-async fn secrets_that_were_swapped_in_the_file_are_refused() {
+async fn swapped_secrets_in_the_file_are_refused() {
     let host = Host::built(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
     store_secrets(&host).await;
     let other = json!({"conn_id": "other", "type": "x", "password": "another"});
     host.post("/api/connections", Some(&other)).await;
     let path = host.folder.path().join("runs.db");
-    let (host, error) = error_under(host, |builder| builder.secret_key(key(7))).await;
+    let (host, error) = error_after_reopen(host, |builder| builder.secret_key(key(7))).await;
     assert_eq!(error, None);
     let swap = "UPDATE connections SET password = (SELECT password FROM connections WHERE id = 'other') WHERE id = 'warehouse'";
     rusqlite::Connection::open(path)
         .unwrap()
         .execute(swap, [])
         .unwrap();
-    let (_host, error) = error_under(host, |builder| builder.secret_key(key(7))).await;
+    let (_host, error) = error_after_reopen(host, |builder| builder.secret_key(key(7))).await;
     let error = error.unwrap();
-    let told = "the password of the connection warehouse cannot be opened";
-    assert!(error.contains(told), "{error}");
+    let text = "the password of the connection warehouse cannot be opened";
+    assert!(error.contains(text), "{error}");
 }
 
-/// Fails a call, and tells its secret when it is asked whether it is ready for the next: as a
-/// buffer does whose service is gone.
+/// A service that fails a call and exposes its secret in the readiness error that follows, as a
+/// buffer does after its service is gone.
 #[derive(Clone, Default)]
 struct Gone(Arc<Mutex<Option<String>>>);
 
@@ -298,8 +305,8 @@ impl Service<NodeCall> for Gone {
     type Future = Ready<Result<Output, BoxError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        let why = self.0.lock().take();
-        Poll::Ready(why.map_or(Ok(()), |why| Err(why.into())))
+        let error = self.0.lock().take();
+        Poll::Ready(error.map_or(Ok(()), |error| Err(error.into())))
     }
 
     fn call(&mut self, call: NodeCall) -> Self::Future {
@@ -310,14 +317,14 @@ impl Service<NodeCall> for Gone {
 }
 
 #[tokio::test]
-async fn what_keeps_a_service_from_being_ready_tells_no_secret() {
+async fn a_readiness_error_exposes_no_secret() {
     let build = |builder: Builder| {
         let builder = builder.secret_key(key(7));
-        builder.node_service("tells", Gone::default())
+        builder.node_service("leaky", Gone::default())
     };
     let host = Host::built(Backend::Memory, build).await;
     store_secrets(&host).await;
     let id = run(&host, "fails").await;
     let run = host.get(&format!("/api/runs/{id}")).await.json();
-    assert_eq!(run["error"], "node tells: refused: ***");
+    assert_eq!(run["error"], "node leaky: refused: ***");
 }

@@ -1,8 +1,8 @@
-//! Code of the host that panics with a canary in its text: no client is told of it, no loud line
-//! has it.
+//! Panics of host code with a canary in their text: the text reaches neither a client nor a log
+//! line at `info` or above.
 //!
-//! Why a node failed is the exception: the reason is shown, with what the run has opened masked in
-//! it.
+//! The reason of a failed node is the exception: clients see it, with the secrets of the run
+//! masked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,22 +21,23 @@ use crate::wire::{Backend, Host, request, send};
 
 const TEXT: &str = "canary-panic 47148153 in SELECT canary FROM /var/lib/canary/runs.db";
 
-async fn panics(call: NodeCall) -> Result<(), ExecutorError> {
+async fn panic_with_secrets(call: NodeCall) -> Result<(), ExecutorError> {
     let all = secrets(&call.ctx).await?.join(" ");
     panic!("refused: {all}");
 }
 
-async fn a_panicking_node_on(backend: Backend) {
+async fn assert_panic_is_masked(backend: Backend) {
     let logs = Levels::default();
-    let _guard = logs.listen();
-    let build = |builder: floret::Builder| builder.node("tells", panics).secret_key(key(7));
+    let _guard = logs.capture();
+    let build =
+        |builder: floret::Builder| builder.node("leaky", panic_with_secrets).secret_key(key(7));
     let host = Host::built(backend, build).await;
     store_secrets(&host).await;
     let id = run(&host, "fine").await;
     let shown = host.get(&format!("/api/runs/{id}")).await;
     let error = shown.json()["error"].as_str().unwrap().to_owned();
     assert!(
-        error.starts_with("node tells: the executor panicked: refused: ***"),
+        error.starts_with("node leaky: the executor panicked: refused: ***"),
         "{error}"
     );
     assert_hidden("a run", &shown.body);
@@ -52,60 +53,60 @@ async fn a_panicking_node_on(backend: Backend) {
 
 #[tokio::test]
 async fn secrets_in_the_panic_of_a_node_are_masked_in_memory() {
-    a_panicking_node_on(Backend::Memory).await;
+    assert_panic_is_masked(Backend::Memory).await;
 }
 
 #[tokio::test]
 async fn secrets_in_the_panic_of_a_node_are_masked_in_sqlite() {
-    a_panicking_node_on(Backend::Sqlite).await;
+    assert_panic_is_masked(Backend::Sqlite).await;
 }
 
-/// Panics with the text whenever it is asked about a node, once it is told to.
+/// An executor that panics with [`TEXT`] in every method about a node, once its flag is set.
 #[derive(Clone, Default)]
-struct Unanswering(Arc<AtomicBool>);
+struct PanickingExecutor(Arc<AtomicBool>);
 
-impl Unanswering {
-    fn asked(&self) {
+impl PanickingExecutor {
+    fn panic_if_armed(&self) {
         assert!(!self.0.load(Ordering::Relaxed), "{TEXT}");
     }
 }
 
 #[async_trait]
-impl Executor for Unanswering {
+impl Executor for PanickingExecutor {
     async fn execute(&self, _: NodeCall) -> Result<Output, ExecutorError> {
         Ok(Output::Nothing)
     }
 
     fn effect(&self, _: &Node) -> Effect {
-        self.asked();
+        self.panic_if_armed();
         Effect::Transform
     }
 
     fn validate(&self, _: &Map<String, Value>) -> Vec<Issue> {
-        self.asked();
+        self.panic_if_armed();
         Vec::new()
     }
 
     fn assets(&self, _: &Node) -> Vec<Asset> {
-        self.asked();
+        self.panic_if_armed();
         Vec::new()
     }
 }
 
 #[tokio::test]
-async fn what_an_executor_panics_with_when_it_is_asked_is_told_to_nobody() {
+async fn the_text_of_a_panic_in_an_executor_reaches_no_client() {
     let logs = Levels::default();
-    let _guard = logs.listen();
-    let executor = Unanswering::default();
+    let _guard = logs.capture();
+    let executor = PanickingExecutor::default();
     let build = |builder: floret::Builder| {
-        let pipeline = Pipeline::new("p").node("a", "unanswering");
+        let pipeline = Pipeline::new("p").node("a", "panicking");
         builder
-            .executor("unanswering", executor.clone())
+            .executor("panicking", executor.clone())
             .pipeline(pipeline)
     };
     let host = Host::built(Backend::Memory, build).await;
     executor.0.store(true, Ordering::Relaxed);
-    let body = json!({"name": "x", "nodes": [{"id": "a", "type": "unanswering"}]});
+    let body = json!({"name": "x", "nodes": [{"id": "a", "type": "panicking"}]});
     for (method, path, body) in [
         (Method::POST, "/api/pipelines", Some(&body)),
         (Method::PUT, "/api/pipelines/p", Some(&body)),
@@ -124,16 +125,16 @@ async fn what_an_executor_panics_with_when_it_is_asked_is_told_to_nobody() {
 }
 
 #[tokio::test]
-async fn what_the_rule_of_access_panics_with_is_told_to_nobody() {
+async fn the_text_of_a_panic_in_an_access_rule_reaches_no_client() {
     let logs = Levels::default();
-    let _guard = logs.listen();
+    let _guard = logs.capture();
     let host = Host::start(Backend::Memory).await;
     let service = host.floret.service(Access::custom(|_, _| panic!("{TEXT}")));
     for route in routes() {
         let path = format!("/api{}", route.path.replace(['{', '}'], ""));
         let answer = send(&service, request(route.method.clone(), &path, None)).await;
-        let told = format!("{:?} {}", answer.headers, answer.text());
-        assert_hidden(&path, told.as_bytes());
+        let response = format!("{:?} {}", answer.headers, answer.text());
+        assert_hidden(&path, response.as_bytes());
         if route.path != "/health" {
             answer.refused(500, "internal-error");
         }

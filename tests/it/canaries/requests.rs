@@ -1,6 +1,6 @@
-//! A request for every route of the service, with secrets in what is saved.
+//! A request to every route of the service, with secrets in the bodies.
 //!
-//! What must not stand in the answers is told by the tests.
+//! What must not be in the responses is left to the tests.
 
 use bytes::Bytes;
 use floret::testing::{Route, routes};
@@ -11,34 +11,34 @@ use serde_json::{Value, json};
 use super::{PASSWORD, TOKEN, VARIABLE};
 use crate::wire::request;
 
-/// What the requests of one round are about.
+/// The values that the requests of one round use.
 pub(super) struct Round {
-    /// Given to no other round.
+    /// An idempotency key that no other round uses.
     pub(super) key: String,
     /// A run that can be resumed.
     pub(super) failed: String,
-    /// A run that is under way.
+    /// A run that executes.
     pub(super) active: String,
-    /// A backfill that has not ended.
+    /// A backfill that has not finished.
     pub(super) backfill: String,
 }
 
-/// One request a route, in the order of the table: what a round saves it deletes.
+/// Returns one request per route, in table order, so that a round deletes what it saves.
 pub(super) fn every_request(round: &Round) -> Vec<(Route, Request<Full<Bytes>>)> {
-    let asks = routes().into_iter().map(|route| {
+    let requests = routes().into_iter().map(|route| {
         let path = format!("/api{}{}", path(&route, round), query(&route));
-        let mut ask = request(route.method.clone(), &path, body(&route).as_ref());
+        let mut request = request(route.method.clone(), &path, body(&route).as_ref());
         let is_keyed = matches!(
             route.path,
             "/pipelines/{id}/run" | "/pipelines/{id}/backfill" | "/runs/{run_id}/resume"
         );
         if is_keyed {
             let key = HeaderValue::try_from(&round.key).unwrap();
-            ask.headers_mut().insert("idempotency-key", key);
+            request.headers_mut().insert("idempotency-key", key);
         }
-        (route, ask)
+        (route, request)
     });
-    asks.collect()
+    requests.collect()
 }
 
 fn path(route: &Route, round: &Round) -> String {
@@ -48,7 +48,7 @@ fn path(route: &Route, round: &Round) -> String {
         "/runs/{run_id}/cancel" => &round.active,
         _ => &round.failed,
     };
-    let given = [
+    let parameters = [
         ("{id}", own("fine", "spare")),
         ("{conn_id}", own("warehouse", "spare")),
         ("{key}", own("TOKEN", "SPARE")),
@@ -57,7 +57,7 @@ fn path(route: &Route, round: &Round) -> String {
         ("{backfill_id}", round.backfill.as_str()),
     ];
     let replace = |path: String, (name, value): (&str, &str)| path.replace(name, value);
-    given.into_iter().fold(route.path.to_owned(), replace)
+    parameters.into_iter().fold(route.path.to_owned(), replace)
 }
 
 const fn query(route: &Route) -> &'static str {
@@ -68,9 +68,9 @@ const fn query(route: &Route) -> &'static str {
     }
 }
 
-/// The body of a request to a route that takes one.
+/// Returns the body of a request, if the route takes one.
 fn body(route: &Route) -> Option<Value> {
-    let nodes = json!([{"id": "tells", "type": "tells", "config": {"token": "${var.TOKEN}"}}]);
+    let nodes = json!([{"id": "leaky", "type": "leaky", "config": {"token": "${var.TOKEN}"}}]);
     let extra = json!({"token": TOKEN});
     match (route.method.as_str(), route.path) {
         ("GET" | "DELETE", _) => None,
@@ -98,6 +98,6 @@ fn body(route: &Route) -> Option<Value> {
             | "/backfills/{backfill_id}/cancel"
             | "/system/purge",
         ) => None,
-        _ => panic!("no request is known for {route:?}"),
+        _ => panic!("no request covers {route:?}"),
     }
 }

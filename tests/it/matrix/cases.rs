@@ -1,21 +1,21 @@
-//! What each route answers to its own tenant and to another one.
+//! The status that each route returns to its own tenant and to another one.
 //!
-//! A route that is missing here fails the test.
+//! A route that has no case here fails the test.
 
 use floret::testing::Route;
 use serde_json::{Value, json};
 
-/// What a route is asked with, and what it answers to whoever is let in.
+/// A request to a route, and the statuses that permitted callers receive.
 pub(super) struct Case {
     pub(super) query: &'static str,
     pub(super) body: Option<Value>,
-    /// Which run stands for `{run_id}`.
+    /// The run that replaces `{run_id}`.
     pub(super) run: &'static str,
     /// The status for the tenant's own callers.
     pub(super) own: u16,
     /// The status for another tenant.
     pub(super) foreign: u16,
-    /// Whether everybody may ask.
+    /// Whether the route needs no credentials.
     pub(super) is_open: bool,
 }
 
@@ -31,12 +31,12 @@ impl Case {
         }
     }
 
-    /// One object: another tenant does not find it.
+    /// A route to one object, which another tenant cannot find.
     const fn object(own: u16) -> Self {
         Self::new(own, 404)
     }
 
-    /// A list, or figures: another tenant gets its own, which are none.
+    /// A route to a list or to figures. Another tenant receives its own, which are empty.
     const fn list() -> Self {
         Self::new(200, 200)
     }
@@ -58,9 +58,9 @@ impl Case {
 }
 
 pub(super) fn case(route: &Route) -> Case {
-    let named = format!("{} {}", route.method, route.path);
+    let name = format!("{} {}", route.method, route.path);
     let pipeline = json!({"name": "beta", "nodes": [{"id": "load", "type": "any"}]});
-    match named.as_str() {
+    match name.as_str() {
         "GET /health" => Case {
             is_open: true,
             ..Case::list()
@@ -76,7 +76,7 @@ pub(super) fn case(route: &Route) -> Case {
             Case::object(202).body(json!({"start_date": "2024-01-01", "end_date": "2024-01-02"}))
         }
         "GET /backfills/{backfill_id}" => Case::object(200),
-        // It has ended by itself.
+        // The backfill has already finished.
         "POST /backfills/{backfill_id}/cancel" => Case::new(409, 404),
         "POST /connections" => Case::new(201, 201).body(json!({"conn_id": "beta", "type": "http"})),
         "POST /variables" => {
@@ -86,7 +86,7 @@ pub(super) fn case(route: &Route) -> Case {
         "PUT /variables/{key}" => Case::object(200).body(json!({"value": "b", "type": "string"})),
         "DELETE /connections/{conn_id}" | "DELETE /variables/{key}" => Case::object(204),
         "POST /system/purge" => Case::list().body(json!({"days": 30})),
-        // Without the headers of an upgrade: whoever is let in is told so.
+        // The request has no upgrade headers, so a permitted caller receives 426.
         "GET /ws" => Case::new(426, 426),
         "GET /search" => Case::list().query("?q=acme"),
         "GET /runs"
@@ -110,6 +110,6 @@ pub(super) fn case(route: &Route) -> Case {
         | "GET /pipelines/{id}/backfills"
         | "GET /connections/{conn_id}"
         | "GET /variables/{key}" => Case::object(200),
-        _ => panic!("no case says what {named} answers"),
+        _ => panic!("no case covers {name}"),
     }
 }

@@ -1,6 +1,6 @@
-//! One tenant's pipelines and runs, and the callers who ask for them.
+//! A tenant with pipelines and runs, and the callers of its routes.
 //!
-//! What they are told is judged by the tests.
+//! The expected statuses are left to `cases`, and the checks to the tests.
 
 use std::collections::BTreeMap;
 
@@ -16,24 +16,24 @@ use super::cases::Case;
 use crate::harness::until;
 use crate::wire::{Answer, Backend, request, send};
 
-/// Who asks.
+/// A kind of caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
-    /// Nobody that the host knows.
-    Nobody,
-    /// May do everything, to the objects of another tenant.
+    /// A caller that the host does not know.
+    Unknown,
+    /// An administrator of another tenant.
     OtherTenant,
-    /// May look.
+    /// Can only read.
     ReadOnly,
-    /// May look, and start, cancel and resume runs.
+    /// Can read, and start, cancel and resume runs.
     Operator,
-    /// May do everything.
+    /// Can do everything.
     Admin,
 }
 
 impl Caller {
     pub(super) const ALL: [Self; 5] = [
-        Self::Nobody,
+        Self::Unknown,
         Self::OtherTenant,
         Self::ReadOnly,
         Self::Operator,
@@ -42,7 +42,7 @@ impl Caller {
 
     pub(super) fn permissions(self) -> Option<Permissions> {
         match self {
-            Self::Nobody => None,
+            Self::Unknown => None,
             Self::OtherTenant => Some(Permissions::all().scope(tenant("other"))),
             Self::ReadOnly => Some(Permissions::read_only()),
             Self::Operator => {
@@ -64,7 +64,7 @@ pub(super) fn tenant(name: &str) -> Scope {
     Scope::Tenant(TenantId::new(name).unwrap())
 }
 
-/// The tenant `acme` with a pipeline, a run that succeeded, one that failed and one that executes.
+/// The tenant `acme` with a pipeline and three runs: one succeeded, one failed and one executes.
 pub(super) struct World {
     storage: FaultyStorage,
     service: RunsService,
@@ -108,16 +108,18 @@ impl World {
 
     async fn fill(&mut self, floret: &Floret) {
         let pipeline = json!({"id": "acme-daily", "name": "acme daily", "nodes": [{"id": "load", "type": "any"}]});
-        self.make("/api/pipelines", &pipeline).await;
+        self.create("/api/pipelines", &pipeline).await;
         let connection = json!({"conn_id": "acme-db", "type": "http", "host": "acme.example"});
-        self.make("/api/connections", &connection).await;
+        self.create("/api/connections", &connection).await;
         let variable = json!({"key": "acme-key", "value": "acme", "type": "string"});
-        self.make("/api/variables", &variable).await;
+        self.create("/api/variables", &variable).await;
         for run in ["finished", "failed", "running"] {
-            let made = self.make("/api/pipelines/acme-daily/run", &json!({})).await;
-            let id = made["id"].as_str().unwrap().to_owned();
+            let created = self
+                .create("/api/pipelines/acme-daily/run", &json!({}))
+                .await;
+            let id = created["id"].as_str().unwrap().to_owned();
             if run == "running" {
-                started(floret, &id).await;
+                wait_until_started(floret, &id).await;
             } else {
                 floret.handle(id.parse().unwrap()).finished().await.unwrap();
             }
@@ -125,18 +127,18 @@ impl World {
         }
         let days = json!({"start_date": "2023-01-01", "end_date": "2023-01-02"});
         let path = "/api/pipelines/acme-daily/backfill";
-        let made = self.make(path, &days).await;
-        for run in made.as_array().unwrap() {
+        let created = self.create(path, &days).await;
+        for run in created.as_array().unwrap() {
             let run = floret.handle(run.as_str().unwrap().parse().unwrap());
             run.finished().await.unwrap();
         }
-        let listed = self.look("/api/pipelines/acme-daily/backfills").await;
+        let listed = self.get("/api/pipelines/acme-daily/backfills").await;
         let id = listed[0]["id"].as_str().unwrap().to_owned();
         self.ids.insert("backfill_id", id);
     }
 
-    /// Makes something that belongs to the tenant.
-    async fn make(&self, path: &str, body: &Value) -> Value {
+    /// Creates an object of the tenant.
+    async fn create(&self, path: &str, body: &Value) -> Value {
         let mut request = request(Method::POST, path, Some(body));
         let own = Permissions::all().scope(tenant("acme"));
         request.extensions_mut().insert(own);
@@ -145,7 +147,7 @@ impl World {
         answer.json()
     }
 
-    async fn look(&self, path: &str) -> Value {
+    async fn get(&self, path: &str) -> Value {
         let mut request = request(Method::GET, path, None);
         request
             .extensions_mut()
@@ -153,7 +155,7 @@ impl World {
         send(&self.service, request).await.json()
     }
 
-    pub(super) async fn ask(&self, route: &Route, case: &Case, caller: Caller) -> Answer {
+    pub(super) async fn call(&self, route: &Route, case: &Case, caller: Caller) -> Answer {
         let mut path = route.path.replace("{run_id}", &self.ids[case.run]);
         for (name, id) in &self.ids {
             path = path.replace(&format!("{{{name}}}"), id);
@@ -170,7 +172,7 @@ impl World {
         self.storage.newest_seq().await.unwrap()
     }
 
-    /// What no other tenant may ever read.
+    /// Returns the texts that no other tenant may read.
     pub(super) fn secrets(&self) -> Vec<String> {
         let ids = self.ids.iter().filter(|(name, _)| **name != "node_id");
         ids.map(|(_, id)| id.clone())
@@ -179,8 +181,8 @@ impl World {
     }
 }
 
-/// Ends once the node of a run is recorded as started, after which nothing more happens in it.
-async fn started(floret: &Floret, run: &str) {
+/// Waits until the start of the run's node is recorded. The run records nothing more after that.
+async fn wait_until_started(floret: &Floret, run: &str) {
     let mut events = floret.events_after(0);
     let is_start =
         |event: &Event| event.kind == EventKind::NodeStarted && event.run_id.to_string() == run;

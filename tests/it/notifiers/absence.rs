@@ -105,5 +105,5 @@ async fn a_lost_place_is_warned_of() {
         written.contains("WARN") && written.contains("notifier=pager"),
         "{written}"
     );
-    assert!(written.contains("has lost its place"), "{written}");
+    assert!(written.contains("its cursor expired"), "{written}");
 }

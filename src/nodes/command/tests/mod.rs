@@ -1,8 +1,8 @@
-//! Commands as children of the test: what they are given and what is read from them.
+//! Commands as children of the test process: their input and output.
 //!
-//! That they end is tested in `ends`.
+//! `termination` tests how they are stopped.
 
-mod ends;
+mod termination;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,35 +23,35 @@ fn shell(script: &str, inputs: impl IntoIterator<Item = Dataset>) -> NodeCall {
 
 async fn execute(call: NodeCall) -> Result<Output, ExecutorError> {
     let node = CommandNode::new(Clock::system());
-    let done = Clock::system()
+    let output = Clock::system()
         .timeout(Duration::from_secs(60), node.execute(call))
         .await;
-    done.expect("the command hangs")
+    output.expect("the command hangs")
 }
 
 async fn failure(script: &str) -> ExecutorError {
     execute(shell(script, [])).await.unwrap_err()
 }
 
-/// Hands on every line.
+/// Sends every log line to the test.
 struct Lines(mpsc::UnboundedSender<String>);
 
 #[async_trait]
 impl LogSink for Lines {
     async fn send(&self, line: LogLine) {
-        // A test that has ended reads no more.
+        // A finished test has dropped the receiver.
         drop(self.0.send(line.message));
     }
 }
 
 fn listen(call: &mut NodeCall) -> mpsc::UnboundedReceiver<String> {
     let (lines, heard) = mpsc::unbounded_channel();
-    call.ctx.log = NodeLog::to(Arc::new(Lines(lines)));
+    call.ctx.log = NodeLog::to_sink(Arc::new(Lines(lines)));
     heard
 }
 
 #[tokio::test]
-async fn rows_of_all_upstreams_go_through_in_their_order() {
+async fn rows_of_all_upstreams_pass_through_in_order() {
     let inputs = [json!([{"a": 1.0}, {"b": null}]), json!([{"a": "é"}])].map(dataset);
     let output = execute(call(json!({"command": ["cat"]}), inputs))
         .await
@@ -63,7 +63,7 @@ async fn rows_of_all_upstreams_go_through_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_root_reads_nothing_and_a_sink_without_rows_hands_on_nothing() {
+async fn a_root_reads_nothing_and_a_sink_without_rows_outputs_nothing() {
     let output = execute(shell(
         "cat; echo '{\"a\": 1}'; echo; printf '{\"a\": 2}'",
         [],
@@ -76,7 +76,7 @@ async fn a_root_reads_nothing_and_a_sink_without_rows_hands_on_nothing() {
 }
 
 #[tokio::test]
-async fn a_child_knows_its_attempt() {
+async fn the_attempt_is_in_the_environment_of_a_child() {
     let mut call = shell(
         "echo \"{\\\"key\\\": \\\"$FLORET_ATTEMPT_KEY\\\", \\\"n\\\": $FLORET_ATTEMPT}\"",
         [],
@@ -90,15 +90,15 @@ async fn a_child_knows_its_attempt() {
 }
 
 #[tokio::test]
-async fn a_hidden_variable_is_not_in_a_childs_environment() {
+async fn a_hidden_variable_is_not_in_the_environment_of_a_child() {
     // Set by cargo for every test.
     let script = "echo \"{\\\"name\\\": \\\"${CARGO_PKG_NAME-hidden}\\\"}\"";
-    let said = async |node: CommandNode| {
+    let name_of = async |node: CommandNode| {
         json!(rows(node.execute(shell(script, [])).await.unwrap()))[0]["name"].clone()
     };
     let node = CommandNode::new(Clock::system());
-    assert_eq!(said(node.clone()).await, "floret");
-    assert_eq!(said(node.hide_env("CARGO_PKG_NAME")).await, "hidden");
+    assert_eq!(name_of(node.clone()).await, "floret");
+    assert_eq!(name_of(node.hide_env("CARGO_PKG_NAME")).await, "hidden");
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn each_line_of_stderr_is_a_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn a_failed_command_tells_its_code_and_its_last_line() {
+async fn a_failed_command_reports_its_exit_code_and_last_line() {
     let error = failure("echo first >&2; echo why >&2; echo >&2; exit 3").await;
     assert_eq!(error.message(), "the command failed with exit code 3: why");
     assert!(error.is_retryable());
@@ -148,12 +148,12 @@ async fn a_failed_command_tells_its_code_and_its_last_line() {
     );
     assert_eq!(
         failure("kill -9 $$").await.message(),
-        "the command was ended by signal 9"
+        "the command was killed by signal 9"
     );
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_named() {
+async fn a_missing_program_is_named() {
     let error = execute(call(json!({"command": ["no-such-program"]}), []))
         .await
         .unwrap_err();
@@ -165,7 +165,7 @@ async fn a_program_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_row_is_named_and_ends_the_command() {
+async fn an_invalid_row_names_its_line_and_stops_the_command() {
     let error = failure("echo '{}'; echo; echo hello; cat /dev/zero").await;
     assert_eq!(
         error.message(),
@@ -180,17 +180,17 @@ async fn a_line_that_is_no_row_is_named_and_ends_the_command() {
 }
 
 #[tokio::test]
-async fn a_dry_run_stops_an_endless_command_after_its_rows() {
+async fn a_dry_run_stops_an_endless_command_at_the_row_limit() {
     let mut call = shell("while :; do echo '{\"a\": 1}'; done", []);
     call.ctx.row_limit = Some(10);
     assert_eq!(rows(execute(call).await.unwrap()).len(), 10);
 }
 
 #[tokio::test]
-async fn an_output_that_is_held_open_by_others_is_an_error() {
+async fn an_output_held_open_by_another_process_is_an_error() {
     let error = failure("sleep 1000 &").await;
     let message =
-        "the command has ended, but a process that it started still holds its output open";
+        "the command has exited, but a process that it started still holds its output open";
     assert_eq!(error.message(), message);
     assert_eq!(
         failure("sleep 1000 & exit 3").await.message(),

@@ -1,34 +1,35 @@
-//! What every node of a run under way shares.
+//! What all nodes of an active run share.
 //!
-//! What changes while the run goes on is the driver's.
+//! State that changes while the run executes belongs to `driver`.
 
 use std::sync::Arc;
 
 use super::Shared;
-use super::halt::{Halt, lost_or_stopped};
 use super::journal::Journal;
-use super::vault::Vault;
+use super::secret_resolver::SecretResolver;
+use super::stop_signal::StopSignal;
+use super::stop_signal::lost_or_stopped;
 use crate::executor::{Effect, Executor};
 use crate::graph::Graph;
 use crate::model::{Node, NodeId, NodeIndex, Pipeline, Run};
 
-/// A run under way.
+/// An active run: its definition, its journal and its stop signal.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(super) struct RunContext {
     pub(super) shared: Arc<Shared>,
     pub(super) run: Run,
     pub(super) epoch: u64,
     pub(super) definition: Arc<Pipeline>,
     pub(super) graph: Arc<Graph>,
     pub(super) journal: Journal,
-    pub(super) vault: Vault,
-    // Permits are nodes that execute in this run.
+    pub(super) secrets: SecretResolver,
+    // A permit is a node that executes in this run.
     pub(super) node_slots: Arc<tokio::sync::Semaphore>,
-    pub(super) halt: tokio::sync::watch::Sender<Halt>,
+    pub(super) stop_signal: tokio::sync::watch::Sender<StopSignal>,
 }
 
-impl Context {
-    /// The definition of the node at a place.
+impl RunContext {
+    /// Returns the definition of a node.
     pub(super) fn node(&self, node_index: NodeIndex) -> Option<&Node> {
         self.graph
             .declared(node_index)
@@ -44,7 +45,7 @@ impl Context {
             .and_then(|node| self.shared.registry.get(&node.kind))
     }
 
-    /// Whether the node writes to the world outside; a node of an unknown type may.
+    /// Returns whether the node writes outside its pipeline. A node of an unknown type may.
     pub(super) fn is_sink(&self, node_index: NodeIndex) -> bool {
         match (self.node(node_index), self.executor(node_index)) {
             (Some(node), Some(executor)) => executor.effect(node) == Effect::Sink,
@@ -54,14 +55,14 @@ impl Context {
 
     /// Resolves once nothing of the run may be stored any more.
     pub(super) async fn lost_or_stopped(&self) {
-        lost_or_stopped(&self.halt, &self.shared.stop).await;
+        lost_or_stopped(&self.stop_signal, &self.shared.stop).await;
     }
 
-    /// Stops the run at least as far as `halt`.
-    pub(super) fn raise(&self, halt: Halt) {
-        self.halt.send_if_modified(|reached| {
-            let is_further = halt > *reached;
-            *reached = halt.max(*reached);
+    /// Raises the run's stop signal to at least `stop_signal`.
+    pub(super) fn raise(&self, stop_signal: StopSignal) {
+        self.stop_signal.send_if_modified(|reached| {
+            let is_further = stop_signal > *reached;
+            *reached = stop_signal.max(*reached);
             is_further
         });
     }

@@ -1,6 +1,7 @@
-//! The surroundings of an attempt: templates resolved, connections at hand, and all that was opened for the run known to its mask.
+//! Resolves the templates, variables and connections of a run, and masks the secrets it opens.
 //!
-//! Executing the attempt is `attempt`'s; where the mask is laid on, `node`, `checkpoint` and `journal`'s.
+//! Executing the attempt is left to `attempt`. The mask is applied by `node`, `checkpoint` and
+//! `journal`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,16 +26,18 @@ use crate::template;
 /// How long an attempt waits for storage before it fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a run may open: variables and connections of its tenant, and of no tenant where it has none. Clones share the mask.
+/// Opens the variables and connections that a run may use: those of its own tenant.
+///
+/// A run without a tenant may use those without a tenant. Clones share the mask.
 #[derive(Debug, Clone)]
-pub(super) struct Vault {
+pub(super) struct SecretResolver {
     shared: Arc<Shared>,
     tenant: Option<TenantId>,
-    /// Hides what was opened.
+    /// Masks every secret that was opened for the run.
     pub(super) mask: Mask,
 }
 
-impl Vault {
+impl SecretResolver {
     pub(super) fn new(shared: &Arc<Shared>, run: &Run) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -43,11 +46,12 @@ impl Vault {
         }
     }
 
-    /// The surroundings of an attempt, the templates in the node's config resolved.
+    /// Builds the context of an attempt, with the templates in the node's config resolved.
     ///
     /// # Errors
-    /// Which name of which template is unknown, or why a variable cannot be opened; retryable while storage cannot answer.
-    pub(super) async fn surroundings(
+    /// A permanent error when a template has an unknown name or a variable cannot be opened. A
+    /// retryable error while storage is unavailable.
+    pub(super) async fn build_ctx(
         &self,
         run: &Run,
         node: &Node,
@@ -56,7 +60,7 @@ impl Vault {
     ) -> Result<Ctx, ExecutorError> {
         let mut node = node.clone();
         let vars = self.variables(&node.config).await?;
-        let names = template::Names {
+        let names = template::Bindings {
             params: &run.params,
             vars: &vars,
             run_id: run.id,
@@ -73,14 +77,14 @@ impl Vault {
         Ok(ctx)
     }
 
-    /// The variables that a config names; an unknown one is left out.
+    /// Returns the variables that a config names, without unknown ones.
     async fn variables(
         &self,
         config: &Map<String, Value>,
     ) -> Result<BTreeMap<String, String>, ExecutorError> {
         let mut found = BTreeMap::new();
         for name in template::variables(config) {
-            // What is no key is no variable's: the template tells it as unknown.
+            // A name that is no valid key has no variable: the template reports it as unknown.
             let Ok(key) = VariableKey::new(&name) else {
                 continue;
             };
@@ -141,7 +145,7 @@ impl Vault {
         Ok(secret)
     }
 
-    /// Asks storage, and repeats that for a while if storage is unavailable.
+    /// Reads from storage, and retries for a while when storage is unavailable.
     async fn ask<T, F>(
         &self,
         noun: &str,
@@ -169,7 +173,7 @@ impl Vault {
 }
 
 #[async_trait]
-impl ConnectionSource for Vault {
+impl ConnectionSource for SecretResolver {
     async fn find(&self, id: &str) -> Result<Connection, ExecutorError> {
         let Ok(key) = ConnectionId::new(id) else {
             return Err(unknown_connection(id));

@@ -1,6 +1,7 @@
-//! What is said to a child and read from it: rows in, rows out, lines of a log.
+//! The I/O of a child process: rows to its stdin, rows from its stdout, log lines from its stderr.
 //!
-//! All at once in one future, since a child may block on any of its pipes. Its start and end are left to `child`.
+//! One future handles all pipes at once, since a child may block on any of them. `child` starts and
+//! stops the process.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,26 +16,26 @@ use crate::executor::{ExecutorError, Input, NodeLog};
 use crate::model::{Builder, Dataset};
 use crate::nodes::read::LINE_BYTES_MAX;
 
-/// Bytes of a line of the log, the rest is cut: as many as are stored.
+/// The maximum size of a log line; the rest is cut. It is the size that is stored.
 const LOG_BYTES_MAX: usize = 16 * 1024;
-/// Bytes that are made ready for the child at once.
+/// How many bytes are written to the child at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Why reading stopped before the output's end.
-pub(super) enum Early {
-    /// There are as many rows as were asked for.
-    Enough,
+/// Why reading stopped before the end of the output.
+pub(super) enum EarlyStop {
+    /// The maximum number of rows was read.
+    RowLimit,
     Failed(ExecutorError),
 }
 
-impl From<io::Error> for Early {
+impl From<io::Error> for EarlyStop {
     fn from(error: io::Error) -> Self {
         Self::Failed(error.into())
     }
 }
 
-/// A child's pipes and what came through them.
-pub(super) struct Talk {
+/// A child's pipes and what was read from them.
+pub(super) struct ChildIo {
     stdout: BufReader<tokio::process::ChildStdout>,
     stderr: BufReader<tokio::process::ChildStderr>,
     stdin: Option<ChildStdin>,
@@ -42,7 +43,7 @@ pub(super) struct Talk {
     pub(super) last_line: String,
 }
 
-impl Talk {
+impl ChildIo {
     pub(super) fn new(pipes: Pipes) -> Self {
         Self {
             stdout: BufReader::new(pipes.stdout),
@@ -53,46 +54,47 @@ impl Talk {
         }
     }
 
-    /// Gives the child all rows while it reads the child's rows and lines, until both of its outputs have ended.
-    pub(super) async fn hold(
+    /// Writes all rows and reads the child's rows and log lines, until both of its outputs are
+    /// closed.
+    pub(super) async fn exchange(
         &mut self,
         inputs: &[Input],
         rows_max: usize,
         log: &NodeLog,
-    ) -> Result<(), Early> {
-        let said = say(self.stdin.take(), inputs);
+    ) -> Result<(), EarlyStop> {
+        let written = write_inputs(self.stdin.take(), inputs);
         let rows = read_rows(&mut self.stdout, &mut self.rows, rows_max);
         let lines = read_lines(&mut self.stderr, &mut self.last_line, log);
         tokio::select! {
-            heard = async { tokio::try_join!(rows, lines) } => heard.map(|_| ()),
-            failed = said => match failed {
+            read = async { tokio::try_join!(rows, lines) } => read.map(|_| ()),
+            failed = written => match failed {
                 Ok(never) => match never {},
                 Err(error) => Err(error.into()),
             },
         }
     }
 
-    /// Throws away what the child still says, until both of its outputs have ended.
+    /// Discards the child's output until both of its outputs are closed.
     pub(super) async fn drain(&mut self) {
         self.stdin = None;
-        tokio::join!(skip(&mut self.stdout), skip(&mut self.stderr));
+        tokio::join!(discard(&mut self.stdout), discard(&mut self.stderr));
     }
 }
 
-/// Writes all rows, closes the pipe and never ends. A child that does not want them all is no error.
-async fn say(stdin: Option<ChildStdin>, inputs: &[Input]) -> io::Result<Infallible> {
+/// Writes all rows, closes the pipe and never resolves. It is no error if the child stops reading.
+async fn write_inputs(stdin: Option<ChildStdin>, inputs: &[Input]) -> io::Result<Infallible> {
     if let Some(mut stdin) = stdin {
         for dataset in inputs.iter().filter_map(|input| input.dataset.as_ref()) {
-            match say_rows(&mut stdin, dataset).await {
+            match write_rows(&mut stdin, dataset).await {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-                said => said?,
+                written => written?,
             }
         }
     }
     std::future::pending().await
 }
 
-async fn say_rows(stdin: &mut ChildStdin, dataset: &Dataset) -> io::Result<()> {
+async fn write_rows(stdin: &mut ChildStdin, dataset: &Dataset) -> io::Result<()> {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     for row in 0..dataset.len() {
         dataset.write_row(&mut chunk, row)?;
@@ -109,36 +111,36 @@ async fn read_rows(
     stdout: &mut BufReader<impl AsyncRead + Unpin>,
     rows: &mut Builder,
     rows_max: usize,
-) -> Result<(), Early> {
+) -> Result<(), EarlyStop> {
     let (mut text, mut line) = (Vec::new(), 0_u64);
     while rows.row_count() < rows_max {
         let read = next_line(stdout, &mut text, LINE_BYTES_MAX).await?;
         line += 1;
-        let refused = |reason: String| {
-            Early::Failed(ExecutorError::permanent(format!(
+        let invalid = |reason: String| {
+            EarlyStop::Failed(ExecutorError::permanent(format!(
                 "line {line} of the output: {reason}"
             )))
         };
         match read {
             Line::End => return Ok(()),
-            Line::Cut => return Err(refused(format!("it is longer than {LINE_BYTES_MAX} bytes"))),
+            Line::Cut => return Err(invalid(format!("it is longer than {LINE_BYTES_MAX} bytes"))),
             Line::Whole if text.trim_ascii().is_empty() => {}
             Line::Whole => rows
                 .push_json_row(text.trim_ascii())
-                .map_err(|error| refused(error.to_string()))?,
+                .map_err(|error| invalid(error.to_string()))?,
         }
     }
-    Err(Early::Enough)
+    Err(EarlyStop::RowLimit)
 }
 
 async fn read_lines(
     stderr: &mut BufReader<impl AsyncRead + Unpin>,
     last_line: &mut String,
     log: &NodeLog,
-) -> Result<(), Early> {
+) -> Result<(), EarlyStop> {
     let (mut line, mut rest) = (Vec::new(), Vec::new());
     loop {
-        // One byte more than is kept tells a line that is too long.
+        // One byte more than the maximum reveals a line that is too long.
         let mut read = next_line(stderr, &mut line, LOG_BYTES_MAX + 1).await?;
         if read == Line::End {
             return Ok(());
@@ -155,7 +157,7 @@ async fn read_lines(
     }
 }
 
-async fn skip(reader: &mut (impl AsyncBufReadExt + Unpin)) {
+async fn discard(reader: &mut (impl AsyncBufReadExt + Unpin)) {
     while let Ok(bytes) = reader.fill_buf().await {
         let count = bytes.len();
         if count == 0 {

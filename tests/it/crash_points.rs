@@ -1,5 +1,6 @@
-//! Deaths: the process may end after any call of the storage; what was committed then is not done
-//! again.
+//! Crashes at each storage call: nothing that was committed before the crash is executed again.
+//!
+//! Crashes of a real process are left to `crash`.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,8 @@ use crate::harness::{Host, Store, World, assert_ended, kinds, step, within};
 
 const NODES: [&str; 4] = ["a", "b", "c", "d"];
 
-/// a → b → d and a → c → d; `b` needs a second attempt, `a` hands on two chunks.
+/// Returns a world with the diamond a → b → d and a → c → d. `b` needs a second attempt, and the
+/// output of `a` has two chunks.
 fn world(store: Store) -> World {
     let diamond = Pipeline::new("p")
         .with(step("a"))
@@ -34,22 +36,22 @@ fn world(store: Store) -> World {
     world
 }
 
-/// Triggers, and ends with the run or with the first call that fails.
-async fn live(host: &Host, last: u64) {
+/// Triggers a run and returns once it finishes or the storage fails.
+async fn run_until_crash(host: &Host, last: u64) {
     let work = async {
         if let Ok(run) = host.floret.run("p").key("once").start().await {
-            // An error is the death that the test is about.
+            // An error here is the crash under test.
             drop(run.finished().await);
         }
     };
-    let death = async {
+    let crash = async {
         while host.storage.calls_in_all() <= last {
             tokio::task::yield_now().await;
         }
     };
     tokio::select! {
         () = work => {}
-        () = death => {}
+        () = crash => {}
     }
 }
 
@@ -61,12 +63,12 @@ async fn completed(storage: &FaultyStorage) -> BTreeSet<String> {
     nodes.map(|id| id.to_string()).collect()
 }
 
-async fn die_after(store: Store, calls: u64) {
+async fn crash_after(store: Store, calls: u64) {
     let world = world(store);
     let host = world.start().await;
     let last = host.storage.calls_in_all() + calls;
     host.storage.fail(Fault::end().skip(calls));
-    live(&host, last).await;
+    run_until_crash(&host, last).await;
     host.crash().await;
     world.outlive_leases();
     let storage = world.store.open().await;
@@ -74,9 +76,9 @@ async fn die_after(store: Store, calls: u64) {
     let before = world.calls();
     let host = world.start_on(storage, |builder| builder).await;
     let run = host.floret.run("p").key("once").start().await.unwrap();
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     assert_ended(
-        &ended,
+        &finished,
         RunStatus::Success,
         &NODES.map(|node| (node, NodeStatus::Success)),
     );
@@ -84,46 +86,46 @@ async fn die_after(store: Store, calls: u64) {
     for (node, count) in world.calls() {
         let again = count - before.get(&node).copied().unwrap_or(0);
         let expected = if committed.contains(&node) { 0 } else { 1 };
-        // The attempt of `b` that failed may be made again too.
-        let may = expected + usize::from(node == "b");
+        // The failed attempt of `b` can be executed again as well.
+        let most = expected + usize::from(node == "b");
         assert!(
-            (expected..=may).contains(&again),
-            "{node} ran {again} times more"
+            (expected..=most).contains(&again),
+            "{node} was executed {again} more times"
         );
     }
     let kinds = kinds(&host.events_of(run.id()).await);
     for kind in [EventKind::RunStarted, EventKind::RunCompleted] {
         assert_eq!(
-            kinds.iter().filter(|own| **own == kind).count(),
+            kinds.iter().filter(|recorded| **recorded == kind).count(),
             1,
             "{kinds:?}"
         );
     }
-    let ends = kinds
+    let completions = kinds
         .iter()
         .filter(|kind| **kind == EventKind::NodeCompleted);
-    assert_eq!(ends.count(), NODES.len(), "{kinds:?}");
+    assert_eq!(completions.count(), NODES.len(), "{kinds:?}");
     assert_eq!(kinds.last(), Some(&EventKind::RunCompleted));
 }
 
-async fn die_after_each_call(open: impl Fn() -> Store) {
+async fn crash_after_each_call(open: impl Fn() -> Store) {
     let world = world(open());
     let host = world.start().await;
     let before = host.storage.calls_in_all();
     host.run("p").await;
     let calls = host.storage.calls_in_all() - before;
     for call in 0..calls {
-        let what = format!("the life that ends after {call} calls");
-        within(&what, Box::pin(die_after(open(), call))).await;
+        let what = format!("a crash after {call} calls");
+        within(&what, Box::pin(crash_after(open(), call))).await;
     }
 }
 
 #[tokio::test]
-async fn a_death_after_any_call_repeats_nothing_that_was_committed_in_memory() {
-    Box::pin(die_after_each_call(Store::memory)).await;
+async fn a_crash_after_any_call_repeats_no_committed_node_in_memory() {
+    Box::pin(crash_after_each_call(Store::memory)).await;
 }
 
 #[tokio::test]
-async fn a_death_after_any_call_repeats_nothing_that_was_committed_on_sqlite() {
-    Box::pin(die_after_each_call(Store::sqlite)).await;
+async fn a_crash_after_any_call_repeats_no_committed_node_on_sqlite() {
+    Box::pin(crash_after_each_call(Store::sqlite)).await;
 }

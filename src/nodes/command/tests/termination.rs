@@ -1,4 +1,4 @@
-//! A command ends with its whole process group, whichever way its attempt ends.
+//! A command is stopped with its whole process group, however its attempt ends.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::executor::{Executor, NodeCall};
 use crate::nodes::CommandNode;
 use crate::nodes::tests::call;
 
-/// A pipe that a child's child holds: it is at its end once all that hold it are gone.
-struct Held {
+/// A pipe that a grandchild process holds open. A reader sees its end once all holders have exited.
+struct HeldPipe {
     _dir: tempfile::TempDir,
     path: String,
 }
 
-impl Held {
+impl HeldPipe {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("held").to_str().unwrap().to_owned();
@@ -26,31 +26,32 @@ impl Held {
         Self { _dir: dir, path }
     }
 
-    /// A command that holds the pipe, starts a process that holds it too, says so and waits.
+    /// Creates a call whose command and grandchild hold the pipe open, report their start and wait.
     fn call(&self, before: &str) -> NodeCall {
         let script = format!("{before} exec 3> \"$0\"; sleep 1000 & echo started >&2; wait");
         call(json!({"command": ["sh", "-c", script, self.path]}), [])
     }
 
-    /// Ends when nothing holds the pipe any more. On a thread of its own, which a failed test does not wait for.
+    /// Resolves when no process holds the pipe. The read has its own thread, which a failed test
+    /// does not wait for.
     fn released(&self) -> oneshot::Receiver<Vec<u8>> {
-        let (released, waits) = oneshot::channel();
+        let (released, receiver) = oneshot::channel();
         let path = self.path.clone();
         std::thread::spawn(move || released.send(std::fs::read(path).unwrap()));
-        waits
+        receiver
     }
 }
 
 async fn within_a_minute<T>(future: impl Future<Output = T>) -> T {
-    let done = Clock::system()
+    let output = Clock::system()
         .timeout(Duration::from_secs(60), future)
         .await;
-    done.expect("it does not end")
+    output.expect("timed out after a minute")
 }
 
 #[tokio::test]
-async fn a_stopped_command_ends_with_its_whole_group() {
-    let held = Held::new();
+async fn a_cancelled_command_stops_with_its_whole_group() {
+    let held = HeldPipe::new();
     let released = held.released();
     let mut call = held.call("");
     let mut heard = listen(&mut call);
@@ -60,27 +61,27 @@ async fn a_stopped_command_ends_with_its_whole_group() {
         cancel.cancel();
     };
     let (output, ()) = within_a_minute(async { tokio::join!(execute(call), stop) }).await;
-    assert_eq!(output.unwrap_err().message(), "stopped before its end");
+    assert_eq!(output.unwrap_err().message(), "stopped before it finished");
     assert_eq!(within_a_minute(released).await.unwrap(), b"");
 }
 
 #[tokio::test]
-async fn a_dropped_command_ends_with_its_whole_group() {
-    let held = Held::new();
+async fn a_dropped_command_stops_with_its_whole_group() {
+    let held = HeldPipe::new();
     let released = held.released();
     let mut call = held.call("trap '' TERM;");
     let mut heard = listen(&mut call);
     tokio::select! {
-        output = execute(call) => panic!("it ended: {output:?}"),
+        output = execute(call) => panic!("it finished: {output:?}"),
         line = heard.recv() => assert_eq!(line.unwrap(), "started"),
     }
     assert_eq!(within_a_minute(released).await.unwrap(), b"");
 }
 
-/// A clock on which every sleep is over at once, and which counts them.
-struct Hasty(mpsc::UnboundedSender<Duration>);
+/// A clock on which every sleep ends at once. It reports each sleep to the test.
+struct InstantSleeps(mpsc::UnboundedSender<Duration>);
 
-impl Time for Hasty {
+impl Time for InstantSleeps {
     fn wall(&self) -> chrono::DateTime<chrono::Utc> {
         chrono::DateTime::UNIX_EPOCH
     }
@@ -96,14 +97,14 @@ impl Time for Hasty {
 }
 
 #[tokio::test]
-async fn a_command_that_does_not_want_to_end_is_killed_after_a_second() {
-    let held = Held::new();
+async fn a_command_that_ignores_sigterm_is_killed_after_a_second() {
+    let held = HeldPipe::new();
     let released = held.released();
     let mut call = held.call("trap '' TERM;");
     let mut heard = listen(&mut call);
     let cancel = call.ctx.cancel.clone();
     let (sleeps, mut slept) = mpsc::unbounded_channel();
-    let node = CommandNode::new(Clock::new(Box::new(Hasty(sleeps))));
+    let node = CommandNode::new(Clock::new(Box::new(InstantSleeps(sleeps))));
     let stop = async {
         assert_eq!(heard.recv().await.unwrap(), "started");
         cancel.cancel();
@@ -115,9 +116,9 @@ async fn a_command_that_does_not_want_to_end_is_killed_after_a_second() {
 }
 
 #[tokio::test]
-async fn a_command_that_is_asked_to_end_may_end_by_itself() {
+async fn a_command_may_clean_up_after_sigterm() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("ended");
+    let path = dir.path().join("exited");
     let script =
         "trap 'echo bye > \"$0\"; exit' TERM; echo started >&2; while :; do sleep 0.01; done";
     let mut call = call(json!({"command": ["sh", "-c", script, path]}), []);

@@ -1,25 +1,25 @@
-//! What of a dataset may be shown and kept when secrets are known: previews and profiles without them.
+//! Redaction of datasets: previews and profiles without the secrets that a run has opened.
 //!
-//! Which secrets are known and what hiding is, is `secret/mask`'s.
+//! Which secrets are known and how a text is masked is left to `secret/mask`.
 
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::{ColumnProfile, Dataset, Preview, Profile};
 use crate::secret::Mask;
 
-/// Whether a known secret stands in a dataset, which must not be kept then.
-pub(super) fn holds_secret(dataset: &Dataset, mask: &Mask) -> bool {
+/// Returns whether a dataset contains a known secret. Such a dataset must not be stored.
+pub(super) fn contains_secret(dataset: &Dataset, mask: &Mask) -> bool {
     !mask.is_empty() && dataset.any_text(|text| mask.is_in(text))
 }
 
-/// The first rows, secrets hidden.
+/// Returns the first rows with secrets masked.
 pub(super) fn preview(dataset: &Dataset, mask: &Mask, limits: &Limits) -> Result<Preview> {
     let (rows_max, cell_max) = (limits.preview_rows_max, limits.preview_cell_bytes_max);
-    shown(dataset, mask, rows_max, cell_max)
+    preview_rows(dataset, mask, rows_max, cell_max)
 }
 
-/// The first `rows_max` rows, secrets hidden.
-pub(super) fn shown(
+/// Returns the first `rows_max` rows with secrets masked.
+pub(super) fn preview_rows(
     dataset: &Dataset,
     mask: &Mask,
     rows_max: usize,
@@ -28,7 +28,7 @@ pub(super) fn shown(
     if mask.is_empty() {
         return dataset.preview(rows_max, cell_max);
     }
-    // Whole cells are looked at: the beginning of a secret at a cut would not be found.
+    // Whole cells are masked before they are cut: half a secret at a cut would not be found.
     let mut preview = dataset.preview(rows_max, usize::MAX)?;
     let columns = preview.columns.into_iter();
     preview.columns = columns.map(|name| mask.text(name)).collect();
@@ -37,30 +37,33 @@ pub(super) fn shown(
     Ok(preview.shortened(cell_max))
 }
 
-/// The statistics. Of a dataset that holds a secret those of texts tell no value: cut ones may begin with it.
+/// Returns the statistics with secrets masked.
+///
+/// If the dataset contains a secret, text columns show no values: a value that was cut may start
+/// with half a secret.
 pub(super) fn profile(dataset: &Dataset, mask: &Mask) -> Result<Profile> {
     let mut profile = dataset.profile()?;
     if mask.is_empty() {
         return Ok(profile);
     }
-    let holds_secret = holds_secret(dataset, mask);
+    let contains_secret = contains_secret(dataset, mask);
     let columns = profile.columns.into_iter();
     profile.columns = columns
-        .map(|column| hidden(column, mask, holds_secret))
+        .map(|column| redact_column(column, mask, contains_secret))
         .collect();
     Ok(profile)
 }
 
-fn hidden(mut column: ColumnProfile, mask: &Mask, holds_secret: bool) -> ColumnProfile {
+fn redact_column(mut column: ColumnProfile, mask: &Mask, contains_secret: bool) -> ColumnProfile {
     column.name = mask.text(column.name);
-    let is_told = column.is_numeric || !holds_secret;
-    let told = |value: Option<_>| value.filter(|_| is_told).map(|value| mask.value(value));
-    column.min_val = told(column.min_val);
-    column.max_val = told(column.max_val);
+    let has_values = column.is_numeric || !contains_secret;
+    let redact = |value: Option<_>| value.filter(|_| has_values).map(|value| mask.value(value));
+    column.min_val = redact(column.min_val);
+    column.max_val = redact(column.max_val);
     let is_shown = |mean: &f64| !mask.is_in(&mean.to_string());
     column.mean_val = column.mean_val.filter(is_shown);
     let samples = column.sample_values.into_iter();
-    column.sample_values = samples.filter_map(|value| told(Some(value))).collect();
+    column.sample_values = samples.filter_map(|value| redact(Some(value))).collect();
     column
 }
 
@@ -89,24 +92,30 @@ mod tests {
             json!([{"hunter2": 1}]),
         ] {
             let dataset = dataset(rows.as_array().unwrap());
-            assert!(holds_secret(&dataset, &mask()), "{rows}");
-            assert!(!holds_secret(&dataset, &Mask::default()));
+            assert!(contains_secret(&dataset, &mask()), "{rows}");
+            assert!(!contains_secret(&dataset, &Mask::default()));
             let preview = preview(&dataset, &mask(), &Limits::default()).unwrap();
             let profile = profile(&dataset, &mask()).unwrap();
-            let told = format!("{preview:?} {profile:?}");
-            assert!(!told.contains("hunter2") && told.contains("***"), "{told}");
+            let shown = format!("{preview:?} {profile:?}");
+            assert!(
+                !shown.contains("hunter2") && shown.contains("***"),
+                "{shown}"
+            );
         }
-        assert!(!holds_secret(&dataset(&[json!({"a": "hunter"})]), &mask()));
+        assert!(!contains_secret(
+            &dataset(&[json!({"a": "hunter"})]),
+            &mask()
+        ));
     }
 
     #[test]
-    fn a_secret_that_is_a_number_is_hidden_in_every_figure() {
+    fn a_secret_that_is_a_number_is_hidden_in_every_statistic() {
         let mask = Mask::default();
         mask.add("471147");
         let dataset = dataset(&[json!({"a": 471_147, "b": 7})]);
         let profile = profile(&dataset, &mask).unwrap();
-        let told = format!("{profile:?}");
-        assert!(!told.contains("471147"), "{told}");
+        let shown = format!("{profile:?}");
+        assert!(!shown.contains("471147"), "{shown}");
         assert_eq!(profile.columns[1].mean_val, Some(7.0));
     }
 
@@ -116,14 +125,14 @@ mod tests {
         let dataset = dataset(&[json!({"a": long, "b": [long], "c": 1})]);
         let preview = preview(&dataset, &mask(), &Limits::default()).unwrap();
         let profile = profile(&dataset, &mask()).unwrap();
-        let told = format!("{preview:?} {profile:?}");
-        assert!(!told.contains("hunt"), "{told}");
+        let shown = format!("{preview:?} {profile:?}");
+        assert!(!shown.contains("hunt"), "{shown}");
         assert!(preview.truncated);
         assert_eq!(preview.rows[0]["c"], 1);
     }
 
     #[test]
-    fn where_no_secret_stands_nothing_changes() {
+    fn a_dataset_without_a_secret_is_unchanged() {
         let dataset = dataset(&[json!({"a": "x".repeat(5_000), "b": {"c": null}, "d": "y"})]);
         let limits = Limits::default();
         let plain = preview(&dataset, &Mask::default(), &limits).unwrap();

@@ -1,25 +1,28 @@
-//! Everything that the service tells of a store with secrets in it, without changing anything.
+//! Collects the responses of every route that changes nothing.
 //!
-//! What must not stand in it is told by the tests.
+//! What must not be in the responses is left to the tests.
 
 use floret::testing::routes;
 use http::Method;
 
 use crate::wire::Host;
 
-/// Every path of a route with each of these in the place of its parameters.
+/// Returns the paths of a route, one per combination of parameter values.
 fn paths(route: &str, runs: &[String], backfill: &str) -> Vec<String> {
     let runs: Vec<_> = runs.iter().map(String::as_str).collect();
-    let given: [(&str, &[&str]); 6] = [
+    let parameters: [(&str, &[&str]); 6] = [
         ("{id}", &["fine", "fails"]),
         ("{run_id}", &runs),
-        ("{node_id}", &["tells", "next"]),
+        ("{node_id}", &["leaky", "next"]),
         ("{backfill_id}", &[backfill]),
         ("{conn_id}", &["warehouse"]),
         ("{key}", &["TOKEN"]),
     ];
     let mut paths = vec![route.to_owned()];
-    for (name, values) in given.into_iter().filter(|(name, _)| route.contains(name)) {
+    for (name, values) in parameters
+        .into_iter()
+        .filter(|(name, _)| route.contains(name))
+    {
         let with_all = |path: String| values.iter().map(move |value| path.replace(name, value));
         paths = paths.into_iter().flat_map(with_all).collect();
     }
@@ -34,30 +37,30 @@ fn paths(route: &str, runs: &[String], backfill: &str) -> Vec<String> {
         .collect()
 }
 
-/// Asks every route that answers without changing anything, with all that there is.
-pub(super) async fn all_answers(host: &Host, runs: &[String], backfill: &str) -> String {
-    let mut told = String::new();
+/// Calls every route that changes nothing, for every object, and returns all headers and bodies.
+pub(super) async fn collect_responses(host: &Host, runs: &[String], backfill: &str) -> String {
+    let mut text = String::new();
     for route in routes().iter().filter(|route| route.method == Method::GET) {
-        let mut has_answered = false;
+        let mut has_succeeded = false;
         for path in paths(route.path, runs, backfill) {
             let answer = host.get(&path).await;
-            has_answered |= answer.status == 200;
-            told.push_str(&format!("{:?}", answer.headers));
-            told.push_str(answer.text());
+            has_succeeded |= answer.status == 200;
+            text.push_str(&format!("{:?}", answer.headers));
+            text.push_str(answer.text());
         }
-        // What it tells of events is asked for over a stream.
-        assert!(has_answered || route.path == "/ws", "{}", route.path);
+        // The tests read events over a stream.
+        assert!(has_succeeded || route.path == "/ws", "{}", route.path);
     }
     for format in ["ndjson", "csv"] {
         let path = format!("/api/runs/{}/logs/export?format={format}", runs[0]);
-        told.push_str(host.get(&path).await.text());
+        text.push_str(host.get(&path).await.text());
     }
     for pipeline in ["fine", "fails"] {
-        let dry = host
+        let dry_run = host
             .post(&format!("/api/pipelines/{pipeline}/dry-run"), None)
             .await;
-        assert_eq!(dry.status, 200, "{dry:?}");
-        told.push_str(dry.text());
+        assert_eq!(dry_run.status, 200, "{dry_run:?}");
+        text.push_str(dry_run.text());
     }
-    told
+    text
 }

@@ -1,0 +1,368 @@
+//! The deliveries of one notifier: queued per run, retried, parked, dead, and still to be stored.
+//!
+//! It does no I/O and reads no clock; `worker` carries out what it decides. `unsaved` decides when
+//! to save.
+
+mod unsaved;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Moment;
+use super::attempt::{DeliveryAttempt, DeliveryOutcome};
+use super::run_queue::{DeliveryState, QueuedDelivery, RunQueue};
+use crate::limits::Limits;
+use crate::model::{Event, RunId};
+use crate::notifier::NotifierError;
+use crate::storage::{NotifierCursor, ParkedEvent};
+
+/// The deliveries of one notifier.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    limits: Limits,
+    queues: HashMap<RunId, RunQueue>,
+    /// Runs whose first delivery is in memory and not in flight, in the order in which they
+    /// proceed.
+    sendable: VecDeque<RunId>,
+    /// Runs whose first delivery is parked and not in flight, by the time of its retry.
+    retries: BTreeSet<(Duration, RunId)>,
+    /// The numbers of all deliveries in memory. The cursor is before the smallest.
+    in_memory: BTreeSet<u64>,
+    parked_count: usize,
+    /// How many parked deliveries are in flight.
+    retries_in_flight: usize,
+    /// Every event up to this number was read.
+    read_to: u64,
+    /// The greatest number of a restored row. Events up to it may be read again.
+    restored_to: u64,
+    /// Dead letters whose events may be read again.
+    dead_letters: HashSet<u64>,
+    /// Rows to write (`Some`) or to remove (`None`), by number.
+    changes: BTreeMap<u64, Option<ParkedEvent>>,
+    has_unsaved_delivery: bool,
+    /// Whether there is a new dead letter. It is saved before later events of its run are
+    /// delivered: after a crash it could otherwise follow them.
+    has_unsaved_dead_letter: bool,
+    /// The cursor as it is stored.
+    saved_cursor: u64,
+}
+
+/// A failed try, for the log.
+#[derive(Debug)]
+pub(super) struct FailedTry {
+    pub(super) run: RunId,
+    pub(super) seq: u64,
+    pub(super) tries: u32,
+    pub(super) error: NotifierError,
+    /// Whether the event became a dead letter.
+    pub(super) is_dead: bool,
+}
+
+impl Ledger {
+    /// Restores the ledger of a notifier from its stored cursor.
+    pub(super) fn new(cursor: &NotifierCursor, limits: Limits, now: Moment) -> Self {
+        let mut ledger = Self {
+            limits,
+            queues: HashMap::new(),
+            sendable: VecDeque::new(),
+            retries: BTreeSet::new(),
+            in_memory: BTreeSet::new(),
+            parked_count: 0,
+            retries_in_flight: 0,
+            read_to: cursor.seq,
+            restored_to: cursor.parked.last().map_or(0, |parked| parked.seq),
+            dead_letters: HashSet::new(),
+            changes: BTreeMap::new(),
+            has_unsaved_delivery: false,
+            has_unsaved_dead_letter: false,
+            saved_cursor: cursor.seq,
+        };
+        for parked in &cursor.parked {
+            ledger.restore(parked, now);
+        }
+        ledger
+    }
+
+    fn restore(&mut self, parked: &ParkedEvent, now: Moment) {
+        let ParkedEvent {
+            run,
+            seq,
+            tries,
+            next_at,
+            is_dead,
+        } = *parked;
+        if is_dead {
+            self.dead_letters.insert(seq);
+            return;
+        }
+        let queue = self.queues.entry(run).or_default();
+        if queue.deliveries.is_empty() {
+            // The wall clock may have stepped since the row was written.
+            let delay = next_at.signed_duration_since(now.wall).to_std();
+            let delay = delay
+                .unwrap_or_default()
+                .min(self.limits.notifier_delay_max);
+            queue.retry_at = now.elapsed.saturating_add(delay);
+            self.retries.insert((queue.retry_at, run));
+        }
+        let state = DeliveryState::Parked { tries };
+        queue.deliveries.push_back(QueuedDelivery { seq, state });
+        self.parked_count += 1;
+    }
+
+    pub(super) const fn read_to(&self) -> u64 {
+        self.read_to
+    }
+
+    /// Returns the greatest number up to which every event is delivered, unwanted or parked.
+    pub(super) fn cursor(&self) -> u64 {
+        let before = self.in_memory.first().map(|seq| seq.saturating_sub(1));
+        before.unwrap_or(self.read_to)
+    }
+
+    /// Whether another page may be read.
+    pub(super) fn has_room(&self) -> bool {
+        let may_park =
+            self.parked_count < self.limits.notifier_parked_max || self.read_to < self.restored_to;
+        may_park
+            && self.in_memory.len() < self.limits.events_page_max
+            && self.changes.len() < self.limits.events_page_max.saturating_mul(4)
+    }
+
+    /// Whether no delivery is in memory.
+    pub(super) fn is_memory_empty(&self) -> bool {
+        self.in_memory.is_empty()
+    }
+
+    /// Records that all events up to `seq` were read and the wanted ones added.
+    pub(super) fn mark_read(&mut self, seq: u64) {
+        self.read_to = self.read_to.max(seq);
+        if self.read_to >= self.restored_to {
+            self.dead_letters.clear();
+        }
+    }
+
+    /// Adds a wanted event. Events MUST be added in the order of their numbers.
+    pub(super) fn add(&mut self, event: Event, now: Moment) {
+        let (run, seq) = (event.run_id, event.seq);
+        if self.dead_letters.contains(&seq) {
+            return;
+        }
+        let queue = self.queues.entry(run).or_default();
+        let Some(index) = queue.insertion_index(seq) else {
+            return;
+        };
+        let before = index
+            .checked_sub(1)
+            .and_then(|last| queue.deliveries.get(last));
+        if before.is_some_and(QueuedDelivery::is_parked) {
+            let state = DeliveryState::Parked { tries: 0 };
+            queue
+                .deliveries
+                .insert(index, QueuedDelivery { seq, state });
+            self.parked_count += 1;
+            self.changes
+                .insert(seq, Some(ParkedEvent::new(run, seq, now.wall)));
+            return;
+        }
+        if index == 0 {
+            // Deliveries behind it were parked before a crash and are not in flight: this one is
+            // first.
+            self.retries.remove(&(queue.retry_at, run));
+            self.sendable.push_back(run);
+        }
+        let state = DeliveryState::InMemory(Arc::new(event));
+        queue
+            .deliveries
+            .insert(index, QueuedDelivery { seq, state });
+        self.in_memory.insert(seq);
+    }
+
+    /// Starts the next attempt, or returns `None` if no delivery may be attempted.
+    ///
+    /// At most half of the attempts in flight are retries, so that retries never block new events.
+    pub(super) fn start_attempt(&mut self, now: Moment) -> Option<DeliveryAttempt> {
+        let run = match self.due_retry(now) {
+            Some((retry_at, run)) => {
+                self.retries.remove(&(retry_at, run));
+                self.retries_in_flight += 1;
+                run
+            }
+            None => self.sendable.pop_front()?,
+        };
+        let first = self.queues.get(&run)?.deliveries.front()?;
+        let event = match &first.state {
+            DeliveryState::InMemory(event) => Some(Arc::clone(event)),
+            DeliveryState::Parked { tries: _ } => None,
+        };
+        let seq = first.seq;
+        Some(DeliveryAttempt { run, seq, event })
+    }
+
+    fn due_retry(&self, now: Moment) -> Option<(Duration, RunId)> {
+        if self.retries_in_flight >= (self.limits.notifier_in_flight_max / 2).max(1) {
+            return None;
+        }
+        let mut due = self
+            .retries
+            .iter()
+            .take_while(|(retry_at, _)| *retry_at <= now.elapsed);
+        // Earlier events of its run may still be unread if a delivery was parked ahead of the
+        // cursor.
+        let is_read = |run: &RunId| {
+            let queue = self.queues.get(run);
+            let first = queue.and_then(|queue| queue.deliveries.front());
+            first.is_some_and(|delivery| delivery.seq <= self.read_to)
+        };
+        due.find(|(_, run)| is_read(run)).copied()
+    }
+
+    /// Whether a delivery could be attempted if there were a permit.
+    pub(super) fn has_next_attempt(&self, now: Moment) -> bool {
+        !self.sendable.is_empty() || self.due_retry(now).is_some()
+    }
+
+    /// Returns the earliest retry time after `now`.
+    pub(super) fn next_retry_at(&self, now: Moment) -> Option<Duration> {
+        let mut times = self.retries.iter().map(|(retry_at, _)| *retry_at);
+        times.find(|retry_at| *retry_at > now.elapsed)
+    }
+
+    /// Parks deliveries in memory behind attempts that take long, so that events of other runs can
+    /// be read.
+    pub(super) fn make_room(&mut self, now: Moment) {
+        while self.sendable.is_empty()
+            && self.in_memory.len() >= self.limits.events_page_max
+            && self.parked_count < self.limits.notifier_parked_max
+        {
+            let longest = self
+                .queues
+                .iter()
+                .max_by_key(|(_, queue)| queue.in_memory_behind_first());
+            let Some((run, _)) = longest.filter(|(_, queue)| queue.in_memory_behind_first() > 0)
+            else {
+                return;
+            };
+            self.park_behind_first(*run, now.wall);
+        }
+    }
+
+    /// Parks all deliveries of a run but the first.
+    fn park_behind_first(&mut self, run: RunId, next_at: DateTime<Utc>) {
+        let Some(queue) = self.queues.get_mut(&run) else {
+            return;
+        };
+        for delivery in queue.deliveries.iter_mut().skip(1) {
+            if delivery.is_parked() {
+                continue;
+            }
+            delivery.state = DeliveryState::Parked { tries: 0 };
+            self.in_memory.remove(&delivery.seq);
+            self.parked_count += 1;
+            let row = ParkedEvent::new(run, delivery.seq, next_at);
+            self.changes.insert(delivery.seq, Some(row));
+        }
+    }
+
+    /// Records the outcome of the attempt of a run. Returns the failed try, if it failed.
+    pub(super) fn finish_attempt(
+        &mut self,
+        run: RunId,
+        outcome: DeliveryOutcome,
+        now: Moment,
+    ) -> Option<FailedTry> {
+        let queue = self.queues.get_mut(&run)?;
+        queue.retry_at = now.elapsed;
+        let delivery = queue.deliveries.pop_front()?;
+        self.retries_in_flight -= usize::from(delivery.is_parked());
+        let failed = match outcome {
+            DeliveryOutcome::Delivered | DeliveryOutcome::EventPurged => {
+                self.remove(&delivery, None);
+                self.has_unsaved_delivery = true;
+                None
+            }
+            DeliveryOutcome::StorageUnavailable => {
+                queue.retry_at = now.elapsed.saturating_add(self.limits.notifier_delay);
+                queue.deliveries.push_front(delivery);
+                None
+            }
+            DeliveryOutcome::Failed(error) => Some(self.fail(run, &delivery, error, now)),
+        };
+        self.requeue(run);
+        failed
+    }
+
+    /// Removes a delivery; `row` is what storage keeps of it.
+    fn remove(&mut self, delivery: &QueuedDelivery, row: Option<ParkedEvent>) {
+        if delivery.is_parked() {
+            self.parked_count -= 1;
+        }
+        self.in_memory.remove(&delivery.seq);
+        if delivery.is_parked() || row.is_some() {
+            self.changes.insert(delivery.seq, row);
+        }
+    }
+
+    fn fail(
+        &mut self,
+        run: RunId,
+        delivery: &QueuedDelivery,
+        error: NotifierError,
+        now: Moment,
+    ) -> FailedTry {
+        let seq = delivery.seq;
+        let tries = delivery.tries().saturating_add(1);
+        let is_dead = !error.is_retryable() || tries >= self.limits.notifier_tries_max;
+        let delay = self.retry_delay(tries);
+        let mut row = ParkedEvent::new(run, seq, add_delay(now.wall, delay));
+        (row.tries, row.is_dead) = (tries, is_dead);
+        self.remove(delivery, Some(row));
+        self.has_unsaved_dead_letter |= is_dead;
+        if !is_dead && let Some(queue) = self.queues.get_mut(&run) {
+            queue.retry_at = now.elapsed.saturating_add(delay);
+            let state = DeliveryState::Parked { tries };
+            queue.deliveries.push_front(QueuedDelivery { seq, state });
+            self.parked_count += 1;
+            self.park_behind_first(run, now.wall);
+        }
+        FailedTry {
+            run,
+            seq,
+            tries,
+            error,
+            is_dead,
+        }
+    }
+
+    /// Returns the delay after this many failed tries.
+    fn retry_delay(&self, tries: u32) -> Duration {
+        let doublings = tries.saturating_sub(1).min(u32::BITS - 1);
+        let delay = self.limits.notifier_delay.saturating_mul(1 << doublings);
+        delay.min(self.limits.notifier_delay_max)
+    }
+
+    /// Requeues a run by the state of its first delivery.
+    fn requeue(&mut self, run: RunId) {
+        let Some(queue) = self.queues.get(&run) else {
+            return;
+        };
+        match queue.deliveries.front() {
+            None => drop(self.queues.remove(&run)),
+            Some(first) if first.is_parked() => drop(self.retries.insert((queue.retry_at, run))),
+            Some(_) => self.sendable.push_back(run),
+        }
+    }
+}
+
+fn add_delay(wall: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
+    let delay = TimeDelta::from_std(delay).ok();
+    delay
+        .and_then(|delay| wall.checked_add_signed(delay))
+        .unwrap_or(wall)
+}
+
+#[cfg(test)]
+mod tests;

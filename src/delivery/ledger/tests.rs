@@ -1,0 +1,411 @@
+//! Unit tests of the ledger: order, parking, retry delays, dead letters, saved rows, and random
+//! histories with crashes.
+
+use super::unsaved::UNWANTED_EVENTS_MAX;
+use super::*;
+use crate::model::EventKind;
+use crate::testing::contract::fixtures::{at, pipeline_id, run_id};
+
+fn limits() -> Limits {
+    Limits {
+        notifier_in_flight_max: 4,
+        notifier_tries_max: 3,
+        events_page_max: 8,
+        ..Limits::default()
+    }
+}
+
+fn second(n: u64) -> Moment {
+    Moment {
+        elapsed: Duration::from_secs(n),
+        wall: at(i64::try_from(n).unwrap()),
+    }
+}
+
+fn new_ledger() -> Ledger {
+    let cursor = NotifierCursor::new("slack".to_owned(), 0);
+    Ledger::new(&cursor, limits(), second(0))
+}
+
+fn event(seq: u64, run: u64) -> Event {
+    Event::new(
+        seq,
+        EventKind::Log,
+        run_id(run),
+        pipeline_id("daily"),
+        at(0),
+    )
+}
+
+/// Adds these events, given as number and run.
+fn read(ledger: &mut Ledger, now: Moment, events: impl IntoIterator<Item = (u64, u64)>) {
+    for (seq, run) in events {
+        ledger.add(event(seq, run), now);
+        ledger.mark_read(seq);
+    }
+}
+
+fn start(ledger: &mut Ledger, now: Moment) -> Option<u64> {
+    ledger.start_attempt(now).map(|attempt| attempt.seq)
+}
+
+fn retryable() -> DeliveryOutcome {
+    DeliveryOutcome::Failed(NotifierError::retryable("no"))
+}
+
+/// Returns the changed rows: number, tries, whether dead. `None` is a removed row.
+fn rows(ledger: &Ledger) -> Vec<(u64, Option<(u32, bool)>)> {
+    let changes = ledger.changes().iter();
+    changes
+        .map(|(seq, row)| (*seq, row.map(|row| (row.tries, row.is_dead))))
+        .collect()
+}
+
+#[test]
+fn one_event_per_run_is_in_flight_and_runs_do_not_wait_for_each_other() {
+    let mut ledger = new_ledger();
+    let now = second(1);
+    read(&mut ledger, now, [(1, 1), (2, 1), (3, 2), (4, 3)]);
+    let expected = [1, 3, 4].map(Some);
+    assert_eq!([(); 3].map(|()| start(&mut ledger, now)), expected);
+    assert_eq!(start(&mut ledger, now), None);
+    assert!(
+        ledger
+            .finish_attempt(run_id(2), DeliveryOutcome::Delivered, now)
+            .is_none()
+    );
+    assert_eq!((ledger.cursor(), start(&mut ledger, now)), (0, None));
+    assert!(
+        ledger
+            .finish_attempt(run_id(1), DeliveryOutcome::Delivered, now)
+            .is_none()
+    );
+    assert_eq!((ledger.cursor(), start(&mut ledger, now)), (1, Some(2)));
+    for run in [1, 3] {
+        assert!(
+            ledger
+                .finish_attempt(run_id(run), DeliveryOutcome::Delivered, now)
+                .is_none()
+        );
+    }
+    assert_eq!((ledger.cursor(), rows(&ledger)), (4, vec![]));
+}
+
+#[test]
+fn a_failure_parks_the_later_events_of_its_run_and_the_cursor_advances() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(1), [(1, 1), (2, 1), (3, 2)]);
+    assert_eq!(start(&mut ledger, second(1)), Some(1));
+    let failure = ledger
+        .finish_attempt(run_id(1), retryable(), second(1))
+        .unwrap();
+    assert_eq!((failure.seq, failure.tries, failure.is_dead), (1, 1, false));
+    read(&mut ledger, second(1), [(4, 1)]);
+    assert_eq!(start(&mut ledger, second(1)), Some(3));
+    ledger.finish_attempt(run_id(2), DeliveryOutcome::Delivered, second(1));
+    assert_eq!(ledger.cursor(), 4);
+    let parked = [
+        (1, Some((1, false))),
+        (2, Some((0, false))),
+        (4, Some((0, false))),
+    ];
+    assert_eq!(rows(&ledger), parked);
+    assert_eq!(start(&mut ledger, second(1)), None);
+    assert_eq!(
+        ledger.next_retry_at(second(1)),
+        Some(Duration::from_secs(2))
+    );
+    ledger.mark_saved();
+    for seq in [1, 2, 4] {
+        assert_eq!(start(&mut ledger, second(2)), Some(seq));
+        ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(2));
+    }
+    assert_eq!(rows(&ledger), [(1, None), (2, None), (4, None)]);
+    assert_eq!(start(&mut ledger, second(9)), None);
+}
+
+#[test]
+fn retry_delays_double_up_to_their_maximum() {
+    let ledger = new_ledger();
+    for (tries, seconds) in [
+        (1, 1),
+        (2, 2),
+        (3, 4),
+        (10, 512),
+        (11, 600),
+        (u32::MAX, 600),
+    ] {
+        assert_eq!(
+            ledger.retry_delay(tries),
+            Duration::from_secs(seconds),
+            "{tries}"
+        );
+    }
+}
+
+#[test]
+fn too_many_tries_or_a_permanent_error_make_a_dead_letter_and_the_run_continues() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), [(1, 1), (2, 1), (3, 1)]);
+    for (tries, seconds) in [(1, 0), (2, 1), (3, 3)] {
+        assert_eq!(start(&mut ledger, second(seconds)), Some(1), "{tries}");
+        let failure = ledger
+            .finish_attempt(run_id(1), retryable(), second(seconds))
+            .unwrap();
+        assert_eq!((failure.tries, failure.is_dead), (tries, tries == 3));
+    }
+    assert_eq!(start(&mut ledger, second(3)), Some(2));
+    let permanent = DeliveryOutcome::Failed(NotifierError::permanent("never"));
+    let failure = ledger
+        .finish_attempt(run_id(1), permanent, second(3))
+        .unwrap();
+    assert!(failure.is_dead);
+    let dead = [
+        (1, Some((3, true))),
+        (2, Some((1, true))),
+        (3, Some((0, false))),
+    ];
+    assert_eq!(
+        (rows(&ledger), start(&mut ledger, second(3))),
+        (dead.to_vec(), Some(3))
+    );
+}
+
+#[test]
+fn a_permanent_failure_in_memory_parks_no_later_event() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), [(1, 1), (2, 1)]);
+    assert_eq!(start(&mut ledger, second(0)), Some(1));
+    let permanent = DeliveryOutcome::Failed(NotifierError::permanent("never"));
+    ledger.finish_attempt(run_id(1), permanent, second(0));
+    assert_eq!(rows(&ledger), [(1, Some((1, true)))]);
+    assert_eq!(
+        (start(&mut ledger, second(0)), ledger.cursor()),
+        (Some(2), 1)
+    );
+}
+
+#[test]
+fn unavailable_storage_does_not_count_as_a_try() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), [(1, 1)]);
+    start(&mut ledger, second(0));
+    ledger.finish_attempt(run_id(1), retryable(), second(0));
+    for n in [1, 2, 3, 4] {
+        assert_eq!(start(&mut ledger, second(n)), Some(1));
+        assert!(
+            ledger
+                .finish_attempt(run_id(1), DeliveryOutcome::StorageUnavailable, second(n))
+                .is_none()
+        );
+        assert_eq!(start(&mut ledger, second(n)), None);
+    }
+    assert_eq!(rows(&ledger), [(1, Some((1, false)))]);
+    start(&mut ledger, second(5));
+    ledger.finish_attempt(run_id(1), DeliveryOutcome::EventPurged, second(5));
+    assert_eq!(rows(&ledger), [(1, None)]);
+}
+
+#[test]
+fn retries_take_at_most_half_of_the_attempts_in_flight() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), (1..=4).map(|n| (n, n)));
+    for n in 1..=4 {
+        start(&mut ledger, second(0));
+        ledger.finish_attempt(run_id(n), retryable(), second(0));
+    }
+    read(&mut ledger, second(0), [(5, 5)]);
+    let taken = [(); 4].map(|()| start(&mut ledger, second(9)));
+    assert_eq!(taken, [Some(1), Some(2), Some(5), None]);
+    ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(9));
+    assert_eq!(start(&mut ledger, second(9)), Some(3));
+}
+
+#[test]
+fn a_long_attempt_does_not_hold_up_the_events_of_other_runs() {
+    let mut ledger = new_ledger();
+    read(&mut ledger, second(0), (1..=8).map(|n| (n, 1)));
+    assert_eq!(
+        (start(&mut ledger, second(0)), ledger.has_room()),
+        (Some(1), false)
+    );
+    ledger.make_room(second(0));
+    assert!(ledger.has_room());
+    assert_eq!(rows(&ledger).len(), 7);
+    read(&mut ledger, second(0), [(9, 1), (10, 2)]);
+    assert_eq!(start(&mut ledger, second(0)), Some(10));
+    ledger.finish_attempt(run_id(2), DeliveryOutcome::Delivered, second(0));
+    assert_eq!(ledger.cursor(), 0);
+    ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(30));
+    assert_eq!(ledger.cursor(), 10);
+    for n in 2..=9 {
+        assert_eq!(start(&mut ledger, second(30)), Some(n));
+        ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(30));
+    }
+}
+
+#[test]
+fn reading_stops_while_too_many_events_are_parked() {
+    let mut small = limits();
+    small.notifier_parked_max = 2;
+    let cursor = NotifierCursor::new("slack".to_owned(), 0);
+    let mut ledger = Ledger::new(&cursor, small, second(0));
+    read(&mut ledger, second(0), [(1, 1), (2, 1)]);
+    start(&mut ledger, second(0));
+    assert!(ledger.has_room());
+    ledger.finish_attempt(run_id(1), retryable(), second(0));
+    assert!(!ledger.has_room());
+    start(&mut ledger, second(1));
+    ledger.finish_attempt(run_id(1), DeliveryOutcome::Delivered, second(1));
+    assert!(ledger.has_room());
+}
+
+#[test]
+fn unwanted_events_alone_are_rarely_saved() {
+    let mut ledger = new_ledger();
+    ledger.mark_read(UNWANTED_EVENTS_MAX - 1);
+    assert!(!ledger.has_progress_to_save() && ledger.has_unsaved_changes());
+    ledger.mark_read(UNWANTED_EVENTS_MAX);
+    assert!(ledger.has_progress_to_save());
+    ledger.mark_saved();
+    assert!(!ledger.has_progress_to_save() && !ledger.has_unsaved_changes());
+}
+
+#[test]
+fn a_restored_retry_delay_stays_within_its_bounds_after_a_clock_step() {
+    for (next_at, expected) in [(at(1_030), 30), (at(990), 0), (at(1_000_000), 600)] {
+        let mut cursor = NotifierCursor::new("slack".to_owned(), 5);
+        cursor.parked = vec![ParkedEvent::new(run_id(1), 3, next_at)];
+        let mut ledger = Ledger::new(&cursor, limits(), second(1_000));
+        let retry_at = 1_000 + expected;
+        if expected > 0 {
+            assert_eq!(start(&mut ledger, second(retry_at - 1)), None);
+        }
+        assert_eq!(start(&mut ledger, second(retry_at)), Some(3));
+    }
+}
+
+/// What storage keeps of a ledger.
+#[derive(Default)]
+struct Stored {
+    cursor: u64,
+    rows: BTreeMap<u64, ParkedEvent>,
+}
+
+impl Stored {
+    fn save(&mut self, ledger: &mut Ledger) {
+        assert!(ledger.cursor() >= self.cursor, "a cursor goes back");
+        self.cursor = ledger.cursor();
+        for (seq, row) in ledger.changes() {
+            match row {
+                Some(row) => drop(self.rows.insert(*seq, *row)),
+                None => drop(self.rows.remove(seq)),
+            }
+        }
+        ledger.mark_saved();
+    }
+
+    fn restore(&self, now: Moment) -> Ledger {
+        let mut cursor = NotifierCursor::new("slack".to_owned(), self.cursor);
+        let rows = self.rows.values();
+        let rows = rows.filter(|row| !row.is_dead || row.seq > self.cursor);
+        cursor.parked = rows.copied().collect();
+        Ledger::new(&cursor, limits(), now)
+    }
+}
+
+/// A linear congruential generator (Knuth's): the same seed gives the same numbers.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, count: u64) -> u64 {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % count
+    }
+}
+
+/// Plays one history: events of four runs, with random failures, saves and crashes.
+///
+/// Each event must be delivered or dead at the end, in order per run.
+fn play(seed: u64) {
+    const LAST: u64 = 60;
+    let mut random = Random(seed);
+    let runs: Vec<u64> = (0..LAST).map(|_| random.below(4)).collect();
+    let run_of = |seq: u64| runs[usize::try_from(seq - 1).unwrap()];
+    let mut stored = Stored::default();
+    let mut ledger = stored.restore(second(0));
+    let mut in_flight: Vec<(RunId, u64)> = Vec::new();
+    let mut got: Vec<u64> = Vec::new();
+    for step in 0_u64..2_000 {
+        let now = second(step);
+        match random.below(12) {
+            0 => stored.save(&mut ledger),
+            1 if random.below(6) == 0 => {
+                in_flight.clear();
+                ledger = stored.restore(now);
+            }
+            2..=5 if ledger.has_room() && ledger.read_to() < LAST => {
+                let next = ledger.read_to() + 1;
+                read(&mut ledger, now, [(next, run_of(next))]);
+            }
+            6 => ledger.make_room(now),
+            7..=9 if in_flight.len() < 4 => {
+                in_flight.extend(
+                    ledger
+                        .start_attempt(now)
+                        .map(|attempt| (attempt.run, attempt.seq)),
+                );
+            }
+            _ if !in_flight.is_empty() => {
+                let index = usize::try_from(random.below(in_flight.len() as u64)).unwrap();
+                let (run, seq) = in_flight.swap_remove(index);
+                if random.below(3) == 0 {
+                    ledger.finish_attempt(run, retryable(), now);
+                } else {
+                    receive(&mut got, seq, run_of, seed);
+                    ledger.finish_attempt(run, DeliveryOutcome::Delivered, now);
+                }
+                if ledger.is_save_urgent() {
+                    stored.save(&mut ledger);
+                }
+            }
+            _ => {}
+        }
+    }
+    for (run, seq) in in_flight {
+        receive(&mut got, seq, run_of, seed);
+        ledger.finish_attempt(run, DeliveryOutcome::Delivered, second(10_000));
+    }
+    for next in ledger.read_to() + 1..=LAST {
+        read(&mut ledger, second(10_000), [(next, run_of(next))]);
+    }
+    while let Some(attempt) = ledger.start_attempt(second(10_000)) {
+        receive(&mut got, attempt.seq, run_of, seed);
+        ledger.finish_attempt(attempt.run, DeliveryOutcome::Delivered, second(10_000));
+    }
+    stored.save(&mut ledger);
+    assert_eq!(stored.cursor, LAST, "seed {seed}");
+    let is_alive = |row: &&ParkedEvent| !row.is_dead;
+    assert_eq!(stored.rows.values().find(is_alive), None, "seed {seed}");
+    let is_missing = |seq: &u64| !got.contains(seq) && !stored.rows.contains_key(seq);
+    assert_eq!((1..=LAST).find(is_missing), None, "seed {seed}");
+}
+
+/// The notifier receives an event. Before its first delivery, no later event of its run was
+/// delivered.
+fn receive(got: &mut Vec<u64>, seq: u64, run_of: impl Fn(u64) -> u64, seed: u64) {
+    if got.contains(&seq) {
+        return;
+    }
+    let later = got
+        .iter()
+        .find(|own| run_of(**own) == run_of(seq) && **own > seq);
+    assert_eq!(later, None, "seed {seed}: before {seq}");
+    got.push(seq);
+}
+
+#[test]
+fn every_event_is_delivered_in_order_or_dead_in_any_history() {
+    (0..400).for_each(play);
+}

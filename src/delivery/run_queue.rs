@@ -1,0 +1,65 @@
+//! The events of one run that a notifier has not received, in order.
+//!
+//! `ledger` decides when each queue proceeds.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::Event;
+
+/// The queued deliveries of one run, by sequence number. All deliveries behind a parked one are
+/// parked.
+#[derive(Debug, Default)]
+pub(super) struct RunQueue {
+    pub(super) deliveries: VecDeque<QueuedDelivery>,
+    /// When the first delivery may be attempted, if it is parked.
+    pub(super) retry_at: Duration,
+}
+
+/// An event that the notifier has not received.
+#[derive(Debug)]
+pub(super) struct QueuedDelivery {
+    pub(super) seq: u64,
+    pub(super) state: DeliveryState,
+}
+
+/// Where the event of a queued delivery is.
+#[derive(Debug)]
+pub(super) enum DeliveryState {
+    /// In memory: the notifier's cursor is before it.
+    InMemory(Arc<Event>),
+    /// In a stored row: the cursor may pass it.
+    Parked { tries: u32 },
+}
+
+impl QueuedDelivery {
+    pub(super) const fn is_parked(&self) -> bool {
+        match self.state {
+            DeliveryState::InMemory(_) => false,
+            DeliveryState::Parked { tries: _ } => true,
+        }
+    }
+
+    pub(super) const fn tries(&self) -> u32 {
+        match self.state {
+            DeliveryState::InMemory(_) => 0,
+            DeliveryState::Parked { tries } => tries,
+        }
+    }
+}
+
+impl RunQueue {
+    /// Returns the index at which this number belongs, or `None` if it is queued already.
+    pub(super) fn insertion_index(&self, seq: u64) -> Option<usize> {
+        self.deliveries
+            .binary_search_by_key(&seq, |delivery| delivery.seq)
+            .err()
+    }
+
+    /// Counts the deliveries in memory behind the first one.
+    pub(super) fn in_memory_behind_first(&self) -> usize {
+        let behind = self.deliveries.iter().skip(1);
+        behind.filter(|delivery| !delivery.is_parked()).count()
+    }
+}

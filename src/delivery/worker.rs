@@ -1,0 +1,295 @@
+//! Delivers the events of one notifier: reads stored pages, starts attempts and stores the cursor.
+//!
+//! `ledger` decides which event is delivered next. `attempt` executes one attempt.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::attempt::{Admission, FinishedAttempt, execute_attempt};
+use super::exclusive::Exclusive;
+use super::ledger::{FailedTry, Ledger};
+use super::{Moment, Shared};
+use crate::error::{Error, trace_causes};
+use crate::model::Event;
+use crate::notifier::Notifier;
+use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
+
+/// The delay after a failed call of storage.
+const STORAGE_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Delivers events to one notifier.
+pub(super) struct DeliveryWorker {
+    shared: Arc<Shared>,
+    name: String,
+    notifier: Arc<dyn Notifier>,
+    newest: watch::Receiver<u64>,
+    ledger: Ledger,
+    // A set, so that the attempts are dropped with the worker.
+    attempts: JoinSet<FinishedAttempt>,
+    // One permit per event that may be in flight.
+    permits: Arc<Semaphore>,
+    exclusive: Exclusive,
+    /// Storage is not called before this time; set after it failed.
+    storage_retry_at: Duration,
+    /// Since when there is progress to store.
+    unsaved_since: Option<Duration>,
+    /// Whether pages of one event are read, to pass over an event that cannot be read.
+    is_reading_singly: bool,
+    /// When the loop last checked for work. Times after it wake the worker, even if they pass
+    /// before it sleeps.
+    checked_at: Moment,
+    is_closed: bool,
+}
+
+impl DeliveryWorker {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        notifier: Arc<dyn Notifier>,
+        cursor: NotifierCursor,
+        newest: watch::Receiver<u64>,
+    ) -> Self {
+        let permits = shared.limits.notifier_in_flight_max;
+        Self {
+            ledger: Ledger::new(&cursor, shared.limits.clone(), shared.now()),
+            shared: Arc::clone(shared),
+            name: cursor.name,
+            notifier,
+            newest,
+            attempts: JoinSet::new(),
+            permits: Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS))),
+            exclusive: Exclusive::new(),
+            storage_retry_at: Duration::ZERO,
+            unsaved_since: None,
+            is_reading_singly: false,
+            checked_at: shared.now(),
+            is_closed: false,
+        }
+    }
+
+    /// Delivers until it is stopped, or until it drains and all stored events are delivered.
+    pub(super) async fn run(mut self) {
+        while !self.is_closed && !self.shared.stop.is_cancelled() {
+            self.checked_at = self.shared.now();
+            if self.should_save() {
+                self.save().await;
+            }
+            // An urgent save has failed. Another attempt could overtake an unsaved dead letter of
+            // its run, or add to what is unsaved.
+            if !self.ledger.is_save_urgent() {
+                self.start_attempts();
+            }
+            if self.permits.available_permits() > 0 && self.has_unread_events() {
+                self.ledger.make_room(self.shared.now());
+            }
+            if self.can_read() {
+                self.read().await;
+            } else if self.shared.drain.is_cancelled() && self.is_drained() {
+                break;
+            } else {
+                self.wait().await;
+            }
+            while let Some(finished) = self.attempts.try_join_next() {
+                self.finish_attempt(finished);
+            }
+        }
+        self.attempts.abort_all();
+        while let Some(finished) = self.attempts.join_next().await {
+            self.finish_attempt(finished);
+        }
+        if self.ledger.has_unsaved_changes() {
+            self.save().await;
+        }
+    }
+
+    fn is_backing_off(&self) -> bool {
+        self.shared.clock.elapsed() < self.storage_retry_at
+    }
+
+    fn has_unread_events(&self) -> bool {
+        self.ledger.read_to() < *self.newest.borrow()
+    }
+
+    fn can_read(&self) -> bool {
+        self.has_unread_events() && self.ledger.has_room() && !self.is_backing_off()
+    }
+
+    fn is_drained(&self) -> bool {
+        let is_reading = self.has_unread_events() && self.ledger.has_room();
+        self.attempts.is_empty() && self.ledger.is_memory_empty() && !is_reading
+    }
+
+    /// Reads a page and adds the wanted events to the ledger.
+    async fn read(&mut self) {
+        // The number is read before the page: events up to it that the page lacks were purged.
+        let newest = *self.newest.borrow_and_update();
+        let after = self.ledger.read_to();
+        let limit = if self.is_reading_singly {
+            1
+        } else {
+            u32::try_from(self.shared.limits.events_page_max).unwrap_or(u32::MAX)
+        };
+        let filter = EventFilter::default();
+        match self.shared.storage.events(filter, after, limit).await {
+            Ok(events) => {
+                let is_full = u32::try_from(events.len()).is_ok_and(|length| length >= limit);
+                let last = events.last().map_or(after, |event| event.seq);
+                self.add_wanted(events);
+                self.ledger
+                    .mark_read(if is_full { last } else { last.max(newest) });
+                self.is_reading_singly = false;
+            }
+            Err(error) if error.kind().is_transient() => self.back_off(&error),
+            Err(error) if self.is_reading_singly => {
+                tracing::error!(%error, notifier = %self.name, seq = after.saturating_add(1), "skipped a stored event that cannot be read");
+                trace_causes(&error);
+                self.ledger.mark_read(after.saturating_add(1));
+            }
+            Err(_) => self.is_reading_singly = true,
+        }
+    }
+
+    fn add_wanted(&mut self, events: Vec<Event>) {
+        let now = self.shared.now();
+        for event in events {
+            // A notifier that panics here panics again in the attempt, where it counts as a failed
+            // try.
+            let wants = catch_unwind(AssertUnwindSafe(|| self.notifier.wants(&event)));
+            if wants.unwrap_or(true) {
+                self.ledger.add(event, now);
+            }
+        }
+    }
+
+    fn back_off(&mut self, error: &Error) {
+        tracing::warn!(%error, notifier = %self.name, "the delivery waits for storage");
+        let elapsed = self.shared.clock.elapsed();
+        self.storage_retry_at = elapsed.saturating_add(STORAGE_RETRY_DELAY);
+    }
+
+    /// Starts attempts while there are permits and deliveries.
+    fn start_attempts(&mut self) {
+        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            let Some(attempt) = self.ledger.start_attempt(self.checked_at) else {
+                return;
+            };
+            let (shared, notifier) = (Arc::clone(&self.shared), Arc::clone(&self.notifier));
+            let exclusive = self.exclusive.clone();
+            let admission = Admission { permit, exclusive };
+            self.attempts
+                .spawn(execute_attempt(shared, notifier, attempt, admission));
+        }
+    }
+
+    fn finish_attempt(&mut self, finished: Result<FinishedAttempt, tokio::task::JoinError>) {
+        match finished {
+            Ok(FinishedAttempt { run, outcome }) => {
+                let failed = self.ledger.finish_attempt(run, outcome, self.shared.now());
+                if let Some(failed) = failed {
+                    self.log_failed_try(&failed);
+                }
+            }
+            // It was aborted with the worker. Its event is delivered after the next start.
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => {
+                tracing::error!(%error, notifier = %self.name, "a delivery attempt died; its run waits for the next start");
+            }
+        }
+    }
+
+    fn log_failed_try(&self, failed: &FailedTry) {
+        let FailedTry {
+            run,
+            seq,
+            tries,
+            error,
+            is_dead,
+        } = failed;
+        // The text may come from a remote system. Escaped, it cannot forge a log line.
+        let error = error.message();
+        if *is_dead {
+            tracing::error!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; it is now a dead letter");
+        } else {
+            tracing::warn!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; will retry");
+        }
+    }
+
+    fn should_save(&mut self) -> bool {
+        if !self.ledger.has_progress_to_save() {
+            self.unsaved_since = None;
+            return false;
+        }
+        let elapsed = self.shared.clock.elapsed();
+        let since = *self.unsaved_since.get_or_insert(elapsed);
+        let is_due = elapsed >= since.saturating_add(self.shared.limits.notifier_linger);
+        (is_due || self.ledger.is_save_urgent()) && !self.is_backing_off()
+    }
+
+    /// Stores the cursor and all changes. After a failure the next save contains them.
+    async fn save(&mut self) {
+        let now = self.shared.clock.now();
+        let mut put = PutDeliveries::new(self.name.clone(), self.ledger.cursor(), now);
+        for (seq, row) in self.ledger.changes() {
+            match row {
+                Some(row) => put.parked.push(*row),
+                None => put.delivered.push(*seq),
+            }
+        }
+        match self.shared.storage.put_deliveries(put).await {
+            Ok(()) => {
+                self.ledger.mark_saved();
+                self.unsaved_since = None;
+            }
+            Err(error) => self.back_off(&error),
+        }
+    }
+
+    /// Waits until there may be work.
+    async fn wait(&mut self) {
+        let wake_at = self.next_wake_at();
+        let lacks_permit =
+            !self.ledger.is_save_urgent() && self.ledger.has_next_attempt(self.checked_at);
+        let is_draining = self.shared.drain.is_cancelled();
+        let sleep = async {
+            match wake_at {
+                Some(wake_at) => self.shared.clock.sleep_until(wake_at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let finished = tokio::select! {
+            biased;
+            () = self.shared.stop.cancelled() => None,
+            Some(finished) = self.attempts.join_next() => Some(finished),
+            // The permit is released at once; `start_attempts` acquires it.
+            _ = self.permits.acquire(), if lacks_permit => None,
+            more = self.newest.changed() => {
+                self.is_closed = more.is_err();
+                None
+            }
+            () = self.shared.drain.cancelled(), if !is_draining => None,
+            () = sleep => None,
+        };
+        if let Some(finished) = finished {
+            self.finish_attempt(finished);
+        }
+    }
+
+    /// Returns when there is work even if nothing happens before.
+    fn next_wake_at(&self) -> Option<Duration> {
+        let checked_at = self.checked_at;
+        let linger = self.shared.limits.notifier_linger;
+        let save_at = self
+            .unsaved_since
+            .map(|since| since.saturating_add(linger).max(self.storage_retry_at));
+        let is_backing_off = self.storage_retry_at > checked_at.elapsed;
+        let storage_retry_at = is_backing_off.then_some(self.storage_retry_at);
+        let delivery_retry_at = self.ledger.next_retry_at(checked_at);
+        [save_at, storage_retry_at, delivery_retry_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

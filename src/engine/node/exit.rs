@@ -1,0 +1,117 @@
+//! How a node left its task, with the result that `driver` records.
+//!
+//! Which exit an attempt leads to is decided by the parent module. Storing the output is left to
+//! `checkpoint`.
+
+use std::time::Duration;
+
+use super::{NodeTask, Recording, millis};
+use crate::engine::checkpoint::{self, CheckpointError};
+use crate::engine::journal::LeaseLost;
+use crate::engine::stop_signal::StopSignal;
+use crate::error::{cut, trace_causes};
+use crate::executor::Output;
+use crate::model::{Dataset, NodeIndex, NodeStatus};
+use crate::storage::FinishedNode;
+
+/// The result of a node's task.
+#[derive(Debug)]
+pub(in crate::engine) struct NodeTaskResult {
+    pub(in crate::engine) node_index: NodeIndex,
+    pub(in crate::engine) recording: Recording,
+    pub(in crate::engine) exit: NodeExit,
+}
+
+/// How a node left its task.
+#[derive(Debug)]
+pub(in crate::engine) enum NodeExit {
+    /// It has a final status and, on success, its output.
+    Finished(Box<FinishedNode>, Option<Dataset>),
+    /// The run was stopped first; a later claim executes the node.
+    Interrupted,
+}
+
+impl NodeTask {
+    /// Stores the output of a node that succeeded, and returns its exit.
+    pub(super) async fn finish_success(
+        &self,
+        output: Output,
+        started: Duration,
+    ) -> Result<NodeExit, LeaseLost> {
+        let Output::Dataset(dataset) = output else {
+            return Ok(self.finish_node(NodeStatus::Success, None, started));
+        };
+        let mut finished = self.finished_node(NodeStatus::Success, Some(self.attempt), started);
+        finished.row_count = Some(dataset.row_count());
+        finished.has_dataset = true;
+        if self.recording == Recording::Full {
+            match checkpoint::write(&self.context, self.node_index, &dataset).await {
+                Ok(checkpoint) => {
+                    finished.preview = Some(checkpoint.preview);
+                    finished.output = checkpoint.output;
+                }
+                Err(CheckpointError::LeaseLost) => return Err(LeaseLost),
+                Err(CheckpointError::Unencodable(error)) => {
+                    tracing::error!(%error, "an output could not be encoded");
+                    trace_causes(&error);
+                    return Ok(self.fail_node(
+                        format!("the output could not be stored: {error}"),
+                        Some(self.attempt),
+                        started,
+                    ));
+                }
+            }
+        }
+        Ok(NodeExit::Finished(Box::new(finished), Some(dataset)))
+    }
+
+    /// Returns the exit of a node that waits for an attempt when the run is stopped.
+    pub(super) fn exit_before_attempt(&self) -> NodeExit {
+        let now = self.context.shared.clock.elapsed();
+        let status = match *self.stop_signal.borrow() {
+            StopSignal::None | StopSignal::Drain | StopSignal::LeaseLost => {
+                return NodeExit::Interrupted;
+            }
+            StopSignal::TimedOut => NodeStatus::Skipped,
+            StopSignal::Cancel | StopSignal::Force | StopSignal::Abandon => NodeStatus::Cancelled,
+        };
+        let mut finished = self.finished_node(status, None, now);
+        finished.duration_ms = None;
+        NodeExit::Finished(Box::new(finished), None)
+    }
+
+    pub(super) fn fail_node(
+        &self,
+        error: String,
+        attempt: Option<u32>,
+        started: Duration,
+    ) -> NodeExit {
+        let mut finished = self.finished_node(NodeStatus::Failed, attempt, started);
+        finished.error = Some(cut(error, self.context.shared.limits.error_bytes_max));
+        NodeExit::Finished(Box::new(finished), None)
+    }
+
+    pub(super) fn finish_node(
+        &self,
+        status: NodeStatus,
+        error: Option<String>,
+        started: Duration,
+    ) -> NodeExit {
+        let mut finished = self.finished_node(status, Some(self.attempt), started);
+        finished.error = error.map(|error| cut(error, self.context.shared.limits.error_bytes_max));
+        NodeExit::Finished(Box::new(finished), None)
+    }
+
+    fn finished_node(
+        &self,
+        status: NodeStatus,
+        attempt: Option<u32>,
+        started: Duration,
+    ) -> FinishedNode {
+        let clock = &self.context.shared.clock;
+        let mut finished = FinishedNode::new(self.node_index, status, clock.now());
+        finished.attempt = attempt;
+        finished.duration_ms = Some(millis(clock.elapsed().saturating_sub(started)));
+        finished
+    }
+}

@@ -1,0 +1,277 @@
+//! One node of a run: waits for its permit, makes its attempts, and reports its result.
+//!
+//! The permit is left to `execution_permit`, a single attempt to `attempt`, and what follows from
+//! the result to `driver`.
+
+mod exit;
+
+pub(super) use self::exit::{NodeExit, NodeTaskResult};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use super::attempt::{self, AttemptOutcome, timeout_message};
+use super::attempt_log::AttemptLog;
+use super::execution_permit::ExecutionPermit;
+use super::journal::LeaseLost;
+use super::retry;
+use super::run_context::RunContext;
+use super::stop_signal::{StopSignal, wait_for_signal};
+use crate::error::cut;
+use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
+use crate::graph::policy::RetryPolicy;
+use crate::model::{Node, NodeIndex, NodeStatus};
+use crate::storage::Entry;
+
+/// What a node writes to the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recording {
+    /// All entries: the node has no committed result yet.
+    Full,
+    /// Log lines only: the node has succeeded before and executes again for its lost output.
+    LogOnly,
+}
+
+/// A node to execute.
+#[derive(Debug)]
+pub(super) struct NodeTask {
+    pub(super) context: Arc<RunContext>,
+    pub(super) node_index: NodeIndex,
+    pub(super) inputs: Vec<Input>,
+    /// The first attempt to make: above 1 after a crash between attempts.
+    pub(super) attempt: u32,
+    pub(super) recording: Recording,
+    /// Why the node must fail without an attempt.
+    pub(super) fail_reason: Option<String>,
+    pub(super) stop_signal: watch::Receiver<StopSignal>,
+}
+
+/// What follows an attempt.
+enum NextStep {
+    Retry(String),
+    Exit(NodeExit),
+}
+
+impl NodeTask {
+    /// Executes the node until it is finished or the run is stopped.
+    pub(super) async fn run(mut self) -> NodeTaskResult {
+        let exit = self.execute().await.unwrap_or(NodeExit::Interrupted);
+        NodeTaskResult {
+            node_index: self.node_index,
+            recording: self.recording,
+            exit,
+        }
+    }
+
+    async fn execute(&mut self) -> Result<NodeExit, LeaseLost> {
+        let context = Arc::clone(&self.context);
+        let node = context.node(self.node_index);
+        let Some(node) = node.filter(|_| context.executor(self.node_index).is_some()) else {
+            let kind = context
+                .node(self.node_index)
+                .map_or("", |node| node.kind.as_str());
+            return self
+                .fail_without_attempt(format!("no executor is registered for the type {kind:?}"))
+                .await;
+        };
+        let policy = match RetryPolicy::of(node) {
+            Ok(policy) => policy,
+            Err(issues) => {
+                let first = issues
+                    .first()
+                    .map_or_else(String::new, |issue| issue.detail.clone());
+                return self.fail_without_attempt(first).await;
+            }
+        };
+        if let Some(why) = self.fail_reason.take() {
+            return self.fail_without_attempt(why).await;
+        }
+        let ready_at = context.shared.clock.elapsed();
+        loop {
+            let (shared, run_slots) = (&context.shared, &context.node_slots);
+            let permit =
+                ExecutionPermit::acquire(shared, run_slots, &node.kind, &mut self.stop_signal)
+                    .await;
+            let Some(permit) = permit else {
+                return Ok(self.exit_before_attempt());
+            };
+            let started = context.shared.clock.elapsed();
+            self.record_start(started.saturating_sub(ready_at)).await?;
+            let span = tracing::info_span!("attempt", attempt = self.attempt);
+            let outcome = match &permit.executor {
+                Ok(executor) => self.attempt(node, executor, &policy).instrument(span).await,
+                Err(error) => AttemptOutcome::Returned(Err(error.clone())),
+            };
+            let outcome = outcome.masked(&context.secrets.mask);
+            let next = self.next_step(outcome, &policy, started).await?;
+            drop(permit);
+            match next {
+                NextStep::Exit(exit) => return Ok(exit),
+                NextStep::Retry(error) => {
+                    if let Some(exit) = self.wait_for_retry(error, &policy).await? {
+                        return Ok(exit);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fails a node that cannot execute. Its start is recorded too: only a running node may fail.
+    async fn fail_without_attempt(&self, why: String) -> Result<NodeExit, LeaseLost> {
+        self.record_start(Duration::ZERO).await?;
+        let now = self.context.shared.clock.elapsed();
+        Ok(self.fail_node(why, Some(self.attempt), now))
+    }
+
+    async fn record_start(&self, waited: Duration) -> Result<(), LeaseLost> {
+        if self.recording == Recording::LogOnly {
+            return Ok(());
+        }
+        let at = self.context.shared.clock.now();
+        let started = Entry::NodeStarted {
+            node_index: self.node_index,
+            attempt: self.attempt,
+            queue_ms: millis(waited),
+            at,
+        };
+        self.context.journal.send(started).await
+    }
+
+    async fn attempt(
+        &mut self,
+        node: &Node,
+        executor: &Arc<dyn Executor>,
+        policy: &RetryPolicy,
+    ) -> AttemptOutcome {
+        let shared = Arc::clone(&self.context.shared);
+        let log = NodeLog::to_sink(Arc::new(AttemptLog {
+            journal: self.context.journal.clone(),
+            shared: Arc::clone(&shared),
+            mask: self.context.secrets.mask.clone(),
+            node_index: self.node_index,
+            attempt: self.attempt,
+        }));
+        let secrets = &self.context.secrets;
+        let ctx = secrets.build_ctx(&self.context.run, node, self.attempt, log);
+        let ctx = tokio::select! {
+            ctx = ctx => ctx,
+            signal = wait_for_signal(&mut self.stop_signal, StopSignal::TimedOut) => {
+                return AttemptOutcome::Stopped(signal);
+            },
+        };
+        match ctx {
+            Ok(ctx) => {
+                let call = NodeCall::new(ctx, self.inputs.clone());
+                attempt::run(
+                    &shared,
+                    executor,
+                    call,
+                    policy.timeout,
+                    &mut self.stop_signal,
+                )
+                .await
+            }
+            Err(error) => AttemptOutcome::Returned(Err(error)),
+        }
+    }
+
+    async fn next_step(
+        &self,
+        outcome: AttemptOutcome,
+        policy: &RetryPolicy,
+        started: Duration,
+    ) -> Result<NextStep, LeaseLost> {
+        let error = match outcome {
+            AttemptOutcome::Returned(Ok(output)) => {
+                return self
+                    .finish_success(output, started)
+                    .await
+                    .map(NextStep::Exit);
+            }
+            AttemptOutcome::Returned(Err(error)) => error,
+            AttemptOutcome::TimedOut => {
+                ExecutorError::retryable(timeout_message(policy.timeout.unwrap_or_default()))
+            }
+            AttemptOutcome::Stopped(
+                StopSignal::LeaseLost | StopSignal::Drain | StopSignal::None,
+            ) => {
+                return Ok(NextStep::Exit(NodeExit::Interrupted));
+            }
+            AttemptOutcome::Stopped(StopSignal::TimedOut) => {
+                ExecutorError::permanent("stopped, since the run exceeded its timeout")
+            }
+            AttemptOutcome::Stopped(
+                StopSignal::Cancel | StopSignal::Force | StopSignal::Abandon,
+            ) => {
+                return Ok(NextStep::Exit(self.finish_node(
+                    NodeStatus::Cancelled,
+                    None,
+                    started,
+                )));
+            }
+        };
+        let signal = *self.stop_signal.borrow();
+        if signal >= StopSignal::Force {
+            return Ok(NextStep::Exit(self.finish_node(
+                NodeStatus::Cancelled,
+                Some(error.message().to_owned()),
+                started,
+            )));
+        }
+        if error.is_retryable()
+            && self.attempt <= policy.max_retries
+            && signal < StopSignal::TimedOut
+        {
+            return Ok(NextStep::Retry(error.message().to_owned()));
+        }
+        Ok(NextStep::Exit(self.fail_node(
+            error.message().to_owned(),
+            Some(self.attempt),
+            started,
+        )))
+    }
+
+    /// Waits until the next attempt is due. Returns the node's exit when the run is stopped first.
+    async fn wait_for_retry(
+        &mut self,
+        error: String,
+        policy: &RetryPolicy,
+    ) -> Result<Option<NodeExit>, LeaseLost> {
+        let shared = Arc::clone(&self.context.shared);
+        self.attempt = self.attempt.saturating_add(1);
+        let random = shared.clock.random();
+        let delay = retry::delay(
+            policy.retry_delay,
+            self.attempt,
+            shared.limits.retry_delay_max,
+            random,
+        );
+        if self.recording == Recording::Full {
+            let error = cut(error, shared.limits.error_bytes_max);
+            let (node_index, attempt, at) = (self.node_index, self.attempt, shared.clock.now());
+            self.context
+                .journal
+                .send(Entry::NodeRetrying {
+                    node_index,
+                    attempt,
+                    error,
+                    delay_ms: millis(delay),
+                    at,
+                })
+                .await?;
+        }
+        tokio::select! {
+            () = shared.clock.sleep(delay) => Ok(None),
+            _ = wait_for_signal(&mut self.stop_signal, StopSignal::Drain) => {
+                Ok(Some(self.exit_before_attempt()))
+            }
+        }
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,318 @@
+//! Prepares a claimed run for execution: a new run, a run after a crash, or a resumed run.
+//!
+//! Which nodes must execute again is decided by `graph/plan`. This module reads the outputs that
+//! the plan needs, and hands the run to `driver`.
+
+mod node_history;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use self::node_history::{NodeHistory, first_error, node_histories};
+use super::Shared;
+use super::checkpoint;
+use super::driver::{AppenderTask, Driver};
+use super::journal::{Journal, JournalPosition, LeaseLost};
+use super::run_context::RunContext;
+use super::secret_resolver::SecretResolver;
+use super::stop_signal::StopSignal;
+use crate::error::{Error, trace_causes};
+use crate::graph::Graph;
+use crate::graph::frontier::{Frontier, NodeOutcome};
+use crate::graph::plan::{Kept, Past, Plan};
+use crate::model::{Cancel, Dataset, Level, NodeIndex, NodeStatus};
+use crate::outage::{Pauses, Unanswered, while_unavailable};
+use crate::storage::{ClaimedRun, Entry, FinishedNode};
+
+/// The channels by which `active` reaches a run.
+#[derive(Debug)]
+pub(super) struct RunSignals {
+    pub(super) cancel_request: watch::Receiver<Option<Cancel>>,
+    pub(super) stop_signal: watch::Sender<StopSignal>,
+}
+
+/// A run that is ready to be driven.
+#[derive(Debug)]
+pub(super) struct PreparedRun {
+    pub(super) driver: Driver,
+    /// Nodes that never execute, since an upstream did not succeed.
+    pub(super) skipped: Vec<NodeIndex>,
+}
+
+/// Why a claimed run cannot be prepared.
+#[derive(Debug)]
+pub(super) enum PrepareError {
+    /// The lease was lost meanwhile.
+    LeaseLost,
+    /// The stored definition is not a valid graph.
+    Invalid(Error),
+}
+
+impl From<LeaseLost> for PrepareError {
+    fn from(LeaseLost: LeaseLost) -> Self {
+        Self::LeaseLost
+    }
+}
+
+/// Prepares a claimed run.
+///
+/// # Errors
+/// Those of [`PrepareError`].
+pub(super) async fn prepare_run(
+    shared: &Arc<Shared>,
+    claimed: ClaimedRun,
+    signals: RunSignals,
+) -> Result<PreparedRun, PrepareError> {
+    let graph = Graph::new(&claimed.definition).map_err(PrepareError::Invalid)?;
+    let graph = Arc::new(graph);
+    let histories = node_histories(&graph, &claimed);
+    let is_suspect = claimed.claim_count > 1;
+    let RunSignals {
+        cancel_request,
+        stop_signal,
+    } = signals;
+    let start = JournalPosition {
+        run: claimed.run.id,
+        epoch: claimed.epoch,
+        position: claimed.position,
+    };
+    let (journal, appender) = Journal::open(shared, start, stop_signal.clone());
+    let closing = journal.closing_token();
+    let slots = usize::try_from(shared.limits.nodes_run_max)
+        .unwrap_or(usize::MAX)
+        .max(1);
+    let context = Arc::new(RunContext {
+        shared: Arc::clone(shared),
+        secrets: SecretResolver::new(shared, &claimed.run),
+        run: claimed.run,
+        epoch: claimed.epoch,
+        definition: claimed.definition,
+        graph: Arc::clone(&graph),
+        journal,
+        node_slots: Arc::new(tokio::sync::Semaphore::new(slots)),
+        stop_signal,
+    });
+    let appender = AppenderTask {
+        closing,
+        handle: shared.tasks.spawn(appender.run()),
+    };
+    let preparation = Preparation {
+        context,
+        graph,
+        histories,
+        is_suspect,
+    };
+    Ok(preparation.finish(cancel_request, appender).await?)
+}
+
+/// A claimed run whose journal is open.
+struct Preparation {
+    context: Arc<RunContext>,
+    graph: Arc<Graph>,
+    histories: Vec<NodeHistory>,
+    is_suspect: bool,
+}
+
+impl Preparation {
+    async fn finish(
+        self,
+        cancel_request: watch::Receiver<Option<Cancel>>,
+        appender: AppenderTask,
+    ) -> Result<PreparedRun, LeaseLost> {
+        let mut plan = Plan::new(
+            &self.graph,
+            self.node_indexes()
+                .map(|(node_index, history)| history.past(self.context.is_sink(node_index)))
+                .collect(),
+        );
+        let datasets = self.read_needed_outputs(&mut plan).await?;
+        self.record_reuse(&plan).await?;
+        let must_rerun = |node_index: NodeIndex, history: &NodeHistory| {
+            history.outcome() == Some(NodeOutcome::Success) && plan.executes(node_index)
+        };
+        let settled = self
+            .node_indexes()
+            .map(|(node_index, history)| self.settled_outcome(&plan, node_index, history))
+            .collect();
+        let (frontier, skipped) = Frontier::new(Arc::clone(&self.graph), settled);
+        let pending_consumers = self.count_consumers(&plan);
+        let driver = Driver {
+            frontier,
+            datasets,
+            pending_consumers,
+            first_attempts: self
+                .node_indexes()
+                .filter_map(|(node_index, history)| Some((node_index, history.first_attempt()?)))
+                .collect(),
+            reexecuted: self
+                .node_indexes()
+                .filter(|(node_index, history)| must_rerun(*node_index, history))
+                .map(|(node_index, _)| node_index)
+                .collect(),
+            fail_reasons: self.fail_reasons(&plan),
+            first_error: first_error(&self.histories),
+            is_suspect: self.is_suspect,
+            cancel_request,
+            tasks: JoinSet::new(),
+            commits: JoinSet::new(),
+            profiles: JoinSet::new(),
+            appender,
+            context: self.context,
+        };
+        Ok(PreparedRun { driver, skipped })
+    }
+
+    fn node_indexes(&self) -> impl Iterator<Item = (NodeIndex, &NodeHistory)> {
+        (0..NodeIndex::MAX).zip(&self.histories)
+    }
+
+    /// Reads every stored output that an executing node needs.
+    ///
+    /// A node whose output is missing or damaged executes again.
+    async fn read_needed_outputs(
+        &self,
+        plan: &mut Plan<'_>,
+    ) -> Result<Vec<Option<Dataset>>, LeaseLost> {
+        let mut datasets = vec![None; self.graph.len()];
+        for (node_index, history) in self.node_indexes() {
+            if let Past::Succeeded {
+                output: Kept::Lost, ..
+            } = history.past(false)
+                && plan.executes(node_index)
+            {
+                self.log_warning(
+                    node_index,
+                    "its output was too large to store or contained a secret; it executes again",
+                )
+                .await?;
+            }
+        }
+        while let Some(node_index) = plan.next_needed() {
+            match self.read_output(node_index).await? {
+                Some(dataset) => {
+                    if let Some(slot) = datasets.get_mut(usize::from(node_index)) {
+                        *slot = Some(dataset);
+                    }
+                }
+                None => {
+                    plan.lost(node_index);
+                    self.log_warning(
+                        node_index,
+                        "its stored output is missing or damaged; it executes again",
+                    )
+                    .await?;
+                }
+            }
+        }
+        Ok(datasets)
+    }
+
+    /// Reads a stored output, and retries while storage is unavailable.
+    async fn read_output(&self, node_index: NodeIndex) -> Result<Option<Dataset>, LeaseLost> {
+        let (context, clock) = (&self.context, &self.context.shared.clock);
+        let read = || checkpoint::read(context, node_index);
+        let stop = context.lost_or_stopped();
+        match while_unavailable(clock, Pauses::STANDARD, stop, read).await {
+            Ok(dataset) => Ok(dataset),
+            Err(Unanswered::Stopped(_)) => Err(LeaseLost),
+            Err(Unanswered::Refused(error)) => {
+                tracing::error!(run_id = %context.run.id, %error, "a stored output cannot be read; its node executes again");
+                trace_causes(&error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes a warning about a node to the run's log.
+    async fn log_warning(&self, node_index: NodeIndex, warning: &str) -> Result<(), LeaseLost> {
+        let node = self
+            .context
+            .node_id(node_index)
+            .map_or("", |id| id.as_str());
+        let message = format!("Node {node}: {warning}");
+        let at = self.context.shared.clock.now();
+        self.context
+            .journal
+            .send(Entry::Log {
+                node_index: Some(node_index),
+                attempt: None,
+                level: Level::Warning,
+                message,
+                at,
+            })
+            .await
+    }
+
+    /// Records the nodes whose output from an earlier run is reused.
+    async fn record_reuse(&self, plan: &Plan<'_>) -> Result<(), LeaseLost> {
+        for (node_index, history) in self.node_indexes() {
+            let Some(inherited) = &history.inherited else {
+                continue;
+            };
+            if plan.executes(node_index) || history.outcome().is_some() || history.has_started() {
+                continue;
+            }
+            let mut finished = FinishedNode::new(
+                node_index,
+                NodeStatus::Skipped,
+                self.context.shared.clock.now(),
+            );
+            finished.row_count = inherited.row_count;
+            finished.has_dataset = inherited.has_dataset;
+            finished.reused_from = Some(inherited.from_run);
+            self.context
+                .journal
+                .send(Entry::NodeFinished(Box::new(finished)))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the node's outcome if it does not execute in this claim.
+    fn settled_outcome(
+        &self,
+        plan: &Plan<'_>,
+        node_index: NodeIndex,
+        history: &NodeHistory,
+    ) -> Option<NodeOutcome> {
+        match history.outcome() {
+            Some(NodeOutcome::Success) if plan.executes(node_index) => None,
+            Some(outcome) => Some(outcome),
+            None if history.inherited.is_some() && !plan.executes(node_index) => {
+                Some(NodeOutcome::Success)
+            }
+            None => None,
+        }
+    }
+
+    /// Returns how many executing nodes consume each node's output.
+    fn count_consumers(&self, plan: &Plan<'_>) -> Vec<usize> {
+        let consumer_count = |node_index| {
+            self.graph
+                .downstream(node_index)
+                .iter()
+                .filter(|&&consumer| plan.executes(consumer))
+                .count()
+        };
+        self.node_indexes()
+            .map(|(node_index, _)| consumer_count(node_index))
+            .collect()
+    }
+
+    /// Returns the nodes that need the missing output of a sink, which is never repeated.
+    fn fail_reasons(&self, plan: &Plan<'_>) -> HashMap<NodeIndex, String> {
+        let reason = |sink: NodeIndex| {
+            let sink = self.context.node_id(sink).map_or("", |id| id.as_str());
+            format!(
+                "the output of {sink} is needed but no longer stored; a sink that succeeded is not executed again automatically"
+            )
+        };
+        plan.unmet()
+            .iter()
+            .map(|&(sink, node)| (node, reason(sink)))
+            .collect()
+    }
+}

@@ -1,0 +1,102 @@
+//! The history of each node of a run before the run executes.
+//!
+//! What must execute again is decided by `graph/plan`.
+
+use crate::graph::Graph;
+use crate::graph::frontier::NodeOutcome;
+use crate::graph::plan::{Kept, Past};
+use crate::model::{InheritedOutput, NodeRun, NodeStatus};
+use crate::storage::ClaimedRun;
+
+/// What one node did in this run and earlier in its chain.
+#[derive(Debug, Clone, Default)]
+pub(super) struct NodeHistory {
+    /// Its row in this run.
+    pub(super) row: Option<NodeRun>,
+    /// Its result earlier in the chain.
+    pub(super) inherited: Option<InheritedOutput>,
+}
+
+impl NodeHistory {
+    /// Returns its outcome in this run. A node that reuses an output counts as a success.
+    pub(super) fn outcome(&self) -> Option<NodeOutcome> {
+        let row = self.row.as_ref()?;
+        match row.status {
+            NodeStatus::Success => Some(NodeOutcome::Success),
+            NodeStatus::Skipped if row.reused_from.is_some() => Some(NodeOutcome::Success),
+            NodeStatus::Skipped => Some(NodeOutcome::Skipped),
+            NodeStatus::Failed => Some(NodeOutcome::Failed),
+            NodeStatus::Cancelled => Some(NodeOutcome::Cancelled),
+            NodeStatus::Pending | NodeStatus::Running => None,
+        }
+    }
+
+    /// Returns whether it has started in this run. Then its earlier result no longer counts.
+    pub(super) fn has_started(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.attempt.is_some())
+    }
+
+    /// Returns the first attempt to make, if the node had started and is not finished.
+    ///
+    /// An attempt that a crash interrupted is repeated; one that failed is followed by the next.
+    pub(super) fn first_attempt(&self) -> Option<u32> {
+        let row = self.row.as_ref()?;
+        if row.status != NodeStatus::Pending {
+            return None;
+        }
+        let has_failed = row.error.is_some();
+        Some(row.attempt?.saturating_add(u32::from(has_failed)))
+    }
+
+    /// Returns what `graph/plan` needs to know.
+    pub(super) fn past(&self, is_sink: bool) -> Past {
+        let output = match (self.outcome(), &self.row, &self.inherited) {
+            (Some(NodeOutcome::Success), Some(row), _) => {
+                kept_output(row.has_dataset, row.output_hash.is_some())
+            }
+            (None, _, Some(inherited)) if !self.has_started() => {
+                kept_output(inherited.has_dataset, inherited.output_hash.is_some())
+            }
+            _ => return Past::Never,
+        };
+        Past::Succeeded { output, is_sink }
+    }
+}
+
+const fn kept_output(has_dataset: bool, is_stored: bool) -> Kept {
+    match (has_dataset, is_stored) {
+        (false, _) => Kept::Nothing,
+        (true, true) => Kept::Stored,
+        (true, false) => Kept::Lost,
+    }
+}
+
+/// Returns the history of every node, by node index.
+pub(super) fn node_histories(graph: &Graph, claimed: &ClaimedRun) -> Vec<NodeHistory> {
+    let mut histories = vec![NodeHistory::default(); graph.len()];
+    for row in &claimed.nodes {
+        if let Some(slot) = histories.get_mut(usize::from(row.node_index)) {
+            slot.row = Some(row.clone());
+        }
+    }
+    for inherited in &claimed.run.inherited {
+        if let Some(slot) = histories.get_mut(usize::from(inherited.node_index)) {
+            slot.inherited = Some(inherited.clone());
+        }
+    }
+    histories
+}
+
+/// Returns the error of the node that failed first.
+pub(super) fn first_error(histories: &[NodeHistory]) -> Option<String> {
+    let failed = histories
+        .iter()
+        .filter_map(|history| history.row.as_ref())
+        .filter(|row| row.status == NodeStatus::Failed);
+    let first = failed.min_by_key(|row| row.finished_at)?;
+    Some(format!(
+        "node {}: {}",
+        first.node_id,
+        first.error.as_deref().unwrap_or("it failed")
+    ))
+}
