@@ -6,7 +6,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program speaks to whoever started it"
+    reason = "a program prints to its user"
 )]
 
 use std::collections::BTreeMap;
@@ -49,7 +49,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pipeline(Pipeline::new("invoices").node("invoice", "invoice"))
         .start()
         .await?;
-    // Links start with the whole path, whatever part a router strips before it calls the service.
+    // Links must start with the full path. The router strips part of it before it calls the
+    // service.
     let api = floret.service(Access::from_extensions()).prefix("/ops/api");
     let viewer = Permissions::of([Permission::PipelinesView, Permission::RunsView]);
     let app = App {
@@ -71,19 +72,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(serve.await?)
 }
 
-/// The application's own login. It gives known callers permissions, which Floret looks for.
-/// Floret refuses a request without them.
+/// The application's own login. It attaches permissions to the requests of known users.
+///
+/// Floret refuses a request without permissions.
 async fn login(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION);
     let token = header.and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
-    if let Some(own) = token.and_then(|token| app.users.get(token)).cloned() {
-        request.extensions_mut().insert(own);
+    if let Some(permissions) = token.and_then(|token| app.users.get(token)).cloned() {
+        request.extensions_mut().insert(permissions);
     }
     next.run(request).await
 }
 
-/// A handler of the application that triggers one run for each order. The run is durable when the
-/// handler responds.
+/// Triggers one run for each order. The run is durable when the handler responds.
 async fn order(
     State(app): State<App>,
     user: Option<Extension<Permissions>>,

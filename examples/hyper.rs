@@ -5,7 +5,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program speaks to whoever started it"
+    reason = "a program prints to its user"
 )]
 
 use std::convert::Infallible;
@@ -39,7 +39,7 @@ async fn greet(ctx: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-/// The program's own response.
+/// Responds to requests that are not for Floret.
 async fn own(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let text = format!("the program's own {}\n", request.uri().path());
     Ok(Response::new(Full::from(text)))
@@ -88,6 +88,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         while connections.try_join_next().is_some() {}
     }
     // Floret goes first: it closes its streams, and the connections wait for those.
-    let (ended, ()) = tokio::join!(floret.shutdown(GRACE), graceful.shutdown());
-    Ok(ended?)
+    let (closed, ()) = tokio::join!(floret.shutdown(GRACE), graceful.shutdown());
+    Ok(closed?)
 }

@@ -2,10 +2,7 @@
 //! its position.
 //!
 //! `cargo run --example middleware`, then `curl -i http://127.0.0.1:8080/api/pipelines`.
-#![expect(
-    clippy::print_stdout,
-    reason = "a program speaks to whoever started it"
-)]
+#![expect(clippy::print_stdout, reason = "a program prints to its user")]
 
 use std::error::Error;
 use std::time::Duration;

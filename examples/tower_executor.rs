@@ -3,10 +3,7 @@
 //!
 //! `cargo run --example tower_executor` runs one pipeline and prints for each node how often it was
 //! tried and how long it waited.
-#![expect(
-    clippy::print_stdout,
-    reason = "a program speaks to whoever started it"
-)]
+#![expect(clippy::print_stdout, reason = "a program prints to its user")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -16,7 +13,7 @@ use floret::storage::MemoryStorage;
 use floret::{Floret, Node, Pipeline};
 use tower::{ServiceBuilder, service_fn};
 
-/// How long the partner takes.
+/// How long the partner takes to answer.
 const ANSWER: Duration = Duration::from_millis(100);
 
 /// Calls the partner, which never answers the first call to `slow`.

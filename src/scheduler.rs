@@ -11,7 +11,7 @@ use crate::cron::Schedule;
 use crate::engine::{Engine, PendingTick, SchedulerHandle};
 use crate::error::Result;
 use crate::model::Trigger;
-use crate::storage::{StoredSchedule, Tick};
+use crate::storage::{StoredSchedule, TickOutcome};
 
 /// The pause after an error of storage.
 const RETRY: Duration = Duration::from_millis(200);
@@ -129,7 +129,7 @@ async fn process_schedule(
             }
         };
         tracing::debug!(pipeline_id = %stored.pipeline.id, at = %cursor_move.until, ?tick, "a tick is decided");
-        if tick == Tick::Stale {
+        if tick == TickOutcome::Stale {
             // Another scheduler decided the tick, or the definition has changed. The change has
             // already woken its scheduler.
             break;

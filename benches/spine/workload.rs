@@ -226,14 +226,14 @@ pub(crate) async fn graph_bare(writer: Option<&Writer>, shape: Shape, run: i64) 
 async fn spread<F: Future<Output = ()> + Send + 'static>(
     count: usize,
     width: usize,
-    thing: impl Fn(usize) -> F,
+    operation: impl Fn(usize) -> F,
 ) {
-    let mut under_way = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for index in 0..count {
-        if under_way.len() == width {
-            under_way.join_next().await.unwrap().unwrap();
+        if tasks.len() == width {
+            tasks.join_next().await.unwrap().unwrap();
         }
-        under_way.spawn(thing(index));
+        tasks.spawn(operation(index));
     }
-    under_way.join_all().await;
+    tasks.join_all().await;
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill,
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome,
 };
 use floret::{Backfill, BackfillId, BackfillStatus, Error, PageRequest, Problem, Result, Scope};
 
@@ -45,7 +45,7 @@ impl Backfills for AuditedStorage {
         })
     }
 
-    async fn cancel_backfill(&self, wish: CancelBackfill) -> Result<CancelledBackfill> {
+    async fn cancel_backfill(&self, wish: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.write("cancel_backfill", |rows| {
             let absent = || Error::backfill_not_found(wish.backfill);
             let found = rows
@@ -61,7 +61,7 @@ impl Backfills for AuditedStorage {
             let detail = rows
                 .backfill(wish.backfill, &wish.scope)
                 .ok_or_else(absent)?;
-            Ok(CancelledBackfill::new(detail, rows.seq))
+            Ok(CancelBackfillOutcome::new(detail, rows.seq))
         })
     }
 }

@@ -17,14 +17,15 @@ pub(crate) fn known(rows: &Rows, key: &IdempotencyKey) -> Result<Option<CreatedR
         let message = "the idempotency key was given with another body before";
         return Err(Error::new(Problem::IdempotencyKeyReused, message));
     }
-    let mut created = CreatedRuns::new(row.run_ids.clone(), true, rows.seq);
+    let mut created = CreatedRuns::new(row.run_ids.clone(), rows.seq);
+    created.is_replayed = true;
     created.backfill = row.backfill;
     Ok(Some(created))
 }
 
 pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<CreatedRuns> {
     let Some(first) = create.runs.first() else {
-        return Ok(CreatedRuns::new(Vec::new(), false, rows.seq));
+        return Ok(CreatedRuns::new(Vec::new(), rows.seq));
     };
     let id = first.run.pipeline_id.clone();
     let pipeline = rows.pipelines.find(id.as_str(), &create.scope);
@@ -43,7 +44,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     }
     let skipped = leave_out(rows, &mut create, tenant.as_ref());
     let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
-    let mut created = CreatedRuns::new(run_ids, false, rows.seq);
+    let mut created = CreatedRuns::new(run_ids, rows.seq);
     created.skipped = skipped;
     if create.is_preview || create.runs.is_empty() {
         return Ok(created);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    ConnectionFilter, Connections, DeletePipeline, Expect, Operation, PipelineFilter, Pipelines,
-    PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
+    ConnectionFilter, Connections, DeletePipeline, Expect, IdempotentOperation, PipelineFilter,
+    Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
 };
 use floret::{
     ConnectionId, Error, PageRequest, Problem, Result, Scope, Slug, StoredConnection,
@@ -62,8 +62,10 @@ impl Pipelines for AuditedStorage {
             rows.schedules.remove(id);
             let Rows { keys, runs, .. } = rows;
             keys.retain(|(operation, _), _| match operation {
-                Operation::Run(pipeline) | Operation::Backfill(pipeline) => pipeline != id,
-                Operation::Resume(run) => {
+                IdempotentOperation::Run(pipeline) | IdempotentOperation::Backfill(pipeline) => {
+                    pipeline != id
+                }
+                IdempotentOperation::Resume(run) => {
                     runs.get(run).is_none_or(|row| row.run.pipeline_id != *id)
                 }
                 _ => true,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use floret::storage::{CancelBackfill, CancelRequest, Cancelled};
+use floret::storage::{CancelBackfill, CancelOutcome, CancelRequest};
 use floret::{
     BackfillId, BackfillStatus, Cancel, Error, EventKind, NodeIndex, Problem, Result, Run, RunId,
     RunStatus,
@@ -155,7 +155,7 @@ pub(crate) fn cancel_rest(rows: &mut Rows, wish: &CancelBackfill) -> Result<()> 
 }
 
 /// Notes a wish to cancel a run.
-pub(crate) fn request_cancel(rows: &mut Rows, wish: &CancelRequest) -> Result<Cancelled> {
+pub(crate) fn request_cancel(rows: &mut Rows, wish: &CancelRequest) -> Result<CancelOutcome> {
     let absent = || Error::run_not_found(wish.run);
     let run = rows
         .run(wish.run, &wish.scope)
@@ -182,5 +182,5 @@ pub(crate) fn request_cancel(rows: &mut Rows, wish: &CancelRequest) -> Result<Ca
         _ => {}
     }
     let status = rows.run_mut(run.id)?.run.status;
-    Ok(Cancelled::new(status, rows.seq))
+    Ok(CancelOutcome::new(status, rows.seq))
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use floret::storage::{BackfillDetail, NodeIndexes, Operation, OutputRef, ParkedEvent, RunDetail};
+use floret::storage::{
+    BackfillDetail, IdempotentOperation, NodeIndexes, OutputRef, ParkedEvent, RunDetail,
+};
 use floret::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,
     NodeIndex, NodeRun, OwnerId, Pipeline, PipelineId, Preview, Profile, Result, Run, RunId,
@@ -26,7 +28,7 @@ pub(crate) struct Rows {
     pub(crate) newest_run: Option<RunId>,
     /// By the run that made them, which may be purged while a resume inherits them.
     pub(crate) outputs: BTreeMap<(RunId, NodeIndex), OutputRow>,
-    pub(crate) keys: BTreeMap<(Operation, String), KeyRow>,
+    pub(crate) keys: BTreeMap<(IdempotentOperation, String), KeyRow>,
     pub(crate) backfills: BTreeMap<BackfillId, BackfillRow>,
     pub(crate) schedules: BTreeMap<PipelineId, ScheduleRow>,
     pub(crate) cursors: BTreeMap<String, CursorRow>,
@@ -139,7 +141,7 @@ impl Rows {
     }
 
     pub(crate) fn node_indexes(&self, run: &Run) -> Result<NodeIndexes> {
-        NodeIndexes::of(self.definition(run)?.as_ref())
+        NodeIndexes::new(self.definition(run)?.as_ref())
     }
 
     /// Whose output a node of a run has: its own once it executes, else the very one that it

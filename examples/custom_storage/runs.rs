@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
-    RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, RunDetail,
+    RunFilter, Runs,
 };
 use floret::{NodeId, NodeStatus, PageRequest, Preview, Profile, Result, Run, RunId, Scope};
 
@@ -31,7 +31,7 @@ impl Runs for AuditedStorage {
         self.read(|rows| rows.run(run, scope).map(|row| rows.detail(row)).transpose())
     }
 
-    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
         self.read(|rows| {
             let chain = rows.runs.values().filter(|row| {
                 row.run.first_run == first_run && scope.admits(row.run.tenant.as_ref())
@@ -54,7 +54,7 @@ impl Runs for AuditedStorage {
         })
     }
 
-    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.write("request_cancel", |rows| request_cancel(rows, &request))
     }
 

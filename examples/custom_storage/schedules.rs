@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use floret::storage::{Advance, AdvancedSchedule, NewRun, Schedules, StoredSchedule, Tick};
+use floret::storage::{Advance, AdvanceOutcome, NewRun, Schedules, StoredSchedule, TickOutcome};
 use floret::{Error, Overlap, Pipeline, Result, Scope, SkipReason, StoredPipeline, Trigger};
 
 use crate::audited::AuditedStorage;
@@ -23,10 +23,10 @@ impl Schedules for AuditedStorage {
         }))
     }
 
-    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
+    async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.write("advance", |rows| {
             let tick = take(rows, advance)?;
-            Ok(AdvancedSchedule::new(tick, rows.seq))
+            Ok(AdvanceOutcome::new(tick, rows.seq))
         })
     }
 }
@@ -59,7 +59,7 @@ fn zone(pipeline: &Pipeline) -> &str {
     pipeline.schedule_timezone.as_deref().unwrap_or("UTC")
 }
 
-fn take(rows: &mut Rows, advance: Advance) -> Result<Tick> {
+fn take(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
     let id = advance.pipeline.clone();
     let pipeline = rows.pipelines.find(id.as_str(), &Scope::All);
     let is_same_version = pipeline.is_some_and(|found| found.version == advance.version);
@@ -68,27 +68,27 @@ fn take(rows: &mut Rows, advance: Advance) -> Result<Tick> {
         .get(&id)
         .filter(|row| row.cursor == advance.from);
     if !is_same_version || row.is_none() {
-        return Ok(Tick::Stale);
+        return Ok(TickOutcome::Stale);
     }
     let tick = decide(rows, &advance);
     let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
-    if let (Tick::Made, Some(new)) = (tick, advance.run) {
+    if let (TickOutcome::Created, Some(new)) = (tick, advance.run) {
         insert(rows, NewRun::clone(&new))?;
     }
     let gone = || Error::internal(format!("the schedule of {id} is gone"));
     let row = rows.schedules.get_mut(&id).ok_or_else(gone)?;
     row.cursor = advance.to;
     match tick {
-        Tick::Made => (row.last_run, row.skipped) = (fire_at, None),
-        Tick::Skipped(reason) => row.skipped = Some(reason),
+        TickOutcome::Created => (row.last_run, row.skipped) = (fire_at, None),
+        TickOutcome::Skipped(reason) => row.skipped = Some(reason),
         _ => {}
     }
     Ok(tick)
 }
 
-fn decide(rows: &Rows, advance: &Advance) -> Tick {
+fn decide(rows: &Rows, advance: &Advance) -> TickOutcome {
     let Some(new) = &advance.run else {
-        return Tick::Passed;
+        return TickOutcome::Passed;
     };
     let id = &advance.pipeline;
     let is_of_the_schedule = |trigger| matches!(trigger, Trigger::Schedule | Trigger::Catchup);
@@ -100,12 +100,12 @@ fn decide(rows: &Rows, advance: &Advance) -> Tick {
         .runs_of(id)
         .any(|row| row.fire_at.is_some() && row.fire_at == new.fire_at)
     {
-        Tick::Taken
+        TickOutcome::Taken
     } else if overlaps && advance.overlap == Overlap::Skip {
-        Tick::Skipped(SkipReason::Overlap)
+        TickOutcome::Skipped(SkipReason::Overlap)
     } else if !has_room(rows, id, 1, bounds) {
-        Tick::Skipped(SkipReason::Blocked)
+        TickOutcome::Skipped(SkipReason::Blocked)
     } else {
-        Tick::Made
+        TickOutcome::Created
     }
 }

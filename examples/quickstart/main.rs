@@ -51,8 +51,8 @@ async fn main() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let visitor = Visitor::new(listener.local_addr()?, floret.events());
     tokio::select! {
-        ended = serve(listener, floret.service(Access::allow_all())) => ended?,
-        ended = visit(visitor) => ended?,
+        result = serve(listener, floret.service(Access::allow_all())) => result?,
+        result = visit(visitor) => result?,
     }
     Ok(floret.shutdown(Duration::from_secs(10)).await?)
 }
@@ -82,8 +82,8 @@ async fn load(_: Ctx) -> Result<Vec<Penguin>, ExecutorError> {
 async fn clean(ctx: Ctx, penguins: Vec<Penguin>) -> Result<Vec<Penguin>, ExecutorError> {
     let is_weighed = |penguin: &Penguin| penguin.body_mass_g.is_some();
     let (weighed, others): (Vec<_>, Vec<_>) = penguins.into_iter().partition(is_weighed);
-    let left_out = format!("{} penguins were not weighed", others.len());
-    ctx.log.warning(left_out).await;
+    let message = format!("{} penguins were not weighed", others.len());
+    ctx.log.warning(message).await;
     Ok(weighed)
 }
 

@@ -100,7 +100,7 @@ fn show_node(node: &Value) {
         print!(", {rows} rows");
     }
     if let Some(run) = node["reused_from"].as_str() {
-        print!(" kept by run {run}");
+        print!(" reused from run {run}");
     }
     if let Some(error) = node["error"].as_str() {
         print!(": {error}");

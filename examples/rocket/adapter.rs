@@ -126,10 +126,10 @@ async fn respond<'r>(
         return Ok(response.upgrade("websocket", Handed(handover)).finalize());
     }
     response.status(Status::new(parts.status.as_u16()));
-    let told = parts.headers.get(header::CONTENT_LENGTH);
-    let told = told.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let length = parts.headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if method == Method::Head {
-        if let Some(length) = told {
+        if let Some(length) = length {
             response.sized_body(length, Cursor::new(Bytes::new()));
         }
     } else if let Some(length) = body.size_hint().exact() {

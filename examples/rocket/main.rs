@@ -6,7 +6,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program speaks to whoever started it"
+    reason = "a program prints to its user"
 )]
 
 mod adapter;

@@ -38,12 +38,12 @@ impl Definitions {
         self.0.values().map(|(_, pipeline)| pipeline)
     }
 
-    /// Names the file whose definition Floret refused.
-    pub(crate) fn blame(&self, error: Error) -> Failure {
-        let told = error.to_string();
+    /// Returns a failure that names the file whose definition Floret refused.
+    pub(crate) fn failure(&self, error: Error) -> Failure {
+        let text = error.to_string();
         let file = self.0.iter().find_map(|(id, (file, _))| {
-            let begins = format!("pipeline {id}: ");
-            told.starts_with(&begins).then_some(file)
+            let prefix = format!("pipeline {id}: ");
+            text.starts_with(&prefix).then_some(file)
         });
         match file {
             Some(file) => Failure::new(format!("{}: {}", file.display(), all_of(&error))),

@@ -38,7 +38,7 @@ pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
     builder
         .start()
         .await
-        .map_err(|error| definitions.blame(error))
+        .map_err(|error| definitions.failure(error))
 }
 
 async fn open(options: &Options) -> Result<Builder, Failure> {

@@ -5,7 +5,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program speaks to whoever started it"
+    reason = "a program prints to its user"
 )]
 
 mod access;
@@ -44,11 +44,12 @@ fn main() -> ExitCode {
 }
 
 fn in_runtime(options: Options) -> Result<(), Failure> {
-    let runtime = Runtime::new().map_err(|error| Failure::of("no runtime", error))?;
-    let ended = runtime.block_on(run(options));
+    let runtime =
+        Runtime::new().map_err(|error| Failure::of("cannot start the async runtime", error))?;
+    let result = runtime.block_on(run(options));
     // Dropping the runtime would wait for node code that does not yield.
     runtime.shutdown_timeout(BLOCKING_GRACE);
-    ended
+    result
 }
 
 async fn run(options: Options) -> Result<(), Failure> {
@@ -59,7 +60,7 @@ async fn run(options: Options) -> Result<(), Failure> {
         .map_err(|error| Failure::of(format!("cannot listen on {}", options.listen), error))?;
     let address = listener
         .local_addr()
-        .map_err(|error| Failure::of("cannot tell the address", error))?;
+        .map_err(|error| Failure::of("cannot read the address of the listener", error))?;
     let floret = floret::start(&options).await?;
     let service = access::service(&floret, options.api_key.as_ref());
     println!("listening on http://{address}");

@@ -20,9 +20,9 @@ use crate::failure::Failure;
     name = "standalone",
     version,
     after_help = "\
-Without --api-key the server listens on this machine's loopback only and answers only to the hosts localhost, 127.0.0.1 and [::1].
-SIGINT and SIGTERM end it in order: nothing new starts, nodes that execute get 10 s, what is left goes on at the next start.
-The exit code is 0 after that, 1 when it cannot start or stop in order, 2 when the options are wrong.
+Without --api-key the server listens only on the loopback address and serves only the hosts localhost, 127.0.0.1 and [::1].
+SIGINT and SIGTERM shut it down: nothing new starts, executing nodes have 10 s to finish, and unfinished runs continue at the next start.
+The exit code is 0 after a shutdown, 1 if the server cannot start or shut down, and 2 if an option is wrong.
 
   curl -X POST http://127.0.0.1:8080/api/pipelines/penguins/run
   curl http://127.0.0.1:8080/api/runs"
@@ -98,7 +98,7 @@ impl Options {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.api_key.is_none() && !self.listen.ip().is_loopback() {
             return Err(Failure::usage(format!(
-                "{} is not a loopback address: without --api-key everybody who can reach it could do everything",
+                "{} is not a loopback address: without --api-key, everyone who can reach it could do everything",
                 self.listen
             )));
         }

@@ -40,12 +40,12 @@ pub(crate) async fn serve(
     }
     drop(listener);
     tracing::info!(
-        "ending: what executes gets {} s; a second signal ends at once",
+        "shutting down: executing nodes have {} s; a second signal stops the server at once",
         GRACE.as_secs()
     );
     tokio::select! {
-        ended = end(floret, graceful) => ended,
-        () = signals.received() => Err(Failure::new("ended at once; what was under way goes on at the next start")),
+        result = shut_down(floret, graceful) => result,
+        () = signals.received() => Err(Failure::new("stopped at once; unfinished runs continue at the next start")),
     }
 }
 
@@ -102,15 +102,15 @@ fn connection(
 }
 
 /// Shuts Floret down first: it closes its streams, which the connections wait for.
-async fn end(floret: &Floret, graceful: GracefulShutdown) -> Result<(), Failure> {
+async fn shut_down(floret: &Floret, graceful: GracefulShutdown) -> Result<(), Failure> {
     let requests = async {
         tokio::select! {
             () = graceful.shutdown() => {}
             () = pause(GRACE) => tracing::warn!("some requests did not finish in time"),
         }
     };
-    let (ended, ()) = tokio::join!(floret.shutdown(GRACE), requests);
-    ended.map_err(|error| Failure::of("the store could not be closed in order", error))
+    let (closed, ()) = tokio::join!(floret.shutdown(GRACE), requests);
+    closed.map_err(|error| Failure::of("the store could not be closed properly", error))
 }
 
 #[expect(

@@ -18,7 +18,8 @@ use crate::model::{
 };
 use crate::outage::{Pauses, Unanswered, while_unavailable};
 use crate::storage::{
-    BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, NewBackfill, NewRun, Operation,
+    BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill,
+    NewRun,
 };
 
 /// The run parameter that holds the date.
@@ -63,7 +64,7 @@ impl Engine {
         let pipeline = shared
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
-        let operation = Operation::Backfill(pipeline.id.clone());
+        let operation = IdempotentOperation::Backfill(pipeline.id.clone());
         let key = request.key.take().map(|key| key.for_operation(operation));
         if let Err(refused) = shared.check_backfill(&request, &pipeline) {
             let replayed = shared.find_replayed(key.as_ref()).await?;
@@ -126,7 +127,7 @@ impl From<CreatedRuns> for StartedBackfill {
         Self {
             id: created.backfill,
             run_ids: created.run_ids,
-            replayed: created.replayed,
+            replayed: created.is_replayed,
         }
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use super::{Engine, Shared};
 use crate::error::{Error, Result};
 use crate::model::{Cancel, RunId, RunStatus, Scope};
-use crate::storage::{CancelRequest, Cancelled};
+use crate::storage::{CancelOutcome, CancelRequest};
 
 impl Engine {
     /// Requests that a run stops.
@@ -37,7 +37,7 @@ impl Engine {
         run: RunId,
         cancel: Cancel,
         scope: &Scope,
-    ) -> Result<Cancelled> {
+    ) -> Result<CancelOutcome> {
         self.refuse_in_shutdown()?;
         let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
         request.scope = scope.clone();
@@ -52,7 +52,7 @@ impl Engine {
     }
 }
 
-async fn request_and_notify(shared: Arc<Shared>, request: CancelRequest) -> Result<Cancelled> {
+async fn request_and_notify(shared: Arc<Shared>, request: CancelRequest) -> Result<CancelOutcome> {
     let (run, cancel) = (request.run, request.cancel);
     let cancelled = match shared.storage.request_cancel(request).await {
         Ok(cancelled) => cancelled,

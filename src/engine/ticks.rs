@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::{Run, Scope, Trigger};
-use crate::storage::{Advance, NewRun, StoredSchedule, Tick};
+use crate::storage::{Advance, NewRun, StoredSchedule, TickOutcome};
 
 /// A scheduler's handle to an engine.
 #[derive(Debug, Clone)]
@@ -61,7 +61,11 @@ impl SchedulerHandle {
     ///
     /// # Errors
     /// Any error of storage. The tick then stays undecided.
-    pub(crate) async fn fire(&self, schedule: &StoredSchedule, tick: PendingTick) -> Result<Tick> {
+    pub(crate) async fn fire(
+        &self,
+        schedule: &StoredSchedule,
+        tick: PendingTick,
+    ) -> Result<TickOutcome> {
         let shared = &self.0;
         let PendingTick {
             fire_at,
@@ -95,11 +99,11 @@ impl SchedulerHandle {
         &self,
         schedule: &StoredSchedule,
         until: DateTime<Utc>,
-    ) -> Result<Tick> {
+    ) -> Result<TickOutcome> {
         self.advance(Advance::new(schedule, until)).await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<Tick> {
+    async fn advance(&self, advance: Advance) -> Result<TickOutcome> {
         let wake = WakeOnDrop(&self.0.wake);
         let advanced = self.0.storage.advance(advance).await?;
         self.0.events.committed(advanced.seq);

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result, shown};
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
-use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun, Operation};
+use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
 /// A caller's idempotency key with the hash of the request body.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ impl Engine {
         let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
         let key = start
             .key
-            .map(|key| key.for_operation(Operation::Run(pipeline.id.clone())));
+            .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.id.clone())));
         if let Err(refused) = shared.refuse_unknown_types(&pipeline.definition) {
             let replayed = shared.find_replayed(key.as_ref()).await?;
             return replayed.ok_or(refused)?.into_started_run(pipeline.id);
@@ -106,7 +106,7 @@ impl Engine {
 }
 
 impl RequestKey {
-    pub(super) fn for_operation(self, operation: Operation) -> IdempotencyKey {
+    pub(super) fn for_operation(self, operation: IdempotentOperation) -> IdempotencyKey {
         IdempotencyKey::new(operation, self.key, self.body_hash)
     }
 }
@@ -117,7 +117,7 @@ impl CreatedRuns {
             Some(run_id) => Ok(StartedRun {
                 run_id: *run_id,
                 pipeline_id,
-                replayed: self.replayed,
+                replayed: self.is_replayed,
             }),
             None => Err(Error::internal(
                 "storage created no run and returned no error",

@@ -1,7 +1,7 @@
-//! Backfills: asked for, listed, cancelled as a whole.
+//! Backfills: find, list, cancel.
 //!
-//! They are made with their runs by [`Runs::create_runs`](super::Runs::create_runs); their limits
-//! hold in [`Queue::claim`](super::Queue::claim).
+//! [`Runs::create_runs`](super::Runs::create_runs) creates a backfill with its runs.
+//! [`Queue::claim`](super::Queue::claim) applies its limits.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,18 +11,18 @@ use crate::model::{
     Backfill, BackfillId, BackfillRun, Cancel, Page, PageRequest, PipelineId, Scope,
 };
 
-/// A backfill to be made. Its tenant is its pipeline's.
+/// A backfill to create. It gets the tenant of its pipeline.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NewBackfill {
-    /// The backfill as it starts; its counts follow from its runs.
+    /// The backfill. Its counts are computed from its runs.
     pub backfill: Backfill,
-    /// Whether dates that were run successfully before are left out.
+    /// Whether dates that have a successful run are skipped.
     pub skip_existing: bool,
 }
 
 impl NewBackfill {
-    /// A backfill of all its dates.
+    /// Makes a backfill that skips no date.
     #[must_use]
     pub const fn new(backfill: Backfill) -> Self {
         Self {
@@ -43,41 +43,41 @@ pub struct BackfillDetail {
 }
 
 impl BackfillDetail {
-    /// A backfill with its runs.
+    /// Makes a backfill with its runs.
     #[must_use]
     pub const fn new(backfill: Backfill, runs: Vec<BackfillRun>) -> Self {
         Self { backfill, runs }
     }
 }
 
-/// Which backfills a list has; all conditions together.
+/// The backfills that a list contains. A backfill must meet every condition.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct BackfillFilter {
-    /// Whose.
+    /// The scope of the caller.
     pub scope: Scope,
-    /// Only this backfill: whether it exists is then asked without its runs.
+    /// Only this backfill. Answers whether it exists without reading its runs.
     pub backfill: Option<BackfillId>,
-    /// Only of this pipeline.
+    /// Only backfills of this pipeline.
     pub pipeline: Option<PipelineId>,
 }
 
-/// A wish to cancel all that is left of a backfill.
+/// A request to cancel a backfill and its unfinished runs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CancelBackfill {
     /// The backfill.
     pub backfill: BackfillId,
-    /// Whose backfills are seen.
+    /// The scope of the caller. A backfill outside it is not found.
     pub scope: Scope,
-    /// How; `Forced` escalates a plain one, a plain one changes nothing about a forced one.
+    /// How to cancel. `Forced` replaces an earlier `Plain`, but not the other way around.
     pub cancel: Cancel,
-    /// The time of the wish.
+    /// The time of the request.
     pub now: DateTime<Utc>,
 }
 
 impl CancelBackfill {
-    /// A wish to cancel this backfill, in every scope.
+    /// Makes a request in every scope.
     #[must_use]
     pub const fn new(backfill: BackfillId, cancel: Cancel, now: DateTime<Utc>) -> Self {
         Self {
@@ -89,56 +89,62 @@ impl CancelBackfill {
     }
 }
 
-/// Where a backfill stands after a wish to cancel.
+/// The result of a request to cancel a backfill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CancelledBackfill {
-    /// The backfill with its runs.
+pub struct CancelBackfillOutcome {
+    /// The backfill with its runs, after the request.
     pub detail: BackfillDetail,
-    /// The newest event.
+    /// The number of the newest event.
     pub seq: u64,
 }
 
-impl CancelledBackfill {
-    /// Where the backfill stands.
+impl CancelBackfillOutcome {
+    /// Makes a result.
     #[must_use]
     pub const fn new(detail: BackfillDetail, seq: u64) -> Self {
         Self { detail, seq }
     }
 }
 
-/// Backfills.
+/// Finds, lists and cancels backfills.
 #[async_trait]
 pub trait Backfills: Send + Sync + 'static {
-    /// The backfill with its runs. It ends `failed` when a run of it failed, else `cancelled` when
-    /// one was cancelled, else `success`, at the time of its last run's end; its counts MUST equal
-    /// a recount of its runs at any time, and it MUST be gone with the last of them that is purged.
+    /// Returns a backfill with its runs, or `None` if it is not found.
+    ///
+    /// - A backfill MUST finish with its last run, at the same time. Its status is `failed` if a
+    ///   run failed, else `cancelled` if one was cancelled, else `success`.
+    /// - Its counts MUST equal a recount of its runs at any time.
+    /// - It MUST be deleted with the last of its runs that is purged.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_backfill(
         &self,
         backfill: BackfillId,
         scope: &Scope,
     ) -> Result<Option<BackfillDetail>>;
 
-    /// A page of backfills, the greatest id first. A cursor is a backfill's id and MUST work though
-    /// that one was purged.
+    /// Returns a page of backfills, the greatest id first.
+    ///
+    /// A cursor is the id of a backfill. It MUST work even if that backfill was deleted.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none.
+    /// `Malformed` (`invalid-parameter`): the cursor is not the id of a backfill.
     async fn list_backfills(
         &self,
         filter: BackfillFilter,
         page: PageRequest,
     ) -> Result<Page<Backfill>>;
 
-    /// Asks every unfinished run of a backfill to cancel, the oldest date first, each as
-    /// [`request_cancel`](super::Runs::request_cancel) does, in one step. One that has ended after
-    /// such a wish answers as it stands.
+    /// Requests the cancel of every unfinished run of a backfill, the oldest date first.
+    ///
+    /// - Each run MUST be cancelled as by [`request_cancel`](super::Runs::request_cancel), all in
+    ///   one step.
+    /// - A backfill that finished after an earlier request MUST stay as it is.
     ///
     /// # Errors
-    /// `NotFound` (`backfill-not-found`); `RunFinished` (`run-finished`) when it has ended by
-    /// itself.
-    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill>;
+    /// - `NotFound` (`backfill-not-found`): the backfill is not found.
+    /// - `RunFinished` (`run-finished`): it finished without a request.
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome>;
 }

@@ -1,6 +1,7 @@
 //! Connections: put, find, list, delete.
 //!
-//! Secrets come sealed: storage never sees one. What fields may hold is decided above.
+//! Secrets arrive sealed; storage never sees a plain one. Which fields are valid is left to the
+//! engine.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,24 +10,24 @@ use super::Expect;
 use crate::error::Result;
 use crate::model::{ConnectionFields, ConnectionId, Page, PageRequest, Scope, StoredConnection};
 
-/// A save of a connection.
+/// A request to save a connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PutConnection {
-    /// Its id.
+    /// The id of the connection.
     pub id: ConnectionId,
-    /// What it says.
+    /// Its fields.
     pub fields: ConnectionFields,
-    /// What must be there before.
+    /// What must exist before the save.
     pub expect: Expect,
-    /// Whose connections are seen; a new one belongs to its tenant.
+    /// The scope of the caller. A new connection belongs to its tenant.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
 }
 
 impl PutConnection {
-    /// A save that replaces or makes the connection.
+    /// Makes a request that creates or replaces a connection, in every scope.
     #[must_use]
     pub const fn new(id: ConnectionId, fields: ConnectionFields, now: DateTime<Utc>) -> Self {
         Self {
@@ -39,56 +40,59 @@ impl PutConnection {
     }
 }
 
-/// Which connections a list has.
+/// The connections that a list contains.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ConnectionFilter {
-    /// Whose.
+    /// The scope of the caller.
     pub scope: Scope,
 }
 
-/// Connections.
+/// Saves, finds, lists and deletes connections.
 #[async_trait]
 pub trait Connections: Send + Sync + 'static {
-    /// Saves a connection and answers it as it stands then.
+    /// Saves a connection and returns it as it is after the save.
     ///
-    /// A save that changes nothing MUST keep version and `updated_at`; one that changes something
-    /// MUST raise the version by one. The id of a deleted connection may be taken again: versions
-    /// then go on from where they were, `created_at` starts anew. A connection of another tenant
-    /// MUST read as absent, and its id as taken.
+    /// - A save that changes nothing MUST keep the version and `updated_at`. Any other save MUST
+    ///   raise the version by one.
+    /// - The id of a deleted connection MUST be free again. Its versions then continue, and
+    ///   `created_at` is the time of the save.
+    /// - A connection of another tenant MUST read as absent, but its id as taken.
     ///
     /// # Errors
-    /// `NotFound` (`connection-not-found`) when it is expected and absent. `Conflict` with slug
-    /// `already-exists` when the id is taken; with slug `precondition-failed` when the version is
-    /// another.
+    /// - `NotFound` (`connection-not-found`): the request expects a connection that is absent.
+    /// - `Conflict` (`already-exists`): the id is taken.
+    /// - `Conflict` (`precondition-failed`): the version is another one.
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection>;
 
-    /// The connection with this id.
+    /// Returns the connection with this id, or `None` if it is not found.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_connection(
         &self,
         id: &ConnectionId,
         scope: &Scope,
     ) -> Result<Option<StoredConnection>>;
 
-    /// A page of connections, the newest `created_at` first, equal ones by id descending. A cursor
-    /// is the id of an item; it MUST work though that connection was deleted since; one of another
-    /// tenant is none.
+    /// Returns a page of connections, the newest `created_at` first, equal ones by id in descending
+    /// order.
+    ///
+    /// A cursor is the id of an item. It MUST work even if that connection was deleted. The id of
+    /// another tenant's connection is no cursor.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none.
+    /// `Malformed` (`invalid-parameter`): the cursor is invalid.
     async fn list_connections(
         &self,
         filter: ConnectionFilter,
         page: PageRequest,
     ) -> Result<Page<StoredConnection>>;
 
-    /// Deletes a connection; nothing that it said MUST stay.
+    /// Deletes a connection. Its fields MUST NOT stay in the storage.
     ///
     /// # Errors
-    /// `NotFound` (`connection-not-found`) when it is absent.
+    /// `NotFound` (`connection-not-found`): the connection is not found.
     async fn delete_connection(
         &self,
         id: &ConnectionId,

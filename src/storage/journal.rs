@@ -1,6 +1,7 @@
-//! The one write path of a running run: its journal.
+//! The journal: the only write path of a running run.
 //!
-//! An entry is an event, a projection and a rollup in one commit.
+//! An entry becomes an event, a change of rows and a change of figures in one commit. What a run
+//! does next is left to the engine.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -8,20 +9,20 @@ use chrono::{DateTime, Utc};
 use crate::error::Result;
 use crate::model::{BackfillId, Level, NodeIndex, NodeStatus, Preview, Profile, RunId, RunStatus};
 
-/// The kept output of a node, whose chunks were written before.
+/// A stored output of a node, whose chunks were written earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutputRef {
-    /// SHA-256 of all bytes.
+    /// The SHA-256 hash of all bytes.
     pub hash: [u8; 32],
-    /// How many bytes.
+    /// The number of bytes.
     pub length: u64,
-    /// In how many chunks.
+    /// The number of chunks.
     pub chunk_count: u32,
 }
 
 impl OutputRef {
-    /// An output of so many bytes and chunks.
+    /// Makes a reference to an output.
     #[must_use]
     pub const fn new(hash: [u8; 32], length: u64, chunk_count: u32) -> Self {
         Self {
@@ -32,36 +33,36 @@ impl OutputRef {
     }
 }
 
-/// How a node ended.
+/// The outcome of a node.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct FinishedNode {
     /// The node.
     pub node_index: NodeIndex,
-    /// A terminal status.
+    /// The node's status, which is terminal.
     pub status: NodeStatus,
-    /// When.
+    /// When the node finished.
     pub at: DateTime<Utc>,
-    /// The attempt that ended it; none where it never ran.
+    /// The last attempt, from 1. `None` if the node never started.
     pub attempt: Option<u32>,
-    /// Rows handed on.
+    /// The number of rows of the output.
     pub row_count: Option<u64>,
-    /// From the start of the newest attempt, milliseconds.
+    /// Milliseconds since the start of the last attempt.
     pub duration_ms: Option<u64>,
-    /// Why it failed.
+    /// Why the node failed.
     pub error: Option<String>,
-    /// The run that executed it, where this one reuses the output.
+    /// The run that executed the node, if this run reuses its output.
     pub reused_from: Option<crate::model::RunId>,
-    /// Whether it handed on a dataset, kept or not.
+    /// Whether the output is a dataset, stored or not.
     pub has_dataset: bool,
-    /// The kept output.
+    /// The output, if it is stored.
     pub output: Option<OutputRef>,
-    /// The first rows.
+    /// The first rows of the output.
     pub preview: Option<Preview>,
 }
 
 impl FinishedNode {
-    /// An end of this status; what is known more is set afterwards.
+    /// Makes an outcome with this status. The optional fields are empty.
     #[must_use]
     pub const fn new(node_index: NodeIndex, status: NodeStatus, at: DateTime<Utc>) -> Self {
         Self {
@@ -80,71 +81,74 @@ impl FinishedNode {
     }
 }
 
-/// One thing that happened in a run.
+/// An entry of a run's journal.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Entry {
-    /// An attempt began: event `node.started`. `queue_ms` and `at` count for the first start only;
-    /// the error of the attempt before goes.
+    /// An attempt started: event `node.started`.
+    ///
+    /// Only the first start sets `queue_ms` and the start time of the node. Every start clears the
+    /// error of the previous attempt.
     NodeStarted {
         /// The node.
         node_index: NodeIndex,
         /// The attempt, from 1.
         attempt: u32,
-        /// How long the node waited for its slot, milliseconds.
+        /// How long the node waited for its slot, in milliseconds.
         queue_ms: u64,
-        /// When.
+        /// When the attempt started.
         at: DateTime<Utc>,
     },
-    /// An attempt failed and another follows; the node is `pending` until then: event
-    /// `node.retrying`.
+    /// An attempt failed and another follows: event `node.retrying`. Until then the node is
+    /// `pending`.
     NodeRetrying {
         /// The node.
         node_index: NodeIndex,
-        /// The attempt that follows; the node keeps the one before until this begins.
+        /// The next attempt. The node keeps the number of the failed one until the next starts.
         attempt: u32,
-        /// Why the one before failed.
+        /// Why the attempt failed.
         error: String,
-        /// How long until then, milliseconds; `duration_ms` of the event.
+        /// The delay before the next attempt, in milliseconds: `duration_ms` of the event.
         delay_ms: u64,
-        /// When.
+        /// When the attempt failed.
         at: DateTime<Utc>,
     },
-    /// A node ended: event `node.completed`, `node.failed`, `node.skipped` or `node.cancelled`.
+    /// A node finished: event `node.completed`, `node.failed`, `node.skipped` or `node.cancelled`.
     NodeFinished(Box<FinishedNode>),
-    /// The statistics of a finished node's output; no event.
+    /// The profile of a finished node's output. It has no event.
     Profile {
         /// The node.
         node_index: NodeIndex,
-        /// The statistics.
+        /// The profile.
         profile: Box<Profile>,
     },
-    /// A line of the log: event `log`.
+    /// A log line: event `log`.
     Log {
-        /// The node; none for a line of the run.
+        /// The node, or `None` for a line of the run.
         node_index: Option<NodeIndex>,
-        /// The attempt that wrote it.
+        /// The attempt that wrote the line.
         attempt: Option<u32>,
-        /// How important.
+        /// The level.
         level: Level,
         /// The text.
         message: String,
-        /// When.
+        /// When the line was written.
         at: DateTime<Utc>,
     },
-    /// The run ended: event `run.completed`, `run.failed` or `run.cancelled`, with `duration_ms`
-    /// from the run's start; always the last entry.
+    /// The run finished: event `run.completed`, `run.failed` or `run.cancelled`.
+    ///
+    /// It is the last entry of a run. The event's `duration_ms` counts from the run's start.
     RunFinished {
-        /// A terminal status.
+        /// The run's status, which is terminal.
         status: RunStatus,
-        /// The first error, where it failed.
+        /// The first error, if the run failed.
         error: Option<String>,
-        /// When.
+        /// When the run finished.
         at: DateTime<Utc>,
     },
 }
 
-/// Entries to be appended together.
+/// A request to append entries, all of them or none.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Append {
@@ -156,12 +160,13 @@ pub struct Append {
     pub position: u64,
     /// The entries, in order.
     pub entries: Vec<Entry>,
-    /// Bytes up to which a succeeded run keeps the output of each of its last nodes.
+    /// The maximum size, in bytes, of an output that a successful run retains. See
+    /// [`Journal::append`].
     pub result_bytes_max: u64,
 }
 
 impl Append {
-    /// Entries of a run under a claim.
+    /// Makes a request under a claim, with a maximum of 1 MiB for retained outputs.
     #[must_use]
     pub const fn new(run: RunId, epoch: u64, position: u64, entries: Vec<Entry>) -> Self {
         Self {
@@ -174,19 +179,19 @@ impl Append {
     }
 }
 
-/// What an append answers.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppendOutcome {
-    /// The newest event.
+    /// The number of the newest event.
     pub seq: u64,
-    /// The backfill whose rest was cancelled because this run failed. A repeated append returns it
-    /// again.
+    /// The backfill whose other runs were cancelled because this run failed. A repeated append
+    /// returns it again.
     pub cancelled_backfill: Option<BackfillId>,
 }
 
 impl AppendOutcome {
-    /// The newest event after an append.
+    /// Makes a result without a cancelled backfill.
     #[must_use]
     pub const fn new(seq: u64) -> Self {
         Self {
@@ -196,29 +201,44 @@ impl AppendOutcome {
     }
 }
 
-/// The journal of running runs.
+/// Appends to the journals of running runs.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    /// Appends entries: events, node rows, previews, profiles, the run's end and rollups in one
+    /// Appends entries to a run's journal.
+    ///
+    /// The events, node rows, previews, profiles, figures and the run's outcome MUST go into one
     /// commit, all or nothing.
     ///
-    /// Checked in this order: epoch, position, terminal, cancel, transitions
-    /// ([`NodeStatus::may_become`], [`RunStatus::may_become`]). An append whose `position` was
-    /// already passed MUST answer Ok and change nothing. A terminal entry other than `cancelled`
-    /// MUST be refused while a cancel is requested. An entry behind the run's end, and a
-    /// `NodeFinished` with a status that is not terminal, are illegal transitions. A node that ends
-    /// (`NodeFinished` with `success` or `failed`) MUST set the run's claim count to 1. A node
-    /// `skipped` because it is reused (`reused_from`) takes over the inherited output.
+    /// Checks, in this order:
+    /// 1. Epoch: the append MUST be refused if its epoch is not that of the newest claim.
+    /// 2. Position: an append whose `position` is lower than the current one MUST change nothing
+    ///    and return `Ok`. A higher one MUST be refused.
+    /// 3. Terminal: a finished run MUST take no entry.
+    /// 4. Cancel: while a cancel is requested, the run MUST NOT finish with another status than
+    ///    `cancelled`.
+    /// 5. Transitions: [`NodeStatus::may_become`] and [`RunStatus::may_become`] MUST allow every
+    ///    change of a status. An entry after `RunFinished`, and a `NodeFinished` whose status is
+    ///    not terminal, are illegal.
     ///
-    /// With the run's end MUST go: on `success` the kept outputs of the whole chain, but those of
-    /// this run's nodes without downstream that have at most `result_bytes_max` bytes; a `failed`
-    /// run and a cancelled resume keep theirs; a `cancelled` run that resumes nothing drops them.
-    /// With the failure that reaches its backfill's `max_failures` all other unfinished runs of it
-    /// MUST be cancelled as by [`cancel_backfill`](super::Backfills::cancel_backfill), and with its
-    /// last unfinished run a backfill MUST end.
+    /// A finished node:
+    /// - A `success` or `failed` node MUST set the run's claim count to 1.
+    /// - A `skipped` node with `reused_from` MUST take the inherited output.
+    ///
+    /// A finished run:
+    /// - With `success`, the outputs of its whole chain MUST be deleted, except those of this run's
+    ///   nodes that have no downstream node and at most `result_bytes_max` bytes.
+    /// - With `failed`, the run MUST retain its outputs. So MUST a `cancelled` resume.
+    /// - With `cancelled`, a run that is no resume MUST lose its outputs.
+    /// - If its failure reaches `max_failures` of its backfill, all other unfinished runs of the
+    ///   backfill MUST be cancelled as by [`cancel_backfill`](super::Backfills::cancel_backfill).
+    /// - If it was the last unfinished run of its backfill, the backfill MUST finish too.
     ///
     /// # Errors
-    /// `StaleEpoch`; `Internal` when `position` leaves a gap; `RunFinished`; `CancelRequested`;
-    /// `IllegalTransition`; `NotFound` for a purged run, which it MUST NOT bring back.
+    /// - `StaleEpoch`: the claim is lost.
+    /// - `Internal`: `position` leaves a gap.
+    /// - `RunFinished`: the run has finished.
+    /// - `CancelRequested`: the run can only become `cancelled`.
+    /// - `IllegalTransition`: an entry does not fit the status of its node or run.
+    /// - `NotFound`: the run was purged. The append MUST NOT restore it.
     async fn append(&self, append: Append) -> Result<AppendOutcome>;
 }

@@ -1,9 +1,12 @@
-//! What Floret remembers: the trait that a backend implements, the sum of one small trait a noun.
+//! Storage: the trait that a backend implements, composed of one small trait for each noun.
 //!
-//! A method is one step of the domain, atomic and durable when it answers. Times and new ids are
-//! arguments: a backend asks no clock. Every question takes a [`Scope`](crate::Scope). What must
-//! hold for each method stands on the method as MUST and is a case of `storage_contract!` (feature
-//! `testing`).
+//! - A method is one step of the domain. It MUST be atomic, and durable once it returns.
+//! - Times and new ids are arguments: a backend reads no clock.
+//! - Every query takes a [`Scope`](crate::Scope), except those that only the engine makes.
+//! - Each method states its promises with MUST. Each promise is a case of `storage_contract!`
+//!   (feature `testing`).
+//!
+//! What all backends decide in the same way is in `rules`.
 
 #[cfg(test)]
 mod agreement;
@@ -26,7 +29,7 @@ mod system;
 mod variables;
 
 pub use backfills::{
-    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, NewBackfill,
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
 };
 pub use connections::{ConnectionFilter, Connections, PutConnection};
 pub use deliveries::{
@@ -40,12 +43,12 @@ pub use node_indexes::NodeIndexes;
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
 pub use pipelines::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
-pub(crate) use rules::{not_resumable, stands_in_the_way};
+pub(crate) use rules::{blocks_resume, not_resumable};
 pub use runs::{
-    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
-    NewRun, Operation, RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
+    IdempotentOperation, NewRun, RunDetail, RunFilter, Runs,
 };
-pub use schedules::{Advance, AdvancedSchedule, Schedules, StoredSchedule, Tick};
+pub use schedules::{Advance, AdvanceOutcome, Schedules, StoredSchedule, TickOutcome};
 #[cfg(all(feature = "sqlite", any(test, feature = "testing")))]
 pub use sqlite::CommitFault;
 #[cfg(all(feature = "sqlite", feature = "testing"))]
@@ -59,7 +62,7 @@ pub use variables::{PutVariable, VariableFilter, Variables};
 
 pub use crate::model::Priority;
 
-/// Everything that a backend does; implemented for whatever implements the parts.
+/// A complete backend. Every type that implements the traits of all nouns implements it.
 pub trait Storage:
     Pipelines
     + Connections

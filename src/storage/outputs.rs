@@ -1,6 +1,6 @@
-//! Kept outputs of nodes: written in chunks before the entry that names them, read whole.
+//! Outputs of nodes: written in chunks before the entry that names them, read as a whole.
 //!
-//! Encoding, hashes and what to do about a damaged output are left to the engine.
+//! Encoding, the check of hashes and the handling of a damaged output are left to the engine.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::error::Result;
 use crate::model::{NodeIndex, RunId, Scope};
 
-/// One chunk of a node's output.
+/// A chunk of a node's output.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct OutputChunk {
@@ -18,14 +18,14 @@ pub struct OutputChunk {
     pub epoch: u64,
     /// The node.
     pub node_index: NodeIndex,
-    /// Which chunk, from 0; a repeat replaces it, chunk 0 drops what an earlier attempt left.
+    /// The index of the chunk, from 0.
     pub index: u32,
-    /// Its bytes.
+    /// The bytes of the chunk.
     pub bytes: Bytes,
 }
 
 impl OutputChunk {
-    /// A chunk of a node's output under a claim.
+    /// Makes a chunk under a claim.
     #[must_use]
     pub const fn new(
         run: RunId,
@@ -44,41 +44,50 @@ impl OutputChunk {
     }
 }
 
-/// A kept output.
+/// A stored output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredOutput {
-    /// SHA-256 as it was given with the node's end. Comparing it with the bytes is the reader's.
+    /// The SHA-256 hash that the node's outcome gave. The reader checks it against the bytes.
     pub hash: [u8; 32],
-    /// All bytes, chunk after chunk.
+    /// All bytes, in the order of the chunks.
     pub bytes: Vec<u8>,
 }
 
 impl StoredOutput {
-    /// An output of these bytes.
+    /// Makes an output of these bytes.
     #[must_use]
     pub const fn new(hash: [u8; 32], bytes: Vec<u8>) -> Self {
         Self { hash, bytes }
     }
 }
 
-/// Kept outputs.
+/// Stores and finds the outputs of nodes.
 #[async_trait]
 pub trait Outputs: Send + Sync + 'static {
-    /// Writes one chunk. It is not an output until a node's end names it, and is swept when none
-    /// ever does. One that comes after its node's end MUST change nothing: what was kept of the
-    /// node stays whole.
+    /// Writes one chunk of an output.
+    ///
+    /// - Chunks MUST NOT be readable as an output before the node's outcome names them. They MUST
+    ///   be deleted if none ever does.
+    /// - A chunk MUST replace an earlier one with the same index. Chunk 0 MUST also delete the
+    ///   chunks of an earlier attempt.
+    /// - A chunk that arrives after its node has finished MUST change nothing.
     ///
     /// # Errors
-    /// `StaleEpoch`, `RunFinished`, `NotFound`; `StorageFull`.
+    /// - `StaleEpoch`: the claim is lost.
+    /// - `RunFinished`: the run has finished.
+    /// - `NotFound`: the run was purged.
+    /// - `StorageFull`: there is no space.
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()>;
 
-    /// The kept output of a node: the run's own once the node has an entry that reuses nothing,
-    /// else the one it inherits, if that has the hash which [`InheritedOutput`](crate::InheritedOutput)
-    /// names. None where it was not kept, was dropped, or a chunk is missing.
+    /// Returns the output of a node, or `None` if it was not stored, was deleted or lacks a chunk.
+    ///
+    /// - Once the node has an entry that reuses nothing, it MUST be the run's own output.
+    /// - Otherwise it MUST be the inherited output, and only if its hash is the one that
+    ///   [`InheritedOutput`](crate::InheritedOutput) names.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_output(
         &self,
         run: RunId,

@@ -1,6 +1,6 @@
 //! Definitions of pipelines: put, find, list, delete.
 //!
-//! Whether a definition is acceptable is decided above, by `graph`.
+//! Whether a definition is valid is left to the engine and `graph`.
 
 use std::sync::Arc;
 
@@ -10,52 +10,52 @@ use chrono::{DateTime, Utc};
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 
-/// What a save expects to find.
+/// What must exist before a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expect {
-    /// Nothing: the pipeline is new.
+    /// Nothing: the save creates.
     Absent,
-    /// The pipeline, at any version.
+    /// Any version: the save replaces.
     Present,
-    /// The pipeline at this version.
+    /// This version: the save replaces it.
     Version(u32),
-    /// Anything: made where it is absent, replaced where it is there (a host's own definitions at
-    /// its start).
+    /// Anything: the save creates or replaces. A host saves its own definitions this way at its
+    /// start.
     Any,
 }
 
-/// Which slug a save asks for.
+/// The slug that a save requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlugChoice {
-    /// This one or none.
+    /// Exactly this slug.
     Given(Slug),
-    /// This one, or with `-2`, `-3` … appended the first that is free; a pipeline that has one like
-    /// it keeps it.
+    /// This slug, or the first free one of `-2`, `-3` … appended to it. A pipeline that already has
+    /// such a slug retains it.
     Derived(Slug),
 }
 
-/// A save of a pipeline.
+/// A request to save a pipeline.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PutPipeline {
-    /// Its id.
+    /// The id of the pipeline.
     pub id: PipelineId,
     /// Its slug.
     pub slug: SlugChoice,
-    /// The definition.
+    /// Its definition.
     pub definition: Arc<Pipeline>,
-    /// What must be there before.
+    /// What must exist before the save.
     pub expect: Expect,
-    /// Whose pipelines are seen; a new one belongs to its tenant.
+    /// The scope of the caller. A new pipeline belongs to its tenant.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
 }
 
 impl PutPipeline {
-    /// A save that replaces or makes the pipeline.
+    /// Makes a request that creates or replaces a pipeline, in every scope.
     #[must_use]
     pub const fn new(
         id: PipelineId,
@@ -74,22 +74,22 @@ impl PutPipeline {
     }
 }
 
-/// A wish to delete a pipeline.
+/// A request to delete a pipeline.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DeletePipeline {
-    /// Its id.
+    /// The id of the pipeline.
     pub id: PipelineId,
-    /// The version at which it must be; none: any.
+    /// The version that it must have. `None` means any.
     pub version: Option<u32>,
-    /// Whose pipelines are seen.
+    /// The scope of the caller. A pipeline outside it is not found.
     pub scope: Scope,
     /// The time of the deletion.
     pub now: DateTime<Utc>,
 }
 
 impl DeletePipeline {
-    /// A wish to delete this pipeline at any version, in every scope.
+    /// Makes a request for any version, in every scope.
     #[must_use]
     pub const fn new(id: PipelineId, now: DateTime<Utc>) -> Self {
         Self {
@@ -101,57 +101,64 @@ impl DeletePipeline {
     }
 }
 
-/// Which pipelines a list has.
+/// The pipelines that a list contains. A pipeline must meet every condition.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PipelineFilter {
-    /// Whose.
+    /// The scope of the caller.
     pub scope: Scope,
-    /// Only those with this tag.
+    /// Only pipelines with this tag.
     pub tag: Option<String>,
-    /// Only the enabled or the disabled ones.
+    /// Only enabled or only disabled pipelines.
     pub enabled: Option<bool>,
 }
 
-/// Definitions of pipelines.
+/// Saves, finds, lists and deletes pipelines.
 #[async_trait]
 pub trait Pipelines: Send + Sync + 'static {
-    /// Saves a definition and answers it as it stands then.
+    /// Saves a definition and returns the pipeline as it is after the save.
     ///
-    /// A save that changes nothing MUST keep version and `updated_at`; one that changes the
-    /// definition or the slug MUST raise the version by one. The id of a deleted pipeline may be
-    /// taken again: versions then go on from where they were, `created_at` starts anew. A pipeline
-    /// of another tenant MUST read as absent, and its id and slug as taken.
+    /// - A save that changes nothing MUST keep the version and `updated_at`. A save that changes
+    ///   the definition or the slug MUST raise the version by one.
+    /// - The id of a deleted pipeline MUST be free again. Its versions then continue, and
+    ///   `created_at` is the time of the save.
+    /// - A pipeline of another tenant MUST read as absent, but its id and slug as taken.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`) when it is expected and absent. `Conflict` with slug
-    /// `already-exists` when the id, or the given slug, is taken, the id equals another's slug or
-    /// the slug another's id; with slug `precondition-failed` when the version is another.
+    /// - `NotFound` (`pipeline-not-found`): the request expects a pipeline that is absent.
+    /// - `Conflict` (`already-exists`): the id is taken, or another pipeline has the id or the
+    ///   given slug as its own id or slug.
+    /// - `Conflict` (`precondition-failed`): the version is another one.
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline>;
 
-    /// The pipeline with this id, else the one with this slug.
+    /// Returns the pipeline with this id, else the one with this slug, else `None`.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>>;
 
-    /// A page of pipelines, the newest `created_at` first, equal ones by id descending. A cursor is
-    /// the id of an item; it MUST work though that pipeline was deleted since; one of another
-    /// tenant is none.
+    /// Returns a page of pipelines, the newest `created_at` first, equal ones by id in descending
+    /// order.
+    ///
+    /// A cursor is the id of an item. It MUST work even if that pipeline was deleted. The id of
+    /// another tenant's pipeline is no cursor.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none.
+    /// `Malformed` (`invalid-parameter`): the cursor is invalid.
     async fn list_pipelines(
         &self,
         filter: PipelineFilter,
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>>;
 
-    /// Deletes a pipeline. Its runs stay readable until they are purged; its idempotency keys end
-    /// and its slug is free.
+    /// Deletes a pipeline.
+    ///
+    /// - Its runs MUST stay readable until they are purged.
+    /// - Its idempotency keys MUST be deleted, and its slug MUST be free.
     ///
     /// # Errors
-    /// `NotFound` when it is absent; `Conflict` (`precondition-failed`) when it is expected at
-    /// another version, then `pipeline-active` while a run of it is pending or running.
+    /// - `NotFound` (`pipeline-not-found`): the pipeline is not found.
+    /// - `Conflict` (`precondition-failed`): it has another version than the expected one.
+    /// - `Conflict` (`pipeline-active`), checked last: a run of it is pending or running.
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()>;
 }

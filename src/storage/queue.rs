@@ -59,8 +59,8 @@ pub struct ClaimedRun {
     pub run: Run,
     /// The definition that it executes.
     pub definition: Arc<Pipeline>,
-    /// Its nodes that have an entry, by place. None is `running`: those that were are `pending`
-    /// again.
+    /// Its nodes that have an entry, by index. None of them is `running`: those that were are
+    /// `pending` again.
     pub nodes: Vec<NodeRun>,
     /// The epoch of this claim, greater than any earlier one of this run.
     pub epoch: u64,
@@ -91,7 +91,7 @@ impl ClaimedRun {
 pub struct ClaimOutcome {
     /// The claimed runs.
     pub claimed: Vec<ClaimedRun>,
-    /// Orphans that this claim ended as poisoned.
+    /// Orphans that this claim finished as poisoned.
     pub poisoned: Vec<RunId>,
     /// Backfills whose rest was cancelled because a run of theirs was poisoned.
     pub cancelled_backfills: Vec<BackfillId>,
@@ -102,7 +102,7 @@ pub struct ClaimOutcome {
     pub suspects_left: bool,
     /// When the earliest lease of another owner ends. Claim again then.
     pub lease_until: Option<DateTime<Utc>>,
-    /// The newest event.
+    /// The number of the newest event.
     pub seq: u64,
 }
 
@@ -139,8 +139,8 @@ pub trait Queue: Send + Sync + 'static {
     ///   or `created_at` where that is later.
     /// - An orphan keeps its `started_at` and gets no event. Its `running` nodes are `pending`
     ///   again.
-    /// - A run that cannot be decoded MUST NOT fail the claim. It is counted like a claimed run and
-    ///   left an orphan, and the next one is tried instead.
+    /// - A run that cannot be decoded MUST NOT fail the claim. It counts as claimed and
+    ///   remains an orphan, and the next one is tried instead.
     ///
     /// Order:
     /// - Orphans go by claim count, the fewest first, then by age (id).
@@ -152,14 +152,14 @@ pub trait Queue: Send + Sync + 'static {
     /// - At most `max_concurrent_runs` of a pipeline MUST be `running`, by its newest definition.
     /// - At most `max_parallel` runs of a backfill MUST be `running`.
     /// - Of a pipeline's runs with [`Priority::Schedule`](super::Priority::Schedule) one executes
-    ///   at a time. The next MUST NOT be claimed before that one has ended.
+    ///   at a time. The next MUST NOT be claimed before that one has finished.
     ///
-    /// Poison and suspicion, by the claims since the last progress. Progress is a node's end
+    /// Poison and suspicion, by the claims since the last progress. Progress is a finished node
     /// ([`Journal`](super::Journal)), which sets the count to 1.
-    /// - An orphan with `crashes_max` claims MUST end `failed` here, with the event `run.failed`
-    ///   and an `error` that begins with `poisoned`. If a cancel was requested, it ends
-    ///   `cancelled`. All of its nodes MUST end with it.
-    /// - While an orphan with `crashes_max - 1` claims is left, orphans MUST be claimed one at a
+    /// - An orphan with `crashes_max` claims MUST become `failed` here, with the event `run.failed`
+    ///   and an `error` that begins with `poisoned`. If a cancel was requested, it becomes
+    ///   `cancelled`. All of its nodes MUST finish with it.
+    /// - While there is an orphan with `crashes_max - 1` claims, orphans MUST be claimed one at a
     ///   time. None is claimed unless [`Claim::suspects`], and none while the owner holds a run
     ///   with that many claims.
     ///
@@ -174,7 +174,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// - A claim that the owner still holds MUST hold for `lease` from `now`, even if its lease has
     ///   ended unnoticed.
-    /// - A claim is lost when the run has ended, is purged, was released, or is claimed under
+    /// - A claim is lost when the run has finished, is purged, was released, or is claimed under
     ///   another epoch or owner. It MUST be returned and MUST change nothing.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! Runs: created, asked for, listed, asked to cancel.
+//! Runs: create, find, list, request a cancel.
 //!
-//! What a claimed run does is written by `journal`; who gets it is decided by `queue`.
+//! What a claimed run writes is left to `journal`, and who executes it to `queue`.
 
 use std::sync::Arc;
 
@@ -14,10 +14,12 @@ use crate::model::{
     RunId, RunStatus, Scope, Trigger,
 };
 
-/// What an idempotency key is given for: the same key on another path is another key.
+/// The operation that an idempotency key belongs to.
+///
+/// The same key for another operation is another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Operation {
+pub enum IdempotentOperation {
     /// A trigger of this pipeline.
     Run(PipelineId),
     /// A resume of this run.
@@ -26,22 +28,26 @@ pub enum Operation {
     Backfill(PipelineId),
 }
 
-/// A caller's key for one act, so that a repeat makes nothing new.
+/// A caller's key for one operation, which makes a repeat of that operation create nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IdempotencyKey {
-    /// What it is given for.
-    pub operation: Operation,
+    /// The operation.
+    pub operation: IdempotentOperation,
     /// The key: 1 to 255 visible ASCII characters.
     pub key: String,
-    /// SHA-256 of the request's parsed body.
+    /// The SHA-256 hash of the request's parsed body.
     pub body_hash: [u8; 32],
 }
 
 impl IdempotencyKey {
-    /// A key for one act.
+    /// Makes a key for an operation.
     #[must_use]
-    pub fn new(operation: Operation, key: impl Into<String>, body_hash: [u8; 32]) -> Self {
+    pub fn new(
+        operation: IdempotentOperation,
+        key: impl Into<String>,
+        body_hash: [u8; 32],
+    ) -> Self {
         Self {
             operation,
             key: key.into(),
@@ -50,46 +56,48 @@ impl IdempotencyKey {
     }
 }
 
-/// A run to be made. Its tenant is its pipeline's.
+/// A run to create. It gets the tenant of its pipeline.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NewRun {
-    /// The run as it starts: pending.
+    /// The run, with the status `pending`.
     pub run: Run,
-    /// The scheduled instant it stands for; no two runs of a pipeline have the same.
+    /// The tick of the schedule that the run executes, if any. A pipeline has at most one run for a
+    /// tick.
     pub fire_at: Option<DateTime<Utc>>,
 }
 
 impl NewRun {
-    /// A run that stands for no scheduled instant.
+    /// Makes a run that belongs to no tick.
     #[must_use]
     pub const fn new(run: Run) -> Self {
         Self { run, fire_at: None }
     }
 }
 
-/// Runs to be made together or not at all.
+/// A request to create runs, all of them or none.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CreateRuns {
     /// The runs, all of one pipeline.
     pub runs: Vec<NewRun>,
-    /// Whose pipelines are seen.
+    /// The scope of the caller. A pipeline outside it is not found.
     pub scope: Scope,
-    /// The caller's key.
+    /// The caller's idempotency key, if any.
     pub idempotency: Option<IdempotencyKey>,
-    /// Runs of the pipeline that may wait.
+    /// The maximum number of pending runs of the pipeline, the new ones included.
     pub queued_pipeline_max: u64,
-    /// Runs that may wait in all.
+    /// The maximum number of pending runs in all, the new ones included.
     pub queued_max: u64,
-    /// The backfill that they are made for, the oldest date first; none where they belong to none.
+    /// The backfill to create with the runs, if any. Its runs are in the order of their dates, the
+    /// oldest first.
     pub backfill: Option<NewBackfill>,
-    /// Whether nothing is made and the answer tells what would be.
+    /// Whether to return what would be created and create nothing.
     pub is_preview: bool,
 }
 
 impl CreateRuns {
-    /// Makes these runs without a key and without a bound of the queue.
+    /// Makes a request in every scope, without a key and without limits on the queue.
     #[must_use]
     pub const fn new(runs: Vec<NewRun>) -> Self {
         Self {
@@ -104,29 +112,29 @@ impl CreateRuns {
     }
 }
 
-/// What a creation made, or what the first one with its key did.
+/// The result of a creation. A repeat with the same key returns that of the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreatedRuns {
-    /// The runs, in the order in which they were given.
+    /// The runs, in the order of the request.
     pub run_ids: Vec<RunId>,
-    /// Whether the key was known, and nothing was made.
-    pub replayed: bool,
-    /// The newest event.
+    /// Whether the key was used before, in which case nothing was created.
+    pub is_replayed: bool,
+    /// The number of the newest event.
     pub seq: u64,
-    /// The backfill that they belong to.
+    /// The backfill that the runs belong to.
     pub backfill: Option<BackfillId>,
-    /// Dates that were left out since they were run before; a repeat tells none.
+    /// Dates that were skipped because they have a successful run. Empty for a repeat.
     pub skipped: Vec<NaiveDate>,
 }
 
 impl CreatedRuns {
-    /// What was made.
+    /// Makes the result of a first creation, without a backfill.
     #[must_use]
-    pub const fn new(run_ids: Vec<RunId>, replayed: bool, seq: u64) -> Self {
+    pub const fn new(run_ids: Vec<RunId>, seq: u64) -> Self {
         Self {
             run_ids,
-            replayed,
+            is_replayed: false,
             seq,
             backfill: None,
             skipped: Vec::new(),
@@ -134,22 +142,22 @@ impl CreatedRuns {
     }
 }
 
-/// A wish to cancel.
+/// A request to cancel a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CancelRequest {
     /// The run.
     pub run: RunId,
-    /// Whose runs are seen.
+    /// The scope of the caller. A run outside it is not found.
     pub scope: Scope,
-    /// How; `Forced` escalates a plain one, a plain one changes nothing about a forced one.
+    /// How to cancel. `Forced` replaces an earlier `Plain`, but not the other way around.
     pub cancel: crate::model::Cancel,
-    /// The time of the wish.
+    /// The time of the request.
     pub now: DateTime<Utc>,
 }
 
 impl CancelRequest {
-    /// A wish to cancel this run, in every scope.
+    /// Makes a request in every scope.
     #[must_use]
     pub const fn new(run: RunId, cancel: crate::model::Cancel, now: DateTime<Utc>) -> Self {
         Self {
@@ -161,38 +169,39 @@ impl CancelRequest {
     }
 }
 
-/// Where a run stands after a wish to cancel.
+/// The result of a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Cancelled {
-    /// `cancelled`, or `running` while nodes finish.
+pub struct CancelOutcome {
+    /// The run's status: `cancelled`, or `running` while its nodes finish.
     pub status: RunStatus,
-    /// The newest event.
+    /// The number of the newest event.
     pub seq: u64,
 }
 
-impl Cancelled {
-    /// Where the run stands.
+impl CancelOutcome {
+    /// Makes a result.
     #[must_use]
     pub const fn new(status: RunStatus, seq: u64) -> Self {
         Self { status, seq }
     }
 }
 
-/// A run with its nodes.
+/// A run with its definition and its nodes.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RunDetail {
     /// The run.
     pub run: Run,
-    /// The definition that it runs.
+    /// The definition that the run executes.
     pub definition: Arc<Pipeline>,
-    /// The nodes that have an entry, by place; the others read as [`RunStatus::unstarted_node`].
+    /// The nodes that have an entry, by [`NodeIndex`](crate::NodeIndex). Every other node has the
+    /// status [`RunStatus::unstarted_node`].
     pub nodes: Vec<NodeRun>,
 }
 
 impl RunDetail {
-    /// A run with its nodes.
+    /// Makes a run with its nodes.
     #[must_use]
     pub const fn new(run: Run, definition: Arc<Pipeline>, nodes: Vec<NodeRun>) -> Self {
         Self {
@@ -203,109 +212,121 @@ impl RunDetail {
     }
 }
 
-/// One run of a chain of resumes, with what its nodes did.
-pub type ChainRun = RunDetail;
-
-/// The statistics of a node's output.
+/// The profile of a node's output, with the previous one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct FoundProfile {
-    /// Those that were asked for.
+    /// The profile that was requested.
     pub profile: Profile,
-    /// Those of the node's successful run before.
+    /// The profile from the previous run in which the node succeeded, if any.
     pub previous: Option<Profile>,
 }
 
 impl FoundProfile {
-    /// Statistics with those of the node's successful run before.
+    /// Makes a profile with the previous one.
     #[must_use]
     pub const fn new(profile: Profile, previous: Option<Profile>) -> Self {
         Self { profile, previous }
     }
 }
 
-/// Which runs a list has; all conditions together.
+/// The runs that a list contains. A run must meet every condition.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RunFilter {
-    /// Whose.
+    /// The scope of the caller.
     pub scope: Scope,
-    /// Only this run: whether it exists is then asked without its nodes.
+    /// Only this run. Answers whether it exists without reading its nodes.
     pub run: Option<RunId>,
-    /// Only of this pipeline.
+    /// Only runs of this pipeline.
     pub pipeline: Option<PipelineId>,
-    /// Only with one of these statuses; empty: any.
+    /// Only runs with one of these statuses. Empty means any.
     pub statuses: Vec<RunStatus>,
-    /// Only made by one of these; empty: any.
+    /// Only runs with one of these triggers. Empty means any.
     pub triggers: Vec<Trigger>,
-    /// Only created at or after this time.
+    /// Only runs created at or after this time.
     pub from: Option<DateTime<Utc>>,
-    /// Only created before this time.
+    /// Only runs created before this time.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// Runs.
+/// Creates, finds, lists and cancels runs.
 #[async_trait]
 pub trait Runs: Send + Sync + 'static {
-    /// Makes runs: one row and one event `run.created` each, all or none.
+    /// Creates runs: a row and the event `run.created` for each.
     ///
-    /// With a key that is known it MUST make nothing and answer the first creation's ids, before
-    /// any other refusal but `NotFound` is decided; a refused creation MUST NOT use up its key. A
-    /// run that resumes another (`resumed_from`) MUST be refused unless that one is `failed` and no
-    /// run of its chain (same `first_run`) is unfinished or succeeded, and from then on holds the
-    /// outputs that it inherits: a purge of the runs that made them pulls nothing from under it.
+    /// - It MUST create all of them or none.
+    /// - If the key was used before, it MUST create nothing and return the result of the first
+    ///   creation. Only `NotFound` takes precedence.
+    /// - A refused creation MUST NOT use up its key.
+    /// - It MUST refuse to resume a run (`resumed_from`) unless that run is `failed` and every run
+    ///   of its chain (same `first_run`) is `failed` or `cancelled`.
+    /// - A resume MUST hold the outputs that it inherits. Purging the runs that produced them MUST
+    ///   NOT delete these outputs.
+    /// - A preview MUST create nothing and MUST NOT use up a key. Only an absent pipeline refuses
+    ///   it.
     ///
-    /// With a backfill its row MUST be made in the same step, and the runs belong to it; where it
-    /// skips what exists, the runs are left out whose date has a successful run of this pipeline
-    /// and tenant that a backfill, a schedule or a catch-up made, or a resume of one. Without a run
-    /// left nothing is made. A preview MUST make nothing and uses up no key; it is refused for want
-    /// of the pipeline alone.
+    /// With a backfill:
+    /// - Its row MUST be created in the same step, and the runs MUST belong to it.
+    /// - With [`NewBackfill::skip_existing`], a date MUST be skipped if this pipeline and tenant
+    ///   have a successful run for it. That run counts if a backfill, a schedule or a catch-up
+    ///   created it, or if it resumes such a run.
+    /// - If every date is skipped, nothing is created.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`, `run-not-found` of `resumed_from`); `Invalid`
-    /// (`idempotency-key-reused`) for another body; `Conflict` (`run-not-resumable`, naming the run
-    /// that stands in the way; `tick-taken` when a run of the pipeline has the same `fire_at`);
-    /// `QueueFull`.
+    /// - `NotFound`: `pipeline-not-found`, or `run-not-found` for `resumed_from`.
+    /// - `Invalid` (`idempotency-key-reused`): the key was used with another body.
+    /// - `Conflict` (`run-not-resumable`): the message names the run that blocks the resume.
+    /// - `Conflict` (`tick-taken`): a run of the pipeline has the same `fire_at`.
+    /// - `QueueFull`: the runs exceed a limit of the queue.
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns>;
 
-    /// Answers what the first act with this key made, if there was one, so that a repeat can be
-    /// told before anything else is decided.
+    /// Returns the result of the first operation with this key, or `None` if the key is unused.
+    ///
+    /// It lets the engine answer a repeat before it checks anything else.
     ///
     /// # Errors
-    /// `Invalid` (`idempotency-key-reused`) when the key was given for another body.
+    /// `Invalid` (`idempotency-key-reused`): the key was used with another body.
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>>;
 
-    /// The run with its nodes.
+    /// Returns a run with its nodes, or `None` if it is not found.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>>;
 
-    /// All runs of the chain of resumes that `first_run` began, oldest first.
+    /// Returns all runs of the chain of resumes that begins with `first_run`, oldest first.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
-    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>>;
+    /// `Unavailable` if storage cannot answer.
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>>;
 
-    /// A page of runs, the greatest id first. A cursor is a run id and MUST work though that run
-    /// was purged.
+    /// Returns a page of runs, the greatest id first.
+    ///
+    /// A cursor is a run id. It MUST work even if that run was purged.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none.
+    /// `Malformed` (`invalid-parameter`): the cursor is not a run id.
     async fn list_runs(&self, filter: RunFilter, page: PageRequest) -> Result<Page<Run>>;
 
-    /// Notes the wish to cancel. A pending run becomes `cancelled` here (event `run.cancelled`); a
-    /// running one gets the event `run.cancelling`, once, also when the wish is repeated or
-    /// escalated. A `cancelled` run answers as it stands.
+    /// Requests the cancel of a run.
+    ///
+    /// - A pending run MUST become `cancelled` in this step, with the event `run.cancelled`.
+    /// - A running run MUST get the event `run.cancelling` once, even if the request is repeated or
+    ///   escalated.
+    /// - A `cancelled` run MUST stay as it is.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`); `RunFinished` (`run-finished`) when it succeeded or failed.
-    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled>;
+    /// - `NotFound` (`run-not-found`): the run is not found.
+    /// - `RunFinished` (`run-finished`): the run has succeeded or failed.
+    async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome>;
 
-    /// The preview of a node's output, of the run that executed it where the run reuses it.
+    /// Returns the preview of a node's output, or `None` if there is none.
+    ///
+    /// If the run reuses the output, it MUST be the preview of the run that executed the node.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_preview(
         &self,
         run: RunId,
@@ -313,14 +334,16 @@ pub trait Runs: Send + Sync + 'static {
         scope: &Scope,
     ) -> Result<Option<Preview>>;
 
-    /// The profile of a node's output, of the run that executed it where the run reuses it.
+    /// Returns the profile of a node's output, or `None` if there is none.
     ///
-    /// `previous` MUST be that of the newest run of the pipeline before that one (by id) in which
-    /// the node, by its id, succeeded and was profiled; a backend looks at the 1,000 runs before at
-    /// least.
+    /// - If the run reuses the output, it MUST be the profile of the run that executed the node.
+    /// - `previous` MUST come from the newest earlier run of the pipeline, by id, in which the node
+    ///   with this id succeeded and has a profile. Earlier means before the run that executed the
+    ///   node.
+    /// - A backend MUST search at least 1,000 earlier runs.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_profile(
         &self,
         run: RunId,
@@ -328,9 +351,11 @@ pub trait Runs: Send + Sync + 'static {
         scope: &Scope,
     ) -> Result<Option<FoundProfile>>;
 
-    /// The greatest run id that storage knows, so that new ones can be greater.
+    /// Returns the greatest run id that was ever stored, so that new ids can be greater.
+    ///
+    /// Returns `None` before the first run.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn newest_run(&self) -> Result<Option<RunId>>;
 }

@@ -1,6 +1,6 @@
-//! Schedules: how far each has come, and what becomes of its next tick.
+//! Schedules: the cursor of each, and the outcome of its next tick.
 //!
-//! When a tick is due is decided above, by `cron` and the scheduler.
+//! When a tick is due is left to `cron` and the scheduler.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,22 +9,22 @@ use super::NewRun;
 use crate::error::Result;
 use crate::model::{Overlap, PipelineId, Scope, SkipReason, StoredPipeline};
 
-/// A pipeline with a schedule, and how far that has come.
+/// A pipeline with a schedule, and the schedule's cursor.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredSchedule {
-    /// The pipeline, enabled or not; its definition has a schedule.
+    /// The pipeline, enabled or disabled. Its definition has a schedule.
     pub pipeline: StoredPipeline,
-    /// Up to when ticks are decided, this instant included.
+    /// The time up to which every tick is decided, inclusive.
     pub cursor: DateTime<Utc>,
-    /// The instant of the latest tick that made a run.
+    /// The latest tick that created a run.
     pub last_run: Option<DateTime<Utc>>,
-    /// Why the latest tick made none, where it did not.
+    /// Why the latest tick created no run, if it did not.
     pub skipped: Option<SkipReason>,
 }
 
 impl StoredSchedule {
-    /// A schedule that has had no tick yet.
+    /// Makes a schedule without a decided tick.
     #[must_use]
     pub const fn new(pipeline: StoredPipeline, cursor: DateTime<Utc>) -> Self {
         Self {
@@ -36,30 +36,30 @@ impl StoredSchedule {
     }
 }
 
-/// A step of a schedule: a tick with its run, or ticks that were missed and make none.
+/// A request to advance a schedule: over one tick with its run, or over missed ticks without a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Advance {
     /// The pipeline.
     pub pipeline: PipelineId,
-    /// The version of its definition by which this was decided.
+    /// The version of the definition that the request is based on.
     pub version: u32,
-    /// The cursor as it was found.
+    /// The cursor that the request is based on.
     pub from: DateTime<Utc>,
-    /// The cursor from then on.
+    /// The new cursor.
     pub to: DateTime<Utc>,
-    /// The run of the tick, with its instant in `fire_at`.
+    /// The run of the tick, with the time of the tick in `fire_at`.
     pub run: Option<NewRun>,
-    /// Whether it is made while a run of the schedule is unfinished.
+    /// Whether the run is created while another run of the schedule is unfinished.
     pub overlap: Overlap,
-    /// Runs of the pipeline that may wait.
+    /// The maximum number of pending runs of the pipeline, the new one included.
     pub queued_pipeline_max: u64,
-    /// Runs that may wait in all.
+    /// The maximum number of pending runs in all, the new one included.
     pub queued_max: u64,
 }
 
 impl Advance {
-    /// A step over missed ticks, without a run.
+    /// Makes a request over missed ticks, without a run and without limits on the queue.
     #[must_use]
     pub fn new(schedule: &StoredSchedule, to: DateTime<Utc>) -> Self {
         Self {
@@ -75,65 +75,67 @@ impl Advance {
     }
 }
 
-/// What became of a step.
+/// The outcome of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Tick {
-    /// Its run is made.
-    Made,
-    /// Its run is not made, for this reason.
+pub enum TickOutcome {
+    /// Its run was created.
+    Created,
+    /// Its run was not created, for this reason.
     Skipped(SkipReason),
-    /// The pipeline has a run of this instant already.
+    /// The pipeline already has a run of this tick.
     Taken,
-    /// No run was given.
+    /// The request had no run.
     Passed,
-    /// The schedule is not as it was found: nothing changed.
+    /// The version or the cursor is not that of the request. Nothing changed.
     Stale,
 }
 
-/// The answer to a step.
+/// The result of advancing a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct AdvancedSchedule {
-    /// What became of it.
-    pub tick: Tick,
-    /// The newest event.
+pub struct AdvanceOutcome {
+    /// The outcome of the tick.
+    pub tick: TickOutcome,
+    /// The number of the newest event.
     pub seq: u64,
 }
 
-impl AdvancedSchedule {
-    /// An answer.
+impl AdvanceOutcome {
+    /// Makes a result.
     #[must_use]
-    pub const fn new(tick: Tick, seq: u64) -> Self {
+    pub const fn new(tick: TickOutcome, seq: u64) -> Self {
         Self { tick, seq }
     }
 }
 
-/// How far schedules have come.
+/// Reads and advances schedules.
 #[async_trait]
 pub trait Schedules: Send + Sync + 'static {
-    /// Every pipeline whose definition has a schedule, by id.
+    /// Returns every pipeline whose definition has a schedule, by id.
     ///
-    /// A schedule MUST begin, with its cursor at the save's `now`, when the pipeline is first saved
-    /// with it, when it or its zone is changed, and when the pipeline is enabled; any other save
-    /// MUST keep its cursor (no zone and `UTC` are the same). What a pipeline ran last MUST outlive
-    /// a changed schedule. It MUST end with its pipeline and with a save without it. One that
-    /// cannot be read MUST NOT hide the others.
+    /// - A save that adds the schedule, changes it or its zone, or enables the pipeline MUST set
+    ///   the cursor to the save's `now`. No zone and `UTC` are the same zone.
+    /// - Any other save MUST keep the cursor.
+    /// - A changed schedule MUST keep `last_run`.
+    /// - A schedule MUST be deleted with its pipeline, and by a save of a definition without one.
+    /// - An unreadable row MUST NOT hide the other schedules.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>>;
 
-    /// Makes the run of a tick, or notes why it is not made, and moves the cursor: in one step, all
-    /// or nothing.
+    /// Creates the run of a tick, or records why not, and moves the cursor. All of it is one step.
     ///
-    /// It MUST change nothing (`Stale`) unless version and cursor are those that were found. The
-    /// run MUST NOT be made, and the cursor moves all the same, when the pipeline has one of the
-    /// same `fire_at` (`Taken`), when a run of the schedule (made by `schedule` or `catchup`) is
-    /// unfinished and `overlap` says `skip`, and when the queue is full (`Skipped`, noted until the
-    /// next run is made).
+    /// - It MUST change nothing (`Stale`) unless version and cursor are those of the request.
+    /// - A second run with the same `fire_at` MUST NOT be created (`Taken`).
+    /// - With [`Overlap::Skip`], the run MUST NOT be created while a run of the schedule is
+    ///   unfinished (`Skipped`). Runs of a schedule are those created by `schedule` or `catchup`.
+    /// - The run MUST NOT be created if it exceeds a limit of the queue (`Skipped`).
+    /// - `Taken` and `Skipped` MUST move the cursor too. The reason of `Skipped` MUST be stored
+    ///   until the next run is created.
     ///
     /// # Errors
     /// `Unavailable` or `StorageFull`; nothing changed then.
-    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule>;
+    async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome>;
 }

@@ -1,6 +1,6 @@
-//! The store as a whole: its figures, its size, purge, and its end.
+//! The storage as a whole: statistics, figures, purge and close.
 //!
-//! What a page shows is composed by `views`.
+//! What a page shows is left to `views`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -8,59 +8,59 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::error::Result;
 use crate::model::{PipelineId, RunId, Scope};
 
-/// The store in numbers.
+/// The statistics of a storage.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Pipelines in scope.
+    /// The number of pipelines in scope.
     pub pipeline_count: u64,
-    /// Runs in scope that are `running`.
+    /// The number of `running` runs in scope.
     pub running_count: u64,
-    /// Runs in scope that are `pending`.
+    /// The number of `pending` runs in scope.
     pub pending_count: u64,
-    /// Bytes that the store takes.
+    /// The size of the storage in bytes.
     pub bytes: u64,
-    /// The greatest number of an event that purge has taken; 0 where it took none.
+    /// The greatest number of a purged event, or 0 before the first purge.
     pub purged_seq: u64,
-    /// Events of runs in scope that a notifier was not brought and will not be: dead letters.
+    /// The number of dead letters: events of runs in scope whose delivery was given up.
     pub dead_letter_count: u64,
-    /// What sort of store it is, in one word: `sqlite`, `memory`.
+    /// The kind of storage in one word, such as `sqlite` or `memory`.
     pub kind: &'static str,
 }
 
-/// What figures are counted by.
+/// How figures are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum FiguresBy {
     /// One entry for each day that has runs, oldest first.
     #[default]
     Day,
-    /// One entry for each pipeline that exists in scope and has runs, over all the days asked for:
-    /// those with the most failed runs first, equal ones by id.
+    /// One entry for each pipeline in scope that exists and has runs, over all days of the filter.
+    /// The most failed runs come first, equal ones by id.
     Pipeline {
-        /// How many at most.
+        /// The maximum number of entries.
         count_max: u32,
     },
 }
 
-/// Which figures are asked for.
+/// The runs that figures count, and how they are grouped.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FiguresFilter {
-    /// Whose.
+    /// The scope of the caller.
     pub scope: Scope,
-    /// Only of this pipeline.
+    /// Only runs of this pipeline.
     pub pipeline: Option<PipelineId>,
     /// The first day (UTC).
     pub from: NaiveDate,
-    /// The last day (UTC), included.
+    /// The last day (UTC), inclusive.
     pub to: NaiveDate,
-    /// What they are counted by.
+    /// How the figures are grouped.
     pub by: FiguresBy,
 }
 
 impl FiguresFilter {
-    /// The figures of these days, over all pipelines in every scope.
+    /// Makes a filter for all pipelines in every scope, grouped by day.
     #[must_use]
     pub const fn new(from: NaiveDate, to: NaiveDate) -> Self {
         Self {
@@ -73,28 +73,28 @@ impl FiguresFilter {
     }
 }
 
-/// Runs created on one day, or on several by one pipeline, counted by where they stand now.
+/// Runs counted by status: those created on one day, or those of one pipeline on several days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
-    /// The UTC day on which they were created; the first one where they are counted by pipeline.
+    /// The UTC day of creation. Figures of a pipeline have the first day of the filter.
     pub date: NaiveDate,
-    /// Their pipeline, where they are counted by it.
+    /// The pipeline, if the figures are grouped by pipeline.
     pub pipeline: Option<PipelineId>,
-    /// Of them pending.
+    /// The number of pending runs.
     pub pending: u64,
-    /// Of them running.
+    /// The number of running runs.
     pub running: u64,
-    /// Of them succeeded.
+    /// The number of successful runs.
     pub success: u64,
-    /// Of them failed.
+    /// The number of failed runs.
     pub failed: u64,
-    /// Of them cancelled.
+    /// The number of cancelled runs.
     pub cancelled: u64,
 }
 
 impl Figures {
-    /// A day without runs.
+    /// Makes the figures of a day without runs.
     #[must_use]
     pub const fn new(date: NaiveDate) -> Self {
         Self {
@@ -113,54 +113,53 @@ impl Figures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum PurgeMode {
-    /// It does.
+    /// It deletes runs.
     #[default]
     Delete,
-    /// It only counts what it would delete.
+    /// It counts the runs that it would delete.
     Preview,
 }
 
-/// A place in the order in which a purge looks at finished runs: by the time of their end, equal
-/// ones by id.
+/// A position in the order in which a purge reads finished runs: by finish time, then by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct PurgeCursor {
-    /// When the run ended.
+    /// When the run finished.
     pub finished_at: DateTime<Utc>,
-    /// The run, which may be gone.
+    /// The run, which may have been purged.
     pub run: RunId,
 }
 
 impl PurgeCursor {
-    /// The place of a run that ended then.
+    /// Makes the position of a run that finished at this time.
     #[must_use]
     pub const fn new(finished_at: DateTime<Utc>, run: RunId) -> Self {
         Self { finished_at, run }
     }
 }
 
-/// Which finished runs to delete.
+/// One step of a purge of finished runs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Purge {
-    /// Those finished before.
+    /// Only runs that finished before this time.
     pub before: DateTime<Utc>,
-    /// How many at most are looked at in this step, those of other tenants and those that stay
-    /// among them, so that a step's work has an end.
+    /// The maximum number of runs that this step reads, retained ones and those of other tenants
+    /// included. It bounds the work of a step.
     pub count_max: u32,
-    /// Whose.
+    /// The scope of the caller.
     pub scope: Scope,
-    /// So many of the newest (greatest ids) finished runs of each pipeline are left, whatever their
+    /// How many of the newest finished runs (greatest ids) of each pipeline are retained at any
     /// age.
     pub keep_last: u32,
-    /// Where the step before this one ended.
+    /// Where the previous step stopped.
     pub after: Option<PurgeCursor>,
-    /// Whether they are deleted or counted.
+    /// Whether the runs are deleted or counted.
     pub mode: PurgeMode,
 }
 
 impl Purge {
-    /// Up to `count_max` runs finished before this time, in every scope.
+    /// Makes a first step in every scope that deletes up to `count_max` runs.
     #[must_use]
     pub const fn new(before: DateTime<Utc>, count_max: u32) -> Self {
         Self {
@@ -174,55 +173,63 @@ impl Purge {
     }
 }
 
-/// What a purge deleted, or would delete.
+/// The result of a step of a purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PurgeOutcome {
-    /// How many runs.
+    /// The number of runs that were deleted, or would be in a preview.
     pub deleted: u64,
-    /// Where the next step begins: behind the last run that was looked at; nothing once fewer than
-    /// `count_max` were.
+    /// Where the next step continues: after the last run that was read. `None` if this step read
+    /// fewer than `count_max` runs.
     pub next: Option<PurgeCursor>,
 }
 
 impl PurgeOutcome {
-    /// So many runs, and where the next step begins.
+    /// Makes a result.
     #[must_use]
     pub const fn new(deleted: u64, next: Option<PurgeCursor>) -> Self {
         Self { deleted, next }
     }
 }
 
-/// The store as a whole.
+/// Measures, purges and closes a storage.
 #[async_trait]
 pub trait System: Send + Sync + 'static {
-    /// The store in numbers.
+    /// Returns the statistics of the storage.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn stats(&self, scope: &Scope) -> Result<Stats>;
 
-    /// Runs by the UTC day of their creation or by pipeline, without entries that count nothing.
-    /// They MUST equal a recount at any time.
+    /// Returns the numbers of runs by status, grouped by UTC day of creation or by pipeline.
+    ///
+    /// - Entries that count nothing MUST be omitted.
+    /// - The figures MUST equal a recount at any time.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>>;
 
-    /// Deletes finished runs, the longest finished first, with their events, node rows, previews,
-    /// profiles, keys and outputs, and takes them off the figures. An output that a resume holds
-    /// MUST stay. An active run MUST NOT be touched, nor one of the [`Purge::keep_last`], nor one
-    /// with an event that a notifier has not got yet ([`Deliveries`](super::Deliveries)). A preview
-    /// MUST change nothing.
+    /// Deletes finished runs, the earliest finished first.
+    ///
+    /// - A run's events, node rows, previews, profiles, keys and outputs MUST be deleted with it,
+    ///   and the figures MUST no longer count it.
+    /// - An output that a resume holds MUST be retained.
+    /// - A pending or running run MUST be retained, and so MUST the newest [`Purge::keep_last`] of
+    ///   a pipeline.
+    /// - A run MUST be retained while a notifier still needs one of its events
+    ///   ([`Deliveries`](super::Deliveries)).
+    /// - A preview MUST change nothing.
     ///
     /// # Errors
     /// `Unavailable`; nothing was deleted then.
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome>;
 
-    /// Ends the store in order: what was queued is written, files are closed. Repeating it is
-    /// harmless; later writes answer `ShuttingDown`.
+    /// Closes the storage: writes what is queued, then closes files.
+    ///
+    /// A repeated close MUST be harmless. Later writes MUST fail with `ShuttingDown`.
     ///
     /// # Errors
-    /// `Internal` when the end was not in order; nothing acknowledged is lost then.
+    /// `Internal` if the close failed. No acknowledged write is lost then.
     async fn close(&self) -> Result<()>;
 }

@@ -1,6 +1,7 @@
 //! Variables: put, find, list, delete.
 //!
-//! Secret ones come sealed: storage never sees one. What fields may hold is decided above.
+//! Secrets arrive sealed; storage never sees a plain one. Which fields are valid is left to the
+//! engine.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,24 +10,24 @@ use super::Expect;
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Scope, StoredVariable, VariableFields, VariableKey};
 
-/// A save of a variable.
+/// A request to save a variable.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PutVariable {
-    /// Its key.
+    /// The key of the variable.
     pub key: VariableKey,
-    /// What it says.
+    /// Its fields.
     pub fields: VariableFields,
-    /// What must be there before.
+    /// What must exist before the save.
     pub expect: Expect,
-    /// Whose variables are seen; a new one belongs to its tenant.
+    /// The scope of the caller. A new variable belongs to its tenant.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
 }
 
 impl PutVariable {
-    /// A save that replaces or makes the variable.
+    /// Makes a request that creates or replaces a variable, in every scope.
     #[must_use]
     pub const fn new(key: VariableKey, fields: VariableFields, now: DateTime<Utc>) -> Self {
         Self {
@@ -39,56 +40,59 @@ impl PutVariable {
     }
 }
 
-/// Which variables a list has.
+/// The variables that a list contains.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct VariableFilter {
-    /// Whose.
+    /// The scope of the caller.
     pub scope: Scope,
 }
 
-/// Variables.
+/// Saves, finds, lists and deletes variables.
 #[async_trait]
 pub trait Variables: Send + Sync + 'static {
-    /// Saves a variable and answers it as it stands then.
+    /// Saves a variable and returns it as it is after the save.
     ///
-    /// A save that changes nothing MUST keep version and `updated_at`; one that changes something
-    /// MUST raise the version by one. The key of a deleted variable may be taken again: versions
-    /// then go on from where they were, `created_at` starts anew. A variable of another tenant MUST
-    /// read as absent, and its key as taken.
+    /// - A save that changes nothing MUST keep the version and `updated_at`. Any other save MUST
+    ///   raise the version by one.
+    /// - The key of a deleted variable MUST be free again. Its versions then continue, and
+    ///   `created_at` is the time of the save.
+    /// - A variable of another tenant MUST read as absent, but its key as taken.
     ///
     /// # Errors
-    /// `NotFound` (`variable-not-found`) when it is expected and absent. `Conflict` with slug
-    /// `already-exists` when the key is taken; with slug `precondition-failed` when the version is
-    /// another.
+    /// - `NotFound` (`variable-not-found`): the request expects a variable that is absent.
+    /// - `Conflict` (`already-exists`): the key is taken.
+    /// - `Conflict` (`precondition-failed`): the version is another one.
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable>;
 
-    /// The variable with this key.
+    /// Returns the variable with this key, or `None` if it is not found.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     async fn find_variable(
         &self,
         key: &VariableKey,
         scope: &Scope,
     ) -> Result<Option<StoredVariable>>;
 
-    /// A page of variables, the newest `created_at` first, equal ones by key descending. A cursor
-    /// is the key of an item; it MUST work though that variable was deleted since; one of another
-    /// tenant is none.
+    /// Returns a page of variables, the newest `created_at` first, equal ones by key in descending
+    /// order.
+    ///
+    /// A cursor is the key of an item. It MUST work even if that variable was deleted. The key of
+    /// another tenant's variable is no cursor.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`) when the cursor is none.
+    /// `Malformed` (`invalid-parameter`): the cursor is invalid.
     async fn list_variables(
         &self,
         filter: VariableFilter,
         page: PageRequest,
     ) -> Result<Page<StoredVariable>>;
 
-    /// Deletes a variable; nothing that it said MUST stay.
+    /// Deletes a variable. Its fields MUST NOT stay in the storage.
     ///
     /// # Errors
-    /// `NotFound` (`variable-not-found`) when it is absent.
+    /// `NotFound` (`variable-not-found`): the variable is not found.
     async fn delete_variable(
         &self,
         key: &VariableKey,

@@ -1,6 +1,6 @@
-//! What a test has laid in wait for the calls of a storage.
+//! The faults and gates that a test has prepared for the calls of a storage, and the call counts.
 //!
-//! Carrying it out is left to `faulty_storage`.
+//! Applying them to a call is left to `faulty_storage`.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ pub(super) struct Cues {
     pub(super) gates: Vec<(Method, When, Gate)>,
     pub(super) calls: BTreeMap<Method, u64>,
     pub(super) damages_outputs: bool,
-    pub(super) stays_open: bool,
+    pub(super) ignores_close: bool,
 }
 
-/// What becomes of one call.
+/// What happens to one call.
 pub(super) struct Cue {
     pub(super) fault: Option<(When, Error)>,
     pub(super) before: Option<Gate>,
@@ -25,25 +25,25 @@ pub(super) struct Cue {
 }
 
 impl Cues {
-    /// Counts a call and tells what becomes of it.
+    /// Counts a call and returns what happens to it.
     pub(super) fn next(&mut self, method: Method) -> Cue {
         *self.calls.entry(method).or_default() += 1;
-        let mut struck = None;
+        let mut failure = None;
         for fault in &mut self.faults {
-            if fault.strikes(method) && struck.is_none() {
-                struck = Some((fault.when, fault.failure(method)));
+            if fault.fires_on(method) && failure.is_none() {
+                failure = Some((fault.when, fault.error(method)));
             }
         }
         Cue {
-            fault: struck,
+            fault: failure,
             before: self.take_gate(method, When::Before),
             after: self.take_gate(method, When::After),
         }
     }
 
     fn take_gate(&mut self, method: Method, when: When) -> Option<Gate> {
-        let is_own = |(own, at, _): &(Method, When, Gate)| (*own, *at) == (method, when);
-        let index = self.gates.iter().position(is_own)?;
+        let matches = |(gated, at, _): &(Method, When, Gate)| (*gated, *at) == (method, when);
+        let index = self.gates.iter().position(matches)?;
         Some(self.gates.remove(index).2)
     }
 }

@@ -1,15 +1,15 @@
-//! Which calls of a storage fail, when and how.
+//! Faults: which calls of a storage fail, when, and with which error.
 //!
-//! Carrying it out is left to `faulty_storage`.
+//! Applying a fault to a call is left to `faulty_storage`.
 
 use crate::error::{Error, Problem};
 
-/// The enum of the methods, and the list of them all.
+/// Defines the enum of the methods and the list of all of them.
 macro_rules! methods {
     ($($name:ident,)*) => {
         /// A method of [`Storage`](crate::storage::Storage).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[expect(missing_docs, reason = "each is the method of its name")]
+        #[expect(missing_docs, reason = "each variant is the method of its name")]
         #[non_exhaustive]
         pub enum Method {
             $($name,)*
@@ -65,7 +65,19 @@ methods! {
     Close,
 }
 
-/// Which calls fail, when and how.
+/// A failure that a [`FaultyStorage`](super::FaultyStorage) injects into chosen calls.
+///
+/// By default, exactly one call fails: the next one. [`skip`](Self::skip) and
+/// [`times`](Self::times) choose others.
+///
+/// ```
+/// use floret::Problem;
+/// use floret::testing::{Fault, Method};
+///
+/// // The third and the fourth claim find the storage busy.
+/// let fault = Fault::before(Method::Claim, Problem::StorageBusy).skip(2).times(2);
+/// # drop(fault);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Fault {
     method: Option<Method>,
@@ -76,6 +88,7 @@ pub struct Fault {
     times: u64,
 }
 
+/// Whether a fault or a gate comes before or after the effect of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
     Before,
@@ -94,59 +107,62 @@ impl Fault {
         }
     }
 
-    /// The next call of `method` fails and has no effect.
+    /// Makes the next call of `method` fail without any effect.
     #[must_use]
     pub const fn before(method: Method, problem: Problem) -> Self {
         Self::new(Some(method), When::Before, problem)
     }
 
-    /// The next call of `method` has its effect and answers an error all the same.
+    /// Makes the next call of `method` take effect and then return an error.
+    ///
+    /// The caller cannot know the outcome, as when a connection breaks after a commit.
     #[must_use]
     pub const fn after(method: Method, problem: Problem) -> Self {
         Self::new(Some(method), When::After, problem)
     }
 
-    /// The next call of any method fails and has no effect, and so do all that follow: the process
-    /// is gone.
+    /// Makes the next call of any method and all later calls fail without any effect, as if the
+    /// process had died.
     #[must_use]
-    pub const fn end() -> Self {
+    pub const fn crash() -> Self {
         Self::new(None, When::Before, Problem::StorageBusy).times(u64::MAX)
     }
 
-    /// Lets so many calls pass before.
+    /// Lets `count` matching calls succeed first.
     #[must_use]
     pub const fn skip(mut self, count: u64) -> Self {
         self.skip = count;
         self
     }
 
-    /// Fails so many calls, one after another.
+    /// Fails `count` consecutive calls.
     #[must_use]
     pub const fn times(mut self, count: u64) -> Self {
         self.times = count;
         self
     }
 
-    /// Gives the error a cause with this text, as a driver's has, which nobody but a log may be
-    /// told.
+    /// Gives the error a cause with this text, as a database driver does.
+    ///
+    /// The text may appear in a log, but MUST NOT reach a client.
     #[must_use]
-    pub fn because(mut self, source: impl Into<String>) -> Self {
+    pub fn with_source(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What a call that it strikes answers.
-    pub(super) fn failure(&self, method: Method) -> Error {
-        let failure = Error::new(self.problem, format!("{method:?} fails on cue"));
+    /// Returns the error of a call of `method` that fails.
+    pub(super) fn error(&self, method: Method) -> Error {
+        let error = Error::new(self.problem, format!("{method:?} fails on cue"));
         match &self.source {
-            Some(source) => failure.with_source(source.clone()),
-            None => failure,
+            Some(source) => error.with_source(source.clone()),
+            None => error,
         }
     }
 
-    /// Whether this call fails; counts it.
-    pub(super) fn strikes(&mut self, method: Method) -> bool {
-        if self.times == 0 || self.method.is_some_and(|own| own != method) {
+    /// Counts a call of `method` and returns whether it fails.
+    pub(super) fn fires_on(&mut self, method: Method) -> bool {
+        if self.times == 0 || self.method.is_some_and(|chosen| chosen != method) {
             return false;
         }
         if self.skip > 0 {

@@ -1,6 +1,6 @@
 //! Schedules and backfills of a storage that fails on cue.
 //!
-//! How a call fails is `faulty_storage`'s.
+//! How a call fails is left to `faulty_storage`.
 
 use async_trait::async_trait;
 
@@ -8,19 +8,19 @@ use super::{FaultyStorage, Method};
 use crate::error::Result;
 use crate::model::{Backfill, BackfillId, Page, PageRequest, Scope};
 use crate::storage::{
-    Advance, AdvancedSchedule, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
-    CancelledBackfill, Schedules, StoredSchedule,
+    Advance, AdvanceOutcome, BackfillDetail, BackfillFilter, Backfills, CancelBackfill,
+    CancelBackfillOutcome, Schedules, StoredSchedule,
 };
 
 #[async_trait]
 impl Schedules for FaultyStorage {
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
-        self.around(Method::Schedules, self.inner.schedules(scope))
+        self.intercept(Method::Schedules, self.inner.schedules(scope))
             .await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
-        self.around(Method::Advance, self.inner.advance(advance))
+    async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
+        self.intercept(Method::Advance, self.inner.advance(advance))
             .await
     }
 }
@@ -32,7 +32,7 @@ impl Backfills for FaultyStorage {
         backfill: BackfillId,
         scope: &Scope,
     ) -> Result<Option<BackfillDetail>> {
-        self.around(
+        self.intercept(
             Method::FindBackfill,
             self.inner.find_backfill(backfill, scope),
         )
@@ -44,15 +44,15 @@ impl Backfills for FaultyStorage {
         filter: BackfillFilter,
         page: PageRequest,
     ) -> Result<Page<Backfill>> {
-        self.around(
+        self.intercept(
             Method::ListBackfills,
             self.inner.list_backfills(filter, page),
         )
         .await
     }
 
-    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
-        self.around(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
+        self.intercept(Method::CancelBackfill, self.inner.cancel_backfill(cancel))
             .await
     }
 }

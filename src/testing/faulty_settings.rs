@@ -1,6 +1,6 @@
 //! Connections and variables of a storage that fails on cue.
 //!
-//! How a call fails is `faulty_storage`'s.
+//! How a call fails is left to `faulty_storage`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ use crate::storage::{
 #[async_trait]
 impl Connections for FaultyStorage {
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
-        self.around(Method::PutConnection, self.inner.put_connection(put))
+        self.intercept(Method::PutConnection, self.inner.put_connection(put))
             .await
     }
 
@@ -26,7 +26,7 @@ impl Connections for FaultyStorage {
         id: &ConnectionId,
         scope: &Scope,
     ) -> Result<Option<StoredConnection>> {
-        self.around(
+        self.intercept(
             Method::FindConnection,
             self.inner.find_connection(id, scope),
         )
@@ -38,7 +38,7 @@ impl Connections for FaultyStorage {
         filter: ConnectionFilter,
         page: PageRequest,
     ) -> Result<Page<StoredConnection>> {
-        self.around(
+        self.intercept(
             Method::ListConnections,
             self.inner.list_connections(filter, page),
         )
@@ -51,7 +51,7 @@ impl Connections for FaultyStorage {
         scope: &Scope,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        self.around(
+        self.intercept(
             Method::DeleteConnection,
             self.inner.delete_connection(id, scope, now),
         )
@@ -62,7 +62,7 @@ impl Connections for FaultyStorage {
 #[async_trait]
 impl Variables for FaultyStorage {
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
-        self.around(Method::PutVariable, self.inner.put_variable(put))
+        self.intercept(Method::PutVariable, self.inner.put_variable(put))
             .await
     }
 
@@ -71,7 +71,7 @@ impl Variables for FaultyStorage {
         key: &VariableKey,
         scope: &Scope,
     ) -> Result<Option<StoredVariable>> {
-        self.around(Method::FindVariable, self.inner.find_variable(key, scope))
+        self.intercept(Method::FindVariable, self.inner.find_variable(key, scope))
             .await
     }
 
@@ -80,7 +80,7 @@ impl Variables for FaultyStorage {
         filter: VariableFilter,
         page: PageRequest,
     ) -> Result<Page<StoredVariable>> {
-        self.around(
+        self.intercept(
             Method::ListVariables,
             self.inner.list_variables(filter, page),
         )
@@ -93,7 +93,7 @@ impl Variables for FaultyStorage {
         scope: &Scope,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        self.around(
+        self.intercept(
             Method::DeleteVariable,
             self.inner.delete_variable(key, scope, now),
         )

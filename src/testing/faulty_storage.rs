@@ -1,6 +1,6 @@
-//! A storage that fails on cue, before or after the effect, and counts what it is asked.
+//! A storage that fails on cue, before or after the effect, and counts its calls.
 //!
-//! What it remembers is the storage's that it wraps; connections and variables stand in
+//! The data is left to the storage that it wraps. Connections and variables are in
 //! `faulty_settings`, schedules and backfills in `faulty_schedules`.
 
 use std::fmt;
@@ -20,14 +20,36 @@ use crate::model::{
     StoredPipeline,
 };
 use crate::storage::{
-    Append, AppendOutcome, CancelRequest, Cancelled, ChainRun, Claim, ClaimCursors, ClaimOutcome,
+    Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimCursors, ClaimOutcome,
     CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures,
     FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs,
     PipelineFilter, Pipelines, Purge, PurgeOutcome, PutDeliveries, PutPipeline, Queue, RunDetail,
     RunFilter, Runs, Stats, Storage, StoredOutput, System,
 };
 
-/// Wraps a storage and fails on cue. Clones share cues and counts.
+/// A wrapper around any storage that fails, waits and counts calls as a test asks.
+///
+/// Clones share their faults, gates and counts, so a test keeps one clone and gives the other to
+/// the [`Builder`](crate::Builder).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use std::sync::Arc;
+///
+/// use floret::storage::{MemoryStorage, Runs as _};
+/// use floret::testing::{Fault, FaultyStorage, Method};
+/// use floret::{ErrorKind, Problem};
+///
+/// let storage = FaultyStorage::new(Arc::new(MemoryStorage::default()));
+/// storage.fail(Fault::before(Method::NewestRun, Problem::StorageBusy));
+///
+/// let refused = storage.newest_run().await.unwrap_err();
+/// assert_eq!(refused.kind(), ErrorKind::Unavailable);
+/// assert!(storage.newest_run().await.is_ok());
+/// assert_eq!(storage.calls(Method::NewestRun), 2);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct FaultyStorage {
     pub(super) inner: Arc<dyn Storage>,
@@ -43,7 +65,7 @@ impl fmt::Debug for FaultyStorage {
 }
 
 impl FaultyStorage {
-    /// A storage without faults so far.
+    /// Wraps `inner`, at first without any fault.
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>) -> Self {
         Self {
@@ -52,54 +74,58 @@ impl FaultyStorage {
         }
     }
 
-    /// Adds a fault to those that are there.
+    /// Adds a fault to the existing ones.
+    ///
+    /// If several faults match a call, the call fails with the first one added.
     pub fn fail(&self, fault: Fault) {
         self.cues.lock().faults.push(fault);
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.cues.lock().faults.clear();
     }
 
-    /// Makes the next call of `method` wait at a gate before its effect.
+    /// Makes the next call of `method` wait at `gate` before it takes effect.
     pub fn hold(&self, method: Method, gate: &Gate) {
         self.hold_at(method, When::Before, gate);
     }
 
-    /// Makes the next call of `method` wait at a gate after its effect, before its answer.
+    /// Makes the next call of `method` wait at `gate` after it took effect, before it returns.
     pub fn hold_after(&self, method: Method, gate: &Gate) {
         self.hold_at(method, When::After, gate);
     }
 
-    /// From now on closing has no effect, so that a storage in memory can be given to the next
-    /// engine as a file could.
-    pub fn stay_open(&self) {
-        self.cues.lock().stays_open = true;
+    /// Makes `close` do nothing from now on.
+    ///
+    /// The next Floret can then open a storage in memory again, as it could open a file.
+    pub fn ignore_close(&self) {
+        self.cues.lock().ignores_close = true;
     }
 
     fn hold_at(&self, method: Method, when: When, gate: &Gate) {
         self.cues.lock().gates.push((method, when, gate.clone()));
     }
 
-    /// From now on every kept output is read with its last byte changed.
+    /// Changes the last byte of every stored output that is read from now on.
     pub fn damage_outputs(&self) {
         self.cues.lock().damages_outputs = true;
     }
 
-    /// How often a method was called, failed calls included.
+    /// Returns how often `method` was called, including failed calls.
     #[must_use]
     pub fn calls(&self, method: Method) -> u64 {
         self.cues.lock().calls.get(&method).copied().unwrap_or(0)
     }
 
-    /// How often any method was called, failed calls included.
+    /// Returns how many calls were made of all methods, including failed calls.
     #[must_use]
-    pub fn calls_in_all(&self) -> u64 {
+    pub fn total_calls(&self) -> u64 {
         self.cues.lock().calls.values().sum()
     }
 
-    pub(super) async fn around<T>(
+    /// Applies the next fault and gates of `method` to a call, and counts it.
+    pub(super) async fn intercept<T>(
         &self,
         method: Method,
         effect: impl Future<Output = Result<T>> + Send,
@@ -109,22 +135,22 @@ impl FaultyStorage {
             before,
             after,
         } = self.cues.lock().next(method);
-        pass(before).await;
+        wait_at(before).await;
         let failed_after = match fault {
             Some((When::Before, error)) => return Err(error),
             Some((When::After, error)) => Some(error),
             None => None,
         };
-        let answer = effect.await;
-        pass(after).await;
+        let result = effect.await;
+        wait_at(after).await;
         match failed_after {
-            Some(error) => answer.and(Err(error)),
-            None => answer,
+            Some(error) => result.and(Err(error)),
+            None => result,
         }
     }
 }
 
-async fn pass(gate: Option<Gate>) {
+async fn wait_at(gate: Option<Gate>) {
     if let Some(gate) = gate {
         gate.passed().await;
     }
@@ -133,12 +159,12 @@ async fn pass(gate: Option<Gate>) {
 #[async_trait]
 impl Pipelines for FaultyStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
-        self.around(Method::PutPipeline, self.inner.put_pipeline(put))
+        self.intercept(Method::PutPipeline, self.inner.put_pipeline(put))
             .await
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
-        self.around(Method::FindPipeline, self.inner.find_pipeline(key, scope))
+        self.intercept(Method::FindPipeline, self.inner.find_pipeline(key, scope))
             .await
     }
 
@@ -147,7 +173,7 @@ impl Pipelines for FaultyStorage {
         filter: PipelineFilter,
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>> {
-        self.around(
+        self.intercept(
             Method::ListPipelines,
             self.inner.list_pipelines(filter, page),
         )
@@ -155,7 +181,7 @@ impl Pipelines for FaultyStorage {
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
-        self.around(Method::DeletePipeline, self.inner.delete_pipeline(delete))
+        self.intercept(Method::DeletePipeline, self.inner.delete_pipeline(delete))
             .await
     }
 }
@@ -163,32 +189,32 @@ impl Pipelines for FaultyStorage {
 #[async_trait]
 impl Runs for FaultyStorage {
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
-        self.around(Method::CreateRuns, self.inner.create_runs(create))
+        self.intercept(Method::CreateRuns, self.inner.create_runs(create))
             .await
     }
 
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        self.around(Method::FindIdempotent, self.inner.find_idempotent(key))
+        self.intercept(Method::FindIdempotent, self.inner.find_idempotent(key))
             .await
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
-        self.around(Method::FindRun, self.inner.find_run(run, scope))
+        self.intercept(Method::FindRun, self.inner.find_run(run, scope))
             .await
     }
 
-    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
-        self.around(Method::FindChain, self.inner.find_chain(first_run, scope))
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
+        self.intercept(Method::FindChain, self.inner.find_chain(first_run, scope))
             .await
     }
 
     async fn list_runs(&self, filter: RunFilter, page: PageRequest) -> Result<Page<Run>> {
-        self.around(Method::ListRuns, self.inner.list_runs(filter, page))
+        self.intercept(Method::ListRuns, self.inner.list_runs(filter, page))
             .await
     }
 
-    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
-        self.around(Method::RequestCancel, self.inner.request_cancel(request))
+    async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
+        self.intercept(Method::RequestCancel, self.inner.request_cancel(request))
             .await
     }
 
@@ -198,7 +224,7 @@ impl Runs for FaultyStorage {
         node: &NodeId,
         scope: &Scope,
     ) -> Result<Option<Preview>> {
-        self.around(
+        self.intercept(
             Method::FindPreview,
             self.inner.find_preview(run, node, scope),
         )
@@ -211,7 +237,7 @@ impl Runs for FaultyStorage {
         node: &NodeId,
         scope: &Scope,
     ) -> Result<Option<FoundProfile>> {
-        self.around(
+        self.intercept(
             Method::FindProfile,
             self.inner.find_profile(run, node, scope),
         )
@@ -219,7 +245,7 @@ impl Runs for FaultyStorage {
     }
 
     async fn newest_run(&self) -> Result<Option<RunId>> {
-        self.around(Method::NewestRun, self.inner.newest_run())
+        self.intercept(Method::NewestRun, self.inner.newest_run())
             .await
     }
 }
@@ -227,7 +253,7 @@ impl Runs for FaultyStorage {
 #[async_trait]
 impl Queue for FaultyStorage {
     async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
-        self.around(Method::Claim, self.inner.claim(claim)).await
+        self.intercept(Method::Claim, self.inner.claim(claim)).await
     }
 
     async fn renew(
@@ -237,12 +263,12 @@ impl Queue for FaultyStorage {
         lease: Duration,
         now: DateTime<Utc>,
     ) -> Result<Vec<HeldRun>> {
-        self.around(Method::Renew, self.inner.renew(owner, held, lease, now))
+        self.intercept(Method::Renew, self.inner.renew(owner, held, lease, now))
             .await
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        self.around(Method::Release, self.inner.release(owner, held))
+        self.intercept(Method::Release, self.inner.release(owner, held))
             .await
     }
 }
@@ -250,14 +276,15 @@ impl Queue for FaultyStorage {
 #[async_trait]
 impl Journal for FaultyStorage {
     async fn append(&self, append: Append) -> Result<AppendOutcome> {
-        self.around(Method::Append, self.inner.append(append)).await
+        self.intercept(Method::Append, self.inner.append(append))
+            .await
     }
 }
 
 #[async_trait]
 impl Outputs for FaultyStorage {
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()> {
-        self.around(Method::PutOutputChunk, self.inner.put_output_chunk(chunk))
+        self.intercept(Method::PutOutputChunk, self.inner.put_output_chunk(chunk))
             .await
     }
 
@@ -268,7 +295,7 @@ impl Outputs for FaultyStorage {
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
         let find = self.inner.find_output(run, node_index, scope);
-        let mut found = self.around(Method::FindOutput, find).await?;
+        let mut found = self.intercept(Method::FindOutput, find).await?;
         if self.cues.lock().damages_outputs
             && let Some(last) = found.as_mut().and_then(|output| output.bytes.last_mut())
         {
@@ -281,12 +308,12 @@ impl Outputs for FaultyStorage {
 #[async_trait]
 impl Events for FaultyStorage {
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
-        self.around(Method::Events, self.inner.events(filter, after, limit))
+        self.intercept(Method::Events, self.inner.events(filter, after, limit))
             .await
     }
 
     async fn newest_seq(&self) -> Result<u64> {
-        self.around(Method::NewestSeq, self.inner.newest_seq())
+        self.intercept(Method::NewestSeq, self.inner.newest_seq())
             .await
     }
 }
@@ -294,12 +321,12 @@ impl Events for FaultyStorage {
 #[async_trait]
 impl Deliveries for FaultyStorage {
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
-        self.around(Method::ClaimCursors, self.inner.claim_cursors(claim))
+        self.intercept(Method::ClaimCursors, self.inner.claim_cursors(claim))
             .await
     }
 
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
-        self.around(Method::PutDeliveries, self.inner.put_deliveries(put))
+        self.intercept(Method::PutDeliveries, self.inner.put_deliveries(put))
             .await
     }
 }
@@ -307,27 +334,27 @@ impl Deliveries for FaultyStorage {
 #[async_trait]
 impl System for FaultyStorage {
     async fn stats(&self, scope: &Scope) -> Result<Stats> {
-        self.around(Method::Stats, self.inner.stats(scope)).await
+        self.intercept(Method::Stats, self.inner.stats(scope)).await
     }
 
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>> {
-        self.around(Method::Figures, self.inner.figures(filter))
+        self.intercept(Method::Figures, self.inner.figures(filter))
             .await
     }
 
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
-        self.around(Method::Purge, self.inner.purge(purge)).await
+        self.intercept(Method::Purge, self.inner.purge(purge)).await
     }
 
     async fn close(&self) -> Result<()> {
-        let stays_open = self.cues.lock().stays_open;
+        let ignores_close = self.cues.lock().ignores_close;
         let close = async {
-            if stays_open {
+            if ignores_close {
                 return Ok(());
             }
             self.inner.close().await
         };
-        self.around(Method::Close, close).await
+        self.intercept(Method::Close, close).await
     }
 }
 
@@ -347,7 +374,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_before_has_no_effect_and_one_after_has_it() {
+    async fn a_call_takes_effect_only_if_its_fault_comes_after() {
         let storage = faulty();
         save(&storage, "daily").await;
         storage.fail(Fault::before(Method::CreateRuns, Problem::StorageBusy));
@@ -363,7 +390,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_strikes_the_calls_that_were_named() {
+    async fn a_fault_fails_exactly_the_chosen_calls() {
         let storage = faulty();
         let fault = Fault::before(Method::NewestSeq, Problem::StorageBusy);
         storage.fail(fault.skip(1).times(2));
@@ -376,13 +403,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_its_end_nothing_is_reached_until_it_is_healed() {
+    async fn after_a_crash_every_call_fails_until_the_storage_is_healed() {
         let storage = faulty();
-        storage.fail(Fault::end().skip(1));
+        storage.fail(Fault::crash().skip(1));
         save(&storage, "daily").await;
         assert!(storage.newest_seq().await.is_err());
         assert!(create(&storage, new_run(1, "daily")).await.is_err());
-        assert_eq!(storage.calls_in_all(), 3);
+        assert_eq!(storage.total_calls(), 3);
         storage.heal();
         create(&storage, new_run(1, "daily")).await.unwrap();
     }

@@ -1,26 +1,43 @@
 //! A gate that a test opens.
 //!
-//! Who waits at it is decided by the scripts and faults that it is given to.
+//! Which calls wait at it is left to the steps (`scripted_executor`) and to `faulty_storage`.
 
 use tokio_util::sync::CancellationToken;
 
-/// Closed until it is opened, then open for good. Clones are the same gate.
+/// A gate that is closed until a test opens it, and then stays open.
+///
+/// Clones are the same gate.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use floret::testing::Gate;
+///
+/// let gate = Gate::new();
+/// let waiting = tokio::spawn({
+///     let gate = gate.clone();
+///     async move { gate.passed().await }
+/// });
+/// gate.open();
+/// waiting.await.unwrap();
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Gate(CancellationToken);
 
 impl Gate {
-    /// A closed gate.
+    /// Returns a closed gate.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets everyone through, from now on.
+    /// Opens the gate for all present and future waiters.
     pub fn open(&self) {
         self.0.cancel();
     }
 
-    /// Ends once the gate is open.
+    /// Waits until the gate is open.
     pub async fn passed(&self) {
         self.0.cancelled().await;
     }

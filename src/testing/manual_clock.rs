@@ -1,6 +1,6 @@
-//! A clock that stands until a test turns it.
+//! A clock that stands still until a test advances it.
 //!
-//! What is made of its time (ids, time-outs) is [`Clock`]'s.
+//! What depends on time (ids, timeouts) is left to [`Clock`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,36 +15,42 @@ use tokio::sync::Notify;
 
 use crate::clock::{Clock, Sleep, Time};
 
-/// Turns a [`Clock`] by hand. Clones turn the same clock.
+/// The control of a [`Clock`] that stands still until a test advances it.
+///
+/// Give [`clock`](Self::clock) to [`Builder::clock`](crate::Builder::clock). Clones control the
+/// same time.
 ///
 /// ```
-/// # use std::time::Duration;
-/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-/// # runtime.block_on(async {
-/// let turned = floret::testing::ManualClock::new("2024-01-15T00:00:00Z".parse().unwrap());
-/// let clock = turned.clock();
-/// let sleep = clock.sleep(Duration::from_secs(3600));
-/// let turn = async {
-///     turned.sleepers(1).await;
-///     turned.advance(Duration::from_secs(3600));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use std::time::Duration;
+///
+/// use floret::testing::ManualClock;
+///
+/// let hour = Duration::from_secs(3600);
+/// let manual = ManualClock::new("2024-01-15T00:00:00Z".parse().unwrap());
+/// let clock = manual.clock();
+/// let advance = async {
+///     manual.sleepers(1).await;
+///     manual.advance(hour);
 /// };
-/// tokio::join!(sleep, turn);
+/// tokio::join!(clock.sleep(hour), advance);
 /// assert_eq!(clock.now().to_rfc3339(), "2024-01-15T01:00:00+00:00");
-/// # });
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct ManualClock(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Told whenever a task goes to sleep.
+    /// Notified whenever a task goes to sleep.
     slept: Notify,
 }
 
 struct State {
     wall: DateTime<Utc>,
     elapsed: Duration,
-    /// Tasks that sleep, by deadline and then by the order in which they went to sleep.
+    /// The wakers of sleeping tasks, by deadline and then by the order in which they fell asleep.
     sleepers: BTreeMap<(Duration, u64), Waker>,
     newest: u64,
 }
@@ -61,7 +67,7 @@ impl fmt::Debug for ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// Returns a clock that stands at `start`.
     #[must_use]
     pub fn new(start: DateTime<Utc>) -> Self {
         Self(Arc::new(Shared {
@@ -75,49 +81,53 @@ impl ManualClock {
         }))
     }
 
-    /// A clock with this time and ids of its own.
+    /// Returns a [`Clock`] that reads this time and generates its own ids.
     #[must_use]
     pub fn clock(&self) -> Clock {
         Clock::new(Box::new(self.clone()))
     }
 
-    /// Turns both the wall clock and the monotonic one on, and wakes whom it passes in the order of
-    /// their deadlines.
+    /// Advances the wall clock and the monotonic clock by `duration`.
+    ///
+    /// Wakes the tasks whose deadlines have passed, in the order of their deadlines.
     ///
     /// # Panics
-    /// When the calendar ends before that.
+    /// If the calendar cannot represent the new time.
     #[expect(
         clippy::expect_used,
-        reason = "a test that turns past the calendar's end is wrong"
+        reason = "a test that advances past the end of the calendar is wrong"
     )]
     pub fn advance(&self, duration: Duration) {
-        let due = {
+        let woken = {
             let mut state = self.0.state.lock();
-            let step = TimeDelta::from_std(duration).expect("a duration of the calendar");
+            let step =
+                TimeDelta::from_std(duration).expect("the calendar can represent the duration");
             state.wall = state
                 .wall
                 .checked_add_signed(step)
-                .expect("a time of the calendar");
+                .expect("the calendar can represent the new time");
             state.elapsed = state.elapsed.saturating_add(duration);
             let after = (state.elapsed.saturating_add(Duration::from_nanos(1)), 0);
             let later = state.sleepers.split_off(&after);
             std::mem::replace(&mut state.sleepers, later)
         };
-        // Wakers run code of the runtime: not under the lock.
-        due.into_values().for_each(Waker::wake);
+        // Wakers run code of the runtime, so the lock must be free.
+        woken.into_values().for_each(Waker::wake);
     }
 
-    /// Sets the wall clock, forwards or back; who sleeps sleeps on.
+    /// Sets the wall clock, forward or back, and wakes no task.
+    ///
+    /// Sleeps follow the monotonic clock, which does not change.
     pub fn set_wall(&self, wall: DateTime<Utc>) {
         self.0.state.lock().wall = wall;
     }
 
-    /// Ends once at least `count` tasks sleep on the clock.
+    /// Waits until at least `count` tasks sleep on the clock.
     pub async fn sleepers(&self, count: usize) {
         self.until(|state| state.sleepers.len() >= count).await;
     }
 
-    /// Ends once a task sleeps that `duration` from now on would wake.
+    /// Waits until a task sleeps that an advance by `duration` would wake.
     pub async fn sleeper_within(&self, duration: Duration) {
         self.until(|state| {
             let next = state.sleepers.keys().next();
@@ -126,7 +136,7 @@ impl ManualClock {
         .await;
     }
 
-    /// How long until the next sleeper wakes; none while nobody sleeps.
+    /// Returns the time until the next task wakes, or `None` if no task sleeps.
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
         let state = self.0.state.lock();
@@ -170,7 +180,7 @@ impl Time for ManualClock {
     }
 }
 
-/// One sleep; dropped, it is no sleeper any more.
+/// One sleep. Dropping it removes its task from the sleepers.
 struct Sleeper {
     key: (Duration, u64),
     shared: Arc<Shared>,
@@ -209,34 +219,34 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_ends_when_the_clock_reaches_its_deadline_and_not_before() {
-        let turned = ManualClock::new(start());
-        let mut sleep = turned.sleep(Duration::from_secs(2));
+    fn a_sleep_finishes_exactly_at_its_deadline() {
+        let manual = ManualClock::new(start());
+        let mut sleep = manual.sleep(Duration::from_secs(2));
         let mut context = Context::from_waker(noop_waker_ref());
         assert!(sleep.poll_unpin(&mut context).is_pending());
-        turned.advance(Duration::from_millis(1_999));
+        manual.advance(Duration::from_millis(1_999));
         assert!(sleep.poll_unpin(&mut context).is_pending());
-        assert_eq!(turned.next_wake(), Some(Duration::from_millis(1)));
-        turned.advance(Duration::from_millis(1));
+        assert_eq!(manual.next_wake(), Some(Duration::from_millis(1)));
+        manual.advance(Duration::from_millis(1));
         assert!(sleep.poll_unpin(&mut context).is_ready());
-        assert_eq!(turned.next_wake(), None);
+        assert_eq!(manual.next_wake(), None);
     }
 
-    struct Told(u64, Arc<Mutex<Vec<u64>>>);
+    struct RecordingWaker(u64, Arc<Mutex<Vec<u64>>>);
 
-    impl Wake for Told {
+    impl Wake for RecordingWaker {
         fn wake(self: Arc<Self>) {
             self.1.lock().push(self.0);
         }
     }
 
     #[test]
-    fn sleepers_wake_in_the_order_of_their_deadlines() {
-        let turned = ManualClock::new(start());
+    fn tasks_wake_in_the_order_of_their_deadlines() {
+        let manual = ManualClock::new(start());
         let woken = Arc::default();
         let sleeps = [3, 1, 2, 4].map(|seconds| {
-            let mut sleep = turned.sleep(Duration::from_secs(seconds));
-            let waker = Arc::new(Told(seconds, Arc::clone(&woken))).into();
+            let mut sleep = manual.sleep(Duration::from_secs(seconds));
+            let waker = Arc::new(RecordingWaker(seconds, Arc::clone(&woken))).into();
             assert!(
                 sleep
                     .poll_unpin(&mut Context::from_waker(&waker))
@@ -244,32 +254,32 @@ mod tests {
             );
             sleep
         });
-        turned.advance(Duration::from_secs(3));
+        manual.advance(Duration::from_secs(3));
         assert_eq!(*woken.lock(), [1, 2, 3]);
         drop(sleeps);
     }
 
     #[test]
-    fn stepping_the_wall_clock_wakes_nobody() {
-        let turned = ManualClock::new(start());
-        let clock = turned.clock();
-        let mut sleep = turned.sleep(Duration::from_secs(1));
+    fn setting_the_wall_clock_wakes_no_task() {
+        let manual = ManualClock::new(start());
+        let clock = manual.clock();
+        let mut sleep = manual.sleep(Duration::from_secs(1));
         let mut context = Context::from_waker(noop_waker_ref());
         assert!(sleep.poll_unpin(&mut context).is_pending());
-        turned.set_wall("2034-01-15T06:00:00Z".parse().unwrap());
+        manual.set_wall("2034-01-15T06:00:00Z".parse().unwrap());
         assert!(sleep.poll_unpin(&mut context).is_pending());
         assert_eq!(clock.elapsed(), Duration::ZERO);
         assert_eq!(clock.now().to_rfc3339(), "2034-01-15T06:00:00+00:00");
     }
 
     #[test]
-    fn a_dropped_sleep_is_no_sleeper() {
-        let turned = ManualClock::new(start());
-        let mut sleep = turned.sleep(Duration::MAX);
+    fn a_dropped_sleep_is_not_counted() {
+        let manual = ManualClock::new(start());
+        let mut sleep = manual.sleep(Duration::MAX);
         let mut context = Context::from_waker(noop_waker_ref());
         assert!(sleep.poll_unpin(&mut context).is_pending());
-        assert!(turned.sleepers(1).now_or_never().is_some());
+        assert!(manual.sleepers(1).now_or_never().is_some());
         drop(sleep);
-        assert!(turned.sleepers(1).now_or_never().is_none());
+        assert!(manual.sleepers(1).now_or_never().is_none());
     }
 }

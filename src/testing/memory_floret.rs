@@ -1,6 +1,6 @@
-//! A Floret on memory for the tests of a host's own pipelines.
+//! A Floret in memory, for tests of the pipelines of a host.
 //!
-//! What a single executor does can be tested without one, by calling it.
+//! A single node needs no Floret: a test can call its function or executor directly.
 
 use crate::builder::Builder;
 use crate::error::Result;
@@ -8,32 +8,46 @@ use crate::floret::{Floret, RunHandle};
 use crate::model::{Pipeline, RunStatus};
 use crate::storage::{MemoryStorage, RunDetail};
 
-/// Begins a Floret that keeps everything in memory.
+/// Returns a builder of a Floret that stores everything in memory.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> floret::Result<()> {
+/// use floret::Access;
+///
+/// let floret = floret::testing::memory().start().await?;
+/// let service = floret.service(Access::allow_all());
+/// # drop(service);
+/// # Ok(())
+/// # }
+/// ```
 pub fn memory() -> Builder {
     Floret::builder(MemoryStorage::default())
 }
 
-/// A run that has ended.
+/// A run that has finished, with the Floret that executed it.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Ended {
+pub struct FinishedRun {
     /// The run with its nodes.
     pub detail: RunDetail,
-    /// Its handle, for [`RunHandle::output`] of its last nodes.
+    /// The handle of the run, which reads the outputs of its last nodes ([`RunHandle::output`]).
     pub handle: RunHandle,
-    /// The Floret on which it ran, for its log, its previews and further runs.
+    /// The Floret that executed the run, for its logs, previews and further runs.
     pub floret: Floret,
 }
 
-impl Ended {
-    /// How it ended.
+impl FinishedRun {
+    /// Returns the final status of the run.
     #[must_use]
     pub const fn status(&self) -> RunStatus {
         self.detail.run.status
     }
 }
 
-/// Starts the Floret, runs the pipeline once with its own parameters, and waits for the end.
+/// Starts a Floret, runs `pipeline` once with its default parameters, and waits until it finishes.
+///
+/// A run that fails is no error: check [`FinishedRun::status`].
 ///
 /// ```
 /// use floret::executor::{Ctx, ExecutorError};
@@ -43,23 +57,26 @@ impl Ended {
 /// async fn numbers(_: Ctx) -> Result<Vec<serde_json::Value>, ExecutorError> {
 ///     Ok(vec![serde_json::json!({"n": 1})])
 /// }
-/// # #[tokio::main]
+/// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> floret::Result<()> {
-/// let ended = run_to_end(memory().node("numbers", numbers), Pipeline::new("daily").node("one", "numbers")).await?;
-/// assert_eq!(ended.status(), RunStatus::Success);
-/// assert_eq!(ended.handle.output::<serde_json::Value>("one").await?[0]["n"], 1);
+/// let pipeline = Pipeline::new("daily").node("one", "numbers");
+/// let finished = run_to_end(memory().node("numbers", numbers), pipeline).await?;
+/// assert_eq!(finished.status(), RunStatus::Success);
+/// let rows = finished.handle.output::<serde_json::Value>("one").await?;
+/// assert_eq!(rows[0]["n"], 1);
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Errors
-/// As [`Builder::start`] and [`RunBuilder::start`](crate::RunBuilder::start).
-pub async fn run_to_end(builder: Builder, pipeline: Pipeline) -> Result<Ended> {
+/// The errors of [`Builder::start`] (for example, an invalid pipeline) and of
+/// [`RunBuilder::start`](crate::RunBuilder::start).
+pub async fn run_to_end(builder: Builder, pipeline: Pipeline) -> Result<FinishedRun> {
     let id = pipeline.id.clone();
     let floret = builder.pipeline(pipeline).start().await?;
     let handle = floret.run(id).start().await?;
     let detail = handle.finished().await?;
-    Ok(Ended {
+    Ok(FinishedRun {
         detail,
         handle,
         floret,

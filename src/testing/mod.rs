@@ -1,7 +1,15 @@
-//! What tests of Floret, of backends and of hosts need: a clock turned by hand, an executor that
-//! follows a script, a storage that fails on cue, and the contract that every backend takes.
+//! Tools for tests of hosts, of storage backends and of Floret itself (feature `testing`).
 //!
-//! Behind the feature `testing`. Nothing here sleeps: a test waits for what it expects.
+//! - [`memory`] builds a Floret without a file, and [`run_to_end`] runs one pipeline on it.
+//! - [`ManualClock`] stands still until a test advances it.
+//! - [`ScriptedExecutor`] does in each attempt what a test has scripted.
+//! - [`FaultyStorage`] wraps any storage and fails on cue.
+//! - [`contract`] is the test suite that every backend takes.
+//! - [`targets`] holds the functions that fuzzers feed.
+//!
+//! Nothing here sleeps in real time. A test waits for the event that it expects: a [`Gate`], the
+//! start of a node ([`ScriptedExecutor::started`]) or a sleeping task
+//! ([`ManualClock::sleeper_within`]).
 
 pub mod contract;
 mod cues;
@@ -21,7 +29,7 @@ pub use fault::{Fault, Method};
 pub use faulty_storage::FaultyStorage;
 pub use gate::Gate;
 pub use manual_clock::ManualClock;
-pub use memory_floret::{Ended, memory, run_to_end};
+pub use memory_floret::{FinishedRun, memory, run_to_end};
 pub use routes::{Route, routes};
 pub use scratch::{Scratch, scratch};
 pub use scripted_executor::{Call, ScriptedExecutor, Step};

@@ -1,24 +1,33 @@
-//! The table of routes as a test sees it, so that what holds for each route can be asked of each.
+//! The list of all routes, for tests that check a rule on every route.
 //!
-//! What a route does is left to the table itself.
+//! The table of routes and their handlers is left to `api`.
 
 use http::Method;
 
 use crate::api::{self, Permission};
 
-/// A route of the service.
+/// A route of [`RunsService`](crate::RunsService).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Route {
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
-    /// The path below the prefix, with its parameters in braces.
+    /// The path below the prefix, with parameters in braces.
     pub path: &'static str,
-    /// What a caller needs; none where everybody, or every caller that is let in, may ask.
+    /// The permission that a caller needs.
+    ///
+    /// `None` if the route is open to everyone, or to every caller that the access check admits.
     pub permission: Option<Permission>,
 }
 
-/// Every route that the service has.
+/// Returns every route of the service.
+///
+/// ```
+/// use floret::testing::routes;
+///
+/// let writes = routes().into_iter().filter(|route| !route.method.is_safe());
+/// assert!(writes.count() > 0);
+/// ```
 #[must_use]
 pub fn routes() -> Vec<Route> {
     api::routes()

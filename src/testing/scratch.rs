@@ -1,30 +1,36 @@
-//! A directory for one test.
+//! A temporary directory for one test.
 //!
-//! What is put into it is the test's.
+//! Its content is left to the test.
 
 use std::path::Path;
 
-/// An empty directory that is removed when it is dropped.
+/// A temporary directory that is removed on drop.
 #[derive(Debug)]
 pub struct Scratch(tempfile::TempDir);
 
 impl Scratch {
-    /// Where it is.
+    /// Returns the path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 }
 
-/// Makes a directory for one test.
+/// Creates an empty temporary directory for one test.
+///
+/// ```
+/// let directory = floret::testing::scratch();
+/// let file = directory.path().join("floret.db");
+/// assert!(!file.exists());
+/// ```
 ///
 /// # Panics
-/// When the machine gives none.
+/// If the system cannot create the directory.
 #[must_use]
 #[expect(
     clippy::expect_used,
-    reason = "a test without its directory has nothing to test"
+    reason = "a test cannot continue without its directory"
 )]
 pub fn scratch() -> Scratch {
-    Scratch(tempfile::tempdir().expect("a directory for temporary files"))
+    Scratch(tempfile::tempdir().expect("the system can create a temporary directory"))
 }

@@ -1,7 +1,6 @@
-//! An executor that does what a test has written down for each node, and remembers how it was
-//! called.
+//! An executor that does what a test has scripted for each node, and records its calls.
 //!
-//! When a node is called is decided by the engine; that is what such tests are about.
+//! When a node is called is left to the engine, which is what such tests check.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -17,17 +16,17 @@ use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node, RunId};
 
-/// What a node does in one attempt.
+/// What a node does in one attempt of a [`ScriptedExecutor`].
 #[derive(Debug, Clone)]
 pub struct Step {
-    end: End,
+    action: Action,
     gate: Option<Gate>,
-    is_deaf: bool,
+    ignores_cancel: bool,
     lines: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
-enum End {
+enum Action {
     PassOn,
     Rows(Vec<Map<String, Value>>),
     Nothing,
@@ -36,73 +35,77 @@ enum End {
 }
 
 impl Step {
-    const fn new(end: End) -> Self {
+    const fn new(action: Action) -> Self {
         Self {
-            end,
+            action,
             gate: None,
-            is_deaf: false,
+            ignores_cancel: false,
             lines: Vec::new(),
         }
     }
 
-    /// Hands on the rows of all inputs, one after another: what a node without a script does.
+    /// Returns the rows of all inputs, one input after the other.
+    ///
+    /// A node without a script does the same.
     #[must_use]
     pub const fn pass_on() -> Self {
-        Self::new(End::PassOn)
+        Self::new(Action::PassOn)
     }
 
-    /// Hands on these rows; each must be a JSON object.
+    /// Returns these rows, each of which MUST be a JSON object.
     ///
     /// # Panics
-    /// When one is none.
+    /// If a row is not an object.
     #[must_use]
     pub fn rows(rows: impl IntoIterator<Item = Value>) -> Self {
         let rows = rows.into_iter().map(|row| match row {
             Value::Object(row) => row,
             other => panic!("a row must be a JSON object, not {other}"),
         });
-        Self::new(End::Rows(rows.collect()))
+        Self::new(Action::Rows(rows.collect()))
     }
 
-    /// Hands on nothing, as a sink does.
+    /// Returns no output, as a sink does.
     #[must_use]
     pub const fn nothing() -> Self {
-        Self::new(End::Nothing)
+        Self::new(Action::Nothing)
     }
 
-    /// Fails, and trying again may help.
+    /// Fails with an error that allows a retry.
     #[must_use]
     pub fn retryable(message: impl Into<String>) -> Self {
-        Self::new(End::Fail(ExecutorError::retryable(message)))
+        Self::new(Action::Fail(ExecutorError::retryable(message)))
     }
 
-    /// Fails for good.
+    /// Fails with an error that allows no retry.
     #[must_use]
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self::new(End::Fail(ExecutorError::permanent(message)))
+        Self::new(Action::Fail(ExecutorError::permanent(message)))
     }
 
     /// Panics with this text.
     #[must_use]
     pub fn panic(message: impl Into<String>) -> Self {
-        Self::new(End::Panic(message.into()))
+        Self::new(Action::Panic(message.into()))
     }
 
-    /// Waits at the gate before; told to stop there, it fails with `stopped`.
+    /// Waits at `gate` first.
+    ///
+    /// If the attempt is cancelled meanwhile, it fails with the message `stopped`.
     #[must_use]
     pub fn at(mut self, gate: &Gate) -> Self {
         self.gate = Some(gate.clone());
         self
     }
 
-    /// Goes on waiting at its gate when it is told to stop.
+    /// Ignores a cancellation and continues to wait at its gate.
     #[must_use]
-    pub const fn deaf(mut self) -> Self {
-        self.is_deaf = true;
+    pub const fn ignores_cancel(mut self) -> Self {
+        self.ignores_cancel = true;
         self
     }
 
-    /// Writes a line to the log before all else.
+    /// Writes a line to the log before everything else.
     #[must_use]
     pub fn logs(mut self, line: impl Into<String>) -> Self {
         self.lines.push(line.into());
@@ -110,31 +113,50 @@ impl Step {
     }
 }
 
-/// How a node was called.
+/// A call of a [`ScriptedExecutor`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Call {
     /// The run.
     pub run_id: RunId,
-    /// The node, its templates resolved.
+    /// The node, with its templates resolved.
     pub node: Node,
-    /// Which attempt.
+    /// The number of the attempt.
     pub attempt: u32,
-    /// The key by which a sink tells a repeat.
+    /// The key by which a sink recognizes a repeated attempt.
     pub attempt_key: String,
-    /// The rows of each upstream, in the order of the edges; none where it handed on nothing.
+    /// The rows of each upstream in edge order, or `None` for an upstream without output.
     pub inputs: Vec<Option<Vec<Map<String, Value>>>>,
 }
 
-/// Follows a script for each node. Clones follow the same one.
+/// An executor that follows a script for each node and records every call.
+///
+/// Clones share their scripts and calls, so a test keeps one clone and registers the other.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> floret::Result<()> {
+/// use floret::testing::{ScriptedExecutor, Step, memory, run_to_end};
+/// use floret::{Pipeline, RunStatus};
+///
+/// let executor = ScriptedExecutor::new();
+/// executor.script("load", [Step::permanent("no such table")]);
+///
+/// let pipeline = Pipeline::new("daily").node("load", "scripted");
+/// let finished = run_to_end(memory().executor("scripted", executor.clone()), pipeline).await?;
+/// assert_eq!(finished.status(), RunStatus::Failed);
+/// assert_eq!(executor.calls_of("load").len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct ScriptedExecutor(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Told whenever a node begins.
-    began: Notify,
+    /// Notified whenever a node starts.
+    started: Notify,
 }
 
 #[derive(Default)]
@@ -153,30 +175,32 @@ impl fmt::Debug for ScriptedExecutor {
 }
 
 impl ScriptedExecutor {
-    /// An executor in which every node passes its inputs on.
+    /// Returns an executor without scripts: every node returns the rows of its inputs.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets what a node does, one step an attempt; the last one is repeated.
+    /// Sets what a node does, one step per attempt.
+    ///
+    /// The last step repeats.
     pub fn script(&self, node: impl Into<String>, steps: impl IntoIterator<Item = Step>) {
         let steps = steps.into_iter().collect();
         self.0.state.lock().scripts.insert(node.into(), steps);
     }
 
-    /// Sets what a node does to the world outside; a transform where nothing is set.
+    /// Sets the effect of a node, which is [`Effect::Transform`] by default.
     pub fn effect(&self, node: impl Into<String>, effect: Effect) {
         self.0.state.lock().effects.insert(node.into(), effect);
     }
 
-    /// Every call so far, in the order in which they began.
+    /// Returns every call so far, in start order.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.0.state.lock().calls.clone()
     }
 
-    /// The calls of one node.
+    /// Returns the calls of one node, in start order.
     #[must_use]
     pub fn calls_of(&self, node: &str) -> Vec<Call> {
         let state = self.0.state.lock();
@@ -184,38 +208,38 @@ impl ScriptedExecutor {
         calls.cloned().collect()
     }
 
-    /// How many nodes execute now.
+    /// Returns how many nodes execute now.
     #[must_use]
     pub fn executing(&self) -> usize {
         self.0.state.lock().executing
     }
 
-    /// The most nodes that executed at once.
+    /// Returns the highest number of nodes that executed at once.
     #[must_use]
     pub fn executing_max(&self) -> usize {
         self.0.state.lock().executing_max
     }
 
-    /// Ends once the node has begun to execute.
+    /// Waits until the node has started to execute.
     pub async fn started(&self, node: &str) {
         self.started_times(node, 1).await;
     }
 
-    /// Ends once the node has begun to execute so many times.
+    /// Waits until the node has started to execute `count` times.
     pub async fn started_times(&self, node: &str, count: usize) {
-        let began = self.0.began.notified();
-        tokio::pin!(began);
+        let started = self.0.started.notified();
+        tokio::pin!(started);
         loop {
-            began.as_mut().enable();
+            started.as_mut().enable();
             if self.calls_of(node).len() >= count {
                 return;
             }
-            began.as_mut().await;
-            began.set(self.0.began.notified());
+            started.as_mut().await;
+            started.set(self.0.started.notified());
         }
     }
 
-    /// Remembers the call and gives what the node does in it.
+    /// Records a call and returns the step that it executes.
     fn begin(&self, call: &NodeCall) -> Result<Step, ExecutorError> {
         let rows = |dataset: &Dataset| Dataset::rows(dataset);
         let inputs = call.inputs.iter();
@@ -241,7 +265,7 @@ impl ScriptedExecutor {
     }
 }
 
-/// Counts a node as executing until it is dropped, which a panic and an abandoned attempt do too.
+/// Counts a node as executing until it is dropped, also by a panic or an abandoned attempt.
 struct Executing<'a>(&'a Shared);
 
 impl Drop for Executing<'_> {
@@ -255,7 +279,7 @@ impl Executor for ScriptedExecutor {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
         let step = self.begin(&call)?;
         let _executing = Executing(&self.0);
-        self.0.began.notify_waiters();
+        self.0.started.notify_waiters();
         for line in step.lines {
             call.ctx.log.info(line).await;
         }
@@ -263,13 +287,13 @@ impl Executor for ScriptedExecutor {
             tokio::select! {
                 biased;
                 () = gate.passed() => {}
-                () = call.ctx.cancel.cancelled(), if !step.is_deaf => {
+                () = call.ctx.cancel.cancelled(), if !step.ignores_cancel => {
                     return Err(ExecutorError::permanent("stopped"));
                 }
             }
         }
-        match step.end {
-            End::PassOn => {
+        match step.action {
+            Action::PassOn => {
                 let mut rows = Vec::new();
                 for dataset in call
                     .inputs
@@ -280,10 +304,10 @@ impl Executor for ScriptedExecutor {
                 }
                 Ok(Output::Dataset(Dataset::from_rows(rows)?))
             }
-            End::Rows(rows) => Ok(Output::Dataset(Dataset::from_rows(rows)?)),
-            End::Nothing => Ok(Output::Nothing),
-            End::Fail(error) => Err(error),
-            End::Panic(message) => std::panic::panic_any(message),
+            Action::Rows(rows) => Ok(Output::Dataset(Dataset::from_rows(rows)?)),
+            Action::Nothing => Ok(Output::Nothing),
+            Action::Fail(error) => Err(error),
+            Action::Panic(message) => std::panic::panic_any(message),
         }
     }
 
@@ -321,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn steps_follow_one_another_and_the_last_is_repeated() {
+    async fn steps_follow_their_order_and_the_last_one_repeats() {
         let executor = ScriptedExecutor::new();
         executor.script(
             "load",
@@ -332,7 +356,7 @@ mod tests {
         for _ in 0..2 {
             let output = executor.execute(call(Vec::new())).await.unwrap();
             let Output::Dataset(dataset) = output else {
-                panic!("rows were written down");
+                panic!("the step returns rows");
             };
             assert_eq!(dataset.row_count(), 1);
         }
@@ -341,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_node_without_a_script_passes_its_inputs_on() {
+    async fn a_node_without_a_script_returns_the_rows_of_its_inputs() {
         let executor = ScriptedExecutor::new();
         let dataset = |n| {
             let rows = vec![json!({ "n": n }).as_object().unwrap().clone()];
@@ -350,19 +374,22 @@ mod tests {
         };
         let output = executor.execute(call(vec![dataset(1), dataset(2)])).await;
         let Output::Dataset(passed) = output.unwrap() else {
-            panic!("a node without a script hands on rows");
+            panic!("a node without a script returns rows");
         };
         assert_eq!(passed.row_count(), 2);
         assert_eq!(executor.calls()[0].inputs.len(), 2);
     }
 
     #[tokio::test]
-    async fn told_to_stop_a_step_leaves_its_gate_unless_it_is_deaf() {
+    async fn a_cancelled_step_stops_waiting_unless_it_ignores_the_cancel() {
         let executor = ScriptedExecutor::new();
         let gate = Gate::new();
         executor.script(
             "load",
-            [Step::nothing().at(&gate), Step::nothing().at(&gate).deaf()],
+            [
+                Step::nothing().at(&gate),
+                Step::nothing().at(&gate).ignores_cancel(),
+            ],
         );
         let first = call(Vec::new());
         first.ctx.cancel.cancel();
@@ -372,9 +399,9 @@ mod tests {
         );
         let second = call(Vec::new());
         second.ctx.cancel.cancel();
-        let mut deaf = executor.execute(second);
-        assert!((&mut deaf).now_or_never().is_none());
+        let mut waiting = executor.execute(second);
+        assert!((&mut waiting).now_or_never().is_none());
         gate.open();
-        deaf.await.unwrap();
+        waiting.await.unwrap();
     }
 }

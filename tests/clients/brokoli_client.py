@@ -1,9 +1,9 @@
-"""Walks through the standalone example with the Python client of the system before (`brokoli` 0.11.0), unchanged.
+"""Tests the standalone example with the unchanged Python client of the previous system (`brokoli` 0.11.0).
 
 Usage: brokoli_client.py PATH-OF-THE-STANDALONE-EXAMPLE
 
-It starts the example on a free port with data in a folder of its own, asserts what the client answers, and ends it.
-What is asserted of the API itself stands in `tests/it`; here it is only that this client can work with it.
+Starts the example on a free port with a temporary data folder, checks the results of the client, and stops it.
+The API itself is tested in `tests/it`. This script only checks that the client works with it.
 """
 
 import csv
@@ -21,7 +21,7 @@ ROWS = 25
 
 
 class WithCommand(Pipeline):
-    """A pipeline of the client with one node of a type that it has no function for."""
+    """A pipeline with one `command` node, for which the client has no function."""
 
     def __init__(self, name, command):
         super().__init__(name)
@@ -36,14 +36,14 @@ class WithCommand(Pipeline):
 
 
 def start(executable, folder):
-    """The running example and the address at which it listens."""
+    """Starts the example and returns its process, its address and its data folder."""
     data = folder / "data"
     data.mkdir()
     arguments = ["--listen", "127.0.0.1:0", "--db", str(folder / "runs.db"), "--data-dir", str(data), "--allow-commands"]
     environment = {**os.environ, "RUST_LOG": "off"}
     server = subprocess.Popen([executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment)
     line = server.stdout.readline().strip()
-    assert line.startswith("listening on "), f"the example said {line!r}"
+    assert line.startswith("listening on "), f"unexpected output: {line!r}"
     return server, line.removeprefix("listening on "), data
 
 
@@ -54,8 +54,8 @@ def write_orders(data):
         writer.writerows([number, f"customer {number}"] for number in range(ROWS))
 
 
-def until(status, run):
-    """Waits until a run has this status; a run that gets there never is a failure."""
+def wait_for_status(run, status):
+    """Waits until a run has this status and fails after 30 seconds."""
     deadline = time.monotonic() + 30
     while run.status() != status:
         assert time.monotonic() < deadline, f"{run!r} is {run.status()}, not {status}"
@@ -69,8 +69,8 @@ def deploys(client):
     remote = client.deploy(pipeline)
     assert remote["pipeline_id"] == "daily-orders", remote
     assert [node["type"] for node in remote["nodes"]] == ["source_file", "sink_file"], remote
-    again = client.deploy(pipeline)
-    assert again["id"] == remote["id"], "the second deploy replaces the first"
+    second = client.deploy(pipeline)
+    assert second["id"] == remote["id"], "the second deploy replaces the first"
     assert [item["id"] for item in client.pipelines()] == [remote["id"]]
     assert client.pipeline("Daily Orders")["id"] == remote["id"]
     source, sink = (node["id"] for node in remote["nodes"])
@@ -78,14 +78,14 @@ def deploys(client):
 
 
 def fails_and_resumes(client, pipeline, source, sink, data):
-    """The file is missing at first."""
+    """The run fails because its file is missing. The resumed run finds the file."""
     failed = client.run(pipeline, params={"date": "2024-01-15"})
     try:
         failed.wait(timeout=60, raise_on_failure=True)
     except RunFailed as failure:
         assert failure.detail["status"] == "failed", failure.detail
     else:
-        raise AssertionError("a run without its file did not fail")
+        raise AssertionError("a run without its input file did not fail")
     statuses = {node["node_id"]: node["status"] for node in failed.node_runs()}
     assert statuses == {source: "failed", sink: "skipped"}, statuses
     errors = failed.logs(level="error")
@@ -118,34 +118,34 @@ def runs(client, pipeline, source, sink):
     except APIError as error:
         assert error.status == 404, error
     else:
-        raise AssertionError("a node that is not there has a preview")
+        raise AssertionError("an unknown node has a preview")
 
 
 def dry_runs(client, pipeline, source, sink, data):
     saved = (data / "saved.csv").read_bytes()
     (data / "saved.csv").unlink()
-    told = client.dry_run(pipeline)
-    assert list(told) == [source, sink], told
-    assert told[source]["status"] == "success" and len(told[source]["rows"]) == 10, told
-    assert told[sink]["status"] == "skipped" and told[sink]["rows"] == told[source]["rows"], told
-    assert not (data / "saved.csv").exists(), "a dry run has written"
+    nodes = client.dry_run(pipeline)
+    assert list(nodes) == [source, sink], nodes
+    assert nodes[source]["status"] == "success" and len(nodes[source]["rows"]) == 10, nodes
+    assert nodes[sink]["status"] == "skipped" and nodes[sink]["rows"] == nodes[source]["rows"], nodes
+    assert not (data / "saved.csv").exists(), "a dry run wrote a file"
     (data / "saved.csv").write_bytes(saved)
 
 
 def resumes_from_a_node(client):
-    """The node fails as long as there is no file `ready`, and counts how often it began."""
+    """The node fails until a file with the suffix `.ready` exists, and counts its starts."""
     script = 'echo "{\\"n\\": 1}"; echo x >> "$0"; test -e "$0.ready"'
     with tempfile.TemporaryDirectory() as folder:
-        counted = Path(folder) / "begun"
-        with WithCommand("Flaky", ["sh", "-c", script, str(counted)]) as pipeline:
+        starts = Path(folder) / "starts"
+        with WithCommand("Flaky", ["sh", "-c", script, str(starts)]) as pipeline:
             pass
         client.deploy(pipeline, validate=False)
         failed = client.run(pipeline)
         assert failed.wait(timeout=60)["status"] == "failed"
-        Path(f"{counted}.ready").touch()
+        Path(f"{starts}.ready").touch()
         resumed = client.resume(failed.id, from_node="work")
         assert resumed.wait(timeout=60)["status"] == "success"
-        assert counted.read_text() == "x\nx\n"
+        assert starts.read_text() == "x\nx\n"
     client.delete_pipeline(pipeline)
 
 
@@ -154,15 +154,15 @@ def cancels(client):
         pass
     client.deploy(pipeline, validate=False)
     run = client.run(pipeline)
-    until("running", run)
-    asked = run.cancel()
-    assert asked["id"] == run.id, asked
+    wait_for_status(run, "running")
+    cancelled = run.cancel()
+    assert cancelled["id"] == run.id, cancelled
     detail = run.wait(timeout=60)
     assert detail["status"] == "cancelled", detail
     client.delete_pipeline(pipeline)
 
 
-def is_told_what_cannot_run(client):
+def refuses_an_unknown_node_type(client):
     class Strange(WithCommand):
         def to_json(self):
             definition = super().to_json()
@@ -176,7 +176,7 @@ def is_told_what_cannot_run(client):
     except CompatibilityError as error:
         assert "source_db" in str(error), error
     else:
-        raise AssertionError("a node type that is not there was deployed")
+        raise AssertionError("an unknown node type was deployed")
 
 
 def deletes(client, pipeline, failed):
@@ -187,18 +187,18 @@ def deletes(client, pipeline, failed):
     except APIError as error:
         assert error.status == 404, error
     else:
-        raise AssertionError("a deleted pipeline ran")
-    assert failed.detail()["status"] == "failed", "its runs stay readable"
+        raise AssertionError("a deleted pipeline was run")
+    assert failed.detail()["status"] == "failed", "runs of a deleted pipeline remain readable"
 
 
-def walk(client, data):
+def check(client, data):
     pipeline, source, sink = deploys(client)
     failed = fails_and_resumes(client, pipeline, source, sink, data)
     runs(client, pipeline, source, sink)
     dry_runs(client, pipeline, source, sink, data)
     resumes_from_a_node(client)
     cancels(client)
-    is_told_what_cannot_run(client)
+    refuses_an_unknown_node_type(client)
     deletes(client, pipeline, failed)
 
 
@@ -208,7 +208,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         server, address, data = start(sys.argv[1], Path(folder))
         try:
-            walk(Client(address), data)
+            check(Client(address), data)
         finally:
             server.terminate()
             server.wait(timeout=30)

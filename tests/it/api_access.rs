@@ -1,4 +1,4 @@
-//! Who may do what, and whose objects a caller sees.
+//! The permission of each route, and which tenant's objects a caller sees.
 
 use bytes::Bytes;
 use floret::{Access, Permission, Permissions, RunsService, Scope, TenantId};
@@ -6,9 +6,9 @@ use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::json;
 
-use crate::wire::{Answer, Host, on_each, request, send};
+use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
-/// Every route that needs a permission.
+/// The routes that need a permission.
 const ROUTES: [(&str, &str, Permission); 22] = [
     (
         "POST",
@@ -66,17 +66,20 @@ const ROUTES: [(&str, &str, Permission); 22] = [
     ),
 ];
 
-fn as_caller(own: Option<Permissions>, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
-    if let Some(own) = own {
-        request.extensions_mut().insert(own);
+fn as_caller(
+    permissions: Option<Permissions>,
+    mut request: Request<Full<Bytes>>,
+) -> Request<Full<Bytes>> {
+    if let Some(permissions) = permissions {
+        request.extensions_mut().insert(permissions);
     }
     request
 }
 
 #[tokio::test]
-async fn each_route_lets_in_whoever_has_its_permission_and_nobody_else() {
-    on_each(async |host: &Host| {
-        let id = host.finished().await;
+async fn each_route_requires_exactly_its_permission() {
+    on_each_backend(async |host: &Host| {
+        let id = host.finished_run().await;
         let service = host.floret.service(Access::from_extensions());
         let read_only = host.floret.service(Access::read_only());
         for (method, path, permission) in ROUTES {
@@ -86,18 +89,20 @@ async fn each_route_lets_in_whoever_has_its_permission_and_nobody_else() {
             let others = Permissions::of(others.copied());
             send(&service, request())
                 .await
-                .refused(401, "unauthenticated");
+                .assert_problem(401, "unauthenticated");
             send(&service, as_caller(Some(others), request()))
                 .await
-                .refused(403, "forbidden");
+                .assert_problem(403, "forbidden");
             let only = Permissions::of([permission]);
-            let answer = send(&service, as_caller(Some(only), request())).await;
+            let response = send(&service, as_caller(Some(only), request())).await;
             assert!(
-                !matches!(answer.status.as_u16(), 401 | 403),
-                "{method} {path} {answer:?}"
+                !matches!(response.status.as_u16(), 401 | 403),
+                "{method} {path} {response:?}"
             );
             if !permission.is_view() {
-                send(&read_only, request()).await.refused(403, "forbidden");
+                send(&read_only, request())
+                    .await
+                    .assert_problem(403, "forbidden");
             }
         }
     })
@@ -105,22 +110,22 @@ async fn each_route_lets_in_whoever_has_its_permission_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_let_in_learns_nothing_of_what_exists() {
-    on_each(async |host: &Host| {
+async fn a_refused_caller_cannot_probe_for_objects() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
-        let none = Permissions::of([]);
+        let no_permissions = Permissions::of([]);
         for path in [
             "/api/pipelines/daily",
             "/api/pipelines/other",
             "/api/runs/x?y=z",
         ] {
             let request = request(Method::GET, path, None);
-            send(&service, as_caller(Some(none.clone()), request))
+            send(&service, as_caller(Some(no_permissions.clone()), request))
                 .await
-                .refused(403, "forbidden");
+                .assert_problem(403, "forbidden");
         }
-        let answer = send(&service, request(Method::GET, "/api/runs", None)).await;
-        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        let response = send(&service, request(Method::GET, "/api/runs", None)).await;
+        assert_eq!(response.header("www-authenticate"), "Bearer");
         assert_eq!(
             send(&service, request(Method::GET, "/api/health", None))
                 .await
@@ -132,61 +137,68 @@ async fn whoever_is_not_let_in_learns_nothing_of_what_exists() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_not_told_which_paths_there_are() {
-    on_each(async |host: &Host| {
+async fn an_unauthenticated_caller_cannot_probe_for_paths() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
         for (method, path) in [
             (Method::GET, "/api/nothing"),
             (Method::POST, "/elsewhere"),
             (Method::PATCH, "/api/runs"),
         ] {
-            let asked = || request(method.clone(), path, None);
-            send(&service, asked())
+            let new_request = || request(method.clone(), path, None);
+            send(&service, new_request())
                 .await
-                .refused(401, "unauthenticated");
-            let known = as_caller(Some(Permissions::of([])), asked());
-            let answer = send(&service, known).await;
-            assert!([404, 405].contains(&answer.status.as_u16()), "{answer:?}");
+                .assert_problem(401, "unauthenticated");
+            let authenticated = as_caller(Some(Permissions::of([])), new_request());
+            let response = send(&service, authenticated).await;
+            assert!(
+                [404, 405].contains(&response.status.as_u16()),
+                "{response:?}"
+            );
         }
     })
     .await;
 }
 
-/// Sends as a caller of this tenant.
-async fn of(tenant: &str, service: &RunsService, request: Request<Full<Bytes>>) -> Answer {
+/// Sends a request as a caller of this tenant.
+async fn send_as(
+    tenant: &str,
+    service: &RunsService,
+    request: Request<Full<Bytes>>,
+) -> TestResponse {
     let scope = Scope::Tenant(TenantId::new(tenant).unwrap());
-    let own = Permissions::all().scope(scope);
-    send(service, as_caller(Some(own), request)).await
+    let permissions = Permissions::all().scope(scope);
+    send(service, as_caller(Some(permissions), request)).await
 }
 
 #[tokio::test]
-async fn another_tenants_objects_are_as_if_they_did_not_exist() {
-    on_each(async |host: &Host| {
+async fn another_tenants_objects_appear_not_to_exist() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
         let body = json!({"id": "own", "name": "own", "nodes": [{"id": "load", "type": "any"}]});
         let post = |path: &str, body| request(Method::POST, path, body);
         assert_eq!(
-            of("a", &service, post("/api/pipelines", Some(&body)))
+            send_as("a", &service, post("/api/pipelines", Some(&body)))
                 .await
                 .status,
             201
         );
-        let run = of("a", &service, post("/api/pipelines/own/run", None))
+        let run = send_as("a", &service, post("/api/pipelines/own/run", None))
             .await
             .json();
         let id = run["id"].as_str().unwrap();
-        host.finish(id).await;
+        host.wait_finished(id).await;
         let dates = json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
-        let made = post("/api/pipelines/own/backfill", Some(&dates));
-        let made = of("a", &service, made).await;
-        let backfill = made.header("location").rsplit('/').next().unwrap();
-        let backfill_run = made.json()[0].as_str().unwrap().to_owned();
-        host.finish(&backfill_run).await;
+        let start = post("/api/pipelines/own/backfill", Some(&dates));
+        let started = send_as("a", &service, start).await;
+        let backfill = started.header("location").rsplit('/').next().unwrap();
+        let backfill_run = started.json()[0].as_str().unwrap().to_owned();
+        host.wait_finished(&backfill_run).await;
 
         for (path, count) in [("/api/runs", 2), ("/api/pipelines", 1)] {
             let get = || request(Method::GET, path, None);
             assert_eq!(
-                of("a", &service, get())
+                send_as("a", &service, get())
                     .await
                     .json()
                     .as_array()
@@ -194,25 +206,25 @@ async fn another_tenants_objects_are_as_if_they_did_not_exist() {
                     .len(),
                 count
             );
-            assert_eq!(of("b", &service, get()).await.json(), json!([]));
+            assert_eq!(send_as("b", &service, get()).await.json(), json!([]));
         }
-        let own = |path: &str| {
+        let own_path = |path: &str| {
             let path = path.replace("/daily", "/own").replace("{run}", id);
             path.replace("{backfill}", backfill)
         };
-        let routes = ROUTES.iter().filter(|(_, path, _)| own(path) != *path);
+        let routes = ROUTES.iter().filter(|(_, path, _)| own_path(path) != *path);
         for (method, path, _) in routes {
-            let request = request(method.parse().unwrap(), &own(path), Some(&body));
+            let request = request(method.parse().unwrap(), &own_path(path), Some(&body));
             assert_eq!(
-                of("b", &service, request).await.status,
+                send_as("b", &service, request).await.status,
                 404,
                 "{method} {path}"
             );
         }
-        let taken = of("b", &service, post("/api/pipelines", Some(&body))).await;
-        taken.refused(409, "already-exists");
-        let still = request(Method::GET, "/api/pipelines/own", None);
-        assert_eq!(of("a", &service, still).await.status, 200);
+        let taken = send_as("b", &service, post("/api/pipelines", Some(&body))).await;
+        taken.assert_problem(409, "already-exists");
+        let get = request(Method::GET, "/api/pipelines/own", None);
+        assert_eq!(send_as("a", &service, get).await.status, 200);
     })
     .await;
 }

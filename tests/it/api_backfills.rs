@@ -1,11 +1,11 @@
-//! Backfills over the wire: started, previewed, repeated, shown, listed, cancelled, refused.
+//! Backfills over HTTP: start, preview, repeat, get, list, cancel, and refusals.
 
 use floret::testing::{Gate, Step};
 use floret::{Access, Clock, Permissions, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Answer, Host, on_each, request, send};
+use crate::wire::{Host, TestResponse, on_each_backend, request, send};
 
 const BACKFILL: &str = "/api/pipelines/daily/backfill";
 
@@ -19,37 +19,38 @@ fn with(mut body: Value, fields: &Value) -> Value {
     body
 }
 
-fn ids(answer: &Answer) -> Vec<String> {
-    let ids = answer.json();
+fn ids(response: &TestResponse) -> Vec<String> {
+    let ids = response.json();
     let ids = ids.as_array().unwrap().iter();
     ids.map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
-/// Starts a backfill and answers its place and its runs.
-async fn started(host: &Host, body: &Value) -> (String, Vec<String>) {
-    let answer = host.post(BACKFILL, Some(body)).await;
-    assert_eq!(answer.status, 202, "{answer:?}");
-    (answer.header("location").to_owned(), ids(&answer))
+/// Starts a backfill and returns its location and the ids of its runs.
+async fn start_backfill(host: &Host, body: &Value) -> (String, Vec<String>) {
+    let response = host.post(BACKFILL, Some(body)).await;
+    assert_eq!(response.status, 202, "{response:?}");
+    (response.header("location").to_owned(), ids(&response))
 }
 
-async fn finish(host: &Host, runs: &[String]) {
+async fn wait_finished(host: &Host, runs: &[String]) {
     for run in runs {
-        host.finish(run).await;
+        host.wait_finished(run).await;
     }
 }
 
 #[tokio::test]
-async fn a_backfill_answers_a_run_a_date_and_its_place() {
-    on_each(async |host: &Host| {
-        let (place, runs) = started(host, &with(january(3), &json!({"params": {"n": 7}}))).await;
+async fn a_backfill_returns_a_run_per_date_and_its_location() {
+    on_each_backend(async |host: &Host| {
+        let (location, runs) =
+            start_backfill(host, &with(january(3), &json!({"params": {"n": 7}}))).await;
         assert_eq!(runs.len(), 3);
-        finish(host, &runs).await;
-        let found = host.get(&place).await;
-        assert_eq!(found.status, 200);
-        let told = found.json();
-        assert!(place.ends_with(told["id"].as_str().unwrap()));
+        wait_finished(host, &runs).await;
+        let response = host.get(&location).await;
+        assert_eq!(response.status, 200);
+        let backfill = response.json();
+        assert!(location.ends_with(backfill["id"].as_str().unwrap()));
         let expected = json!({
-            "id": told["id"],
+            "id": backfill["id"],
             "pipeline_id": "daily",
             "status": "success",
             "start_date": "2024-01-01",
@@ -58,26 +59,26 @@ async fn a_backfill_answers_a_run_a_date_and_its_place() {
             "max_parallel": 1,
             "counts": {"pending": 0, "running": 0, "success": 3, "failed": 0, "cancelled": 0},
             "run_ids": runs,
-            "created_at": told["created_at"],
-            "finished_at": told["finished_at"],
+            "created_at": backfill["created_at"],
+            "finished_at": backfill["finished_at"],
         });
-        assert_eq!(told, expected);
+        assert_eq!(backfill, expected);
         for (run, date) in runs.iter().zip(["2024-01-01", "2024-01-02", "2024-01-03"]) {
             let run = host.get(&format!("/api/runs/{run}")).await.json();
             assert_eq!(run["trigger"], "backfill");
-            assert_eq!(run["backfill_id"], told["id"]);
+            assert_eq!(run["backfill_id"], backfill["id"]);
             let params = json!({"region": "eu", "n": "7", "date": date});
             assert_eq!(run["params"], params);
         }
         let list = host.get("/api/runs?trigger=backfill").await.json();
-        assert_eq!(list[0]["backfill_id"], told["id"]);
+        assert_eq!(list[0]["backfill_id"], backfill["id"]);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_answer_byte_for_byte() {
-    on_each(async |host: &Host| {
+async fn a_repeat_gets_the_first_response_byte_for_byte() {
+    on_each_backend(async |host: &Host| {
         let with_key = |body: &Value, path: &str| {
             let mut request = request(Method::POST, path, Some(body));
             request
@@ -88,14 +89,14 @@ async fn a_repeat_gets_the_first_answer_byte_for_byte() {
         let body = with(january(31), &json!({"max_parallel": 5}));
         let first = host.send(with_key(&body, BACKFILL)).await;
         assert_eq!(first.status, 202);
-        finish(host, &ids(&first)).await;
+        wait_finished(host, &ids(&first)).await;
         let again = host.send(with_key(&body, BACKFILL)).await;
         assert_eq!((again.status.as_u16(), &again.body), (202, &first.body));
         assert_eq!(again.header("location"), first.header("location"));
         assert_eq!(again.header("idempotent-replayed"), "true");
         assert_eq!(first.header("idempotent-replayed"), "");
         let other = host.send(with_key(&january(3), BACKFILL)).await;
-        other.refused(422, "idempotency-key-reused");
+        other.assert_problem(422, "idempotency-key-reused");
         let run = host.send(with_key(&json!({}), "/api/pipelines/daily/run"));
         assert_eq!(run.await.header("idempotent-replayed"), "");
     })
@@ -103,30 +104,36 @@ async fn a_repeat_gets_the_first_answer_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_preview_tells_the_dates_and_makes_nothing() {
-    on_each(async |host: &Host| {
+async fn a_preview_lists_the_dates_and_creates_nothing() {
+    on_each_backend(async |host: &Host| {
         let steps = [Step::pass_on(), Step::permanent("no"), Step::pass_on()];
         host.executor.script("load", steps);
-        let (_, runs) = started(host, &january(3)).await;
-        finish(host, &runs).await;
+        let (_, runs) = start_backfill(host, &january(3)).await;
+        wait_finished(host, &runs).await;
         let skip = json!({"skip_existing": true});
         let preview = with(january(4), &json!({"skip_existing": true, "preview": true}));
-        let told = host.post(BACKFILL, Some(&preview)).await;
-        assert_eq!((told.status.as_u16(), told.header("location")), (200, ""));
+        let preview = host.post(BACKFILL, Some(&preview)).await;
+        assert_eq!(
+            (preview.status.as_u16(), preview.header("location")),
+            (200, "")
+        );
         let expected = json!({
             "dates": ["2024-01-02", "2024-01-04"],
             "skipped": ["2024-01-01", "2024-01-03"],
         });
-        assert_eq!(told.json(), expected);
+        assert_eq!(preview.json(), expected);
         let backfills = "/api/pipelines/daily/backfills";
         let count = async || host.get(backfills).await.json().as_array().unwrap().len();
         assert_eq!(count().await, 1);
-        let (_, runs) = started(host, &with(january(4), &skip)).await;
+        let (_, runs) = start_backfill(host, &with(january(4), &skip)).await;
         assert_eq!(runs.len(), 2);
-        finish(host, &runs).await;
-        let none = host.post(BACKFILL, Some(&with(january(4), &skip))).await;
-        assert_eq!((none.status.as_u16(), none.header("location")), (202, ""));
-        assert_eq!(none.json(), json!([]));
+        wait_finished(host, &runs).await;
+        let repeated = host.post(BACKFILL, Some(&with(january(4), &skip))).await;
+        assert_eq!(
+            (repeated.status.as_u16(), repeated.header("location")),
+            (202, "")
+        );
+        assert_eq!(repeated.json(), json!([]));
         assert_eq!(count().await, 2);
         let all = with(january(4), &json!({"preview": true}));
         let all = host.post(BACKFILL, Some(&all)).await.json();
@@ -137,63 +144,65 @@ async fn a_preview_tells_the_dates_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_cancelled_backfill_tells_where_it_stands() {
-    on_each(async |host: &Host| {
+async fn cancelling_a_backfill_returns_its_progress() {
+    on_each_backend(async |host: &Host| {
         let gate = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&gate)]);
         let body = json!({"order": "desc", "max_parallel": 2, "max_failures": 3});
-        let (place, runs) = started(host, &with(january(5), &body)).await;
+        let (location, runs) = start_backfill(host, &with(january(5), &body)).await;
         host.executor.started_times("load", 2).await;
-        let answer = host.post(&format!("{place}/cancel"), None).await;
-        assert_eq!(answer.status, 200);
-        let told = answer.json();
-        assert_eq!(told["status"], "running");
-        assert_eq!(told["counts"]["running"], 2);
-        assert_eq!(told["counts"]["cancelled"], 3);
+        let response = host.post(&format!("{location}/cancel"), None).await;
+        assert_eq!(response.status, 200);
+        let backfill = response.json();
+        assert_eq!(backfill["status"], "running");
+        assert_eq!(backfill["counts"]["running"], 2);
+        assert_eq!(backfill["counts"]["cancelled"], 3);
         assert_eq!(
-            (&told["order"], &told["max_failures"]),
+            (&backfill["order"], &backfill["max_failures"]),
             (&json!("desc"), &json!(3))
         );
-        assert_eq!(told["run_ids"], json!(runs));
+        assert_eq!(backfill["run_ids"], json!(runs));
         let newest = host.get(&format!("/api/runs/{}", runs[4])).await.json();
         assert_eq!(newest["cancelling"], true);
-        let forced = host.post(&format!("{place}/cancel?force=true"), None).await;
+        let forced = host
+            .post(&format!("{location}/cancel?force=true"), None)
+            .await;
         assert_eq!(forced.status, 200);
-        finish(host, &runs).await;
-        let ended = host.get(&place).await.json();
-        assert_eq!(ended["status"], "cancelled");
-        let again = host.post(&format!("{place}/cancel"), None).await;
-        assert_eq!((again.status.as_u16(), again.json()), (200, ended));
+        wait_finished(host, &runs).await;
+        let finished = host.get(&location).await.json();
+        assert_eq!(finished["status"], "cancelled");
+        let again = host.post(&format!("{location}/cancel"), None).await;
+        assert_eq!((again.status.as_u16(), again.json()), (200, finished));
     })
     .await;
 }
 
 #[tokio::test]
-async fn backfills_are_listed_the_newest_first_in_the_shape_of_one() {
-    on_each(async |host: &Host| {
-        let mut places = Vec::new();
+async fn backfills_are_listed_newest_first_in_their_usual_shape() {
+    on_each_backend(async |host: &Host| {
+        let mut locations = Vec::new();
         for _ in 0..3 {
-            let (place, runs) = started(host, &january(1)).await;
-            finish(host, &runs).await;
-            places.insert(0, place);
+            let (location, runs) = start_backfill(host, &january(1)).await;
+            wait_finished(host, &runs).await;
+            locations.insert(0, location);
         }
         let list = host.get("/api/pipelines/daily/backfills").await.json();
-        let found: Vec<_> = list.as_array().unwrap().iter().collect();
-        for (item, place) in found.iter().zip(&places) {
-            assert_eq!(**item, host.get(place).await.json(), "{list}");
+        let backfills: Vec<_> = list.as_array().unwrap().iter().collect();
+        for (item, location) in backfills.iter().zip(&locations) {
+            assert_eq!(**item, host.get(location).await.json(), "{list}");
             assert_eq!(item["run_ids"].as_array().unwrap().len(), 1);
         }
-        assert_eq!(found.len(), 3);
+        assert_eq!(backfills.len(), 3);
         let page = host.get("/api/pipelines/daily/backfills?limit=2").await;
-        let told = page.json();
-        assert_eq!(told["has_next"], true);
+        let listed = page.json();
+        assert_eq!(listed["has_next"], true);
         let rest = format!(
             "/api/pipelines/daily/backfills?limit=2&after={}",
-            told["cursor"].as_str().unwrap()
+            listed["cursor"].as_str().unwrap()
         );
         assert!(page.header("link").contains(&rest));
         let rest = host.get(&rest).await.json();
-        assert_eq!(rest["items"], json!([found[2]]));
+        assert_eq!(rest["items"], json!([backfills[2]]));
         let numbered = host.get("/api/pipelines/daily/backfills?page=2&per_page=2");
         let numbered = numbered.await.json();
         assert_eq!(
@@ -204,10 +213,10 @@ async fn backfills_are_listed_the_newest_first_in_the_shape_of_one() {
     .await;
 }
 
-/// A body that is refused, its slug and where the problem is.
-type Refused = (Value, &'static str, &'static str);
+/// An invalid body, the slug of its problem and the pointer to it.
+type InvalidBody = (Value, &'static str, &'static str);
 
-fn bad_ranges() -> Vec<Refused> {
+fn bad_ranges() -> Vec<InvalidBody> {
     let later = (Clock::system().now() + chrono::Days::new(2)).date_naive();
     let dates = |start: &str, end: &str| json!({"start_date": start, "end_date": end});
     let (field, range) = ("invalid-field", "range-invalid");
@@ -224,7 +233,7 @@ fn bad_ranges() -> Vec<Refused> {
     ]
 }
 
-fn bad_fields() -> impl Iterator<Item = Refused> {
+fn bad_fields() -> impl Iterator<Item = InvalidBody> {
     let fields = [
         (json!({"start_date": 5}), "/start_date"),
         (json!({"params": {"date": "2024-01-01"}}), "/params/date"),
@@ -249,67 +258,71 @@ fn bad_fields() -> impl Iterator<Item = Refused> {
 }
 
 #[tokio::test]
-async fn what_is_no_backfill_is_refused() {
-    on_each(async |host: &Host| {
+async fn an_invalid_backfill_is_refused() {
+    on_each_backend(async |host: &Host| {
         for (body, slug, pointer) in bad_ranges().into_iter().chain(bad_fields()) {
-            let answer = host.post(BACKFILL, Some(&body)).await;
-            assert_eq!(answer.status, 422, "{body} gave {}", answer.text());
-            answer.refused(422, slug);
-            let told = answer.json();
-            assert_eq!(told["errors"][0]["pointer"], pointer, "{told}");
+            let response = host.post(BACKFILL, Some(&body)).await;
+            assert_eq!(response.status, 422, "{body} gave {}", response.text());
+            response.assert_problem(422, slug);
+            let problem = response.json();
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
         }
-        host.post(BACKFILL, None).await.refused(400, "invalid-json");
+        host.post(BACKFILL, None)
+            .await
+            .assert_problem(400, "invalid-json");
         let odd = json!({"id": "odd", "name": "odd", "nodes": [{"id": "a", "type": "teleport"}]});
         assert_eq!(host.post("/api/pipelines", Some(&odd)).await.status, 201);
         host.post("/api/pipelines/odd/backfill", Some(&january(2)))
             .await
-            .refused(422, "node-type-unknown");
+            .assert_problem(422, "node-type-unknown");
         assert_eq!(host.get("/api/runs").await.json(), json!([]));
     })
     .await;
 }
 
 #[tokio::test]
-async fn places_without_a_backfill_are_not_found() {
-    on_each(async |host: &Host| {
-        let nobody = "0198c0de-0000-7000-8000-000000000000";
-        for id in [nobody, "x", "0198c0de000070008000000000000000"] {
-            let place = format!("/api/backfills/{id}");
-            host.get(&place).await.refused(404, "backfill-not-found");
-            host.get(&format!("{place}?x=y"))
+async fn paths_without_a_backfill_are_not_found() {
+    on_each_backend(async |host: &Host| {
+        let never_created = "0198c0de-0000-7000-8000-000000000000";
+        for id in [never_created, "x", "0198c0de000070008000000000000000"] {
+            let location = format!("/api/backfills/{id}");
+            host.get(&location)
                 .await
-                .refused(404, "backfill-not-found");
+                .assert_problem(404, "backfill-not-found");
+            host.get(&format!("{location}?x=y"))
+                .await
+                .assert_problem(404, "backfill-not-found");
             let cancel = host
-                .post(&format!("{place}/cancel"), Some(&json!([])))
+                .post(&format!("{location}/cancel"), Some(&json!([])))
                 .await;
-            cancel.refused(404, "backfill-not-found");
+            cancel.assert_problem(404, "backfill-not-found");
         }
         let absent = "/api/pipelines/absent/backfill";
         host.post(absent, Some(&json!([])))
             .await
-            .refused(404, "pipeline-not-found");
+            .assert_problem(404, "pipeline-not-found");
         host.get("/api/pipelines/absent/backfills")
             .await
-            .refused(404, "pipeline-not-found");
-        let (place, runs) = started(host, &january(1)).await;
-        finish(host, &runs).await;
-        host.post(&format!("{place}/cancel"), None)
+            .assert_problem(404, "pipeline-not-found");
+        let (location, runs) = start_backfill(host, &january(1)).await;
+        wait_finished(host, &runs).await;
+        host.post(&format!("{location}/cancel"), None)
             .await
-            .refused(409, "run-finished");
-        host.post(&format!("{place}/cancel"), Some(&json!({"why": "x"})))
+            .assert_problem(409, "run-finished");
+        host.post(&format!("{location}/cancel"), Some(&json!({"why": "x"})))
             .await
-            .refused(422, "unknown-field");
-        host.get(&format!("{place}?x=y"))
+            .assert_problem(422, "unknown-field");
+        host.get(&format!("{location}?x=y"))
             .await
-            .refused(400, "invalid-parameter");
+            .assert_problem(400, "invalid-parameter");
     })
     .await;
 }
 
 #[tokio::test]
-async fn today_is_that_of_the_schedules_zone() {
-    on_each(async |host: &Host| {
-        // At any time one of these is a day ahead of the other.
+async fn today_is_the_date_in_the_schedules_time_zone() {
+    on_each_backend(async |host: &Host| {
+        // At any time, one of these zones is a day ahead of the other.
         let zones = ["Pacific/Kiritimati", "Pacific/Niue"];
         let ahead = (Clock::system().now() + chrono::TimeDelta::hours(14)).date_naive();
         for (zone, status) in zones.into_iter().zip([200, 422]) {
@@ -321,18 +334,18 @@ async fn today_is_that_of_the_schedules_zone() {
             assert_eq!(saved.status, 201, "{saved:?}");
             let body = json!({"start_date": ahead, "end_date": ahead, "preview": true});
             let path = format!("/api/pipelines/{id}/backfill");
-            let answer = host.post(&path, Some(&body)).await;
-            assert_eq!(answer.status, status, "{zone} {answer:?}");
+            let response = host.post(&path, Some(&body)).await;
+            assert_eq!(response.status, status, "{zone} {response:?}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn another_tenants_backfills_are_as_if_they_did_not_exist() {
-    on_each(async |host: &Host| {
+async fn another_tenants_backfills_appear_not_to_exist() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
-        let of = async |tenant: &str, method: Method, path: &str, body: Option<&Value>| {
+        let send_as = async |tenant: &str, method: Method, path: &str, body: Option<&Value>| {
             let mut request = request(method, path, body);
             let scope = Scope::Tenant(TenantId::new(tenant).unwrap());
             request
@@ -341,28 +354,28 @@ async fn another_tenants_backfills_are_as_if_they_did_not_exist() {
             send(&service, request).await
         };
         let own = json!({"id": "own", "name": "own", "nodes": [{"id": "load", "type": "any"}]});
-        of("a", Method::POST, "/api/pipelines", Some(&own)).await;
+        send_as("a", Method::POST, "/api/pipelines", Some(&own)).await;
         let path = "/api/pipelines/own/backfill";
-        let made = of("a", Method::POST, path, Some(&january(2))).await;
-        assert_eq!(made.status, 202);
-        finish(host, &ids(&made)).await;
-        let place = made.header("location").to_owned();
-        let cancel = format!("{place}/cancel");
+        let created = send_as("a", Method::POST, path, Some(&january(2))).await;
+        assert_eq!(created.status, 202);
+        wait_finished(host, &ids(&created)).await;
+        let location = created.header("location").to_owned();
+        let cancel = format!("{location}/cancel");
         let list = "/api/pipelines/own/backfills";
-        assert_eq!(of("a", Method::GET, &place, None).await.status, 200);
-        of("b", Method::GET, &place, None)
+        assert_eq!(send_as("a", Method::GET, &location, None).await.status, 200);
+        send_as("b", Method::GET, &location, None)
             .await
-            .refused(404, "backfill-not-found");
-        of("b", Method::POST, &cancel, None)
+            .assert_problem(404, "backfill-not-found");
+        send_as("b", Method::POST, &cancel, None)
             .await
-            .refused(404, "backfill-not-found");
-        of("b", Method::POST, path, Some(&january(2)))
+            .assert_problem(404, "backfill-not-found");
+        send_as("b", Method::POST, path, Some(&january(2)))
             .await
-            .refused(404, "pipeline-not-found");
-        of("b", Method::GET, list, None)
+            .assert_problem(404, "pipeline-not-found");
+        send_as("b", Method::GET, list, None)
             .await
-            .refused(404, "pipeline-not-found");
-        let listed = of("a", Method::GET, list, None).await.json();
+            .assert_problem(404, "pipeline-not-found");
+        let listed = send_as("a", Method::GET, list, None).await.json();
         assert_eq!(listed.as_array().unwrap().len(), 1);
     })
     .await;

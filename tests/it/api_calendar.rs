@@ -1,11 +1,11 @@
-//! Runs by day over HTTP.
+//! Runs per day over HTTP.
 
 use floret::storage::{Pipelines, PutPipeline, SlugChoice};
 use floret::{Access, Decision, Permission, PipelineId, Scope, Slug, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each, request, send};
+use crate::wire::{Host, on_each_backend, request, send};
 
 fn sum(days: &Value, status: &str) -> u64 {
     let days = days.as_array().unwrap().iter();
@@ -13,9 +13,9 @@ fn sum(days: &Value, status: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn every_day_is_there_and_the_last_is_today() {
-    on_each(async |host: &Host| {
-        let run = host.finished().await;
+async fn the_calendar_has_every_day_and_ends_today() {
+    on_each_backend(async |host: &Host| {
+        let run = host.finished_run().await;
         let run = host.get(&format!("/api/runs/{run}")).await.json();
         let today = run["created_at"].as_str().unwrap()[..10].to_owned();
         for (query, days) in [("", 90), ("?days=1", 1), ("?days=365", 365)] {
@@ -44,9 +44,9 @@ async fn every_day_is_there_and_the_last_is_today() {
 }
 
 #[tokio::test]
-async fn one_pipeline_is_counted_alone() {
-    on_each(async |host: &Host| {
-        host.finished().await;
+async fn a_pipeline_filter_counts_that_pipeline_only() {
+    on_each_backend(async |host: &Host| {
+        host.finished_run().await;
         for (pipeline, total) in [("daily", 1), ("weekly", 0)] {
             let path = format!("/api/runs/calendar?days=2&pipeline_id={pipeline}");
             assert_eq!(sum(&host.get(&path).await.json(), "total"), total);
@@ -56,8 +56,8 @@ async fn one_pipeline_is_counted_alone() {
 }
 
 #[tokio::test]
-async fn wrong_parameters_are_refused() {
-    on_each(async |host: &Host| {
+async fn invalid_parameters_are_refused() {
+    on_each_backend(async |host: &Host| {
         for query in [
             "days=0",
             "days=366",
@@ -68,19 +68,19 @@ async fn wrong_parameters_are_refused() {
             "pipeline_id=a%20b",
             "day=1",
         ] {
-            let answer = host.get(&format!("/api/runs/calendar?{query}")).await;
-            answer.refused(400, "invalid-parameter");
+            let response = host.get(&format!("/api/runs/calendar?{query}")).await;
+            response.assert_problem(400, "invalid-parameter");
         }
         let posted = host.post("/api/runs/calendar", None).await;
-        posted.refused(405, "method-not-allowed");
+        posted.assert_problem(405, "method-not-allowed");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_caller_counts_the_runs_of_its_tenant() {
-    on_each(async |host: &Host| {
-        host.finished().await;
+async fn a_calendar_counts_the_runs_of_the_callers_tenant() {
+    on_each_backend(async |host: &Host| {
+        host.finished_run().await;
         let ann = Scope::Tenant(TenantId::new("ann").unwrap());
         let definition = crate::wire::daily();
         let mut put = PutPipeline::new(
@@ -93,7 +93,7 @@ async fn a_caller_counts_the_runs_of_its_tenant() {
         host.faults.put_pipeline(put).await.unwrap();
         let own = host.post("/api/pipelines/own/run", None).await;
         let id = own.json()["id"].as_str().unwrap().to_owned();
-        host.finish(&id).await;
+        host.wait_finished(&id).await;
         let access = Access::custom(move |_, permission| match permission {
             Permission::RunsView => Decision::Allow(ann.clone()),
             _ => Decision::Forbidden,

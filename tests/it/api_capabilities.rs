@@ -1,18 +1,18 @@
-//! What the server tells a client that it can execute.
+//! The capabilities of a server: its node types and the definition versions that it reads.
 
 use floret::{Access, Decision, Permission, Permissions, Scope};
 use http::Method;
 use serde_json::json;
 
-use crate::wire::{Host, on_each, request, send};
+use crate::wire::{Host, on_each_backend, request, send};
 
 const PATH: &str = "/api/capabilities";
 
 #[tokio::test]
-async fn the_registered_types_are_told_with_the_versions_that_are_read() {
-    on_each(async |host: &Host| {
-        let told = host.get(PATH).await;
-        assert_eq!(told.status, 200);
+async fn capabilities_list_registered_types_and_supported_versions() {
+    on_each_backend(async |host: &Host| {
+        let response = host.get(PATH).await;
+        assert_eq!(response.status, 200);
         let expected = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "supported_ir_versions": ["1.0", "2.0"],
@@ -20,39 +20,39 @@ async fn the_registered_types_are_told_with_the_versions_that_are_read() {
             "node_type_capabilities": {"any": []},
             "disabled_node_types": [],
         });
-        assert_eq!(told.json(), expected);
+        assert_eq!(response.json(), expected);
     })
     .await;
 }
 
 #[tokio::test]
-async fn any_caller_that_is_let_in_may_ask() {
-    on_each(async |host: &Host| {
+async fn any_permission_is_enough_to_read_capabilities() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
-        let as_caller = |own: Option<Permissions>| {
+        let as_caller = |permissions: Option<Permissions>| {
             let mut request = request(Method::GET, PATH, None);
-            if let Some(own) = own {
-                request.extensions_mut().insert(own);
+            if let Some(permissions) = permissions {
+                request.extensions_mut().insert(permissions);
             }
             request
         };
         send(&service, as_caller(None))
             .await
-            .refused(401, "unauthenticated");
-        let none = Permissions::of([]);
-        send(&service, as_caller(Some(none)))
+            .assert_problem(401, "unauthenticated");
+        let no_permissions = Permissions::of([]);
+        send(&service, as_caller(Some(no_permissions)))
             .await
-            .refused(403, "forbidden");
+            .assert_problem(403, "forbidden");
         for permission in Permission::ALL {
-            let own = Permissions::of([*permission]);
-            let answer = send(&service, as_caller(Some(own))).await;
-            assert_eq!(answer.status, 200, "{permission}");
+            let only = Permissions::of([*permission]);
+            let response = send(&service, as_caller(Some(only))).await;
+            assert_eq!(response.status, 200, "{permission}");
         }
-        let decides = Access::custom(|_, permission| match permission {
+        let access = Access::custom(|_, permission| match permission {
             Permission::VariablesView => Decision::Allow(Scope::All),
             _ => Decision::Forbidden,
         });
-        let service = host.floret.service(decides);
+        let service = host.floret.service(access);
         assert_eq!(send(&service, as_caller(None)).await.status, 200);
     })
     .await;

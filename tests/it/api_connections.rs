@@ -4,13 +4,13 @@ use floret::{Access, Permissions, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Answer, Backend, Host, on_each, request, send};
+use crate::wire::{Backend, Host, TestResponse, on_each_backend, request, send};
 
 fn warehouse() -> Value {
     json!({
         "conn_id": "warehouse",
         "type": "postgres",
-        "description": "where the figures are",
+        "description": "reporting database",
         "host": "db.internal",
         "port": 5432,
         "schema": "public",
@@ -20,29 +20,29 @@ fn warehouse() -> Value {
     })
 }
 
-async fn put(host: &Host, path: &str, body: &Value) -> Answer {
+async fn put(host: &Host, path: &str, body: &Value) -> TestResponse {
     host.send(request(Method::PUT, path, Some(body))).await
 }
 
-/// The pointers of a refusal.
-fn pointers(answer: &Answer) -> Vec<String> {
-    let problem = answer.json();
+/// Returns the pointers of a problem, in order.
+fn pointers(response: &TestResponse) -> Vec<String> {
+    let problem = response.json();
     let errors = problem["errors"].as_array().unwrap().iter();
     let pointers = errors.map(|error| error["pointer"].as_str().unwrap().to_owned());
     pointers.collect()
 }
 
 #[tokio::test]
-async fn a_connection_is_made_shown_replaced_and_deleted() {
-    on_each(async |host: &Host| {
-        let made = host.post("/api/connections", Some(&warehouse())).await;
-        assert_eq!(made.status, 201, "{made:?}");
-        assert_eq!(made.header("location"), "/api/connections/warehouse");
-        let shown = made.json();
+async fn a_connection_is_created_read_replaced_and_deleted() {
+    on_each_backend(async |host: &Host| {
+        let created = host.post("/api/connections", Some(&warehouse())).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        assert_eq!(created.header("location"), "/api/connections/warehouse");
+        let shown = created.json();
         let expected = json!({
             "conn_id": "warehouse",
             "type": "postgres",
-            "description": "where the figures are",
+            "description": "reporting database",
             "host": "db.internal",
             "port": 5432,
             "schema": "public",
@@ -70,99 +70,105 @@ async fn a_connection_is_made_shown_replaced_and_deleted() {
 
         let deleted = host.send(request(Method::DELETE, path, None)).await;
         assert_eq!((deleted.status.as_u16(), deleted.body.len()), (204, 0));
-        host.get(path).await.refused(404, "connection-not-found");
+        host.get(path)
+            .await
+            .assert_problem(404, "connection-not-found");
         let again = host.send(request(Method::DELETE, path, None)).await;
-        again.refused(404, "connection-not-found");
+        again.assert_problem(404, "connection-not-found");
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_was_read_can_be_sent_back_and_changes_nothing() {
-    on_each(async |host: &Host| {
-        let made = host.post("/api/connections", Some(&warehouse())).await;
-        let again = put(host, "/api/connections/warehouse", &made.json()).await;
-        assert_eq!((again.status.as_u16(), again.json()), (200, made.json()));
+async fn writing_back_what_was_read_changes_nothing() {
+    on_each_backend(async |host: &Host| {
+        let created = host.post("/api/connections", Some(&warehouse())).await;
+        let again = put(host, "/api/connections/warehouse", &created.json()).await;
+        assert_eq!((again.status.as_u16(), again.json()), (200, created.json()));
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_connection_is_refused_whole() {
-    on_each(async |host: &Host| {
+async fn an_invalid_connection_reports_every_problem() {
+    on_each_backend(async |host: &Host| {
         let body = json!({
             "conn_id": "a b", "type": " ", "description": 5, "host": [], "port": 65_536, "schema": {}, "login": true,
             "password": "hunter2".repeat(16_384), "extra": [],
         });
         let refused = host.post("/api/connections", Some(&body)).await;
-        refused.refused(422, "invalid-field");
+        refused.assert_problem(422, "invalid-field");
         assert_eq!(pointers(&refused).len(), 9, "{refused:?}");
         assert!(!refused.text().contains("hunter2"), "{refused:?}");
         for port in [json!(0), json!(-1), json!(1.5), json!("5432"), json!(65_536)] {
             let body = json!({"conn_id": "c", "type": "x", "port": port});
             let refused = host.post("/api/connections", Some(&body)).await;
-            refused.refused(422, "invalid-field");
+            refused.assert_problem(422, "invalid-field");
             assert_eq!(pointers(&refused), ["/port"], "{port}");
         }
         for port in [json!(1), json!(65_535), json!(null)] {
             let body = json!({"conn_id": format!("c-{port}"), "type": "x", "port": port});
-            let made = host.post("/api/connections", Some(&body)).await;
-            assert_eq!((made.status.as_u16(), &made.json()["port"]), (201, &port));
+            let created = host.post("/api/connections", Some(&body)).await;
+            assert_eq!((created.status.as_u16(), &created.json()["port"]), (201, &port));
         }
         let missing = host.post("/api/connections", Some(&json!({}))).await;
-        missing.refused(422, "invalid-field");
+        missing.assert_problem(422, "invalid-field");
         assert_eq!(pointers(&missing), ["/type", "/conn_id"]);
         for body in [json!([]), json!(5), json!(null)] {
             let refused = host.post("/api/connections", Some(&body)).await;
-            refused.refused(422, "invalid-field");
+            refused.assert_problem(422, "invalid-field");
         }
         let unknown = json!({"conn_id": "c", "type": "x", "pasword": "hunter2"});
         let unknown = host.post("/api/connections", Some(&unknown)).await;
-        unknown.refused(422, "unknown-field");
+        unknown.assert_problem(422, "unknown-field");
         assert!(unknown.text().contains(r#"did you mean \"password\"?"#));
         assert!(!unknown.text().contains("hunter2"));
-        for kept in ["password", "extra"] {
-            let body = json!({"conn_id": "c", "type": "x", kept: "********"});
+        for secret in ["password", "extra"] {
+            let body = json!({"conn_id": "c", "type": "x", secret: "********"});
             let refused = host.post("/api/connections", Some(&body)).await;
-            refused.refused(422, "invalid-field");
-            assert_eq!(pointers(&refused), [format!("/{kept}")]);
+            refused.assert_problem(422, "invalid-field");
+            assert_eq!(pointers(&refused), [format!("/{secret}")]);
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_id_that_is_taken_differs_or_is_none_is_refused() {
-    on_each(async |host: &Host| {
+async fn a_taken_mismatched_or_malformed_id_is_refused() {
+    on_each_backend(async |host: &Host| {
         host.post("/api/connections", Some(&warehouse())).await;
         let taken = host.post("/api/connections", Some(&warehouse())).await;
-        taken.refused(409, "already-exists");
+        taken.assert_problem(409, "already-exists");
         let other = json!({"conn_id": "other", "type": "s3"});
         let path = "/api/connections/warehouse";
-        put(host, path, &other).await.refused(400, "id-mismatch");
+        put(host, path, &other)
+            .await
+            .assert_problem(400, "id-mismatch");
         for missing in ["missing", "a%20b", "%C3%A4", "-"] {
             let path = format!("/api/connections/{missing}");
-            host.get(&path).await.refused(404, "connection-not-found");
-            // Whether it is there is told before what is wrong with the body.
+            host.get(&path)
+                .await
+                .assert_problem(404, "connection-not-found");
+            // A missing connection is reported before an invalid body.
             let refused = put(host, &path, &json!([])).await;
-            refused.refused(404, "connection-not-found");
+            refused.assert_problem(404, "connection-not-found");
         }
         let query = host.get("/api/connections/warehouse?verbose=1").await;
-        query.refused(400, "invalid-parameter");
+        query.assert_problem(400, "invalid-parameter");
     })
     .await;
 }
 
 #[tokio::test]
 async fn connections_are_listed_in_pages() {
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &Host| {
         for id in ["a", "b", "c"] {
             let body = json!({"conn_id": id, "type": "x"});
             host.post("/api/connections", Some(&body)).await;
         }
         let page = host.get("/api/connections?per_page=2").await;
-        let told = page.json();
-        assert_eq!((&told["total"], &told["pages"]), (&json!(3), &json!(2)));
+        let listed = page.json();
+        assert_eq!((&listed["total"], &listed["pages"]), (&json!(3), &json!(2)));
         let next = "</api/connections?per_page=2&page=2>; rel=\"next\"";
         assert_eq!(page.header("link"), next);
         let page = host.get("/api/connections?limit=2").await.json();
@@ -171,8 +177,8 @@ async fn connections_are_listed_in_pages() {
         host.send(request(Method::DELETE, &path, None)).await;
         let rest = host.get(&format!("/api/connections?after={cursor}")).await;
         assert_eq!(rest.json()["items"].as_array().unwrap().len(), 1);
-        let none = host.get("/api/connections?after=nothing").await;
-        none.refused(400, "invalid-parameter");
+        let refused = host.get("/api/connections?after=nothing").await;
+        refused.assert_problem(400, "invalid-parameter");
     })
     .await;
 }
@@ -180,46 +186,52 @@ async fn connections_are_listed_in_pages() {
 #[tokio::test]
 async fn without_a_key_no_secret_is_stored() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = Host::built(backend, |builder| builder).await;
+        let host = Host::build(backend, |builder| builder).await;
         for secret in ["password", "extra"] {
             let body = json!({"conn_id": "c", "type": "x", secret: "hunter2"});
             let refused = host.post("/api/connections", Some(&body)).await;
-            refused.refused(409, "encryption-key-missing");
+            refused.assert_problem(409, "encryption-key-missing");
             assert!(refused.text().contains("FLORET_SECRET_KEY"), "{refused:?}");
         }
         let plain = json!({"conn_id": "c", "type": "x", "password": "", "extra": null});
-        let made = host.post("/api/connections", Some(&plain)).await;
-        assert_eq!(made.status, 201, "{made:?}");
+        let created = host.post("/api/connections", Some(&plain)).await;
+        assert_eq!(created.status, 201, "{created:?}");
     }
 }
 
 #[tokio::test]
-async fn another_tenants_connection_is_absent_and_its_id_taken() {
-    on_each(async |host: &Host| {
+async fn another_tenants_connection_is_hidden_but_its_id_is_taken() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
-        let ask = async |tenant: &str, method: Method, path: &str, body: Option<&Value>| {
+        let send_as = async |tenant: &str, method: Method, path: &str, body: Option<&Value>| {
             let scope = Scope::Tenant(TenantId::new(tenant).unwrap());
             let mut request = request(method, path, body);
-            let held = Permissions::all().scope(scope);
-            request.extensions_mut().insert(held);
+            let permissions = Permissions::all().scope(scope);
+            request.extensions_mut().insert(permissions);
             send(&service, request).await
         };
         let (list, path) = ("/api/connections", "/api/connections/warehouse");
-        let made = ask("ann", Method::POST, list, Some(&warehouse())).await;
-        assert_eq!(made.status, 201, "{made:?}");
-        let taken = ask("ben", Method::POST, list, Some(&warehouse())).await;
-        taken.refused(409, "already-exists");
+        let created = send_as("ann", Method::POST, list, Some(&warehouse())).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        let taken = send_as("ben", Method::POST, list, Some(&warehouse())).await;
+        taken.assert_problem(409, "already-exists");
         for method in [Method::GET, Method::PUT, Method::DELETE] {
             let body = (method == Method::PUT).then(warehouse);
-            let absent = ask("ben", method, path, body.as_ref()).await;
-            absent.refused(404, "connection-not-found");
+            let absent = send_as("ben", method, path, body.as_ref()).await;
+            absent.assert_problem(404, "connection-not-found");
         }
-        assert_eq!(ask("ben", Method::GET, list, None).await.json(), json!([]));
-        // Whoever sees all may change it: it stays the tenant's, its secrets too.
-        let kept = put(host, path, &host.get(path).await.json()).await;
-        assert_eq!((kept.status.as_u16(), kept.json()), (200, made.json()));
-        let own = ask("ann", Method::GET, path, None).await;
-        assert_eq!(own.json(), made.json());
+        assert_eq!(
+            send_as("ben", Method::GET, list, None).await.json(),
+            json!([])
+        );
+        // A caller with access to all tenants can replace it. It keeps its tenant and its secrets.
+        let replaced = put(host, path, &host.get(path).await.json()).await;
+        assert_eq!(
+            (replaced.status.as_u16(), replaced.json()),
+            (200, created.json())
+        );
+        let shown = send_as("ann", Method::GET, path, None).await;
+        assert_eq!(shown.json(), created.json());
     })
     .await;
 }

@@ -1,11 +1,13 @@
-//! The dashboard over HTTP. That its counts are right is shown in `figures`.
+//! The dashboard over HTTP.
+//!
+//! `figures` proves that its counts are right.
 
 use floret::testing::Step;
 use floret::{Access, Decision, Permission, Permissions, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each, request, send};
+use crate::wire::{Host, on_each_backend, request, send};
 
 const FIELDS: [&str; 11] = [
     "pipelines",
@@ -22,17 +24,19 @@ const FIELDS: [&str; 11] = [
 ];
 
 #[tokio::test]
-async fn a_dashboard_has_everything_in_one_answer() {
-    on_each(async |host: &Host| {
-        let good = host.finished().await;
+async fn a_dashboard_has_every_field_in_one_response() {
+    on_each_backend(async |host: &Host| {
+        let succeeded = host.finished_run().await;
         host.executor.script("load", [Step::permanent("no")]);
-        let bad = host.finished().await;
-        let answer = host.get("/api/dashboard").await;
-        assert_eq!(answer.status, 200);
-        let dashboard = answer.json();
-        let mut at = 0;
+        let failed = host.finished_run().await;
+        let response = host.get("/api/dashboard").await;
+        assert_eq!(response.status, 200);
+        let dashboard = response.json();
+        let mut offset = 0;
         for field in FIELDS {
-            at += answer.text()[at..].find(&format!("\"{field}\":")).unwrap();
+            offset += response.text()[offset..]
+                .find(&format!("\"{field}\":"))
+                .unwrap();
         }
         assert_eq!(dashboard.as_object().unwrap().len(), FIELDS.len());
         assert_eq!(
@@ -46,7 +50,7 @@ async fn a_dashboard_has_everything_in_one_answer() {
             .iter()
             .map(|run| &run["id"])
             .collect();
-        assert_eq!(ids, [&json!(bad), &json!(good)]);
+        assert_eq!(ids, [&json!(failed), &json!(succeeded)]);
         let trends = dashboard["trends"].as_array().unwrap();
         assert_eq!(trends.len(), 7);
         let total: u64 = trends
@@ -64,17 +68,17 @@ async fn a_dashboard_has_everything_in_one_answer() {
         );
         host.get("/api/dashboard?days=1")
             .await
-            .refused(400, "invalid-parameter");
+            .assert_problem(400, "invalid-parameter");
         host.post("/api/dashboard", None)
             .await
-            .refused(405, "method-not-allowed");
+            .assert_problem(405, "method-not-allowed");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_fresh_dashboard_is_empty() {
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &Host| {
         let dashboard = host.get("/api/dashboard").await.json();
         assert_eq!(
             (&dashboard["recent_runs"], &dashboard["top_failing"]),
@@ -89,10 +93,10 @@ async fn a_fresh_dashboard_is_empty() {
 }
 
 #[tokio::test]
-async fn who_sees_no_pipelines_is_shown_none() {
-    on_each(async |host: &Host| {
+async fn a_caller_without_pipelines_view_sees_no_pipelines() {
+    on_each_backend(async |host: &Host| {
         host.executor.script("load", [Step::permanent("no")]);
-        host.finished().await;
+        host.finished_run().await;
         let service = host.floret.service(Access::from_extensions());
         let mut get = request(Method::GET, "/api/dashboard", None);
         get.extensions_mut()
@@ -103,15 +107,15 @@ async fn who_sees_no_pipelines_is_shown_none() {
         let mut get = request(Method::GET, "/api/dashboard", None);
         get.extensions_mut()
             .insert(Permissions::of([Permission::PipelinesView]));
-        send(&service, get).await.refused(403, "forbidden");
+        send(&service, get).await.assert_problem(403, "forbidden");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_caller_sees_nothing_of_other_tenants() {
-    on_each(async |host: &Host| {
-        host.finished().await;
+    on_each_backend(async |host: &Host| {
+        host.finished_run().await;
         let other = Scope::Tenant(TenantId::new("ann").unwrap());
         let service = host
             .floret

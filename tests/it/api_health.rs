@@ -1,18 +1,18 @@
-//! Health.
+//! The health route.
 //!
-//! What is refused while Floret shuts down is left to `bad_input`.
+//! `bad_input` covers what it reports during a shutdown.
 
 use floret::Problem;
 use floret::testing::{Fault, Method};
 
-use crate::wire::{Backend, Host, on_each};
+use crate::wire::{Backend, Host, on_each_backend};
 
 #[tokio::test]
-async fn a_service_whose_storage_answers_is_healthy() {
-    on_each(async |host: &Host| {
-        let answer = host.get("/api/health").await;
+async fn a_service_with_working_storage_is_healthy() {
+    on_each_backend(async |host: &Host| {
+        let response = host.get("/api/health").await;
         assert_eq!(
-            (answer.status.as_u16(), answer.text()),
+            (response.status.as_u16(), response.text()),
             (200, r#"{"status":"ok"}"#)
         );
     })
@@ -20,10 +20,12 @@ async fn a_service_whose_storage_answers_is_healthy() {
 }
 
 #[tokio::test]
-async fn a_service_whose_storage_does_not_answer_is_not_healthy() {
+async fn a_service_with_failing_storage_is_unhealthy() {
     let host = Host::start(Backend::Memory).await;
     host.faults
         .fail(Fault::before(Method::NewestSeq, Problem::StorageBusy));
-    host.get("/api/health").await.refused(503, "storage-busy");
+    host.get("/api/health")
+        .await
+        .assert_problem(503, "storage-busy");
     assert_eq!(host.get("/api/health").await.status, 200);
 }

@@ -1,10 +1,10 @@
-//! Hostile texts in every field and address: kept as they are or refused, never a fault and never a
-//! way out.
+//! Hostile text in every field and path is stored unchanged or refused, and never causes a server
+//! error.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each, request};
+use crate::wire::{Host, on_each_backend, request};
 
 const HOSTILE: [&str; 24] = [
     "'; DROP TABLE runs; --",
@@ -39,8 +39,8 @@ fn encoded(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn texts_of_a_definition_come_back_as_they_were_or_are_refused() {
-    on_each(async |host: &Host| {
+async fn text_in_a_definition_is_stored_unchanged_or_refused() {
+    on_each_backend(async |host: &Host| {
         for text in HOSTILE {
             let field = |member: &str, value: Value| {
                 let mut definition = json!({"name": "x", "nodes": [{"id": "a", "type": "any"}]});
@@ -60,22 +60,26 @@ async fn texts_of_a_definition_come_back_as_they_were_or_are_refused() {
                     json!([{"id": "a", "type": "any", "name": text, "config": {"k": text}}]),
                 ),
             ] {
-                let made = host.post("/api/pipelines", Some(&definition)).await;
-                if made.status != 201 {
-                    assert_eq!(made.status.as_u16() / 100, 4, "{definition} gave {made:?}");
+                let created = host.post("/api/pipelines", Some(&definition)).await;
+                if created.status != 201 {
+                    assert_eq!(
+                        created.status.as_u16() / 100,
+                        4,
+                        "{definition} gave {created:?}"
+                    );
                     continue;
                 }
-                let path = made.header("location").to_owned();
+                let path = created.header("location").to_owned();
                 let shown = host.get(&path).await.json();
                 for (member, value) in definition.as_object().unwrap() {
-                    let is_kept = match member.as_str() {
+                    let is_unchanged = match member.as_str() {
                         "nodes" => {
                             shown["nodes"][0]["config"]
                                 == value[0].get("config").cloned().unwrap_or(json!({}))
                         }
                         _ => shown[member] == *value,
                     };
-                    assert!(is_kept, "{definition} became {shown}");
+                    assert!(is_unchanged, "{definition} became {shown}");
                 }
                 let deleted = host.send(request(Method::DELETE, &path, None)).await;
                 assert_eq!(deleted.status, 204);
@@ -86,16 +90,16 @@ async fn texts_of_a_definition_come_back_as_they_were_or_are_refused() {
 }
 
 #[tokio::test]
-async fn parameters_of_a_run_come_back_as_they_were() {
-    on_each(async |host: &Host| {
+async fn run_params_are_stored_unchanged() {
+    on_each_backend(async |host: &Host| {
         let params: serde_json::Map<_, _> = HOSTILE
             .iter()
             .map(|text| ((*text).to_owned(), json!(text)))
             .collect();
         let body = json!({"params": params});
-        let answer = host.post("/api/pipelines/daily/run", Some(&body)).await;
-        assert_eq!(answer.status.as_u16(), 202, "{answer:?}");
-        let run = host.get(answer.header("location")).await.json();
+        let response = host.post("/api/pipelines/daily/run", Some(&body)).await;
+        assert_eq!(response.status.as_u16(), 202, "{response:?}");
+        let run = host.get(response.header("location")).await.json();
         for text in HOSTILE {
             assert_eq!(run["params"][text], text);
         }
@@ -104,9 +108,9 @@ async fn parameters_of_a_run_come_back_as_they_were() {
 }
 
 #[tokio::test]
-async fn addresses_lead_nowhere_and_are_shown_harmless() {
-    on_each(async |host: &Host| {
-        let id = host.finished().await;
+async fn hostile_paths_cause_no_server_error_and_are_escaped() {
+    on_each_backend(async |host: &Host| {
+        let id = host.finished_run().await;
         for text in HOSTILE {
             let text = encoded(text);
             for path in [
@@ -122,11 +126,11 @@ async fn addresses_lead_nowhere_and_are_shown_harmless() {
                 format!("/api/pipelines?tag={text}&limit=1"),
                 format!("/api/runs/{id}/logs?node_id={text}"),
             ] {
-                let answer = host.get(&path).await;
-                let is_ok = answer.status == 200 || answer.status.is_client_error();
-                assert!(is_ok, "{path} gave {answer:?}");
-                if answer.status != 200 {
-                    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+                let response = host.get(&path).await;
+                let is_ok = response.status == 200 || response.status.is_client_error();
+                assert!(is_ok, "{path} gave {response:?}");
+                if response.status != 200 {
+                    let detail = response.json()["detail"].as_str().unwrap().to_owned();
                     assert!(
                         !detail.chars().any(char::is_control),
                         "{path} gave {detail:?}"

@@ -1,4 +1,4 @@
-//! Repeats of a request with a key of its own.
+//! Requests that repeat an `Idempotency-Key`.
 
 use bytes::Bytes;
 use floret::testing::Step;
@@ -6,7 +6,7 @@ use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each, request};
+use crate::wire::{Host, on_each_backend, request};
 
 fn with_key(path: &str, key: &str, body: Option<&Value>) -> Request<Full<Bytes>> {
     let mut request = request(Method::POST, path, body);
@@ -18,15 +18,16 @@ fn with_key(path: &str, key: &str, body: Option<&Value>) -> Request<Full<Bytes>>
 const RUN: &str = "/api/pipelines/daily/run";
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_answer_byte_for_byte_though_the_run_has_ended() {
-    on_each(async |host: &Host| {
+async fn a_repeat_gets_the_first_response_byte_for_byte_after_the_run_finished() {
+    on_each_backend(async |host: &Host| {
         let body = json!({"params": {"a": "1", "b": "2"}});
         let first = host.send(with_key(RUN, "k", Some(&body))).await;
         assert_eq!(
             (first.status.as_u16(), first.header("idempotent-replayed")),
             (202, "")
         );
-        host.finish(first.json()["id"].as_str().unwrap()).await;
+        host.wait_finished(first.json()["id"].as_str().unwrap())
+            .await;
 
         let mut other_order = with_key(RUN, "k", Some(&json!({})));
         *other_order.body_mut() = Full::from(r#"{ "params": {"b":"2", "a":"1"} }"#);
@@ -44,14 +45,14 @@ async fn a_repeat_gets_the_first_answer_byte_for_byte_though_the_run_has_ended()
 }
 
 #[tokio::test]
-async fn an_empty_body_and_an_empty_object_are_the_same_and_another_body_is_refused() {
-    on_each(async |host: &Host| {
+async fn an_empty_body_equals_an_empty_object_and_another_body_is_refused() {
+    on_each_backend(async |host: &Host| {
         let first = host.send(with_key(RUN, "k", None)).await;
         let again = host.send(with_key(RUN, "k", Some(&json!({})))).await;
         assert_eq!(again.body, first.body);
         let other = json!({"params": {"a": "1"}});
         let refused = host.send(with_key(RUN, "k", Some(&other))).await;
-        refused.refused(422, "idempotency-key-reused");
+        refused.assert_problem(422, "idempotency-key-reused");
         let another = host.send(with_key(RUN, "l", Some(&other))).await;
         assert_ne!(another.body, first.body);
     })
@@ -60,11 +61,11 @@ async fn an_empty_body_and_an_empty_object_are_the_same_and_another_body_is_refu
 
 #[tokio::test]
 async fn a_key_belongs_to_its_path() {
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &Host| {
         host.executor.script("load", [Step::permanent("no")]);
         let first = host.send(with_key(RUN, "k", None)).await.json();
         let id = first["id"].as_str().unwrap();
-        host.finish(id).await;
+        host.wait_finished(id).await;
         let resume = format!("/api/runs/{id}/resume");
         let resumed = host.send(with_key(&resume, "k", None)).await;
         assert_eq!(
@@ -83,19 +84,19 @@ async fn a_key_belongs_to_its_path() {
 }
 
 #[tokio::test]
-async fn a_thousand_simultaneous_requests_with_twenty_keys_make_twenty_runs() {
+async fn a_thousand_simultaneous_requests_with_twenty_keys_create_twenty_runs() {
     const KEYS: usize = 20;
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &Host| {
         let key = |index: usize| format!("k{}", index % KEYS);
         let all = (0..1_000).map(|index| host.send(with_key(RUN, &key(index), None)));
-        let answers = futures_util::future::join_all(all).await;
-        for (index, answer) in answers.iter().enumerate() {
-            assert_eq!(answer.status, 202, "{answer:?}");
-            assert_eq!(answer.body, answers[index % KEYS].body);
+        let responses = futures_util::future::join_all(all).await;
+        for (index, response) in responses.iter().enumerate() {
+            assert_eq!(response.status, 202, "{response:?}");
+            assert_eq!(response.body, responses[index % KEYS].body);
         }
-        let replayed = answers
+        let replayed = responses
             .iter()
-            .filter(|answer| answer.header("idempotent-replayed") == "true");
+            .filter(|response| response.header("idempotent-replayed") == "true");
         assert_eq!(replayed.count(), 1_000 - KEYS);
         let runs = host.get("/api/runs").await.json();
         assert_eq!(runs.as_array().unwrap().len(), KEYS);

@@ -1,5 +1,5 @@
-//! Floret inside a tower stack: whose request it is, and that what is not Floret's passes as it
-//! came.
+//! Floret as a layer in a tower stack: it handles its own prefix and passes other requests through
+//! unchanged.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,9 +17,9 @@ use tokio::sync::mpsc;
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::wire::{Backend, Host, on_each, request};
+use crate::wire::{Backend, Host, on_each_backend, request};
 
-/// A body whose frames are sent while others read it.
+/// A body whose frames the test sends while the other side reads it.
 struct Piped(mpsc::UnboundedReceiver<Result<Frame<Bytes>, Broken>>);
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -42,25 +42,27 @@ impl Body for Piped {
     }
 }
 
-/// Gives back what it gets.
+/// Returns the headers and the body of the request.
 async fn echo<B>(request: Request<B>) -> Result<Response<B>, Infallible> {
     let (parts, body) = request.into_parts();
-    let mut answer = Response::new(body);
-    *answer.headers_mut() = parts.headers;
-    let told = format!("{} {}", parts.method, parts.uri);
-    answer.headers_mut().insert("was", told.parse().unwrap());
-    Ok(answer)
+    let mut response = Response::new(body);
+    *response.headers_mut() = parts.headers;
+    let request_line = format!("{} {}", parts.method, parts.uri);
+    response
+        .headers_mut()
+        .insert("was", request_line.parse().unwrap());
+    Ok(response)
 }
 
-async fn read<B: Body<Error: std::fmt::Debug>>(answer: Response<B>) -> (u16, Bytes) {
-    let (parts, body) = answer.into_parts();
+async fn read<B: Body<Error: std::fmt::Debug>>(response: Response<B>) -> (u16, Bytes) {
+    let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     (parts.status.as_u16(), bytes)
 }
 
 #[tokio::test]
-async fn the_prefix_is_florets_and_the_rest_is_the_hosts() {
-    on_each(async |host: &Host| {
+async fn floret_handles_its_prefix_and_the_host_handles_the_rest() {
+    on_each_backend(async |host: &Host| {
         let layer = RunsLayer::new(host.service.clone());
         let app = layer.layer(service_fn(echo));
         for (path, is_floret) in [
@@ -75,9 +77,12 @@ async fn the_prefix_is_florets_and_the_rest_is_the_hosts() {
             ("/own?x=%2F&y", false),
             ("http://host.example/own", false),
         ] {
-            let answer = app.clone().oneshot(request(Method::GET, path, None));
-            let answer = answer.await.unwrap();
-            let was = answer.headers().get("was").map(|was| was.to_str().unwrap());
+            let response = app.clone().oneshot(request(Method::GET, path, None));
+            let response = response.await.unwrap();
+            let was = response
+                .headers()
+                .get("was")
+                .map(|was| was.to_str().unwrap());
             let expected = format!("GET {path}");
             assert_eq!(was, (!is_floret).then_some(&*expected), "{path}");
         }
@@ -88,14 +93,14 @@ async fn the_prefix_is_florets_and_the_rest_is_the_hosts() {
 }
 
 #[tokio::test]
-async fn what_is_not_florets_is_streamed_both_ways_with_its_trailers() {
+async fn other_requests_stream_both_ways_with_their_trailers() {
     let host = Host::start(Backend::Memory).await;
     let app = RunsLayer::new(host.service.clone()).layer(service_fn(echo::<Piped>));
     let (frames, piped) = mpsc::unbounded_channel();
     let request = Request::post("/own").body(Piped(piped)).unwrap();
-    let answer = app.oneshot(request).await.unwrap();
-    assert_eq!(answer.body().size_hint().exact(), Some(7));
-    let mut body = answer.into_body();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.body().size_hint().exact(), Some(7));
+    let mut body = response.into_body();
     for text in ["one", "four"] {
         frames.send(Ok(Frame::data(Bytes::from(text)))).unwrap();
         let frame = body.frame().await.unwrap().unwrap();
@@ -111,11 +116,11 @@ async fn what_is_not_florets_is_streamed_both_ways_with_its_trailers() {
     assert!(error.downcast_ref::<BodyError>().is_none());
 }
 
-fn own() -> Request<Full<Bytes>> {
+fn host_request() -> Request<Full<Bytes>> {
     request(Method::GET, "/own", None)
 }
 
-/// Is ready once, and then broken.
+/// A service that is ready once and then fails.
 #[derive(Clone)]
 struct Failing(u32);
 
@@ -135,42 +140,42 @@ impl<B> Service<Request<B>> for Failing {
 }
 
 #[tokio::test]
-async fn the_service_within_keeps_its_own_error_type() {
+async fn the_inner_service_keeps_its_error_type() {
     let host = Host::start(Backend::Memory).await;
     let mut app = RunsLayer::new(host.service.clone()).layer(Failing(0));
-    assert_eq!(ask_own(&mut app).await.err(), Some(Broken(2)));
-    assert_eq!(ask_own(&mut app).await.err(), Some(Broken(1)));
+    assert_eq!(call_own(&mut app).await.err(), Some(Broken(2)));
+    assert_eq!(call_own(&mut app).await.err(), Some(Broken(1)));
 }
 
-async fn ask_own<S: Service<Request<Full<Bytes>>>>(app: &mut S) -> Result<S::Response, S::Error> {
-    app.ready().await?.call(own()).await
+async fn call_own<S: Service<Request<Full<Bytes>>>>(app: &mut S) -> Result<S::Response, S::Error> {
+    app.ready().await?.call(host_request()).await
 }
 
 #[tokio::test]
-async fn readiness_within_is_waited_for_and_given_back_when_the_request_is_florets() {
+async fn inner_readiness_is_awaited_and_released_if_floret_handles_the_request() {
     let host = Host::start(Backend::Memory).await;
     let limited = ConcurrencyLimit::new(service_fn(echo::<Full<Bytes>>), 1);
     let mut one = RunsLayer::new(host.service.clone()).layer(limited);
     let mut two = one.clone();
     let health = request(Method::GET, "/api/health", None);
-    let answer = one.ready().await.unwrap().call(health).await.unwrap();
-    assert_eq!(read(answer).await.0, 200);
+    let response = one.ready().await.unwrap().call(health).await.unwrap();
+    assert_eq!(read(response).await.0, 200);
 
-    let under_way = two.ready().await.unwrap().call(own());
-    let mut waits = by_hand(async { one.ready().await.map(drop) });
+    let pending = two.ready().await.unwrap().call(host_request());
+    let mut waits = poll_in_test(async { one.ready().await.map(drop) });
     assert!(waits.poll().is_pending(), "the only permit is taken");
-    assert_eq!(under_way.await.unwrap().status(), 200);
+    assert_eq!(pending.await.unwrap().status(), 200);
     assert!(waits.poll().is_ready());
 }
 
-/// A future that is polled by hand.
-struct ByHand<F>(Pin<Box<F>>);
+/// A future that the test polls.
+struct TestPolled<F>(Pin<Box<F>>);
 
-fn by_hand<F: Future>(future: F) -> ByHand<F> {
-    ByHand(Box::pin(future))
+fn poll_in_test<F: Future>(future: F) -> TestPolled<F> {
+    TestPolled(Box::pin(future))
 }
 
-impl<F: Future> ByHand<F> {
+impl<F: Future> TestPolled<F> {
     fn poll(&mut self) -> Poll<F::Output> {
         let mut context = Context::from_waker(std::task::Waker::noop());
         self.0.as_mut().poll(&mut context)
@@ -178,13 +183,13 @@ impl<F: Future> ByHand<F> {
 }
 
 #[tokio::test]
-async fn under_another_prefix_links_have_both() {
-    on_each(async |host: &Host| {
+async fn links_have_the_whole_prefix_in_either_mount() {
+    on_each_backend(async |host: &Host| {
         let service = host.service.clone().prefix("/ops/api");
-        // Here the whole prefix arrives, ...
+        // This layer receives the whole prefix.
         let own = Router::new().route("/ops/own", any(async || "own"));
         let outermost = RunsLayer::new(service.clone()).layer(own);
-        // ... and here a router has taken its own part off.
+        // This layer receives paths from which the outer router has stripped `/ops`.
         let layer = RunsLayer::new(service).mounted_at("/api");
         let within = Router::new()
             .route("/own", any(async || "own"))

@@ -1,4 +1,4 @@
-//! The lineage over HTTP.
+//! Lineage over HTTP.
 
 use std::sync::mpsc;
 
@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::wire::{Backend, request, send};
 
-/// Reads or writes the table that a node's config names.
+/// An executor that reads or writes the table named in a node's config.
 struct Table(Effect);
 
 #[async_trait::async_trait]
@@ -42,14 +42,14 @@ impl Executor for Table {
     }
 }
 
-struct Host {
+struct LineageHost {
     floret: Floret,
     service: RunsService,
     storage: FaultyStorage,
     _folder: Scratch,
 }
 
-impl Host {
+impl LineageHost {
     async fn start(backend: Backend, limits: Limits) -> Self {
         let folder = scratch();
         let storage = FaultyStorage::new(backend.open(folder.path()).await);
@@ -70,24 +70,21 @@ impl Host {
 
     async fn save(&self, definition: Value) {
         let post = request(Method::POST, "/api/pipelines", Some(&definition));
-        let answer = send(&self.service, post).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
+        let response = send(&self.service, post).await;
+        assert_eq!(response.status, 201, "{response:?}");
     }
 
     async fn lineage(&self) -> Value {
-        let answer = send(&self.service, request(Method::GET, "/api/lineage", None)).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json()
+        let response = send(&self.service, request(Method::GET, "/api/lineage", None)).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
     }
 }
 
-#[expect(
-    clippy::future_not_send,
-    reason = "a test of tokio stays on its thread"
-)]
-async fn on_each(test: impl AsyncFn(&Host)) {
+#[expect(clippy::future_not_send, reason = "a tokio test stays on its thread")]
+async fn on_each_backend(test: impl AsyncFn(&LineageHost)) {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        test(&Host::start(backend, Limits::default()).await).await;
+        test(&LineageHost::start(backend, Limits::default()).await).await;
     }
 }
 
@@ -107,7 +104,7 @@ fn reader() -> Value {
     })
 }
 
-/// Edges as text, without those of pipelines to their nodes.
+/// Returns the edges as text, without the edges from a pipeline to its nodes.
 fn edges(lineage: &Value) -> Vec<String> {
     let edges = lineage["edges"].as_array().unwrap().iter();
     edges
@@ -117,8 +114,8 @@ fn edges(lineage: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_table_joins_its_writer_and_its_reader() {
-    on_each(async |host: &Host| {
+async fn a_table_connects_its_writer_to_its_reader() {
+    on_each_backend(async |host: &LineageHost| {
         assert_eq!(host.lineage().await, json!({"nodes": [], "edges": []}));
         host.save(writer()).await;
         host.save(reader()).await;
@@ -147,42 +144,44 @@ async fn a_table_joins_its_writer_and_its_reader() {
 }
 
 #[tokio::test]
-async fn a_kind_that_the_caller_may_not_see_is_left_out() {
-    on_each(async |host: &Host| {
+async fn objects_that_the_caller_may_not_view_are_hidden() {
+    on_each_backend(async |host: &LineageHost| {
         host.save(writer()).await;
         let service = host.floret.service(Access::from_extensions());
-        let ask = async |permissions: &[Permission]| {
+        let get_with = async |permissions: &[Permission]| {
             let mut get = request(Method::GET, "/api/lineage", None);
             get.extensions_mut()
                 .insert(Permissions::of(permissions.iter().copied()));
             send(&service, get).await
         };
-        let own = ask(&[Permission::PipelinesView]).await;
+        let pipelines = get_with(&[Permission::PipelinesView]).await;
         assert_eq!(
-            edges(&own.json()),
+            edges(&pipelines.json()),
             ["processing:writer/save > table:orders"]
         );
         assert!(
-            !own.text().contains("shop") && !own.text().contains("SINCE"),
+            !pipelines.text().contains("shop") && !pipelines.text().contains("SINCE"),
             "{}",
-            own.text()
+            pipelines.text()
         );
-        let more = ask(&[Permission::PipelinesView, Permission::VariablesView]).await;
+        let both = get_with(&[Permission::PipelinesView, Permission::VariablesView]).await;
         assert_eq!(
-            edges(&more.json()),
+            edges(&both.json()),
             [
                 "processing:writer/save > table:orders",
                 "variable:SINCE > processing:writer/save"
             ]
         );
-        ask(&[Permission::RunsView]).await.refused(403, "forbidden");
+        get_with(&[Permission::RunsView])
+            .await
+            .assert_problem(403, "forbidden");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_caller_sees_the_pipelines_of_its_tenant() {
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &LineageHost| {
         host.save(writer()).await;
         let ann = Scope::Tenant(TenantId::new("ann").unwrap());
         let mut put = PutPipeline::new(
@@ -211,11 +210,11 @@ async fn a_caller_sees_the_pipelines_of_its_tenant() {
 }
 
 #[tokio::test]
-async fn beyond_its_limit_the_newest_pipelines_are_shown() {
+async fn a_lineage_over_its_limit_shows_the_newest_pipelines() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let mut limits = Limits::default();
         limits.lineage_nodes_max = 3;
-        let host = Host::start(backend, limits).await;
+        let host = LineageHost::start(backend, limits).await;
         for n in 1..=5 {
             let nodes = json!([{"id": "load", "type": "table_source"}]);
             host.save(json!({"id": format!("p-{n}"), "name": format!("P {n}"), "nodes": nodes}))
@@ -243,24 +242,24 @@ async fn beyond_its_limit_the_newest_pipelines_are_shown() {
 }
 
 #[tokio::test]
-async fn wrong_parameters_are_refused() {
-    on_each(async |host: &Host| {
+async fn invalid_parameters_are_refused() {
+    on_each_backend(async |host: &LineageHost| {
         let get = request(Method::GET, "/api/lineage?pipeline_id=x", None);
         send(&host.service, get)
             .await
-            .refused(400, "invalid-parameter");
+            .assert_problem(400, "invalid-parameter");
         let post = request(Method::POST, "/api/lineage", None);
         send(&host.service, post)
             .await
-            .refused(405, "method-not-allowed");
+            .assert_problem(405, "method-not-allowed");
     })
     .await;
 }
 
-/// Tells that it was asked what it touches, and answers once it is let go.
+/// An executor that reports each call of `assets` and blocks it until the test releases it.
 struct Slow {
-    asked: UnboundedSender<()>,
-    go: Mutex<mpsc::Receiver<()>>,
+    calls: UnboundedSender<()>,
+    release: Mutex<mpsc::Receiver<()>>,
 }
 
 #[async_trait::async_trait]
@@ -278,38 +277,38 @@ impl Executor for Slow {
     }
 
     fn assets(&self, _: &Node) -> Vec<Asset> {
-        self.asked.send(()).unwrap();
-        self.go.lock().recv().unwrap();
+        self.calls.send(()).unwrap();
+        self.release.lock().recv().unwrap();
         Vec::new()
     }
 }
 
 #[tokio::test]
-async fn one_lineage_is_built_at_a_time_though_callers_leave() {
-    let (asked, mut was_asked) = unbounded_channel();
-    let (let_go, go) = mpsc::channel();
-    let go = Mutex::new(go);
+async fn one_lineage_is_built_at_a_time_even_if_callers_disconnect() {
+    let (calls, mut called) = unbounded_channel();
+    let (releases, release) = mpsc::channel();
+    let release = Mutex::new(release);
     let floret = Floret::builder(floret::storage::MemoryStorage::default())
-        .executor("slow", Slow { asked, go })
+        .executor("slow", Slow { calls, release })
         .pipeline(Pipeline::new("own").node("load", "slow"))
         .start()
         .await
         .unwrap();
     let service = floret.service(Access::allow_all());
-    let ask = async || send(&service, request(Method::GET, "/api/lineage", None)).await;
+    let get = async || send(&service, request(Method::GET, "/api/lineage", None)).await;
     tokio::select! {
-        answer = ask() => panic!("nobody let it go: {answer:?}"),
-        _ = was_asked.recv() => {}
+        response = get() => panic!("nothing released the executor: {response:?}"),
+        _ = called.recv() => {}
     }
-    let waiting = async {
+    let releasing = async {
         for _ in 0..10_000 {
             tokio::task::yield_now().await;
         }
-        assert!(was_asked.try_recv().is_err(), "a second one began");
+        assert!(called.try_recv().is_err(), "a second build started");
         for _ in 0..2 {
-            let_go.send(()).unwrap();
+            releases.send(()).unwrap();
         }
     };
-    let (answer, ()) = tokio::join!(ask(), waiting);
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let (response, ()) = tokio::join!(get(), releasing);
+    assert_eq!(response.status, 200, "{response:?}");
 }

@@ -1,11 +1,11 @@
-//! Lists of runs: their parts, filters and links.
+//! Lists of runs: pages, filters and links.
 
 use floret::testing::Step;
 use serde_json::{Value, json};
 
-use crate::wire::{Answer, Host, on_each};
+use crate::wire::{Host, TestResponse, on_each_backend};
 
-/// The ids of items, newest first.
+/// Returns the ids of the items, in order.
 fn ids(items: &Value) -> Vec<&str> {
     let items = items.as_array().unwrap();
     items
@@ -14,62 +14,62 @@ fn ids(items: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The address that a link of this relation names, or nothing.
-fn link<'a>(answer: &'a Answer, rel: &str) -> &'a str {
+/// Returns the target of the link with this relation, or an empty string.
+fn link<'a>(response: &'a TestResponse, rel: &str) -> &'a str {
     let wanted = format!("; rel=\"{rel}\"");
-    let mut links = answer.header("link").split(", ");
+    let mut links = response.header("link").split(", ");
     let found = links.find_map(|link| link.strip_suffix(&wanted));
     found.map_or("", |link| {
         link.trim_start_matches('<').trim_end_matches('>')
     })
 }
 
-/// So many finished runs, newest first.
-async fn finished(host: &Host, count: usize) -> Vec<String> {
+/// Executes `count` runs and returns their ids, newest first.
+async fn finished_runs(host: &Host, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..count {
-        ids.insert(0, host.finished().await);
+        ids.insert(0, host.finished_run().await);
     }
     ids
 }
 
 #[tokio::test]
-async fn a_list_without_a_page_is_an_array_of_the_newest_without_nodes() {
-    on_each(async |host: &Host| {
-        let made = finished(host, 3).await;
+async fn an_unpaged_list_is_an_array_of_the_newest_runs_without_nodes() {
+    on_each_backend(async |host: &Host| {
+        let created = finished_runs(host, 3).await;
         for path in ["/api/pipelines/daily/runs", "/api/runs"] {
-            let answer = host.get(path).await;
-            let list = answer.json();
-            assert_eq!(ids(&list), made, "{path}");
+            let response = host.get(path).await;
+            let list = response.json();
+            assert_eq!(ids(&list), created, "{path}");
             assert_eq!(list[0]["status"], "success");
             assert!(list[0].get("node_runs").is_none(), "{list}");
-            assert_eq!(answer.header("link"), "");
+            assert_eq!(response.header("link"), "");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn numbered_pages_tell_the_total_and_link_to_each_other() {
-    on_each(async |host: &Host| {
-        let made = finished(host, 5).await;
+async fn numbered_pages_have_the_total_and_link_to_each_other() {
+    on_each_backend(async |host: &Host| {
+        let created = finished_runs(host, 5).await;
         let first = host.get("/api/pipelines/daily/runs?per_page=2").await;
         let list = first.json();
-        assert_eq!(ids(&list["items"]), made[..2]);
-        let mut told = list;
-        told.as_object_mut().unwrap().remove("items");
+        assert_eq!(ids(&list["items"]), created[..2]);
+        let mut totals = list;
+        totals.as_object_mut().unwrap().remove("items");
         assert_eq!(
-            told,
+            totals,
             json!({"total": 5, "page": 1, "per_page": 2, "pages": 3})
         );
         assert_eq!(link(&first, "prev"), "");
         let second = host.get(link(&first, "next")).await;
-        assert_eq!(ids(&second.json()["items"]), made[2..4]);
+        assert_eq!(ids(&second.json()["items"]), created[2..4]);
         let third = host.get(link(&second, "next")).await;
-        assert_eq!(ids(&third.json()["items"]), made[4..]);
+        assert_eq!(ids(&third.json()["items"]), created[4..]);
         assert_eq!(link(&third, "next"), "");
         let back = host.get(link(&third, "prev")).await;
-        assert_eq!(ids(&back.json()["items"]), made[2..4]);
+        assert_eq!(ids(&back.json()["items"]), created[2..4]);
         let beyond = host.get("/api/runs?page=9").await.json();
         assert_eq!(
             (&beyond["items"], &beyond["total"], &beyond["per_page"]),
@@ -81,38 +81,38 @@ async fn numbered_pages_tell_the_total_and_link_to_each_other() {
 
 #[tokio::test]
 async fn a_cursor_walks_the_whole_list() {
-    on_each(async |host: &Host| {
-        let made = finished(host, 5).await;
+    on_each_backend(async |host: &Host| {
+        let created = finished_runs(host, 5).await;
         let mut walked = Vec::new();
-        let mut answer = host.get("/api/runs?limit=2").await;
+        let mut response = host.get("/api/runs?limit=2").await;
         loop {
-            let list = answer.json();
+            let list = response.json();
             walked.extend(ids(&list["items"]).iter().map(|id| (*id).to_owned()));
             if list["has_next"] == false {
                 assert!(list.get("cursor").is_none(), "{list}");
                 break;
             }
             assert_eq!(list["cursor"], *walked.last().unwrap());
-            answer = host.get(link(&answer, "next")).await;
+            response = host.get(link(&response, "next")).await;
         }
-        assert_eq!(walked, made);
+        assert_eq!(walked, created);
     })
     .await;
 }
 
 #[tokio::test]
-async fn filters_combine_and_stay_in_the_links() {
-    on_each(async |host: &Host| {
+async fn filters_combine_and_are_kept_in_the_links() {
+    on_each_backend(async |host: &Host| {
         host.executor
             .script("load", [Step::pass_on(), Step::permanent("no")]);
-        let success = host.finished().await;
-        let failed = host.finished().await;
+        let success = host.finished_run().await;
+        let failed = host.finished_run().await;
         let resumed = host
             .post(&format!("/api/runs/{failed}/resume"), None)
             .await
             .json();
         let resumed = resumed["id"].as_str().unwrap();
-        host.finish(resumed).await;
+        host.wait_finished(resumed).await;
         let list = async |query: &str| {
             let list = host.get(&format!("/api/runs?{query}")).await.json();
             ids(&list)

@@ -3,19 +3,19 @@
 use floret::testing::Step;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each};
+use crate::wire::{Host, on_each_backend};
 
-/// A run with a line of each node, one that says it in two lines.
-async fn logged(host: &Host) -> String {
+/// Executes a run whose nodes log, one of them a message of two lines, and returns its id.
+async fn run_with_logs(host: &Host) -> String {
     let rows = [json!({"n": 1}), json!({"n": 2})];
     host.executor
         .script("load", [Step::rows(rows).logs("one\ntwo \u{1b}[31m")]);
     host.executor
         .script("sum", [Step::permanent("no such table").logs("three")]);
-    host.finished().await
+    host.finished_run().await
 }
 
-/// Messages with what varies cut off.
+/// Returns the messages without the duration, which varies.
 fn messages(lines: &Value) -> Vec<String> {
     let lines = lines.as_array().unwrap().iter();
     let message = |line: &Value| line["message"].as_str().unwrap().to_owned();
@@ -35,11 +35,14 @@ const ALL: [&str; 6] = [
 
 #[tokio::test]
 async fn the_log_is_an_array_of_lines_in_order() {
-    on_each(async |host: &Host| {
-        let id = logged(host).await;
-        let answer = host.get(&format!("/api/runs/{id}/logs")).await;
-        assert_eq!((answer.status.as_u16(), answer.header("link")), (200, ""));
-        let lines = answer.json();
+    on_each_backend(async |host: &Host| {
+        let id = run_with_logs(host).await;
+        let response = host.get(&format!("/api/runs/{id}/logs")).await;
+        assert_eq!(
+            (response.status.as_u16(), response.header("link")),
+            (200, "")
+        );
+        let lines = response.json();
         assert_eq!(messages(&lines), ALL);
         let first = &lines[0];
         let expected = json!({
@@ -61,8 +64,8 @@ async fn the_log_is_an_array_of_lines_in_order() {
 
 #[tokio::test]
 async fn a_log_is_filtered_by_node_and_level() {
-    on_each(async |host: &Host| {
-        let id = logged(host).await;
+    on_each_backend(async |host: &Host| {
+        let id = run_with_logs(host).await;
         let list = async |query: &str| {
             messages(
                 &host
@@ -81,14 +84,14 @@ async fn a_log_is_filtered_by_node_and_level() {
 }
 
 #[tokio::test]
-async fn a_log_is_read_page_by_page_and_followed_after_its_end() {
-    on_each(async |host: &Host| {
-        let id = logged(host).await;
+async fn a_log_is_paged_and_its_last_cursor_stays_valid() {
+    on_each_backend(async |host: &Host| {
+        let id = run_with_logs(host).await;
         let (mut walked, mut cursor) = (Vec::new(), "0".to_owned());
         loop {
             let path = format!("/api/runs/{id}/logs?after={cursor}&limit=4");
-            let answer = host.get(&path).await;
-            let page = answer.json();
+            let response = host.get(&path).await;
+            let page = response.json();
             walked.extend(messages(&page["items"]));
             cursor = page["cursor"].as_str().unwrap().to_owned();
             let items = page["items"].as_array().unwrap();
@@ -97,7 +100,7 @@ async fn a_log_is_read_page_by_page_and_followed_after_its_end() {
                 .map(|line| line["seq"].as_u64().unwrap())
                 .collect();
             assert!(seqs.is_sorted_by(|one, other| one < other), "{page}");
-            let has_link = answer.header("link")
+            let has_link = response.header("link")
                 == format!("</api/runs/{id}/logs?limit=4&after={cursor}>; rel=\"next\"");
             assert_eq!(page["has_next"], has_link, "{page}");
             if !has_link {
@@ -116,17 +119,17 @@ async fn a_log_is_read_page_by_page_and_followed_after_its_end() {
 }
 
 #[tokio::test]
-async fn an_export_is_a_file_in_which_no_line_can_be_forged() {
-    on_each(async |host: &Host| {
-        let id = logged(host).await;
-        let answer = host
+async fn a_text_export_escapes_line_breaks_and_control_characters() {
+    on_each_backend(async |host: &Host| {
+        let id = run_with_logs(host).await;
+        let response = host
             .get(&format!("/api/runs/{id}/logs/export?format=text"))
             .await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-type"), "text/plain; charset=utf-8");
         let disposition = format!("attachment; filename=\"run-{id}-logs.txt\"");
-        assert_eq!(answer.header("content-disposition"), disposition);
-        let lines: Vec<_> = answer.text().lines().collect();
+        assert_eq!(response.header("content-disposition"), disposition);
+        let lines: Vec<_> = response.text().lines().collect();
         assert_eq!(lines.len(), 6);
         assert!(
             lines[0].ends_with("Z INFO [load] Starting node: load (any)"),
@@ -154,11 +157,11 @@ async fn an_export_is_a_file_in_which_no_line_can_be_forged() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_whole_in_the_export_and_cut_into_pages_in_the_list() {
-    on_each(async |host: &Host| {
+async fn an_export_has_the_whole_log_and_a_list_has_pages() {
+    on_each_backend(async |host: &Host| {
         let step = (0..1_500).fold(Step::nothing(), |step, n| step.logs(format!("line {n}")));
         host.executor.script("load", [step]);
-        let id = host.finished().await;
+        let id = host.finished_run().await;
         let export = host
             .get(&format!("/api/runs/{id}/logs/export?node_id=load"))
             .await;
@@ -180,44 +183,44 @@ async fn a_long_log_is_whole_in_the_export_and_cut_into_pages_in_the_list() {
 }
 
 #[tokio::test]
-async fn an_export_as_ndjson_has_the_lines_of_the_list() {
-    on_each(async |host: &Host| {
-        let id = logged(host).await;
-        let answer = host
+async fn an_ndjson_export_has_the_same_lines_as_the_list() {
+    on_each_backend(async |host: &Host| {
+        let id = run_with_logs(host).await;
+        let response = host
             .get(&format!("/api/runs/{id}/logs/export?format=ndjson"))
             .await;
-        assert_eq!(answer.header("content-type"), "application/x-ndjson");
+        assert_eq!(response.header("content-type"), "application/x-ndjson");
         let disposition = format!("attachment; filename=\"run-{id}-logs.ndjson\"");
-        assert_eq!(answer.header("content-disposition"), disposition);
-        let lines: Vec<Value> = answer
+        assert_eq!(response.header("content-disposition"), disposition);
+        let lines: Vec<Value> = response
             .text()
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         let listed = host.get(&format!("/api/runs/{id}/logs")).await.json();
         assert_eq!(json!(lines), listed);
-        assert!(!answer.text().contains('\u{1b}'));
+        assert!(!response.text().contains('\u{1b}'));
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_export_as_csv_begins_no_formula() {
-    on_each(async |host: &Host| {
+async fn a_csv_export_starts_no_formula() {
+    on_each_backend(async |host: &Host| {
         let step = Step::nothing()
             .logs("=HYPERLINK(\"https://evil.example\")")
             .logs("say \"a,b\"\r\nnext \u{9b}31m");
         host.executor.script("load", [step]);
-        let id = host.finished().await;
+        let id = host.finished_run().await;
         let path = format!("/api/runs/{id}/logs/export?format=csv&node_id=load");
-        let answer = host.get(&path).await;
+        let response = host.get(&path).await;
         assert_eq!(
-            answer.header("content-type"),
+            response.header("content-type"),
             "text/csv; charset=utf-8; header=present"
         );
         let disposition = format!("attachment; filename=\"run-{id}-logs.csv\"");
-        assert_eq!(answer.header("content-disposition"), disposition);
-        let mut reader = csv::Reader::from_reader(answer.text().as_bytes());
+        assert_eq!(response.header("content-disposition"), disposition);
+        let mut reader = csv::Reader::from_reader(response.text().as_bytes());
         let head: Vec<_> = reader
             .headers()
             .unwrap()
@@ -241,11 +244,11 @@ async fn an_export_as_csv_begins_no_formula() {
         assert_eq!((&records[1][2], &records[1][5]), ("info", "1"));
         assert_eq!(&records[1][3], "'=HYPERLINK(\"https://evil.example\")");
         assert_eq!(&records[2][3], r#"say "a,b"\r\nnext \u{9b}31m"#);
-        let none = host.get(&format!("{path}&level=error")).await;
-        assert_eq!(none.text().lines().count(), 1, "the head alone");
+        let empty = host.get(&format!("{path}&level=error")).await;
+        assert_eq!(empty.text().lines().count(), 1, "only the header");
         host.get(&format!("/api/runs/{id}/logs/export?format=xml"))
             .await
-            .refused(400, "invalid-parameter");
+            .assert_problem(400, "invalid-parameter");
     })
     .await;
 }

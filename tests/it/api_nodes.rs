@@ -1,28 +1,28 @@
-//! What a node handed on, over HTTP.
+//! Previews and profiles of node outputs over HTTP.
 
 use floret::testing::Step;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each};
+use crate::wire::{Host, on_each_backend};
 
 #[tokio::test]
-async fn a_preview_has_the_first_rows_and_counts_them_all() {
-    on_each(async |host: &Host| {
+async fn a_preview_has_the_first_rows_and_the_total_count() {
+    on_each_backend(async |host: &Host| {
         let rows = (0..60).map(|n| json!({"n": n, "name": "x"}));
         host.executor.script("load", [Step::rows(rows)]);
-        let id = host.finished().await;
-        let answer = host
+        let id = host.finished_run().await;
+        let response = host
             .get(&format!("/api/runs/{id}/nodes/load/preview"))
             .await;
-        assert_eq!(answer.status, 200);
+        assert_eq!(response.status, 200);
         assert!(
-            answer
+            response
                 .text()
                 .starts_with(r#"{"node_id":"load","columns":["#),
             "{}",
-            answer.text()
+            response.text()
         );
-        let preview = answer.json();
+        let preview = response.json();
         assert_eq!(preview["columns"], json!(["n", "name"]));
         let rows = preview["rows"].as_array().unwrap();
         assert_eq!(
@@ -38,28 +38,28 @@ async fn a_preview_has_the_first_rows_and_counts_them_all() {
 }
 
 #[tokio::test]
-async fn a_node_that_handed_on_no_rows_has_an_empty_preview_and_a_sink_has_none() {
-    on_each(async |host: &Host| {
+async fn an_output_without_rows_has_an_empty_preview_and_a_sink_has_none() {
+    on_each_backend(async |host: &Host| {
         host.executor.script("load", [Step::rows([])]);
         host.executor.script("sum", [Step::nothing()]);
-        let id = host.finished().await;
+        let id = host.finished_run().await;
         let empty = host.get(&format!("/api/runs/{id}/nodes/load/preview")).await.json();
         let expected = json!({"node_id": "load", "columns": [], "rows": [], "row_count": 0, "truncated": false});
         assert_eq!(empty, expected);
         for (kind, slug) in [("preview", "preview-not-found"), ("profile", "profile-not-found")] {
             let sink = host.get(&format!("/api/runs/{id}/nodes/sum/{kind}")).await;
-            sink.refused(404, slug);
+            sink.assert_problem(404, slug);
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_profile_comes_with_the_schema_that_follows_from_it() {
-    on_each(async |host: &Host| {
+async fn a_profile_includes_the_schema_derived_from_it() {
+    on_each_backend(async |host: &Host| {
         let rows = [json!({"n": 1, "s": "a"}), json!({"n": 3, "s": null})];
         host.executor.script("load", [Step::rows(rows)]);
-        let id = host.finished().await;
+        let id = host.finished_run().await;
         let profile = host
             .get(&format!("/api/runs/{id}/nodes/load/profile"))
             .await
@@ -92,19 +92,19 @@ async fn a_profile_comes_with_the_schema_that_follows_from_it() {
 }
 
 #[tokio::test]
-async fn a_node_that_was_reused_shows_what_the_first_run_made() {
-    on_each(async |host: &Host| {
+async fn a_reused_node_shows_the_output_of_the_first_run() {
+    on_each_backend(async |host: &Host| {
         host.executor
             .script("load", [Step::rows([json!({"n": 1})])]);
         host.executor
             .script("sum", [Step::permanent("no"), Step::pass_on()]);
-        let failed = host.finished().await;
+        let failed = host.finished_run().await;
         let resumed = host
             .post(&format!("/api/runs/{failed}/resume"), None)
             .await
             .json();
         let id = resumed["id"].as_str().unwrap();
-        host.finish(id).await;
+        host.wait_finished(id).await;
         let preview = host
             .get(&format!("/api/runs/{id}/nodes/load/preview"))
             .await;
@@ -118,8 +118,8 @@ async fn a_node_that_was_reused_shows_what_the_first_run_made() {
 }
 
 #[tokio::test]
-async fn a_profile_tells_how_it_differs_from_the_run_before() {
-    on_each(async |host: &Host| {
+async fn a_profile_reports_its_drift_from_the_previous_run() {
+    on_each_backend(async |host: &Host| {
         host.executor.script(
             "load",
             [
@@ -128,9 +128,9 @@ async fn a_profile_tells_how_it_differs_from_the_run_before() {
                 Step::rows([json!({"id": "x", "name": null, "new": 1.5})]),
             ],
         );
-        let first = host.finished().await;
-        host.finished().await;
-        let last = host.finished().await;
+        let first = host.finished_run().await;
+        host.finished_run().await;
+        let last = host.finished_run().await;
         let path = |id: &str| format!("/api/runs/{id}/nodes/load/profile");
         let profile = host.get(&path(&first)).await.json();
         assert!(profile.get("drift").is_none(), "{profile}");
@@ -143,7 +143,7 @@ async fn a_profile_tells_how_it_differs_from_the_run_before() {
             {"column": "old", "kind": "removed", "before": "boolean"},
         ]);
         assert_eq!(profile["drift"], drift);
-        let again = host.finished().await;
+        let again = host.finished_run().await;
         let profile = host.get(&path(&again)).await.json();
         assert_eq!(profile["drift"], json!([]));
     })

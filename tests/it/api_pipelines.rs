@@ -1,10 +1,10 @@
-//! Definitions of pipelines over HTTP.
+//! Pipeline definitions over HTTP.
 
 use floret::testing::{Gate, Step};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each, request};
+use crate::wire::{Host, on_each_backend, request};
 
 fn weekly() -> Value {
     json!({
@@ -24,13 +24,13 @@ fn weekly() -> Value {
 }
 
 #[tokio::test]
-async fn a_pipeline_is_made_shown_replaced_and_deleted() {
-    on_each(async |host: &Host| {
-        let made = host.post("/api/pipelines", Some(&weekly())).await;
-        assert_eq!(made.status, 201, "{made:?}");
-        let pipeline = made.json();
+async fn a_pipeline_is_created_read_replaced_and_deleted() {
+    on_each_backend(async |host: &Host| {
+        let created = host.post("/api/pipelines", Some(&weekly())).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        let pipeline = created.json();
         let id = pipeline["id"].as_str().unwrap();
-        assert_eq!(made.header("location"), format!("/api/pipelines/{id}"));
+        assert_eq!(created.header("location"), format!("/api/pipelines/{id}"));
         assert_eq!(pipeline["pipeline_id"], "weekly-report");
         assert_eq!(
             (&pipeline["version"], &pipeline["enabled"]),
@@ -78,26 +78,28 @@ async fn a_pipeline_is_made_shown_replaced_and_deleted() {
         let path = format!("/api/pipelines/{id}");
         let deleted = host.send(request(Method::DELETE, &path, None)).await;
         assert_eq!((deleted.status.as_u16(), deleted.body.len()), (204, 0));
-        host.get(&path).await.refused(404, "pipeline-not-found");
+        host.get(&path)
+            .await
+            .assert_problem(404, "pipeline-not-found");
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_was_read_can_be_sent_back_and_changes_nothing() {
-    on_each(async |host: &Host| {
-        let made = host.post("/api/pipelines", Some(&weekly())).await.json();
-        let path = format!("/api/pipelines/{}", made["id"].as_str().unwrap());
-        let put = host.send(request(Method::PUT, &path, Some(&made))).await;
-        assert_eq!((put.status.as_u16(), put.json()), (200, made));
+async fn writing_back_what_was_read_changes_nothing() {
+    on_each_backend(async |host: &Host| {
+        let created = host.post("/api/pipelines", Some(&weekly())).await.json();
+        let path = format!("/api/pipelines/{}", created["id"].as_str().unwrap());
+        let put = host.send(request(Method::PUT, &path, Some(&created))).await;
+        assert_eq!((put.status.as_u16(), put.json()), (200, created));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_deleted_pipeline_leaves_its_runs_readable() {
-    on_each(async |host: &Host| {
-        let id = host.finished().await;
+async fn the_runs_of_a_deleted_pipeline_stay_readable() {
+    on_each_backend(async |host: &Host| {
+        let id = host.finished_run().await;
         let deleted = host
             .send(request(Method::DELETE, "/api/pipelines/daily", None))
             .await;
@@ -109,36 +111,36 @@ async fn a_deleted_pipeline_leaves_its_runs_readable() {
         );
         host.get("/api/pipelines/daily/runs")
             .await
-            .refused(404, "pipeline-not-found");
+            .assert_problem(404, "pipeline-not-found");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_pipeline_with_active_runs_is_not_deleted() {
-    on_each(async |host: &Host| {
+async fn a_pipeline_with_active_runs_cannot_be_deleted() {
+    on_each_backend(async |host: &Host| {
         let gate = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&gate)]);
         let id = host.trigger().await;
         let refused = host
             .send(request(Method::DELETE, "/api/pipelines/daily", None))
             .await;
-        refused.refused(409, "pipeline-active");
+        refused.assert_problem(409, "pipeline-active");
         gate.open();
-        host.finish(&id).await;
+        host.wait_finished(&id).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn pipelines_are_listed_as_summaries_and_filtered() {
-    on_each(async |host: &Host| {
-        let made = host.post("/api/pipelines", Some(&weekly())).await.json();
+    on_each_backend(async |host: &Host| {
+        let created = host.post("/api/pipelines", Some(&weekly())).await.json();
         let list = host.get("/api/pipelines").await.json();
         assert_eq!(list.as_array().unwrap().len(), 2);
-        let own = host.get("/api/pipelines?tag=report").await.json();
+        let tagged = host.get("/api/pipelines?tag=report").await.json();
         let expected = json!([{
-            "id": made["id"],
+            "id": created["id"],
             "pipeline_id": "weekly-report",
             "name": "Weekly Report",
             "description": "sums the week",
@@ -146,10 +148,10 @@ async fn pipelines_are_listed_as_summaries_and_filtered() {
             "tags": ["report"],
             "node_count": 2,
             "edge_count": 1,
-            "created_at": made["created_at"],
-            "updated_at": made["updated_at"],
+            "created_at": created["created_at"],
+            "updated_at": created["updated_at"],
         }]);
-        assert_eq!(own, expected);
+        assert_eq!(tagged, expected);
         assert_eq!(
             host.get("/api/pipelines?enabled=false").await.json(),
             json!([])
@@ -168,8 +170,8 @@ async fn pipelines_are_listed_as_summaries_and_filtered() {
 }
 
 #[tokio::test]
-async fn a_pipeline_is_checked_against_the_executors() {
-    on_each(async |host: &Host| {
+async fn a_pipeline_is_validated_against_the_executors() {
+    on_each_backend(async |host: &Host| {
         let valid = host.get("/api/pipelines/daily/validate").await.json();
         assert_eq!(
             (&valid["valid"], &valid["errors"]),

@@ -1,26 +1,26 @@
-//! Resumes over HTTP, with the choices that a body makes.
+//! Resumes over HTTP, with the choices in their bodies.
 
 use floret::testing::Step;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each, request};
+use crate::wire::{Host, on_each_backend, request};
 
-/// A run of `daily` whose node `sum` failed, and the path that resumes it.
-async fn failed(host: &Host) -> String {
+/// Executes a run of `daily` whose node `sum` fails, and returns the path that resumes it.
+async fn failed_run(host: &Host) -> String {
     host.executor
         .script("load", [Step::rows([json!({"n": 1})])]);
     host.executor
         .script("sum", [Step::permanent("broken"), Step::pass_on()]);
-    format!("/api/runs/{}/resume", host.finished().await)
+    format!("/api/runs/{}/resume", host.finished_run().await)
 }
 
-async fn resumed(host: &Host, path: &str, body: &Value) -> Value {
-    let answer = host.post(path, Some(body)).await;
-    assert_eq!(answer.status, 202, "{answer:?}");
-    let id = answer.json()["id"].as_str().unwrap().to_owned();
-    assert_eq!(answer.header("location"), format!("/api/runs/{id}"));
-    host.finish(&id).await;
+async fn resume(host: &Host, path: &str, body: &Value) -> Value {
+    let response = host.post(path, Some(body)).await;
+    assert_eq!(response.status, 202, "{response:?}");
+    let id = response.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(response.header("location"), format!("/api/runs/{id}"));
+    host.wait_finished(&id).await;
     host.get(&format!("/api/runs/{id}")).await.json()
 }
 
@@ -30,10 +30,10 @@ fn statuses(run: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_body_names_the_node_to_begin_at() {
-    on_each(async |host: &Host| {
-        let path = failed(host).await;
-        let run = resumed(host, &path, &json!({"from_node": "load"})).await;
+async fn a_body_chooses_the_node_to_start_from() {
+    on_each_backend(async |host: &Host| {
+        let path = failed_run(host).await;
+        let run = resume(host, &path, &json!({"from_node": "load"})).await;
         assert_eq!(statuses(&run), ["success", "success"]);
         assert_eq!(host.executor.calls_of("load").len(), 2);
     })
@@ -41,10 +41,10 @@ async fn a_body_names_the_node_to_begin_at() {
 }
 
 #[tokio::test]
-async fn without_a_choice_the_recorded_definition_goes_on() {
-    on_each(async |host: &Host| {
-        let path = failed(host).await;
-        let run = resumed(host, &path, &json!({"definition": "recorded"})).await;
+async fn a_body_chooses_the_recorded_definition() {
+    on_each_backend(async |host: &Host| {
+        let path = failed_run(host).await;
+        let run = resume(host, &path, &json!({"definition": "recorded"})).await;
         assert_eq!(statuses(&run), ["skipped", "success"]);
         assert_eq!(run["pipeline_version"], 1);
     })
@@ -53,8 +53,8 @@ async fn without_a_choice_the_recorded_definition_goes_on() {
 
 #[tokio::test]
 async fn a_body_chooses_the_newest_definition() {
-    on_each(async |host: &Host| {
-        let path = failed(host).await;
+    on_each_backend(async |host: &Host| {
+        let path = failed_run(host).await;
         let newest = json!({"name": "daily", "nodes": [
             {"id": "load", "type": "any"},
             {"id": "sum", "type": "any", "config": {"table": "other"}},
@@ -63,7 +63,7 @@ async fn a_body_chooses_the_newest_definition() {
         let put = request(Method::PUT, "/api/pipelines/daily", Some(&newest));
         assert_eq!(host.send(put).await.status, 200);
         let body = json!({"definition": "current"});
-        let run = resumed(host, &path, &body).await;
+        let run = resume(host, &path, &body).await;
         assert_eq!(statuses(&run), ["skipped", "success", "success"]);
         assert_eq!(run["pipeline_version"], 2);
         let call = host.executor.calls_of("sum").remove(1);
@@ -73,9 +73,9 @@ async fn a_body_chooses_the_newest_definition() {
 }
 
 #[tokio::test]
-async fn a_choice_that_is_none_is_refused_and_makes_nothing() {
-    on_each(async |host: &Host| {
-        let path = failed(host).await;
+async fn an_invalid_choice_is_refused_and_creates_nothing() {
+    on_each_backend(async |host: &Host| {
+        let path = failed_run(host).await;
         for (body, slug, pointer) in [
             (
                 json!({"from_node": "nothing"}),
@@ -92,7 +92,7 @@ async fn a_choice_that_is_none_is_refused_and_makes_nothing() {
             (json!({"from": "load"}), "unknown-field", "/from"),
         ] {
             let refused = host.post(&path, Some(&body)).await;
-            refused.refused(422, slug);
+            refused.assert_problem(422, slug);
             assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
         }
         let runs = host.get("/api/runs").await.json();

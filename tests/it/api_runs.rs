@@ -1,31 +1,31 @@
-//! Runs over HTTP: started, shown, cancelled, resumed.
+//! Runs over HTTP: start, get, cancel and resume.
 
 use floret::testing::{Gate, Step};
 use http::Method;
 use serde_json::json;
 
-use crate::wire::{Host, on_each, request};
+use crate::wire::{Host, on_each_backend, request};
 
 #[tokio::test]
-async fn a_run_is_accepted_executed_and_shown_with_its_nodes() {
-    on_each(async |host: &Host| {
+async fn a_run_is_accepted_executed_and_returned_with_its_nodes() {
+    on_each_backend(async |host: &Host| {
         let rows = [json!({"n": 1}), json!({"n": 2})];
         host.executor.script("load", [Step::rows(rows)]);
         let body = json!({"params": {"date": "2024-01-15", "n": 5, "flag": true}});
-        let answer = host.post("/api/pipelines/daily/run", Some(&body)).await;
-        assert_eq!(answer.status, 202);
-        let id = answer.json()["id"].as_str().unwrap().to_owned();
+        let response = host.post("/api/pipelines/daily/run", Some(&body)).await;
+        assert_eq!(response.status, 202);
+        let id = response.json()["id"].as_str().unwrap().to_owned();
         assert_eq!(
-            answer.text(),
+            response.text(),
             format!(r#"{{"id":"{id}","pipeline_id":"daily","status":"pending"}}"#)
         );
-        assert_eq!(answer.header("location"), format!("/api/runs/{id}"));
-        host.finish(&id).await;
+        assert_eq!(response.header("location"), format!("/api/runs/{id}"));
+        host.wait_finished(&id).await;
 
-        let answer = host.get(&format!("/api/runs/{id}")).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("content-type"), "application/json");
-        let run = answer.json();
+        let response = host.get(&format!("/api/runs/{id}")).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-type"), "application/json");
+        let run = response.json();
         assert_eq!(run["id"], id);
         assert_eq!(run["pipeline_id"], "daily");
         assert_eq!(run["pipeline_version"], 1);
@@ -40,12 +40,12 @@ async fn a_run_is_accepted_executed_and_shown_with_its_nodes() {
             assert!(run.get(absent).is_none(), "{run}");
         }
         let nodes = run["node_runs"].as_array().unwrap();
-        let told: Vec<_> = nodes
+        let statuses: Vec<_> = nodes
             .iter()
             .map(|node| (&node["node_id"], &node["status"]))
             .collect();
         assert_eq!(
-            told,
+            statuses,
             [
                 (&json!("load"), &json!("success")),
                 (&json!("sum"), &json!("success"))
@@ -62,11 +62,11 @@ async fn a_run_is_accepted_executed_and_shown_with_its_nodes() {
 }
 
 #[tokio::test]
-async fn the_members_of_a_run_stand_in_the_order_of_the_contract() {
-    on_each(async |host: &Host| {
-        let id = host.finished().await;
-        let answer = host.get(&format!("/api/runs/{id}")).await;
-        let text = answer.text();
+async fn the_members_of_a_run_are_in_the_documented_order() {
+    on_each_backend(async |host: &Host| {
+        let id = host.finished_run().await;
+        let response = host.get(&format!("/api/runs/{id}")).await;
+        let text = response.text();
         let members = [
             "\"id\"",
             "\"pipeline_id\"",
@@ -79,18 +79,18 @@ async fn the_members_of_a_run_stand_in_the_order_of_the_contract() {
             "\"finished_at\"",
             "\"node_runs\"",
         ];
-        let places: Vec<_> = members
+        let offsets: Vec<_> = members
             .iter()
             .map(|member| text.find(member).unwrap())
             .collect();
-        assert!(places.is_sorted(), "{text}");
+        assert!(offsets.is_sorted(), "{text}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn every_node_is_listed_before_it_begins() {
-    on_each(async |host: &Host| {
+async fn every_node_is_listed_before_it_starts() {
+    on_each_backend(async |host: &Host| {
         let gate = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&gate)]);
         let id = host.trigger().await;
@@ -101,17 +101,17 @@ async fn every_node_is_listed_before_it_begins() {
         let waiting = json!({"id": format!("{id}.1"), "node_id": "sum", "status": "pending"});
         assert_eq!(run["node_runs"][1], waiting);
         gate.open();
-        host.finish(&id).await;
+        host.wait_finished(&id).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_failed_run_tells_why_and_what_was_skipped() {
-    on_each(async |host: &Host| {
+async fn a_failed_run_reports_its_error_and_its_skipped_nodes() {
+    on_each_backend(async |host: &Host| {
         host.executor
             .script("load", [Step::permanent("no such table")]);
-        let id = host.finished().await;
+        let id = host.finished_run().await;
         let run = host.get(&format!("/api/runs/{id}")).await.json();
         assert_eq!(run["status"], "failed");
         assert!(
@@ -126,18 +126,18 @@ async fn a_failed_run_tells_why_and_what_was_skipped() {
 }
 
 #[tokio::test]
-async fn cancelling_a_running_run_lets_its_node_finish_and_repeats_alike() {
-    on_each(async |host: &Host| {
+async fn cancelling_a_running_run_lets_its_node_finish_and_can_be_repeated() {
+    on_each_backend(async |host: &Host| {
         let gate = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&gate)]);
         let id = host.trigger().await;
         host.executor.started("load").await;
         let path = format!("/api/runs/{id}/cancel");
         for _ in 0..2 {
-            let answer = host.post(&path, None).await;
-            assert_eq!(answer.status, 200);
+            let response = host.post(&path, None).await;
+            assert_eq!(response.status, 200);
             assert_eq!(
-                answer.text(),
+                response.text(),
                 format!(r#"{{"id":"{id}","status":"running","cancelling":true}}"#)
             );
         }
@@ -146,14 +146,14 @@ async fn cancelling_a_running_run_lets_its_node_finish_and_repeats_alike() {
             true
         );
         gate.open();
-        host.finish(&id).await;
+        host.wait_finished(&id).await;
         let run = host.get(&format!("/api/runs/{id}")).await.json();
         assert_eq!(run["status"], "cancelled");
         assert_eq!(run["node_runs"][0]["status"], "success");
         assert_eq!(run["node_runs"][1]["status"], "cancelled");
-        let answer = host.post(&path, Some(&json!({}))).await;
+        let response = host.post(&path, Some(&json!({}))).await;
         assert_eq!(
-            answer.text(),
+            response.text(),
             format!(r#"{{"id":"{id}","status":"cancelled"}}"#)
         );
     })
@@ -161,17 +161,17 @@ async fn cancelling_a_running_run_lets_its_node_finish_and_repeats_alike() {
 }
 
 #[tokio::test]
-async fn a_forced_cancel_stops_what_executes() {
-    on_each(async |host: &Host| {
+async fn a_forced_cancel_stops_executing_nodes() {
+    on_each_backend(async |host: &Host| {
         let closed = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&closed)]);
         let id = host.trigger().await;
         host.executor.started("load").await;
-        let answer = host
+        let response = host
             .post(&format!("/api/runs/{id}/cancel?force=true"), None)
             .await;
-        assert_eq!(answer.status, 200);
-        host.finish(&id).await;
+        assert_eq!(response.status, 200);
+        host.wait_finished(&id).await;
         let run = host.get(&format!("/api/runs/{id}")).await.json();
         assert_eq!(run["status"], "cancelled");
     })
@@ -180,21 +180,21 @@ async fn a_forced_cancel_stops_what_executes() {
 
 #[tokio::test]
 async fn a_failed_run_is_resumed_by_a_new_one() {
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &Host| {
         host.executor.script("load", [Step::rows([json!({"n": 1})])]);
         host.executor.script("sum", [Step::permanent("no"), Step::pass_on()]);
-        let failed = host.finished().await;
-        let answer = host.post(&format!("/api/runs/{failed}/resume"), None).await;
-        assert_eq!(answer.status, 202, "{answer:?}");
-        let id = answer.json()["id"].as_str().unwrap().to_owned();
+        let failed = host.finished_run().await;
+        let response = host.post(&format!("/api/runs/{failed}/resume"), None).await;
+        assert_eq!(response.status, 202, "{response:?}");
+        let id = response.json()["id"].as_str().unwrap().to_owned();
         assert_eq!(
-            answer.text(),
+            response.text(),
             format!(
                 r#"{{"id":"{id}","pipeline_id":"daily","status":"pending","resumed_from":"{failed}"}}"#
             )
         );
-        assert_eq!(answer.header("location"), format!("/api/runs/{id}"));
-        host.finish(&id).await;
+        assert_eq!(response.header("location"), format!("/api/runs/{id}"));
+        host.wait_finished(&id).await;
         let run = host.get(&format!("/api/runs/{id}")).await.json();
         assert_eq!(run["status"], "success", "{run}");
         assert_eq!(run["trigger"], "resume");
@@ -208,13 +208,13 @@ async fn a_failed_run_is_resumed_by_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_disabled_pipeline_can_be_started_by_hand() {
-    on_each(async |host: &Host| {
+async fn a_disabled_pipeline_can_be_started_manually() {
+    on_each_backend(async |host: &Host| {
         let mut pipeline = host.get("/api/pipelines/daily").await.json();
         pipeline["enabled"] = json!(false);
         let put = request(Method::PUT, "/api/pipelines/daily", Some(&pipeline));
         assert_eq!(host.send(put).await.json()["enabled"], false);
-        host.finished().await;
+        host.finished_run().await;
     })
     .await;
 }

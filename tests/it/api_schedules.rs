@@ -1,5 +1,5 @@
-//! `GET /scheduler/status`: every schedule with what is due next, what ran last and why the latest
-//! tick started nothing.
+//! `GET /scheduler/status`: the next ticks of each schedule, its last run, and why its latest tick
+//! was skipped.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Host, Store, World, chain};
-use crate::wire::{Answer, request, send};
+use crate::wire::{TestResponse, request, send};
 
 on_every_backend! {
-    schedules_are_shown_with_what_is_due,
-    a_skipped_tick_is_shown_until_one_makes_a_run,
+    schedules_show_their_next_ticks,
+    a_skipped_tick_is_shown_until_a_tick_creates_a_run,
     a_schedule_is_shown_in_its_pipeline_and_in_lists,
     parameters_and_other_methods_are_refused,
-    a_caller_needs_the_permission_and_sees_its_own_alone,
+    a_caller_needs_the_permission_and_sees_only_its_tenants_schedules,
 }
 
-async fn get(host: &Host, path: &str) -> Answer {
+async fn get(host: &Host, path: &str) -> TestResponse {
     let service = host.floret.service(Access::allow_all());
     send(&service, request(Method::GET, path, None)).await
 }
 
 async fn status(host: &Host) -> Value {
-    let answer = get(host, "/api/scheduler/status").await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
+    let response = get(host, "/api/scheduler/status").await;
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()
 }
 
-async fn schedules_are_shown_with_what_is_due(store: Store) {
+async fn schedules_show_their_next_ticks(store: Store) {
     let weekdays = chain("p", &["a"])
         .name("Weekdays")
         .schedule("30 7 * * mon-fri")
@@ -57,7 +57,7 @@ async fn schedules_are_shown_with_what_is_due(store: Store) {
     assert_eq!(status(&host).await, expected);
 }
 
-async fn a_skipped_tick_is_shown_until_one_makes_a_run(store: Store) {
+async fn a_skipped_tick_is_shown_until_a_tick_creates_a_run(store: Store) {
     let hourly = chain("p", &["a"])
         .schedule("0 * * * *")
         .overlap(Overlap::Skip);
@@ -95,7 +95,7 @@ async fn a_schedule_is_shown_in_its_pipeline_and_in_lists(store: Store) {
     }
     let listed = get(&host, "/api/pipelines").await.json();
     assert!(listed.to_string().contains(r#""schedule":"@daily""#));
-    // What was read and is sent back changes nothing.
+    // Writing back what was read changes nothing.
     let service = host.floret.service(Access::allow_all());
     let again = request(Method::PUT, "/api/pipelines/p", Some(&shown));
     let again = send(&service, again).await.json();
@@ -108,28 +108,31 @@ async fn parameters_and_other_methods_are_refused(store: Store) {
     assert_eq!(status(&host).await, json!([]));
     get(&host, "/api/scheduler/status?x=1")
         .await
-        .refused(400, "invalid-parameter");
+        .assert_problem(400, "invalid-parameter");
     let service = host.floret.service(Access::allow_all());
     let post = request(Method::POST, "/api/scheduler/status", None);
     send(&service, post)
         .await
-        .refused(405, "method-not-allowed");
+        .assert_problem(405, "method-not-allowed");
 }
 
-async fn a_caller_needs_the_permission_and_sees_its_own_alone(store: Store) {
+async fn a_caller_needs_the_permission_and_sees_only_its_tenants_schedules(store: Store) {
     let world = World::quiet(store).pipeline(chain("p", &["a"]).schedule("@daily"));
     let host = world.start().await;
     let service = host.floret.service(Access::from_extensions());
-    let ask = async |permissions: Permissions| {
-        let mut asked = request(Method::GET, "/api/scheduler/status", None);
-        asked.extensions_mut().insert(permissions);
-        send(&service, asked).await
+    let get_with = async |permissions: Permissions| {
+        let mut get = request(Method::GET, "/api/scheduler/status", None);
+        get.extensions_mut().insert(permissions);
+        send(&service, get).await
     };
-    ask(Permissions::of([Permission::RunsView]))
+    get_with(Permissions::of([Permission::RunsView]))
         .await
-        .refused(403, "forbidden");
+        .assert_problem(403, "forbidden");
     let allowed = Permissions::of([Permission::PipelinesView]);
-    assert_eq!(ask(allowed.clone()).await.json()[0]["pipeline_id"], "p");
+    assert_eq!(
+        get_with(allowed.clone()).await.json()[0]["pipeline_id"],
+        "p"
+    );
     let narrowed = allowed.scope(Scope::Tenant(TenantId::new("ann").unwrap()));
-    assert_eq!(ask(narrowed).await.json(), json!([]));
+    assert_eq!(get_with(narrowed).await.json(), json!([]));
 }

@@ -12,7 +12,7 @@ use floret::{
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, on_each, request, send};
+use crate::wire::{Host, on_each_backend, request, send};
 
 fn tenant(name: &str) -> Scope {
     Scope::Tenant(TenantId::new(name).unwrap())
@@ -46,25 +46,25 @@ async fn put_settings(host: &Host, name: &str, scope: &Scope) {
     host.faults.put_variable(put).await.unwrap();
 }
 
-async fn found(host: &Host, query: &str) -> Value {
-    let answer = host.get(&format!("/api/search?{query}")).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
+async fn search(host: &Host, query: &str) -> Value {
+    let response = host.get(&format!("/api/search?{query}")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()
 }
 
-/// The kinds and ids of hits.
-fn told(hits: &Value) -> Vec<String> {
+/// Returns the kind and the id of each hit.
+fn kinds_and_ids(hits: &Value) -> Vec<String> {
     let hits = hits.as_array().unwrap().iter();
     hits.map(|hit| format!("{} {}", hit["type"], hit["id"]).replace('"', ""))
         .collect()
 }
 
 #[tokio::test]
-async fn names_ids_and_descriptions_are_searched_in_either_case() {
-    on_each(async |host: &Host| {
+async fn names_ids_and_descriptions_match_in_any_case() {
+    on_each_backend(async |host: &Host| {
         put_pipeline(host, "load-users", "Ärger mit Straßen", &Scope::All).await;
         put_settings(host, "people", &Scope::All).await;
-        let hits = found(host, "q=USERS").await;
+        let hits = search(host, "q=USERS").await;
         assert_eq!(
             hits,
             json!([
@@ -83,7 +83,7 @@ async fn names_ids_and_descriptions_are_searched_in_either_case() {
             ("q=%25", vec![]),
             ("q=_", vec![]),
         ] {
-            assert_eq!(told(&found(host, query).await), ids, "{query}");
+            assert_eq!(kinds_and_ids(&search(host, query).await), ids, "{query}");
         }
     })
     .await;
@@ -91,7 +91,7 @@ async fn names_ids_and_descriptions_are_searched_in_either_case() {
 
 #[tokio::test]
 async fn hits_have_a_limit() {
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &Host| {
         for n in 0..120 {
             put_pipeline(host, &format!("many-{n}"), "Many", &Scope::All).await;
         }
@@ -101,20 +101,20 @@ async fn hits_have_a_limit() {
             ("q=many&limit=1", 1),
             ("q=many&limit=100", 100),
         ] {
-            assert_eq!(found(host, query).await.as_array().unwrap().len(), count);
+            assert_eq!(search(host, query).await.as_array().unwrap().len(), count);
         }
         assert_eq!(
-            told(&found(host, "q=many-0").await),
+            kinds_and_ids(&search(host, "q=many-0").await),
             ["pipeline many-0"],
-            "on the second page"
+            "it is on the second page that storage returns"
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn wrong_parameters_are_refused() {
-    on_each(async |host: &Host| {
+async fn invalid_parameters_are_refused() {
+    on_each_backend(async |host: &Host| {
         let long = format!("q={}", "x".repeat(201));
         for query in [
             "",
@@ -129,53 +129,61 @@ async fn wrong_parameters_are_refused() {
             "q=x&page=1",
             "q=%ff",
         ] {
-            let answer = host.get(&format!("/api/search?{query}")).await;
-            answer.refused(400, "invalid-parameter");
+            let response = host.get(&format!("/api/search?{query}")).await;
+            response.assert_problem(400, "invalid-parameter");
         }
         let longest = format!("q={}", "%C3%A4".repeat(200));
-        assert_eq!(found(host, &longest).await, json!([]));
+        assert_eq!(search(host, &longest).await, json!([]));
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_a_caller_may_not_see_is_left_out() {
-    on_each(async |host: &Host| {
+async fn hits_that_the_caller_may_not_view_are_hidden() {
+    on_each_backend(async |host: &Host| {
         put_pipeline(host, "users", "Users", &Scope::All).await;
         put_settings(host, "users-too", &Scope::All).await;
         let service = host.floret.service(Access::from_extensions());
-        let ask = async |permissions: &[Permission]| {
-            let mut search = request(Method::GET, "/api/search?q=users", None);
-            search
-                .extensions_mut()
+        let search_with = async |permissions: &[Permission]| {
+            let mut get = request(Method::GET, "/api/search?q=users", None);
+            get.extensions_mut()
                 .insert(Permissions::of(permissions.iter().copied()));
-            send(&service, search).await
+            send(&service, get).await
         };
         let (pipelines, connections, variables) = (
             Permission::PipelinesView,
             Permission::ConnectionsView,
             Permission::VariablesView,
         );
-        assert_eq!(told(&ask(&[pipelines]).await.json()), ["pipeline users"]);
-        let both = ask(&[pipelines, connections]).await.json();
-        assert_eq!(told(&both), ["pipeline users", "connection users-too"]);
-        let both = ask(&[pipelines, variables]).await.json();
-        assert_eq!(told(&both), ["pipeline users", "variable users-too"]);
-        ask(&[connections, variables])
+        assert_eq!(
+            kinds_and_ids(&search_with(&[pipelines]).await.json()),
+            ["pipeline users"]
+        );
+        let both = search_with(&[pipelines, connections]).await.json();
+        assert_eq!(
+            kinds_and_ids(&both),
+            ["pipeline users", "connection users-too"]
+        );
+        let both = search_with(&[pipelines, variables]).await.json();
+        assert_eq!(
+            kinds_and_ids(&both),
+            ["pipeline users", "variable users-too"]
+        );
+        search_with(&[connections, variables])
             .await
-            .refused(403, "forbidden");
+            .assert_problem(403, "forbidden");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_caller_finds_what_is_its_tenants() {
-    on_each(async |host: &Host| {
+async fn a_caller_finds_only_its_tenants_objects() {
+    on_each_backend(async |host: &Host| {
         for (name, scope) in [("users-ann", tenant("ann")), ("users-ben", tenant("ben"))] {
             put_pipeline(host, name, "Users", &scope).await;
             put_settings(host, name, &scope).await;
         }
-        // One permission may be narrowed further than another.
+        // The access decision can scope each permission to a different tenant.
         let access = Access::custom(|_, permission| match permission {
             Permission::VariablesView => Decision::Allow(tenant("ben")),
             _ => Decision::Allow(tenant("ann")),
@@ -183,7 +191,7 @@ async fn a_caller_finds_what_is_its_tenants() {
         let service = host.floret.service(access);
         let hits = send(&service, request(Method::GET, "/api/search?q=users", None)).await;
         assert_eq!(
-            told(&hits.json()),
+            kinds_and_ids(&hits.json()),
             [
                 "pipeline users-ann",
                 "connection users-ann",

@@ -1,22 +1,22 @@
-//! The service as such: prefixes, methods, foreign pages.
+//! The service itself: prefixes, methods, and requests from other origins.
 //!
-//! Panics and bodies that do not arrive are left to `bad_input`.
+//! `bad_input` covers panics and bodies that do not arrive.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use floret::testing::{Fault, Method as Cue};
+use floret::testing::{Fault, Method as StorageCall};
 use floret::{Body, Problem};
 use http::{Method, Request, Response};
 use http_body::Frame;
 use serde_json::json;
 use tower::{Service, ServiceExt};
 
-use crate::wire::{Backend, Host, on_each, request, send};
+use crate::wire::{Backend, Host, on_each_backend, request, send};
 
-/// A body that only one thread may look at.
+/// A body that is not `Sync`.
 struct Unshared(std::marker::PhantomData<std::cell::Cell<u8>>);
 
 impl http_body::Body for Unshared {
@@ -32,7 +32,7 @@ impl http_body::Body for Unshared {
 }
 
 #[tokio::test]
-async fn the_service_takes_a_body_that_is_not_sync_and_gives_a_future_that_is_send() {
+async fn the_service_accepts_a_body_that_is_not_sync_and_returns_a_send_future() {
     fn mount<S>(service: S) -> S
     where
         S: Service<Request<Unshared>, Response = Response<Body>, Error = Infallible>
@@ -47,19 +47,19 @@ async fn the_service_takes_a_body_that_is_not_sync_and_gives_a_future_that_is_se
     let host = Host::start(Backend::Memory).await;
     let request = Request::post("/api/pipelines/daily/run");
     let request = request.body(Unshared(std::marker::PhantomData)).unwrap();
-    let answer = mount(host.service.clone()).oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), 202);
+    let response = mount(host.service.clone()).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 202);
 }
 
 #[tokio::test]
-async fn the_prefix_may_be_there_or_taken_off_and_links_have_it() {
-    on_each(async |host: &Host| {
+async fn paths_work_with_and_without_the_prefix_and_links_have_it() {
+    on_each_backend(async |host: &Host| {
         let service = host.service.clone().prefix("/v1/floret/");
         for path in ["/v1/floret/pipelines/daily/run", "/pipelines/daily/run"] {
-            let answer = send(&service, request(Method::POST, path, None)).await;
-            let id = answer.json()["id"].as_str().unwrap().to_owned();
-            assert_eq!(answer.header("location"), format!("/v1/floret/runs/{id}"));
-            host.finish(&id).await;
+            let response = send(&service, request(Method::POST, path, None)).await;
+            let id = response.json()["id"].as_str().unwrap().to_owned();
+            assert_eq!(response.header("location"), format!("/v1/floret/runs/{id}"));
+            host.wait_finished(&id).await;
             let list = request(Method::GET, "/runs?limit=1", None);
             let link = send(&service, list).await.header("link").to_owned();
             assert!(
@@ -68,7 +68,7 @@ async fn the_prefix_may_be_there_or_taken_off_and_links_have_it() {
             );
         }
         let other = request(Method::GET, "/api/health", None);
-        send(&service, other).await.refused(404, "not-found");
+        send(&service, other).await.assert_problem(404, "not-found");
         let bare = host.service.clone().prefix("");
         assert_eq!(
             send(&bare, request(Method::GET, "/health", None))
@@ -81,9 +81,9 @@ async fn the_prefix_may_be_there_or_taken_off_and_links_have_it() {
 }
 
 #[tokio::test]
-async fn head_is_answered_like_get_without_a_body() {
-    on_each(async |host: &Host| {
-        let id = host.finished().await;
+async fn head_gets_the_headers_of_get_without_a_body() {
+    on_each_backend(async |host: &Host| {
+        let id = host.finished_run().await;
         for path in [
             "/api/health",
             "/api/runs",
@@ -112,27 +112,27 @@ async fn head_is_answered_like_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn other_methods_are_told_which_are_allowed() {
-    on_each(async |host: &Host| {
+async fn an_unsupported_method_gets_the_allowed_methods() {
+    on_each_backend(async |host: &Host| {
         for (method, path, allow) in [
             ("PATCH", "/api/pipelines/daily", "GET, HEAD, PUT, DELETE"),
             ("DELETE", "/api/runs", "GET, HEAD"),
             ("GET", "/api/pipelines/daily/run", "POST"),
             ("OPTIONS", "/api/pipelines", "GET, HEAD, POST"),
         ] {
-            let answer = host
+            let response = host
                 .send(request(method.parse().unwrap(), path, None))
                 .await;
-            answer.refused(405, "method-not-allowed");
-            assert_eq!(answer.header("allow"), allow, "{method} {path}");
+            response.assert_problem(405, "method-not-allowed");
+            assert_eq!(response.header("allow"), allow, "{method} {path}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_foreign_page_may_look_and_change_nothing() {
-    on_each(async |host: &Host| {
+async fn another_origin_may_read_but_not_write() {
+    on_each_backend(async |host: &Host| {
         let service = host.service.clone().allow_origin("https://app.example.com");
         for (origin, expected) in [
             ("https://floret.example.com", 202),
@@ -144,10 +144,10 @@ async fn a_foreign_page_may_look_and_change_nothing() {
             post.headers_mut()
                 .insert("host", "floret.example.com".parse().unwrap());
             post.headers_mut().insert("origin", origin.parse().unwrap());
-            let answer = send(&service, post).await;
+            let response = send(&service, post).await;
             match expected {
-                403 => answer.refused(403, "cross-origin"),
-                _ => assert_eq!(answer.status, expected, "{origin}"),
+                403 => response.assert_problem(403, "cross-origin"),
+                _ => assert_eq!(response.status, expected, "{origin}"),
             }
         }
         let mut get = request(Method::GET, "/api/runs", None);
@@ -159,8 +159,8 @@ async fn a_foreign_page_may_look_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_service_for_named_hosts_answers_for_no_other() {
-    on_each(async |host: &Host| {
+async fn a_service_with_allowed_hosts_refuses_other_hosts() {
+    on_each_backend(async |host: &Host| {
         let service = host
             .service
             .clone()
@@ -173,10 +173,10 @@ async fn a_service_for_named_hosts_answers_for_no_other() {
         ] {
             let mut get = request(Method::GET, "/api/health", None);
             get.headers_mut().insert("host", name.parse().unwrap());
-            let answer = send(&service, get).await;
+            let response = send(&service, get).await;
             match expected {
-                421 => answer.refused(421, "misdirected"),
-                _ => assert_eq!(answer.status, expected, "{name}"),
+                421 => response.assert_problem(421, "misdirected"),
+                _ => assert_eq!(response.status, expected, "{name}"),
             }
         }
     })
@@ -185,33 +185,33 @@ async fn a_service_for_named_hosts_answers_for_no_other() {
 
 #[tokio::test]
 async fn a_refused_query_reads_neither_the_nodes_of_a_run_nor_the_runs_of_a_backfill() {
-    on_each(async |host: &Host| {
+    on_each_backend(async |host: &Host| {
         let dates = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
         let started = host
             .post("/api/pipelines/daily/backfill", Some(&dates))
             .await;
         let backfill = started.header("location");
         for run in started.json().as_array().unwrap() {
-            host.finish(run.as_str().unwrap()).await;
+            host.wait_finished(run.as_str().unwrap()).await;
         }
-        let id = host.finished().await;
-        for large in [Cue::FindRun, Cue::FindBackfill] {
-            let fault = Fault::before(large, Problem::StorageBusy);
+        let id = host.finished_run().await;
+        for method in [StorageCall::FindRun, StorageCall::FindBackfill] {
+            let fault = Fault::before(method, Problem::StorageBusy);
             host.faults.fail(fault.times(u64::MAX));
         }
         let run = format!("/api/runs/{id}");
         for path in [backfill, &run, &format!("{run}/nodes/sum/preview")] {
             let refused = host.get(&format!("{path}?x=1")).await;
-            refused.refused(400, "invalid-parameter");
+            refused.assert_problem(400, "invalid-parameter");
         }
-        let none = "00000000-0000-7000-8000-000000000000";
+        let absent = "00000000-0000-7000-8000-000000000000";
         for (path, slug) in [
-            (format!("/api/backfills/{none}"), "backfill-not-found"),
-            (format!("/api/runs/{none}"), "run-not-found"),
+            (format!("/api/backfills/{absent}"), "backfill-not-found"),
+            (format!("/api/runs/{absent}"), "run-not-found"),
             (format!("{run}/nodes/none/preview"), "node-not-found"),
         ] {
             let refused = host.get(&format!("{path}?x=1")).await;
-            refused.refused(404, slug);
+            refused.assert_problem(404, slug);
         }
     })
     .await;

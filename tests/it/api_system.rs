@@ -1,21 +1,22 @@
-//! The system over HTTP: its numbers, and deleting old runs.
+//! System information and the purge over HTTP.
 
 use std::time::Duration;
 
 use floret::storage::{Pipelines, PutPipeline, SlugChoice};
 use floret::testing::{
-    FaultyStorage, Gate, ManualClock, Method as Cue, Scratch, ScriptedExecutor, Step, scratch,
+    FaultyStorage, Gate, ManualClock, Method as StorageCall, Scratch, ScriptedExecutor, Step,
+    scratch,
 };
 use floret::{Access, Decision, Floret, Limits, PipelineId, RunsService, Scope, Slug, TenantId};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Answer, Backend, daily, request, send};
+use crate::wire::{Backend, TestResponse, daily, request, send};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A host whose clock is turned by hand.
-struct Aged {
+/// A host with a manual clock.
+struct ClockedHost {
     floret: Floret,
     service: RunsService,
     executor: ScriptedExecutor,
@@ -24,14 +25,14 @@ struct Aged {
     _folder: Scratch,
 }
 
-impl Aged {
+impl ClockedHost {
     async fn start(backend: Backend, change: impl FnOnce(&mut Limits)) -> Self {
         let folder = scratch();
         let storage = FaultyStorage::new(backend.open(folder.path()).await);
         let executor = ScriptedExecutor::new();
         let clock = ManualClock::new("2024-01-15T06:00:00Z".parse().unwrap());
         let mut limits = Limits::default();
-        // Turning the clock by days must not make anybody lose a claim.
+        // Advancing the clock by days must not expire a lease.
         limits.lease = 40_000 * DAY;
         change(&mut limits);
         let floret = Floret::builder(storage.clone())
@@ -52,43 +53,40 @@ impl Aged {
         }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> TestResponse {
         send(&self.service, request(Method::GET, path, None)).await
     }
 
-    async fn purge(&self, body: Option<&Value>) -> Answer {
+    async fn purge(&self, body: Option<&Value>) -> TestResponse {
         let purge = request(Method::POST, "/api/system/purge", body);
         send(&self.service, purge).await
     }
 
-    /// A run that has ended, so many days before now.
-    async fn ended(&self, days_ago: u32) -> String {
+    /// Executes a run, advances the clock by `days_ago` days and returns the id of the run.
+    async fn finished_run(&self, days_ago: u32) -> String {
         let run = self.floret.run("daily").start().await.unwrap();
         run.finished().await.unwrap();
         self.clock.advance(days_ago * DAY);
         run.id().to_string()
     }
 
-    async fn runs(&self) -> usize {
+    async fn run_count(&self) -> usize {
         let runs = self.get("/api/runs?per_page=100").await.json();
         usize::try_from(runs["total"].as_u64().unwrap()).unwrap()
     }
 }
 
-#[expect(
-    clippy::future_not_send,
-    reason = "a test of tokio stays on its thread"
-)]
-async fn on_each(test: impl AsyncFn(&Aged)) {
+#[expect(clippy::future_not_send, reason = "a tokio test stays on its thread")]
+async fn on_each_backend(test: impl AsyncFn(&ClockedHost)) {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        test(&Aged::start(backend, |_| {}).await).await;
+        test(&ClockedHost::start(backend, |_| {}).await).await;
     }
 }
 
 #[tokio::test]
-async fn the_system_tells_its_numbers() {
+async fn system_info_reports_its_figures() {
     for (backend, storage) in [(Backend::Memory, "memory"), (Backend::Sqlite, "sqlite")] {
-        let host = Aged::start(backend, |limits| limits.runs_max = 1).await;
+        let host = ClockedHost::start(backend, |limits| limits.runs_max = 1).await;
         let gate = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&gate)]);
         for _ in 0..3 {
@@ -96,8 +94,8 @@ async fn the_system_tells_its_numbers() {
         }
         host.executor.started("load").await;
         host.clock.advance(Duration::from_millis(90_500));
-        let answer = host.get("/api/system/info").await;
-        let info = answer.json();
+        let response = host.get("/api/system/info").await;
+        let info = response.json();
         let size = info["db_size"].as_u64().unwrap();
         assert!(size > 0);
         let expected = json!({
@@ -114,22 +112,22 @@ async fn the_system_tells_its_numbers() {
         });
         assert_eq!(info, expected);
         assert!(
-            answer.text().starts_with(r#"{"version":""#),
+            response.text().starts_with(r#"{"version":""#),
             "{}",
-            answer.text()
+            response.text()
         );
         gate.open();
     }
 }
 
 #[tokio::test]
-async fn runs_that_finished_longer_ago_are_deleted() {
-    on_each(async |host: &Aged| {
-        let old = host.ended(20).await;
-        let newer = host.ended(15).await;
+async fn a_purge_deletes_runs_that_finished_longer_ago() {
+    on_each_backend(async |host: &ClockedHost| {
+        let old = host.finished_run(20).await;
+        let newer = host.finished_run(15).await;
         let preview = host.purge(Some(&json!({"preview": true}))).await;
         assert_eq!(preview.json(), json!({"deleted": 1, "days": 30}));
-        assert_eq!(host.runs().await, 2);
+        assert_eq!(host.run_count().await, 2);
         for deleted in [1, 0] {
             let purged = host.purge(None).await;
             assert_eq!(
@@ -145,19 +143,19 @@ async fn runs_that_finished_longer_ago_are_deleted() {
             "/nodes/load/profile",
         ] {
             let gone = host.get(&format!("/api/runs/{old}{part}")).await;
-            gone.refused(404, "run-not-found");
+            gone.assert_problem(404, "run-not-found");
         }
         assert_eq!(host.get(&format!("/api/runs/{newer}")).await.status, 200);
         let days = json!({"days": 15, "preview": false});
         assert_eq!(
             host.purge(Some(&days)).await.json()["deleted"],
             0,
-            "15 days are not over"
+            "15 days have not passed"
         );
         host.clock.advance(Duration::from_millis(1));
         let purged = host.purge(Some(&days)).await;
         assert_eq!(purged.json(), json!({"deleted": 1, "days": 15}));
-        assert_eq!(host.runs().await, 0);
+        assert_eq!(host.run_count().await, 0);
     })
     .await;
 }
@@ -165,7 +163,7 @@ async fn runs_that_finished_longer_ago_are_deleted() {
 #[tokio::test]
 async fn active_runs_are_never_deleted() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = Aged::start(backend, |limits| limits.runs_max = 1).await;
+        let host = ClockedHost::start(backend, |limits| limits.runs_max = 1).await;
         let gate = Gate::new();
         host.executor.script("load", [Step::pass_on().at(&gate)]);
         let runs = [host.floret.run("daily"), host.floret.run("daily")];
@@ -176,15 +174,15 @@ async fn active_runs_are_never_deleted() {
         host.clock.advance(36_500 * DAY);
         let purged = host.purge(Some(&json!({"days": 1}))).await;
         assert_eq!(purged.json(), json!({"deleted": 0, "days": 1}));
-        assert_eq!(host.runs().await, 2);
+        assert_eq!(host.run_count().await, 2);
         gate.open();
     }
 }
 
 #[tokio::test]
-async fn a_wrong_body_deletes_nothing() {
-    on_each(async |host: &Aged| {
-        host.ended(36_000).await;
+async fn an_invalid_body_deletes_nothing() {
+    on_each_backend(async |host: &ClockedHost| {
+        host.finished_run(36_000).await;
         for body in [
             json!({"days": 0}),
             json!({"days": 36_501}),
@@ -199,7 +197,7 @@ async fn a_wrong_body_deletes_nothing() {
             json!(5),
         ] {
             let refused = host.purge(Some(&body)).await;
-            refused.refused(422, "invalid-field");
+            refused.assert_problem(422, "invalid-field");
         }
         let both = host
             .purge(Some(&json!({"preview": 1, "days": []})))
@@ -207,7 +205,7 @@ async fn a_wrong_body_deletes_nothing() {
             .json();
         assert_eq!(both["errors"].as_array().unwrap().len(), 2);
         let unknown = host.purge(Some(&json!({"day": 1}))).await;
-        unknown.refused(422, "unknown-field");
+        unknown.assert_problem(422, "unknown-field");
         assert!(
             unknown.text().contains("did you mean"),
             "{}",
@@ -227,135 +225,135 @@ async fn a_wrong_body_deletes_nothing() {
         let query = request(Method::POST, "/api/system/purge?days=1", None);
         send(&host.service, query)
             .await
-            .refused(400, "invalid-parameter");
-        assert_eq!(host.runs().await, 1);
+            .assert_problem(400, "invalid-parameter");
+        assert_eq!(host.run_count().await, 1);
         for body in [json!({"days": 36_500, "preview": true}), json!({})] {
             assert_eq!(host.purge(Some(&body)).await.status, 200);
         }
-        assert_eq!(host.runs().await, 0);
+        assert_eq!(host.run_count().await, 0);
     })
     .await;
 }
 
-/// Three runs that ended long ago, purged one by one.
-async fn three_in_steps(backend: Backend) -> Aged {
-    let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
+/// Starts a host with three old runs and a purge batch of one run.
+async fn host_with_three_old_runs(backend: Backend) -> ClockedHost {
+    let host = ClockedHost::start(backend, |limits| limits.purge_batch_max = 1).await;
     for _ in 0..3 {
-        host.ended(0).await;
+        host.finished_run(0).await;
     }
     host.clock.advance(31 * DAY);
     host
 }
 
-/// Waits until purge was called so often.
-async fn steps(host: &Aged, count: u64) {
-    while host.storage.calls(Cue::Purge) < count {
+/// Waits until storage has received `count` purge calls.
+async fn purge_calls(host: &ClockedHost, count: u64) {
+    while host.storage.calls(StorageCall::Purge) < count {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn a_step_is_followed_by_a_pause_as_long_as_it_took() {
+async fn a_purge_pauses_after_each_batch_for_as_long_as_it_took() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = three_in_steps(backend).await;
+        let host = host_with_three_old_runs(backend).await;
         let gate = Gate::new();
-        host.storage.hold_after(Cue::Purge, &gate);
+        host.storage.hold_after(StorageCall::Purge, &gate);
         let purging = async {
             let purged = host.purge(None).await;
             assert_eq!(purged.json()["deleted"], 3);
         };
-        let turning = async {
-            steps(&host, 1).await;
+        let advancing = async {
+            purge_calls(&host, 1).await;
             host.clock.advance(Duration::from_secs(7));
             gate.open();
             host.clock.sleeper_within(Duration::from_secs(7)).await;
             assert_eq!(host.clock.next_wake(), Some(Duration::from_secs(7)));
-            assert_eq!(host.storage.calls(Cue::Purge), 1);
+            assert_eq!(host.storage.calls(StorageCall::Purge), 1);
             host.clock.advance(Duration::from_secs(7));
         };
-        tokio::join!(purging, turning);
+        tokio::join!(purging, advancing);
         assert_eq!(
-            host.storage.calls(Cue::Purge),
+            host.storage.calls(StorageCall::Purge),
             4,
-            "the fourth finds nothing"
+            "the fourth call finds nothing"
         );
     }
 }
 
 #[tokio::test]
-async fn a_purge_goes_on_though_its_caller_leaves() {
+async fn a_purge_continues_after_its_caller_disconnects() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = three_in_steps(backend).await;
+        let host = host_with_three_old_runs(backend).await;
         let gate = Gate::new();
-        host.storage.hold(Cue::Purge, &gate);
+        host.storage.hold(StorageCall::Purge, &gate);
         tokio::select! {
-            answer = host.purge(None) => panic!("the gate is closed: {answer:?}"),
-            () = steps(&host, 1) => {}
+            response = host.purge(None) => panic!("the gate is closed: {response:?}"),
+            () = purge_calls(&host, 1) => {}
         }
         gate.open();
-        steps(&host, 4).await;
-        assert_eq!(host.runs().await, 0);
+        purge_calls(&host, 4).await;
+        assert_eq!(host.run_count().await, 0);
     }
 }
 
 #[tokio::test]
-async fn a_purge_whose_caller_leaves_before_its_turn_is_not_begun() {
+async fn a_waiting_purge_does_not_start_after_its_caller_disconnects() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = Aged::start(backend, |limits| limits.purge_batch_max = 1).await;
-        host.ended(0).await;
+        let host = ClockedHost::start(backend, |limits| limits.purge_batch_max = 1).await;
+        host.finished_run(0).await;
         host.clock.advance(31 * DAY);
         let gate = Gate::new();
-        host.storage.hold(Cue::Purge, &gate);
-        let leaving = async {
-            steps(&host, 1).await;
-            let a_while = async {
+        host.storage.hold(StorageCall::Purge, &gate);
+        let disconnecting = async {
+            purge_calls(&host, 1).await;
+            let hundred_yields = async {
                 for _ in 0..100 {
                     tokio::task::yield_now().await;
                 }
             };
             tokio::select! {
                 biased;
-                answer = host.purge(None) => panic!("it is not its turn: {answer:?}"),
-                () = a_while => {}
+                response = host.purge(None) => panic!("another purge is in progress: {response:?}"),
+                () = hundred_yields => {}
             }
             gate.open();
         };
-        let (purged, ()) = tokio::join!(host.purge(None), leaving);
+        let (purged, ()) = tokio::join!(host.purge(None), disconnecting);
         assert_eq!(purged.json()["deleted"], 1);
         assert_eq!(host.purge(None).await.json()["deleted"], 0);
-        let steps = host.storage.calls(Cue::Purge);
-        assert_eq!(steps, 3, "two that purge, and one that finds nothing");
+        let calls = host.storage.calls(StorageCall::Purge);
+        assert_eq!(calls, 3, "two of the first purge, one of the last");
     }
 }
 
 #[tokio::test]
-async fn a_shutdown_ends_a_purge_and_refuses_others() {
+async fn a_shutdown_stops_a_purge_and_refuses_new_ones() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = three_in_steps(backend).await;
+        let host = host_with_three_old_runs(backend).await;
         let gate = Gate::new();
-        host.storage.hold_after(Cue::Purge, &gate);
+        host.storage.hold_after(StorageCall::Purge, &gate);
         let (purged, stopped) = tokio::join!(host.purge(None), async {
-            steps(&host, 1).await;
+            purge_calls(&host, 1).await;
             let stopping = host.floret.shutdown(Duration::ZERO);
             let opening = async { gate.open() };
             tokio::join!(stopping, opening).0
         });
         stopped.unwrap();
-        purged.refused(503, "shutting-down");
+        purged.assert_problem(503, "shutting-down");
         assert_eq!(
-            host.storage.calls(Cue::Purge),
+            host.storage.calls(StorageCall::Purge),
             1,
-            "the step in hand is the last"
+            "the batch in progress is the last"
         );
-        host.purge(None).await.refused(503, "shutting-down");
+        host.purge(None).await.assert_problem(503, "shutting-down");
         let preview = host.purge(Some(&json!({"preview": true}))).await;
-        preview.refused(503, "shutting-down");
+        preview.assert_problem(503, "shutting-down");
     }
 }
 
 #[tokio::test]
-async fn a_caller_purges_and_counts_what_is_its_tenants() {
-    on_each(async |host: &Aged| {
+async fn a_caller_counts_and_purges_only_its_tenants_objects() {
+    on_each_backend(async |host: &ClockedHost| {
         let ann = Scope::Tenant(TenantId::new("ann").unwrap());
         let mut put = PutPipeline::new(
             PipelineId::new("own").unwrap(),
@@ -378,28 +376,28 @@ async fn a_caller_purges_and_counts_what_is_its_tenants() {
             let purge = request(Method::POST, "/api/system/purge", None);
             assert_eq!(send(&service, purge).await.json()["deleted"], deleted);
         }
-        let left = host.get("/api/runs").await.json();
-        assert_eq!(left.as_array().unwrap().len(), 1);
-        assert_eq!(left[0]["pipeline_id"], "daily");
+        let remaining = host.get("/api/runs").await.json();
+        assert_eq!(remaining.as_array().unwrap().len(), 1);
+        assert_eq!(remaining[0]["pipeline_id"], "daily");
     })
     .await;
 }
 
 #[tokio::test]
-async fn looking_and_deleting_are_two_permissions() {
-    on_each(async |host: &Aged| {
+async fn reading_and_purging_need_different_permissions() {
+    on_each_backend(async |host: &ClockedHost| {
         let service = host.floret.service(Access::read_only());
         let info = send(&service, request(Method::GET, "/api/system/info", None)).await;
         assert_eq!(info.status, 200);
         let purge = request(Method::POST, "/api/system/purge", None);
-        send(&service, purge).await.refused(403, "forbidden");
+        send(&service, purge).await.assert_problem(403, "forbidden");
         let service = host.floret.service(Access::from_extensions());
         for (method, path) in [
             (Method::GET, "/api/system/info"),
             (Method::POST, "/api/system/purge"),
         ] {
-            let answer = send(&service, request(method, path, None)).await;
-            answer.refused(401, "unauthenticated");
+            let response = send(&service, request(method, path, None)).await;
+            response.assert_problem(401, "unauthenticated");
         }
     })
     .await;

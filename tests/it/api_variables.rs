@@ -1,33 +1,33 @@
-//! Variables over HTTP, and what configs make of them.
+//! Variables over HTTP, and their use in node configs.
 
 use floret::testing::Step;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Answer, Backend, Host, on_each, request};
+use crate::wire::{Backend, Host, TestResponse, on_each_backend, request};
 
-async fn put(host: &Host, path: &str, body: &Value) -> Answer {
+async fn put(host: &Host, path: &str, body: &Value) -> TestResponse {
     host.send(request(Method::PUT, path, Some(body))).await
 }
 
-async fn post(host: &Host, body: Value) -> Answer {
+async fn post(host: &Host, body: Value) -> TestResponse {
     host.post("/api/variables", Some(&body)).await
 }
 
 #[tokio::test]
-async fn a_variable_is_made_shown_replaced_and_deleted() {
-    on_each(async |host: &Host| {
+async fn a_variable_is_created_read_replaced_and_deleted() {
+    on_each_backend(async |host: &Host| {
         let body =
-            json!({"key": "_BUCKET", "value": "s3://orders", "description": "where they are"});
-        let made = post(host, body).await;
-        assert_eq!(made.status, 201, "{made:?}");
-        assert_eq!(made.header("location"), "/api/variables/_BUCKET");
-        let shown = made.json();
+            json!({"key": "_BUCKET", "value": "s3://orders", "description": "bucket of the orders"});
+        let created = post(host, body).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        assert_eq!(created.header("location"), "/api/variables/_BUCKET");
+        let shown = created.json();
         let expected = json!({
             "key": "_BUCKET",
             "value": "s3://orders",
             "type": "string",
-            "description": "where they are",
+            "description": "bucket of the orders",
             "created_at": shown["created_at"],
             "updated_at": shown["updated_at"],
         });
@@ -53,14 +53,14 @@ async fn a_variable_is_made_shown_replaced_and_deleted() {
 
         let deleted = host.send(request(Method::DELETE, path, None)).await;
         assert_eq!((deleted.status.as_u16(), deleted.body.len()), (204, 0));
-        host.get(path).await.refused(404, "variable-not-found");
+        host.get(path).await.assert_problem(404, "variable-not-found");
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_variable_is_refused() {
-    on_each(async |host: &Host| {
+async fn an_invalid_variable_is_refused() {
+    on_each_backend(async |host: &Host| {
         for (body, slug) in [
             (json!({"key": "A"}), "invalid-field"),
             (json!({"value": "x"}), "invalid-field"),
@@ -85,7 +85,7 @@ async fn what_cannot_be_a_variable_is_refused() {
             ),
         ] {
             let refused = post(host, body).await;
-            refused.refused(422, slug);
+            refused.assert_problem(422, slug);
         }
         assert_eq!(
             post(host, json!({"key": "A", "value": ""})).await.status,
@@ -93,24 +93,24 @@ async fn what_cannot_be_a_variable_is_refused() {
         );
         post(host, json!({"key": "A", "value": ""}))
             .await
-            .refused(409, "already-exists");
+            .assert_problem(409, "already-exists");
         let other = json!({"key": "B", "value": ""});
         put(host, "/api/variables/A", &other)
             .await
-            .refused(400, "id-mismatch");
+            .assert_problem(400, "id-mismatch");
         for missing in ["missing", "a%20b"] {
             let path = format!("/api/variables/{missing}");
             put(host, &path, &json!(5))
                 .await
-                .refused(404, "variable-not-found");
+                .assert_problem(404, "variable-not-found");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_secret_is_never_made_readable_by_keeping_it() {
-    on_each(async |host: &Host| {
+async fn a_masked_value_cannot_change_the_type_of_a_variable() {
+    on_each_backend(async |host: &Host| {
         post(
             host,
             json!({"key": "A", "value": "hunter2", "type": "secret"}),
@@ -122,7 +122,7 @@ async fn a_secret_is_never_made_readable_by_keeping_it() {
             ("/api/variables/B", "secret"),
         ] {
             let refused = put(host, path, &json!({"value": "********", "type": kind})).await;
-            refused.refused(422, "invalid-field");
+            refused.assert_problem(422, "invalid-field");
             assert_eq!(refused.json()["errors"][0]["pointer"], "/value");
         }
     })
@@ -132,13 +132,13 @@ async fn a_secret_is_never_made_readable_by_keeping_it() {
 #[tokio::test]
 async fn without_a_key_no_secret_is_stored() {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let host = Host::built(backend, |builder| builder).await;
+        let host = Host::build(backend, |builder| builder).await;
         let refused = post(
             &host,
             json!({"key": "A", "value": "hunter2", "type": "secret"}),
         )
         .await;
-        refused.refused(409, "encryption-key-missing");
+        refused.assert_problem(409, "encryption-key-missing");
         assert_eq!(
             post(&host, json!({"key": "A", "value": "plain"}))
                 .await
@@ -149,8 +149,8 @@ async fn without_a_key_no_secret_is_stored() {
 }
 
 #[tokio::test]
-async fn a_config_names_variables_and_one_that_is_not_there_fails_its_node() {
-    on_each(async |host: &Host| {
+async fn a_config_resolves_variables_and_a_missing_one_fails_its_node() {
+    on_each_backend(async |host: &Host| {
         post(host, json!({"key": "BUCKET", "value": "s3://orders"})).await;
         post(host, json!({"key": "TOKEN", "value": "hunter2", "type": "secret"})).await;
         let config = json!({"path": "${var.BUCKET}/x", "deep": [{"token": "${var.TOKEN}"}], "no": "$${var.NO}"});
@@ -160,9 +160,9 @@ async fn a_config_names_variables_and_one_that_is_not_there_fails_its_node() {
         assert_eq!(host.post("/api/pipelines", Some(&pipeline)).await.status, 201);
         host.executor.script("b", [Step::rows([json!({"x": 1})])]);
         let run = async || {
-            let made = host.post("/api/pipelines/p/run", None).await.json();
-            let id = made["id"].as_str().unwrap().to_owned();
-            host.finish(&id).await;
+            let created = host.post("/api/pipelines/p/run", None).await.json();
+            let id = created["id"].as_str().unwrap().to_owned();
+            host.wait_finished(&id).await;
             host.get(&format!("/api/runs/{id}")).await.json()
         };
         assert_eq!(run().await["status"], "success");

@@ -1,6 +1,6 @@
-//! `GET /ws` before anything is sent: who gets a stream and who is refused, in which order and how.
+//! `GET /ws` before the stream starts: which upgrades are accepted, and how others are refused.
 //!
-//! What comes over a stream is `api_ws_session`'s.
+//! `api_ws_session` covers what a stream sends.
 
 use floret::storage::{Purge, System};
 use floret::{Access, Decision, Limits, Permission, Permissions, Scope, TenantId};
@@ -8,31 +8,31 @@ use futures_util::StreamExt;
 use http::Method;
 use serde_json::json;
 
-use crate::stream::{Client, ask, open, upgrade};
-use crate::wire::{Answer, Backend, Host, on_each, request};
+use crate::stream::{Client, connect, open, upgrade};
+use crate::wire::{Backend, Host, TestResponse, on_each_backend, request};
 
-fn refused(asked: Result<Client, Answer>, status: u16, slug: &str) -> Answer {
-    let answer = asked.unwrap_err();
-    answer.refused(status, slug);
-    answer
+fn assert_refused(result: Result<Client, TestResponse>, status: u16, slug: &str) -> TestResponse {
+    let response = result.unwrap_err();
+    response.assert_problem(status, slug);
+    response
 }
 
 #[tokio::test]
-async fn a_whole_upgrade_is_answered_as_the_standard_says() {
-    on_each(async |host: &Host| {
+async fn a_complete_upgrade_gets_the_standard_response() {
+    on_each_backend(async |host: &Host| {
         let client = open(&host.service, "/api/ws").await;
-        let answer = &client.answer;
-        assert_eq!(answer.header("upgrade"), "websocket");
-        assert_eq!(answer.header("connection"), "Upgrade");
-        let accepted = answer.header("sec-websocket-accept");
+        let response = &client.response;
+        assert_eq!(response.header("upgrade"), "websocket");
+        assert_eq!(response.header("connection"), "Upgrade");
+        let accepted = response.header("sec-websocket-accept");
         assert_eq!(accepted, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     })
     .await;
 }
 
 #[tokio::test]
-async fn without_the_headers_of_an_upgrade_it_is_426_and_says_what_to_send() {
-    on_each(async |host: &Host| {
+async fn an_incomplete_upgrade_gets_426_and_the_headers_to_send() {
+    on_each_backend(async |host: &Host| {
         for headers in [
             ("upgrade", "-"),
             ("upgrade", "h2c"),
@@ -41,23 +41,27 @@ async fn without_the_headers_of_an_upgrade_it_is_426_and_says_what_to_send() {
             ("sec-websocket-key", "-"),
             ("sec-websocket-key", "x"),
         ] {
-            let asked = ask(&host.service, upgrade("/api/ws", &[headers])).await;
-            let answer = refused(asked, 426, "upgrade-required");
-            assert_eq!(answer.header("upgrade"), "websocket");
-            assert_eq!(answer.header("sec-websocket-version"), "13");
+            let result = connect(&host.service, upgrade("/api/ws", &[headers])).await;
+            let response = assert_refused(result, 426, "upgrade-required");
+            assert_eq!(response.header("upgrade"), "websocket");
+            assert_eq!(response.header("sec-websocket-version"), "13");
         }
-        host.get("/api/ws").await.refused(426, "upgrade-required");
+        host.get("/api/ws")
+            .await
+            .assert_problem(426, "upgrade-required");
         let post = request(Method::POST, "/api/ws", None);
-        host.send(post).await.refused(405, "method-not-allowed");
+        host.send(post)
+            .await
+            .assert_problem(405, "method-not-allowed");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_stream_for_a_foreign_page_is_refused() {
-    on_each(async |host: &Host| {
+async fn a_stream_for_another_origin_is_refused() {
+    on_each_backend(async |host: &Host| {
         let service = host.service.clone().allow_origin("https://app.example.com");
-        for (origin, is_let_in) in [
+        for (origin, is_allowed) in [
             ("-", true),
             ("https://floret.example.com", true),
             ("http://floret.example.com", true),
@@ -70,29 +74,29 @@ async fn a_stream_for_a_foreign_page_is_refused() {
             ("https://floret.example.com:8443", false),
             ("http://app.example.com", false),
         ] {
-            let asked = ask(&service, upgrade("/api/ws", &[("origin", origin)])).await;
-            if is_let_in {
-                assert!(asked.is_ok(), "{origin}: {asked:?}");
+            let result = connect(&service, upgrade("/api/ws", &[("origin", origin)])).await;
+            if is_allowed {
+                assert!(result.is_ok(), "{origin}: {result:?}");
             } else {
-                refused(asked, 403, "cross-origin");
+                assert_refused(result, 403, "cross-origin");
             }
         }
         let twice = [
             ("origin", "https://app.example.com"),
             ("origin", "https://evil.com"),
         ];
-        let asked = ask(&service, upgrade("/api/ws", &twice)).await;
-        refused(asked, 403, "cross-origin");
+        let result = connect(&service, upgrade("/api/ws", &twice)).await;
+        assert_refused(result, 403, "cross-origin");
         let elsewhere = service.allow_host("localhost");
-        let asked = ask(&elsewhere, upgrade("/api/ws", &[])).await;
-        refused(asked, 421, "misdirected");
+        let result = connect(&elsewhere, upgrade("/api/ws", &[])).await;
+        assert_refused(result, 421, "misdirected");
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_the_parameters_cannot_say_is_refused() {
-    on_each(async |host: &Host| {
+async fn invalid_parameters_are_refused() {
+    on_each_backend(async |host: &Host| {
         for query in [
             "since=x",
             "since=-1",
@@ -107,41 +111,41 @@ async fn what_the_parameters_cannot_say_is_refused() {
             "types=",
             "limit=1",
         ] {
-            let asked = ask(&host.service, upgrade(&format!("/api/ws?{query}"), &[])).await;
-            let answer = refused(asked, 400, "invalid-parameter");
+            let result = connect(&host.service, upgrade(&format!("/api/ws?{query}"), &[])).await;
+            let response = assert_refused(result, 400, "invalid-parameter");
             let name = query.split('=').next().unwrap();
-            let told = answer.json()["errors"][0]["parameter"].clone();
-            assert_eq!(told, name, "{query}");
+            let parameter = response.json()["errors"][0]["parameter"].clone();
+            assert_eq!(parameter, name, "{query}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_in_the_order_of_the_contract() {
-    on_each(async |host: &Host| {
+async fn problems_are_reported_in_the_documented_order() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
         let evil = [("origin", "https://evil.com"), ("upgrade", "-")];
         let run = "run_id=00000000-0000-7000-8000-000000000000";
-        let asked = ask(&service, upgrade("/api/ws?since=x", &evil)).await;
-        refused(asked, 401, "unauthenticated");
+        let result = connect(&service, upgrade("/api/ws?since=x", &evil)).await;
+        assert_refused(result, 401, "unauthenticated");
         let service = &host.service;
-        let asked = ask(service, upgrade("/api/ws?since=x", &evil)).await;
-        refused(asked, 403, "cross-origin");
+        let result = connect(service, upgrade("/api/ws?since=x", &evil)).await;
+        assert_refused(result, 403, "cross-origin");
         let no_upgrade = [("upgrade", "-")];
         let path = format!("/api/ws?since=x&{run}");
-        let asked = ask(service, upgrade(&path, &no_upgrade)).await;
-        refused(asked, 400, "invalid-parameter");
-        let asked = ask(service, upgrade(&format!("/api/ws?{run}"), &no_upgrade)).await;
-        refused(asked, 404, "run-not-found");
+        let result = connect(service, upgrade(&path, &no_upgrade)).await;
+        assert_refused(result, 400, "invalid-parameter");
+        let result = connect(service, upgrade(&format!("/api/ws?{run}"), &no_upgrade)).await;
+        assert_refused(result, 404, "run-not-found");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_number_below_what_purge_took_is_gone_and_the_first_that_is_left_is_told() {
-    on_each(async |host: &Host| {
-        let gone = host.finished().await;
+async fn a_purged_since_is_gone_and_the_first_valid_one_is_reported() {
+    on_each_backend(async |host: &Host| {
+        let gone = host.finished_run().await;
         let before = host.floret.handle(gone.parse().unwrap());
         let later = before.finished().await.unwrap().run.created_at + chrono::TimeDelta::days(1);
         assert_eq!(
@@ -152,14 +156,14 @@ async fn a_number_below_what_purge_took_is_gone_and_the_first_that_is_left_is_to
                 .deleted,
             1
         );
-        let stays = host.finished().await;
+        let stays = host.finished_run().await;
         let no_upgrade = [("upgrade", "-")];
-        let asked = ask(&host.service, upgrade("/api/ws?since=0", &no_upgrade)).await;
-        let answer = refused(asked, 410, "events-expired");
-        let first = answer.json()["first_seq"].as_u64().unwrap();
+        let result = connect(&host.service, upgrade("/api/ws?since=0", &no_upgrade)).await;
+        let response = assert_refused(result, 410, "events-expired");
+        let first = response.json()["first_seq"].as_u64().unwrap();
         let path = format!("/api/ws?since={}", first - 1);
-        refused(
-            ask(&host.service, upgrade(&path, &[])).await,
+        assert_refused(
+            connect(&host.service, upgrade(&path, &[])).await,
             410,
             "events-expired",
         );
@@ -171,45 +175,48 @@ async fn a_number_below_what_purge_took_is_gone_and_the_first_that_is_left_is_to
             (&json!(first + 1), &json!(stays))
         );
         let path = format!("/api/ws?since=0&run_id={gone}");
-        refused(
-            ask(&host.service, upgrade(&path, &[])).await,
+        assert_refused(
+            connect(&host.service, upgrade(&path, &[])).await,
             404,
             "run-not-found",
         );
-        let mut own = open(&host.service, &format!("/api/ws?since=0&run_id={stays}")).await;
-        assert_eq!(own.event().await["seq"], first + 1);
+        let mut filtered = open(&host.service, &format!("/api/ws?since=0&run_id={stays}")).await;
+        assert_eq!(filtered.event().await["seq"], first + 1);
     })
     .await;
 }
 
 #[tokio::test]
-async fn no_more_streams_are_open_than_are_allowed_and_a_place_is_given_back() {
+async fn the_stream_limit_holds_and_a_closed_stream_frees_its_slot() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let mut limits = Limits::default();
         limits.streams_max = 2;
-        let host = Host::with(backend, limits).await;
+        let host = Host::with_limits(backend, limits).await;
         let other = host.floret.service(Access::allow_all());
         let mut first = open(&host.service, "/api/ws").await;
         let _second = open(&other, "/api/ws").await;
-        let asked = ask(&host.service, upgrade("/api/ws", &[])).await;
-        let answer = refused(asked, 503, "too-many-streams");
+        let result = connect(&host.service, upgrade("/api/ws", &[])).await;
+        let response = assert_refused(result, 503, "too-many-streams");
         assert!(
-            answer.json()["detail"]
+            response.json()["detail"]
                 .as_str()
                 .unwrap()
                 .contains("2 streams")
         );
         first.socket.close(None).await.unwrap();
         while first.socket.next().await.is_some() {}
-        while ask(&host.service, upgrade("/api/ws", &[])).await.is_err() {
+        while connect(&host.service, upgrade("/api/ws", &[]))
+            .await
+            .is_err()
+        {
             tokio::task::yield_now().await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_key_comes_as_a_subprotocol_where_no_header_can_be_set() {
-    on_each(async |host: &Host| {
+async fn a_client_without_headers_sends_its_key_as_a_subprotocol() {
+    on_each_backend(async |host: &Host| {
         let access = Access::custom(|parts, permission| {
             assert_eq!(permission, Permission::EventsView);
             match parts.headers.get("authorization") {
@@ -224,27 +231,29 @@ async fn a_key_comes_as_a_subprotocol_where_no_header_can_be_set() {
             ("bearer.s3cret", "bearer.s3cret"),
         ] {
             let headers = [("sec-websocket-protocol", offered)];
-            let client = ask(&service, upgrade("/api/ws", &headers)).await.unwrap();
-            assert_eq!(client.answer.header("sec-websocket-protocol"), named);
+            let client = connect(&service, upgrade("/api/ws", &headers))
+                .await
+                .unwrap();
+            assert_eq!(client.response.header("sec-websocket-protocol"), named);
         }
         let other = [("sec-websocket-protocol", "bearer.other")];
-        refused(
-            ask(&service, upgrade("/api/ws", &other)).await,
+        assert_refused(
+            connect(&service, upgrade("/api/ws", &other)).await,
             403,
             "forbidden",
         );
-        let none = [("sec-websocket-protocol", "floret")];
-        let asked = ask(&service, upgrade("/api/ws", &none)).await;
-        refused(asked, 401, "unauthenticated");
+        let without_key = [("sec-websocket-protocol", "floret")];
+        let result = connect(&service, upgrade("/api/ws", &without_key)).await;
+        assert_refused(result, 401, "unauthenticated");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_tenant_hears_of_its_own_runs_alone() {
-    on_each(async |host: &Host| {
+async fn a_tenant_receives_only_events_of_its_own_runs() {
+    on_each_backend(async |host: &Host| {
         let service = host.floret.service(Access::from_extensions());
-        let of = |tenant: &str, mut request: http::Request<_>| {
+        let as_tenant = |tenant: &str, mut request: http::Request<_>| {
             let scope = Scope::Tenant(TenantId::new(tenant).unwrap());
             request
                 .extensions_mut()
@@ -254,42 +263,45 @@ async fn a_tenant_hears_of_its_own_runs_alone() {
         let mut runs = Vec::new();
         for tenant in ["a", "b"] {
             let body = json!({"id": tenant, "name": tenant, "nodes": [{"id": "x", "type": "any"}]});
-            let create = of(tenant, request(Method::POST, "/api/pipelines", Some(&body)));
+            let create = as_tenant(tenant, request(Method::POST, "/api/pipelines", Some(&body)));
             let created = crate::wire::send(&service, create).await;
             assert_eq!(created.status, 201);
         }
-        let mut live = ask(&service, of("b", upgrade("/api/ws", &[])))
+        let mut live = connect(&service, as_tenant("b", upgrade("/api/ws", &[])))
             .await
             .unwrap();
         for tenant in ["a", "b", "a", "b"] {
             let path = format!("/api/pipelines/{tenant}/run");
-            let run = crate::wire::send(&service, of(tenant, request(Method::POST, &path, None)));
+            let run = crate::wire::send(
+                &service,
+                as_tenant(tenant, request(Method::POST, &path, None)),
+            );
             let id = run.await.json()["id"].as_str().unwrap().to_owned();
-            host.finish(&id).await;
+            host.wait_finished(&id).await;
             runs.push(id);
         }
-        let mut stored = ask(&service, of("b", upgrade("/api/ws?since=0", &[])))
+        let mut stored = connect(&service, as_tenant("b", upgrade("/api/ws?since=0", &[])))
             .await
             .unwrap();
         for client in [&mut live, &mut stored] {
-            let mut ends = 0;
-            while ends < 2 {
+            let mut finished = 0;
+            while finished < 2 {
                 let event = client.event().await;
                 assert_eq!(event["pipeline_id"], "b", "{event}");
                 assert!(event.get("tenant").is_none());
-                ends += usize::from(event["type"] == "run.completed");
+                finished += usize::from(event["type"] == "run.completed");
             }
         }
         let path = format!("/api/ws?run_id={}", runs[0]);
-        let asked = ask(&service, of("b", upgrade(&path, &[]))).await;
-        refused(asked, 404, "run-not-found");
+        let result = connect(&service, as_tenant("b", upgrade(&path, &[]))).await;
+        assert_refused(result, 404, "run-not-found");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_host_that_cannot_hand_over_is_told_so_and_not_the_client() {
+async fn a_host_without_upgrade_support_gets_an_internal_error() {
     let host = Host::start(Backend::Memory).await;
-    let answer = host.send(upgrade("/api/ws", &[])).await;
-    answer.refused(500, "internal-error");
+    let response = host.send(upgrade("/api/ws", &[])).await;
+    response.assert_problem(500, "internal-error");
 }

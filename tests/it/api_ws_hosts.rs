@@ -1,6 +1,6 @@
 //! Streams over real sockets, in real hosts, with a real client.
 //!
-//! What comes over a stream is `api_ws_session`'s.
+//! `api_ws_session` covers what a stream sends.
 
 use floret::{Limits, RunsService};
 use futures_util::StreamExt;
@@ -13,19 +13,19 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::harness::within;
-use crate::stream::{ask, upgrade};
+use crate::harness::with_timeout;
+use crate::stream::{connect, upgrade};
 use crate::wire::{Backend, Host};
 
-/// A server that ends with the test.
+/// A server that stops when it is dropped.
 struct Server {
     address: String,
     _tasks: JoinSet<()>,
 }
 
 enum Upgrades {
-    Served,
-    Forgotten,
+    Supported,
+    Ignored,
 }
 
 async fn listener() -> (TcpListener, String) {
@@ -54,12 +54,12 @@ async fn hyper(service: RunsService, upgrades: Upgrades) -> Server {
             let (socket, _) = listener.accept().await.unwrap();
             let service = TowerToHyperService::new(service.clone());
             let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
-            // A connection that breaks off is the client's to notice.
+            // The client notices a broken connection.
             match upgrades {
-                Upgrades::Served => connections.spawn(async move {
+                Upgrades::Supported => connections.spawn(async move {
                     let _ = connection.with_upgrades().await;
                 }),
-                Upgrades::Forgotten => connections.spawn(async move {
+                Upgrades::Ignored => connections.spawn(async move {
                     let _ = connection.await;
                 }),
             };
@@ -73,12 +73,12 @@ async fn hyper(service: RunsService, upgrades: Upgrades) -> Server {
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn connect(server: &Server) -> Result<Client, Error> {
+async fn connect_to(server: &Server) -> Result<Client, Error> {
     let url = format!("ws://{}/api/ws?since=0", server.address);
     connect_async(url).await.map(|(client, _)| client)
 }
 
-async fn hear(client: &mut Client) -> Value {
+async fn receive(client: &mut Client) -> Value {
     loop {
         if let Message::Text(text) = client.next().await.unwrap().unwrap() {
             return serde_json::from_str(&text).unwrap();
@@ -86,13 +86,13 @@ async fn hear(client: &mut Client) -> Value {
     }
 }
 
-/// A run is heard from its beginning to its end, and a shutdown says goodbye.
+/// Follows a run from start to finish, and asserts that a shutdown closes the stream.
 async fn follow(host: &Host, server: &Server) {
-    let mut client = connect(server).await.unwrap();
+    let mut client = connect_to(server).await.unwrap();
     let id = host.trigger().await;
     let mut seq = 0;
     loop {
-        let event = hear(&mut client).await;
+        let event = receive(&mut client).await;
         seq += 1;
         assert_eq!(event["seq"], seq);
         assert_eq!(event["run_id"], *id);
@@ -101,53 +101,56 @@ async fn follow(host: &Host, server: &Server) {
         }
     }
     let stop = host.floret.shutdown(std::time::Duration::from_secs(60));
-    let goodbye = async {
+    let close = async {
         match client.next().await {
             Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), 1001),
-            other => panic!("expected a goodbye: {other:?}"),
+            other => panic!("expected a close frame: {other:?}"),
         }
         assert!(client.next().await.is_none());
     };
-    let (stopped, ()) = tokio::join!(stop, goodbye);
+    let (stopped, ()) = tokio::join!(stop, close);
     stopped.unwrap();
-    let refused = connect(server).await.unwrap_err();
+    let refused = connect_to(server).await.unwrap_err();
     assert!(
-        matches!(&refused, Error::Http(answer) if answer.status() == 503),
+        matches!(&refused, Error::Http(response) if response.status() == 503),
         "{refused}"
     );
 }
 
 #[tokio::test]
-async fn a_run_is_followed_over_a_socket_of_axum() {
+async fn a_run_is_followed_over_an_axum_socket() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Host::start(backend).await;
         let server = axum(host.service.clone()).await;
-        within("axum", follow(&host, &server)).await;
+        with_timeout("axum", follow(&host, &server)).await;
     }
 }
 
 #[tokio::test]
-async fn a_run_is_followed_over_a_socket_of_hyper() {
+async fn a_run_is_followed_over_a_hyper_socket() {
     for backend in [Backend::Memory, Backend::Sqlite] {
         let host = Host::start(backend).await;
-        let server = hyper(host.service.clone(), Upgrades::Served).await;
-        within("hyper", follow(&host, &server)).await;
+        let server = hyper(host.service.clone(), Upgrades::Supported).await;
+        with_timeout("hyper", follow(&host, &server)).await;
     }
 }
 
 #[tokio::test]
-async fn a_host_that_forgets_upgrades_loses_the_stream_and_its_place_is_free_again() {
+async fn a_host_that_ignores_upgrades_loses_the_stream_and_frees_its_slot() {
     let mut limits = Limits::default();
     limits.streams_max = 1;
-    let host = Host::with(Backend::Memory, limits).await;
-    let server = hyper(host.service.clone(), Upgrades::Forgotten).await;
+    let host = Host::with_limits(Backend::Memory, limits).await;
+    let server = hyper(host.service.clone(), Upgrades::Ignored).await;
     let lost = async {
-        if let Ok(mut client) = connect(&server).await {
+        if let Ok(mut client) = connect_to(&server).await {
             assert!(!matches!(client.next().await, Some(Ok(_))));
         }
-        while ask(&host.service, upgrade("/api/ws", &[])).await.is_err() {
+        while connect(&host.service, upgrade("/api/ws", &[]))
+            .await
+            .is_err()
+        {
             tokio::task::yield_now().await;
         }
     };
-    within("a place", lost).await;
+    with_timeout("a free slot", lost).await;
 }

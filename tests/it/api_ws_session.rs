@@ -1,7 +1,6 @@
-//! What comes over a stream: every event once and in order, signs of life, and the ends that it may
-//! have.
+//! What a stream sends: every event once and in order, pings, and each close code.
 //!
-//! Who gets a stream is `api_ws`'s, many at once `api_ws_load`'s.
+//! `api_ws` covers how a stream is opened, and `api_ws_load` covers many streams at once.
 
 use std::time::Duration;
 
@@ -15,22 +14,22 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Host, Store, World, chain};
-use crate::stream::{Client, Heard, ask_with, open, upgrade};
+use crate::stream::{Client, Received, connect_with_pipe, open, upgrade};
 
 on_every_backend! {
     stored_events_come_first_and_live_ones_follow,
-    without_a_number_only_what_happens_from_now_on_comes,
-    streams_that_begin_anywhere_under_load_get_every_event_once,
-    filters_hold_for_stored_and_for_live_events,
-    a_failed_read_leaves_nothing_out,
-    a_client_is_asked_for_a_sign_of_life_and_ended_without_one,
-    what_a_client_must_not_send_ends_its_stream,
-    a_goodbye_is_answered,
-    a_shutdown_ends_streams_before_all_else,
-    a_slow_reader_is_told_exactly_what_it_missed,
-    a_slow_reader_of_some_events_is_told_how_many_of_them_it_missed,
-    whoever_reads_nothing_is_closed,
-    a_purge_of_what_is_to_follow_ends_the_stream,
+    without_since_only_new_events_are_sent,
+    streams_opened_under_load_get_every_event_once,
+    filters_apply_to_stored_and_live_events,
+    a_failed_read_skips_no_event,
+    a_client_is_pinged_and_closed_if_it_does_not_answer,
+    an_invalid_client_message_closes_the_stream,
+    a_close_frame_is_answered,
+    a_shutdown_closes_streams_first,
+    a_slow_reader_learns_exactly_what_it_missed,
+    a_slow_reader_with_a_filter_learns_how_many_matching_events_it_missed,
+    a_client_that_reads_nothing_is_closed,
+    a_purge_of_unsent_events_closes_the_stream,
 }
 
 const PING: Duration = Duration::from_secs(20);
@@ -47,7 +46,7 @@ async fn with(world: World) -> (World, Host, RunsService) {
     (world, host, service)
 }
 
-/// Events as they come over a stream.
+/// Returns the events in the form in which a stream sends them.
 fn sent(events: &[Event]) -> Vec<Value> {
     let events = events.iter();
     events
@@ -55,7 +54,7 @@ fn sent(events: &[Event]) -> Vec<Value> {
         .collect()
 }
 
-/// A node that logs so many lines.
+/// A step that logs `lines` lines.
 fn chatty(lines: usize) -> Step {
     (0..lines).fold(Step::pass_on(), |step, line| {
         step.logs(format!("line {line}"))
@@ -76,27 +75,27 @@ async fn stored_events_come_first_and_live_ones_follow(store: Store) {
     assert_eq!([first, second].concat(), all);
 }
 
-async fn without_a_number_only_what_happens_from_now_on_comes(store: Store) {
+async fn without_since_only_new_events_are_sent(store: Store) {
     let (_world, host, service) = host(store).await;
     host.run("p").await;
     let before = host.events().await.len();
     let mut client = open(&service, "/api/ws").await;
     host.run("p").await;
     let all = sent(&host.events().await);
-    let heard = client.events(all.len() - before).await;
-    assert_eq!(heard, all[before..]);
+    let received = client.events(all.len() - before).await;
+    assert_eq!(received, all[before..]);
     drop(client);
-    // Whoever comes after the last has gone begins anew.
+    // A client that connects after the last one has gone also starts with new events.
     host.run("p").await;
     let before = host.events().await.len();
     let mut client = open(&service, "/api/ws").await;
     host.run("p").await;
     let all = sent(&host.events().await);
-    let heard = client.events(all.len() - before).await;
-    assert_eq!(heard, all[before..]);
+    let received = client.events(all.len() - before).await;
+    assert_eq!(received, all[before..]);
 }
 
-async fn streams_that_begin_anywhere_under_load_get_every_event_once(store: Store) {
+async fn streams_opened_under_load_get_every_event_once(store: Store) {
     const RUNS: usize = 60;
     let mut world = World::quiet(store);
     world.limits.events_page_max = 7;
@@ -115,21 +114,21 @@ async fn streams_that_begin_anywhere_under_load_get_every_event_once(store: Stor
         let mut listeners = JoinSet::new();
         let mut clock = open(&service, "/api/ws?types=run.completed").await;
         for index in 0..RUNS {
-            // Opened while events go by, at a number that is stored, in the ring, or the newest.
+            // Each stream opens under load, at the start, at a past number, or at the newest.
             let seq = clock.event().await["seq"].as_u64().unwrap();
             let since = [0, seq / 2, seq][index % 3];
             let mut client = open(&service, &format!("/api/ws?since={since}")).await;
             listeners.spawn(async move {
-                let mut heard: Vec<Value> = Vec::new();
+                let mut received: Vec<Value> = Vec::new();
                 let mut after = since;
                 loop {
                     let event = client.event().await;
                     assert_eq!(event["seq"], after + 1, "after {since}");
                     after += 1;
                     let is_last = event["message"] == "the end";
-                    heard.push(event);
+                    received.push(event);
                     if is_last {
-                        return (since, heard);
+                        return (since, received);
                     }
                 }
             });
@@ -144,25 +143,25 @@ async fn streams_that_begin_anywhere_under_load_get_every_event_once(store: Stor
         .iter()
         .position(|event| event["message"] == "the end")
         .unwrap();
-    let heard = listeners.join_all().await;
-    assert_eq!(heard.len(), RUNS);
-    for (since, heard) in heard {
+    let received = listeners.join_all().await;
+    assert_eq!(received.len(), RUNS);
+    for (since, received) in received {
         let since = usize::try_from(since).unwrap();
-        assert_eq!(heard, all[since..=last]);
+        assert_eq!(received, all[since..=last]);
     }
 }
 
-/// Whether a filter, which may name a run, lets an event through.
-type Fits = fn(&Value, &str) -> bool;
+/// Returns whether a filter, which may name a run, matches an event.
+type Matches = fn(&Value, &str) -> bool;
 
-async fn filters_hold_for_stored_and_for_live_events(store: Store) {
+async fn filters_apply_to_stored_and_live_events(store: Store) {
     let world = World::quiet(store).pipeline(chain("q", &["a"]));
     world.script.script("a", (0..4).map(|_| chatty(2)));
     let (_world, host, service) = with(world).await;
     let p = host.run("p").await.run.id;
     host.run("q").await;
     let p = p.to_string();
-    let filters: [(String, Fits); 4] = [
+    let filters: [(String, Matches); 4] = [
         (format!("run_id={p}"), |event, p| event["run_id"] == p),
         ("pipeline_id=q".to_owned(), |event, _| {
             event["pipeline_id"] == "q"
@@ -181,19 +180,19 @@ async fn filters_hold_for_stored_and_for_live_events(store: Store) {
     host.run("q").await;
     host.run("p").await;
     let all = sent(&host.events().await);
-    for ((query, fits), mut client) in filters.iter().zip(clients) {
+    for ((query, matches), mut client) in filters.iter().zip(clients) {
         let expected: Vec<_> = all
             .iter()
-            .filter(|event| fits(event, &p))
+            .filter(|event| matches(event, &p))
             .cloned()
             .collect();
         assert!(!expected.is_empty(), "{query}");
-        let heard = client.events(expected.len()).await;
-        assert_eq!(heard, expected, "{query}");
+        let received = client.events(expected.len()).await;
+        assert_eq!(received, expected, "{query}");
     }
 }
 
-async fn a_failed_read_leaves_nothing_out(store: Store) {
+async fn a_failed_read_skips_no_event(store: Store) {
     let (world, host, service) = host(store).await;
     let mut live = open(&service, "/api/ws").await;
     host.run("p").await;
@@ -206,47 +205,50 @@ async fn a_failed_read_leaves_nothing_out(store: Store) {
     let mut stored = open(&service, "/api/ws?since=0").await;
     let listen = async {
         host.run("p").await;
-        let told = stored.events(2 * of_one_run).await;
+        let stored = stored.events(2 * of_one_run).await;
         let live = live.events(2 * of_one_run - 1).await;
-        // Whatever was told was read after the failures, which this would meet otherwise.
+        // Both streams have read past the faults, so this read does not fail.
         let all = sent(&host.events().await);
-        assert_eq!(told, all);
+        assert_eq!(stored, all);
         assert_eq!(live, all[1..]);
     };
-    let turn = async {
+    let advance = async {
         loop {
-            world.turn_within(Duration::from_secs(1)).await;
+            world.advance_within(Duration::from_secs(1)).await;
         }
     };
     tokio::select! {
         () = listen => {}
-        () = turn => {}
+        () = advance => {}
     }
 }
 
-async fn a_client_is_asked_for_a_sign_of_life_and_ended_without_one(store: Store) {
+async fn a_client_is_pinged_and_closed_if_it_does_not_answer(store: Store) {
     let (world, _host, service) = host(store).await;
     let mut client = open(&service, "/api/ws").await;
     for _ in 0..3 {
         world.clock.sleeper_within(PING).await;
         world.clock.advance(PING);
-        let asked = client.socket.next().await.unwrap().unwrap();
-        assert!(matches!(asked, Message::Ping(_)), "{asked:?}");
+        let frame = client.socket.next().await.unwrap().unwrap();
+        assert!(matches!(frame, Message::Ping(_)), "{frame:?}");
         client.ping().await;
     }
     world.clock.sleeper_within(PING).await;
     world.clock.advance(PING);
-    let asked = client.socket.next().await.unwrap().unwrap();
-    assert!(matches!(asked, Message::Ping(_)), "{asked:?}");
-    // The answer lies in the client, which does nothing for a while.
+    let frame = client.socket.next().await.unwrap().unwrap();
+    assert!(matches!(frame, Message::Ping(_)), "{frame:?}");
+    // The client has buffered its pong and does not send it for a while.
     world.clock.sleeper_within(PING).await;
     world.clock.advance(PING);
     world.clock.sleeper_within(Duration::from_secs(1)).await;
-    let end = client.hear().await;
-    assert_eq!(end, Heard::Closed(1008, "no answer to a ping".to_owned()));
+    let close = client.receive().await;
+    assert_eq!(
+        close,
+        Received::Closed(1008, "no answer to a ping".to_owned())
+    );
 }
 
-async fn what_a_client_must_not_send_ends_its_stream(store: Store) {
+async fn an_invalid_client_message_closes_the_stream(store: Store) {
     let (_world, host, service) = host(store).await;
     let text = |length: usize| Message::text("x".repeat(length));
     for (message, code) in [
@@ -256,30 +258,30 @@ async fn what_a_client_must_not_send_ends_its_stream(store: Store) {
     ] {
         let mut client = open(&service, "/api/ws").await;
         client.socket.send(message).await.unwrap();
-        let end = client.hear().await;
+        let close = client.receive().await;
         assert!(
-            matches!(end, Heard::Closed(own, _) if own == code),
-            "{end:?}"
+            matches!(close, Received::Closed(received, _) if received == code),
+            "{close:?}"
         );
-        assert_eq!(client.hear().await, Heard::Gone);
+        assert_eq!(client.receive().await, Received::Gone);
     }
     for (bytes, code) in [
-        // No mask.
+        // An unmasked frame.
         (&[0x81, 0x01, b'x'][..], 1002),
-        // A text that is no UTF-8.
+        // A text frame that is not UTF-8.
         (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
-        // A reserved bit.
+        // A frame with a reserved bit.
         (&[0xc1, 0x81, 0, 0, 0, 0, b'x'], 1002),
     ] {
         let mut client = open(&service, "/api/ws").await;
         client.socket.get_mut().write_all(bytes).await.unwrap();
-        let end = client.hear().await;
+        let close = client.receive().await;
         assert!(
-            matches!(end, Heard::Closed(own, _) if own == code),
-            "{end:?}"
+            matches!(close, Received::Closed(received, _) if received == code),
+            "{close:?}"
         );
     }
-    // What is allowed is not needed, and does no harm.
+    // Messages that are allowed are ignored.
     let mut client = open(&service, "/api/ws").await;
     client.socket.send(text(4 * 1024)).await.unwrap();
     client.ping().await;
@@ -287,7 +289,7 @@ async fn what_a_client_must_not_send_ends_its_stream(store: Store) {
     assert_eq!(client.event().await["type"], "run.created");
 }
 
-async fn a_goodbye_is_answered(store: Store) {
+async fn a_close_frame_is_answered(store: Store) {
     let (_world, _host, service) = host(store).await;
     let mut client = open(&service, "/api/ws").await;
     client.socket.close(None).await.unwrap();
@@ -295,10 +297,10 @@ async fn a_goodbye_is_answered(store: Store) {
         client.socket.next().await,
         Some(Ok(Message::Close(_)))
     ));
-    assert_eq!(client.hear().await, Heard::Gone);
+    assert_eq!(client.receive().await, Received::Gone);
 }
 
-async fn a_shutdown_ends_streams_before_all_else(store: Store) {
+async fn a_shutdown_closes_streams_first(store: Store) {
     let (world, host, service) = host(store).await;
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
@@ -311,11 +313,11 @@ async fn a_shutdown_ends_streams_before_all_else(store: Store) {
     let stop = host.floret.shutdown(Duration::from_secs(3_600));
     let listen = async {
         for client in &mut clients {
-            let (heard, end) = client.rest().await;
-            assert_eq!(end, Heard::Closed(1001, "shutting down".to_owned()));
-            assert_eq!(heard[0]["type"], "run.created");
-            let seqs = heard.iter().map(|event| event["seq"].as_u64().unwrap());
-            assert!(seqs.eq(1..=heard.len() as u64));
+            let (received, close) = client.until_closed().await;
+            assert_eq!(close, Received::Closed(1001, "shutting down".to_owned()));
+            assert_eq!(received[0]["type"], "run.created");
+            let seqs = received.iter().map(|event| event["seq"].as_u64().unwrap());
+            assert!(seqs.eq(1..=received.len() as u64));
         }
         assert_eq!(world.script.executing(), 1);
         gate.open();
@@ -324,16 +326,16 @@ async fn a_shutdown_ends_streams_before_all_else(store: Store) {
     stopped.unwrap();
 }
 
-/// A client with a pipe of a KiB that was live and then read nothing of what happened; what
-/// happened is answered as it is sent.
-async fn behind(world: &mut World, query: &str) -> (Host, Client, Vec<Value>) {
+/// Starts a host and a client that was live and then read nothing, over a pipe of one KiB. Also
+/// returns the events that the client has not read.
+async fn slow_client(world: &mut World, query: &str) -> (Host, Client, Vec<Value>) {
     world.limits.events_ring_max = 64;
     world.pipelines = vec![chain("p", &["a", "b"]), chain("q", &["a"])];
     world.script.script("a", [chatty(1)]);
     let host = world.start().await;
     let service = host.floret.service(Access::allow_all());
     let request = upgrade(&format!("/api/ws{query}"), &[]);
-    let mut client = ask_with(&service, request, 1_024).await.unwrap();
+    let mut client = connect_with_pipe(&service, request, 1_024).await.unwrap();
     host.run("q").await;
     let seq = loop {
         let event = client.event().await;
@@ -341,7 +343,7 @@ async fn behind(world: &mut World, query: &str) -> (Host, Client, Vec<Value>) {
             break event["seq"].clone();
         }
     };
-    // It has looked at the ring since.
+    // The pong proves that the stream has read the ring since.
     client.ping().await;
     for _ in 0..4 {
         world.script.script("a", [chatty(400)]);
@@ -352,53 +354,55 @@ async fn behind(world: &mut World, query: &str) -> (Host, Client, Vec<Value>) {
     (host, client, all)
 }
 
-/// Checks what a client heard against what happened; answers how much of it was heard or told, and
-/// how often it was told that it lags.
-fn check_lag(heard: &[Value], all: &[Value]) -> (usize, usize) {
-    let (mut at, mut lags) = (0, 0);
-    for told in heard {
-        if told["type"] == "lagged" {
+/// Checks the received messages against all events. Returns the number of events received or
+/// reported as missed, and the number of `lagged` messages.
+fn check_lag(received: &[Value], all: &[Value]) -> (usize, usize) {
+    let (mut count, mut lags) = (0, 0);
+    for message in received {
+        if message["type"] == "lagged" {
             lags += 1;
-            let next = told["next_seq"].as_u64().unwrap();
-            let later = all[at..].iter();
+            let next = message["next_seq"].as_u64().unwrap();
+            let later = all[count..].iter();
             let missed = later.take_while(|event| event["seq"].as_u64().unwrap() < next);
             let missed = missed.count();
             assert!(missed > 0);
-            assert_eq!(told["missed"], missed, "{told}");
-            at += missed;
+            assert_eq!(message["missed"], missed, "{message}");
+            count += missed;
         } else {
-            assert_eq!(*told, all[at]);
-            at += 1;
+            assert_eq!(*message, all[count]);
+            count += 1;
         }
     }
-    (at, lags)
+    (count, lags)
 }
 
-/// Reads until everything was heard or told to be missed.
+/// Reads until every event was received or reported as missed.
 async fn catch_up(client: &mut Client, all: &[Value]) -> Vec<Value> {
     let last = all.last().unwrap()["seq"].as_u64().unwrap();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
-        let told = client.event().await;
-        let is_last = told["seq"] == last || told["next_seq"].as_u64() > Some(last);
-        heard.push(told);
+        let message = client.event().await;
+        let is_last = message["seq"] == last || message["next_seq"].as_u64() > Some(last);
+        received.push(message);
         if is_last {
-            return heard;
+            return received;
         }
     }
 }
 
-async fn a_slow_reader_is_told_exactly_what_it_missed(store: Store) {
+async fn a_slow_reader_learns_exactly_what_it_missed(store: Store) {
     let mut world = World::quiet(store);
-    let (host, mut client, all) = behind(&mut world, "").await;
-    let heard = catch_up(&mut client, &all).await;
-    let (at, lags) = check_lag(&heard, &all);
-    assert_eq!((at, lags > 0), (all.len(), true));
-    // What was held for it is what a pipe, a buffer and one message hold.
-    let before = heard.iter().take_while(|told| told["type"] != "lagged");
+    let (host, mut client, all) = slow_client(&mut world, "").await;
+    let received = catch_up(&mut client, &all).await;
+    let (count, lags) = check_lag(&received, &all);
+    assert_eq!((count, lags > 0), (all.len(), true));
+    // The server holds no more for it than a pipe, a buffer and one message.
+    let before = received
+        .iter()
+        .take_while(|message| message["type"] != "lagged");
     let held: usize = before.map(|event| event.to_string().len()).sum();
     assert!(held < (1 + 8 + 1) * 1_024, "{held} bytes");
-    // It goes on as a live stream.
+    // The stream continues live.
     world.script.script("a", [Step::pass_on()]);
     host.run("p").await;
     let mut more = sent(&host.events().await);
@@ -406,51 +410,51 @@ async fn a_slow_reader_is_told_exactly_what_it_missed(store: Store) {
     assert_eq!(client.events(more.len()).await, more);
 }
 
-async fn a_slow_reader_of_some_events_is_told_how_many_of_them_it_missed(store: Store) {
+async fn a_slow_reader_with_a_filter_learns_how_many_matching_events_it_missed(store: Store) {
     let mut world = World::quiet(store);
-    let (_host, mut client, mut logs) = behind(&mut world, "?types=log,run.completed").await;
+    let (_host, mut client, mut logs) = slow_client(&mut world, "?types=log,run.completed").await;
     logs.retain(|event| event["type"] == "log" || event["type"] == "run.completed");
     assert_eq!(logs.len(), 1_604);
-    let heard = catch_up(&mut client, &logs).await;
-    let (at, lags) = check_lag(&heard, &logs);
-    assert_eq!((at, lags > 0), (logs.len(), true));
+    let received = catch_up(&mut client, &logs).await;
+    let (count, lags) = check_lag(&received, &logs);
+    assert_eq!((count, lags > 0), (logs.len(), true));
 }
 
-async fn whoever_reads_nothing_is_closed(store: Store) {
+async fn a_client_that_reads_nothing_is_closed(store: Store) {
     let mut world = World::quiet(store);
-    let (_host, mut client, all) = behind(&mut world, "").await;
+    let (_host, mut client, all) = slow_client(&mut world, "").await;
     world.clock.sleeper_within(STALL).await;
     world.clock.advance(STALL - Duration::from_millis(1));
     world.clock.sleeper_within(Duration::from_millis(1)).await;
     world.clock.advance(Duration::from_millis(1));
-    // Its end is under way.
+    // The server now waits for the client to close.
     world.clock.sleeper_within(Duration::from_secs(1)).await;
-    let (heard, end) = client.rest().await;
-    assert_eq!(end, Heard::Closed(1013, "nothing is read".to_owned()));
-    let (at, _) = check_lag(&heard, &all);
-    assert!(at < all.len());
+    let (received, close) = client.until_closed().await;
+    assert_eq!(close, Received::Closed(1013, "nothing is read".to_owned()));
+    let (count, _) = check_lag(&received, &all);
+    assert!(count < all.len());
 }
 
-async fn a_purge_of_what_is_to_follow_ends_the_stream(store: Store) {
+async fn a_purge_of_unsent_events_closes_the_stream(store: Store) {
     let mut world = World::quiet(store);
     world.limits.events_page_max = 5;
     world.script.script("a", [chatty(400)]);
     let (world, host, service) = with(world).await;
     host.run("p").await;
     let request = upgrade("/api/ws?since=0", &[]);
-    let mut client = ask_with(&service, request, 1_024).await.unwrap();
-    // Some pages were read before: the client has heard of them.
+    let mut client = connect_with_pipe(&service, request, 1_024).await.unwrap();
+    // The server has read some pages before the purge: the client has received their events.
     let first = client.events(6).await;
     let later = world.clock.clock().now() + chrono::TimeDelta::days(1);
     let purged = host.storage.purge(Purge::new(later, 100)).await.unwrap();
     assert_eq!(purged.deleted, 1);
-    let (rest, end) = client.rest().await;
-    assert_eq!(end, Heard::Closed(1013, "events-expired".to_owned()));
+    let (rest, close) = client.until_closed().await;
+    assert_eq!(close, Received::Closed(1013, "events-expired".to_owned()));
     let seqs = first
         .iter()
         .chain(&rest)
         .map(|event| event["seq"].as_u64().unwrap());
     let count = (first.len() + rest.len()) as u64;
-    assert!(seqs.eq(1..=count), "without a gap up to its end");
+    assert!(seqs.eq(1..=count), "no gap before the close");
     assert!(count < 400);
 }

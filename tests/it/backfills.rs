@@ -364,7 +364,7 @@ async fn a_backfill_keeps_its_limits_after_a_crash(store: Store) {
     let id = backfill.unwrap().id();
     world.script.started_times("load", 3).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     world.script.started_times("load", 5).await;
     let counts = find(&host, id).await.backfill.counts;

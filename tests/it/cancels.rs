@@ -10,7 +10,9 @@ use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunId, RunStatus};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, statuses, step};
+use crate::harness::{
+    Host, STEP, Store, World, assert_statuses, chain, kinds, node, statuses, step,
+};
 
 on_every_backend! {
     executing_nodes_finish_and_no_other_node_starts,
@@ -45,7 +47,7 @@ async fn executing_nodes_finish_and_no_other_node_starts(store: Store) {
     }
     let host = world.start().await;
     let run = host.trigger("p").await;
-    host.until_events(EventKind::NodeStarted, 3).await;
+    host.wait_for_events(EventKind::NodeStarted, 3).await;
     assert_eq!(
         host.floret.cancel(run.id()).await.unwrap(),
         RunStatus::Running
@@ -118,7 +120,7 @@ async fn a_pending_run_is_cancelled_at_once(store: Store) {
     let (finished, answer) = tokio::join!(waiter, cancel);
     assert_eq!(answer.unwrap(), RunStatus::Cancelled);
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&finished.unwrap(), RunStatus::Cancelled, &nodes);
+    assert_statuses(&finished.unwrap(), RunStatus::Cancelled, &nodes);
 }
 
 async fn a_cancel_request_between_claim_and_execution_takes_effect(store: Store) {
@@ -129,7 +131,7 @@ async fn a_cancel_request_between_claim_and_execution_takes_effect(store: Store)
     assert_eq!(answer, RunStatus::Running);
     gate.open();
     let finished = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &finished,
         RunStatus::Cancelled,
         &[("a", NodeStatus::Cancelled)],
@@ -142,18 +144,18 @@ async fn a_forced_cancel_drops_a_deaf_executor_after_the_grace_period(store: Sto
     world.limits.runs_max = 1;
     world.limits.nodes_engine_max = 1;
     let gate = Gate::new();
-    let deaf = Step::pass_on().at(&gate).deaf();
+    let deaf = Step::pass_on().at(&gate).ignores_cancel();
     world.script.script("a", [deaf, Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
     let answer = host.floret.force_cancel(run.id()).await.unwrap();
     assert_eq!(answer, RunStatus::Running);
-    let waited = world.turn_within(HOUR).await;
+    let waited = world.advance_within(HOUR).await;
     assert_eq!(waited, world.limits.force_grace);
     let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&finished, RunStatus::Cancelled, &nodes);
+    assert_statuses(&finished, RunStatus::Cancelled, &nodes);
     gate.open();
     assert_eq!(host.run("p").await.run.status, RunStatus::Success);
     assert_eq!(host.floret.abandoned(), 0, "the executor could be dropped");
@@ -189,11 +191,11 @@ async fn the_late_result_of_a_blocking_executor_changes_nothing(store: Store) {
     let run = host.trigger("p").await;
     started.notified().await;
     host.floret.force_cancel(run.id()).await.unwrap();
-    assert_eq!(world.turn_within(HOUR).await, world.limits.force_grace);
-    assert_eq!(world.turn_within(HOUR).await, world.limits.stop_grace);
+    assert_eq!(world.advance_within(HOUR).await, world.limits.force_grace);
+    assert_eq!(world.advance_within(HOUR).await, world.limits.stop_grace);
     let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&finished, RunStatus::Cancelled, &nodes);
+    assert_statuses(&finished, RunStatus::Cancelled, &nodes);
     assert_eq!(host.floret.abandoned(), 1);
     release.send(()).unwrap();
     host.run("other").await;
@@ -212,7 +214,7 @@ async fn a_cancel_can_be_escalated_to_a_forced_one(store: Store) {
         host.floret.cancel(run.id()).await.unwrap(),
         RunStatus::Running
     );
-    host.until_events(EventKind::NodeCancelled, 1).await;
+    host.wait_for_events(EventKind::NodeCancelled, 1).await;
     assert_eq!(
         node(&host.stored(&run).await, "a").status,
         NodeStatus::Running
@@ -221,7 +223,7 @@ async fn a_cancel_can_be_escalated_to_a_forced_one(store: Store) {
     assert_eq!(answer, RunStatus::Running);
     let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Cancelled), ("b", NodeStatus::Cancelled)];
-    assert_ended(&finished, RunStatus::Cancelled, &nodes);
+    assert_statuses(&finished, RunStatus::Cancelled, &nodes);
     assert_eq!(node(&finished, "a").error.as_deref(), Some("stopped"));
     let kinds = kinds(&host.events_of(run.id()).await);
     let requests = kinds
@@ -233,7 +235,9 @@ async fn a_cancel_can_be_escalated_to_a_forced_one(store: Store) {
 async fn a_node_that_succeeds_within_the_grace_period_counts(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
-    world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
+    world
+        .script
+        .script("a", [Step::pass_on().at(&gate).ignores_cancel()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
@@ -241,7 +245,7 @@ async fn a_node_that_succeeds_within_the_grace_period_counts(store: Store) {
     gate.open();
     let finished = run.finished().await.unwrap();
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Cancelled)];
-    assert_ended(&finished, RunStatus::Cancelled, &nodes);
+    assert_statuses(&finished, RunStatus::Cancelled, &nodes);
 }
 
 async fn a_node_between_attempts_is_cancelled(store: Store) {
@@ -250,10 +254,10 @@ async fn a_node_between_attempts_is_cancelled(store: Store) {
     world.script.script("a", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
-    host.until_events(EventKind::NodeRetrying, 1).await;
+    host.wait_for_events(EventKind::NodeRetrying, 1).await;
     host.floret.cancel(run.id()).await.unwrap();
     let finished = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &finished,
         RunStatus::Cancelled,
         &[("a", NodeStatus::Cancelled)],

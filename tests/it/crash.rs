@@ -297,7 +297,7 @@ async fn a_run_that_kills_the_process_is_poisoned_at_its_third_crash_and_other_r
         server = Standalone::start(&arguments);
     }
     settle(&server.api).await;
-    assert!(!server.has_ended());
+    assert!(!server.has_exited());
     let (_, killers) = server.api.get("/pipelines/killer/runs").await.unwrap();
     assert_eq!(killers[0]["status"], "failed", "{killers}");
     assert!(

@@ -9,7 +9,7 @@ use floret::testing::{Fault, FaultyStorage, Step};
 use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, kinds, step, within};
+use crate::harness::{Host, Store, World, assert_statuses, kinds, step, with_timeout};
 
 const NODES: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -45,7 +45,7 @@ async fn run_until_crash(host: &Host, last: u64) {
         }
     };
     let crash = async {
-        while host.storage.calls_in_all() <= last {
+        while host.storage.total_calls() <= last {
             tokio::task::yield_now().await;
         }
     };
@@ -66,18 +66,18 @@ async fn completed(storage: &FaultyStorage) -> BTreeSet<String> {
 async fn crash_after(store: Store, calls: u64) {
     let world = world(store);
     let host = world.start().await;
-    let last = host.storage.calls_in_all() + calls;
-    host.storage.fail(Fault::end().skip(calls));
+    let last = host.storage.total_calls() + calls;
+    host.storage.fail(Fault::crash().skip(calls));
     run_until_crash(&host, last).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let storage = world.store.open().await;
     let committed = completed(&storage).await;
     let before = world.calls();
     let host = world.start_on(storage, |builder| builder).await;
     let run = host.floret.run("p").key("once").start().await.unwrap();
     let finished = run.finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &finished,
         RunStatus::Success,
         &NODES.map(|node| (node, NodeStatus::Success)),
@@ -111,12 +111,12 @@ async fn crash_after(store: Store, calls: u64) {
 async fn crash_after_each_call(open: impl Fn() -> Store) {
     let world = world(open());
     let host = world.start().await;
-    let before = host.storage.calls_in_all();
+    let before = host.storage.total_calls();
     host.run("p").await;
-    let calls = host.storage.calls_in_all() - before;
+    let calls = host.storage.total_calls() - before;
     for call in 0..calls {
         let what = format!("a crash after {call} calls");
-        within(&what, Box::pin(crash_after(open(), call))).await;
+        with_timeout(&what, Box::pin(crash_after(open(), call))).await;
     }
 }
 

@@ -4,7 +4,7 @@ use floret::testing::{Gate, Step};
 use floret::{NodeStatus, Pipeline, RunStatus};
 use serde_json::json;
 
-use crate::harness::{STEP, Store, World, assert_ended, chain, step};
+use crate::harness::{STEP, Store, World, assert_statuses, chain, step};
 
 on_every_backend! {
     a_node_after_the_fast_branch_starts_before_the_slow_branch_finishes,
@@ -96,7 +96,7 @@ async fn an_unknown_template_name_fails_its_node(store: Store) {
         ("a", NodeStatus::Failed),
         ("below", NodeStatus::Skipped),
     ];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.unwrap();
     assert!(error.contains("node a") && error.contains("who"), "{error}");
     assert!(world.script.calls_of("a").is_empty());

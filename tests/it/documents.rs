@@ -1,7 +1,7 @@
-//! Sends every example of `docs/api.md` to the standalone server and compares the answers with it.
-//! Compares its table of problems with the crate's.
+//! Sends every example of `docs/api.md` to the standalone server and compares the responses. Also
+//! compares the table of problems with the crate.
 //!
-//! What the answers mean is left to the tests of the routes.
+//! The `api_*` files test what the responses mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,20 +12,20 @@ use floret::testing::{routes, scratch};
 use http::Method;
 use serde_json::Value;
 
-use crate::harness::within;
+use crate::harness::with_timeout;
 use crate::standalone::{Api, Standalone};
 
-/// Where the page's examples ask.
+/// The base URL of the examples on the page.
 const BASE: &str = "http://127.0.0.1:8080/api";
 
-/// A request of the page with the answer that it shows.
+/// A request on the page with the response that the page shows.
 #[derive(Debug)]
 struct Example {
     request: Curl,
     status: u16,
-    /// The variable that takes the answer's id, and where the run is waited for.
+    /// The variable that takes the id of the response, and the state of the run to wait for.
     binds: Option<(String, Option<Until>)>,
-    /// The body; none where it is no JSON.
+    /// The body. `None` if it is not JSON.
     shown: Option<Value>,
     text: String,
 }
@@ -33,10 +33,10 @@ struct Example {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Until {
     Running,
-    Ended,
+    Finished,
 }
 
-/// What of curl's options the page uses.
+/// The parts of a curl command that the page uses.
 #[derive(Debug, Clone)]
 struct Curl {
     method: Method,
@@ -46,7 +46,7 @@ struct Curl {
 }
 
 #[tokio::test]
-async fn every_example_of_the_api_page_is_answered_as_it_shows() {
+async fn every_example_of_the_api_page_gets_the_response_it_shows() {
     let folder = scratch();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
@@ -66,17 +66,17 @@ async fn every_example_of_the_api_page_is_answered_as_it_shows() {
         key.to_str().unwrap(),
     ]);
     let mut bound = BTreeMap::new();
-    let mut told = Vec::new();
+    let mut differences = Vec::new();
     for example in examples() {
-        told.extend(Box::pin(play(&server.api, &example, &mut bound)).await);
+        differences.extend(Box::pin(check(&server.api, &example, &mut bound)).await);
     }
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
 fn the_api_page_has_an_example_of_every_route() {
     let page = page();
-    let asked: Vec<_> = examples()
+    let sent: Vec<_> = examples()
         .into_iter()
         .map(|example| example.request)
         .collect();
@@ -84,9 +84,9 @@ fn the_api_page_has_an_example_of_every_route() {
         .into_iter()
         .filter(|route| route.path != "/ws")
         .filter(|route| {
-            !asked
+            !sent
                 .iter()
-                .any(|curl| curl.asks(&route.method, route.path))
+                .any(|curl| curl.targets(&route.method, route.path))
         })
         .map(|route| format!("{} {}", route.method, route.path))
         .collect();
@@ -95,7 +95,7 @@ fn the_api_page_has_an_example_of_every_route() {
 }
 
 #[test]
-fn the_api_page_has_every_problem_of_the_wire_once() {
+fn the_api_page_lists_every_problem_once() {
     let page = page();
     let (_, section) = page.split_once("\n## Problems\n").unwrap();
     let rows = section.lines().filter_map(|line| {
@@ -105,11 +105,15 @@ fn the_api_page_has_every_problem_of_the_wire_once() {
         Some((status, slug))
     });
     let mut shown: Vec<_> = rows.collect();
-    let on_wire = Problem::ALL.iter().filter(|own| own.on_wire() == **own);
-    let mut known: Vec<_> = on_wire.map(|own| (own.status(), own.slug())).collect();
+    let on_wire = Problem::ALL
+        .iter()
+        .filter(|problem| problem.on_wire() == **problem);
+    let mut expected: Vec<_> = on_wire
+        .map(|problem| (problem.status(), problem.slug()))
+        .collect();
     shown.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(shown, known, "left: docs/api.md, right: the table");
+    expected.sort_unstable();
+    assert_eq!(shown, expected, "left: docs/api.md, right: the crate");
 }
 
 fn root() -> &'static Path {
@@ -120,22 +124,22 @@ fn page() -> String {
     std::fs::read_to_string(root().join("docs/api.md")).unwrap()
 }
 
-/// Each block that begins with `curl`, with the block after it.
+/// Reads each block that starts with `curl`, and the response block after it.
 fn examples() -> Vec<Example> {
     let page = page();
     let mut blocks = blocks(&page).into_iter().peekable();
-    let mut found = Vec::new();
+    let mut examples = Vec::new();
     while let Some((_, text)) = blocks.next() {
         if text.starts_with("curl ") {
-            let answer = blocks.next();
-            let (info, shown) = answer.unwrap_or_else(|| panic!("no answer after {text}"));
-            found.push(Example::read(&text, &info, &shown));
+            let response = blocks.next();
+            let (info, shown) = response.unwrap_or_else(|| panic!("no response after {text}"));
+            examples.push(Example::read(&text, &info, &shown));
         }
     }
-    found
+    examples
 }
 
-/// Every fenced block: what stands behind the fence, and its text.
+/// Returns the info string and the text of every fenced block.
 fn blocks(page: &str) -> Vec<(String, String)> {
     let mut parts = page.split("\n```");
     parts.next();
@@ -157,8 +161,8 @@ impl Example {
         });
         let until = words.get(3).map(|word| match *word {
             "running" => Until::Running,
-            "ended" => Until::Ended,
-            other => panic!("{other} is nothing to wait for"),
+            "finished" => Until::Finished,
+            other => panic!("cannot wait for {other}"),
         });
         Self {
             request: Curl::read(curl),
@@ -197,40 +201,40 @@ impl Curl {
         curl
     }
 
-    /// Whether it asks this route.
-    fn asks(&self, method: &Method, template: &str) -> bool {
+    /// Returns whether the request targets this route.
+    fn targets(&self, method: &Method, template: &str) -> bool {
         let path = self.url.trim_start_matches(BASE);
         let path = path.split('?').next().unwrap_or_default();
-        let (own, wanted) = (path.split('/'), template.split('/'));
+        let (actual, expected) = (path.split('/'), template.split('/'));
         self.method == method
-            && own.clone().count() == wanted.clone().count()
-            && own
-                .zip(wanted)
-                .all(|(own, wanted)| own == wanted || (wanted.starts_with('{') && !own.is_empty()))
+            && actual.clone().count() == expected.clone().count()
+            && actual.zip(expected).all(|(actual, expected)| {
+                actual == expected || (expected.starts_with('{') && !actual.is_empty())
+            })
     }
 }
 
-/// Splits a command as a shell does: blanks, quotes, a backslash at the end of a line.
+/// Splits a command like a shell: at blanks, with quotes and line continuations.
 fn words(command: &str) -> Vec<String> {
     let command = command.replace("\\\n", " ");
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    for letter in command.chars() {
-        match (quote, letter) {
-            (Some(open), _) if open == letter => quote = None,
+    for character in command.chars() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
             (None, '"' | '\'') => {
-                quote = Some(letter);
+                quote = Some(character);
                 word.get_or_insert_default();
             }
             (None, ' ' | '\n') => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(letter),
+            _ => word.get_or_insert_default().push(character),
         }
     }
     words.extend(word);
     words
 }
 
-/// Sends one example and answers where its answer is another.
-async fn play(
+/// Sends one example. Returns a message if the response differs from the page.
+async fn check(
     api: &Api,
     example: &Example,
     bound: &mut BTreeMap<String, String>,
@@ -248,28 +252,29 @@ async fn play(
             request.body.clone(),
         )
         .await;
-    let told = format!("{} {path}: {status} {body}", request.method);
+    let exchange = format!("{} {path}: {status} {body}", request.method);
     if status.as_u16() != example.status {
-        return Some(told);
+        return Some(exchange);
     }
-    let mut found = None;
+    let mut message = None;
     match &example.shown {
         Some(shown) => {
-            let answered: Value = serde_json::from_str(&body).unwrap();
-            found = difference(shown, &answered, "").map(|found| format!("{found} in {told}"));
-            bind(api, example, &answered, bound).await;
+            let actual: Value = serde_json::from_str(&body).unwrap();
+            message = difference(shown, &actual, "")
+                .map(|difference| format!("{difference} in {exchange}"));
+            bind(api, example, &actual, bound).await;
         }
         None if !is_like(&example.text, &body) => {
-            found = Some(format!("the page shows {:?}, not {told}", example.text));
+            message = Some(format!("the page shows {:?}, not {exchange}", example.text));
         }
         None => {}
     }
-    through_curl(api, &request, example);
-    found
+    check_with_curl(api, &request, example);
+    message
 }
 
-/// The same through curl itself where the machine has it and nothing would be made twice.
-fn through_curl(api: &Api, request: &Curl, example: &Example) {
+/// Repeats a `GET` with curl itself, if the machine has it.
+fn check_with_curl(api: &Api, request: &Curl, example: &Example) {
     if request.method != Method::GET {
         return;
     }
@@ -284,49 +289,44 @@ fn through_curl(api: &Api, request: &Curl, example: &Example) {
     }
 }
 
-async fn bind(
-    api: &Api,
-    example: &Example,
-    answered: &Value,
-    bound: &mut BTreeMap<String, String>,
-) {
+async fn bind(api: &Api, example: &Example, actual: &Value, bound: &mut BTreeMap<String, String>) {
     let Some((name, until)) = &example.binds else {
         return;
     };
-    let id = answered["id"].as_str().or(answered[0]["id"].as_str());
+    let id = actual["id"].as_str().or(actual[0]["id"].as_str());
     let id = id.unwrap().to_owned();
     if let Some(until) = *until {
         let what = format!("{name} {until:?}");
-        within(&what, reached(api, &id, until)).await;
+        with_timeout(&what, reached(api, &id, until)).await;
     }
     bound.insert(name.clone(), id);
 }
 
-/// Asks until the run is there.
+/// Polls until the run has reached this state.
 async fn reached(api: &Api, run: &str, until: Until) {
     loop {
         let (_, run) = api.get(&format!("/runs/{run}")).await.unwrap();
-        let is_there = match until {
+        let is_reached = match until {
             Until::Running => run["node_runs"][0]["status"] == "running",
-            Until::Ended => !matches!(run["status"].as_str(), Some("pending" | "running")),
+            Until::Finished => !matches!(run["status"].as_str(), Some("pending" | "running")),
         };
-        if is_there {
+        if is_reached {
             return;
         }
         tokio::task::yield_now().await;
     }
 }
 
-/// Whether a text begins as the page shows it, any text standing for each `…`; where the page shows
-/// none there is none.
-fn is_like(shown: &str, answered: &str) -> bool {
+/// Returns whether a text starts as the page shows it, where `…` matches any text. If the page
+/// shows an empty text, the other must be empty too.
+fn is_like(shown: &str, actual: &str) -> bool {
     let shown = shown.trim();
     if shown.is_empty() {
-        return answered.is_empty();
+        return actual.is_empty();
     }
     let mut parts = shown.split('…');
     let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = answered.strip_prefix(first) else {
+    let Some(mut rest) = actual.strip_prefix(first) else {
         return false;
     };
     parts.all(|part| match rest.split_once(part) {
@@ -338,34 +338,34 @@ fn is_like(shown: &str, answered: &str) -> bool {
     })
 }
 
-/// Where an answer has another shape than the page shows: other members, another type, or another
-/// text where the page has no `…`.
-fn difference(shown: &Value, answered: &Value, at: &str) -> Option<String> {
-    match (shown, answered) {
-        // An object that the page leaves open.
+/// Describes the first difference between a response and the page: other members, another type, or
+/// another text where the page has no `…`.
+fn difference(shown: &Value, actual: &Value, at: &str) -> Option<String> {
+    match (shown, actual) {
+        // The page shows `{}` for an object of any shape.
         (Value::Object(shown), Value::Object(_)) if shown.is_empty() => None,
-        (Value::Object(shown), Value::Object(answered)) => {
+        (Value::Object(shown), Value::Object(actual)) => {
             let (a, b): (BTreeSet<_>, BTreeSet<_>) =
-                (shown.keys().collect(), answered.keys().collect());
+                (shown.keys().collect(), actual.keys().collect());
             if a != b {
                 return Some(format!("{at} has the members {b:?}, the page shows {a:?}"));
             }
             shown
                 .iter()
-                .find_map(|(key, value)| difference(value, &answered[key], &format!("{at}/{key}")))
+                .find_map(|(key, value)| difference(value, &actual[key], &format!("{at}/{key}")))
         }
-        (Value::Array(shown), Value::Array(answered)) => match (shown.first(), answered.first()) {
-            (Some(shown), Some(answered)) => difference(shown, answered, &format!("{at}/0")),
+        (Value::Array(shown), Value::Array(actual)) => match (shown.first(), actual.first()) {
+            (Some(shown), Some(actual)) => difference(shown, actual, &format!("{at}/0")),
             (Some(_), None) => Some(format!("{at} is empty")),
             (None, _) => None,
         },
         (Value::String(shown), Value::String(_)) if shown.contains('…') => None,
-        (Value::String(shown), Value::String(answered)) => {
-            (shown != answered).then(|| format!("{at} is {answered:?}, the page shows {shown:?}"))
+        (Value::String(shown), Value::String(actual)) => {
+            (shown != actual).then(|| format!("{at} is {actual:?}, the page shows {shown:?}"))
         }
         (Value::Number(_), Value::Number(_))
         | (Value::Bool(_), Value::Bool(_))
         | (Value::Null, Value::Null) => None,
-        (shown, answered) => Some(format!("{at} is {answered}, the page shows {shown}")),
+        (shown, actual) => Some(format!("{at} is {actual}, the page shows {shown}")),
     }
 }

@@ -120,7 +120,7 @@ async fn a_node_that_misses_the_deadline_fails_with_the_reason(store: Store) {
     let dry_run = begin(&host.floret);
     world.script.started("load").await;
     let allowed = world.limits.dry_run_timeout;
-    assert_eq!(world.turn_within(allowed).await, allowed);
+    assert_eq!(world.advance_within(allowed).await, allowed);
     let found = finish(dry_run).await.unwrap();
     let expected = "not finished within the time limit of a dry run, 60 s";
     for late in ["load", "clean"] {
@@ -142,7 +142,7 @@ async fn the_timeout_of_a_node_applies(store: Store) {
     let dry_run = begin(&host.floret);
     world.script.started("load").await;
     let timeout = Duration::from_secs(5);
-    assert_eq!(world.turn_within(timeout).await, timeout);
+    assert_eq!(world.advance_within(timeout).await, timeout);
     let found = finish(dry_run).await.unwrap();
     let expected = "the attempt exceeded its timeout of 5 s";
     assert_eq!(found.node("load").unwrap().error.as_deref(), Some(expected));
@@ -150,9 +150,10 @@ async fn the_timeout_of_a_node_applies(store: Store) {
 
 async fn executors_are_stopped_when_the_caller_drops_the_dry_run(store: Store) {
     let world = World::quiet(store).pipeline(chain("p", &["load"]));
-    world
-        .script
-        .script("load", [Step::nothing().at(&Gate::default()).deaf()]);
+    world.script.script(
+        "load",
+        [Step::nothing().at(&Gate::default()).ignores_cancel()],
+    );
     let host = world.start().await;
     for count in 1..=5 {
         let dry_run = begin(&host.floret);

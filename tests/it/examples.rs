@@ -1,6 +1,6 @@
-//! The examples as a user starts them: what they print, what they refuse, and how they end.
+//! The examples as a user starts them: what they print, what they refuse, and how they stop.
 //!
-//! What the server answers is in the tests of the API, what it survives in `crash`.
+//! Hosts are in `examples_hosts`, the responses of the API in `api_*`, crashes in `crash`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-/// Where cargo puts examples, beside this test's own executable.
+/// Returns the executable of an example, which cargo puts beside the executable of this test.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
@@ -29,7 +29,7 @@ fn standalone(arguments: &[&str]) -> Command {
     command
 }
 
-/// What a start says that ends by itself.
+/// Starts the server with arguments that it refuses. Returns its exit code and its error output.
 fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     let Output {
         status,
@@ -43,7 +43,7 @@ fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
 type Client =
     tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// A server that was started and listens; killed when dropped.
+/// A server that listens. Dropping it kills the process.
 struct Server {
     child: Child,
     address: String,
@@ -61,12 +61,12 @@ impl Server {
         stdout.read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("listening on http://");
         let address = address
-            .unwrap_or_else(|| panic!("it said {line:?}"))
+            .unwrap_or_else(|| panic!("unexpected output: {line:?}"))
             .to_owned();
         Self { child, address }
     }
 
-    /// The answer to a request, status line and all.
+    /// Returns the whole response to a request, including the status line.
     fn ask(&self, first_line: &str, headers: &[&str]) -> String {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         let headers = headers.join("\r\n");
@@ -88,7 +88,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may already have exited.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -97,44 +97,47 @@ impl Drop for Server {
 #[test]
 fn the_quickstart_shows_that_a_resume_executes_nothing_twice() {
     let Output { status, stdout, .. } = Command::new(example("quickstart")).output().unwrap();
-    let told = String::from_utf8(stdout).unwrap();
-    assert!(status.success(), "{told}");
+    let text = String::from_utf8(stdout).unwrap();
+    assert!(status.success(), "{text}");
     for part in [
         "load      success, 344 rows",
         "clean     success, 342 rows",
         r#""penguins":123,"species":"Gentoo""#,
         "2 penguins were not weighed",
         "write     failed: the disk is broken",
-        "summarize skipped, 3 rows kept by run ",
+        "summarize skipped, 3 rows reused from run ",
         "executed `load` 2 times and `summarize` 2 times",
     ] {
-        assert!(told.contains(part), "{part:?} is missing:\n{told}");
+        assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
 }
 
 #[test]
-fn a_key_for_secrets_that_is_none_is_told_without_its_text() {
+fn an_invalid_secret_key_is_reported_without_its_text() {
     let folder = floret::testing::scratch();
     let file = folder.path().join("key");
     std::fs::write(&file, "canary words").unwrap();
     let file = file.to_str().unwrap();
-    let (code, told) = refusal(&["--memory", "--secret-key-file", file]);
-    let of_env = standalone(&["--memory"])
+    let (code, text) = refusal(&["--memory", "--secret-key-file", file]);
+    let from_env = standalone(&["--memory"])
         .env("FLORET_SECRET_KEY", "canary words")
         .output()
         .unwrap();
-    let by_env = String::from_utf8(of_env.stderr).unwrap();
-    assert_eq!((code, of_env.status.code()), (Some(1), Some(1)));
-    for (told, place) in [(&told, "--secret-key-file"), (&by_env, "FLORET_SECRET_KEY")] {
+    let env_error = String::from_utf8(from_env.stderr).unwrap();
+    assert_eq!((code, from_env.status.code()), (Some(1), Some(1)));
+    for (text, source) in [
+        (&text, "--secret-key-file"),
+        (&env_error, "FLORET_SECRET_KEY"),
+    ] {
         assert!(
-            told.starts_with("error: ") && told.contains(place),
-            "{told}"
+            text.starts_with("error: ") && text.contains(source),
+            "{text}"
         );
         assert!(
-            told.contains("32 bytes") && !told.contains("canary"),
-            "{told}"
+            text.contains("32 bytes") && !text.contains("canary"),
+            "{text}"
         );
-        assert_eq!(told.lines().count(), 1, "{told}");
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
     std::fs::write(folder.path().join("good"), "0f".repeat(32)).unwrap();
     let good = folder.path().join("good");
@@ -156,26 +159,26 @@ fn a_key_for_secrets_that_is_none_is_told_without_its_text() {
 }
 
 #[test]
-fn without_a_key_the_standalone_server_listens_on_loopback_alone() {
+fn without_an_api_key_the_standalone_server_listens_only_on_loopback() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:127.0.0.1]:0"] {
-        let (code, told) = refusal(&["--memory", "--listen", address]);
-        assert_eq!(code, Some(2), "{address}: {told}");
+        let (code, text) = refusal(&["--memory", "--listen", address]);
+        assert_eq!(code, Some(2), "{address}: {text}");
         assert!(
-            told.starts_with("error: ") && told.contains("--api-key"),
-            "{told}"
+            text.starts_with("error: ") && text.contains("--api-key"),
+            "{text}"
         );
-        assert_eq!(told.lines().count(), 1, "{told}");
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 }
 
 #[test]
-fn what_is_wrong_at_the_start_is_one_line_that_names_it() {
+fn a_failed_start_prints_one_line_that_names_the_problem() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().to_str().unwrap();
     let missing = dir.path().join("missing");
     let missing = missing.to_str().unwrap();
     let store = dir.path().join("text.db");
-    std::fs::write(&store, "a text, and no database at all").unwrap();
+    std::fs::write(&store, "a text that is not a database").unwrap();
     let definition = dir.path().join("broken.json");
     std::fs::write(&definition, r#"{"name": "x", "nodes": [{"id": "a"}]}"#).unwrap();
     let store = store.to_str().unwrap();
@@ -190,14 +193,14 @@ fn what_is_wrong_at_the_start_is_one_line_that_names_it() {
             "broken.json: at /nodes/0/type: ",
         ),
     ];
-    for (arguments, named) in table {
-        let (code, told) = refusal(&[*arguments, &loopback].concat());
-        assert_eq!(code, Some(1), "{arguments:?}: {told}");
+    for (arguments, expected) in table {
+        let (code, text) = refusal(&[*arguments, &loopback].concat());
+        assert_eq!(code, Some(1), "{arguments:?}: {text}");
         assert!(
-            told.starts_with("error: ") && told.contains(named),
-            "{arguments:?}: {told}"
+            text.starts_with("error: ") && text.contains(expected),
+            "{arguments:?}: {text}"
         );
-        assert_eq!(told.lines().count(), 1, "{told}");
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 }
 
@@ -211,13 +214,13 @@ fn contradictory_options_are_a_usage_error() {
         &["--listen", "here"],
         &["--unknown"],
     ] {
-        let (code, told) = refusal(arguments);
-        assert_eq!(code, Some(2), "{arguments:?}: {told}");
+        let (code, text) = refusal(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
     }
 }
 
 #[test]
-fn without_a_key_only_names_of_this_machine_are_answered() {
+fn without_an_api_key_only_local_host_names_are_served() {
     let server = Server::start(&["--memory"]);
     for (host, expected) in [
         ("localhost", 200),
@@ -232,7 +235,7 @@ fn without_a_key_only_names_of_this_machine_are_answered() {
 }
 
 #[test]
-fn with_a_key_every_route_but_health_needs_it() {
+fn with_an_api_key_every_route_except_health_requires_it() {
     let server = Server::start(&["--memory", "--api-key", "s3cret"]);
     let status =
         |credentials: &str| server.status("GET /api/runs", &["Host: any.example", credentials]);
@@ -261,7 +264,7 @@ fn with_a_key_every_route_but_health_needs_it() {
 }
 
 #[tokio::test]
-async fn the_key_as_a_subprotocol_opens_a_stream_that_a_shutdown_ends() {
+async fn an_api_key_as_a_subprotocol_opens_a_stream_until_shutdown() {
     let server = Server::start(&["--memory", "--api-key", "s3cret"]);
     let stream = async |protocols: &str| {
         let mut request = format!("ws://{}/api/ws", server.address)
@@ -281,26 +284,26 @@ async fn the_key_as_a_subprotocol_opens_a_stream_that_a_shutdown_ends() {
     let (client, answer) = stream("floret, bearer.s3cret").await.unwrap();
     assert_eq!(answer.headers()["sec-websocket-protocol"], "floret");
     #[cfg(unix)]
-    says_goodbye(server, client).await;
+    assert_closes_at_shutdown(server, client).await;
 }
 
 #[cfg(unix)]
-async fn says_goodbye(mut server: Server, mut client: Client) {
+async fn assert_closes_at_shutdown(mut server: Server, mut client: Client) {
     use tokio_tungstenite::tungstenite::Message;
 
     let pid = server.child.id().to_string();
-    let told = Command::new("kill").args(["-TERM", &pid]).status();
-    assert!(told.unwrap().success());
+    let kill = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(kill.unwrap().success());
     match futures_util::StreamExt::next(&mut client).await {
         Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), 1001),
-        other => panic!("expected a goodbye: {other:?}"),
+        other => panic!("expected a close frame: {other:?}"),
     }
     drop(client);
     assert!(server.child.wait().unwrap().success());
 }
 
 #[test]
-fn the_pipelines_of_the_repository_run_as_they_are() {
+fn the_example_pipelines_run() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let data = tempfile::tempdir().unwrap();
     std::fs::copy(
@@ -346,7 +349,7 @@ fn the_pipelines_of_the_repository_run_as_they_are() {
 
 #[cfg(unix)]
 #[test]
-fn sigterm_ends_the_server_in_order() {
+fn sigterm_shuts_the_server_down() {
     let mut server = Server::start(&["--memory"]);
     let pid = server.child.id().to_string();
     assert!(

@@ -1,6 +1,6 @@
-//! The examples of hosts, over real sockets: what is theirs, what is Floret's, and how they end.
+//! The example hosts over real sockets: their own responses, those of Floret, and how they stop.
 //!
-//! What Floret answers is in the tests of the API.
+//! The responses of the API are in `api_*`. Starting and stopping a host is in `hosted`.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -9,15 +9,15 @@ use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::examples::example;
-use crate::harness::within;
-use crate::hosted::{Answer, Events, Hosted};
+use crate::harness::with_timeout;
+use crate::hosted::{Events, Hosted, RawResponse};
 
 const DAILY: &str = "/api/pipelines/daily";
 const ANN: &str = "Authorization: Bearer ann\r\n";
 const BOB: &str = "Authorization: Bearer bob\r\n";
 
 #[test]
-fn axum_lets_in_whom_its_own_login_knows() {
+fn axum_admits_the_users_of_its_own_login() {
     let host = Hosted::start("axum");
     let runs = "GET /ops/api/runs";
     assert_eq!(host.ask(runs, "").status, 401);
@@ -29,17 +29,17 @@ fn axum_lets_in_whom_its_own_login_knows() {
     let started = host.ask(trigger, ANN);
     let location = started.header("location");
     assert!(location.starts_with("/ops/api/runs/"), "{started:?}");
-    host.finish(location, ANN);
+    host.wait_finished(location, ANN);
 
     let own = host.ask("POST /orders/17", ANN);
     assert_eq!(own.status, 202, "{own:?}");
     assert_eq!(
         host.ask("POST /orders/17", ANN).body,
         own.body,
-        "once an order"
+        "one run for each order"
     );
     let location = format!("/ops/api/runs/{}", own.body);
-    host.finish(&location, ANN);
+    host.wait_finished(&location, ANN);
     let log = host.ask(&format!("GET {location}/logs/export"), ANN);
     assert!(log.body.contains("an invoice for order 17"), "{log:?}");
     assert_eq!(host.ask("POST /orders/18", BOB).status, 403);
@@ -52,7 +52,7 @@ fn axum_lets_in_whom_its_own_login_knows() {
 }
 
 #[test]
-fn hyper_serves_its_own_beside_florets() {
+fn hyper_serves_its_own_routes_beside_floret() {
     let host = Hosted::start("hyper");
     host.run(DAILY, "");
     let own = host.ask("GET /apiary", "");
@@ -67,26 +67,26 @@ fn hyper_serves_its_own_beside_florets() {
         "GET /api/runs HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
-    assert_eq!(Answer::read(&mut socket).status, 421, "{foreign}");
+    assert_eq!(RawResponse::read(&mut socket).status, 421, "{foreign}");
 }
 
-/// The example's ten seconds are waited for.
+/// Waits for the ten seconds of the example in real time.
 #[test]
-fn hyper_closes_a_connection_whose_headers_do_not_come() {
+fn hyper_closes_a_connection_whose_headers_do_not_arrive() {
     let host = Hosted::start("hyper");
     let mut slow = host.connect();
     write!(slow, "GET /api/runs HTTP/1.1\r\nHost: localhost\r\n").unwrap();
-    let mut told = String::new();
-    slow.read_to_string(&mut told).unwrap();
+    let mut response = String::new();
+    slow.read_to_string(&mut response).unwrap();
     assert!(
-        told.is_empty() || told.starts_with("HTTP/1.1 408"),
-        "{told}"
+        response.is_empty() || response.starts_with("HTTP/1.1 408"),
+        "{response}"
     );
     assert_eq!(host.ask("GET /api/health", "").status, 200);
 }
 
 #[test]
-fn every_layer_of_the_middleware_does_its_part() {
+fn every_middleware_layer_takes_effect() {
     let mut command = Command::new(example("middleware"));
     let host = Hosted::start_with(
         command
@@ -125,15 +125,15 @@ fn every_layer_of_the_middleware_does_its_part() {
     let large = "x".repeat(65 * 1024);
     assert_eq!(host.send("POST /api/pipelines", page, &large).status, 413);
 
-    let told = host.kill();
-    assert!(!told.contains("s3cret"), "{told}");
+    let log = host.kill();
+    assert!(!log.contains("s3cret"), "{log}");
     for part in ["Sensitive", "mine", "status=413", "status=403"] {
-        assert!(told.contains(part), "{part} is missing: {told}");
+        assert!(log.contains(part), "{part} is missing: {log}");
     }
 }
 
 #[test]
-fn beyond_its_limit_the_middleware_refuses_at_once() {
+fn the_middleware_refuses_requests_over_its_limit_at_once() {
     let host = Hosted::start("middleware");
     let begun = "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
     let mut held = Vec::new();
@@ -156,20 +156,20 @@ fn beyond_its_limit_the_middleware_refuses_at_once() {
 }
 
 #[test]
-fn what_begins_slowly_the_middleware_gives_up() {
+fn the_middleware_gives_up_on_a_slow_request() {
     let host = Hosted::start("middleware");
     let mut socket = host.connect();
     write!(socket, "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n").unwrap();
-    assert_eq!(Answer::read(&mut socket).status, 503);
+    assert_eq!(RawResponse::read(&mut socket).status, 503);
 }
 
 #[test]
-fn rocket_starts_floret_and_serves_its_own_beside_it() {
+fn rocket_starts_floret_and_serves_its_own_routes_beside_it() {
     let host = Hosted::start("rocket");
     let location = host.run(DAILY, "");
     let own = host.ask("GET /greet", "");
     assert_eq!((own.status, own.body.len()), (200, 36), "{own:?}");
-    host.finish(&format!("/api/runs/{}", own.body), "");
+    host.wait_finished(&format!("/api/runs/{}", own.body), "");
 
     let run = host.ask(&format!("GET {location}"), "");
     let length = run.body.len().to_string();
@@ -197,7 +197,7 @@ fn behind_rocket_bodies_are_streamed_and_bounded() {
     assert_eq!(host.send(trigger, json, "{}").status, 202);
     let large = format!(r#"{{"params":{{"a":"{}"}}}}"#, "x".repeat(1 << 20));
     let mut socket = host.connect();
-    // Its second half is sent in pieces.
+    // The second half is sent in pieces.
     let (first, second) = large.split_at(large.len() / 2);
     let length = large.len();
     write!(
@@ -213,7 +213,7 @@ Connection: close
     for piece in second.as_bytes().chunks(50_000) {
         socket.write_all(piece).unwrap();
     }
-    let answer = Answer::read(&mut socket);
+    let answer = RawResponse::read(&mut socket);
     assert_eq!(answer.status, 202, "{answer:?}");
     let form = "Content-Type: application/x-www-form-urlencoded
 ";
@@ -223,7 +223,7 @@ Connection: close
 }
 
 #[test]
-fn what_rocket_refuses_itself_is_a_problem_too() {
+fn errors_of_rocket_itself_are_problems_too() {
     let host = Hosted::start("rocket");
     for (request, status) in [
         ("GET /elsewhere", 404),
@@ -244,31 +244,31 @@ fn what_rocket_refuses_itself_is_a_problem_too() {
 }
 
 #[test]
-fn services_wait_in_the_queue_give_up_or_refuse() {
+fn a_service_waits_times_out_or_refuses() {
     let output = Command::new(example("tower_executor")).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.ends_with("the run: Success\n"), "{told}");
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert!(output.ends_with("run: Success\n"), "{output}");
     let row = |id: &str| {
-        let mut lines = told.lines().filter_map(|line| line.split_once(' '));
+        let mut lines = output.lines().filter_map(|line| line.split_once(' '));
         let (_, row) = lines.find(|(own, _)| *own == id).unwrap();
         let numbers = row.split(' ').filter_map(|word| word.parse::<u64>().ok());
         let numbers: Vec<_> = numbers.collect();
         (numbers[0], numbers[1])
     };
-    assert_eq!(row("slow").0, 2, "{told}");
+    assert_eq!(row("slow").0, 2, "{output}");
     let patient = ["one", "two", "three", "four"].map(row);
-    assert!(patient.iter().all(|(tries, _)| *tries == 1), "{told}");
+    assert!(patient.iter().all(|(tries, _)| *tries == 1), "{output}");
     let waited = patient.iter().filter(|(_, waited)| *waited >= 50);
-    assert_eq!(waited.count(), 2, "{told}");
+    assert_eq!(waited.count(), 2, "{output}");
     let proud = ["first", "second"].map(row);
     assert_eq!(
         proud.iter().filter(|(tries, _)| *tries > 1).count(),
         1,
-        "{told}"
+        "{output}"
     );
 }
 
-/// Every host with its place for the API and a pipeline there.
+/// Every host, the path of its API, and the path of a pipeline.
 const HOSTS: [(&str, &str, &str); 4] = [
     ("axum", "/ops/api", "/ops/api/pipelines/invoices"),
     ("hyper", "/api", DAILY),
@@ -276,20 +276,20 @@ const HOSTS: [(&str, &str, &str); 4] = [
     ("rocket", "/api", DAILY),
 ];
 
-/// The texts of a stream up to the one that has this in it.
+/// Reads the texts of a stream up to the first one that contains `last`.
 async fn read_until(events: &mut Events, last: &str) -> Vec<String> {
-    let mut told: Vec<String> = Vec::new();
-    while !told.last().is_some_and(|text| text.contains(last)) {
-        let message = within(last, Box::pin(events.next())).await;
+    let mut texts: Vec<String> = Vec::new();
+    while !texts.last().is_some_and(|text| text.contains(last)) {
+        let message = with_timeout(last, Box::pin(events.next())).await;
         if let Message::Text(text) = message.unwrap().unwrap() {
-            told.push(text.to_string());
+            texts.push(text.to_string());
         }
     }
-    told
+    texts
 }
 
 #[tokio::test]
-async fn events_come_over_a_websocket_from_every_host() {
+async fn every_host_streams_events_over_a_websocket() {
     for (name, api, pipeline) in HOSTS {
         let host = Hosted::start(name);
         host.run(pipeline, ANN);
@@ -308,26 +308,26 @@ async fn events_come_over_a_websocket_from_every_host() {
     }
 }
 
-/// A stream that is open, and a connection on which nothing is said, must not hold it.
+/// Neither an open stream nor an idle connection may delay the shutdown.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn every_host_ends_in_order_when_it_is_interrupted() {
+async fn every_host_shuts_down_when_it_is_interrupted() {
     for (name, api, _) in HOSTS {
         let mut host = Hosted::start(name);
         let _idle = host.connect();
         let mut events = host.events(api, "ann").await;
-        let ended = tokio::task::spawn_blocking(move || host.interrupt());
+        let stopped = tokio::task::spawn_blocking(move || host.interrupt());
         let mut is_closed = false;
-        while let Some(Ok(message)) = within(name, Box::pin(events.next())).await {
+        while let Some(Ok(message)) = with_timeout(name, Box::pin(events.next())).await {
             is_closed |= message.is_close();
         }
-        assert!(is_closed, "{name} told its clients nothing");
-        within(name, ended).await.unwrap();
+        assert!(is_closed, "{name} sent no close frame");
+        with_timeout(name, stopped).await.unwrap();
     }
 }
 
 #[test]
-fn rocket_hands_over_a_connection_only_to_who_asks_rightly() {
+fn rocket_upgrades_only_valid_websocket_requests() {
     let host = Hosted::start("rocket");
     assert_eq!(host.ask("GET /api/ws", "").status, 426);
     let foreign = host.ask("GET /api/ws", "Origin: https://evil.example\r\n");

@@ -4,7 +4,7 @@ use floret::executor::{Ctx, ExecutorError};
 use floret::testing::{Gate, Step};
 use floret::{NodeStatus, Pipeline, RunStatus};
 
-use crate::harness::{STEP, Store, World, assert_ended, chain, node};
+use crate::harness::{STEP, Store, World, assert_statuses, chain, node};
 
 on_every_backend! {
     descendants_are_skipped_and_independent_branches_finish,
@@ -29,7 +29,8 @@ async fn descendants_are_skipped_and_independent_branches_finish(store: Store) {
     world.script.script("left", [Step::pass_on().at(&gate)]);
     let host = world.start().await;
     let run = host.trigger("p").await;
-    host.until_events(floret::EventKind::NodeSkipped, 3).await;
+    host.wait_for_events(floret::EventKind::NodeSkipped, 3)
+        .await;
     gate.open();
     let finished = run.finished().await.unwrap();
     let nodes = [
@@ -41,7 +42,7 @@ async fn descendants_are_skipped_and_independent_branches_finish(store: Store) {
         ("left", NodeStatus::Success),
         ("right", NodeStatus::Success),
     ];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     assert_eq!(finished.run.error.as_deref(), Some("node bad: broken"));
 }
 
@@ -55,7 +56,7 @@ async fn a_run_reports_its_first_error(store: Store) {
     world.script.script("early", [Step::permanent("first")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
-    host.until_events(floret::EventKind::NodeFailed, 1).await;
+    host.wait_for_events(floret::EventKind::NodeFailed, 1).await;
     gate.open();
     let finished = run.finished().await.unwrap();
     assert_eq!(finished.run.error.as_deref(), Some("node early: first"));
@@ -71,10 +72,10 @@ async fn a_run_reports_its_first_error_from_before_a_crash(store: Store) {
     world.script.script("early", [Step::permanent("first")]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
-    host.until_events(floret::EventKind::NodeFailed, 1).await;
+    host.wait_for_events(floret::EventKind::NodeFailed, 1).await;
     world.script.started("late").await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     assert_eq!(finished.run.error.as_deref(), Some("node early: first"));
@@ -98,7 +99,7 @@ async fn a_node_without_an_executor_fails_and_names_its_type(store: Store) {
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Success)];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.unwrap();
     assert!(
         error.contains("node a") && error.contains("\"gone\""),

@@ -11,7 +11,7 @@ use floret::testing::{Fault, Gate, Method, Step};
 use floret::{Clock, ErrorKind, Event, EventKind, Problem, RunHandle, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, chain, kinds, until, within};
+use crate::harness::{Host, Store, World, assert_statuses, chain, kinds, until, with_timeout};
 
 on_every_backend! {
     an_outcome_under_a_lost_lease_is_refused_and_changes_nothing,
@@ -151,7 +151,7 @@ async fn each_call_fails_once(open: impl Fn() -> Store) {
                     .await;
                 host.storage
                     .fail(fault(method, Problem::StorageBusy).skip(skip));
-                within(&case, Box::pin(check(&host, &world, &case))).await;
+                with_timeout(&case, Box::pin(check(&host, &world, &case))).await;
             }
         }
     }
@@ -192,7 +192,7 @@ async fn lose_lease(store: Store, step: Step, method: Method) {
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    host.until_events(EventKind::NodeStarted, 1).await;
+    host.wait_for_events(EventKind::NodeStarted, 1).await;
     claim_as_another_host(&host, &world, &run).await;
     let before = host.stored(&run).await;
     let events = host.events_of(run.id()).await;
@@ -233,7 +233,7 @@ async fn a_permanent_storage_error_defers_the_run_to_the_next_start(store: Store
         1,
         "the node is not executed again and again"
     );
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
@@ -243,13 +243,15 @@ async fn a_permanent_storage_error_defers_the_run_to_the_next_start(store: Store
 async fn a_lease_lost_at_its_renewal_drops_the_run(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a", "b"]));
     let gate = Gate::new();
-    world.script.script("a", [Step::pass_on().at(&gate).deaf()]);
+    world
+        .script
+        .script("a", [Step::pass_on().at(&gate).ignores_cancel()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
     claim_as_another_host(&host, &world, &run).await;
     let before = host.stored(&run).await;
-    world.turn_within(world.limits.lease).await;
+    world.advance_within(world.limits.lease).await;
     // The executor is dropped although it ignores the stop signal.
     while world.script.executing() > 0 {
         tokio::task::yield_now().await;
@@ -272,16 +274,16 @@ async fn outage(store: Store, problem: Problem) {
         host.storage
             .fail(Fault::before(method, problem).times(u64::MAX));
     }
-    let failed = host.storage.calls_in_all() + 4;
+    let failed = host.storage.total_calls() + 4;
     gate.open();
-    while host.storage.calls_in_all() < failed {
+    while host.storage.total_calls() < failed {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.calls().get("b"), None);
     host.storage.heal();
     let finished = run.finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, floret::NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_eq!((world.calls()["a"], world.calls()["b"]), (1, 1));
 }
 

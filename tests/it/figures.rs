@@ -15,7 +15,7 @@ use http::Method;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::harness::{Host, STEP, Store, World, within};
+use crate::harness::{Host, STEP, Store, World, with_timeout};
 use crate::wire::{request, send};
 
 /// The number of pipelines that fail: two more than the dashboard lists.
@@ -273,8 +273,8 @@ fn run_history(store: Store, actions: &[Action]) {
             service,
         };
         for action in actions {
-            within("an action", history.apply(action)).await;
-            within("a check", history.check()).await;
+            with_timeout("an action", history.apply(action)).await;
+            with_timeout("a check", history.check()).await;
         }
         let History { host, service, .. } = history;
         drop(service);

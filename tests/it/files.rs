@@ -11,7 +11,7 @@ use floret::testing::{FaultyStorage, Step, scratch};
 use floret::{Clock, Floret, NodeStatus, RunStatus, Scope};
 use serde_json::json;
 
-use crate::harness::{Host, Store, World, assert_ended, chain};
+use crate::harness::{Host, Store, World, assert_statuses, chain};
 
 async fn open(directory: &Path) -> SqliteStorage {
     let options = SqliteOptions::default().durability(Durability::Normal);
@@ -40,7 +40,7 @@ async fn run_to_success(floret: &Floret, key: &str, storage: &SqliteStorage, fau
     storage.fail_next_commit(fault);
     let finished = run.finished().await.unwrap();
     let nodes = ["a", "b", "c"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_node_whose_stored_output_is_damaged_is_executed_again() {
     let resumed = host.floret.resume(failed.run.id).await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     let calls = world.script.calls_of("b");
     assert_eq!(calls[0].inputs, calls[1].inputs);
     assert_eq!(world.calls()["a"], 2);

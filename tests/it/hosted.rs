@@ -1,7 +1,7 @@
-//! An example that serves, as a process: started on a free port, asked over real sockets, ended as
-//! its user would.
+//! An example server as a process: starts it on a free port, calls it over real sockets, and stops
+//! it like a user.
 //!
-//! What is expected of it stands in the tests.
+//! `examples_hosts` asserts how it behaves.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -15,15 +15,15 @@ use crate::examples::example;
 
 pub(crate) type Events = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// A running example; killed when dropped.
+/// A running example, killed when dropped.
 pub(crate) struct Hosted {
     child: Child,
     address: String,
 }
 
-/// An answer as text.
+/// An HTTP response as text.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: String,
@@ -43,46 +43,46 @@ impl Hosted {
         let address = line.trim_end().strip_prefix("listening on http://");
         let Some(address) = address.map(str::to_owned) else {
             drop(child.kill());
-            panic!("it said {line:?}");
+            panic!("the example printed {line:?}");
         };
         Self { child, address }
     }
 
-    /// A connection on which nothing was said yet.
+    /// Opens a connection on which nothing was sent yet.
     pub(crate) fn connect(&self) -> TcpStream {
         let socket = TcpStream::connect(&self.address).unwrap();
-        // A server that is silent for so long hangs.
+        // A server that sends nothing for a minute hangs.
         let bound = Some(Duration::from_secs(60));
         socket.set_read_timeout(bound).unwrap();
         socket
     }
 
-    /// Asks without a body; `headers` end with a line break each.
-    pub(crate) fn ask(&self, method_and_path: &str, headers: &str) -> Answer {
+    /// Sends a request without a body. Each of `headers` ends with a line break.
+    pub(crate) fn ask(&self, method_and_path: &str, headers: &str) -> RawResponse {
         self.send(method_and_path, headers, "")
     }
 
-    pub(crate) fn send(&self, method_and_path: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) fn send(&self, method_and_path: &str, headers: &str, body: &str) -> RawResponse {
         let mut socket = self.connect();
         let length = body.len();
         let request = format!(
             "{method_and_path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
         );
         socket.write_all(request.as_bytes()).unwrap();
-        Answer::read(&mut socket)
+        RawResponse::read(&mut socket)
     }
 
-    /// Starts a run of a pipeline by its address, waits for its end and answers the run's address.
+    /// Starts a run of the pipeline at this path, waits until it succeeds and returns its path.
     pub(crate) fn run(&self, pipeline: &str, headers: &str) -> String {
         let started = self.ask(&format!("POST {pipeline}/run"), headers);
         assert_eq!(started.status, 202, "{started:?}");
         let location = started.header("location").to_owned();
-        self.finish(&location, headers);
+        self.wait_finished(&location, headers);
         location
     }
 
-    /// Waits for the end of a run.
-    pub(crate) fn finish(&self, location: &str, headers: &str) {
+    /// Waits until a run succeeds.
+    pub(crate) fn wait_finished(&self, location: &str, headers: &str) {
         loop {
             let run = self.ask(&format!("GET {location}"), headers);
             assert_eq!(run.status, 200, "{run:?}");
@@ -93,7 +93,7 @@ impl Hosted {
         }
     }
 
-    /// A stream of all events, in whose opening `token` stands for the user.
+    /// Opens a stream of all events with this bearer token.
     pub(crate) async fn events(&self, api: &str, token: &str) -> Events {
         let url = format!("ws://{}{api}/ws?since=0", self.address);
         let mut request = url.into_client_request().unwrap();
@@ -102,7 +102,7 @@ impl Hosted {
         connect_async(request).await.unwrap().0
     }
 
-    /// Asks it to end, as soon as it listens to signals, and waits until it has.
+    /// Interrupts the process once it handles the signal, and waits until it exits.
     #[cfg(target_os = "linux")]
     pub(crate) fn interrupt(&mut self) {
         const INTERRUPT: u64 = 1 << 1;
@@ -116,30 +116,30 @@ impl Hosted {
         while !is_caught() {
             std::thread::yield_now();
         }
-        let told = Command::new("kill").args(["-INT", &pid]).status();
-        assert!(told.unwrap().success());
+        let status = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(status.unwrap().success());
         assert!(self.child.wait().unwrap().success());
     }
 
-    /// What it has said on standard error, once it is gone.
+    /// Kills the process and returns its standard error.
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
-        let mut told = String::new();
+        let mut output = String::new();
         let stderr = self.child.stderr.take();
-        stderr.unwrap().read_to_string(&mut told).unwrap();
-        told
+        stderr.unwrap().read_to_string(&mut output).unwrap();
+        output
     }
 }
 
 impl Drop for Hosted {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-impl Answer {
+impl RawResponse {
     /// Reads until the server closes the connection.
     pub(crate) fn read(socket: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
@@ -148,7 +148,7 @@ impl Answer {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         Self {
-            status: status.unwrap_or_else(|| panic!("it answered {text:?}")),
+            status: status.unwrap_or_else(|| panic!("the server sent {text:?}")),
             head: head.to_owned(),
             body: body.to_owned(),
         }
@@ -156,7 +156,7 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> &str {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        let own = lines.find(|(own, _)| own.eq_ignore_ascii_case(name));
-        own.map_or("", |(_, value)| value)
+        let found = lines.find(|(header, _)| header.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
     }
 }

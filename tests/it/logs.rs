@@ -160,7 +160,7 @@ async fn a_line_is_stored_while_its_node_executes(store: Store) {
         .start_with(|builder| builder.clock(Clock::system()))
         .await;
     let run = host.trigger("p").await;
-    host.until_events(EventKind::Log, 1).await;
+    host.wait_for_events(EventKind::Log, 1).await;
     assert_eq!(host.stored(&run).await.run.status, RunStatus::Running);
     gate.open();
     run.finished().await.unwrap();

@@ -5,8 +5,8 @@ use floret::executor::Effect;
 use floret::testing::Step;
 use floret::{EventKind, NodeStatus, RunStatus};
 
-use crate::harness::{Store, assert_ended, lines};
-use crate::resumes::{assert_same_call, fails, world};
+use crate::harness::{Store, assert_statuses, lines};
+use crate::resumes::{assert_same_call, failed_run, world};
 
 on_every_backend! {
     a_node_whose_output_is_damaged_is_executed_again,
@@ -18,12 +18,12 @@ on_every_backend! {
 async fn a_node_whose_output_is_damaged_is_executed_again(store: Store) {
     let world = world(store);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     host.storage.damage_outputs();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("load"));
     assert_same_call(&world.script.calls_of("clean"));
     let events = host.events_of(resumed.id()).await;
@@ -40,13 +40,13 @@ async fn a_chain_of_damaged_outputs_is_executed_again(store: Store) {
         .script
         .script("save", [Step::permanent("full"), Step::pass_on()]);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     host.storage.damage_outputs();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["clean", "save"].map(|node| (node, NodeStatus::Success));
     let nodes = [&[("load", NodeStatus::Success)], &nodes[..]].concat();
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     // Both outputs are damaged: `save` needs `clean` again, and `clean` needs `load` again.
     assert_eq!(world.calls()["load"], 2);
 }
@@ -55,11 +55,11 @@ async fn a_node_whose_output_was_too_large_to_store_is_executed_again_and_logged
     let mut world = world(store);
     world.limits.output_bytes_max = 16;
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = ["load", "clean", "save"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("clean"));
     let events = host.events_of(resumed.id()).await;
     let log = events.iter().find(|event| event.kind == EventKind::Log);
@@ -74,7 +74,7 @@ async fn a_node_that_needs_the_lost_output_of_a_sink_fails_with_the_reason(store
     world.limits.output_bytes_max = 16;
     world.script.effect("load", Effect::Sink);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     let finished = resumed.finished().await.unwrap();
     let nodes = [
@@ -82,7 +82,7 @@ async fn a_node_that_needs_the_lost_output_of_a_sink_fails_with_the_reason(store
         ("clean", NodeStatus::Failed),
         ("save", NodeStatus::Skipped),
     ];
-    assert_ended(&finished, RunStatus::Failed, &nodes);
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     let error = finished.run.error.unwrap();
     assert!(
         error.contains("node clean") && error.contains("output of load"),

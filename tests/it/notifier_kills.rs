@@ -1,7 +1,7 @@
-//! What `kill -9` does to deliveries: a real process whose notifier writes to a file that it syncs,
-//! killed under load and started again.
+//! Deliveries under `kill -9`: a real process whose notifier appends to a synced file is killed
+//! under load and restarted.
 //!
-//! The same inside one process, deterministic, is in `notifiers`.
+//! Deterministic tests in one process are in `notifiers`.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -22,7 +22,7 @@ const CLIENTS: u32 = 8;
 const DIRECTORY: &str = "FLORET_TEST_NOTIFIER_DIR";
 const ENTRY: &str = "notifier_kills::the_process_that_is_killed";
 
-/// A file of lines, each on the disk before the next.
+/// A file of lines, each synced to the disk before the next.
 struct Lines(Mutex<File>);
 
 impl Lines {
@@ -38,7 +38,7 @@ impl Lines {
     }
 }
 
-/// Writes down what it is brought; every seventh event is refused once.
+/// A notifier that records each event in a file. It refuses every seventh event once.
 struct Recorder {
     lines: Lines,
     refused: Mutex<HashSet<u64>>,
@@ -90,9 +90,8 @@ async fn start(dir: &Path) -> Floret {
         .unwrap()
 }
 
-/// No test by itself: the other process of the test below. It triggers runs and writes down those
-/// that were acknowledged, until it is killed.
-#[ignore = "it is the process that another test kills"]
+/// The process that the test below kills. It triggers runs and records the acknowledged ones.
+#[ignore = "another test starts and kills this process"]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_that_is_killed() {
     let Some(dir) = std::env::var_os(DIRECTORY) else {
@@ -116,10 +115,10 @@ async fn the_process_that_is_killed() {
     clients.join_all().await;
 }
 
-/// Whether a pause of real time is over; a process is killed by the clock on the wall.
+/// Waits for a span of real time, because a process is killed in real time.
 #[expect(
     clippy::disallowed_methods,
-    reason = "another process cannot be told to turn its clock"
+    reason = "another process does not share a manual clock"
 )]
 async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
@@ -134,7 +133,7 @@ fn spawn(dir: &Path) -> Child {
         .unwrap()
 }
 
-/// Whole lines of a file; the last may have been cut by the kill.
+/// Returns the complete lines of a file. A kill may have truncated the last one.
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines()
@@ -142,30 +141,34 @@ fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// Each run's numbers as they came, and the runs whose end came.
+/// Returns the delivered sequence numbers of each run, in order, and the runs whose last event
+/// came.
 fn received(dir: &Path) -> (HashMap<String, Vec<u64>>, HashSet<String>) {
-    let (mut numbers, mut ended) = (HashMap::<_, Vec<_>>::new(), HashSet::new());
+    let (mut numbers, mut finished) = (HashMap::<_, Vec<_>>::new(), HashSet::new());
     for line in lines(&dir.join("delivered")) {
         let run = line["run"].as_str().unwrap().to_owned();
         if line["type"] == "run.completed" {
-            ended.insert(run.clone());
+            finished.insert(run.clone());
         }
         numbers
             .entry(run)
             .or_default()
             .push(line["seq"].as_u64().unwrap());
     }
-    (numbers, ended)
+    (numbers, finished)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_end_of_an_acknowledged_run_is_delivered_in_spite_of_kill_9() {
+async fn kill_9_loses_no_event_of_an_acknowledged_run() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     for round in 0..KILLS {
         let mut child = spawn(dir);
         while !dir.join("ready").exists() {
-            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the process exited early"
+            );
             pause(Duration::from_millis(2)).await;
         }
         pause(Duration::from_millis(60 + u64::from(round) * 7919 % 300)).await;
@@ -179,21 +182,24 @@ async fn every_end_of_an_acknowledged_run_is_delivered_in_spite_of_kill_9() {
         .collect();
     assert!(
         acknowledged.len() > 20,
-        "only {}: no load",
+        "only {} runs were acknowledged",
         acknowledged.len()
     );
     let floret = start(dir).await;
     for _ in 0..6_000 {
-        let (_, ended) = received(dir);
-        if acknowledged.is_subset(&ended) {
+        let (_, finished) = received(dir);
+        if acknowledged.is_subset(&finished) {
             break;
         }
         pause(Duration::from_millis(20)).await;
     }
     floret.shutdown(Duration::from_secs(10)).await.unwrap();
-    let (numbers, ended) = received(dir);
-    let missing: Vec<_> = acknowledged.difference(&ended).collect();
-    assert!(missing.is_empty(), "their ends never came: {missing:?}");
+    let (numbers, finished) = received(dir);
+    let missing: Vec<_> = acknowledged.difference(&finished).collect();
+    assert!(
+        missing.is_empty(),
+        "the last events of these runs never came: {missing:?}"
+    );
     let stored = stored(&dir.join("runs.db"));
     for run in &acknowledged {
         let mut first = Vec::new();
@@ -206,7 +212,7 @@ async fn every_end_of_an_acknowledged_run_is_delivered_in_spite_of_kill_9() {
     }
 }
 
-/// The numbers of each run's events, as the file has them.
+/// Returns the sequence numbers of each run's stored events.
 fn stored(file: &Path) -> HashMap<String, Vec<u64>> {
     let connection = rusqlite::Connection::open(file).unwrap();
     let mut statement = connection

@@ -7,7 +7,7 @@ use floret::testing::{Gate, Step};
 use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::json;
 
-use crate::harness::{Store, World, assert_ended, chain, kinds, lines, node, step};
+use crate::harness::{Store, World, assert_statuses, chain, kinds, lines, node, step};
 
 on_every_backend! {
     an_interrupted_node_is_executed_again_and_a_finished_one_is_not,
@@ -32,11 +32,11 @@ async fn an_interrupted_node_is_executed_again_and_a_finished_one_is_not(store: 
     let run = host.trigger("p").await.id();
     world.script.started("b").await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = ["a", "b", "c"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     let calls = world.script.calls_of("b");
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[0], calls[1], "run, node, attempt, key and rows");
@@ -58,14 +58,14 @@ async fn a_crash_uses_up_no_retry(store: Store) {
         .script("a", [fails(), fails().at(&gate), fails()]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
-    world.turn_within(Duration::from_secs(2)).await;
+    world.advance_within(Duration::from_secs(2)).await;
     world.script.started_times("a", 2).await;
-    host.until_events(EventKind::NodeStarted, 2).await;
+    host.wait_for_events(EventKind::NodeStarted, 2).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
-    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let attempts: Vec<_> = world
         .script
         .calls_of("a")
@@ -81,12 +81,12 @@ async fn a_crash_between_attempts_continues_with_the_next_one(store: Store) {
     world.script.script("a", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await.id();
-    host.until_events(EventKind::NodeRetrying, 1).await;
+    host.wait_for_events(EventKind::NodeRetrying, 1).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
-    assert_ended(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     let calls = world.script.calls_of("a");
     let attempts: Vec<_> = calls.iter().map(|call| call.attempt).collect();
     assert_eq!(attempts, [1, 2]);
@@ -104,7 +104,7 @@ async fn a_run_cancelled_before_a_crash_starts_no_node_after_it(store: Store) {
     let answer = host.floret.cancel(run).await.unwrap();
     assert_eq!(answer, RunStatus::Running);
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [
@@ -112,7 +112,7 @@ async fn a_run_cancelled_before_a_crash_starts_no_node_after_it(store: Store) {
         ("b", NodeStatus::Cancelled),
         ("c", NodeStatus::Cancelled),
     ];
-    assert_ended(&finished, RunStatus::Cancelled, &nodes);
+    assert_statuses(&finished, RunStatus::Cancelled, &nodes);
     assert_eq!(world.script.calls().len(), 2);
 }
 
@@ -140,11 +140,11 @@ async fn a_node_whose_output_was_too_large_to_store_completes_once(store: Store)
     let run = host.trigger("p").await.id();
     world.script.started("b").await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = ["a", "b"].map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_eq!((world.calls()["a"], world.calls()["b"]), (2, 2));
     let calls = world.script.calls_of("b");
     assert_eq!(calls[0].inputs, calls[1].inputs);
@@ -180,12 +180,12 @@ async fn a_run_that_makes_progress_between_crashes_is_never_poisoned(store: Stor
     for name in names {
         world.script.started(name).await;
         host.crash().await;
-        world.outlive_leases();
+        world.expire_leases();
         host = world.start().await;
     }
     let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = names.map(|node| (node, NodeStatus::Success));
-    assert_ended(&finished, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert!(world.calls().values().all(|count| *count == 2));
 }
 
@@ -210,28 +210,28 @@ async fn only_the_run_that_crashes_its_host_three_times_is_poisoned(store: Store
     world.script.started_times("wait", 7).await;
     world.script.started("kill").await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     world.script.started_times("wait", 14).await;
     world.script.started_times("kill", 2).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     // From here on, suspects execute one at a time. The slow runs finish as soon as they execute.
     world.script.script("wait", [Step::pass_on()]);
     let host = world.start().await;
-    world.turn_within(world.limits.suspect_delay).await;
+    world.advance_within(world.limits.suspect_delay).await;
     world.script.started_times("kill", 3).await;
     assert_eq!(world.calls()["wait"], 14 + 4, "the runs behind it wait");
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
-    world.turn_within(world.limits.suspect_delay).await;
+    world.advance_within(world.limits.suspect_delay).await;
     for run in slow {
         let finished = host.floret.handle(run).finished().await.unwrap();
         assert_eq!(finished.run.status, RunStatus::Success);
     }
     let finished = host.floret.handle(poison).finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &finished,
         RunStatus::Failed,
         &[("kill", NodeStatus::Skipped)],
@@ -251,10 +251,10 @@ async fn a_cancel_request_finishes_a_poisoned_run_as_cancelled(store: Store) {
     world.script.started("kill").await;
     host.floret.cancel(run).await.unwrap();
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
-    assert_ended(
+    assert_statuses(
         &finished,
         RunStatus::Cancelled,
         &[("kill", NodeStatus::Cancelled)],

@@ -1,4 +1,6 @@
-//! Resume: a new run goes on where a failed one ended, on what its nodes had handed on.
+//! Resume: a new run continues where a run failed and reuses the outputs of its nodes.
+//!
+//! The choices of a resume are in `resume_choices`, lost outputs in `lost_outputs`.
 
 use floret::executor::Effect;
 use floret::storage::{Purge, System};
@@ -6,21 +8,21 @@ use floret::testing::{Call, Gate, Step};
 use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunHandle, RunStatus, Trigger};
 use serde_json::json;
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, chain, kinds, node, step};
+use crate::harness::{Host, STEP, Store, World, assert_statuses, chain, kinds, node, step};
 
 on_every_backend! {
-    the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream,
+    the_failed_node_receives_the_rows_of_its_skipped_upstream,
     a_restart_between_failure_and_resume_loses_no_row,
     a_sink_that_succeeded_is_not_executed_again,
     a_resumed_run_can_be_resumed,
-    a_cancelled_resume_can_be_made_again,
-    two_simultaneous_resumes_give_one_run_and_one_conflict,
-    only_a_failed_run_is_resumed,
-    purging_the_failed_run_pulls_nothing_from_under_its_resume,
-    a_resume_runs_the_definition_that_the_failed_run_ran,
+    a_run_can_be_resumed_again_after_a_cancelled_resume,
+    two_simultaneous_resumes_create_one_run_and_one_conflict,
+    only_a_failed_run_can_be_resumed,
+    a_resume_survives_the_purge_of_the_failed_run,
+    a_resume_uses_the_definition_of_the_failed_run,
 }
 
-/// Rows that a careless store would change.
+/// Rows that a careless storage would change.
 fn rows() -> Step {
     Step::rows([
         json!({"id": 1, "mixed": "text", "nested": {"a": [1, null]}, "big": 9_007_199_254_740_993_u64}),
@@ -29,7 +31,7 @@ fn rows() -> Step {
     ])
 }
 
-/// load → clean → save; `clean` fails once, `save` is a sink.
+/// A world with the pipeline load → clean → save. `clean` fails once, and `save` is a sink.
 pub(crate) fn world(store: Store) -> World {
     let world = World::new(store).pipeline(chain("p", &["load", "clean", "save"]));
     world.script.script("load", [rows()]);
@@ -40,10 +42,10 @@ pub(crate) fn world(store: Store) -> World {
     world
 }
 
-pub(crate) async fn fails(host: &Host) -> RunHandle {
+pub(crate) async fn failed_run(host: &Host) -> RunHandle {
     let run = host.trigger("p").await;
-    let ended = run.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Failed);
+    let finished = run.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Failed);
     run
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn assert_same_call(calls: &[Call]) {
     assert_ne!(calls[0].run_id, calls[1].run_id);
 }
 
-async fn the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream(store: Store) {
+async fn the_failed_node_receives_the_rows_of_its_skipped_upstream(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let failed = host
@@ -68,21 +70,21 @@ async fn the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream(sto
         .unwrap();
     failed.finished().await.unwrap();
     let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
+    let finished = resumed.finished().await.unwrap();
     let nodes = [
         ("load", NodeStatus::Skipped),
         ("clean", NodeStatus::Success),
         ("save", NodeStatus::Success),
     ];
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     assert_same_call(&world.script.calls_of("clean"));
     assert_eq!(world.calls()["load"], 1);
-    let load = node(&ended, "load");
+    let load = node(&finished, "load");
     assert_eq!(
         (load.reused_from, load.row_count),
         (Some(failed.id()), Some(3))
     );
-    let run = &ended.run;
+    let run = &finished.run;
     assert_eq!(run.resumed_from, Some(failed.id()));
     assert_eq!(
         (run.trigger, &run.params["day"]),
@@ -93,7 +95,7 @@ async fn the_node_after_the_failed_one_gets_the_rows_of_its_skipped_upstream(sto
 async fn a_restart_between_failure_and_resume_loses_no_row(store: Store) {
     let world = world(store);
     let host = world.start().await;
-    let failed = fails(&host).await.id();
+    let failed = failed_run(&host).await.id();
     host.stop().await;
     let host = world.start().await;
     let resumed = host.floret.resume(failed).await.unwrap();
@@ -121,10 +123,10 @@ async fn a_sink_that_succeeded_is_not_executed_again(store: Store) {
         .script
         .script("bad", [Step::permanent("broken"), Step::pass_on()]);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
+    let finished = resumed.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(
         world.calls(),
         [("bad", 2), ("load", 1), ("save", 1)]
@@ -140,19 +142,19 @@ async fn a_resumed_run_can_be_resumed(store: Store) {
         .script
         .script("save", [Step::permanent("full"), Step::pass_on()]);
     let host = world.start().await;
-    let first = fails(&host).await;
+    let first = failed_run(&host).await;
     let second = host.floret.resume(first.id()).await.unwrap();
     assert_eq!(
         second.finished().await.unwrap().run.status,
         RunStatus::Failed
     );
     let third = host.floret.resume(second.id()).await.unwrap();
-    let ended = third.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
-    assert_eq!(node(&ended, "load").reused_from, Some(first.id()));
-    assert_eq!(node(&ended, "clean").reused_from, Some(second.id()));
+    let finished = third.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
+    assert_eq!(node(&finished, "load").reused_from, Some(first.id()));
+    assert_eq!(node(&finished, "clean").reused_from, Some(second.id()));
     assert_same_call(&world.script.calls_of("save"));
-    assert_eq!(ended.run.first_run, first.id());
+    assert_eq!(finished.run.first_run, first.id());
     let refused = host.floret.resume(first.id()).await.unwrap_err();
     assert_eq!(refused.slug(), "run-not-resumable");
     assert!(
@@ -161,13 +163,13 @@ async fn a_resumed_run_can_be_resumed(store: Store) {
     );
 }
 
-async fn a_cancelled_resume_can_be_made_again(store: Store) {
+async fn a_run_can_be_resumed_again_after_a_cancelled_resume(store: Store) {
     let world = world(store);
     let gate = Gate::new();
     let steps = [Step::permanent("broken"), Step::pass_on().at(&gate)];
     world.script.script("clean", steps);
     let host = world.start().await;
-    let failed = fails(&host).await;
+    let failed = failed_run(&host).await;
     let resumed = host.floret.resume(failed.id()).await.unwrap();
     world.script.started_times("clean", 2).await;
     host.floret.cancel(resumed.id()).await.unwrap();
@@ -177,51 +179,51 @@ async fn a_cancelled_resume_can_be_made_again(store: Store) {
         RunStatus::Cancelled
     );
     let again = host.floret.resume(failed.id()).await.unwrap();
-    let ended = again.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
-    assert_eq!(node(&ended, "clean").reused_from, Some(resumed.id()));
+    let finished = again.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
+    assert_eq!(node(&finished, "clean").reused_from, Some(resumed.id()));
     assert_eq!(
         world.calls()["clean"],
         2,
-        "it succeeded before the cancelled run ended"
+        "it succeeded before the run was cancelled"
     );
     let save = &world.script.calls_of("save")[0];
     assert_eq!(save.inputs, world.script.calls_of("clean")[0].inputs);
 }
 
-async fn two_simultaneous_resumes_give_one_run_and_one_conflict(store: Store) {
+async fn two_simultaneous_resumes_create_one_run_and_one_conflict(store: Store) {
     let world = world(store);
     let gate = Gate::new();
     let steps = [Step::permanent("broken"), Step::pass_on().at(&gate)];
     world.script.script("clean", steps);
     let host = world.start().await;
-    let failed = fails(&host).await.id();
+    let failed = failed_run(&host).await.id();
     let resume = || {
         let floret = host.floret.clone();
         host.on_runtime(async move { floret.resume(failed).await })
     };
     let (one, two) = tokio::join!(resume(), resume());
-    let (made, refused) = match (one, two) {
-        (Ok(made), Err(refused)) | (Err(refused), Ok(made)) => (made, refused),
-        other => panic!("not one of each: {other:?}"),
+    let (created, refused) = match (one, two) {
+        (Ok(created), Err(refused)) | (Err(refused), Ok(created)) => (created, refused),
+        other => panic!("expected one run and one conflict: {other:?}"),
     };
     assert_eq!(
         (refused.kind(), refused.slug()),
         (ErrorKind::Conflict, "run-not-resumable")
     );
     assert!(
-        refused.to_string().contains(&made.id().to_string()),
+        refused.to_string().contains(&created.id().to_string()),
         "{refused}"
     );
     assert_eq!(host.runs().await.len(), 2);
     gate.open();
     assert_eq!(
-        made.finished().await.unwrap().run.status,
+        created.finished().await.unwrap().run.status,
         RunStatus::Success
     );
 }
 
-async fn only_a_failed_run_is_resumed(store: Store) {
+async fn only_a_failed_run_can_be_resumed(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a"]));
     world.limits.runs_max = 1;
     let gate = Gate::new();
@@ -250,13 +252,13 @@ async fn only_a_failed_run_is_resumed(store: Store) {
     assert_eq!(refused.slug(), "run-not-found");
 }
 
-async fn purging_the_failed_run_pulls_nothing_from_under_its_resume(store: Store) {
+async fn a_resume_survives_the_purge_of_the_failed_run(store: Store) {
     let mut world = world(store).pipeline(chain("other", &["hold"]));
     world.limits.runs_max = 1;
     let gate = Gate::new();
     world.script.script("hold", [Step::pass_on().at(&gate)]);
     let host = world.start().await;
-    let failed = fails(&host).await.id();
+    let failed = failed_run(&host).await.id();
     let other = host.trigger("other").await;
     world.script.started("hold").await;
     let resumed = host.floret.resume(failed).await.unwrap();
@@ -265,29 +267,29 @@ async fn purging_the_failed_run_pulls_nothing_from_under_its_resume(store: Store
     assert_eq!(purged.deleted, 1);
     gate.open();
     other.finished().await.unwrap();
-    let ended = resumed.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
+    let finished = resumed.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
     assert_same_call(&world.script.calls_of("clean"));
     assert_eq!(world.calls()["load"], 1);
 }
 
-async fn a_resume_runs_the_definition_that_the_failed_run_ran(store: Store) {
+async fn a_resume_uses_the_definition_of_the_failed_run(store: Store) {
     let mut world = world(store);
     let host = world.start().await;
-    let failed = fails(&host).await.id();
+    let failed = failed_run(&host).await.id();
     host.stop().await;
     let changed = Pipeline::new("p").with(step("other"));
     world.pipelines = vec![changed];
     let host = world.start().await;
     let resumed = host.floret.resume(failed).await.unwrap();
-    let ended = resumed.finished().await.unwrap();
-    assert_eq!(ended.run.pipeline_version, 1);
+    let finished = resumed.finished().await.unwrap();
+    assert_eq!(finished.run.pipeline_version, 1);
     let nodes = [
         ("load", NodeStatus::Skipped),
         ("clean", NodeStatus::Success),
         ("save", NodeStatus::Success),
     ];
-    assert_ended(&ended, RunStatus::Success, &nodes);
+    assert_statuses(&finished, RunStatus::Success, &nodes);
     let kinds = kinds(&host.events_of(resumed.id()).await);
     assert_eq!(kinds.last(), Some(&EventKind::RunCompleted));
 }

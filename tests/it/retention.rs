@@ -1,4 +1,6 @@
-//! The engine purges by itself what the host's retention does not keep.
+//! Retention: the engine purges old runs without a request.
+//!
+//! What a purge deletes is left to the contract of storage.
 
 use std::time::Duration;
 
@@ -9,10 +11,10 @@ use crate::harness::{Host, Store, World, chain};
 
 on_every_backend! {
     old_runs_are_purged_at_the_start_and_every_hour,
-    the_last_runs_of_each_pipeline_stay,
-    a_run_that_finished_within_a_day_stays,
-    a_purge_that_fails_is_tried_again_at_the_next_turn,
-    without_a_retention_every_run_stays,
+    the_newest_runs_of_each_pipeline_are_retained,
+    a_run_is_retained_for_a_day_after_it_finished,
+    a_failed_purge_is_retried_an_hour_later,
+    without_retention_every_run_is_retained,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -20,7 +22,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 fn world(store: Store) -> World {
     let mut world = World::new(store);
-    // Turning the clock by days must not make anybody lose a claim.
+    // No lease may expire while the clock advances by days.
     world.limits.lease = 400 * DAY;
     world
         .pipeline(chain("p", &["a"]))
@@ -33,17 +35,17 @@ async fn start(world: &World, retention: Retention) -> Host {
         .await
 }
 
-async fn finished(host: &Host, pipeline: &str) -> RunId {
+async fn successful_run(host: &Host, pipeline: &str) -> RunId {
     let run = host.run(pipeline).await.run;
     assert_eq!(run.status, RunStatus::Success);
     run.id
 }
 
-async fn left(host: &Host) -> Vec<RunId> {
+async fn remaining(host: &Host) -> Vec<RunId> {
     host.runs().await.iter().map(|run| run.id).collect()
 }
 
-/// Ends once the engine has purged so often and sleeps again.
+/// Waits until the engine has purged `times` times and sleeps again.
 async fn purged_times(world: &World, host: &Host, times: u64) {
     while host.storage.calls(Method::Purge) < times {
         tokio::task::yield_now().await;
@@ -55,83 +57,86 @@ async fn old_runs_are_purged_at_the_start_and_every_hour(store: Store) {
     let world = world(store);
     let host = start(&world, Retention::keep_days(7)).await;
     purged_times(&world, &host, 1).await;
-    let first = finished(&host, "p").await;
+    let first = successful_run(&host, "p").await;
     world.clock.advance(DAY);
     purged_times(&world, &host, 2).await;
-    let second = finished(&host, "q").await;
+    let second = successful_run(&host, "q").await;
     world.clock.advance(6 * DAY);
     purged_times(&world, &host, 3).await;
     assert_eq!(
-        left(&host).await,
+        remaining(&host).await,
         [second, first],
-        "seven days are not over"
+        "seven days have not passed"
     );
     world.clock.advance(HOUR);
     purged_times(&world, &host, 4).await;
-    assert_eq!(left(&host).await, [second]);
+    assert_eq!(remaining(&host).await, [second]);
     host.stop().await;
     world.clock.advance(DAY);
     let host = start(&world, Retention::keep_days(7)).await;
     purged_times(&world, &host, 1).await;
-    assert_eq!(left(&host).await, []);
+    assert_eq!(remaining(&host).await, []);
     host.stop().await;
 }
 
-async fn the_last_runs_of_each_pipeline_stay(store: Store) {
+async fn the_newest_runs_of_each_pipeline_are_retained(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let mut runs = Vec::new();
     for pipeline in ["p", "p", "p", "q"] {
-        runs.push(finished(&host, pipeline).await);
+        runs.push(successful_run(&host, pipeline).await);
     }
     host.stop().await;
     world.clock.advance(30 * DAY);
     let host = start(&world, Retention::keep_days(7).keep_last(2)).await;
     purged_times(&world, &host, 1).await;
-    assert_eq!(left(&host).await, [runs[3], runs[2], runs[1]]);
+    assert_eq!(remaining(&host).await, [runs[3], runs[2], runs[1]]);
     host.stop().await;
 }
 
-async fn a_run_that_finished_within_a_day_stays(store: Store) {
+async fn a_run_is_retained_for_a_day_after_it_finished(store: Store) {
     let world = world(store);
     let host = start(&world, Retention::keep_days(0).keep_last(1)).await;
     purged_times(&world, &host, 1).await;
-    let runs = [finished(&host, "p").await, finished(&host, "p").await];
+    let runs = [
+        successful_run(&host, "p").await,
+        successful_run(&host, "p").await,
+    ];
     world.clock.advance(DAY);
     purged_times(&world, &host, 2).await;
-    assert_eq!(left(&host).await, [runs[1], runs[0]]);
+    assert_eq!(remaining(&host).await, [runs[1], runs[0]]);
     world.clock.advance(HOUR);
     purged_times(&world, &host, 3).await;
-    assert_eq!(left(&host).await, [runs[1]]);
+    assert_eq!(remaining(&host).await, [runs[1]]);
     host.stop().await;
 }
 
-async fn a_purge_that_fails_is_tried_again_at_the_next_turn(store: Store) {
+async fn a_failed_purge_is_retried_an_hour_later(store: Store) {
     let world = world(store);
     let host = start(&world, Retention::keep_days(1)).await;
     purged_times(&world, &host, 1).await;
-    finished(&host, "p").await;
+    successful_run(&host, "p").await;
     host.storage
         .fail(Fault::before(Method::Purge, Problem::StorageBusy));
     world.clock.advance(2 * DAY);
     purged_times(&world, &host, 2).await;
-    assert_eq!(left(&host).await.len(), 1);
+    assert_eq!(remaining(&host).await.len(), 1);
     host.storage.heal();
     world.clock.advance(HOUR);
     purged_times(&world, &host, 3).await;
-    assert_eq!(left(&host).await, []);
+    assert_eq!(remaining(&host).await, []);
     host.stop().await;
 }
 
-async fn without_a_retention_every_run_stays(store: Store) {
+async fn without_retention_every_run_is_retained(store: Store) {
     let world = world(store);
     let host = world.start().await;
-    let run = finished(&host, "p").await;
+    let run = successful_run(&host, "p").await;
     host.stop().await;
     world.clock.advance(300 * DAY);
     let host = world.start().await;
-    let newer = finished(&host, "p").await;
-    assert_eq!(left(&host).await, [newer, run]);
+    let newer = successful_run(&host, "p").await;
+    assert_eq!(remaining(&host).await, [newer, run]);
     assert_eq!(host.storage.calls(Method::Purge), 0);
     host.stop().await;
 }

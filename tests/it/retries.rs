@@ -1,4 +1,6 @@
-//! Attempts: retries, pauses and time-outs.
+//! Attempts: retries, the delays between them, and timeouts.
+//!
+//! The exact length of a delay is left to the unit tests of `engine`.
 
 use std::time::Duration;
 
@@ -6,47 +8,47 @@ use floret::testing::{Gate, Step};
 use floret::{EventKind, NodeStatus, Pipeline, RunStatus};
 use serde_json::Value;
 
-use crate::harness::{STEP, Store, World, assert_ended, chain, node, step};
+use crate::harness::{STEP, Store, World, assert_statuses, chain, node, step};
 
 on_every_backend! {
-    pauses_double_within_their_jitter_until_the_retries_are_used_up,
-    a_later_attempt_may_succeed_and_has_the_same_key,
+    delays_double_within_their_jitter_until_no_retry_remains,
+    a_retry_has_the_same_key_and_can_succeed,
     a_permanent_error_is_not_retried,
-    an_attempt_past_its_time_out_is_told_to_stop_and_then_retried,
-    a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_begins,
-    a_run_past_its_time_out_fails_what_executes_and_skips_the_rest,
-    the_time_before_a_crash_counts_for_the_time_out_of_a_run,
-    a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing,
+    an_attempt_that_times_out_is_cancelled_and_retried,
+    an_attempt_that_ignores_its_timeout_is_dropped_before_the_next_starts,
+    a_run_that_times_out_fails_executing_nodes_and_skips_the_rest,
+    time_before_a_crash_counts_toward_the_timeout_of_a_run,
+    a_run_that_timed_out_before_its_recovery_starts_no_node,
     a_node_between_attempts_holds_no_slot,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn tried(config: &[(&str, u64)]) -> Pipeline {
+fn pipeline_with(config: &[(&str, u64)]) -> Pipeline {
     let node = config
         .iter()
         .fold(step("a"), |node, (key, value)| node.config(*key, *value));
     Pipeline::new("p").with(node)
 }
 
-async fn pauses_double_within_their_jitter_until_the_retries_are_used_up(store: Store) {
-    let world = World::quiet(store).pipeline(tried(&[("max_retries", 4)]));
+async fn delays_double_within_their_jitter_until_no_retry_remains(store: Store) {
+    let world = World::quiet(store).pipeline(pipeline_with(&[("max_retries", 4)]));
     world.script.script("a", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     for first_ms in [1_000, 2_000, 4_000, 8_000] {
-        let pause = world.turn_within(HOUR).await;
+        let delay = world.advance_within(HOUR).await;
         let bounds =
             Duration::from_millis(first_ms * 8 / 10)..=Duration::from_millis(first_ms * 12 / 10);
         assert!(
-            bounds.contains(&pause),
-            "{pause:?} is not within {bounds:?}"
+            bounds.contains(&delay),
+            "{delay:?} is not within {bounds:?}"
         );
     }
-    let ended = run.finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
-    assert_eq!(ended.run.error.as_deref(), Some("node a: not yet"));
-    assert_eq!(node(&ended, "a").attempt, Some(5));
+    let finished = run.finished().await.unwrap();
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    assert_eq!(finished.run.error.as_deref(), Some("node a: not yet"));
+    assert_eq!(node(&finished, "a").attempt, Some(5));
     let events = host.events_of(run.id()).await;
     let retries = events
         .iter()
@@ -60,73 +62,73 @@ async fn pauses_double_within_their_jitter_until_the_retries_are_used_up(store: 
     );
 }
 
-async fn a_later_attempt_may_succeed_and_has_the_same_key(store: Store) {
-    let world = World::quiet(store).pipeline(tried(&[("max_retries", 1), ("retry_delay", 0)]));
+async fn a_retry_has_the_same_key_and_can_succeed(store: Store) {
+    let world =
+        World::quiet(store).pipeline(pipeline_with(&[("max_retries", 1), ("retry_delay", 0)]));
     world
         .script
         .script("a", [Step::retryable("not yet"), Step::pass_on()]);
     let host = world.start().await;
-    let ended = host.run("p").await;
-    assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    let finished = host.run("p").await;
+    assert_statuses(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
     assert_eq!(
-        (node(&ended, "a").attempt, &node(&ended, "a").error),
+        (node(&finished, "a").attempt, &node(&finished, "a").error),
         (Some(2), &None)
     );
     let calls = world.script.calls_of("a");
     assert_eq!(calls[0].attempt_key, calls[1].attempt_key);
-    assert_eq!(calls[0].attempt_key, format!("{}.a", ended.run.id));
+    assert_eq!(calls[0].attempt_key, format!("{}.a", finished.run.id));
 }
 
 async fn a_permanent_error_is_not_retried(store: Store) {
-    let world = World::quiet(store).pipeline(tried(&[("max_retries", 4)]));
+    let world = World::quiet(store).pipeline(pipeline_with(&[("max_retries", 4)]));
     world.script.script("a", [Step::permanent("never")]);
     let host = world.start().await;
-    let ended = host.run("p").await;
-    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    let finished = host.run("p").await;
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
     assert_eq!(world.script.calls_of("a").len(), 1);
 }
 
-async fn an_attempt_past_its_time_out_is_told_to_stop_and_then_retried(store: Store) {
+async fn an_attempt_that_times_out_is_cancelled_and_retried(store: Store) {
     let config = [("max_retries", 1), ("retry_delay", 0), ("timeout", 5)];
-    let world = World::quiet(store).pipeline(tried(&config));
+    let world = World::quiet(store).pipeline(pipeline_with(&config));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     for attempt in 1..=2 {
         world.script.started_times("a", attempt).await;
-        // Not the second in which an attempt may stop: this one stops at once.
+        // This attempt stops at once, so only its timeout must pass, not the second that it has to
+        // stop.
         world.clock.sleeper_within(Duration::from_secs(5)).await;
         world.clock.advance(Duration::from_secs(5));
     }
-    let ended = run.finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
-    let error = node(&ended, "a").error.as_deref();
+    let finished = run.finished().await.unwrap();
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    let error = node(&finished, "a").error.as_deref();
     assert_eq!(error, Some("the attempt exceeded its timeout of 5 s"));
     assert_eq!(world.script.calls_of("a").len(), 2);
 }
 
-async fn a_deaf_attempt_is_dropped_a_second_after_its_time_out_before_the_next_begins(
-    store: Store,
-) {
+async fn an_attempt_that_ignores_its_timeout_is_dropped_before_the_next_starts(store: Store) {
     let config = [("max_retries", 1), ("retry_delay", 0), ("timeout", 5)];
-    let world = World::quiet(store).pipeline(tried(&config));
+    let world = World::quiet(store).pipeline(pipeline_with(&config));
     let gate = Gate::new();
-    let deaf = Step::pass_on().at(&gate).deaf();
-    world.script.script("a", [deaf, Step::pass_on()]);
+    let ignoring = Step::pass_on().at(&gate).ignores_cancel();
+    world.script.script("a", [ignoring, Step::pass_on()]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("a").await;
-    assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(5));
-    assert_eq!(world.turn_within(HOUR).await, Duration::from_secs(1));
-    let ended = run.finished().await.unwrap();
-    assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_eq!(world.advance_within(HOUR).await, Duration::from_secs(5));
+    assert_eq!(world.advance_within(HOUR).await, Duration::from_secs(1));
+    let finished = run.finished().await.unwrap();
+    assert_statuses(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
     assert_eq!(world.script.calls_of("a").len(), 2);
     assert_eq!(world.script.executing_max(), 1);
     assert_eq!(host.floret.abandoned(), 0);
 }
 
-async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: Store) {
+async fn a_run_that_times_out_fails_executing_nodes_and_skips_the_rest(store: Store) {
     let pipeline = chain("p", &["done", "executes", "waits"])
         .with(
             step("retries")
@@ -138,32 +140,32 @@ async fn a_run_past_its_time_out_fails_what_executes_and_skips_the_rest(store: S
     let gate = Gate::new();
     world
         .script
-        .script("executes", [Step::pass_on().at(&gate).deaf()]);
+        .script("executes", [Step::pass_on().at(&gate).ignores_cancel()]);
     world.script.script("retries", [Step::retryable("not yet")]);
     let host = world.start().await;
     let run = host.trigger("p").await;
     world.script.started("executes").await;
-    host.until_events(EventKind::NodeRetrying, 1).await;
-    let rest = world.turn_within(Duration::from_secs(60)).await;
-    assert_eq!(rest, Duration::from_secs(60));
+    host.wait_for_events(EventKind::NodeRetrying, 1).await;
+    let remaining = world.advance_within(Duration::from_secs(60)).await;
+    assert_eq!(remaining, Duration::from_secs(60));
     assert_eq!(
-        world.turn_within(Duration::from_secs(1)).await,
+        world.advance_within(Duration::from_secs(1)).await,
         Duration::from_secs(1)
     );
-    let ended = run.finished().await.unwrap();
+    let finished = run.finished().await.unwrap();
     let nodes = [
         ("done", NodeStatus::Success),
         ("executes", NodeStatus::Failed),
         ("waits", NodeStatus::Skipped),
         ("retries", NodeStatus::Skipped),
     ];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    let error = ended.run.error.as_deref();
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
+    let error = finished.run.error.as_deref();
     assert_eq!(error, Some("the run exceeded its timeout of 60 s"));
     assert_eq!(world.calls().get("waits"), None);
 }
 
-async fn the_time_before_a_crash_counts_for_the_time_out_of_a_run(store: Store) {
+async fn time_before_a_crash_counts_toward_the_timeout_of_a_run(store: Store) {
     let pipeline = chain("p", &["a", "b"]).timeout(Duration::from_secs(100));
     let mut world = World::new(store).pipeline(pipeline);
     world.limits.lease = Duration::from_secs(20);
@@ -175,19 +177,19 @@ async fn the_time_before_a_crash_counts_for_the_time_out_of_a_run(store: Store) 
     host.crash().await;
     let started_at = world.clock.clock().now();
     world.clock.advance(Duration::from_secs(60));
-    world.outlive_leases();
+    world.expire_leases();
     world.limits.lease = 4 * HOUR;
     let host = world.start().await;
     world.script.started_times("a", 2).await;
-    world.turn_within(HOUR).await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    world.advance_within(HOUR).await;
+    let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Failed), ("b", NodeStatus::Skipped)];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    let took = ended.run.finished_at.unwrap() - started_at;
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
+    let took = finished.run.finished_at.unwrap() - started_at;
     assert_eq!(took.num_seconds(), 100);
 }
 
-async fn a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing(store: Store) {
+async fn a_run_that_timed_out_before_its_recovery_starts_no_node(store: Store) {
     let pipeline = chain("p", &["a", "b"]).timeout(Duration::from_secs(100));
     let world = World::quiet(store).pipeline(pipeline);
     let gate = Gate::new();
@@ -198,16 +200,16 @@ async fn a_run_whose_time_was_over_before_it_was_taken_up_starts_nothing(store: 
     host.crash().await;
     world.clock.advance(5 * HOUR);
     let host = world.start().await;
-    let ended = host.floret.handle(run).finished().await.unwrap();
+    let finished = host.floret.handle(run).finished().await.unwrap();
     let nodes = [("a", NodeStatus::Skipped), ("b", NodeStatus::Skipped)];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    let error = ended.run.error.as_deref();
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
+    let error = finished.run.error.as_deref();
     assert_eq!(error, Some("the run exceeded its timeout of 100 s"));
     assert_eq!(world.calls()["a"], 1);
 }
 
 async fn a_node_between_attempts_holds_no_slot(store: Store) {
-    let pipeline = tried(&[("max_retries", 1)]).node("b", STEP);
+    let pipeline = pipeline_with(&[("max_retries", 1)]).node("b", STEP);
     let mut world = World::quiet(store).pipeline(pipeline);
     world.limits.nodes_engine_max = 1;
     world
@@ -217,7 +219,7 @@ async fn a_node_between_attempts_holds_no_slot(store: Store) {
     let run = host.trigger("p").await;
     world.script.started("a").await;
     world.script.started("b").await;
-    world.turn_within(HOUR).await;
+    world.advance_within(HOUR).await;
     assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
     assert_eq!(world.script.executing_max(), 1);
     let waited = Value::from(node(&host.stored(&run).await, "a").queue_ms);

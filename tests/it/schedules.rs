@@ -1,7 +1,7 @@
-//! Schedules: what fires when, once, through restarts, clock changes, clocks that jump and storage
-//! that fails.
+//! Schedules: each tick creates one run, despite restarts, daylight saving time, clocks that jump
+//! and storage that fails.
 //!
-//! When expressions are due is told by the tests of `cron`.
+//! The ticks of an expression are left to the tests of `cron`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,28 +18,28 @@ use crate::harness::{Host, Store, World, chain};
 use crate::wire::{request, send};
 
 on_every_backend! {
-    a_tick_makes_a_run_at_its_instant_with_the_date_of_its_zone,
-    a_time_that_clocks_leave_out_fires_after_it_and_one_that_they_repeat_once,
-    the_latest_missed_tick_is_made_up_for_after_a_restart,
-    missed_ticks_are_left_out_without_catch_up_or_after_a_day,
-    a_restart_over_a_tick_loses_it_not,
-    runs_of_a_schedule_wait_for_one_another,
-    a_waiting_run_waits_through_a_crash,
-    an_overlapping_tick_is_skipped_and_noted,
-    a_disabled_pipeline_does_not_fire_and_begins_when_it_is_enabled,
-    a_changed_schedule_begins_at_its_save,
-    a_deleted_pipeline_fires_no_more,
-    a_shutdown_ends_the_ticks,
-    a_tick_that_storage_fails_to_make_is_made_once,
+    a_tick_creates_a_run_at_its_instant_with_the_local_date,
+    a_skipped_local_time_fires_after_the_gap_and_a_repeated_one_fires_once,
+    the_latest_missed_tick_is_caught_up_after_a_restart,
+    missed_ticks_create_no_run_without_catch_up_or_after_a_day,
+    a_tick_during_a_restart_is_not_lost,
+    runs_of_a_schedule_do_not_overlap,
+    a_waiting_run_still_waits_after_a_crash,
+    an_overlapping_tick_is_skipped_and_recorded,
+    a_disabled_pipeline_fires_only_after_it_is_enabled,
+    a_changed_schedule_applies_from_its_save,
+    a_deleted_pipeline_no_longer_fires,
+    no_schedule_fires_after_a_shutdown,
+    a_tick_creates_one_run_even_if_storage_fails,
     a_crash_after_a_tick_does_not_repeat_it,
-    two_schedulers_make_one_run_a_tick,
-    jumping_clocks_make_no_tick_twice,
-    a_clock_that_went_back_does_not_stop_a_schedule,
-    a_tick_of_an_unknown_node_type_fails_and_names_it,
-    a_tick_into_a_full_queue_is_noted,
+    two_schedulers_create_one_run_for_each_tick,
+    a_jumping_clock_repeats_no_tick,
+    a_clock_that_is_set_back_does_not_stop_a_schedule,
+    a_tick_with_an_unknown_node_type_creates_a_failed_run_that_names_it,
+    a_tick_at_a_full_queue_is_recorded,
 }
 
-/// Longer than the scheduler ever sleeps, and shorter than whatever else sleeps in a quiet world.
+/// Longer than any sleep of the scheduler, and shorter than all other sleeps in a quiet world.
 const CHECK: Duration = Duration::from_secs(60);
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -50,25 +50,25 @@ fn every_hour() -> Pipeline {
     chain("p", &["a"]).schedule("0 * * * *")
 }
 
-/// A world whose clock stands half an hour before seven.
+/// Returns a quiet world whose clock stands at half past six.
 fn world(store: Store, pipeline: Pipeline) -> World {
     let mut world = World::quiet(store).pipeline(pipeline);
     world.clock = ManualClock::new(at("2024-01-15T06:30:00Z"));
     world
 }
 
-/// Ends once the scheduler has decided all that is due and sleeps.
-async fn settled(world: &World) {
+/// Waits until the scheduler has handled every due tick and sleeps.
+async fn scheduler_sleeps(world: &World) {
     world.clock.sleeper_within(CHECK).await;
 }
 
-/// Turns the clock to an instant and waits until the scheduler has decided what is due by then.
-async fn turn_to(world: &World, instant: &str) {
-    settled(world).await;
+/// Advances the clock to an instant and waits until the scheduler has handled every due tick.
+async fn advance_to(world: &World, instant: &str) {
+    scheduler_sleeps(world).await;
     let now = world.clock.clock().now();
     let step = at(instant).signed_duration_since(now).to_std().unwrap();
     world.clock.advance(step);
-    settled(world).await;
+    scheduler_sleeps(world).await;
 }
 
 async fn schedule(host: &Host) -> StoredSchedule {
@@ -76,8 +76,8 @@ async fn schedule(host: &Host) -> StoredSchedule {
     all.pop().unwrap()
 }
 
-/// What made each run and when, the oldest first.
-async fn made(host: &Host) -> Vec<(Trigger, DateTime<Utc>)> {
+/// Returns the trigger and the creation time of each run, oldest first.
+async fn created_runs(host: &Host) -> Vec<(Trigger, DateTime<Utc>)> {
     let runs = host.runs().await.into_iter().rev();
     runs.map(|run| (run.trigger, run.created_at)).collect()
 }
@@ -90,30 +90,30 @@ async fn put(host: &Host, pipeline: &Pipeline) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-async fn a_tick_makes_a_run_at_its_instant_with_the_date_of_its_zone(store: Store) {
+async fn a_tick_creates_a_run_at_its_instant_with_the_local_date(store: Store) {
     let tokyo = chain("p", &["a"])
         .schedule("30 0 * * *")
         .schedule_timezone("Asia/Tokyo")
         .param("region", "eu");
     let world = world(store, tokyo);
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T15:29:59Z").await;
+    advance_to(&world, "2024-01-15T15:29:59Z").await;
     assert_eq!(host.runs().await.len(), 0);
-    turn_to(&world, "2024-01-15T15:30:00Z").await;
-    host.until_events(EventKind::RunCompleted, 1).await;
+    advance_to(&world, "2024-01-15T15:30:00Z").await;
+    host.wait_for_events(EventKind::RunCompleted, 1).await;
     let run = host.runs().await.remove(0);
     assert_eq!(run.date, NaiveDate::from_ymd_opt(2024, 1, 16).unwrap());
     assert_eq!(run.params["region"], "eu");
-    turn_to(&world, "2024-01-16T15:30:00Z").await;
+    advance_to(&world, "2024-01-16T15:30:00Z").await;
     let expected = ["2024-01-15T15:30:00Z", "2024-01-16T15:30:00Z"];
     assert_eq!(
-        made(&host).await,
+        created_runs(&host).await,
         expected.map(|instant| (Trigger::Schedule, at(instant)))
     );
     assert_eq!(schedule(&host).await.last_run, Some(at(expected[1])));
 }
 
-async fn a_time_that_clocks_leave_out_fires_after_it_and_one_that_they_repeat_once(store: Store) {
+async fn a_skipped_local_time_fires_after_the_gap_and_a_repeated_one_fires_once(store: Store) {
     let night = chain("p", &["a"])
         .schedule("30 2 * * *")
         .schedule_timezone("Europe/Berlin");
@@ -123,74 +123,78 @@ async fn a_time_that_clocks_leave_out_fires_after_it_and_one_that_they_repeat_on
     let spring = ["2024-03-31T01:00:00Z", "2024-04-01T00:30:00Z"];
     let autumn = ["2024-10-27T00:30:00Z", "2024-10-28T01:30:00Z"];
     for instant in spring {
-        turn_to(&world, instant).await;
+        advance_to(&world, instant).await;
     }
-    turn_to(&world, "2024-10-26T12:00:00Z").await;
-    turn_to(&world, autumn[0]).await;
-    turn_to(&world, "2024-10-27T01:30:00Z").await;
-    turn_to(&world, autumn[1]).await;
+    advance_to(&world, "2024-10-26T12:00:00Z").await;
+    advance_to(&world, autumn[0]).await;
+    advance_to(&world, "2024-10-27T01:30:00Z").await;
+    advance_to(&world, autumn[1]).await;
     let expected = [spring, autumn].concat();
     let expected: Vec<_> = expected
         .into_iter()
         .map(|instant| (Trigger::Schedule, at(instant)))
         .collect();
-    assert_eq!(made(&host).await, expected);
+    assert_eq!(created_runs(&host).await, expected);
 }
 
-async fn the_latest_missed_tick_is_made_up_for_after_a_restart(store: Store) {
+async fn the_latest_missed_tick_is_caught_up_after_a_restart(store: Store) {
     let world = world(store, every_hour().catch_up());
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
     host.stop().await;
     world.clock.advance(Duration::from_secs(5 * 3_600 + 600));
     let host = world.start().await;
-    settled(&world).await;
+    scheduler_sleeps(&world).await;
     let catch_up = (Trigger::Catchup, at("2024-01-15T12:10:00Z"));
-    assert_eq!(made(&host).await[1..], [catch_up]);
+    assert_eq!(created_runs(&host).await[1..], [catch_up]);
     let stored = schedule(&host).await;
     assert_eq!(stored.last_run, Some(at("2024-01-15T12:00:00Z")));
-    turn_to(&world, "2024-01-15T13:00:00Z").await;
-    assert_eq!(made(&host).await.len(), 3, "and then the next as ever");
+    advance_to(&world, "2024-01-15T13:00:00Z").await;
+    assert_eq!(
+        created_runs(&host).await.len(),
+        3,
+        "the next tick fires as usual"
+    );
 }
 
-async fn missed_ticks_are_left_out_without_catch_up_or_after_a_day(store: Store) {
+async fn missed_ticks_create_no_run_without_catch_up_or_after_a_day(store: Store) {
     let weekly = chain("q", &["a"]).schedule("0 7 * * 1").catch_up();
     let world = world(store, every_hour()).pipeline(weekly);
     let host = world.start().await;
-    settled(&world).await;
+    scheduler_sleeps(&world).await;
     host.stop().await;
     world.clock.advance(Duration::from_secs(25 * 3_600));
     let host = world.start().await;
-    settled(&world).await;
-    assert_eq!(made(&host).await, []);
+    scheduler_sleeps(&world).await;
+    assert_eq!(created_runs(&host).await, []);
     let schedules = host.storage.schedules(&Scope::All).await.unwrap();
     for stored in schedules {
         assert_eq!(stored.cursor, at("2024-01-16T07:30:00Z"));
     }
 }
 
-async fn a_restart_over_a_tick_loses_it_not(store: Store) {
+async fn a_tick_during_a_restart_is_not_lost(store: Store) {
     let world = world(store, every_hour());
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T06:59:55Z").await;
+    advance_to(&world, "2024-01-15T06:59:55Z").await;
     host.stop().await;
     world.clock.advance(Duration::from_secs(15));
     let host = world.start().await;
-    settled(&world).await;
+    scheduler_sleeps(&world).await;
     let tick = (Trigger::Schedule, at("2024-01-15T07:00:10Z"));
-    assert_eq!(made(&host).await, [tick]);
+    assert_eq!(created_runs(&host).await, [tick]);
 }
 
-async fn runs_of_a_schedule_wait_for_one_another(store: Store) {
+async fn runs_of_a_schedule_do_not_overlap(store: Store) {
     let world = world(store, every_hour());
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
     let host = world.start().await;
     for hour in 7..=9 {
-        turn_to(&world, &format!("2024-01-15T0{hour}:00:00Z")).await;
+        advance_to(&world, &format!("2024-01-15T0{hour}:00:00Z")).await;
     }
     world.script.started("a").await;
-    // A caller's run goes past those that wait.
+    // A manual run overtakes the waiting runs.
     host.trigger("p").await;
     world.script.started_times("a", 2).await;
     let statuses = async || {
@@ -201,7 +205,7 @@ async fn runs_of_a_schedule_wait_for_one_another(store: Store) {
     let waiting = statuses().await;
     assert_eq!(waiting[..3], [running, pending, pending]);
     gate.open();
-    host.until_events(EventKind::RunCompleted, 4).await;
+    host.wait_for_events(EventKind::RunCompleted, 4).await;
     let runs: Vec<Run> = host.runs().await;
     let mut scheduled: Vec<_> = runs
         .iter()
@@ -220,10 +224,13 @@ async fn runs_of_a_schedule_wait_for_one_another(store: Store) {
         .iter()
         .flat_map(|run| [EventKind::RunStarted, EventKind::RunCompleted].map(|kind| (run.id, kind)))
         .collect();
-    assert_eq!(order, expected, "one after another");
+    assert_eq!(
+        order, expected,
+        "each run starts after the one before it has finished"
+    );
 }
 
-async fn a_waiting_run_waits_through_a_crash(store: Store) {
+async fn a_waiting_run_still_waits_after_a_crash(store: Store) {
     let world = world(store, every_hour());
     let gate = Gate::new();
     let held = Step::pass_on().at(&gate);
@@ -231,11 +238,11 @@ async fn a_waiting_run_waits_through_a_crash(store: Store) {
         .script
         .script("a", [held.clone(), held, Step::pass_on()]);
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
     world.script.started("a").await;
-    turn_to(&world, "2024-01-15T08:00:00Z").await;
+    advance_to(&world, "2024-01-15T08:00:00Z").await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = world.start().await;
     world.script.started_times("a", 2).await;
     let runs = host.runs().await;
@@ -251,84 +258,84 @@ async fn a_waiting_run_waits_through_a_crash(store: Store) {
     assert!(first.finished_at <= second.started_at);
 }
 
-async fn an_overlapping_tick_is_skipped_and_noted(store: Store) {
+async fn an_overlapping_tick_is_skipped_and_recorded(store: Store) {
     let world = world(store, every_hour().overlap(Overlap::Skip));
     let gate = Gate::new();
     world.script.script("a", [Step::pass_on().at(&gate)]);
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
     world.script.started("a").await;
-    turn_to(&world, "2024-01-15T08:00:00Z").await;
+    advance_to(&world, "2024-01-15T08:00:00Z").await;
     let stored = schedule(&host).await;
     assert_eq!(stored.skipped, Some(SkipReason::Overlap));
     assert_eq!(stored.last_run, Some(at("2024-01-15T07:00:00Z")));
-    assert_eq!(made(&host).await.len(), 1);
+    assert_eq!(created_runs(&host).await.len(), 1);
     gate.open();
-    host.until_events(EventKind::RunCompleted, 1).await;
-    turn_to(&world, "2024-01-15T09:00:00Z").await;
-    assert_eq!(made(&host).await.len(), 2);
+    host.wait_for_events(EventKind::RunCompleted, 1).await;
+    advance_to(&world, "2024-01-15T09:00:00Z").await;
+    assert_eq!(created_runs(&host).await.len(), 2);
     assert_eq!(schedule(&host).await.skipped, None);
 }
 
-async fn a_disabled_pipeline_does_not_fire_and_begins_when_it_is_enabled(store: Store) {
+async fn a_disabled_pipeline_fires_only_after_it_is_enabled(store: Store) {
     let enabled = every_hour().catch_up();
     let mut disabled = enabled.clone();
     disabled.enabled = false;
     let world = world(store, disabled).pipeline(chain("q", &["a"]).schedule("@yearly"));
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
-    turn_to(&world, "2024-01-15T08:30:00Z").await;
-    assert_eq!(made(&host).await, []);
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T08:30:00Z").await;
+    assert_eq!(created_runs(&host).await, []);
     put(&host, &enabled).await;
-    turn_to(&world, "2024-01-15T09:00:00Z").await;
+    advance_to(&world, "2024-01-15T09:00:00Z").await;
     let tick = (Trigger::Schedule, at("2024-01-15T09:00:00Z"));
-    assert_eq!(made(&host).await, [tick]);
+    assert_eq!(created_runs(&host).await, [tick]);
 }
 
-async fn a_changed_schedule_begins_at_its_save(store: Store) {
+async fn a_changed_schedule_applies_from_its_save(store: Store) {
     let world = world(store, every_hour().catch_up());
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T06:50:00Z").await;
-    // Its save wakes the scheduler, which would sleep until seven.
+    advance_to(&world, "2024-01-15T06:50:00Z").await;
+    // The save wakes the scheduler, which would sleep until seven.
     put(&host, &every_hour().schedule("15,45,55 * * * *").catch_up()).await;
-    turn_to(&world, "2024-01-15T06:55:00Z").await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
-    turn_to(&world, "2024-01-15T07:15:00Z").await;
+    advance_to(&world, "2024-01-15T06:55:00Z").await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T07:15:00Z").await;
     let expected = ["2024-01-15T06:55:00Z", "2024-01-15T07:15:00Z"];
     assert_eq!(
-        made(&host).await,
+        created_runs(&host).await,
         expected.map(|instant| (Trigger::Schedule, at(instant)))
     );
 }
 
-async fn a_deleted_pipeline_fires_no_more(store: Store) {
+async fn a_deleted_pipeline_no_longer_fires(store: Store) {
     let world = world(store, every_hour()).pipeline(chain("q", &["a"]).schedule("@yearly"));
     let host = world.start().await;
-    settled(&world).await;
+    scheduler_sleeps(&world).await;
     let service = host.floret.service(Access::allow_all());
     let delete = request(http::Method::DELETE, "/api/pipelines/p", None);
     assert_eq!(send(&service, delete).await.status, 204);
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
-    assert_eq!(made(&host).await, []);
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    assert_eq!(created_runs(&host).await, []);
 }
 
-async fn a_shutdown_ends_the_ticks(store: Store) {
+async fn no_schedule_fires_after_a_shutdown(store: Store) {
     let world = world(store, every_hour());
     let host = world.start().await;
-    settled(&world).await;
+    scheduler_sleeps(&world).await;
     host.floret.shutdown(Duration::ZERO).await.unwrap();
-    let calls = host.storage.calls_in_all();
+    let calls = host.storage.total_calls();
     world.clock.advance(Duration::from_secs(3_600));
     tokio::task::yield_now().await;
-    assert_eq!(world.clock.next_wake(), None, "nobody sleeps any more");
-    assert_eq!(host.storage.calls_in_all(), calls);
+    assert_eq!(world.clock.next_wake(), None, "no task sleeps any more");
+    assert_eq!(host.storage.total_calls(), calls);
     host.crash().await;
     let host = world.start().await;
-    settled(&world).await;
-    assert_eq!(made(&host).await, []);
+    scheduler_sleeps(&world).await;
+    assert_eq!(created_runs(&host).await, []);
 }
 
-async fn a_tick_that_storage_fails_to_make_is_made_once(store: Store) {
+async fn a_tick_creates_one_run_even_if_storage_fails(store: Store) {
     let world = world(store, every_hour());
     let host = world.start().await;
     for (fault, instant) in [
@@ -345,25 +352,25 @@ async fn a_tick_that_storage_fails_to_make_is_made_once(store: Store) {
             "2024-01-15T09:00:00Z",
         ),
     ] {
-        settled(&world).await;
+        scheduler_sleeps(&world).await;
         let calls = host.storage.calls(Method::Schedules);
         host.storage.fail(fault);
-        turn_to(&world, instant).await;
-        // It tries again, after a pause of a moment.
+        advance_to(&world, instant).await;
+        // The scheduler retries after a short delay.
         while host.storage.calls(Method::Schedules) < calls + 2 {
-            world.turn_within(Duration::from_millis(200)).await;
-            settled(&world).await;
+            world.advance_within(Duration::from_millis(200)).await;
+            scheduler_sleeps(&world).await;
         }
         let stored = schedule(&host).await;
         assert_eq!(stored.last_run, Some(at(instant)));
     }
-    assert_eq!(made(&host).await.len(), 3);
+    assert_eq!(created_runs(&host).await.len(), 3);
 }
 
 async fn a_crash_after_a_tick_does_not_repeat_it(store: Store) {
     let world = world(store, every_hour().catch_up());
     let host = world.start().await;
-    settled(&world).await;
+    scheduler_sleeps(&world).await;
     let gate = Gate::new();
     host.storage.hold_after(Method::Advance, &gate);
     world.clock.advance(Duration::from_secs(1_800));
@@ -372,14 +379,14 @@ async fn a_crash_after_a_tick_does_not_repeat_it(store: Store) {
     }
     host.crash().await;
     let host = world.start().await;
-    settled(&world).await;
-    turn_to(&world, "2024-01-15T07:30:00Z").await;
+    scheduler_sleeps(&world).await;
+    advance_to(&world, "2024-01-15T07:30:00Z").await;
     let tick = (Trigger::Schedule, at("2024-01-15T07:00:00Z"));
-    assert_eq!(made(&host).await, [tick]);
+    assert_eq!(created_runs(&host).await, [tick]);
     assert_eq!(schedule(&host).await.last_run, Some(tick.1));
 }
 
-async fn two_schedulers_make_one_run_a_tick(store: Store) {
+async fn two_schedulers_create_one_run_for_each_tick(store: Store) {
     let world = world(store, every_hour());
     let storage = world.store.open().await;
     let first = world.start_on(storage.clone(), |builder| builder).await;
@@ -394,11 +401,11 @@ async fn two_schedulers_make_one_run_a_tick(store: Store) {
             tokio::task::yield_now().await;
         }
     }
-    assert_eq!(made(&first).await, expected);
+    assert_eq!(created_runs(&first).await, expected);
     drop(second);
 }
 
-/// Numbers that follow from a seed (`SplitMix64`).
+/// A seeded generator of random numbers (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -411,31 +418,32 @@ impl Random {
     }
 }
 
-async fn jumping_clocks_make_no_tick_twice(store: Store) {
+async fn a_jumping_clock_repeats_no_tick(store: Store) {
     const SEED: u64 = 12;
     const DAY: i64 = 86_400;
     let catching_up = chain("q", &["a"]).schedule("20 * * * *").catch_up();
     let world = world(store, every_hour()).pipeline(catching_up);
     let host = world.start().await;
     let mut random = Random(SEED);
-    let mut known = 0;
+    let mut count_before = 0;
     for jump in 0..200 {
-        settled(&world).await;
+        scheduler_sleeps(&world).await;
         let span = if jump % 2 == 0 { 3_652 * DAY } else { 2 * DAY };
         let seconds = i64::try_from(random.next(span.cast_unsigned())).unwrap() - DAY;
         let wall = world.clock.clock().now() + TimeDelta::seconds(seconds);
         world.clock.set_wall(wall);
         world.clock.advance(CHECK);
-        settled(&world).await;
+        scheduler_sleeps(&world).await;
         let count = host.runs().await.len();
         assert!(
-            count - known <= 3,
-            "jump {jump} of seed {SEED} made {}",
-            count - known
+            count - count_before <= 3,
+            "jump {jump} of seed {SEED} created {} runs",
+            count - count_before
         );
-        known = count;
+        count_before = count;
     }
-    host.until_events(EventKind::RunCompleted, known).await;
+    host.wait_for_events(EventKind::RunCompleted, count_before)
+        .await;
     let runs = host.runs().await;
     let on_time: Vec<_> = runs
         .iter()
@@ -444,7 +452,7 @@ async fn jumping_clocks_make_no_tick_twice(store: Store) {
         .collect();
     let distinct: BTreeSet<_> = on_time.iter().collect();
     assert_eq!(distinct.len(), on_time.len(), "seed {SEED}");
-    assert!(runs.len() > on_time.len(), "some were caught up");
+    assert!(runs.len() > on_time.len(), "no run was caught up");
     assert!(
         runs.iter()
             .all(|run| run.started_at >= Some(run.created_at))
@@ -452,27 +460,27 @@ async fn jumping_clocks_make_no_tick_twice(store: Store) {
     assert!(runs.iter().all(|run| run.finished_at.is_some()));
 }
 
-async fn a_clock_that_went_back_does_not_stop_a_schedule(store: Store) {
+async fn a_clock_that_is_set_back_does_not_stop_a_schedule(store: Store) {
     let world = world(store, every_hour());
     let host = world.start().await;
-    settled(&world).await;
+    scheduler_sleeps(&world).await;
     world.clock.set_wall(at("2034-01-15T06:30:00Z"));
-    turn_to(&world, "2034-01-15T07:00:00Z").await;
-    assert_eq!(made(&host).await.len(), 1);
+    advance_to(&world, "2034-01-15T07:00:00Z").await;
+    assert_eq!(created_runs(&host).await.len(), 1);
     world.clock.set_wall(at("2024-01-15T06:45:00Z"));
-    turn_to(&world, "2024-01-15T06:46:00Z").await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T06:46:00Z").await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
     world.clock.set_wall(at("2024-01-15T06:50:00Z"));
-    turn_to(&world, "2024-01-15T06:51:00Z").await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
-    turn_to(&world, "2024-01-15T08:00:00Z").await;
+    advance_to(&world, "2024-01-15T06:51:00Z").await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T08:00:00Z").await;
     let instants = [
         "2034-01-15T07:00:00Z",
         "2024-01-15T07:00:00Z",
         "2024-01-15T08:00:00Z",
     ];
     assert_eq!(
-        made(&host).await,
+        created_runs(&host).await,
         instants.map(|instant| (Trigger::Schedule, at(instant)))
     );
 }
@@ -481,7 +489,7 @@ async fn nothing(_: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-async fn a_tick_of_an_unknown_node_type_fails_and_names_it(store: Store) {
+async fn a_tick_with_an_unknown_node_type_creates_a_failed_run_that_names_it(store: Store) {
     let mut world = World::quiet(store);
     world.clock = ManualClock::new(at("2024-01-15T06:30:00Z"));
     let elsewhere = Pipeline::new("p")
@@ -492,8 +500,8 @@ async fn a_tick_of_an_unknown_node_type_fails_and_names_it(store: Store) {
         .await;
     host.stop().await;
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
-    host.until_events(EventKind::RunFailed, 1).await;
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    host.wait_for_events(EventKind::RunFailed, 1).await;
     let run = host.runs().await.remove(0);
     assert_eq!(
         (run.status, run.trigger),
@@ -502,14 +510,14 @@ async fn a_tick_of_an_unknown_node_type_fails_and_names_it(store: Store) {
     assert!(run.error.unwrap().contains("elsewhere"));
 }
 
-async fn a_tick_into_a_full_queue_is_noted(store: Store) {
+async fn a_tick_at_a_full_queue_is_recorded(store: Store) {
     let mut world = world(store, every_hour());
     world.limits.runs_max = 0;
     world.limits.queued_pipeline_max = 1;
     let host = world.start().await;
-    turn_to(&world, "2024-01-15T07:00:00Z").await;
-    turn_to(&world, "2024-01-15T08:00:00Z").await;
-    assert_eq!(made(&host).await.len(), 1);
+    advance_to(&world, "2024-01-15T07:00:00Z").await;
+    advance_to(&world, "2024-01-15T08:00:00Z").await;
+    assert_eq!(created_runs(&host).await.len(), 1);
     let stored = schedule(&host).await;
     assert_eq!(stored.skipped, Some(SkipReason::Blocked));
     assert_eq!(stored.cursor, at("2024-01-15T08:00:00Z"));

@@ -1,4 +1,4 @@
-//! Tower services as executors: their layers, their back-pressure, their errors.
+//! Tower services as executors: their layers, backpressure and errors.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -15,21 +15,21 @@ use tokio::task::JoinSet;
 use tower::limit::ConcurrencyLimit;
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
 
-use crate::harness::{Host, STEP, Store, World, assert_ended, node};
+use crate::harness::{Host, STEP, Store, World, assert_statuses, node};
 
 on_every_backend! {
-    the_wait_for_a_service_is_time_in_the_queue,
+    waiting_for_a_service_counts_as_queue_time,
     a_node_that_waits_for_a_service_takes_no_slot,
     a_node_that_waits_for_a_service_is_cancelled_at_once,
-    a_dry_run_waits_for_a_service_as_a_run_does,
-    a_service_that_lets_none_begin_fails_the_attempt,
-    errors_of_services_are_tried_again_unless_they_are_permanent,
-    what_a_service_within_other_layers_answers_is_the_nodes_output,
+    a_dry_run_waits_for_a_service_like_a_run,
+    a_service_that_never_becomes_ready_fails_the_attempt,
+    service_errors_are_retried_unless_they_are_permanent,
+    the_response_of_a_layered_service_is_the_output_of_the_node,
 }
 
 const ONE: &str = "one";
 
-/// A service that follows the script.
+/// Returns a service that follows the script.
 fn scripted(
     script: &ScriptedExecutor,
 ) -> impl Service<NodeCall, Response = Output, Error = BoxError, Future: Send> + Clone + Send + use<>
@@ -41,7 +41,7 @@ fn scripted(
     })
 }
 
-/// Counts how often nodes found the service within not ready.
+/// A layer that counts how often the inner service was not ready.
 #[derive(Clone)]
 struct Counted<S> {
     inner: S,
@@ -65,8 +65,7 @@ impl<S: Service<NodeCall>> Service<NodeCall> for Counted<S> {
     }
 }
 
-/// Starts a host whose service executes one node at a time; the sender tells how often nodes have
-/// waited.
+/// Starts a host whose service executes one node at a time. The sender holds the number of waits.
 async fn start_one_at_a_time(world: &World) -> (Host, watch::Sender<usize>) {
     let waits = watch::Sender::new(0);
     let service = Counted {
@@ -77,7 +76,7 @@ async fn start_one_at_a_time(world: &World) -> (Host, watch::Sender<usize>) {
     (world.start_with(build).await, waits)
 }
 
-async fn one_waits(waits: &watch::Sender<usize>) {
+async fn wait_for_one(waits: &watch::Sender<usize>) {
     let mut waits = waits.subscribe();
     waits.wait_for(|waits| *waits > 0).await.unwrap();
 }
@@ -87,7 +86,7 @@ fn retried(kind: &str) -> Pipeline {
     Pipeline::new("p").with(node.config("retry_delay", 0))
 }
 
-async fn the_wait_for_a_service_is_time_in_the_queue(store: Store) {
+async fn waiting_for_a_service_counts_as_queue_time(store: Store) {
     let pipeline = Pipeline::new("p").node("a", ONE).node("b", ONE);
     let world = World::quiet(store).pipeline(pipeline);
     let gate = Gate::new();
@@ -96,15 +95,15 @@ async fn the_wait_for_a_service_is_time_in_the_queue(store: Store) {
     }
     let (host, waits) = start_one_at_a_time(&world).await;
     let run = host.trigger("p").await;
-    one_waits(&waits).await;
+    wait_for_one(&waits).await;
     tokio::select! {
         () = world.script.started("a") => {}
         () = world.script.started("b") => {}
     }
     world.clock.advance(Duration::from_secs(7));
     gate.open();
-    let ended = run.finished().await.unwrap();
-    let mut waited: Vec<_> = ended.nodes.iter().map(|row| row.queue_ms).collect();
+    let finished = run.finished().await.unwrap();
+    let mut waited: Vec<_> = finished.nodes.iter().map(|row| row.queue_ms).collect();
     waited.sort_unstable();
     assert_eq!(waited, [Some(0), Some(7_000)]);
     assert_eq!(world.script.executing_max(), 1);
@@ -122,7 +121,7 @@ async fn a_node_that_waits_for_a_service_takes_no_slot(store: Store) {
     }
     let (host, waits) = start_one_at_a_time(&world).await;
     let run = host.trigger("p").await;
-    one_waits(&waits).await;
+    wait_for_one(&waits).await;
     world.script.started("c").await;
     gate.open();
     assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
@@ -138,22 +137,22 @@ async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {
     let holds = host.trigger("holds").await;
     world.script.started("a").await;
     let run = host.trigger("waits").await;
-    one_waits(&waits).await;
+    wait_for_one(&waits).await;
     host.floret.cancel(run.id()).await.unwrap();
-    let ended = run.finished().await.unwrap();
-    assert_ended(
-        &ended,
+    let finished = run.finished().await.unwrap();
+    assert_statuses(
+        &finished,
         RunStatus::Cancelled,
         &[("b", NodeStatus::Cancelled)],
     );
-    assert_eq!(ended.nodes.first().and_then(|row| row.started_at), None);
+    assert_eq!(finished.nodes.first().and_then(|row| row.started_at), None);
     gate.open();
-    let ended = holds.finished().await.unwrap();
-    assert_eq!(ended.run.status, RunStatus::Success);
+    let finished = holds.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(host.run("waits").await.run.status, RunStatus::Success);
 }
 
-async fn a_dry_run_waits_for_a_service_as_a_run_does(store: Store) {
+async fn a_dry_run_waits_for_a_service_like_a_run(store: Store) {
     let waits = Node::new("b", ONE).config("timeout", 5);
     let mut world = World::quiet(store)
         .pipeline(Pipeline::new("holds").node("a", ONE))
@@ -166,20 +165,20 @@ async fn a_dry_run_waits_for_a_service_as_a_run_does(store: Store) {
     world.script.started("a").await;
     let mut dry_runs = JoinSet::new();
     dry_runs.spawn(host.floret.dry_run("waits").into_future());
-    one_waits(&waits).await;
-    // It keeps no slot from the other, and its own time has not begun.
+    wait_for_one(&waits).await;
+    // The waiting node takes no slot from `c`, and its timeout has not started.
     world.script.started("c").await;
     world.clock.advance(Duration::from_secs(7));
     gate.open();
-    let found = dry_runs.join_next().await.unwrap().unwrap().unwrap();
+    let report = dry_runs.join_next().await.unwrap().unwrap().unwrap();
     for id in ["b", "c"] {
-        let node = found.node(id).unwrap();
+        let node = report.node(id).unwrap();
         assert_eq!((node.status, &node.error), (NodeStatus::Success, &None));
     }
     holds.finished().await.unwrap();
 }
 
-/// Fails, then panics, before it lets a call begin.
+/// A service whose readiness fails, then panics, then succeeds.
 #[derive(Clone)]
 struct Unready(Arc<AtomicUsize>);
 
@@ -201,20 +200,20 @@ impl Service<NodeCall> for Unready {
     }
 }
 
-async fn a_service_that_lets_none_begin_fails_the_attempt(store: Store) {
+async fn a_service_that_never_becomes_ready_fails_the_attempt(store: Store) {
     let world = World::quiet(store).pipeline(retried("unready"));
     let service = Unready(Arc::new(AtomicUsize::new(0)));
     let build = |builder: Builder| builder.node_service("unready", service);
     let host = world.start_with(build).await;
-    let ended = host.run("p").await;
-    assert_ended(&ended, RunStatus::Success, &[("a", NodeStatus::Success)]);
-    assert_eq!(node(&ended, "a").attempt, Some(3));
-    let events = host.events_of(ended.run.id).await;
+    let finished = host.run("p").await;
+    assert_statuses(&finished, RunStatus::Success, &[("a", NodeStatus::Success)]);
+    assert_eq!(node(&finished, "a").attempt, Some(3));
+    let events = host.events_of(finished.run.id).await;
     let errors: Vec<_> = events.iter().filter_map(|e| e.error.as_deref()).collect();
     assert_eq!(errors, ["not ready", "the executor panicked: not at all"]);
 }
 
-async fn errors_of_services_are_tried_again_unless_they_are_permanent(store: Store) {
+async fn service_errors_are_retried_unless_they_are_permanent(store: Store) {
     let world = World::quiet(store).pipeline(retried(ONE));
     world
         .script
@@ -226,16 +225,16 @@ async fn errors_of_services_are_tried_again_unless_they_are_permanent(store: Sto
     let host = world
         .start_with(|builder| builder.node_service(ONE, layered))
         .await;
-    let ended = host.run("p").await;
-    assert_ended(&ended, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
-    let row = node(&ended, "a");
+    let finished = host.run("p").await;
+    assert_statuses(&finished, RunStatus::Failed, &[("a", NodeStatus::Failed)]);
+    let row = node(&finished, "a");
     assert_eq!(
         (row.attempt, row.error.as_deref()),
         (Some(2), Some("never"))
     );
 }
 
-async fn what_a_service_within_other_layers_answers_is_the_nodes_output(store: Store) {
+async fn the_response_of_a_layered_service_is_the_output_of_the_node(store: Store) {
     let pipeline = Pipeline::new("p").node("a", "typed").node("b", "sink");
     let world = World::quiet(store).pipeline(pipeline.after("a"));
     let typed = service_fn(async |call: NodeCall| Ok::<_, Infallible>(vec![call.ctx.params]));
@@ -252,12 +251,12 @@ async fn what_a_service_within_other_layers_answers_is_the_nodes_output(store: S
         builder.sink_service("sink", sink)
     };
     let host = world.start_with(build).await;
-    let ended = host.run("p").await;
+    let finished = host.run("p").await;
     let nodes = [("a", NodeStatus::Success), ("b", NodeStatus::Failed)];
-    assert_ended(&ended, RunStatus::Failed, &nodes);
-    assert_eq!(node(&ended, "a").row_count, Some(1));
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
+    assert_eq!(node(&finished, "a").row_count, Some(1));
     assert_eq!(
-        node(&ended, "b").error.as_deref(),
+        node(&finished, "b").error.as_deref(),
         Some("the disk is broken")
     );
 }

@@ -5,7 +5,7 @@ use floret::storage::MemoryStorage;
 use floret::{Floret, Node, Pipeline};
 use tracing_subscriber::fmt;
 
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 
 async fn traces(ctx: Ctx) -> Result<(), ExecutorError> {
     tracing::info!("inside");
@@ -17,7 +17,7 @@ async fn traces(ctx: Ctx) -> Result<(), ExecutorError> {
 
 #[tokio::test]
 async fn trace_events_of_an_executor_carry_its_run_node_and_attempt() {
-    let written = Written::default();
+    let written = CapturedTrace::default();
     let subscriber = fmt().with_ansi(false).with_writer(written.clone());
     // The test and the engine's tasks all execute on this thread.
     let _guard = tracing::subscriber::set_default(subscriber.finish());

@@ -1,6 +1,6 @@
-//! The standalone example as a process: started, asked over HTTP, killed.
+//! The standalone example as a process: starts it, calls it over HTTP, and kills it.
 //!
-//! What is expected of it stands in the tests.
+//! `crash` and `documents` assert how it behaves.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -14,21 +14,21 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// A running standalone server; killed when dropped.
+/// A running standalone server, killed when dropped.
 pub(crate) struct Standalone {
     child: Child,
     pub(crate) api: Api,
 }
 
-/// Asks a server. Clones share its connections.
+/// An HTTP client of a server. Clones share its connections.
 #[derive(Clone)]
 pub(crate) struct Api {
     base: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// An answer, or that the server went away in the middle.
-pub(crate) type Answer = Result<(StatusCode, Value), hyper_util::client::legacy::Error>;
+/// A response, or an error if the server went away.
+pub(crate) type ApiResult = Result<(StatusCode, Value), hyper_util::client::legacy::Error>;
 
 impl Standalone {
     /// Starts the example on a free port and waits until it listens.
@@ -48,7 +48,7 @@ impl Standalone {
         let address = line.trim().strip_prefix("listening on ");
         let Some(address) = address else {
             drop(child.kill());
-            panic!("the standalone example said {line:?}, expected `listening on http://…`");
+            panic!("the standalone example printed {line:?}, expected `listening on http://…`");
         };
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
@@ -60,18 +60,18 @@ impl Standalone {
         }
     }
 
-    /// Kills the process with no chance to say anything, and waits until it is gone.
+    /// Kills the process without a shutdown, and waits until it is gone.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Whether the process has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    /// Returns whether the process has exited.
+    pub(crate) fn has_exited(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process exits.
     pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()
     }
@@ -79,13 +79,13 @@ impl Standalone {
 
 impl Drop for Standalone {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Where cargo puts the example beside this test's own executable.
+/// Returns the path where cargo builds the example, next to the executable of this test.
 fn executable() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
@@ -95,8 +95,8 @@ fn executable() -> PathBuf {
 }
 
 impl Api {
-    /// Sends a request; `body` is JSON where it is not null.
-    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+    /// Sends a request, with a JSON body unless `body` is null.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> ApiResult {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -106,14 +106,14 @@ impl Api {
             request = request.header("content-type", "application/json");
             Bytes::from(body.to_string())
         };
-        let answer = self
+        let response = self
             .client
             .request(request.body(Full::new(body)).unwrap())
             .await?;
-        let status = answer.status();
-        let bytes = match answer.into_body().collect().await {
+        let status = response.status();
+        let bytes = match response.into_body().collect().await {
             Ok(body) => body.to_bytes(),
-            // The head came and the server went: the answer counts by its status.
+            // The server went away after the headers: the status still counts.
             Err(_) => Bytes::new(),
         };
         Ok((
@@ -122,7 +122,7 @@ impl Api {
         ))
     }
 
-    /// Sends a request with headers of its own and answers the body as it came.
+    /// Sends a request with these headers and returns the body unparsed.
     pub(crate) async fn exchange(
         &self,
         method: Method,
@@ -137,22 +137,22 @@ impl Api {
             request = request.header(name, value);
         }
         let request = request.body(Full::from(body)).unwrap();
-        let answer = self.client.request(request).await.unwrap();
-        let status = answer.status();
-        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        let response = self.client.request(request).await.unwrap();
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    /// Where the API is.
+    /// Returns the base URL of the API.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> ApiResult {
         self.send(Method::GET, path, &Value::Null).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> ApiResult {
         self.send(Method::POST, path, body).await
     }
 }

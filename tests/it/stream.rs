@@ -1,7 +1,6 @@
-//! A real WebSocket client over a pipe in memory, let in by the service as an adapter of a host
-//! would have it.
+//! A real WebSocket client over an in-memory pipe. It upgrades as the adapter of a host does.
 //!
-//! What it must hear stands in the tests.
+//! The tests assert what it receives.
 
 use bytes::Bytes;
 use floret::{RunsService, Upgrade};
@@ -15,29 +14,29 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tower::ServiceExt;
 
-use crate::wire::Answer;
+use crate::wire::TestResponse;
 
-/// Bytes that the pipe of a client holds.
+/// The capacity of a client's pipe, in bytes.
 const PIPE: usize = 64 * 1024;
 
 /// An open stream.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<DuplexStream>,
-    pub(crate) answer: Answer,
+    pub(crate) response: TestResponse,
 }
 
-/// What a client hears.
+/// What a client receives.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Heard {
+pub(crate) enum Received {
     Json(Value),
     Closed(u16, String),
-    /// The connection ended without a goodbye.
+    /// The connection broke off without a close frame.
     Gone,
 }
 
-/// A request for an upgrade, with these headers instead of its own or beside them; `-` leaves one
-/// out.
+/// Returns an upgrade request. The given headers replace the defaults or are added to them. The
+/// value `-` removes a header.
 pub(crate) fn upgrade(path: &str, headers: &[(&str, &str)]) -> Request<Full<Bytes>> {
     let whole = [
         ("host", "floret.example.com"),
@@ -55,70 +54,70 @@ pub(crate) fn upgrade(path: &str, headers: &[(&str, &str)]) -> Request<Full<Byte
     request.body(Full::default()).unwrap()
 }
 
-/// Sends a request that an adapter can upgrade: a stream, or the answer that refuses it.
-pub(crate) async fn ask(
+/// Sends an upgrade request. Returns the stream, or the response that refuses it.
+pub(crate) async fn connect(
     service: &RunsService,
     request: Request<Full<Bytes>>,
-) -> Result<Client, Answer> {
-    ask_with(service, request, PIPE).await
+) -> Result<Client, TestResponse> {
+    connect_with_pipe(service, request, PIPE).await
 }
 
-/// The same with a pipe of this many bytes.
-pub(crate) async fn ask_with(
+/// Sends an upgrade request, like [`connect`], over a pipe of `pipe` bytes.
+pub(crate) async fn connect_with_pipe(
     service: &RunsService,
     mut request: Request<Full<Bytes>>,
     pipe: usize,
-) -> Result<Client, Answer> {
+) -> Result<Client, TestResponse> {
     let (upgrade, handover) = Upgrade::channel();
     request.extensions_mut().insert(upgrade);
-    let answer = service.clone().oneshot(request).await.unwrap();
-    let answer = Answer::read(answer).await;
-    if answer.status != 101 {
-        return Err(answer);
+    let response = service.clone().oneshot(request).await.unwrap();
+    let response = TestResponse::read(response).await;
+    if response.status != 101 {
+        return Err(response);
     }
     let (ours, theirs) = tokio::io::duplex(pipe);
     handover.hand_over(theirs);
     let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
-    Ok(Client { socket, answer })
+    Ok(Client { socket, response })
 }
 
-/// A stream of the path, which must be given.
+/// Opens a stream at this path, which must succeed.
 pub(crate) async fn open(service: &RunsService, path: &str) -> Client {
-    match ask(service, upgrade(path, &[])).await {
+    match connect(service, upgrade(path, &[])).await {
         Ok(client) => client,
-        Err(answer) => panic!("{path}: {answer:?}"),
+        Err(response) => panic!("{path}: {response:?}"),
     }
 }
 
 impl Client {
-    /// What comes next; pings are answered and passed over.
-    pub(crate) async fn hear(&mut self) -> Heard {
+    /// Receives the next message or close. Answers pings and skips them.
+    pub(crate) async fn receive(&mut self) -> Received {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    return Heard::Json(serde_json::from_str(&text).unwrap());
+                    return Received::Json(serde_json::from_str(&text).unwrap());
                 }
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    // The answer is in the buffer; the other end may be gone by now.
+                    // The close reply is in the buffer. The other end may be gone by now.
                     let _ = self.socket.flush().await;
-                    return Heard::Closed(frame.code.into(), frame.reason.to_string());
+                    return Received::Closed(frame.code.into(), frame.reason.to_string());
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(other)) => panic!("a client hears no {other:?}"),
-                Some(Err(_)) | None => return Heard::Gone,
+                Some(Ok(other)) => panic!("unexpected message {other:?}"),
+                Some(Err(_)) | None => return Received::Gone,
             }
         }
     }
 
-    /// The next event.
+    /// Receives the next event.
     pub(crate) async fn event(&mut self) -> Value {
-        match self.hear().await {
-            Heard::Json(event) => event,
+        match self.receive().await {
+            Received::Json(event) => event,
             other => panic!("expected an event: {other:?}"),
         }
     }
 
-    /// So many events.
+    /// Receives the next `count` events.
     pub(crate) async fn events(&mut self, count: usize) -> Vec<Value> {
         let mut events = Vec::new();
         while events.len() < count {
@@ -127,18 +126,18 @@ impl Client {
         events
     }
 
-    /// Everything up to the end, and how it ended.
-    pub(crate) async fn rest(&mut self) -> (Vec<Value>, Heard) {
+    /// Receives every event up to the close. Returns the events and the close.
+    pub(crate) async fn until_closed(&mut self) -> (Vec<Value>, Received) {
         let mut events = Vec::new();
         loop {
-            match self.hear().await {
-                Heard::Json(event) => events.push(event),
-                end => return (events, end),
+            match self.receive().await {
+                Received::Json(event) => events.push(event),
+                close => return (events, close),
             }
         }
     }
 
-    /// Asks for a sign of life and waits for it: what was sent before was read then.
+    /// Sends a ping and waits for its pong. By then, the server has read everything sent before.
     pub(crate) async fn ping(&mut self) {
         let ping = Message::Ping(Bytes::from_static(b"own"));
         self.socket.send(ping).await.unwrap();

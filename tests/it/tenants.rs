@@ -1,6 +1,6 @@
-//! Two tenants on one store: whatever either does, the other reads nothing of it.
+//! Two tenants on one store: neither reads anything of the other.
 //!
-//! What each route answers to a single foreign caller is left to `matrix`.
+//! What each route answers to one foreign caller is left to `matrix`.
 
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, routes, scratch};
 use floret::{Access, Floret, Permissions, RunsService, Scope, TenantId};
@@ -9,16 +9,16 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::wire::{Answer, Backend, request, send};
+use crate::wire::{Backend, TestResponse, request, send};
 
-/// What a tenant may do; numbers choose among what there is.
+/// An action of a tenant. The numbers choose among its objects.
 #[derive(Debug, Clone, Copy)]
-enum Act {
+enum Action {
     Save(u8),
     Run(u8),
     Resume,
     Cancel,
-    Keep(u8),
+    Store(u8),
     Backfill(u8),
 }
 
@@ -28,20 +28,20 @@ enum Tenant {
     Birch,
 }
 
-fn act() -> impl Strategy<Value = (bool, Act)> {
-    let act = prop_oneof![
-        2 => (0..4_u8).prop_map(Act::Save),
-        4 => (0..4_u8).prop_map(Act::Run),
-        1 => Just(Act::Resume),
-        1 => Just(Act::Cancel),
-        2 => (0..4_u8).prop_map(Act::Keep),
-        1 => (0..4_u8).prop_map(Act::Backfill),
+fn action() -> impl Strategy<Value = (bool, Action)> {
+    let action = prop_oneof![
+        2 => (0..4_u8).prop_map(Action::Save),
+        4 => (0..4_u8).prop_map(Action::Run),
+        1 => Just(Action::Resume),
+        1 => Just(Action::Cancel),
+        2 => (0..4_u8).prop_map(Action::Store),
+        1 => (0..4_u8).prop_map(Action::Backfill),
     ];
-    (any::<bool>(), act)
+    (any::<bool>(), action)
 }
 
 #[test]
-fn no_answer_to_one_tenant_has_anything_of_the_other() {
+fn no_response_to_one_tenant_contains_data_of_the_other() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -51,28 +51,28 @@ fn no_answer_to_one_tenant_has_anything_of_the_other() {
         failure_persistence: None,
         ..Config::default()
     });
-    let acts = proptest::collection::vec(act(), 12..40);
-    let outcome = runner.run(&acts, |acts| {
+    let actions = proptest::collection::vec(action(), 12..40);
+    let outcome = runner.run(&actions, |actions| {
         for backend in [Backend::Memory, Backend::Sqlite] {
-            runtime.block_on(judge(backend, &acts));
+            runtime.block_on(check(backend, &actions));
         }
         Ok(())
     });
     outcome.unwrap();
 }
 
-async fn judge(backend: Backend, acts: &[(bool, Act)]) {
+async fn check(backend: Backend, actions: &[(bool, Action)]) {
     let mut world = World::open(backend).await;
-    for (is_amber, act) in acts {
+    for (is_amber, action) in actions {
         let tenant = if *is_amber {
             Tenant::Amber
         } else {
             Tenant::Birch
         };
-        world.play(tenant, *act).await;
+        world.perform(tenant, *action).await;
     }
     for tenant in [Tenant::Amber, Tenant::Birch] {
-        world.reads_its_own_alone(tenant).await;
+        world.assert_reads_only_its_own(tenant).await;
     }
 }
 
@@ -125,7 +125,7 @@ impl World {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Answer {
+    ) -> TestResponse {
         let mut request = request(method, path, body);
         request.extensions_mut().insert(tenant.permissions());
         let answer = send(&self.service, request).await;
@@ -133,28 +133,29 @@ impl World {
         answer
     }
 
-    async fn post(&self, tenant: Tenant, path: &str, body: &Value) -> Answer {
+    async fn post(&self, tenant: Tenant, path: &str, body: &Value) -> TestResponse {
         self.ask(tenant, Method::POST, path, Some(body)).await
     }
 
-    /// One act of a tenant on its own objects; what has none yet is refused and changes nothing.
-    async fn play(&mut self, tenant: Tenant, act: Act) {
+    /// Performs one action of a tenant on its own objects. The service refuses it if there is no
+    /// object.
+    async fn perform(&mut self, tenant: Tenant, action: Action) {
         let name = tenant.name();
-        match act {
-            Act::Save(n) => {
+        match action {
+            Action::Save(n) => {
                 let node = json!({"id": format!("{name}-node"), "type": "any", "config": {"table": format!("{name}_table")}});
                 let pipeline = json!({"id": format!("{name}-{n}"), "name": format!("{name} {n}"), "description": name, "nodes": [node], "schedule": "0 6 * * *"});
                 self.post(tenant, "/api/pipelines", &pipeline).await;
             }
-            Act::Run(n) => {
+            Action::Run(n) => {
                 let path = format!("/api/pipelines/{name}-{n}/run");
                 let answer = self
                     .post(tenant, &path, &json!({"params": {"whose": name}}))
                     .await;
-                self.made(tenant, &answer).await;
+                self.record_run(tenant, &answer).await;
             }
-            Act::Resume | Act::Cancel => {
-                let verb = if matches!(act, Act::Resume) {
+            Action::Resume | Action::Cancel => {
+                let verb = if matches!(action, Action::Resume) {
                     "resume"
                 } else {
                     "cancel"
@@ -163,35 +164,35 @@ impl World {
                 if let Some((_, run)) = own {
                     let path = format!("/api/runs/{run}/{verb}");
                     let answer = self.post(tenant, &path, &json!({})).await;
-                    self.made(tenant, &answer).await;
+                    self.record_run(tenant, &answer).await;
                 }
             }
-            Act::Keep(n) => {
+            Action::Store(n) => {
                 let connection = json!({"conn_id": format!("{name}-{n}"), "type": "http", "host": format!("{name}.example"), "description": name});
                 self.post(tenant, "/api/connections", &connection).await;
                 let variable =
                     json!({"key": format!("{name}-{n}"), "value": name, "type": "string"});
                 self.post(tenant, "/api/variables", &variable).await;
             }
-            Act::Backfill(n) => {
+            Action::Backfill(n) => {
                 let path = format!("/api/pipelines/{name}-{n}/backfill");
                 let days = json!({"start_date": "2024-01-01", "end_date": "2024-01-03"});
                 let answer = self.post(tenant, &path, &days).await;
                 for run in answer.json().as_array().into_iter().flatten() {
-                    self.end(tenant, run.as_str().unwrap()).await;
+                    self.finish(tenant, run.as_str().unwrap()).await;
                 }
             }
         }
     }
 
-    async fn made(&mut self, tenant: Tenant, answer: &Answer) {
+    async fn record_run(&mut self, tenant: Tenant, answer: &TestResponse) {
         if answer.status == 202 {
             let id = answer.json()["id"].as_str().unwrap().to_owned();
-            self.end(tenant, &id).await;
+            self.finish(tenant, &id).await;
         }
     }
 
-    async fn end(&mut self, tenant: Tenant, id: &str) {
+    async fn finish(&mut self, tenant: Tenant, id: &str) {
         self.floret
             .handle(id.parse().unwrap())
             .finished()
@@ -200,8 +201,8 @@ impl World {
         self.runs.push((tenant, id.to_owned()));
     }
 
-    /// Asks every route that reads for every object of both tenants.
-    async fn reads_its_own_alone(&self, tenant: Tenant) {
+    /// Calls every route that reads, for every object of both tenants.
+    async fn assert_reads_only_its_own(&self, tenant: Tenant) {
         let foreign = self.names_of(tenant.other());
         let reads = routes()
             .into_iter()
@@ -216,14 +217,14 @@ impl World {
                     continue;
                 }
                 let text = String::from_utf8_lossy(&answer.body);
-                let told = foreign.iter().find(|name| text.contains(*name));
-                assert_eq!(told, None, "{path} as {tenant:?}: {text}");
+                let leaked = foreign.iter().find(|name| text.contains(*name));
+                assert_eq!(leaked, None, "{path} as {tenant:?}: {text}");
             }
         }
-        self.counts_its_own_alone(tenant).await;
+        self.assert_counts_only_its_own(tenant).await;
     }
 
-    async fn counts_its_own_alone(&self, tenant: Tenant) {
+    async fn assert_counts_only_its_own(&self, tenant: Tenant) {
         let own = self
             .runs
             .iter()
@@ -243,15 +244,15 @@ impl World {
         assert_eq!(counted, own as u64, "{tenant:?}");
     }
 
-    /// Every text that only this tenant's objects have.
+    /// Returns every text that occurs only in objects of this tenant.
     fn names_of(&self, tenant: Tenant) -> Vec<String> {
         let runs = self.runs.iter().filter(|(owner, _)| *owner == tenant);
         let runs = runs.map(|(_, run)| run.clone());
         runs.chain([tenant.name().to_owned()]).collect()
     }
 
-    /// A route's path for each object of a tenant that it may name, and with what it must be asked
-    /// for.
+    /// Returns the path of a route for each object of a tenant, with the query that the route
+    /// needs.
     fn paths(&self, template: &str, tenant: Tenant) -> Vec<String> {
         let name = tenant.name();
         let runs = self.runs.iter().filter(|(owner, _)| *owner == tenant);

@@ -1,4 +1,6 @@
-//! Trigger: durable before the answer, within the queue's bounds, once a key.
+//! Triggers: durable before the response, within the limits of the queue, one run for each key.
+//!
+//! Triggers over HTTP are in `api_runs`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,16 +14,16 @@ use tokio::task::JoinSet;
 use crate::harness::{STEP, Store, World, chain, statuses};
 
 on_every_backend! {
-    a_run_is_found_right_after_its_start_with_every_node_pending,
-    a_full_queue_refuses_and_makes_nothing,
-    a_node_type_without_executor_is_refused,
-    one_thousand_simultaneous_triggers_with_twenty_keys_make_twenty_runs,
-    a_key_with_other_parameters_is_refused,
-    a_known_key_answers_though_the_queue_is_full,
-    a_known_key_answers_though_the_executor_is_gone,
+    a_triggered_run_is_stored_at_once_with_every_node_pending,
+    a_full_queue_refuses_a_run_and_creates_nothing,
+    a_node_type_without_an_executor_is_refused,
+    one_thousand_simultaneous_triggers_with_twenty_keys_create_twenty_runs,
+    a_repeated_key_with_other_parameters_is_refused,
+    a_repeated_key_returns_its_run_even_if_the_queue_is_full,
+    a_repeated_key_returns_its_run_even_if_the_executor_is_gone,
 }
 
-async fn a_run_is_found_right_after_its_start_with_every_node_pending(store: Store) {
+async fn a_triggered_run_is_stored_at_once_with_every_node_pending(store: Store) {
     let mut world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
     world.limits.runs_max = 0;
     let host = world.start().await;
@@ -35,7 +37,7 @@ async fn a_run_is_found_right_after_its_start_with_every_node_pending(store: Sto
     }
 }
 
-async fn a_full_queue_refuses_and_makes_nothing(store: Store) {
+async fn a_full_queue_refuses_a_run_and_creates_nothing(store: Store) {
     let mut world = World::new(store)
         .pipeline(chain("p", &["a"]))
         .pipeline(chain("q", &["a"]));
@@ -56,7 +58,7 @@ async fn a_full_queue_refuses_and_makes_nothing(store: Store) {
     assert_eq!(host.runs().await.len(), 3);
 }
 
-async fn a_node_type_without_executor_is_refused(store: Store) {
+async fn a_node_type_without_an_executor_is_refused(store: Store) {
     let world = World::new(store);
     let other = Pipeline::new("p").node("a", "elsewhere");
     let host = world
@@ -77,7 +79,7 @@ async fn nothing(_: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
-async fn one_thousand_simultaneous_triggers_with_twenty_keys_make_twenty_runs(store: Store) {
+async fn one_thousand_simultaneous_triggers_with_twenty_keys_create_twenty_runs(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]));
     let host = world.start().await;
     let barrier = Arc::new(Barrier::new(1_000));
@@ -95,17 +97,17 @@ async fn one_thousand_simultaneous_triggers_with_twenty_keys_make_twenty_runs(st
         });
     }
     let answers: BTreeSet<_> = tasks.join_all().await.into_iter().collect();
-    assert_eq!(answers.len(), 20, "the same id for each key: {answers:?}");
+    assert_eq!(answers.len(), 20, "each key has one run: {answers:?}");
     assert_eq!(host.runs().await.len(), 20);
 }
 
-async fn a_key_with_other_parameters_is_refused(store: Store) {
+async fn a_repeated_key_with_other_parameters_is_refused(store: Store) {
     let world = World::new(store).pipeline(chain("p", &["a"]));
     let host = world.start().await;
     let first = host.floret.run("p").param("x", "1").key("k").start();
     let first = first.await.unwrap();
-    let again = host.floret.run("p").param("x", "1").key("k").start();
-    assert_eq!(again.await.unwrap().id(), first.id());
+    let repeated = host.floret.run("p").param("x", "1").key("k").start();
+    assert_eq!(repeated.await.unwrap().id(), first.id());
     let refused = host.floret.run("p").param("x", "2").key("k").start();
     let refused = refused.await.unwrap_err();
     assert_eq!(
@@ -115,7 +117,7 @@ async fn a_key_with_other_parameters_is_refused(store: Store) {
     assert_eq!(host.runs().await.len(), 1);
 }
 
-async fn a_known_key_answers_though_the_queue_is_full(store: Store) {
+async fn a_repeated_key_returns_its_run_even_if_the_queue_is_full(store: Store) {
     let mut world = World::new(store).pipeline(Pipeline::new("p").node("a", STEP));
     world.limits.queued_pipeline_max = 1;
     world.limits.runs_max = 1;
@@ -127,13 +129,13 @@ async fn a_known_key_answers_though_the_queue_is_full(store: Store) {
     host.trigger("p").await;
     let refused = host.floret.run("p").key("other").start().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::QueueFull);
-    let again = host.floret.run("p").key("k").start().await.unwrap();
-    assert_eq!(again.id(), first.id());
+    let repeated = host.floret.run("p").key("k").start().await.unwrap();
+    assert_eq!(repeated.id(), first.id());
     assert_eq!(host.stored(&first).await.run.status, RunStatus::Running);
     gate.open();
 }
 
-async fn a_known_key_answers_though_the_executor_is_gone(store: Store) {
+async fn a_repeated_key_returns_its_run_even_if_the_executor_is_gone(store: Store) {
     let world = World::new(store);
     let other = Pipeline::new("p").node("a", "elsewhere");
     let host = world
@@ -142,8 +144,8 @@ async fn a_known_key_answers_though_the_executor_is_gone(store: Store) {
     let first = host.floret.run("p").key("k").start().await.unwrap().id();
     host.stop().await;
     let host = world.start().await;
-    let again = host.floret.run("p").key("k").start().await.unwrap();
-    assert_eq!(again.id(), first);
+    let repeated = host.floret.run("p").key("k").start().await.unwrap();
+    assert_eq!(repeated.id(), first);
     let refused = host.floret.run("p").key("other").start().await.unwrap_err();
     assert_eq!(refused.slug(), "node-type-unknown");
 }

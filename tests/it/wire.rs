@@ -1,6 +1,6 @@
-//! A host with a small pipeline and its service, called without a socket, on each backend.
+//! A host with a small pipeline on each backend, whose service is called without a socket.
 //!
-//! What the answers must be stands in the tests.
+//! The tests assert what the responses contain.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// Where a host keeps its runs.
+/// The storage backend of a host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Backend {
     Memory,
@@ -28,40 +28,37 @@ pub(crate) struct Host {
     pub(crate) floret: Floret,
     pub(crate) executor: ScriptedExecutor,
     pub(crate) service: RunsService,
-    /// Makes storage fail on cue.
+    /// The storage of the host. A test can make it fail.
     pub(crate) faults: FaultyStorage,
-    /// Where the backend SQLite has its files.
+    /// The folder of the SQLite files.
     pub(crate) folder: Scratch,
 }
 
-/// An answer that was read to its end.
+/// A response whose body was read to the end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
 /// Runs a test on each backend.
-#[expect(
-    clippy::future_not_send,
-    reason = "a test of tokio stays on its thread"
-)]
-pub(crate) async fn on_each(test: impl AsyncFn(&Host)) {
+#[expect(clippy::future_not_send, reason = "a tokio test stays on its thread")]
+pub(crate) async fn on_each_backend(test: impl AsyncFn(&Host)) {
     for backend in [Backend::Memory, Backend::Sqlite] {
-        let _named = Named(backend);
+        let _on_panic = BackendOnPanic(backend);
         test(&Host::start(backend).await).await;
     }
 }
 
-/// Says on which backend a test failed.
-struct Named(Backend);
+/// Names the backend of a test that panics.
+struct BackendOnPanic(Backend);
 
-impl Drop for Named {
+impl Drop for BackendOnPanic {
     #[expect(clippy::print_stderr, reason = "cargo shows it beside the failure")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this was on the backend {:?}", self.0);
+            eprintln!("the backend was {:?}", self.0);
         }
     }
 }
@@ -79,7 +76,7 @@ impl Backend {
     }
 }
 
-/// The pipeline of every host.
+/// Returns the pipeline of every host.
 pub(crate) fn daily() -> Pipeline {
     Pipeline::new("daily")
         .node("load", "any")
@@ -90,22 +87,22 @@ pub(crate) fn daily() -> Pipeline {
 
 impl Host {
     pub(crate) async fn start(backend: Backend) -> Self {
-        Self::with(backend, Limits::default()).await
+        Self::with_limits(backend, Limits::default()).await
     }
 
-    /// A host whose builder is finished by the test; it has no key for secrets but what the test
-    /// gives it.
-    pub(crate) async fn built(backend: Backend, build: impl FnOnce(Builder) -> Builder) -> Self {
-        Self::on(scratch(), backend, build).await
+    /// Starts a host with a builder that the test completes. The host has no secret key unless the
+    /// test sets one.
+    pub(crate) async fn build(backend: Backend, build: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::build_in(scratch(), backend, build).await
     }
 
-    pub(crate) async fn with(backend: Backend, limits: Limits) -> Self {
+    pub(crate) async fn with_limits(backend: Backend, limits: Limits) -> Self {
         let key = SecretKey::from_bytes([7; 32]);
-        Self::built(backend, |builder| builder.limits(limits).secret_key(key)).await
+        Self::build(backend, |builder| builder.limits(limits).secret_key(key)).await
     }
 
-    /// A host on what a folder has of another one before it.
-    pub(crate) async fn on(
+    /// Starts a host in a folder, which may hold the files of an earlier host.
+    pub(crate) async fn build_in(
         folder: Scratch,
         backend: Backend,
         build: impl FnOnce(Builder) -> Builder,
@@ -126,45 +123,45 @@ impl Host {
     }
 
     /// Sends a request to the service.
-    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> TestResponse {
         send(&self.service, request).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
         self.send(request(Method::GET, path, None)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Option<&Value>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Option<&Value>) -> TestResponse {
         self.send(request(Method::POST, path, body)).await
     }
 
-    /// Starts a run and answers its id.
+    /// Starts a run and returns its id.
     pub(crate) async fn trigger(&self) -> String {
-        let answer = self.post("/api/pipelines/daily/run", None).await;
-        assert_eq!(answer.status, 202, "{answer:?}");
-        answer.json()["id"].as_str().unwrap().to_owned()
+        let response = self.post("/api/pipelines/daily/run", None).await;
+        assert_eq!(response.status, 202, "{response:?}");
+        response.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// Starts a run, waits for its end and answers its id.
-    pub(crate) async fn finished(&self) -> String {
+    /// Starts a run, waits until it finishes and returns its id.
+    pub(crate) async fn finished_run(&self) -> String {
         let id = self.trigger().await;
-        self.finish(&id).await;
+        self.wait_finished(&id).await;
         id
     }
 
-    /// Waits for the end of a run.
-    pub(crate) async fn finish(&self, id: &str) {
+    /// Waits until a run finishes.
+    pub(crate) async fn wait_finished(&self, id: &str) {
         let run = self.floret.handle(id.parse().unwrap());
         run.finished().await.unwrap();
     }
 }
 
 /// Sends a request to a service.
-pub(crate) async fn send(service: &RunsService, request: Request<Full<Bytes>>) -> Answer {
-    Answer::read(service.clone().oneshot(request).await.unwrap()).await
+pub(crate) async fn send(service: &RunsService, request: Request<Full<Bytes>>) -> TestResponse {
+    TestResponse::read(service.clone().oneshot(request).await.unwrap()).await
 }
 
-/// A request, with a body of JSON where one is given.
+/// Returns a request, with a JSON body if one is given.
 pub(crate) fn request(method: Method, path: &str, body: Option<&Value>) -> Request<Full<Bytes>> {
     let request = Request::builder().method(method).uri(path);
     match body {
@@ -176,10 +173,10 @@ pub(crate) fn request(method: Method, path: &str, body: Option<&Value>) -> Reque
     }
 }
 
-impl Answer {
-    /// Reads an answer to its end.
-    pub(crate) async fn read(answer: Response<impl Body<Data = Bytes, Error: Debug>>) -> Self {
-        let (parts, body) = answer.into_parts();
+impl TestResponse {
+    /// Reads a response to its end.
+    pub(crate) async fn read(response: Response<impl Body<Data = Bytes, Error: Debug>>) -> Self {
+        let (parts, body) = response.into_parts();
         Self {
             status: parts.status,
             headers: parts.headers,
@@ -204,39 +201,39 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts a refusal: status and slug, and that it has every member of a problem and nothing
-    /// that a problem must not have.
+    /// Asserts that this is a problem response with this status and slug, and with all required
+    /// members and headers.
     #[track_caller]
-    pub(crate) fn refused(&self, status: u16, slug: &str) {
-        let told = String::from_utf8_lossy(&self.body).into_owned();
-        assert_eq!(self.status.as_u16(), status, "{told}");
+    pub(crate) fn assert_problem(&self, status: u16, slug: &str) {
+        let body = String::from_utf8_lossy(&self.body).into_owned();
+        assert_eq!(self.status.as_u16(), status, "{body}");
         assert_eq!(
             self.header("content-type"),
             "application/problem+json",
-            "{told}"
+            "{body}"
         );
-        assert_eq!(self.header("cache-control"), "no-store", "{told}");
+        assert_eq!(self.header("cache-control"), "no-store", "{body}");
         let problem = self.json();
         assert_eq!(
             problem["type"],
             format!("urn:floret:problem:{slug}"),
-            "{told}"
+            "{body}"
         );
-        assert_eq!(problem["status"], status, "{told}");
-        assert_eq!(problem["detail"], problem["error"], "{told}");
+        assert_eq!(problem["status"], status, "{body}");
+        assert_eq!(problem["detail"], problem["error"], "{body}");
         for member in ["title", "detail", "instance"] {
             assert!(
                 problem[member]
                     .as_str()
                     .is_some_and(|text| !text.is_empty()),
-                "{told}"
+                "{body}"
             );
         }
         let is_retryable = matches!(status, 429 | 503);
         assert_eq!(
             self.headers.contains_key("retry-after"),
             is_retryable,
-            "{told}"
+            "{body}"
         );
     }
 }

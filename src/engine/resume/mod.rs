@@ -13,7 +13,7 @@ use crate::graph::reuse::{Earlier, reused};
 use crate::model::{
     InheritedOutput, Node, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
-use crate::storage::{ChainRun, Operation, not_resumable, stands_in_the_way};
+use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 
 /// A request to resume a run.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Engine {
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
         let key = resume
             .key
-            .map(|key| key.for_operation(Operation::Resume(resume.run)));
+            .map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
         if let Some(replayed) = shared.find_replayed(key.as_ref()).await? {
             return replayed.into_started_run(old.run.pipeline_id);
         }
@@ -181,10 +181,10 @@ fn refuse_not_resumable<'a>(
 /// Storage enforces the same rule when it creates the run. This check uses the chain that was read,
 /// because a run that finishes between the two may succeed with nodes that this chain does not
 /// show. The new run would execute those nodes again.
-fn refuse_blocked_chain(old: &Run, chain: &[ChainRun]) -> Result<()> {
-    let is_blocking = |link: &&ChainRun| stands_in_the_way(link.run.status);
+fn refuse_blocked_chain(old: &Run, chain: &[RunDetail]) -> Result<()> {
+    let is_blocking = |link: &&RunDetail| blocks_resume(link.run.status);
     match chain.iter().find(is_blocking) {
-        Some(ChainRun { run, .. }) => Err(not_resumable(old.id, run.id, run.status)),
+        Some(RunDetail { run, .. }) => Err(not_resumable(old.id, run.id, run.status)),
         None => Ok(()),
     }
 }

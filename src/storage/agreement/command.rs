@@ -1,10 +1,10 @@
-//! The commands that both storages are given, and how they are made up.
+//! The commands for both storages, and how proptest generates them.
 //!
-//! Numbers name things by their place among those that there are; `world` carries them out.
+//! A number names the item with that position among those that exist. `world` runs the commands.
 
 use proptest::prelude::*;
 
-/// One command or question.
+/// A command or a question.
 #[derive(Debug, Clone)]
 pub(super) enum Command {
     Put {
@@ -22,7 +22,7 @@ pub(super) enum Command {
     Setting {
         number: u8,
         variant: u8,
-        /// None: deletes it.
+        /// `None` deletes it.
         expect: Option<u8>,
         scope: u8,
     },
@@ -74,7 +74,7 @@ pub(super) enum Command {
         driver: u8,
         pick: u8,
     },
-    /// Whatever entry at whatever position, under whatever epoch.
+    /// An arbitrary entry at an arbitrary position, under any epoch.
     Append {
         driver: u8,
         entry: u8,
@@ -93,7 +93,7 @@ pub(super) enum Command {
     Release {
         owner: u8,
     },
-    /// The owner's process ends: another one asks under its place from then on.
+    /// The owner's process dies. Another owner gets its number.
     Crash {
         owner: u8,
     },
@@ -103,12 +103,12 @@ pub(super) enum Command {
         keep_last: u32,
         scope: u8,
     },
-    /// Notifiers come or stay; bit n of `names` is name n.
+    /// Notifiers arrive or stay. Bit n of `names` is name n.
     Attend {
         names: u8,
         stays: bool,
     },
-    /// A notifier got an event, or it is parked (0), tried again (1), dead (2).
+    /// The delivery of an event: parked (0), parked again (1), dead (2) or delivered (3).
     Deliver {
         name: u8,
         seq: u64,
@@ -120,7 +120,7 @@ pub(super) enum Command {
     Ask(Question),
 }
 
-/// One question.
+/// A question, which changes nothing.
 #[derive(Debug, Clone)]
 pub(super) enum Question {
     Runs {
@@ -169,12 +169,12 @@ pub(super) enum Question {
         key: u8,
         body: u8,
     },
-    Whole {
+    System {
         scope: u8,
     },
 }
 
-/// Which part of a list.
+/// The part of a list that a question reads.
 #[derive(Debug, Clone)]
 pub(super) enum Paging {
     Newest(u32),
@@ -182,12 +182,12 @@ pub(super) enum Paging {
     After(Option<u8>, u32),
 }
 
-/// Mostly everybody's view; seldom one tenant's.
+/// Mostly every scope, rarely that of one tenant.
 fn any_scope() -> impl Strategy<Value = u8> {
     prop_oneof![6 => Just(0u8), 1 => Just(1), 1 => Just(2)]
 }
 
-/// Mostly one of the two that are there from the start.
+/// Mostly one of the two pipelines that exist from the start.
 fn any_pipeline() -> impl Strategy<Value = u8> {
     prop_oneof![4 => Just(0u8), 3 => Just(1), 1 => Just(2)]
 }
@@ -329,7 +329,7 @@ fn question() -> impl Strategy<Value = Question> {
             }
         ),
         (paging(), any_scope()).prop_map(|(page, scope)| Question::Settings { page, scope }),
-        any_scope().prop_map(|scope| Question::Whole { scope }),
+        any_scope().prop_map(|scope| Question::System { scope }),
     ]
 }
 

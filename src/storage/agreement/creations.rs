@@ -1,6 +1,6 @@
-//! Commands that define pipelines and make runs.
+//! Commands that define pipelines and create runs.
 //!
-//! What becomes of the runs is carried out in `executions`.
+//! Executing the runs is left to `executions`.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{BackfillOrder, InheritedOutput, Pipeline, RunStatus, Scope, Trigger};
 use crate::storage::{
-    CreateRuns, DeletePipeline, Expect, IdempotencyKey, NewRun, Operation, PutPipeline, RunDetail,
-    RunFilter, SlugChoice,
+    CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun, PutPipeline,
+    RunDetail, RunFilter, SlugChoice,
 };
 use crate::testing::contract::fixtures::{
     at, definition, listed, new_backfill, new_run, pipeline_id, resume, slug,
@@ -25,7 +25,7 @@ impl World<'_> {
             scope,
         } = *command
         else {
-            unreachable!("{command:?} saves nothing");
+            unreachable!("{command:?} is no put");
         };
         let id = pipeline_id(&name_of(pipeline));
         let definition = Arc::new(variant_of(&name_of(pipeline), variant));
@@ -40,7 +40,7 @@ impl World<'_> {
         let id = pipeline_id(&name_of(pipeline));
         let mut delete = DeletePipeline::new(id, self.now());
         delete.scope = scope_of(scope);
-        // Every other time at the version that half of the pipelines are at.
+        // Expects a version in every other case. About half of the pipelines have that version.
         delete.version = self.runs.is_multiple_of(2).then_some(1);
         drop(both!(self, command, |storage, _side| storage
             .delete_pipeline(delete.clone())));
@@ -56,7 +56,7 @@ impl World<'_> {
             scope,
         } = *command
         else {
-            unreachable!("{command:?} triggers nothing");
+            unreachable!("{command:?} is no trigger");
         };
         let name = name_of(pipeline);
         let stored = self.left.find_pipeline(&name, &Scope::All).await.unwrap();
@@ -74,7 +74,7 @@ impl World<'_> {
         (create.queued_pipeline_max, create.queued_max) = (5, 8);
         create.idempotency = key.map(|(key, body)| {
             IdempotencyKey::new(
-                Operation::Run(pipeline_id(&name)),
+                IdempotentOperation::Run(pipeline_id(&name)),
                 key.to_string(),
                 [body; 32],
             )
@@ -117,7 +117,7 @@ impl World<'_> {
         create.scope = scope_of(scope);
         (create.queued_pipeline_max, create.queued_max) = (6, 9);
         create.idempotency = key.map(|(key, body)| {
-            let operation = Operation::Backfill(pipeline_id(&name));
+            let operation = IdempotentOperation::Backfill(pipeline_id(&name));
             IdempotencyKey::new(operation, key.to_string(), [body; 32])
         });
         let created = both!(self, command, |storage, _side| storage
@@ -128,7 +128,7 @@ impl World<'_> {
         }
     }
 
-    /// Mostly a failed run, sometimes any.
+    /// Returns mostly a failed run, sometimes any run.
     async fn old_run(&self, number: u8) -> Option<RunDetail> {
         let filter = RunFilter {
             statuses: vec![RunStatus::Failed],
@@ -157,7 +157,7 @@ impl World<'_> {
         }
         let mut create = CreateRuns::new(vec![NewRun::new(new)]);
         if key {
-            let operation = Operation::Resume(old.run.id);
+            let operation = IdempotentOperation::Resume(old.run.id);
             create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));
         }
         let created = both!(self, command, |storage, _side| storage

@@ -1,6 +1,6 @@
-//! Commands of those that deliver events to notifiers.
+//! Commands that deliver events to notifiers.
 //!
-//! What purge spares for them is seen by the purges of `world`.
+//! The purges in `world` show which runs are retained for notifiers.
 
 use super::command::Command;
 use super::world::{World, both};
@@ -10,7 +10,7 @@ use crate::testing::contract::fixtures::at;
 const NAMES: [&str; 2] = ["mail", "slack"];
 
 impl World<'_> {
-    /// Names are lost a day after they were seen.
+    /// Claims cursors. A cursor is lost a day after its name was last seen.
     pub(super) async fn attend(&self, command: &Command, names: u8, stays: bool) {
         let present = (0..).zip(NAMES).filter(|(bit, _)| names >> bit & 1 == 1);
         let present = present.map(|(_, name)| name.to_owned()).collect();
@@ -24,11 +24,11 @@ impl World<'_> {
 
     pub(super) async fn deliver(&self, command: &Command) {
         let Command::Deliver { name, seq, outcome } = *command else {
-            unreachable!("{command:?} delivers nothing");
+            unreachable!("{command:?} is no delivery");
         };
         let name = NAMES[usize::from(name)].to_owned();
         let mut put = PutDeliveries::new(name, seq, self.now());
-        // Only an event that there is can be parked, and with its own run.
+        // Only an existing event can be parked, with its own run.
         let wanted = (seq / 2).max(1);
         let read = self.left.events(EventFilter::default(), wanted - 1, 1);
         let event = read.await.ok().and_then(|events| events.into_iter().next());

@@ -1,6 +1,6 @@
-//! Commands of those that execute runs: claims, renewals, releases, appends, chunks.
+//! Commands that execute runs: claims, renewals, releases, appends, chunks.
 //!
-//! What they execute is made in `creations`.
+//! Creating the runs is left to `creations`.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl World<'_> {
             suspects,
         } = *command
         else {
-            unreachable!("{command:?} claims nothing");
+            unreachable!("{command:?} is no claim");
         };
         let mut claim = Claim::new(self.owner(owner), count_max, self.now());
         (claim.runs_max, claim.suspects) = (runs_max, suspects);
@@ -43,7 +43,7 @@ impl World<'_> {
         self.compare(command, &Ok(left), &Ok(right));
     }
 
-    pub(super) async fn hold(&mut self, command: &Command, owner: u8) {
+    pub(super) async fn renew_or_release(&mut self, command: &Command, owner: u8) {
         let owner = self.owner(owner);
         let drivers: Vec<_> = self
             .drivers
@@ -70,7 +70,7 @@ impl World<'_> {
         self.compare(command, &lost[0], &lost[1]);
     }
 
-    /// Appends the same entries to both; the position goes on where they are taken.
+    /// Appends the same entries to both. The position grows if they are accepted.
     async fn append(
         &mut self,
         command: &Command,
@@ -96,7 +96,7 @@ impl World<'_> {
         }
     }
 
-    pub(super) async fn append_whatever(&mut self, command: &Command) {
+    pub(super) async fn append_any(&mut self, command: &Command) {
         let Command::Append {
             driver,
             entry,
@@ -105,7 +105,7 @@ impl World<'_> {
             is_stale,
         } = *command
         else {
-            unreachable!("{command:?} appends nothing");
+            unreachable!("{command:?} is no append");
         };
         let (now, n) = (self.now(), self.runs);
         let Some(mut driver) = self.driver(driver) else {
@@ -124,8 +124,8 @@ impl World<'_> {
             5 => finished(node_index, NodeStatus::Cancelled),
             6 => line(Some(node_index), "late"),
             7 => finished(node_index, NodeStatus::Running),
-            8 => end(RunStatus::Success, now),
-            _ => end(
+            8 => run_finished(RunStatus::Success, now),
+            _ => run_finished(
                 if n % 2 == 0 {
                     RunStatus::Failed
                 } else {
@@ -176,16 +176,16 @@ impl World<'_> {
         };
         let node_index = (0..3).find(|node_index| !status(*node_index).is_terminal());
         let now = self.now();
-        let ended = if detail.run.cancel.is_some() {
+        let outcome = if detail.run.cancel.is_some() {
             RunStatus::Cancelled
         } else {
             RunStatus::Success
         };
         let entries = match (node_index, pick % 8) {
-            (_, 7) if detail.run.cancel.is_none() => vec![end(RunStatus::Failed, now)],
-            (None, _) => vec![end(ended, now)],
+            (_, 7) if detail.run.cancel.is_none() => vec![run_finished(RunStatus::Failed, now)],
+            (None, _) => vec![run_finished(outcome, now)],
             (Some(node_index), pick) if status(node_index) == NodeStatus::Pending => match pick {
-                0 => vec![reused_of(node_index, &detail.run.inherited)],
+                0 => vec![reused(node_index, &detail.run.inherited)],
                 _ => vec![started(node_index, 1), line(Some(node_index), "on")],
             },
             (Some(node_index), 0) => vec![retrying(node_index, 2)],
@@ -216,29 +216,29 @@ fn take_epoch(claimed: &mut ClaimedRun) -> u64 {
     std::mem::take(&mut claimed.epoch)
 }
 
-fn end(status: RunStatus, at: DateTime<Utc>) -> Entry {
+fn run_finished(status: RunStatus, at: DateTime<Utc>) -> Entry {
     let error = (status == RunStatus::Failed).then(|| "no disk".to_owned());
     Entry::RunFinished { status, error, at }
 }
 
-fn reused_of(node_index: u16, inherited: &[InheritedOutput]) -> Entry {
-    let mut end = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));
+fn reused(node_index: u16, inherited: &[InheritedOutput]) -> Entry {
+    let mut finished = FinishedNode::new(node_index, NodeStatus::Skipped, at(40));
     let own = inherited
         .iter()
         .find(|inherited| inherited.node_index == node_index);
-    end.reused_from = own.map(|inherited| inherited.from_run);
-    Entry::NodeFinished(Box::new(end))
+    finished.reused_from = own.map(|inherited| inherited.from_run);
+    Entry::NodeFinished(Box::new(finished))
 }
 
 fn with_preview(entry: Entry, bytes: &[u8]) -> Entry {
-    let Entry::NodeFinished(mut end) = entry else {
+    let Entry::NodeFinished(mut finished) = entry else {
         return entry;
     };
-    end.preview = Some(Preview::new(
+    finished.preview = Some(Preview::new(
         vec![format!("{:?}", hash(bytes))],
         Vec::new(),
         3,
         true,
     ));
-    Entry::NodeFinished(end)
+    Entry::NodeFinished(finished)
 }

@@ -1,7 +1,7 @@
-//! Two storages that are given the same commands answer the same, whatever the commands are: memory
-//! is the specification.
+//! Two storages that receive the same commands give the same answers, for any commands. Memory is
+//! the specification.
 //!
-//! What must hold of each alone is the contract.
+//! What each storage must do by itself is left to the contract.
 
 mod command;
 mod creations;
@@ -22,12 +22,13 @@ use self::world::World;
 use super::{MemoryOptions, MemoryStorage, Storage};
 use crate::testing::{Fault, FaultyStorage, Method};
 
-/// Gives both the same commands and compares every answer and, in the end, all that readers see.
+/// Sends the same commands to both, and compares every answer and, at the end, everything that a
+/// reader sees.
 async fn agree(left: &dyn Storage, right: &dyn Storage, commands: &[Command]) {
     let mut world = World::new(left, right);
-    world.begin().await;
+    world.put_pipelines().await;
     for command in commands {
-        world.carry_out(command).await;
+        world.run_command(command).await;
     }
     world.compare_all().await;
 }
@@ -41,9 +42,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn memory_agrees_with_itself_behind_another_face(commands in vec(command(), 1..80)) {
-        let faced = FaultyStorage::new(Arc::new(MemoryStorage::default()));
-        run(agree(&MemoryStorage::default(), &faced, &commands));
+    fn memory_agrees_with_itself_behind_a_wrapper(commands in vec(command(), 1..80)) {
+        let wrapped = FaultyStorage::new(Arc::new(MemoryStorage::default()));
+        run(agree(&MemoryStorage::default(), &wrapped, &commands));
     }
 }
 
@@ -65,8 +66,8 @@ proptest! {
     }
 }
 
-/// A history in which three runs end.
-fn three_ends() -> Vec<Command> {
+/// Commands after which three runs are finished.
+fn three_finished_runs() -> Vec<Command> {
     let mut commands = Vec::new();
     for run in 0..3 {
         commands.push(Command::Trigger {
@@ -88,15 +89,23 @@ fn three_ends() -> Vec<Command> {
 
 #[test]
 #[should_panic(expected = "disagree")]
-fn a_storage_that_forgets_a_run_is_found_out() {
+fn a_storage_that_loses_a_run_is_detected() {
     let forgetful = MemoryStorage::new(MemoryOptions::default().runs_max(2));
-    run(agree(&MemoryStorage::default(), &forgetful, &three_ends()));
+    run(agree(
+        &MemoryStorage::default(),
+        &forgetful,
+        &three_finished_runs(),
+    ));
 }
 
 #[test]
 #[should_panic(expected = "disagree")]
-fn a_storage_that_refuses_once_is_found_out() {
+fn a_storage_that_fails_once_is_detected() {
     let faulty = FaultyStorage::new(Arc::new(MemoryStorage::default()));
     faulty.fail(Fault::before(Method::RequestCancel, crate::Problem::StorageBusy).skip(2));
-    run(agree(&MemoryStorage::default(), &faulty, &three_ends()));
+    run(agree(
+        &MemoryStorage::default(),
+        &faulty,
+        &three_finished_runs(),
+    ));
 }

@@ -1,6 +1,6 @@
-//! The questions that both storages are asked.
+//! The questions for both storages.
 //!
-//! Commands are carried out in `world`.
+//! Commands are left to `world`.
 
 use chrono::TimeDelta;
 
@@ -9,7 +9,7 @@ use super::creations::TRIGGERS;
 use super::world::{World, both, name_of, scope_of};
 use crate::model::{EventKind, PageRequest, RunStatus, Scope};
 use crate::storage::{
-    BackfillFilter, EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, Operation,
+    BackfillFilter, EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, IdempotentOperation,
     PipelineFilter, RunFilter,
 };
 use crate::testing::contract::fixtures::{at, node_id, pipeline_id};
@@ -44,15 +44,15 @@ impl World<'_> {
             } => {
                 let pipeline = pipeline_id(&name_of(pipeline));
                 for operation in [
-                    Operation::Run(pipeline.clone()),
-                    Operation::Backfill(pipeline),
+                    IdempotentOperation::Run(pipeline.clone()),
+                    IdempotentOperation::Backfill(pipeline),
                 ] {
                     let key = IdempotencyKey::new(operation, key.to_string(), [body; 32]);
                     drop(both!(self, question, |storage, _side| storage
                         .find_idempotent(&key)));
                 }
             }
-            Question::Whole { scope } => self.ask_whole(question, &scope_of(scope)).await,
+            Question::System { scope } => self.ask_system(question, &scope_of(scope)).await,
         }
     }
 
@@ -192,7 +192,7 @@ impl World<'_> {
         )));
     }
 
-    async fn ask_whole(&self, question: &Question, scope: &Scope) {
+    async fn ask_system(&self, question: &Question, scope: &Scope) {
         drop(both!(self, question, |storage, _side| async {
             storage.stats(scope).await.map(|mut stats| {
                 (stats.bytes, stats.kind) = (0, "");

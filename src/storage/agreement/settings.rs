@@ -1,6 +1,6 @@
 //! Commands and questions about connections and variables.
 //!
-//! The same number names a connection and a variable.
+//! A number names both a connection and a variable.
 
 use super::command::{Command, Question};
 use super::creations::EXPECTATIONS;
@@ -21,7 +21,7 @@ impl World<'_> {
             scope,
         } = *command
         else {
-            unreachable!("{command:?} is about no setting");
+            unreachable!("{command:?} is no setting");
         };
         let name = name_of(number);
         let (id, key, scope) = (connection_id(&name), variable_key(&name), scope_of(scope));
@@ -48,7 +48,7 @@ impl World<'_> {
 
     pub(super) async fn ask_settings(&self, question: &Question) {
         let Question::Settings { page, scope } = question else {
-            unreachable!("{question:?} asks for no settings");
+            unreachable!("{question:?} is no question about settings");
         };
         let page = page_of(page, |number| name_of(number % 5));
         let scope = scope_of(*scope);

@@ -1,16 +1,16 @@
-//! Commands that move schedules on.
+//! Commands that advance schedules.
 //!
-//! Where schedules come from is carried out in `creations`.
+//! Creating the schedules is left to `creations`.
 
 use super::command::Command;
 use super::world::{World, both, name_of};
 use crate::model::{Scope, Trigger};
-use crate::storage::{Advance, NewRun, StoredSchedule, Tick};
+use crate::storage::{Advance, NewRun, StoredSchedule, TickOutcome};
 use crate::testing::contract::fixtures::{at, new_run};
 
 impl World<'_> {
-    /// Moves the schedule of a pipeline to a second, as somebody does who knows it, or an older
-    /// state of it.
+    /// Advances the schedule of a pipeline to a second, from its current cursor or from an older
+    /// one.
     pub(super) async fn tick(&mut self, command: &Command) {
         let Command::Tick {
             pipeline,
@@ -24,9 +24,9 @@ impl World<'_> {
         let all = both!(self, command, |storage, _side| storage
             .schedules(&Scope::All));
         let name = name_of(pipeline);
-        let known = all.unwrap().into_iter();
-        let mut known = known.filter(|one| one.pipeline.id.as_str() == name);
-        let Some(mut schedule) = known.next() else {
+        let schedules = all.unwrap().into_iter();
+        let mut schedules = schedules.filter(|one| one.pipeline.id.as_str() == name);
+        let Some(mut schedule) = schedules.next() else {
             return;
         };
         if is_stale {
@@ -37,7 +37,7 @@ impl World<'_> {
         (advance.queued_pipeline_max, advance.queued_max) = (5, 8);
         let advanced = both!(self, command, |storage, _side| storage
             .advance(advance.clone()));
-        if advanced.is_ok_and(|advanced| advanced.tick == Tick::Made) {
+        if advanced.is_ok_and(|advanced| advanced.tick == TickOutcome::Created) {
             self.runs += 1;
         }
     }

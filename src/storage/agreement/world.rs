@@ -1,6 +1,6 @@
-//! Carries commands out on both storages and compares what they answer.
+//! Runs commands on both storages and compares their answers.
 //!
-//! Questions are asked in `questions`.
+//! Questions are left to `questions`.
 
 use std::fmt::Debug;
 
@@ -12,7 +12,7 @@ use crate::model::{BackfillId, Cancel, OwnerId, RunId, Scope};
 use crate::storage::{CancelBackfill, CancelRequest, Purge, PurgeMode, Storage};
 use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope, snapshot};
 
-/// Both storages and what the commands speak of.
+/// Both storages, and the items that commands refer to.
 pub(super) struct World<'a> {
     pub(super) left: &'a dyn Storage,
     pub(super) right: &'a dyn Storage,
@@ -20,11 +20,11 @@ pub(super) struct World<'a> {
     pub(super) runs: u64,
     pub(super) backfills: u64,
     pub(super) owners: [u64; 3],
-    /// Claims, the lost ones too.
+    /// All claims, lost ones included.
     pub(super) drivers: Vec<Driver>,
 }
 
-/// A claim in both storages, whose epochs need not be the same number.
+/// A claim in both storages. Its epochs may differ.
 #[derive(Clone, Copy)]
 pub(super) struct Driver {
     pub(super) run: RunId,
@@ -33,15 +33,15 @@ pub(super) struct Driver {
     pub(super) position: u64,
 }
 
-/// What a storage answered, without what may differ.
-fn told<T: Debug>(answer: &Result<T>) -> String {
+/// Describes an answer without the parts that may differ.
+fn describe<T: Debug>(answer: &Result<T>) -> String {
     match answer {
         Ok(value) => format!("{value:?}"),
         Err(error) => format!("refused: {:?}, {}", error.kind(), error.slug()),
     }
 }
 
-/// Asks both storages the same and compares; gives what the left one answered.
+/// Runs an expression on both storages, compares the answers, and returns the left one.
 macro_rules! both {
     ($world:expr, $command:expr, |$storage:ident, $side:ident| $ask:expr) => {{
         let (left, right) = {
@@ -69,8 +69,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Saves a pipeline of everybody's and one of a tenant's.
-    pub(super) async fn begin(&mut self) {
+    /// Saves one pipeline without a tenant and one of a tenant.
+    pub(super) async fn put_pipelines(&mut self) {
         for (pipeline, slug, scope) in [(0, 0, 0), (1, 1, 1)] {
             let put = Command::Put {
                 pipeline,
@@ -79,7 +79,7 @@ impl<'a> World<'a> {
                 expect: 0,
                 scope,
             };
-            self.carry_out(&put).await;
+            self.run_command(&put).await;
         }
     }
 
@@ -89,10 +89,10 @@ impl<'a> World<'a> {
         left: &Result<T>,
         right: &Result<T>,
     ) {
-        let (left, right) = (told(left), told(right));
+        let (left, right) = (describe(left), describe(right));
         assert!(
             left == right,
-            "they disagree on {command:?}:\n{left}\n{right}"
+            "the storages disagree on {command:?}:\n{left}\n{right}"
         );
     }
 
@@ -100,7 +100,7 @@ impl<'a> World<'a> {
         let (left, right) = (snapshot(self.left).await, snapshot(self.right).await);
         assert!(
             left == right,
-            "they disagree in the end:\n{left:#?}\n{right:#?}"
+            "the storages disagree at the end:\n{left:#?}\n{right:#?}"
         );
         for run in (1..=self.runs).map(run_id) {
             for node_index in 0..3 {
@@ -114,12 +114,12 @@ impl<'a> World<'a> {
         at(self.seconds)
     }
 
-    /// One of the runs so far, or one that never was.
+    /// Returns a run, or an id that was never used.
     pub(super) fn run(&self, number: u8) -> RunId {
         run_id(u64::from(number) % (self.runs + 1) + 1)
     }
 
-    /// One of the backfills so far, or one that never was.
+    /// Returns a backfill, or an id that was never used.
     pub(super) fn backfill(&self, number: u8) -> BackfillId {
         backfill_id(u64::from(number) % (self.backfills + 1) + 1)
     }
@@ -128,13 +128,13 @@ impl<'a> World<'a> {
         owner(self.owners[usize::from(number)])
     }
 
-    /// The claim so many before the newest.
+    /// Returns a claim, counted from the newest.
     pub(super) fn driver(&self, number: u8) -> Option<Driver> {
         let newest = self.drivers.iter().rev();
         newest.cycle().nth(usize::from(number)).copied()
     }
 
-    pub(super) async fn carry_out(&mut self, command: &Command) {
+    pub(super) async fn run_command(&mut self, command: &Command) {
         match *command {
             Command::Put { .. } => self.put(command).await,
             Command::Delete { pipeline, scope } => self.delete(command, pipeline, scope).await,
@@ -143,7 +143,7 @@ impl<'a> World<'a> {
             Command::Tick { .. } => self.tick(command).await,
             Command::Resume { run, inherit, key } => self.resume(command, run, inherit, key).await,
             Command::Cancel { run, forced, scope } => {
-                let mut request = CancelRequest::new(self.run(run), how(forced), self.now());
+                let mut request = CancelRequest::new(self.run(run), cancel_of(forced), self.now());
                 request.scope = scope_of(scope);
                 drop(both!(self, command, |storage, _side| storage
                     .request_cancel(request.clone())));
@@ -155,14 +155,14 @@ impl<'a> World<'a> {
                 scope,
             } => {
                 let mut cancel =
-                    CancelBackfill::new(self.backfill(backfill), how(forced), self.now());
+                    CancelBackfill::new(self.backfill(backfill), cancel_of(forced), self.now());
                 cancel.scope = scope_of(scope);
                 drop(both!(self, command, |storage, _side| storage
                     .cancel_backfill(cancel.clone())));
             }
             Command::Claim { .. } => self.claim(command).await,
             Command::Progress { driver, pick } => self.progress(command, driver, pick).await,
-            Command::Append { .. } => self.append_whatever(command).await,
+            Command::Append { .. } => self.append_any(command).await,
             Command::Chunk {
                 driver,
                 node_index,
@@ -171,7 +171,7 @@ impl<'a> World<'a> {
                 self.put_chunk(command, driver, node_index, index).await;
             }
             Command::Renew { owner } | Command::Release { owner } => {
-                self.hold(command, owner).await
+                self.renew_or_release(command, owner).await
             }
             Command::Crash { owner } => self.owners[usize::from(owner)] += 10,
             Command::Purge {
@@ -197,7 +197,7 @@ impl<'a> World<'a> {
     }
 }
 
-const fn how(forced: bool) -> Cancel {
+const fn cancel_of(forced: bool) -> Cancel {
     if forced {
         Cancel::Forced
     } else {

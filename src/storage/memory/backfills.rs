@@ -1,7 +1,7 @@
 //! Backfills: created with their runs, listed, settled, cancelled as a whole.
 //!
-//! When one ends or is cancelled is decided in `rules`; their limits hold in `queue`; `index` knows
-//! their runs.
+//! When one finishes or is cancelled is decided in `rules`. Its limits apply in `queue`, and
+//! `index` finds its runs.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -20,11 +20,11 @@ use crate::model::{
 };
 use crate::storage::rules::{BackfillOutcomes, OpenBackfill, Settlement};
 use crate::storage::{
-    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, CreateRuns,
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, CreateRuns,
 };
 
 impl State {
-    /// Removes the runs of dates that succeeded before, and returns these dates.
+    /// Removes the runs of dates that have a successful run, and returns these dates.
     pub(super) fn skip_existing(&self, create: &mut CreateRuns) -> Vec<NaiveDate> {
         let skips = create.backfill.as_ref().filter(|new| new.skip_existing);
         let Some(new) = skips else {
@@ -47,13 +47,13 @@ impl State {
             .flatten()
             .filter_map(|id| self.runs.get(id));
         rows.map(|row| &row.run)
-            .filter(|run| run.tenant.as_ref() == tenant && self.stands_for_its_date(run))
+            .filter(|run| run.tenant.as_ref() == tenant && self.is_run_of_its_date(run))
             .map(|run| run.date)
             .collect()
     }
 
-    /// Whether a run was made for its date, itself or as the resume of one that was.
-    fn stands_for_its_date(&self, run: &Run) -> bool {
+    /// Returns whether a run was created for its date, or resumes one that was.
+    fn is_run_of_its_date(&self, run: &Run) -> bool {
         let first = match run.trigger {
             Trigger::Resume => self.runs.get(&run.first_run),
             Trigger::Manual
@@ -63,10 +63,10 @@ impl State {
             | Trigger::Webhook
             | Trigger::Dependency => self.runs.get(&run.id),
         };
-        first.is_some_and(|first| is_made_for_a_date(first.run.trigger))
+        first.is_some_and(|first| is_dated(first.run.trigger))
     }
 
-    /// Keeps a backfill whose runs are inserted next.
+    /// Stores a backfill whose runs are inserted next.
     pub(super) fn insert_backfill(&mut self, mut backfill: Backfill, tenant: Option<TenantId>) {
         backfill.tenant = tenant;
         let outcomes = BackfillOutcomes::default();
@@ -96,7 +96,7 @@ impl State {
         Ok(())
     }
 
-    /// What becomes of a backfill; nothing of one that has ended.
+    /// Returns what happens to a backfill. A finished one stays as it is.
     fn settlement(&self, id: BackfillId) -> Settlement {
         let row = self.backfills.get(&id);
         let open = row.filter(|row| row.backfill.finished_at.is_none());
@@ -126,15 +126,15 @@ impl State {
         Ok(())
     }
 
-    /// The backfill whose rest was cancelled when this run failed.
+    /// Returns the backfill whose other runs were cancelled when this run failed.
     pub(super) fn cancelled_backfill(&self, run: &Run) -> Option<BackfillId> {
         let row = self.backfills.get(&run.backfill_id?)?;
         let is_cancelled = row.backfill.cancel.is_some() && run.status == RunStatus::Failed;
         is_cancelled.then_some(row.backfill.id)
     }
 
-    /// Forgets a backfill whose last run is purged.
-    pub(super) fn end_backfill(&mut self, id: BackfillId) {
+    /// Removes a backfill whose last run was purged.
+    pub(super) fn remove_empty_backfill(&mut self, id: BackfillId) {
         if !self.index.has_backfill(id) {
             self.backfills.remove(&id);
         }
@@ -150,11 +150,11 @@ impl State {
                 .map(|row| BackfillRun::new(row.run.id, row.run.date, row.run.status))
                 .collect();
             runs.sort_unstable_by_key(|run| run.id);
-            BackfillDetail::new(self.counted(row), runs)
+            BackfillDetail::new(self.with_counts(row), runs)
         })
     }
 
-    fn counted(&self, row: &BackfillRow) -> Backfill {
+    fn with_counts(&self, row: &BackfillRow) -> Backfill {
         let count = |status| self.index.count_of_backfill(row.backfill.id, status);
         Backfill {
             counts: BackfillCounts {
@@ -182,7 +182,7 @@ impl State {
             None => None,
             Some(text) => Some(text.parse().map_err(|_| rules::bad_cursor(text))?),
         };
-        let is_asked = |row: &BackfillRow| {
+        let is_match = |row: &BackfillRow| {
             scope.admits(row.backfill.tenant.as_ref())
                 && pipeline
                     .as_ref()
@@ -191,18 +191,18 @@ impl State {
         let ids = backfill.map_or((Bound::Unbounded, Bound::Unbounded), |id| {
             (Bound::Included(id), Bound::Included(id))
         });
-        let asked = || {
+        let matching = || {
             let rows = self.backfills.range(ids).rev();
-            rows.filter(|(_, row)| is_asked(row))
+            rows.filter(|(_, row)| is_match(row))
         };
-        let total = || asked().count() as u64;
-        let rows = asked().filter(|(id, _)| before.is_none_or(|before| **id < before));
+        let total = || matching().count() as u64;
+        let rows = matching().filter(|(id, _)| before.is_none_or(|before| **id < before));
         let found = cut_page(page, total, rows);
-        let items = found.items.into_iter().map(|row| self.counted(row));
+        let items = found.items.into_iter().map(|row| self.with_counts(row));
         Ok(Page::new(items.collect(), found.total, found.next))
     }
 
-    fn cancel_backfill(&mut self, request: &CancelBackfill) -> Result<CancelledBackfill> {
+    fn cancel_backfill(&mut self, request: &CancelBackfill) -> Result<CancelBackfillOutcome> {
         let CancelBackfill {
             backfill: id,
             scope,
@@ -224,11 +224,11 @@ impl State {
         let detail = self
             .find_backfill(*id, scope)
             .ok_or_else(|| Error::backfill_not_found(id))?;
-        Ok(CancelledBackfill::new(detail, self.events.newest()))
+        Ok(CancelBackfillOutcome::new(detail, self.events.newest()))
     }
 }
 
-const fn is_made_for_a_date(trigger: Trigger) -> bool {
+const fn is_dated(trigger: Trigger) -> bool {
     match trigger {
         Trigger::Backfill | Trigger::Schedule | Trigger::Catchup => true,
         Trigger::Manual | Trigger::Resume | Trigger::Webhook | Trigger::Dependency => false,
@@ -253,7 +253,7 @@ impl Backfills for MemoryStorage {
         self.read().list_backfills(&filter, &page)
     }
 
-    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.write()?.cancel_backfill(&cancel)
     }
 }

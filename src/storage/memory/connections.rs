@@ -1,6 +1,6 @@
 //! Connections: put, find, list, delete.
 //!
-//! How they are kept is left to `settings`.
+//! The table is left to `settings`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

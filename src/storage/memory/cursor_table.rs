@@ -24,18 +24,18 @@ struct CursorRow {
     parked: BTreeMap<u64, ParkedEvent>,
 }
 
-/// The events and runs that no purge may take, since a notifier still needs them.
+/// The runs that a purge retains, because a notifier still needs their events.
 pub(super) struct Undelivered {
-    /// The least cursor; none without a notifier.
-    seq: Option<u64>,
+    /// The smallest cursor. `None` without a notifier.
+    min_seq: Option<u64>,
     runs: BTreeSet<RunId>,
 }
 
 impl Undelivered {
-    pub(super) fn spares(&self, row: &RunRow) -> bool {
+    pub(super) fn contains(&self, row: &RunRow) -> bool {
         let newest = row.seqs.last();
         let is_unseen = self
-            .seq
+            .min_seq
             .is_some_and(|seq| newest.is_some_and(|newest| *newest > seq));
         is_unseen || self.runs.contains(&row.run.id)
     }
@@ -50,13 +50,13 @@ impl CursorRow {
         }
     }
 
-    fn alive(&self) -> impl Iterator<Item = &ParkedEvent> {
+    fn live(&self) -> impl Iterator<Item = &ParkedEvent> {
         self.parked.values().filter(|parked| !parked.is_dead)
     }
 
     fn expired(&self, name: &str) -> ExpiredCursor {
         ExpiredCursor {
-            parked_count: self.alive().count() as u64,
+            parked_count: self.live().count() as u64,
             ..ExpiredCursor::new(name.to_owned(), self.seq, self.seen_at)
         }
     }
@@ -117,9 +117,9 @@ impl CursorTable {
     }
 
     pub(super) fn undelivered(&self) -> Undelivered {
-        let parked = self.0.values().flat_map(CursorRow::alive);
+        let parked = self.0.values().flat_map(CursorRow::live);
         Undelivered {
-            seq: self.0.values().map(|row| row.seq).min(),
+            min_seq: self.0.values().map(|row| row.seq).min(),
             runs: parked.map(|parked| parked.run).collect(),
         }
     }

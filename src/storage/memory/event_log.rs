@@ -1,6 +1,7 @@
 //! The log of events, by number.
 //!
-//! What an event says is decided by `rules`; which events a caller gets is left to `events`.
+//! What an event contains is decided in `rules`. Which events a caller receives is left to
+//! `events`.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -11,7 +12,7 @@ use crate::model::Event;
 #[derive(Default)]
 pub(super) struct EventLog {
     by_seq: BTreeMap<u64, Event>,
-    /// The newest number. A purge leaves it, so that no number is used twice.
+    /// The newest number. A purge does not change it, so no number is used twice.
     newest: u64,
     /// The greatest purged number.
     purged: u64,

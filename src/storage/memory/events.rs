@@ -1,4 +1,4 @@
-//! Events: read in the order of their numbers, as far as a filter admits them.
+//! Events: read in the order of their numbers, if a filter admits them.
 //!
 //! The log itself is left to `event_log`.
 
@@ -12,18 +12,18 @@ use crate::storage::{EventFilter, Events};
 
 impl State {
     fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Vec<Event> {
-        let is_asked = |event: &&Event| self.is_asked(filter, event);
+        let is_match = |event: &&Event| self.is_match(filter, event);
         let Some(run) = filter.run else {
             let events = self.events.after(after);
-            return events.filter(is_asked).take(limit).cloned().collect();
+            return events.filter(is_match).take(limit).cloned().collect();
         };
         let seqs = self.runs.get(&run).map_or(&[][..], |row| &row.seqs);
         let later = &seqs[seqs.partition_point(|seq| *seq <= after)..];
         let events = later.iter().filter_map(|seq| self.events.get(*seq));
-        events.filter(is_asked).take(limit).cloned().collect()
+        events.filter(is_match).take(limit).cloned().collect()
     }
 
-    fn is_asked(&self, filter: &EventFilter, event: &Event) -> bool {
+    fn is_match(&self, filter: &EventFilter, event: &Event) -> bool {
         let EventFilter {
             scope,
             run,

@@ -1,4 +1,4 @@
-//! Runs counted by the day of their creation and by where they stand, kept with every change.
+//! Figures: runs counted by day of creation and by status, updated with every change.
 //!
 //! Which days a page shows is left to `views`.
 
@@ -13,8 +13,8 @@ use crate::storage::{Figures, FiguresBy, FiguresFilter};
 #[derive(Default)]
 pub(super) struct Days(BTreeMap<NaiveDate, Day>);
 
-/// One day: all its runs, and those of each pipeline and tenant. Figures that count nothing are not
-/// kept.
+/// The figures of one day: of all runs, and by pipeline and tenant. Figures that count nothing are
+/// removed.
 struct Day {
     all: Figures,
     of_pipelines: BTreeMap<(PipelineId, Option<TenantId>), Figures>,
@@ -51,11 +51,11 @@ impl Days {
         }
     }
 
-    /// The figures that a filter asks for; `exists` tells which pipelines do.
-    pub(super) fn of(
+    /// Returns the figures that a filter requests. `is_live` returns whether a pipeline exists.
+    pub(super) fn figures(
         &self,
         filter: &FiguresFilter,
-        exists: impl Fn(&PipelineId) -> bool,
+        is_live: impl Fn(&PipelineId) -> bool,
     ) -> Vec<Figures> {
         if filter.from > filter.to {
             return Vec::new();
@@ -63,12 +63,12 @@ impl Days {
         let days = self.0.range(filter.from..=filter.to);
         match filter.by {
             FiguresBy::Day => days
-                .map(|(date, day)| day.of(*date, filter))
+                .map(|(date, day)| day.figures(*date, filter))
                 .filter(|figures| *figures != Figures::new(figures.date))
                 .collect(),
             FiguresBy::Pipeline { count_max } => {
                 let mut sums = BTreeMap::new();
-                for (pipeline, own) in days.flat_map(|(_, day)| day.asked(filter)) {
+                for (pipeline, own) in days.flat_map(|(_, day)| day.matching(filter)) {
                     let sum = sums
                         .entry(pipeline)
                         .or_insert_with(|| Figures::new(filter.from));
@@ -76,13 +76,13 @@ impl Days {
                 }
                 let mut figures: Vec<_> = sums
                     .into_iter()
-                    .filter(|(pipeline, _)| exists(pipeline))
+                    .filter(|(pipeline, _)| is_live(pipeline))
                     .map(|(pipeline, sum)| Figures {
                         pipeline: Some(pipeline.clone()),
                         ..sum
                     })
                     .collect();
-                // Stable, so that equal ones stay in the order of their ids.
+                // The sort is stable, so equal figures stay in the order of the ids.
                 figures.sort_by_key(|sum| std::cmp::Reverse(sum.failed));
                 figures.truncate(count_max as usize);
                 figures
@@ -92,28 +92,28 @@ impl Days {
 }
 
 impl Day {
-    fn of(&self, date: NaiveDate, filter: &FiguresFilter) -> Figures {
+    fn figures(&self, date: NaiveDate, filter: &FiguresFilter) -> Figures {
         if filter.pipeline.is_none() && filter.scope == Scope::All {
             return self.all.clone();
         }
-        let asked = self.asked(filter);
-        asked.fold(Figures::new(date), |sum, (_, own)| plus(&sum, own))
+        let matching = self.matching(filter);
+        matching.fold(Figures::new(date), |sum, (_, own)| plus(&sum, own))
     }
 
-    /// The figures of the pipelines and tenants that a filter asks for.
-    fn asked<'a>(
+    /// Returns the figures of the pipelines and tenants that a filter admits.
+    fn matching<'a>(
         &'a self,
         filter: &'a FiguresFilter,
     ) -> impl Iterator<Item = (&'a PipelineId, &'a Figures)> {
-        let is_asked = |(pipeline, tenant): &(PipelineId, Option<TenantId>)| {
+        let is_match = |(pipeline, tenant): &(PipelineId, Option<TenantId>)| {
             filter.pipeline.as_ref().is_none_or(|own| own == pipeline)
                 && filter.scope.admits(tenant.as_ref())
         };
-        let asked = self
+        let matching = self
             .of_pipelines
             .iter()
-            .filter(move |(key, _)| is_asked(key));
-        asked.map(|((pipeline, _), own)| (pipeline, own))
+            .filter(move |(key, _)| is_match(key));
+        matching.map(|((pipeline, _), own)| (pipeline, own))
     }
 }
 

@@ -1,6 +1,6 @@
-//! Every change of a run's status, with its event; a finished run settles its outputs and backfill.
+//! Every change of a run's status, with its event. A finished run settles its outputs and backfill.
 //!
-//! No other file changes a status, so that every index follows. When to change one is left to
+//! No other file changes a status, so every index stays correct. When to change one is left to
 //! `queue`, `journal` and `runs`.
 
 use chrono::{DateTime, Utc};
@@ -33,15 +33,15 @@ impl State {
 
     /// Finishes a run: its status, claim, outputs, event and backfill.
     ///
-    /// Then purges the oldest finished runs beyond the maximum.
-    pub(super) fn end_run(&mut self, id: RunId, end: RunEnd) -> Result<()> {
-        let RunEnd {
+    /// Then purges the earliest finished runs beyond the maximum.
+    pub(super) fn finish_run(&mut self, id: RunId, outcome: RunOutcome) -> Result<()> {
+        let RunOutcome {
             status,
             kind,
             error,
             at,
             result_bytes_max,
-        } = end;
+        } = outcome;
         self.change_run(id, kind, at, |run| {
             run.status = status;
             run.finished_at = Some(at);
@@ -61,7 +61,7 @@ impl State {
 }
 
 /// The outcome of a run.
-pub(super) struct RunEnd {
+pub(super) struct RunOutcome {
     pub(super) status: RunStatus,
     pub(super) kind: EventKind,
     pub(super) error: Option<String>,
@@ -69,7 +69,7 @@ pub(super) struct RunEnd {
     pub(super) result_bytes_max: u64,
 }
 
-impl RunEnd {
+impl RunOutcome {
     pub(super) const fn cancelled(at: DateTime<Utc>) -> Self {
         Self {
             status: RunStatus::Cancelled,

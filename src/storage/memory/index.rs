@@ -1,7 +1,6 @@
-//! By what runs are found without looking at all of them: status, pipeline, lane of the queue,
-//! chain, end, day.
+//! The index of runs: by status, pipeline, queue lane, chain, finish time and day.
 //!
-//! Which of them a question uses is decided by its noun.
+//! Each noun decides which part of it a query uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,24 +9,24 @@ use chrono::{DateTime, Utc};
 use super::figures::Days;
 use crate::model::{BackfillId, PipelineId, Priority, Run, RunId, RunStatus};
 
-/// What waits in one line: priority, pipeline and backfill.
+/// A queue lane: priority, pipeline and backfill.
 pub(super) type Lane = (Priority, PipelineId, Option<BackfillId>);
 
-/// Runs of each status.
+/// Runs by status.
 type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;
 
-/// Every run stands in it exactly as its row does.
+/// The index of all runs. It always agrees with their rows.
 #[derive(Default)]
 pub(super) struct RunIndex {
     all: ByStatus,
     of_pipelines: BTreeMap<PipelineId, ByStatus>,
     of_backfills: BTreeMap<BackfillId, ByStatus>,
-    /// Pending runs by priority, pipeline and backfill; none is empty, so that a claim's cost is
-    /// their number.
+    /// Pending runs by queue lane. No lane is empty, so a claim costs no more than the number of
+    /// lanes in use.
     pub(super) lanes: BTreeMap<Lane, BTreeSet<RunId>>,
-    /// Runs by the first of their chain of resumes.
+    /// Runs by the first run of their chain of resumes.
     chains: BTreeMap<RunId, BTreeSet<RunId>>,
-    /// Finished runs, the longest finished first.
+    /// Finished runs, the earliest finished first.
     pub(super) finished: BTreeSet<(DateTime<Utc>, RunId)>,
     pub(super) days: Days,
 }
@@ -46,7 +45,7 @@ impl RunIndex {
         self.all.entry(run.status).or_default().insert(run.id);
         self.chains.entry(run.first_run).or_default().insert(run.id);
         if run.status == RunStatus::Pending {
-            self.lanes.entry(lane(run)).or_default().insert(run.id);
+            self.lanes.entry(lane_of(run)).or_default().insert(run.id);
         }
         if let Some(at) = run.finished_at {
             self.finished.insert((at, run.id));
@@ -56,7 +55,7 @@ impl RunIndex {
 
     pub(super) fn remove(&mut self, run: &Run) {
         if let Some(of_pipeline) = self.of_pipelines.get_mut(&run.pipeline_id) {
-            take(of_pipeline, &run.status, &run.id);
+            remove_from(of_pipeline, &run.status, &run.id);
             if of_pipeline.is_empty() {
                 self.of_pipelines.remove(&run.pipeline_id);
             }
@@ -64,14 +63,14 @@ impl RunIndex {
         if let Some(backfill) = run.backfill_id
             && let Some(of_backfill) = self.of_backfills.get_mut(&backfill)
         {
-            take(of_backfill, &run.status, &run.id);
+            remove_from(of_backfill, &run.status, &run.id);
             if of_backfill.is_empty() {
                 self.of_backfills.remove(&backfill);
             }
         }
-        take(&mut self.all, &run.status, &run.id);
-        take(&mut self.chains, &run.first_run, &run.id);
-        take(&mut self.lanes, &lane(run), &run.id);
+        remove_from(&mut self.all, &run.status, &run.id);
+        remove_from(&mut self.chains, &run.first_run, &run.id);
+        remove_from(&mut self.lanes, &lane_of(run), &run.id);
         if let Some(at) = run.finished_at {
             self.finished.remove(&(at, run.id));
         }
@@ -98,13 +97,13 @@ impl RunIndex {
         self.of_backfills.contains_key(&backfill)
     }
 
-    /// The runs of a backfill, those of one status after another's.
+    /// Returns the runs of a backfill, grouped by status.
     pub(super) fn of_backfill(&self, backfill: BackfillId) -> impl Iterator<Item = RunId> {
         let by_status = self.of_backfills.get(&backfill).into_iter().flatten();
         by_status.flat_map(|(_, runs)| runs).copied()
     }
 
-    /// Those of them that are pending or running.
+    /// Returns the pending and running runs of a backfill.
     pub(super) fn unfinished_of_backfill(
         &self,
         backfill: BackfillId,
@@ -123,18 +122,18 @@ impl RunIndex {
             .map_or(0, |runs| runs.len() as u64)
     }
 
-    /// The runs of a chain, oldest first.
+    /// Returns the runs of a chain, oldest first.
     pub(super) fn chain(&self, first_run: RunId) -> impl Iterator<Item = RunId> {
         self.chains.get(&first_run).into_iter().flatten().copied()
     }
 }
 
-fn lane(run: &Run) -> Lane {
+fn lane_of(run: &Run) -> Lane {
     let priority = run.trigger.priority();
     (priority, run.pipeline_id.clone(), run.backfill_id)
 }
 
-fn take<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
+fn remove_from<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
     if let Some(set) = sets.get_mut(key) {
         set.remove(value);
         if set.is_empty() {

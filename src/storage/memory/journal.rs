@@ -1,14 +1,13 @@
 //! The write path of a running run: the checks in their order, then every entry.
 //!
-//! The checks that ask for rows, and what an entry makes of a node and of an event, stand in
-//! `rules`.
+//! The checks that need rows, and how an entry changes a node and its event, are in `rules`.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::finish::RunEnd;
+use super::finish::RunOutcome;
 use super::rows::{NodeRow, RunRow};
 use super::state::State;
 use super::{MemoryStorage, rules};
@@ -24,10 +23,14 @@ impl State {
             return Err(rules::stale_epoch(append.run));
         }
         if append.position < row.position {
-            return Ok(self.appended(append.run));
+            return Ok(self.append_outcome(append.run));
         }
         if append.position > row.position {
-            return Err(rules::gap(append.run, row.position, append.position));
+            return Err(rules::position_gap(
+                append.run,
+                row.position,
+                append.position,
+            ));
         }
         if row.run.status.is_terminal() {
             return Err(rules::run_finished(append.run));
@@ -39,10 +42,10 @@ impl State {
         for entry in append.entries {
             self.write_entry(append.run, entry, append.result_bytes_max)?;
         }
-        Ok(self.appended(append.run))
+        Ok(self.append_outcome(append.run))
     }
 
-    fn appended(&self, run: RunId) -> AppendOutcome {
+    fn append_outcome(&self, run: RunId) -> AppendOutcome {
         let row = self.runs.get(&run);
         AppendOutcome {
             cancelled_backfill: row.and_then(|row| self.cancelled_backfill(&row.run)),
@@ -52,8 +55,8 @@ impl State {
 
     fn write_entry(&mut self, id: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
         if let Entry::RunFinished { status, error, at } = entry {
-            let end = run_end(id, status, error, at, result_bytes_max)?;
-            return self.end_run(id, end);
+            let outcome = run_outcome(id, status, error, at, result_bytes_max)?;
+            return self.finish_run(id, outcome);
         }
         let row = self
             .runs
@@ -64,26 +67,29 @@ impl State {
         {
             row.seqs.push(self.events.push(event));
         }
-        row.project(entry)
+        row.apply_entry(entry)
     }
 }
 
-fn run_end(
+fn run_outcome(
     id: RunId,
     status: RunStatus,
     error: Option<String>,
     at: DateTime<Utc>,
     result_bytes_max: u64,
-) -> Result<RunEnd> {
+) -> Result<RunOutcome> {
     let kind = match status {
         RunStatus::Success => EventKind::RunCompleted,
         RunStatus::Failed => EventKind::RunFailed,
         RunStatus::Cancelled => EventKind::RunCancelled,
         RunStatus::Pending | RunStatus::Running => {
-            return Err(rules::illegal_transition(id, "that is no end of a run"));
+            return Err(rules::illegal_transition(
+                id,
+                "a run cannot finish with this status",
+            ));
         }
     };
-    Ok(RunEnd {
+    Ok(RunOutcome {
         status,
         kind,
         error,
@@ -93,25 +99,25 @@ fn run_end(
 }
 
 impl RunRow {
-    /// Where a node stands; none where the graph has none at this place.
+    /// Returns the status of a node, or `None` if the graph has no node with this index.
     pub(super) fn node_status(&self, node_index: NodeIndex) -> Option<NodeStatus> {
         self.version.graph.id(node_index)?;
         let row = self.nodes.get(&node_index);
         Some(row.map_or(NodeStatus::Pending, |row| row.node.status))
     }
 
-    /// Brings the rows of nodes to where they stand after the entry.
-    fn project(&mut self, entry: Entry) -> Result<()> {
+    /// Applies an entry to the rows of nodes.
+    fn apply_entry(&mut self, entry: Entry) -> Result<()> {
         match entry {
             Entry::NodeStarted { node_index, .. } | Entry::NodeRetrying { node_index, .. } => {
-                rules::advance_node(&mut self.node_mut(node_index)?.node, &entry);
+                rules::apply_entry(&mut self.node_mut(node_index)?.node, &entry);
             }
-            Entry::NodeFinished(ref end) => {
-                let row = self.node_mut(end.node_index)?;
-                rules::advance_node(&mut row.node, &entry);
-                row.preview.clone_from(&end.preview);
-                self.keep_output(end);
-                self.note_progress(end);
+            Entry::NodeFinished(ref finished) => {
+                let row = self.node_mut(finished.node_index)?;
+                rules::apply_entry(&mut row.node, &entry);
+                row.preview.clone_from(&finished.preview);
+                self.store_output(finished);
+                self.record_progress(finished);
             }
             Entry::Profile {
                 node_index,
@@ -122,8 +128,8 @@ impl RunRow {
         Ok(())
     }
 
-    fn note_progress(&mut self, end: &FinishedNode) {
-        if matches!(end.status, NodeStatus::Success | NodeStatus::Failed) {
+    fn record_progress(&mut self, finished: &FinishedNode) {
+        if matches!(finished.status, NodeStatus::Success | NodeStatus::Failed) {
             self.claim.count = 1;
         }
     }
@@ -132,7 +138,9 @@ impl RunRow {
         let run = self.run.id;
         let version = Arc::clone(&self.version);
         let id = version.graph.id(node_index);
-        let id = id.ok_or_else(|| rules::illegal_transition(run, "no such node"))?;
+        let id = id.ok_or_else(|| {
+            rules::illegal_transition(run, format_args!("no node has index {node_index}"))
+        })?;
         Ok(self.nodes.entry(node_index).or_insert_with(|| NodeRow {
             node: NodeRun::unstarted(run, id.clone(), node_index, NodeStatus::Pending),
             preview: None,

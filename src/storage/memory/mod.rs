@@ -1,7 +1,7 @@
-//! Everything in memory: for tests, for pipelines that may be lost with the process, and as the
+//! The backend in memory: for tests, for pipelines that may be lost with the process, and as the
 //! specification that a durable backend must agree with.
 //!
-//! What is decided alike by every backend stands in `rules`.
+//! What all backends decide in the same way is in `rules`.
 
 mod backfills;
 mod connections;
@@ -41,7 +41,7 @@ use self::state::State;
 use super::rules;
 use crate::error::Result;
 
-/// A storage that lives as long as the process. Clones are the same storage.
+/// A storage that lives as long as the process. Its clones share all data.
 ///
 /// ```
 /// use floret::storage::{MemoryOptions, MemoryStorage};
@@ -52,8 +52,8 @@ use crate::error::Result;
 #[derive(Clone, Default)]
 pub struct MemoryStorage(Arc<Shared>);
 
-// One lock for all: a step touches most tables, takes microseconds and never waits while it holds
-// it.
+// One lock for all tables: a step touches most of them, takes microseconds, and never waits while
+// it holds the lock.
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
@@ -66,7 +66,7 @@ impl fmt::Debug for MemoryStorage {
 }
 
 impl MemoryStorage {
-    /// An empty storage.
+    /// Makes an empty storage.
     #[must_use]
     pub fn new(options: MemoryOptions) -> Self {
         let state = State::new(options);
@@ -79,7 +79,7 @@ impl MemoryStorage {
         self.0.state.lock()
     }
 
-    /// The state for a change, refused once the storage was closed.
+    /// Locks the state for a change. Refuses once the storage is closed.
     fn write(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.0.state.lock();
         if state.is_closed {

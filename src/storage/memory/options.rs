@@ -1,14 +1,15 @@
-//! How much a memory storage keeps.
+//! The options of a memory storage.
 //!
-//! `purge` applies it.
+//! `purge` applies them.
 
 use crate::limits::Limits;
 
-/// How much a [`MemoryStorage`](super::MemoryStorage) keeps.
+/// The options of a [`MemoryStorage`](super::MemoryStorage).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryOptions {
-    /// Finished runs that are kept; the longest finished are purged beyond it, at any age.
+    /// The maximum number of finished runs that are retained. Beyond it, the earliest finished runs
+    /// are purged at any age.
     pub runs_max: usize,
 }
 
@@ -21,7 +22,7 @@ impl Default for MemoryOptions {
 }
 
 impl MemoryOptions {
-    /// Sets how many finished runs are kept.
+    /// Sets the maximum number of finished runs that are retained.
     #[must_use]
     pub const fn runs_max(mut self, runs_max: usize) -> Self {
         self.runs_max = runs_max;

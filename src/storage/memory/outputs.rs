@@ -18,28 +18,28 @@ use crate::storage::{FinishedNode, OutputChunk, OutputRef, Outputs, StoredOutput
 impl RunRow {
     /// Turns the staged chunks into the output that a node outcome names.
     ///
-    /// An executed node loses its inherited output.
-    pub(super) fn keep_output(&mut self, end: &FinishedNode) {
-        let staged = self.staged.remove(&end.node_index).unwrap_or_default();
-        match end.status {
-            NodeStatus::Success | NodeStatus::Failed => self.outputs.remove(&end.node_index),
+    /// A node that was executed loses its inherited output.
+    pub(super) fn store_output(&mut self, finished: &FinishedNode) {
+        let staged = self.staged.remove(&finished.node_index).unwrap_or_default();
+        match finished.status {
+            NodeStatus::Success | NodeStatus::Failed => self.outputs.remove(&finished.node_index),
             NodeStatus::Skipped
             | NodeStatus::Cancelled
             | NodeStatus::Pending
             | NodeStatus::Running => return,
         };
         let chunks: Vec<_> = staged.into_values().collect();
-        if let Some(output) = end.output
+        if let Some(output) = finished.output
             && is_whole(&chunks, output)
         {
-            let made_by = (self.run.id, end.node_index);
+            let made_by = (self.run.id, finished.node_index);
             let output = Arc::new(OutputBytes {
                 hash: output.hash,
                 length: output.length,
                 chunks,
             });
             self.outputs
-                .insert(end.node_index, OutputRow { made_by, output });
+                .insert(finished.node_index, OutputRow { made_by, output });
         }
     }
 }
@@ -50,21 +50,22 @@ impl OutputBytes {
     }
 }
 
-/// Chunks are numbered from 0, so that the count tells whether one is missing.
+/// Returns whether all chunks are there. They are numbered from 0, so their count shows a missing
+/// one.
 fn is_whole(chunks: &[Bytes], output: OutputRef) -> bool {
     chunks.len() as u64 == u64::from(output.chunk_count)
         && chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() == output.length
 }
 
 impl State {
-    /// Drops what is not kept once a run has ended.
+    /// Deletes the outputs that a finished run does not retain.
     pub(super) fn settle_outputs(&mut self, id: RunId, result_bytes_max: u64) -> Result<()> {
         let row = self.run_mut(id)?;
         match row.run.status {
             RunStatus::Success => {
                 let graph = &row.version.graph;
-                row.outputs.retain(|node_index, kept| {
-                    graph.is_last(*node_index) && kept.output.length <= result_bytes_max
+                row.outputs.retain(|node_index, held| {
+                    graph.is_last(*node_index) && held.output.length <= result_bytes_max
                 });
                 let first = row.run.first_run;
                 for other in self.index.chain(first).filter(|other| *other != id) {
@@ -87,7 +88,7 @@ impl State {
         if row.run.status.is_terminal() {
             return Err(rules::run_finished(chunk.run));
         }
-        if !rules::may_name_chunk(row.node_status(chunk.node_index)) {
+        if !rules::accepts_chunk(row.node_status(chunk.node_index)) {
             return Ok(());
         }
         let staged = row.staged.entry(chunk.node_index).or_default();
@@ -111,13 +112,13 @@ impl Outputs for MemoryStorage {
         node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
-        // Only the handle is taken under the lock; the bytes are put together outside.
+        // The lock covers only the handle. The bytes are joined outside it.
         let output = {
             let state = self.read();
-            let kept = state
+            let held = state
                 .run(run, scope)
                 .and_then(|row| row.outputs.get(&node_index));
-            kept.map(|kept| Arc::clone(&kept.output))
+            held.map(|held| Arc::clone(&held.output))
         };
         Ok(output.map(|output| output.to_stored()))
     }

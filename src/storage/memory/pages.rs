@@ -1,10 +1,12 @@
-//! Cutting a page out of a list that is in order already.
+//! Cutting a page out of an ordered list.
 //!
-//! Order, filter and the place of a cursor are left to the noun of the list.
+//! Order, filter and the position of a cursor are left to the noun of the list.
 
 use crate::model::{Page, PageRequest};
 
-/// What a page is cut from: the rows that follow the cursor, each as its key and its item.
+/// Returns the page that a request asks for.
+///
+/// `rows` are the rows after the cursor, each with its key.
 pub(super) fn cut_page<T, K: ToString>(
     request: &PageRequest,
     total: impl FnOnce() -> u64,
@@ -29,7 +31,7 @@ pub(super) fn cut_page<T, K: ToString>(
     Page::new(items, total, next)
 }
 
-/// The cursor of a request that has one.
+/// Returns the cursor of a request, if it has one.
 pub(super) fn cursor(request: &PageRequest) -> Option<&str> {
     match request {
         PageRequest::After { cursor, .. } => cursor.as_deref(),

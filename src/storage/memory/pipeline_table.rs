@@ -1,6 +1,6 @@
 //! The table of pipelines, found by id, slug and age, with their schedules and versions.
 //!
-//! Whether a pipeline may be deleted is left to `pipelines`. Ticks are left to `schedules`.
+//! Whether a pipeline may be deleted is left to `pipelines`, and ticks to `schedules`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::{Page, PageRequest, PipelineId, Scope, Slug, StoredPipeline};
 use crate::storage::{Expect, PipelineFilter, PutPipeline, SlugChoice};
 
-/// Pipelines by id; the live ones also by slug and by age.
+/// Pipelines by id. The live ones are also found by slug and age.
 #[derive(Default)]
 pub(super) struct PipelineTable {
     rows: BTreeMap<PipelineId, PipelineRow>,
@@ -25,16 +25,16 @@ pub(super) struct PipelineTable {
 struct PipelineRow {
     stored: StoredPipeline,
     schedule: Option<ScheduleRow>,
-    /// A deleted pipeline stays as a cursor of lists, and its version numbers continue.
+    /// A deleted pipeline remains as a cursor of lists, and its version numbers continue.
     is_deleted: bool,
-    /// Every version, since a run may name one that a newer one has replaced.
+    /// Every version, because a run may name one that has been replaced.
     versions: BTreeMap<u32, Arc<Version>>,
 }
 
 impl PipelineTable {
     /// Returns the live pipeline with this id.
     pub(super) fn live(&self, id: &str, scope: &Scope) -> Option<&StoredPipeline> {
-        self.known(id, scope)
+        self.row(id, scope)
             .filter(|row| !row.is_deleted)
             .map(|row| &row.stored)
     }
@@ -62,13 +62,13 @@ impl PipelineTable {
         self.rows.get(id)?.schedule.as_ref()
     }
 
-    pub(super) fn note_schedule(&mut self, id: &PipelineId, schedule: ScheduleRow) {
+    pub(super) fn set_schedule(&mut self, id: &PipelineId, schedule: ScheduleRow) {
         if let Some(row) = self.rows.get_mut(id) {
             row.schedule = Some(schedule);
         }
     }
 
-    fn known(&self, id: &str, scope: &Scope) -> Option<&PipelineRow> {
+    fn row(&self, id: &str, scope: &Scope) -> Option<&PipelineRow> {
         self.rows
             .get(id)
             .filter(|row| scope.admits(row.stored.tenant.as_ref()))
@@ -106,7 +106,7 @@ impl PipelineTable {
             updated_at: put.now,
             ..StoredPipeline::new(put.id, slug, put.definition, put.now)
         };
-        self.keep(stored.clone(), version);
+        self.store(stored.clone(), version);
         Ok(stored)
     }
 
@@ -122,7 +122,7 @@ impl PipelineTable {
             (Expect::Absent | Expect::Any, None)
             | (Expect::Present | Expect::Version(_) | Expect::Any, Some(_)) => {}
         }
-        // An id of another tenant is invisible to the caller and taken nevertheless.
+        // An id of another tenant is invisible to the caller, but it is taken.
         let is_foreign = before.is_none() && self.live(put.id.as_str(), &Scope::All).is_some();
         let is_slug = self.slugs.get(put.id.as_str());
         if is_foreign || is_slug.is_some_and(|owner| *owner != put.id) {
@@ -149,18 +149,18 @@ impl PipelineTable {
         }
     }
 
-    /// Whether no other pipeline than `id` has this slug, be it as slug or as id.
+    /// Returns whether no pipeline other than `id` has this slug, as its slug or as its id.
     fn is_free(&self, slug: &Slug, id: &PipelineId) -> bool {
         let is_id = self.live(slug.as_str(), &Scope::All);
         self.slugs.get(slug).is_none_or(|owner| owner == id)
             && is_id.is_none_or(|stored| stored.id == *id)
     }
 
-    fn keep(&mut self, stored: StoredPipeline, version: Arc<Version>) {
-        self.forget(&stored.id);
-        let kept = self.schedule(&stored.id).copied();
+    fn store(&mut self, stored: StoredPipeline, version: Arc<Version>) {
+        self.unindex(&stored.id);
+        let current = self.schedule(&stored.id).copied();
         let before = self.live(stored.id.as_str(), &Scope::All);
-        let schedule = after_save(kept, before, &stored);
+        let schedule = schedule_after_save(current, before, &stored);
         self.slugs.insert(stored.slug.clone(), stored.id.clone());
         self.by_age.insert((stored.created_at, stored.id.clone()));
         let row = self
@@ -179,7 +179,7 @@ impl PipelineTable {
     }
 
     /// Removes a live pipeline from the indexes by slug and age.
-    fn forget(&mut self, id: &PipelineId) {
+    fn unindex(&mut self, id: &PipelineId) {
         if let Some(row) = self.rows.get(id).filter(|row| !row.is_deleted) {
             self.slugs.remove(&row.stored.slug);
             self.by_age.remove(&(row.stored.created_at, id.clone()));
@@ -187,7 +187,7 @@ impl PipelineTable {
     }
 
     pub(super) fn delete(&mut self, id: &PipelineId) {
-        self.forget(id);
+        self.unindex(id);
         if let Some(row) = self.rows.get_mut(id) {
             row.is_deleted = true;
             row.schedule = None;
@@ -205,25 +205,25 @@ impl PipelineTable {
             tag,
             enabled,
         } = filter;
-        let is_asked = |stored: &StoredPipeline| {
+        let is_match = |stored: &StoredPipeline| {
             let definition = &stored.definition;
             scope.admits(stored.tenant.as_ref())
                 && tag.as_ref().is_none_or(|tag| definition.tags.contains(tag))
                 && enabled.is_none_or(|enabled| enabled == definition.enabled)
         };
-        let asked = |keys: &'_ (DateTime<Utc>, PipelineId)| {
+        let matching = |keys: &'_ (DateTime<Utc>, PipelineId)| {
             let row = self.rows.get(&keys.1)?;
-            is_asked(&row.stored).then_some((&row.stored.id, &row.stored))
+            is_match(&row.stored).then_some((&row.stored.id, &row.stored))
         };
-        let total = || self.by_age.iter().filter_map(asked).count() as u64;
+        let total = || self.by_age.iter().filter_map(matching).count() as u64;
         let found = match cursor(page) {
-            None => cut_page(page, total, self.by_age.iter().rev().filter_map(asked)),
+            None => cut_page(page, total, self.by_age.iter().rev().filter_map(matching)),
             Some(text) => {
-                let row = self.known(text, scope);
+                let row = self.row(text, scope);
                 let row = row.ok_or_else(|| rules::bad_cursor(text))?;
                 let older = ..(row.stored.created_at, row.stored.id.clone());
                 let older = self.by_age.range(older).rev();
-                cut_page(page, total, older.filter_map(asked))
+                cut_page(page, total, older.filter_map(matching))
             }
         };
         let items = found.items.into_iter().cloned().collect();
@@ -232,19 +232,19 @@ impl PipelineTable {
 }
 
 /// Returns the schedule that a pipeline has once it is saved.
-fn after_save(
+fn schedule_after_save(
     row: Option<ScheduleRow>,
     before: Option<&StoredPipeline>,
     after: &StoredPipeline,
 ) -> Option<ScheduleRow> {
     let before = before.map(|stored| &*stored.definition);
-    match rules::saved_schedule(before, &after.definition) {
-        rules::Saved::Begins => Some(ScheduleRow {
+    match rules::schedule_change(before, &after.definition) {
+        rules::ScheduleChange::Start => Some(ScheduleRow {
             cursor: after.updated_at,
             last_run: row.and_then(|row| row.last_run),
             skipped: None,
         }),
-        rules::Saved::Stays => row,
-        rules::Saved::Ends => None,
+        rules::ScheduleChange::Keep => row,
+        rules::ScheduleChange::Remove => None,
     }
 }

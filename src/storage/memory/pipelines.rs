@@ -1,7 +1,7 @@
-//! Pipelines: saved, found, listed, deleted.
+//! Pipelines: put, find, list, delete.
 //!
 //! Slugs, versions and order are left to `pipeline_table`. The engine decides whether a definition
-//! is acceptable; one that makes no graph is refused here too.
+//! is valid, but one that forms no graph is refused here too.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl State {
 #[async_trait]
 impl Pipelines for MemoryStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
-        // The graph of a large definition takes a while to build: not under the lock.
+        // The graph of a large definition takes a while to build, so the lock is taken afterwards.
         let version = Arc::new(Version::new(Arc::clone(&put.definition))?);
         self.write()?.pipelines.put(put, version)
     }

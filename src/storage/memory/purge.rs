@@ -1,7 +1,7 @@
-//! Which finished runs a purge takes, and taking them out of every table.
+//! Purge: which finished runs it deletes, and their removal from every table.
 //!
-//! When a purge is due is decided above; beyond the number that is kept, the end of a run decides
-//! it.
+//! When a purge runs is left to the engine. Beyond the maximum of retained runs, every finished run
+//! causes one.
 
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -14,13 +14,13 @@ use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
 impl State {
     pub(super) fn purge(&mut self, purge: &Purge) -> PurgeOutcome {
-        let (purged, due) = self.due(purge);
-        due.into_iter().for_each(|id| self.purge_run(id));
-        purged
+        let (outcome, runs) = self.select_purge(purge);
+        runs.into_iter().for_each(|id| self.purge_run(id));
+        outcome
     }
 
-    /// What a purge answers, and the runs that it takes.
-    pub(super) fn due(&self, purge: &Purge) -> (PurgeOutcome, Vec<RunId>) {
+    /// Returns the outcome of a purge, and the runs that it deletes.
+    pub(super) fn select_purge(&self, purge: &Purge) -> (PurgeOutcome, Vec<RunId>) {
         let Purge {
             before,
             count_max,
@@ -43,34 +43,35 @@ impl State {
             .filter(|_| looked_at.len() == *count_max as usize)
             .map(|(at, row)| PurgeCursor::new(*at, row.run.id));
         let undelivered = self.cursors.undelivered();
-        let mut kept = HashMap::new();
+        let mut retained = HashMap::new();
         let rows = looked_at.into_iter().map(|(_, row)| row);
-        let due: Vec<_> = rows
-            .filter(|row| scope.admits(row.run.tenant.as_ref()) && !undelivered.spares(row))
+        let selected: Vec<_> = rows
+            .filter(|row| scope.admits(row.run.tenant.as_ref()) && !undelivered.contains(row))
             .map(|row| &row.run)
             .filter(|run| {
-                let first = kept
+                let oldest = retained
                     .entry(&run.pipeline_id)
-                    .or_insert_with(|| self.first_kept(&run.pipeline_id, *keep_last));
-                first.is_none_or(|first| run.id < first)
+                    .or_insert_with(|| self.oldest_retained(&run.pipeline_id, *keep_last));
+                oldest.is_none_or(|oldest| run.id < oldest)
             })
             .map(|run| run.id)
             .collect();
-        (PurgeOutcome::new(due.len() as u64, next), due)
+        (PurgeOutcome::new(selected.len() as u64, next), selected)
     }
 
-    /// The smallest id among the last finished runs of a pipeline that are kept; nothing where none
-    /// is.
-    fn first_kept(&self, pipeline: &PipelineId, keep_last: u32) -> Option<RunId> {
-        let ends = [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled];
-        let sets = ends
+    /// Returns the smallest id among the newest finished runs of a pipeline, or `None` if none is
+    /// retained.
+    fn oldest_retained(&self, pipeline: &PipelineId, keep_last: u32) -> Option<RunId> {
+        let terminal = [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled];
+        let sets = terminal
             .into_iter()
             .filter_map(|status| self.index.with_status(Some(pipeline), status));
         newest_first(sets, None).take(keep_last as usize).last()
     }
 
-    /// Purges the longest finished runs beyond the number that is kept. As many again are spared
-    /// for notifiers that have not got them.
+    /// Purges the earliest finished runs beyond the maximum.
+    ///
+    /// Runs that a notifier still needs are retained, up to the same number again.
     pub(super) fn purge_surplus(&mut self) {
         let surplus = self
             .index
@@ -82,19 +83,22 @@ impl State {
         }
         let undelivered = self.cursors.undelivered();
         let mut forced = surplus.saturating_sub(self.options.runs_max);
-        let mut due = Vec::new();
+        let mut selected = Vec::new();
         for (_, id) in &self.index.finished {
-            if due.len() == surplus {
+            if selected.len() == surplus {
                 break;
             }
-            let is_spared = self.runs.get(id).is_some_and(|row| undelivered.spares(row));
+            let is_spared = self
+                .runs
+                .get(id)
+                .is_some_and(|row| undelivered.contains(row));
             if is_spared && forced == 0 {
                 continue;
             }
             forced = forced.saturating_sub(1);
-            due.push(*id);
+            selected.push(*id);
         }
-        due.iter().for_each(|id| self.purge_run(*id));
+        selected.iter().for_each(|id| self.purge_run(*id));
     }
 
     fn purge_run(&mut self, id: RunId) {
@@ -105,20 +109,20 @@ impl State {
         self.events.purge(&row.seqs);
         self.cursors.purge(&row.seqs);
         if let Some(key) = row.key {
-            self.end_key(&key);
+            self.remove_unused_key(&key);
         }
         if let Some(backfill) = row.run.backfill_id {
-            self.end_backfill(backfill);
+            self.remove_empty_backfill(backfill);
         }
         if let Some(at) = row.fire_at {
             self.ticks.remove(&(row.run.pipeline_id, at));
         }
     }
 
-    /// Forgets a key once the last run that it made is purged.
-    fn end_key(&mut self, key: &Key) {
-        let made = self.keys.get(key).map(|row| &row.run_ids);
-        if made.is_some_and(|made| !made.iter().any(|run| self.runs.contains_key(run))) {
+    /// Removes a key once the last run that it created is purged.
+    fn remove_unused_key(&mut self, key: &Key) {
+        let created = self.keys.get(key).map(|row| &row.run_ids);
+        if created.is_some_and(|created| !created.iter().any(|run| self.runs.contains_key(run))) {
             self.keys.remove(key);
         }
     }

@@ -1,7 +1,7 @@
-//! Who executes which run: claims, renewals and releases.
+//! Who executes which run: claim, renew, release.
 //!
-//! Which orphans are claimed and what limits pending runs is decided in `rules`. Nothing here looks
-//! at every pending run.
+//! The choice among orphans and the limits on pending runs are in `rules`. No step reads every
+//! pending run.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::finish::RunEnd;
+use super::finish::RunOutcome;
 use super::index::Lane;
 use super::state::State;
 use super::{MemoryStorage, rules};
@@ -21,21 +21,21 @@ use crate::model::{
 };
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 
-/// The pending run of a lane that goes first. The smallest of all lanes is claimed first.
+/// The next pending run of a lane. The smallest head of all lanes is claimed first.
 type Head = Reverse<(Priority, RunId, Lane)>;
 
 impl State {
     fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome> {
         let choice = rules::choose_orphans(claim, self.running());
-        let mut claims = ClaimOutcome {
+        let mut outcome = ClaimOutcome {
             lease_until: choice.lease_until,
             ..ClaimOutcome::default()
         };
-        self.poison(&choice, claim, &mut claims)?;
-        self.claim_orphans(&choice, claim, &mut claims)?;
-        self.claim_pending(claim, &mut claims)?;
-        claims.seq = self.events.newest();
-        Ok(claims)
+        self.poison(&choice, claim, &mut outcome)?;
+        self.claim_orphans(&choice, claim, &mut outcome)?;
+        self.claim_pending(claim, &mut outcome)?;
+        outcome.seq = self.events.newest();
+        Ok(outcome)
     }
 
     fn running(&self) -> impl Iterator<Item = rules::RunningRun> {
@@ -50,19 +50,19 @@ impl State {
             })
     }
 
-    /// Ends the orphans that crashed too often.
+    /// Finishes the orphans that crashed too often.
     fn poison(
         &mut self,
         choice: &rules::OrphanChoice,
         claim: &Claim,
-        claims: &mut ClaimOutcome,
+        outcome: &mut ClaimOutcome,
     ) -> Result<()> {
         for &run in &choice.poisoned {
             self.poison_run(run, claim.now)?;
-            claims.poisoned.push(run);
+            outcome.poisoned.push(run);
             let row = self.runs.get(&run);
             let backfill = row.and_then(|row| self.cancelled_backfill(&row.run));
-            claims.cancelled_backfills.extend(backfill);
+            outcome.cancelled_backfills.extend(backfill);
         }
         Ok(())
     }
@@ -71,59 +71,61 @@ impl State {
         let row = self.run_mut(id)?;
         let (status, error) = rules::poisoned_outcome(row.run.cancel, row.claim.count);
         for node in row.nodes.values_mut() {
-            rules::settle_node(&mut node.node, status);
+            rules::finish_node(&mut node.node, status);
         }
-        let end = error.map_or_else(
-            || RunEnd::cancelled(now),
-            |error| RunEnd::failed(error, now),
+        let outcome = error.map_or_else(
+            || RunOutcome::cancelled(now),
+            |error| RunOutcome::failed(error, now),
         );
-        self.end_run(id, end)
+        self.finish_run(id, outcome)
     }
 
     fn claim_orphans(
         &mut self,
         choice: &rules::OrphanChoice,
         claim: &Claim,
-        claims: &mut ClaimOutcome,
+        outcome: &mut ClaimOutcome,
     ) -> Result<()> {
         for &run in choice.claimable.iter().take(choice.count_max) {
             let claimed = self.claim_run(run, claim)?;
-            claims.claimed.push(claimed);
+            outcome.claimed.push(claimed);
         }
-        claims.suspects_left = choice.leaves_suspects(claims.claimed.len());
+        outcome.suspects_left = choice.leaves_suspects(outcome.claimed.len());
         Ok(())
     }
 
-    /// Claims the next pending runs by priority, then age. The cost is that of the lanes alone.
-    fn claim_pending(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
-        if !self.may_start(claim, claims) {
+    /// Claims the next pending runs by priority, then by age.
+    ///
+    /// The cost depends on the number of lanes, not of pending runs.
+    fn claim_pending(&mut self, claim: &Claim, outcome: &mut ClaimOutcome) -> Result<()> {
+        if !self.may_start(claim, outcome) {
             return Ok(());
         }
         let lanes = self.index.lanes.keys();
         let mut heads: BinaryHeap<Head> = lanes
-            .filter(|lane| self.limits(lane).have_room())
+            .filter(|lane| self.limits(lane).has_room())
             .filter_map(|lane| self.head(lane.clone()))
             .collect();
-        while self.may_start(claim, claims)
+        while self.may_start(claim, outcome)
             && let Some(Reverse((_, run, lane))) = heads.pop()
         {
-            // A run that was claimed meanwhile may have taken the room.
-            if self.limits(&lane).have_room() {
+            // An earlier run of this claim may have taken the room.
+            if self.limits(&lane).has_room() {
                 self.start_run(run, claim.now)?;
                 let claimed = self.claim_run(run, claim)?;
-                claims.claimed.push(claimed);
+                outcome.claimed.push(claimed);
                 heads.extend(self.head(lane));
             }
         }
         Ok(())
     }
 
-    fn may_start(&self, claim: &Claim, claims: &ClaimOutcome) -> bool {
+    fn may_start(&self, claim: &Claim, outcome: &ClaimOutcome) -> bool {
         let running = self.index.count(None, RunStatus::Running);
-        rules::may_start(claim, claims.claimed.len(), running)
+        rules::may_start(claim, outcome.claimed.len(), running)
     }
 
-    /// The run of a lane that goes first.
+    /// Returns the next pending run of a lane.
     fn head(&self, lane: Lane) -> Option<Head> {
         let (priority, _, backfill) = lane;
         let pending = self.index.lanes.get(&lane)?;
@@ -151,14 +153,14 @@ impl State {
                     .count_of_backfill(row.backfill.id, RunStatus::Running),
                 max: Some(u64::from(row.backfill.max_parallel)),
             }),
-            // Asked only where it matters: the answer costs a look at each running run of the
+            // Read only if the overlap rule applies, since it reads every running run of the
             // pipeline.
             is_schedule_executing: rules::runs_one_at_a_time(*priority)
                 && self.is_schedule_executing(pipeline),
         }
     }
 
-    /// Whether a run of this pipeline's schedule is still executing.
+    /// Returns whether a run of this pipeline's schedule is still executing.
     fn is_schedule_executing(&self, pipeline: &PipelineId) -> bool {
         let running = self.index.with_status(Some(pipeline), RunStatus::Running);
         let mut rows = running
@@ -176,10 +178,10 @@ impl State {
         })
     }
 
-    /// Makes the caller the owner of a running run.
+    /// Makes the claiming owner the owner of a running run.
     fn claim_run(&mut self, id: RunId, claim: &Claim) -> Result<ClaimedRun> {
         let row = self.run_mut(id)?;
-        row.put_back_nodes();
+        row.reset_nodes();
         row.claim.owner = Some(claim.owner);
         row.claim.lease_until = lease_end(claim.now, claim.lease);
         row.claim.epoch += 1;
@@ -193,8 +195,8 @@ impl State {
         })
     }
 
-    /// Changes the runs that the owner still holds and returns the claims that it has lost.
-    fn each_held(
+    /// Changes the runs that the owner still holds, and returns the claims that it has lost.
+    fn update_held(
         &mut self,
         owner: OwnerId,
         held: Vec<HeldRun>,
@@ -214,7 +216,7 @@ impl State {
     }
 }
 
-/// The end of a lease. One beyond the calendar never ends.
+/// Returns the end of a lease. A lease beyond the calendar lasts forever.
 fn lease_end(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(lease)
         .ok()
@@ -238,14 +240,14 @@ impl Queue for MemoryStorage {
         let until = lease_end(now, lease);
         Ok(self
             .write()?
-            .each_held(owner, held, |row| row.claim.lease_until = until))
+            .update_held(owner, held, |row| row.claim.lease_until = until))
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        Ok(self.write()?.each_held(owner, held, |row| {
+        Ok(self.write()?.update_held(owner, held, |row| {
             row.claim.owner = None;
             row.claim.count = row.claim.count.saturating_sub(1);
-            row.put_back_nodes();
+            row.reset_nodes();
         }))
     }
 }

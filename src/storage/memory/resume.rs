@@ -1,7 +1,7 @@
-//! What a resume needs of its chain: whether it may be made, on which definition, and which outputs
-//! it holds from then on.
+//! What a resume needs of its chain: whether it is allowed, its definition, and the outputs that it
+//! holds.
 //!
-//! Which nodes it takes over is decided by the engine and stands in the run.
+//! The engine decides which nodes it reuses, and the run names them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::model::{InheritedOutput, NodeIndex, Run, RunStatus};
 
 impl State {
-    /// Refuses unless the run failed and none of its chain is unfinished or succeeded.
+    /// Refuses unless the run failed and every run of its chain failed or was cancelled.
     pub(super) fn check_resumable(&self, old: &RunRow) -> Result<()> {
         let old = &old.run;
         let refusal = |run: &Run| rules::not_resumable(old.id, run.id, run.status);
@@ -24,26 +24,29 @@ impl State {
         let mut chain = chain
             .filter_map(|id| self.runs.get(&id))
             .map(|row| &row.run);
-        match chain.find(|run| rules::stands_in_the_way(run.status)) {
+        match chain.find(|run| rules::blocks_resume(run.status)) {
             Some(run) => Err(refusal(run)),
             None => Ok(()),
         }
     }
 
-    /// The version that a run names: of its pipeline, or the one that the resumed run ran on though
-    /// it is gone there.
+    /// Returns the version that a run names.
+    ///
+    /// A version that its pipeline no longer has is taken from the resumed run.
     pub(super) fn version_of(&self, run: &Run, resumed: Option<&RunRow>) -> Option<Arc<Version>> {
-        let kept = self
+        let current = self
             .pipelines
             .version(&run.pipeline_id, run.pipeline_version);
-        kept.or_else(|| {
-            let old = resumed.filter(|old| old.run.pipeline_version == run.pipeline_version);
-            old.map(|old| &old.version)
-        })
-        .map(Arc::clone)
+        current
+            .or_else(|| {
+                let old = resumed.filter(|old| old.run.pipeline_version == run.pipeline_version);
+                old.map(|old| &old.version)
+            })
+            .map(Arc::clone)
     }
 
-    /// The outputs that a run takes over; whoever of its chain holds one shares it.
+    /// Returns the outputs that a run inherits. It shares them with the runs of its chain that hold
+    /// them.
     pub(super) fn inherited_outputs(&self, run: &Run) -> BTreeMap<NodeIndex, OutputRow> {
         let holders: Vec<_> = self
             .index

@@ -1,6 +1,6 @@
-//! The rows of the tables: plain data, and questions that one row can answer.
+//! The rows of the tables: plain data, with the questions that a single row can answer.
 //!
-//! The tables are left to `state`, changes of rows to each noun's file.
+//! The tables are left to `state`, and changes of rows to the file of each noun.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::model::{
     Backfill, BackfillId, NodeIndex, NodeRun, OwnerId, Pipeline, PipelineId, Preview, Profile, Run,
     RunId, SkipReason,
 };
-use crate::storage::{Operation, RunDetail};
+use crate::storage::{IdempotentOperation, RunDetail};
 
 /// A run with its nodes, claim, outputs and the numbers of its events.
 pub(super) struct RunRow {
@@ -56,7 +56,7 @@ pub(super) struct ClaimRow {
 /// An output that a run holds. Several runs of a chain may hold the same bytes.
 #[derive(Clone)]
 pub(super) struct OutputRow {
-    /// The run and the place that executed the node.
+    /// The run that executed the node, and the index of the node there.
     pub(super) made_by: (RunId, NodeIndex),
     pub(super) output: Arc<OutputBytes>,
 }
@@ -103,10 +103,10 @@ impl RunRow {
     }
 
     /// Resets the nodes whose attempt was lost, so that the next attempt can start.
-    pub(super) fn put_back_nodes(&mut self) {
+    pub(super) fn reset_nodes(&mut self) {
         self.nodes
             .values_mut()
-            .for_each(|row| rules::put_back_node(&mut row.node));
+            .for_each(|row| rules::reset_node(&mut row.node));
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) struct ScheduleRow {
 }
 
 /// An idempotency key with its operation.
-pub(super) type Key = (Operation, String);
+pub(super) type Key = (IdempotentOperation, String);
 
 /// The result of the first request with an idempotency key.
 pub(super) struct KeyRow {

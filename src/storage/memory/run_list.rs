@@ -1,7 +1,6 @@
-//! Which runs a list has, and in which order.
+//! The list of runs: filter and order.
 //!
-//! Sets by pipeline and status are merged, so that a list looks at no run that another status or
-//! pipeline rules out.
+//! Sets by pipeline and status are merged, so a list reads no run of another pipeline or status.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -34,7 +33,8 @@ impl State {
         Ok(Page::new(items, found.total, found.next))
     }
 
-    /// The runs that a filter lets through, the greatest id first, from below `before` on.
+    /// Returns the runs that pass a filter, the greatest id first. `before` excludes itself and
+    /// every greater id.
     fn filtered<'a>(
         &'a self,
         filter: &'a RunFilter,
@@ -72,7 +72,7 @@ impl State {
     }
 }
 
-/// Merges sets of runs, the greatest id first, from below `before` on.
+/// Merges sets of runs, the greatest id first. `before` excludes itself and every greater id.
 pub(super) fn newest_first<'a>(
     sets: impl Iterator<Item = &'a BTreeSet<RunId>>,
     before: Option<RunId>,

@@ -1,13 +1,13 @@
-//! Runs: created, asked for, listed, asked to cancel.
+//! Runs: create, find, list, request a cancel.
 //!
-//! What a resume may do and takes over is decided in `resume`, which runs a list has in `run_list`.
+//! What a resume may do and inherits is decided in `resume`. The list is left to `run_list`.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::finish::RunEnd;
+use super::finish::RunOutcome;
 use super::rows::{KeyRow, NodeRow, RunRow};
 use super::state::State;
 use super::{MemoryStorage, rules};
@@ -17,14 +17,14 @@ use crate::model::{
     Preview, Run, RunId, RunStatus, Scope,
 };
 use crate::storage::{
-    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
-    NewRun, RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, NewRun,
+    RunDetail, RunFilter, Runs,
 };
 
 impl State {
     pub(super) fn create_runs(&mut self, mut create: CreateRuns) -> Result<CreatedRuns> {
         let Some(first) = create.runs.first() else {
-            return Ok(CreatedRuns::new(Vec::new(), false, self.events.newest()));
+            return Ok(CreatedRuns::new(Vec::new(), self.events.newest()));
         };
         let pipeline = first.run.pipeline_id.clone();
         self.check_parents(&create, &pipeline)?;
@@ -36,10 +36,10 @@ impl State {
         let skipped = self.skip_existing(&mut create);
         let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
         if create.is_preview || create.runs.is_empty() {
-            let created = CreatedRuns::new(run_ids, false, self.events.newest());
+            let created = CreatedRuns::new(run_ids, self.events.newest());
             return Ok(CreatedRuns { skipped, ..created });
         }
-        let mut rows = self.prepare(&create, &pipeline)?;
+        let mut rows = self.build_rows(&create, &pipeline)?;
         let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
         if let Some(given) = create.idempotency {
             let key = (given.operation, given.key);
@@ -57,7 +57,7 @@ impl State {
             self.insert_backfill(new.backfill, tenant);
         }
         rows.into_iter().for_each(|row| self.insert_run(row));
-        let created = CreatedRuns::new(run_ids, false, self.events.newest());
+        let created = CreatedRuns::new(run_ids, self.events.newest());
         Ok(CreatedRuns {
             backfill,
             skipped,
@@ -65,7 +65,7 @@ impl State {
         })
     }
 
-    /// Refuses a creation whose pipeline or resumed run is not there.
+    /// Refuses a creation whose pipeline or resumed run is not found.
     fn check_parents(&self, create: &CreateRuns, pipeline: &PipelineId) -> Result<()> {
         if self
             .pipelines
@@ -86,11 +86,11 @@ impl State {
         Ok(())
     }
 
-    /// The rows of a creation that nothing refuses; nothing is written yet.
-    fn prepare(&self, create: &CreateRuns, pipeline: &PipelineId) -> Result<Vec<RunRow>> {
+    /// Builds the rows of a creation, or refuses it. Writes nothing.
+    fn build_rows(&self, create: &CreateRuns, pipeline: &PipelineId) -> Result<Vec<RunRow>> {
         let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
         if let Some(id) = backfill.filter(|id| self.backfills.contains_key(id)) {
-            return Err(Error::internal(format!("backfill {id} is there already")));
+            return Err(Error::internal(format!("backfill {id} already exists")));
         }
         let mut ids = BTreeSet::new();
         let mut ticks = BTreeSet::new();
@@ -98,14 +98,16 @@ impl State {
         for new in &create.runs {
             let id = new.run.id;
             if new.run.pipeline_id != *pipeline || self.runs.contains_key(&id) || !ids.insert(id) {
-                return Err(Error::internal(format!("run {id} cannot be made here")));
+                return Err(Error::internal(format!(
+                    "run {id} already exists or is of another pipeline"
+                )));
             }
             if let Some(at) = new.fire_at
                 && (self.ticks.contains_key(&(pipeline.clone(), at)) || !ticks.insert(at))
             {
                 return Err(rules::tick_taken(pipeline, at));
             }
-            rows.push(self.prepare_run(new, backfill)?);
+            rows.push(self.build_row(new, backfill)?);
         }
         let count = rows.len() as u64;
         for (queue, max) in [
@@ -124,7 +126,7 @@ impl State {
         Ok(rows)
     }
 
-    fn prepare_run(&self, new: &NewRun, backfill: Option<BackfillId>) -> Result<RunRow> {
+    fn build_row(&self, new: &NewRun, backfill: Option<BackfillId>) -> Result<RunRow> {
         let resumed = new.run.resumed_from.and_then(|old| self.runs.get(&old));
         if let Some(old) = resumed {
             self.check_resumable(old)?;
@@ -168,8 +170,9 @@ impl State {
             Some(row) if row.body_hash != key.body_hash => Err(rules::key_reused()),
             Some(row) => {
                 let newest = self.events.newest();
-                let created = CreatedRuns::new(row.run_ids.clone(), true, newest);
+                let created = CreatedRuns::new(row.run_ids.clone(), newest);
                 Ok(Some(CreatedRuns {
+                    is_replayed: true,
                     backfill: row.backfill,
                     ..created
                 }))
@@ -177,7 +180,7 @@ impl State {
         }
     }
 
-    fn request_cancel(&mut self, request: &CancelRequest) -> Result<Cancelled> {
+    fn request_cancel(&mut self, request: &CancelRequest) -> Result<CancelOutcome> {
         let CancelRequest {
             run: id,
             scope,
@@ -188,10 +191,10 @@ impl State {
             return Err(Error::run_not_found(id));
         }
         let status = self.cancel_run(*id, *cancel, *now)?;
-        Ok(Cancelled::new(status, self.events.newest()))
+        Ok(CancelOutcome::new(status, self.events.newest()))
     }
 
-    /// Ends a pending run, notes the wish of a running one, and tells where it stands then.
+    /// Cancels a pending run or records the request of a running one, and returns the status.
     pub(super) fn cancel_run(
         &mut self,
         id: RunId,
@@ -203,7 +206,7 @@ impl State {
         match status {
             RunStatus::Pending => {
                 run.cancel = Some(cancel);
-                self.end_run(id, RunEnd::cancelled(now))?;
+                self.finish_run(id, RunOutcome::cancelled(now))?;
                 return Ok(RunStatus::Cancelled);
             }
             RunStatus::Running => match before {
@@ -218,7 +221,7 @@ impl State {
         Ok(status)
     }
 
-    /// A part of a node's row, of the run that executed it where this one reuses it.
+    /// Returns a part of a node's row, from the run that executed the node.
     fn node_part<T: Clone>(
         &self,
         run: RunId,
@@ -226,12 +229,17 @@ impl State {
         scope: &Scope,
         part: impl Fn(&NodeRow) -> Option<&T>,
     ) -> Option<T> {
-        let (row, node_index) = self.executed(run, node, scope)?;
+        let (row, node_index) = self.find_executed(run, node, scope)?;
         part(row.nodes.get(&node_index)?).cloned()
     }
 
-    /// The run that executed a node for a run, and the node's place there.
-    fn executed(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<(&RunRow, NodeIndex)> {
+    /// Returns the run that executed a node for this run, and the index of the node there.
+    fn find_executed(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Option<(&RunRow, NodeIndex)> {
         let row = self.run(run, scope)?;
         let node_index = row.version.graph.node_index(node.as_str())?;
         let Some(from) = row.nodes.get(&node_index)?.node.reused_from else {
@@ -248,7 +256,7 @@ impl State {
     }
 
     fn find_profile(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<FoundProfile> {
-        let (row, node_index) = self.executed(run, node, scope)?;
+        let (row, node_index) = self.find_executed(run, node, scope)?;
         let profile = row.nodes.get(&node_index)?.profile.clone()?;
         let earlier = self.runs.range(..row.run.id).rev();
         let previous = earlier
@@ -280,7 +288,7 @@ impl Runs for MemoryStorage {
         Ok(self.read().run(run, scope).map(RunRow::detail))
     }
 
-    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
         let state = self.read();
         let chain = state.index.chain(first_run);
         Ok(chain
@@ -293,7 +301,7 @@ impl Runs for MemoryStorage {
         self.read().list_runs(&filter, &page)
     }
 
-    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.write()?.request_cancel(&request)
     }
 

@@ -1,6 +1,6 @@
-//! Schedules: how far each has come, and what becomes of its next tick.
+//! Schedules: the cursor of each, and the outcome of its next tick.
 //!
-//! Where a save begins or ends one is left to `pipeline_table`.
+//! Whether a save starts or removes a schedule is left to `pipeline_table`.
 
 use async_trait::async_trait;
 
@@ -10,47 +10,50 @@ use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Overlap, PipelineId, RunStatus, Scope, SkipReason};
 use crate::storage::{
-    Advance, AdvancedSchedule, CreateRuns, NewRun, Schedules, StoredSchedule, Tick, rules,
+    Advance, AdvanceOutcome, CreateRuns, NewRun, Schedules, StoredSchedule, TickOutcome, rules,
 };
 
 impl State {
-    fn advance(&mut self, advance: Advance) -> Result<AdvancedSchedule> {
+    fn advance(&mut self, advance: Advance) -> Result<AdvanceOutcome> {
         let stored = self.pipelines.live(advance.pipeline.as_str(), &Scope::All);
         let is_current = stored.is_some_and(|stored| stored.version == advance.version);
         let row = self.pipelines.schedule(&advance.pipeline).copied();
         let Some(row) = row.filter(|row| is_current && row.cursor == advance.from) else {
-            return Ok(AdvancedSchedule::new(Tick::Stale, self.events.newest()));
+            return Ok(AdvanceOutcome::new(
+                TickOutcome::Stale,
+                self.events.newest(),
+            ));
         };
         let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
         let (pipeline, to) = (advance.pipeline.clone(), advance.to);
         let tick = self.tick(advance)?;
         let mut next = ScheduleRow { cursor: to, ..row };
         match tick {
-            Tick::Made => (next.last_run, next.skipped) = (fire_at, None),
-            Tick::Skipped(reason) => next.skipped = Some(reason),
-            Tick::Taken | Tick::Passed | Tick::Stale => {}
+            TickOutcome::Created => (next.last_run, next.skipped) = (fire_at, None),
+            TickOutcome::Skipped(reason) => next.skipped = Some(reason),
+            TickOutcome::Taken | TickOutcome::Passed | TickOutcome::Stale => {}
         }
-        self.pipelines.note_schedule(&pipeline, next);
-        Ok(AdvancedSchedule::new(tick, self.events.newest()))
+        self.pipelines.set_schedule(&pipeline, next);
+        Ok(AdvanceOutcome::new(tick, self.events.newest()))
     }
 
-    fn tick(&mut self, advance: Advance) -> Result<Tick> {
+    fn tick(&mut self, advance: Advance) -> Result<TickOutcome> {
         let Some(run) = advance.run else {
-            return Ok(Tick::Passed);
+            return Ok(TickOutcome::Passed);
         };
-        if self.is_taken(&advance.pipeline, &run) {
-            return Ok(Tick::Taken);
+        if self.has_run_of_tick(&advance.pipeline, &run) {
+            return Ok(TickOutcome::Taken);
         }
         if advance.overlap == Overlap::Skip && self.has_unfinished_tick(&advance.pipeline) {
-            return Ok(Tick::Skipped(SkipReason::Overlap));
+            return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
         let mut create = CreateRuns::new(vec![run]);
         create.queued_pipeline_max = advance.queued_pipeline_max;
         create.queued_max = advance.queued_max;
-        tick_of(self.create_runs(create).map(drop))
+        tick_outcome(self.create_runs(create).map(drop))
     }
 
-    fn is_taken(&self, pipeline: &PipelineId, new: &NewRun) -> bool {
+    fn has_run_of_tick(&self, pipeline: &PipelineId, new: &NewRun) -> bool {
         new.fire_at
             .is_some_and(|at| self.ticks.contains_key(&(pipeline.clone(), at)))
     }
@@ -62,16 +65,16 @@ impl State {
             .filter_map(|status| self.index.with_status(Some(pipeline), status));
         runs.flatten()
             .filter_map(|id| self.runs.get(id))
-            .any(|row| rules::is_of_schedule(row.run.trigger))
+            .any(|row| rules::is_scheduled(row.run.trigger))
     }
 }
 
-/// What a creation says of its tick.
-fn tick_of(created: Result<(), Error>) -> Result<Tick> {
+/// Returns the outcome of a tick from the result of creating its run.
+fn tick_outcome(created: Result<(), Error>) -> Result<TickOutcome> {
     match created {
-        Ok(()) => Ok(Tick::Made),
+        Ok(()) => Ok(TickOutcome::Created),
         Err(error) if error.kind() == ErrorKind::QueueFull => {
-            Ok(Tick::Skipped(SkipReason::Blocked))
+            Ok(TickOutcome::Skipped(SkipReason::Blocked))
         }
         Err(error) => Err(error),
     }
@@ -92,7 +95,7 @@ impl Schedules for MemoryStorage {
             .collect())
     }
 
-    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
+    async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.write()?.advance(advance)
     }
 }

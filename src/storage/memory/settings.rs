@@ -1,20 +1,19 @@
-//! Fields under ids: what connections and variables have in common, the deleted ones' traces
-//! included.
+//! The table of connections or variables: fields under ids, with a trace of deleted ones.
 //!
-//! What a save makes of what is kept is decided in `rules`.
+//! What a save changes is decided in `rules`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::pages::{cursor, cut_page};
-use super::rules::{self, KeptSetting, PutSetting, Setting};
+use super::rules::{self, PutSetting, Setting, StoredSetting};
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Scope};
 
-/// Settings by id; the live ones also by age.
+/// Settings by id. The live ones are also found by age.
 pub(super) struct SettingTable<T: Setting> {
-    rows: BTreeMap<T::Id, KeptSetting<T>>,
+    rows: BTreeMap<T::Id, StoredSetting<T>>,
     by_age: BTreeSet<(DateTime<Utc>, T::Id)>,
 }
 
@@ -29,61 +28,63 @@ impl<T: Setting> Default for SettingTable<T> {
 
 impl<T: Setting> SettingTable<T> {
     pub(super) fn put(&mut self, put: PutSetting<T>) -> Result<T> {
-        let kept = self.rows.get::<T::Id>(&put.id);
-        let decided = rules::decide(&put, kept)?;
+        let stored = self.rows.get::<T::Id>(&put.id);
+        let decided = rules::decide_save(&put, stored)?;
         let PutSetting { id, fields, .. } = put;
-        let standing = match (decided, kept) {
-            (None, Some(kept)) => return Ok(T::join(id, kept.standing.clone(), fields)),
-            (Some(standing), Some(kept)) => {
-                self.by_age.remove(&(kept.standing.created_at, id.clone()));
-                standing
+        let metadata = match (decided, stored) {
+            (None, Some(stored)) => return Ok(T::from_parts(id, stored.metadata.clone(), fields)),
+            (Some(metadata), Some(stored)) => {
+                self.by_age
+                    .remove(&(stored.metadata.created_at, id.clone()));
+                metadata
             }
-            (Some(standing), None) => standing,
+            (Some(metadata), None) => metadata,
             (None, None) => return Err(T::not_found(&id)),
         };
-        self.by_age.insert((standing.created_at, id.clone()));
-        let kept = KeptSetting {
-            standing: standing.clone(),
+        self.by_age.insert((metadata.created_at, id.clone()));
+        let stored = StoredSetting {
+            metadata: metadata.clone(),
             fields: Some(fields.clone()),
         };
-        self.rows.insert(id.clone(), kept);
-        Ok(T::join(id, standing, fields))
+        self.rows.insert(id.clone(), stored);
+        Ok(T::from_parts(id, metadata, fields))
     }
 
     pub(super) fn find(&self, id: &T::Id, scope: &Scope) -> Option<T> {
-        let kept = self
+        let stored = self
             .rows
             .get::<T::Id>(id)
-            .filter(|kept| kept.is_seen(scope))?;
-        let fields = kept.fields.clone()?;
-        Some(T::join(id.clone(), kept.standing.clone(), fields))
+            .filter(|stored| stored.is_visible(scope))?;
+        let fields = stored.fields.clone()?;
+        Some(T::from_parts(id.clone(), stored.metadata.clone(), fields))
     }
 
     pub(super) fn list(&self, scope: &Scope, page: &PageRequest) -> Result<Page<T>> {
-        let asked = |(_, id): &(DateTime<Utc>, T::Id)| Some((id.clone(), self.find(id, scope)?));
-        let total = || self.by_age.iter().filter_map(asked).count() as u64;
+        let visible = |(_, id): &(DateTime<Utc>, T::Id)| Some((id.clone(), self.find(id, scope)?));
+        let total = || self.by_age.iter().filter_map(visible).count() as u64;
         let Some(text) = cursor(page) else {
             let newest = self.by_age.iter().rev();
-            return Ok(cut_page(page, total, newest.filter_map(asked)));
+            return Ok(cut_page(page, total, newest.filter_map(visible)));
         };
-        let known = self
+        let found = self
             .rows
             .get_key_value(text)
-            .filter(|(_, kept)| scope.admits(kept.standing.tenant.as_ref()));
-        let (id, kept) = known.ok_or_else(|| rules::bad_cursor(text))?;
+            .filter(|(_, stored)| scope.admits(stored.metadata.tenant.as_ref()));
+        let (id, stored) = found.ok_or_else(|| rules::bad_cursor(text))?;
         let older = self
             .by_age
-            .range(..(kept.standing.created_at, id.clone()))
+            .range(..(stored.metadata.created_at, id.clone()))
             .rev();
-        Ok(cut_page(page, total, older.filter_map(asked)))
+        Ok(cut_page(page, total, older.filter_map(visible)))
     }
 
     pub(super) fn delete(&mut self, id: &T::Id, scope: &Scope) -> Result<()> {
-        let kept = self.rows.get_mut::<T::Id>(id);
-        rules::check_deletion(id, kept.as_deref(), scope)?;
-        if let Some(kept) = kept {
-            kept.fields = None;
-            self.by_age.remove(&(kept.standing.created_at, id.clone()));
+        let stored = self.rows.get_mut::<T::Id>(id);
+        rules::check_deletion(id, stored.as_deref(), scope)?;
+        if let Some(stored) = stored {
+            stored.fields = None;
+            self.by_age
+                .remove(&(stored.metadata.created_at, id.clone()));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The tables: pipelines, runs, events, and the indexes that find them.
 //!
-//! Rows are left to `rows`. Each noun's file reads and changes the tables.
+//! Rows are left to `rows`. The file of each noun reads and changes the tables.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub(super) struct State {
     pub(super) cursors: CursorTable,
     pub(super) keys: BTreeMap<Key, KeyRow>,
     pub(super) ticks: BTreeMap<(PipelineId, DateTime<Utc>), RunId>,
-    /// Survives the purge of that run, so that ids keep growing.
+    /// The greatest id so far. It survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
 }
 

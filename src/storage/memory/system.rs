@@ -1,6 +1,6 @@
-//! The store as a whole: its numbers and its end.
+//! The storage as a whole: its statistics, and its close.
 //!
-//! The figures are counted in `figures` with every change; `purge` has its own file.
+//! `figures` counts runs with every change, and `purge` deletes them.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ impl State {
             ..Stats::default()
         };
         for pipeline in self.pipelines.in_scope(scope) {
-            // A pipeline with active runs cannot be deleted, so that none is left out.
+            // A pipeline with active runs cannot be deleted, so this counts every active run.
             stats.pipeline_count += 1;
             stats.running_count += self.index.count(Some(&pipeline.id), RunStatus::Running);
             stats.pending_count += self.index.count(Some(&pipeline.id), RunStatus::Pending);
@@ -31,7 +31,8 @@ impl State {
         stats
     }
 
-    /// The rows at their size and the outputs; what rows point to is not counted.
+    /// Returns the size of the rows themselves and of the outputs. Other data that a row points to
+    /// is not counted.
     fn bytes(&self) -> u64 {
         let mut outputs = BTreeMap::new();
         for held in self.runs.values().flat_map(|row| row.outputs.values()) {
@@ -50,14 +51,14 @@ impl System for MemoryStorage {
 
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>> {
         let state = self.read();
-        let exists = |id: &PipelineId| state.pipelines.live(id.as_str(), &filter.scope).is_some();
-        Ok(state.index.days.of(&filter, exists))
+        let is_live = |id: &PipelineId| state.pipelines.live(id.as_str(), &filter.scope).is_some();
+        Ok(state.index.days.figures(&filter, is_live))
     }
 
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
             PurgeMode::Delete => Ok(self.write()?.purge(&purge)),
-            PurgeMode::Preview => Ok(self.read().due(&purge).0),
+            PurgeMode::Preview => Ok(self.read().select_purge(&purge).0),
         }
     }
 

@@ -1,5 +1,5 @@
-//! The whole contract, and what this backend alone does: it keeps so many finished runs, and is
-//! shared by its clones.
+//! The whole contract, and what only this backend does: it retains a maximum of finished runs, and
+//! its clones share all data.
 
 use super::*;
 use crate::model::{Cancel, RunStatus, Scope};
@@ -14,47 +14,47 @@ use crate::testing::contract::fixtures::{
 
 crate::storage_contract!(async |_| MemoryStorage::default());
 
-fn of(runs_max: usize) -> MemoryStorage {
+fn storage_of(runs_max: usize) -> MemoryStorage {
     MemoryStorage::new(MemoryOptions::default().runs_max(runs_max))
 }
 
 #[tokio::test]
-async fn the_newest_finished_runs_are_kept_and_every_active_one() {
-    let storage = of(2);
+async fn the_newest_finished_runs_and_all_active_runs_are_retained() {
+    let storage = storage_of(2);
     pending(&storage, 9).await;
     let active = running(&storage, 1).await.run;
     for n in 2..=5 {
         ended(&storage, n, RunStatus::Success).await;
     }
-    let kept = listed(&storage, RunFilter::default()).await;
-    assert_eq!(kept, [run_id(9), run_id(5), run_id(4), active]);
+    let retained = listed(&storage, RunFilter::default()).await;
+    assert_eq!(retained, [run_id(9), run_id(5), run_id(4), active]);
     let stats = storage.stats(&Scope::All).await.unwrap();
     assert!(stats.purged_seq > 0);
     let events = all_events(&storage).await;
-    assert!(events.iter().all(|event| kept.contains(&event.run_id)));
+    assert!(events.iter().all(|event| retained.contains(&event.run_id)));
 }
 
 #[tokio::test]
-async fn as_many_again_are_kept_for_a_notifier_that_has_not_got_them() {
-    let storage = of(2);
+async fn twice_as_many_runs_are_retained_for_a_notifier_that_is_behind() {
+    let storage = storage_of(2);
     let slack = || vec!["slack".to_owned()];
     let claim = ClaimCursors::new(slack(), at(0), at(1));
     storage.claim_cursors(claim).await.unwrap();
     for n in 1..=5 {
         ended(&storage, n, RunStatus::Success).await;
     }
-    let kept = async || listed(&storage, RunFilter::default()).await;
-    assert_eq!(kept().await, [5, 4, 3, 2].map(run_id));
+    let retained = async || listed(&storage, RunFilter::default()).await;
+    assert_eq!(retained().await, [5, 4, 3, 2].map(run_id));
     let newest = storage.newest_seq().await.unwrap();
     let put = PutDeliveries::new("slack".to_owned(), newest, at(2));
     storage.put_deliveries(put).await.unwrap();
     ended(&storage, 6, RunStatus::Success).await;
-    assert_eq!(kept().await, [6, 5].map(run_id));
+    assert_eq!(retained().await, [6, 5].map(run_id));
 }
 
 #[tokio::test]
-async fn a_run_that_is_cancelled_while_it_waits_counts_as_finished() {
-    let storage = of(1);
+async fn a_cancelled_pending_run_counts_as_finished() {
+    let storage = storage_of(1);
     for n in 1..=3 {
         let cancel = CancelRequest::new(pending(&storage, n).await, Cancel::Plain, at(50));
         let cancelled = storage.request_cancel(cancel).await.unwrap();
@@ -64,8 +64,8 @@ async fn a_run_that_is_cancelled_while_it_waits_counts_as_finished() {
 }
 
 #[tokio::test]
-async fn a_storage_that_keeps_nothing_still_answers_the_end() {
-    let storage = of(0);
+async fn a_run_finishes_in_a_storage_that_retains_nothing() {
+    let storage = storage_of(0);
     let mut driver = running(&storage, 1).await;
     driver
         .append(&storage, [end_of(1, RunStatus::Success)])
@@ -74,8 +74,8 @@ async fn a_storage_that_keeps_nothing_still_answers_the_end() {
 }
 
 #[tokio::test]
-async fn what_a_resume_holds_outlives_the_runs_that_are_forgotten() {
-    let storage = of(1);
+async fn an_inherited_output_outlives_the_purge_of_its_run() {
+    let storage = storage_of(1);
     let mut old = running(&storage, 1).await;
     old.succeed(&storage, 0, b"one").await;
     old.append(&storage, [end_of(1, RunStatus::Failed)]).await;
@@ -92,7 +92,7 @@ async fn what_a_resume_holds_outlives_the_runs_that_are_forgotten() {
 }
 
 #[tokio::test]
-async fn clones_are_the_same_storage() {
+async fn clones_share_all_data() {
     let storage = MemoryStorage::default();
     let same = storage.clone();
     pending(&storage, 1).await;
@@ -100,7 +100,7 @@ async fn clones_are_the_same_storage() {
 }
 
 #[tokio::test]
-async fn a_run_id_is_taken_once() {
+async fn a_run_id_is_used_once() {
     let storage = MemoryStorage::default();
     pending(&storage, 1).await;
     let again = create(&storage, new_run(1, "daily")).await;

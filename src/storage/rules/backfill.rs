@@ -1,10 +1,10 @@
-//! Backfill settlement: when an open backfill is cancelled, when it ends and with which status.
+//! Backfill settlement: when an open backfill is cancelled, and when and how it finishes.
 //!
-//! Where its numbers are kept, and how its runs are cancelled, is left to the backends.
+//! Storing its counts and cancelling its runs is left to the backends.
 
 use crate::model::{BackfillStatus, RunStatus};
 
-/// How the runs of a backfill ended so far, purged ones included.
+/// The outcomes of the finished runs of a backfill, purged ones included.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::storage) struct BackfillOutcomes {
     pub(in crate::storage) failed: u64,
@@ -21,7 +21,7 @@ impl BackfillOutcomes {
         }
     }
 
-    /// Returns the status of a backfill whose runs all ended so.
+    /// Returns the status of a backfill whose runs all finished with these outcomes.
     const fn status(self) -> BackfillStatus {
         if self.failed > 0 {
             BackfillStatus::Failed
@@ -32,35 +32,35 @@ impl BackfillOutcomes {
         }
     }
 
-    /// Returns whether so many runs failed that the rest is cancelled.
+    /// Returns whether enough runs failed that the rest is cancelled.
     fn reach(self, max_failures: Option<u32>) -> bool {
         max_failures.is_some_and(|max| self.failed >= u64::from(max.max(1)))
     }
 }
 
-/// An open backfill, as far as its settlement depends on it.
+/// An open backfill, with what its settlement depends on.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::storage) struct OpenBackfill {
     pub(in crate::storage) outcomes: BackfillOutcomes,
-    /// Its runs that are pending or running.
+    /// Its pending and running runs.
     pub(in crate::storage) unfinished: u64,
     pub(in crate::storage) max_failures: Option<u32>,
     pub(in crate::storage) is_cancelled: bool,
 }
 
-/// What becomes of an open backfill.
+/// What happens to an open backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::storage) enum Settlement {
     /// It stays open.
     StayOpen,
     /// Too many runs failed: it and its unfinished runs are cancelled, then it is settled again.
     CancelRest,
-    /// It ends with this status.
+    /// It finishes with this status.
     Finish(BackfillStatus),
 }
 
 impl OpenBackfill {
-    /// Decides what follows from the run that was counted last.
+    /// Decides what follows from the outcome that was counted last.
     pub(in crate::storage) fn settle(self) -> Settlement {
         if !self.is_cancelled && self.outcomes.reach(self.max_failures) {
             Settlement::CancelRest
@@ -79,10 +79,10 @@ mod tests {
     use RunStatus::{Cancelled, Failed, Success};
     use Settlement::{CancelRest, Finish, StayOpen};
 
-    /// An open backfill whose runs ended so, but for the unfinished ones.
-    fn open(ended: &[RunStatus], unfinished: u64, max_failures: Option<u32>) -> OpenBackfill {
+    /// Makes an open backfill with these outcomes and this number of unfinished runs.
+    fn open(finished: &[RunStatus], unfinished: u64, max_failures: Option<u32>) -> OpenBackfill {
         let mut outcomes = BackfillOutcomes::default();
-        ended.iter().for_each(|status| outcomes.count(*status));
+        finished.iter().for_each(|status| outcomes.count(*status));
         OpenBackfill {
             outcomes,
             unfinished,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backfill_ends_with_its_last_run() {
+    fn a_backfill_finishes_with_its_last_run() {
         for (open, expected) in [
             (open(&[Success], 1, None), StayOpen),
             (open(&[Success], 0, None), Finish(BackfillStatus::Success)),

@@ -1,19 +1,21 @@
 //! The event that a change writes.
 //!
-//! The number of an event is given by the backend that stores it; here it is 0.
+//! The backend that stores an event gives it its number. Here it is 0.
 
 use chrono::{DateTime, Utc};
 
 use crate::model::{Event, EventKind, NodeId, NodeIndex, NodeStatus, Run, RunStatus};
 use crate::storage::{Entry, FinishedNode};
 
-/// The event of a change of the run itself; `run` stands as it does after the change.
+/// Returns the event of a change of the run itself.
+///
+/// `run` is the run after the change.
 pub(in crate::storage) fn run_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
     let mut event = new_event(run, kind, at);
     event.status = Some(run.status.into());
     if kind.is_terminal() {
         event.error.clone_from(&run.error);
-        // The wall clock may have stepped back meanwhile: no negative duration is shown.
+        // The wall clock may have stepped back since the start. No reader sees a negative duration.
         event.duration_ms = run
             .started_at
             .map(|start| u64::try_from((at - start).num_milliseconds()).unwrap_or(0));
@@ -21,14 +23,15 @@ pub(in crate::storage) fn run_event(run: &Run, kind: EventKind, at: DateTime<Utc
     event
 }
 
-/// The event of an entry, none for a profile; `run` stands as it does after the entry, `node` names
-/// the node at a place.
+/// Returns the event of an entry, or `None` for a profile.
+///
+/// `run` is the run after the entry. `node` returns the id of a node.
 pub(in crate::storage) fn entry_event<'a>(
     run: &Run,
     entry: &Entry,
     node: impl Fn(NodeIndex) -> Option<&'a NodeId>,
 ) -> Option<Event> {
-    let of = |node_index: NodeIndex, kind, status: Option<NodeStatus>, at| {
+    let node_event = |node_index: NodeIndex, kind, status: Option<NodeStatus>, at| {
         let mut event = new_event(run, kind, at);
         event.node_id = node(node_index).cloned();
         event.status = status.map(Into::into);
@@ -42,7 +45,7 @@ pub(in crate::storage) fn entry_event<'a>(
             ..
         } => {
             let status = Some(NodeStatus::Running);
-            let mut event = of(*node_index, EventKind::NodeStarted, status, *at);
+            let mut event = node_event(*node_index, EventKind::NodeStarted, status, *at);
             event.attempt = Some(*attempt);
             Some(event)
         }
@@ -54,19 +57,24 @@ pub(in crate::storage) fn entry_event<'a>(
             at,
         } => {
             let status = Some(NodeStatus::Pending);
-            let mut event = of(*node_index, EventKind::NodeRetrying, status, *at);
+            let mut event = node_event(*node_index, EventKind::NodeRetrying, status, *at);
             event.attempt = Some(*attempt);
             event.error = Some(error.clone());
             event.duration_ms = Some(*delay_ms);
             Some(event)
         }
-        Entry::NodeFinished(end) => {
-            let kind = end_kind(end)?;
-            let mut event = of(end.node_index, kind, Some(end.status), end.at);
-            event.attempt = end.attempt;
-            event.row_count = end.row_count;
-            event.duration_ms = end.duration_ms;
-            event.error.clone_from(&end.error);
+        Entry::NodeFinished(finished) => {
+            let kind = node_event_kind(finished)?;
+            let mut event = node_event(
+                finished.node_index,
+                kind,
+                Some(finished.status),
+                finished.at,
+            );
+            event.attempt = finished.attempt;
+            event.row_count = finished.row_count;
+            event.duration_ms = finished.duration_ms;
+            event.error.clone_from(&finished.error);
             Some(event)
         }
         Entry::Profile { .. } => None,
@@ -85,7 +93,7 @@ pub(in crate::storage) fn entry_event<'a>(
             Some(event)
         }
         Entry::RunFinished { status, at, .. } => {
-            run_end_kind(*status).map(|kind| run_event(run, kind, *at))
+            run_event_kind(*status).map(|kind| run_event(run, kind, *at))
         }
     }
 }
@@ -96,9 +104,11 @@ fn new_event(run: &Run, kind: EventKind, at: DateTime<Utc>) -> Event {
     event
 }
 
-/// None for a status that is no end, which the checks have refused before.
-fn end_kind(end: &FinishedNode) -> Option<EventKind> {
-    match end.status {
+/// Returns the kind of the event of a finished node.
+///
+/// Returns `None` for a status that is not terminal, which the checks refuse earlier.
+fn node_event_kind(finished: &FinishedNode) -> Option<EventKind> {
+    match finished.status {
         NodeStatus::Success => Some(EventKind::NodeCompleted),
         NodeStatus::Failed => Some(EventKind::NodeFailed),
         NodeStatus::Skipped => Some(EventKind::NodeSkipped),
@@ -107,8 +117,10 @@ fn end_kind(end: &FinishedNode) -> Option<EventKind> {
     }
 }
 
-/// None for a status that is no end, which the checks have refused before.
-fn run_end_kind(status: RunStatus) -> Option<EventKind> {
+/// Returns the kind of the event of a finished run.
+///
+/// Returns `None` for a status that is not terminal, which the checks refuse earlier.
+fn run_event_kind(status: RunStatus) -> Option<EventKind> {
     match status {
         RunStatus::Success => Some(EventKind::RunCompleted),
         RunStatus::Failed => Some(EventKind::RunFailed),

@@ -1,7 +1,6 @@
-//! The limits on pending runs: whether the next one of a queue lane may start.
+//! The limits on pending runs: whether the next run of a queue lane may start.
 //!
-//! Orphans are running already; which of them are claimed is decided in `orphans`. Counting is left
-//! to the backends.
+//! Orphans are running already, and `orphans` chooses among them. Counting is left to the backends.
 
 use super::runs_one_at_a_time;
 use crate::model::Priority;
@@ -11,7 +10,7 @@ use crate::storage::Claim;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::storage) struct Usage {
     pub(in crate::storage) running: u64,
-    /// None where the number is not limited.
+    /// `None` if the number is not limited.
     pub(in crate::storage) max: Option<u64>,
 }
 
@@ -25,24 +24,24 @@ impl Usage {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::storage) struct LaneLimits {
     pub(in crate::storage) priority: Priority,
-    /// By `max_concurrent_runs` of the pipeline's newest definition.
+    /// Limited by `max_concurrent_runs` of the pipeline's newest definition.
     pub(in crate::storage) pipeline: Usage,
-    /// By `max_parallel`. None where the lane is of no backfill.
+    /// Limited by `max_parallel`. `None` if the lane belongs to no backfill.
     pub(in crate::storage) backfill: Option<Usage>,
-    /// Whether a run of the pipeline's schedule is still executing. Read only where the overlap
-    /// rule applies.
+    /// Whether a run of the pipeline's schedule is still executing. Read only if the overlap rule
+    /// applies.
     pub(in crate::storage) is_schedule_executing: bool,
 }
 
 impl LaneLimits {
     /// Returns whether one more run of the lane may start.
-    pub(in crate::storage) fn have_room(self) -> bool {
+    pub(in crate::storage) fn has_room(self) -> bool {
         let overlaps = runs_one_at_a_time(self.priority) && self.is_schedule_executing;
         self.pipeline.has_room() && self.backfill.is_none_or(Usage::has_room) && !overlaps
     }
 }
 
-/// Returns whether a claim may start one more pending run by its own limits.
+/// Returns whether a claim's own limits allow one more pending run to start.
 pub(in crate::storage) fn may_start(claim: &Claim, claimed_count: usize, running: u64) -> bool {
     claimed_count < claim.count_max as usize && running < u64::from(claim.runs_max)
 }
@@ -74,7 +73,7 @@ mod tests {
             (lane(Priority::Backfill, (2, NONE), two(2), false), false),
             (lane(Priority::Backfill, (2, Some(2)), two(1), false), false),
         ] {
-            assert_eq!(limits.have_room(), expected, "{limits:?}");
+            assert_eq!(limits.has_room(), expected, "{limits:?}");
         }
     }
 

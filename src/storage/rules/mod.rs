@@ -2,12 +2,12 @@
 //!
 //! - The queue: the choice among orphans, poison, the limits on pending runs, backfill settlement,
 //!   the overlap rule.
-//! - Writes: refusals, the checks of an append, the row and the event that an entry makes, slugs,
-//!   saved settings.
+//! - Writes: refusals, the checks of an append, the row and the event that an entry produces,
+//!   slugs, saved settings.
 //!
-//! Pure. Where rows are kept and how they are found is left to the backends.
+//! All of them are pure. Storing and finding rows is left to the backends.
 
-/// Earlier runs that are looked at for the previous profile of a node.
+/// The maximum number of earlier runs that are searched for the previous profile of a node.
 pub(super) const PROFILES_BACK_MAX: u32 = 1_000;
 
 mod append;
@@ -21,21 +21,21 @@ mod schedules;
 mod settings;
 mod slugs;
 
-pub(super) use append::{check_entries, may_name_chunk};
+pub(super) use append::{accepts_chunk, check_entries};
 pub(super) use backfill::{BackfillOutcomes, OpenBackfill, Settlement};
 pub(super) use events::{entry_event, run_event};
 pub(super) use limits::{LaneLimits, Usage, may_start};
-pub(super) use node::{advance_node, put_back_node, settle_node};
+pub(super) use node::{apply_entry, finish_node, reset_node};
 pub(super) use orphans::{OrphanChoice, RunningRun, choose_orphans, poisoned_outcome};
-use refusals::poisoned;
+use refusals::poisoned_message;
 pub(super) use refusals::{
-    already_exists, backfill_finished, bad_cursor, cancel_requested, gap, illegal_transition,
-    key_reused, pipeline_active, precondition_failed, queue_full, run_finished, shutting_down,
-    stale_epoch, tick_taken,
+    already_exists, backfill_finished, bad_cursor, cancel_requested, illegal_transition,
+    key_reused, pipeline_active, position_gap, precondition_failed, queue_full, run_finished,
+    shutting_down, stale_epoch, tick_taken,
 };
-pub(crate) use refusals::{not_resumable, stands_in_the_way};
-pub(super) use schedules::{Saved, is_of_schedule, runs_one_at_a_time, saved_schedule};
+pub(crate) use refusals::{blocks_resume, not_resumable};
+pub(super) use schedules::{ScheduleChange, is_scheduled, runs_one_at_a_time, schedule_change};
 #[cfg(feature = "sqlite")]
-pub(super) use settings::Standing;
-pub(super) use settings::{KeptSetting, PutSetting, Setting, check_deletion, decide};
+pub(super) use settings::SettingMetadata;
+pub(super) use settings::{PutSetting, Setting, StoredSetting, check_deletion, decide_save};
 pub(super) use slugs::{is_derived_from, numbered};

@@ -1,12 +1,12 @@
-//! What an entry makes of a node's row.
+//! How an entry changes the row of a node.
 //!
-//! Which output is kept, and so the row's `output_hash`, is left to the backends.
+//! Which output is stored, and with it the row's `output_hash`, is left to the backends.
 
 use crate::model::{NodeRun, NodeStatus, RunStatus};
 use crate::storage::{Entry, FinishedNode};
 
-/// Brings a node's row to where it stands after an entry about it; the entry was checked before.
-pub(in crate::storage) fn advance_node(node: &mut NodeRun, entry: &Entry) {
+/// Applies an entry about a node to its row. The entry was checked before.
+pub(in crate::storage) fn apply_entry(node: &mut NodeRun, entry: &Entry) {
     match entry {
         Entry::NodeStarted {
             node_index: _,
@@ -26,12 +26,12 @@ pub(in crate::storage) fn advance_node(node: &mut NodeRun, entry: &Entry) {
             node.status = NodeStatus::Pending;
             node.error = Some(error.clone());
         }
-        Entry::NodeFinished(end) => finish(node, end),
+        Entry::NodeFinished(finished) => apply_outcome(node, finished),
         Entry::Profile { .. } | Entry::Log { .. } | Entry::RunFinished { .. } => {}
     }
 }
 
-fn finish(node: &mut NodeRun, end: &FinishedNode) {
+fn apply_outcome(node: &mut NodeRun, finished: &FinishedNode) {
     let FinishedNode {
         node_index: _,
         status,
@@ -44,7 +44,7 @@ fn finish(node: &mut NodeRun, end: &FinishedNode) {
         has_dataset,
         output: _,
         preview: _,
-    } = end;
+    } = finished;
     node.status = *status;
     node.finished_at = Some(*at);
     node.attempt = attempt.or(node.attempt);
@@ -55,15 +55,15 @@ fn finish(node: &mut NodeRun, end: &FinishedNode) {
     node.has_dataset = *has_dataset;
 }
 
-/// Puts a node whose attempt was lost back to where its next one can begin.
-pub(in crate::storage) fn put_back_node(node: &mut NodeRun) {
+/// Makes a node whose attempt was lost `pending` again, so that the next attempt can start.
+pub(in crate::storage) fn reset_node(node: &mut NodeRun) {
     if node.status == NodeStatus::Running {
         node.status = NodeStatus::Pending;
     }
 }
 
-/// Ends a node that was on its way when storage itself ended the run.
-pub(in crate::storage) fn settle_node(node: &mut NodeRun, run: RunStatus) {
+/// Finishes an unfinished node of a run that storage itself has finished with this status.
+pub(in crate::storage) fn finish_node(node: &mut NodeRun, run: RunStatus) {
     if !node.status.is_terminal() {
         node.status = run.unstarted_node();
     }

@@ -1,14 +1,14 @@
-//! The choice of a claim among orphans: which may be claimed, and which are given up as poisoned.
+//! The choice of a claim among orphans: which may be claimed, and which are finished as poisoned.
 //!
-//! Pending runs are left to `limits`; writing what is chosen is left to the backends.
+//! Pending runs are left to `limits`, and writing the choice to the backends.
 
 use chrono::{DateTime, Utc};
 
-use super::poisoned;
+use super::poisoned_message;
 use crate::model::{Cancel, OwnerId, RunId, RunStatus};
 use crate::storage::Claim;
 
-/// A running run, as far as the choice depends on it.
+/// A running run, with what the choice depends on.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::storage) struct RunningRun {
     pub(in crate::storage) run: RunId,
@@ -18,29 +18,31 @@ pub(in crate::storage) struct RunningRun {
     pub(in crate::storage) claim_count: u32,
 }
 
-/// What a claim does with the orphans.
+/// The orphans of a claim, and how many it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::storage) struct OrphanChoice {
-    /// Orphans that crashed too often. They end now.
+    /// Orphans that crashed too often. They finish now.
     pub(in crate::storage) poisoned: Vec<RunId>,
     /// The other orphans: fewest claims first, then the oldest.
     pub(in crate::storage) claimable: Vec<RunId>,
-    /// How many of them this claim may take. One that cannot be read does not count.
+    /// How many of the claimable orphans this claim may take. Unreadable ones do not count.
     pub(in crate::storage) count_max: usize,
-    /// Whether one of them is suspected of crashing its owner.
+    /// Whether a claimable orphan is suspected of crashing its owner.
     pub(in crate::storage) has_suspect: bool,
     /// When the earliest lease of another owner ends.
     pub(in crate::storage) lease_until: Option<DateTime<Utc>>,
 }
 
 impl OrphanChoice {
-    /// Returns whether orphans have to wait for a later claim once `tried_count` were tried.
+    /// Returns whether orphans must wait for a later claim after `tried_count` were tried.
     pub(in crate::storage) const fn leaves_suspects(&self, tried_count: usize) -> bool {
         self.has_suspect && tried_count < self.claimable.len()
     }
 }
 
-/// Chooses among the running runs. While an orphan is suspected, one orphan is claimed at a time.
+/// Chooses among the running runs.
+///
+/// While an orphan is suspected, orphans are claimed one at a time.
 pub(in crate::storage) fn choose_orphans(
     claim: &Claim,
     running: impl IntoIterator<Item = RunningRun>,
@@ -49,13 +51,13 @@ pub(in crate::storage) fn choose_orphans(
     let (mut has_suspect, mut holds_suspect) = (false, false);
     let mut lease_until = None;
     for run in running {
-        match standing(claim, &run) {
-            Standing::Own => holds_suspect |= is_suspect(claim, &run),
-            Standing::Leased => lease_until = earlier(lease_until, run.lease_until),
-            Standing::Orphan if is_poisoned(claim, &run) => {
+        match ownership(claim, &run) {
+            Ownership::Own => holds_suspect |= is_suspect(claim, &run),
+            Ownership::Leased => lease_until = earlier(lease_until, run.lease_until),
+            Ownership::Orphan if is_poisoned(claim, &run) => {
                 poisoned.push((run.claim_count, run.run));
             }
-            Standing::Orphan => {
+            Ownership::Orphan => {
                 has_suspect |= is_suspect(claim, &run);
                 claimable.push((run.claim_count, run.run));
             }
@@ -75,30 +77,30 @@ pub(in crate::storage) fn choose_orphans(
     }
 }
 
-/// Returns the status and the error with which a poisoned run ends.
+/// Returns the status and the error of a poisoned run.
 pub(in crate::storage) fn poisoned_outcome(
     cancel: Option<Cancel>,
     claim_count: u32,
 ) -> (RunStatus, Option<String>) {
     match cancel {
         Some(_) => (RunStatus::Cancelled, None),
-        None => (RunStatus::Failed, Some(poisoned(claim_count))),
+        None => (RunStatus::Failed, Some(poisoned_message(claim_count))),
     }
 }
 
-/// How a running run stands to the owner that claims.
-enum Standing {
+/// Who holds a running run, from the view of the owner that claims.
+enum Ownership {
     Own,
     /// Another owner holds it.
     Leased,
     Orphan,
 }
 
-fn standing(claim: &Claim, run: &RunningRun) -> Standing {
+fn ownership(claim: &Claim, run: &RunningRun) -> Ownership {
     match run.owner {
-        Some(owner) if owner == claim.owner => Standing::Own,
-        Some(_) if run.lease_until > claim.now => Standing::Leased,
-        Some(_) | None => Standing::Orphan,
+        Some(owner) if owner == claim.owner => Ownership::Own,
+        Some(_) if run.lease_until > claim.now => Ownership::Leased,
+        Some(_) | None => Ownership::Orphan,
     }
 }
 
@@ -106,7 +108,7 @@ fn is_poisoned(claim: &Claim, run: &RunningRun) -> bool {
     run.claim_count >= claim.crashes_max.max(1)
 }
 
-/// Whether one more crash poisons the run.
+/// Returns whether one more crash poisons the run.
 fn is_suspect(claim: &Claim, run: &RunningRun) -> bool {
     run.claim_count >= claim.crashes_max.saturating_sub(1).max(1)
 }
@@ -139,7 +141,7 @@ mod tests {
         DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds)
     }
 
-    /// Run, owner, end of the lease, claims without progress.
+    /// A run, its owner, the end of its lease, and its claims without progress.
     type Row = (u64, Option<u64>, i64, u32);
 
     const fn orphan(n: u64, claim_count: u32) -> Row {
@@ -164,14 +166,14 @@ mod tests {
         choose_orphans(claim, running)
     }
 
-    /// A claim of owner 1 at second 100 for up to nine runs; the third crash poisons.
+    /// Makes a claim of owner 1 at second 100 for up to nine runs. The third crash poisons.
     fn claim() -> Claim {
         let mut claim = Claim::new(owner(1), 9, at(100));
         claim.crashes_max = 3;
         claim
     }
 
-    /// Asserts which runs are poisoned, which are claimable, and how many of these may be claimed.
+    /// Asserts which runs are poisoned, which are claimable, and how many of them may be claimed.
     #[track_caller]
     fn check(rows: &[Row], poisoned: &[u64], claimable: &[u64], count_max: usize) {
         let choice = choose(&claim(), rows);
@@ -203,13 +205,13 @@ mod tests {
     }
 
     #[test]
-    fn a_suspect_lets_one_orphan_through() {
+    fn orphans_are_claimed_one_at_a_time_while_one_is_suspected() {
         check(&[orphan(1, 2)], &[], &[1], 1);
         check(&[orphan(1, 2), orphan(2, 1)], &[], &[2, 1], 1);
     }
 
     #[test]
-    fn a_suspect_that_the_owner_holds_holds_back_orphans_beside_a_suspect() {
+    fn a_suspect_in_execution_delays_orphans_while_another_is_suspected() {
         check(&[own(1, 2), orphan(2, 2), orphan(3, 1)], &[], &[3, 2], 0);
         check(&[own(1, 2), orphan(2, 1)], &[], &[2], 9);
         check(&[leased(1, 2), orphan(2, 2)], &[], &[2], 1);
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn suspects_wait_where_the_claim_says_so() {
+    fn a_claim_may_leave_suspects_for_later() {
         let rows = [orphan(1, 2), orphan(2, 1)];
         let mut early = claim();
         early.suspects = false;
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn one_crash_may_poison_at_once() {
+    fn a_limit_of_one_crash_poisons_at_once() {
         for crashes_max in [0, 1] {
             let mut claim = claim();
             claim.crashes_max = crashes_max;
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_asks_for_no_more_than_it_may_take() {
+    fn a_claim_takes_no_more_orphans_than_it_requests() {
         let mut claim = claim();
         claim.count_max = 0;
         assert_eq!(choose(&claim, &[orphan(1, 2)]).count_max, 0);
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poisoned_run_that_was_to_cancel_ends_cancelled() {
+    fn a_poisoned_run_with_a_cancel_request_becomes_cancelled() {
         let (status, error) = poisoned_outcome(None, 3);
         assert_eq!(status, RunStatus::Failed);
         assert!(error.is_some_and(|error| error.starts_with("poisoned")));

@@ -1,6 +1,6 @@
-//! The refusals of storage, each with its kind, its slug and its sentence.
+//! The refusals of storage, each with its problem and its message.
 //!
-//! What was not found is told by the constructors of [`Error`] itself.
+//! The constructors of [`Error`] make the refusals for what is not found.
 
 use chrono::{DateTime, Utc};
 
@@ -8,60 +8,59 @@ use crate::error::{Error, Issue, Problem, shown};
 use crate::model::{BackfillId, PipelineId, RunId, RunStatus};
 
 pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
-    let message = format!("run {run} belongs to another claim by now");
+    let message = format!("run {run} now belongs to another claim");
     Error::new(Problem::StaleEpoch, message)
 }
 
 pub(in crate::storage) fn run_finished(run: RunId) -> Error {
-    let message = format!("run {run} has ended, nothing changes it any more");
+    let message = format!("run {run} has finished and can no longer change");
     Error::new(Problem::RunFinished, message)
 }
 
 pub(in crate::storage) fn backfill_finished(backfill: BackfillId) -> Error {
-    let message =
-        format!("backfill {backfill} has ended by itself, nothing of it is left to cancel");
+    let message = format!("backfill {backfill} has finished, it has no run to cancel");
     Error::new(Problem::RunFinished, message)
 }
 
 pub(in crate::storage) fn cancel_requested(run: RunId) -> Error {
-    let message = format!("run {run} was asked to cancel, it can only end cancelled");
+    let message = format!("run {run} has a cancel request and can only become cancelled");
     Error::new(Problem::CancelRequested, message)
 }
 
 pub(in crate::storage) fn illegal_transition(run: RunId, what: impl std::fmt::Display) -> Error {
-    let message = format!("run {run} cannot take that entry: {what}");
+    let message = format!("run {run} cannot take this entry: {what}");
     Error::new(Problem::IllegalTransition, message)
 }
 
-pub(in crate::storage) fn gap(run: RunId, expected: u64, given: u64) -> Error {
+pub(in crate::storage) fn position_gap(run: RunId, expected: u64, given: u64) -> Error {
     Error::internal(format!(
-        "the journal of run {run} has {expected} entries, an append begins at {given}"
+        "the journal of run {run} has {expected} entries, but an append begins at {given}"
     ))
 }
 
 pub(in crate::storage) fn key_reused() -> Error {
-    let detail = "this Idempotency-Key was given with another body before";
+    let detail = "this Idempotency-Key was used with another body";
     Error::new(Problem::IdempotencyKeyReused, detail)
 }
 
-/// `in_the_way` is the run that stands in the way: the resumed one itself, or another of its chain.
-pub(crate) fn not_resumable(run: RunId, in_the_way: RunId, status: RunStatus) -> Error {
-    let message = if run == in_the_way {
+/// Refuses a resume. `blocker` is the run that blocks it: the resumed one, or another of its chain.
+pub(crate) fn not_resumable(run: RunId, blocker: RunId, status: RunStatus) -> Error {
+    let message = if run == blocker {
         format!(
             "only a failed run can be resumed, run {run} is {}",
-            text(status)
+            status_name(status)
         )
     } else {
         format!(
-            "run {run} cannot be resumed: run {in_the_way} of its chain is {}",
-            text(status)
+            "run {run} cannot be resumed: run {blocker} of its chain is {}",
+            status_name(status)
         )
     };
     Error::new(Problem::RunNotResumable, message)
 }
 
-/// Whether no run of a chain may be resumed because of one of this status.
-pub(crate) const fn stands_in_the_way(status: RunStatus) -> bool {
+/// Returns whether a run with this status blocks every resume of its chain.
+pub(crate) const fn blocks_resume(status: RunStatus) -> bool {
     match status {
         RunStatus::Pending | RunStatus::Running | RunStatus::Success => true,
         RunStatus::Failed | RunStatus::Cancelled => false,
@@ -71,28 +70,28 @@ pub(crate) const fn stands_in_the_way(status: RunStatus) -> bool {
 pub(in crate::storage) fn tick_taken(pipeline: &PipelineId, fire_at: DateTime<Utc>) -> Error {
     Error::new(
         Problem::TickTaken,
-        format!("pipeline {pipeline} has a run for {fire_at} already"),
+        format!("pipeline {pipeline} already has a run for {fire_at}"),
     )
 }
 
 pub(in crate::storage) fn queue_full(queued_max: u64) -> Error {
     Error::new(
         Problem::QueueFull,
-        format!("no more than {queued_max} runs may wait, try again later"),
+        format!("the queue is full: at most {queued_max} runs may be pending, try again later"),
     )
 }
 
 pub(in crate::storage) fn already_exists(name: impl std::fmt::Display) -> Error {
     Error::new(
         Problem::AlreadyExists,
-        format!("a pipeline has {name} as its id or its slug already"),
+        format!("a pipeline already has the id or slug {name}"),
     )
 }
 
 pub(in crate::storage) fn precondition_failed(id: &PipelineId, version: u32) -> Error {
     Error::new(
         Problem::PreconditionFailed,
-        format!("pipeline {id} is at version {version} by now"),
+        format!("pipeline {id} is now at version {version}"),
     )
 }
 
@@ -113,14 +112,14 @@ pub(in crate::storage) fn shutting_down() -> Error {
     Error::new(Problem::ShuttingDown, "the store is closed")
 }
 
-/// What a run ends with that was begun so often without progress.
-pub(in crate::storage) fn poisoned(claim_count: u32) -> String {
+/// Returns the error of a run that was started too often without progress.
+pub(in crate::storage) fn poisoned_message(claim_count: u32) -> String {
     format!(
-        "poisoned: begun {claim_count} times, and the process ended each time before a node had"
+        "poisoned: started {claim_count} times, and each time the process died before a node finished"
     )
 }
 
-const fn text(status: RunStatus) -> &'static str {
+const fn status_name(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Pending => "pending",
         RunStatus::Running => "running",

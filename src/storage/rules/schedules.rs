@@ -1,39 +1,42 @@
-//! What a save does to the schedule of its pipeline, and the overlap rule for its runs.
+//! How a save changes the schedule of its pipeline, and the overlap rule for its runs.
 //!
-//! Where the cursor is kept is left to the backends.
+//! Storing the cursor is left to the backends.
 
 use crate::model::{Pipeline, Priority, Trigger};
 
-/// What becomes of a schedule's row when its pipeline is saved.
+/// How a save changes the row of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::storage) enum Saved {
-    /// It begins at the save.
-    Begins,
-    /// It stays as it is, where it is.
-    Stays,
-    /// There is none.
-    Ends,
+pub(in crate::storage) enum ScheduleChange {
+    /// The schedule starts at the time of the save.
+    Start,
+    /// It keeps its cursor.
+    Keep,
+    /// The pipeline has no schedule.
+    Remove,
 }
 
-pub(in crate::storage) fn saved_schedule(before: Option<&Pipeline>, after: &Pipeline) -> Saved {
+pub(in crate::storage) fn schedule_change(
+    before: Option<&Pipeline>,
+    after: &Pipeline,
+) -> ScheduleChange {
     if after.schedule.is_none() {
-        return Saved::Ends;
+        return ScheduleChange::Remove;
     }
     let is_same = |before: &Pipeline| {
         before.schedule == after.schedule
-            && zone(before) == zone(after)
+            && zone_of(before) == zone_of(after)
             && (before.enabled || !after.enabled)
     };
     if before.is_some_and(is_same) {
-        Saved::Stays
+        ScheduleChange::Keep
     } else {
-        Saved::Begins
+        ScheduleChange::Start
     }
 }
 
 /// Returns whether the overlap rule applies to this priority.
 ///
-/// Of a pipeline's runs with such a priority one executes at a time.
+/// Only one run of a pipeline with such a priority executes at a time.
 pub(in crate::storage) const fn runs_one_at_a_time(priority: Priority) -> bool {
     match priority {
         Priority::Schedule => true,
@@ -41,8 +44,8 @@ pub(in crate::storage) const fn runs_one_at_a_time(priority: Priority) -> bool {
     }
 }
 
-/// Whether such a run belongs to a schedule.
-pub(in crate::storage) const fn is_of_schedule(trigger: Trigger) -> bool {
+/// Returns whether a run with this trigger belongs to a schedule.
+pub(in crate::storage) const fn is_scheduled(trigger: Trigger) -> bool {
     match trigger {
         Trigger::Schedule | Trigger::Catchup => true,
         Trigger::Manual
@@ -53,7 +56,7 @@ pub(in crate::storage) const fn is_of_schedule(trigger: Trigger) -> bool {
     }
 }
 
-fn zone(pipeline: &Pipeline) -> &str {
+fn zone_of(pipeline: &Pipeline) -> &str {
     pipeline.schedule_timezone.as_deref().unwrap_or("UTC")
 }
 
@@ -62,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schedule_begins_anew_when_it_is_changed_or_enabled() {
+    fn a_changed_or_enabled_schedule_starts_again() {
         let none = Pipeline::new("p");
         let daily = none.clone().schedule("@daily");
         let hourly = none.clone().schedule("@hourly");
@@ -72,21 +75,21 @@ mod tests {
         let berlin = daily.clone().schedule_timezone("Europe/Berlin");
         let catching_up = daily.clone().catch_up();
         for (before, after, expected) in [
-            (None, &none, Saved::Ends),
-            (Some(&daily), &none, Saved::Ends),
-            (None, &daily, Saved::Begins),
-            (Some(&none), &daily, Saved::Begins),
-            (Some(&daily), &daily, Saved::Stays),
-            (Some(&daily), &hourly, Saved::Begins),
-            (Some(&daily), &utc, Saved::Stays),
-            (Some(&daily), &berlin, Saved::Begins),
-            (Some(&daily), &catching_up, Saved::Stays),
-            (Some(&daily), &disabled, Saved::Stays),
-            (Some(&disabled), &daily, Saved::Begins),
-            (Some(&disabled), &disabled, Saved::Stays),
+            (None, &none, ScheduleChange::Remove),
+            (Some(&daily), &none, ScheduleChange::Remove),
+            (None, &daily, ScheduleChange::Start),
+            (Some(&none), &daily, ScheduleChange::Start),
+            (Some(&daily), &daily, ScheduleChange::Keep),
+            (Some(&daily), &hourly, ScheduleChange::Start),
+            (Some(&daily), &utc, ScheduleChange::Keep),
+            (Some(&daily), &berlin, ScheduleChange::Start),
+            (Some(&daily), &catching_up, ScheduleChange::Keep),
+            (Some(&daily), &disabled, ScheduleChange::Keep),
+            (Some(&disabled), &daily, ScheduleChange::Start),
+            (Some(&disabled), &disabled, ScheduleChange::Keep),
         ] {
             assert_eq!(
-                saved_schedule(before, after),
+                schedule_change(before, after),
                 expected,
                 "{before:?} {after:?}"
             );

@@ -1,7 +1,6 @@
-//! Connections and variables as backends see them alike: fields under an id, and what a save makes
-//! of what is kept.
+//! Settings, which are connections and variables: fields under an id, and what a save changes.
 //!
-//! What fields there are is the model's; how rows are kept is left to the backends.
+//! The fields belong to the model. Storing rows is left to the backends.
 
 use std::borrow::Borrow;
 
@@ -14,35 +13,35 @@ use crate::model::{
 };
 use crate::storage::{Expect, PutConnection, PutVariable};
 
-/// A definition of fields under an id.
+/// Fields that are stored under an id.
 pub(in crate::storage) trait Setting: Send + 'static {
     type Id: Clone + Ord + AsRef<str> + Borrow<str> + std::fmt::Display + Send + 'static;
     type Fields: Clone + PartialEq + Send + 'static;
-    /// What one is called.
+    /// What an error message calls it.
     const NOUN: &'static str;
 
     fn not_found(id: &Self::Id) -> Error;
-    fn join(id: Self::Id, standing: Standing, fields: Self::Fields) -> Self;
+    fn from_parts(id: Self::Id, metadata: SettingMetadata, fields: Self::Fields) -> Self;
 }
 
-/// What a backend knows of a setting beside its fields.
+/// What is stored of a setting besides its id and fields.
 #[derive(Debug, Clone)]
-pub(in crate::storage) struct Standing {
+pub(in crate::storage) struct SettingMetadata {
     pub(in crate::storage) tenant: Option<TenantId>,
     pub(in crate::storage) version: u32,
     pub(in crate::storage) created_at: DateTime<Utc>,
     pub(in crate::storage) updated_at: DateTime<Utc>,
 }
 
-/// What is kept under an id.
-pub(in crate::storage) struct KeptSetting<T: Setting> {
-    pub(in crate::storage) standing: Standing,
-    /// None once it was deleted: what stays is its version, which goes on, and its place as a
-    /// cursor.
+/// The row of a setting.
+pub(in crate::storage) struct StoredSetting<T: Setting> {
+    pub(in crate::storage) metadata: SettingMetadata,
+    /// `None` after a deletion. The row then remains as a cursor, and its version continues with
+    /// the next save.
     pub(in crate::storage) fields: Option<T::Fields>,
 }
 
-/// A save of a setting.
+/// A request to save a setting.
 pub(in crate::storage) struct PutSetting<T: Setting> {
     pub(in crate::storage) id: T::Id,
     pub(in crate::storage) fields: T::Fields,
@@ -51,30 +50,30 @@ pub(in crate::storage) struct PutSetting<T: Setting> {
     pub(in crate::storage) now: DateTime<Utc>,
 }
 
-impl<T: Setting> KeptSetting<T> {
-    /// Whether it is there for a caller of this scope.
-    pub(in crate::storage) fn is_seen(&self, scope: &Scope) -> bool {
-        self.fields.is_some() && scope.admits(self.standing.tenant.as_ref())
+impl<T: Setting> StoredSetting<T> {
+    /// Returns whether the setting exists for a caller of this scope.
+    pub(in crate::storage) fn is_visible(&self, scope: &Scope) -> bool {
+        self.fields.is_some() && scope.admits(self.metadata.tenant.as_ref())
     }
 }
 
-/// Where the setting stands after a save; none when the save changes nothing.
-pub(in crate::storage) fn decide<T: Setting>(
+/// Returns the metadata after a save, or `None` if the save changes nothing.
+pub(in crate::storage) fn decide_save<T: Setting>(
     put: &PutSetting<T>,
-    kept: Option<&KeptSetting<T>>,
-) -> Result<Option<Standing>> {
-    let seen = kept.filter(|kept| kept.is_seen(&put.scope));
-    check_expected(put, kept, seen)?;
-    Ok(match seen {
-        Some(kept) if kept.fields.as_ref() == Some(&put.fields) => None,
-        Some(kept) => Some(Standing {
-            version: kept.standing.version.saturating_add(1),
+    stored: Option<&StoredSetting<T>>,
+) -> Result<Option<SettingMetadata>> {
+    let visible = stored.filter(|stored| stored.is_visible(&put.scope));
+    check_expected(put, stored, visible)?;
+    Ok(match visible {
+        Some(stored) if stored.fields.as_ref() == Some(&put.fields) => None,
+        Some(stored) => Some(SettingMetadata {
+            version: stored.metadata.version.saturating_add(1),
             updated_at: put.now,
-            ..kept.standing.clone()
+            ..stored.metadata.clone()
         }),
-        None => Some(Standing {
+        None => Some(SettingMetadata {
             tenant: put.scope.tenant().cloned(),
-            version: kept.map_or(1, |kept| kept.standing.version.saturating_add(1)),
+            version: stored.map_or(1, |stored| stored.metadata.version.saturating_add(1)),
             created_at: put.now,
             updated_at: put.now,
         }),
@@ -83,43 +82,44 @@ pub(in crate::storage) fn decide<T: Setting>(
 
 fn check_expected<T: Setting>(
     put: &PutSetting<T>,
-    kept: Option<&KeptSetting<T>>,
-    seen: Option<&KeptSetting<T>>,
+    stored: Option<&StoredSetting<T>>,
+    visible: Option<&StoredSetting<T>>,
 ) -> Result<()> {
-    // What another tenant has is absent for the caller and taken all the same.
-    let is_live = kept.is_some_and(|kept| kept.fields.is_some());
-    match (put.expect, seen) {
+    // A setting of another tenant is absent for the caller, but its id is taken.
+    let is_live = stored.is_some_and(|stored| stored.fields.is_some());
+    match (put.expect, visible) {
         (Expect::Present | Expect::Version(_), None) => Err(T::not_found(&put.id)),
-        (Expect::Version(expected), Some(kept)) if kept.standing.version != expected => {
-            Err(precondition_failed(put, kept.standing.version))
+        (Expect::Version(expected), Some(stored)) if stored.metadata.version != expected => {
+            Err(precondition_failed(put, stored.metadata.version))
         }
         (Expect::Absent, _) | (Expect::Any, None) if is_live => Err(already_exists(put)),
         (Expect::Absent | Expect::Any | Expect::Present | Expect::Version(_), _) => Ok(()),
     }
 }
 
-/// Checks that there is something to delete for a caller of this scope.
+/// Refuses a deletion if the setting does not exist for a caller of this scope.
 pub(in crate::storage) fn check_deletion<T: Setting>(
     id: &T::Id,
-    kept: Option<&KeptSetting<T>>,
+    stored: Option<&StoredSetting<T>>,
     scope: &Scope,
 ) -> Result<()> {
-    kept.filter(|kept| kept.is_seen(scope))
+    stored
+        .filter(|stored| stored.is_visible(scope))
         .map(drop)
         .ok_or_else(|| T::not_found(id))
 }
 
 fn already_exists<T: Setting>(put: &PutSetting<T>) -> Error {
-    let message = format!("there is a {} {} already", T::NOUN, put.id);
+    let message = format!("{} {} already exists", T::NOUN, put.id);
     Error::new(Problem::AlreadyExists, message)
 }
 
 fn precondition_failed<T: Setting>(put: &PutSetting<T>, version: u32) -> Error {
-    let message = format!("{} {} is at version {version} by now", T::NOUN, put.id);
+    let message = format!("{} {} is now at version {version}", T::NOUN, put.id);
     Error::new(Problem::PreconditionFailed, message)
 }
 
-/// Makes a noun of the model a setting; its id is called otherwise in each.
+/// Implements [`Setting`] for a noun of the model, whose id may be called `id` or `key`.
 macro_rules! setting {
     ($stored:ident, $put:ident { $key:ident: $id:ty, fields: $fields:ty }, $noun:literal, $not_found:path) => {
         impl Setting for $stored {
@@ -131,13 +131,13 @@ macro_rules! setting {
                 $not_found(id)
             }
 
-            fn join($key: $id, standing: Standing, fields: $fields) -> Self {
-                let Standing {
+            fn from_parts($key: $id, metadata: SettingMetadata, fields: $fields) -> Self {
+                let SettingMetadata {
                     tenant,
                     version,
                     created_at,
                     updated_at,
-                } = standing;
+                } = metadata;
                 Self {
                     $key,
                     tenant,

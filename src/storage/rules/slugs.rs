@@ -1,21 +1,23 @@
-//! Slugs that are derived: the base, or the base with the first number that is free.
+//! Derived slugs: the base, or the base with the first free number.
 //!
 //! Deriving the base from a name is left to the engine.
 
 use crate::model::{ID_MAX, Slug};
 
-/// `base` for 1, `base-2` for 2 and so on; a long base is cut so that the slug keeps its length.
+/// Returns `base` for 1, `base-2` for 2 and so on.
+///
+/// A long base is cut, so that the slug has a valid length.
 pub(in crate::storage) fn numbered(base: &Slug, number: u64) -> Slug {
     if number < 2 {
         return base.clone();
     }
     let suffix = format!("-{number}");
-    // A slug is ASCII and the suffix at most 21 bytes, so that the cut is a slug too.
-    let kept = base.as_str().len().min(ID_MAX - suffix.len());
-    Slug::new(format!("{}{suffix}", &base.as_str()[..kept])).unwrap_or_else(|_| base.clone())
+    // A slug is ASCII and the suffix has at most 21 bytes, so the cut base is a slug too.
+    let length = base.as_str().len().min(ID_MAX - suffix.len());
+    Slug::new(format!("{}{suffix}", &base.as_str()[..length])).unwrap_or_else(|_| base.clone())
 }
 
-/// Whether `slug` is what [`numbered`] makes of `base` for some number.
+/// Returns whether [`numbered`] makes `slug` of `base` for some number.
 pub(in crate::storage) fn is_derived_from(slug: &Slug, base: &Slug) -> bool {
     let number = slug.as_str().rsplit_once('-').map(|(_, number)| number);
     slug == base

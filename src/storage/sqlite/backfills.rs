@@ -28,7 +28,7 @@ use crate::model::{
     PageRequest, Scope, TenantId,
 };
 use crate::storage::{
-    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelledBackfill, NewBackfill,
+    BackfillDetail, BackfillFilter, Backfills, CancelBackfill, CancelBackfillOutcome, NewBackfill,
     NewRun, rules,
 };
 
@@ -58,7 +58,7 @@ impl Backfills for SqliteStorage {
             .await
     }
 
-    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelledBackfill> {
+    async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
         self.step(move |tx| tx.cancel_backfill(&cancel)).await
     }
 }
@@ -279,7 +279,7 @@ impl Tx {
     fn cancel_backfill(
         &mut self,
         request: &CancelBackfill,
-    ) -> Result<CancelledBackfill, StoreError> {
+    ) -> Result<CancelBackfillOutcome, StoreError> {
         let CancelBackfill {
             backfill: id,
             scope,
@@ -300,6 +300,6 @@ impl Tx {
         self.write_backfills()?;
         let found = find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         let detail = detail(&self.conn, found)?;
-        Ok(CancelledBackfill::new(detail, self.newest_seq()))
+        Ok(CancelBackfillOutcome::new(detail, self.newest_seq()))
     }
 }

@@ -13,7 +13,7 @@ use super::tx::Tx;
 use super::values::{self, id, run_id, tenant, to_cancel, to_priority, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{Cancel, EventKind, RunId, RunStatus, TenantId};
-use crate::storage::{CancelRequest, Cancelled, rules};
+use crate::storage::{CancelOutcome, CancelRequest, rules};
 
 /// A run, as far as a cancel request depends on it.
 pub(super) struct CancelTarget {
@@ -51,7 +51,7 @@ impl Tx {
     pub(super) fn request_cancel(
         &mut self,
         request: &CancelRequest,
-    ) -> Result<Cancelled, StoreError> {
+    ) -> Result<CancelOutcome, StoreError> {
         let CancelRequest {
             run,
             scope,
@@ -64,7 +64,7 @@ impl Tx {
             .filter(|target| scope.admits(target.tenant.as_ref()))
             .ok_or_else(|| Error::run_not_found(run))?;
         let status = self.cancel_run(&target, *cancel, *now)?;
-        Ok(Cancelled::new(status, self.newest_seq()))
+        Ok(CancelOutcome::new(status, self.newest_seq()))
     }
 
     /// Cancels a pending run or records the request for a running one. Returns the status after it.

@@ -104,7 +104,7 @@ impl Tx {
             && let Some(Reverse((_, run, key, lane))) = heap.pop()
         {
             // A run that this loop claimed may have filled the lane.
-            if self.lane_limits(lane)?.have_room() {
+            if self.lane_limits(lane)?.has_room() {
                 match self.claim_one_pending(claim, lane, Head { run, key })? {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
@@ -122,7 +122,7 @@ impl Tx {
 
     /// Returns the next run of a lane that has room.
     fn next_in_lane(&mut self, lane: LaneKey) -> Result<Option<NextRun>, StoreError> {
-        if !self.lane_limits(lane)?.have_room() {
+        if !self.lane_limits(lane)?.has_room() {
             return Ok(None);
         }
         let LaneKey {

@@ -32,7 +32,7 @@ impl Tx {
             is_preview,
         } = create;
         let Some(first) = runs.first() else {
-            return Ok(CreatedRuns::new(Vec::new(), false, self.newest_seq()));
+            return Ok(CreatedRuns::new(Vec::new(), self.newest_seq()));
         };
         let pipeline = self.runnable_pipeline(&first.run.pipeline_id, scope)?;
         let resumed = self.resumed_runs(&pipeline, runs, scope)?;
@@ -47,7 +47,7 @@ impl Tx {
             .try_for_each(|resumed| self.check_resumable(resumed))?;
         let (runs, skipped) = self.skip_existing(&pipeline, runs, backfill.as_ref())?;
         let ids = runs.iter().map(|new| new.run.id).collect();
-        let mut created = CreatedRuns::new(ids, false, self.newest_seq());
+        let mut created = CreatedRuns::new(ids, self.newest_seq());
         created.skipped = skipped;
         if *is_preview || runs.is_empty() {
             return Ok(created);

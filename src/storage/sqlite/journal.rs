@@ -163,7 +163,7 @@ impl Tx {
         match position.cmp(&written) {
             std::cmp::Ordering::Less => self.repeated_append(run),
             std::cmp::Ordering::Equal => Err(refusal.into()),
-            std::cmp::Ordering::Greater => Err(rules::gap(run, written, position).into()),
+            std::cmp::Ordering::Greater => Err(rules::position_gap(run, written, position).into()),
         }
     }
 
@@ -225,7 +225,7 @@ fn check_append(
         return Ok(Position::Repeated);
     }
     if position > cached.position {
-        return Err(rules::gap(run, cached.position, position));
+        return Err(rules::position_gap(run, cached.position, position));
     }
     rules::check_entries(&cached.run, entries, |node_index| {
         cached.node_status(node_index)

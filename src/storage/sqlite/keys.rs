@@ -9,7 +9,7 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{backfill_id, id, run_id};
 use crate::model::{BackfillId, RunId};
-use crate::storage::{CreatedRuns, IdempotencyKey, NewRun, Operation, rules};
+use crate::storage::{CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun, rules};
 
 impl Tx {
     pub(super) fn write_key(
@@ -31,8 +31,8 @@ impl Tx {
         let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
         let first = self.state.next_run;
         let resumed = match operation {
-            Operation::Run(_) | Operation::Backfill(_) => None,
-            Operation::Resume(run) => Some(id(run)),
+            IdempotentOperation::Run(_) | IdempotentOperation::Backfill(_) => None,
+            IdempotentOperation::Resume(run) => Some(id(run)),
         };
         self.write(
             "INSERT INTO idempotency (key, pipeline, resumed, name, body_hash, run_ids, runs_left, backfill) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -51,8 +51,9 @@ pub(super) struct RecordedCreation {
 impl RecordedCreation {
     pub(super) fn into_created(self, newest: u64) -> CreatedRuns {
         CreatedRuns {
+            is_replayed: true,
             backfill: self.backfill,
-            ..CreatedRuns::new(self.run_ids, true, newest)
+            ..CreatedRuns::new(self.run_ids, newest)
         }
     }
 }
@@ -78,21 +79,21 @@ pub(super) fn find_key(
         ))
     };
     let found = match operation {
-        Operation::Run(pipeline) => row(
+        IdempotentOperation::Run(pipeline) => row(
             conn,
             "SELECT i.body_hash, i.run_ids, NULL FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
              AND i.resumed IS NULL AND i.backfill IS NULL WHERE p.id = ? AND i.name = ?",
             [pipeline.as_str(), name],
             read,
         ),
-        Operation::Backfill(pipeline) => row(
+        IdempotentOperation::Backfill(pipeline) => row(
             conn,
             "SELECT i.body_hash, i.run_ids, b.id FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
              AND i.backfill IS NOT NULL CROSS JOIN backfills b ON b.key = i.backfill WHERE p.id = ? AND i.name = ?",
             [pipeline.as_str(), name],
             read,
         ),
-        Operation::Resume(run) => row(
+        IdempotentOperation::Resume(run) => row(
             conn,
             "SELECT body_hash, run_ids, NULL FROM idempotency WHERE resumed = ? AND resumed IS NOT NULL AND name = ?",
             params![id(run), name],

@@ -99,7 +99,7 @@ impl Tx {
         let Some((key, cached)) = self.cached_run(*run, *epoch)? else {
             return Err(self.refusal_for(*run, *epoch)?.into());
         };
-        if !rules::may_name_chunk(cached.node_status(*node_index)) {
+        if !rules::accepts_chunk(cached.node_status(*node_index)) {
             return Ok(());
         }
         cached.has_staged = true;

@@ -14,8 +14,8 @@ use super::values::{id, node_keys, tenant};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
 use crate::storage::{
-    CancelRequest, Cancelled, ChainRun, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey,
-    RunDetail, RunFilter, Runs,
+    CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, RunDetail,
+    RunFilter, Runs,
 };
 
 #[async_trait]
@@ -45,7 +45,7 @@ impl Runs for SqliteStorage {
         .await
     }
 
-    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<ChainRun>> {
+    async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
         let scope = scope.clone();
         self.read(move |reader| {
             reader.snapshot(|reader| {
@@ -69,7 +69,7 @@ impl Runs for SqliteStorage {
             .await
     }
 
-    async fn request_cancel(&self, request: CancelRequest) -> Result<Cancelled> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
         self.step(move |tx| tx.request_cancel(&request)).await
     }
 

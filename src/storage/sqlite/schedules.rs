@@ -16,7 +16,7 @@ use super::values::{self, millis, optional_time, time};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Overlap, Pipeline, Scope, SkipReason, Trigger};
 use crate::storage::{
-    Advance, AdvancedSchedule, CreateRuns, Schedules, StoredSchedule, Tick, rules,
+    Advance, AdvanceOutcome, CreateRuns, Schedules, StoredSchedule, TickOutcome, rules,
 };
 
 #[async_trait]
@@ -27,7 +27,7 @@ impl Schedules for SqliteStorage {
             .await
     }
 
-    async fn advance(&self, advance: Advance) -> Result<AdvancedSchedule> {
+    async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
         self.step(move |tx| tx.advance(&advance)).await
     }
 }
@@ -101,10 +101,10 @@ impl Tx {
         after: &Pipeline,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        match rules::saved_schedule(before, after) {
-            rules::Saved::Stays => Ok(()),
-            rules::Saved::Ends => self.remove_schedule(pipeline),
-            rules::Saved::Begins => self
+        match rules::schedule_change(before, after) {
+            rules::ScheduleChange::Keep => Ok(()),
+            rules::ScheduleChange::Remove => self.remove_schedule(pipeline),
+            rules::ScheduleChange::Start => self
                 .write(
                     "INSERT INTO schedules (pipeline, cursor) VALUES (?, ?) \
                      ON CONFLICT (pipeline) DO UPDATE SET cursor = excluded.cursor, skipped = NULL",
@@ -120,12 +120,12 @@ impl Tx {
             .map(drop)
     }
 
-    fn advance(&mut self, advance: &Advance) -> Result<AdvancedSchedule, StoreError> {
+    fn advance(&mut self, advance: &Advance) -> Result<AdvanceOutcome, StoreError> {
         let pipeline = self.state.pipeline(&self.conn, &advance.pipeline)?;
         let pipeline =
             pipeline.filter(|pipeline| !pipeline.is_deleted && pipeline.version == advance.version);
         let Some(pipeline) = pipeline else {
-            return Ok(AdvancedSchedule::new(Tick::Stale, self.newest_seq()));
+            return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         };
         let cursor = self.row(
             "SELECT cursor FROM schedules WHERE pipeline = ?",
@@ -133,31 +133,31 @@ impl Tx {
             |row| Ok(row.get::<_, i64>(0)?),
         )?;
         if cursor != Some(millis(advance.from)) {
-            return Ok(AdvancedSchedule::new(Tick::Stale, self.newest_seq()));
+            return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         }
         let tick = self.tick(&pipeline, advance)?;
         self.move_cursor(pipeline.key, advance, tick)?;
-        Ok(AdvancedSchedule::new(tick, self.newest_seq()))
+        Ok(AdvanceOutcome::new(tick, self.newest_seq()))
     }
 
     fn move_cursor(
         &mut self,
         pipeline: i64,
         advance: &Advance,
-        tick: Tick,
+        tick: TickOutcome,
     ) -> Result<(), StoreError> {
         let to = millis(advance.to);
         let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
         match tick {
-            Tick::Made => self.write(
+            TickOutcome::Created => self.write(
                 "UPDATE schedules SET cursor = ?, last_run = ?, skipped = NULL WHERE pipeline = ?",
                 params![to, fire_at.map(millis), pipeline],
             )?,
-            Tick::Skipped(reason) => self.write(
+            TickOutcome::Skipped(reason) => self.write(
                 "UPDATE schedules SET cursor = ?, skipped = ? WHERE pipeline = ?",
                 [to, skip_reason(reason), pipeline],
             )?,
-            Tick::Taken | Tick::Passed | Tick::Stale => self.write(
+            TickOutcome::Taken | TickOutcome::Passed | TickOutcome::Stale => self.write(
                 "UPDATE schedules SET cursor = ? WHERE pipeline = ?",
                 [to, pipeline],
             )?,
@@ -165,25 +165,29 @@ impl Tx {
         Ok(())
     }
 
-    fn tick(&mut self, pipeline: &CachedPipeline, advance: &Advance) -> Result<Tick, StoreError> {
+    fn tick(
+        &mut self,
+        pipeline: &CachedPipeline,
+        advance: &Advance,
+    ) -> Result<TickOutcome, StoreError> {
         let Some(run) = &advance.run else {
-            return Ok(Tick::Passed);
+            return Ok(TickOutcome::Passed);
         };
         if let Some(fire_at) = run.fire_at
             && self.is_tick_taken(pipeline.key, fire_at)?
         {
-            return Ok(Tick::Taken);
+            return Ok(TickOutcome::Taken);
         }
         if advance.overlap == Overlap::Skip && self.has_unfinished_tick(pipeline.key)? {
-            return Ok(Tick::Skipped(SkipReason::Overlap));
+            return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
         let mut create = CreateRuns::new(vec![run.clone()]);
         create.queued_pipeline_max = advance.queued_pipeline_max;
         create.queued_max = advance.queued_max;
         match self.create_runs(&create) {
-            Ok(_) => Ok(Tick::Made),
+            Ok(_) => Ok(TickOutcome::Created),
             Err(StoreError::Refused(error)) if error.kind() == ErrorKind::QueueFull => {
-                Ok(Tick::Skipped(SkipReason::Blocked))
+                Ok(TickOutcome::Skipped(SkipReason::Blocked))
             }
             Err(error) => Err(error),
         }

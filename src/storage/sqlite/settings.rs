@@ -9,7 +9,7 @@ use rusqlite::{Row, params, params_from_iter};
 
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
-use super::rules::{self, KeptSetting, PutSetting, Setting, Standing};
+use super::rules::{self, PutSetting, Setting, SettingMetadata, StoredSetting};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, millis, time, to_u32, to_u64};
@@ -39,10 +39,10 @@ fn columns<T: SettingRow>() -> String {
     format!("{SHARED}, {}", T::COLUMNS.join(", "))
 }
 
-fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), StoreError> {
+fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, StoredSetting<T>), StoreError> {
     let is_deleted = row.get::<_, Option<i64>>(5)?.is_some();
-    let stored = KeptSetting {
-        standing: Standing {
+    let stored = StoredSetting {
+        metadata: SettingMetadata {
             tenant: values::tenant(row.get(1)?)?,
             version: to_u32(row.get(2)?),
             created_at: time(row.get(3)?)?,
@@ -55,8 +55,8 @@ fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, KeptSetting<T>), Sto
     Ok((T::read_id(row.get(0)?)?, stored))
 }
 
-fn join_fields<T: SettingRow>((id, stored): (T::Id, KeptSetting<T>)) -> Option<T> {
-    Some(T::join(id, stored.standing, stored.fields?))
+fn join_fields<T: SettingRow>((id, stored): (T::Id, StoredSetting<T>)) -> Option<T> {
+    Some(T::from_parts(id, stored.metadata, stored.fields?))
 }
 
 impl Reader {
@@ -67,7 +67,7 @@ impl Reader {
     ) -> Result<Option<T>, StoreError> {
         let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
         Ok(found
-            .filter(|(_, stored)| stored.is_seen(scope))
+            .filter(|(_, stored)| stored.is_visible(scope))
             .and_then(join_fields))
     }
 
@@ -137,15 +137,19 @@ impl Tx {
         put: &PutSetting<T>,
     ) -> Result<T, StoreError> {
         let stored = self.stored_setting::<T>(&put.id)?;
-        let standing = match (rules::decide(put, stored.as_ref())?, stored) {
-            (Some(standing), _) => standing,
+        let metadata = match (rules::decide_save(put, stored.as_ref())?, stored) {
+            (Some(metadata), _) => metadata,
             (None, Some(stored)) => {
-                return Ok(T::join(put.id.clone(), stored.standing, put.fields.clone()));
+                return Ok(T::from_parts(
+                    put.id.clone(),
+                    stored.metadata,
+                    put.fields.clone(),
+                ));
             }
             (None, None) => return Err(T::not_found(&put.id).into()),
         };
-        self.write_setting(put, &standing)?;
-        Ok(T::join(put.id.clone(), standing, put.fields.clone()))
+        self.write_setting(put, &metadata)?;
+        Ok(T::from_parts(put.id.clone(), metadata, put.fields.clone()))
     }
 
     pub(super) fn delete_setting<T: SettingRow>(
@@ -171,7 +175,7 @@ impl Tx {
     fn stored_setting<T: SettingRow>(
         &self,
         id: &T::Id,
-    ) -> Result<Option<KeptSetting<T>>, StoreError> {
+    ) -> Result<Option<StoredSetting<T>>, StoreError> {
         let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
         Ok(found.map(|(_, stored)| stored))
     }
@@ -179,14 +183,14 @@ impl Tx {
     fn write_setting<T: SettingRow>(
         &mut self,
         put: &PutSetting<T>,
-        standing: &Standing,
+        metadata: &SettingMetadata,
     ) -> Result<(), StoreError> {
-        let Standing {
+        let SettingMetadata {
             tenant,
             version,
             created_at,
             updated_at,
-        } = standing;
+        } = metadata;
         let tenant = tenant.as_ref().map(TenantId::to_string);
         let mut values = vec![
             Value::Text(put.id.to_string()),

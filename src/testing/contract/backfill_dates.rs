@@ -116,6 +116,6 @@ pub async fn a_preview_makes_nothing(storage: &dyn Storage) {
     assert_eq!(snapshot(storage).await, before);
     (preview.is_preview, preview.queued_max) = (false, 2);
     let made = storage.create_runs(preview).await.unwrap();
-    assert!(!made.replayed);
+    assert!(!made.is_replayed);
     assert_eq!(made.run_ids, told.run_ids);
 }

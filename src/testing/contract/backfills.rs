@@ -12,11 +12,12 @@ use crate::model::{
     BackfillCounts, BackfillOrder, BackfillStatus, EventKind, PageRequest, RunId, RunStatus, Scope,
 };
 use crate::storage::{
-    BackfillFilter, CreateRuns, DeletePipeline, IdempotencyKey, NewRun, Operation, Purge, Storage,
+    BackfillFilter, CreateRuns, DeletePipeline, IdempotencyKey, IdempotentOperation, NewRun, Purge,
+    Storage,
 };
 
 pub(super) fn with_key(mut create: CreateRuns, key: &str, body: u8) -> CreateRuns {
-    let operation = Operation::Backfill(pipeline_id("daily"));
+    let operation = IdempotentOperation::Backfill(pipeline_id("daily"));
     create.idempotency = Some(IdempotencyKey::new(operation, key, [body; 32]));
     create
 }
@@ -79,7 +80,7 @@ pub async fn a_refused_backfill_makes_nothing(storage: &dyn Storage) {
     assert!(storage.create_runs(broken).await.is_err());
     assert_eq!(snapshot(storage).await, before);
     let made = storage.create_runs(with_key(new_backfill(1, "daily", 1, 3), "once", 1));
-    assert!(!made.await.unwrap().replayed);
+    assert!(!made.await.unwrap().is_replayed);
 }
 
 /// A repeated key answers the first backfill with its runs; the same key of a trigger is another
@@ -92,7 +93,7 @@ pub async fn a_key_answers_the_backfill_and_its_runs(storage: &dyn Storage) {
         .unwrap();
     let first = with_key(new_backfill(1, "daily", 1, 2), "once", 1);
     let made = storage.create_runs(first.clone()).await.unwrap();
-    assert!(!made.replayed);
+    assert!(!made.is_replayed);
     let before = snapshot(storage).await;
     let again = with_key(new_backfill(2, "daily", 11, 2), "once", 1);
     for repeat in [
@@ -103,7 +104,7 @@ pub async fn a_key_answers_the_backfill_and_its_runs(storage: &dyn Storage) {
             .unwrap()
             .unwrap(),
     ] {
-        assert!(repeat.replayed);
+        assert!(repeat.is_replayed);
         assert_eq!(repeat.run_ids, made.run_ids);
         assert_eq!(repeat.backfill, Some(backfill_id(1)));
     }

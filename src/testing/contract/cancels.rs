@@ -8,9 +8,9 @@ use super::fixtures::{
 };
 use crate::error::Problem;
 use crate::model::{Cancel, Event, EventKind, EventStatus, RunId, RunStatus};
-use crate::storage::{CancelRequest, Cancelled, Storage};
+use crate::storage::{CancelOutcome, CancelRequest, Storage};
 
-async fn cancel(storage: &dyn Storage, run: RunId, cancel: Cancel) -> Cancelled {
+async fn cancel(storage: &dyn Storage, run: RunId, cancel: Cancel) -> CancelOutcome {
     let request = CancelRequest::new(run, cancel, at(50));
     storage.request_cancel(request).await.unwrap()
 }
@@ -25,7 +25,7 @@ fn last(events: &[Event]) -> (EventKind, Option<EventStatus>) {
 pub async fn a_pending_run_is_cancelled_at_once(storage: &dyn Storage) {
     let run = pending(storage, 1).await;
     let cancelled = cancel(storage, run, Cancel::Plain).await;
-    assert_eq!(cancelled, Cancelled::new(RunStatus::Cancelled, 2));
+    assert_eq!(cancelled, CancelOutcome::new(RunStatus::Cancelled, 2));
     let stored = found(storage, run).await.run;
     assert_eq!(stored.status, RunStatus::Cancelled);
     assert_eq!(
@@ -41,7 +41,7 @@ pub async fn a_pending_run_is_cancelled_at_once(storage: &dyn Storage) {
 pub async fn a_running_run_is_asked_to_cancel(storage: &dyn Storage) {
     let run = running(storage, 1).await.run;
     let cancelled = cancel(storage, run, Cancel::Plain).await;
-    assert_eq!(cancelled, Cancelled::new(RunStatus::Running, 3));
+    assert_eq!(cancelled, CancelOutcome::new(RunStatus::Running, 3));
     let stored = found(storage, run).await.run;
     assert_eq!(stored.status, RunStatus::Running);
     assert_eq!(stored.cancel, Some(Cancel::Plain));

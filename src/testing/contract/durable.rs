@@ -102,7 +102,7 @@ pub async fn everything_is_found_after_opening_again<D: Durable>(durable: &D, le
     assert_eq!(output(&storage, run_id(2), 0).await.unwrap(), b"one");
     let repeated = storage.create_runs(with_key(9, "once", 1)).await.unwrap();
     assert_eq!(
-        (repeated.run_ids, repeated.replayed),
+        (repeated.run_ids, repeated.is_replayed),
         (vec![run_id(1)], true)
     );
     assert_eq!(storage.newest_run().await.unwrap(), Some(run_id(5)));

@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::storage::{
     Append, AppendOutcome, Claim, ClaimedRun, CreateRuns, CreatedRuns, Entry, EventFilter,
-    FiguresFilter, FinishedNode, HeldRun, IdempotencyKey, NewRun, Operation, OutputChunk,
+    FiguresFilter, FinishedNode, HeldRun, IdempotencyKey, IdempotentOperation, NewRun, OutputChunk,
     OutputRef, Purge, PutPipeline, RunDetail, RunFilter, SlugChoice, Storage,
 };
 
@@ -99,7 +99,7 @@ pub(crate) async fn create(storage: &dyn Storage, run: Run) -> Result<CreatedRun
 
 /// A creation of run `n` of `daily` with a key; `body` stands for the hash of the body.
 pub(crate) fn with_key(n: u64, key: &str, body: u8) -> CreateRuns {
-    let operation = Operation::Run(pipeline_id("daily"));
+    let operation = IdempotentOperation::Run(pipeline_id("daily"));
     let mut create = CreateRuns::new(vec![NewRun::new(new_run(n, "daily"))]);
     create.idempotency = Some(IdempotencyKey::new(operation, key, [body; 32]));
     create

@@ -8,7 +8,7 @@ use super::fixtures::{
 };
 use crate::error::Problem;
 use crate::model::RunStatus;
-use crate::storage::{CreateRuns, IdempotencyKey, NewRun, Operation, Storage};
+use crate::storage::{CreateRuns, IdempotencyKey, IdempotentOperation, NewRun, Storage};
 
 /// A repeated key makes nothing and answers what the first act made.
 pub async fn a_repeated_key_answers_what_the_first_act_made(storage: &dyn Storage) {
@@ -16,7 +16,7 @@ pub async fn a_repeated_key_answers_what_the_first_act_made(storage: &dyn Storag
     storage.create_runs(with_key(1, "once", 1)).await.unwrap();
     let before = snapshot(storage).await;
     let again = storage.create_runs(with_key(2, "once", 1)).await.unwrap();
-    assert_eq!((again.run_ids, again.replayed), (vec![run_id(1)], true));
+    assert_eq!((again.run_ids, again.is_replayed), (vec![run_id(1)], true));
     assert_eq!(snapshot(storage).await, before);
 }
 
@@ -29,7 +29,7 @@ pub async fn a_key_outlives_the_end_of_its_run(storage: &dyn Storage) {
         .append(storage, [end_of(1, RunStatus::Success)])
         .await;
     let again = storage.create_runs(with_key(2, "once", 1)).await.unwrap();
-    assert_eq!((again.run_ids, again.replayed), (vec![run_id(1)], true));
+    assert_eq!((again.run_ids, again.is_replayed), (vec![run_id(1)], true));
 }
 
 /// A key with another body is refused.
@@ -57,7 +57,7 @@ pub async fn a_key_is_found_by_itself(storage: &dyn Storage) {
     assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
     storage.create_runs(first).await.unwrap();
     let found = storage.find_idempotent(&key).await.unwrap().unwrap();
-    assert_eq!((found.run_ids, found.replayed), (vec![run_id(1)], true));
+    assert_eq!((found.run_ids, found.is_replayed), (vec![run_id(1)], true));
 }
 
 /// The same key on another path is another key.
@@ -69,12 +69,12 @@ pub async fn one_key_on_two_paths_is_two_keys(storage: &dyn Storage) {
         create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));
         create
     };
-    let daily = Operation::Run(pipeline_id("daily"));
-    let hourly = Operation::Run(pipeline_id("hourly"));
-    let mut again = on(4, "daily", Operation::Resume(failed));
+    let daily = IdempotentOperation::Run(pipeline_id("daily"));
+    let hourly = IdempotentOperation::Run(pipeline_id("hourly"));
+    let mut again = on(4, "daily", IdempotentOperation::Resume(failed));
     again.runs = vec![NewRun::new(resume(4, failed, failed))];
     for create in [on(2, "daily", daily), on(3, "hourly", hourly), again] {
-        assert!(!storage.create_runs(create).await.unwrap().replayed);
+        assert!(!storage.create_runs(create).await.unwrap().is_replayed);
     }
 }
 
@@ -87,7 +87,7 @@ pub async fn a_refused_creation_does_not_use_up_its_key(storage: &dyn Storage) {
     refused_as(storage.create_runs(refused).await, Problem::QueueFull);
     assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
     let other = storage.create_runs(with_key(2, "once", 2)).await.unwrap();
-    assert_eq!((other.run_ids, other.replayed), (vec![run_id(2)], false));
+    assert_eq!((other.run_ids, other.is_replayed), (vec![run_id(2)], false));
 }
 
 /// A known key is answered although the queue is full by now.
@@ -96,7 +96,7 @@ pub async fn a_known_key_is_answered_though_the_queue_is_full(storage: &dyn Stor
     storage.create_runs(with_key(1, "once", 1)).await.unwrap();
     let mut again = with_key(2, "once", 1);
     (again.queued_max, again.queued_pipeline_max) = (1, 1);
-    assert!(storage.create_runs(again).await.unwrap().replayed);
+    assert!(storage.create_runs(again).await.unwrap().is_replayed);
     let mut other = with_key(3, "once", 2);
     (other.queued_max, other.queued_pipeline_max) = (1, 1);
     refused_as(
@@ -110,13 +110,13 @@ pub async fn a_known_key_is_answered_though_its_chain_moved_on(storage: &dyn Sto
     let failed = ended(storage, 1, RunStatus::Failed).await;
     let resume_with_key = |n| {
         let mut create = CreateRuns::new(vec![NewRun::new(resume(n, failed, failed))]);
-        let operation = Operation::Resume(failed);
+        let operation = IdempotentOperation::Resume(failed);
         create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));
         create
     };
     storage.create_runs(resume_with_key(2)).await.unwrap();
     let again = storage.create_runs(resume_with_key(3)).await.unwrap();
-    assert_eq!((again.run_ids, again.replayed), (vec![run_id(2)], true));
+    assert_eq!((again.run_ids, again.is_replayed), (vec![run_id(2)], true));
 }
 
 /// A key does not show another tenant that its pipeline exists.
@@ -138,7 +138,10 @@ pub async fn simultaneous_acts_with_one_key_make_one_run(storage: &dyn Storage) 
     let acts = tokio::join!(act(1), act(2), act(3), act(4));
     let acts: [_; 4] = acts.into();
     let acts = acts.map(Result::unwrap);
-    assert_eq!(acts.iter().filter(|created| !created.replayed).count(), 1);
+    assert_eq!(
+        acts.iter().filter(|created| !created.is_replayed).count(),
+        1
+    );
     assert!(
         acts.iter()
             .all(|created| created.run_ids == acts[0].run_ids)
@@ -149,5 +152,10 @@ pub async fn simultaneous_acts_with_one_key_make_one_run(storage: &dyn Storage) 
 /// Runs without a key are never taken for repeats.
 pub async fn runs_without_a_key_are_never_repeats(storage: &dyn Storage) {
     pending(storage, 1).await;
-    assert!(!create(storage, new_run(2, "daily")).await.unwrap().replayed);
+    assert!(
+        !create(storage, new_run(2, "daily"))
+            .await
+            .unwrap()
+            .is_replayed
+    );
 }

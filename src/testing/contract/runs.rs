@@ -24,7 +24,10 @@ pub async fn a_created_run_is_found_as_it_was_given(storage: &dyn Storage) {
         .insert("date".to_owned(), "today \u{0}\u{1f980}".to_owned());
     run.trigger = Trigger::Webhook;
     let created = create(storage, run.clone()).await.unwrap();
-    assert_eq!((created.run_ids, created.replayed), (vec![run.id], false));
+    assert_eq!(
+        (created.run_ids, created.is_replayed),
+        (vec![run.id], false)
+    );
     let found = found(storage, run.id).await;
     assert_eq!(found.run, run);
     assert_eq!(*found.definition, definition("daily"));

@@ -16,7 +16,7 @@ use crate::model::{
     EventKind, Overlap, Pipeline, RunStatus, Scope, SkipReason, StoredPipeline, TenantId, Trigger,
 };
 use crate::storage::{
-    Advance, DeletePipeline, NewRun, PutPipeline, RunFilter, Storage, StoredSchedule, Tick,
+    Advance, DeletePipeline, NewRun, PutPipeline, RunFilter, Storage, StoredSchedule, TickOutcome,
 };
 
 fn hourly() -> Pipeline {
@@ -55,7 +55,7 @@ fn tick(schedule: &StoredSchedule, n: u64, seconds: i64) -> Advance {
     advance
 }
 
-async fn advance(storage: &dyn Storage, advance: Advance) -> Tick {
+async fn advance(storage: &dyn Storage, advance: Advance) -> TickOutcome {
     storage.advance(advance).await.unwrap().tick
 }
 
@@ -86,7 +86,10 @@ pub async fn a_tick_makes_its_run_and_moves_the_cursor(storage: &dyn Storage) {
     let answer = storage.advance(tick(&only(storage).await, 1, 60)).await;
     let answer = answer.unwrap();
     let events = events_of(storage, run_id(1)).await;
-    assert_eq!((answer.tick, answer.seq), (Tick::Made, events[0].seq));
+    assert_eq!(
+        (answer.tick, answer.seq),
+        (TickOutcome::Created, events[0].seq)
+    );
     assert_eq!(events[0].kind, EventKind::RunCreated);
     let run = found(storage, run_id(1)).await.run;
     assert_eq!(
@@ -102,13 +105,16 @@ pub async fn a_tick_makes_its_run_and_moves_the_cursor(storage: &dyn Storage) {
 pub async fn a_tick_that_is_decided_twice_makes_one_run(storage: &dyn Storage) {
     save_as(storage, hourly(), 0).await;
     let seen = only(storage).await;
-    assert_eq!(advance(storage, tick(&seen, 1, 60)).await, Tick::Made);
+    assert_eq!(
+        advance(storage, tick(&seen, 1, 60)).await,
+        TickOutcome::Created
+    );
     let moved = only(storage).await;
     for again in [tick(&seen, 2, 60), tick(&seen, 3, 120)] {
-        assert_eq!(advance(storage, again).await, Tick::Stale);
+        assert_eq!(advance(storage, again).await, TickOutcome::Stale);
     }
     let passed = Advance::new(&seen, at(500));
-    assert_eq!(advance(storage, passed).await, Tick::Stale);
+    assert_eq!(advance(storage, passed).await, TickOutcome::Stale);
     assert_eq!(only(storage).await, moved);
     assert_eq!(count_runs(storage).await, 1);
 }
@@ -119,7 +125,7 @@ pub async fn a_tick_whose_instant_has_a_run_makes_none(storage: &dyn Storage) {
     advance(storage, tick(&only(storage).await, 1, 60)).await;
     advance(storage, tick(&only(storage).await, 2, 120)).await;
     let again = tick(&only(storage).await, 3, 60);
-    assert_eq!(advance(storage, again).await, Tick::Taken);
+    assert_eq!(advance(storage, again).await, TickOutcome::Taken);
     assert_eq!(state(&only(storage).await), (at(60), Some(at(120)), None));
     assert_eq!(count_runs(storage).await, 2);
 }
@@ -128,7 +134,7 @@ pub async fn a_tick_whose_instant_has_a_run_makes_none(storage: &dyn Storage) {
 pub async fn missed_ticks_are_passed_over(storage: &dyn Storage) {
     save_as(storage, hourly(), 0).await;
     let pass = Advance::new(&only(storage).await, at(90));
-    assert_eq!(advance(storage, pass).await, Tick::Passed);
+    assert_eq!(advance(storage, pass).await, TickOutcome::Passed);
     assert_eq!(state(&only(storage).await), (at(90), None, None));
     assert_eq!(count_runs(storage).await, 0);
 }
@@ -139,8 +145,8 @@ pub async fn a_tick_that_overlaps_is_skipped_and_noted(storage: &dyn Storage) {
     save_as(storage, hourly().overlap(Overlap::Skip), 0).await;
     create(storage, new_run(1, "daily")).await.unwrap();
     let first = tick(&only(storage).await, 2, 60);
-    assert_eq!(advance(storage, first).await, Tick::Made);
-    let skipped = Tick::Skipped(SkipReason::Overlap);
+    assert_eq!(advance(storage, first).await, TickOutcome::Created);
+    let skipped = TickOutcome::Skipped(SkipReason::Overlap);
     let second = tick(&only(storage).await, 3, 120);
     assert_eq!(advance(storage, second).await, skipped);
     let noted = (at(120), Some(at(60)), Some(SkipReason::Overlap));
@@ -151,7 +157,7 @@ pub async fn a_tick_that_overlaps_is_skipped_and_noted(storage: &dyn Storage) {
     assert_eq!(advance(storage, third).await, skipped);
     driver.append(storage, [end_of(2, RunStatus::Failed)]).await;
     let fourth = tick(&only(storage).await, 3, 240);
-    assert_eq!(advance(storage, fourth).await, Tick::Made);
+    assert_eq!(advance(storage, fourth).await, TickOutcome::Created);
     assert_eq!(state(&only(storage).await), (at(240), Some(at(240)), None));
 }
 
@@ -160,7 +166,7 @@ pub async fn a_tick_that_may_wait_is_made(storage: &dyn Storage) {
     save_as(storage, hourly(), 0).await;
     for n in 1..=3 {
         let next = tick(&only(storage).await, n, i64::try_from(n).unwrap() * 60);
-        assert_eq!(advance(storage, next).await, Tick::Made);
+        assert_eq!(advance(storage, next).await, TickOutcome::Created);
     }
     assert_eq!(count_runs(storage).await, 3);
 }
@@ -172,7 +178,7 @@ pub async fn a_tick_into_a_full_queue_is_noted_as_blocked(storage: &dyn Storage)
     for (pipeline_max, max, seconds) in [(1, 10, 60), (10, 1, 120)] {
         let mut full = tick(&only(storage).await, 2, seconds);
         (full.queued_pipeline_max, full.queued_max) = (pipeline_max, max);
-        let blocked = Tick::Skipped(SkipReason::Blocked);
+        let blocked = TickOutcome::Skipped(SkipReason::Blocked);
         assert_eq!(advance(storage, full).await, blocked);
         let noted = (at(seconds), None, Some(SkipReason::Blocked));
         assert_eq!(state(&only(storage).await), noted);
@@ -236,7 +242,10 @@ pub async fn a_tick_decided_by_another_version_is_stale(storage: &dyn Storage) {
     save_as(storage, hourly(), 0).await;
     let seen = only(storage).await;
     save_as(storage, hourly().param("x", "1"), 30).await;
-    assert_eq!(advance(storage, tick(&seen, 1, 60)).await, Tick::Stale);
+    assert_eq!(
+        advance(storage, tick(&seen, 1, 60)).await,
+        TickOutcome::Stale
+    );
     assert_eq!(only(storage).await.cursor, at(0));
     assert_eq!(count_runs(storage).await, 0);
 }
@@ -251,7 +260,10 @@ pub async fn a_schedule_ends_with_its_pipeline(storage: &dyn Storage) {
         .await;
     deleted.unwrap();
     assert_eq!(storage.schedules(&Scope::All).await.unwrap(), []);
-    assert_eq!(advance(storage, tick(&seen, 1, 60)).await, Tick::Stale);
+    assert_eq!(
+        advance(storage, tick(&seen, 1, 60)).await,
+        TickOutcome::Stale
+    );
     save_as(storage, hourly(), 100).await;
     assert_eq!(state(&only(storage).await), (at(100), None, None));
 }

@@ -1,13 +1,15 @@
-//! A schedule: an expression, and on the next line the name of a zone.
+//! The fuzz target of schedules: a cron expression, and on the next line the name of a time zone.
 //!
-//! Whether its instants are the right ones is held by the oracle in `cron`.
+//! Whether the ticks are the right ones is left to the oracle in `cron`.
 
 use chrono::{DateTime, Utc};
 
 use crate::cron::Schedule;
 
-/// Instants, in seconds since 1970, after which the next are asked for: before zones had hours, a
-/// day that Apia skipped, changes of clocks, far ahead.
+/// Instants, in seconds since 1970, whose next ticks are computed.
+///
+/// They cover the time before standard zones, a day that Apia skipped, changes to and from
+/// daylight saving time, and the far future.
 const AFTER: [i64; 6] = [
     -5_000_000_000,
     1_325_208_600,
@@ -17,10 +19,14 @@ const AFTER: [i64; 6] = [
     250_000_000_000,
 ];
 
-/// Reads a schedule and asks for what is due.
+/// Parses a schedule and computes its ticks.
 ///
-/// What is accepted is due again after any of these times; instants grow, and the latest up to one
-/// is that one.
+/// A valid schedule has a next tick after each of these instants. Its ticks increase, and the
+/// latest tick up to a tick is that tick.
+///
+/// ```
+/// floret::testing::targets::cron(b"0 6 * * *\nEurope/Berlin");
+/// ```
 pub fn cron(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (expression, zone) = match text.split_once('\n') {
@@ -29,10 +35,11 @@ pub fn cron(bytes: &[u8]) {
     };
     let schedule = match Schedule::new(expression, zone) {
         Ok(schedule) => schedule,
-        Err(refusal) => return assert!(!refusal.detail.is_empty()),
+        Err(issue) => return assert!(!issue.detail.is_empty()),
     };
     for after in AFTER {
-        let after = DateTime::<Utc>::from_timestamp(after, 0).expect("a time of the calendar");
+        let after = DateTime::<Utc>::from_timestamp(after, 0)
+            .expect("the calendar can represent the instant");
         let next = schedule.next(after);
         assert!(next.is_some_and(|next| next > after), "{next:?}");
         let all = std::iter::successors(next, |last| schedule.next(*last));

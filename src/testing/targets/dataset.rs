@@ -1,6 +1,7 @@
-//! Rows of JSON as a dataset: kept and given back; and bytes that should be a kept dataset.
+//! The fuzz target of datasets: rows of JSON that are encoded and decoded, and arbitrary bytes that
+//! are decoded.
 //!
-//! How it is laid out is left to `model::dataset`.
+//! The encoding is left to `model::dataset`.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -8,10 +9,10 @@ use sha2::{Digest, Sha256};
 use crate::json;
 use crate::model::Dataset;
 
-/// Makes a dataset of rows and takes it back, from memory and from its kept form.
+/// Makes a dataset of JSON rows, and reads the rows back from it and from its encoding.
 ///
-/// The bytes are also read as a kept dataset, with and without a digest that is right: that may
-/// fail and never panics.
+/// Also decodes the bytes themselves as a dataset, with and without a valid digest. That may fail
+/// but MUST NOT panic.
 pub fn dataset(bytes: &[u8]) {
     drop(Dataset::decode(bytes));
     let digest = Sha256::digest(bytes);
@@ -22,13 +23,15 @@ pub fn dataset(bytes: &[u8]) {
     let Ok(dataset) = Dataset::from_rows(rows.clone()) else {
         return;
     };
-    assert_eq!(dataset.rows().expect("rows can be taken back"), rows);
-    let kept = dataset.encode().expect("a dataset can be kept");
-    let again = Dataset::decode(&kept).expect("what was kept can be read");
-    assert_eq!(again.rows().expect("rows can be taken back"), rows);
-    let profile = again.profile().expect("a dataset can be profiled");
-    assert_eq!(profile.row_count, again.row_count());
-    let preview = again.preview(50, 4096).expect("a dataset can be shown");
+    assert_eq!(dataset.rows().expect("rows can be read back"), rows);
+    let encoded = dataset.encode().expect("a dataset can be encoded");
+    let decoded = Dataset::decode(&encoded).expect("an encoded dataset can be decoded");
+    assert_eq!(decoded.rows().expect("rows can be read back"), rows);
+    let profile = decoded.profile().expect("a dataset can be profiled");
+    assert_eq!(profile.row_count, decoded.row_count());
+    let preview = decoded
+        .preview(50, 4096)
+        .expect("a dataset can be previewed");
     assert_eq!(preview.rows.len(), rows.len().min(50));
 }
 

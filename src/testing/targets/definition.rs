@@ -1,15 +1,16 @@
-//! A body that should be a pipeline: read, checked, written, read again.
+//! The fuzz target of pipeline definitions: a request body is parsed, checked, serialized and
+//! parsed again.
 //!
-//! What the rules are is left to `graph`.
+//! The rules are left to `graph`.
 
 use crate::graph::definition;
 use crate::limits::Limits;
 use crate::model::Pipeline;
 
-/// Reads a definition.
+/// Parses a definition.
 ///
-/// What is accepted has a valid graph and comes back from its own text as it was; what is refused
-/// says why.
+/// An accepted definition has a valid graph and survives serialization unchanged. A refused one
+/// gives a reason.
 pub fn definition(bytes: &[u8]) {
     let limits = Limits::default();
     let Ok(value) = crate::json::read(bytes) else {
@@ -19,15 +20,16 @@ pub fn definition(bytes: &[u8]) {
         Ok(pipeline) => pipeline,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    let graph = definition::check(&pipeline, &limits).expect("what was read is acceptable");
+    let graph =
+        definition::check(&pipeline, &limits).expect("a parsed definition passes the check");
     assert_eq!(graph.node_indexes().count(), pipeline.nodes.len());
-    comes_back(&pipeline, &limits);
+    assert_round_trip(&pipeline, &limits);
 }
 
-fn comes_back(pipeline: &Pipeline, limits: &Limits) {
-    let text = serde_json::to_vec(pipeline).expect("a pipeline can be written");
-    let value = crate::json::read(&text).expect("what was written can be read");
-    let again = definition::parse(value, || "another".to_owned(), limits)
-        .expect("what was accepted is accepted again");
-    assert_eq!(&again, pipeline);
+fn assert_round_trip(pipeline: &Pipeline, limits: &Limits) {
+    let text = serde_json::to_vec(pipeline).expect("a pipeline can be serialized");
+    let value = crate::json::read(&text).expect("a serialized pipeline is valid JSON");
+    let parsed = definition::parse(value, || "another".to_owned(), limits)
+        .expect("an accepted definition is accepted again");
+    assert_eq!(&parsed, pipeline);
 }

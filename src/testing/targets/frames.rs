@@ -1,4 +1,4 @@
-//! Bytes that a client sends over an open WebSocket.
+//! The fuzz target of the WebSocket session: bytes that a client sends over an open WebSocket.
 //!
 //! What a session sends is left to the tests of the stream.
 
@@ -9,23 +9,23 @@ use tower_service::Service as _;
 use super::host;
 use crate::api::Upgrade;
 
-/// Bytes of a connection that are under way.
+/// The capacity of the connection in bytes.
 const PIPE_BYTES: usize = 1 << 16;
 
-/// Opens a stream, sends the bytes and hangs up.
+/// Opens a stream, sends the bytes and closes the connection.
 ///
-/// Whatever they are, the session ends and lets go of the connection.
+/// For any bytes, the session MUST finish and release the connection.
 pub fn frames(bytes: &[u8]) {
-    host::with(async |service| {
+    host::with_service(async |service| {
         let (upgrade, handover) = Upgrade::channel();
-        let answer = service.clone().call(request(upgrade)).await;
-        let Ok(answer) = answer;
-        assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+        let answered = service.clone().call(request(upgrade)).await;
+        let Ok(response) = answered;
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         handover.hand_over(theirs);
         let (mut reader, mut writer) = split(ours);
         let send = async {
-            // The session may have closed in the middle.
+            // Writing fails if the session closes early.
             drop(writer.write_all(bytes).await);
             drop(writer.shutdown().await);
         };

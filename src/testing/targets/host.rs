@@ -1,6 +1,7 @@
-//! The service that targets ask: one a thread, on memory, with a pipeline whose node does nothing.
+//! The service that targets call: one per thread, in memory, with a pipeline whose node does
+//! nothing.
 //!
-//! What is asked is each target's.
+//! The requests are left to each target.
 
 use std::mem::ManuallyDrop;
 
@@ -13,15 +14,15 @@ use crate::model::Pipeline;
 use crate::storage::MemoryStorage;
 
 thread_local! {
-    // Never dropped: the end of a runtime needs thread-locals that may have gone before this one.
+    // Never dropped, because dropping a runtime needs thread-locals that may already be gone.
     static HOST: ManuallyDrop<(Runtime, RunsService)> = ManuallyDrop::new(host());
 }
 
-/// Asks the thread's service.
-pub(super) fn with(ask: impl AsyncFnOnce(&RunsService)) {
+/// Runs a future on the service of this thread.
+pub(super) fn with_service(run: impl AsyncFnOnce(&RunsService)) {
     HOST.with(|host| {
         let (runtime, service) = &**host;
-        runtime.block_on(ask(service));
+        runtime.block_on(run(service));
     });
 }
 

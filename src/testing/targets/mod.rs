@@ -1,13 +1,18 @@
-//! What fuzzers feed: one function a parser, each takes any bytes and holds what must be true of
-//! every input.
+//! The functions that fuzzers feed: one per parser, each with the properties of every input.
 //!
-//! The fuzzers are in `fuzz/`; the inputs in `fuzz/seeds/` are replayed by the tests. A function
-//! that returns found nothing.
+//! A function returns if all properties hold, and panics otherwise. The fuzzers are in `fuzz/`, and
+//! the tests replay the inputs in `fuzz/seeds/`.
+//!
+//! ```
+//! for (_, target) in floret::testing::targets::ALL {
+//!     target(b"any bytes");
+//! }
+//! ```
 
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
-    reason = "a target panics when a promise is broken: that is its answer"
+    reason = "a target reports a broken promise by a panic"
 )]
 
 mod cron;
@@ -31,10 +36,10 @@ pub use request::request;
 pub use row::row;
 pub use template::template;
 
-/// A function that takes any input and panics when a promise is broken.
+/// A function that takes any bytes and panics if a promise is broken.
 pub type Target = fn(&[u8]);
 
-/// Every target with its name.
+/// All targets with their names.
 pub const ALL: &[(&str, Target)] = &[
     ("cron", cron),
     ("dataset", dataset),

@@ -1,6 +1,6 @@
-//! A method, a path with ids and query parameters, and a body, as a client would send them.
+//! The fuzz target of the service: a method, a path with ids and query parameters, and a body.
 //!
-//! What a route answers is left to the tests of the routes; here only that every answer is one.
+//! What each route answers is left to the tests of the routes.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,18 +13,22 @@ use tower_service::Service as _;
 use super::host;
 use crate::api::Body;
 
-/// Sends a request: the first byte chooses the method, the first line is the path, what follows it
-/// the body.
+/// Sends a request to the service.
 ///
-/// The answer is never a fault of the service, and a refusal is a problem that tells its slug.
+/// The first byte chooses the method, the rest of the first line is the path, and the other lines
+/// are the body. The answer is never a server error, and a refusal is a problem with a slug.
+///
+/// ```
+/// floret::testing::targets::request(b"\0pipelines?limit=2");
+/// ```
 pub fn request(bytes: &[u8]) {
     let Some(request) = read(bytes) else {
         return;
     };
-    host::with(async |service| {
+    host::with_service(async |service| {
         let answered = service.clone().call(request).await;
-        let Ok(answer) = answered;
-        judge(answer).await;
+        let Ok(response) = answered;
+        assert_valid(response).await;
     });
 }
 
@@ -41,10 +45,10 @@ fn read(bytes: &[u8]) -> Option<Request<String>> {
     request.body(body).ok()
 }
 
-async fn judge(answer: Response<Body>) {
-    let status = answer.status();
+async fn assert_valid(response: Response<Body>) {
+    let status = response.status();
     assert!(!status.is_server_error(), "{status}");
-    let body = collect(answer.into_body()).await;
+    let body = collect(response.into_body()).await;
     if status.is_client_error() && !body.is_empty() {
         let problem: Value = serde_json::from_slice(&body).expect("a refusal is JSON");
         let slug = problem["type"].as_str().unwrap_or_default();
@@ -55,7 +59,7 @@ async fn judge(answer: Response<Body>) {
 async fn collect(mut body: Body) -> Vec<u8> {
     let mut collected = Vec::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.expect("an answer is whole");
+        let frame = frame.expect("the body of a response is complete");
         collected.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
     collected

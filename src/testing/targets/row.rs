@@ -1,8 +1,8 @@
-//! What a row of the SQLite file may hold when the file is damaged.
+//! The fuzz target of SQLite rows: text that a damaged file may hold.
 //!
-//! That one damaged row costs one run alone is left to the contract's durable cases.
+//! The effect of a damaged row on its run is left to the durable cases of the contract.
 
-/// Reads any text as each kind of stored text: it is read or refused, and never panics.
+/// Decodes the text as every kind of stored text, which may fail but MUST NOT panic.
 pub fn row(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         crate::storage::decode(text);

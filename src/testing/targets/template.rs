@@ -1,6 +1,6 @@
-//! A config with templates in it.
+//! The fuzz target of templates in the config of a node.
 //!
-//! Which names there are is left to `engine`.
+//! Which names exist is left to `engine`.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use crate::model::RunId;
 use crate::template::{Bindings, resolve};
 
-/// Puts values into a text, alone and nested.
+/// Resolves a text, alone and inside a list.
 ///
-/// A text without `${` stays as it is; what can be resolved alone can be resolved nested, to the
-/// same.
+/// A text without `${` does not change. A text resolves to the same value alone and inside a list,
+/// or fails in both cases.
 pub fn template(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let values = BTreeMap::from([

@@ -1,27 +1,27 @@
-//! Places and methods that are not there, and things: never made, malformed, purged, deleted or
-//! another tenant's.
+//! Paths and methods that do not exist, and objects that were never created, are malformed, purged
+//! or deleted, or belong to another tenant.
 
-use super::row::{Bad, Row, all, delete, get, post, put};
+use super::row::{Row, TestRequest, all, delete, get, post, put};
 
-const NEVER_MADE: &str = "019a0000-0000-7000-8000-000000000000";
+const NEVER_CREATED: &str = "019a0000-0000-7000-8000-000000000000";
 
 pub(super) fn rows() -> Vec<Row> {
-    let mut rows = places();
+    let mut rows = paths();
     rows.extend(methods());
     for run in [
-        NEVER_MADE,
+        NEVER_CREATED,
         "x",
-        "{ended}0",
+        "{finished}0",
         "..",
         "%2e%2e",
         "%00",
-        "{ended}%2Flogs",
+        "{finished}%2Flogs",
         "{purged}",
     ] {
         rows.extend(run_routes(run, |bad| bad));
     }
-    rows.extend(run_routes("{theirs}", |bad| bad.of("ben")));
-    rows.extend(run_routes("{ended}", |bad| bad.of("ben")));
+    rows.extend(run_routes("{theirs}", |bad| bad.by_tenant("ben")));
+    rows.extend(run_routes("{finished}", |bad| bad.by_tenant("ben")));
     for key in [
         "other",
         "a%20b",
@@ -32,12 +32,14 @@ pub(super) fn rows() -> Vec<Row> {
     ] {
         rows.extend(pipeline_routes(key, |bad| bad));
     }
-    rows.extend(pipeline_routes("ann", |bad| bad.of("ben")));
-    rows.extend(pipeline_routes("daily", |bad| bad.of("ben")));
-    for id in [NEVER_MADE, "none", "a%20b", "{purged_backfill}"] {
+    rows.extend(pipeline_routes("ann", |bad| bad.by_tenant("ben")));
+    rows.extend(pipeline_routes("daily", |bad| bad.by_tenant("ben")));
+    for id in [NEVER_CREATED, "none", "a%20b", "{purged_backfill}"] {
         rows.extend(backfill_routes(id, |bad| bad));
     }
-    rows.extend(backfill_routes("{their_backfill}", |bad| bad.of("ben")));
+    rows.extend(backfill_routes("{their_backfill}", |bad| {
+        bad.by_tenant("ben")
+    }));
     for (kind, slug) in [
         ("connections", "connection-not-found"),
         ("variables", "variable-not-found"),
@@ -45,14 +47,14 @@ pub(super) fn rows() -> Vec<Row> {
         for id in ["none", "a%20b", "%C3%A4", "-", "deleted"] {
             rows.extend(all(404, slug, object_routes(kind, id)));
         }
-        let theirs = object_routes(kind, "ann").map(|bad| bad.of("ben"));
+        let theirs = object_routes(kind, "ann").map(|bad| bad.by_tenant("ben"));
         rows.extend(all(404, slug, theirs));
     }
     rows.extend(nodes());
     rows
 }
 
-fn places() -> Vec<Row> {
+fn paths() -> Vec<Row> {
     let paths = [
         "/",
         "/api",
@@ -60,7 +62,7 @@ fn places() -> Vec<Row> {
         "/api/run",
         "/api/runs/",
         "/api/health/",
-        "/api/runs/{ended}/",
+        "/api/runs/{finished}/",
         "/api//runs",
         "/api/pipelines/daily/runs/",
     ];
@@ -68,24 +70,24 @@ fn places() -> Vec<Row> {
 }
 
 fn methods() -> Vec<Row> {
-    let asked = [
+    let requests = [
         ("POST", "/api/health"),
-        ("DELETE", "/api/runs/{ended}"),
-        ("GET", "/api/runs/{ended}/cancel"),
+        ("DELETE", "/api/runs/{finished}"),
+        ("GET", "/api/runs/{finished}/cancel"),
         ("PATCH", "/api/pipelines/daily"),
         ("BREW", "/api/runs"),
         ("GET", "/api/system/purge"),
         ("POST", "/api/ws"),
         ("DELETE", "/api/backfills/{their_backfill}"),
     ];
-    let asked = asked.map(|(method, path)| get(path).method(method));
-    all(405, "method-not-allowed", asked)
+    let requests = requests.map(|(method, path)| get(path).method(method));
+    all(405, "method-not-allowed", requests)
 }
 
-/// Every route of a run that is not there, which is told before what else is wrong.
-fn run_routes(run: &str, by: impl Fn(Bad) -> Bad) -> Vec<Row> {
+/// The routes of a missing run, which is reported before any other problem.
+fn run_routes(run: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row> {
     let path = format!("/api/runs/{run}");
-    let asked = [
+    let requests = [
         "",
         "/logs",
         "/logs/export",
@@ -93,22 +95,22 @@ fn run_routes(run: &str, by: impl Fn(Bad) -> Bad) -> Vec<Row> {
         "/nodes/load/profile",
         "?x=1",
     ];
-    let asked = asked.map(|rest| get(format!("{path}{rest}")));
-    let posted = ["cancel", "resume"].map(|act| {
-        let path = format!("{path}/{act}");
-        let text = post(path.as_str(), "x").typed(Some("text/plain"));
+    let requests = requests.map(|rest| get(format!("{path}{rest}")));
+    let posted = ["cancel", "resume"].map(|action| {
+        let path = format!("{path}/{action}");
+        let text = post(path.as_str(), "x").content_type(Some("text/plain"));
         [post(path.as_str(), "{nonsense"), post(path, "{}"), text]
     });
-    let bad = asked.into_iter().chain(posted.into_iter().flatten());
-    all(404, "run-not-found", bad.map(by))
+    let bad = requests.into_iter().chain(posted.into_iter().flatten());
+    all(404, "run-not-found", bad.map(modify))
 }
 
-fn pipeline_routes(key: &str, by: impl Fn(Bad) -> Bad) -> Vec<Row> {
+fn pipeline_routes(key: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row> {
     let path = format!("/api/pipelines/{key}");
-    let asked = ["", "/runs", "/validate", "/runs?page=0", "/backfills"];
-    let asked = asked.map(|rest| get(format!("{path}{rest}")));
-    let posted = ["run", "dry-run", "backfill"].map(|act| {
-        let path = format!("{path}/{act}");
+    let requests = ["", "/runs", "/validate", "/runs?page=0", "/backfills"];
+    let requests = requests.map(|rest| get(format!("{path}{rest}")));
+    let posted = ["run", "dry-run", "backfill"].map(|action| {
+        let path = format!("{path}/{action}");
         [post(path.as_str(), "{}"), post(path, "[]")]
     });
     let changed = [
@@ -116,11 +118,11 @@ fn pipeline_routes(key: &str, by: impl Fn(Bad) -> Bad) -> Vec<Row> {
         put(path.as_str(), "{nonsense"),
         delete(path),
     ];
-    let bad = asked.into_iter().chain(posted.into_iter().flatten());
-    all(404, "pipeline-not-found", bad.chain(changed).map(by))
+    let bad = requests.into_iter().chain(posted.into_iter().flatten());
+    all(404, "pipeline-not-found", bad.chain(changed).map(modify))
 }
 
-fn backfill_routes(id: &str, by: impl Fn(Bad) -> Bad) -> Vec<Row> {
+fn backfill_routes(id: &str, modify: impl Fn(TestRequest) -> TestRequest) -> Vec<Row> {
     let path = format!("/api/backfills/{id}");
     let bad = [
         get(path.as_str()),
@@ -128,10 +130,10 @@ fn backfill_routes(id: &str, by: impl Fn(Bad) -> Bad) -> Vec<Row> {
         post(format!("{path}/cancel"), ""),
         post(format!("{path}/cancel"), "[]"),
     ];
-    all(404, "backfill-not-found", bad.map(by))
+    all(404, "backfill-not-found", bad.map(modify))
 }
 
-fn object_routes(kind: &str, id: &str) -> [Bad; 4] {
+fn object_routes(kind: &str, id: &str) -> [TestRequest; 4] {
     let path = format!("/api/{kind}/{id}");
     [
         get(path.as_str()),
@@ -147,14 +149,14 @@ fn nodes() -> Vec<Row> {
         ("preview", "preview-not-found"),
         ("profile", "profile-not-found"),
     ] {
-        let of = |run: &str, node: &str| get(format!("/api/runs/{run}/nodes/{node}/{kind}"));
-        let absent = ["other", "a%20b", "%2F"].map(|node| of("{ended}", node));
+        let request = |run: &str, node: &str| get(format!("/api/runs/{run}/nodes/{node}/{kind}"));
+        let absent = ["other", "a%20b", "%2F"].map(|node| request("{finished}", node));
         rows.extend(all(404, "node-not-found", absent));
-        // The one failed, the other was never reached.
+        // `load` failed, and `sum` was skipped.
         rows.extend(all(
             404,
             slug,
-            ["load", "sum"].map(|node| of("{failed}", node)),
+            ["load", "sum"].map(|node| request("{failed}", node)),
         ));
     }
     rows

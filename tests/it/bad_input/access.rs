@@ -1,25 +1,25 @@
-//! Callers who are not known or may not, pages of other sites, other hosts, and streams without an
-//! upgrade.
+//! Callers without credentials or permission, pages of other sites, other hosts, and streams
+//! without an upgrade.
 //!
-//! Who may do what, and what a tenant sees of another, is left to `matrix`.
+//! `matrix` covers the permission of each route and the isolation of tenants.
 
 use floret::Permissions;
 use floret::testing::routes;
 
-use super::row::{Bad, FORM, RUN, Row, Told, all, get, post};
-use crate::stream::{ask, upgrade};
+use super::row::{Coverage, FORM, RUN, Row, TestRequest, all, get, post};
+use crate::stream::{connect, upgrade};
 use crate::wire::{Backend, Host};
 
-/// A request of every route that needs a permission, whose objects may be there or not: that is
-/// told to no stranger.
-fn guarded() -> Vec<Bad> {
+/// Returns a request for each route that needs a permission. Its objects may exist or not, because
+/// a refused caller must not learn which.
+fn guarded() -> Vec<TestRequest> {
     let guarded = routes()
         .into_iter()
         .filter(|route| route.permission.is_some());
-    let asked = guarded.map(|route| {
+    let requests = guarded.map(|route| {
         let path = route.path.replace("{id}", "daily").replace(['{', '}'], "");
         let mut bad = get(format!("/api{path}"));
-        // Only what may change something is refused to a page of another site.
+        // A page of another site may read, so a `GET` is not refused.
         if route.method == http::Method::GET {
             return bad;
         }
@@ -30,56 +30,56 @@ fn guarded() -> Vec<Bad> {
             _ => bad,
         }
     });
-    asked.collect()
+    requests.collect()
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    let strangers = guarded().into_iter().map(|bad| bad.from(None));
-    let strange =
-        ["/api/nothing", "/elsewhere", "/api/capabilities"].map(|path| get(path).from(None));
-    let form = post(RUN, "a=b").typed(Some(FORM)).from(None);
-    let idle = guarded()
+    let anonymous = guarded().into_iter().map(|bad| bad.by_caller(None));
+    let other_paths =
+        ["/api/nothing", "/elsewhere", "/api/capabilities"].map(|path| get(path).by_caller(None));
+    let form = post(RUN, "a=b").content_type(Some(FORM)).by_caller(None);
+    let without_permission = guarded()
         .into_iter()
-        .map(|bad| bad.from(Some(Permissions::of([]))));
-    let elsewhere = guarded()
+        .map(|bad| bad.by_caller(Some(Permissions::of([]))));
+    let other_host = guarded()
         .into_iter()
         .chain([get("/api/health"), get("/api/nothing")]);
-    let elsewhere = elsewhere.map(|bad| bad.header("host", "evil.example.com"));
-    let nameless = get("/api/health").header("host", "");
+    let other_host = other_host.map(|bad| bad.header("host", "evil.example.com"));
+    let no_host = get("/api/health").header("host", "");
     let rows = [
         all(
             401,
             "unauthenticated",
-            strangers.chain(strange).chain([form]),
+            anonymous.chain(other_paths).chain([form]),
         ),
-        all(403, "forbidden", idle),
-        all(403, "cross-origin", foreign()),
-        all(421, "misdirected", elsewhere.chain([nameless])),
+        all(403, "forbidden", without_permission),
+        all(403, "cross-origin", cross_origin()),
+        all(421, "misdirected", other_host.chain([no_host])),
         all(426, "upgrade-required", [get("/api/ws")]),
     ];
     rows.concat()
 }
 
-/// What a page of another site sends.
-fn foreign() -> Vec<Bad> {
+/// Requests from a page of another site.
+fn cross_origin() -> Vec<TestRequest> {
     let changing = || guarded().into_iter().filter(|bad| bad.method != "GET");
-    let by_page = |bad: Bad| bad.header("origin", "https://evil.example.com");
+    let by_page = |bad: TestRequest| bad.header("origin", "https://evil.example.com");
     let other_ports = ["null", "https://floret.example.com:8443", "evil"];
     let others = other_ports.map(|origin| post(RUN, "{}").header("origin", origin));
-    let by_site = |bad: Bad| bad.header("sec-fetch-site", "cross-site");
+    let by_site = |bad: TestRequest| bad.header("sec-fetch-site", "cross-site");
     let pages = changing().map(by_page);
     pages.chain(changing().map(by_site)).chain(others).collect()
 }
 
-pub(super) async fn set_ups(backend: Backend, told: &mut Told) {
-    a_stream_for_a_foreign_page(backend, told).await;
+pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
+    a_stream_for_another_origin(backend, coverage).await;
 }
 
-async fn a_stream_for_a_foreign_page(backend: Backend, told: &mut Told) {
+async fn a_stream_for_another_origin(backend: Backend, coverage: &mut Coverage) {
     let host = Host::start(backend).await;
     for origin in ["https://evil.example.com", "null"] {
-        let asked = upgrade("/api/ws", &[("origin", origin)]);
-        let refused = ask(&host.service, asked).await.unwrap_err();
-        told.refused(&refused, 403, "cross-origin");
+        let request = upgrade("/api/ws", &[("origin", origin)]);
+        let refused = connect(&host.service, request).await.unwrap_err();
+        coverage.assert_problem(&refused, 403, "cross-origin");
     }
 }

@@ -1,6 +1,6 @@
-//! Bodies that cannot be read, are of another type or size, have other fields, or do not arrive.
+//! Bodies that are unreadable, too large, of the wrong type, have invalid fields, or do not arrive.
 //!
-//! The fields of a definition are `definitions`'.
+//! `definitions` covers the fields of a definition.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use http::Request;
 use http_body::Frame;
 use tower::ServiceExt;
 
-use super::row::{BACKFILL, DRY_RUN, FORM, RUN, Row, Told, all, get, post, put};
-use crate::wire::{Answer, Backend, Host};
+use super::row::{BACKFILL, Coverage, DRY_RUN, FORM, RUN, Row, all, get, post, put};
+use crate::wire::{Backend, Host, TestResponse};
 
 const RESUME: &str = "/api/runs/{failed}/resume";
 const CANCEL: &str = "/api/runs/{failed}/cancel";
@@ -23,8 +23,8 @@ const CONNECTIONS: &str = "/api/connections";
 const VARIABLES: &str = "/api/variables";
 const PURGE: &str = "/api/system/purge";
 
-/// Every route that takes a body and whether it must have one, but what is filled in a `PUT`.
-const TAKING: [&str; 9] = [
+/// The `POST` routes that take a body.
+const WITH_BODY: [&str; 9] = [
     RUN,
     RESUME,
     CANCEL,
@@ -37,9 +37,9 @@ const TAKING: [&str; 9] = [
 ];
 
 pub(super) fn rows() -> Vec<Row> {
-    let rows = [unreadable(), of_another_type(), too_large()];
+    let rows = [unreadable(), wrong_type(), too_large()];
     rows.into_iter()
-        .chain([unknown(), unfit()])
+        .chain([unknown_fields(), invalid_fields()])
         .flatten()
         .collect()
 }
@@ -47,7 +47,7 @@ pub(super) fn rows() -> Vec<Row> {
 fn unreadable() -> Vec<Row> {
     let deep = format!("{{\"params\":{}{}}}", "[".repeat(200), "]".repeat(200));
     let mut rows = Vec::new();
-    for path in TAKING {
+    for path in WITH_BODY {
         rows.extend(all(
             400,
             "invalid-json",
@@ -72,7 +72,7 @@ fn unreadable() -> Vec<Row> {
     rows
 }
 
-fn of_another_type() -> Vec<Row> {
+fn wrong_type() -> Vec<Row> {
     let types = [
         None,
         Some("text/plain"),
@@ -80,52 +80,56 @@ fn of_another_type() -> Vec<Row> {
         Some("multipart/form-data; boundary=x"),
         Some("application/json; charset=utf-16"),
     ];
-    let sent = TAKING.map(|path| types.map(|kind| post(path, "{}").typed(kind)));
-    // A form on a route without a body, or whose run is not there.
-    let asked = [
+    let sent = WITH_BODY.map(|path| types.map(|kind| post(path, "{}").content_type(kind)));
+    // A form on a route that takes no body, or for a run that does not exist.
+    let without_body = [
         "/api/health",
         "/api/runs",
         "/api/pipelines/daily",
-        "/api/runs/{ended}/logs",
+        "/api/runs/{finished}/logs",
         "/api/runs/none",
     ];
-    let asked = asked.map(|path| get(path).typed(Some(FORM)));
-    let bad = sent.into_iter().flatten().chain(asked);
+    let without_body = without_body.map(|path| get(path).content_type(Some(FORM)));
+    let bad = sent.into_iter().flatten().chain(without_body);
     all(415, "unsupported-media-type", bad)
 }
 
 fn too_large() -> Vec<Row> {
-    let large = format!("{{\"params\":{{\"a\":\"{}\"}}}}", "x".repeat(4 << 20));
-    let long = format!("/api/runs?status={}", "x".repeat(8 << 10));
+    let body = format!("{{\"params\":{{\"a\":\"{}\"}}}}", "x".repeat(4 << 20));
+    let path = format!("/api/runs?status={}", "x".repeat(8 << 10));
     vec![
-        (post(RUN, large), 413, "body-too-large"),
-        (get(long), 414, "uri-too-long"),
+        (post(RUN, body), 413, "body-too-large"),
+        (get(path), 414, "uri-too-long"),
     ]
 }
 
-fn unknown() -> Vec<Row> {
+fn unknown_fields() -> Vec<Row> {
     let params = r#"did you mean "params"?"#;
     all(
         422,
         "unknown-field",
         [
-            post(RUN, r#"{"parms":{}}"#).at("/parms").told(params),
-            post(DRY_RUN, r#"{"parms":{}}"#).at("/parms").told(params),
+            post(RUN, r#"{"parms":{}}"#)
+                .at("/parms")
+                .with_detail(params),
+            post(DRY_RUN, r#"{"parms":{}}"#)
+                .at("/parms")
+                .with_detail(params),
             post(RESUME, r#"{"parms":{}}"#).at("/parms"),
-            post(RESUME, r#"{"from_nod":"a"}"#).told(r#"did you mean "from_node"?"#),
+            post(RESUME, r#"{"from_nod":"a"}"#).with_detail(r#"did you mean "from_node"?"#),
             post(CANCEL, r#"{"parms":{}}"#).at("/parms"),
             post(PURGE, r#"{"day":1}"#)
                 .at("/day")
-                .told(r#"did you mean "days"?"#),
+                .with_detail(r#"did you mean "days"?"#),
             post(CONNECTIONS, r#"{"conn_id":"c","type":"x","prot":1}"#)
-                .told("did you mean \"port\"?"),
+                .with_detail("did you mean \"port\"?"),
             post(VARIABLES, r#"{"key":"k","value":"v","typ":"string"}"#).at("/typ"),
         ],
     )
 }
 
-fn unfit() -> Vec<Row> {
-    let whole = TAKING.map(|path| ["[]", "5", "null", "\"x\""].map(|body| post(path, body)));
+fn invalid_fields() -> Vec<Row> {
+    let whole = WITH_BODY.map(|path| ["[]", "5", "null", "\"x\""].map(|body| post(path, body)));
     let params = [RUN, DRY_RUN].map(|path| {
         [
             (r#"{"params":[]}"#, "/params"),
@@ -168,8 +172,8 @@ fn unfit() -> Vec<Row> {
     all(422, "invalid-field", bad.chain(fields))
 }
 
-pub(super) async fn set_ups(backend: Backend, told: &mut Told) {
-    a_body_that_does_not_arrive_is_given_up(backend, told).await;
+pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
+    a_body_that_does_not_arrive_times_out(backend, coverage).await;
 }
 
 /// A body that never ends.
@@ -187,10 +191,10 @@ impl http_body::Body for Endless {
     }
 }
 
-async fn a_body_that_does_not_arrive_is_given_up(backend: Backend, told: &mut Told) {
+async fn a_body_that_does_not_arrive_times_out(backend: Backend, coverage: &mut Coverage) {
     let mut limits = Limits::default();
     limits.body_timeout = Duration::ZERO;
-    let host = Host::with(backend, limits).await;
+    let host = Host::with_limits(backend, limits).await;
     for (path, status, slug) in [
         (RUN, 408, "request-timeout"),
         (BACKFILL, 408, "request-timeout"),
@@ -199,7 +203,7 @@ async fn a_body_that_does_not_arrive_is_given_up(backend: Backend, told: &mut To
     ] {
         let request = Request::post(path).header("content-type", "application/json");
         let request = request.body(Endless).unwrap();
-        let answer = host.service.clone().oneshot(request).await.unwrap();
-        told.refused(&Answer::read(answer).await, status, slug);
+        let response = host.service.clone().oneshot(request).await.unwrap();
+        coverage.assert_problem(&TestResponse::read(response).await, status, slug);
     }
 }

@@ -1,23 +1,24 @@
-//! Acts that conflict with what is there: ended runs, active pipelines, taken ids, other states,
-//! secrets without a key.
+//! Requests that conflict with the current state: finished runs, active pipelines, taken ids, stale
+//! tags, and secrets without a key.
 
 use floret::testing::{Gate, Step};
 use http::Method;
 
-use super::row::{Bad, Row, Told, all, delete, post, put};
+use super::row::{Coverage, Row, TestRequest, all, delete, post, put};
 use crate::wire::{Backend, Host, request};
 
 const NODES: &str = r#""name":"x","nodes":[{"id":"a","type":"any"}]"#;
 
 pub(super) fn rows() -> Vec<Row> {
     let cancels = [
-        "runs/{ended}",
+        "runs/{finished}",
         "runs/{failed}",
         "backfills/{their_backfill}",
     ];
-    let cancels = cancels.map(|place| post(format!("/api/{place}/cancel"), "{}"));
-    let resumes = ["{ended}", "{orphan}"].map(|run| post(format!("/api/runs/{run}/resume"), "{}"));
-    let stale = |bad: Bad| bad.header("if-match", "\"stale\"");
+    let cancels = cancels.map(|target| post(format!("/api/{target}/cancel"), "{}"));
+    let resumes =
+        ["{finished}", "{orphan}"].map(|run| post(format!("/api/runs/{run}/resume"), "{}"));
+    let stale = |bad: TestRequest| bad.header("if-match", "\"stale\"");
     let daily = "/api/pipelines/daily";
     let rows = [
         all(409, "run-finished", cancels),
@@ -31,30 +32,30 @@ pub(super) fn rows() -> Vec<Row> {
                 stale(delete(daily)),
             ],
         ),
-        others(),
+        mismatched(),
     ];
     rows.concat()
 }
 
-/// Ids and slugs that are another's, whoever's that one is.
+/// Ids and slugs that another object has, of the same tenant or another.
 fn taken() -> Vec<Row> {
     let fields = [
         r#""id":"daily""#,
         r#""id":"x","pipeline_id":"daily""#,
         r#""id":"weekly""#,
-        // An id that equals another's slug, a slug that is another's, and one that equals another's
-        // id.
+        // An id that equals another pipeline's slug, a slug that is taken, and a slug that equals
+        // another pipeline's id.
         r#""id":"each-week""#,
         r#""id":"x","pipeline_id":"each-week""#,
         r#""id":"x","pipeline_id":"weekly""#,
         r#""id":"ann""#,
     ];
-    let made = fields.map(|fields| post("/api/pipelines", format!("{{{fields},{NODES}}}")));
+    let created = fields.map(|fields| post("/api/pipelines", format!("{{{fields},{NODES}}}")));
     let replaced = ["each-week", "weekly", "ann"].map(|slug| {
         let body = format!(r#"{{"pipeline_id":"{slug}",{NODES}}}"#);
         put("/api/pipelines/daily", body)
     });
-    let theirs = post("/api/pipelines", format!(r#"{{"id":"ann",{NODES}}}"#)).of("ben");
+    let theirs = post("/api/pipelines", format!(r#"{{"id":"ann",{NODES}}}"#)).by_tenant("ben");
     let objects = ["taken", "ann"].map(|name| {
         let connection = format!(r#"{{"conn_id":"{name}","type":"x"}}"#);
         let variable = format!(r#"{{"key":"{name}","value":"v"}}"#);
@@ -62,12 +63,12 @@ fn taken() -> Vec<Row> {
         let variable = post("/api/variables", variable);
         [
             connection.clone(),
-            connection.of("ben"),
+            connection.by_tenant("ben"),
             variable.clone(),
-            variable.of("ben"),
+            variable.by_tenant("ben"),
         ]
     });
-    let bad = made.into_iter().chain(replaced).chain([theirs]);
+    let bad = created.into_iter().chain(replaced).chain([theirs]);
     all(
         409,
         "already-exists",
@@ -75,8 +76,8 @@ fn taken() -> Vec<Row> {
     )
 }
 
-/// Bodies whose id is not the one of the path.
-fn others() -> Vec<Row> {
+/// Bodies whose id differs from the id in the path.
+fn mismatched() -> Vec<Row> {
     let pipeline = format!(r#"{{"id":"other",{NODES}}}"#);
     let bad = [
         put("/api/pipelines/daily", pipeline),
@@ -89,30 +90,34 @@ fn others() -> Vec<Row> {
     all(400, "id-mismatch", bad)
 }
 
-pub(super) async fn set_ups(backend: Backend, told: &mut Told) {
-    what_is_active_is_neither_resumed_again_nor_deleted(backend, told).await;
-    secrets_where_no_key_is_configured(backend, told).await;
+pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
+    an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(backend, coverage).await;
+    secrets_without_a_configured_key(backend, coverage).await;
 }
 
-async fn what_is_active_is_neither_resumed_again_nor_deleted(backend: Backend, told: &mut Told) {
+async fn an_active_run_is_not_resumed_again_and_its_pipeline_not_deleted(
+    backend: Backend,
+    coverage: &mut Coverage,
+) {
     let host = Host::start(backend).await;
     let gate = Gate::new();
     let steps = [Step::permanent("no"), Step::pass_on().at(&gate)];
     host.executor.script("load", steps);
-    let resume = format!("/api/runs/{}/resume", host.finished().await);
+    let resume = format!("/api/runs/{}/resume", host.finished_run().await);
     let resumed = host.post(&resume, None).await;
     assert_eq!(resumed.status, 202, "{resumed:?}");
     let again = host.post(&resume, None).await;
-    told.refused(&again, 409, "run-not-resumable");
+    coverage.assert_problem(&again, 409, "run-not-resumable");
     let delete = request(Method::DELETE, "/api/pipelines/daily", None);
-    told.refused(&host.send(delete).await, 409, "pipeline-active");
+    coverage.assert_problem(&host.send(delete).await, 409, "pipeline-active");
     gate.open();
-    host.finish(resumed.json()["id"].as_str().unwrap()).await;
+    host.wait_finished(resumed.json()["id"].as_str().unwrap())
+        .await;
 }
 
-async fn secrets_where_no_key_is_configured(backend: Backend, told: &mut Told) {
-    let host = Host::built(backend, |builder| builder).await;
-    let ask = async |method, path, body: &str| {
+async fn secrets_without_a_configured_key(backend: Backend, coverage: &mut Coverage) {
+    let host = Host::build(backend, |builder| builder).await;
+    let send = async |method, path, body: &str| {
         let body = serde_json::from_str(body).unwrap();
         host.send(request(method, path, Some(&body))).await
     };
@@ -121,8 +126,8 @@ async fn secrets_where_no_key_is_configured(backend: Backend, told: &mut Told) {
         (connections, r#"{"conn_id":"c","type":"x"}"#),
         (variables, r#"{"key":"k","value":"v"}"#),
     ] {
-        let made = ask(Method::POST, path, body).await;
-        assert_eq!(made.status, 201, "{made:?}");
+        let created = send(Method::POST, path, body).await;
+        assert_eq!(created.status, 201, "{created:?}");
     }
     for (method, path, body) in [
         (
@@ -151,8 +156,8 @@ async fn secrets_where_no_key_is_configured(backend: Backend, told: &mut Told) {
             r#"{"value":"v","type":"secret"}"#,
         ),
     ] {
-        let refused = ask(method, path, body).await;
-        told.refused(&refused, 409, "encryption-key-missing");
+        let refused = send(method, path, body).await;
+        coverage.assert_problem(&refused, 409, "encryption-key-missing");
         assert!(refused.text().contains("FLORET_SECRET_KEY"), "{refused:?}");
     }
 }

@@ -1,16 +1,16 @@
-//! Definitions that make no graph or whose fields are not acceptable.
+//! Definitions with an invalid graph or invalid fields.
 //!
-//! Their schedules are `schedules`', ids that are taken `conflicts`'.
+//! `schedules` covers their schedules, and `conflicts` covers ids that are taken.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::row::{BACKFILL, Bad, DRY_RUN, RUN, Row, all, post, put};
+use super::row::{BACKFILL, DRY_RUN, RUN, Row, TestRequest, all, post, put};
 use crate::wire::{Backend, Host, request};
 
 const MANY: usize = 1_000;
 
-/// A definition with these nodes and edges.
+/// Returns a definition with these nodes and edges.
 pub(super) fn graph(nodes: &[&str], edges: &[(&str, &str)]) -> Value {
     let node = |id: &&str| json!({"id": id, "type": "any"});
     let edge = |(from, to): &(&str, &str)| json!({"from": from, "to": to});
@@ -21,14 +21,14 @@ pub(super) fn graph(nodes: &[&str], edges: &[(&str, &str)]) -> Value {
     })
 }
 
-/// A definition that is made, and that replaces another.
-pub(super) fn saved(definition: &Value) -> [Bad; 2] {
+/// Returns the requests that create a pipeline from this definition and replace one with it.
+pub(super) fn create_and_replace(definition: &Value) -> [TestRequest; 2] {
     let body = definition.to_string();
-    let replaced = put("/api/pipelines/daily", body.as_str());
-    [post("/api/pipelines", body), replaced]
+    let replace = put("/api/pipelines/daily", body.as_str());
+    [post("/api/pipelines", body), replace]
 }
 
-/// A definition of so many nodes.
+/// Returns a definition of `count` nodes without edges.
 fn wide(count: usize) -> Value {
     let nodes: Vec<_> = (0..count).map(|index| format!("n{index}")).collect();
     let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
@@ -37,32 +37,33 @@ fn wide(count: usize) -> Value {
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    for (definition, slug, told) in graphs() {
-        let bad = saved(&definition).map(|bad| bad.told(told));
+    for (definition, slug, detail) in graphs() {
+        let bad = create_and_replace(&definition).map(|bad| bad.with_detail(detail));
         rows.extend(all(422, slug, bad));
     }
     for (member, value, at) in fields() {
         let mut definition = graph(&["a"], &[]);
         definition[member] = value;
-        let bad = saved(&definition).map(|bad| bad.at(format!("/{at}")));
+        let bad = create_and_replace(&definition).map(|bad| bad.at(format!("/{at}")));
         rows.extend(all(422, "invalid-field", bad));
     }
-    // In what replaces another an id that is none is first of all not the path's.
+    // In a replacement, the mismatch with the id in the path is reported first.
     for id in ["", "a b", "x/y"] {
         let mut definition = graph(&["a"], &[]);
         definition["id"] = json!(id);
-        let [made, replaced] = saved(&definition);
-        rows.push((made.at("/id"), 422, "invalid-field"));
-        rows.push((replaced, 400, "id-mismatch"));
+        let [create, replace] = create_and_replace(&definition);
+        rows.push((create.at("/id"), 422, "invalid-field"));
+        rows.push((replace, 400, "id-mismatch"));
     }
     let nameless = json!({"nodes": [{"id": "a", "type": "any"}]});
     for body in [json!([]), json!(5), nameless] {
-        rows.extend(all(422, "invalid-field", saved(&body)));
+        rows.extend(all(422, "invalid-field", create_and_replace(&body)));
     }
     let days = r#"{"start_date":"2024-01-01","end_date":"2024-01-02"}"#;
-    let acts = [(RUN, "{}"), (DRY_RUN, ""), (BACKFILL, days)];
-    let acts = acts.map(|(path, body)| post(path.replace("daily", "odd"), body).told("teleport"));
-    rows.extend(all(422, "node-type-unknown", acts));
+    let actions = [(RUN, "{}"), (DRY_RUN, ""), (BACKFILL, days)];
+    let actions = actions
+        .map(|(path, body)| post(path.replace("daily", "odd"), body).with_detail("teleport"));
+    rows.extend(all(422, "node-type-unknown", actions));
     rows
 }
 
@@ -95,7 +96,7 @@ fn graphs() -> Vec<(Value, &'static str, &'static str)> {
     ]
 }
 
-/// A member, its value and where the problem is.
+/// A member, its invalid value and the pointer to the problem.
 fn fields() -> Vec<(&'static str, Value, &'static str)> {
     let node =
         |key: &str, value: Value| json!([{"id": "a", "type": "any", "config": {key: value}}]);
@@ -148,8 +149,8 @@ pub(super) async fn set_ups(backend: Backend) {
 
 async fn a_definition_of_a_thousand_nodes_is_accepted(backend: Backend) {
     let host = Host::start(backend).await;
-    let made = request(Method::POST, "/api/pipelines", Some(&wide(MANY)));
-    let answer = host.send(made).await;
-    assert_eq!(answer.status, 201, "{answer:?}");
-    assert_eq!(answer.json()["nodes"].as_array().unwrap().len(), MANY);
+    let create = request(Method::POST, "/api/pipelines", Some(&wide(MANY)));
+    let response = host.send(create).await;
+    assert_eq!(response.status, 201, "{response:?}");
+    assert_eq!(response.json()["nodes"].as_array().unwrap().len(), MANY);
 }

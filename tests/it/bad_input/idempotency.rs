@@ -1,15 +1,15 @@
-//! Keys that are none, that came with another body, or that two requests have at once.
+//! Idempotency keys that are invalid, reused with another body, or sent twice at once.
 
-use floret::testing::{Gate, Method as Call, Step};
+use floret::testing::{Gate, Method as StorageCall, Step};
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::row::{BACKFILL, RUN, Row, Told, all, post};
-use crate::wire::{Answer, Backend, Host, request};
+use super::row::{BACKFILL, Coverage, RUN, Row, all, post};
+use crate::wire::{Backend, Host, TestResponse, request};
 
 pub(super) fn rows() -> Vec<Row> {
     let too_long = "k".repeat(256);
-    let none: [&[&str]; 7] = [
+    let invalid: [&[&str]; 7] = [
         &[""],
         &["a b"],
         &["a\tb"],
@@ -19,13 +19,13 @@ pub(super) fn rows() -> Vec<Row> {
         &["a", "a"],
     ];
     let days = r#"{"start_date":"2024-01-01","end_date":"2024-01-02"}"#;
-    let acts = [
+    let targets = [
         (RUN, ""),
         ("/api/runs/{failed}/resume", ""),
         (BACKFILL, days),
     ];
-    let bad = acts.into_iter().flat_map(|(path, body)| {
-        none.map(|keys| {
+    let bad = targets.into_iter().flat_map(|(path, body)| {
+        invalid.map(|keys| {
             keys.iter().fold(post(path, body), |bad, key| {
                 bad.header("idempotency-key", *key)
             })
@@ -34,22 +34,22 @@ pub(super) fn rows() -> Vec<Row> {
     all(400, "invalid-idempotency-key", bad)
 }
 
-pub(super) async fn set_ups(backend: Backend, told: &mut Told) {
-    a_key_that_came_with_another_body(backend, told).await;
-    two_requests_at_once_with_one_key_get_one_answer(backend).await;
+pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
+    a_key_reused_with_another_body(backend, coverage).await;
+    two_concurrent_requests_with_one_key_get_one_response(backend).await;
 }
 
-async fn with_key(host: &Host, path: &str, body: &Value) -> Answer {
+async fn with_key(host: &Host, path: &str, body: &Value) -> TestResponse {
     let mut keyed = request(Method::POST, path, Some(body));
     let key = HeaderValue::from_static("k");
     keyed.headers_mut().insert("idempotency-key", key);
     host.send(keyed).await
 }
 
-async fn a_key_that_came_with_another_body(backend: Backend, told: &mut Told) {
+async fn a_key_reused_with_another_body(backend: Backend, coverage: &mut Coverage) {
     let host = Host::start(backend).await;
     host.executor.script("load", [Step::permanent("no")]);
-    let resume = format!("/api/runs/{}/resume", host.finished().await);
+    let resume = format!("/api/runs/{}/resume", host.finished_run().await);
     let until = |last: &str| json!({"start_date": "2024-01-01", "end_date": last});
     for (path, first, other) in [
         (RUN, json!({}), json!({"params": {"a": "1"}})),
@@ -58,19 +58,19 @@ async fn a_key_that_came_with_another_body(backend: Backend, told: &mut Told) {
     ] {
         assert_eq!(with_key(&host, path, &first).await.status, 202);
         let refused = with_key(&host, path, &other).await;
-        told.refused(&refused, 422, "idempotency-key-reused");
+        coverage.assert_problem(&refused, 422, "idempotency-key-reused");
     }
 }
 
-async fn two_requests_at_once_with_one_key_get_one_answer(backend: Backend) {
+async fn two_concurrent_requests_with_one_key_get_one_response(backend: Backend) {
     let host = Host::start(backend).await;
     let days = json!({"start_date": "2024-01-01", "end_date": "2024-01-02"});
     for (path, body) in [(RUN, json!({})), (BACKFILL, days)] {
         let gate = Gate::new();
-        host.faults.hold_after(Call::CreateRuns, &gate);
-        let asked = host.faults.calls(Call::CreateRuns) + 2;
+        host.faults.hold_after(StorageCall::CreateRuns, &gate);
+        let expected = host.faults.calls(StorageCall::CreateRuns) + 2;
         let both = async {
-            while host.faults.calls(Call::CreateRuns) < asked {
+            while host.faults.calls(StorageCall::CreateRuns) < expected {
                 tokio::task::yield_now().await;
             }
             gate.open();
@@ -79,7 +79,8 @@ async fn two_requests_at_once_with_one_key_get_one_answer(backend: Backend) {
         let (one, other, ()) = tokio::join!(one, with_key(&host, path, &body), both);
         assert_eq!((one.status.as_u16(), other.status.as_u16()), (202, 202));
         assert_eq!(one.body, other.body);
-        let replayed = [one, other].map(|answer| answer.header("idempotent-replayed") == "true");
+        let replayed =
+            [one, other].map(|response| response.header("idempotent-replayed") == "true");
         assert_ne!(replayed[0], replayed[1]);
     }
 }

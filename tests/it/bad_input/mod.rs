@@ -1,36 +1,35 @@
-//! Every bad input of the contract and what it gets, asked through the service on each backend.
+//! Every kind of bad input and the problem that the service reports for it, on each backend.
 //!
-//! A file has the rows of its kind: `rows` is data that one loop asks, `set_ups` are refusals that
-//! need a host of their own. Whether several problems of one body are all told is left to the
-//! nouns.
+//! In each file, `rows` returns the requests that one loop sends, and `set_ups` runs the cases that
+//! need a host of their own. The `api_*` files test that a problem lists every error of a body.
 
 mod absences;
 mod access;
 mod bodies;
 mod conflicts;
 mod definitions;
+mod fixture;
 mod idempotency;
 mod limits;
 mod parameters;
 mod ranges;
 mod row;
 mod schedules;
-mod world;
 
 use std::collections::BTreeSet;
 
 use floret::Problem;
 
-use self::row::Told;
-use self::world::World;
+use self::fixture::Fixture;
+use self::row::Coverage;
 use crate::wire::Backend;
 
-/// Left to backends that cannot wait: on both of ours a request waits for the one before it with
-/// its key.
-const NEVER: Problem = Problem::IdempotencyInProgress;
+/// Only a backend that cannot wait reports this problem. In the built-in backends, a request
+/// waits for an earlier request with the same key.
+const UNREACHABLE: Problem = Problem::IdempotencyInProgress;
 
-/// Every refusal that the contract has.
-fn promised() -> BTreeSet<(u16, &'static str)> {
+/// Returns the status and the slug of every problem on the wire.
+fn documented() -> BTreeSet<(u16, &'static str)> {
     let on_wire = Problem::ALL.iter().map(|problem| problem.on_wire());
     on_wire.map(pair).collect()
 }
@@ -40,37 +39,40 @@ fn pair(problem: Problem) -> (u16, &'static str) {
 }
 
 #[tokio::test]
-async fn every_bad_input_gets_what_the_contract_says_in_memory() {
-    judge(Backend::Memory).await;
+async fn every_bad_input_gets_its_documented_problem_in_memory() {
+    check_every_bad_input(Backend::Memory).await;
 }
 
 #[tokio::test]
-async fn every_bad_input_gets_what_the_contract_says_in_sqlite() {
-    judge(Backend::Sqlite).await;
+async fn every_bad_input_gets_its_documented_problem_in_sqlite() {
+    check_every_bad_input(Backend::Sqlite).await;
 }
 
-/// Asks everything. What was gotten is what the contract has, so no row of it is without a test and
-/// none is missing there.
-async fn judge(backend: Backend) {
-    let mut told = Told::default();
-    ask_rows(backend, &mut told).await;
-    access::set_ups(backend, &mut told).await;
-    bodies::set_ups(backend, &mut told).await;
-    conflicts::set_ups(backend, &mut told).await;
+/// Sends every bad input and asserts that together they cover exactly the documented problems.
+async fn check_every_bad_input(backend: Backend) {
+    let mut coverage = Coverage::default();
+    check_rows(backend, &mut coverage).await;
+    access::set_ups(backend, &mut coverage).await;
+    bodies::set_ups(backend, &mut coverage).await;
+    conflicts::set_ups(backend, &mut coverage).await;
     definitions::set_ups(backend).await;
-    idempotency::set_ups(backend, &mut told).await;
-    limits::set_ups(backend, &mut told).await;
-    let promised = promised();
-    let untested: Vec<_> = promised.difference(&told.pairs).collect();
-    assert_eq!(untested, [&pair(NEVER)], "no bad input gets these");
-    let unknown: Vec<_> = told.pairs.difference(&promised).collect();
-    assert!(unknown.is_empty(), "the contract has no {unknown:?}");
+    idempotency::set_ups(backend, &mut coverage).await;
+    limits::set_ups(backend, &mut coverage).await;
+    let documented = documented();
+    let untested: Vec<_> = documented.difference(&coverage.pairs).collect();
+    assert_eq!(
+        untested,
+        [&pair(UNREACHABLE)],
+        "no bad input gets these problems"
+    );
+    let unknown: Vec<_> = coverage.pairs.difference(&documented).collect();
+    assert!(unknown.is_empty(), "undocumented problems: {unknown:?}");
 }
 
-/// Asks the rows that are data, which change nothing.
-async fn ask_rows(backend: Backend, told: &mut Told) {
-    let world = World::open(backend).await;
-    let before = world.state().await;
+/// Sends the requests of all rows and asserts that they change nothing.
+async fn check_rows(backend: Backend, coverage: &mut Coverage) {
+    let fixture = Fixture::open(backend).await;
+    let before = fixture.state().await;
     let rows = [
         absences::rows(),
         access::rows(),
@@ -84,8 +86,8 @@ async fn ask_rows(backend: Backend, told: &mut Told) {
     ];
     let mut wrong = Vec::new();
     for row in rows.into_iter().flatten() {
-        wrong.extend(world.ask(&row, told).await);
+        wrong.extend(fixture.check(&row, coverage).await);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(world.state().await, before);
+    assert_eq!(fixture.state().await, before);
 }

@@ -1,4 +1,4 @@
-//! Query parameters that are not known, not acceptable or given twice, and cursors that are none.
+//! Query parameters that are unknown, invalid or repeated, and invalid cursors.
 
 use super::row::{RUN, Row, all, get, post};
 
@@ -16,11 +16,11 @@ pub(super) fn rows() -> Vec<Row> {
     let posted = posted.map(|path| post(format!("{path}?x=1"), "{}").at("x"));
     let forced = ["1", "yes", ""]
         .map(|force| post(format!("/api/runs/{{failed}}/cancel?force={force}"), "{}"));
-    let asked = PATHS.iter().map(|path| get(*path));
+    let queries = PATHS.iter().map(|path| get(*path));
     let hinted = get("/api/runs?pgae=1")
         .at("pgae")
-        .told(r#"did you mean "page"?"#);
-    let bad = asked.chain(posted).chain(forced).chain([hinted]);
+        .with_detail(r#"did you mean "page"?"#);
+    let bad = queries.chain(posted).chain(forced).chain([hinted]);
     all(400, "invalid-parameter", bad)
 }
 
@@ -61,18 +61,18 @@ const PATHS: &[&str] = &[
     "/api/pipelines?after=a%20b",
     "/api/pipelines/daily?x=1",
     "/api/pipelines/daily/validate?x=1",
-    "/api/runs/{ended}?x=1",
-    "/api/runs/{ended}/logs?level=loud",
-    "/api/runs/{ended}/logs?limit=0",
-    "/api/runs/{ended}/logs?limit=10001",
-    "/api/runs/{ended}/logs?after=x",
-    "/api/runs/{ended}/logs?after=-1",
-    "/api/runs/{ended}/logs?after=18446744073709551616",
-    "/api/runs/{ended}/logs?node_id=a%20b",
-    "/api/runs/{ended}/logs/export?format=xml",
-    "/api/runs/{ended}/logs/export?limit=1",
-    "/api/runs/{ended}/nodes/load/preview?x=1",
-    "/api/runs/{ended}/nodes/load/profile?x=1",
+    "/api/runs/{finished}?x=1",
+    "/api/runs/{finished}/logs?level=loud",
+    "/api/runs/{finished}/logs?limit=0",
+    "/api/runs/{finished}/logs?limit=10001",
+    "/api/runs/{finished}/logs?after=x",
+    "/api/runs/{finished}/logs?after=-1",
+    "/api/runs/{finished}/logs?after=18446744073709551616",
+    "/api/runs/{finished}/logs?node_id=a%20b",
+    "/api/runs/{finished}/logs/export?format=xml",
+    "/api/runs/{finished}/logs/export?limit=1",
+    "/api/runs/{finished}/nodes/load/preview?x=1",
+    "/api/runs/{finished}/nodes/load/profile?x=1",
     "/api/runs/calendar?days=0",
     "/api/runs/calendar?days=366",
     "/api/runs/calendar?days=1&days=1",

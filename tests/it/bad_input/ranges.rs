@@ -1,4 +1,4 @@
-//! Ranges of dates that no backfill can have.
+//! Invalid date ranges and options of backfills.
 
 use super::row::{BACKFILL, Row, all, post};
 
@@ -7,45 +7,45 @@ pub(super) fn rows() -> Vec<Row> {
         let body = format!(r#"{{"start_date":"{first}","end_date":"{last}"}}"#);
         post(BACKFILL, body).at(at)
     };
-    let given = |field: &str, at: &str| {
+    let option = |field: &str, at: &str| {
         let body = format!(r#"{{"start_date":"2024-01-01","end_date":"2024-01-02",{field}}}"#);
         post(BACKFILL, body).at(at)
     };
-    let wrong = [
+    let invalid = [
         days("2024-01-02", "2024-01-01", "/end_date"),
         days("2999-01-01", "2999-01-02", "/end_date"),
         days("2024-01-01", "2999-01-01", "/end_date"),
     ];
-    // Told by arithmetic: no calendar could count these days one by one in time.
+    // The service must compute the length of these ranges. Counting the days would take too long.
     let large = [
         days("1990-01-01", "2024-01-01", "/end_date"),
         days("2010-01-01", "2024-01-01", "/end_date"),
         days("0000-01-01", "2024-01-01", "/end_date"),
     ];
-    let unfit = [
+    let invalid_fields = [
         post(BACKFILL, "{}").at("/start_date"),
         post(BACKFILL, r#"{"start_date":"2024-01-01"}"#).at("/end_date"),
         days("2024-1-1", "2024-01-02", "/start_date"),
         days("2024-01-01", "2024-02-30", "/end_date"),
         days("2024-01-01", "99999-01-01", "/end_date"),
         days("2024-01-01T00:00:00Z", "2024-01-02", "/start_date"),
-        given(r#""params":{"date":"x"}"#, "/params/date"),
-        given(r#""params":{"date":"2024-01-01"}"#, "/params/date"),
-        given(r#""max_parallel":0"#, "/max_parallel"),
-        given(r#""max_parallel":4294967296"#, "/max_parallel"),
-        given(r#""max_parallel":1e300"#, "/max_parallel"),
-        given(r#""max_failures":3661"#, "/max_failures"),
-        given(r#""order":"ascending""#, "/order"),
+        option(r#""params":{"date":"x"}"#, "/params/date"),
+        option(r#""params":{"date":"2024-01-01"}"#, "/params/date"),
+        option(r#""max_parallel":0"#, "/max_parallel"),
+        option(r#""max_parallel":4294967296"#, "/max_parallel"),
+        option(r#""max_parallel":1e300"#, "/max_parallel"),
+        option(r#""max_failures":3661"#, "/max_failures"),
+        option(r#""order":"ascending""#, "/order"),
     ];
     let twice = r#"{"start_date":"2024-01-01","start_date":"2024-01-01","end_date":"2024-01-02"}"#;
     let rows = [
-        all(422, "range-invalid", wrong),
+        all(422, "range-invalid", invalid),
         all(422, "backfill-too-large", large),
-        all(422, "invalid-field", unfit),
+        all(422, "invalid-field", invalid_fields),
         all(
             422,
             "unknown-field",
-            [given(r#""parallel":1"#, "/parallel")],
+            [option(r#""parallel":1"#, "/parallel")],
         ),
         all(400, "duplicate-key", [post(BACKFILL, twice)]),
     ];

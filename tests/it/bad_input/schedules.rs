@@ -1,8 +1,8 @@
-//! Expressions and zones that are none, in definitions that are made and in such that are replaced.
+//! Invalid schedules and time zones, in pipelines that are created or replaced.
 
 use serde_json::json;
 
-use super::definitions::{graph, saved};
+use super::definitions::{create_and_replace, graph};
 use super::row::Row;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -26,7 +26,7 @@ pub(super) fn rows() -> Vec<Row> {
             r#"did you mean "Europe/Berlin"?"#,
         ),
     ];
-    let texts = texts.map(|(member, value, slug, told)| (member, json!(value), slug, told));
+    let texts = texts.map(|(member, value, slug, detail)| (member, json!(value), slug, detail));
     let others = [
         ("schedule", json!(5)),
         ("schedule", json!(null)),
@@ -37,10 +37,11 @@ pub(super) fn rows() -> Vec<Row> {
     ];
     let others = others.map(|(member, value)| (member, value, "invalid-field", ""));
     let mut rows = Vec::new();
-    for (member, value, slug, told) in texts.into_iter().chain(others) {
+    for (member, value, slug, detail) in texts.into_iter().chain(others) {
         let mut definition = graph(&["a"], &[]);
         definition[member] = value;
-        let bad = saved(&definition).map(|bad| bad.at(format!("/{member}")).told(told));
+        let bad = create_and_replace(&definition)
+            .map(|bad| bad.at(format!("/{member}")).with_detail(detail));
         rows.extend(bad.map(|bad| (bad, 422, slug)));
     }
     rows

@@ -22,7 +22,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Returns a folder with a copy of a store that is in use and has run with its secrets.
 async fn copy_of_used_store() -> Scratch {
-    let host = Host::built(Backend::Sqlite, |builder| {
+    let host = Host::build(Backend::Sqlite, |builder| {
         with_node(builder, &Arc::default()).secret_key(key(7))
     })
     .await;

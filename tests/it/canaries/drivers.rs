@@ -8,7 +8,7 @@ use tracing_subscriber::fmt;
 
 use super::levels::Levels;
 use super::requests::{Round, every_request};
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 use crate::wire::{Backend, Host};
 
 /// Texts that SQLite's driver puts into its messages.
@@ -22,10 +22,10 @@ const WORDS: [&str; 6] = [
 ];
 
 /// Returns the log at `info` and above of the threads of all stores in this process.
-fn storage_log() -> &'static Written {
-    static LOUD: OnceLock<Written> = OnceLock::new();
+fn storage_log() -> &'static CapturedTrace {
+    static LOUD: OnceLock<CapturedTrace> = OnceLock::new();
     LOUD.get_or_init(|| {
-        let written = Written::default();
+        let written = CapturedTrace::default();
         let subscriber = fmt()
             .with_ansi(false)
             .with_env_filter("floret::storage=info")
@@ -62,7 +62,7 @@ async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
     let logs = Levels::default();
     let _guard = logs.capture();
     let host = Host::start(Backend::Sqlite).await;
-    let failed = host.finished().await;
+    let failed = host.finished_run().await;
     let body = serde_json::json!({"start_date": "2024-01-01", "end_date": "2024-01-01"});
     let created = host
         .post("/api/pipelines/daily/backfill", Some(&body))
@@ -73,7 +73,8 @@ async fn messages_of_the_driver_about_a_ruined_file_reach_no_client() {
         .next()
         .unwrap()
         .to_owned();
-    host.finish(created.json()[0].as_str().unwrap()).await;
+    host.wait_finished(created.json()[0].as_str().unwrap())
+        .await;
     ruin(&host);
     let round = Round {
         key: "once".to_owned(),

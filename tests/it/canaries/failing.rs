@@ -22,8 +22,8 @@ use tower::ServiceExt as _;
 use super::levels::Levels;
 use super::requests::{Round, every_request};
 use super::{PASSWORD, TOKEN, VARIABLE, assert_hidden, key, store_secrets, with_node};
-use crate::harness::within;
-use crate::stream::{ask, upgrade};
+use crate::harness::with_timeout;
+use crate::stream::{connect, upgrade};
 use crate::wire::{Backend, Host, daily};
 
 /// The cause of a fault, as a driver may word it: SQL, a path and a secret.
@@ -59,7 +59,7 @@ impl Failure {
     /// Returns a fault that makes every call of the method fail until the storage is healed.
     fn fault(self, method: Method) -> Fault {
         let fault = (self.fails)(method, self.problem).times(u64::MAX);
-        fault.because(CAUSE)
+        fault.with_source(CAUSE)
     }
 }
 
@@ -94,7 +94,7 @@ async fn run_with_clock<T>(clock: &ManualClock, what: &str, future: impl Future<
             }
         }
     };
-    within(what, looped).await
+    with_timeout(what, looped).await
 }
 
 /// The outcome of a request.
@@ -175,7 +175,7 @@ fn pipelines() -> [Pipeline; 3] {
 impl Failing {
     async fn start(backend: Backend) -> Self {
         let clock = ManualClock::new("2024-01-15T06:00:00Z".parse().unwrap());
-        let host = Host::built(backend, |builder| {
+        let host = Host::build(backend, |builder| {
             let builder = pipelines()
                 .into_iter()
                 .fold(builder, |builder, own| builder.pipeline(own));
@@ -220,7 +220,7 @@ impl Failing {
         let clock = self.clock.clone();
         let created = self.host.post("/api/pipelines/half/run", None).await;
         let failed = created.json()["id"].as_str().unwrap().to_owned();
-        run_with_clock(&clock, "a run", self.host.finish(&failed)).await;
+        run_with_clock(&clock, "a run", self.host.wait_finished(&failed)).await;
         self.rounds += 1;
         let round = Round {
             key: format!("round-{}", self.rounds),
@@ -265,15 +265,15 @@ impl Failing {
                 self.clock.advance(Duration::from_secs(1));
             }
         };
-        within(&format!("a call of {method:?}"), called).await;
+        with_timeout(&format!("a call of {method:?}"), called).await;
     }
 
     /// Returns the beginning of a stream of all events, or the response that refuses it.
     async fn read_stream(&self) -> String {
         const POLLS: u32 = 1_000;
-        match ask(&self.host.service, upgrade("/api/ws?since=0", &[])).await {
+        match connect(&self.host.service, upgrade("/api/ws?since=0", &[])).await {
             Ok(mut client) => {
-                let message = poll_with_clock(&self.clock, POLLS, client.hear()).await;
+                let message = poll_with_clock(&self.clock, POLLS, client.receive()).await;
                 format!("{message:?}")
             }
             Err(answer) => format!("{answer:?}"),

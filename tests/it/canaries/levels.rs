@@ -5,25 +5,25 @@
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::{MakeWriter, fmt};
 
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 
 /// The two parts of a log. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Levels {
     /// Lines at `info` and above, which a host logs by default.
-    pub(super) loud: Written,
+    pub(super) loud: CapturedTrace,
     /// Lines at `debug` and below, which a host logs to find a cause.
-    pub(super) quiet: Written,
+    pub(super) quiet: CapturedTrace,
 }
 
 impl<'a> MakeWriter<'a> for Levels {
-    type Writer = Written;
+    type Writer = CapturedTrace;
 
-    fn make_writer(&'a self) -> Written {
+    fn make_writer(&'a self) -> CapturedTrace {
         self.loud.clone()
     }
 
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Written {
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> CapturedTrace {
         if *meta.level() <= Level::INFO {
             self.loud.clone()
         } else {

@@ -26,7 +26,7 @@ use tower::{BoxError, Service};
 use tracing_subscriber::fmt;
 
 use self::responses::collect_responses;
-use crate::harness::Written;
+use crate::harness::CapturedTrace;
 use crate::stream::open;
 use crate::wire::{Backend, Host, request};
 
@@ -108,7 +108,7 @@ async fn run(host: &Host, pipeline: &str) -> String {
     let path = format!("/api/pipelines/{pipeline}/run");
     let created = host.post(&path, None).await.json();
     let id = created["id"].as_str().unwrap().to_owned();
-    host.finish(&id).await;
+    host.wait_finished(&id).await;
     id
 }
 
@@ -120,7 +120,7 @@ async fn backfill(host: &Host) -> (String, String) {
         .await
         .json();
     let run = created[0].as_str().unwrap().to_owned();
-    host.finish(&run).await;
+    host.wait_finished(&run).await;
     let path = format!("/api/runs/{run}");
     let backfill = host.get(&path).await.json()["backfill_id"].clone();
     (backfill.as_str().unwrap().to_owned(), run)
@@ -141,7 +141,7 @@ fn assert_hidden(what: &str, text: &[u8]) {
 }
 
 async fn assert_secrets_stay_hidden(backend: Backend) {
-    let written = Written::default();
+    let written = CapturedTrace::default();
     let subscriber = fmt()
         .with_ansi(false)
         .with_max_level(tracing::Level::TRACE)
@@ -149,7 +149,7 @@ async fn assert_secrets_stay_hidden(backend: Backend) {
     // The test and the engine's tasks all execute on this thread.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let host = Host::built(backend, |builder| {
+    let host = Host::build(backend, |builder| {
         with_node(builder, &seen).secret_key(key(7))
     })
     .await;
@@ -228,7 +228,7 @@ async fn error_on(
     build: impl FnOnce(Builder) -> Builder,
 ) -> (Host, Option<String>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let host = Host::on(folder, Backend::Sqlite, |builder| {
+    let host = Host::build_in(folder, Backend::Sqlite, |builder| {
         build(with_node(builder, &seen))
     })
     .await;
@@ -241,7 +241,7 @@ async fn error_on(
 
 #[tokio::test]
 async fn a_wrong_key_is_reported_and_an_old_key_still_reads() {
-    let host = Host::built(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
+    let host = Host::build(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
     store_secrets(&host).await;
     let (host, error) = error_after_reopen(host, |builder| builder.secret_key(key(8))).await;
     let error = error.unwrap();
@@ -276,7 +276,7 @@ async fn a_wrong_key_is_reported_and_an_old_key_still_reads() {
 
 #[tokio::test]
 async fn swapped_secrets_in_the_file_are_refused() {
-    let host = Host::built(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
+    let host = Host::build(Backend::Sqlite, |builder| builder.secret_key(key(7))).await;
     store_secrets(&host).await;
     let other = json!({"conn_id": "other", "type": "x", "password": "another"});
     host.post("/api/connections", Some(&other)).await;
@@ -322,7 +322,7 @@ async fn a_readiness_error_exposes_no_secret() {
         let builder = builder.secret_key(key(7));
         builder.node_service("leaky", Gone::default())
     };
-    let host = Host::built(Backend::Memory, build).await;
+    let host = Host::build(Backend::Memory, build).await;
     store_secrets(&host).await;
     let id = run(&host, "fails").await;
     let run = host.get(&format!("/api/runs/{id}")).await.json();

@@ -31,7 +31,7 @@ async fn assert_panic_is_masked(backend: Backend) {
     let _guard = logs.capture();
     let build =
         |builder: floret::Builder| builder.node("leaky", panic_with_secrets).secret_key(key(7));
-    let host = Host::built(backend, build).await;
+    let host = Host::build(backend, build).await;
     store_secrets(&host).await;
     let id = run(&host, "fine").await;
     let shown = host.get(&format!("/api/runs/{id}")).await;
@@ -104,7 +104,7 @@ async fn the_text_of_a_panic_in_an_executor_reaches_no_client() {
             .executor("panicking", executor.clone())
             .pipeline(pipeline)
     };
-    let host = Host::built(Backend::Memory, build).await;
+    let host = Host::build(Backend::Memory, build).await;
     executor.0.store(true, Ordering::Relaxed);
     let body = json!({"name": "x", "nodes": [{"id": "a", "type": "panicking"}]});
     for (method, path, body) in [
@@ -115,7 +115,7 @@ async fn the_text_of_a_panic_in_an_executor_reaches_no_client() {
         (Method::GET, "/api/lineage", None),
     ] {
         let answer = host.send(request(method, path, body)).await;
-        answer.refused(500, "internal-error");
+        answer.assert_problem(500, "internal-error");
         assert_hidden(path, &answer.body);
         assert_hidden(path, format!("{:?}", answer.headers).as_bytes());
     }
@@ -136,7 +136,7 @@ async fn the_text_of_a_panic_in_an_access_rule_reaches_no_client() {
         let response = format!("{:?} {}", answer.headers, answer.text());
         assert_hidden(&path, response.as_bytes());
         if route.path != "/health" {
-            answer.refused(500, "internal-error");
+            answer.assert_problem(500, "internal-error");
         }
     }
     let loud = logs.loud.text();

@@ -1,5 +1,6 @@
-//! A host of Floret in a test: it runs on a runtime of its own, so that it can crash as a process
-//! does, without a word.
+//! A host of Floret in a test. It has its own runtime, so it can crash like a process.
+//!
+//! Starting a host is left to `World`.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub(crate) struct Host {
     runtime: Background,
 }
 
-/// A runtime that may be dropped where nothing may block.
+/// A runtime that can be dropped in async code, where blocking is forbidden.
 #[derive(Debug)]
 pub(crate) struct Background(Option<Runtime>);
 
@@ -39,48 +40,50 @@ impl Host {
         }
     }
 
+    /// Triggers a run.
     pub(crate) async fn trigger(&self, pipeline: &str) -> RunHandle {
         self.floret.run(pipeline).start().await.unwrap()
     }
 
-    /// Triggers and waits for the end.
+    /// Triggers a run and waits until it finishes.
     pub(crate) async fn run(&self, pipeline: &str) -> RunDetail {
         let run = self.trigger(pipeline).await;
         run.finished().await.unwrap()
     }
 
-    /// The run as storage has it.
+    /// Returns a run from storage.
     pub(crate) async fn stored(&self, run: &RunHandle) -> RunDetail {
         self.find(run.id()).await
     }
 
+    /// Returns the run with this id from storage.
     pub(crate) async fn find(&self, run: RunId) -> RunDetail {
         let found = self.storage.find_run(run, &Scope::All).await;
         found.unwrap().unwrap()
     }
 
-    /// Every run, the newest first.
+    /// Returns all runs, newest first.
     pub(crate) async fn runs(&self) -> Vec<Run> {
         let all = PageRequest::Newest { limit: 10_000 };
         let page = self.storage.list_runs(RunFilter::default(), all).await;
         page.unwrap().items
     }
 
-    /// All events so far.
+    /// Returns all events so far.
     pub(crate) async fn events(&self) -> Vec<Event> {
         let all = EventFilter::default();
         self.storage.events(all, 0, u32::MAX).await.unwrap()
     }
 
-    /// The run's events so far.
+    /// Returns the events of a run so far.
     pub(crate) async fn events_of(&self, run: RunId) -> Vec<Event> {
         let mut events = self.events().await;
         events.retain(|event| event.run_id == run);
         events
     }
 
-    /// Ends once so many events of this kind were committed since the store was made.
-    pub(crate) async fn until_events(&self, kind: EventKind, count: usize) {
+    /// Waits until the store has `count` events of this kind.
+    pub(crate) async fn wait_for_events(&self, kind: EventKind, count: usize) {
         let mut seen = 0;
         let mut events = self.floret.events_after(0);
         let is_last = |event: &Event| {
@@ -90,7 +93,7 @@ impl Host {
         until(&mut events, is_last).await.unwrap();
     }
 
-    /// Ends in order, at once.
+    /// Shuts the host down without a grace period.
     pub(crate) async fn stop(self) {
         self.floret.shutdown(Duration::ZERO).await.unwrap();
         self.crash().await;
@@ -105,9 +108,9 @@ impl Host {
         runtime.spawn(future).await.unwrap()
     }
 
-    /// Drops the last handle of the Floret and lets its runtime go on.
+    /// Drops the Floret and returns its runtime, which continues.
     #[must_use]
-    pub(crate) fn let_go(self) -> Background {
+    pub(crate) fn drop_floret(self) -> Background {
         let Self {
             floret,
             storage,
@@ -117,14 +120,14 @@ impl Host {
         runtime
     }
 
-    /// Ends every task where it stands and waits until they are gone.
+    /// Aborts every task and waits until all of them are gone.
     pub(crate) async fn crash(mut self) {
         let runtime = self.runtime.0.take();
-        let gone = tokio::task::spawn_blocking(move || {
+        let dropped = tokio::task::spawn_blocking(move || {
             drop(runtime);
-            // Its last handles, so that a store on a file is free.
+            // Dropping the last handles releases a store in a file.
             drop(self);
         });
-        gone.await.unwrap();
+        dropped.await.unwrap();
     }
 }

@@ -1,16 +1,15 @@
-//! The world of a test: a storage that outlives engines, a clock turned by hand, an executor that
-//! follows a script.
+//! The world of a test: a store that outlives its hosts, a manual clock and a scripted executor.
 //!
-//! What runs in it is `host`'s, what is run and how it is looked at `runs`', what is traced
-//! `written`'s.
+//! A running host is in `host`, pipelines and checks of runs in `runs`, captured traces in
+//! `captured_trace`.
 
+mod captured_trace;
 mod host;
 mod runs;
-mod written;
 
+pub(crate) use captured_trace::CapturedTrace;
 pub(crate) use host::Host;
-pub(crate) use runs::{STEP, assert_ended, chain, kinds, lines, node, statuses, step, until};
-pub(crate) use written::Written;
+pub(crate) use runs::{STEP, assert_statuses, chain, kinds, lines, node, statuses, step, until};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,14 +21,14 @@ use floret::testing::{
 };
 use floret::{Builder, ErrorKind, Floret, Limits, Pipeline, RunHandle, RunStatus};
 
-/// Makes of each function, which takes a [`Store`], one test a backend.
+/// Makes one test for each backend from each function that takes a [`Store`].
 macro_rules! on_every_backend {
     ($($name:ident,)*) => {
         mod memory {
             $(#[tokio::test]
             async fn $name() {
                 let test = super::$name($crate::harness::Store::memory());
-                $crate::harness::within(stringify!($name), Box::pin(test)).await;
+                $crate::harness::with_timeout(stringify!($name), Box::pin(test)).await;
             })*
         }
 
@@ -37,24 +36,27 @@ macro_rules! on_every_backend {
             $(#[tokio::test]
             async fn $name() {
                 let test = super::$name($crate::harness::Store::sqlite());
-                $crate::harness::within(stringify!($name), Box::pin(test)).await;
+                $crate::harness::with_timeout(stringify!($name), Box::pin(test)).await;
             })*
         }
     };
 }
 
-/// The future's output. What takes 60 s of real time hangs, and fails so.
+/// Returns the output of a future.
+///
+/// # Panics
+/// If the future takes longer than 60 s of real time.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test that hangs must fail in real time, whatever the clock says"
+    reason = "a test that hangs must fail in real time, even if its clock stands still"
 )]
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn with_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future)
         .await
         .unwrap_or_else(|_| panic!("{what} hangs"))
 }
 
-/// Something that keeps what a Floret remembers while Florets come and go.
+/// The data of a test, which outlives each Floret that opens it.
 #[derive(Debug)]
 pub(crate) enum Store {
     Memory(MemoryStorage),
@@ -70,18 +72,18 @@ impl Store {
         Self::Sqlite(scratch())
     }
 
-    /// Opens the store; whoever had it open before must be gone.
+    /// Opens the store, which no other Floret may have open.
     pub(crate) async fn open(&self) -> FaultyStorage {
         match self {
             Self::Memory(storage) => {
                 let storage = FaultyStorage::new(Arc::new(storage.clone()));
-                storage.stay_open();
+                storage.ignore_close();
                 storage
             }
             Self::Sqlite(directory) => {
                 let options = SqliteOptions::default().durability(Durability::Normal);
                 let path = directory.path().join("floret.db");
-                // A store that was dropped ends in its own time.
+                // A dropped store closes its file in the background.
                 let storage = loop {
                     match SqliteStorage::open_with(&path, options.clone()).await {
                         Err(error) if matches!(error.kind(), ErrorKind::StoreInUse { .. }) => {}
@@ -94,7 +96,7 @@ impl Store {
     }
 }
 
-/// What the hosts of one test have in common.
+/// The store, clock, script, limits and pipelines that the hosts of a test share.
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
@@ -114,7 +116,7 @@ impl World {
         }
     }
 
-    /// A world in which nothing but what a test is about sleeps for less than four hours.
+    /// Returns a world in which leases and log buffers cause no sleep shorter than four hours.
     pub(crate) fn quiet(store: Store) -> Self {
         const LONG: Duration = Duration::from_secs(4 * 3_600);
         let mut world = Self::new(store);
@@ -139,7 +141,7 @@ impl World {
         self.start_on(storage, build).await
     }
 
-    /// Starts a host on a storage that is open already.
+    /// Starts a host on an open storage.
     pub(crate) async fn start_on(
         &self,
         storage: FaultyStorage,
@@ -161,8 +163,7 @@ impl World {
         Host::new(started.unwrap(), storage, runtime)
     }
 
-    /// Makes a run that nobody has claimed yet, and a host whose first claim takes it and then
-    /// waits at the gate.
+    /// Creates a pending run, and a host that claims it and then waits at the gate.
     pub(crate) async fn hold_claim(&mut self, pipeline: &str, gate: &Gate) -> (Host, RunHandle) {
         let runs_max = std::mem::take(&mut self.limits.runs_max);
         let host = self.start().await;
@@ -179,9 +180,10 @@ impl World {
         (host, run)
     }
 
-    /// What a dead host held is anybody's: at once where opening the store proves its death, else
-    /// once its leases have run out.
-    pub(crate) fn outlive_leases(&self) {
+    /// Makes the runs of a crashed host claimable again.
+    ///
+    /// Opening an SQLite file proves that the host is gone. In memory, its leases must expire.
+    pub(crate) fn expire_leases(&self) {
         match self.store {
             Store::Memory(_) => self
                 .clock
@@ -190,15 +192,17 @@ impl World {
         }
     }
 
-    /// Turns the clock to the next sleeper due within `bound`, as soon as there is one.
-    pub(crate) async fn turn_within(&self, bound: Duration) -> Duration {
+    /// Waits for a task that sleeps at most `bound`, and advances the clock to its deadline.
+    ///
+    /// Returns the step.
+    pub(crate) async fn advance_within(&self, bound: Duration) -> Duration {
         self.clock.sleeper_within(bound).await;
         let step = self.clock.next_wake().unwrap();
         self.clock.advance(step);
         step
     }
 
-    /// How often each node was called.
+    /// Returns how often each node was called.
     pub(crate) fn calls(&self) -> BTreeMap<String, usize> {
         let mut calls = BTreeMap::new();
         for call in self.script.calls() {

@@ -1,4 +1,6 @@
-//! Pipelines to run, and looks at what came of a run.
+//! Pipelines for tests, and checks of runs and their events.
+//!
+//! Triggering runs is left to `host`.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +9,15 @@ use floret::{
     Event, EventKind, Node, NodeRun, NodeStatus, Pipeline, Result, RunStatus, Subscription,
 };
 
-/// The node type that the scripted executor stands behind.
+/// The node type of the scripted executor.
 pub(crate) const STEP: &str = "step";
 
-/// A node that the script speaks about.
+/// Returns a scripted node.
 pub(crate) fn step(id: &str) -> Node {
     Node::new(id, STEP)
 }
 
-/// Nodes that the script speaks about, one after another.
+/// Returns a pipeline of scripted nodes in a row.
 pub(crate) fn chain(id: &str, nodes: &[&str]) -> Pipeline {
     let mut pipeline = Pipeline::new(id);
     for (index, node) in nodes.iter().enumerate() {
@@ -27,7 +29,7 @@ pub(crate) fn chain(id: &str, nodes: &[&str]) -> Pipeline {
     pipeline
 }
 
-/// Where each node of a run stands, by id.
+/// Returns the status of each node of a run by node id.
 pub(crate) fn statuses(detail: &RunDetail) -> BTreeMap<String, NodeStatus> {
     let unstarted = detail.run.status.unstarted_node();
     let nodes = detail.definition.nodes.iter();
@@ -37,9 +39,9 @@ pub(crate) fn statuses(detail: &RunDetail) -> BTreeMap<String, NodeStatus> {
     statuses
 }
 
-/// Asserts where the run stands and each of its nodes.
+/// Asserts the status of a run and of each of its nodes.
 #[track_caller]
-pub(crate) fn assert_ended(detail: &RunDetail, run: RunStatus, nodes: &[(&str, NodeStatus)]) {
+pub(crate) fn assert_statuses(detail: &RunDetail, run: RunStatus, nodes: &[(&str, NodeStatus)]) {
     let expected: BTreeMap<_, _> = nodes
         .iter()
         .map(|(node, status)| ((*node).to_owned(), *status))
@@ -47,7 +49,7 @@ pub(crate) fn assert_ended(detail: &RunDetail, run: RunStatus, nodes: &[(&str, N
     assert_eq!((detail.run.status, statuses(detail)), (run, expected));
 }
 
-/// Reads a subscription up to and with the first event that fits.
+/// Reads a subscription up to and including the first event for which `is_last` returns true.
 pub(crate) async fn until(
     events: &mut Subscription,
     mut is_last: impl FnMut(&Event) -> bool,
@@ -55,28 +57,28 @@ pub(crate) async fn until(
     let mut read = Vec::new();
     while let Some(event) = events.next().await {
         let event = event?;
-        let is_done = is_last(&event);
+        let stop = is_last(&event);
         read.push(event);
-        if is_done {
+        if stop {
             break;
         }
     }
     Ok(read)
 }
 
-/// The row of a node.
+/// Returns the row of a node.
 #[track_caller]
 pub(crate) fn node<'a>(detail: &'a RunDetail, id: &str) -> &'a NodeRun {
     let mut rows = detail.nodes.iter();
     rows.find(|row| row.node_id.as_str() == id).unwrap()
 }
 
-/// The kinds of events, in their order.
+/// Returns the kinds of events, in order.
 pub(crate) fn kinds(events: &[Event]) -> Vec<EventKind> {
     events.iter().map(|event| event.kind).collect()
 }
 
-/// The texts of the lines of a log.
+/// Returns the texts of the log lines among events.
 pub(crate) fn lines(events: &[Event]) -> Vec<&str> {
     let messages = events.iter().filter_map(|event| event.message.as_deref());
     messages.collect()

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 
 use self::cases::{Case, case};
 use self::world::{Caller, World};
-use crate::wire::{Answer, Backend};
+use crate::wire::{Backend, TestResponse};
 
 #[tokio::test]
 async fn every_route_enforces_its_permission_on_every_caller_in_memory() {
@@ -60,7 +60,7 @@ async fn check_call(world: &World, route: &Route, case: &Case, caller: Caller) {
 }
 
 /// Asserts that the response holds nothing of the tenant. A 404 may repeat what the caller sent.
-fn assert_reveals_nothing(world: &World, answer: &Answer, context: &str) {
+fn assert_reveals_nothing(world: &World, answer: &TestResponse, context: &str) {
     if answer.status == StatusCode::NOT_FOUND {
         return;
     }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::cases::Case;
 use crate::harness::until;
-use crate::wire::{Answer, Backend, request, send};
+use crate::wire::{Backend, TestResponse, request, send};
 
 /// A kind of caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl World {
         send(&self.service, request).await.json()
     }
 
-    pub(super) async fn call(&self, route: &Route, case: &Case, caller: Caller) -> Answer {
+    pub(super) async fn call(&self, route: &Route, case: &Case, caller: Caller) -> TestResponse {
         let mut path = route.path.replace("{run_id}", &self.ids[case.run]);
         for (name, id) in &self.ids {
             path = path.replace(&format!("{{{name}}}"), id);

@@ -1,4 +1,6 @@
-//! Names that are away: for a while, or too long.
+//! Notifiers that are absent: for a while, or for too long.
+//!
+//! Deliveries while a notifier is registered are in `order`.
 
 use std::time::Duration;
 
@@ -6,19 +8,19 @@ use floret::storage::{Purge, System};
 use floret::testing::Method;
 use tracing_subscriber::fmt;
 
-use super::pager::{Act, Pager};
+use super::pager::{Behavior, Pager};
 use super::{seqs_of, start, world};
-use crate::harness::{Store, World, Written};
+use crate::harness::{CapturedTrace, Store, World};
 
 on_every_backend! {
-    a_name_that_was_absent_for_seven_days_begins_anew,
-    a_name_that_is_absent_for_seven_days_holds_up_purge_no_longer,
-    a_name_that_stays_keeps_its_place_for_weeks,
+    a_notifier_that_was_absent_for_seven_days_starts_afresh,
+    a_notifier_that_is_absent_for_seven_days_no_longer_blocks_purge,
+    a_registered_notifier_keeps_its_cursor_for_weeks,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-async fn a_name_that_was_absent_for_seven_days_begins_anew(store: Store) {
+async fn a_notifier_that_was_absent_for_seven_days_starts_afresh(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
     start(&world, &pager).await.stop().await;
@@ -28,12 +30,12 @@ async fn a_name_that_was_absent_for_seven_days_begins_anew(store: Store) {
     world.clock.advance(DAY * 7 + Duration::from_secs(1));
     let host = start(&world, &pager).await;
     let run = host.run("q").await.run.id;
-    pager.ended(run).await;
-    assert!(seqs_of(&pager.got(), missed).is_empty());
-    assert_eq!(pager.got().len(), host.events_of(run).await.len());
+    pager.received_run(run).await;
+    assert!(seqs_of(&pager.received(), missed).is_empty());
+    assert_eq!(pager.received().len(), host.events_of(run).await.len());
 }
 
-async fn a_name_that_is_absent_for_seven_days_holds_up_purge_no_longer(store: Store) {
+async fn a_notifier_that_is_absent_for_seven_days_no_longer_blocks_purge(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
     start(&world, &pager).await.stop().await;
@@ -49,44 +51,44 @@ async fn a_name_that_is_absent_for_seven_days_holds_up_purge_no_longer(store: St
     };
     world.clock.advance(DAY);
     assert_eq!(purge().await, 0);
-    // It is noted by the engine itself, in its own time.
+    // The engine records the absence in the background.
     while purge().await == 0 {
         world.clock.advance(DAY);
     }
 }
 
-async fn a_name_that_stays_keeps_its_place_for_weeks(store: Store) {
+async fn a_registered_notifier_keeps_its_cursor_for_weeks(store: Store) {
     let mut world = world(store);
     world.limits.notifier_timeout = DAY * 100;
     let pager = Pager::new(world.clock.clock());
-    pager.acts("q", [Act::Hang]);
+    pager.script("q", [Behavior::Hang]);
     let host = start(&world, &pager).await;
     let run = host.run("q").await.run.id;
     pager.called(1).await;
-    let noted = || host.storage.calls(Method::ClaimCursors);
-    let before = noted();
+    let renewals = || host.storage.calls(Method::ClaimCursors);
+    let before = renewals();
     world.clock.advance(DAY * 30);
-    pager.acts("q", [Act::Take]);
-    while noted() == before {
-        // It may not have slept yet: from one sleep to the next, so that its note is young when the
-        // host stops.
-        world.turn_within(DAY).await;
+    pager.script("q", [Behavior::Accept]);
+    while renewals() == before {
+        // The engine may not sleep yet. Small steps keep its last renewal recent when the host
+        // stops.
+        world.advance_within(DAY).await;
     }
     host.stop().await;
     let host = start(&world, &pager).await;
-    pager.ended(run).await;
+    pager.received_run(run).await;
     assert_eq!(
-        seqs_of(&pager.got(), run),
+        seqs_of(&pager.received(), run),
         seqs_of(&host.events_of(run).await, run)
     );
 }
 
 #[tokio::test]
-async fn a_lost_place_is_warned_of() {
-    let written = Written::default();
-    let subscriber = fmt().with_ansi(false).with_writer(written.clone());
+async fn a_lost_cursor_logs_a_warning() {
+    let trace = CapturedTrace::default();
+    let subscriber = fmt().with_ansi(false).with_writer(trace.clone());
     let world = World::new(Store::memory());
-    let begin = async |notifier: Option<Pager>| {
+    let start = async |notifier: Option<Pager>| {
         let mut builder =
             floret::Floret::builder(world.store.open().await).clock(world.clock.clock());
         if let Some(pager) = notifier {
@@ -94,16 +96,16 @@ async fn a_lost_place_is_warned_of() {
         }
         builder.start().await.unwrap()
     };
-    let floret = begin(Some(Pager::new(world.clock.clock()))).await;
+    let floret = start(Some(Pager::new(world.clock.clock()))).await;
     floret.shutdown(Duration::ZERO).await.unwrap();
     world.clock.advance(DAY * 8);
-    // One thread executes all of this test.
+    // A subscriber for this thread is enough, because one thread executes the whole test.
     let _guard = tracing::subscriber::set_default(subscriber.finish());
-    drop(begin(None).await);
-    let written = written.text();
+    drop(start(None).await);
+    let trace = trace.text();
     assert!(
-        written.contains("WARN") && written.contains("notifier=pager"),
-        "{written}"
+        trace.contains("WARN") && trace.contains("notifier=pager"),
+        "{trace}"
     );
-    assert!(written.contains("its cursor expired"), "{written}");
+    assert!(trace.contains("has lost its place"), "{trace}");
 }

@@ -1,5 +1,6 @@
-//! A notifier whose code blocks its thread, on a host with two of them: it holds up nothing but
-//! itself.
+//! A notifier that blocks its thread, on a host with two threads, delays only itself.
+//!
+//! Notifiers that hang without blocking are in `faults`.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,48 +12,48 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::pager::Pager;
-use super::{seqs_of, turn_until, world};
+use super::{advance_until, seqs_of, world};
 use crate::harness::{Host, Store, World};
 
 on_every_backend! {
-    one_that_blocks_its_thread_holds_up_nothing_else,
-    one_that_blocks_its_thread_does_not_hold_up_a_shutdown,
+    a_notifier_that_blocks_its_thread_delays_nothing_else,
+    a_notifier_that_blocks_its_thread_does_not_delay_a_shutdown,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Blocks whatever thread brings it an event, until it is let go.
-struct Blocks {
-    let_go: Mutex<mpsc::Receiver<()>>,
-    begun: watch::Sender<usize>,
+/// A notifier that blocks the thread of each delivery until it is released.
+struct BlockingNotifier {
+    release: Mutex<mpsc::Receiver<()>>,
+    started: watch::Sender<usize>,
 }
 
-/// Lets it go when it is dropped.
+/// Releases the notifier on drop.
 struct Hold {
-    _let_go: mpsc::Sender<()>,
-    begun: watch::Receiver<usize>,
+    _release: mpsc::Sender<()>,
+    started: watch::Receiver<usize>,
 }
 
-fn blocking() -> (Blocks, Hold) {
-    let (hold, let_go) = mpsc::channel();
-    let (begun, begins) = watch::channel(0);
-    let blocks = Blocks {
-        let_go: Mutex::new(let_go),
-        begun,
+fn blocking() -> (BlockingNotifier, Hold) {
+    let (hold, release) = mpsc::channel();
+    let (started, starts) = watch::channel(0);
+    let blocks = BlockingNotifier {
+        release: Mutex::new(release),
+        started,
     };
     let hold = Hold {
-        _let_go: hold,
-        begun: begins,
+        _release: hold,
+        started: starts,
     };
     (blocks, hold)
 }
 
 #[async_trait]
-impl Notifier for Blocks {
+impl Notifier for BlockingNotifier {
     async fn notify(&self, _: &Event) -> Result<(), NotifierError> {
-        self.begun.send_modify(|count| *count += 1);
-        // An end of the channel is the sign.
-        let _ = self.let_go.lock().recv();
+        self.started.send_modify(|count| *count += 1);
+        // The channel closes when the notifier is released.
+        let _ = self.release.lock().recv();
         Ok(())
     }
 
@@ -61,20 +62,24 @@ impl Notifier for Blocks {
     }
 }
 
-/// A host with one that blocks and one that does not, once the first blocks.
+/// Starts a host with a blocking and a healthy notifier, and waits until the first one blocks.
 async fn blocked(world: &World) -> (Host, Pager, Hold) {
     let (blocks, mut hold) = blocking();
     let healthy = Pager::new(world.clock.clock());
-    let own = healthy.clone();
+    let registered = healthy.clone();
     let host = world
-        .start_with(|builder| builder.notifier("blocks", blocks).notifier("healthy", own))
+        .start_with(|builder| {
+            builder
+                .notifier("blocks", blocks)
+                .notifier("healthy", registered)
+        })
         .await;
     host.run("p").await;
-    hold.begun.wait_for(|count| *count == 1).await.unwrap();
+    hold.started.wait_for(|count| *count == 1).await.unwrap();
     (host, healthy, hold)
 }
 
-async fn one_that_blocks_its_thread_holds_up_nothing_else(store: Store) {
+async fn a_notifier_that_blocks_its_thread_delays_nothing_else(store: Store) {
     let mut world = world(store);
     world.limits.notifier_timeout = TIMEOUT;
     let (host, healthy, hold) = blocked(&world).await;
@@ -82,42 +87,42 @@ async fn one_that_blocks_its_thread_holds_up_nothing_else(store: Store) {
         for _ in 0..5 {
             let other = host.run("q").await.run;
             assert_eq!(other.status, RunStatus::Success);
-            healthy.ended(other.id).await;
+            healthy.received_run(other.id).await;
             let stored = host.events_of(other.id).await;
             assert_eq!(
-                seqs_of(&healthy.got(), other.id),
+                seqs_of(&healthy.received(), other.id),
                 seqs_of(&stored, other.id)
             );
         }
-        // Its time is over, and it is tried again, with all that has gathered.
+        // The attempt times out, and a retry is due together with the events that have accumulated.
         world.clock.advance(TIMEOUT);
         for _ in 0..4 {
             world.clock.advance(Duration::from_secs(1));
             tokio::task::yield_now().await;
         }
     }
-    // One call: what comes later does not take further threads.
-    assert_eq!(*hold.begun.borrow(), 1);
-    let mut begun = hold.begun.clone();
+    // Only one call was made: later events occupy no further threads.
+    assert_eq!(*hold.started.borrow(), 1);
+    let mut started = hold.started.clone();
     drop(hold);
-    turn_until(&world, TIMEOUT, begun.wait_for(|count| *count > 15))
+    advance_until(&world, TIMEOUT, started.wait_for(|count| *count > 15))
         .await
         .unwrap();
 }
 
-async fn one_that_blocks_its_thread_does_not_hold_up_a_shutdown(store: Store) {
+async fn a_notifier_that_blocks_its_thread_does_not_delay_a_shutdown(store: Store) {
     const GRACE: Duration = Duration::from_secs(10);
     let world = world(store);
     let (host, healthy, hold) = blocked(&world).await;
     let run = host.run("q").await.run.id;
-    healthy.ended(run).await;
+    healthy.received_run(run).await;
     let before = world.clock.clock().elapsed();
-    let stopped = turn_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
+    let stopped = advance_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
     stopped.unwrap();
     let took = world.clock.clock().elapsed().saturating_sub(before);
-    // Once for the engine, once for the delivery.
-    let most = GRACE + world.limits.stop_grace * 2;
-    assert!(took <= most, "{took:?}");
+    // The engine and the delivery each have this limit.
+    let longest = GRACE + world.limits.stop_grace * 2;
+    assert!(took <= longest, "{took:?}");
     drop(hold);
     host.crash().await;
 }

@@ -1,80 +1,92 @@
-//! Deaths: Floret may end after any call of the storage, and still every event of every run comes,
-//! in order a run.
+//! Crashes: whichever storage call is the last one, every event of every run is delivered, in order
+//! for each run.
+//!
+//! Real processes under `kill -9` are in `notifier_kills`.
 
 use floret::testing::Fault;
 
-use super::pager::{Act, Pager};
-use super::{seqs_of, start, turn_until, world};
-use crate::harness::{Store, within};
+use super::pager::{Behavior, Pager};
+use super::{advance_until, seqs_of, start, world};
+use crate::harness::{Store, with_timeout};
 
-/// The first receipts of a run's events are all of them, in their order.
-fn assert_received(got: &[u64], stored: &[u64], what: &str) {
+/// Asserts that the first deliveries of the events of a run are complete and in order.
+fn assert_received(received: &[u64], stored: &[u64], what: &str) {
     let mut first: Vec<u64> = Vec::new();
-    for seq in got {
+    for seq in received {
         if !first.contains(seq) {
             first.push(*seq);
         }
     }
-    assert_eq!(first, stored, "{what}: {got:?}");
+    assert_eq!(first, stored, "{what}: {received:?}");
 }
 
-/// One life that ends after so many calls, and one after it. Answers whether the first came to its
-/// end before.
-async fn die_after(store: Store, calls: u64) -> bool {
+/// Runs a host that crashes after `calls` storage calls, and then a second host.
+///
+/// Returns whether the first host finished all its work before the crash.
+async fn crash_after(store: Store, calls: u64) -> bool {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::Take, Act::Fail, Act::Take, Act::Fail, Act::Take]);
+    pager.script(
+        "p",
+        [
+            Behavior::Accept,
+            Behavior::Fail,
+            Behavior::Accept,
+            Behavior::Fail,
+            Behavior::Accept,
+        ],
+    );
     let host = start(&world, &pager).await;
     let run = host.floret.run("p").key("once").start().await.unwrap().id();
-    host.storage.fail(Fault::end().skip(calls));
-    let last = host.storage.calls_in_all() + calls;
-    let death = async {
-        while host.storage.calls_in_all() <= last {
+    host.storage.fail(Fault::crash().skip(calls));
+    let last = host.storage.total_calls() + calls;
+    let crash = async {
+        while host.storage.total_calls() <= last {
             tokio::task::yield_now().await;
         }
         false
     };
     let work = async {
-        pager.ended(run).await;
+        pager.received_run(run).await;
         while host.storage.calls(floret::testing::Method::PutDeliveries) < 2 {
             tokio::task::yield_now().await;
         }
         true
     };
     let second = std::time::Duration::from_secs(2);
-    let life = async {
+    let first_host = async {
         tokio::select! {
-            is_whole = work => is_whole,
-            is_whole = death => is_whole,
+            is_complete = work => is_complete,
+            is_complete = crash => is_complete,
         }
     };
-    let is_whole = turn_until(&world, second, life).await;
+    let is_complete = advance_until(&world, second, first_host).await;
     host.crash().await;
-    world.outlive_leases();
+    world.expire_leases();
     let host = start(&world, &pager).await;
-    turn_until(&world, second, pager.ended(run)).await;
+    advance_until(&world, second, pager.received_run(run)).await;
     let stored = seqs_of(&host.events_of(run).await, run);
-    let got = seqs_of(&pager.got(), run);
-    assert_received(&got, &stored, &format!("after {calls} calls"));
-    is_whole
+    let received = seqs_of(&pager.received(), run);
+    assert_received(&received, &stored, &format!("after {calls} calls"));
+    is_complete
 }
 
-async fn die_after_each_call(open: impl Fn() -> Store) {
+async fn crash_after_each_call(open: impl Fn() -> Store) {
     for calls in 0.. {
-        let what = format!("the life that ends after {calls} calls");
-        if within(&what, Box::pin(die_after(open(), calls))).await {
-            assert!(calls > 8, "{calls} calls: no life at all");
+        let what = format!("the crash after {calls} calls");
+        if with_timeout(&what, Box::pin(crash_after(open(), calls))).await {
+            assert!(calls > 8, "only {calls} calls were made");
             return;
         }
     }
 }
 
 #[tokio::test]
-async fn a_death_after_any_call_loses_no_delivery_in_memory() {
-    Box::pin(die_after_each_call(Store::memory)).await;
+async fn a_crash_after_any_call_loses_no_delivery_in_memory() {
+    Box::pin(crash_after_each_call(Store::memory)).await;
 }
 
 #[tokio::test]
-async fn a_death_after_any_call_loses_no_delivery_on_sqlite() {
-    Box::pin(die_after_each_call(Store::sqlite)).await;
+async fn a_crash_after_any_call_loses_no_delivery_in_sqlite() {
+    Box::pin(crash_after_each_call(Store::sqlite)).await;
 }

@@ -1,4 +1,6 @@
-//! Notifiers that fail, hang and panic, and a storage that does.
+//! Notifiers that fail, hang or panic, and a storage that fails.
+//!
+//! Notifiers that block their thread are in `blocking`.
 
 use std::time::Duration;
 
@@ -6,20 +8,20 @@ use floret::storage::{Purge, System};
 use floret::testing::{Fault, Method};
 use floret::{EventKind, Problem, RunId, Scope};
 
-use super::pager::{Act, Pager};
-use super::{seqs_of, start, turn_until, world};
+use super::pager::{Behavior, Pager};
+use super::{advance_until, seqs_of, start, world};
 use crate::harness::{Host, Store, World};
 
 on_every_backend! {
-    after_a_failure_its_run_waits_and_others_go_on,
-    what_fails_too_often_becomes_a_dead_letter_that_is_counted,
-    what_fails_for_good_is_dead_at_once,
-    one_that_hangs_holds_up_nothing_else,
-    a_panic_is_a_failed_try,
-    a_panic_when_asked_is_a_failed_try,
-    purge_spares_what_was_not_delivered,
-    a_storage_that_fails_for_a_moment_delays_deliveries,
-    nothing_goes_out_before_a_death_is_stored,
+    after_a_failure_only_the_events_of_its_run_wait,
+    an_event_that_fails_too_often_becomes_a_counted_dead_letter,
+    an_event_that_fails_permanently_becomes_a_dead_letter_at_once,
+    a_notifier_that_hangs_delays_nothing_else,
+    a_panic_is_a_failed_attempt,
+    a_panic_in_the_filter_is_a_failed_attempt,
+    purge_keeps_undelivered_events,
+    a_brief_storage_failure_only_delays_deliveries,
+    no_event_is_delivered_before_a_dead_letter_is_stored,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,54 +34,62 @@ async fn dead_letters(host: &Host) -> u64 {
         .dead_letter_count
 }
 
-/// Ends once so many dead letters are counted.
-async fn died(host: &Host, count: u64) {
+/// Waits until `count` dead letters are counted.
+async fn wait_for_dead_letters(host: &Host, count: u64) {
     while dead_letters(host).await < count {
         tokio::task::yield_now().await;
     }
 }
 
-/// The run's events came, each once, in their order.
-async fn assert_whole(pager: &Pager, host: &Host, run: RunId) {
+/// Asserts that each event of a run was received once, in order.
+async fn assert_complete(pager: &Pager, host: &Host, run: RunId) {
     let stored = host.events_of(run).await;
-    assert_eq!(seqs_of(&pager.got(), run), seqs_of(&stored, run));
+    assert_eq!(seqs_of(&pager.received(), run), seqs_of(&stored, run));
 }
 
-async fn after_a_failure_its_run_waits_and_others_go_on(store: Store) {
+async fn after_a_failure_only_the_events_of_its_run_wait(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::Fail, Act::Fail, Act::Take]);
+    pager.script("p", [Behavior::Fail, Behavior::Fail, Behavior::Accept]);
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
     for _ in 0..3 {
         let other = host.run("q").await.run.id;
-        pager.ended(other).await;
+        pager.received_run(other).await;
     }
     let first = host.events_of(run).await[0].seq;
-    assert!(seqs_of(&pager.got(), run).is_empty());
-    turn_until(&world, SECOND * 2, pager.ended(run)).await;
-    assert_whole(&pager, &host, run).await;
+    assert!(seqs_of(&pager.received(), run).is_empty());
+    advance_until(&world, SECOND * 2, pager.received_run(run)).await;
+    assert_complete(&pager, &host, run).await;
     let calls = pager.calls_of(first);
-    let pauses: Vec<_> = calls
+    let delays: Vec<_> = calls
         .windows(2)
         .map(|two| (two[1] - two[0]).num_seconds())
         .collect();
-    assert_eq!(pauses.len(), 2);
-    assert!(pauses[0] >= 1 && pauses[1] >= 2, "{pauses:?}");
+    assert_eq!(delays.len(), 2);
+    assert!(delays[0] >= 1 && delays[1] >= 2, "{delays:?}");
     assert_eq!(dead_letters(&host).await, 0);
 }
 
-async fn what_fails_too_often_becomes_a_dead_letter_that_is_counted(store: Store) {
+async fn an_event_that_fails_too_often_becomes_a_counted_dead_letter(store: Store) {
     let mut world = world(store);
     world.limits.notifier_tries_max = 3;
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::Fail, Act::Fail, Act::Fail, Act::Take]);
+    pager.script(
+        "p",
+        [
+            Behavior::Fail,
+            Behavior::Fail,
+            Behavior::Fail,
+            Behavior::Accept,
+        ],
+    );
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
-    turn_until(&world, SECOND * 4, pager.ended(run)).await;
-    turn_until(&world, SECOND * 4, died(&host, 1)).await;
+    advance_until(&world, SECOND * 4, pager.received_run(run)).await;
+    advance_until(&world, SECOND * 4, wait_for_dead_letters(&host, 1)).await;
     let stored = seqs_of(&host.events_of(run).await, run);
-    assert_eq!(seqs_of(&pager.got(), run), stored[1..]);
+    assert_eq!(seqs_of(&pager.received(), run), stored[1..]);
     assert_eq!(pager.calls_of(stored[0]).len(), 3);
     assert_eq!(dead_letters(&host).await, 1);
     host.stop().await;
@@ -88,69 +98,76 @@ async fn what_fails_too_often_becomes_a_dead_letter_that_is_counted(store: Store
     assert_eq!(pager.calls_of(stored[0]).len(), 3);
 }
 
-async fn what_fails_for_good_is_dead_at_once(store: Store) {
+async fn an_event_that_fails_permanently_becomes_a_dead_letter_at_once(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("q", [Act::Take, Act::FailForGood, Act::Take]);
+    pager.script(
+        "q",
+        [
+            Behavior::Accept,
+            Behavior::FailPermanently,
+            Behavior::Accept,
+        ],
+    );
     let host = start(&world, &pager).await;
     let run = host.run("q").await.run.id;
-    pager.ended(run).await;
-    died(&host, 1).await;
+    pager.received_run(run).await;
+    wait_for_dead_letters(&host, 1).await;
     let stored = seqs_of(&host.events_of(run).await, run);
-    let got = seqs_of(&pager.got(), run);
-    assert_eq!((got[0], &got[1..]), (stored[0], &stored[2..]));
+    let received = seqs_of(&pager.received(), run);
+    assert_eq!((received[0], &received[1..]), (stored[0], &stored[2..]));
     assert_eq!(pager.calls_of(stored[1]).len(), 1);
 }
 
-async fn one_that_hangs_holds_up_nothing_else(store: Store) {
+async fn a_notifier_that_hangs_delays_nothing_else(store: Store) {
     let mut world = world(store);
     world.limits.notifier_timeout = Duration::from_secs(30);
     world.limits.events_page_max = 4;
     let [pager, healthy] = [(); 2].map(|()| Pager::new(world.clock.clock()));
-    pager.acts("p", [Act::Hang, Act::Take]);
+    pager.script("p", [Behavior::Hang, Behavior::Accept]);
     let (one, two) = (pager.clone(), healthy.clone());
     let host = world
         .start_with(|builder| builder.notifier("hangs", one).notifier("healthy", two))
         .await;
     let run = host.run("p").await.run.id;
-    healthy.ended(run).await;
+    healthy.received_run(run).await;
     for _ in 0..10 {
         let other = host.run("q").await.run.id;
-        healthy.ended(other).await;
-        pager.ended(other).await;
+        healthy.received_run(other).await;
+        pager.received_run(other).await;
     }
-    assert!(seqs_of(&pager.got(), run).is_empty());
-    // The others took no time of the clock.
+    assert!(seqs_of(&pager.received(), run).is_empty());
+    // So far, no time has passed on the clock.
     world.clock.advance(Duration::from_secs(30));
-    turn_until(&world, SECOND * 2, pager.ended(run)).await;
-    assert_whole(&pager, &host, run).await;
+    advance_until(&world, SECOND * 2, pager.received_run(run)).await;
+    assert_complete(&pager, &host, run).await;
     let first = host.events_of(run).await[0].seq;
     let calls = pager.calls_of(first);
     assert_eq!(calls.len(), 2);
     assert!((calls[1] - calls[0]).num_seconds() >= 31);
 }
 
-async fn a_panic_is_a_failed_try(store: Store) {
+async fn a_panic_is_a_failed_attempt(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::Panic, Act::Take]);
+    pager.script("p", [Behavior::Panic, Behavior::Accept]);
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
-    turn_until(&world, SECOND, pager.ended(run)).await;
-    assert_whole(&pager, &host, run).await;
+    advance_until(&world, SECOND, pager.received_run(run)).await;
+    assert_complete(&pager, &host, run).await;
 }
 
-async fn a_panic_when_asked_is_a_failed_try(store: Store) {
+async fn a_panic_in_the_filter_is_a_failed_attempt(store: Store) {
     let mut world = world(store);
     world.limits.notifier_tries_max = 2;
     let pager = Pager::new(world.clock.clock());
-    pager.panics_at(Some(EventKind::RunStarted));
+    pager.panic_on(EventKind::RunStarted);
     let host = start(&world, &pager).await;
     let run = host.run("q").await.run.id;
-    turn_until(&world, SECOND, pager.ended(run)).await;
-    turn_until(&world, SECOND, died(&host, 1)).await;
+    advance_until(&world, SECOND, pager.received_run(run)).await;
+    advance_until(&world, SECOND, wait_for_dead_letters(&host, 1)).await;
     let stored = host.events_of(run).await;
-    assert_eq!(pager.got().len(), stored.len() - 1);
+    assert_eq!(pager.received().len(), stored.len() - 1);
 }
 
 /// Purges every finished run.
@@ -159,29 +176,29 @@ async fn purge(world: &World, host: &Host) -> u64 {
     host.storage.purge(purge).await.unwrap().deleted
 }
 
-async fn purge_spares_what_was_not_delivered(store: Store) {
+async fn purge_keeps_undelivered_events(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("q", [Act::Take, Act::Hang]);
+    pager.script("q", [Behavior::Accept, Behavior::Hang]);
     let host = start(&world, &pager).await;
     let run = host.run("q").await.run.id;
     pager.called(2).await;
     assert_eq!(purge(&world, &host).await, 0);
     host.stop().await;
-    pager.acts("q", [Act::Take]);
+    pager.script("q", [Behavior::Accept]);
     let host = start(&world, &pager).await;
     assert_eq!(purge(&world, &host).await, 0);
-    pager.ended(run).await;
+    pager.received_run(run).await;
     host.floret.shutdown(SECOND * 10).await.unwrap();
     host.crash().await;
     let host = world.start().await;
     assert_eq!(purge(&world, &host).await, 1);
 }
 
-async fn a_storage_that_fails_for_a_moment_delays_deliveries(store: Store) {
+async fn a_brief_storage_failure_only_delays_deliveries(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::Fail, Act::Take]);
+    pager.script("p", [Behavior::Fail, Behavior::Accept]);
     let host = start(&world, &pager).await;
     for method in [Method::Events, Method::PutDeliveries] {
         for fault in [
@@ -192,29 +209,29 @@ async fn a_storage_that_fails_for_a_moment_delays_deliveries(store: Store) {
         }
     }
     let run = host.run("p").await.run.id;
-    turn_until(&world, SECOND, pager.ended(run)).await;
+    advance_until(&world, SECOND, pager.received_run(run)).await;
     let stored = async {
         while host.storage.calls(Method::PutDeliveries) < 7 {
             tokio::task::yield_now().await;
         }
     };
-    turn_until(&world, SECOND, stored).await;
+    advance_until(&world, SECOND, stored).await;
     host.storage.heal();
-    assert_whole(&pager, &host, run).await;
+    assert_complete(&pager, &host, run).await;
     host.stop().await;
     let host = start(&world, &pager).await;
     let after = host.run("q").await.run.id;
-    pager.ended(after).await;
+    pager.received_run(after).await;
     assert_eq!(
-        seqs_of(&pager.got(), run).len(),
+        seqs_of(&pager.received(), run).len(),
         host.events_of(run).await.len()
     );
 }
 
-async fn nothing_goes_out_before_a_death_is_stored(store: Store) {
+async fn no_event_is_delivered_before_a_dead_letter_is_stored(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::FailForGood, Act::Take]);
+    pager.script("p", [Behavior::FailPermanently, Behavior::Accept]);
     let host = start(&world, &pager).await;
     let fault = Fault::before(Method::PutDeliveries, Problem::StorageBusy);
     host.storage.fail(fault);
@@ -223,15 +240,15 @@ async fn nothing_goes_out_before_a_death_is_stored(store: Store) {
         tokio::task::yield_now().await;
     }
     world.clock.sleeper_within(SECOND).await;
-    assert!(pager.got().is_empty());
-    turn_until(&world, SECOND, pager.ended(run)).await;
+    assert!(pager.received().is_empty());
+    advance_until(&world, SECOND, pager.received_run(run)).await;
     assert!(host.storage.calls(Method::PutDeliveries) >= 2);
 }
 
-/// Makes the second row of the journal unreadable and tells the numbers of its events.
+/// Makes the second row of the journal unreadable. Returns the sequence numbers of its events.
 fn damage_second_row(world: &World) -> std::ops::RangeInclusive<u64> {
     let Store::Sqlite(directory) = &world.store else {
-        panic!("memory has no rows");
+        panic!("a storage in memory has no rows");
     };
     let connection = rusqlite::Connection::open(directory.path().join("floret.db")).unwrap();
     let second = "SELECT seq, n FROM journal ORDER BY seq LIMIT 1 OFFSET 1";
@@ -248,7 +265,7 @@ fn damage_second_row(world: &World) -> std::ops::RangeInclusive<u64> {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_costs_itself_alone() {
+async fn an_unreadable_event_does_not_stop_other_deliveries() {
     let world = world(Store::sqlite());
     let pager = Pager::new(world.clock.clock());
     start(&world, &pager).await.stop().await;
@@ -259,12 +276,12 @@ async fn an_event_that_cannot_be_read_costs_itself_alone() {
     let damaged = damage_second_row(&world);
     let host = start(&world, &pager).await;
     let other = host.run("q").await.run.id;
-    let came = async {
-        pager.ended(run).await;
-        pager.ended(other).await;
+    let received = async {
+        pager.received_run(run).await;
+        pager.received_run(other).await;
     };
-    crate::harness::within("the way past a damaged row", Box::pin(came)).await;
+    crate::harness::with_timeout("the delivery past a damaged row", Box::pin(received)).await;
     let mut readable = stored;
     readable.retain(|seq| !damaged.contains(seq));
-    assert_eq!(seqs_of(&pager.got(), run), readable);
+    assert_eq!(seqs_of(&pager.received(), run), readable);
 }

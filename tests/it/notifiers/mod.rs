@@ -1,5 +1,5 @@
-//! Notifiers: every event that one wants reaches it, in order a run, whatever it does and whenever
-//! Floret stops.
+//! Notifiers: each one receives every event that it wants, in order for each run, despite failures
+//! and restarts.
 //!
 //! Real processes under `kill -9` are in `notifier_kills`.
 
@@ -9,7 +9,7 @@ mod deaths;
 mod faults;
 mod order;
 mod pager;
-mod stops;
+mod shutdowns;
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use floret::{Event, RunId};
 use crate::harness::{Host, Store, World, chain};
 use pager::Pager;
 
-/// Two pipelines of two nodes each; a notifier may take as long as it likes.
+/// A world with a pipeline of two nodes, one of a single node, and a long timeout for notifiers.
 fn world(store: Store) -> World {
     let mut world = World::quiet(store)
         .pipeline(chain("p", &["a", "b"]))
@@ -36,20 +36,20 @@ async fn start(world: &World, pager: &Pager) -> Host {
         .await
 }
 
-/// The numbers of a run's events.
+/// Returns the sequence numbers of the events of a run.
 fn seqs_of(events: &[Event], run: RunId) -> Vec<u64> {
-    let own = events.iter().filter(|event| event.run_id == run);
-    own.map(|event| event.seq).collect()
+    let events = events.iter().filter(|event| event.run_id == run);
+    events.map(|event| event.seq).collect()
 }
 
-/// Turns the clock from one sleeper to the next, those within `bound`, until the future ends.
-async fn turn_until<T>(world: &World, bound: Duration, future: impl Future<Output = T>) -> T {
+/// Advances the clock from one sleeper within `bound` to the next until the future finishes.
+async fn advance_until<T>(world: &World, bound: Duration, future: impl Future<Output = T>) -> T {
     tokio::pin!(future);
     loop {
         tokio::select! {
             biased;
             output = &mut future => return output,
-            _ = world.turn_within(bound) => {}
+            _ = world.advance_within(bound) => {}
         }
     }
 }

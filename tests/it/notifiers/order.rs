@@ -1,4 +1,6 @@
-//! Which events come, in which order, and what it costs storage.
+//! Which events a notifier receives, in which order, and how many storage calls that takes.
+//!
+//! Failed deliveries are in `faults`.
 
 use std::time::Duration;
 
@@ -7,20 +9,20 @@ use floret::testing::Method;
 use floret::{ErrorKind, EventKind, Floret, RunStatus};
 
 use super::pager::Pager;
-use super::{seqs_of, start, turn_until, world};
+use super::{advance_until, seqs_of, start, world};
 use crate::harness::{Store, World};
 
 on_every_backend! {
-    every_event_comes_in_the_order_of_its_run,
-    only_what_is_wanted_comes,
-    a_new_name_begins_with_what_happens_then,
-    a_name_that_was_away_gets_what_it_missed,
-    two_notifiers_get_the_same,
-    many_deliveries_are_stored_as_one,
-    a_name_is_given_once,
+    events_of_a_run_arrive_in_order,
+    only_wanted_events_arrive,
+    a_new_notifier_receives_only_later_events,
+    an_absent_notifier_receives_the_events_that_it_missed,
+    two_notifiers_receive_the_same_events,
+    many_deliveries_are_stored_by_one_call,
+    a_notifier_name_can_be_registered_only_once,
 }
 
-async fn every_event_comes_in_the_order_of_its_run(store: Store) {
+async fn events_of_a_run_arrive_in_order(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
     let host = start(&world, &pager).await;
@@ -30,27 +32,27 @@ async fn every_event_comes_in_the_order_of_its_run(store: Store) {
         runs.push(host.trigger("q").await);
     }
     for run in &runs {
-        pager.ended(run.id()).await;
+        pager.received_run(run.id()).await;
     }
-    let (got, stored) = (pager.got(), host.events().await);
-    assert_eq!(got.len(), stored.len());
+    let (received, stored) = (pager.received(), host.events().await);
+    assert_eq!(received.len(), stored.len());
     for run in &runs {
-        assert_eq!(seqs_of(&got, run.id()), seqs_of(&stored, run.id()));
+        assert_eq!(seqs_of(&received, run.id()), seqs_of(&stored, run.id()));
     }
 }
 
-async fn only_what_is_wanted_comes(store: Store) {
+async fn only_wanted_events_arrive(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.refuses([
+    pager.ignore([
         EventKind::Log,
         EventKind::NodeStarted,
         EventKind::RunStarted,
     ]);
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
-    pager.ended(run).await;
-    let kinds: Vec<_> = pager.got().iter().map(|event| event.kind).collect();
+    pager.received_run(run).await;
+    let kinds: Vec<_> = pager.received().iter().map(|event| event.kind).collect();
     let expected = [
         EventKind::RunCreated,
         EventKind::NodeCompleted,
@@ -60,7 +62,7 @@ async fn only_what_is_wanted_comes(store: Store) {
     assert_eq!(kinds, expected);
 }
 
-async fn a_new_name_begins_with_what_happens_then(store: Store) {
+async fn a_new_notifier_receives_only_later_events(store: Store) {
     let world = world(store);
     let host = world.start().await;
     host.run("p").await;
@@ -68,34 +70,34 @@ async fn a_new_name_begins_with_what_happens_then(store: Store) {
     let pager = Pager::new(world.clock.clock());
     let host = start(&world, &pager).await;
     let run = host.run("q").await.run.id;
-    pager.ended(run).await;
-    let got = pager.got();
-    assert_eq!(seqs_of(&got, run).len(), got.len());
-    assert_eq!(got[0].kind, EventKind::RunCreated);
+    pager.received_run(run).await;
+    let received = pager.received();
+    assert_eq!(seqs_of(&received, run).len(), received.len());
+    assert_eq!(received[0].kind, EventKind::RunCreated);
 }
 
-async fn a_name_that_was_away_gets_what_it_missed(store: Store) {
+async fn an_absent_notifier_receives_the_events_that_it_missed(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
     let host = start(&world, &pager).await;
     let first = host.run("q").await.run.id;
-    pager.ended(first).await;
+    pager.received_run(first).await;
     host.stop().await;
     let host = world.start().await;
     let missed = host.run("p").await.run.id;
     let stored = host.events_of(missed).await;
     host.stop().await;
-    let before = pager.got().len();
+    let before = pager.received().len();
     let host = start(&world, &pager).await;
-    pager.ended(missed).await;
-    // The end of the first run may come again.
-    let mut got = pager.got().split_off(before);
-    got.retain(|event| event.run_id == missed);
-    assert_eq!(got, stored);
+    pager.received_run(missed).await;
+    // The last event of the first run may arrive again.
+    let mut received = pager.received().split_off(before);
+    received.retain(|event| event.run_id == missed);
+    assert_eq!(received, stored);
     host.stop().await;
 }
 
-async fn two_notifiers_get_the_same(store: Store) {
+async fn two_notifiers_receive_the_same_events(store: Store) {
     let world = world(store);
     let [one, two] = [(); 2].map(|()| Pager::new(world.clock.clock()));
     let (first, second) = (one.clone(), two.clone());
@@ -103,18 +105,18 @@ async fn two_notifiers_get_the_same(store: Store) {
         .start_with(|builder| builder.notifier("one", first).notifier("two", second))
         .await;
     let run = host.run("p").await.run.id;
-    one.ended(run).await;
-    two.ended(run).await;
-    assert_eq!(one.got(), two.got());
+    one.received_run(run).await;
+    two.received_run(run).await;
+    assert_eq!(one.received(), two.received());
 }
 
-async fn many_deliveries_are_stored_as_one(store: Store) {
+async fn many_deliveries_are_stored_by_one_call(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
     let host = start(&world, &pager).await;
     for _ in 0..10 {
         let run = host.run("p").await.run.id;
-        pager.ended(run).await;
+        pager.received_run(run).await;
     }
     assert_eq!(host.storage.calls(Method::PutDeliveries), 0);
     let stored = async {
@@ -122,15 +124,15 @@ async fn many_deliveries_are_stored_as_one(store: Store) {
             tokio::task::yield_now().await;
         }
     };
-    turn_until(&world, Duration::from_secs(1), stored).await;
+    advance_until(&world, Duration::from_secs(1), stored).await;
     assert_eq!(host.storage.calls(Method::PutDeliveries), 1);
-    // Nothing more to store, and nothing that would wake it for that.
-    let again = host.storage.calls(Method::PutDeliveries);
+    // Nothing remains to be stored, so no timer wakes the delivery.
+    let calls = host.storage.calls(Method::PutDeliveries);
     host.stop().await;
-    assert_eq!(again, 1);
+    assert_eq!(calls, 1);
 }
 
-async fn a_name_is_given_once(store: Store) {
+async fn a_notifier_name_can_be_registered_only_once(store: Store) {
     let storage = store.open().await;
     let refused = Floret::builder(storage)
         .notifier("log", LogNotifier::new())
@@ -148,9 +150,9 @@ async fn a_name_is_given_once(store: Store) {
     );
 }
 
-/// A host may let go of the handle and keep the service alone.
+/// A host may drop the Floret and keep only its service.
 #[tokio::test]
-async fn events_come_as_long_as_anything_of_the_floret_is_held() {
+async fn events_arrive_as_long_as_the_service_exists() {
     use tower::ServiceExt as _;
     let world = World::new(Store::memory());
     let pager = Pager::new(world.clock.clock());
@@ -164,7 +166,7 @@ async fn events_come_as_long_as_anything_of_the_floret_is_held() {
     let api = floret.service(floret::Access::allow_all());
     let run = floret.run("p").start().await.unwrap();
     assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
-    pager.ended(run.id()).await;
+    pager.received_run(run.id()).await;
     drop((floret, run));
     let request = http::Request::post("/api/pipelines/p/run");
     let answer = api
@@ -172,6 +174,6 @@ async fn events_come_as_long_as_anything_of_the_floret_is_held() {
         .oneshot(request.body(String::new()).unwrap())
         .await;
     assert_eq!(answer.unwrap().status(), 202);
-    let held = pager.got().len();
-    pager.called(held + 1).await;
+    let count = pager.received().len();
+    pager.called(count + 1).await;
 }

@@ -1,6 +1,6 @@
-//! A notifier that does what a test says, and remembers what it was brought and when.
+//! A notifier that follows a script, and records which events it received and when.
 //!
-//! What is expected of it stands in the tests.
+//! What it must receive is left to the tests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use floret::{Clock, Event, EventKind, RunId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// What a pager does when it is called.
+/// What a pager does with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
-    Take,
+pub(super) enum Behavior {
+    Accept,
     Fail,
-    FailForGood,
+    FailPermanently,
     Panic,
     Hang,
 }
 
-/// A notifier under a test's control. Clones are the same.
+/// A notifier that a test controls. Clones are the same notifier.
 #[derive(Clone)]
 pub(super) struct Pager(Arc<Shared>);
 
@@ -34,11 +34,11 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// What comes next for a pipeline; the last is repeated.
-    acts: HashMap<String, VecDeque<Act>>,
+    /// The next behaviors for each pipeline. The last one repeats.
+    scripts: HashMap<String, VecDeque<Behavior>>,
     calls: Vec<(u64, DateTime<Utc>)>,
-    got: Vec<Event>,
-    panics_at: Option<EventKind>,
+    received: Vec<Event>,
+    panics_on: Option<EventKind>,
     unwanted: Vec<EventKind>,
 }
 
@@ -51,43 +51,44 @@ impl Pager {
         }))
     }
 
-    /// From now on it does this for events of a pipeline, the last for ever.
-    pub(super) fn acts(&self, pipeline: &str, acts: impl IntoIterator<Item = Act>) {
-        let acts = acts.into_iter().collect();
-        self.0.state.lock().acts.insert(pipeline.to_owned(), acts);
+    /// Sets what the pager does with the events of a pipeline. The last behavior repeats.
+    pub(super) fn script(&self, pipeline: &str, behaviors: impl IntoIterator<Item = Behavior>) {
+        let behaviors = behaviors.into_iter().collect();
+        let mut state = self.0.state.lock();
+        state.scripts.insert(pipeline.to_owned(), behaviors);
     }
 
-    /// It does not want these.
-    pub(super) fn refuses(&self, kinds: impl IntoIterator<Item = EventKind>) {
+    /// Makes the pager refuse events of these kinds.
+    pub(super) fn ignore(&self, kinds: impl IntoIterator<Item = EventKind>) {
         self.0.state.lock().unwanted.extend(kinds);
     }
 
-    /// Asked whether it wants such an event, it panics.
-    pub(super) fn panics_at(&self, kind: Option<EventKind>) {
-        self.0.state.lock().panics_at = kind;
+    /// Makes the filter panic on events of this kind.
+    pub(super) fn panic_on(&self, kind: EventKind) {
+        self.0.state.lock().panics_on = Some(kind);
     }
 
-    /// What it took, in the order in which it came.
-    pub(super) fn got(&self) -> Vec<Event> {
-        self.0.state.lock().got.clone()
+    /// Returns the events that the pager accepted, in order.
+    pub(super) fn received(&self) -> Vec<Event> {
+        self.0.state.lock().received.clone()
     }
 
-    /// The times at which an event was brought.
+    /// Returns the times of the delivery attempts of an event.
     pub(super) fn calls_of(&self, seq: u64) -> Vec<DateTime<Utc>> {
         let state = self.0.state.lock();
-        let own = state.calls.iter().filter(|(own, _)| *own == seq);
-        own.map(|(_, at)| *at).collect()
+        let calls = state.calls.iter().filter(|(called, _)| *called == seq);
+        calls.map(|(_, at)| *at).collect()
     }
 
-    /// Ends once it was called so often in all.
+    /// Waits until `count` delivery attempts were made.
     pub(super) async fn called(&self, count: usize) {
         self.until(|state| state.calls.len() >= count).await;
     }
 
-    /// Ends once it took the last event of a run.
-    pub(super) async fn ended(&self, run: RunId) {
-        let is_end = |event: &Event| event.run_id == run && event.kind.is_terminal();
-        self.until(|state| state.got.iter().any(is_end)).await;
+    /// Waits until the pager accepted the last event of a run.
+    pub(super) async fn received_run(&self, run: RunId) {
+        let is_last = |event: &Event| event.run_id == run && event.kind.is_terminal();
+        self.until(|state| state.received.iter().any(is_last)).await;
     }
 
     async fn until(&self, is_met: impl Fn(&State) -> bool) {
@@ -103,40 +104,40 @@ impl Pager {
         }
     }
 
-    fn next_act(&self, event: &Event) -> Act {
+    fn next_behavior(&self, event: &Event) -> Behavior {
         let mut state = self.0.state.lock();
         let now = self.0.clock.now();
         state.calls.push((event.seq, now));
-        let acts = state.acts.get_mut(event.pipeline_id.as_str());
-        let act = acts.map_or(Act::Take, |acts| match acts.len() {
-            0 => Act::Take,
-            1 => acts[0],
-            _ => acts.pop_front().unwrap(),
+        let script = state.scripts.get_mut(event.pipeline_id.as_str());
+        let behavior = script.map_or(Behavior::Accept, |script| match script.len() {
+            0 => Behavior::Accept,
+            1 => script[0],
+            _ => script.pop_front().unwrap(),
         });
-        if act == Act::Take {
-            state.got.push(event.clone());
+        if behavior == Behavior::Accept {
+            state.received.push(event.clone());
         }
-        act
+        behavior
     }
 }
 
 #[async_trait]
 impl Notifier for Pager {
     async fn notify(&self, event: &Event) -> Result<(), NotifierError> {
-        let act = self.next_act(event);
+        let behavior = self.next_behavior(event);
         self.0.called.notify_waiters();
-        match act {
-            Act::Take => Ok(()),
-            Act::Fail => Err(NotifierError::retryable("the line is busy")),
-            Act::FailForGood => Err(NotifierError::permanent("no such number")),
-            Act::Panic => panic!("the pager is broken"),
-            Act::Hang => std::future::pending().await,
+        match behavior {
+            Behavior::Accept => Ok(()),
+            Behavior::Fail => Err(NotifierError::retryable("the line is busy")),
+            Behavior::FailPermanently => Err(NotifierError::permanent("no such number")),
+            Behavior::Panic => panic!("the pager is broken"),
+            Behavior::Hang => std::future::pending().await,
         }
     }
 
     fn wants(&self, event: &Event) -> bool {
         let state = self.0.state.lock();
-        assert!(state.panics_at != Some(event.kind), "what a question");
+        assert!(state.panics_on != Some(event.kind), "the filter is broken");
         !state.unwanted.contains(&event.kind)
     }
 }

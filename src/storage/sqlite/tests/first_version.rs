@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{Backfill, BackfillId};
-use crate::storage::{Backfills, IdempotencyKey, NewBackfill, Operation, Purge};
+use crate::storage::{Backfills, IdempotencyKey, IdempotentOperation, NewBackfill, Purge};
 
 /// The rows of a store of version 1: the pipeline `daily` with a successful, a running and a
 /// pending run, and the idempotency key of the first.
@@ -41,7 +41,7 @@ fn make_version_1(dir: &Path) {
     conn.close().unwrap();
 }
 
-fn once(operation: Operation) -> IdempotencyKey {
+fn once(operation: IdempotentOperation) -> IdempotencyKey {
     IdempotencyKey::new(operation, "once", [0; 32])
 }
 
@@ -58,7 +58,7 @@ fn two_dates() -> CreateRuns {
     });
     let mut create = CreateRuns::new(runs.into());
     create.backfill = Some(NewBackfill::new(backfill));
-    create.idempotency = Some(once(Operation::Backfill(pipeline)));
+    create.idempotency = Some(once(IdempotentOperation::Backfill(pipeline)));
     create
 }
 
@@ -75,12 +75,12 @@ async fn a_store_of_version_1_keeps_its_data_and_stays_usable() {
         assert_eq!(status(&storage, n).await, Some(expected));
     }
     assert_eq!(event_count(&storage).await, 3);
-    let run = Operation::Run(PipelineId::new("daily").unwrap());
+    let run = IdempotentOperation::Run(PipelineId::new("daily").unwrap());
     let replay = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
     assert_eq!((replay.run_ids, replay.backfill), (vec![run_id(1)], None));
 
     let created = storage.create_runs(two_dates()).await.unwrap();
-    assert!(!created.replayed, "the key of a run is a different key");
+    assert!(!created.is_replayed, "the key of a run is a different key");
     assert_eq!(created.run_ids, [10, 11].map(run_id));
     let claims = claim(&storage, 1, 9).await;
     let ids: Vec<_> = claims

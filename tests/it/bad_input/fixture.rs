@@ -1,6 +1,6 @@
-//! What the rows that are data find: two tenants' objects, runs that have ended, and what is gone.
+//! The host that the rows query: objects of two tenants, finished runs, and deleted objects.
 //!
-//! Whatever needs a host of its own is left to the set-ups.
+//! The `set_ups` of each file cover the cases that need a host of their own.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,25 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::row::{BACKFILL, Bad, RUN, Row, Told, get, post};
-use crate::wire::{Answer, Backend, Host, send};
+use super::row::{BACKFILL, Coverage, RUN, Row, TestRequest, get, post};
+use crate::wire::{Backend, Host, TestResponse, send};
 
-/// The host for which the service answers.
+/// The host name that the service accepts.
 const NAME: &str = "floret.example.com";
 
 const NODES: &str = r#""nodes":[{"id":"load","type":"any"}]"#;
 const DAY: &str = r#"{"start_date":"2024-01-01","end_date":"2024-01-01"}"#;
 
-/// A host where everything that is done has ended.
-pub(super) struct World {
+/// A host whose runs have all finished.
+pub(super) struct Fixture {
     host: Host,
     service: RunsService,
-    /// What stands for a name in a path: `{ended}` is a run that succeeded, `{failed}` one that
-    /// failed.
+    /// The id for each placeholder in a path: `{finished}` is a run that succeeded, `{failed}` a
+    /// run that failed.
     names: BTreeMap<&'static str, String>,
 }
 
-impl World {
+impl Fixture {
     pub(super) async fn open(backend: Backend) -> Self {
         let host = Host::start(backend).await;
         let service = host.floret.service(Access::from_extensions());
@@ -48,7 +48,7 @@ impl World {
         world
     }
 
-    /// Leaves a run and a backfill that were purged: `{purged}`, `{purged_backfill}`.
+    /// Creates and purges a run and a backfill: `{purged}`, `{purged_backfill}`.
     async fn purge(&mut self) {
         self.run("{purged}", post(RUN, "")).await;
         let backfill = post(BACKFILL, DAY);
@@ -58,8 +58,8 @@ impl World {
         assert_eq!(purged.unwrap().deleted, 2);
     }
 
-    /// Leaves objects that were deleted, each called `deleted`, and a failed run of such a
-    /// pipeline: `{orphan}`.
+    /// Creates and deletes objects named `deleted`, and leaves a failed run of the pipeline:
+    /// `{orphan}`.
     async fn delete(&mut self) {
         self.objects("deleted", |bad| bad).await;
         let steps = [Step::permanent("no"), Step::pass_on()];
@@ -68,43 +68,43 @@ impl World {
             .await;
         for kind in ["pipelines", "connections", "variables"] {
             let path = format!("/api/{kind}/deleted");
-            let answer = self.send(&get(path).method("DELETE")).await;
-            assert_eq!(answer.status, 204, "{answer:?}");
+            let response = self.send(&get(path).method("DELETE")).await;
+            assert_eq!(response.status, 204, "{response:?}");
         }
     }
 
-    /// Leaves objects of a tenant, each called as the tenant: `{theirs}` is a run,
-    /// `{their_backfill}` a backfill.
+    /// Creates objects of a tenant under the tenant's name, a run `{theirs}` and a backfill
+    /// `{their_backfill}`.
     async fn fill_for(&mut self, tenant: &'static str) {
-        self.objects(tenant, |bad| bad.of(tenant)).await;
+        self.objects(tenant, |bad| bad.by_tenant(tenant)).await;
         let path = format!("/api/pipelines/{tenant}");
-        let run = post(format!("{path}/run"), "").of(tenant);
+        let run = post(format!("{path}/run"), "").by_tenant(tenant);
         self.run("{theirs}", run).await;
-        let backfill = post(format!("{path}/backfill"), DAY).of(tenant);
+        let backfill = post(format!("{path}/backfill"), DAY).by_tenant(tenant);
         self.backfill("{their_backfill}", backfill).await;
         let objects = ["pipelines", "connections", "variables"];
         let objects = objects.map(|kind| format!("/api/{kind}/{tenant}"));
-        let made = ["/api/runs/{theirs}", "/api/backfills/{their_backfill}"];
-        for path in objects.into_iter().chain(made.map(str::to_owned)) {
-            self.make(&get(path).of(tenant)).await;
+        let created = ["/api/runs/{theirs}", "/api/backfills/{their_backfill}"];
+        for path in objects.into_iter().chain(created.map(str::to_owned)) {
+            self.send_valid(&get(path).by_tenant(tenant)).await;
         }
     }
 
-    /// Leaves `{ended}`, `{failed}`, a connection and a variable `taken`, and the pipelines
-    /// `weekly`, whose slug is `each-week`, and `odd`, whose node no executor knows.
+    /// Creates `{finished}`, `{failed}`, objects named `taken`, the pipeline `weekly` with the slug
+    /// `each-week`, and the pipeline `odd` with a node type that no executor has.
     async fn fill(&mut self) {
         self.objects("taken", |bad| bad).await;
         let weekly = format!(r#"{{"id":"weekly","pipeline_id":"each-week","name":"w",{NODES}}}"#);
-        self.make(&post("/api/pipelines", weekly)).await;
+        self.send_valid(&post("/api/pipelines", weekly)).await;
         let odd = r#"{"id":"odd","name":"odd","nodes":[{"id":"a","type":"teleport"}]}"#;
-        self.make(&post("/api/pipelines", odd)).await;
-        self.run("{ended}", post(RUN, "")).await;
+        self.send_valid(&post("/api/pipelines", odd)).await;
+        self.run("{finished}", post(RUN, "")).await;
         self.host.executor.script("load", [Step::permanent("no")]);
         self.run("{failed}", post(RUN, "")).await;
     }
 
-    /// A pipeline, a connection and a variable of one name.
-    async fn objects(&self, name: &str, by: impl Fn(Bad) -> Bad) {
+    /// Creates a pipeline, a connection and a variable of one name.
+    async fn objects(&self, name: &str, modify: impl Fn(TestRequest) -> TestRequest) {
         let pipeline = format!(r#"{{"id":"{name}","name":"{name}",{NODES}}}"#);
         let connection = format!(r#"{{"conn_id":"{name}","type":"http"}}"#);
         let variable = format!(r#"{{"key":"{name}","value":"v"}}"#);
@@ -113,33 +113,36 @@ impl World {
             ("connections", connection),
             ("variables", variable),
         ] {
-            self.make(&by(post(format!("/api/{kind}"), body))).await;
+            self.send_valid(&modify(post(format!("/api/{kind}"), body)))
+                .await;
         }
     }
 
-    /// Sends what is let through.
-    async fn make(&self, good: &Bad) -> Answer {
-        let answer = self.send(good).await;
-        assert!(answer.status.is_success(), "{good:?}: {answer:?}");
-        answer
+    /// Sends a request that must succeed.
+    async fn send_valid(&self, request: &TestRequest) -> TestResponse {
+        let response = self.send(request).await;
+        assert!(response.status.is_success(), "{request:?}: {response:?}");
+        response
     }
 
-    async fn run(&mut self, name: &'static str, good: Bad) {
-        let made = self.make(&good).await.json();
-        let id = made["id"].as_str().unwrap();
-        self.host.finish(id).await;
+    async fn run(&mut self, name: &'static str, request: TestRequest) {
+        let created = self.send_valid(&request).await.json();
+        let id = created["id"].as_str().unwrap();
+        self.host.wait_finished(id).await;
         self.names.insert(name, id.to_owned());
     }
 
-    async fn backfill(&mut self, name: &'static str, good: Bad) {
-        let made = self.make(&good).await;
-        self.host.finish(made.json()[0].as_str().unwrap()).await;
-        let id = made.header("location").rsplit('/').next().unwrap();
+    async fn backfill(&mut self, name: &'static str, request: TestRequest) {
+        let created = self.send_valid(&request).await;
+        self.host
+            .wait_finished(created.json()[0].as_str().unwrap())
+            .await;
+        let id = created.header("location").rsplit('/').next().unwrap();
         self.names.insert(name, id.to_owned());
     }
 
     /// Sends a request as its caller.
-    async fn send(&self, bad: &Bad) -> Answer {
+    async fn send(&self, bad: &TestRequest) -> TestResponse {
         let mut request = Request::builder().method(bad.method).uri(self.path(bad));
         if bad.headers.iter().all(|(name, _)| *name != "host") {
             request = request.header("host", NAME);
@@ -154,23 +157,28 @@ impl World {
         send(&self.service, request.body(body).unwrap()).await
     }
 
-    /// A name that stands for nothing would not be found whatever is done.
-    fn path(&self, bad: &Bad) -> String {
+    /// Fills in the placeholders. Panics on an unknown placeholder, whose path would never be
+    /// found.
+    fn path(&self, bad: &TestRequest) -> String {
         let names = self.names.iter();
         let path = names.fold(bad.path.clone(), |path, (name, id)| path.replace(name, id));
-        assert!(!path.contains('{'), "{path} has a name that nothing has");
+        assert!(!path.contains('{'), "{path} has an unknown placeholder");
         path
     }
 
-    /// Asks a row, and answers what is wrong with what it got.
-    pub(super) async fn ask(&self, (bad, status, slug): &Row, told: &mut Told) -> Option<String> {
-        let answer = self.send(bad).await;
-        let problem = answer.json();
-        let is_expected = answer.status == *status
+    /// Sends the request of a row. Returns a message if the response is not the expected one.
+    pub(super) async fn check(
+        &self,
+        (bad, status, slug): &Row,
+        coverage: &mut Coverage,
+    ) -> Option<String> {
+        let response = self.send(bad).await;
+        let problem = response.json();
+        let is_expected = response.status == *status
             && problem["type"] == format!("urn:floret:problem:{slug}")
-            && bad.is_told_by(&problem);
+            && bad.matches(&problem);
         if is_expected {
-            told.refused(&answer, *status, slug);
+            coverage.assert_problem(&response, *status, slug);
             return None;
         }
         let body: String = String::from_utf8_lossy(&bad.body)
@@ -181,7 +189,7 @@ impl World {
         Some(format!("{} {path} {body} gave {problem}", bad.method))
     }
 
-    /// All that a refused request must not change.
+    /// Returns everything that a refused request must not change.
     pub(super) async fn state(&self) -> Value {
         let mut state = Vec::new();
         for path in ["runs", "pipelines", "connections", "variables"] {

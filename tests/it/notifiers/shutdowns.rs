@@ -1,24 +1,27 @@
-//! Shutdowns and drops: what is stored is brought within the grace, the rest after the next start.
+//! Shutdowns and crashes: stored events are delivered within the grace period, all others after the
+//! next start.
+//!
+//! Crashes after each storage call are in `deaths`.
 
 use std::time::Duration;
 
 use floret::EventKind;
 use floret::notifier::ChannelNotifier;
 
-use super::pager::{Act, Pager};
-use super::{seqs_of, start, turn_until, world};
+use super::pager::{Behavior, Pager};
+use super::{advance_until, seqs_of, start, world};
 use crate::harness::Store;
 
 on_every_backend! {
-    a_shutdown_brings_what_is_stored,
-    a_shutdown_leaves_what_hangs_to_the_next_start,
+    a_shutdown_delivers_stored_events,
+    a_delivery_that_hangs_is_repeated_after_a_shutdown,
     a_crash_loses_no_event,
-    what_a_channel_handed_on_comes_again_unless_the_next_was_asked_for,
+    a_channel_repeats_its_last_event_unless_the_next_one_was_requested,
 }
 
 const GRACE: Duration = Duration::from_secs(10);
 
-async fn a_shutdown_brings_what_is_stored(store: Store) {
+async fn a_shutdown_delivers_stored_events(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
     let host = start(&world, &pager).await;
@@ -29,59 +32,62 @@ async fn a_shutdown_brings_what_is_stored(store: Store) {
     let stored = host.events().await;
     host.floret.shutdown(GRACE).await.unwrap();
     for run in runs {
-        assert_eq!(seqs_of(&pager.got(), run), seqs_of(&stored, run));
+        assert_eq!(seqs_of(&pager.received(), run), seqs_of(&stored, run));
     }
-    let before = pager.got().len();
+    let before = pager.received().len();
     host.crash().await;
     let host = start(&world, &pager).await;
     let after = host.run("q").await.run.id;
-    pager.ended(after).await;
-    let again = pager.got().split_off(before);
+    pager.received_run(after).await;
+    let after_restart = pager.received().split_off(before);
     assert_eq!(
-        seqs_of(&again, after).len(),
-        again.len(),
-        "nothing comes twice"
+        seqs_of(&after_restart, after).len(),
+        after_restart.len(),
+        "no event is delivered twice"
     );
 }
 
-async fn a_shutdown_leaves_what_hangs_to_the_next_start(store: Store) {
+async fn a_delivery_that_hangs_is_repeated_after_a_shutdown(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::Take, Act::Hang]);
+    pager.script("p", [Behavior::Accept, Behavior::Hang]);
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
     pager.called(2).await;
-    let stopped = turn_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
+    let stopped = advance_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
     stopped.unwrap();
     host.crash().await;
-    pager.acts("p", [Act::Take]);
+    pager.script("p", [Behavior::Accept]);
     let host = start(&world, &pager).await;
-    pager.ended(run).await;
+    pager.received_run(run).await;
     let stored = seqs_of(&host.events_of(run).await, run);
-    // The first may come again: the clock is turned past the moment in which it is noted too.
-    let mut got = seqs_of(&pager.got(), run);
-    got.dedup();
-    assert_eq!(got, stored);
+    // The first event may arrive again, because its delivery may not be stored yet.
+    let mut received = seqs_of(&pager.received(), run);
+    received.dedup();
+    assert_eq!(received, stored);
 }
 
 async fn a_crash_loses_no_event(store: Store) {
     let world = world(store);
     let pager = Pager::new(world.clock.clock());
-    pager.acts("p", [Act::Take, Act::Take, Act::Hang]);
+    pager.script("p", [Behavior::Accept, Behavior::Accept, Behavior::Hang]);
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
     pager.called(3).await;
     host.crash().await;
-    pager.acts("p", [Act::Take]);
+    pager.script("p", [Behavior::Accept]);
     let host = start(&world, &pager).await;
-    pager.ended(run).await;
+    pager.received_run(run).await;
     let stored = seqs_of(&host.events_of(run).await, run);
-    let got = seqs_of(&pager.got(), run);
-    // What was not stored as delivered comes again, from its beginning.
-    assert_eq!((&got[..2], &got[2..]), (&stored[..2], &stored[..]));
+    let received = seqs_of(&pager.received(), run);
+    // Deliveries that were not stored are repeated from the start of the run.
+    assert_eq!(
+        (&received[..2], &received[2..]),
+        (&stored[..2], &stored[..])
+    );
 }
 
-async fn what_a_channel_handed_on_comes_again_unless_the_next_was_asked_for(store: Store) {
+async fn a_channel_repeats_its_last_event_unless_the_next_one_was_requested(store: Store) {
     let world = world(store);
     let kinds = [EventKind::RunCreated, EventKind::RunCompleted];
     let (notifier, mut notifications) = ChannelNotifier::of(kinds);
@@ -100,7 +106,7 @@ async fn what_a_channel_handed_on_comes_again_unless_the_next_was_asked_for(stor
         .start_with(|builder| builder.notifier("channel", notifier))
         .await;
     assert_eq!(notifications.next().await, Some(completed));
-    let (end, stopped) = tokio::join!(notifications.next(), host.floret.shutdown(GRACE));
+    let (last, stopped) = tokio::join!(notifications.next(), host.floret.shutdown(GRACE));
     stopped.unwrap();
-    assert_eq!(end, None);
+    assert_eq!(last, None);
 }

@@ -1,6 +1,6 @@
-//! What was traced while a test ran.
+//! The trace output of a test, captured in memory.
 //!
-//! At which level, and for how long, is the test's own: it sets the subscriber.
+//! The level and the scope are left to the test, which sets the subscriber.
 
 use std::io;
 use std::sync::Arc;
@@ -8,17 +8,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Whatever a subscriber has written. Clones are the same.
+/// A writer that captures the output of a subscriber. Clones share the output.
 #[derive(Clone, Default)]
-pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct CapturedTrace(Arc<Mutex<Vec<u8>>>);
 
-impl Written {
+impl CapturedTrace {
+    /// Returns the output so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().clone()).unwrap()
     }
 }
 
-impl io::Write for Written {
+impl io::Write for CapturedTrace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -29,7 +30,7 @@ impl io::Write for Written {
     }
 }
 
-impl<'a> MakeWriter<'a> for Written {
+impl<'a> MakeWriter<'a> for CapturedTrace {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
