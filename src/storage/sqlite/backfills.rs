@@ -1,6 +1,6 @@
-//! Backfills: their rows written and read, pages of them, and a caller's wish to cancel one.
+//! Backfills: creates, reads, lists and cancels them.
 //!
-//! Their runs are made in `create`; what becomes of one when a run ends is written in `settlement`.
+//! Creating their runs is left to `create`, settling a backfill to `settlement`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,17 +11,16 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params};
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
-use super::open_backfills::{OpenBackfill, order};
+use super::open_backfills::{CachedBackfill, order};
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::query::{row, rows};
 use super::reader::Reader;
-use super::state::Known;
+use super::state::CachedPipeline;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{
     self, backfill_id, backfill_status, date, day, millis, optional_time, pipeline_id, run_id,
-    small, tenant, time, to_backfill_status, to_cancel, to_run_status, uint,
+    tenant, time, to_backfill_status, to_cancel, to_run_status, to_u32, to_u64,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -60,8 +59,7 @@ impl Backfills for SqliteStorage {
     }
 
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
-        self.step(Lane::Normal, move |tx| tx.cancel_backfill(&cancel))
-            .await
+        self.step(move |tx| tx.cancel_backfill(&cancel)).await
     }
 }
 
@@ -69,11 +67,11 @@ impl Backfills for SqliteStorage {
 const BACKFILL: &str = "b.key, b.id, p.id, b.tenant, b.status, b.start_date, b.end_date, b.is_descending, b.max_parallel, b.max_failures, \
      b.cancel, b.created_at, b.finished_at, b.pending, b.running, b.success, b.failed, b.cancelled";
 
-/// Where they come from.
+/// The tables of [`BACKFILL`].
 const BACKFILL_FROM: &str = "backfills b CROSS JOIN pipelines p ON p.key = b.pipeline";
 
-/// Reads the columns [`BACKFILL`]: the key of the row, and the backfill.
-fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), Fault> {
+/// Reads the columns [`BACKFILL`]: the key of the row and the backfill.
+fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), StoreError> {
     let mut backfill = Backfill::new(
         backfill_id(&row.get::<_, Vec<u8>>(1)?)?,
         pipeline_id(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
@@ -83,33 +81,36 @@ fn read_backfill(row: &Row<'_>) -> Result<(i64, Backfill), Fault> {
     backfill.tenant = tenant(row.get(3)?)?;
     backfill.status = to_backfill_status(row.get(4)?)?;
     backfill.order = order(row.get(7)?);
-    backfill.max_parallel = small(row.get(8)?);
-    backfill.max_failures = row.get::<_, Option<i64>>(9)?.map(small);
+    backfill.max_parallel = to_u32(row.get(8)?);
+    backfill.max_failures = row.get::<_, Option<i64>>(9)?.map(to_u32);
     backfill.cancel = row.get::<_, Option<i64>>(10)?.map(to_cancel).transpose()?;
     backfill.finished_at = optional_time(row.get(12)?)?;
     backfill.counts = BackfillCounts {
-        pending: uint(row.get(13)?),
-        running: uint(row.get(14)?),
-        success: uint(row.get(15)?),
-        failed: uint(row.get(16)?),
-        cancelled: uint(row.get(17)?),
+        pending: to_u64(row.get(13)?),
+        running: to_u64(row.get(14)?),
+        success: to_u64(row.get(15)?),
+        failed: to_u64(row.get(16)?),
+        cancelled: to_u64(row.get(17)?),
     };
     Ok((row.get(0)?, backfill))
 }
 
-/// The key of a backfill that the scope sees, and the backfill.
+/// Returns a backfill that is visible in the scope, with its key.
 fn find(
     conn: &Connection,
     id: BackfillId,
     scope: &Scope,
-) -> Result<Option<(i64, Backfill)>, Fault> {
+) -> Result<Option<(i64, Backfill)>, StoreError> {
     let sql = format!("SELECT {BACKFILL} FROM {BACKFILL_FROM} WHERE b.id = ?");
     let found = row(conn, &sql, [&id.as_uuid().as_bytes()[..]], read_backfill)?;
     Ok(found.filter(|(_, backfill)| scope.admits(backfill.tenant.as_ref())))
 }
 
-/// The backfill with its runs.
-fn detail(conn: &Connection, (key, backfill): (i64, Backfill)) -> Result<BackfillDetail, Fault> {
+/// Reads the runs of a backfill.
+fn detail(
+    conn: &Connection,
+    (key, backfill): (i64, Backfill),
+) -> Result<BackfillDetail, StoreError> {
     let sql = "SELECT id, date, status FROM runs WHERE backfill = ? ORDER BY id";
     let runs = rows(conn, sql, [key], |row| {
         Ok(BackfillRun::new(
@@ -126,7 +127,7 @@ impl Reader {
         &self,
         filter: &BackfillFilter,
         page: &PageRequest,
-    ) -> Result<Page<Backfill>, Fault> {
+    ) -> Result<Page<Backfill>, StoreError> {
         let BackfillFilter {
             scope,
             backfill,
@@ -158,49 +159,52 @@ impl Reader {
         let sql = format!(
             "SELECT {BACKFILL} FROM {BACKFILL_FROM}{} ORDER BY b.id DESC LIMIT {} OFFSET {}",
             conditions.sql(),
-            window.read_count(),
+            window.row_count_max(),
             window.skip,
         );
         let values = rusqlite::params_from_iter(conditions.values());
         let items = self.rows(&sql, values, |row| Ok(read_backfill(row)?.1))?;
-        Ok(window.cut(items, total, |item: &Backfill| item.id.to_string()))
+        Ok(window.into_page(items, total, |item: &Backfill| item.id.to_string()))
     }
 
-    fn count_backfills(&self, conditions: &Conditions) -> Result<u64, Fault> {
+    fn count_backfills(&self, conditions: &Conditions) -> Result<u64, StoreError> {
         let sql = format!("SELECT count(*) FROM {BACKFILL_FROM}{}", conditions.sql());
         let values = rusqlite::params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 }
 
 impl Tx {
-    /// Leaves out the runs of dates that were run before, and tells these dates.
+    /// Skips the runs of dates that already have a successful run. Returns the other runs and the
+    /// dates.
     pub(super) fn skip_existing<'a>(
         &self,
-        pipeline: &Known,
+        pipeline: &CachedPipeline,
         runs: &'a [NewRun],
         backfill: Option<&NewBackfill>,
-    ) -> Result<(Cow<'a, [NewRun]>, Vec<NaiveDate>), Fault> {
+    ) -> Result<(Cow<'a, [NewRun]>, Vec<NaiveDate>), StoreError> {
         if !backfill.is_some_and(|new| new.skip_existing) {
             return Ok((Cow::Borrowed(runs), Vec::new()));
         }
         let existing = self.existing_dates(pipeline, runs)?;
-        let (skipped, kept) = runs
+        let (skipped, remaining) = runs
             .iter()
             .cloned()
             .partition::<Vec<_>, _>(|new| existing.contains(&new.run.date));
         let skipped = skipped.iter().map(|new| new.run.date).collect();
-        Ok((Cow::Owned(kept), skipped))
+        Ok((Cow::Owned(remaining), skipped))
     }
 
-    /// The dates, from the first to the last of these runs, that a backfill, a schedule or a
-    /// catch-up has run with success, resumes of theirs included.
+    /// Returns the dates in the range of these runs that already have a successful run.
+    ///
+    /// A run counts if a backfill, a schedule or a catch-up created it, or if it resumed such a
+    /// run.
     fn existing_dates(
         &self,
-        pipeline: &Known,
+        pipeline: &CachedPipeline,
         runs: &[NewRun],
-    ) -> Result<HashSet<NaiveDate>, Fault> {
+    ) -> Result<HashSet<NaiveDate>, StoreError> {
         let days = || runs.iter().map(|new| day(new.run.date));
         let found = self.rows(
             "SELECT DISTINCT r.date FROM runs r WHERE r.pipeline = ?1 AND r.date BETWEEN ?2 AND ?3 AND r.status = 2 AND r.trigger IN (1, 2, 3, 4) \
@@ -216,13 +220,13 @@ impl Tx {
         Ok(found.into_iter().collect())
     }
 
-    /// Writes the row of a backfill whose runs, so many, are made next, and gives its key.
-    pub(super) fn make_backfill(
+    /// Writes the row of a backfill, before its `count` runs are created. Returns its key.
+    pub(super) fn create_backfill(
         &mut self,
-        pipeline: &Known,
+        pipeline: &CachedPipeline,
         new: &NewBackfill,
         count: u64,
-    ) -> Result<i64, Fault> {
+    ) -> Result<i64, StoreError> {
         let Backfill {
             id,
             pipeline_id: _,
@@ -259,23 +263,23 @@ impl Tx {
                 finished_at.map(millis),
             ],
         )?;
-        let own = OpenBackfill {
+        let cached = CachedBackfill {
             order: *order,
             max_parallel: *max_parallel,
             max_failures: *max_failures,
             is_cancelled: cancel.is_some(),
-            left: count,
+            unfinished: count,
             outcomes: rules::BackfillOutcomes::default(),
         };
         self.state.backfills.next_key += 1;
-        self.state.backfills.by_key.insert(key, own);
+        self.state.backfills.by_key.insert(key, cached);
         Ok(key)
     }
 
     fn cancel_backfill(
         &mut self,
         request: &CancelBackfill,
-    ) -> Result<CancelBackfillOutcome, Fault> {
+    ) -> Result<CancelBackfillOutcome, StoreError> {
         let CancelBackfill {
             backfill: id,
             scope,
@@ -292,7 +296,7 @@ impl Tx {
                 }
             }
         }
-        // What the steps of this group counted stands in no row yet.
+        // The counts of the current group are not in the rows yet.
         self.write_backfills()?;
         let found = find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
         let detail = detail(&self.conn, found)?;

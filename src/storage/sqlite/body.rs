@@ -1,7 +1,7 @@
-//! Events as a row of the journal holds them: a JSON array, without what the row says already.
+//! The codec of events: a journal row holds them as a JSON array, without what the row implies.
 //!
-//! A node is written as its place: whoever appends knows no graph, whoever reads has the
-//! definition.
+//! A node is stored as its index, because an append has no graph. Reading the rows is left to
+//! `events`, writing them to `tx`.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::definitions::Definition;
-use super::fault::Fault;
+use super::store_error::StoreError;
 use super::values::{millis, time};
 use crate::model::{
     Event, EventKind, EventStatus, Level, NodeIndex, NodeStatus, PipelineId, RunId, RunStatus,
@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::storage::{Entry, FinishedNode};
 
-/// One event in a row's body.
+/// One event in the body of a row.
 #[derive(Debug, Serialize, Deserialize)]
 struct Packed<'a> {
     #[serde(rename = "type")]
@@ -83,7 +83,7 @@ impl<'a> Packed<'a> {
         }
     }
 
-    /// The event of an entry; none for a profile and for what is no end.
+    /// Returns the event of an entry, or `None` for a profile or a status that is not terminal.
     fn of_entry(entry: &'a Entry) -> Option<Self> {
         match entry {
             Entry::NodeStarted {
@@ -117,7 +117,7 @@ impl<'a> Packed<'a> {
                     *at,
                 )
             }),
-            Entry::NodeFinished(end) => Packed::of_end(end),
+            Entry::NodeFinished(finished) => Packed::of_finished_node(finished),
             Entry::Profile {
                 node_index: _,
                 profile: _,
@@ -135,13 +135,13 @@ impl<'a> Packed<'a> {
                 message: Some(Cow::Borrowed(message)),
                 ..Packed::new(EventKind::Log, *at)
             }),
-            Entry::RunFinished { status, error, at } => run_end_kind(*status)
+            Entry::RunFinished { status, error, at } => terminal_kind(*status)
                 .map(|kind| Packed::of_run(kind, *status, error.as_deref(), *at)),
         }
     }
 
-    fn of_end(end: &'a FinishedNode) -> Option<Self> {
-        let kind = match end.status {
+    fn of_finished_node(finished: &'a FinishedNode) -> Option<Self> {
+        let kind = match finished.status {
             NodeStatus::Success => EventKind::NodeCompleted,
             NodeStatus::Failed => EventKind::NodeFailed,
             NodeStatus::Skipped => EventKind::NodeSkipped,
@@ -149,17 +149,17 @@ impl<'a> Packed<'a> {
             NodeStatus::Pending | NodeStatus::Running => return None,
         };
         Some(Packed {
-            attempt: end.attempt,
-            row_count: end.row_count,
-            duration_ms: end.duration_ms,
-            error: end.error.as_deref().map(Cow::Borrowed),
-            ..Packed::of_node(kind, end.node_index, end.status, end.at)
+            attempt: finished.attempt,
+            row_count: finished.row_count,
+            duration_ms: finished.duration_ms,
+            error: finished.error.as_deref().map(Cow::Borrowed),
+            ..Packed::of_node(kind, finished.node_index, finished.status, finished.at)
         })
     }
 }
 
-/// The kind of the event that ends a run; none for a status that is no end.
-pub(super) const fn run_end_kind(status: RunStatus) -> Option<EventKind> {
+/// Returns the kind of a run's terminal event, or `None` if the status is not terminal.
+pub(super) const fn terminal_kind(status: RunStatus) -> Option<EventKind> {
     match status {
         RunStatus::Success => Some(EventKind::RunCompleted),
         RunStatus::Failed => Some(EventKind::RunFailed),
@@ -168,33 +168,33 @@ pub(super) const fn run_end_kind(status: RunStatus) -> Option<EventKind> {
     }
 }
 
-/// Events of one row, ready to be written.
+/// The encoded events of one row.
 #[derive(Debug)]
 pub(super) struct Body {
-    /// How many.
+    /// The number of events.
     pub(super) count: i64,
-    /// As JSON.
+    /// The events as a JSON array.
     pub(super) text: String,
 }
 
 impl Body {
-    /// The events of entries.
-    pub(super) fn of_entries(entries: &[Entry]) -> Result<Self, Fault> {
+    /// Encodes the events of entries.
+    pub(super) fn of_entries(entries: &[Entry]) -> Result<Self, StoreError> {
         let events: Vec<_> = entries.iter().filter_map(Packed::of_entry).collect();
         Self::pack(&events)
     }
 
-    /// One event of the run itself.
+    /// Encodes one event of the run itself.
     pub(super) fn of_run(
         kind: EventKind,
         status: RunStatus,
         error: Option<&str>,
         at: DateTime<Utc>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, StoreError> {
         Self::pack(&[Packed::of_run(kind, status, error, at)])
     }
 
-    fn pack(events: &[Packed<'_>]) -> Result<Self, Fault> {
+    fn pack(events: &[Packed<'_>]) -> Result<Self, StoreError> {
         Ok(Self {
             count: i64::try_from(events.len()).unwrap_or(i64::MAX),
             text: super::values::text(&events)?,
@@ -202,9 +202,9 @@ impl Body {
     }
 }
 
-/// What a row of the journal says about all its events.
+/// The values that all events of a journal row share.
 pub(super) struct Shared<'a> {
-    /// The number of the first.
+    /// The number of the first event.
     pub(super) first_seq: u64,
     pub(super) run: RunId,
     pub(super) pipeline: PipelineId,
@@ -213,17 +213,17 @@ pub(super) struct Shared<'a> {
     pub(super) definition: &'a Definition,
 }
 
-/// The events of a row.
-pub(super) fn unpack(text: &str, shared: &Shared<'_>) -> Result<Vec<Event>, Fault> {
+/// Decodes the events of a row.
+pub(super) fn unpack(text: &str, shared: &Shared<'_>) -> Result<Vec<Event>, StoreError> {
     let events: Vec<Packed<'_>> =
-        serde_json::from_str(text).map_err(|error| Fault::unreadable("events", error))?;
+        serde_json::from_str(text).map_err(|error| StoreError::unreadable("events", error))?;
     (shared.first_seq..)
         .zip(events)
         .map(|(seq, packed)| unpack_one(seq, packed, shared))
         .collect()
 }
 
-fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event, Fault> {
+fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event, StoreError> {
     let Packed {
         kind,
         node_index,
@@ -245,7 +245,7 @@ fn unpack_one(seq: u64, packed: Packed<'_>, shared: &Shared<'_>) -> Result<Event
     event.row_count = row_count;
     event.duration_ms = duration_ms;
     if kind.is_terminal() {
-        // The wall clock may have stepped back meanwhile: no negative duration is shown.
+        // The wall clock may have stepped back. A duration is never negative.
         event.duration_ms = shared
             .started_at
             .map(|start| u64::try_from((at - start).num_milliseconds()).unwrap_or(0));

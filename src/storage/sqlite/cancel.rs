@@ -1,42 +1,42 @@
-//! The wish to cancel a run: a pending one ends here, a running one is told by its event.
+//! Cancel requests for runs: cancels a pending run, and records the request for a running one.
 //!
-//! What a running run makes of it is left to its driver.
+//! The owner of a running run carries the request out; its entries are left to `journal`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::body::Body;
-use super::ends::Ended;
-use super::fault::Fault;
+use super::finish::FinishedRun;
 use super::lanes::LaneKey;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, id, run_id, tenant, to_cancel, to_priority, to_run_status};
 use crate::error::{Error, Result};
 use crate::model::{Cancel, EventKind, RunId, RunStatus, TenantId};
 use crate::storage::{CancelOutcome, CancelRequest, rules};
 
-/// A run as far as a wish to cancel asks for it.
-pub(super) struct Wished {
+/// A run, as far as a cancel request depends on it.
+pub(super) struct CancelTarget {
     run: RunId,
     key: i64,
     status: RunStatus,
-    before: Option<Cancel>,
+    requested: Option<Cancel>,
     tenant: Option<TenantId>,
     created_at: i64,
     lane: LaneKey,
 }
 
-/// The columns of [`read_wished`].
-pub(super) const WISHED: &str =
+/// The columns of [`read_cancel_target`].
+pub(super) const CANCEL_TARGET: &str =
     "id, key, status, cancel, tenant, created_at, priority, pipeline, backfill";
 
-/// Reads the columns [`WISHED`].
-pub(super) fn read_wished(row: &Row<'_>) -> Result<Wished, Fault> {
-    Ok(Wished {
+/// Reads the columns [`CANCEL_TARGET`].
+pub(super) fn read_cancel_target(row: &Row<'_>) -> Result<CancelTarget, StoreError> {
+    Ok(CancelTarget {
         run: run_id(&row.get::<_, Vec<u8>>(0)?)?,
         key: row.get(1)?,
         status: to_run_status(row.get(2)?)?,
-        before: row.get::<_, Option<i64>>(3)?.map(to_cancel).transpose()?,
+        requested: row.get::<_, Option<i64>>(3)?.map(to_cancel).transpose()?,
         tenant: tenant(row.get(4)?)?,
         created_at: row.get(5)?,
         lane: LaneKey {
@@ -51,54 +51,54 @@ impl Tx {
     pub(super) fn request_cancel(
         &mut self,
         request: &CancelRequest,
-    ) -> Result<CancelOutcome, Fault> {
+    ) -> Result<CancelOutcome, StoreError> {
         let CancelRequest {
             run,
             scope,
             cancel,
             now,
         } = request;
-        let sql = format!("SELECT {WISHED} FROM runs WHERE id = ?");
-        let wished = self
-            .row(&sql, [id(run)], read_wished)?
-            .filter(|wished| scope.admits(wished.tenant.as_ref()))
+        let sql = format!("SELECT {CANCEL_TARGET} FROM runs WHERE id = ?");
+        let target = self
+            .row(&sql, [id(run)], read_cancel_target)?
+            .filter(|target| scope.admits(target.tenant.as_ref()))
             .ok_or_else(|| Error::run_not_found(run))?;
-        let status = self.cancel_run(&wished, *cancel, *now)?;
+        let status = self.cancel_run(&target, *cancel, *now)?;
         Ok(CancelOutcome::new(status, self.newest_seq()))
     }
 
-    /// Ends a pending run, notes the wish of a running one, and tells where it stands then.
+    /// Cancels a pending run or records the request for a running one. Returns the status after it.
     pub(super) fn cancel_run(
         &mut self,
-        wished: &Wished,
+        target: &CancelTarget,
         cancel: Cancel,
         now: DateTime<Utc>,
-    ) -> Result<RunStatus, Fault> {
-        let &Wished {
+    ) -> Result<RunStatus, StoreError> {
+        let &CancelTarget {
             run,
             key,
             status,
-            before,
+            requested,
             ..
-        } = wished;
+        } = target;
         match status {
             RunStatus::Success | RunStatus::Failed => return Err(rules::run_finished(run).into()),
             RunStatus::Cancelled => {}
             RunStatus::Pending => {
-                self.note_wish(key, cancel)?;
-                self.cancel_pending(wished, now)?;
+                self.write_cancel_request(key, cancel)?;
+                self.cancel_pending(target, now)?;
                 return Ok(RunStatus::Cancelled);
             }
-            RunStatus::Running if before < Some(cancel) => {
-                self.note_wish(key, cancel)?;
-                if before.is_none() {
+            RunStatus::Running if requested < Some(cancel) => {
+                self.write_cancel_request(key, cancel)?;
+                if requested.is_none() {
                     let body = Body::of_run(EventKind::RunCancelling, status, None, now)?;
                     self.write_events(key, &body, None)?;
                 }
                 if let Some(active) = self.state.running.get_mut(&run) {
                     active.cancel = Some(cancel);
-                    if let Some(driven) = active.driven.as_mut() {
-                        driven.run.cancel = Some(cancel);
+                    if let Some(cached) = active.cached.as_mut() {
+                        cached.run.cancel = Some(cancel);
                     }
                 }
             }
@@ -107,7 +107,7 @@ impl Tx {
         Ok(status)
     }
 
-    fn note_wish(&mut self, key: i64, cancel: Cancel) -> Result<(), Fault> {
+    fn write_cancel_request(&mut self, key: i64, cancel: Cancel) -> Result<(), StoreError> {
         self.write(
             "UPDATE runs SET cancel = ? WHERE key = ?",
             params![values::cancel(cancel), key],
@@ -115,17 +115,21 @@ impl Tx {
         Ok(())
     }
 
-    fn cancel_pending(&mut self, wished: &Wished, now: DateTime<Utc>) -> Result<(), Fault> {
-        let Wished {
+    fn cancel_pending(
+        &mut self,
+        target: &CancelTarget,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let CancelTarget {
             run,
             key,
             status: _,
-            before: _,
+            requested: _,
             tenant,
             created_at,
             lane,
-        } = wished;
-        let ended = Ended {
+        } = target;
+        let finished = FinishedRun {
             key: *key,
             pipeline: lane.pipeline,
             tenant: tenant.as_ref(),
@@ -136,9 +140,9 @@ impl Tx {
             error: None,
             at: now,
         };
-        self.end_run(&ended)?;
-        self.write_end_event(&ended)?;
+        self.finish_run(&finished)?;
+        self.write_finish_event(&finished)?;
         self.state.lanes.remove(*lane, *run);
-        self.settle_backfill(&ended)
+        self.settle_backfill(&finished)
     }
 }

@@ -1,7 +1,7 @@
-//! Claims runs: orphans first, then those that are next in the queue lanes that have room.
+//! Claims runs: first orphans, then the next runs of the queue lanes that have room.
 //!
-//! Which orphans are claimed and which lane has room is decided in `rules`; renewals and releases
-//! are left to `queue`.
+//! `rules` decides which orphans are claimed and which lanes have room. Poisoned orphans are left
+//! to `poisoned`, renewals and releases to `queue`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,34 +10,34 @@ use std::sync::Arc;
 use rusqlite::params;
 
 use super::body::Body;
-use super::fault::Fault;
 use super::lanes::{Head, LaneKey};
 use super::queue::{lease_end, to_lease_end};
-use super::state::{ACTIVE, Active, Driven, read_active};
+use super::state::{ACTIVE_RUN, ActiveRun, CachedRun, read_active_run};
+use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
-use super::values::{self, int, millis, run_id, time};
+use super::values::{self, millis, run_id, time, to_i64};
 use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus};
 use crate::storage::rules::{self, LaneLimits, OrphanChoice, RunningRun, Usage};
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun};
 
-/// A pending run that may be claimed; the smallest goes first.
-type Next = Reverse<(Priority, RunId, i64, LaneKey)>;
+/// A pending run that can be claimed. The smallest is claimed first.
+type NextRun = Reverse<(Priority, RunId, i64, LaneKey)>;
 
 impl Tx {
-    pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome, Fault> {
-        let choice = rules::choose_orphans(claim, self.running());
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        let choice = rules::choose_orphans(claim, self.running_runs());
         let mut claims = ClaimOutcome {
             lease_until: choice.lease_until,
             ..ClaimOutcome::default()
         };
-        self.poison(&choice, claim, &mut claims)?;
+        self.finish_poisoned(&choice, claim, &mut claims)?;
         self.claim_orphans(&choice, claim, &mut claims)?;
         self.claim_pending(claim, &mut claims)?;
         claims.seq = self.newest_seq();
         Ok(claims)
     }
 
-    fn running(&self) -> impl Iterator<Item = RunningRun> {
+    fn running_runs(&self) -> impl Iterator<Item = RunningRun> {
         let running = self.state.running.iter();
         running.map(|(run, active)| RunningRun {
             run: *run,
@@ -47,13 +47,13 @@ impl Tx {
         })
     }
 
-    /// Claims orphans. After one that cannot be read the next is tried instead.
+    /// Claims orphans. If one cannot be read, the next one is tried instead.
     fn claim_orphans(
         &mut self,
         choice: &OrphanChoice,
         claim: &Claim,
         claims: &mut ClaimOutcome,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         let mut tried_count = 0;
         for &run in &choice.claimable {
             if claims.claimed.len() == choice.count_max {
@@ -69,52 +69,60 @@ impl Tx {
         Ok(())
     }
 
-    fn claim_orphan(&mut self, claim: &Claim, run: RunId) -> Result<Option<ClaimedRun>, Fault> {
+    fn claim_orphan(
+        &mut self,
+        claim: &Claim,
+        run: RunId,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
         let key = self.state.running.get(&run).map(|active| active.key);
         if let Some(key) = key {
             self.reset_nodes(key)?;
         }
-        let driven = self.drive(run);
-        self.claim_run(claim, run, driven)
+        let cached = self.load_running_run(run);
+        self.claim_run(claim, run, cached)
     }
 
-    fn claim_pending(&mut self, claim: &Claim, claims: &mut ClaimOutcome) -> Result<(), Fault> {
-        if !self.may_start(claim, claims) {
+    fn claim_pending(
+        &mut self,
+        claim: &Claim,
+        claims: &mut ClaimOutcome,
+    ) -> Result<(), StoreError> {
+        if !self.can_start(claim, claims) {
             return Ok(());
         }
         let mut heap = BinaryHeap::new();
         for &priority in Priority::ALL {
-            for pipeline in self.state.lanes.pipelines(priority) {
+            for pipeline in self.state.lanes.pipelines_with_pending(priority) {
                 if self.pipeline_usage(pipeline)?.has_room() {
-                    for lane in self.state.lanes.of(priority, pipeline) {
-                        heap.extend(self.next(lane)?);
+                    for lane in self.state.lanes.lanes_of(priority, pipeline) {
+                        heap.extend(self.next_in_lane(lane)?);
                     }
                 }
             }
         }
-        while self.may_start(claim, claims)
+        while self.can_start(claim, claims)
             && let Some(Reverse((_, run, key, lane))) = heap.pop()
         {
-            // A run that was claimed meanwhile may have taken the room.
-            if self.limits(lane)?.has_room() {
+            // A run that this loop claimed may have filled the lane.
+            if self.lane_limits(lane)?.has_room() {
                 match self.claim_one_pending(claim, lane, Head { run, key })? {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
                 }
-                heap.extend(self.next(lane)?);
+                heap.extend(self.next_in_lane(lane)?);
             }
         }
         Ok(())
     }
 
-    fn may_start(&self, claim: &Claim, claims: &ClaimOutcome) -> bool {
+    fn can_start(&self, claim: &Claim, claims: &ClaimOutcome) -> bool {
         let running = self.state.running.len() as u64;
         rules::may_start(claim, claims.claimed.len(), running)
     }
 
-    /// The run that is next in a lane that has room.
-    fn next(&mut self, lane: LaneKey) -> Result<Option<Next>, Fault> {
-        if !self.limits(lane)?.has_room() {
+    /// Returns the next run of a lane that has room.
+    fn next_in_lane(&mut self, lane: LaneKey) -> Result<Option<NextRun>, StoreError> {
+        if !self.lane_limits(lane)?.has_room() {
             return Ok(None);
         }
         let LaneKey {
@@ -126,8 +134,8 @@ impl Tx {
             return Ok(Some(Reverse((priority, run, key, lane))));
         }
         let sql = match self.state.lanes.order(lane) {
-            BackfillOrder::Ascending => FIRST,
-            BackfillOrder::Descending => LAST,
+            BackfillOrder::Ascending => OLDEST_IN_LANE,
+            BackfillOrder::Descending => NEWEST_IN_LANE,
         };
         let found = self.row(
             sql,
@@ -141,28 +149,28 @@ impl Tx {
             },
         )?;
         Ok(found.map(|head| {
-            self.state.lanes.note_head(lane, head);
+            self.state.lanes.set_head(lane, head);
             Reverse((priority, head.run, head.key, lane))
         }))
     }
 
-    fn limits(&mut self, lane: LaneKey) -> Result<LaneLimits, Fault> {
+    fn lane_limits(&mut self, lane: LaneKey) -> Result<LaneLimits, StoreError> {
         Ok(LaneLimits {
             priority: lane.priority,
             pipeline: self.pipeline_usage(lane.pipeline)?,
             backfill: lane.backfill.map(|backfill| Usage {
-                running: self.state.running_of_backfill(backfill),
+                running: self.state.running_in_backfill(backfill),
                 max: Some(self.state.backfills.max_parallel(backfill)),
             }),
             is_schedule_executing: self.state.is_schedule_executing(lane.pipeline),
         })
     }
 
-    fn pipeline_usage(&mut self, pipeline: i64) -> Result<Usage, Fault> {
-        let known = self.state.pipeline_at(&self.conn, pipeline)?;
+    fn pipeline_usage(&mut self, pipeline: i64) -> Result<Usage, StoreError> {
+        let cached = self.state.pipeline_by_key(&self.conn, pipeline)?;
         Ok(Usage {
-            running: self.state.running_of(pipeline),
-            max: known.max_concurrent_runs,
+            running: self.state.running_in_pipeline(pipeline),
+            max: cached.max_concurrent_runs,
         })
     }
 
@@ -171,11 +179,11 @@ impl Tx {
         claim: &Claim,
         lane: LaneKey,
         Head { run, key }: Head,
-    ) -> Result<Option<ClaimedRun>, Fault> {
-        let driven = self.drive_pending(key);
-        let active = match &driven {
-            Ok(driven) => Active::pending(key, lane, &driven.run),
-            Err(_) => self.undriven(key)?,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
+        let cached = self.load_pending_run(key);
+        let active = match &cached {
+            Ok(cached) => ActiveRun::pending(key, lane, &cached.run),
+            Err(_) => self.load_active_run(key)?,
         };
         let counted = Counted {
             pipeline: lane.pipeline,
@@ -188,75 +196,77 @@ impl Tx {
         let body = Body::of_run(EventKind::RunStarted, RunStatus::Running, None, at)?;
         self.write_events(key, &body, None)?;
         self.state.lanes.remove(lane, run);
-        self.state.start(run, active);
-        let driven = driven.map(|mut driven| {
-            driven.run.status = RunStatus::Running;
-            driven.run.started_at = Some(at);
-            (driven, Vec::new())
+        self.state.add_running(run, active);
+        let cached = cached.map(|mut cached| {
+            cached.run.status = RunStatus::Running;
+            cached.run.started_at = Some(at);
+            (cached, Vec::new())
         });
-        self.claim_run(claim, run, driven)
+        self.claim_run(claim, run, cached)
     }
 
-    /// A run as it is known though the rest of its row cannot be read.
-    fn undriven(&self, key: i64) -> Result<Active, Fault> {
-        let sql = format!("SELECT {ACTIVE} FROM runs WHERE key = ?");
-        let found = self.row(&sql, [key], read_active)?;
+    /// Reads the columns of a pending run that remain readable if the rest of its row is damaged.
+    fn load_active_run(&self, key: i64) -> Result<ActiveRun, StoreError> {
+        let sql = format!("SELECT {ACTIVE_RUN} FROM runs WHERE key = ?");
+        let found = self.row(&sql, [key], read_active_run)?;
         found
             .map(|(_, active)| active)
-            .ok_or_else(|| Fault::unreadable("a pending run", "it is missing"))
+            .ok_or_else(|| StoreError::unreadable("a pending run", "it is missing"))
     }
 
-    /// Makes the caller the owner of a running run. One that cannot be read is counted and left an
-    /// orphan.
+    /// Makes the caller the owner of a running run.
+    ///
+    /// A run that cannot be read is charged with the claim and stays an orphan.
     fn claim_run(
         &mut self,
         claim: &Claim,
         run: RunId,
-        driven: Result<(Box<Driven>, Vec<NodeRun>), Fault>,
-    ) -> Result<Option<ClaimedRun>, Fault> {
-        let driven = match driven {
-            Ok(driven) => Some(driven),
-            Err(fault @ Fault::Unreadable(_)) => {
-                tracing::error!(%run, "a run cannot be read and is left alone");
-                fault.trace();
+        cached: Result<(Box<CachedRun>, Vec<NodeRun>), StoreError>,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
+        let cached = match cached {
+            Ok(cached) => Some(cached),
+            Err(error @ StoreError::Unreadable(_)) => {
+                tracing::error!(%run, "a run cannot be read and was not claimed");
+                error.trace();
                 None
             }
-            Err(fault) => return Err(fault),
+            Err(error) => return Err(error),
         };
         let Some(active) = self.state.running.get_mut(&run) else {
             return Ok(None);
         };
         active.epoch += 1;
         active.claims = active.claims.saturating_add(1);
-        active.owner = driven.as_ref().map(|_| claim.owner);
+        active.owner = cached.as_ref().map(|_| claim.owner);
         active.lease_until = lease_end(claim.now, claim.lease);
         let (key, epoch, claims) = (active.key, active.epoch, active.claims);
         let created_at = active.created_at;
         let owner = active.owner.map(|owner| owner.as_uuid().into_bytes());
         let lease_until = owner.map(|_| active.lease_until);
-        let claimed = driven.map(|(driven, nodes)| {
+        let claimed = cached.map(|(cached, nodes)| {
             let claimed = ClaimedRun {
-                run: driven.run.clone(),
-                definition: Arc::clone(&driven.definition.pipeline),
+                run: cached.run.clone(),
+                definition: Arc::clone(&cached.definition.pipeline),
                 nodes,
                 epoch,
-                position: driven.position,
+                position: cached.position,
                 claim_count: claims,
             };
-            active.driven = Some(driven);
+            active.cached = Some(cached);
             claimed
         });
         self.write(
             "UPDATE runs SET status = 1, started_at = ifnull(started_at, ?), owner = ?, lease_until = ?, epoch = ?, claims = ? \
              WHERE key = ?",
-            params![millis(claim.now).max(created_at), owner, lease_until, int(epoch), claims, key],
+            params![millis(claim.now).max(created_at), owner, lease_until, to_i64(epoch), claims, key],
         )?;
         Ok(claimed)
     }
 }
 
-/// The pending run of a lane that is next, the oldest or the newest.
-const FIRST: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
+/// The next run of a lane in ascending order.
+const OLDEST_IN_LANE: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
      ORDER BY id LIMIT 1";
-const LAST: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
+/// The next run of a lane in descending order.
+const NEWEST_IN_LANE: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
      ORDER BY id DESC LIMIT 1";

@@ -1,6 +1,6 @@
-//! Connections: the columns of their fields; put, find, list, delete.
+//! Connections: the storage methods and the columns of the fields.
 //!
-//! How rows are kept is left to `settings`.
+//! Reading and writing the rows is left to `settings`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -8,10 +8,9 @@ use rusqlite::Row;
 use rusqlite::types::Value;
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
 use super::rules::PutSetting;
 use super::settings::{SettingRow, blob};
+use super::store_error::StoreError;
 use crate::error::Result;
 use crate::model::{
     ConnectionFields, ConnectionId, Page, PageRequest, Scope, Sealed, StoredConnection,
@@ -22,8 +21,7 @@ use crate::storage::{ConnectionFilter, Connections, PutConnection};
 impl Connections for SqliteStorage {
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
         let put: PutSetting<StoredConnection> = put.into();
-        self.step(Lane::Normal, move |tx| tx.put_setting(&put))
-            .await
+        self.step(move |tx| tx.put_setting(&put)).await
     }
 
     async fn find_connection(
@@ -54,10 +52,8 @@ impl Connections for SqliteStorage {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let (id, scope) = (id.clone(), scope.clone());
-        self.step(Lane::Normal, move |tx| {
-            tx.delete_setting::<StoredConnection>(&id, &scope, now)
-        })
-        .await
+        self.step(move |tx| tx.delete_setting::<StoredConnection>(&id, &scope, now))
+            .await
     }
 }
 
@@ -74,11 +70,11 @@ impl SettingRow for StoredConnection {
         "extra",
     ];
 
-    fn read_id(text: String) -> Result<ConnectionId, Fault> {
-        ConnectionId::new(text).map_err(|error| Fault::unreadable("a connection's id", error))
+    fn read_id(text: String) -> Result<ConnectionId, StoreError> {
+        ConnectionId::new(text).map_err(|error| StoreError::unreadable("a connection's id", error))
     }
 
-    fn read_fields(row: &Row<'_>, from: usize) -> Result<ConnectionFields, Fault> {
+    fn read_fields(row: &Row<'_>, from: usize) -> Result<ConnectionFields, StoreError> {
         let sealed = |bytes: Option<Vec<u8>>| bytes.map(Sealed::from_bytes);
         Ok(ConnectionFields {
             kind: row.get(from)?,

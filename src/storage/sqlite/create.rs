@@ -1,7 +1,7 @@
-//! Making runs: every refusal is decided before the first row is written, so that the group needs
-//! no savepoint.
+//! Creates runs. Every check precedes the first write, so that a refused step needs no savepoint.
 //!
-//! Questions about runs are left to `runs`, what a resume may read to `outputs`.
+//! Reading runs is left to `runs`, idempotency keys to `keys`, the outputs of a resume to
+//! `outputs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::body::Body;
-use super::fault::Fault;
 use super::keys::find_key;
 use super::lanes::{Head, LaneKey};
 use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
-use super::state::Known;
+use super::state::CachedPipeline;
+use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
 use super::values::{id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ use crate::model::{EventKind, PipelineId, Run, RunStatus, Scope};
 use crate::storage::{CreateRuns, CreatedRuns, NewRun, rules};
 
 impl Tx {
-    pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<CreatedRuns, Fault> {
+    pub(super) fn create_runs(&mut self, create: &CreateRuns) -> Result<CreatedRuns, StoreError> {
         let CreateRuns {
             runs,
             scope,
@@ -34,13 +34,13 @@ impl Tx {
         let Some(first) = runs.first() else {
             return Ok(CreatedRuns::new(Vec::new(), self.newest_seq()));
         };
-        let pipeline = self.pipeline_to_run(&first.run.pipeline_id, scope)?;
+        let pipeline = self.runnable_pipeline(&first.run.pipeline_id, scope)?;
         let resumed = self.resumed_runs(&pipeline, runs, scope)?;
         let idempotency = idempotency.as_ref().filter(|_| !is_preview);
         if let Some(key) = idempotency
-            && let Some(made) = find_key(&self.conn, key)?
+            && let Some(creation) = find_key(&self.conn, key)?
         {
-            return Ok(made.into_created(self.newest_seq()));
+            return Ok(creation.into_created(self.newest_seq()));
         }
         resumed
             .iter()
@@ -60,38 +60,42 @@ impl Tx {
             *queued_max,
         )?;
         let definitions = self.definition_keys(&pipeline, &runs)?;
-        let mut owners = Owners {
+        let mut shared = SharedKeys {
             idempotency: idempotency.map(|_| self.state.next_run),
             backfill: None,
         };
         if let Some(new) = backfill {
-            owners.backfill = Some(self.make_backfill(&pipeline, new, runs.len() as u64)?);
+            shared.backfill = Some(self.create_backfill(&pipeline, new, runs.len() as u64)?);
             created.backfill = Some(new.backfill.id);
         }
         if let Some(key) = idempotency {
-            self.write_key(pipeline.key, key, &runs, owners.backfill)?;
+            self.write_key(pipeline.key, key, &runs, shared.backfill)?;
         }
         for (new, definition) in runs.iter().zip(definitions) {
-            self.make_run(&pipeline, new, definition, owners)?;
+            self.create_run(&pipeline, new, definition, shared)?;
         }
         created.seq = self.newest_seq();
         Ok(created)
     }
 
-    fn pipeline_to_run(&mut self, id: &PipelineId, scope: &Scope) -> Result<Arc<Known>, Fault> {
+    fn runnable_pipeline(
+        &mut self,
+        id: &PipelineId,
+        scope: &Scope,
+    ) -> Result<Arc<CachedPipeline>, StoreError> {
         self.state
             .pipeline(&self.conn, id)?
-            .filter(|known| !known.is_deleted && scope.admits(known.tenant.as_ref()))
+            .filter(|pipeline| !pipeline.is_deleted && scope.admits(pipeline.tenant.as_ref()))
             .ok_or_else(|| Error::pipeline_not_found(id).into())
     }
 
-    /// The runs that are resumed, each of the same pipeline.
+    /// Returns the runs that are resumed. Each must be a visible run of the same pipeline.
     fn resumed_runs(
         &self,
-        pipeline: &Known,
+        pipeline: &CachedPipeline,
         runs: &[NewRun],
         scope: &Scope,
-    ) -> Result<Vec<Run>, Fault> {
+    ) -> Result<Vec<Run>, StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let mut resumed = Vec::new();
         for old in runs.iter().filter_map(|new| new.run.resumed_from) {
@@ -103,38 +107,38 @@ impl Tx {
         Ok(resumed)
     }
 
-    fn check_resumable(&self, resumed: &Run) -> Result<(), Fault> {
-        let refusal = |in_the_way, status| rules::not_resumable(resumed.id, in_the_way, status);
+    fn check_resumable(&self, resumed: &Run) -> Result<(), StoreError> {
+        let refusal = |conflicting, status| rules::not_resumable(resumed.id, conflicting, status);
         if resumed.status != RunStatus::Failed {
             return Err(refusal(resumed.id, resumed.status).into());
         }
-        let in_the_way = self.row(
+        let conflicting = self.row(
             "SELECT id, status FROM runs WHERE (id = ?1 OR first_run = ?1) AND status IN (0, 1, 2) ORDER BY id LIMIT 1",
             [id(&resumed.first_run)],
             |row| Ok((run_id(&row.get::<_, Vec<u8>>(0)?)?, to_run_status(row.get(1)?)?)),
         )?;
-        match in_the_way {
+        match conflicting {
             Some((other, status)) => Err(refusal(other, status).into()),
             None => Ok(()),
         }
     }
 
-    fn check_ticks(&self, pipeline: &Known, runs: &[NewRun]) -> Result<(), Fault> {
-        let mut given = HashSet::new();
+    fn check_ticks(&self, pipeline: &CachedPipeline, runs: &[NewRun]) -> Result<(), StoreError> {
+        let mut seen = HashSet::new();
         for fire_at in runs.iter().filter_map(|new| new.fire_at) {
-            if self.is_tick_taken(pipeline.key, fire_at)? || !given.insert(fire_at) {
+            if self.is_tick_taken(pipeline.key, fire_at)? || !seen.insert(fire_at) {
                 return Err(rules::tick_taken(&pipeline.id, fire_at).into());
             }
         }
         Ok(())
     }
 
-    /// Whether a pipeline has a run of this instant.
+    /// Returns whether a pipeline already has a run of this tick.
     pub(super) fn is_tick_taken(
         &self,
         pipeline: i64,
         fire_at: DateTime<Utc>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, StoreError> {
         let taken = self.row(
             "SELECT 1 FROM runs WHERE pipeline = ? AND fire_at = ?",
             [pipeline, millis(fire_at)],
@@ -149,10 +153,10 @@ impl Tx {
         count: u64,
         pipeline_max: u64,
         max: u64,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         for (waiting, max) in [
-            (self.state.lanes.of_pipeline(pipeline), pipeline_max),
-            (self.state.lanes.total(), max),
+            (self.state.lanes.pending_in_pipeline(pipeline), pipeline_max),
+            (self.state.lanes.pending_total(), max),
         ] {
             if waiting.saturating_add(count) > max {
                 return Err(rules::queue_full(max).into());
@@ -161,22 +165,22 @@ impl Tx {
         Ok(())
     }
 
-    fn make_run(
+    fn create_run(
         &mut self,
-        pipeline: &Known,
+        pipeline: &CachedPipeline,
         new: &NewRun,
         definition: i64,
-        owners: Owners,
-    ) -> Result<(), Fault> {
+        shared: SharedKeys,
+    ) -> Result<(), StoreError> {
         let NewRun { run, fire_at } = new;
         let mut run = run.clone();
         run.tenant.clone_from(&pipeline.tenant);
         run.status = RunStatus::Pending;
         let key = self.state.next_run;
-        let Owners {
+        let SharedKeys {
             idempotency,
             backfill,
-        } = owners;
+        } = shared;
         let keys = RunKeys {
             key,
             backfill,
@@ -205,13 +209,17 @@ impl Tx {
         self.state.lanes.add(lane, order, head);
         let body = Body::of_run(EventKind::RunCreated, run.status, None, run.created_at)?;
         self.write_events(key, &body, None)?;
-        self.hold_inherited(key, &run)
+        self.inherit_outputs(key, &run)
     }
 
-    /// The definition of each run, by its version.
-    fn definition_keys(&self, pipeline: &Known, runs: &[NewRun]) -> Result<Vec<i64>, Fault> {
+    /// Returns the key of each run's definition.
+    fn definition_keys(
+        &self,
+        pipeline: &CachedPipeline,
+        runs: &[NewRun],
+    ) -> Result<Vec<i64>, StoreError> {
         if let Some(other) = runs.iter().find(|new| new.run.pipeline_id != pipeline.id) {
-            let message = format!("run {} is of another pipeline", other.run.id);
+            let message = format!("run {} belongs to another pipeline", other.run.id);
             return Err(Error::internal(message).into());
         }
         let versions = runs.iter().map(|new| new.run.pipeline_version);
@@ -223,7 +231,7 @@ impl Tx {
             .collect()
     }
 
-    fn definition_key(&self, pipeline: &Known, version: u32) -> Result<i64, Fault> {
+    fn definition_key(&self, pipeline: &CachedPipeline, version: u32) -> Result<i64, StoreError> {
         self.row(
             "SELECT key FROM definitions WHERE pipeline = ? AND version = ?",
             [pipeline.key, i64::from(version)],
@@ -236,9 +244,9 @@ impl Tx {
     }
 }
 
-/// What the runs of a creation have in common, as the keys of its rows.
+/// The keys that all runs of a creation share.
 #[derive(Clone, Copy)]
-struct Owners {
+struct SharedKeys {
     idempotency: Option<i64>,
     backfill: Option<i64>,
 }

@@ -1,6 +1,6 @@
-//! Every kind of stored text, read as a damaged file would give it.
+//! The entry point of fuzzers: decodes a text as every kind of stored text.
 //!
-//! For fuzzers; the reading itself is the other files'.
+//! The codecs are left to `values`, `body` and `definitions`.
 
 use std::sync::Arc;
 
@@ -9,9 +9,12 @@ use super::definitions::Definition;
 use super::values::json;
 use crate::model::{InheritedOutput, Pipeline, PipelineId, Preview, Profile, RunId};
 
-/// Reads a text as each kind of stored text and drops what comes of it.
+/// Decodes a text as every kind of stored text and ignores the results.
 pub(crate) fn decode(text: &str) {
-    drop(json::<Vec<InheritedOutput>>("what a run inherits", text));
+    drop(json::<Vec<InheritedOutput>>(
+        "a run's inherited outputs",
+        text,
+    ));
     drop(json::<Preview>("a preview", text));
     drop(json::<Profile>("a profile", text));
     let stored = json::<Pipeline>("a definition", text);
@@ -22,7 +25,7 @@ pub(crate) fn decode(text: &str) {
         Definition::new(Arc::new(pipeline)),
     );
     let (Ok(pipeline), Ok(definition)) = parts else {
-        return debug_assert!(false, "the pipeline is acceptable");
+        return debug_assert!(false, "the pipeline is valid");
     };
     let shared = Shared {
         first_seq: 1,

@@ -1,15 +1,14 @@
-//! Places of notifiers and what is parked for them.
+//! The cursors of notifiers and their parked events.
 //!
-//! That purge spares what was not delivered is carried out in `purge`.
+//! Keeping undelivered runs from a purge is left to `purge`.
 
 use async_trait::async_trait;
 use rusqlite::{Row, params};
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
+use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{id, int, millis, run_id, small, time, uint};
+use super::values::{id, millis, run_id, time, to_i64, to_u32, to_u64};
 use crate::error::Result;
 use crate::storage::{
     ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
@@ -19,25 +18,23 @@ use crate::storage::{
 #[async_trait]
 impl Deliveries for SqliteStorage {
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
-        self.step(Lane::Normal, move |tx| tx.claim_cursors(&claim))
-            .await
+        self.step(move |tx| tx.claim_cursors(&claim)).await
     }
 
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
-        self.step(Lane::Normal, move |tx| tx.put_deliveries(&put))
-            .await
+        self.step(move |tx| tx.put_deliveries(&put)).await
     }
 }
 
 impl Tx {
-    fn claim_cursors(&mut self, claim: &ClaimCursors) -> Result<Cursors, Fault> {
+    fn claim_cursors(&mut self, claim: &ClaimCursors) -> Result<Cursors, StoreError> {
         let expired = self.expire_cursors(claim)?;
         let mut cursors = Vec::new();
         for name in &claim.names {
             let newest = self.newest_seq();
-            let key = self.put_notifier(name, newest, millis(claim.now))?;
+            let key = self.record_notifier(name, newest, millis(claim.now))?;
             let seq = self.row("SELECT seq FROM notifiers WHERE key = ?", [key], |row| {
-                Ok(uint(row.get(0)?))
+                Ok(to_u64(row.get(0)?))
             })?;
             let mut cursor = NotifierCursor::new(name.clone(), seq.unwrap_or(newest));
             if claim.kind == CursorClaimKind::Start {
@@ -48,7 +45,7 @@ impl Tx {
         Ok(Cursors { cursors, expired })
     }
 
-    fn expire_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<ExpiredCursor>, Fault> {
+    fn expire_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<ExpiredCursor>, StoreError> {
         let absent = self.rows(
             "SELECT n.key, n.name, n.seq, n.seen_at, (SELECT count(*) FROM parked p WHERE p.notifier = n.key AND p.is_dead = 0) \
              FROM notifiers n WHERE n.seen_at < ? ORDER BY n.name",
@@ -68,8 +65,10 @@ impl Tx {
         Ok(expired)
     }
 
-    /// Notes that a name is here, which gets a place at `seq` if it has none; answers its key.
-    fn put_notifier(&mut self, name: &str, seq: u64, now: i64) -> Result<i64, Fault> {
+    /// Records that a notifier is present. Returns its key.
+    ///
+    /// A new notifier gets a cursor at `seq`.
+    fn record_notifier(&mut self, name: &str, seq: u64, now: i64) -> Result<i64, StoreError> {
         let find = "SELECT key FROM notifiers WHERE name = ?";
         if let Some(key) = self.row(find, [name], |row| Ok(row.get(0)?))? {
             self.write("UPDATE notifiers SET seen_at = ? WHERE key = ?", [now, key])?;
@@ -77,12 +76,12 @@ impl Tx {
         }
         self.write(
             "INSERT INTO notifiers (name, seq, seen_at) VALUES (?, ?, ?)",
-            params![name, int(seq), now],
+            params![name, to_i64(seq), now],
         )?;
         Ok(self.conn.last_insert_rowid())
     }
 
-    fn parked(&self, notifier: i64) -> Result<Vec<ParkedEvent>, Fault> {
+    fn parked(&self, notifier: i64) -> Result<Vec<ParkedEvent>, StoreError> {
         self.rows(
             "SELECT r.id, p.seq, p.tries, p.next_at, p.is_dead FROM parked p JOIN runs r ON r.key = p.run \
              JOIN notifiers n ON n.key = p.notifier WHERE n.key = ? AND (p.is_dead = 0 OR p.seq > n.seq) ORDER BY p.seq",
@@ -91,7 +90,7 @@ impl Tx {
         )
     }
 
-    fn put_deliveries(&mut self, put: &PutDeliveries) -> Result<(), Fault> {
+    fn put_deliveries(&mut self, put: &PutDeliveries) -> Result<(), StoreError> {
         let PutDeliveries {
             notifier,
             seq,
@@ -99,15 +98,15 @@ impl Tx {
             parked,
             now,
         } = put;
-        let key = self.put_notifier(notifier, *seq, millis(*now))?;
+        let key = self.record_notifier(notifier, *seq, millis(*now))?;
         self.write(
             "UPDATE notifiers SET seq = ?1 WHERE key = ?2 AND seq < ?1",
-            [int(*seq), key],
+            [to_i64(*seq), key],
         )?;
         for seq in delivered {
             self.write(
                 "DELETE FROM parked WHERE notifier = ? AND seq = ?",
-                [key, int(*seq)],
+                [key, to_i64(*seq)],
             )?;
         }
         for parked in parked {
@@ -116,7 +115,7 @@ impl Tx {
         Ok(())
     }
 
-    fn park(&mut self, notifier: i64, parked: &ParkedEvent) -> Result<(), Fault> {
+    fn park(&mut self, notifier: i64, parked: &ParkedEvent) -> Result<(), StoreError> {
         let ParkedEvent {
             run,
             seq,
@@ -129,7 +128,7 @@ impl Tx {
              SELECT ?, ?, key, ?, ?, ? FROM runs WHERE id = ?",
             params![
                 notifier,
-                int(*seq),
+                to_i64(*seq),
                 tries,
                 millis(*next_at),
                 is_dead,
@@ -140,17 +139,17 @@ impl Tx {
     }
 }
 
-fn read_absent(row: &Row<'_>) -> Result<(i64, ExpiredCursor), Fault> {
-    let mut expired = ExpiredCursor::new(row.get(1)?, uint(row.get(2)?), time(row.get(3)?)?);
-    expired.parked_count = uint(row.get(4)?);
+fn read_absent(row: &Row<'_>) -> Result<(i64, ExpiredCursor), StoreError> {
+    let mut expired = ExpiredCursor::new(row.get(1)?, to_u64(row.get(2)?), time(row.get(3)?)?);
+    expired.parked_count = to_u64(row.get(4)?);
     Ok((row.get(0)?, expired))
 }
 
-fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, Fault> {
+fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, StoreError> {
     let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
     Ok(ParkedEvent {
-        tries: small(row.get(2)?),
+        tries: to_u32(row.get(2)?),
         is_dead: row.get(4)?,
-        ..ParkedEvent::new(run, uint(row.get(1)?), time(row.get(3)?)?)
+        ..ParkedEvent::new(run, to_u64(row.get(1)?), time(row.get(3)?)?)
     })
 }

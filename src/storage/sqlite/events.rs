@@ -1,15 +1,15 @@
-//! Stored events, read from a number on.
+//! Reads stored events in order, after a given number.
 //!
-//! How a row holds them is left to `body`; live delivery to the module `events` of the crate.
+//! Decoding a row is left to `body`, live delivery to the module `events` of the crate.
 
 use async_trait::async_trait;
 use rusqlite::params;
 
 use super::SqliteStorage;
 use super::body::{Shared, unpack};
-use super::fault::Fault;
 use super::reader::Reader;
-use super::values::{int, optional_time, pipeline_id, run_id, tenant, uint};
+use super::store_error::StoreError;
+use super::values::{optional_time, pipeline_id, run_id, tenant, to_i64, to_u64};
 use crate::error::Result;
 use crate::model::{Event, RunId, TenantId};
 use crate::storage::{EventFilter, Events};
@@ -22,14 +22,14 @@ impl Events for SqliteStorage {
     }
 
     async fn newest_seq(&self) -> Result<u64> {
-        Ok(self.newest())
+        Ok(self.published_seq())
     }
 }
 
-/// Rows that are read at once: the read transaction ends after so many.
+/// The maximum number of rows of one query, which keeps its read transaction short.
 const ROWS_MAX: i64 = 512;
 
-/// A row of the journal with what is known about its run.
+/// A row of the journal, with columns of its run.
 struct JournalRow {
     seq: u64,
     count: u64,
@@ -47,7 +47,7 @@ impl Reader {
         filter: &EventFilter,
         mut after: u64,
         limit: usize,
-    ) -> Result<Vec<Event>, Fault> {
+    ) -> Result<Vec<Event>, StoreError> {
         let run = match filter.run {
             None => None,
             Some(run) => match self.run_key(run, &filter.scope)? {
@@ -61,13 +61,13 @@ impl Reader {
             let Some(last) = rows.last() else { break };
             let next = last.seq;
             for row in &rows {
-                if is_asked(row, filter) {
+                if is_wanted_row(row, filter) {
                     let unpacked = self.unpack(row)?;
-                    let asked = |event: &Event| {
+                    let is_wanted = |event: &Event| {
                         event.seq > after
                             && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
                     };
-                    events.extend(unpacked.into_iter().filter(asked));
+                    events.extend(unpacked.into_iter().filter(is_wanted));
                 }
                 if events.len() >= limit {
                     break;
@@ -84,24 +84,24 @@ impl Reader {
         run: Option<i64>,
         after: u64,
         rows_max: i64,
-    ) -> Result<Vec<JournalRow>, Fault> {
+    ) -> Result<Vec<JournalRow>, StoreError> {
         const COLUMNS: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition \
              FROM journal j CROSS JOIN runs r ON r.key = j.run CROSS JOIN pipelines p ON p.key = r.pipeline";
         match run {
             Some(run) => self.rows(
                 &format!("{COLUMNS} WHERE j.run = ? AND j.seq > ? ORDER BY j.seq LIMIT ?"),
-                params![run, int(after), rows_max],
+                params![run, to_i64(after), rows_max],
                 read_row,
             ),
             None => self.rows(
                 &format!("{COLUMNS} WHERE j.seq > ? ORDER BY j.seq LIMIT ?"),
-                params![int(after), rows_max],
+                params![to_i64(after), rows_max],
                 read_row,
             ),
         }
     }
 
-    fn unpack(&self, row: &JournalRow) -> Result<Vec<Event>, Fault> {
+    fn unpack(&self, row: &JournalRow) -> Result<Vec<Event>, StoreError> {
         let definition = self.definitions.find(&self.conn, row.definition)?;
         let shared = Shared {
             first_seq: (row.seq + 1).saturating_sub(row.count),
@@ -115,8 +115,10 @@ impl Reader {
     }
 }
 
-/// How many rows are read for so many events: each has one at least, so that a row that cannot be
-/// read does not fail a page before it.
+/// Returns how many rows to read for a page.
+///
+/// Each row has at least one event, so that `limit` rows fill a page without a filter. A damaged
+/// row beyond them does not fail the page.
 fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
     let EventFilter {
         scope,
@@ -130,10 +132,10 @@ fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).min(ROWS_MAX)
 }
 
-fn read_row(row: &rusqlite::Row<'_>) -> Result<JournalRow, Fault> {
+fn read_row(row: &rusqlite::Row<'_>) -> Result<JournalRow, StoreError> {
     Ok(JournalRow {
-        seq: uint(row.get(0)?),
-        count: uint(row.get(1)?),
+        seq: to_u64(row.get(0)?),
+        count: to_u64(row.get(1)?),
         body: row.get(2)?,
         run: run_id(&row.get::<_, Vec<u8>>(3)?)?,
         pipeline: row.get(4)?,
@@ -143,7 +145,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> Result<JournalRow, Fault> {
     })
 }
 
-fn is_asked(row: &JournalRow, filter: &EventFilter) -> bool {
+fn is_wanted_row(row: &JournalRow, filter: &EventFilter) -> bool {
     let EventFilter {
         scope,
         run: _,
@@ -152,6 +154,6 @@ fn is_asked(row: &JournalRow, filter: &EventFilter) -> bool {
     } = filter;
     let is_of_pipeline = pipeline
         .as_ref()
-        .is_none_or(|own| own.as_str() == row.pipeline);
+        .is_none_or(|wanted| wanted.as_str() == row.pipeline);
     is_of_pipeline && scope.admits(row.tenant.as_ref())
 }

@@ -1,18 +1,17 @@
-//! Figures: runs by the day of their creation or by pipeline, from the rows that every change
-//! keeps.
+//! Reads the figures: counts of runs by the day of their creation or by pipeline.
 //!
-//! Counting runs is left to `tx`.
+//! Counting runs in every transaction is left to `tx`.
 
 use rusqlite::params;
 
-use super::fault::Fault;
 use super::reader::Reader;
-use super::values::{date, day, pipeline_id, uint};
+use super::store_error::StoreError;
+use super::values::{date, day, pipeline_id, to_u64};
 use crate::model::{PipelineId, TenantId};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 impl Reader {
-    pub(super) fn figures(&self, filter: &FiguresFilter) -> Result<Vec<Figures>, Fault> {
+    pub(super) fn figures(&self, filter: &FiguresFilter) -> Result<Vec<Figures>, StoreError> {
         let FiguresFilter {
             scope,
             pipeline,
@@ -36,7 +35,7 @@ impl Reader {
         };
         let days = (day(*from), day(*to));
         match (pipeline, scope.tenant()) {
-            // A pipeline that was deleted and taken up again by another tenant has figures of both.
+            // If another tenant created a deleted pipeline again, it has figures of both tenants.
             (Some(_), None) => self.rows(
                 "SELECT day, sum(pending), sum(running), sum(success), sum(failed), sum(cancelled) FROM daily \
                  WHERE pipeline = ? AND day BETWEEN ? AND ? GROUP BY day \
@@ -58,9 +57,9 @@ impl Reader {
         &self,
         filter: &FiguresFilter,
         count_max: u32,
-    ) -> Result<Vec<Figures>, Fault> {
+    ) -> Result<Vec<Figures>, StoreError> {
         let (pipeline, tenant) = (filter.pipeline.as_ref(), filter.scope.tenant());
-        // From the pipelines on, so that the days of each are found by its key.
+        // The query starts with the pipelines, so that the key finds the days of each.
         self.rows(
             "SELECT ?1, sum(d.pending), sum(d.running), sum(d.success), sum(d.failed), sum(d.cancelled), p.id \
              FROM pipelines p CROSS JOIN daily d ON d.pipeline = p.key \
@@ -84,14 +83,14 @@ impl Reader {
     }
 }
 
-fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, Fault> {
+fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, StoreError> {
     Ok(Figures {
         date: date(row.get(0)?)?,
         pipeline: None,
-        pending: uint(row.get(1)?),
-        running: uint(row.get(2)?),
-        success: uint(row.get(3)?),
-        failed: uint(row.get(4)?),
-        cancelled: uint(row.get(5)?),
+        pending: to_u64(row.get(1)?),
+        running: to_u64(row.get(2)?),
+        success: to_u64(row.get(3)?),
+        failed: to_u64(row.get(4)?),
+        cancelled: to_u64(row.get(5)?),
     })
 }

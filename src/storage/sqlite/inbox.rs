@@ -1,51 +1,53 @@
-//! The way from async callers to a thread: a bounded queue with a lane for what may wait.
+//! A bounded queue from async callers to a thread, with two priorities.
 //!
-//! What is in it, and when it is answered, is left to `writer` and `reader`.
+//! Processing and answering the items is left to `writer` and `reader`.
 
 use std::collections::VecDeque;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Semaphore;
 
-/// Which lane an item waits in.
+/// The priority of a queued item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
-    /// In order, as many at once as fit a group.
+pub(super) enum InboxPriority {
+    /// Taken in order, as many as fit into a group.
     Normal,
-    /// One between two groups.
+    /// Taken one per group.
     Low,
 }
 
-/// Items that wait for a thread.
+/// A bounded queue of items for a thread.
 #[derive(Debug)]
 pub(super) struct Inbox<T> {
-    // A lock and a condition rather than a channel: a thread waits for two lanes at once and takes
-    // many items at a time.
-    waiting: Mutex<Waiting<T>>,
+    // Not a channel, because a thread waits for both priorities at once and takes many items at a
+    // time.
+    queues: Mutex<Queues<T>>,
     arrived: Condvar,
-    // Semaphores hold back async callers without a thread.
+    // Semaphores make async callers wait without blocking a thread.
     room: Semaphore,
     low_room: Semaphore,
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
-    /// What the backend sends itself; outside the bound, since nobody could wait for it.
-    own: VecDeque<T>,
+struct Queues<T> {
+    /// Items that the backend sends itself. They are unbounded, because no caller can wait.
+    internal: VecDeque<T>,
     normal: VecDeque<T>,
     low: VecDeque<T>,
     is_closed: bool,
 }
 
-/// Chunks of outputs that wait at once: 2 MiB at their largest.
+/// The maximum number of queued items of low priority.
+///
+/// These are chunks of outputs, which have 2 MiB together at most.
 const LOW_MAX: usize = 8;
 
 impl<T> Inbox<T> {
-    /// An inbox in which so many items of the normal lane may wait.
+    /// Creates an inbox that holds up to `max` items of normal priority.
     pub(super) fn new(max: usize) -> Self {
         Self {
-            waiting: Mutex::new(Waiting {
-                own: VecDeque::new(),
+            queues: Mutex::new(Queues {
+                internal: VecDeque::new(),
                 normal: VecDeque::new(),
                 low: VecDeque::new(),
                 is_closed: false,
@@ -56,80 +58,81 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Adds an item once there is room; false when the inbox is closed.
-    pub(super) async fn push(&self, lane: Lane, item: T) -> bool {
-        let Ok(permit) = self.room(lane).acquire().await else {
+    /// Adds an item once there is room. Returns false if the inbox is closed.
+    pub(super) async fn push(&self, priority: InboxPriority, item: T) -> bool {
+        let Ok(permit) = self.room_for(priority).acquire().await else {
             return false;
         };
-        let mut waiting = self.waiting.lock();
-        if waiting.is_closed {
+        let mut queues = self.queues.lock();
+        if queues.is_closed {
             return false;
         }
-        match lane {
-            Lane::Normal => waiting.normal.push_back(item),
-            Lane::Low => waiting.low.push_back(item),
+        match priority {
+            InboxPriority::Normal => queues.normal.push_back(item),
+            InboxPriority::Low => queues.low.push_back(item),
         }
-        drop(waiting);
+        drop(queues);
         permit.forget();
         self.arrived.notify_one();
         true
     }
 
-    /// Adds an item of the backend's own, at once and though the inbox is closed.
-    pub(super) fn push_own(&self, item: T) {
-        self.waiting.lock().own.push_back(item);
+    /// Adds an item of the backend itself without waiting, even to a closed inbox.
+    pub(super) fn push_internal(&self, item: T) {
+        self.queues.lock().internal.push_back(item);
         self.arrived.notify_one();
     }
 
-    /// Waits for items and takes up to `max` of the normal lane and one of the other; nothing once
-    /// the inbox is closed and empty.
+    /// Waits for items. Removes up to `max` of normal priority and one of low priority.
+    ///
+    /// Returns no items once the inbox is closed and empty.
     pub(super) fn take(&self, max: usize) -> Vec<T> {
-        let mut waiting = self.waiting.lock();
-        while waiting.is_empty() && !waiting.is_closed {
-            self.arrived.wait(&mut waiting);
+        let mut queues = self.queues.lock();
+        while queues.is_empty() && !queues.is_closed {
+            self.arrived.wait(&mut queues);
         }
-        let mut items: Vec<T> = waiting.own.drain(..).collect();
-        let count = waiting.normal.len().min(max.max(1));
-        items.extend(waiting.normal.drain(..count));
-        let low = waiting.low.pop_front();
-        drop(waiting);
+        let mut items: Vec<T> = queues.internal.drain(..).collect();
+        let count = queues.normal.len().min(max.max(1));
+        items.extend(queues.normal.drain(..count));
+        let low = queues.low.pop_front();
+        drop(queues);
         self.room.add_permits(count);
         self.low_room.add_permits(usize::from(low.is_some()));
         items.extend(low);
         items
     }
 
-    /// Takes all that waits, but for its own.
+    /// Takes all queued items except internal ones.
     pub(super) fn drain(&self) -> Vec<T> {
-        let mut waiting = self.waiting.lock();
-        let (count, low_count) = (waiting.normal.len(), waiting.low.len());
-        let mut items: Vec<T> = waiting.normal.drain(..).collect();
-        items.extend(waiting.low.drain(..));
-        drop(waiting);
+        let mut queues = self.queues.lock();
+        let (count, low_count) = (queues.normal.len(), queues.low.len());
+        let mut items: Vec<T> = queues.normal.drain(..).collect();
+        items.extend(queues.low.drain(..));
+        drop(queues);
         self.room.add_permits(count);
         self.low_room.add_permits(low_count);
         items
     }
 
-    /// Refuses what comes from now on; what waits is still taken.
+    /// Closes the inbox for new items. Queued items can still be taken.
     pub(super) fn close(&self) {
-        self.waiting.lock().is_closed = true;
+        self.queues.lock().is_closed = true;
         self.room.close();
         self.low_room.close();
         self.arrived.notify_all();
     }
 
-    const fn room(&self, lane: Lane) -> &Semaphore {
-        match lane {
-            Lane::Normal => &self.room,
-            Lane::Low => &self.low_room,
+    const fn room_for(&self, priority: InboxPriority) -> &Semaphore {
+        match priority {
+            InboxPriority::Normal => &self.room,
+            InboxPriority::Low => &self.low_room,
         }
     }
 }
 
-impl<T> Waiting<T> {
+impl<T> Queues<T> {
     fn is_empty(&self) -> bool {
-        self.own.is_empty() && self.normal.is_empty() && self.low.is_empty()
+        self.internal.is_empty() && self.normal.is_empty() && self.low.is_empty()
     }
 }
 
@@ -138,33 +141,39 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_group_has_what_waits_and_one_of_the_low_lane() {
+    async fn a_group_has_the_queued_items_and_one_of_low_priority() {
         let inbox = Inbox::new(8);
-        for (lane, item) in [
-            (Lane::Low, 10),
-            (Lane::Low, 11),
-            (Lane::Normal, 1),
-            (Lane::Normal, 2),
-            (Lane::Normal, 3),
+        for (priority, item) in [
+            (InboxPriority::Low, 10),
+            (InboxPriority::Low, 11),
+            (InboxPriority::Normal, 1),
+            (InboxPriority::Normal, 2),
+            (InboxPriority::Normal, 3),
         ] {
-            assert!(inbox.push(lane, item).await);
+            assert!(inbox.push(priority, item).await);
         }
         assert_eq!(inbox.take(2), [1, 2, 10]);
-        inbox.push_own(0);
+        inbox.push_internal(0);
         assert_eq!(inbox.take(2), [0, 3, 11]);
-        assert!(inbox.push(Lane::Low, 6).await && inbox.push(Lane::Normal, 7).await);
+        assert!(
+            inbox.push(InboxPriority::Low, 6).await && inbox.push(InboxPriority::Normal, 7).await
+        );
         assert_eq!(inbox.drain(), [7, 6]);
         inbox.close();
-        assert!(!inbox.push(Lane::Normal, 4).await);
-        inbox.push_own(5);
-        assert_eq!(inbox.take(2), [5], "its own is taken though it is closed");
+        assert!(!inbox.push(InboxPriority::Normal, 4).await);
+        inbox.push_internal(5);
+        assert_eq!(
+            inbox.take(2),
+            [5],
+            "an internal item is taken after closing"
+        );
         assert!(inbox.take(2).is_empty());
     }
 
     #[tokio::test]
     async fn a_full_inbox_makes_callers_wait_until_there_is_room() {
         let inbox = Inbox::new(1);
-        assert!(inbox.push(Lane::Normal, 1).await);
+        assert!(inbox.push(InboxPriority::Normal, 1).await);
         let mut second = push(&inbox, 2);
         assert!(poll_once(&mut second).await.is_none());
         assert_eq!(inbox.take(8), [1]);
@@ -173,7 +182,7 @@ mod tests {
     }
 
     fn push(inbox: &Inbox<i32>, item: i32) -> std::pin::Pin<Box<dyn Future<Output = bool> + '_>> {
-        Box::pin(inbox.push(Lane::Normal, item))
+        Box::pin(inbox.push(InboxPriority::Normal, item))
     }
 
     async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {

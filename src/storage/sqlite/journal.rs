@@ -1,20 +1,17 @@
-//! The journal of running runs: one append is one row of events and the rows of the nodes it is
-//! about.
+//! Appends to running runs: checks the position, then writes one row of events and the nodes.
 //!
-//! Everything that can be encoded is encoded before the writer gets it; the run's end is left to
-//! `ends` and `outputs`.
+//! Encoding is left to `encoded_append`, the rows of nodes to `nodes`, finished runs to `finish`.
 
 use async_trait::async_trait;
 use rusqlite::params;
 
 use super::SqliteStorage;
-use super::ends::Ended;
-use super::fault::Fault;
-use super::inbox::Lane;
-use super::prepared::{Payload, Prepared};
-use super::state::{Active, Driven};
+use super::encoded_append::{EncodedAppend, Payload};
+use super::finish::FinishedRun;
+use super::state::{ActiveRun, CachedRun};
+use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{id, int, node_key, to_run_status, uint};
+use super::values::{id, node_key, to_i64, to_run_status, to_u64};
 use crate::error::{Error, Result};
 use crate::model::{RunId, RunStatus};
 use crate::storage::{Append, AppendOutcome, Entry, Journal, rules};
@@ -22,105 +19,104 @@ use crate::storage::{Append, AppendOutcome, Entry, Journal, rules};
 #[async_trait]
 impl Journal for SqliteStorage {
     async fn append(&self, append: Append) -> Result<AppendOutcome> {
-        let prepared = Prepared::new(append)?;
-        self.step(Lane::Normal, move |tx| tx.append(&prepared))
-            .await
+        let encoded = EncodedAppend::new(append)?;
+        self.step(move |tx| tx.append(&encoded)).await
     }
 }
 
 impl Tx {
-    fn append(&mut self, prepared: &Prepared) -> Result<AppendOutcome, Fault> {
-        let Append { run, epoch, .. } = prepared.append;
+    fn append(&mut self, encoded: &EncodedAppend) -> Result<AppendOutcome, StoreError> {
+        let Append { run, epoch, .. } = encoded.append;
         let Some(mut active) = self.state.running.remove(&run) else {
-            return self.append_to_settled(&prepared.append);
+            return self.append_to_inactive(&encoded.append);
         };
-        // The run is taken out while it changes; after a fault the memory is read again, a refusal
-        // puts it back.
+        // The run is removed while it changes. A refusal inserts it again; after any other error
+        // the memory is read again from the rows.
         let outcome = if active.epoch == epoch {
-            self.append_to(&mut active, prepared)
+            self.append_to_active(&mut active, encoded)
         } else {
             Err(rules::stale_epoch(run).into())
         };
-        let has_ended = active
-            .driven
+        let is_finished = active
+            .cached
             .as_ref()
-            .is_some_and(|driven| driven.run.status.is_terminal());
-        if has_ended {
-            self.state.stop(&active);
+            .is_some_and(|cached| cached.run.status.is_terminal());
+        if is_finished {
+            self.state.subtract_running(&active);
         } else {
             self.state.running.insert(run, active);
         }
         outcome
     }
 
-    fn append_to(
+    fn append_to_active(
         &mut self,
-        active: &mut Active,
-        prepared: &Prepared,
-    ) -> Result<AppendOutcome, Fault> {
+        active: &mut ActiveRun,
+        encoded: &EncodedAppend,
+    ) -> Result<AppendOutcome, StoreError> {
         let Append {
             run,
             epoch: _,
             position,
             ref entries,
             result_bytes_max,
-        } = prepared.append;
-        let mut driven = match active.driven.take() {
-            Some(driven) => driven,
-            None => self.drive(run)?.0,
+        } = encoded.append;
+        let mut cached = match active.cached.take() {
+            Some(cached) => cached,
+            None => self.load_running_run(run)?.0,
         };
-        let checked = check(&driven, run, position, entries);
+        let checked = check_append(&cached, run, position, entries);
         if let Ok(Position::Next) = checked {
-            self.write_append(active, &mut driven, prepared)?;
-            if driven.run.status.is_terminal() {
-                self.write_run_end(active, &driven, result_bytes_max)?;
+            self.write_append(active, &mut cached, encoded)?;
+            if cached.run.status.is_terminal() {
+                self.finish_and_settle(active, &cached, result_bytes_max)?;
             }
         }
-        let status = driven.run.status;
-        active.driven = Some(driven);
+        let status = cached.run.status;
+        active.cached = Some(cached);
         checked?;
-        self.appended(active.backfill, status)
+        self.append_outcome(active.backfill, status)
     }
 
     fn write_append(
         &mut self,
-        active: &mut Active,
-        driven: &mut Driven,
-        prepared: &Prepared,
-    ) -> Result<(), Fault> {
-        let entries = &prepared.append.entries;
-        driven.position += entries.len() as u64;
-        if prepared.body.count > 0 {
-            self.write_events(active.key, &prepared.body, Some(int(driven.position)))?;
+        active: &mut ActiveRun,
+        cached: &mut CachedRun,
+        encoded: &EncodedAppend,
+    ) -> Result<(), StoreError> {
+        let entries = &encoded.append.entries;
+        cached.position += entries.len() as u64;
+        if encoded.body.count > 0 {
+            self.write_events(active.key, &encoded.body, Some(to_i64(cached.position)))?;
         } else if !entries.is_empty() {
             self.write(
                 "UPDATE runs SET position = ? WHERE key = ?",
-                params![int(driven.position), active.key],
+                params![to_i64(cached.position), active.key],
             )?;
         }
         for entry in entries {
-            self.write_entry(active, driven, entry)?;
+            self.write_entry(active, cached, entry)?;
         }
         for Payload {
             insert,
             node_index,
             body,
-        } in &prepared.payloads
+        } in &encoded.payloads
         {
             self.write(insert, params![node_key(active.key, *node_index), body])?;
         }
         Ok(())
     }
 
-    /// Writes the end of a run and drops what it keeps no longer.
-    fn write_run_end(
+    /// Finishes a run and settles its outputs and its backfill.
+    fn finish_and_settle(
         &mut self,
-        active: &Active,
-        driven: &Driven,
+        active: &ActiveRun,
+        cached: &CachedRun,
         result_bytes_max: u64,
-    ) -> Result<(), Fault> {
-        let run = &driven.run;
-        let ended = Ended {
+    ) -> Result<(), StoreError> {
+        let run = &cached.run;
+        let finished = FinishedRun {
             key: active.key,
             pipeline: active.pipeline,
             tenant: active.tenant.as_ref(),
@@ -131,96 +127,108 @@ impl Tx {
             error: run.error.as_deref(),
             at: run.finished_at.unwrap_or(run.created_at),
         };
-        self.end_run(&ended)?;
-        if driven.has_staged {
-            self.drop_staged(active.key)?;
+        self.finish_run(&finished)?;
+        if cached.has_staged {
+            self.drop_staged_of_run(active.key)?;
         }
-        if driven.has_outputs || run.resumed_from.is_some() {
-            self.settle_outputs(active.key, run, &driven.definition, result_bytes_max)?;
+        if cached.has_outputs || run.resumed_from.is_some() {
+            self.settle_outputs(active.key, run, &cached.definition, result_bytes_max)?;
         }
-        self.settle_backfill(&ended)
+        self.settle_backfill(&finished)
     }
 
-    fn appended(&self, backfill: Option<i64>, status: RunStatus) -> Result<AppendOutcome, Fault> {
+    fn append_outcome(
+        &self,
+        backfill: Option<i64>,
+        status: RunStatus,
+    ) -> Result<AppendOutcome, StoreError> {
         Ok(AppendOutcome {
             cancelled_backfill: self.cancelled_backfill(backfill, status)?,
             ..AppendOutcome::new(self.newest_seq())
         })
     }
 
-    fn append_to_settled(&self, append: &Append) -> Result<AppendOutcome, Fault> {
+    fn append_to_inactive(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
         let Append {
             run,
             epoch,
             position,
             ..
         } = *append;
-        let refusal = self.refuse(run, epoch)?;
+        let refusal = self.refusal_for(run, epoch)?;
         if refusal.kind() != crate::ErrorKind::RunFinished {
             return Err(refusal.into());
         }
         let written = self.position(run)?;
         match position.cmp(&written) {
-            std::cmp::Ordering::Less => self.appended_before(run),
+            std::cmp::Ordering::Less => self.repeated_append(run),
             std::cmp::Ordering::Equal => Err(refusal.into()),
             std::cmp::Ordering::Greater => Err(rules::position_gap(run, written, position).into()),
         }
     }
 
-    fn appended_before(&self, run: RunId) -> Result<AppendOutcome, Fault> {
+    fn repeated_append(&self, run: RunId) -> Result<AppendOutcome, StoreError> {
         let found = self.row(
             "SELECT backfill, status FROM runs WHERE id = ?",
             [id(&run)],
             |row| Ok((row.get(0)?, to_run_status(row.get(1)?)?)),
         )?;
         let (backfill, status) = found.ok_or_else(|| Error::run_not_found(run))?;
-        self.appended(backfill, status)
+        self.append_outcome(backfill, status)
     }
 
-    /// Why a run that is not running, or not under this claim, takes nothing.
-    pub(super) fn refuse(&self, run: RunId, epoch: u64) -> Result<Error, Fault> {
+    /// Returns why a run refuses an append or a chunk under this epoch.
+    pub(super) fn refusal_for(&self, run: RunId, epoch: u64) -> Result<Error, StoreError> {
         let found = self.row(
             "SELECT status, epoch FROM runs WHERE id = ?",
             [id(&run)],
-            |row| Ok((to_run_status(row.get(0)?)?, uint(row.get(1)?))),
+            |row| Ok((to_run_status(row.get(0)?)?, to_u64(row.get(1)?))),
         )?;
         Ok(match found {
             None => Error::run_not_found(run),
-            Some((status, own)) if own == epoch && status.is_terminal() => rules::run_finished(run),
+            Some((status, found_epoch)) if found_epoch == epoch && status.is_terminal() => {
+                rules::run_finished(run)
+            }
             Some(_) => rules::stale_epoch(run),
         })
     }
 
-    /// How many entries of a run were appended: an append with events tells it in the journal, one
-    /// without in the run's row.
-    pub(super) fn position(&self, run: RunId) -> Result<u64, Fault> {
+    /// Returns how many entries of a run were appended.
+    ///
+    /// An append with events stores this number in the journal, one without in the row of the run.
+    pub(super) fn position(&self, run: RunId) -> Result<u64, StoreError> {
         let found = self.row(
             "SELECT max(r.position, ifnull((SELECT j.position FROM journal j WHERE j.run = r.key AND j.position IS NOT NULL \
              ORDER BY j.seq DESC LIMIT 1), 0)) FROM runs r WHERE r.id = ?",
             [id(&run)],
-            |row| Ok(uint(row.get(0)?)),
+            |row| Ok(to_u64(row.get(0)?)),
         )?;
         Ok(found.unwrap_or(0))
     }
 }
 
-/// Where an append stands against what was appended.
+/// The position of an append relative to the entries appended so far.
 enum Position {
-    /// It was appended before.
-    Passed,
-    /// It is what follows.
+    /// The entries were appended before.
+    Repeated,
+    /// The entries follow directly.
     Next,
 }
 
-fn check(driven: &Driven, run: RunId, position: u64, entries: &[Entry]) -> Result<Position> {
-    if position < driven.position {
-        return Ok(Position::Passed);
+fn check_append(
+    cached: &CachedRun,
+    run: RunId,
+    position: u64,
+    entries: &[Entry],
+) -> Result<Position> {
+    if position < cached.position {
+        return Ok(Position::Repeated);
     }
-    if position > driven.position {
-        return Err(rules::position_gap(run, driven.position, position));
+    if position > cached.position {
+        return Err(rules::position_gap(run, cached.position, position));
     }
-    rules::check_entries(&driven.run, entries, |node_index| {
-        driven.node_status(node_index)
+    rules::check_entries(&cached.run, entries, |node_index| {
+        cached.node_status(node_index)
     })?;
     Ok(Position::Next)
 }

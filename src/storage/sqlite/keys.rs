@@ -1,11 +1,11 @@
-//! Idempotency keys: what the first act with one made.
+//! Idempotency keys: records what the first request with a key created.
 //!
-//! Making it is left to `create`.
+//! Creating runs is left to `create`.
 
 use rusqlite::{Connection, Row, params};
 
-use super::fault::Fault;
 use super::query::row;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{backfill_id, id, run_id};
 use crate::model::{BackfillId, RunId};
@@ -18,7 +18,7 @@ impl Tx {
         key: &IdempotencyKey,
         runs: &[NewRun],
         backfill: Option<i64>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         let IdempotencyKey {
             operation,
             key: name,
@@ -42,13 +42,13 @@ impl Tx {
     }
 }
 
-/// What the first act with a key made.
-pub(super) struct Made {
+/// What the first request with a key created.
+pub(super) struct RecordedCreation {
     run_ids: Vec<RunId>,
     backfill: Option<BackfillId>,
 }
 
-impl Made {
+impl RecordedCreation {
     pub(super) fn into_created(self, newest: u64) -> CreatedRuns {
         CreatedRuns {
             is_replayed: true,
@@ -58,8 +58,13 @@ impl Made {
     }
 }
 
-/// What the first act with this key made; refused for another body.
-pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option<Made>, Fault> {
+/// Returns what the first request with this key created.
+///
+/// A request with another body is refused.
+pub(super) fn find_key(
+    conn: &Connection,
+    key: &IdempotencyKey,
+) -> Result<Option<RecordedCreation>, StoreError> {
     let IdempotencyKey {
         operation,
         key: name,
@@ -95,13 +100,13 @@ pub(super) fn find_key(conn: &Connection, key: &IdempotencyKey) -> Result<Option
             read,
         ),
     }?;
-    let Some((known_hash, ids, backfill)) = found else {
+    let Some((stored_hash, ids, backfill)) = found else {
         return Ok(None);
     };
-    if known_hash != body_hash {
+    if stored_hash != body_hash {
         return Err(rules::key_reused().into());
     }
-    Ok(Some(Made {
+    Ok(Some(RecordedCreation {
         run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
         backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
     }))

@@ -1,20 +1,20 @@
-//! The queue lanes: pending runs counted by priority, pipeline and backfill.
+//! The queue lanes: pending runs, counted by priority, pipeline and backfill.
 //!
-//! The rows stay the truth: all of this is counted from them when a store is opened. A lane knows
-//! its next run until that one leaves. Which lane goes first is left to `claim`.
+//! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
+//! remembers its next run until that run leaves it. Choosing a lane is left to `claim`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{BackfillOrder, Priority, RunId};
 
-/// The pending run of a lane that goes first.
+/// The pending run of a lane that is claimed next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) run: RunId,
     pub(super) key: i64,
 }
 
-/// What names a lane; a backfill's runs have one of their own.
+/// The key of a lane. Each backfill has a lane of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneKey {
     pub(super) priority: Priority,
@@ -22,7 +22,7 @@ pub(super) struct LaneKey {
     pub(super) backfill: Option<i64>,
 }
 
-/// One lane; it has a run at least.
+/// One lane, which has at least one run.
 #[derive(Debug, Clone, Copy)]
 struct Lane {
     count: u64,
@@ -33,24 +33,24 @@ struct Lane {
 /// All lanes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    /// A claim's cost is the number of lanes, not that of the runs in them.
+    /// The cost of a claim depends on the number of lanes, not on the number of runs.
     by_key: BTreeMap<LaneKey, Lane>,
-    of_pipelines: HashMap<i64, u64>,
-    total: u64,
+    pipeline_counts: HashMap<i64, u64>,
+    pending_total: u64,
 }
 
 impl Lanes {
-    /// A lane that was counted; which run is next in it is not known yet.
-    pub(super) fn count(&mut self, key: LaneKey, order: BackfillOrder, count: u64) {
-        self.total += count;
-        *self.of_pipelines.entry(key.pipeline).or_default() += count;
+    /// Adds a lane with its count. Its next run is read later.
+    pub(super) fn add_counted(&mut self, key: LaneKey, order: BackfillOrder, count: u64) {
+        self.pending_total += count;
+        *self.pipeline_counts.entry(key.pipeline).or_default() += count;
         let head = None;
         self.by_key.insert(key, Lane { count, head, order });
     }
 
     pub(super) fn add(&mut self, key: LaneKey, order: BackfillOrder, run: Head) {
-        self.total += 1;
-        *self.of_pipelines.entry(key.pipeline).or_default() += 1;
+        self.pending_total += 1;
+        *self.pipeline_counts.entry(key.pipeline).or_default() += 1;
         let lane = self.by_key.entry(key).or_insert(Lane {
             count: 0,
             head: Some(run),
@@ -70,7 +70,7 @@ impl Lanes {
         let Some(lane) = self.by_key.get_mut(&key) else {
             return;
         };
-        self.total = self.total.saturating_sub(1);
+        self.pending_total = self.pending_total.saturating_sub(1);
         lane.count -= 1;
         if lane.head.is_some_and(|head| head.run == run) {
             lane.head = None;
@@ -78,39 +78,39 @@ impl Lanes {
         if lane.count == 0 {
             self.by_key.remove(&key);
         }
-        if let Some(count) = self.of_pipelines.get_mut(&key.pipeline) {
+        if let Some(count) = self.pipeline_counts.get_mut(&key.pipeline) {
             *count -= 1;
             if *count == 0 {
-                self.of_pipelines.remove(&key.pipeline);
+                self.pipeline_counts.remove(&key.pipeline);
             }
         }
     }
 
-    /// Notes which run is next in a lane.
-    pub(super) fn note_head(&mut self, key: LaneKey, head: Head) {
+    /// Remembers the next run of a lane.
+    pub(super) fn set_head(&mut self, key: LaneKey, head: Head) {
         if let Some(lane) = self.by_key.get_mut(&key) {
             lane.head = Some(head);
         }
     }
 
-    /// The run that is next in a lane, where it is known.
+    /// Returns the next run of a lane, or `None` if it must be read.
     pub(super) fn head(&self, key: LaneKey) -> Option<Head> {
         self.by_key.get(&key)?.head
     }
 
-    /// In which order a lane is claimed.
+    /// Returns the order in which the runs of a lane are claimed.
     pub(super) fn order(&self, key: LaneKey) -> BackfillOrder {
         self.by_key
             .get(&key)
             .map_or_else(BackfillOrder::default, |lane| lane.order)
     }
 
-    /// Pipelines that have pending runs of a priority; their lanes are stepped over.
-    pub(super) fn pipelines(&self, priority: Priority) -> Vec<i64> {
+    /// Returns the pipelines that have pending runs of a priority. Skips from pipeline to pipeline.
+    pub(super) fn pipelines_with_pending(&self, priority: Priority) -> Vec<i64> {
         let mut pipelines = Vec::new();
         let mut from = Some(i64::MIN);
         while let Some(pipeline) = from {
-            let next = self.by_key.range(first_of(priority, pipeline)..).next();
+            let next = self.by_key.range(first_key(priority, pipeline)..).next();
             let found = next.filter(|(key, _)| key.priority == priority);
             pipelines.extend(found.map(|(key, _)| key.pipeline));
             from = found.and_then(|(key, _)| key.pipeline.checked_add(1));
@@ -118,27 +118,27 @@ impl Lanes {
         pipelines
     }
 
-    /// The lanes of a pipeline that have pending runs of a priority.
-    pub(super) fn of(&self, priority: Priority, pipeline: i64) -> Vec<LaneKey> {
+    /// Returns the lanes of a pipeline that have pending runs of a priority.
+    pub(super) fn lanes_of(&self, priority: Priority, pipeline: i64) -> Vec<LaneKey> {
         self.by_key
-            .range(first_of(priority, pipeline)..)
+            .range(first_key(priority, pipeline)..)
             .map(|(key, _)| *key)
             .take_while(|key| (key.priority, key.pipeline) == (priority, pipeline))
             .collect()
     }
 
-    /// Pending runs of a pipeline.
-    pub(super) fn of_pipeline(&self, pipeline: i64) -> u64 {
-        self.of_pipelines.get(&pipeline).copied().unwrap_or(0)
+    /// Returns how many runs of a pipeline are pending.
+    pub(super) fn pending_in_pipeline(&self, pipeline: i64) -> u64 {
+        self.pipeline_counts.get(&pipeline).copied().unwrap_or(0)
     }
 
-    /// Pending runs in all.
-    pub(super) const fn total(&self) -> u64 {
-        self.total
+    /// Returns how many runs are pending.
+    pub(super) const fn pending_total(&self) -> u64 {
+        self.pending_total
     }
 }
 
-const fn first_of(priority: Priority, pipeline: i64) -> LaneKey {
+const fn first_key(priority: Priority, pipeline: i64) -> LaneKey {
     LaneKey {
         priority,
         pipeline,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_knows_its_next_run_until_that_leaves() {
+    fn a_lane_remembers_its_next_run_until_it_leaves() {
         let mut lanes = Lanes::default();
         let (first, last) = (lane(Priority::Manual, None), lane(Priority::Backfill, None));
         let order = BackfillOrder::Ascending;
@@ -175,22 +175,31 @@ mod tests {
         lanes.add(first, order, head(3));
         lanes.add(last, order, head(1));
         assert_eq!(lanes.head(first), Some(head(3)));
-        assert_eq!((lanes.of_pipeline(7), lanes.total()), (3, 3));
+        assert_eq!(
+            (lanes.pending_in_pipeline(7), lanes.pending_total()),
+            (3, 3)
+        );
         lanes.remove(first, head(3).run);
         assert_eq!(lanes.head(first), None);
         lanes.add(first, order, head(4));
-        assert_eq!(lanes.head(first), None, "an older one may be there");
-        lanes.note_head(first, head(4));
+        assert_eq!(lanes.head(first), None, "an older run may be pending");
+        lanes.set_head(first, head(4));
         lanes.remove(first, head(5).run);
         assert_eq!(lanes.head(first), Some(head(4)));
         lanes.remove(first, head(4).run);
-        assert_eq!(lanes.pipelines(Priority::Manual), Vec::<i64>::new());
-        assert_eq!(lanes.pipelines(Priority::Backfill), [7]);
-        assert_eq!((lanes.of_pipeline(7), lanes.total()), (1, 1));
+        assert_eq!(
+            lanes.pipelines_with_pending(Priority::Manual),
+            Vec::<i64>::new()
+        );
+        assert_eq!(lanes.pipelines_with_pending(Priority::Backfill), [7]);
+        assert_eq!(
+            (lanes.pending_in_pipeline(7), lanes.pending_total()),
+            (1, 1)
+        );
     }
 
     #[test]
-    fn a_backfill_has_a_lane_in_its_own_order() {
+    fn the_lane_of_a_backfill_has_its_order() {
         let mut lanes = Lanes::default();
         let (asc, desc) = (
             lane(Priority::Backfill, Some(1)),
@@ -208,11 +217,11 @@ mod tests {
         assert_eq!(lanes.head(asc), Some(head(1)));
         assert_eq!(lanes.head(desc), Some(head(13)));
         assert_eq!(lanes.order(desc), BackfillOrder::Descending);
-        assert_eq!(lanes.pipelines(Priority::Backfill), [7]);
+        assert_eq!(lanes.pipelines_with_pending(Priority::Backfill), [7]);
         assert_eq!(
-            lanes.of(Priority::Backfill, 7),
+            lanes.lanes_of(Priority::Backfill, 7),
             [lane(Priority::Backfill, None), asc, desc]
         );
-        assert_eq!(lanes.of(Priority::Backfill, 8), []);
+        assert_eq!(lanes.lanes_of(Priority::Backfill, 8), []);
     }
 }

@@ -1,7 +1,6 @@
-//! The lock file beside the database: one process, one handle, and proof that an earlier owner is
-//! dead.
+//! The lock file next to the database. Only one handle in one process can hold it.
 //!
-//! SQLite's own locks are left to SQLite; they guard a transaction, not a process.
+//! Holding it proves that earlier owners are dead. The locks of a transaction are left to SQLite.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -11,29 +10,31 @@ use std::time::Duration;
 
 use crate::error::{Error, Problem, Result};
 
-/// The handle before may be ending its last commit; a second process is told within a second.
+/// How often the lock is tried. An earlier handle may still finish its last commit.
+///
+/// With the pause, a second process learns within a second that the store is in use.
 const TRIES: u32 = 80;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The held lock; it is free once this is dropped, or the process ends.
+/// The held lock. It is released when this value is dropped or the process ends.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
     path: PathBuf,
-    is_made_here: bool,
+    is_new: bool,
 }
 
 impl Lock {
-    /// Takes the lock of a database.
+    /// Acquires the lock of a database.
     ///
     /// # Errors
-    /// `StoreInUse` while another holds it; `NotFound` or `Unavailable` when the file cannot be
-    /// made.
-    pub(super) fn take(database: &Path) -> Result<Self> {
+    /// `StoreInUse` while another handle holds the lock. `Unavailable` if the lock file cannot be
+    /// used.
+    pub(super) fn acquire(database: &Path) -> Result<Self> {
         let mut name = OsString::from(database);
         name.push(".lock");
         let path = PathBuf::from(name);
-        let is_made_here = !path.exists();
+        let is_new = !path.exists();
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -41,14 +42,10 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(|error| cannot_lock(&path, error))?;
-        let mut lock = Self {
-            file,
-            path,
-            is_made_here,
-        };
+        let mut lock = Self { file, path, is_new };
         for _ in 0..TRIES {
             match lock.file.try_lock() {
-                Ok(()) => return lock.note_pid().map(|()| lock),
+                Ok(()) => return lock.write_pid().map(|()| lock),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(&lock.path, error)),
             }
@@ -56,19 +53,19 @@ impl Lock {
         Err(lock.in_use())
     }
 
-    fn note_pid(&mut self) -> Result<()> {
-        let note = |file: &mut File| {
+    fn write_pid(&mut self) -> Result<()> {
+        let write = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;
             write!(file, "{}", std::process::id())?;
             file.flush()
         };
-        note(&mut self.file).map_err(|error| cannot_lock(&self.path, error))
+        write(&mut self.file).map_err(|error| cannot_lock(&self.path, error))
     }
 
     fn in_use(&mut self) -> Error {
         let mut text = String::new();
-        // Where the holder's lock keeps others from reading too, its id stays unknown.
+        // On some systems the lock also prevents reading. The id of the holder is unknown there.
         let pid = self
             .file
             .read_to_string(&mut text)
@@ -78,13 +75,13 @@ impl Lock {
             || "another process".to_owned(),
             |pid: u32| format!("process {pid}"),
         );
-        Error::store_in_use(pid, format!("the store is open in {holder}"))
+        Error::store_in_use(pid, format!("the store is already open in {holder}"))
     }
 
-    /// Gives the lock up and leaves nothing behind: the database turned out not to be ours.
-    pub(super) fn withdraw(self) {
-        if self.is_made_here {
-            // Whether the empty file stays is of no consequence.
+    /// Releases the lock and removes the lock file if it is new: the file is not a Floret store.
+    pub(super) fn discard(self) {
+        if self.is_new {
+            // A leftover lock file does no harm.
             drop(std::fs::remove_file(&self.path));
         }
     }

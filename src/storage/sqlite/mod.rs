@@ -1,7 +1,7 @@
 //! A durable storage in one SQLite file.
 //!
-//! One thread writes and commits in groups, a few threads read; an async method sends them what to
-//! do and waits for the answer. What is decided alike by every backend stands in `rules`.
+//! One thread writes and commits in groups; a few threads read. An async method sends a step or a
+//! read to them and waits for the result. The rules that all backends share are left to `rules`.
 
 mod backfills;
 mod body;
@@ -13,14 +13,12 @@ mod create;
 mod decode;
 mod definitions;
 mod deliveries;
-mod drive;
-mod ends;
+mod encoded_append;
 mod events;
-mod fault;
-mod figures;
-mod file;
 #[cfg(any(test, feature = "testing"))]
-mod hooks;
+mod fault_injection;
+mod figures;
+mod finish;
 mod inbox;
 mod journal;
 mod keys;
@@ -34,14 +32,14 @@ mod outputs;
 mod pages;
 mod payloads;
 mod pipelines;
-mod poison;
-mod prepared;
+mod poisoned;
 mod purge;
-mod put;
+mod put_pipeline;
 mod query;
 mod queue;
 mod reader;
 mod rows;
+mod run_cache;
 mod run_list;
 mod runs;
 mod schedules;
@@ -50,6 +48,8 @@ mod settings;
 mod settlement;
 mod state;
 mod step;
+mod store_error;
+mod store_file;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -70,26 +70,28 @@ use tokio::sync::{OnceCell, oneshot};
 #[cfg(feature = "testing")]
 pub(crate) use self::decode::decode;
 #[cfg(any(test, feature = "testing"))]
-pub use self::hooks::CommitFault;
+pub use self::fault_injection::CommitFault;
 pub use self::options::{Durability, SqliteOptions};
 
 use self::definitions::Definitions;
-use self::fault::Fault;
-use self::file::Watched;
-use self::inbox::{Inbox, Lane};
-use self::open::Opened;
-use self::reader::{Question, Reader};
-use self::step::{Job, Step};
+use self::inbox::{Inbox, InboxPriority};
+use self::open::OpenedStore;
+use self::reader::{ReadJob, Reader};
+use self::step::{Step, StepFn};
+use self::store_error::StoreError;
+use self::store_file::StoreFile;
 use self::tx::Tx;
 use self::writer::{Published, Writer};
 use super::rules;
 use crate::error::{Error, Problem, Result};
 
-/// A storage in one SQLite file. Clones are the same storage.
+/// A storage in one SQLite file. Clones share the same storage.
 ///
-/// One process has a file open at a time. Dropping it loses nothing that was acknowledged and does
-/// not wait; [`System::close`](super::System::close) waits until all is written. Hard links to the
-/// file are not protected.
+/// Only one process can have the file open at a time. Hard links to the file bypass this
+/// protection.
+///
+/// Dropping the last clone loses no acknowledged write and does not wait.
+/// [`System::close`](super::System::close) waits until everything is written.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> floret::Result<()> {
@@ -104,14 +106,14 @@ use crate::error::{Error, Problem, Result};
 #[derive(Clone)]
 pub struct SqliteStorage(Arc<Handle>);
 
-/// What the clones share; the threads end when it is dropped.
+/// The state that the clones share. Dropping it ends the threads.
 struct Handle {
     steps: Arc<Inbox<Box<dyn Step>>>,
-    questions: Arc<Inbox<Question>>,
+    read_jobs: Arc<Inbox<ReadJob>>,
     published: Arc<Published>,
     writer: Mutex<Option<JoinHandle<Result<()>>>>,
     readers: Mutex<Vec<JoinHandle<()>>>,
-    /// Set once the store was closed; whoever closes it meanwhile waits for the same end.
+    /// The outcome of closing. Concurrent callers of `close` wait for the same outcome.
     closed: OnceCell<Option<(Problem, String)>>,
 }
 
@@ -122,29 +124,34 @@ impl fmt::Debug for SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens the store at this path, or makes one, with [`Durability::Full`].
+    /// Opens the store at this path with [`Durability::Full`], or creates it.
     ///
     /// # Errors
-    /// `StoreInUse` while another process has it open; `SchemaTooNew`, `SqliteTooOld`,
-    /// `NotADatabase`; `NotFound` when its folder is missing; `Unavailable` when it cannot be
-    /// written. Nothing was written then.
+    /// After an error, nothing was written.
+    ///
+    /// - `StoreInUse` while another process has the store open.
+    /// - `SchemaTooNew`, `SqliteTooOld` or `NotADatabase`.
+    /// - `NotFound` if the folder of the store is missing.
+    /// - `Unavailable` if the store cannot be written.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, SqliteOptions::default()).await
     }
 
-    /// Opens the store at this path, or makes one.
+    /// Opens the store at this path with these options, or creates it.
     ///
     /// # Errors
-    /// As [`SqliteStorage::open`].
+    /// The same as [`SqliteStorage::open`].
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref().to_owned();
-        tokio::task::spawn_blocking(move || Self::start(open::open(&path, &options)?, options))
-            .await
-            .map_err(|error| Error::internal("opening the store ended early").with_source(error))?
+        tokio::task::spawn_blocking(move || {
+            Self::start_threads(open::open(&path, &options)?, options)
+        })
+        .await
+        .map_err(|error| Error::internal("opening the store was aborted").with_source(error))?
     }
 
-    fn start(opened: Opened, options: SqliteOptions) -> Result<Self> {
-        let Opened {
+    fn start_threads(opened: OpenedStore, options: SqliteOptions) -> Result<Self> {
+        let OpenedStore {
             path,
             tx,
             readers,
@@ -153,14 +160,14 @@ impl SqliteStorage {
         let published = Arc::new(Published {
             newest_seq: AtomicU64::new(tx.newest_seq()),
             #[cfg(any(test, feature = "testing"))]
-            hooks: hooks::Hooks::default(),
+            fault_injector: fault_injection::FaultInjector::default(),
         });
-        let questions = Arc::new(Inbox::new(options.reads_queued_max));
+        let read_jobs = Arc::new(Inbox::new(options.reads_queued_max));
         let definitions = Arc::new(Definitions::default());
         let steps = Arc::new(Inbox::new(options.steps_queued_max));
         let handle = Handle {
             steps: Arc::clone(&steps),
-            questions: Arc::clone(&questions),
+            read_jobs: Arc::clone(&read_jobs),
             published: Arc::clone(&published),
             writer: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
@@ -171,12 +178,12 @@ impl SqliteStorage {
                 conn,
                 definitions: Arc::clone(&definitions),
             };
-            let (inbox, lock) = (Arc::clone(&questions), Arc::clone(&lock));
+            let (inbox, lock) = (Arc::clone(&read_jobs), Arc::clone(&lock));
             let thread = spawn("floret-reader", move || reader.run(&inbox, lock))?;
             handle.readers.lock().push(thread);
         }
         let writer = Writer {
-            file: Watched::new(path),
+            file: StoreFile::new(path),
             options,
             inbox: steps,
             published,
@@ -187,89 +194,104 @@ impl SqliteStorage {
         Ok(Self(Arc::new(handle)))
     }
 
-    /// Has the writer do a step and answers once it is durable.
+    /// Sends a step to the writer. Returns its result once the step is durable.
     async fn step<T: Send + 'static>(
         &self,
-        lane: Lane,
-        act: impl FnMut(&mut Tx) -> Result<T, Fault> + Send + 'static,
+        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
-        let (sender, answer) = oneshot::channel();
-        // Whoever asked may have gone; the step is done all the same.
-        let step = Job::boxed(act, move |outcome| drop(sender.send(outcome)));
-        self.send(lane, step).await?;
-        answer.await.unwrap_or_else(|_| Err(ended()))
+        self.step_with(InboxPriority::Normal, run).await
     }
 
-    async fn send(&self, lane: Lane, step: Box<dyn Step>) -> Result<()> {
-        if self.0.steps.push(lane, step).await {
+    /// Sends a step that other steps may overtake.
+    async fn step_low<T: Send + 'static>(
+        &self,
+        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        self.step_with(InboxPriority::Low, run).await
+    }
+
+    async fn step_with<T: Send + 'static>(
+        &self,
+        priority: InboxPriority,
+        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, answer) = oneshot::channel();
+        // The writer completes the step even if the caller no longer waits.
+        let step = StepFn::boxed(run, move |outcome| drop(sender.send(outcome)));
+        self.send(priority, step).await?;
+        answer.await.unwrap_or_else(|_| Err(thread_gone()))
+    }
+
+    async fn send(&self, priority: InboxPriority, step: Box<dyn Step>) -> Result<()> {
+        if self.0.steps.push(priority, step).await {
             Ok(())
         } else {
             Err(rules::shutting_down())
         }
     }
 
-    /// Has a reader answer a question.
+    /// Sends a read to the readers. Returns its result.
     async fn read<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
         let (sender, answer) = oneshot::channel();
-        let question: Question = Box::new(move |reader| {
+        let job: ReadJob = Box::new(move |reader| {
             if !sender.is_closed() {
-                drop(sender.send(ask(reader)));
+                drop(sender.send(read(reader)));
             }
         });
-        if !self.0.questions.push(Lane::Normal, question).await {
+        if !self.0.read_jobs.push(InboxPriority::Normal, job).await {
             return Err(rules::shutting_down());
         }
         match answer.await {
             Ok(outcome) => outcome.map_err(Error::from),
-            Err(_) => Err(ended()),
+            Err(_) => Err(thread_gone()),
         }
     }
 
-    /// The number of the newest event that is durable.
-    fn newest(&self) -> u64 {
+    /// Returns the number of the newest durable event.
+    fn published_seq(&self) -> u64 {
         self.0
             .published
             .newest_seq
             .load(std::sync::atomic::Ordering::Acquire)
     }
 
-    /// Ends the threads in order: first what writes, then what reads.
-    async fn end(&self) -> Result<()> {
-        let end = self.0.closed.get_or_init(|| async {
+    /// Ends the writer, then the readers.
+    async fn shut_down(&self) -> Result<()> {
+        let outcome = self.0.closed.get_or_init(|| async {
             let handle = Arc::clone(&self.0);
-            let ended = tokio::task::spawn_blocking(move || handle.end()).await;
-            let error = ended.unwrap_or_else(|_| Err(ended_badly())).err()?;
+            let joined = tokio::task::spawn_blocking(move || handle.join_threads()).await;
+            let error = joined.unwrap_or_else(|_| Err(unclean_close())).err()?;
             Some((error.problem(), error.to_string()))
         });
-        end.await.as_ref().map_or(Ok(()), |(problem, message)| {
+        outcome.await.as_ref().map_or(Ok(()), |(problem, message)| {
             Err(Error::new(*problem, message.clone()))
         })
     }
 }
 
 impl Handle {
-    fn end(&self) -> Result<()> {
+    fn join_threads(&self) -> Result<()> {
         self.steps.close();
         let writer = self.writer.lock().take();
         let outcome = writer.map_or(Ok(()), |thread| {
-            thread.join().unwrap_or_else(|_| Err(ended_badly()))
+            thread.join().unwrap_or_else(|_| Err(unclean_close()))
         });
-        self.questions.close();
+        self.read_jobs.close();
         for thread in self.readers.lock().drain(..) {
-            thread.join().map_err(|_| ended_badly())?;
+            thread.join().map_err(|_| unclean_close())?;
         }
         outcome
     }
 }
 
 impl Drop for Handle {
-    // The threads are not joined: they end by themselves once they have done what waits.
+    // No join: each thread ends by itself once its inbox is closed and empty.
     fn drop(&mut self) {
         self.steps.close();
-        self.questions.close();
+        self.read_jobs.close();
     }
 }
 
@@ -280,13 +302,13 @@ fn spawn<T: Send + 'static>(
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(run)
-        .map_err(|error| Error::unavailable("no thread can be started").with_source(error))
+        .map_err(|error| Error::unavailable("a thread cannot be started").with_source(error))
 }
 
-fn ended() -> Error {
-    Error::internal("the thread of the store has ended")
+fn thread_gone() -> Error {
+    Error::internal("a thread of the store ended unexpectedly")
 }
 
-fn ended_badly() -> Error {
-    Error::internal("the store was not closed in order")
+fn unclean_close() -> Error {
+    Error::internal("the store was not closed cleanly")
 }

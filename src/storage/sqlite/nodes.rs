@@ -1,14 +1,14 @@
-//! The rows of nodes, as entries bring them on.
+//! Applies entries to the rows of nodes.
 //!
-//! Which entries a run takes is checked in `journal`.
+//! Checking which entries a run accepts is left to `journal`, storing outputs to `outputs`.
 
 use rusqlite::params;
 
-use super::fault::Fault;
-use super::outputs::Chunks;
-use super::state::{Active, Driven};
+use super::outputs::OwnChunks;
+use super::state::{ActiveRun, CachedRun};
+use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{self, id, int, millis, node_key, optional_int};
+use super::values::{self, id, millis, node_key, to_i64, to_optional_i64};
 use crate::error::Result;
 use crate::model::NodeStatus;
 use crate::storage::{Entry, FinishedNode};
@@ -16,10 +16,10 @@ use crate::storage::{Entry, FinishedNode};
 impl Tx {
     pub(super) fn write_entry(
         &mut self,
-        active: &mut Active,
-        driven: &mut Driven,
+        active: &mut ActiveRun,
+        cached: &mut CachedRun,
         entry: &Entry,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         match entry {
             Entry::NodeStarted {
                 node_index,
@@ -27,36 +27,36 @@ impl Tx {
                 queue_ms,
                 at,
             } => {
-                driven.nodes.insert(*node_index, NodeStatus::Running);
+                cached.nodes.insert(*node_index, NodeStatus::Running);
                 self.write(
                     "INSERT INTO node_runs (key, status, attempt, queue_ms, started_at, has_dataset) VALUES (?, 1, ?, ?, ?, 0) \
                      ON CONFLICT (key) DO UPDATE SET status = 1, attempt = excluded.attempt, error = NULL, \
                      queue_ms = iif(started_at IS NULL, excluded.queue_ms, queue_ms), started_at = ifnull(started_at, excluded.started_at)",
-                    params![node_key(active.key, *node_index), attempt, int(*queue_ms), millis(*at)],
+                    params![node_key(active.key, *node_index), attempt, to_i64(*queue_ms), millis(*at)],
                 )?;
             }
             Entry::NodeRetrying {
                 node_index, error, ..
             } => {
-                driven.nodes.insert(*node_index, NodeStatus::Pending);
+                cached.nodes.insert(*node_index, NodeStatus::Pending);
                 self.write(
                     "UPDATE node_runs SET status = 0, error = ? WHERE key = ?",
                     params![error, node_key(active.key, *node_index)],
                 )?;
             }
-            Entry::NodeFinished(end) => {
-                driven.nodes.insert(end.node_index, end.status);
-                self.write_end(active, driven, end)?;
+            Entry::NodeFinished(finished) => {
+                cached.nodes.insert(finished.node_index, finished.status);
+                self.finish_node(active, cached, finished)?;
             }
             Entry::RunFinished { status, error, at } => {
-                driven.run.status = *status;
-                driven.run.error.clone_from(error);
-                driven.run.finished_at = Some(*at);
+                cached.run.status = *status;
+                cached.run.error.clone_from(error);
+                cached.run.finished_at = Some(*at);
             }
             Entry::Profile { node_index, .. } => {
-                if driven
+                if cached
                     .nodes
-                    .insert(*node_index, driven.status(*node_index))
+                    .insert(*node_index, cached.status(*node_index))
                     .is_none()
                 {
                     let node = node_key(active.key, *node_index);
@@ -71,12 +71,12 @@ impl Tx {
         Ok(())
     }
 
-    fn write_end(
+    fn finish_node(
         &mut self,
-        active: &mut Active,
-        driven: &mut Driven,
-        end: &FinishedNode,
-    ) -> Result<(), Fault> {
+        active: &mut ActiveRun,
+        cached: &mut CachedRun,
+        finished: &FinishedNode,
+    ) -> Result<(), StoreError> {
         let FinishedNode {
             node_index,
             status,
@@ -89,7 +89,7 @@ impl Tx {
             has_dataset,
             output,
             preview: _,
-        } = end;
+        } = finished;
         let node = node_key(active.key, *node_index);
         self.write(
             "INSERT INTO node_runs (key, status, finished_at, attempt, row_count, duration_ms, error, reused_from, has_dataset) \
@@ -102,25 +102,25 @@ impl Tx {
                 values::node_status(*status),
                 millis(*at),
                 attempt,
-                optional_int(*row_count),
-                optional_int(*duration_ms),
+                to_optional_i64(*row_count),
+                to_optional_i64(*duration_ms),
                 error,
                 reused_from.as_ref().map(id),
                 has_dataset,
             ],
         )?;
-        let is_progress = matches!(status, NodeStatus::Success | NodeStatus::Failed);
-        if is_progress && active.claims != 1 {
+        let has_executed = matches!(status, NodeStatus::Success | NodeStatus::Failed);
+        if has_executed && active.claims != 1 {
             active.claims = 1;
             self.write("UPDATE runs SET claims = 1 WHERE key = ?", [active.key])?;
         }
         match output {
-            Some(output) if is_progress => {
-                driven.has_outputs = true;
-                self.keep_output(node, output)
+            Some(output) if has_executed => {
+                cached.has_outputs = true;
+                self.store_output(node, output)
             }
-            // What it inherited is not what it made.
-            None if is_progress && driven.has_outputs => self.drop_output(node, Chunks::Go),
+            // An inherited output is not the output of this execution.
+            None if has_executed && cached.has_outputs => self.drop_output(node, OwnChunks::Drop),
             Some(_) | None => Ok(()),
         }
     }

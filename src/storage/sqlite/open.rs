@@ -1,7 +1,7 @@
-//! Opening a store: whose file it is, whether this code can read it, and what an earlier process
-//! left.
+//! Opens a store: takes the lock, checks the file, migrates the schema and recovers from a crash.
 //!
-//! Nothing is written before all of that is known.
+//! A file is checked before anything is written to it. The lock file is left to `lock`, the schema
+//! to `schema`.
 
 use std::fs::File;
 use std::io::{ErrorKind as IoKind, Read};
@@ -10,41 +10,41 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault::Fault;
 use super::lock::Lock;
 use super::options::{Durability, SqliteOptions};
-use super::outputs::sweep;
+use super::outputs::drop_all_staged;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
+use super::store_error::StoreError;
 use super::tx::Tx;
 use crate::error::{Error, Problem, Result};
 
 /// An opened store.
-pub(super) struct Opened {
+pub(super) struct OpenedStore {
     pub(super) path: PathBuf,
     pub(super) tx: Tx,
     pub(super) readers: Vec<Connection>,
     pub(super) lock: Arc<Lock>,
 }
 
-/// 3.51.3: before it two connections can corrupt a database in WAL mode.
+/// Version 3.51.3. In earlier versions, two connections can corrupt a database in WAL mode.
 const SQLITE_MIN: i32 = 3_051_003;
 
-/// Opens a store, or makes one where there is none.
-pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
+/// Opens a store, or creates it if the file is missing or empty.
+pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedStore> {
     let found = rusqlite::version_number();
     if found < SQLITE_MIN {
         return Err(too_old(found));
     }
     let path = resolve(path)?;
-    // The lock comes first: opening and closing the file beside SQLite would drop the locks of a
-    // handle in this process.
-    let lock = Lock::take(&path)?;
+    // The lock comes first. If this process already has the store open, closing another file handle
+    // of the database would release the locks of SQLite.
+    let lock = Lock::acquire(&path)?;
     if let Err(error) = check_header(&path) {
-        lock.withdraw();
+        lock.discard();
         return Err(error);
     }
-    let (tx, readers) = prepare(&path, options)?;
-    Ok(Opened {
+    let (tx, readers) = open_connections(&path, options)?;
+    Ok(OpenedStore {
         path,
         tx,
         readers,
@@ -52,15 +52,15 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     })
 }
 
-fn prepare(path: &Path, options: &SqliteOptions) -> Result<(Tx, Vec<Connection>)> {
+fn open_connections(path: &Path, options: &SqliteOptions) -> Result<(Tx, Vec<Connection>)> {
     let conn = connect(path, options)?;
     let version = version(&conn)?;
     set_up(&conn, options, version)?;
     let mut tx = Tx::new(conn)?;
-    take_over(&mut tx)?;
+    recover(&mut tx)?;
     let readers = (0..options.readers_max.max(1))
         .map(|_| connect_to_read(path, options))
-        .collect::<Result<_, Fault>>()?;
+        .collect::<Result<_, StoreError>>()?;
     Ok((tx, readers))
 }
 
@@ -93,7 +93,9 @@ fn resolve_absent(path: &Path) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
-/// Refuses a file that is not ours by its first bytes, without SQLite: that might write beside it.
+/// Refuses a file of another program by its header.
+///
+/// This reads the file without SQLite, because SQLite may create files next to it.
 fn check_header(path: &Path) -> Result<()> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut file = match File::open(path) {
@@ -120,7 +122,7 @@ fn check_header(path: &Path) -> Result<()> {
         Some(u32::from_be_bytes(bytes.try_into().ok()?))
     };
     if !header.starts_with(MAGIC) || header.len() < 100 {
-        return Err(not_a_database(path, "it is no SQLite database"));
+        return Err(not_a_database(path, "it is not a SQLite database"));
     }
     if number(68).map(i64::from) != Some(APPLICATION_ID) {
         return Err(not_a_database(path, "it belongs to another program"));
@@ -133,20 +135,24 @@ fn check_version(found: u32) -> Result<()> {
     if found <= supported {
         return Ok(());
     }
-    let message = format!("the store has schema {found}, this Floret reads up to {supported}");
+    let message = format!(
+        "the store has schema version {found}; this Floret reads versions up to {supported}"
+    );
     Err(Error::schema_too_new(found, supported, message))
 }
 
-/// The version of the schema; the newest one may stand in the log that only SQLite reads.
+/// Returns the version of the schema, and refuses a newer one.
+///
+/// The header may be outdated: the current version can still be in the write-ahead log.
 fn version(conn: &Connection) -> Result<usize> {
     let found: i64 = conn
         .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(Fault::from)?;
+        .map_err(StoreError::from)?;
     check_version(u32::try_from(found).unwrap_or(u32::MAX))?;
     Ok(usize::try_from(found).unwrap_or(0))
 }
 
-fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -156,18 +162,18 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
     Ok(conn)
 }
 
-fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<(), Fault> {
+fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<(), StoreError> {
     if version == 0 {
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-        // It marks the file as ours in a transaction of its own, so that an end in the middle
-        // leaves a file that is taken up again.
+        // This pragma commits by itself. After a crash during the migration, the next open
+        // recognizes the file and continues.
         conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     set_pragmas(conn, options)?;
     migrate(conn, version)
 }
 
-fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), Fault> {
+fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), StoreError> {
     let synchronous = match options.durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
@@ -175,21 +181,24 @@ fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), Fault> 
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", synchronous)?;
     conn.pragma_update(None, "foreign_keys", true)?;
-    // 8 MiB: the pages that hot steps touch stay in memory.
+    // 8 MiB keep the pages of frequent steps in memory.
     conn.pragma_update(None, "cache_size", -8_192)?;
-    // The log's file shrinks again after a burst: 64 MiB.
+    // After a burst, the file of the write-ahead log shrinks to 64 MiB.
     conn.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
     Ok(())
 }
 
-/// A connection to a store that is set up already.
-pub(super) fn connect_to_write(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+/// Opens a write connection to a store whose schema is current.
+pub(super) fn connect_to_write(
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
     let conn = connect(path, options)?;
     set_pragmas(&conn, options)?;
     Ok(conn)
 }
 
-fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, Fault> {
+fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(options.busy_timeout)?;
@@ -198,9 +207,10 @@ fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, F
     Ok(conn)
 }
 
-/// Ends the leases of earlier owners, whom the lock proves dead, and sweeps the chunks that no
-/// entry will name.
-fn take_over(tx: &mut Tx) -> Result<(), Fault> {
+/// Releases the runs of earlier owners and drops the chunks that no entry named.
+///
+/// The lock proves that these owners are dead.
+fn recover(tx: &mut Tx) -> Result<(), StoreError> {
     let is_owned = tx
         .state
         .running
@@ -221,19 +231,20 @@ fn take_over(tx: &mut Tx) -> Result<(), Fault> {
             .for_each(|active| active.owner = None);
     }
     if is_staged {
-        sweep(tx)?;
+        drop_all_staged(tx)?;
     }
     tx.finish()?;
     tx.commit()
 }
 
 fn too_old(found: i32) -> Error {
-    let message = format!("the linked SQLite is {found}, {SQLITE_MIN} is needed");
+    let message =
+        format!("the linked SQLite has version {found}; at least {SQLITE_MIN} is required");
     Error::sqlite_too_old(found, SQLITE_MIN, message)
 }
 
 fn not_a_database(path: &Path, why: &str) -> Error {
-    let message = format!("{} is not a store of Floret: {why}", path.display());
+    let message = format!("{} is not a Floret store: {why}", path.display());
     Error::new(Problem::NotADatabase, message)
 }
 

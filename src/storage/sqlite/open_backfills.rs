@@ -1,27 +1,27 @@
 //! The writer's memory of open backfills, and the changes that a transaction makes to their counts.
 //!
-//! The rows stay the truth: this memory is read from them when a store is opened.
-//! `tx` writes the changes; `settlement` decides how a backfill continues.
+//! The rows are authoritative: this memory is read from them when a store is opened.
+//! Writing the changes is left to `tx`, settling a backfill to `settlement`.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, Row};
 
-use super::fault::Fault;
 use super::query::rows;
-use super::values::{run_status, small, uint};
+use super::store_error::StoreError;
+use super::values::{run_status, to_u32, to_u64};
 use crate::model::{BackfillOrder, RunStatus};
 use crate::storage::rules::BackfillOutcomes;
 
-/// A backfill that is not finished.
+/// The memory of one open backfill.
 #[derive(Debug)]
-pub(super) struct OpenBackfill {
+pub(super) struct CachedBackfill {
     pub(super) order: BackfillOrder,
     pub(super) max_parallel: u32,
     pub(super) max_failures: Option<u32>,
     pub(super) is_cancelled: bool,
     /// How many of its runs are pending or running.
-    pub(super) left: u64,
+    pub(super) unfinished: u64,
     pub(super) outcomes: BackfillOutcomes,
 }
 
@@ -29,19 +29,19 @@ pub(super) struct OpenBackfill {
 #[derive(Debug, Default)]
 pub(super) struct OpenBackfills {
     pub(super) next_key: i64,
-    pub(super) by_key: HashMap<i64, OpenBackfill>,
+    pub(super) by_key: HashMap<i64, CachedBackfill>,
 }
 
 impl OpenBackfills {
     /// Reads the open backfills of a store.
-    pub(super) fn load(conn: &Connection) -> Result<Self, Fault> {
-        let greatest: Option<i64> =
+    pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
+        let max_key: Option<i64> =
             conn.query_row("SELECT max(key) FROM backfills", [], |row| row.get(0))?;
         let sql = "SELECT key, is_descending, max_parallel, max_failures, cancel IS NOT NULL, pending + running, ended_failed, ended_cancelled \
                    FROM backfills WHERE finished_at IS NULL";
-        let by_key = rows(conn, sql, [], read_unfinished)?;
+        let by_key = rows(conn, sql, [], read_open_backfill)?;
         Ok(Self {
-            next_key: greatest.unwrap_or(0) + 1,
+            next_key: max_key.unwrap_or(0) + 1,
             by_key: by_key.into_iter().collect(),
         })
     }
@@ -49,29 +49,29 @@ impl OpenBackfills {
     /// Returns the order in which the runs of a lane are claimed.
     pub(super) fn order(&self, backfill: Option<i64>) -> BackfillOrder {
         let found = backfill.and_then(|key| self.by_key.get(&key));
-        found.map_or_else(BackfillOrder::default, |own| own.order)
+        found.map_or_else(BackfillOrder::default, |backfill| backfill.order)
     }
 
     /// Returns how many runs of a backfill may execute at once.
     pub(super) fn max_parallel(&self, backfill: i64) -> u64 {
         let found = self.by_key.get(&backfill);
-        found.map_or(u64::MAX, |own| u64::from(own.max_parallel))
+        found.map_or(u64::MAX, |backfill| u64::from(backfill.max_parallel))
     }
 }
 
-fn read_unfinished(row: &Row<'_>) -> Result<(i64, OpenBackfill), Fault> {
-    let own = OpenBackfill {
+fn read_open_backfill(row: &Row<'_>) -> Result<(i64, CachedBackfill), StoreError> {
+    let backfill = CachedBackfill {
         order: order(row.get(1)?),
-        max_parallel: small(row.get(2)?),
-        max_failures: row.get::<_, Option<i64>>(3)?.map(small),
+        max_parallel: to_u32(row.get(2)?),
+        max_failures: row.get::<_, Option<i64>>(3)?.map(to_u32),
         is_cancelled: row.get(4)?,
-        left: uint(row.get(5)?),
+        unfinished: to_u64(row.get(5)?),
         outcomes: BackfillOutcomes {
-            failed: uint(row.get(6)?),
-            cancelled: uint(row.get(7)?),
+            failed: to_u64(row.get(6)?),
+            cancelled: to_u64(row.get(7)?),
         },
     };
-    Ok((row.get(0)?, own))
+    Ok((row.get(0)?, backfill))
 }
 
 /// Reads the order that a column holds.
@@ -96,7 +96,9 @@ pub(super) struct BackfillChange {
 }
 
 impl BackfillChanges {
-    /// Moves a run from one status to another; none before its creation and after its purge.
+    /// Moves a run from one status to another.
+    ///
+    /// The status is `None` before its creation and after its purge.
     pub(super) fn note(
         &mut self,
         backfill: i64,

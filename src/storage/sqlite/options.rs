@@ -1,39 +1,45 @@
-//! How a store is opened.
+//! The options of a SQLite store.
 //!
-//! Opening it is left to `open`.
+//! Opening a store is left to `open`.
 
 use std::time::Duration;
 
-/// How safe an acknowledged write is from loss of power. A crash of the process loses nothing
-/// either way.
+/// Whether an acknowledged write survives a power loss.
+///
+/// With either value, a crash of the process loses no acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Each commit is forced to the disk before it is acknowledged: with an honest disk nothing
-    /// acknowledged is lost to loss of power.
+    /// Each commit is synced to the disk before it is acknowledged.
+    ///
+    /// A power loss loses no acknowledged write if the disk honors the sync.
     #[default]
     Full,
-    /// Commits are forced to the disk from time to time: loss of power may undo the last moments
-    /// and corrupts nothing.
+    /// Commits are synced to the disk from time to time.
+    ///
+    /// A power loss may undo the latest commits. It never corrupts the store.
     Normal,
 }
 
-/// How a [`SqliteStorage`](super::SqliteStorage) is opened.
+/// The options of a [`SqliteStorage`](super::SqliteStorage).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SqliteOptions {
-    /// How safe an acknowledged write is from loss of power.
+    /// Whether an acknowledged write survives a power loss.
     pub durability: Durability,
-    /// How long a write waits for another program that holds the write lock. 5 s: a person in the
-    /// shell is noticed, a client is not left waiting.
+    /// How long a write waits while another program holds the write lock. Default: 5 s.
+    ///
+    /// A short transaction in a shell fits into this time, and a client does not wait long.
     pub busy_timeout: Duration,
-    /// Threads that read. 2: one long page does not hold up a short one.
+    /// The number of reader threads. Default: 2, so that a long read does not delay a short one.
     pub readers_max: usize,
-    /// Questions that wait for a reader before callers have to wait. 1,024.
+    /// How many reads are queued before callers have to wait. Default: 1,024.
     pub reads_queued_max: usize,
-    /// Steps that wait for the writer before callers have to wait. 4,096: some seconds of commits.
+    /// How many write steps are queued before callers have to wait.
+    ///
+    /// Default: 4,096, which is a few seconds of commits.
     pub steps_queued_max: usize,
-    /// Steps of one commit. 256: beyond it a larger group saves nothing.
+    /// How many steps one commit has at most. Default: 256. A larger group saves no more time.
     pub group_max: usize,
 }
 
@@ -51,35 +57,35 @@ impl Default for SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// Sets how safe an acknowledged write is from loss of power.
+    /// Sets whether an acknowledged write survives a power loss.
     #[must_use]
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Sets how long a write waits for another program that holds the write lock.
+    /// Sets how long a write waits while another program holds the write lock.
     #[must_use]
     pub const fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
         self
     }
 
-    /// Sets how many threads read, at least 1.
+    /// Sets the number of reader threads, at least 1.
     #[must_use]
     pub const fn readers_max(mut self, readers_max: usize) -> Self {
         self.readers_max = readers_max;
         self
     }
 
-    /// Sets how many questions wait for a reader before callers have to wait, at least 1.
+    /// Sets how many reads are queued before callers have to wait, at least 1.
     #[must_use]
     pub const fn reads_queued_max(mut self, reads_queued_max: usize) -> Self {
         self.reads_queued_max = reads_queued_max;
         self
     }
 
-    /// Sets how many steps wait for the writer before callers have to wait, at least 1.
+    /// Sets how many write steps are queued before callers have to wait, at least 1.
     #[must_use]
     pub const fn steps_queued_max(mut self, steps_queued_max: usize) -> Self {
         self.steps_queued_max = steps_queued_max;

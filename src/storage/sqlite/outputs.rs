@@ -1,18 +1,18 @@
-//! Kept outputs: chunks, who holds them, and what becomes of them when a run ends.
+//! Stored outputs: their chunks, the runs that hold them, and what is dropped when a run finishes.
 //!
-//! A run has a row for each output that it can read; chunks go with the last row that names them.
+//! A run has a row for each output that it can read. The chunks are dropped with the last row that
+//! names them. Checking entries is left to `journal`.
 
 use async_trait::async_trait;
 use rusqlite::params;
 
 use super::SqliteStorage;
 use super::definitions::Definition;
-use super::fault::Fault;
-use super::inbox::Lane;
 use super::reader::Reader;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{
-    chunk_key, chunk_keys, hash, id, int, json, node_index, node_key, node_keys, uint,
+    chunk_key, chunk_keys, hash, id, json, node_index, node_key, node_keys, to_i64, to_u64,
 };
 use crate::error::{Error, Result};
 use crate::model::{InheritedOutput, NodeIndex, Run, RunId, RunStatus, Scope};
@@ -21,7 +21,7 @@ use crate::storage::{OutputChunk, OutputRef, Outputs, StoredOutput, rules};
 #[async_trait]
 impl Outputs for SqliteStorage {
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()> {
-        self.step(Lane::Low, move |tx| tx.put_chunk(&chunk)).await
+        self.step_low(move |tx| tx.put_chunk(&chunk)).await
     }
 
     async fn find_output(
@@ -42,14 +42,15 @@ impl Reader {
         run: RunId,
         node_index: NodeIndex,
         scope: &Scope,
-    ) -> Result<Option<StoredOutput>, Fault> {
+    ) -> Result<Option<StoredOutput>, StoreError> {
         let Some(key) = self.run_key(run, scope)? else {
             return Ok(None);
         };
-        let Some(kept) = self.row(KEPT, [node_key(key, node_index)], read_kept)? else {
+        let Some(held) = self.row(HELD_OUTPUT, [node_key(key, node_index)], read_held_output)?
+        else {
             return Ok(None);
         };
-        let (first, last) = chunk_keys(kept.source);
+        let (first, last) = chunk_keys(held.source);
         let chunks = self.rows(
             "SELECT bytes FROM chunks WHERE key BETWEEN ? AND ? ORDER BY key",
             [first, last],
@@ -59,35 +60,35 @@ impl Reader {
             hash,
             length,
             chunk_count,
-        } = kept.output;
+        } = held.output;
         let is_whole = chunks.len() as u64 == u64::from(chunk_count);
         let bytes = chunks.concat();
         Ok((is_whole && bytes.len() as u64 == length).then(|| StoredOutput::new(hash, bytes)))
     }
 }
 
-/// An output and the node whose chunks it is.
-struct Kept {
+/// An output that a run holds, with the key of the node that wrote its chunks.
+struct HeldOutput {
     source: i64,
     output: OutputRef,
 }
 
-const KEPT: &str = "SELECT source, hash, length, chunk_count FROM outputs WHERE key = ?";
+const HELD_OUTPUT: &str = "SELECT source, hash, length, chunk_count FROM outputs WHERE key = ?";
 
-fn read_kept(row: &rusqlite::Row<'_>) -> Result<Kept, Fault> {
-    let chunk_count = super::values::small(row.get(3)?);
-    Ok(Kept {
+fn read_held_output(row: &rusqlite::Row<'_>) -> Result<HeldOutput, StoreError> {
+    let chunk_count = super::values::to_u32(row.get(3)?);
+    Ok(HeldOutput {
         source: row.get(0)?,
         output: OutputRef::new(
             hash(&row.get::<_, Vec<u8>>(1)?)?,
-            uint(row.get(2)?),
+            to_u64(row.get(2)?),
             chunk_count,
         ),
     })
 }
 
 impl Tx {
-    fn put_chunk(&mut self, chunk: &OutputChunk) -> Result<(), Fault> {
+    fn put_chunk(&mut self, chunk: &OutputChunk) -> Result<(), StoreError> {
         let OutputChunk {
             run,
             epoch,
@@ -95,20 +96,20 @@ impl Tx {
             index,
             bytes,
         } = chunk;
-        let Some((key, driven)) = self.driven(*run, *epoch)? else {
-            return Err(self.refuse(*run, *epoch)?.into());
+        let Some((key, cached)) = self.cached_run(*run, *epoch)? else {
+            return Err(self.refusal_for(*run, *epoch)?.into());
         };
-        if !rules::accepts_chunk(driven.node_status(*node_index)) {
+        if !rules::accepts_chunk(cached.node_status(*node_index)) {
             return Ok(());
         }
-        driven.has_staged = true;
+        cached.has_staged = true;
         let node = node_key(key, *node_index);
         let key = chunk_key(node, *index)
             .ok_or_else(|| Error::internal(format!("an output cannot have a chunk {index}")))?;
         if *index == 0 {
             self.drop_chunks(node)?;
         }
-        // With each, not with the first alone: whatever comes is swept.
+        // Every chunk is recorded, not only the first, so that recovery drops them all.
         self.write("INSERT OR IGNORE INTO staged (key) VALUES (?)", [node])?;
         self.write(
             "INSERT OR REPLACE INTO chunks (key, bytes) VALUES (?, ?)",
@@ -117,36 +118,38 @@ impl Tx {
         Ok(())
     }
 
-    /// Makes the chunks that were written for a node its output; where one is missing it has none.
-    pub(super) fn keep_output(&mut self, node: i64, output: &OutputRef) -> Result<(), Fault> {
+    /// Makes the written chunks of a node its output.
+    ///
+    /// If a chunk is missing, the node gets no output.
+    pub(super) fn store_output(&mut self, node: i64, output: &OutputRef) -> Result<(), StoreError> {
         let OutputRef {
             hash,
             length,
             chunk_count,
         } = output;
-        self.drop_output(node, Chunks::Stay)?;
+        self.drop_output(node, OwnChunks::Keep)?;
         let (first, last) = chunk_keys(node);
         let written = self.row(
             "SELECT count(*), ifnull(sum(length(bytes)), 0) FROM chunks WHERE key BETWEEN ? AND ?",
             [first, last],
-            |row| Ok((uint(row.get(0)?), uint(row.get(1)?))),
+            |row| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?))),
         )?;
         if written != Some((u64::from(*chunk_count), *length)) {
             return self.drop_staged_node(node);
         }
         self.write(
             "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?1, ?1, ?2, ?3, ?4)",
-            params![node, hash, int(*length), chunk_count],
+            params![node, hash, to_i64(*length), chunk_count],
         )?;
         self.write("DELETE FROM staged WHERE key = ?", [node])?;
         Ok(())
     }
 
-    /// Gives a resume its own rows of the outputs that it inherits.
-    pub(super) fn hold_inherited(&mut self, key: i64, run: &Run) -> Result<(), Fault> {
+    /// Writes rows for the outputs that a resume inherits, so that it holds them as well.
+    pub(super) fn inherit_outputs(&mut self, key: i64, run: &Run) -> Result<(), StoreError> {
         for inherited in &run.inherited {
             let found = self.find_inherited(run, inherited)?;
-            let Some(kept) = found.filter(|kept| Some(kept.output.hash) == inherited.output_hash)
+            let Some(held) = found.filter(|held| Some(held.output.hash) == inherited.output_hash)
             else {
                 continue;
             };
@@ -154,29 +157,34 @@ impl Tx {
                 hash,
                 length,
                 chunk_count,
-            } = kept.output;
+            } = held.output;
             self.write(
                 "INSERT INTO outputs (key, source, hash, length, chunk_count) VALUES (?, ?, ?, ?, ?)",
-                params![node_key(key, inherited.node_index), kept.source, hash, int(length), chunk_count],
+                params![node_key(key, inherited.node_index), held.source, hash, to_i64(length), chunk_count],
             )?;
         }
         Ok(())
     }
 
-    /// The output as the run that made it has it; where that was purged, as another run of the
-    /// chain holds it.
+    /// Returns the output of the run that produced it.
+    ///
+    /// If that run was purged, returns the output that another run of the chain holds.
     fn find_inherited(
         &self,
         run: &Run,
         inherited: &InheritedOutput,
-    ) -> Result<Option<Kept>, Fault> {
-        let maker = self.row(
+    ) -> Result<Option<HeldOutput>, StoreError> {
+        let producer = self.row(
             "SELECT key FROM runs WHERE id = ?",
             [id(&inherited.from_run)],
             |row| Ok(row.get(0)?),
         )?;
-        if let Some(key) = maker {
-            return self.row(KEPT, [node_key(key, inherited.from_node_index)], read_kept);
+        if let Some(key) = producer {
+            return self.row(
+                HELD_OUTPUT,
+                [node_key(key, inherited.from_node_index)],
+                read_held_output,
+            );
         }
         let chain = self.rows(
             "SELECT key, inherited FROM runs WHERE (id = ?1 OR first_run = ?1) AND inherited IS NOT NULL AND id <> ?2",
@@ -184,29 +192,35 @@ impl Tx {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
         )?;
         for (key, text) in chain {
-            let held: Vec<InheritedOutput> = json("what a run inherits", &text)?;
-            let same = held.iter().find(|held| {
-                held.from_run == inherited.from_run
-                    && held.from_node_index == inherited.from_node_index
+            let others: Vec<InheritedOutput> = json("a run's inherited outputs", &text)?;
+            let same = others.iter().find(|other| {
+                other.from_run == inherited.from_run
+                    && other.from_node_index == inherited.from_node_index
             });
-            let kept = same
-                .map(|held| self.row(KEPT, [node_key(key, held.node_index)], read_kept))
+            let held = same
+                .map(|other| {
+                    self.row(
+                        HELD_OUTPUT,
+                        [node_key(key, other.node_index)],
+                        read_held_output,
+                    )
+                })
                 .transpose()?;
-            if let Some(kept) = kept.flatten() {
-                return Ok(Some(kept));
+            if let Some(held) = held.flatten() {
+                return Ok(Some(held));
             }
         }
         Ok(None)
     }
 
-    /// Drops what a run that ended so keeps no longer.
+    /// Drops the outputs that a run no longer needs after its outcome.
     pub(super) fn settle_outputs(
         &mut self,
         key: i64,
         run: &Run,
         definition: &Definition,
         result_bytes_max: u64,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         match run.status {
             RunStatus::Pending | RunStatus::Running | RunStatus::Failed => Ok(()),
             RunStatus::Cancelled if run.resumed_from.is_some() => Ok(()),
@@ -221,7 +235,7 @@ impl Tx {
         }
     }
 
-    fn drop_chain_outputs(&mut self, key: i64, run: &Run) -> Result<(), Fault> {
+    fn drop_chain_outputs(&mut self, key: i64, run: &Run) -> Result<(), StoreError> {
         if run.resumed_from.is_none() {
             return Ok(());
         }
@@ -235,26 +249,26 @@ impl Tx {
             .try_for_each(|other| self.drop_outputs(other, |_, _| false))
     }
 
-    /// Drops the outputs of a run but those that are kept by place and length.
+    /// Drops the outputs of a run, except those for which `is_retained` returns true.
     pub(super) fn drop_outputs(
         &mut self,
         run: i64,
-        is_kept: impl Fn(NodeIndex, u64) -> bool,
-    ) -> Result<(), Fault> {
+        is_retained: impl Fn(NodeIndex, u64) -> bool,
+    ) -> Result<(), StoreError> {
         let (first, last) = node_keys(run);
         let outputs = self.rows(
             "SELECT key, length FROM outputs WHERE key BETWEEN ? AND ?",
             [first, last],
-            |row| Ok((row.get::<_, i64>(0)?, uint(row.get(1)?))),
+            |row| Ok((row.get::<_, i64>(0)?, to_u64(row.get(1)?))),
         )?;
         outputs
             .into_iter()
-            .filter(|(node, length)| !is_kept(node_index(*node), *length))
-            .try_for_each(|(node, _)| self.drop_output(node, Chunks::Go))
+            .filter(|(node, length)| !is_retained(node_index(*node), *length))
+            .try_for_each(|(node, _)| self.drop_output(node, OwnChunks::Drop))
     }
 
-    /// Drops a run's row of an output, and its chunks with the last such row.
-    pub(super) fn drop_output(&mut self, node: i64, own: Chunks) -> Result<(), Fault> {
+    /// Drops a run's row of an output. The last such row takes the chunks with it.
+    pub(super) fn drop_output(&mut self, node: i64, own: OwnChunks) -> Result<(), StoreError> {
         let source: Option<i64> =
             self.row("SELECT source FROM outputs WHERE key = ?", [node], |row| {
                 Ok(row.get(0)?)
@@ -263,7 +277,7 @@ impl Tx {
             return Ok(());
         };
         self.write("DELETE FROM outputs WHERE key = ?", [node])?;
-        if source == node && own == Chunks::Stay {
+        if source == node && own == OwnChunks::Keep {
             return Ok(());
         }
         let holder = self.row(
@@ -277,8 +291,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Drops the chunks of a run's nodes that no entry has named.
-    pub(super) fn drop_staged(&mut self, run: i64) -> Result<(), Fault> {
+    /// Drops the chunks of a run that no entry has named.
+    pub(super) fn drop_staged_of_run(&mut self, run: i64) -> Result<(), StoreError> {
         let (first, last) = node_keys(run);
         let nodes = self.rows(
             "SELECT key FROM staged WHERE key BETWEEN ? AND ?",
@@ -290,12 +304,12 @@ impl Tx {
             .try_for_each(|node| self.drop_staged_node(node))
     }
 
-    fn drop_staged_node(&mut self, node: i64) -> Result<(), Fault> {
+    fn drop_staged_node(&mut self, node: i64) -> Result<(), StoreError> {
         self.write("DELETE FROM staged WHERE key = ?", [node])?;
         self.drop_chunks(node)
     }
 
-    fn drop_chunks(&mut self, node: i64) -> Result<(), Fault> {
+    fn drop_chunks(&mut self, node: i64) -> Result<(), StoreError> {
         let (first, last) = chunk_keys(node);
         self.write(
             "DELETE FROM chunks WHERE key BETWEEN ? AND ?",
@@ -305,17 +319,17 @@ impl Tx {
     }
 }
 
-/// Whether the chunks of a node's own output go with its row.
+/// What happens to the chunks of a node's own output when its row is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chunks {
-    /// They go.
-    Go,
-    /// They stay: a row that names them follows.
-    Stay,
+pub(super) enum OwnChunks {
+    /// They are dropped unless another row names them.
+    Drop,
+    /// They are kept, because the caller writes a new row that names them.
+    Keep,
 }
 
-/// Drops all chunks that no entry has named: whoever wrote them is dead.
-pub(super) fn sweep(tx: &mut Tx) -> Result<(), Fault> {
+/// Drops all chunks that no entry has named. Their writers are dead.
+pub(super) fn drop_all_staged(tx: &mut Tx) -> Result<(), StoreError> {
     let nodes = tx.rows(
         "SELECT key FROM staged",
         [],

@@ -1,12 +1,12 @@
-//! Questions whose conditions depend on what is asked, and pages of their answers.
+//! The parts of a list query: its conditions and its page.
 //!
-//! Order and cursor are left to the noun of the list.
+//! The order and the meaning of a cursor are left to the file of each list.
 
 use rusqlite::types::Value;
 
 use crate::model::{Page, PageRequest};
 
-/// Conditions that all must hold, with their values.
+/// The conditions of a query, joined by AND, with their values.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     sql: String,
@@ -14,7 +14,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Adds a condition with its values in the order of their `?`.
+    /// Adds a condition with the values of its `?` in order.
     pub(super) fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         self.sql.push_str(if self.sql.is_empty() {
             " WHERE "
@@ -25,7 +25,7 @@ impl Conditions {
         self.values.extend(values);
     }
 
-    /// Adds that a column has one of these numbers; none means any.
+    /// Adds the condition that a column has one of these numbers. Without numbers, adds nothing.
     pub(super) fn add_any(&mut self, column: &str, numbers: &[i64]) {
         if numbers.is_empty() {
             return;
@@ -35,18 +35,18 @@ impl Conditions {
         self.add(&format!("{column} IN ({marks})"), numbers);
     }
 
-    /// The clause; empty without conditions.
+    /// Returns the WHERE clause, which is empty without conditions.
     pub(super) fn sql(&self) -> &str {
         &self.sql
     }
 
-    /// The values, and one more.
+    /// Returns the values in the order of their `?`.
     pub(super) fn values(&self) -> &[Value] {
         &self.values
     }
 }
 
-/// What a page skips and holds.
+/// How many items a page skips and how many it holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     pub(super) skip: i64,
@@ -68,28 +68,28 @@ impl Window {
         }
     }
 
-    /// How many rows are read: one more than the page holds tells whether others follow.
-    pub(super) fn read_count(self) -> i64 {
+    /// Returns how many rows to read: one more than the page holds, to learn whether more follow.
+    pub(super) fn row_count_max(self) -> i64 {
         i64::try_from(self.limit)
             .unwrap_or(i64::MAX)
             .saturating_add(1)
     }
 
-    /// The page of what was read.
-    pub(super) fn cut<T>(
+    /// Builds the page from the rows that were read.
+    pub(super) fn into_page<T>(
         self,
         mut items: Vec<T>,
         total: Option<u64>,
         cursor: impl FnOnce(&T) -> String,
     ) -> Page<T> {
-        let follows = items.len() > self.limit;
+        let has_more = items.len() > self.limit;
         items.truncate(self.limit);
-        let next = items.last().filter(|_| follows).map(cursor);
+        let next = items.last().filter(|_| has_more).map(cursor);
         Page::new(items, total, next)
     }
 }
 
-/// Whether the request wants the total.
+/// Returns whether the request wants the total.
 pub(super) const fn wants_total(request: &PageRequest) -> bool {
     match request {
         PageRequest::Numbered {
@@ -104,7 +104,7 @@ pub(super) const fn wants_total(request: &PageRequest) -> bool {
     }
 }
 
-/// The cursor of a request that has one.
+/// Returns the cursor of a request, if it has one.
 pub(super) fn cursor(request: &PageRequest) -> Option<&str> {
     match request {
         PageRequest::After { cursor, limit: _ } => cursor.as_deref(),

@@ -1,19 +1,19 @@
-//! Previews and profiles: read where the node was executed.
+//! Reads previews and profiles from the run that executed the node.
 //!
-//! They are written with the entries of the `journal`.
+//! Encoding them is left to `encoded_append`, writing them to `journal`.
 
 use rusqlite::params;
 use serde::de::DeserializeOwned;
 
-use super::fault::Fault;
 use super::reader::Reader;
 use super::rows::RunRow;
+use super::store_error::StoreError;
 use super::values::{self, id, node_key, tenant};
 use crate::model::{NodeId, NodeIndex, Preview, Profile, RunId, Scope};
 use crate::storage::{FoundProfile, rules};
 
-/// Where a node was executed.
-struct Executed {
+/// The run that executed a node, and the key of the node in it.
+struct ExecutedNode {
     run: RunId,
     key: i64,
 }
@@ -24,9 +24,9 @@ impl Reader {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<Preview>, Fault> {
-        match self.executed(run, node, scope)? {
-            Some(executed) => self.payload("previews", executed.key),
+    ) -> Result<Option<Preview>, StoreError> {
+        match self.executed_node(run, node, scope)? {
+            Some(executed_node) => self.payload("previews", executed_node.key),
             None => Ok(None),
         }
     }
@@ -36,19 +36,24 @@ impl Reader {
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<FoundProfile>, Fault> {
-        let Some(executed) = self.executed(run, node, scope)? else {
+    ) -> Result<Option<FoundProfile>, StoreError> {
+        let Some(executed_node) = self.executed_node(run, node, scope)? else {
             return Ok(None);
         };
-        let Some(profile) = self.payload("profiles", executed.key)? else {
+        let Some(profile) = self.payload("profiles", executed_node.key)? else {
             return Ok(None);
         };
-        let previous = self.previous(executed.run, node, scope)?;
-        Ok(Some(FoundProfile::new(profile, previous)))
+        let previous_profile = self.previous_profile(executed_node.run, node, scope)?;
+        Ok(Some(FoundProfile::new(profile, previous_profile)))
     }
 
-    /// The profile of the newest success of a node before a run.
-    fn previous(&self, run: RunId, node: &NodeId, scope: &Scope) -> Result<Option<Profile>, Fault> {
+    /// Returns the profile of a node from its newest success before a run.
+    fn previous_profile(
+        &self,
+        run: RunId,
+        node: &NodeId,
+        scope: &Scope,
+    ) -> Result<Option<Profile>, StoreError> {
         let earlier = self.rows(
             "SELECT key, definition, tenant FROM runs WHERE pipeline = (SELECT pipeline FROM runs WHERE id = ?1) AND id < ?1 \
              ORDER BY id DESC LIMIT ?2",
@@ -75,22 +80,22 @@ impl Reader {
         Ok(None)
     }
 
-    fn payload<T: DeserializeOwned>(&self, table: &str, key: i64) -> Result<Option<T>, Fault> {
+    fn payload<T: DeserializeOwned>(&self, table: &str, key: i64) -> Result<Option<T>, StoreError> {
         let sql = format!("SELECT body FROM {table} WHERE key = ?");
         let body = self.row(&sql, [key], |row| Ok(row.get::<_, Vec<u8>>(0)?))?;
         body.map(|body| {
-            serde_json::from_slice(&body).map_err(|error| Fault::unreadable(table, error))
+            serde_json::from_slice(&body).map_err(|error| StoreError::unreadable(table, error))
         })
         .transpose()
     }
 
-    /// Where a node of a run was executed: in an earlier run where this one reuses it.
-    fn executed(
+    /// Returns the run that executed a node: an earlier run if this run reuses the node.
+    fn executed_node(
         &self,
         run: RunId,
         node: &NodeId,
         scope: &Scope,
-    ) -> Result<Option<Executed>, Fault> {
+    ) -> Result<Option<ExecutedNode>, StoreError> {
         let Some(row) = self.run_row(run, scope)? else {
             return Ok(None);
         };
@@ -104,25 +109,26 @@ impl Reader {
             |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
         )?;
         let Some(from) = reused_from.flatten() else {
-            return Ok(Some(Executed { run, key }));
+            return Ok(Some(ExecutedNode { run, key }));
         };
         let from = values::run_id(&from)?;
-        let Some(executed) = self.run_row(from, scope)? else {
+        let Some(executed_node) = self.run_row(from, scope)? else {
             return Ok(None);
         };
         let mut inherited = row.run.inherited.iter();
-        let named = inherited.find(|own| own.node_index == node_index && own.from_run == from);
-        let node_index = match named {
+        let inherited_output =
+            inherited.find(|own| own.node_index == node_index && own.from_run == from);
+        let node_index = match inherited_output {
             Some(own) => Some(own.from_node_index),
-            None => self.node_index(&executed, node)?,
+            None => self.node_index(&executed_node, node)?,
         };
-        Ok(node_index.map(|node_index| Executed {
+        Ok(node_index.map(|node_index| ExecutedNode {
             run: from,
-            key: node_key(executed.key, node_index),
+            key: node_key(executed_node.key, node_index),
         }))
     }
 
-    fn node_index(&self, row: &RunRow, node: &NodeId) -> Result<Option<NodeIndex>, Fault> {
+    fn node_index(&self, row: &RunRow, node: &NodeId) -> Result<Option<NodeIndex>, StoreError> {
         let definition = self.definitions.find(&self.conn, row.definition)?;
         Ok(definition.graph.node_index(node.as_str()))
     }

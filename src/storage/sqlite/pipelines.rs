@@ -1,7 +1,7 @@
-//! Definitions of pipelines: put, find, list, delete.
+//! The storage methods of pipelines: finds, lists and deletes them.
 //!
-//! A deleted pipeline leaves its row, without slug, so that its runs keep their pipeline and its
-//! versions go on.
+//! A deleted pipeline keeps its row without a slug, because its runs refer to it and its versions
+//! continue. Saving a pipeline is left to `put_pipeline`.
 
 use std::sync::Arc;
 
@@ -11,13 +11,12 @@ use rusqlite::types::Value;
 
 use super::SqliteStorage;
 use super::definitions::Definition;
-use super::fault::Fault;
-use super::inbox::Lane;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
+use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{millis, text, uint};
+use super::values::{millis, text, to_u64};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{Page, PageRequest, Scope, StoredPipeline};
@@ -27,17 +26,15 @@ use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, rul
 impl Pipelines for SqliteStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
         let body = text(&*put.definition)?;
-        // One that makes no graph is refused though it was checked above: no run of it could be
-        // read.
+        // Callers validate the definition as well. A stored definition without a valid graph would
+        // make its runs unreadable.
         let graph = Graph::new(&put.definition)?;
         let definition = Arc::new(Definition {
             pipeline: Arc::clone(&put.definition),
             graph,
         });
-        self.step(Lane::Normal, move |tx| {
-            tx.put_pipeline(&put, &body, &definition)
-        })
-        .await
+        self.step(move |tx| tx.put_pipeline(&put, &body, &definition))
+            .await
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
@@ -61,8 +58,7 @@ impl Pipelines for SqliteStorage {
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
-        self.step(Lane::Normal, move |tx| tx.delete_pipeline(&delete))
-            .await
+        self.step(move |tx| tx.delete_pipeline(&delete)).await
     }
 }
 
@@ -72,7 +68,7 @@ impl Reader {
         column: &str,
         key: &str,
         scope: &Scope,
-    ) -> Result<Option<StoredPipeline>, Fault> {
+    ) -> Result<Option<StoredPipeline>, StoreError> {
         let sql = format!(
             "SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.{column} = ? AND p.slug IS NOT NULL"
         );
@@ -82,7 +78,7 @@ impl Reader {
         if !scope.admits(row.tenant.as_ref()) {
             return Ok(None);
         }
-        row.with(definition, &self.definitions, &self.conn)
+        row.with_definition(definition, &self.definitions, &self.conn)
             .map(Some)
     }
 
@@ -90,7 +86,7 @@ impl Reader {
         &self,
         filter: &PipelineFilter,
         page: &PageRequest,
-    ) -> Result<Page<StoredPipeline>, Fault> {
+    ) -> Result<Page<StoredPipeline>, StoreError> {
         let mut conditions = conditions(filter);
         let total = wants_total(page)
             .then(|| self.count_pipelines(&conditions))
@@ -106,7 +102,7 @@ impl Reader {
         let sql = format!(
             "SELECT {PIPELINE} FROM {PIPELINE_FROM}{} ORDER BY p.created_at DESC, p.id DESC LIMIT {} OFFSET {}",
             conditions.sql(),
-            window.read_count(),
+            window.row_count_max(),
             window.skip,
         );
         let rows = self.rows(
@@ -116,20 +112,20 @@ impl Reader {
         )?;
         let items = rows
             .into_iter()
-            .map(|(row, definition)| row.with(definition, &self.definitions, &self.conn))
+            .map(|(row, definition)| row.with_definition(definition, &self.definitions, &self.conn))
             .collect::<Result<_, _>>()?;
-        Ok(window.cut(items, total, |item: &StoredPipeline| item.id.to_string()))
+        Ok(window.into_page(items, total, |item: &StoredPipeline| item.id.to_string()))
     }
 
-    fn count_pipelines(&self, conditions: &Conditions) -> Result<u64, Fault> {
+    fn count_pipelines(&self, conditions: &Conditions) -> Result<u64, StoreError> {
         let sql = format!("SELECT count(*) FROM {PIPELINE_FROM}{}", conditions.sql());
         let values = rusqlite::params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 
-    /// Where a cursor stands in the order; a deleted pipeline still has its place.
-    fn pipeline_cursor(&self, cursor: &str, scope: &Scope) -> Result<(i64, String), Fault> {
+    /// Returns the sort key of a cursor. A deleted pipeline is still a valid cursor.
+    fn pipeline_cursor(&self, cursor: &str, scope: &Scope) -> Result<(i64, String), StoreError> {
         let found = self.row(
             "SELECT created_at, id, tenant FROM pipelines WHERE id = ?",
             [cursor],
@@ -172,42 +168,45 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
 }
 
 impl Tx {
-    fn delete_pipeline(&mut self, delete: &DeletePipeline) -> Result<(), Fault> {
+    fn delete_pipeline(&mut self, delete: &DeletePipeline) -> Result<(), StoreError> {
         let DeletePipeline {
             id,
             version,
             scope,
             now,
         } = delete;
-        let known = self
+        let pipeline = self
             .state
             .pipeline(&self.conn, id)?
-            .filter(|known| !known.is_deleted && scope.admits(known.tenant.as_ref()))
+            .filter(|pipeline| !pipeline.is_deleted && scope.admits(pipeline.tenant.as_ref()))
             .ok_or_else(|| Error::pipeline_not_found(id))?;
-        if version.is_some_and(|expected| expected != known.version) {
-            return Err(rules::precondition_failed(id, known.version).into());
+        if version.is_some_and(|expected| expected != pipeline.version) {
+            return Err(rules::precondition_failed(id, pipeline.version).into());
         }
-        if self.state.lanes.of_pipeline(known.key) + self.state.running_of(known.key) > 0 {
+        if self.state.lanes.pending_in_pipeline(pipeline.key)
+            + self.state.running_in_pipeline(pipeline.key)
+            > 0
+        {
             return Err(rules::pipeline_active(id).into());
         }
         self.write(
             "UPDATE pipelines SET slug = NULL, deleted_at = ? WHERE key = ?",
-            params![millis(*now), known.key],
+            params![millis(*now), pipeline.key],
         )?;
         self.write(
             "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NULL AND backfill IS NULL",
-            [known.key],
+            [pipeline.key],
         )?;
         self.write(
             "DELETE FROM idempotency WHERE pipeline = ? AND backfill IS NOT NULL",
-            [known.key],
+            [pipeline.key],
         )?;
         self.write(
             "DELETE FROM idempotency WHERE pipeline = ? AND resumed IS NOT NULL",
-            [known.key],
+            [pipeline.key],
         )?;
-        self.end_schedule(known.key)?;
-        self.state.forget(id);
+        self.remove_schedule(pipeline.key)?;
+        self.state.forget_pipeline(id);
         Ok(())
     }
 }

@@ -1,24 +1,23 @@
-//! Purge: which finished runs it takes, and taking them with all that is theirs.
+//! Purge: selects finished runs and deletes them with all their rows.
 //!
-//! Counting runs is left to `tx`, dropping outputs to `outputs`; when a purge is due is decided
-//! above.
+//! Counting runs is left to `tx`, dropping outputs to `outputs`, the time of a purge to the engine.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use rusqlite::{Connection, params};
 
-use super::fault::Fault;
 use super::query::{row, rows};
 use super::reader::Reader;
 use super::state::meta;
+use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
 use super::values::{id, millis, node_keys, run_id, tenant, time, to_run_status};
 use crate::model::{RunId, RunStatus, TenantId};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
-/// A finished run that is to go.
-struct Gone {
+/// A finished run that a purge may delete.
+struct PurgeCandidate {
     key: i64,
     id: RunId,
     finished_at: i64,
@@ -28,37 +27,42 @@ struct Gone {
     status: RunStatus,
     idempotency: Option<i64>,
     backfill: Option<i64>,
-    /// Whether a notifier has not got all of it yet.
-    is_spared: bool,
+    /// Whether a notifier still waits for one of its events.
+    is_undelivered: bool,
 }
 
-/// What a purge answers, and the runs that it takes.
-fn due(conn: &Connection, purge: &Purge) -> Result<(PurgeOutcome, Vec<Gone>), Fault> {
-    let runs = looked_at(conn, purge)?;
+/// Selects the runs of a purge. Returns its outcome and these runs.
+fn select_runs(
+    conn: &Connection,
+    purge: &Purge,
+) -> Result<(PurgeOutcome, Vec<PurgeCandidate>), StoreError> {
+    let runs = candidates(conn, purge)?;
     let next = runs
         .last()
         .filter(|_| runs.len() == purge.count_max as usize)
-        .map(|run| Ok::<_, Fault>(PurgeCursor::new(time(run.finished_at)?, run.id)))
+        .map(|run| Ok::<_, StoreError>(PurgeCursor::new(time(run.finished_at)?, run.id)))
         .transpose()?;
-    let mut kept = HashMap::new();
-    let mut due = Vec::new();
+    let mut retained = HashMap::new();
+    let mut purged = Vec::new();
     for run in runs {
-        if run.is_spared || !purge.scope.admits(run.tenant.as_ref()) {
+        if run.is_undelivered || !purge.scope.admits(run.tenant.as_ref()) {
             continue;
         }
-        let first = match kept.entry(run.pipeline) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(entry) => *entry.insert(first_kept(conn, run.pipeline, purge.keep_last)?),
+        let first = match retained.entry(run.pipeline) {
+            Entry::Occupied(oldest) => *oldest.get(),
+            Entry::Vacant(entry) => {
+                *entry.insert(oldest_retained(conn, run.pipeline, purge.keep_last)?)
+            }
         };
         if first.is_none_or(|first| run.id < first) {
-            due.push(run);
+            purged.push(run);
         }
     }
-    Ok((PurgeOutcome::new(due.len() as u64, next), due))
+    Ok((PurgeOutcome::new(purged.len() as u64, next), purged))
 }
 
-/// The next finished runs, those included that are kept or another's.
-fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
+/// Returns the next finished runs, including runs that the purge must keep.
+fn candidates(conn: &Connection, purge: &Purge) -> Result<Vec<PurgeCandidate>, StoreError> {
     let Purge {
         before,
         count_max,
@@ -84,7 +88,7 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
             least_cursor(conn)?,
         ],
         |row| {
-            Ok(Gone {
+            Ok(PurgeCandidate {
                 key: row.get(0)?,
                 pipeline: row.get(1)?,
                 tenant: tenant(row.get(2)?)?,
@@ -93,23 +97,31 @@ fn looked_at(conn: &Connection, purge: &Purge) -> Result<Vec<Gone>, Fault> {
                 idempotency: row.get(5)?,
                 id: run_id(&row.get::<_, Vec<u8>>(6)?)?,
                 finished_at: row.get(7)?,
-                is_spared: row.get(8)?,
+                is_undelivered: row.get(8)?,
                 backfill: row.get(9)?,
             })
         },
     )
 }
 
-/// Up to which number every notifier has got the events; all of them without a notifier.
-fn least_cursor(conn: &Connection) -> Result<i64, Fault> {
+/// Returns the number up to which no notifier needs events any more.
+///
+/// Without a notifier, this is the greatest number.
+fn least_cursor(conn: &Connection) -> Result<i64, StoreError> {
     let least = row(conn, "SELECT min(seq) FROM notifiers", [], |row| {
         Ok(row.get::<_, Option<i64>>(0)?)
     })?;
     Ok(least.flatten().unwrap_or(i64::MAX))
 }
 
-/// The smallest id among the last finished runs of a pipeline that are kept; nothing where none is.
-fn first_kept(conn: &Connection, pipeline: i64, keep_last: u32) -> Result<Option<RunId>, Fault> {
+/// Returns the oldest of the newest `keep_last` finished runs of a pipeline.
+///
+/// Returns `None` if the purge keeps no run of the pipeline.
+fn oldest_retained(
+    conn: &Connection,
+    pipeline: i64,
+    keep_last: u32,
+) -> Result<Option<RunId>, StoreError> {
     let newest = rows(
         conn,
         "SELECT id FROM runs WHERE pipeline = ? AND finished_at IS NOT NULL ORDER BY id DESC LIMIT ?",
@@ -120,14 +132,14 @@ fn first_kept(conn: &Connection, pipeline: i64, keep_last: u32) -> Result<Option
 }
 
 impl Reader {
-    pub(super) fn preview_purge(&self, purge: &Purge) -> Result<PurgeOutcome, Fault> {
-        due(&self.conn, purge).map(|(purged, _)| purged)
+    pub(super) fn preview_purge(&self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
+        select_runs(&self.conn, purge).map(|(outcome, _)| outcome)
     }
 }
 
 impl Tx {
-    pub(super) fn purge(&mut self, purge: &Purge) -> Result<PurgeOutcome, Fault> {
-        let (purged, runs) = due(&self.conn, purge)?;
+    pub(super) fn purge(&mut self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
+        let (outcome, runs) = select_runs(&self.conn, purge)?;
         let mut purged_seq = meta(&self.conn, "purged_seq")?;
         for run in &runs {
             let newest: Option<i64> = self
@@ -141,18 +153,18 @@ impl Tx {
             self.purge_run(run)?;
         }
         if !runs.is_empty() {
-            self.note_purged(purged_seq)?;
+            self.write_high_marks(purged_seq)?;
             self.free_pages()?;
         }
-        Ok(purged)
+        Ok(outcome)
     }
 
-    fn purge_run(&mut self, run: &Gone) -> Result<(), Fault> {
-        let Gone {
+    fn purge_run(&mut self, run: &PurgeCandidate) -> Result<(), StoreError> {
+        let PurgeCandidate {
             key,
             id: _,
             finished_at: _,
-            is_spared: _,
+            is_undelivered: _,
             pipeline,
             tenant,
             created_at,
@@ -197,8 +209,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps what must not be given out again though its last bearer is gone.
-    fn note_purged(&mut self, purged_seq: i64) -> Result<(), Fault> {
+    /// Stores the numbers that must not be used again after their last row is deleted.
+    fn write_high_marks(&mut self, purged_seq: i64) -> Result<(), StoreError> {
         let (next_seq, next_run) = (self.state.next_seq, self.state.next_run);
         for (name, value) in [
             ("purged_seq", purged_seq),
@@ -218,9 +230,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives pages back to the system, a few at a time, once a good part of the file is free; what
-    /// stays free is used by the next runs.
-    fn free_pages(&mut self) -> Result<(), Fault> {
+    /// Returns some free pages to the system once a good part of the file is free.
+    ///
+    /// The next runs use the remaining free pages.
+    fn free_pages(&mut self) -> Result<(), StoreError> {
         const FREE_MIN: i64 = 1_024;
         const STEP: i64 = 256;
         let number = |name: &str| {

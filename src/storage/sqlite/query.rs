@@ -1,18 +1,18 @@
-//! Questions to a connection: one row or all of them.
+//! Runs cached queries on a connection, for the first row or for all rows.
 //!
-//! What a row means is left to `rows` and to the noun that asks.
+//! Decoding a row is left to `rows` and to each noun's file.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 
 /// Returns the first row that a query finds.
 pub(super) fn row<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
     conn.prepare_cached(sql)?
         .query_row(params, |row| Ok(read(row)))
         .optional()?
@@ -24,8 +24,8 @@ pub(super) fn rows<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
-    mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut found = statement.query(params)?;
     let mut items = Vec::new();

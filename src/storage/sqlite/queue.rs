@@ -1,6 +1,6 @@
-//! Who executes which run: claims for callers, their renewals and releases.
+//! The storage methods of the queue: delivers claims to callers, renews and releases leases.
 //!
-//! Claiming itself is left to `claim`.
+//! Choosing and claiming runs is left to `claim`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use rusqlite::params;
 use tokio::sync::oneshot;
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::{Inbox, Lane};
-use super::state::Active;
-use super::step::{Job, Step};
+use super::inbox::{Inbox, InboxPriority};
+use super::state::ActiveRun;
+use super::step::{Step, StepFn};
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, node_keys};
 use crate::error::{Result, trace_causes};
@@ -28,7 +28,7 @@ impl Queue for SqliteStorage {
         let owner = claim.owner;
         let steps = Arc::clone(&self.0.steps);
         let deliver = move |outcome: Result<ClaimOutcome>| {
-            // Claims that are dropped undelivered are released.
+            // If the receiver is gone, dropping `Undelivered` releases the claims.
             drop(sender.send(outcome.map(|claims| Undelivered {
                 claims: Some(claims),
                 owner,
@@ -36,13 +36,13 @@ impl Queue for SqliteStorage {
             })));
         };
         self.send(
-            Lane::Normal,
-            Job::boxed(move |tx| tx.claim(&claim), deliver),
+            InboxPriority::Normal,
+            StepFn::boxed(move |tx| tx.claim(&claim), deliver),
         )
         .await?;
         match answer.await {
             Ok(outcome) => outcome.map(Undelivered::deliver),
-            Err(_) => Err(super::ended()),
+            Err(_) => Err(super::thread_gone()),
         }
     }
 
@@ -54,17 +54,15 @@ impl Queue for SqliteStorage {
         now: DateTime<Utc>,
     ) -> Result<Vec<HeldRun>> {
         let until = lease_end(now, lease);
-        self.step(Lane::Normal, move |tx| tx.renew(owner, &held, until))
-            .await
+        self.step(move |tx| tx.renew(owner, &held, until)).await
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        self.step(Lane::Normal, move |tx| tx.release(owner, &held))
-            .await
+        self.step(move |tx| tx.release(owner, &held)).await
     }
 }
 
-/// Claims on their way to the caller. If the caller leaves before they arrive, they are released.
+/// Claims that the caller has not received yet. Dropping them releases their runs.
 struct Undelivered {
     claims: Option<ClaimOutcome>,
     owner: OwnerId,
@@ -95,25 +93,27 @@ impl Drop for Undelivered {
                 trace_causes(&error);
             }
         };
-        self.steps
-            .push_own(Job::boxed(move |tx| tx.release(owner, &held), log_failure));
+        self.steps.push_internal(StepFn::boxed(
+            move |tx| tx.release(owner, &held),
+            log_failure,
+        ));
     }
 }
 
-/// The end of a lease that begins now. One beyond the calendar never ends.
+/// Returns the end of a lease that begins now. A lease beyond the calendar never ends.
 pub(super) fn lease_end(now: DateTime<Utc>, lease: Duration) -> i64 {
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
     millis(now).saturating_add(lease)
 }
 
-/// The end of a lease as it was stored.
+/// Reads the stored end of a lease.
 pub(super) fn to_lease_end(value: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(value).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 impl Tx {
-    /// The run of a claim that its owner has not lost.
-    fn held_by(&mut self, owner: OwnerId, claim: &HeldRun) -> Option<&mut Active> {
+    /// Returns the run of a claim unless its owner lost the lease.
+    fn held_by(&mut self, owner: OwnerId, claim: &HeldRun) -> Option<&mut ActiveRun> {
         let active = self.state.running.get_mut(&claim.run)?;
         (active.owner == Some(owner) && active.epoch == claim.epoch).then_some(active)
     }
@@ -123,7 +123,7 @@ impl Tx {
         owner: OwnerId,
         held: &[HeldRun],
         until: i64,
-    ) -> Result<Vec<HeldRun>, Fault> {
+    ) -> Result<Vec<HeldRun>, StoreError> {
         let mut lost = Vec::new();
         for claim in held {
             let Some(active) = self.held_by(owner, claim) else {
@@ -143,7 +143,7 @@ impl Tx {
         Ok(lost)
     }
 
-    fn release(&mut self, owner: OwnerId, held: &[HeldRun]) -> Result<Vec<HeldRun>, Fault> {
+    fn release(&mut self, owner: OwnerId, held: &[HeldRun]) -> Result<Vec<HeldRun>, StoreError> {
         let mut lost = Vec::new();
         for claim in held {
             let Some(active) = self.held_by(owner, claim) else {
@@ -152,8 +152,8 @@ impl Tx {
             };
             active.owner = None;
             active.claims = active.claims.saturating_sub(1);
-            if let Some(driven) = active.driven.as_mut() {
-                driven.reset_nodes();
+            if let Some(cached) = active.cached.as_mut() {
+                cached.reset_nodes();
             }
             let (key, claims) = (active.key, active.claims);
             self.write(
@@ -165,8 +165,8 @@ impl Tx {
         Ok(lost)
     }
 
-    /// Puts nodes whose attempt was lost back to where the next one can begin.
-    pub(super) fn reset_nodes(&mut self, run: i64) -> Result<(), Fault> {
+    /// Resets running nodes to pending, because their attempts were lost with the claim.
+    pub(super) fn reset_nodes(&mut self, run: i64) -> Result<(), StoreError> {
         let (first, last) = node_keys(run);
         self.write(
             "UPDATE node_runs SET status = 0 WHERE key BETWEEN ? AND ? AND status = 1",
@@ -176,8 +176,8 @@ impl Tx {
     }
 }
 
-impl super::state::Driven {
-    /// As [`Tx::reset_nodes`], in memory.
+impl super::state::CachedRun {
+    /// Does the same as [`Tx::reset_nodes`] in memory.
     pub(super) fn reset_nodes(&mut self) {
         for status in self.nodes.values_mut() {
             if *status == NodeStatus::Running {

@@ -1,7 +1,7 @@
-//! Threads that read, each with a connection of its own that cannot write.
+//! The reader threads, each with a read-only connection of its own.
 //!
-//! A question is one page at most, so that no read transaction lives long. What is asked is left to
-//! the nouns.
+//! A read covers at most one page, which keeps read transactions short. The queries are left to
+//! each noun's file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,71 +9,71 @@ use std::sync::Arc;
 use rusqlite::{Connection, Params, Row};
 
 use super::definitions::Definitions;
-use super::fault::Fault;
 use super::inbox::Inbox;
 use super::lock::Lock;
 use super::query::{row, rows};
+use super::store_error::StoreError;
 
-/// What a question is asked of.
+/// A read connection with the cache of definitions.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) conn: Connection,
     pub(super) definitions: Arc<Definitions>,
 }
 
-/// One question; it answers itself.
-pub(super) type Question = Box<dyn FnOnce(&Reader) + Send>;
+/// A queued read. It sends its result itself.
+pub(super) type ReadJob = Box<dyn FnOnce(&Reader) + Send>;
 
 impl Reader {
-    /// Answers until the inbox is closed and empty; the lock is held until then.
-    pub(super) fn run(self, inbox: &Inbox<Question>, lock: Arc<Lock>) {
+    /// Runs queued reads until the inbox is closed and empty. Holds the lock until then.
+    pub(super) fn run(self, inbox: &Inbox<ReadJob>, lock: Arc<Lock>) {
         loop {
-            let questions = inbox.take(1);
-            if questions.is_empty() {
+            let jobs = inbox.take(1);
+            if jobs.is_empty() {
                 break;
             }
-            for question in questions {
-                // A panic is a fault of that question alone. Its caller sees the answer dropped.
-                drop(catch_unwind(AssertUnwindSafe(|| question(&self))));
+            for job in jobs {
+                // A panic must not end the thread. The caller notices that its result was dropped.
+                drop(catch_unwind(AssertUnwindSafe(|| job(&self))));
             }
         }
         drop(self);
         drop(lock);
     }
 
-    /// Several questions that see the same state.
+    /// Runs several queries in one transaction, which all see the same state.
     pub(super) fn snapshot<T>(
         &self,
-        ask: impl FnOnce(&Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        query: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if !self.conn.is_autocommit() {
-            // A question before this one panicked.
+            // An earlier read panicked inside its transaction.
             self.conn.execute_batch("ROLLBACK")?;
         }
-        // Cached, since a short question costs hardly more than their parse.
+        // Cached, because parsing these statements would dominate the cost of a short read.
         self.conn.prepare_cached("BEGIN")?.execute([])?;
-        let answer = ask(self);
+        let result = query(self);
         self.conn.prepare_cached("COMMIT")?.execute([])?;
-        answer
+        result
     }
 
-    /// The first row of a question.
+    /// Returns the first row that a query finds.
     pub(super) fn row<T>(
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         row(&self.conn, sql, params, read)
     }
 
-    /// All rows of a question.
+    /// Returns all rows that a query finds.
     pub(super) fn rows<T>(
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Vec<T>, Fault> {
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         rows(&self.conn, sql, params, read)
     }
 }

@@ -1,4 +1,4 @@
-//! The only codec of runs, nodes and pipelines: from rows to values of the model, and back.
+//! The only codec of runs, nodes and pipelines: converts between rows and values of the model.
 //!
 //! Single values are left to `values`, events to `body`.
 
@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::definitions::{Definition, Definitions};
-use super::fault::Fault;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{
     self, backfill_id, date, day, hash, json, millis, node_index, optional_run, optional_time,
-    pipeline_id, run_id, small, tenant, text, time, to_cancel, to_node_status, to_run_status,
-    to_trigger, uint,
+    pipeline_id, run_id, tenant, text, time, to_cancel, to_node_status, to_run_status, to_trigger,
+    to_u32, to_u64,
 };
 use crate::model::{NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 
@@ -22,10 +22,10 @@ pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tena
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill)";
 
-/// Where they come from.
+/// The tables of [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
 
-/// A run with the keys by which its rows are found.
+/// A run with the keys of its row and of its definition.
 #[derive(Debug)]
 pub(super) struct RunRow {
     pub(super) key: i64,
@@ -34,12 +34,12 @@ pub(super) struct RunRow {
 }
 
 /// Reads the columns [`RUN`].
-pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, Fault> {
+pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     let id = run_id(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
     let mut run = Run::new(
         id,
         pipeline_id(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
-        small(row.get(4)?),
+        to_u32(row.get(4)?),
         to_trigger(row.get(8)?)?,
         date(row.get(10)?)?,
         time(row.get(11)?)?,
@@ -56,7 +56,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, Fault> {
     run.resumed_from = optional_run(row.get(15)?)?;
     run.first_run = optional_run(row.get(16)?)?.unwrap_or(id);
     if let Some(text) = row.get::<_, Option<String>>(17)? {
-        run.inherited = json("what a run inherits", &text)?;
+        run.inherited = json("a run's inherited outputs", &text)?;
     }
     run.backfill_id = row
         .get::<_, Option<Vec<u8>>>(18)?
@@ -69,7 +69,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, Fault> {
     })
 }
 
-/// What a run's row has beside the run as it starts.
+/// The columns of a new run's row that the run itself does not contain.
 pub(super) struct RunKeys {
     pub(super) key: i64,
     pub(super) pipeline: i64,
@@ -80,7 +80,7 @@ pub(super) struct RunKeys {
 }
 
 /// Writes the row of a run.
-pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), Fault> {
+pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), StoreError> {
     let Run {
         id,
         pipeline_id: _,
@@ -148,7 +148,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), F
 pub(super) const NODE: &str = "n.key, n.status, n.attempt, n.row_count, n.duration_ms, n.queue_ms, n.started_at, n.finished_at, \
      n.has_dataset, n.reused_from, n.error, o.hash";
 
-/// Where they come from.
+/// The tables of [`NODE`].
 pub(super) const NODE_FROM: &str = "node_runs n LEFT JOIN outputs o ON o.key = n.key";
 
 /// Reads the columns [`NODE`].
@@ -156,14 +156,14 @@ pub(super) fn read_node(
     row: &Row<'_>,
     run: &Run,
     definition: &Definition,
-) -> Result<NodeRun, Fault> {
+) -> Result<NodeRun, StoreError> {
     let node_index = node_index(row.get(0)?);
     let node_id = definition.node(node_index)?.clone();
     let mut node = NodeRun::unstarted(run.id, node_id, node_index, to_node_status(row.get(1)?)?);
-    node.attempt = row.get::<_, Option<i64>>(2)?.map(small);
-    node.row_count = row.get::<_, Option<i64>>(3)?.map(uint);
-    node.duration_ms = row.get::<_, Option<i64>>(4)?.map(uint);
-    node.queue_ms = row.get::<_, Option<i64>>(5)?.map(uint);
+    node.attempt = row.get::<_, Option<i64>>(2)?.map(to_u32);
+    node.row_count = row.get::<_, Option<i64>>(3)?.map(to_u64);
+    node.duration_ms = row.get::<_, Option<i64>>(4)?.map(to_u64);
+    node.queue_ms = row.get::<_, Option<i64>>(5)?.map(to_u64);
     node.started_at = optional_time(row.get(6)?)?;
     node.finished_at = optional_time(row.get(7)?)?;
     node.has_dataset = row.get::<_, i64>(8)? != 0;
@@ -180,18 +180,18 @@ pub(super) fn read_node(
 pub(super) const PIPELINE: &str =
     "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key";
 
-/// Where they come from; deleted ones have no slug.
+/// The tables of [`PIPELINE`]. A deleted pipeline has no slug.
 pub(super) const PIPELINE_FROM: &str =
     "pipelines p CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
 
-/// Reads the columns [`PIPELINE`]; the definition follows from its key.
-pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), Fault> {
+/// Reads the columns [`PIPELINE`]: the pipeline and the key of its definition.
+pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), StoreError> {
     let pipeline = PipelineRow {
         id: pipeline_id(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
         slug: Slug::new(row.get::<_, String>(1)?)
-            .map_err(|error| Fault::unreadable("a slug", error))?,
+            .map_err(|error| StoreError::unreadable("a slug", error))?,
         tenant: tenant(row.get(2)?)?,
-        version: small(row.get(3)?),
+        version: to_u32(row.get(3)?),
         created_at: time(row.get(4)?)?,
         updated_at: time(row.get(5)?)?,
     };
@@ -210,13 +210,13 @@ pub(super) struct PipelineRow {
 }
 
 impl PipelineRow {
-    /// The whole pipeline.
-    pub(super) fn with(
+    /// Adds the definition to the pipeline.
+    pub(super) fn with_definition(
         self,
         definition: i64,
         definitions: &Definitions,
         conn: &rusqlite::Connection,
-    ) -> Result<StoredPipeline, Fault> {
+    ) -> Result<StoredPipeline, StoreError> {
         let Self {
             id,
             slug,

@@ -1,21 +1,24 @@
-//! Pages of runs, by index whatever is asked for, and their totals from the figures where these
-//! tell them.
+//! Reads pages of runs. Every filter has an index; totals come from the figures where possible.
 //!
-//! A single run is found in `runs`.
+//! Reading a single run is left to `runs`, the parts of a page to `pages`.
 
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::fault::Fault;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rows::{RUN, RunRow, read_run};
-use super::values::{self, id, millis, uint};
+use super::store_error::StoreError;
+use super::values::{self, id, millis, to_u64};
 use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, TenantId};
 use crate::storage::{RunFilter, rules};
 
 impl Reader {
-    pub(super) fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, Fault> {
+    pub(super) fn runs(
+        &self,
+        filter: &RunFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Run>, StoreError> {
         let pipeline = match &filter.pipeline {
             None => None,
             Some(id) => {
@@ -24,14 +27,14 @@ impl Reader {
                     [id.as_str()],
                     |row| Ok(row.get(0)?),
                 )?;
-                // Without the pipeline there are no runs of it.
+                // A pipeline that does not exist has no runs.
                 Some(key.unwrap_or(-1))
             }
         };
         let total = wants_total(page)
             .then(|| self.count_runs(filter, pipeline))
             .transpose()?;
-        // The order of a page is by id: the index by age would have to be sorted.
+        // The `+` keeps SQLite from the index by age, whose rows it would have to sort by id.
         let mut conditions = conditions(filter, pipeline, "+r.created_at");
         if let Some(text) = cursor(page) {
             let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
@@ -41,9 +44,9 @@ impl Reader {
         let sql = format!(
             "SELECT {RUN} FROM runs r {} CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition\
              {} ORDER BY r.id DESC LIMIT {} OFFSET {}",
-            index(&filter.statuses),
+            index_hint(&filter.statuses),
             conditions.sql(),
-            window.read_count(),
+            window.row_count_max(),
             window.skip,
         );
         let values = rusqlite::params_from_iter(conditions.values());
@@ -55,10 +58,10 @@ impl Reader {
                 .collect::<Result<_, _>>()?,
             None => rows.into_iter().filter_map(readable).collect(),
         };
-        Ok(window.cut(items, total, |run: &Run| run.id.to_string()))
+        Ok(window.into_page(items, total, |run: &Run| run.id.to_string()))
     }
 
-    fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, Fault> {
+    fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, StoreError> {
         let RunFilter {
             scope,
             run,
@@ -68,24 +71,24 @@ impl Reader {
             from,
             to,
         } = filter;
-        let is_summed = triggers.is_empty() && run.is_none() && from.is_none() && to.is_none();
-        if is_summed {
+        let can_sum = triggers.is_empty() && run.is_none() && from.is_none() && to.is_none();
+        if can_sum {
             return self.sum_runs(scope, pipeline, statuses);
         }
         let conditions = conditions(filter, pipeline, "r.created_at");
         let sql = format!("SELECT count(*) FROM runs r{}", conditions.sql());
         let values = rusqlite::params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 
-    /// The total as the figures tell it: a row a day instead of one a run.
+    /// Sums the total from the figures, which have one row per day instead of one per run.
     fn sum_runs(
         &self,
         scope: &Scope,
         pipeline: Option<i64>,
         statuses: &[RunStatus],
-    ) -> Result<u64, Fault> {
+    ) -> Result<u64, StoreError> {
         const ALL: [RunStatus; 5] = [
             RunStatus::Pending,
             RunStatus::Running,
@@ -93,10 +96,10 @@ impl Reader {
             RunStatus::Failed,
             RunStatus::Cancelled,
         ];
-        let asked = ALL
+        let wanted = ALL
             .into_iter()
             .filter(|status| statuses.is_empty() || statuses.contains(status));
-        let columns: Vec<_> = asked.map(column).collect();
+        let columns: Vec<_> = wanted.map(column).collect();
         let sql = format!(
             "SELECT ifnull(sum({}), 0) FROM daily WHERE pipeline = ?1 AND (?2 OR tenant = ?3)",
             columns.join(" + ")
@@ -105,11 +108,11 @@ impl Reader {
         let tenant = scope.tenant().map_or("", TenantId::as_str);
         let values = params![pipeline.unwrap_or(0), any_tenant, tenant];
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 }
 
-/// The column of a status in the figures.
+/// Returns the column of a status in the figures.
 const fn column(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Pending => "pending",
@@ -120,9 +123,10 @@ const fn column(status: RunStatus) -> &'static str {
     }
 }
 
-/// The index of what is active, which is far less than the order by id would go through; others are
-/// chosen well without help.
-const fn index(statuses: &[RunStatus]) -> &'static str {
+/// Forces the small index of active runs if only pending or only running ones are wanted.
+///
+/// For other filters, SQLite chooses a good index itself.
+const fn index_hint(statuses: &[RunStatus]) -> &'static str {
     match statuses {
         [RunStatus::Pending | RunStatus::Running] => "INDEXED BY runs_active",
         _ => "",
@@ -151,7 +155,7 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
     }
     let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
     match *statuses {
-        // As text, so that the index of that status alone serves it.
+        // A literal instead of a parameter, because only a literal can use a partial index.
         [status @ (0 | 1)] => {
             conditions.add(
                 &format!("r.finished_at IS NULL AND r.status = {status}"),
@@ -172,12 +176,12 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
     conditions
 }
 
-/// A row that cannot be read costs that run alone, not the list.
-fn readable(row: Result<RunRow, Fault>) -> Option<Run> {
+/// Skips a run that cannot be read, so that it does not fail the whole list.
+fn readable(row: Result<RunRow, StoreError>) -> Option<Run> {
     row.map(|row| row.run)
-        .inspect_err(|fault| {
-            tracing::error!(code = ?fault.code(), "a run cannot be read and is left out of a list");
-            fault.trace();
+        .inspect_err(|error| {
+            tracing::error!(code = ?error.code(), "a run cannot be read and is missing from a list");
+            error.trace();
         })
         .ok()
 }

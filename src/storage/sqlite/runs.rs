@@ -1,16 +1,15 @@
-//! Questions about runs, and the wish to cancel one.
+//! The storage methods of runs, and the reads of single runs.
 //!
-//! Making runs is left to `create`, what a running one does to `journal`.
+//! Creating runs is left to `create`, cancel requests to `cancel`, lists to `run_list`.
 
 use async_trait::async_trait;
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
 use super::keys::find_key;
 use super::reader::Reader;
 use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run};
 use super::state::newest_run;
+use super::store_error::StoreError;
 use super::values::{id, node_keys, tenant};
 use crate::error::Result;
 use crate::model::{NodeId, Page, PageRequest, Preview, Run, RunId, Scope};
@@ -22,16 +21,15 @@ use crate::storage::{
 #[async_trait]
 impl Runs for SqliteStorage {
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
-        self.step(Lane::Normal, move |tx| tx.create_runs(&create))
-            .await
+        self.step(move |tx| tx.create_runs(&create)).await
     }
 
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
         let key = key.clone();
-        let newest = self.newest();
+        let newest = self.published_seq();
         self.read(move |reader| {
-            let made = find_key(&reader.conn, &key)?;
-            Ok(made.map(|made| made.into_created(newest)))
+            let creation = find_key(&reader.conn, &key)?;
+            Ok(creation.map(|creation| creation.into_created(newest)))
         })
         .await
     }
@@ -72,8 +70,7 @@ impl Runs for SqliteStorage {
     }
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
-        self.step(Lane::Normal, move |tx| tx.request_cancel(&request))
-            .await
+        self.step(move |tx| tx.request_cancel(&request)).await
     }
 
     async fn find_preview(
@@ -105,7 +102,7 @@ impl Runs for SqliteStorage {
 }
 
 impl Reader {
-    fn detail(&self, row: RunRow) -> Result<RunDetail, Fault> {
+    fn detail(&self, row: RunRow) -> Result<RunDetail, StoreError> {
         let RunRow {
             key,
             definition,
@@ -120,8 +117,8 @@ impl Reader {
         Ok(RunDetail::new(run, definition, nodes))
     }
 
-    /// The key of a run that the scope sees.
-    pub(super) fn run_key(&self, run: RunId, scope: &Scope) -> Result<Option<i64>, Fault> {
+    /// Returns the key of a run that is visible in the scope.
+    pub(super) fn run_key(&self, run: RunId, scope: &Scope) -> Result<Option<i64>, StoreError> {
         let found = self.row(
             "SELECT key, tenant FROM runs WHERE id = ?",
             [id(&run)],
@@ -132,8 +129,8 @@ impl Reader {
             .map(|(key, _)| key))
     }
 
-    /// A run that the scope sees.
-    pub(super) fn run_row(&self, run: RunId, scope: &Scope) -> Result<Option<RunRow>, Fault> {
+    /// Returns a run that is visible in the scope.
+    pub(super) fn run_row(&self, run: RunId, scope: &Scope) -> Result<Option<RunRow>, StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let found = self.row(&sql, [id(&run)], read_run)?;
         Ok(found.filter(|row| scope.admits(row.run.tenant.as_ref())))

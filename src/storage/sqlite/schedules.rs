@@ -1,17 +1,16 @@
-//! Schedules: how far each has come, and what becomes of its next tick.
+//! Schedules: their cursors, and the outcome of each tick.
 //!
-//! Making the run of a tick is left to `create`.
+//! Creating the run of a tick is left to `create`, the overlap rule for claims to `rules`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
 use super::reader::Reader;
 use super::rows::{PIPELINE, PipelineRow, read_pipeline};
-use super::state::Known;
+use super::state::CachedPipeline;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, millis, optional_time, time};
 use crate::error::{ErrorKind, Result};
@@ -29,12 +28,11 @@ impl Schedules for SqliteStorage {
     }
 
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
-        self.step(Lane::Normal, move |tx| tx.advance(&advance))
-            .await
+        self.step(move |tx| tx.advance(&advance)).await
     }
 }
 
-/// The row of a schedule with that of its pipeline.
+/// The row of a schedule with the row of its pipeline.
 struct ScheduleRow {
     pipeline: PipelineRow,
     definition: i64,
@@ -43,7 +41,7 @@ struct ScheduleRow {
     skipped: Option<SkipReason>,
 }
 
-fn read_schedule(row: &Row<'_>) -> Result<ScheduleRow, Fault> {
+fn read_schedule(row: &Row<'_>) -> Result<ScheduleRow, StoreError> {
     let (pipeline, definition) = read_pipeline(row)?;
     Ok(ScheduleRow {
         pipeline,
@@ -58,7 +56,7 @@ fn read_schedule(row: &Row<'_>) -> Result<ScheduleRow, Fault> {
 }
 
 impl Reader {
-    fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>, Fault> {
+    fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>, StoreError> {
         let sql = format!(
             "SELECT {PIPELINE}, s.cursor, s.last_run, s.skipped FROM schedules s CROSS JOIN pipelines p ON p.key = s.pipeline \
              CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version WHERE p.slug IS NOT NULL ORDER BY p.id"
@@ -66,9 +64,9 @@ impl Reader {
         let rows = self.rows(&sql, [], |row| Ok(read_schedule(row)))?;
         let read = rows.into_iter().filter_map(|row| {
             row.and_then(|row| self.schedule(row))
-                .inspect_err(|fault| {
-                    tracing::error!(code = ?fault.code(), "a schedule cannot be read and is left out");
-                    fault.trace();
+                .inspect_err(|error| {
+                    tracing::error!(code = ?error.code(), "a schedule cannot be read and is skipped");
+                    error.trace();
                 })
                 .ok()
         });
@@ -77,7 +75,7 @@ impl Reader {
             .collect())
     }
 
-    fn schedule(&self, row: ScheduleRow) -> Result<StoredSchedule, Fault> {
+    fn schedule(&self, row: ScheduleRow) -> Result<StoredSchedule, StoreError> {
         let ScheduleRow {
             pipeline,
             definition,
@@ -86,7 +84,7 @@ impl Reader {
             skipped,
         } = row;
         Ok(StoredSchedule {
-            pipeline: pipeline.with(definition, &self.definitions, &self.conn)?,
+            pipeline: pipeline.with_definition(definition, &self.definitions, &self.conn)?,
             cursor,
             last_run,
             skipped,
@@ -95,17 +93,17 @@ impl Reader {
 }
 
 impl Tx {
-    /// Begins, keeps or ends the schedule of a pipeline that is saved.
+    /// Starts, keeps or removes the schedule of a pipeline that is saved.
     pub(super) fn save_schedule(
         &mut self,
         pipeline: i64,
         before: Option<&Pipeline>,
         after: &Pipeline,
         now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         match rules::schedule_change(before, after) {
             rules::ScheduleChange::Keep => Ok(()),
-            rules::ScheduleChange::Remove => self.end_schedule(pipeline),
+            rules::ScheduleChange::Remove => self.remove_schedule(pipeline),
             rules::ScheduleChange::Start => self
                 .write(
                     "INSERT INTO schedules (pipeline, cursor) VALUES (?, ?) \
@@ -116,28 +114,29 @@ impl Tx {
         }
     }
 
-    /// Ends the schedule of a pipeline, if it has one.
-    pub(super) fn end_schedule(&mut self, pipeline: i64) -> Result<(), Fault> {
+    /// Removes the schedule of a pipeline, if it has one.
+    pub(super) fn remove_schedule(&mut self, pipeline: i64) -> Result<(), StoreError> {
         self.write("DELETE FROM schedules WHERE pipeline = ?", [pipeline])
             .map(drop)
     }
 
-    fn advance(&mut self, advance: &Advance) -> Result<AdvanceOutcome, Fault> {
-        let known = self.state.pipeline(&self.conn, &advance.pipeline)?;
-        let known = known.filter(|known| !known.is_deleted && known.version == advance.version);
-        let Some(known) = known else {
+    fn advance(&mut self, advance: &Advance) -> Result<AdvanceOutcome, StoreError> {
+        let pipeline = self.state.pipeline(&self.conn, &advance.pipeline)?;
+        let pipeline =
+            pipeline.filter(|pipeline| !pipeline.is_deleted && pipeline.version == advance.version);
+        let Some(pipeline) = pipeline else {
             return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         };
         let cursor = self.row(
             "SELECT cursor FROM schedules WHERE pipeline = ?",
-            [known.key],
+            [pipeline.key],
             |row| Ok(row.get::<_, i64>(0)?),
         )?;
         if cursor != Some(millis(advance.from)) {
             return Ok(AdvanceOutcome::new(TickOutcome::Stale, self.newest_seq()));
         }
-        let tick = self.tick(&known, advance)?;
-        self.move_cursor(known.key, advance, tick)?;
+        let tick = self.tick(&pipeline, advance)?;
+        self.move_cursor(pipeline.key, advance, tick)?;
         Ok(AdvanceOutcome::new(tick, self.newest_seq()))
     }
 
@@ -146,7 +145,7 @@ impl Tx {
         pipeline: i64,
         advance: &Advance,
         tick: TickOutcome,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         let to = millis(advance.to);
         let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
         match tick {
@@ -166,16 +165,20 @@ impl Tx {
         Ok(())
     }
 
-    fn tick(&mut self, known: &Known, advance: &Advance) -> Result<TickOutcome, Fault> {
+    fn tick(
+        &mut self,
+        pipeline: &CachedPipeline,
+        advance: &Advance,
+    ) -> Result<TickOutcome, StoreError> {
         let Some(run) = &advance.run else {
             return Ok(TickOutcome::Passed);
         };
         if let Some(fire_at) = run.fire_at
-            && self.is_tick_taken(known.key, fire_at)?
+            && self.is_tick_taken(pipeline.key, fire_at)?
         {
             return Ok(TickOutcome::Taken);
         }
-        if advance.overlap == Overlap::Skip && self.has_unfinished_tick(known.key)? {
+        if advance.overlap == Overlap::Skip && self.has_unfinished_tick(pipeline.key)? {
             return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
         let mut create = CreateRuns::new(vec![run.clone()]);
@@ -183,14 +186,14 @@ impl Tx {
         create.queued_max = advance.queued_max;
         match self.create_runs(&create) {
             Ok(_) => Ok(TickOutcome::Created),
-            Err(Fault::Refused(error)) if error.kind() == ErrorKind::QueueFull => {
+            Err(StoreError::Refused(error)) if error.kind() == ErrorKind::QueueFull => {
                 Ok(TickOutcome::Skipped(SkipReason::Blocked))
             }
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
         }
     }
 
-    fn has_unfinished_tick(&self, pipeline: i64) -> Result<bool, Fault> {
+    fn has_unfinished_tick(&self, pipeline: i64) -> Result<bool, StoreError> {
         let found = self.row(
             "SELECT 1 FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND trigger IN (?, ?) LIMIT 1",
             params![
@@ -212,10 +215,10 @@ const fn skip_reason(reason: SkipReason) -> i64 {
     }
 }
 
-fn to_skip_reason(value: i64) -> Result<SkipReason, Fault> {
+fn to_skip_reason(value: i64) -> Result<SkipReason, StoreError> {
     match value {
         0 => Ok(SkipReason::Overlap),
         1 => Ok(SkipReason::Blocked),
-        _ => Err(Fault::unreadable("a reason of a skipped tick", value)),
+        _ => Err(StoreError::unreadable("a skip reason", value)),
     }
 }

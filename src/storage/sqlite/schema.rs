@@ -1,25 +1,25 @@
-//! The schema and its history: one SQL text a version, in order.
+//! The schema and its migrations: one SQL text per version, in order.
 //!
-//! What the columns mean is written in the texts; reading and writing them is left to `rows`.
+//! The SQL texts document the columns. Reading and writing rows is left to `rows`.
 
 use rusqlite::Connection;
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 
-/// Marks a file as one of Floret's: `flrt`.
+/// The application id that marks a Floret store: `flrt` in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
-/// The text at index n brings a store from version n to n + 1.
+/// The text at index n migrates a store from version n to n + 1.
 const MIGRATIONS: [&str; 2] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
 ];
 
-/// The version that this code reads and writes.
+/// The schema version that this code reads and writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
-/// Brings a store from `version` to the newest one, all or nothing.
-pub(super) fn migrate(conn: &Connection, version: usize) -> Result<(), Fault> {
+/// Migrates a store from `version` to the newest version in one transaction.
+pub(super) fn migrate(conn: &Connection, version: usize) -> Result<(), StoreError> {
     let Some(missing) = MIGRATIONS.get(version..).filter(|texts| !texts.is_empty()) else {
         return Ok(());
     };
@@ -36,7 +36,7 @@ pub(super) fn migrate(conn: &Connection, version: usize) -> Result<(), Fault> {
         })
         .and_then(|()| conn.execute_batch("COMMIT"));
     outcome.map_err(|error| {
-        // The transaction may be gone already, as it is after SQLITE_FULL.
+        // SQLite ends the transaction itself after errors such as `SQLITE_FULL`.
         if !conn.is_autocommit() {
             drop(conn.execute_batch("ROLLBACK"));
         }

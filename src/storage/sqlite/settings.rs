@@ -1,33 +1,33 @@
-//! Rows of fields under ids: what connections and variables have in common.
+//! The rows of settings, which are connections and variables.
 //!
-//! A deleted one leaves its row without fields. Which columns the fields are is left to the nouns;
-//! what a save makes of a row to `rules`.
+//! A deleted setting keeps its row without fields. The columns of the fields are left to
+//! `connections` and `variables`, the effect of a save to `rules`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Row, params, params_from_iter};
 
-use super::fault::Fault;
 use super::pages::{Conditions, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rules::{self, PutSetting, Setting, SettingMetadata, StoredSetting};
+use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{self, millis, small, time, uint};
+use super::values::{self, millis, time, to_u32, to_u64};
 use crate::model::{Page, PageRequest, Scope, TenantId};
 
-/// A setting with a table of its own.
+/// A setting with its table.
 pub(super) trait SettingRow: Setting {
     const TABLE: &'static str;
-    /// The columns of the fields; all of them are empty in a deleted row.
+    /// The columns of the fields. In the row of a deleted setting, they are all null.
     const COLUMNS: &'static [&'static str];
 
-    /// The id that a row has.
-    fn read_id(text: String) -> Result<Self::Id, Fault>;
+    /// Reads the id of a row.
+    fn read_id(text: String) -> Result<Self::Id, StoreError>;
 
-    /// The fields of a row, from this column on.
-    fn read_fields(row: &Row<'_>, from: usize) -> Result<Self::Fields, Fault>;
+    /// Reads the fields of a row, starting at this column.
+    fn read_fields(row: &Row<'_>, from: usize) -> Result<Self::Fields, StoreError>;
 
-    /// The values of [`SettingRow::COLUMNS`].
+    /// Returns the values of [`SettingRow::COLUMNS`].
     fn values(fields: &Self::Fields) -> Vec<Value>;
 }
 
@@ -39,12 +39,12 @@ fn columns<T: SettingRow>() -> String {
     format!("{SHARED}, {}", T::COLUMNS.join(", "))
 }
 
-fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, StoredSetting<T>), Fault> {
+fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, StoredSetting<T>), StoreError> {
     let is_deleted = row.get::<_, Option<i64>>(5)?.is_some();
-    let kept = StoredSetting {
+    let stored = StoredSetting {
         metadata: SettingMetadata {
             tenant: values::tenant(row.get(1)?)?,
-            version: small(row.get(2)?),
+            version: to_u32(row.get(2)?),
             created_at: time(row.get(3)?)?,
             updated_at: time(row.get(4)?)?,
         },
@@ -52,11 +52,11 @@ fn read_row<T: SettingRow>(row: &Row<'_>) -> Result<(T::Id, StoredSetting<T>), F
             .then(|| T::read_fields(row, SHARED_COUNT))
             .transpose()?,
     };
-    Ok((T::read_id(row.get(0)?)?, kept))
+    Ok((T::read_id(row.get(0)?)?, stored))
 }
 
-fn joined<T: SettingRow>((id, kept): (T::Id, StoredSetting<T>)) -> Option<T> {
-    Some(T::from_parts(id, kept.metadata, kept.fields?))
+fn join_fields<T: SettingRow>((id, stored): (T::Id, StoredSetting<T>)) -> Option<T> {
+    Some(T::from_parts(id, stored.metadata, stored.fields?))
 }
 
 impl Reader {
@@ -64,18 +64,18 @@ impl Reader {
         &self,
         id: &T::Id,
         scope: &Scope,
-    ) -> Result<Option<T>, Fault> {
-        let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
+    ) -> Result<Option<T>, StoreError> {
+        let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
         Ok(found
-            .filter(|(_, kept)| kept.is_visible(scope))
-            .and_then(joined))
+            .filter(|(_, stored)| stored.is_visible(scope))
+            .and_then(join_fields))
     }
 
     pub(super) fn list_settings<T: SettingRow>(
         &self,
         scope: &Scope,
         page: &PageRequest,
-    ) -> Result<Page<T>, Fault> {
+    ) -> Result<Page<T>, StoreError> {
         let mut conditions = Conditions::default();
         conditions.add("deleted_at IS NULL", []);
         if let Some(tenant) = scope.tenant() {
@@ -94,28 +94,28 @@ impl Reader {
             columns::<T>(),
             T::TABLE,
             conditions.sql(),
-            window.read_count(),
+            window.row_count_max(),
             window.skip,
         );
         let rows = self.rows(&sql, params_from_iter(conditions.values()), read_row::<T>)?;
-        let page = window.cut(rows, total, |(id, _)| id.to_string());
-        let items = page.items.into_iter().filter_map(joined).collect();
+        let page = window.into_page(rows, total, |(id, _)| id.to_string());
+        let items = page.items.into_iter().filter_map(join_fields).collect();
         Ok(Page::new(items, page.total, page.next))
     }
 
-    fn count_settings<T: SettingRow>(&self, conditions: &Conditions) -> Result<u64, Fault> {
+    fn count_settings<T: SettingRow>(&self, conditions: &Conditions) -> Result<u64, StoreError> {
         let sql = format!("SELECT count(*) FROM {}{}", T::TABLE, conditions.sql());
         let values = params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, uint))
+        Ok(count.map_or(0, to_u64))
     }
 
-    /// Where a cursor stands in the order; a deleted one still has its place.
+    /// Returns the sort key of a cursor. A deleted setting is still a valid cursor.
     fn setting_cursor<T: SettingRow>(
         &self,
         cursor: &str,
         scope: &Scope,
-    ) -> Result<[Value; 2], Fault> {
+    ) -> Result<[Value; 2], StoreError> {
         let sql = format!(
             "SELECT created_at, id, tenant FROM {} WHERE id = ?",
             T::TABLE
@@ -132,14 +132,17 @@ impl Reader {
 }
 
 impl Tx {
-    pub(super) fn put_setting<T: SettingRow>(&mut self, put: &PutSetting<T>) -> Result<T, Fault> {
-        let kept = self.kept_setting::<T>(&put.id)?;
-        let metadata = match (rules::decide_save(put, kept.as_ref())?, kept) {
+    pub(super) fn put_setting<T: SettingRow>(
+        &mut self,
+        put: &PutSetting<T>,
+    ) -> Result<T, StoreError> {
+        let stored = self.stored_setting::<T>(&put.id)?;
+        let metadata = match (rules::decide_save(put, stored.as_ref())?, stored) {
             (Some(metadata), _) => metadata,
-            (None, Some(kept)) => {
+            (None, Some(stored)) => {
                 return Ok(T::from_parts(
                     put.id.clone(),
-                    kept.metadata,
+                    stored.metadata,
                     put.fields.clone(),
                 ));
             }
@@ -154,31 +157,34 @@ impl Tx {
         id: &T::Id,
         scope: &Scope,
         now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
-        let kept = self.kept_setting::<T>(id)?;
-        rules::check_deletion(id, kept.as_ref(), scope)?;
-        let emptied: String = T::COLUMNS
+    ) -> Result<(), StoreError> {
+        let stored = self.stored_setting::<T>(id)?;
+        rules::check_deletion(id, stored.as_ref(), scope)?;
+        let cleared: String = T::COLUMNS
             .iter()
             .map(|column| format!(", {column} = NULL"))
             .collect();
         let sql = format!(
-            "UPDATE {} SET deleted_at = ?{emptied} WHERE id = ?",
+            "UPDATE {} SET deleted_at = ?{cleared} WHERE id = ?",
             T::TABLE
         );
         self.write(&sql, params![millis(now), id.as_ref()])?;
         Ok(())
     }
 
-    fn kept_setting<T: SettingRow>(&self, id: &T::Id) -> Result<Option<StoredSetting<T>>, Fault> {
-        let found = self.row(&one::<T>(), [id.as_ref()], read_row::<T>)?;
-        Ok(found.map(|(_, kept)| kept))
+    fn stored_setting<T: SettingRow>(
+        &self,
+        id: &T::Id,
+    ) -> Result<Option<StoredSetting<T>>, StoreError> {
+        let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
+        Ok(found.map(|(_, stored)| stored))
     }
 
     fn write_setting<T: SettingRow>(
         &mut self,
         put: &PutSetting<T>,
         metadata: &SettingMetadata,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         let SettingMetadata {
             tenant,
             version,
@@ -206,11 +212,11 @@ impl Tx {
     }
 }
 
-fn one<T: SettingRow>() -> String {
+fn select_by_id<T: SettingRow>() -> String {
     format!("SELECT {} FROM {} WHERE id = ?", columns::<T>(), T::TABLE)
 }
 
-/// A sealed secret as a column holds it.
+/// Converts a sealed secret for a column.
 pub(super) fn blob(sealed: Option<&crate::model::Sealed>) -> Value {
     sealed.map_or(Value::Null, |sealed| {
         Value::Blob(sealed.as_bytes().to_vec())

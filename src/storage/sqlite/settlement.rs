@@ -1,14 +1,13 @@
-//! Backfill settlement: writes what the end of a run does to its backfill.
+//! Backfill settlement: cancels the rest of a backfill or finishes it after one of its runs.
 //!
-//! When a backfill ends or is cancelled is decided in `rules`; reading backfills, and a caller's
-//! cancel request, is left to `backfills`.
+//! `rules` decides when. Reading backfills and their cancel requests is left to `backfills`.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::cancel::{WISHED, read_wished};
-use super::ends::Ended;
-use super::fault::Fault;
+use super::cancel::{CANCEL_TARGET, read_cancel_target};
+use super::finish::FinishedRun;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, backfill_id, backfill_status, millis};
 use crate::error::Result;
@@ -16,35 +15,35 @@ use crate::model::{BackfillId, Cancel, RunStatus};
 use crate::storage::rules::{OpenBackfill, Settlement};
 
 impl Tx {
-    /// Counts the outcome of a run, whose row and event are written, and settles its backfill.
-    pub(super) fn settle_backfill(&mut self, ended: &Ended<'_>) -> Result<(), Fault> {
-        let Some(key) = ended.backfill else {
+    /// Counts the outcome of a run and settles its backfill, after its row and event were written.
+    pub(super) fn settle_backfill(&mut self, finished: &FinishedRun<'_>) -> Result<(), StoreError> {
+        let Some(key) = finished.backfill else {
             return Ok(());
         };
         if let Some(open) = self.state.backfills.by_key.get_mut(&key) {
-            open.left = open.left.saturating_sub(1);
-            open.outcomes.count(ended.status);
+            open.unfinished = open.unfinished.saturating_sub(1);
+            open.outcomes.count(finished.status);
         }
         if self.settlement(key) == Settlement::CancelRest {
-            self.cancel_rest(key, Cancel::Plain, ended.at)?;
+            self.cancel_rest(key, Cancel::Plain, finished.at)?;
         }
         if let Settlement::Finish(status) = self.settlement(key) {
             self.write(
                 "UPDATE backfills SET status = ?, finished_at = ? WHERE key = ?",
-                params![backfill_status(status), millis(ended.at), key],
+                params![backfill_status(status), millis(finished.at), key],
             )?;
             self.state.backfills.by_key.remove(&key);
         }
         Ok(())
     }
 
-    /// What becomes of a backfill; nothing of one that has ended.
+    /// Returns how a backfill continues. A finished backfill does not change.
     fn settlement(&self, key: i64) -> Settlement {
         let open = self.state.backfills.by_key.get(&key);
         open.map_or(Settlement::StayOpen, |open| {
             let open = OpenBackfill {
                 outcomes: open.outcomes,
-                unfinished: open.left,
+                unfinished: open.unfinished,
                 max_failures: open.max_failures,
                 is_cancelled: open.is_cancelled,
             };
@@ -52,13 +51,13 @@ impl Tx {
         })
     }
 
-    /// Cancels a backfill: requests the cancel of each unfinished run, the oldest first.
+    /// Cancels a backfill: requests the cancel of each unfinished run, oldest first.
     pub(super) fn cancel_rest(
         &mut self,
         key: i64,
         cancel: Cancel,
         at: DateTime<Utc>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         if let Some(open) = self.state.backfills.by_key.get_mut(&key) {
             open.is_cancelled = true;
         }
@@ -67,20 +66,20 @@ impl Tx {
             params![values::cancel(cancel), key],
         )?;
         let sql = format!(
-            "SELECT {WISHED} FROM runs WHERE backfill = ? AND finished_at IS NULL ORDER BY id"
+            "SELECT {CANCEL_TARGET} FROM runs WHERE backfill = ? AND finished_at IS NULL ORDER BY id"
         );
-        for wished in self.rows(&sql, [key], read_wished)? {
-            self.cancel_run(&wished, cancel, at)?;
+        for target in self.rows(&sql, [key], read_cancel_target)? {
+            self.cancel_run(&target, cancel, at)?;
         }
         Ok(())
     }
 
-    /// The backfill whose rest was cancelled when a run of it failed.
+    /// Returns the backfill whose rest was cancelled because a run of it failed.
     pub(super) fn cancelled_backfill(
         &self,
         backfill: Option<i64>,
         status: RunStatus,
-    ) -> Result<Option<BackfillId>, Fault> {
+    ) -> Result<Option<BackfillId>, StoreError> {
         let Some(key) = backfill.filter(|_| status == RunStatus::Failed) else {
             return Ok(None);
         };

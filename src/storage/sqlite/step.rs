@@ -1,74 +1,76 @@
-//! A step: what the writer is asked to do, so that it can be done again after its group was rolled
-//! back.
+//! A step of the writer, which can be applied again after a rollback of its group.
 //!
-//! Grouping, committing and what happens after a failure are left to `writer`.
+//! Grouping, committing and retrying are left to `writer`.
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use crate::error::{Error, Result};
 
 /// One step of a group.
 pub(super) trait Step: Send {
-    /// Does it within the transaction and keeps the outcome; may be called again after a rollback.
+    /// Applies the step within the transaction and remembers its result.
+    ///
+    /// It is called again if the group was rolled back.
     ///
     /// # Errors
-    /// Whatever undoes the group; a refusal is an outcome and no error.
-    fn apply(&mut self, tx: &mut Tx) -> Result<(), Fault>;
+    /// Any error that rolls back the group. A refusal is a result of the step.
+    fn apply(&mut self, tx: &mut Tx) -> Result<(), StoreError>;
 
-    /// Answers what was kept, once it is durable.
+    /// Sends the remembered result to the caller. The result is durable.
     fn answer(self: Box<Self>);
 
-    /// Answers that it was not done.
+    /// Sends an error to the caller: the step was not committed.
     fn fail(self: Box<Self>, error: Error);
 }
 
-/// A step made of what it does and of how it is answered.
-pub(super) struct Job<T, A, D> {
-    act: A,
+/// A step made of two closures: one applies it, the other delivers its result.
+pub(super) struct StepFn<T, A, D> {
+    run: A,
     deliver: D,
     outcome: Option<Result<T>>,
 }
 
-impl<T, A, D> Job<T, A, D>
+impl<T, A, D> StepFn<T, A, D>
 where
     T: Send + 'static,
-    A: FnMut(&mut Tx) -> Result<T, Fault> + Send + 'static,
+    A: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
-    /// A step that does `act`, as often as it takes, and gives its outcome to `deliver`.
-    pub(super) fn boxed(act: A, deliver: D) -> Box<dyn Step> {
+    /// Creates a step that calls `run`, repeatedly if needed, and `deliver` once with its result.
+    pub(super) fn boxed(run: A, deliver: D) -> Box<dyn Step> {
         Box::new(Self {
-            act,
+            run,
             deliver,
             outcome: None,
         })
     }
 }
 
-impl<T, A, D> Step for Job<T, A, D>
+impl<T, A, D> Step for StepFn<T, A, D>
 where
     T: Send + 'static,
-    A: FnMut(&mut Tx) -> Result<T, Fault> + Send + 'static,
+    A: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
-    fn apply(&mut self, tx: &mut Tx) -> Result<(), Fault> {
-        self.outcome = Some(match (self.act)(tx) {
+    fn apply(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        self.outcome = Some(match (self.run)(tx) {
             Ok(value) => Ok(value),
-            Err(Fault::Refused(error)) => Err(error),
-            Err(fault) => return Err(fault),
+            Err(StoreError::Refused(error)) => Err(error),
+            Err(error) => return Err(error),
         });
         Ok(())
     }
 
     fn answer(self: Box<Self>) {
         let Self {
-            act: _,
+            run: _,
             deliver,
             outcome,
         } = *self;
         deliver(
-            outcome
-                .unwrap_or_else(|| Err(Error::internal("a step was answered before it was done"))),
+            outcome.unwrap_or_else(|| {
+                Err(Error::internal("a step was answered before it was applied"))
+            }),
         );
     }
 

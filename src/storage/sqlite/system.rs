@@ -1,15 +1,14 @@
-//! The store as a whole: its numbers and its end.
+//! The storage methods of the store as a whole, and its statistics.
 //!
-//! Figures and purge have files of their own.
+//! Figures are left to `figures`, purges to `purge`.
 
 use async_trait::async_trait;
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
 use super::reader::Reader;
 use super::state::meta;
-use super::values::uint;
+use super::store_error::StoreError;
+use super::values::to_u64;
 use crate::error::Result;
 use crate::model::{Scope, TenantId};
 use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
@@ -29,7 +28,7 @@ impl System for SqliteStorage {
 
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
-            PurgeMode::Delete => self.step(Lane::Normal, move |tx| tx.purge(&purge)).await,
+            PurgeMode::Delete => self.step(move |tx| tx.purge(&purge)).await,
             PurgeMode::Preview => {
                 self.read(move |reader| reader.snapshot(|reader| reader.preview_purge(&purge)))
                     .await
@@ -38,28 +37,28 @@ impl System for SqliteStorage {
     }
 
     async fn close(&self) -> Result<()> {
-        self.end().await
+        self.shut_down().await
     }
 }
 
 impl Reader {
-    fn stats(&self, scope: &Scope) -> Result<Stats, Fault> {
+    fn stats(&self, scope: &Scope) -> Result<Stats, StoreError> {
         let tenant = scope.tenant().map(TenantId::as_str);
-        let one = |sql, tenant| self.row(sql, [tenant], |row| Ok(uint(row.get(0)?)));
+        let one = |sql, tenant| self.row(sql, [tenant], |row| Ok(to_u64(row.get(0)?)));
         let pipelines =
             "SELECT count(*) FROM pipelines WHERE slug IS NOT NULL AND (?1 IS NULL OR tenant = ?1)";
         let counts = self.row(
             "SELECT ifnull(sum(running), 0), ifnull(sum(pending), 0) FROM daily WHERE pipeline = 0 AND tenant = ?",
             [tenant.unwrap_or("")],
-            |row| Ok((uint(row.get(0)?), uint(row.get(1)?))),
+            |row| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?))),
         )?;
         let (running_count, pending_count) = counts.unwrap_or_default();
         let bytes = self.row(
             "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
             [],
-            |row| Ok(uint(row.get(0)?)),
+            |row| Ok(to_u64(row.get(0)?)),
         )?;
-        // Named, since the planner prefers to go through all that is parked.
+        // Without the named index, the planner scans all parked events.
         let dead = "SELECT count(*) FROM parked p INDEXED BY parked_dead CROSS JOIN runs r ON r.key = p.run \
              WHERE p.is_dead = 1 AND (?1 IS NULL OR r.tenant = ?1)";
         Ok(Stats {
@@ -67,7 +66,7 @@ impl Reader {
             running_count,
             pending_count,
             bytes: bytes.unwrap_or_default(),
-            purged_seq: uint(meta(&self.conn, "purged_seq")?),
+            purged_seq: to_u64(meta(&self.conn, "purged_seq")?),
             dead_letter_count: one(dead, tenant)?.unwrap_or_default(),
             kind: "sqlite",
         })

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Params, Row, params};
 
 use super::body::Body;
-use super::fault::Fault;
 use super::open_backfills::{BackfillChange, BackfillChanges};
 use super::query;
 use super::state::State;
-use super::values::{day, int, run_status, time, uint};
+use super::store_error::StoreError;
+use super::values::{day, run_status, time, to_i64, to_u64};
 use crate::model::{RunStatus, TenantId};
 
 /// The write connection, with the state and the pending counts of its transaction.
@@ -38,7 +38,7 @@ pub(super) struct Counted<'a> {
 }
 
 impl Tx {
-    pub(super) fn new(conn: Connection) -> Result<Self, Fault> {
+    pub(super) fn new(conn: Connection) -> Result<Self, StoreError> {
         let state = State::load(&conn)?;
         Ok(Self {
             conn,
@@ -50,11 +50,12 @@ impl Tx {
     }
 
     /// Begins a transaction and drops the counts of an earlier one that was rolled back.
-    pub(super) fn begin(&mut self) -> Result<(), Fault> {
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         self.is_dirty = false;
         self.figures.clear();
         self.backfills = BackfillChanges::default();
-        // `IMMEDIATE` takes the write lock now. At the first write, the lock may be refused.
+        // `IMMEDIATE` takes the write lock now. A deferred transaction takes it at its first write,
+        // where SQLite may refuse it.
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
@@ -62,7 +63,7 @@ impl Tx {
     /// Writes the collected counts and the number of the commit.
     ///
     /// Returns false if there is nothing to commit.
-    pub(super) fn finish(&mut self) -> Result<bool, Fault> {
+    pub(super) fn finish(&mut self) -> Result<bool, StoreError> {
         self.write_figures()?;
         self.write_backfills()?;
         if self.is_dirty {
@@ -76,12 +77,12 @@ impl Tx {
         Ok(self.is_dirty)
     }
 
-    pub(super) fn commit(&self) -> Result<(), Fault> {
+    pub(super) fn commit(&self) -> Result<(), StoreError> {
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
 
-    pub(super) fn roll_back(&self) -> Result<(), Fault> {
+    pub(super) fn roll_back(&self) -> Result<(), StoreError> {
         // SQLite ends the transaction itself after errors such as `SQLITE_FULL`.
         if !self.conn.is_autocommit() {
             self.conn.execute_batch("ROLLBACK")?;
@@ -90,7 +91,7 @@ impl Tx {
     }
 
     /// Executes a statement that writes. Returns how many rows it changed.
-    pub(super) fn write(&mut self, sql: &str, params: impl Params) -> Result<usize, Fault> {
+    pub(super) fn write(&mut self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
         self.is_dirty = true;
         Ok(self.conn.prepare_cached(sql)?.execute(params)?)
     }
@@ -100,8 +101,8 @@ impl Tx {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         query::row(&self.conn, sql, params, read)
     }
 
@@ -110,8 +111,8 @@ impl Tx {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
-    ) -> Result<Vec<T>, Fault> {
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         query::rows(&self.conn, sql, params, read)
     }
 
@@ -121,7 +122,7 @@ impl Tx {
         run: i64,
         body: &Body,
         position: Option<i64>,
-    ) -> Result<i64, Fault> {
+    ) -> Result<i64, StoreError> {
         let seq = self.state.next_seq + body.count - 1;
         self.write(
             "INSERT INTO journal (seq, run, n, position, body) VALUES (?, ?, ?, ?, ?)",
@@ -133,18 +134,18 @@ impl Tx {
 
     /// Returns the number of the newest event.
     pub(super) fn newest_seq(&self) -> u64 {
-        uint(self.state.next_seq - 1)
+        to_u64(self.state.next_seq - 1)
     }
 
-    /// Moves a run from one status to another in every count.
+    /// Moves a run from one status to another in all counts.
     ///
-    /// The status is none before its creation and after its purge.
+    /// The status is `None` before its creation and after its purge.
     pub(super) fn count(
         &mut self,
         run: &Counted<'_>,
         before: Option<RunStatus>,
         after: Option<RunStatus>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         let day = day(time(run.created_at)?.date_naive());
         if let Some(backfill) = run.backfill {
             self.backfills.note(backfill, before, after);
@@ -171,7 +172,7 @@ impl Tx {
         Ok(())
     }
 
-    fn write_figures(&mut self) -> Result<(), Fault> {
+    fn write_figures(&mut self) -> Result<(), StoreError> {
         for ((pipeline, tenant, day), counts) in std::mem::take(&mut self.figures) {
             let [pending, running, success, failed, cancelled] = counts;
             if counts == [0; 5] {
@@ -189,7 +190,7 @@ impl Tx {
     }
 
     /// Adds the collected counts to the rows of backfills. Deletes those whose last run was purged.
-    pub(super) fn write_backfills(&mut self) -> Result<(), Fault> {
+    pub(super) fn write_backfills(&mut self) -> Result<(), StoreError> {
         for (key, change) in std::mem::take(&mut self.backfills).0 {
             let BackfillChange {
                 by_status: [pending, running, success, failed, cancelled],
@@ -205,8 +206,8 @@ impl Tx {
                     success,
                     failed,
                     cancelled,
-                    int(outcomes.failed),
-                    int(outcomes.cancelled),
+                    to_i64(outcomes.failed),
+                    to_i64(outcomes.cancelled),
                     key
                 ],
             )?;

@@ -1,28 +1,28 @@
-//! Single values as columns hold them: times, ids, statuses, counts, keys, JSON.
+//! The codec of single values: times, ids, statuses, counts, keys and JSON.
 //!
 //! Whole rows are left to `rows`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 use crate::model::{
     BackfillId, BackfillStatus, Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority,
     RunId, RunStatus, TenantId, Trigger,
 };
 
-/// A count as a column holds it; what does not fit is cut to the greatest.
-pub(super) fn int(count: u64) -> i64 {
+/// Converts a count for a column. A larger count becomes the greatest value.
+pub(super) fn to_i64(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A count as it was stored.
-pub(super) fn uint(value: i64) -> u64 {
+/// Converts a stored count. A negative value becomes 0.
+pub(super) fn to_u64(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-/// A small count as it was stored.
-pub(super) fn small(value: i64) -> u32 {
+/// Converts a stored small count. A value out of range becomes the nearest one.
+pub(super) fn to_u32(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
 }
 
@@ -30,38 +30,38 @@ pub(super) fn millis(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis()
 }
 
-pub(super) fn time(value: i64) -> Result<DateTime<Utc>, Fault> {
-    DateTime::from_timestamp_millis(value).ok_or_else(|| Fault::unreadable("a time", value))
+pub(super) fn time(value: i64) -> Result<DateTime<Utc>, StoreError> {
+    DateTime::from_timestamp_millis(value).ok_or_else(|| StoreError::unreadable("a time", value))
 }
 
-/// A date as the number of its day.
+/// Converts a date to the number of its day.
 pub(super) fn day(date: NaiveDate) -> i64 {
     i64::from(chrono::Datelike::num_days_from_ce(&date))
 }
 
-pub(super) fn date(value: i64) -> Result<NaiveDate, Fault> {
+pub(super) fn date(value: i64) -> Result<NaiveDate, StoreError> {
     i32::try_from(value)
         .ok()
         .and_then(NaiveDate::from_num_days_from_ce_opt)
-        .ok_or_else(|| Fault::unreadable("a date", value))
+        .ok_or_else(|| StoreError::unreadable("a date", value))
 }
 
-pub(super) fn run_id(bytes: &[u8]) -> Result<RunId, Fault> {
+pub(super) fn run_id(bytes: &[u8]) -> Result<RunId, StoreError> {
     Uuid::from_slice(bytes)
         .map(RunId::from_uuid)
-        .map_err(|error| Fault::unreadable("a run's id", error))
+        .map_err(|error| StoreError::unreadable("a run's id", error))
 }
 
-pub(super) fn owner_id(bytes: &[u8]) -> Result<OwnerId, Fault> {
+pub(super) fn owner_id(bytes: &[u8]) -> Result<OwnerId, StoreError> {
     Uuid::from_slice(bytes)
         .map(OwnerId::from_uuid)
-        .map_err(|error| Fault::unreadable("an owner's id", error))
+        .map_err(|error| StoreError::unreadable("an owner's id", error))
 }
 
-pub(super) fn backfill_id(bytes: &[u8]) -> Result<BackfillId, Fault> {
+pub(super) fn backfill_id(bytes: &[u8]) -> Result<BackfillId, StoreError> {
     Uuid::from_slice(bytes)
         .map(BackfillId::from_uuid)
-        .map_err(|error| Fault::unreadable("a backfill's id", error))
+        .map_err(|error| StoreError::unreadable("a backfill's id", error))
 }
 
 pub(super) const fn backfill_status(status: BackfillStatus) -> i64 {
@@ -73,25 +73,25 @@ pub(super) const fn backfill_status(status: BackfillStatus) -> i64 {
     }
 }
 
-pub(super) fn to_backfill_status(value: i64) -> Result<BackfillStatus, Fault> {
+pub(super) fn to_backfill_status(value: i64) -> Result<BackfillStatus, StoreError> {
     match value {
         0 => Ok(BackfillStatus::Running),
         1 => Ok(BackfillStatus::Success),
         2 => Ok(BackfillStatus::Failed),
         3 => Ok(BackfillStatus::Cancelled),
-        other => Err(Fault::unreadable("a backfill's status", other)),
+        other => Err(StoreError::unreadable("a backfill's status", other)),
     }
 }
 
-/// The bytes of a run's id.
+/// Returns the bytes of a run's id.
 pub(super) const fn id(run: &RunId) -> &[u8] {
     run.as_uuid().as_bytes()
 }
 
-pub(super) fn hash(bytes: &[u8]) -> Result<[u8; 32], Fault> {
+pub(super) fn hash(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes
         .try_into()
-        .map_err(|_| Fault::unreadable("a hash", bytes.len()))
+        .map_err(|_| StoreError::unreadable("a hash", bytes.len()))
 }
 
 pub(super) const fn run_status(status: RunStatus) -> i64 {
@@ -104,14 +104,14 @@ pub(super) const fn run_status(status: RunStatus) -> i64 {
     }
 }
 
-pub(super) fn to_run_status(value: i64) -> Result<RunStatus, Fault> {
+pub(super) fn to_run_status(value: i64) -> Result<RunStatus, StoreError> {
     match value {
         0 => Ok(RunStatus::Pending),
         1 => Ok(RunStatus::Running),
         2 => Ok(RunStatus::Success),
         3 => Ok(RunStatus::Failed),
         4 => Ok(RunStatus::Cancelled),
-        other => Err(Fault::unreadable("a run's status", other)),
+        other => Err(StoreError::unreadable("a run's status", other)),
     }
 }
 
@@ -126,7 +126,7 @@ pub(super) const fn node_status(status: NodeStatus) -> i64 {
     }
 }
 
-pub(super) fn to_node_status(value: i64) -> Result<NodeStatus, Fault> {
+pub(super) fn to_node_status(value: i64) -> Result<NodeStatus, StoreError> {
     match value {
         0 => Ok(NodeStatus::Pending),
         1 => Ok(NodeStatus::Running),
@@ -134,7 +134,7 @@ pub(super) fn to_node_status(value: i64) -> Result<NodeStatus, Fault> {
         3 => Ok(NodeStatus::Failed),
         4 => Ok(NodeStatus::Cancelled),
         5 => Ok(NodeStatus::Skipped),
-        other => Err(Fault::unreadable("a node's status", other)),
+        other => Err(StoreError::unreadable("a node's status", other)),
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) const fn trigger(trigger: Trigger) -> i64 {
     }
 }
 
-pub(super) fn to_trigger(value: i64) -> Result<Trigger, Fault> {
+pub(super) fn to_trigger(value: i64) -> Result<Trigger, StoreError> {
     match value {
         0 => Ok(Trigger::Manual),
         1 => Ok(Trigger::Schedule),
@@ -159,7 +159,7 @@ pub(super) fn to_trigger(value: i64) -> Result<Trigger, Fault> {
         4 => Ok(Trigger::Catchup),
         5 => Ok(Trigger::Webhook),
         6 => Ok(Trigger::Dependency),
-        other => Err(Fault::unreadable("a trigger", other)),
+        other => Err(StoreError::unreadable("a trigger", other)),
     }
 }
 
@@ -171,10 +171,10 @@ pub(super) const fn priority(priority: Priority) -> i64 {
     }
 }
 
-pub(super) fn to_priority(value: i64) -> Result<Priority, Fault> {
+pub(super) fn to_priority(value: i64) -> Result<Priority, StoreError> {
     let mut all = Priority::ALL.iter().copied();
     all.find(|found| priority(*found) == value)
-        .ok_or_else(|| Fault::unreadable("a priority", value))
+        .ok_or_else(|| StoreError::unreadable("a priority", value))
 }
 
 pub(super) const fn cancel(cancel: Cancel) -> i64 {
@@ -184,76 +184,80 @@ pub(super) const fn cancel(cancel: Cancel) -> i64 {
     }
 }
 
-pub(super) fn to_cancel(value: i64) -> Result<Cancel, Fault> {
+pub(super) fn to_cancel(value: i64) -> Result<Cancel, StoreError> {
     match value {
         0 => Ok(Cancel::Plain),
         1 => Ok(Cancel::Forced),
-        other => Err(Fault::unreadable("a wish to cancel", other)),
+        other => Err(StoreError::unreadable("a cancel request", other)),
     }
 }
 
-pub(super) fn pipeline_id(text: &str) -> Result<PipelineId, Fault> {
-    PipelineId::new(text).map_err(|error| Fault::unreadable("a pipeline's id", error))
+pub(super) fn pipeline_id(text: &str) -> Result<PipelineId, StoreError> {
+    PipelineId::new(text).map_err(|error| StoreError::unreadable("a pipeline's id", error))
 }
 
-pub(super) fn tenant(text: Option<String>) -> Result<Option<TenantId>, Fault> {
+pub(super) fn tenant(text: Option<String>) -> Result<Option<TenantId>, StoreError> {
     text.map(TenantId::new)
         .transpose()
-        .map_err(|error| Fault::unreadable("a tenant", error))
+        .map_err(|error| StoreError::unreadable("a tenant", error))
 }
 
-pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>, Fault> {
+pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>, StoreError> {
     value.map(time).transpose()
 }
 
-pub(super) fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<RunId>, Fault> {
+pub(super) fn optional_run(bytes: Option<Vec<u8>>) -> Result<Option<RunId>, StoreError> {
     bytes.map(|bytes| run_id(&bytes)).transpose()
 }
 
-/// Reads stored JSON; `what` names it in the error.
-pub(super) fn json<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Fault> {
-    serde_json::from_str(text).map_err(|error| Fault::unreadable(what, error))
+/// Decodes stored JSON. An error names it with `what`.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    what: &str,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::unreadable(what, error))
 }
 
-/// Writes a value as the JSON that a column holds.
-pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|error| Fault::unreadable("a value to be stored", error))
+/// Encodes a value as JSON for a column.
+pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::unreadable("a value to be stored", error))
 }
 
-/// An optional count as a column holds it.
-pub(super) fn optional_int(count: Option<u64>) -> Option<i64> {
-    count.map(int)
+/// Converts an optional count for a column.
+pub(super) fn to_optional_i64(count: Option<u64>) -> Option<i64> {
+    count.map(to_i64)
 }
 
-/// Bits that a place takes in the key of a node.
+/// The bits of the node index in the key of a node.
 const NODE_INDEX_BITS: u32 = 12;
-/// Bits that an index takes in the key of a chunk.
+/// The bits of the chunk index in the key of a chunk.
 const INDEX_BITS: u32 = 16;
 
-/// The key of a node of a run.
+/// Returns the key of a node of a run.
 pub(super) fn node_key(run: i64, node_index: NodeIndex) -> i64 {
     run << NODE_INDEX_BITS | i64::from(node_index)
 }
 
-/// The keys of all nodes of a run, from the first to the last.
+/// Returns the first and the last possible key of a run's nodes.
 pub(super) const fn node_keys(run: i64) -> (i64, i64) {
     let first = run << NODE_INDEX_BITS;
     (first, first | ((1 << NODE_INDEX_BITS) - 1))
 }
 
-/// The place in the key of a node.
+/// Returns the node index in the key of a node.
 pub(super) fn node_index(node: i64) -> NodeIndex {
     NodeIndex::try_from(node & ((1 << NODE_INDEX_BITS) - 1)).unwrap_or(NodeIndex::MAX)
 }
 
-/// The key of a chunk of a node's output; none beyond the greatest index.
+/// Returns the key of a chunk, or `None` if its index is too large.
 pub(super) fn chunk_key(node: i64, index: u32) -> Option<i64> {
     u16::try_from(index)
         .ok()
         .map(|index| node << INDEX_BITS | i64::from(index))
 }
 
-/// The keys of all chunks of a node's output, from the first to the last.
+/// Returns the first and the last possible key of a node's chunks.
 pub(super) const fn chunk_keys(node: i64) -> (i64, i64) {
     let first = node << INDEX_BITS;
     (first, first | ((1 << INDEX_BITS) - 1))
@@ -264,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_priority_comes_back_from_its_number() {
+    fn every_priority_survives_its_codec() {
         let numbers: Vec<_> = Priority::ALL.iter().copied().map(priority).collect();
         assert_eq!(numbers, [0, 1, 2], "stored numbers never change");
         for expected in Priority::ALL {

@@ -1,6 +1,6 @@
-//! Variables: the columns of their fields; put, find, list, delete.
+//! Variables: the storage methods and the columns of the fields.
 //!
-//! How rows are kept is left to `settings`.
+//! Reading and writing the rows is left to `settings`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -8,10 +8,9 @@ use rusqlite::Row;
 use rusqlite::types::Value;
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
 use super::rules::PutSetting;
 use super::settings::{SettingRow, blob};
+use super::store_error::StoreError;
 use crate::error::Result;
 use crate::model::{
     Page, PageRequest, Scope, Sealed, StoredVariable, VariableFields, VariableKey, VariableValue,
@@ -22,8 +21,7 @@ use crate::storage::{PutVariable, VariableFilter, Variables};
 impl Variables for SqliteStorage {
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
         let put: PutSetting<StoredVariable> = put.into();
-        self.step(Lane::Normal, move |tx| tx.put_setting(&put))
-            .await
+        self.step(move |tx| tx.put_setting(&put)).await
     }
 
     async fn find_variable(
@@ -54,10 +52,8 @@ impl Variables for SqliteStorage {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let (key, scope) = (key.clone(), scope.clone());
-        self.step(Lane::Normal, move |tx| {
-            tx.delete_setting::<StoredVariable>(&key, &scope, now)
-        })
-        .await
+        self.step(move |tx| tx.delete_setting::<StoredVariable>(&key, &scope, now))
+            .await
     }
 }
 
@@ -65,18 +61,21 @@ impl SettingRow for StoredVariable {
     const TABLE: &'static str = "variables";
     const COLUMNS: &'static [&'static str] = &["value", "sealed", "description"];
 
-    fn read_id(text: String) -> Result<VariableKey, Fault> {
-        VariableKey::new(text).map_err(|error| Fault::unreadable("a variable's key", error))
+    fn read_id(text: String) -> Result<VariableKey, StoreError> {
+        VariableKey::new(text).map_err(|error| StoreError::unreadable("a variable's key", error))
     }
 
-    fn read_fields(row: &Row<'_>, from: usize) -> Result<VariableFields, Fault> {
+    fn read_fields(row: &Row<'_>, from: usize) -> Result<VariableFields, StoreError> {
         let plain: Option<String> = row.get(from)?;
         let sealed: Option<Vec<u8>> = row.get(from + 1)?;
         let value = match (plain, sealed) {
             (Some(text), None) => VariableValue::Plain(text),
             (None, Some(bytes)) => VariableValue::Secret(Sealed::from_bytes(bytes)),
             (Some(_), Some(_)) | (None, None) => {
-                return Err(Fault::unreadable("a variable", "it needs one value"));
+                return Err(StoreError::unreadable(
+                    "a variable",
+                    "it needs exactly one of value and sealed",
+                ));
             }
         };
         Ok(VariableFields {

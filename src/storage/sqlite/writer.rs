@@ -1,132 +1,136 @@
-//! The one thread that writes: it takes what waits, does it in one transaction, and answers after
-//! the commit.
+//! The writer thread: applies the queued steps in one transaction and answers after the commit.
 //!
-//! What a step does is left to the nouns; opening the file to `open`.
+//! What a step writes is left to each noun's file, opening the file to `open`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::fault::Fault;
-use super::file::Watched;
 #[cfg(any(test, feature = "testing"))]
-use super::hooks::Hooks;
+use super::fault_injection::FaultInjector;
 use super::inbox::Inbox;
 use super::lock::Lock;
 use super::open::connect_to_write;
 use super::options::SqliteOptions;
 use super::state::meta;
 use super::step::Step;
+use super::store_error::StoreError;
+use super::store_file::StoreFile;
 use super::tx::Tx;
 use crate::error::{Error, Result, trace_causes};
 
-/// What the writer and the handles share.
+/// The state that the writer publishes to the handles.
 #[derive(Debug)]
 pub(super) struct Published {
-    /// The number of the newest event that is durable. Read and written alone, so that any ordering
-    /// would do; it is written before a step is answered.
+    /// The number of the newest durable event.
+    ///
+    /// The writer stores it before it answers a step. It guards no other data, so that any memory
+    /// ordering would be correct.
     pub(super) newest_seq: AtomicU64,
     #[cfg(any(test, feature = "testing"))]
-    pub(super) hooks: Hooks,
+    pub(super) fault_injector: FaultInjector,
 }
 
-/// The thread's own things.
+/// The state of the writer thread.
 pub(super) struct Writer {
-    pub(super) file: Watched,
+    pub(super) file: StoreFile,
     pub(super) options: SqliteOptions,
     pub(super) inbox: Arc<Inbox<Box<dyn Step>>>,
     pub(super) published: Arc<Published>,
-    /// None after a failure that left connection and memory unsure; the next group opens it again.
+    /// `None` after a failure that may have left connection and memory inconsistent.
+    ///
+    /// The next group opens the connection again.
     pub(super) tx: Option<Tx>,
     /// Held until the last write is done.
     pub(super) lock: Arc<Lock>,
 }
 
-/// Why a group was not done.
-enum Failure {
-    /// None of its steps was tried, or none had effect: each gets the same answer.
-    Whole(Fault),
-    /// One of its steps may be the reason: each is tried alone.
-    Step(Fault),
+/// Why a group of steps was not committed.
+enum GroupFailure {
+    /// No step is the cause. All steps get the same error.
+    FailAll(StoreError),
+    /// One of the steps may be the cause. Each is retried alone.
+    RetryEach(StoreError),
 }
 
 impl Writer {
-    /// Works until the inbox is closed and empty, then folds the log into the database.
+    /// Processes steps until the inbox is closed and empty. Then moves the log into the database.
     ///
     /// # Errors
-    /// `Internal` when the end was not in order; what was acknowledged is safe all the same.
+    /// `Internal` if the store cannot be closed cleanly. No acknowledged write is lost.
     pub(super) fn run(mut self) -> Result<()> {
         loop {
             let group = self.inbox.take(self.options.group_max);
             if group.is_empty() {
                 break;
             }
-            self.process(group);
+            self.process_group(group);
         }
-        self.end()
+        self.close()
     }
 
-    fn process(&mut self, mut group: Vec<Box<dyn Step>>) {
-        match self.attempt(&mut group) {
+    fn process_group(&mut self, mut group: Vec<Box<dyn Step>>) {
+        match self.apply_group(&mut group) {
             Ok(()) => group.into_iter().for_each(Step::answer),
-            Err(Failure::Whole(fault)) => {
-                if fault.is_busy() {
-                    // They have waited for the same lock: nobody waits longer than for one
-                    // time-out.
+            Err(GroupFailure::FailAll(error)) => {
+                if error.is_busy() {
+                    // The queued steps waited for the same lock. This way, no caller waits for a
+                    // second timeout.
                     group.extend(self.inbox.drain());
                 }
-                fail_all(group, fault);
+                fail_all(group, error);
             }
-            Err(Failure::Step(fault)) if group.len() == 1 => fail_all(group, fault),
-            Err(Failure::Step(fault)) => {
+            Err(GroupFailure::RetryEach(error)) if group.len() == 1 => fail_all(group, error),
+            Err(GroupFailure::RetryEach(error)) => {
                 tracing::warn!(
-                    code = ?fault.code(),
+                    code = ?error.code(),
                     steps = group.len(),
-                    "a group of steps is repeated one by one"
+                    "a group of steps failed and is retried one by one"
                 );
-                fault.trace();
-                group.into_iter().for_each(|step| self.process(vec![step]));
+                error.trace();
+                group
+                    .into_iter()
+                    .for_each(|step| self.process_group(vec![step]));
             }
         }
     }
 
-    /// Does the steps in one transaction. After an error none of them had effect.
-    fn attempt(&mut self, steps: &mut [Box<dyn Step>]) -> Result<(), Failure> {
-        let mut tx = self.take_tx().map_err(Failure::Whole)?;
-        if let Err(fault) = tx.begin() {
+    /// Applies the steps in one transaction. After an error, none of them had an effect.
+    fn apply_group(&mut self, steps: &mut [Box<dyn Step>]) -> Result<(), GroupFailure> {
+        let mut tx = self.take_tx().map_err(GroupFailure::FailAll)?;
+        if let Err(error) = tx.begin() {
             self.tx = Some(tx);
-            return Err(Failure::Whole(fault));
+            return Err(GroupFailure::FailAll(error));
         }
         let mut apply = || {
             steps.iter_mut().try_for_each(|step| step.apply(&mut tx))?;
             tx.finish()
         };
-        // A panic in a step is a fault of that step alone: the thread is everybody's.
-        let done = catch_unwind(AssertUnwindSafe(&mut apply));
-        match done.unwrap_or(Err(Fault::Panicked)) {
+        // All callers share this thread, so that a panic must fail only the step that caused it.
+        let applied = catch_unwind(AssertUnwindSafe(&mut apply));
+        match applied.unwrap_or(Err(StoreError::Panicked)) {
             Ok(true) => self.commit(tx),
-            Ok(false) => self.give_up(tx),
-            Err(fault) => {
-                // What the steps changed in memory goes with the transaction: the next group reads
-                // it again.
-                tx.roll_back().map_err(Failure::Whole)?;
+            Ok(false) => self.roll_back_empty(tx),
+            Err(error) => {
+                // The steps changed the memory as well. `Tx::new` reads it again from the rows.
+                tx.roll_back().map_err(GroupFailure::FailAll)?;
                 self.tx = Tx::new(tx.conn).ok();
-                Err(Failure::Step(fault))
+                Err(GroupFailure::RetryEach(error))
             }
         }
     }
 
-    /// Ends a transaction in which nothing was written.
-    fn give_up(&mut self, tx: Tx) -> Result<(), Failure> {
-        tx.roll_back().map_err(Failure::Whole)?;
+    /// Rolls back a transaction that wrote nothing.
+    fn roll_back_empty(&mut self, tx: Tx) -> Result<(), GroupFailure> {
+        tx.roll_back().map_err(GroupFailure::FailAll)?;
         self.tx = Some(tx);
         Ok(())
     }
 
-    fn commit(&mut self, tx: Tx) -> Result<(), Failure> {
+    fn commit(&mut self, tx: Tx) -> Result<(), GroupFailure> {
         let commit_no = tx.state.commit_no;
         let newest_seq = tx.newest_seq();
-        let Err(fault) = self.try_commit(&tx) else {
+        let Err(error) = self.try_commit(&tx) else {
             self.published
                 .newest_seq
                 .store(newest_seq, Ordering::Release);
@@ -134,37 +138,37 @@ impl Writer {
             return Ok(());
         };
         tracing::error!(
-            code = ?fault.code(),
-            "a commit failed; what became of it is read from the store"
+            code = ?error.code(),
+            "a commit failed with an unknown outcome; the store is read again"
         );
-        fault.trace();
-        // A failed COMMIT may have had effect or not: only a fresh look at the file tells.
+        error.trace();
+        // The outcome of a failed COMMIT is unknown until the file is opened again.
         drop(tx);
-        let tx = self.take_tx().map_err(Failure::Whole)?;
-        let is_done = meta(&tx.conn, "commit_no").map_err(Failure::Whole)? == commit_no;
+        let tx = self.take_tx().map_err(GroupFailure::FailAll)?;
+        let is_committed = meta(&tx.conn, "commit_no").map_err(GroupFailure::FailAll)? == commit_no;
         self.tx = Some(tx);
-        if is_done {
+        if is_committed {
             self.published
                 .newest_seq
                 .store(newest_seq, Ordering::Release);
             return Ok(());
         }
-        Err(if fault.is_disk_full() {
-            Failure::Step(fault)
+        Err(if error.is_disk_full() {
+            GroupFailure::RetryEach(error)
         } else {
-            Failure::Whole(fault)
+            GroupFailure::FailAll(error)
         })
     }
 
-    fn try_commit(&self, tx: &Tx) -> Result<(), Fault> {
+    fn try_commit(&self, tx: &Tx) -> Result<(), StoreError> {
         #[cfg(any(test, feature = "testing"))]
-        return self.published.hooks.commit(tx);
+        return self.published.fault_injector.commit(tx);
         #[cfg(not(any(test, feature = "testing")))]
         tx.commit()
     }
 
-    /// The connection and the memory that fits it, opened again where they were given up.
-    fn take_tx(&mut self) -> Result<Tx, Fault> {
+    /// Takes the connection with its memory, and opens it again after a failure.
+    fn take_tx(&mut self) -> Result<Tx, StoreError> {
         self.file.check()?;
         match self.tx.take() {
             Some(tx) => Ok(tx),
@@ -172,26 +176,26 @@ impl Writer {
         }
     }
 
-    fn end(mut self) -> Result<()> {
-        let tx = self.take_tx().map_err(not_in_order)?;
-        let folded = tx
+    fn close(mut self) -> Result<()> {
+        let tx = self.take_tx().map_err(unclean_close)?;
+        let checkpointed = tx
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(Fault::from);
+            .map_err(StoreError::from);
         drop(tx);
         drop(self.lock);
-        folded.map_err(not_in_order)
+        checkpointed.map_err(unclean_close)
     }
 }
 
-fn not_in_order(fault: Fault) -> Error {
-    Error::internal("the store was not closed in order").with_source(Error::from(fault))
+fn unclean_close(error: StoreError) -> Error {
+    Error::internal("the store was not closed cleanly").with_source(Error::from(error))
 }
 
-/// All get the same problem, the first one with its cause.
-fn fail_all(group: Vec<Box<dyn Step>>, fault: Fault) {
-    let code = fault.code();
-    let error = Error::from(fault);
+/// Fails all steps with the same problem. Only the first error carries the cause.
+fn fail_all(group: Vec<Box<dyn Step>>, error: StoreError) {
+    let code = error.code();
+    let error = Error::from(error);
     tracing::warn!(%error, ?code, steps = group.len(), "steps were not written");
     trace_causes(&error);
     let (problem, message) = (error.problem(), error.to_string());

@@ -1,12 +1,14 @@
--- Times are milliseconds since 1970, days count from 0001-01-01 as 1, ids of runs and owners are the 16 bytes of a UUID.
--- A node of a run has the key (run << 12 | node_index), a chunk of an output (node << 16 | index).
+-- A time is a number of milliseconds since 1970. A day is a number, where 0001-01-01 is day 1.
+-- The id of a run or an owner is the 16 bytes of a UUID.
+-- The key of a node is (run << 12 | node_index). The key of a chunk is (node << 16 | index).
 
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,
   value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What purge took must not be given out again: the three numbers are written by it.
+-- A purge writes newest_run, next_run, next_seq and purged_seq.
+-- Without them, numbers of deleted rows would be used again.
 INSERT INTO meta (name, value)
 VALUES ('commit_no', 0), ('newest_run', x''), ('next_run', 1), ('next_seq', 1), ('purged_seq', 0);
 
@@ -63,7 +65,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_of_pipeline ON runs (pipeline, id);
 CREATE INDEX runs_of_tenant ON runs (tenant, id) WHERE tenant IS NOT NULL;
 CREATE INDEX runs_of_chain ON runs (first_run, id) WHERE first_run IS NOT NULL;
--- Pending and running ones in one index: a claim then changes one page of it, not two.
+-- Pending and running runs share an index, so that a claim changes one page of it instead of two.
 CREATE INDEX runs_active ON runs (priority, pipeline, id, status) WHERE finished_at IS NULL;
 CREATE INDEX runs_failed ON runs (id) WHERE status = 3;
 CREATE INDEX runs_failed_of_pipeline ON runs (pipeline, id) WHERE status = 3;
@@ -72,7 +74,8 @@ CREATE INDEX runs_cancelled_of_pipeline ON runs (pipeline, id) WHERE status = 4;
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX runs_of_tick ON runs (pipeline, fire_at) WHERE fire_at IS NOT NULL;
 
--- Its key is that of the first run it made. A key of a trigger belongs to the pipeline, one of a resume to the run that is resumed.
+-- The column key is the key of the first created run.
+-- An idempotency key of a trigger belongs to the pipeline, one of a resume to the resumed run.
 CREATE TABLE idempotency (
   key INTEGER PRIMARY KEY,
   pipeline INTEGER NOT NULL,
@@ -86,8 +89,8 @@ CREATE UNIQUE INDEX idempotency_of_pipeline ON idempotency (pipeline, name) WHER
 CREATE UNIQUE INDEX idempotency_of_resumed ON idempotency (resumed, name) WHERE resumed IS NOT NULL;
 CREATE INDEX idempotency_of_resumes ON idempotency (pipeline) WHERE resumed IS NOT NULL;
 
--- One row an append: its n events have the numbers seq - n + 1 to seq; body is a JSON array of them.
--- position counts the entries appended with this row; none in the rows that storage writes of itself.
+-- One row per append. Its n events have the numbers seq - n + 1 to seq; body is their JSON array.
+-- position is the number of entries appended so far. It is null in rows that storage itself writes.
 CREATE TABLE journal (
   seq INTEGER PRIMARY KEY,
   run INTEGER NOT NULL REFERENCES runs (key),
@@ -122,7 +125,8 @@ CREATE TABLE profiles (
   body BLOB NOT NULL
 ) STRICT;
 
--- What a run can read: its own outputs (source = key) and those it inherits, which it holds.
+-- The outputs that a run can read: its own (source = key) and those it inherits.
+-- The chunks of an output exist as long as a row names their node as its source.
 CREATE TABLE outputs (
   key INTEGER PRIMARY KEY,
   source INTEGER NOT NULL,
@@ -137,12 +141,13 @@ CREATE TABLE chunks (
   bytes BLOB NOT NULL
 ) STRICT;
 
--- Nodes whose chunks no entry has named yet.
+-- The nodes with chunks that no entry has named yet.
 CREATE TABLE staged (
   key INTEGER PRIMARY KEY
 ) STRICT;
 
--- Runs by the day of their creation. Pipeline 0 is all of them, tenant '' none; ('' of pipeline 0: of every tenant).
+-- Counts of runs by the day of their creation. Pipeline 0 stands for all pipelines.
+-- Tenant '' stands for runs without a tenant. For pipeline 0, it stands for all tenants.
 CREATE TABLE daily (
   pipeline INTEGER NOT NULL,
   tenant TEXT NOT NULL,
@@ -155,7 +160,7 @@ CREATE TABLE daily (
   PRIMARY KEY (pipeline, tenant, day)
 ) STRICT, WITHOUT ROWID;
 
--- The journal as people read it in a shell.
+-- The events, readable in a shell.
 CREATE VIEW events AS
 SELECT
   journal.seq - journal.n + 1 + item.key AS seq,

@@ -1,7 +1,8 @@
 -- Version 2: settings, backfills, schedules, deliveries.
 
 -- Connections and variables.
--- A deleted one keeps its row, without fields, for its version and as a cursor. Secrets are sealed: key id, nonce, ciphertext.
+-- A deleted one keeps its row without fields: its version continues, and a cursor may name it.
+-- A sealed secret consists of key id, nonce and ciphertext.
 CREATE TABLE connections (
   id TEXT PRIMARY KEY,
   tenant TEXT,
@@ -20,7 +21,7 @@ CREATE TABLE connections (
 ) STRICT;
 CREATE INDEX connections_by_age ON connections (created_at, id) WHERE deleted_at IS NULL;
 
--- One of value and sealed.
+-- Exactly one of value and sealed is set. In a deleted row, both are null.
 CREATE TABLE variables (
   id TEXT PRIMARY KEY,
   tenant TEXT,
@@ -36,8 +37,9 @@ CREATE INDEX variables_by_age ON variables (created_at, id) WHERE deleted_at IS 
 
 -- Backfills.
 
--- status: 0 running, 1 success, 2 failed, 3 cancelled. Purge takes its runs off the first five counts, not off ended_failed and ended_cancelled,
--- by which it is decided how it ends.
+-- status: 0 running, 1 success, 2 failed, 3 cancelled.
+-- pending to cancelled count the stored runs. ended_failed and ended_cancelled also count purged
+-- runs; the outcome of the backfill depends on these two.
 CREATE TABLE backfills (
   key INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE,
@@ -66,13 +68,13 @@ CREATE INDEX backfills_active ON backfills (key) WHERE finished_at IS NULL;
 
 ALTER TABLE runs ADD COLUMN backfill INTEGER;
 CREATE INDEX runs_of_backfill ON runs (backfill, id) WHERE backfill IS NOT NULL;
--- Successful runs that a backfill, a schedule or a catch-up made for a date, or that resumed one.
+-- The successful runs that a backfill, a schedule or a catch-up created for a date, and resumes.
 CREATE INDEX runs_of_date ON runs (pipeline, date) WHERE status = 2 AND trigger IN (1, 2, 3, 4);
--- A lane is a backfill's own, so that it is claimed in its order.
+-- A backfill has a lane of its own, so that its runs are claimed in its order.
 DROP INDEX runs_active;
 CREATE INDEX runs_active ON runs (priority, pipeline, backfill, id, status) WHERE finished_at IS NULL;
 
--- A key of a backfill belongs to the pipeline, beside those of its triggers.
+-- An idempotency key of a backfill belongs to the pipeline, but differs from the keys of triggers.
 ALTER TABLE idempotency ADD COLUMN backfill INTEGER;
 DROP INDEX idempotency_of_pipeline;
 CREATE UNIQUE INDEX idempotency_of_pipeline ON idempotency (pipeline, name) WHERE resumed IS NULL AND backfill IS NULL;
@@ -80,8 +82,9 @@ CREATE UNIQUE INDEX idempotency_of_backfills ON idempotency (pipeline, name) WHE
 
 -- Schedules.
 
--- One row a pipeline with a schedule. Ticks up to the cursor are decided; last_run is the latest of which a run was made.
--- skipped: why the latest made none: 0 overlap, 1 blocked.
+-- One row per pipeline with a schedule. All ticks up to the cursor are processed.
+-- last_run is the latest tick that created a run.
+-- skipped is the reason if the latest tick created no run: 0 overlap, 1 blocked.
 CREATE TABLE schedules (
   pipeline INTEGER PRIMARY KEY REFERENCES pipelines (key),
   cursor INTEGER NOT NULL,
@@ -89,7 +92,8 @@ CREATE TABLE schedules (
   skipped INTEGER
 ) STRICT;
 
--- Version 1 kept these fields as they came: those of another type than they have are taken out, and schedules begin where they were saved.
+-- Version 1 stored these fields unchecked. A field of the wrong type is removed.
+-- A schedule starts at the time its pipeline was saved.
 UPDATE definitions SET body = json_remove(body, '$.schedule')
 WHERE coalesce(json_type(body, '$.schedule'), 'text') <> 'text';
 UPDATE definitions SET body = json_remove(body, '$.schedule_timezone')
@@ -105,7 +109,7 @@ WHERE pipelines.slug IS NOT NULL AND json_type(definitions.body, '$.schedule') =
 
 -- Deliveries.
 
--- Where each notifier stands: every event up to seq was delivered, is not wanted, or is parked.
+-- The cursors of notifiers. Every event up to seq was delivered, filtered out or parked.
 CREATE TABLE notifiers (
   key INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -113,7 +117,7 @@ CREATE TABLE notifiers (
   seen_at INTEGER NOT NULL
 ) STRICT;
 
--- Events that a notifier has not got. A dead one was given up.
+-- Events whose delivery failed. A dead one (dead letter) is not retried any more.
 CREATE TABLE parked (
   notifier INTEGER NOT NULL REFERENCES notifiers (key),
   seq INTEGER NOT NULL,
@@ -126,5 +130,5 @@ CREATE TABLE parked (
 CREATE INDEX parked_of_run ON parked (run, is_dead);
 CREATE INDEX parked_dead ON parked (run) WHERE is_dead = 1;
 
--- Figures: the runs of a part of a day are counted by it.
+-- Counts the runs of a part of a day.
 CREATE INDEX runs_by_age ON runs (created_at);

@@ -1,6 +1,6 @@
-//! Commits: groups, their failures, a full disk and a lock that another program holds.
+//! Tests of commits: groups, failures, a full disk and the lock of another program.
 //!
-//! What a crash leaves is found in `reopening`.
+//! Recovery after a crash is left to `reopening`.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use super::*;
 
 async fn commit_no(storage: &SqliteStorage) -> i64 {
     let step = |tx: &mut Tx| Ok(tx.state.commit_no);
-    storage.step(Lane::Normal, step).await.unwrap()
+    storage.step(step).await.unwrap()
 }
 
-/// Sends all of them while the writer is busy.
+/// Creates the runs in one group.
 async fn create_as_a_group(storage: &SqliteStorage, runs: &[u64]) -> Vec<Result<CreatedRuns>> {
     let busy = Busy::new(storage).await;
     let created = join_all(runs.iter().map(|n| storage.create_runs(create(*n))));
-    tokio::join!(created, busy.let_go()).0
+    tokio::join!(created, busy.release()).0
 }
 
 #[tokio::test]
-async fn steps_that_wait_are_one_commit() {
+async fn queued_steps_share_one_commit() {
     let (_dir, storage) = store().await;
     let before = commit_no(&storage).await;
     let runs: Vec<_> = (1..=50).collect();
@@ -40,7 +40,7 @@ async fn a_step_that_writes_nothing_commits_nothing() {
 }
 
 #[tokio::test]
-async fn a_step_that_fails_fails_alone() {
+async fn a_failing_step_fails_alone() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(3)).await.unwrap();
     let created = create_as_a_group(&storage, &[1, 2, 3, 4]).await;
@@ -51,26 +51,26 @@ async fn a_step_that_fails_fails_alone() {
     assert_eq!(kinds, [None, None, Some(ErrorKind::Internal), None]);
     let events = storage.events(EventFilter::default(), 0, 10).await.unwrap();
     let seqs: Vec<_> = events.iter().map(|event| event.seq).collect();
-    assert_eq!(seqs, [1, 2, 3, 4], "the repeat leaves no gap");
+    assert_eq!(seqs, [1, 2, 3, 4], "the retry leaves no gap");
     let stats = storage.stats(&Scope::All).await.unwrap();
     assert_eq!(stats.pending_count, 4);
 }
 
 #[tokio::test]
-async fn a_step_that_panics_fails_alone() {
+async fn a_panicking_step_fails_alone() {
     let (_dir, storage) = store().await;
     let busy = Busy::new(&storage).await;
     let first = storage.create_runs(create(1));
-    let panics = storage.step(Lane::Normal, |tx| -> Result<(), Fault> {
+    let panics = storage.step(|tx| -> Result<(), StoreError> {
         tx.state.next_run = 99;
         panic!("on purpose")
     });
     let last = storage.create_runs(create(2));
-    let (first, panicked, last, ()) = tokio::join!(first, panics, last, busy.let_go());
+    let (first, panicked, last, ()) = tokio::join!(first, panics, last, busy.release());
     assert_eq!(panicked.unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!((first.unwrap().seq, last.unwrap().seq), (1, 2));
-    let asked = storage.read(|_| -> Result<(), Fault> { panic!("on purpose") });
-    assert_eq!(asked.await.unwrap_err().kind(), ErrorKind::Internal);
+    let read = storage.read(|_| -> Result<(), StoreError> { panic!("on purpose") });
+    assert_eq!(read.await.unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(status(&storage, 2).await, Some(RunStatus::Pending));
 }
 
@@ -131,7 +131,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_write_lock_of_another_program_holds_up_writes_alone() {
+async fn a_write_lock_of_another_program_blocks_only_writes() {
     let options = SqliteOptions::default().busy_timeout(Duration::from_millis(20));
     let (dir, storage) = store_with(options).await;
     let other = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
@@ -145,18 +145,18 @@ async fn a_write_lock_of_another_program_holds_up_writes_alone() {
 }
 
 #[tokio::test]
-async fn a_write_lock_of_another_program_holds_nobody_up_twice() {
+async fn no_caller_waits_twice_for_the_write_lock_of_another_program() {
     let options = SqliteOptions::default().busy_timeout(Duration::from_millis(300));
     let (dir, storage) = store_with(options).await;
     let other = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let let_go_after_the_first = async {
+    let unlock_after_the_first = async {
         let first = storage.create_runs(create(1)).await;
         other.execute_batch("COMMIT").unwrap();
         first
     };
     let rest = join_all((2..9).map(|n| storage.create_runs(create(n))));
-    let (first, rest) = tokio::join!(let_go_after_the_first, rest);
+    let (first, rest) = tokio::join!(unlock_after_the_first, rest);
     for created in rest.into_iter().chain([first]) {
         assert_eq!(created.unwrap_err().kind(), ErrorKind::Unavailable);
     }
@@ -165,7 +165,7 @@ async fn a_write_lock_of_another_program_holds_nobody_up_twice() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_was_replaced_is_not_written() {
+async fn a_replaced_file_is_not_written() {
     let (dir, storage) = store().await;
     let path = dir.path().join("runs.db");
     std::fs::rename(&path, dir.path().join("elsewhere.db")).unwrap();

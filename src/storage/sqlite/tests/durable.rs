@@ -1,6 +1,6 @@
-//! The durable contract on a SQLite store.
+//! Runs the contract of durable backends on a SQLite store.
 //!
-//! The cases are left to `testing::contract::durable`, damage to the file to `hooks`.
+//! The cases are left to `testing::contract::durable`, damaging the store to `fault_injection`.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,6 @@
-//! A store of the first version, with rows of every sort, is found whole by this one and can be
-//! worked with.
+//! Tests that a store of version 1 keeps its rows of every kind and stays usable.
 //!
-//! What becomes of schedules is tested in `migrating`.
+//! The migration of schedules is left to `migrating`.
 
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use super::*;
 use crate::model::{Backfill, BackfillId};
 use crate::storage::{Backfills, IdempotencyKey, IdempotentOperation, NewBackfill, Purge};
 
-/// A store of version 1: the pipeline `daily`, one run of it that succeeded, one that executes, one
-/// that waits, and the key of the first.
+/// The rows of a store of version 1: the pipeline `daily` with a successful, a running and a
+/// pending run, and the idempotency key of the first.
 const VERSION_1: &str = r#"
 INSERT INTO pipelines (key, id, slug, version, enabled, created_at, updated_at) VALUES (1, 'daily', 'daily', 1, 1, 1000, 1000);
 INSERT INTO definitions (key, pipeline, version, body) VALUES (1, 1, 1,
@@ -46,7 +45,7 @@ fn once(operation: IdempotentOperation) -> IdempotencyKey {
     IdempotencyKey::new(operation, "once", [0; 32])
 }
 
-/// A backfill of the dates of two runs, with the key of the first run of the store.
+/// Creates a backfill of two dates. Its idempotency key has the name of the first run's key.
 fn two_dates() -> CreateRuns {
     let id = BackfillId::from_uuid(*run_id(9).as_uuid());
     let pipeline = PipelineId::new("daily").unwrap();
@@ -64,7 +63,7 @@ fn two_dates() -> CreateRuns {
 }
 
 #[tokio::test]
-async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
+async fn a_store_of_version_1_keeps_its_data_and_stays_usable() {
     let dir = scratch();
     make_version_1(dir.path());
     let storage = open(dir.path()).await;
@@ -77,11 +76,11 @@ async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
     }
     assert_eq!(event_count(&storage).await, 3);
     let run = IdempotentOperation::Run(PipelineId::new("daily").unwrap());
-    let known = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
-    assert_eq!((known.run_ids, known.backfill), (vec![run_id(1)], None));
+    let replay = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
+    assert_eq!((replay.run_ids, replay.backfill), (vec![run_id(1)], None));
 
     let created = storage.create_runs(two_dates()).await.unwrap();
-    assert!(!created.is_replayed, "the key of a run is another");
+    assert!(!created.is_replayed, "the key of a run is a different key");
     assert_eq!(created.run_ids, [10, 11].map(run_id));
     let claims = claim(&storage, 1, 9).await;
     let ids: Vec<_> = claims
@@ -91,12 +90,17 @@ async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
         .collect();
     assert_eq!(ids, [2, 3, 10].map(run_id));
     for claimed in &claims.claimed {
-        let end = Entry::RunFinished {
+        let finished = Entry::RunFinished {
             status: RunStatus::Success,
             error: None,
             at: at(5),
         };
-        let append = Append::new(claimed.run.id, claimed.epoch, claimed.position, vec![end]);
+        let append = Append::new(
+            claimed.run.id,
+            claimed.epoch,
+            claimed.position,
+            vec![finished],
+        );
         storage.append(append).await.unwrap();
     }
     assert_eq!(claim(&storage, 1, 9).await.claimed[0].run.id, run_id(11));
@@ -105,12 +109,12 @@ async fn a_store_of_version_1_keeps_its_data_and_can_be_worked_with() {
     let purge = Purge::new(at(1_000), 10);
     assert_eq!(storage.purge(purge).await.unwrap().deleted, 4);
     let id = created.backfill.unwrap();
-    let left = storage.find_backfill(id, &Scope::All).await.unwrap();
-    assert_eq!(left.unwrap().runs.len(), 1);
+    let remaining = storage.find_backfill(id, &Scope::All).await.unwrap();
+    assert_eq!(remaining.unwrap().runs.len(), 1);
 }
 
 #[tokio::test]
-async fn a_store_that_was_migrated_opens_again() {
+async fn a_migrated_store_opens_again() {
     let dir = scratch();
     make_version_1(dir.path());
     open(dir.path()).await.close().await.unwrap();

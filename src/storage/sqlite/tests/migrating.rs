@@ -1,6 +1,6 @@
-//! A store that an earlier version wrote, opened by this one.
+//! Tests of the migration of schedules from version 1.
 //!
-//! What the versions are is written in `migrations/`.
+//! Other rows are left to `first_version`, the SQL of each version to `migrations/`.
 
 use super::*;
 use crate::storage::Schedules as _;
@@ -8,8 +8,8 @@ use crate::storage::sqlite::schema::APPLICATION_ID;
 
 const FIRST: &str = include_str!("../migrations/1.sql");
 
-/// Makes a store of the first version with a pipeline of each definition, saved at second 100.
-fn write_first_version(path: &Path, pipelines: &[(&str, &str)]) {
+/// Writes a store of version 1 with a pipeline per definition, each saved at second 100.
+fn write_version_1(path: &Path, pipelines: &[(&str, &str)]) {
     let conn = rusqlite::Connection::open(path).unwrap();
     conn.pragma_update(None, "application_id", APPLICATION_ID)
         .unwrap();
@@ -34,9 +34,9 @@ fn write_first_version(path: &Path, pipelines: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn schedules_of_a_first_version_begin_where_they_were_saved() {
+async fn schedules_of_version_1_start_at_the_time_of_their_save() {
     let dir = scratch();
-    write_first_version(
+    write_version_1(
         &dir.path().join("runs.db"),
         &[
             (

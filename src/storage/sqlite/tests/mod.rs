@@ -1,11 +1,11 @@
-//! What a SQLite store alone must keep, beside the contract that every backend takes.
+//! Tests of the SQLite storage alone, and its run of the storage contract.
 //!
-//! Each file is one sort of trouble; here is what they are made of.
+//! Each file covers one kind of trouble. This file has the helpers.
 
 mod commits;
+mod dropped_callers;
 mod durable;
 mod first_version;
-mod leaving;
 mod migrating;
 mod opening;
 mod reopening;
@@ -32,7 +32,7 @@ async fn open(dir: &Path) -> SqliteStorage {
     SqliteStorage::open(dir.join("runs.db")).await.unwrap()
 }
 
-/// So many seconds after some moment.
+/// Returns a fixed time plus this number of seconds.
 fn at(seconds: i64) -> DateTime<Utc> {
     let start: DateTime<Utc> = "2024-01-15T06:00:00Z".parse().unwrap();
     start + TimeDelta::seconds(seconds)
@@ -56,7 +56,7 @@ fn create(n: u64) -> CreateRuns {
     CreateRuns::new(vec![NewRun::new(new_run(n))])
 }
 
-/// A store with the pipeline `daily` of the nodes `load` and `save`.
+/// Opens a store with the pipeline `daily`, whose nodes are `load` and `save`.
 async fn store() -> (Scratch, SqliteStorage) {
     store_with(SqliteOptions::default()).await
 }
@@ -107,9 +107,9 @@ async fn event_count(storage: &SqliteStorage) -> usize {
     events.unwrap().len()
 }
 
-/// Keeps the writer busy until it is let go, so that what is sent meanwhile becomes one group.
+/// Keeps the writer busy until its release. Steps sent meanwhile become one group.
 struct Busy {
-    let_go: mpsc::Sender<()>,
+    release: mpsc::Sender<()>,
     done: tokio::task::JoinHandle<Result<()>>,
 }
 
@@ -119,27 +119,27 @@ impl Busy {
         reason = "the test joins the task it starts"
     )]
     async fn new(storage: &SqliteStorage) -> Self {
-        let (let_go, wait) = mpsc::channel::<()>();
-        let (tell, is_busy) = oneshot::channel();
+        let (release, wait) = mpsc::channel::<()>();
+        let (signal, is_busy) = oneshot::channel();
         let storage = storage.clone();
-        let mut tell = Some(tell);
+        let mut signal = Some(signal);
         let done = tokio::spawn(async move {
             let step = move |_: &mut Tx| {
-                // A group that is repeated finds the writer let go already.
-                if let Some(tell) = tell.take() {
-                    tell.send(()).unwrap();
+                // When a group is retried, the writer was released already.
+                if let Some(signal) = signal.take() {
+                    signal.send(()).unwrap();
                     wait.recv().unwrap();
                 }
                 Ok(())
             };
-            storage.step(Lane::Normal, step).await
+            storage.step(step).await
         });
         is_busy.await.unwrap();
-        Self { let_go, done }
+        Self { release, done }
     }
 
-    async fn let_go(self) {
-        self.let_go.send(()).unwrap();
+    async fn release(self) {
+        self.release.send(()).unwrap();
         self.done.await.unwrap().unwrap();
     }
 }

@@ -1,6 +1,6 @@
-//! Opening: what is refused, by which error, and that nothing is touched then.
+//! Tests of opening: which files are refused, with which error and without a change to them.
 //!
-//! What an earlier process left is found in `reopening`.
+//! Recovery after an earlier process is left to `reopening`.
 
 use super::*;
 
@@ -8,7 +8,7 @@ async fn refusal(path: &Path) -> crate::Error {
     SqliteStorage::open(path).await.unwrap_err()
 }
 
-/// A refused file keeps its bytes, and nothing is put beside it.
+/// Asserts that a refused file keeps its bytes and that no file is created next to it.
 async fn refused_untouched(dir: &Path, path: &Path) -> crate::Error {
     let before = std::fs::read(path).unwrap();
     let error = refusal(path).await;
@@ -18,7 +18,7 @@ async fn refused_untouched(dir: &Path, path: &Path) -> crate::Error {
 }
 
 #[tokio::test]
-async fn a_missing_folder_is_named() {
+async fn the_error_names_a_missing_folder() {
     let dir = scratch();
     let error = refusal(&dir.path().join("absent/runs.db")).await;
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -26,7 +26,7 @@ async fn a_missing_folder_is_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_left_as_it_is() {
+async fn a_file_that_is_not_a_database_is_unchanged() {
     let dir = scratch();
     let path = dir.path().join("runs.db");
     for content in ["short".to_owned(), "no database ".repeat(100)] {
@@ -39,7 +39,7 @@ async fn a_file_that_is_no_database_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_database_of_another_program_is_left_as_it_is() {
+async fn the_database_of_another_program_is_unchanged() {
     let dir = scratch();
     let path = dir.path().join("runs.db");
     let other = rusqlite::Connection::open(&path).unwrap();
@@ -50,7 +50,7 @@ async fn the_database_of_another_program_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_newer_floret_is_left_as_it_is() {
+async fn a_store_of_a_newer_floret_is_unchanged() {
     let dir = scratch();
     let path = dir.path().join("runs.db");
     open(dir.path()).await.close().await.unwrap();
@@ -77,7 +77,7 @@ async fn a_read_only_file_is_refused() {
 }
 
 #[tokio::test]
-async fn a_second_handle_is_refused_with_the_process_that_has_the_first() {
+async fn the_refusal_of_a_second_handle_names_the_process_of_the_first() {
     let (dir, storage) = store().await;
     let error = refusal(&dir.path().join("runs.db")).await;
     let pid = Some(std::process::id());
@@ -88,7 +88,7 @@ async fn a_second_handle_is_refused_with_the_process_that_has_the_first() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_symbolic_link_is_the_store_that_it_names() {
+async fn a_symbolic_link_opens_the_store_that_it_points_to() {
     let (dir, storage) = store().await;
     let link = dir.path().join("link.db");
     std::os::unix::fs::symlink(dir.path().join("runs.db"), &link).unwrap();
@@ -135,7 +135,7 @@ async fn the_events_are_readable_in_a_shell() {
     let rows: Vec<(u64, String, String, Option<i64>, String)> = rows
         .query_map([], |row| {
             let (seq, kind): (i64, _) = (row.get(0)?, row.get(1)?);
-            let seq = values::uint(seq);
+            let seq = values::to_u64(seq);
             Ok((seq, kind, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .unwrap()

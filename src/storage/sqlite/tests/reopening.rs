@@ -1,7 +1,6 @@
-//! What the next process finds: everything acknowledged, orphans, numbers that go on, rows that
-//! cannot be read.
+//! Tests of what the next process finds: acknowledged writes, orphans, numbers and damaged rows.
 //!
-//! How a file is opened is tested in `opening`.
+//! Refused files are left to `opening`.
 
 use bytes::Bytes;
 
@@ -19,7 +18,7 @@ async fn chunk_count(storage: &SqliteStorage) -> i64 {
         let count = tx.row("SELECT count(*) FROM chunks", [], |row| Ok(row.get(0)?))?;
         Ok(count.unwrap_or(0))
     };
-    storage.step(Lane::Normal, step).await.unwrap()
+    storage.step(step).await.unwrap()
 }
 
 async fn put_chunk(storage: &SqliteStorage, epoch: u64, node_index: u16, bytes: &'static [u8]) {
@@ -28,28 +27,28 @@ async fn put_chunk(storage: &SqliteStorage, epoch: u64, node_index: u16, bytes: 
     storage.put_output_chunk(chunk).await.unwrap();
 }
 
-/// Run 1, claimed: `load` has ended with an output, `save` was on its way and had a chunk written.
-async fn a_run_on_its_way(storage: &SqliteStorage) {
+/// Claims run 1: `load` succeeded with an output, `save` is running and has written a chunk.
+async fn start_run(storage: &SqliteStorage) {
     storage.create_runs(create(1)).await.unwrap();
     let epoch = claim(storage, 1, 1).await.claimed[0].epoch;
     append(storage, 1, (epoch, 0), vec![started(0)])
         .await
         .unwrap();
     put_chunk(storage, epoch, 0, b"rows").await;
-    let mut end = FinishedNode::new(0, NodeStatus::Success, at(3));
-    end.has_dataset = true;
-    end.output = Some(OutputRef::new([7; 32], 4, 1));
-    let end = Entry::NodeFinished(Box::new(end));
-    append(storage, 1, (epoch, 1), vec![end, started(1)])
+    let mut finished = FinishedNode::new(0, NodeStatus::Success, at(3));
+    finished.has_dataset = true;
+    finished.output = Some(OutputRef::new([7; 32], 4, 1));
+    let finished = Entry::NodeFinished(Box::new(finished));
+    append(storage, 1, (epoch, 1), vec![finished, started(1)])
         .await
         .unwrap();
-    put_chunk(storage, epoch, 1, b"left").await;
+    put_chunk(storage, epoch, 1, b"part").await;
 }
 
 #[tokio::test]
-async fn a_run_on_its_way_is_an_orphan_with_all_that_was_acknowledged() {
+async fn an_executing_run_is_an_orphan_with_all_acknowledged_entries() {
     let (dir, storage) = store().await;
-    a_run_on_its_way(&storage).await;
+    start_run(&storage).await;
     let before = storage.find_run(run_id(1), &Scope::All).await.unwrap();
     let storage = reopen(&dir, storage).await;
     assert_eq!(
@@ -67,9 +66,9 @@ async fn a_run_on_its_way_is_an_orphan_with_all_that_was_acknowledged() {
 }
 
 #[tokio::test]
-async fn chunks_that_no_entry_named_are_swept() {
+async fn chunks_that_no_entry_named_are_dropped() {
     let (dir, storage) = store().await;
-    a_run_on_its_way(&storage).await;
+    start_run(&storage).await;
     assert_eq!(chunk_count(&storage).await, 2);
     let storage = reopen(&dir, storage).await;
     assert_eq!(chunk_count(&storage).await, 1);
@@ -78,9 +77,9 @@ async fn chunks_that_no_entry_named_are_swept() {
 }
 
 #[tokio::test]
-async fn the_claim_of_a_dead_owner_does_not_hold() {
+async fn the_claim_of_a_dead_owner_is_lost() {
     let (dir, storage) = store().await;
-    a_run_on_its_way(&storage).await;
+    start_run(&storage).await;
     let storage = reopen(&dir, storage).await;
     let error = append(&storage, 1, (1, 9), vec![]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal, "a gap");
@@ -97,11 +96,11 @@ async fn the_claim_of_a_dead_owner_does_not_hold() {
 }
 
 #[tokio::test]
-async fn numbers_go_on_after_a_purge_of_the_newest() {
+async fn numbers_continue_after_a_purge_of_the_newest_run() {
     let (dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
-    let wish = crate::storage::CancelRequest::new(run_id(1), crate::Cancel::Plain, at(1));
-    storage.request_cancel(wish).await.unwrap();
+    let request = crate::storage::CancelRequest::new(run_id(1), crate::Cancel::Plain, at(1));
+    storage.request_cancel(request).await.unwrap();
     let purged = storage.purge(Purge::new(at(9), 10)).await.unwrap();
     assert_eq!(purged.deleted, 1);
     let storage = reopen(&dir, storage).await;
@@ -113,12 +112,12 @@ async fn numbers_go_on_after_a_purge_of_the_newest() {
             Ok(row.get::<_, i64>(0)?)
         })
     };
-    let key = storage.step(Lane::Normal, key).await.unwrap();
-    assert_eq!(key, Some(2), "the key of a purged run is not taken again");
+    let key = storage.step(key).await.unwrap();
+    assert_eq!(key, Some(2), "the key of a purged run is not used again");
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_be_read_costs_itself_alone_and_ends_as_poisoned() {
+async fn an_unreadable_run_fails_alone_and_becomes_poisoned() {
     let (_dir, storage) = store().await;
     for n in 1..=2 {
         storage.create_runs(create(n)).await.unwrap();
@@ -148,9 +147,9 @@ async fn a_run_that_cannot_be_read_costs_itself_alone_and_ends_as_poisoned() {
 }
 
 #[tokio::test]
-async fn a_damaged_orphan_is_counted_after_the_next_open() {
+async fn claims_of_a_damaged_orphan_are_counted_after_the_next_open() {
     let (dir, storage) = store().await;
-    a_run_on_its_way(&storage).await;
+    start_run(&storage).await;
     storage.damage_run(run_id(1)).await.unwrap();
     let storage = reopen(&dir, storage).await;
     let claims = claim(&storage, 2, 5).await;
@@ -168,9 +167,9 @@ async fn a_damaged_orphan_is_counted_after_the_next_open() {
 }
 
 #[tokio::test]
-async fn a_damaged_output_is_not_what_its_hash_says() {
+async fn a_damaged_output_no_longer_matches_its_hash() {
     let (_dir, storage) = store().await;
-    a_run_on_its_way(&storage).await;
+    start_run(&storage).await;
     storage.damage_output(run_id(1), 0).await.unwrap();
     let output = storage.find_output(run_id(1), 0, &Scope::All).await;
     let output = output.unwrap().unwrap();

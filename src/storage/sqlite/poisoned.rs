@@ -1,10 +1,10 @@
-//! Orphans that crashed too often: they end in the claim that finds them.
+//! Finishes poisoned runs, which are orphans that crashed too often.
 //!
-//! Which these are is decided in `rules`; the other orphans are left to `claim`.
+//! `rules` decides which orphans are poisoned. The other orphans are left to `claim`.
 
-use super::ends::Ended;
-use super::fault::Fault;
-use super::state::Active;
+use super::finish::FinishedRun;
+use super::state::ActiveRun;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::id;
 use crate::model::{RunId, RunStatus};
@@ -12,19 +12,19 @@ use crate::storage::rules::{self, OrphanChoice};
 use crate::storage::{Claim, ClaimOutcome};
 
 impl Tx {
-    /// Ends the orphans that crashed too often.
-    pub(super) fn poison(
+    /// Finishes the poisoned orphans of a claim.
+    pub(super) fn finish_poisoned(
         &mut self,
         choice: &OrphanChoice,
         claim: &Claim,
         claims: &mut ClaimOutcome,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), StoreError> {
         for &run in &choice.poisoned {
             let Some(active) = self.state.running.remove(&run) else {
                 continue;
             };
-            self.state.stop(&active);
-            let status = self.poison_run(run, &active, claim)?;
+            self.state.subtract_running(&active);
+            let status = self.finish_poisoned_run(run, &active, claim)?;
             claims.poisoned.push(run);
             let backfill = self.cancelled_backfill(active.backfill, status)?;
             claims.cancelled_backfills.extend(backfill);
@@ -32,14 +32,14 @@ impl Tx {
         Ok(())
     }
 
-    fn poison_run(
+    fn finish_poisoned_run(
         &mut self,
         run: RunId,
-        active: &Active,
+        active: &ActiveRun,
         claim: &Claim,
-    ) -> Result<RunStatus, Fault> {
+    ) -> Result<RunStatus, StoreError> {
         let (status, error) = rules::poisoned_outcome(active.cancel, active.claims);
-        let ended = Ended {
+        let finished = FinishedRun {
             key: active.key,
             pipeline: active.pipeline,
             tenant: active.tenant.as_ref(),
@@ -50,10 +50,10 @@ impl Tx {
             error: error.as_deref(),
             at: claim.now,
         };
-        self.end_run(&ended)?;
-        self.write_end_event(&ended)?;
-        self.settle_nodes(&ended)?;
-        self.drop_staged(active.key)?;
+        self.finish_run(&finished)?;
+        self.write_finish_event(&finished)?;
+        self.finish_open_nodes(&finished)?;
+        self.drop_staged_of_run(active.key)?;
         let resumes = self.row(
             "SELECT resumed_from IS NOT NULL FROM runs WHERE id = ?",
             [id(&run)],
@@ -62,7 +62,7 @@ impl Tx {
         if status == RunStatus::Cancelled && resumes == Some(false) {
             self.drop_outputs(active.key, |_, _| false)?;
         }
-        self.settle_backfill(&ended)?;
+        self.settle_backfill(&finished)?;
         Ok(status)
     }
 }

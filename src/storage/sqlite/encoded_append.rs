@@ -1,38 +1,37 @@
-//! An append made ready before the writer gets it: what can be encoded elsewhere does not hold up
-//! the others.
+//! Encodes an append on the caller's task, which takes this work off the writer thread.
 //!
 //! Writing it is left to `journal` and `nodes`.
 
 use super::body::Body;
-use super::fault::Fault;
+use super::store_error::StoreError;
 use crate::error::Result;
 use crate::model::NodeIndex;
 use crate::storage::{Append, Entry};
 
-/// An append whose events and payloads are encoded.
-pub(super) struct Prepared {
+/// An append with its encoded events and payloads.
+pub(super) struct EncodedAppend {
     pub(super) append: Append,
     pub(super) body: Body,
     pub(super) payloads: Vec<Payload>,
 }
 
-/// A preview or a profile, encoded.
+/// An encoded preview or profile.
 pub(super) struct Payload {
     pub(super) insert: &'static str,
     pub(super) node_index: NodeIndex,
     pub(super) body: Vec<u8>,
 }
 
-impl Prepared {
-    pub(super) fn new(mut append: Append) -> Result<Self, Fault> {
+impl EncodedAppend {
+    pub(super) fn new(mut append: Append) -> Result<Self, StoreError> {
         let body = Body::of_entries(&append.entries)?;
         let mut payloads = Vec::new();
         for entry in &mut append.entries {
             match entry {
-                Entry::NodeFinished(end) => {
-                    if let Some(preview) = end.preview.take() {
+                Entry::NodeFinished(finished) => {
+                    if let Some(preview) = finished.preview.take() {
                         let insert = "INSERT OR REPLACE INTO previews (key, body) VALUES (?, ?)";
-                        payloads.push(Payload::new(insert, end.node_index, &preview)?);
+                        payloads.push(Payload::new(insert, finished.node_index, &preview)?);
                     }
                 }
                 Entry::Profile {
@@ -61,9 +60,9 @@ impl Payload {
         insert: &'static str,
         node_index: NodeIndex,
         payload: &impl serde::Serialize,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, StoreError> {
         let body = serde_json::to_vec(payload)
-            .map_err(|error| Fault::unreadable("a payload to be stored", error))?;
+            .map_err(|error| StoreError::unreadable("a payload to be stored", error))?;
         Ok(Self {
             insert,
             node_index,

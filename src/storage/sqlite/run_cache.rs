@@ -1,25 +1,25 @@
-//! What a driven run is kept with in memory, read from its rows.
+//! Reads the cached state of a running run from its rows.
 //!
-//! Whose it is, is left to `claim`; what is appended to it, to `journal`.
+//! Who owns the run is left to `claim`, what is appended to it to `journal`.
 
 use std::collections::BTreeMap;
 
-use super::fault::Fault;
 use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, read_node, read_run};
-use super::state::Driven;
+use super::state::CachedRun;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{id, node_keys};
 use crate::error::Result;
 use crate::model::{NodeRun, RunId};
 
 impl Tx {
-    /// What a run that nobody claimed yet is driven by.
-    pub(super) fn drive_pending(&self, key: i64) -> Result<Box<Driven>, Fault> {
+    /// Returns the cached state of a run that was never claimed.
+    pub(super) fn load_pending_run(&self, key: i64) -> Result<Box<CachedRun>, StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.key = ?");
         let row = self
             .row(&sql, [key], read_run)?
-            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
-        Ok(Box::new(Driven {
+            .ok_or_else(|| StoreError::unreadable("a run", "it is missing"))?;
+        Ok(Box::new(CachedRun {
             definition: self.state.definitions.find(&self.conn, row.definition)?,
             position: 0,
             nodes: BTreeMap::new(),
@@ -29,35 +29,39 @@ impl Tx {
         }))
     }
 
-    /// The key of a run that is running under this epoch, and what it is driven by; read from its
-    /// rows once after the memory was read again.
-    pub(super) fn driven(
+    /// Returns the key and the cached state of a run that executes under this epoch.
+    ///
+    /// The state is read from the rows if the writer's memory was reloaded.
+    pub(super) fn cached_run(
         &mut self,
         run: RunId,
         epoch: u64,
-    ) -> Result<Option<(i64, &mut Driven)>, Fault> {
+    ) -> Result<Option<(i64, &mut CachedRun)>, StoreError> {
         let active = self.state.running.get(&run);
         let Some(active) = active.filter(|active| active.epoch == epoch) else {
             return Ok(None);
         };
         let key = active.key;
-        if active.driven.is_none() {
-            let (read, _) = self.drive(run)?;
+        if active.cached.is_none() {
+            let (loaded, _) = self.load_running_run(run)?;
             if let Some(active) = self.state.running.get_mut(&run) {
-                active.driven = Some(read);
+                active.cached = Some(loaded);
             }
         }
         let active = self.state.running.get_mut(&run);
-        let driven = active.and_then(|active| active.driven.as_deref_mut());
-        Ok(driven.map(|driven| (key, driven)))
+        let cached = active.and_then(|active| active.cached.as_deref_mut());
+        Ok(cached.map(|cached| (key, cached)))
     }
 
-    /// What a running run is driven by, with its nodes.
-    pub(super) fn drive(&self, run: RunId) -> Result<(Box<Driven>, Vec<NodeRun>), Fault> {
+    /// Returns the cached state of a running run, with its nodes.
+    pub(super) fn load_running_run(
+        &self,
+        run: RunId,
+    ) -> Result<(Box<CachedRun>, Vec<NodeRun>), StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let row = self
             .row(&sql, [id(&run)], read_run)?
-            .ok_or_else(|| Fault::unreadable("a run", "it is missing"))?;
+            .ok_or_else(|| StoreError::unreadable("a run", "it is missing"))?;
         let definition = self.state.definitions.find(&self.conn, row.definition)?;
         let (first, last) = node_keys(row.key);
         let sql =
@@ -69,7 +73,7 @@ impl Tx {
             self.row(sql, [first, last], |_| Ok(()))
                 .map(|found| found.is_some())
         };
-        let driven = Driven {
+        let cached = CachedRun {
             definition,
             position: self.position(run)?,
             nodes: nodes
@@ -80,6 +84,6 @@ impl Tx {
             has_staged: has_rows("SELECT 1 FROM staged WHERE key BETWEEN ? AND ? LIMIT 1")?,
             run: row.run,
         };
-        Ok((Box::new(driven), nodes))
+        Ok((Box::new(cached), nodes))
     }
 }

@@ -1,21 +1,21 @@
-//! Callers that leave before they are answered, and handles that are dropped.
+//! Tests of callers that stop waiting for their result, and of dropped handles.
 //!
-//! What is found afterwards by the next process is in `reopening`.
+//! What the next process finds is left to `reopening`.
 
 use super::*;
 
 #[tokio::test]
-async fn a_claim_whose_caller_has_left_is_released_uncharged() {
+async fn a_claim_of_a_dropped_caller_is_released_without_a_charge() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
     let busy = Busy::new(&storage).await;
-    let mut asked = Box::pin(claim(&storage, 1, 5));
+    let mut call = Box::pin(claim(&storage, 1, 5));
     let is_pending =
-        std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+        std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
-    drop(asked);
-    busy.let_go().await;
-    // A later step was answered, so that the claim was too.
+    drop(call);
+    busy.release().await;
+    // Steps are answered in order, so that the claim was answered before this one.
     storage.create_runs(create(2)).await.unwrap();
     let claims = claim(&storage, 2, 1).await;
     let claimed = &claims.claimed[0];
@@ -24,16 +24,16 @@ async fn a_claim_whose_caller_has_left_is_released_uncharged() {
 }
 
 #[tokio::test]
-async fn a_claim_that_arrives_after_its_caller_has_left_is_released_too() {
+async fn a_claim_that_its_dropped_caller_never_received_is_released() {
     let (_dir, storage) = store().await;
     storage.create_runs(create(1)).await.unwrap();
-    let mut asked = Box::pin(claim(&storage, 1, 5));
+    let mut call = Box::pin(claim(&storage, 1, 5));
     let is_pending =
-        std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+        std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
-    // A later step was answered, so that the claim's answer lies in its channel.
+    // Steps are answered in order, so that the result of the claim is in its channel now.
     storage.create_runs(create(2)).await.unwrap();
-    drop(asked);
+    drop(call);
     let claims = claim(&storage, 2, 5).await;
     let epochs: Vec<_> = claims.claimed.iter().map(|claimed| claimed.epoch).collect();
     assert_eq!(epochs, [2, 1]);
@@ -46,21 +46,21 @@ async fn a_claim_that_arrives_after_its_caller_has_left_is_released_too() {
 }
 
 #[tokio::test]
-async fn a_step_whose_caller_has_left_is_done() {
+async fn a_step_of_a_dropped_caller_is_committed() {
     let (_dir, storage) = store().await;
     let busy = Busy::new(&storage).await;
-    let mut asked = Box::pin(storage.create_runs(create(1)));
+    let mut call = Box::pin(storage.create_runs(create(1)));
     let is_pending =
-        std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+        std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
     assert!(is_pending.await);
-    drop(asked);
-    busy.let_go().await;
+    drop(call);
+    busy.release().await;
     storage.create_runs(create(2)).await.unwrap();
     assert_eq!(status(&storage, 1).await, Some(RunStatus::Pending));
 }
 
 #[tokio::test]
-async fn a_handle_that_is_dropped_loses_nothing_and_frees_the_file() {
+async fn a_dropped_handle_loses_nothing_and_frees_the_file() {
     let (dir, storage) = store().await;
     for n in 1..=100 {
         storage.create_runs(create(n)).await.unwrap();

@@ -1,15 +1,15 @@
-//! Saving a definition: what is expected, which slug it gets, which version it becomes.
+//! Saves a definition: checks the expectation, chooses the slug and writes the next version.
 //!
-//! Finding, listing and deleting are left to `pipelines`.
+//! Finding, listing and deleting pipelines is left to `pipelines`, schedules to `schedules`.
 
 use std::sync::Arc;
 
 use rusqlite::params;
 
 use super::definitions::Definition;
-use super::fault::Fault;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
-use super::state::Known;
+use super::state::CachedPipeline;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::millis;
 use crate::error::{Error, Result};
@@ -22,12 +22,12 @@ impl Tx {
         put: &PutPipeline,
         body: &str,
         definition: &Arc<Definition>,
-    ) -> Result<StoredPipeline, Fault> {
-        let known = self.state.pipeline(&self.conn, &put.id)?;
-        let live = known.as_deref().filter(|known| !known.is_deleted);
-        let seen = live.filter(|known| put.scope.admits(known.tenant.as_ref()));
-        check_expected(put, live, seen)?;
-        let before = seen.map(|_| self.stored_pipeline(&put.id)).transpose()?;
+    ) -> Result<StoredPipeline, StoreError> {
+        let cached = self.state.pipeline(&self.conn, &put.id)?;
+        let existing = cached.as_deref().filter(|cached| !cached.is_deleted);
+        let visible = existing.filter(|cached| put.scope.admits(cached.tenant.as_ref()));
+        check_expected(put, existing, visible)?;
+        let before = visible.map(|_| self.stored_pipeline(&put.id)).transpose()?;
         if before.is_none() && self.is_slug_of_another(put.id.as_str(), &put.id)? {
             return Err(rules::already_exists(&put.id).into());
         }
@@ -38,58 +38,58 @@ impl Tx {
                 return Ok(before);
             }
             Some(before) => replaced(put, slug, before),
-            None => made(put, slug, known.as_deref()),
+            None => created(put, slug, cached.as_deref()),
         };
-        let pipeline = known
+        let pipeline = cached
             .as_ref()
-            .map_or(self.state.next_pipeline, |known| known.key);
+            .map_or(self.state.next_pipeline, |cached| cached.key);
         let key = self.write_pipeline(&stored, body, pipeline)?;
         self.save_schedule(pipeline, old.as_deref(), &put.definition, put.now)?;
-        self.state.definitions.hold(key, Arc::clone(definition));
+        self.state.definitions.insert(key, Arc::clone(definition));
         Ok(stored)
     }
 
-    fn stored_pipeline(&self, id: &PipelineId) -> Result<StoredPipeline, Fault> {
+    fn stored_pipeline(&self, id: &PipelineId) -> Result<StoredPipeline, StoreError> {
         let sql = format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.id = ?");
         let (row, definition) = self
             .row(&sql, [id.as_str()], read_pipeline)?
-            .ok_or_else(|| Fault::unreadable("a pipeline", "it is missing"))?;
-        row.with(definition, &self.state.definitions, &self.conn)
+            .ok_or_else(|| StoreError::unreadable("a pipeline", "it is missing"))?;
+        row.with_definition(definition, &self.state.definitions, &self.conn)
     }
 
     fn choose_slug(
         &self,
         put: &PutPipeline,
         before: Option<&StoredPipeline>,
-    ) -> Result<Slug, Fault> {
+    ) -> Result<Slug, StoreError> {
         match &put.slug {
-            SlugChoice::Given(slug) if self.is_taken(slug, &put.id)? => {
+            SlugChoice::Given(slug) if self.is_name_taken(slug, &put.id)? => {
                 Err(rules::already_exists(slug).into())
             }
             SlugChoice::Given(slug) => Ok(slug.clone()),
             SlugChoice::Derived(base) => {
-                let kept = before.map(|before| &before.slug);
-                if let Some(kept) = kept.filter(|slug| rules::is_derived_from(slug, base)) {
-                    return Ok(kept.clone());
+                let current = before.map(|before| &before.slug);
+                if let Some(current) = current.filter(|slug| rules::is_derived_from(slug, base)) {
+                    return Ok(current.clone());
                 }
-                self.first_free(base, &put.id)
+                self.first_free_slug(base, &put.id)
             }
         }
     }
 
-    fn first_free(&self, base: &Slug, own: &PipelineId) -> Result<Slug, Fault> {
+    fn first_free_slug(&self, base: &Slug, own: &PipelineId) -> Result<Slug, StoreError> {
         let mut number = 1;
         loop {
             let slug = rules::numbered(base, number);
-            if !self.is_taken(&slug, own)? {
+            if !self.is_name_taken(&slug, own)? {
                 return Ok(slug);
             }
             number += 1;
         }
     }
 
-    /// Whether another pipeline has it as its slug or its id.
-    fn is_taken(&self, slug: &Slug, own: &PipelineId) -> Result<bool, Fault> {
+    /// Returns whether another pipeline has this text as its slug or its id.
+    fn is_name_taken(&self, slug: &Slug, own: &PipelineId) -> Result<bool, StoreError> {
         let is_id = self.row(
             "SELECT 1 FROM pipelines WHERE id = ? AND id <> ? AND slug IS NOT NULL",
             [slug.as_str(), own.as_str()],
@@ -98,19 +98,19 @@ impl Tx {
         Ok(is_id.is_some() || self.is_slug_of_another(slug.as_str(), own)?)
     }
 
-    fn is_slug_of_another(&self, text: &str, own: &PipelineId) -> Result<bool, Fault> {
+    fn is_slug_of_another(&self, text: &str, own: &PipelineId) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM pipelines WHERE slug = ? AND id <> ?";
         let found = self.row(sql, [text, own.as_str()], |_| Ok(()))?;
         Ok(found.is_some())
     }
 
-    /// Writes a version of a pipeline and answers the key of its definition.
+    /// Writes a version of a pipeline. Returns the key of its definition.
     fn write_pipeline(
         &mut self,
         stored: &StoredPipeline,
         body: &str,
         pipeline: i64,
-    ) -> Result<i64, Fault> {
+    ) -> Result<i64, StoreError> {
         let StoredPipeline {
             id,
             slug,
@@ -137,7 +137,7 @@ impl Tx {
                 millis(*updated_at),
             ],
         )?;
-        self.state.forget(id);
+        self.state.forget_pipeline(id);
         self.state.next_pipeline = self.state.next_pipeline.max(pipeline + 1);
         let key = self.state.next_definition;
         self.write(
@@ -159,27 +159,29 @@ fn replaced(put: &PutPipeline, slug: Slug, before: StoredPipeline) -> StoredPipe
     }
 }
 
-/// A pipeline that is there for the first time, or again: its versions go on.
-fn made(put: &PutPipeline, slug: Slug, deleted: Option<&Known>) -> StoredPipeline {
+/// Returns a new pipeline. If a deleted one had its id, its versions continue.
+fn created(put: &PutPipeline, slug: Slug, deleted: Option<&CachedPipeline>) -> StoredPipeline {
     let definition = Arc::clone(&put.definition);
     let mut stored = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
     stored.tenant = put.scope.tenant().cloned();
-    stored.version = deleted.map_or(1, |known| known.version + 1);
+    stored.version = deleted.map_or(1, |cached| cached.version + 1);
     stored
 }
 
-/// What the save expects against what is there (`live`) and what of it the caller sees (`seen`).
+/// Checks the expectation of a save.
+///
+/// `existing` is the pipeline that exists; `visible` is the same pipeline if the caller can see it.
 fn check_expected(
     put: &PutPipeline,
-    live: Option<&Known>,
-    seen: Option<&Known>,
+    existing: Option<&CachedPipeline>,
+    visible: Option<&CachedPipeline>,
 ) -> Result<(), Error> {
-    match (put.expect, seen) {
-        (Expect::Absent, _) if live.is_some() => Err(rules::already_exists(&put.id)),
-        (Expect::Any, None) if live.is_some() => Err(rules::already_exists(&put.id)),
+    match (put.expect, visible) {
+        (Expect::Absent, _) if existing.is_some() => Err(rules::already_exists(&put.id)),
+        (Expect::Any, None) if existing.is_some() => Err(rules::already_exists(&put.id)),
         (Expect::Present | Expect::Version(_), None) => Err(Error::pipeline_not_found(&put.id)),
-        (Expect::Version(version), Some(known)) if known.version != version => {
-            Err(rules::precondition_failed(&put.id, known.version))
+        (Expect::Version(version), Some(cached)) if cached.version != version => {
+            Err(rules::precondition_failed(&put.id, cached.version))
         }
         (Expect::Absent | Expect::Any | Expect::Present | Expect::Version(_), _) => Ok(()),
     }

@@ -1,12 +1,11 @@
-//! Faults on cue, for tests of what must survive them.
+//! Fault injection for tests: failing commits, damaged rows and a full disk.
 //!
-//! They are built for tests and with the feature `testing` alone.
+//! This file is compiled only for tests and with the feature `testing`. Committing is left to `tx`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::SqliteStorage;
-use super::fault::Fault;
-use super::inbox::Lane;
+use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{chunk_keys, id};
 use crate::error::{Error, Result};
@@ -16,26 +15,26 @@ use crate::model::{NodeIndex, RunId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitFault {
-    /// Nothing was written.
+    /// The commit fails and writes nothing.
     BeforeEffect,
-    /// All was written, and the answer got lost.
+    /// The commit succeeds, but reports a failure.
     AfterEffect,
 }
 
-/// What the writer does on cue.
+/// The fault that the writer injects into its next commit.
 #[derive(Debug, Default)]
-pub(super) struct Hooks(
-    // 0: nothing; set by a test and taken by the writer once, so that the steps sent after it see
-    // it.
+pub(super) struct FaultInjector(
+    // 0 means no fault. The writer resets the value when it takes it, so that only one commit
+    // fails.
     AtomicU8,
 );
 
-impl Hooks {
-    /// Commits, or fails where that was asked for.
-    pub(super) fn commit(&self, tx: &Tx) -> Result<(), Fault> {
+impl FaultInjector {
+    /// Commits, or fails as a test requested.
+    pub(super) fn commit(&self, tx: &Tx) -> Result<(), StoreError> {
         match self.0.swap(0, Ordering::AcqRel) {
-            1 => Err(Fault::Staged),
-            2 => tx.commit().and(Err(Fault::Staged)),
+            1 => Err(StoreError::Injected),
+            2 => tx.commit().and(Err(StoreError::Injected)),
             _ => tx.commit(),
         }
     }
@@ -48,15 +47,19 @@ impl SqliteStorage {
             CommitFault::BeforeEffect => 1,
             CommitFault::AfterEffect => 2,
         };
-        self.0.published.hooks.0.store(code, Ordering::Release);
+        self.0
+            .published
+            .fault_injector
+            .0
+            .store(code, Ordering::Release);
     }
 
-    /// Flips a byte of the kept output of a node.
+    /// Flips a byte of the stored output of a node.
     ///
     /// # Errors
-    /// `NotFound` when none is kept.
+    /// `NotFound` if the node has no stored output.
     pub async fn damage_output(&self, run: RunId, node_index: NodeIndex) -> Result<()> {
-        self.step(Lane::Normal, move |tx| {
+        self.step(move |tx| {
             let source = tx.row(
                 "SELECT o.source FROM runs r JOIN outputs o ON o.key = (r.key << 12) + ? WHERE r.id = ?",
                 rusqlite::params![i64::from(node_index), id(&run)],
@@ -81,12 +84,12 @@ impl SqliteStorage {
     /// Makes the row of a run unreadable.
     ///
     /// # Errors
-    /// `NotFound` when there is none.
+    /// `NotFound` if there is no such run.
     pub async fn damage_run(&self, run: RunId) -> Result<()> {
-        self.step(Lane::Normal, move |tx| {
+        self.step(move |tx| {
             let count = tx.write("UPDATE runs SET params = '{' WHERE id = ?", [id(&run)])?;
             if let Some(active) = tx.state.running.get_mut(&run) {
-                active.driven = None;
+                active.cached = None;
             }
             if count == 0 {
                 return Err(Error::run_not_found(run).into());
@@ -96,12 +99,12 @@ impl SqliteStorage {
         .await
     }
 
-    /// Makes the disk full at so many pages; none: as large as it may be.
+    /// Limits the store to this number of pages. `None` removes the limit.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub async fn limit_pages(&self, pages: Option<u32>) -> Result<()> {
-        self.step(Lane::Normal, move |tx| {
+        self.step(move |tx| {
             let pages = pages.map_or(i64::from(u32::MAX) - 1, i64::from);
             tx.conn
                 .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
@@ -110,16 +113,16 @@ impl SqliteStorage {
         .await
     }
 
-    /// How many pages the store has.
+    /// Returns how many pages the store has.
     ///
     /// # Errors
-    /// `Unavailable` when storage cannot answer.
+    /// `Unavailable` if storage cannot answer.
     pub async fn page_count(&self) -> Result<u32> {
-        self.step(Lane::Normal, |tx| {
+        self.step(|tx| {
             let count: i64 = tx
                 .conn
                 .query_row("PRAGMA page_count", [], |row| row.get(0))?;
-            Ok(super::values::small(count))
+            Ok(super::values::to_u32(count))
         })
         .await
     }

@@ -1,21 +1,21 @@
-//! The file at a path, and whether it still is the one that was opened.
+//! The file of an opened store: detects that it was replaced or removed.
 //!
-//! Reading and writing it is left to SQLite.
+//! Reading and writing the file is left to SQLite.
 
 use std::path::{Path, PathBuf};
 
-use super::fault::Fault;
+use super::store_error::StoreError;
 
-/// The database's path and what identifies the file that was opened there.
+/// The path of the store and the identity of the file that was opened.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct StoreFile {
     path: PathBuf,
     #[cfg(unix)]
     identity: Option<(u64, u64)>,
 }
 
-impl Watched {
-    /// Notes which file is at the path now.
+impl StoreFile {
+    /// Remembers which file is at the path now.
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             #[cfg(unix)]
@@ -28,12 +28,13 @@ impl Watched {
         &self.path
     }
 
-    /// Refuses to go on once another file, or none, is at the path. Other systems keep an open file
-    /// from being replaced.
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    /// Fails if the file at the path was replaced or removed.
+    ///
+    /// Only Unix needs this check. Other systems do not let an open file be replaced.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         #[cfg(unix)]
         if identity(&self.path) != self.identity {
-            return Err(Fault::Replaced);
+            return Err(StoreError::Replaced);
         }
         Ok(())
     }

@@ -1,62 +1,64 @@
-//! Why a step or a question failed, inside this backend.
+//! The error of a step or a read inside this backend.
 //!
-//! What a caller sees of it is one [`Error`]; SQL and paths stay in its source.
+//! Callers receive it as an [`Error`], whose message contains neither SQL nor paths.
 
 use rusqlite::ErrorCode;
 
 use crate::error::{Error, Problem};
 
-/// Why a step or a question failed.
+/// Why a step or a read failed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum StoreError {
     /// The step was refused before its first write.
     Refused(Error),
     /// SQLite failed.
     Sql(rusqlite::Error),
     /// A stored value cannot be read.
     Unreadable(String),
-    /// A step or a question panicked.
+    /// A step or a read panicked.
     Panicked,
-    /// The file at the path is not the one that is open.
+    /// The file of the store was replaced or removed.
     Replaced,
-    /// A commit failed on cue.
+    /// A test made the commit fail.
     #[cfg(any(test, feature = "testing"))]
-    Staged,
+    Injected,
 }
 
-impl Fault {
-    /// A stored value that cannot be read, and why.
+impl StoreError {
+    /// Creates the error for a stored value that cannot be read.
     pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> Self {
         Self::Unreadable(format!("{what}: {why}"))
     }
 
-    /// What SQLite calls it: all of it that a line above `debug` may tell.
+    /// Returns the error code of SQLite.
+    ///
+    /// Log lines above `debug` may contain nothing else of the error.
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sql(error) => error.sqlite_error_code(),
             Self::Refused(_) | Self::Unreadable(_) | Self::Panicked | Self::Replaced => None,
             #[cfg(any(test, feature = "testing"))]
-            Self::Staged => None,
+            Self::Injected => None,
         }
     }
 
-    /// Traces it, at `debug`: it may hold SQL, paths or what is stored.
+    /// Logs the error at `debug`, because it may contain SQL, paths or stored values.
     pub(super) fn trace(&self) {
-        tracing::debug!(fault = ?self, "this is what storage met");
+        tracing::debug!(error = ?self, "the error inside storage");
     }
 
-    /// Whether another program holds the write lock.
+    /// Returns whether another program holds the write lock.
     pub(super) fn is_busy(&self) -> bool {
         self.code() == Some(ErrorCode::DatabaseBusy)
     }
 
-    /// Whether the same step may succeed on its own where its group failed.
+    /// Returns whether the disk is full. A smaller step may still succeed then.
     pub(super) fn is_disk_full(&self) -> bool {
         self.code() == Some(ErrorCode::DiskFull)
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error as Sql;
         match error {
@@ -69,30 +71,32 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused(error) => error,
-            Fault::Sql(error) => of_sqlite(error),
-            Fault::Unreadable(what) => {
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(error) => error,
+            StoreError::Sql(error) => from_sqlite(error),
+            StoreError::Unreadable(what) => {
                 Self::internal("a stored value cannot be read").with_source(what)
             }
-            Fault::Panicked => Self::internal("storage failed"),
-            Fault::Replaced => Self::unavailable("the file of the store was replaced or removed"),
+            StoreError::Panicked => Self::internal("storage failed"),
+            StoreError::Replaced => {
+                Self::unavailable("the file of the store was replaced or removed")
+            }
             #[cfg(any(test, feature = "testing"))]
-            Fault::Staged => Self::unavailable("the commit failed"),
+            StoreError::Injected => Self::unavailable("the commit failed"),
         }
     }
 }
 
-fn of_sqlite(error: rusqlite::Error) -> Error {
-    let told = match error.sqlite_error_code() {
+fn from_sqlite(error: rusqlite::Error) -> Error {
+    let mapped = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
             Error::new(Problem::StorageFull, "there is no room left on the disk")
         }
@@ -105,8 +109,8 @@ fn of_sqlite(error: rusqlite::Error) -> Error {
             | ErrorCode::OutOfMemory
             | ErrorCode::OperationInterrupted
             | ErrorCode::FileLockingProtocolFailed,
-        ) => Error::unavailable("storage cannot answer for the moment"),
+        ) => Error::unavailable("storage is temporarily unavailable"),
         Some(_) | None => Error::internal("storage failed"),
     };
-    told.with_source(error)
+    mapped.with_source(error)
 }

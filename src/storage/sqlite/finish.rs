@@ -1,0 +1,73 @@
+//! Finishes a run: its row, its figures and, if storage itself finishes it, its event and nodes.
+//!
+//! Its outputs are left to `outputs`, its backfill to `settlement`.
+
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+
+use super::body::{Body, terminal_kind};
+use super::store_error::StoreError;
+use super::tx::{Counted, Tx};
+use super::values::{self, millis, node_keys};
+use crate::model::{RunStatus, TenantId};
+
+/// A run with its outcome.
+pub(super) struct FinishedRun<'a> {
+    pub(super) key: i64,
+    pub(super) pipeline: i64,
+    pub(super) tenant: Option<&'a TenantId>,
+    pub(super) created_at: i64,
+    pub(super) backfill: Option<i64>,
+    pub(super) before: RunStatus,
+    pub(super) status: RunStatus,
+    pub(super) error: Option<&'a str>,
+    pub(super) at: DateTime<Utc>,
+}
+
+impl Tx {
+    /// Writes the outcome of a run and counts it.
+    pub(super) fn finish_run(&mut self, finished: &FinishedRun<'_>) -> Result<(), StoreError> {
+        self.write(
+            "UPDATE runs SET status = ?, finished_at = ?, error = ?, owner = NULL, lease_until = NULL WHERE key = ?",
+            params![
+                values::run_status(finished.status),
+                millis(finished.at),
+                finished.error,
+                finished.key,
+            ],
+        )?;
+        let counted = Counted {
+            pipeline: finished.pipeline,
+            tenant: finished.tenant,
+            created_at: finished.created_at,
+            backfill: finished.backfill,
+        };
+        self.count(&counted, Some(finished.before), Some(finished.status))
+    }
+
+    /// Writes the terminal event of a run that storage itself finishes.
+    pub(super) fn write_finish_event(
+        &mut self,
+        finished: &FinishedRun<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(kind) = terminal_kind(finished.status) else {
+            return Ok(());
+        };
+        let body = Body::of_run(kind, finished.status, finished.error, finished.at)?;
+        self.write_events(finished.key, &body, None).map(drop)
+    }
+
+    /// Sets the final status of unfinished nodes after storage itself finished the run.
+    pub(super) fn finish_open_nodes(
+        &mut self,
+        finished: &FinishedRun<'_>,
+    ) -> Result<(), StoreError> {
+        let (first, last) = node_keys(finished.key);
+        let status = values::node_status(finished.status.unstarted_node());
+        self.write(
+            "UPDATE node_runs SET status = ? WHERE key BETWEEN ? AND ? AND status IN (0, 1)",
+            [status, first, last],
+        )?;
+        Ok(())
+    }
+}
