@@ -1,7 +1,7 @@
-//! The answer to an error as it reads on the wire (RFC 9457).
+//! Turns an error into a response (RFC 9457).
 //!
-//! Slug, status and title are left to the table of `error::Problem`.
-//! The message of an error that is not the client's fault is replaced here.
+//! The table of `error::Problem` has the slug, the status and the title. This file replaces the
+//! message of an error that is not the client's fault.
 
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -12,7 +12,7 @@ use super::body::Body;
 use super::response;
 use crate::error::{Error, ErrorKind, Issue, IssueLocation, Problem, causes};
 
-/// Problems of an input that one answer tells.
+/// The maximum number of issues in one response.
 const ISSUES_MAX: usize = 20;
 
 #[derive(Serialize)]
@@ -27,11 +27,11 @@ struct ProblemBody<'a> {
     errors: &'a [Fault<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     first_seq: Option<u64>,
-    // Clients of the system before read this one.
+    // Clients of the previous system read this member.
     error: &'a str,
 }
 
-/// One problem of an input, as it reads on the wire.
+/// One issue of an input, in its form on the wire.
 #[derive(Debug, Serialize)]
 pub(super) struct Fault<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,12 +55,12 @@ impl<'a> From<&'a Issue> for Fault<'a> {
     }
 }
 
-/// The answer that an error becomes; what caused it goes to the log under the same `instance`.
+/// Turns an error into a response, and logs its causes under the same `instance`.
 pub(super) fn answer(error: &Error) -> Response<Body> {
     answer_from(error, None)
 }
 
-/// The same, telling the smallest number after which events can be had.
+/// Does the same, and reports the smallest sequence number that a stream may start after.
 pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Body> {
     let problem = error.problem().on_wire();
     let status = status(problem);
@@ -91,12 +91,12 @@ pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Bod
     answer
 }
 
-/// Returns the status of a problem; a test checks that each is valid.
+/// Returns the status of a problem. A test checks that each is valid.
 fn status(problem: Problem) -> StatusCode {
     StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Returns the detail in place of the error's own message, where the fault is not the client's.
+/// Returns the detail that replaces the error's own message if the fault is not the client's.
 const fn constant_detail(problem: Problem) -> Option<&'static str> {
     match problem.kind() {
         ErrorKind::Internal => Some(
@@ -129,7 +129,7 @@ const fn constant_detail(problem: Problem) -> Option<&'static str> {
     }
 }
 
-/// A pause after which the same request may go through. A queue empties more slowly than a lock.
+/// Returns when to repeat the request, in seconds. A queue empties more slowly than a lock.
 const fn retry_after(status: StatusCode) -> Option<&'static str> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some("5"),
@@ -138,7 +138,8 @@ const fn retry_after(status: StatusCode) -> Option<&'static str> {
     }
 }
 
-/// Causes go to `debug` alone: they may hold paths, SQL or secrets of the host.
+/// Logs an error. Its causes appear at `debug` only: they may hold paths, SQL or secrets of the
+/// host.
 fn log(error: &Error, status: StatusCode, instance: &str) {
     let slug = error.slug();
     if status.is_server_error() {
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_of_ours_tells_a_constant_whatever_caused_it() {
+    async fn a_server_error_has_a_constant_detail_whatever_caused_it() {
         for (error, status, slug) in [
             (Error::internal("disk /secret"), 500, "internal-error"),
             (Error::unavailable("SELECT /secret"), 503, "storage-busy"),
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_problem_for_hosts_reads_as_the_one_that_stands_for_it() {
+    async fn a_problem_for_hosts_has_the_form_of_its_public_counterpart() {
         for problem in Problem::ALL {
             let (parts, body) = read(&Error::new(*problem, "")).await;
             assert_eq!(parts.status, problem.on_wire().status(), "{problem:?}");
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn twenty_problems_are_told_and_no_more() {
+    async fn at_most_twenty_issues_are_reported() {
         let issues = (0..30).map(|index| Issue::pointer(format!("/{index}"), "no"));
         let error = Error::invalid(Problem::InvalidField, issues.collect());
         let (_, body) = read(&error).await;

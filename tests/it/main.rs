@@ -66,6 +66,7 @@ mod notifier_kills;
 mod notifiers;
 mod outputs;
 mod panics;
+mod prose;
 mod recovery;
 mod resume_choices;
 mod resumes;

@@ -20,8 +20,8 @@ use crate::error::{Error, Problem, Result};
 use crate::events::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 use crate::limits::Limits;
 
-/// The pause after a failed read. Not `outage::retry_while_unavailable`: pings and the client's frames go
-/// on meanwhile, and the feed says anew what to read.
+/// The pause after a failed read. Not `outage::retry_while_unavailable`: pings and the client's
+/// frames go on meanwhile, and the feed says anew what to read.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// A session that is about to start.

@@ -68,7 +68,7 @@ fn both_parsers_read_four_fields_alike() {
 
 #[test]
 fn an_expression_with_seconds_is_refused_with_the_way_to_rewrite_it() {
-    for (expression, told) in [
+    for (expression, expected) in [
         (
             "0 30 6 * * Mon-Fri",
             "; leave out its first field, the seconds, and count days of the week from Sunday 0",
@@ -84,6 +84,9 @@ fn an_expression_with_seconds_is_refused_with_the_way_to_rewrite_it() {
     ] {
         let refusal = Schedule::new(expression, None).unwrap_err();
         assert_eq!(refusal.problem, Problem::CronInvalid, "{expression}");
-        assert!(refusal.detail.ends_with(told), "{expression}: {refusal:?}");
+        assert!(
+            refusal.detail.ends_with(expected),
+            "{expression}: {refusal:?}"
+        );
     }
 }

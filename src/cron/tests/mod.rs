@@ -72,7 +72,7 @@ fn expressions_fire_when_cron_says() {
 
 #[test]
 fn a_malformed_expression_is_refused_with_its_field() {
-    for (expression, told) in [
+    for (expression, expected) in [
         ("60 * * * *", "the minute field"),
         ("-1 * * * *", "the minute field"),
         ("5/15 * * * *", "the minute field"),
@@ -106,7 +106,10 @@ fn a_malformed_expression_is_refused_with_its_field() {
     ] {
         let refusal = Schedule::new(expression, None).unwrap_err();
         assert_eq!(refusal.problem, Problem::CronInvalid, "{expression}");
-        assert!(refusal.detail.contains(told), "{expression}: {refusal:?}");
+        assert!(
+            refusal.detail.contains(expected),
+            "{expression}: {refusal:?}"
+        );
     }
 }
 
