@@ -32,10 +32,7 @@ mod template;
 pub mod testing;
 mod views;
 
-pub use api::{
-    Access, Body, BodyError, Decision, Permission, Permissions, ResponseFuture, RunsLayer,
-    RunsService, WithRuns, WithRunsBody, WithRunsFuture,
-};
+pub use api::{Access, Body, Decision, Permission, Permissions, RunsLayer, RunsService};
 #[cfg(feature = "websocket")]
 pub use api::{Handover, Upgrade};
 pub use builder::Builder;
@@ -48,17 +45,23 @@ pub use floret::{
 pub use limits::Limits;
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
-    BackfillStatus, Cancel, ColumnProfile, ConnectionFields, ConnectionId, Dataset, DryRun,
-    DryRunNode, Edge, Event, EventKind, EventStatus, IdError, InheritedOutput, Level, Node, NodeId,
-    NodeIndex, NodeRun, NodeStatus, Overlap, OwnerId, Page, PageRequest, Pipeline, PipelineId,
-    Preview, Profile, Retention, Run, RunId, RunStatus, Scope, Sealed, SkipReason, Slug,
-    StoredConnection, StoredPipeline, StoredVariable, TenantId, Trigger, VariableFields,
-    VariableKey, VariableValue,
+    BackfillStatus, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode, Edge, Event,
+    EventKind, EventStatus, IdError, Level, Node, NodeId, NodeRun, NodeStatus, Overlap, Page,
+    PageRequest, Pipeline, PipelineId, Preview, Profile, Retention, Run, RunId, RunStatus, Scope,
+    SkipReason, Slug, TenantId, Trigger,
 };
 #[cfg(feature = "secrets")]
 pub use secret::SecretKey;
 pub use secret::{Connection, Secret};
 pub use views::Views;
+
+/// The types that a host names only when it stores or wraps the service or the layer.
+///
+/// [`RunsService`] returns [`ResponseFuture`](service::ResponseFuture). [`RunsLayer`] builds
+/// [`WithRuns`](service::WithRuns), which has a future and a body of its own.
+pub mod service {
+    pub use crate::api::{BodyError, ResponseFuture, WithRuns, WithRunsBody, WithRunsFuture};
+}
 
 /// Runs the code of the README as documentation tests.
 #[cfg(doctest)]

@@ -10,10 +10,8 @@ use floret::storage::{
     ConnectionFilter, Connections, DeletePipeline, Expect, IdempotentOperation, PipelineFilter,
     Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
 };
-use floret::{
-    ConnectionId, Error, PageRequest, Problem, Result, Scope, Slug, StoredConnection,
-    StoredPipeline, StoredVariable, VariableKey,
-};
+use floret::storage::{StoredConnection, StoredPipeline, StoredVariable, VariableKey};
+use floret::{ConnectionId, Error, PageRequest, Problem, Result, Scope, Slug};
 
 use crate::audited::AuditedStorage;
 use crate::pages::Page;

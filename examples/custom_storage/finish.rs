@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use floret::storage::NodeIndex;
 use floret::storage::{CancelBackfill, CancelOutcome, CancelRequest};
 use floret::{
-    BackfillId, BackfillStatus, Cancel, Error, EventKind, NodeIndex, Problem, Result, Run, RunId,
-    RunStatus,
+    BackfillId, BackfillStatus, Cancel, Error, EventKind, Problem, Result, Run, RunId, RunStatus,
 };
 
 use crate::rows::Rows;

@@ -4,12 +4,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use floret::storage::NodeIndex;
 use floret::storage::{
     Append, AppendOutcome, Entry, FinishedNode, Journal, OutputChunk, Outputs, StoredOutput,
 };
 use floret::{
-    Error, Event, EventKind, NodeIndex, NodeRun, NodeStatus, Problem, Result, Run, RunId,
-    RunStatus, Scope,
+    Error, Event, EventKind, NodeRun, NodeStatus, Problem, Result, Run, RunId, RunStatus, Scope,
 };
 
 use crate::audited::AuditedStorage;

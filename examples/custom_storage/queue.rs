@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use floret::storage::OwnerId;
 use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Priority, Queue};
-use floret::{BackfillOrder, EventKind, NodeStatus, OwnerId, Result, Run, RunId, RunStatus, Scope};
+use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus, Scope};
 
 use crate::audited::AuditedStorage;
 use crate::finish::{Outcome, finish};

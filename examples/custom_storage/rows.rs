@@ -10,11 +10,13 @@ use chrono::{DateTime, Utc};
 use floret::storage::{
     BackfillDetail, IdempotentOperation, NodeIndexes, OutputRef, ParkedEvent, RunDetail,
 };
+use floret::storage::{
+    NodeIndex, OwnerId, StoredConnection, StoredPipeline, StoredVariable, VariableKey,
+};
 use floret::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,
-    NodeIndex, NodeRun, OwnerId, Pipeline, PipelineId, Preview, Profile, Result, Run, RunId,
-    RunStatus, Scope, SkipReason, StoredConnection, StoredPipeline, StoredVariable, Trigger,
-    VariableKey,
+    NodeRun, Pipeline, PipelineId, Preview, Profile, Result, Run, RunId, RunStatus, Scope,
+    SkipReason, Trigger,
 };
 
 use crate::versioned::VersionedMap;

@@ -9,10 +9,8 @@ use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
 use floret::storage::Expect;
-use floret::{
-    Error, PageRequest, Problem, Result, Scope, StoredConnection, StoredPipeline, StoredVariable,
-    TenantId,
-};
+use floret::storage::{StoredConnection, StoredPipeline, StoredVariable};
+use floret::{Error, PageRequest, Problem, Result, Scope, TenantId};
 
 use crate::pages::{Page, page};
 

@@ -110,7 +110,7 @@ async fn respond<'r>(
     method: Method,
     answer: http::Response<Body>,
     handover: Handover,
-) -> Result<Response<'r>, floret::BodyError> {
+) -> Result<Response<'r>, floret::service::BodyError> {
     let (parts, body) = answer.into_parts();
     let mut response = Response::build();
     let is_upgrade = parts.status == StatusCode::SWITCHING_PROTOCOLS;

@@ -174,7 +174,8 @@ impl<F> fmt::Debug for WithRunsFuture<F> {
 pin_project! {
     /// The body of a response, from Floret or from the inner service.
     ///
-    /// Its boxed error is a [`BodyError`](crate::BodyError) or the error of the inner body.
+    /// Its boxed error is a [`BodyError`](crate::service::BodyError) or the error of the inner
+    /// body.
     pub struct WithRunsBody<B> {
         #[pin]
         content: Content<B>,

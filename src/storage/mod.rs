@@ -60,7 +60,10 @@ pub use system::{
 };
 pub use variables::{PutVariable, VariableFilter, Variables};
 
-pub use crate::model::Priority;
+pub use crate::model::{
+    ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Sealed, StoredConnection,
+    StoredPipeline, StoredVariable, VariableFields, VariableKey, VariableValue,
+};
 
 /// A complete backend. Every type that implements the traits of all nouns implements it.
 pub trait Storage:

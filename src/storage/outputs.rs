@@ -84,7 +84,7 @@ pub trait Outputs: Send + Sync + 'static {
     ///
     /// - Once the node has an entry that reuses nothing, it MUST be the run's own output.
     /// - Otherwise it MUST be the inherited output, and only if its hash is the one that
-    ///   [`InheritedOutput`](crate::InheritedOutput) names.
+    ///   [`InheritedOutput`](crate::storage::InheritedOutput) names.
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.

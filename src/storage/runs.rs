@@ -195,8 +195,8 @@ pub struct RunDetail {
     pub run: Run,
     /// The definition that the run executes.
     pub definition: Arc<Pipeline>,
-    /// The nodes that have an entry, by [`NodeIndex`](crate::NodeIndex). Every other node has the
-    /// status [`RunStatus::unstarted_node`].
+    /// The nodes that have an entry, by [`NodeIndex`](crate::storage::NodeIndex). Every other node
+    /// has the status [`RunStatus::unstarted_node`].
     pub nodes: Vec<NodeRun>,
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use floret::storage::{ConnectionFields, VariableFields, VariableKey, VariableValue};
 use floret::storage::{
     Connections, Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice, Variables,
 };
 use floret::{
-    Access, ConnectionFields, ConnectionId, Decision, Permission, Permissions, Pipeline,
-    PipelineId, Scope, Slug, TenantId, VariableFields, VariableKey, VariableValue,
+    Access, ConnectionId, Decision, Permission, Permissions, Pipeline, PipelineId, Scope, Slug,
+    TenantId,
 };
 use http::Method;
 use serde_json::{Value, json};

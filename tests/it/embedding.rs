@@ -8,14 +8,15 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use floret::executor::{Ctx, Executor, ExecutorError, NodeCall, Output};
+use floret::service::{ResponseFuture, WithRuns, WithRunsBody, WithRunsFuture};
 use floret::storage::{
     EventFilter, MemoryStorage, Pipelines, RunDetail, SqliteOptions, SqliteStorage, Storage,
 };
 use floret::testing::{Gate, scratch};
 use floret::{
     Access, Body, Builder, Clock, Dataset, Error, ErrorKind, Event, Floret, Limits, Permissions,
-    Pipeline, ResponseFuture, Run, RunBuilder, RunHandle, RunStatus, RunsLayer, RunsService, Scope,
-    Subscription, Views, WithRuns, WithRunsBody, WithRunsFuture,
+    Pipeline, Run, RunBuilder, RunHandle, RunStatus, RunsLayer, RunsService, Scope, Subscription,
+    Views,
 };
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
