@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 
 use super::body::Body;
 use super::call::Call;
-use super::input::Fields;
+use super::input::BodyFields;
 use super::{idempotency, paging, response};
 use crate::engine::BackfillRequest;
 use crate::error::Result;
@@ -41,7 +41,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (bytes, body) = call.json()?;
-            let mut fields = Fields::of(&body, FIELDS)?;
+            let mut fields = BodyFields::of(&body, FIELDS)?;
             let start = BackfillRequest {
                 pipeline: call.pipeline_key().to_owned(),
                 dates: fields.date("start_date")..=fields.date("end_date"),

@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 
 use super::body::Body;
 use super::call::Call;
-use super::input::Fields;
+use super::input::BodyFields;
 use super::response;
 use crate::engine::DryRunRequest;
 use crate::error::Result;
@@ -17,7 +17,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (bytes, body) = call.json()?;
-            let mut fields = Fields::of(&body, &["params"])?;
+            let mut fields = BodyFields::of(&body, &["params"])?;
             let params = fields.params(&bytes);
             fields.finish().map(|()| params)
         })

@@ -47,12 +47,12 @@ fn unknown_field(name: &str, known: &[&str]) -> Issue {
 }
 
 /// Reads the fields of a body one by one and reports every problem at the end.
-pub(super) struct Fields<'a> {
+pub(super) struct BodyFields<'a> {
     given: &'a Map<String, Value>,
     issues: Issues,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> BodyFields<'a> {
     /// Starts to read an object that has no unknown fields.
     ///
     /// # Errors
@@ -192,7 +192,7 @@ mod tests {
 
     fn read(body: &str) -> Result<BTreeMap<String, String>> {
         let value = crate::json::read(body.as_bytes()).unwrap();
-        let mut fields = Fields::of(&value, &["params"])?;
+        let mut fields = BodyFields::of(&value, &["params"])?;
         let params = fields.params(body.as_bytes());
         fields.finish().map(|()| params)
     }
@@ -260,7 +260,7 @@ mod tests {
             "flag": 1, "count": 0, "word": "c", "text": [], "date": "2024-1-1", "params": {"a": null, "b": []},
         });
         let known = ["flag", "count", "word", "text", "date", "absent", "params"];
-        let mut fields = Fields::of(&body, &known).unwrap();
+        let mut fields = BodyFields::of(&body, &known).unwrap();
         assert_eq!(fields.flag("flag"), None);
         assert_eq!(fields.number("count", 1..=9), None);
         assert_eq!(fields.choice("word", &[("a", 1), ("b", 2)]), None);

@@ -13,7 +13,7 @@ use super::query::Query;
 use super::response;
 use crate::error::Result;
 use crate::model::{Level, NodeId};
-use crate::views::{LogFilter, LogFormat, LogLine, LogReader};
+use crate::views::{LogFilter, LogFormat, LogLineView, LogReader};
 
 const LEVELS: &[(&str, Level)] = &[
     ("debug", Level::Debug),
@@ -23,8 +23,8 @@ const LEVELS: &[(&str, Level)] = &[
 ];
 
 #[derive(Serialize)]
-struct CursorPage<'a> {
-    items: &'a [LogLine],
+struct LogPage<'a> {
+    items: &'a [LogLineView],
     has_next: bool,
     cursor: String,
 }
@@ -61,7 +61,7 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         .await?;
     let is_paged = query.get("after").is_some() || limit.is_some();
     let mut answer = if is_paged {
-        let following = CursorPage {
+        let following = LogPage {
             items: &page.lines,
             has_next: page.has_next,
             cursor: page.cursor.to_string(),

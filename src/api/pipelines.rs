@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::call::Call;
-use super::problem::Fault;
+use super::problem::IssueBody;
 use super::{paging, precondition, response};
 use crate::error::Result;
 use crate::model::StoredPipeline;
@@ -16,8 +16,8 @@ use crate::views::{PipelineFilter, PipelineView};
 #[derive(Serialize)]
 struct Checked<'a> {
     valid: bool,
-    errors: Vec<Fault<'a>>,
-    warnings: Vec<Fault<'a>>,
+    errors: Vec<IssueBody<'a>>,
+    warnings: Vec<IssueBody<'a>>,
 }
 
 /// `GET /pipelines`
@@ -104,8 +104,8 @@ pub(super) async fn validate(mut call: Call) -> Result<Response<Body>> {
     let validation = engine.validate_pipeline(key, &call.scope).await?;
     let checked = Checked {
         valid: validation.errors.is_empty(),
-        errors: validation.errors.iter().map(Fault::from).collect(),
-        warnings: validation.warnings.iter().map(Fault::from).collect(),
+        errors: validation.errors.iter().map(IssueBody::from).collect(),
+        warnings: validation.warnings.iter().map(IssueBody::from).collect(),
     };
     Ok(response::json(StatusCode::OK, &checked))
 }

@@ -24,7 +24,7 @@ struct ProblemBody<'a> {
     detail: &'a str,
     instance: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [Fault<'a>],
+    errors: &'a [IssueBody<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     first_seq: Option<u64>,
     // Clients of the previous system read this member.
@@ -33,7 +33,7 @@ struct ProblemBody<'a> {
 
 /// One issue of an input, in its form on the wire.
 #[derive(Debug, Serialize)]
-pub(super) struct Fault<'a> {
+pub(super) struct IssueBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pointer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub(super) struct Fault<'a> {
     detail: &'a str,
 }
 
-impl<'a> From<&'a Issue> for Fault<'a> {
+impl<'a> From<&'a Issue> for IssueBody<'a> {
     fn from(issue: &'a Issue) -> Self {
         let (pointer, parameter) = match &issue.location {
             IssueLocation::Pointer(pointer) => (Some(pointer.as_str()), None),
@@ -68,7 +68,7 @@ pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Bod
     log(error, status, &instance);
     let detail = constant_detail(problem).map_or_else(|| error.to_string(), str::to_owned);
     let issues = error.issues().iter().take(ISSUES_MAX);
-    let errors: Vec<_> = issues.map(Fault::from).collect();
+    let errors: Vec<_> = issues.map(IssueBody::from).collect();
     let body = ProblemBody {
         uri: format!("urn:floret:problem:{}", problem.slug()),
         title: problem.title(),

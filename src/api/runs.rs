@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::call::Call;
-use super::input::Fields;
+use super::input::BodyFields;
 use super::query::Query;
 use super::{idempotency, paging, response};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
@@ -63,7 +63,7 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (bytes, body) = call.json()?;
-            let mut fields = Fields::of(&body, &["params"])?;
+            let mut fields = BodyFields::of(&body, &["params"])?;
             let params = fields.params(&bytes);
             fields.finish()?;
             Ok((params, idempotency::key(&call.parts.headers, &body)?))
@@ -85,7 +85,7 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
         .read(|call| {
             call.query()?;
             let (_, body) = call.json()?;
-            let mut fields = Fields::of(&body, &["from_node", "definition"])?;
+            let mut fields = BodyFields::of(&body, &["from_node", "definition"])?;
             let from_node = fields.text("from_node").map(str::to_owned);
             let definition = fields.choice("definition", DEFINITIONS);
             fields.finish()?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::call::Call;
-use super::input::Fields;
+use super::input::BodyFields;
 use super::response;
 use crate::engine::{PurgeMode, PurgeRequest};
 use crate::error::Result;
@@ -37,7 +37,7 @@ pub(super) async fn info(call: Call) -> Result<Response<Body>> {
 pub(super) async fn purge(mut call: Call) -> Result<Response<Body>> {
     call.query()?;
     let (_, body) = call.json()?;
-    let mut fields = Fields::of(&body, &["days", "preview"])?;
+    let mut fields = BodyFields::of(&body, &["days", "preview"])?;
     let days = fields.number("days", 1..=DAYS_MAX).unwrap_or(DAYS);
     let is_preview = fields.flag("preview");
     fields.finish()?;

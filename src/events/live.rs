@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Notify, watch};
 
 use super::Events;
-use super::ring::{Entry, Ring, RingPosition};
+use super::ring::{Ring, RingEntry, RingPosition};
 use crate::clock::Clock;
 use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
@@ -107,7 +107,7 @@ impl Live {
 
     /// Appends a page that covers events up to `head`. Returns whether there still is a listener.
     fn push(&self, page: &[Event], head: u64) -> bool {
-        let entries = page.iter().map(Entry::new).collect();
+        let entries = page.iter().map(RingEntry::new).collect();
         let mut state = self.state.write();
         if !state.is_filled {
             return false;

@@ -16,7 +16,7 @@ const OVERRUN_CHECKS: usize = 8;
 /// A contiguous range of events.
 #[derive(Debug)]
 pub(super) struct Ring {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<RingEntry>,
     /// Every event after `floor` and up to `head` is in the ring.
     floor: u64,
     head: u64,
@@ -31,7 +31,7 @@ pub(super) struct Ring {
 
 /// An event: the fields that filters match, and its JSON.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct RingEntry {
     seq: u64,
     kind: EventKind,
     run: RunId,
@@ -53,7 +53,7 @@ pub(super) enum RingPosition {
     AtHead,
 }
 
-impl Entry {
+impl RingEntry {
     pub(super) fn new(event: &Event) -> Self {
         Self {
             seq: event.seq,
@@ -115,7 +115,7 @@ impl Ring {
 
     /// Appends the events up to `head`. Returns whether blocked readers should check for an
     /// overrun.
-    pub(super) fn push(&mut self, entries: Vec<Entry>, head: u64) -> bool {
+    pub(super) fn push(&mut self, entries: Vec<RingEntry>, head: u64) -> bool {
         for mut entry in entries {
             entry.bytes_before = self.pushed_bytes;
             self.pushed_bytes = self.pushed_bytes.saturating_add(entry.json.len() as u64);
@@ -217,7 +217,7 @@ mod tests {
 
     fn push(ring: &mut Ring, seqs: std::ops::RangeInclusive<u64>) -> bool {
         let head = *seqs.end();
-        let entries = seqs.map(|seq| Entry::new(&event(seq, u128::from(seq % 2), None)));
+        let entries = seqs.map(|seq| RingEntry::new(&event(seq, u128::from(seq % 2), None)));
         ring.push(entries.collect(), head)
     }
 
@@ -268,7 +268,7 @@ mod tests {
             event(12, 2, Some("ben")),
             event(13, 1, None),
         ];
-        ring.push(events.iter().map(Entry::new).collect(), 13);
+        ring.push(events.iter().map(RingEntry::new).collect(), 13);
         let mut filter = EventFilter {
             scope: Scope::Tenant(TenantId::new("ben").unwrap()),
             ..EventFilter::default()

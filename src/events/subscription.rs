@@ -17,14 +17,14 @@ use crate::error::{ErrorKind, Result};
 use crate::model::Event;
 use crate::storage::{EventFilter, Storage};
 
-type Page = Pin<Box<dyn Future<Output = (Source, Result<Vec<Event>>)> + Send>>;
+type FetchedPage = Pin<Box<dyn Future<Output = (Source, Result<Vec<Event>>)> + Send>>;
 
 /// A stream of events in the order of their numbers, without a gap. It ends when Floret shuts down.
 ///
 /// Each failed read yields one error. The next poll continues reading at the same event.
 pub struct Subscription {
     page: VecDeque<Event>,
-    reading: Option<Page>,
+    reading: Option<FetchedPage>,
     source: Option<Source>,
 }
 

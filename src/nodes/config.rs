@@ -8,12 +8,12 @@ use crate::error::{Issue, IssueLocation, quote};
 use crate::executor::ExecutorError;
 
 /// A config that is being read, and the issues found in it.
-pub(super) struct Fields<'a> {
+pub(super) struct ConfigFields<'a> {
     config: &'a Map<String, Value>,
     issues: Vec<Issue>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> ConfigFields<'a> {
     pub(super) const fn new(config: &'a Map<String, Value>) -> Self {
         Self {
             config,

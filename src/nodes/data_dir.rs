@@ -11,7 +11,7 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::config::Fields;
+use super::config::ConfigFields;
 use crate::error::{Error, Problem, Result, quote};
 use crate::executor::ExecutorError;
 
@@ -72,7 +72,7 @@ impl DataDir {
 }
 
 /// Reads `path`, which must be relative and without `..`.
-pub(super) fn read_path<'a>(fields: &mut Fields<'a>) -> Option<&'a str> {
+pub(super) fn read_path<'a>(fields: &mut ConfigFields<'a>) -> Option<&'a str> {
     let path = fields.required_text("path")?;
     let is_inside = Path::new(path)
         .components()

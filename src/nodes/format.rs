@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::config::Fields;
+use super::config::ConfigFields;
 use crate::error::quote;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Format {
     /// Reads the format from `format`, or else from the extension of `path`. It must be one of
     /// `allowed`.
     pub(super) fn read(
-        fields: &mut Fields<'_>,
+        fields: &mut ConfigFields<'_>,
         path: Option<&str>,
         allowed: &[Self],
     ) -> Option<Self> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::blocking::{StopCheck, blocking};
-use super::config::{Fields, config_error, without_template_issues};
+use super::config::{ConfigFields, config_error, without_template_issues};
 use super::data_dir::{DataDir, file_error, read_path};
 use super::format::Format;
 use super::write::{self, WriteError};
@@ -35,7 +35,7 @@ struct Config<'a> {
 
 impl<'a> Config<'a> {
     fn read(config: &'a Map<String, Value>) -> Result<Self, Vec<Issue>> {
-        let mut fields = Fields::new(config);
+        let mut fields = ConfigFields::new(config);
         let path = read_path(&mut fields);
         let format = Format::read(&mut fields, path, &[Format::Csv, Format::Ndjson]);
         let read = path.zip(format).map(|(path, format)| Self { path, format });

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::blocking::{StopCheck, blocking};
-use super::config::{Fields, Flag, config_error, without_template_issues};
+use super::config::{ConfigFields, Flag, config_error, without_template_issues};
 use super::data_dir::{DataDir, read_path};
 use super::format::Format;
 use super::read;
@@ -38,7 +38,7 @@ struct Config<'a> {
 
 impl<'a> Config<'a> {
     fn read(config: &'a Map<String, Value>) -> Result<Self, Vec<Issue>> {
-        let mut fields = Fields::new(config);
+        let mut fields = ConfigFields::new(config);
         let path = read_path(&mut fields);
         let format = Format::read(
             &mut fields,

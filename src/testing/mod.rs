@@ -32,4 +32,4 @@ pub use manual_clock::ManualClock;
 pub use memory_floret::{FinishedRun, memory, run_to_end};
 pub use routes::{Route, routes};
 pub use scratch::{Scratch, scratch};
-pub use scripted_executor::{Call, ScriptedExecutor, Step};
+pub use scripted_executor::{ExecutedCall, ScriptedExecutor, Step};

@@ -116,7 +116,7 @@ impl Step {
 /// A call of a [`ScriptedExecutor`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Call {
+pub struct ExecutedCall {
     /// The run.
     pub run_id: RunId,
     /// The node, with its templates resolved.
@@ -163,7 +163,7 @@ struct Shared {
 struct State {
     scripts: BTreeMap<String, VecDeque<Step>>,
     effects: BTreeMap<String, Effect>,
-    calls: Vec<Call>,
+    calls: Vec<ExecutedCall>,
     executing: usize,
     executing_max: usize,
 }
@@ -196,13 +196,13 @@ impl ScriptedExecutor {
 
     /// Returns every call so far, in start order.
     #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<ExecutedCall> {
         self.0.state.lock().calls.clone()
     }
 
     /// Returns the calls of one node, in start order.
     #[must_use]
-    pub fn calls_of(&self, node: &str) -> Vec<Call> {
+    pub fn calls_of(&self, node: &str) -> Vec<ExecutedCall> {
         let state = self.0.state.lock();
         let calls = state.calls.iter().filter(|call| call.node.id == node);
         calls.cloned().collect()
@@ -245,7 +245,7 @@ impl ScriptedExecutor {
         let inputs = call.inputs.iter();
         let inputs = inputs.map(|input| input.dataset.as_ref().map(rows).transpose());
         let ctx = &call.ctx;
-        let call = Call {
+        let call = ExecutedCall {
             run_id: ctx.run_id,
             node: ctx.node.clone(),
             attempt: ctx.attempt,

@@ -12,7 +12,7 @@ use crate::model::{Event, EventKind, Level, NodeId, Pipeline, RunId};
 
 /// A log line. Fields are in the order of the wire contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct LogLine {
+pub(crate) struct LogLineView {
     pub(super) run_id: RunId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) node_id: Option<NodeId>,
@@ -26,7 +26,7 @@ pub(crate) struct LogLine {
     pub(crate) seq: Option<u64>,
 }
 
-impl LogLine {
+impl LogLineView {
     /// Returns the line for an event, or `None` if the event has no line.
     pub(super) fn from_event(event: Event, definition: &Pipeline) -> Option<Self> {
         let (level, message) = match event.kind {
@@ -164,8 +164,8 @@ mod tests {
         Pipeline::new("daily").with(Node::new("source1", "source_api").name("Fetch Users"))
     }
 
-    fn line(event: Event) -> LogLine {
-        LogLine::from_event(event, &definition()).unwrap()
+    fn line(event: Event) -> LogLineView {
+        LogLineView::from_event(event, &definition()).unwrap()
     }
 
     #[test]
@@ -214,11 +214,11 @@ mod tests {
     #[test]
     fn run_events_have_no_lines() {
         assert_eq!(
-            LogLine::from_event(event(EventKind::RunStarted), &definition()),
+            LogLineView::from_event(event(EventKind::RunStarted), &definition()),
             None
         );
         assert_eq!(
-            LogLine::from_event(event(EventKind::NodeSkipped), &definition()),
+            LogLineView::from_event(event(EventKind::NodeSkipped), &definition()),
             None
         );
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{LogLine, Views};
+use super::{LogLineView, Views};
 use crate::error::{Error, Result};
 use crate::model::{EventKind, Level, NodeId, Pipeline, RunId, Scope};
 use crate::storage::{EventFilter, Storage};
@@ -27,7 +27,7 @@ pub(crate) struct LogFilter {
 /// A page of a log.
 #[derive(Debug)]
 pub(crate) struct LogPage {
-    pub(crate) lines: Vec<LogLine>,
+    pub(crate) lines: Vec<LogLineView>,
     pub(crate) has_next: bool,
     /// The `after` of the next page. It also finds lines that the run writes later.
     pub(crate) cursor: u64,
@@ -112,7 +112,7 @@ impl LogReader {
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`) if the run was purged meanwhile; `Unavailable`.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogLine>>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogLineView>>> {
         if self.progress == Progress::Finished {
             return Ok(None);
         }
@@ -135,7 +135,7 @@ impl LogReader {
         for event in events.into_iter().take_while(|event| event.seq <= until) {
             self.filter.after = event.seq;
             let is_wanted = self.filter.node.is_none() || event.node_id == self.filter.node;
-            let line = is_wanted.then(|| LogLine::from_event(event, &self.definition));
+            let line = is_wanted.then(|| LogLineView::from_event(event, &self.definition));
             lines.extend(
                 line.flatten()
                     .filter(|line| line.level >= self.filter.level),

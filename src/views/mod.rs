@@ -42,7 +42,7 @@ pub(crate) use dashboard::DashboardFilter;
 #[cfg(feature = "websocket")]
 pub(crate) use events::EventSpan;
 pub(crate) use export::LogFormat;
-pub(crate) use line::LogLine;
+pub(crate) use line::LogLineView;
 pub(crate) use lineage::LineageFilter;
 pub(crate) use logs::{LogFilter, LogReader};
 pub(crate) use pipelines::PipelineView;

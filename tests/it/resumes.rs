@@ -4,7 +4,7 @@
 
 use floret::executor::Effect;
 use floret::storage::{Purge, System};
-use floret::testing::{Call, Gate, Step};
+use floret::testing::{ExecutedCall, Gate, Step};
 use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunHandle, RunStatus, Trigger};
 use serde_json::json;
 
@@ -50,7 +50,7 @@ pub(crate) async fn failed_run(host: &Host) -> RunHandle {
 }
 
 #[track_caller]
-pub(crate) fn assert_same_call(calls: &[Call]) {
+pub(crate) fn assert_same_call(calls: &[ExecutedCall]) {
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[0].inputs, calls[1].inputs);
     assert_eq!(calls[0].attempt_key, calls[1].attempt_key);

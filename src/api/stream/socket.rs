@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::upgrade::Connection;
+use super::upgrade::UpgradedConnection;
 use crate::clock::Clock;
 use crate::limits::Limits;
 
@@ -61,7 +61,7 @@ pub(super) enum CloseReason {
 
 impl Socket {
     pub(super) async fn open(
-        connection: Box<dyn Connection>,
+        connection: Box<dyn UpgradedConnection>,
         clock: &Clock,
         limits: &Limits,
     ) -> Self {
@@ -238,7 +238,7 @@ impl CloseReason {
 
 /// A connection that records when it last accepted bytes.
 struct TrackedConnection {
-    connection: Box<dyn Connection>,
+    connection: Box<dyn UpgradedConnection>,
     clock: Clock,
     last_write_at: Duration,
 }

@@ -15,9 +15,9 @@ use tokio::sync::oneshot;
 use crate::error::{Error, Result};
 
 /// A connection after its upgrade from HTTP.
-pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait UpgradedConnection: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> UpgradedConnection for T {}
 
 /// Lets a host hand over the connection of a request. An adapter puts it into the request's
 /// extensions.
@@ -39,10 +39,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 pub struct Upgrade(Arc<Mutex<Option<ConnectionReceiver>>>);
 
 /// Receives the connection that an adapter hands over.
-type ConnectionReceiver = oneshot::Receiver<Box<dyn Connection>>;
+type ConnectionReceiver = oneshot::Receiver<Box<dyn UpgradedConnection>>;
 
 /// The sending half of an [`Upgrade`], which the adapter keeps.
-pub struct Handover(oneshot::Sender<Box<dyn Connection>>);
+pub struct Handover(oneshot::Sender<Box<dyn UpgradedConnection>>);
 
 impl Upgrade {
     /// Returns an upgrade for the extensions of a request, and the half that the adapter keeps.
@@ -104,7 +104,7 @@ impl Pending {
     ///
     /// # Errors
     /// `Internal` when the host does not hand it over.
-    pub(super) async fn connection(self) -> Result<Box<dyn Connection>> {
+    pub(super) async fn connection(self) -> Result<Box<dyn UpgradedConnection>> {
         const REFUSED: &str = "the host did not hand over a connection (hyper does with `serve_connection_with_upgrades`)";
         match self {
             Self::Hyper(upgrade) => match upgrade.await {

@@ -109,13 +109,13 @@ impl<'a> Chain<'a> {
     ) -> Option<PastSuccess> {
         let mut newest = None;
         for link in &self.0 {
-            match link.node_history(current, node_index) {
-                NodeHistory::Absent => {}
-                NodeHistory::MustExecute => break,
-                NodeHistory::Success(found) if found.is_unchanged || !is_sink => {
+            match link.chain_node(current, node_index) {
+                ChainNode::Absent => {}
+                ChainNode::MustExecute => break,
+                ChainNode::Success(found) if found.is_unchanged || !is_sink => {
                     return Some(found);
                 }
-                NodeHistory::Success(found) => newest = newest.or(Some(found)),
+                ChainNode::Success(found) => newest = newest.or(Some(found)),
             }
         }
         newest
@@ -123,7 +123,7 @@ impl<'a> Chain<'a> {
 }
 
 /// What one run of the chain records about a node.
-enum NodeHistory {
+enum ChainNode {
     Absent,
     /// The node failed or never executed: it must execute again.
     MustExecute,
@@ -131,14 +131,14 @@ enum NodeHistory {
 }
 
 impl ChainLink<'_> {
-    fn node_history(&self, current: &DefinitionGraph<'_>, node_index: NodeIndex) -> NodeHistory {
+    fn chain_node(&self, current: &DefinitionGraph<'_>, node_index: NodeIndex) -> ChainNode {
         let id = current.graph.id(node_index);
         let Some(past_index) = id.and_then(|id| self.past.graph.node_index(id.as_str())) else {
-            return NodeHistory::Absent;
+            return ChainNode::Absent;
         };
         let run = &self.detail.run;
         let success = |inherited| {
-            NodeHistory::Success(PastSuccess {
+            ChainNode::Success(PastSuccess {
                 inherited,
                 is_unchanged: current.is_unchanged(node_index, &self.past, past_index),
             })
@@ -152,7 +152,7 @@ impl ChainLink<'_> {
                     inherited.output_hash = row.output_hash;
                     return success(inherited);
                 }
-                NodeStatus::Failed => return NodeHistory::MustExecute,
+                NodeStatus::Failed => return ChainNode::MustExecute,
                 NodeStatus::Pending
                 | NodeStatus::Running
                 | NodeStatus::Cancelled
@@ -169,8 +169,8 @@ impl ChainLink<'_> {
                 inherited.node_index = node_index;
                 success(inherited)
             }
-            None if self.is_ancestor && run.resumed_from.is_some() => NodeHistory::MustExecute,
-            None => NodeHistory::Absent,
+            None if self.is_ancestor && run.resumed_from.is_some() => ChainNode::MustExecute,
+            None => ChainNode::Absent,
         }
     }
 }

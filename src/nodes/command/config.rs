@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Issue, quote};
 use crate::executor::Effect;
-use crate::nodes::config::{Fields, kind};
+use crate::nodes::config::{ConfigFields, kind};
 
 pub(super) struct Config<'a> {
     pub(super) program: &'a str,
@@ -16,7 +16,7 @@ pub(super) struct Config<'a> {
 
 impl<'a> Config<'a> {
     pub(super) fn read(config: &'a Map<String, Value>) -> Result<Self, Vec<Issue>> {
-        let mut fields = Fields::new(config);
+        let mut fields = ConfigFields::new(config);
         let effect = read_effect(&mut fields);
         let words = read_command(&mut fields);
         let read = match words.as_deref() {
@@ -31,7 +31,7 @@ impl<'a> Config<'a> {
     }
 }
 
-fn read_command<'a>(fields: &mut Fields<'a>) -> Option<Vec<&'a str>> {
+fn read_command<'a>(fields: &mut ConfigFields<'a>) -> Option<Vec<&'a str>> {
     let words = match fields.value("command") {
         Some(Value::Array(words)) if !words.is_empty() => words,
         Some(other) => {
@@ -73,7 +73,7 @@ fn read_command<'a>(fields: &mut Fields<'a>) -> Option<Vec<&'a str>> {
 }
 
 /// Reads the effect. An invalid one counts as a sink, which is never executed without need.
-pub(super) fn read_effect(fields: &mut Fields<'_>) -> Effect {
+pub(super) fn read_effect(fields: &mut ConfigFields<'_>) -> Effect {
     if fields.value("effect").is_none() {
         return Effect::Transform;
     }

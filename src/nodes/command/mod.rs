@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use self::child::Group;
 use self::child_io::{ChildIo, EarlyStop};
 use self::config::{Config, read_effect};
-use super::config::{Fields, config_error, without_template_issues};
+use super::config::{ConfigFields, config_error, without_template_issues};
 use crate::clock::Clock;
 use crate::error::{Issue, IssueLocation};
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
@@ -127,7 +127,7 @@ impl Executor for CommandNode {
     }
 
     fn effect(&self, node: &Node) -> Effect {
-        read_effect(&mut Fields::new(&node.config))
+        read_effect(&mut ConfigFields::new(&node.config))
     }
 
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {

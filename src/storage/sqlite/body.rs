@@ -170,14 +170,14 @@ pub(super) const fn terminal_kind(status: RunStatus) -> Option<EventKind> {
 
 /// The encoded events of one row.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct JournalBody {
     /// The number of events.
     pub(super) count: i64,
     /// The events as a JSON array.
     pub(super) text: String,
 }
 
-impl Body {
+impl JournalBody {
     /// Encodes the events of entries.
     pub(super) fn of_entries(entries: &[Entry]) -> Result<Self, StoreError> {
         let events: Vec<_> = entries.iter().filter_map(Packed::of_entry).collect();

@@ -5,8 +5,8 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
-use super::body::Body;
-use super::finish::FinishedRun;
+use super::body::JournalBody;
+use super::finish::RunCompletion;
 use super::lanes::LaneKey;
 use super::store_error::StoreError;
 use super::tx::Tx;
@@ -92,7 +92,7 @@ impl Tx {
             RunStatus::Running if requested < Some(cancel) => {
                 self.write_cancel_request(key, cancel)?;
                 if requested.is_none() {
-                    let body = Body::of_run(EventKind::RunCancelling, status, None, now)?;
+                    let body = JournalBody::of_run(EventKind::RunCancelling, status, None, now)?;
                     self.write_events(key, &body, None)?;
                 }
                 if let Some(active) = self.state.running.get_mut(&run) {
@@ -129,7 +129,7 @@ impl Tx {
             created_at,
             lane,
         } = target;
-        let finished = FinishedRun {
+        let finished = RunCompletion {
             key: *key,
             pipeline: lane.pipeline,
             tenant: tenant.as_ref(),

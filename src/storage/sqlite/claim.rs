@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
-use super::body::Body;
+use super::body::JournalBody;
 use super::lanes::{Head, LaneKey};
 use super::queue::{lease_end, to_lease_end};
 use super::state::{ACTIVE_RUN, ActiveRun, CachedRun, read_active_run};
@@ -193,7 +193,7 @@ impl Tx {
         };
         self.count(&counted, Some(RunStatus::Pending), Some(RunStatus::Running))?;
         let at = claim.now.max(time(active.created_at)?);
-        let body = Body::of_run(EventKind::RunStarted, RunStatus::Running, None, at)?;
+        let body = JournalBody::of_run(EventKind::RunStarted, RunStatus::Running, None, at)?;
         self.write_events(key, &body, None)?;
         self.state.lanes.remove(lane, run);
         self.state.add_running(run, active);

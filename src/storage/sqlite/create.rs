@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::body::Body;
+use super::body::JournalBody;
 use super::keys::find_key;
 use super::lanes::{Head, LaneKey};
 use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
@@ -207,7 +207,7 @@ impl Tx {
         };
         let order = self.state.backfills.order(backfill);
         self.state.lanes.add(lane, order, head);
-        let body = Body::of_run(EventKind::RunCreated, run.status, None, run.created_at)?;
+        let body = JournalBody::of_run(EventKind::RunCreated, run.status, None, run.created_at)?;
         self.write_events(key, &body, None)?;
         self.inherit_outputs(key, &run)
     }

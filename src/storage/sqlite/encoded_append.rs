@@ -2,7 +2,7 @@
 //!
 //! Writing it is left to `journal` and `nodes`.
 
-use super::body::Body;
+use super::body::JournalBody;
 use super::store_error::StoreError;
 use crate::error::Result;
 use crate::model::NodeIndex;
@@ -11,12 +11,12 @@ use crate::storage::{Append, Entry};
 /// An append with its encoded events and payloads.
 pub(super) struct EncodedAppend {
     pub(super) append: Append,
-    pub(super) body: Body,
-    pub(super) payloads: Vec<Payload>,
+    pub(super) body: JournalBody,
+    pub(super) payloads: Vec<EncodedPayload>,
 }
 
 /// An encoded preview or profile.
-pub(super) struct Payload {
+pub(super) struct EncodedPayload {
     pub(super) insert: &'static str,
     pub(super) node_index: NodeIndex,
     pub(super) body: Vec<u8>,
@@ -24,14 +24,14 @@ pub(super) struct Payload {
 
 impl EncodedAppend {
     pub(super) fn new(mut append: Append) -> Result<Self, StoreError> {
-        let body = Body::of_entries(&append.entries)?;
+        let body = JournalBody::of_entries(&append.entries)?;
         let mut payloads = Vec::new();
         for entry in &mut append.entries {
             match entry {
                 Entry::NodeFinished(finished) => {
                     if let Some(preview) = finished.preview.take() {
                         let insert = "INSERT OR REPLACE INTO previews (key, body) VALUES (?, ?)";
-                        payloads.push(Payload::new(insert, finished.node_index, &preview)?);
+                        payloads.push(EncodedPayload::new(insert, finished.node_index, &preview)?);
                     }
                 }
                 Entry::Profile {
@@ -39,7 +39,7 @@ impl EncodedAppend {
                     profile,
                 } => {
                     let insert = "INSERT OR REPLACE INTO profiles (key, body) VALUES (?, ?)";
-                    payloads.push(Payload::new(insert, *node_index, profile)?);
+                    payloads.push(EncodedPayload::new(insert, *node_index, profile)?);
                 }
                 Entry::NodeStarted { .. }
                 | Entry::NodeRetrying { .. }
@@ -55,7 +55,7 @@ impl EncodedAppend {
     }
 }
 
-impl Payload {
+impl EncodedPayload {
     fn new(
         insert: &'static str,
         node_index: NodeIndex,

@@ -5,14 +5,14 @@
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::body::{Body, terminal_kind};
+use super::body::{JournalBody, terminal_kind};
 use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
 use super::values::{self, millis, node_keys};
 use crate::model::{RunStatus, TenantId};
 
 /// A run with its outcome.
-pub(super) struct FinishedRun<'a> {
+pub(super) struct RunCompletion<'a> {
     pub(super) key: i64,
     pub(super) pipeline: i64,
     pub(super) tenant: Option<&'a TenantId>,
@@ -26,7 +26,7 @@ pub(super) struct FinishedRun<'a> {
 
 impl Tx {
     /// Writes the outcome of a run and counts it.
-    pub(super) fn finish_run(&mut self, finished: &FinishedRun<'_>) -> Result<(), StoreError> {
+    pub(super) fn finish_run(&mut self, finished: &RunCompletion<'_>) -> Result<(), StoreError> {
         self.write(
             "UPDATE runs SET status = ?, finished_at = ?, error = ?, owner = NULL, lease_until = NULL WHERE key = ?",
             params![
@@ -48,19 +48,19 @@ impl Tx {
     /// Writes the terminal event of a run that storage itself finishes.
     pub(super) fn write_finish_event(
         &mut self,
-        finished: &FinishedRun<'_>,
+        finished: &RunCompletion<'_>,
     ) -> Result<(), StoreError> {
         let Some(kind) = terminal_kind(finished.status) else {
             return Ok(());
         };
-        let body = Body::of_run(kind, finished.status, finished.error, finished.at)?;
+        let body = JournalBody::of_run(kind, finished.status, finished.error, finished.at)?;
         self.write_events(finished.key, &body, None).map(drop)
     }
 
     /// Sets the final status of unfinished nodes after storage itself finished the run.
     pub(super) fn finish_open_nodes(
         &mut self,
-        finished: &FinishedRun<'_>,
+        finished: &RunCompletion<'_>,
     ) -> Result<(), StoreError> {
         let (first, last) = node_keys(finished.key);
         let status = values::node_status(finished.status.unstarted_node());

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::SqliteStorage;
-use super::encoded_append::{EncodedAppend, Payload};
-use super::finish::FinishedRun;
+use super::encoded_append::{EncodedAppend, EncodedPayload};
+use super::finish::RunCompletion;
 use super::state::{ActiveRun, CachedRun};
 use super::store_error::StoreError;
 use super::tx::Tx;
@@ -97,7 +97,7 @@ impl Tx {
         for entry in entries {
             self.write_entry(active, cached, entry)?;
         }
-        for Payload {
+        for EncodedPayload {
             insert,
             node_index,
             body,
@@ -116,7 +116,7 @@ impl Tx {
         result_bytes_max: u64,
     ) -> Result<(), StoreError> {
         let run = &cached.run;
-        let finished = FinishedRun {
+        let finished = RunCompletion {
             key: active.key,
             pipeline: active.pipeline,
             tenant: active.tenant.as_ref(),

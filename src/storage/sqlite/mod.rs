@@ -77,7 +77,7 @@ use self::definitions::Definitions;
 use self::inbox::{Inbox, InboxPriority};
 use self::open::OpenedStore;
 use self::reader::{ReadJob, Reader};
-use self::step::{Step, StepFn};
+use self::step::{StepFn, WriteStep};
 use self::store_error::StoreError;
 use self::store_file::StoreFile;
 use self::tx::Tx;
@@ -108,7 +108,7 @@ pub struct SqliteStorage(Arc<Handle>);
 
 /// The state that the clones share. Dropping it ends the threads.
 struct Handle {
-    steps: Arc<Inbox<Box<dyn Step>>>,
+    steps: Arc<Inbox<Box<dyn WriteStep>>>,
     read_jobs: Arc<Inbox<ReadJob>>,
     published: Arc<Published>,
     writer: Mutex<Option<JoinHandle<Result<()>>>>,
@@ -222,7 +222,7 @@ impl SqliteStorage {
         answer.await.unwrap_or_else(|_| Err(thread_gone()))
     }
 
-    async fn send(&self, priority: InboxPriority, step: Box<dyn Step>) -> Result<()> {
+    async fn send(&self, priority: InboxPriority, step: Box<dyn WriteStep>) -> Result<()> {
         if self.0.steps.push(priority, step).await {
             Ok(())
         } else {

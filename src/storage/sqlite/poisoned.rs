@@ -2,7 +2,7 @@
 //!
 //! `rules` decides which orphans are poisoned. The other orphans are left to `claim`.
 
-use super::finish::FinishedRun;
+use super::finish::RunCompletion;
 use super::state::ActiveRun;
 use super::store_error::StoreError;
 use super::tx::Tx;
@@ -39,7 +39,7 @@ impl Tx {
         claim: &Claim,
     ) -> Result<RunStatus, StoreError> {
         let (status, error) = rules::poisoned_outcome(active.cancel, active.claims);
-        let finished = FinishedRun {
+        let finished = RunCompletion {
             key: active.key,
             pipeline: active.pipeline,
             tenant: active.tenant.as_ref(),

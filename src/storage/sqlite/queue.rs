@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::SqliteStorage;
 use super::inbox::{Inbox, InboxPriority};
 use super::state::ActiveRun;
-use super::step::{Step, StepFn};
+use super::step::{StepFn, WriteStep};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, node_keys};
@@ -66,7 +66,7 @@ impl Queue for SqliteStorage {
 struct Undelivered {
     claims: Option<ClaimOutcome>,
     owner: OwnerId,
-    steps: Arc<Inbox<Box<dyn Step>>>,
+    steps: Arc<Inbox<Box<dyn WriteStep>>>,
 }
 
 impl Undelivered {

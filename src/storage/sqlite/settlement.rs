@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::cancel::{CANCEL_TARGET, read_cancel_target};
-use super::finish::FinishedRun;
+use super::finish::RunCompletion;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, backfill_id, backfill_status, millis};
@@ -16,7 +16,10 @@ use crate::storage::rules::{OpenBackfill, Settlement};
 
 impl Tx {
     /// Counts the outcome of a run and settles its backfill, after its row and event were written.
-    pub(super) fn settle_backfill(&mut self, finished: &FinishedRun<'_>) -> Result<(), StoreError> {
+    pub(super) fn settle_backfill(
+        &mut self,
+        finished: &RunCompletion<'_>,
+    ) -> Result<(), StoreError> {
         let Some(key) = finished.backfill else {
             return Ok(());
         };

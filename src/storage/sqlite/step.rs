@@ -7,7 +7,7 @@ use super::tx::Tx;
 use crate::error::{Error, Result};
 
 /// One step of a group.
-pub(super) trait Step: Send {
+pub(super) trait WriteStep: Send {
     /// Applies the step within the transaction and remembers its result.
     ///
     /// It is called again if the group was rolled back.
@@ -37,7 +37,7 @@ where
     D: FnOnce(Result<T>) + Send + 'static,
 {
     /// Creates a step that calls `run`, repeatedly if needed, and `deliver` once with its result.
-    pub(super) fn boxed(run: A, deliver: D) -> Box<dyn Step> {
+    pub(super) fn boxed(run: A, deliver: D) -> Box<dyn WriteStep> {
         Box::new(Self {
             run,
             deliver,
@@ -46,7 +46,7 @@ where
     }
 }
 
-impl<T, A, D> Step for StepFn<T, A, D>
+impl<T, A, D> WriteStep for StepFn<T, A, D>
 where
     T: Send + 'static,
     A: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,

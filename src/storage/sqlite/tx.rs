@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Params, Row, params};
 
-use super::body::Body;
+use super::body::JournalBody;
 use super::open_backfills::{BackfillChange, BackfillChanges};
 use super::query;
 use super::state::State;
@@ -120,7 +120,7 @@ impl Tx {
     pub(super) fn write_events(
         &mut self,
         run: i64,
-        body: &Body,
+        body: &JournalBody,
         position: Option<i64>,
     ) -> Result<i64, StoreError> {
         let seq = self.state.next_seq + body.count - 1;

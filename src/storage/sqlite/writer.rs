@@ -13,7 +13,7 @@ use super::lock::Lock;
 use super::open::connect_to_write;
 use super::options::SqliteOptions;
 use super::state::meta;
-use super::step::Step;
+use super::step::WriteStep;
 use super::store_error::StoreError;
 use super::store_file::StoreFile;
 use super::tx::Tx;
@@ -35,7 +35,7 @@ pub(super) struct Published {
 pub(super) struct Writer {
     pub(super) file: StoreFile,
     pub(super) options: SqliteOptions,
-    pub(super) inbox: Arc<Inbox<Box<dyn Step>>>,
+    pub(super) inbox: Arc<Inbox<Box<dyn WriteStep>>>,
     pub(super) published: Arc<Published>,
     /// `None` after a failure that may have left connection and memory inconsistent.
     ///
@@ -69,9 +69,9 @@ impl Writer {
         self.close()
     }
 
-    fn process_group(&mut self, mut group: Vec<Box<dyn Step>>) {
+    fn process_group(&mut self, mut group: Vec<Box<dyn WriteStep>>) {
         match self.apply_group(&mut group) {
-            Ok(()) => group.into_iter().for_each(Step::answer),
+            Ok(()) => group.into_iter().for_each(WriteStep::answer),
             Err(GroupFailure::FailAll(error)) => {
                 if error.is_busy() {
                     // The queued steps waited for the same lock. This way, no caller waits for a
@@ -96,7 +96,7 @@ impl Writer {
     }
 
     /// Applies the steps in one transaction. After an error, none of them had an effect.
-    fn apply_group(&mut self, steps: &mut [Box<dyn Step>]) -> Result<(), GroupFailure> {
+    fn apply_group(&mut self, steps: &mut [Box<dyn WriteStep>]) -> Result<(), GroupFailure> {
         let mut tx = self.take_tx().map_err(GroupFailure::FailAll)?;
         if let Err(error) = tx.begin() {
             self.tx = Some(tx);
@@ -193,7 +193,7 @@ fn unclean_close(error: StoreError) -> Error {
 }
 
 /// Fails all steps with the same problem. Only the first error carries the cause.
-fn fail_all(group: Vec<Box<dyn Step>>, error: StoreError) {
+fn fail_all(group: Vec<Box<dyn WriteStep>>, error: StoreError) {
     let code = error.code();
     let error = Error::from(error);
     tracing::warn!(%error, ?code, steps = group.len(), "steps were not written");

@@ -10,7 +10,7 @@ use arrow_array::{Array, LargeStringArray};
 use serde::de::DeserializeOwned;
 use serde_json::Number;
 
-use super::stats::{self, Stats};
+use super::stats::{self, ColumnStats};
 use crate::error::{Error, Result};
 use crate::model::dataset::column::Cells;
 
@@ -23,7 +23,7 @@ enum Kind {
     Nested,
 }
 
-pub(super) fn stats(texts: &LargeStringArray) -> Result<Stats> {
+pub(super) fn stats(texts: &LargeStringArray) -> Result<ColumnStats> {
     let values = || texts.iter().flatten().filter(|text| *text != "null");
     let kinds: BTreeSet<Kind> = values().map(kind).collect();
     let plain = match kinds.iter().collect::<Vec<_>>()[..] {
@@ -47,7 +47,7 @@ fn kind(text: &str) -> Kind {
 
 /// Returns the statistics of integers if all numbers are integers, and of floats otherwise. Returns
 /// `None` if a number exceeds a float.
-fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<Stats>> {
+fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<ColumnStats>> {
     let numbers: Vec<Number> = texts.map(parse).collect::<Result<_>>()?;
     let integers: Option<Vec<i128>> = numbers.iter().map(to_integer).collect();
     if let Some(integers) = integers {

@@ -12,7 +12,7 @@ use super::Dataset;
 use super::column::{Cells, Column};
 use crate::error::Result;
 use crate::model::{ColumnProfile, Profile};
-use stats::Stats;
+use stats::ColumnStats;
 
 /// The most bytes of a string in a profile, the same as in a preview.
 const CELL_BYTES_MAX: usize = 4096;
@@ -39,7 +39,7 @@ pub(super) fn profile(dataset: &Dataset) -> Result<Profile> {
     })
 }
 
-fn column_profile(column: &Column, rows: u64, stats: Stats) -> ColumnProfile {
+fn column_profile(column: &Column, rows: u64, stats: ColumnStats) -> ColumnProfile {
     let null_count = rows.saturating_sub(stats.value_count);
     ColumnProfile {
         name: column.name.to_string(),

@@ -21,7 +21,7 @@ const JSON: &str = "json";
 const NULL: &str = "null";
 
 /// The statistics of the values other than null.
-pub(super) struct Stats {
+pub(super) struct ColumnStats {
     pub(super) kind: &'static str,
     pub(super) value_count: u64,
     pub(super) unique_count: u64,
@@ -32,7 +32,7 @@ pub(super) struct Stats {
     pub(super) samples: Vec<Value>,
 }
 
-pub(super) fn for_cells(cells: &Cells) -> Result<Stats> {
+pub(super) fn for_cells(cells: &Cells) -> Result<ColumnStats> {
     match cells {
         Cells::Gaps(_) => Ok(empty()),
         Cells::Int(values) => Ok(integers(values.iter().flatten())),
@@ -44,8 +44,8 @@ pub(super) fn for_cells(cells: &Cells) -> Result<Stats> {
     }
 }
 
-fn empty() -> Stats {
-    Stats {
+fn empty() -> ColumnStats {
+    ColumnStats {
         kind: NULL,
         value_count: 0,
         unique_count: 0,
@@ -62,8 +62,8 @@ fn from_distinct<T: Copy + Eq + Hash>(
     value_count: u64,
     distinct: &Distinct<T>,
     samples: Vec<Value>,
-) -> Stats {
-    Stats {
+) -> ColumnStats {
+    ColumnStats {
         kind,
         value_count,
         unique_count: distinct.count(),
@@ -75,7 +75,7 @@ fn from_distinct<T: Copy + Eq + Hash>(
 
 /// Computes the statistics of integers. The sum fits 128 bits, because no dataset has enough rows
 /// to exceed them with 64-bit values.
-pub(super) fn integers<T>(values: impl Iterator<Item = T>) -> Stats
+pub(super) fn integers<T>(values: impl Iterator<Item = T>) -> ColumnStats
 where
     T: Copy + Ord + Hash + Into<i128>,
 {
@@ -92,7 +92,7 @@ where
     }
     let samples = distinct.samples.iter().map(|value| integer(*value));
     let samples = samples.collect();
-    Stats {
+    ColumnStats {
         min: range.map(|(min, _)| integer(min)),
         max: range.map(|(_, max)| integer(max)),
         mean: (count > 0).then(|| sum as f64 / count as f64),
@@ -110,7 +110,7 @@ fn integer(value: impl Into<i128>) -> Value {
 }
 
 /// Computes the statistics of floats. Positive and negative zero count as one value.
-pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
+pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> ColumnStats {
     let (mut count, mut sum) = (0_u64, 0.0);
     let mut range: Option<(f64, f64)> = None;
     let mut distinct = Distinct::new();
@@ -128,7 +128,7 @@ pub(super) fn floats(values: impl Iterator<Item = f64> + Clone) -> Stats {
         .iter()
         .map(|bits| Value::from(f64::from_bits(*bits)));
     let samples = samples.collect();
-    Stats {
+    ColumnStats {
         min: range.map(|(min, _)| Value::from(min)),
         max: range.map(|(_, max)| Value::from(max)),
         mean: (count > 0).then(|| mean(values, sum, count as f64)),
@@ -145,7 +145,7 @@ fn mean(values: impl Iterator<Item = f64>, sum: f64, count: f64) -> f64 {
     }
 }
 
-pub(super) fn booleans(values: impl Iterator<Item = bool>) -> Stats {
+pub(super) fn booleans(values: impl Iterator<Item = bool>) -> ColumnStats {
     let (mut count, mut distinct) = (0, Distinct::new());
     for value in values {
         count += 1;
@@ -156,7 +156,7 @@ pub(super) fn booleans(values: impl Iterator<Item = bool>) -> Stats {
         .iter()
         .map(|value| Value::from(*value))
         .collect();
-    Stats {
+    ColumnStats {
         min: distinct
             .samples
             .iter()
@@ -172,7 +172,7 @@ pub(super) fn booleans(values: impl Iterator<Item = bool>) -> Stats {
 }
 
 /// Computes the statistics of strings. Strings are compared by code points.
-fn strings(values: &LargeStringArray) -> Result<Stats> {
+fn strings(values: &LargeStringArray) -> Result<ColumnStats> {
     let mut count = 0;
     let mut range: Option<(&str, &str)> = None;
     let mut distinct = Distinct::new();
@@ -189,7 +189,7 @@ fn strings(values: &LargeStringArray) -> Result<Stats> {
             .iter()
             .flat_map(|(min, max)| [Cell::Text(min), Cell::Text(max)]),
     )?;
-    Ok(Stats {
+    Ok(ColumnStats {
         max: range_values.pop(),
         min: range_values.pop(),
         ..from_distinct(STRING, count, &distinct, samples)
@@ -197,7 +197,7 @@ fn strings(values: &LargeStringArray) -> Result<Stats> {
 }
 
 /// Computes the statistics of values of mixed types, compared as JSON texts.
-fn json(texts: &LargeStringArray) -> Result<Stats> {
+fn json(texts: &LargeStringArray) -> Result<ColumnStats> {
     let (mut count, mut distinct) = (0, Distinct::new());
     for text in texts.iter().flatten().filter(|text| *text != "null") {
         count += 1;
