@@ -36,7 +36,9 @@ use super::service::{ResponseFuture, RunsService};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// let floret = Floret::builder(MemoryStorage::default()).start().await?;
-/// let own = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new("the host's own".to_owned())));
+/// let own = service_fn(async |_: Request<String>| {
+///     Ok::<_, Infallible>(Response::new("the host's own".to_owned()))
+/// });
 /// let app = ServiceBuilder::new()
 ///     .layer(RunsLayer::new(floret.service(Access::allow_all())))
 ///     .service(own);

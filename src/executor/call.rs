@@ -130,10 +130,13 @@ impl Ctx {
     ///     Ok(())
     /// }
     /// # let node = floret::Node::new("load", "load");
-    /// # let (run, pipeline) = (floret::RunId::from_uuid(uuid::Uuid::nil()), floret::PipelineId::new("daily").unwrap());
+    /// # let run = floret::RunId::from_uuid(uuid::Uuid::nil());
+    /// # let pipeline = floret::PipelineId::new("daily").unwrap();
     /// # let ctx = Ctx::new(run, pipeline, chrono::NaiveDate::MIN, node);
-    /// # let warehouse = floret::Connection::new(floret::ConnectionId::new("warehouse").unwrap(), "postgres".to_owned());
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(load(ctx.with_connection(warehouse))).unwrap();
+    /// # let id = floret::ConnectionId::new("warehouse").unwrap();
+    /// # let ctx = ctx.with_connection(floret::Connection::new(id, "postgres".to_owned()));
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(load(ctx)).unwrap();
     /// ```
     ///
     /// # Errors

@@ -11,7 +11,8 @@ use crate::model::{NodeId, NodeIndex, Pipeline};
 ///
 /// ```
 /// # fn main() -> floret::Result<()> {
-/// let daily = floret::Pipeline::new("daily").node("load", "load").node("save", "save").after("load");
+/// let daily = floret::Pipeline::new("daily");
+/// let daily = daily.node("load", "load").node("save", "save").after("load");
 /// let node_indexes = floret::storage::NodeIndexes::new(&daily)?;
 /// assert_eq!(node_indexes.id(1)?.as_str(), "save");
 /// assert_eq!(node_indexes.find("load"), Some(0));

@@ -43,6 +43,7 @@ pub mod queue;
 pub mod resumes;
 pub mod run_lists;
 pub mod runs;
+pub mod schedule_claims;
 pub mod schedules;
 pub(crate) mod settings;
 pub mod slugs;
@@ -258,6 +259,8 @@ macro_rules! storage_contract {
                 a_tick_of_a_replaced_version_is_stale,
                 a_schedule_is_deleted_with_its_pipeline,
                 schedules_are_limited_to_the_scope,
+            ],
+            schedule_claims: [
                 runs_of_a_schedule_execute_one_at_a_time,
                 an_orphan_of_a_schedule_blocks_its_next_run,
             ],
