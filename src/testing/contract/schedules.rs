@@ -1,6 +1,6 @@
 //! Schedules: the steps of a schedule, its restarts, and the one running run of each.
 //!
-//! The times of ticks are left to `src/cron/`. The cases give them.
+//! `src/cron/` computes the times of ticks. The cases give fixed times.
 
 use std::sync::Arc;
 
