@@ -61,12 +61,12 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>> {
         return preview(&call, start).await;
     }
     let made = call.engine().backfill(start).await?;
-    let mut answer = response::json(StatusCode::ACCEPTED, &made.run_ids);
+    let mut response = response::json(StatusCode::ACCEPTED, &made.run_ids);
     if let Some(id) = made.id {
-        response::set_location(&mut answer, call.link(&format!("/backfills/{id}")))?;
+        response::set_location(&mut response, call.link(&format!("/backfills/{id}")))?;
     }
-    idempotency::mark(&mut answer, made.replayed);
-    Ok(answer)
+    idempotency::mark(&mut response, made.replayed);
+    Ok(response)
 }
 
 async fn preview(call: &Call, start: BackfillRequest) -> Result<Response<Body>> {
@@ -88,7 +88,7 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         .views()
         .list_backfills(key, page.clone(), &call.scope)
         .await?;
-    paging::answer(&page, &part, &query, |query| call.link_here(query))
+    paging::to_response(&page, &part, &query, |query| call.link_here(query))
 }
 
 /// `GET /backfills/{backfill_id}`

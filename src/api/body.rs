@@ -12,35 +12,35 @@ use http_body::{Frame, SizeHint};
 
 use crate::error::{Error, Result};
 
-/// The reason why a streamed response broke off.
+/// The error that ended a streamed response early.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer could not be read to its end")]
+#[error("the response ended early because of an error")]
 pub struct BodyError(#[source] Error);
 
 /// The body of a response. Any server that uses `http_body` can send it.
 pub struct Body(Content);
 
 enum Content {
-    Whole(Bytes),
+    Complete(Bytes),
     Stream(Pin<Box<dyn Chunks>>),
 }
 
-/// A source of chunks; `None` marks the end.
+/// A source of chunks. `None` marks the end.
 trait Chunks: Send {
     fn poll_chunk(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>>;
 }
 
 impl Body {
-    /// Returns a body without any bytes.
+    /// Returns an empty body.
     pub(super) const fn empty() -> Self {
-        Self(Content::Whole(Bytes::new()))
+        Self(Content::Complete(Bytes::new()))
     }
 
-    pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self(Content::Whole(bytes.into()))
+    pub(super) fn complete(bytes: impl Into<Bytes>) -> Self {
+        Self(Content::Complete(bytes.into()))
     }
 
-    /// Returns a body that produces a chunk once the previous one was taken, and holds at most one.
+    /// Returns a body that produces its chunks on demand and never buffers more than one.
     ///
     /// `next` consumes the source and returns it with the next chunk, or `None` at the end.
     pub(super) fn stream<S, F, N>(source: S, next: N) -> Self
@@ -58,7 +58,7 @@ impl Body {
 }
 
 impl Default for Body {
-    /// Returns an empty body, which a host's middleware may need for its own responses.
+    /// Returns an empty body. The middleware of a host may need it for its own responses.
     fn default() -> Self {
         Self::empty()
     }
@@ -66,7 +66,7 @@ impl Default for Body {
 
 struct Unfold<F, N> {
     next: N,
-    // `None` once the end was returned.
+    // `None` after the last chunk or an error.
     pending: Pin<Box<Option<F>>>,
 }
 
@@ -101,8 +101,8 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.get_mut().0 {
-            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Complete(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Complete(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Content::Stream(chunks) => {
                 let chunk = ready!(chunks.as_mut().poll_chunk(context));
                 Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data).map_err(BodyError)))
@@ -112,14 +112,14 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Complete(bytes) => bytes.is_empty(),
             Content::Stream(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Complete(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Stream(_) => SizeHint::default(),
         }
     }
@@ -128,7 +128,7 @@ impl http_body::Body for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Content::Whole(bytes) => f.debug_tuple("Body").field(&bytes.len()).finish(),
+            Content::Complete(bytes) => f.debug_tuple("Body").field(&bytes.len()).finish(),
             Content::Stream(_) => f.debug_tuple("Body").field(&"stream").finish(),
         }
     }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_stream_yields_one_chunk_at_a_time() {
+    async fn a_stream_yields_its_chunks_in_order() {
         let body = Body::stream(0_u8, async |index| match index {
             0..=2 => Ok(Some((Bytes::copy_from_slice(&[b'a' + index]), index + 1))),
             _ => Ok(None),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_fails_breaks_off_and_ends() {
+    async fn a_stream_ends_after_an_error() {
         let mut body = Body::stream(true, async |is_first| match is_first {
             true => Ok(Some((Bytes::from_static(b"a"), false))),
             false => Err(Error::unavailable("busy")),
@@ -164,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_complete_body_reports_its_size() {
-        let body = Body::whole("abc");
+        let body = Body::complete("abc");
         assert_eq!(body.size_hint().exact(), Some(3));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
         assert!(Body::empty().is_end_stream());

@@ -45,10 +45,10 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<RequestKey
 }
 
 /// Marks a response that repeats an earlier one.
-pub(super) fn mark(answer: &mut Response<Body>, is_replayed: bool) {
+pub(super) fn mark(response: &mut Response<Body>, is_replayed: bool) {
     if is_replayed {
         let replayed = HeaderValue::from_static("true");
-        answer.headers_mut().insert(REPLAYED, replayed);
+        response.headers_mut().insert(REPLAYED, replayed);
     }
 }
 

@@ -109,19 +109,19 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let answer = if self.is_floret(request.uri().path()) {
+        let source = if self.is_floret(request.uri().path()) {
             // Otherwise a permit or buffer slot that the inner service reserved in `poll_ready`
             // would stay reserved until the next call of this clone.
             self.inner = self.inner.clone();
-            Answer::Floret {
+            Source::Floret {
                 future: self.floret.call(request),
             }
         } else {
-            Answer::Inner {
+            Source::Inner {
                 future: self.inner.call(request),
             }
         };
-        WithRunsFuture { answer }
+        WithRunsFuture { source }
     }
 }
 
@@ -129,13 +129,13 @@ pin_project! {
     /// The future of a response, from Floret or from the inner service.
     pub struct WithRunsFuture<F> {
         #[pin]
-        answer: Answer<F>,
+        source: Source<F>,
     }
 }
 
 pin_project! {
-    #[project = AnswerProjection]
-    enum Answer<F> {
+    #[project = SourceProjection]
+    enum Source<F> {
         Floret { #[pin] future: ResponseFuture },
         Inner { #[pin] future: F },
     }
@@ -148,17 +148,17 @@ where
     type Output = Result<Response<WithRunsBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match self.project().answer.project() {
-            AnswerProjection::Floret { future } => {
-                let Ok(answer) = ready!(future.poll(context));
-                Ok(answer.map(|body| WithRunsBody {
+        Poll::Ready(match self.project().source.project() {
+            SourceProjection::Floret { future } => {
+                let Ok(response) = ready!(future.poll(context));
+                Ok(response.map(|body| WithRunsBody {
                     content: Content::Floret { body },
                 }))
             }
-            AnswerProjection::Inner { future } => {
-                let answer = ready!(future.poll(context));
-                answer.map(|answer| {
-                    answer.map(|body| WithRunsBody {
+            SourceProjection::Inner { future } => {
+                let response = ready!(future.poll(context));
+                response.map(|response| {
+                    response.map(|body| WithRunsBody {
                         content: Content::Inner { body },
                     })
                 })

@@ -60,7 +60,7 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         .logs(filter, limit.unwrap_or(limit_max))
         .await?;
     let is_paged = query.get("after").is_some() || limit.is_some();
-    let mut answer = if is_paged {
+    let mut response = if is_paged {
         let following = LogPage {
             items: &page.lines,
             has_next: page.has_next,
@@ -75,9 +75,9 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
     };
     if page.has_next {
         let next = call.link_here(&query.with("after", &page.cursor.to_string()));
-        response::set_header(&mut answer, LINK, format!("<{next}>; rel=\"next\""))?;
+        response::set_header(&mut response, LINK, format!("<{next}>; rel=\"next\""))?;
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// `GET /runs/{run_id}/logs/export`
@@ -101,12 +101,12 @@ pub(super) async fn export(mut call: Call) -> Result<Response<Body>> {
         format,
         text: format.header().to_owned(),
     };
-    let mut answer = Response::new(Body::stream(export, next_part));
-    let headers = answer.headers_mut();
+    let mut response = Response::new(Body::stream(export, next_part));
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response::set_header(&mut answer, CONTENT_DISPOSITION, disposition)?;
-    Ok(answer)
+    response::set_header(&mut response, CONTENT_DISPOSITION, disposition)?;
+    Ok(response)
 }
 
 fn filter(call: &Call, query: &Query) -> Result<LogFilter> {

@@ -81,14 +81,14 @@ fn to_u32(number: u64) -> u32 {
 
 /// Returns the response with this part of a list. `link` turns the query of another part into a
 /// link.
-pub(super) fn answer<T: Serialize>(
-    asked: &PageRequest,
+pub(super) fn to_response<T: Serialize>(
+    request: &PageRequest,
     part: &Page<T>,
     query: &Query,
     link: impl Fn(&str) -> String,
 ) -> Result<Response<Body>> {
     let items = part.items.as_slice();
-    let (mut answer, links) = match asked {
+    let (mut response, links) = match request {
         PageRequest::Newest { .. } => (response::json(StatusCode::OK, &items), Vec::new()),
         PageRequest::Numbered { page, per_page } => {
             let total = part.total.unwrap_or_default();
@@ -123,9 +123,9 @@ pub(super) fn answer<T: Serialize>(
         .map(|(rel, query)| format!("<{}>; rel=\"{rel}\"", link(&query)))
         .collect();
     if !links.is_empty() {
-        response::set_header(&mut answer, LINK, links.join(", "))?;
+        response::set_header(&mut response, LINK, links.join(", "))?;
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Returns the adjacent pages that have items.
@@ -157,17 +157,17 @@ mod tests {
         Query::read(Some(text), KNOWN).unwrap()
     }
 
-    async fn answered(text: &str, total: Option<u64>, next: Option<&str>) -> (String, String) {
+    async fn body_and_link(text: &str, total: Option<u64>, next: Option<&str>) -> (String, String) {
         let query = query(text);
         let part = Page::new(vec![1, 2], total, next.map(str::to_owned));
         let link = |query: &str| format!("/api/runs{query}");
-        let answer = answer(&read(&query).unwrap(), &part, &query, link).unwrap();
-        let link = answer
+        let response = to_response(&read(&query).unwrap(), &part, &query, link).unwrap();
+        let link = response
             .headers()
             .get(LINK)
             .map_or("", |link| link.to_str().unwrap());
         let link = link.to_owned();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
         (String::from_utf8(body.to_vec()).unwrap(), link)
     }
 
@@ -206,14 +206,14 @@ mod tests {
     #[tokio::test]
     async fn an_unpaged_list_is_an_array_of_the_newest() {
         assert_eq!(
-            answered("", None, Some("x")).await,
+            body_and_link("", None, Some("x")).await,
             ("[1,2]".to_owned(), String::new())
         );
     }
 
     #[tokio::test]
     async fn a_numbered_page_has_the_total_and_links_to_adjacent_pages() {
-        let (body, link) = answered("page=2&per_page=2&status=a", Some(5), None).await;
+        let (body, link) = body_and_link("page=2&per_page=2&status=a", Some(5), None).await;
         assert_eq!(
             body,
             r#"{"items":[1,2],"total":5,"page":2,"per_page":2,"pages":3}"#
@@ -222,18 +222,18 @@ mod tests {
             link,
             "</api/runs?per_page=2&status=a&page=3>; rel=\"next\", </api/runs?per_page=2&status=a&page=1>; rel=\"prev\""
         );
-        let (_, link) = answered("page=9&per_page=2", Some(5), None).await;
+        let (_, link) = body_and_link("page=9&per_page=2", Some(5), None).await;
         assert_eq!(link, "</api/runs?per_page=2&page=3>; rel=\"prev\"");
-        let (_, link) = answered("page=1", Some(0), None).await;
+        let (_, link) = body_and_link("page=1", Some(0), None).await;
         assert_eq!(link, "");
     }
 
     #[tokio::test]
     async fn a_page_after_a_cursor_links_to_the_next_page() {
-        let (body, link) = answered("limit=2", None, Some("c")).await;
+        let (body, link) = body_and_link("limit=2", None, Some("c")).await;
         assert_eq!(body, r#"{"items":[1,2],"has_next":true,"cursor":"c"}"#);
         assert_eq!(link, "</api/runs?limit=2&after=c>; rel=\"next\"");
-        let (body, link) = answered("after=c", None, None).await;
+        let (body, link) = body_and_link("after=c", None, None).await;
         assert_eq!(body, r#"{"items":[1,2],"has_next":false}"#);
         assert_eq!(link, "");
     }

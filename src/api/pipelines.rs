@@ -30,7 +30,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     };
     let page = paging::read(&query)?;
     let part = call.views().list_pipelines(filter, page.clone()).await?;
-    paging::answer(&page, &part, &query, |query| call.link_here(query))
+    paging::to_response(&page, &part, &query, |query| call.link_here(query))
 }
 
 /// `POST /pipelines`
@@ -42,9 +42,9 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
         .create_pipeline(definition, &call.scope)
         .await?;
     let location = call.link(&format!("/pipelines/{}", stored.id));
-    let mut answer = quote(StatusCode::CREATED, stored)?;
-    response::set_location(&mut answer, location)?;
-    Ok(answer)
+    let mut response = quote(StatusCode::CREATED, stored)?;
+    response::set_location(&mut response, location)?;
+    Ok(response)
 }
 
 /// `GET /pipelines/{id}`
@@ -63,9 +63,9 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 /// Returns the response with a pipeline and its entity tag.
 fn quote(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
     let pipeline = PipelineView(stored);
-    let mut answer = response::json(status, &pipeline);
-    precondition::set_etag(&mut answer, &pipeline.0)?;
-    Ok(answer)
+    let mut response = response::json(status, &pipeline);
+    precondition::set_etag(&mut response, &pipeline.0)?;
+    Ok(response)
 }
 
 /// `PUT /pipelines/{id}`

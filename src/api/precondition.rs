@@ -26,8 +26,8 @@ struct Tag<'a> {
 }
 
 /// Sets the `ETag` of a response to the tag of a pipeline.
-pub(super) fn set_etag(answer: &mut Response<Body>, stored: &StoredPipeline) -> Result<()> {
-    response::set_header(answer, ETAG, format!("\"{}\"", text_of(stored)))
+pub(super) fn set_etag(response: &mut Response<Body>, stored: &StoredPipeline) -> Result<()> {
+    response::set_header(response, ETAG, format!("\"{}\"", text_of(stored)))
 }
 
 /// Reads from `If-Match` which state of a pipeline a change expects.
@@ -64,10 +64,10 @@ pub(super) fn not_modified(
     if !is_current {
         return Ok(None);
     }
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::NOT_MODIFIED;
-    set_etag(&mut answer, stored)?;
-    Ok(Some(answer))
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    set_etag(&mut response, stored)?;
+    Ok(Some(response))
 }
 
 fn text_of(stored: &StoredPipeline) -> String {

@@ -56,12 +56,14 @@ impl<'a> From<&'a Issue> for IssueBody<'a> {
 }
 
 /// Turns an error into a response, and logs its causes under the same `instance`.
-pub(super) fn answer(error: &Error) -> Response<Body> {
-    answer_from(error, None)
+pub(super) fn to_response(error: &Error) -> Response<Body> {
+    to_response_with(error, None)
 }
 
-/// Does the same, and reports the smallest sequence number that a stream may start after.
-pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Body> {
+/// Turns an error into a response, as [`to_response`] does.
+///
+/// The response also has `first_seq`, the smallest sequence number that a stream may start after.
+pub(super) fn to_response_with(error: &Error, first_seq: Option<u64>) -> Response<Body> {
     let problem = error.problem().on_wire();
     let status = status(problem);
     let instance = Uuid::new_v4().urn().to_string();
@@ -79,8 +81,8 @@ pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Bod
         first_seq,
         error: &detail,
     };
-    let mut answer = response::json_as(status, "application/problem+json", &body);
-    let headers = answer.headers_mut();
+    let mut response = response::json_as(status, "application/problem+json", &body);
+    let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -88,7 +90,7 @@ pub(super) fn answer_from(error: &Error, first_seq: Option<u64>) -> Response<Bod
     if let Some(seconds) = retry_after(status) {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
     }
-    answer
+    response
 }
 
 /// Returns the status of a problem. A test checks that each is valid.
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
 
     async fn read(error: &Error) -> (http::response::Parts, Value) {
-        let (parts, body) = answer(error).into_parts();
+        let (parts, body) = to_response(error).into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (parts, serde_json::from_slice(&bytes).unwrap())
     }

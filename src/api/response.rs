@@ -25,8 +25,8 @@ pub(super) fn json_as(
         Ok(bytes) => whole(status, content_type, bytes.into()),
         // Cannot happen: all keys are strings, and writing to memory does not fail.
         Err(error) => {
-            debug_assert!(false, "an answer could not be written: {error}");
-            tracing::error!(%error, "an answer could not be written");
+            debug_assert!(false, "a response could not be serialized: {error}");
+            tracing::error!(%error, "a response could not be serialized");
             whole(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 content_type,
@@ -38,35 +38,35 @@ pub(super) fn json_as(
 
 fn whole(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Response<Body> {
     let length = bytes.len();
-    let mut answer = Response::new(Body::whole(bytes));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+    let mut response = Response::new(Body::complete(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     // A response to HEAD loses its body but must still report the length.
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    answer
+    response
 }
 
 /// Returns a 204 response.
 pub(super) fn no_content() -> Response<Body> {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    answer
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// Sets a header to a computed value.
 pub(super) fn set_header(
-    answer: &mut Response<Body>,
+    response: &mut Response<Body>,
     name: HeaderName,
     value: String,
 ) -> Result<()> {
     let value = HeaderValue::try_from(value)
         .map_err(|error| Error::internal("a header has no such value").with_source(error))?;
-    answer.headers_mut().insert(name, value);
+    response.headers_mut().insert(name, value);
     Ok(())
 }
 
 /// Sets `Location` to the link of a created object.
-pub(super) fn set_location(answer: &mut Response<Body>, location: String) -> Result<()> {
-    set_header(answer, LOCATION, location)
+pub(super) fn set_location(response: &mut Response<Body>, location: String) -> Result<()> {
+    set_header(response, LOCATION, location)
 }

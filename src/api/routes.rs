@@ -76,7 +76,7 @@ routes! {
     Put "/variables/{key}" Variable VariablesEdit variables::replace => "replaces a variable", body Required;
     Delete "/variables/{key}" Variable VariablesDelete variables::delete => "deletes a variable";
     Post "/pipelines/{id}/run" Pipeline PipelinesRun runs::trigger => "starts a run", body Optional;
-    Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_of_pipeline => "lists the runs of a pipeline", query [
+    Get "/pipelines/{id}/runs" Pipeline RunsView runs::list_by_pipeline => "lists the runs of a pipeline", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
         Repeatable("status"), Single("trigger"), Single("from"), Single("to"),
     ];

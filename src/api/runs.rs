@@ -1,6 +1,6 @@
 //! Handlers that trigger, show, list, cancel and resume runs.
 //!
-//! The engine carries out the commands; `views` decides what a run looks like.
+//! The engine carries out the commands, and `views` defines the JSON of a run.
 
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -38,7 +38,10 @@ const DEFINITIONS: &[(&str, ResumeDefinition)] = &[
     ("current", ResumeDefinition::Current),
 ];
 
-/// A run as it was at its creation, so that a repeat with the same key gets the same response.
+/// The response to a created run.
+///
+/// It shows the run at its creation, so that a repeated request with the same key gets the same
+/// response.
 #[derive(Serialize)]
 struct Accepted<'a> {
     id: RunId,
@@ -69,13 +72,13 @@ pub(super) async fn trigger(mut call: Call) -> Result<Response<Body>> {
             Ok((params, idempotency::key(&call.parts.headers, &body)?))
         })
         .await?;
-    let start = RunRequest {
+    let request = RunRequest {
         pipeline: call.pipeline_key().to_owned(),
         params,
         key,
         scope: call.scope.clone(),
     };
-    let started = call.engine().trigger(start).await?;
+    let started = call.engine().trigger(request).await?;
     accepted(&call, &started, None)
 }
 
@@ -94,14 +97,14 @@ pub(super) async fn resume(mut call: Call) -> Result<Response<Body>> {
         })
         .await?;
     let run = call.run_id()?;
-    let resume = ResumeRequest {
+    let request = ResumeRequest {
         run,
         from_node,
         definition,
         key,
         scope: call.scope.clone(),
     };
-    let started = call.engine().resume(resume).await?;
+    let started = call.engine().resume(request).await?;
     accepted(&call, &started, Some(run))
 }
 
@@ -116,10 +119,13 @@ fn accepted(
         status: RunStatus::Pending,
         resumed_from,
     };
-    let mut answer = response::json(StatusCode::ACCEPTED, &accepted);
-    response::set_location(&mut answer, call.link(&format!("/runs/{}", started.run_id)))?;
-    idempotency::mark(&mut answer, started.replayed);
-    Ok(answer)
+    let mut response = response::json(StatusCode::ACCEPTED, &accepted);
+    response::set_location(
+        &mut response,
+        call.link(&format!("/runs/{}", started.run_id)),
+    )?;
+    idempotency::mark(&mut response, started.replayed);
+    Ok(response)
 }
 
 /// `POST /runs/{run_id}/cancel`
@@ -147,11 +153,11 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
     let (mut filter, page) = filter(&call, &query)?;
     filter.pipeline = query.parse::<PipelineId>("pipeline_id")?;
-    answer(&call, &query, filter, page).await
+    list_response(&call, &query, filter, page).await
 }
 
 /// `GET /pipelines/{id}/runs`
-pub(super) async fn list_of_pipeline(mut call: Call) -> Result<Response<Body>> {
+pub(super) async fn list_by_pipeline(mut call: Call) -> Result<Response<Body>> {
     let (query, (mut filter, page)) = call
         .read(|call| {
             let query = call.query()?;
@@ -164,7 +170,7 @@ pub(super) async fn list_of_pipeline(mut call: Call) -> Result<Response<Body>> {
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
     filter.pipeline = Some(pipeline.0.id);
-    answer(&call, &query, filter, page).await
+    list_response(&call, &query, filter, page).await
 }
 
 fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
@@ -180,12 +186,12 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
     Ok((filter, paging::read(query)?))
 }
 
-async fn answer(
+async fn list_response(
     call: &Call,
     query: &Query,
     filter: RunFilter,
     page: PageRequest,
 ) -> Result<Response<Body>> {
-    let part = call.views().list_runs(filter, page.clone()).await?;
-    paging::answer(&page, &part, query, |query| call.link_here(query))
+    let runs = call.views().list_runs(filter, page.clone()).await?;
+    paging::to_response(&page, &runs, query, |query| call.link_here(query))
 }

@@ -53,8 +53,8 @@ use crate::views::Views;
 /// let floret = Floret::builder(MemoryStorage::default()).start().await?;
 /// let service = floret.service(Access::allow_all()).prefix("/v1");
 /// let request = http::Request::get("/v1/health").body(String::new())?;
-/// let answer = service.oneshot(request).await?;
-/// assert_eq!(answer.status(), 200);
+/// let response = service.oneshot(request).await?;
+/// assert_eq!(response.status(), 200);
 /// # Ok(())
 /// # }
 /// ```
@@ -129,13 +129,13 @@ impl RunsService {
         let (parts, body) = request.into_parts();
         #[cfg(feature = "websocket")]
         let parts = stream::authorize_by_subprotocol(parts);
-        let refuse = |error: Error| Box::new(problem::answer(&error));
+        let refuse = |error: Error| Box::new(problem::to_response(&error));
         self.0.check_before_routing(&parts).map_err(refuse)?;
         let (route, params) = match self.0.route(&parts) {
             Ok(found) => found,
-            Err(answer) => {
+            Err(response) => {
                 self.0.refuse_unauthenticated(&parts).map_err(refuse)?;
-                return Err(answer);
+                return Err(response);
             }
         };
         let scope = self.0.check_access(&parts, route).map_err(refuse)?;
@@ -185,15 +185,16 @@ impl Shared {
                     quote(parts.method.as_str()),
                     allowed.about()
                 );
-                let mut answer = problem::answer(&Error::new(Problem::MethodNotAllowed, detail));
-                match response::set_header(&mut answer, ALLOW, allowed.methods()) {
-                    Ok(()) => Err(Box::new(answer)),
-                    Err(error) => Err(Box::new(problem::answer(&error))),
+                let mut response =
+                    problem::to_response(&Error::new(Problem::MethodNotAllowed, detail));
+                match response::set_header(&mut response, ALLOW, allowed.methods()) {
+                    Ok(()) => Err(Box::new(response)),
+                    Err(error) => Err(Box::new(problem::to_response(&error))),
                 }
             }
             Match::NotFound => {
                 let detail = format!("no route matches {}", quote(parts.uri.path()));
-                Err(Box::new(problem::answer(&Error::new(
+                Err(Box::new(problem::to_response(&Error::new(
                     Problem::NotFound,
                     detail,
                 ))))
@@ -235,7 +236,7 @@ where
         // The host's access closure may panic too.
         let state = match catch_unwind(AssertUnwindSafe(|| self.begin(request))) {
             Ok(Ok(handling)) => State::Handling(handling),
-            Ok(Err(answer)) => State::Ready(Some(answer)),
+            Ok(Err(response)) => State::Ready(Some(response)),
             Err(panic) => State::Ready(Some(Box::new(after_panic(panic)))),
         };
         ResponseFuture { state, is_head }
@@ -270,26 +271,28 @@ impl Future for ResponseFuture {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let mut answer = match &mut this.state {
-            State::Ready(answer) => match answer.take() {
-                Some(answer) => *answer,
-                None => problem::answer(&Error::internal("a response was polled after completion")),
+        let mut response = match &mut this.state {
+            State::Ready(response) => match response.take() {
+                Some(response) => *response,
+                None => {
+                    problem::to_response(&Error::internal("a response was polled after completion"))
+                }
             },
             State::Handling(handling) => {
                 // Unwind safe: the call is not used after a panic.
                 match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
                     Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(Ok(answer))) => answer,
-                    Ok(Poll::Ready(Err(error))) => problem::answer(&error),
+                    Ok(Poll::Ready(Ok(response))) => response,
+                    Ok(Poll::Ready(Err(error))) => problem::to_response(&error),
                     Err(panic) => after_panic(panic),
                 }
             }
         };
         this.state = State::Ready(None);
         if this.is_head {
-            *answer.body_mut() = Body::empty();
+            *response.body_mut() = Body::empty();
         }
-        Poll::Ready(Ok(answer))
+        Poll::Ready(Ok(response))
     }
 }
 
@@ -302,5 +305,5 @@ impl fmt::Debug for ResponseFuture {
 /// Returns the response to a panic. The panic's text may contain anything, so it goes to the log
 /// only.
 fn after_panic(panic: Box<dyn Any + Send>) -> Response<Body> {
-    problem::answer(&Error::internal("a handler panicked").with_source(panic_message(panic)))
+    problem::to_response(&Error::internal("a handler panicked").with_source(panic_message(panic)))
 }

@@ -20,7 +20,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
         scope: call.scope.clone(),
     };
     let part = call.views().list_variables(filter, page.clone()).await?;
-    paging::answer(&page, &part, &query, |query| call.link_here(query))
+    paging::to_response(&page, &part, &query, |query| call.link_here(query))
 }
 
 /// `POST /variables`
@@ -28,9 +28,9 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     let body = body(&mut call)?;
     let stored = call.engine().create_variable(body, &call.scope).await?;
     let location = call.link(&format!("/variables/{}", stored.key));
-    let mut answer = response::json(StatusCode::CREATED, &VariableView(stored));
-    response::set_location(&mut answer, location)?;
-    Ok(answer)
+    let mut response = response::json(StatusCode::CREATED, &VariableView(stored));
+    response::set_location(&mut response, location)?;
+    Ok(response)
 }
 
 /// `GET /variables/{key}`

@@ -32,7 +32,7 @@ impl NodeCall {
     /// Returns the connection of this id, as [`Ctx::connection`] does.
     ///
     /// # Errors
-    /// As [`Ctx::connection`].
+    /// Returns the same errors as [`Ctx::connection`].
     pub async fn connection(&self, id: &str) -> Result<Connection, ExecutorError> {
         self.ctx.connection(id).await
     }
@@ -74,8 +74,8 @@ pub struct Ctx {
     pub node: Node,
     /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// A key that stays the same after a crash, a retry and a resume, by which a sink recognizes a
-    /// repeat. It consists of the first run of the chain and the node.
+    /// A key by which a sink recognizes a repeated attempt. It stays the same after a crash, a
+    /// retry and a resume. It consists of the first run of the chain and the node.
     pub attempt_key: String,
     /// The number of rows after which a source may stop. Set in a dry run only.
     pub row_limit: Option<usize>,
@@ -140,8 +140,8 @@ impl Ctx {
     /// ```
     ///
     /// # Errors
-    /// A permanent error when the connection does not exist or its secrets cannot be opened. A
-    /// retryable error while storage is unavailable.
+    /// Returns a permanent error if the connection does not exist or its secrets cannot be opened.
+    /// Returns a retryable error while storage is unavailable.
     pub async fn connection(&self, id: &str) -> Result<Connection, ExecutorError> {
         self.connections.find(id).await
     }

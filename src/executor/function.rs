@@ -38,7 +38,7 @@ pub trait NodeFunction<Args>: Send + Sync + 'static {
     /// Calls the function.
     ///
     /// # Errors
-    /// The function's error, or a permanent error when an input does not match its arguments.
+    /// Returns the function's error, or a permanent error if an input does not match its arguments.
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError>;
 }
 
@@ -47,7 +47,7 @@ pub trait FromInput: Sized + Send + 'static {
     /// Concatenates the rows of all inputs.
     ///
     /// # Errors
-    /// A permanent error when a row does not match the argument.
+    /// Returns a permanent error if a row does not match the argument.
     fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError>;
 }
 

@@ -79,7 +79,7 @@ pub trait Executor: Send + Sync + 'static {
     /// otherwise its future is dropped.
     ///
     /// # Errors
-    /// An [`ExecutorError`], retryable or permanent. A panic counts as a retryable error.
+    /// Returns a retryable or permanent [`ExecutorError`]. A panic counts as a retryable error.
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError>;
 
     /// Returns the node's effect outside its pipeline.

@@ -29,7 +29,7 @@ pub trait IntoOutput: Send + 'static {
     /// Converts the value to an output.
     ///
     /// # Errors
-    /// A permanent error when a row does not serialize to a JSON object.
+    /// Returns a permanent error if a row does not serialize to a JSON object.
     fn into_output(self) -> Result<Output, ExecutorError>;
 }
 

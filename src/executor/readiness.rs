@@ -13,11 +13,11 @@ use super::{Executor, ExecutorError};
 /// It is not a method of [`Executor`], since most executors are always ready.
 #[async_trait]
 pub(crate) trait Readiness: Executor {
-    /// Waits until one more attempt may begin, and returns an executor for that attempt only.
+    /// Waits until another attempt may begin, and returns an executor for that attempt only.
     ///
     /// Dropping the future cancels the wait.
     ///
     /// # Errors
-    /// Why no attempt may begin. The error counts as the failure of the attempt.
+    /// Returns an error if no attempt may begin. The error counts as a failure of the attempt.
     async fn ready_executor(&self) -> Result<Arc<dyn Executor>, ExecutorError>;
 }

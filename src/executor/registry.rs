@@ -1,6 +1,6 @@
 //! The registry of executors by node type.
 //!
-//! `builder` fills it before the start; it never changes afterwards.
+//! `builder` fills the registry. It never changes after Floret has started.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use super::{Executor, ExecutorError, Readiness};
 
-/// Executors by the type of the nodes that they execute.
+/// Maps each node type to the executor of its nodes.
 #[derive(Clone, Default)]
 pub struct Registry(BTreeMap<String, Registered>);
 
 #[derive(Clone)]
 struct Registered {
     executor: Arc<dyn Executor>,
-    // The same executor, if it is not always ready.
+    // The same executor again. `None` if the executor is always ready.
     readiness: Option<Arc<dyn Readiness>>,
 }
 
@@ -26,7 +26,9 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// Registers an executor. Returns whether the type was free.
+    /// Registers an executor, and replaces the earlier executor of this type.
+    ///
+    /// Returns `true` if there was no earlier one.
     pub fn insert(&mut self, kind: impl Into<String>, executor: Arc<dyn Executor>) -> bool {
         let registered = Registered {
             executor,
@@ -35,7 +37,10 @@ impl Registry {
         self.0.insert(kind.into(), registered).is_none()
     }
 
-    /// Registers an executor that is not always ready. Returns whether the type was free.
+    /// Registers an executor that is not always ready, and replaces the earlier executor of this
+    /// type.
+    ///
+    /// Returns `true` if there was no earlier one.
     pub(crate) fn insert_service(&mut self, kind: String, executor: impl Readiness) -> bool {
         let readiness = Arc::new(executor);
         let registered = Registered {
@@ -45,18 +50,18 @@ impl Registry {
         self.0.insert(kind, registered).is_none()
     }
 
-    /// Returns the executor of a type.
+    /// Returns the executor of a type, or `None` if the type is not registered.
     #[must_use]
     pub fn get(&self, kind: &str) -> Option<&Arc<dyn Executor>> {
         self.0.get(kind).map(|registered| &registered.executor)
     }
 
-    /// Waits until the executor of a type is ready, and returns an executor for one attempt.
+    /// Waits until the executor of a type is ready, then returns an executor for a single attempt.
     ///
-    /// Returns `None` for an unknown type.
+    /// Returns `None` if the type is not registered.
     ///
     /// # Errors
-    /// Why the executor does not become ready.
+    /// Returns the error of an executor that fails to become ready.
     pub(crate) async fn ready_executor(
         &self,
         kind: &str,

@@ -1,6 +1,6 @@
 //! The file formats, and how a node's config selects one.
 //!
-//! `read` decodes them, `write` encodes them.
+//! `read` decodes them, and `write` encodes them.
 
 use std::path::Path;
 
@@ -23,8 +23,8 @@ impl Format {
         }
     }
 
-    /// Reads the format from `format`, or else from the extension of `path`. It must be one of
-    /// `allowed`.
+    /// Reads the format from the field `format` or, if the field is missing, from the extension of
+    /// `path`. The format must be one of `allowed`.
     pub(super) fn read(
         fields: &mut ConfigFields<'_>,
         path: Option<&str>,

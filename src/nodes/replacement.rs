@@ -14,23 +14,23 @@ use super::data_dir::{DataDir, file_error};
 use crate::executor::ExecutorError;
 
 impl DataDir {
-    /// Creates a temporary file that replaces `path` when it is committed. Missing folders are
-    /// created.
+    /// Creates a temporary file that replaces the file at `path` when it is committed. Also creates
+    /// missing folders.
     ///
-    /// Temporary files of a killed attempt with the same key are removed.
+    /// First removes the temporary files that earlier attempts with the same key left behind.
     pub(super) fn replace(
         &self,
         path: &str,
         attempt_key: &str,
     ) -> Result<Replacement, ExecutorError> {
-        self.begin(path, attempt_key)
+        self.create_temp(path, attempt_key)
             .map_err(|error| file_error(path, "written", &error))
     }
 
-    fn begin(&self, path: &str, attempt_key: &str) -> io::Result<Replacement> {
-        let whole = Path::new(path);
-        let name = whole.file_name().ok_or(IoKind::InvalidFilename)?;
-        let folder = match whole.parent() {
+    fn create_temp(&self, path: &str, attempt_key: &str) -> io::Result<Replacement> {
+        let target = Path::new(path);
+        let name = target.file_name().ok_or(IoKind::InvalidFilename)?;
+        let folder = match target.parent() {
             Some(parent) if parent != Path::new("") => self.folder(parent)?,
             Some(_) | None => self.root()?,
         };
@@ -52,7 +52,8 @@ impl DataDir {
     }
 }
 
-/// A temporary file that replaces another when it is committed. Dropping it before removes it.
+/// A temporary file that replaces another file when it is committed. Dropping it uncommitted
+/// removes it.
 pub(super) struct Replacement {
     file: File,
     temp: Temp,
@@ -66,7 +67,8 @@ struct Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        // After the rename it no longer exists, and no other error could be handled here.
+        // After the rename, the temporary name no longer exists. Other errors are ignored, because
+        // `drop` cannot report them.
         drop(self.folder.remove_file(&self.name));
     }
 }
@@ -89,7 +91,7 @@ impl Replacement {
     }
 }
 
-/// Syncs the folder, so that the new name is durable. Only Unix needs this.
+/// Syncs the folder, so that the new name survives a power loss. Does nothing outside Unix.
 fn sync_folder(folder: &Dir) -> io::Result<()> {
     if cfg!(unix) {
         folder.open(".")?.sync_all()?;
@@ -97,7 +99,9 @@ fn sync_folder(folder: &Dir) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns a prefix of fixed length that all attempts of one node at one file share.
+/// Returns the prefix of the temporary names for one attempt key and one path.
+///
+/// Its length is fixed, however long the key and the path are.
 fn temp_prefix(path: &str, attempt_key: &str) -> String {
     let digest = Sha256::new()
         .chain_update(attempt_key)

@@ -1,6 +1,6 @@
-//! A sink that writes one file of the data directory, whole or not at all.
+//! A sink that atomically writes one file in the data directory.
 //!
-//! `write` encodes rows in a format, `replacement` replaces the file.
+//! `write` encodes the rows, and `replacement` replaces the file.
 
 use std::io::BufWriter;
 
@@ -16,13 +16,14 @@ use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// Writes the rows of all upstreams, in order, to a file of a [`DataDir`].
+/// Writes the rows of all upstreams, in the order of its inputs, to a file in a [`DataDir`].
 ///
-/// Its config has `path` and `format` (`csv` or `ndjson`, by default from the extension).
+/// Its config has `path` and `format` (`csv` or `ndjson`). By default, the extension of the file
+/// selects the format.
 ///
-/// The file is written under a temporary name in the same folder, synced to disk and then renamed.
-/// A reader sees the old file or the whole new one. Missing folders are created. In CSV, null is an
-/// empty field and a nested value is JSON.
+/// The sink writes the file under a temporary name in the same folder, syncs it to disk and then
+/// renames it. A reader sees either the old file or the complete new one. The sink creates missing
+/// folders. In a CSV file, a null becomes an empty field, and a nested value becomes JSON.
 #[derive(Debug, Clone)]
 pub struct SinkFile {
     dir: DataDir,
@@ -38,8 +39,8 @@ impl<'a> Config<'a> {
         let mut fields = ConfigFields::new(config);
         let path = read_path(&mut fields);
         let format = Format::read(&mut fields, path, &[Format::Csv, Format::Ndjson]);
-        let read = path.zip(format).map(|(path, format)| Self { path, format });
-        fields.finish(read)
+        let config = path.zip(format).map(|(path, format)| Self { path, format });
+        fields.finish(config)
     }
 }
 
@@ -56,17 +57,17 @@ impl Executor for SinkFile {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
         let NodeCall { ctx, inputs } = call;
         let (dir, node, key) = (self.dir.clone(), ctx.node.clone(), ctx.attempt_key.clone());
-        let line = blocking(&ctx, move |stop| {
+        let summary = blocking(&ctx, move |stop| {
             let config = Config::read(&node.config).map_err(|issues| config_error(&issues))?;
-            let dataset = joined(&inputs)?;
-            store(&config, &dir, &key, &dataset, stop)?;
+            let dataset = concatenate(&inputs)?;
+            write_file(&config, &dir, &key, &dataset, stop)?;
             Ok(format!(
                 "wrote {} rows to {}",
                 dataset.row_count(),
                 config.path
             ))
         });
-        ctx.log.info(line.await?).await;
+        ctx.log.info(summary.await?).await;
         Ok(Output::Nothing)
     }
 
@@ -87,7 +88,7 @@ impl Executor for SinkFile {
     }
 }
 
-fn joined(inputs: &[Input]) -> Result<Dataset, ExecutorError> {
+fn concatenate(inputs: &[Input]) -> Result<Dataset, ExecutorError> {
     let datasets: Vec<_> = inputs
         .iter()
         .filter_map(|input| input.dataset.clone())
@@ -95,7 +96,7 @@ fn joined(inputs: &[Input]) -> Result<Dataset, ExecutorError> {
     Dataset::concat(&datasets).map_err(|error| ExecutorError::permanent(error.to_string()))
 }
 
-fn store(
+fn write_file(
     config: &Config<'_>,
     dir: &DataDir,
     attempt_key: &str,
@@ -113,7 +114,7 @@ fn store(
         WriteError::Stopped(error) => error,
     })?;
     drop(out);
-    // An abandoned attempt must not replace the file of a later attempt.
+    // An abandoned attempt must not overwrite the file that a later attempt wrote.
     stop.check()?;
     replacement.commit(config.path)
 }

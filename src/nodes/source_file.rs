@@ -1,4 +1,4 @@
-//! A source that reads one file of the data directory.
+//! A source that reads one file in the data directory.
 //!
 //! `read` decodes each format.
 
@@ -16,10 +16,10 @@ use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::model::{Dataset, Node};
 
-/// Reads a file of a [`DataDir`].
+/// Reads a file in a [`DataDir`].
 ///
-/// Its config has `path`, `format` (`csv`, `ndjson` or `json`, by default from the extension), and
-/// for CSV `infer` (default true).
+/// Its config has `path`, `format` (`csv`, `ndjson` or `json`) and, for CSV, `infer` (true by
+/// default). By default, the extension of the file selects the format.
 ///
 /// In a CSV file the first line names the columns, and an empty field is null. Types are inferred
 /// over the whole file. A column stays text if a number would not preserve one of its values
@@ -46,12 +46,12 @@ impl<'a> Config<'a> {
             &[Format::Csv, Format::Ndjson, Format::Json],
         );
         let infer = fields.flag("infer", Flag::On);
-        let read = path.zip(format).map(|(path, format)| Self {
+        let config = path.zip(format).map(|(path, format)| Self {
             path,
             format,
             infer,
         });
-        fields.finish(read)
+        fields.finish(config)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Backfills as readers get them, with the ids of their runs.
+//! Backfills as callers see them, with the ids of their runs.
 //!
 //! Starting and cancelling them is left to `engine/backfill`.
 

@@ -1,4 +1,4 @@
-//! Connections as readers get them: their secrets are masked.
+//! Connections as callers see them: their secrets are masked.
 //!
 //! Saving them is left to `engine/connections`.
 

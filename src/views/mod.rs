@@ -1,4 +1,4 @@
-//! The read side: runs, logs, previews, profiles and pipelines in the shapes that readers get.
+//! The read side: runs, logs, previews, profiles and pipelines in the form that callers see.
 //!
 //! `engine` carries out commands; `api` handles parameters, status codes and headers.
 

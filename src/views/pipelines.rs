@@ -1,4 +1,4 @@
-//! Pipelines as readers get them: a definition with its stored metadata, or a page of summaries.
+//! Pipelines as callers see them: a definition with its stored metadata, or a page of summaries.
 //!
 //! Saving and validating them is left to `engine/pipelines`.
 

@@ -1,4 +1,4 @@
-//! The first rows of a node's output as readers get them.
+//! The first rows of a node's output as callers see them.
 //!
 //! They were cut when the node finished.
 

@@ -1,6 +1,7 @@
-//! The statistics of a node's output as readers get them, with the schema derived from them.
+//! The profile of a node's output as callers see it, with a schema derived from it.
 //!
-//! They were computed when the node finished. `drift` compares them with the previous ones.
+//! The engine computes a profile after its node has succeeded. `drift` compares it with the
+//! previous one.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
@@ -9,12 +10,12 @@ use super::drift::{self, Drift};
 use crate::error::{Problem, Result};
 use crate::model::{ColumnProfile, NodeId, Profile, RunId, Scope};
 
-/// A profile and its node.
+/// A profile, its node, and the drift from the previous profile.
 #[derive(Debug)]
 pub(crate) struct ProfileView {
     node_id: NodeId,
     profile: Profile,
-    /// `None` if the node has not succeeded before.
+    /// `None` if there is no previous profile.
     drift: Option<Vec<Drift>>,
 }
 
@@ -60,11 +61,13 @@ impl<'a> From<&'a ColumnProfile> for SchemaColumn<'a> {
 }
 
 impl Views {
-    /// Returns the statistics of a node's output.
+    /// Returns the profile of a node's output.
     ///
     /// # Errors
-    /// `NotFound` (`run-not-found`; `node-not-found`; `profile-not-found` if the node has not
-    /// succeeded, has no output, or its profile is not computed yet); `Unavailable`.
+    /// - `NotFound` with `run-not-found` or `node-not-found`.
+    /// - `NotFound` with `profile-not-found` if the node has not succeeded, if it has no output, or
+    ///   if its profile has not been computed yet.
+    /// - `Unavailable`.
     pub(crate) async fn profile(
         &self,
         run: RunId,

@@ -1,4 +1,4 @@
-//! Runs as readers get them: one run with all its nodes, or a page of runs without nodes.
+//! Runs as callers see them: one run with all its nodes, or a page of runs without nodes.
 //!
 //! `graph` decides the order of the nodes.
 

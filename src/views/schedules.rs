@@ -1,4 +1,4 @@
-//! Schedules as readers get them: the next ticks, the last run, and why the latest tick created no
+//! Schedules as callers see them: the next ticks, the last run, and why the latest tick created no
 //! run.
 //!
 //! The scheduler (`src/scheduler.rs`) fires them.

@@ -1,4 +1,4 @@
-//! Variables as readers get them: the value of a secret variable is masked.
+//! Variables as callers see them: the value of a secret variable is masked.
 //!
 //! Saving them is left to `engine/variables`.
 

@@ -30,6 +30,7 @@ async fn put_pipeline(host: &Host, id: &str, name: &str, scope: &Scope) {
     host.faults.put_pipeline(put).await.unwrap();
 }
 
+/// Saves a connection and a variable with the same name.
 async fn put_settings(host: &Host, name: &str, scope: &Scope) {
     let now = "2024-01-15T06:00:00Z".parse().unwrap();
     let mut fields = ConnectionFields::default();
@@ -53,8 +54,8 @@ async fn search(host: &Host, query: &str) -> Value {
     response.json()
 }
 
-/// Returns the kind and the id of each hit.
-fn kinds_and_ids(hits: &Value) -> Vec<String> {
+/// Returns the type and the id of each hit.
+fn types_and_ids(hits: &Value) -> Vec<String> {
     let hits = hits.as_array().unwrap().iter();
     hits.map(|hit| format!("{} {}", hit["type"], hit["id"]).replace('"', ""))
         .collect()
@@ -84,14 +85,14 @@ async fn names_ids_and_descriptions_match_in_any_case() {
             ("q=%25", vec![]),
             ("q=_", vec![]),
         ] {
-            assert_eq!(kinds_and_ids(&search(host, query).await), ids, "{query}");
+            assert_eq!(types_and_ids(&search(host, query).await), ids, "{query}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn hits_have_a_limit() {
+async fn the_limit_bounds_the_number_of_hits() {
     on_each_backend(async |host: &Host| {
         for n in 0..120 {
             put_pipeline(host, &format!("many-{n}"), "Many", &Scope::All).await;
@@ -105,9 +106,9 @@ async fn hits_have_a_limit() {
             assert_eq!(search(host, query).await.as_array().unwrap().len(), count);
         }
         assert_eq!(
-            kinds_and_ids(&search(host, "q=many-0").await),
+            types_and_ids(&search(host, "q=many-0").await),
             ["pipeline many-0"],
-            "it is on the second page that storage returns"
+            "the search reads beyond the first page that storage returns"
         );
     })
     .await;
@@ -157,17 +158,17 @@ async fn hits_that_the_caller_may_not_view_are_hidden() {
             Permission::VariablesView,
         );
         assert_eq!(
-            kinds_and_ids(&search_with(&[pipelines]).await.json()),
+            types_and_ids(&search_with(&[pipelines]).await.json()),
             ["pipeline users"]
         );
-        let both = search_with(&[pipelines, connections]).await.json();
+        let hits = search_with(&[pipelines, connections]).await.json();
         assert_eq!(
-            kinds_and_ids(&both),
+            types_and_ids(&hits),
             ["pipeline users", "connection users-too"]
         );
-        let both = search_with(&[pipelines, variables]).await.json();
+        let hits = search_with(&[pipelines, variables]).await.json();
         assert_eq!(
-            kinds_and_ids(&both),
+            types_and_ids(&hits),
             ["pipeline users", "variable users-too"]
         );
         search_with(&[connections, variables])
@@ -178,13 +179,13 @@ async fn hits_that_the_caller_may_not_view_are_hidden() {
 }
 
 #[tokio::test]
-async fn a_caller_finds_only_its_tenants_objects() {
+async fn a_caller_finds_only_objects_of_the_tenant_of_each_permission() {
     on_each_backend(async |host: &Host| {
         for (name, scope) in [("users-ann", tenant("ann")), ("users-ben", tenant("ben"))] {
             put_pipeline(host, name, "Users", &scope).await;
             put_settings(host, name, &scope).await;
         }
-        // The access decision can scope each permission to a different tenant.
+        // An access decision may allow each permission for a different tenant.
         let access = Access::custom(|_, permission| match permission {
             Permission::VariablesView => Decision::Allow(tenant("ben")),
             _ => Decision::Allow(tenant("ann")),
@@ -192,7 +193,7 @@ async fn a_caller_finds_only_its_tenants_objects() {
         let service = host.floret.service(access);
         let hits = send(&service, request(Method::GET, "/api/search?q=users", None)).await;
         assert_eq!(
-            kinds_and_ids(&hits.json()),
+            types_and_ids(&hits.json()),
             [
                 "pipeline users-ann",
                 "connection users-ann",

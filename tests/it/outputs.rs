@@ -1,4 +1,4 @@
-//! Outputs: which node outputs a run stores, and how a host reads them.
+//! Outputs: which node outputs a finished run retains, and how a host reads them.
 
 use floret::storage::Runs;
 use floret::testing::Step;
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::harness::{Store, World, chain};
 
 on_every_backend! {
-    the_output_of_a_last_node_is_read_as_its_type,
+    a_host_reads_the_last_output_as_its_own_row_type,
     reading_a_dropped_output_is_refused,
-    a_failed_run_retains_the_outputs_of_its_nodes,
-    a_result_too_large_to_store_is_dropped,
-    a_node_that_returns_nothing_has_no_output,
-    a_row_of_another_type_is_refused,
-    preview_and_profile_are_stored_when_the_run_finishes,
+    a_failed_run_retains_the_outputs_of_its_succeeded_nodes,
+    an_output_above_the_size_limit_is_dropped,
+    reading_the_output_of_a_node_that_returned_nothing_is_refused,
+    reading_rows_as_the_wrong_type_is_refused,
+    previews_and_profiles_are_stored_before_the_run_finishes,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -34,7 +34,7 @@ fn world(store: Store) -> World {
     world
 }
 
-async fn the_output_of_a_last_node_is_read_as_its_type(store: Store) {
+async fn a_host_reads_the_last_output_as_its_own_row_type(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let run = host.trigger("p").await;
@@ -65,7 +65,7 @@ async fn reading_a_dropped_output_is_refused(store: Store) {
     assert!(refused.to_string().contains("load"), "{refused}");
 }
 
-async fn a_failed_run_retains_the_outputs_of_its_nodes(store: Store) {
+async fn a_failed_run_retains_the_outputs_of_its_succeeded_nodes(store: Store) {
     let world = world(store);
     world.script.script("sum", [Step::permanent("broken")]);
     let host = world.start().await;
@@ -76,7 +76,7 @@ async fn a_failed_run_retains_the_outputs_of_its_nodes(store: Store) {
     assert_eq!(refused.kind(), ErrorKind::OutputDropped);
 }
 
-async fn a_result_too_large_to_store_is_dropped(store: Store) {
+async fn an_output_above_the_size_limit_is_dropped(store: Store) {
     let mut world = world(store);
     world.limits.result_bytes_max = 16;
     let host = world.start().await;
@@ -86,7 +86,7 @@ async fn a_result_too_large_to_store_is_dropped(store: Store) {
     assert_eq!(refused.kind(), ErrorKind::OutputDropped);
 }
 
-async fn a_node_that_returns_nothing_has_no_output(store: Store) {
+async fn reading_the_output_of_a_node_that_returned_nothing_is_refused(store: Store) {
     let world = world(store);
     world.script.script("sum", [Step::nothing()]);
     let host = world.start().await;
@@ -96,7 +96,7 @@ async fn a_node_that_returns_nothing_has_no_output(store: Store) {
     assert_eq!(refused.kind(), ErrorKind::OutputDropped);
 }
 
-async fn a_row_of_another_type_is_refused(store: Store) {
+async fn reading_rows_as_the_wrong_type_is_refused(store: Store) {
     let world = world(store);
     world
         .script
@@ -109,7 +109,7 @@ async fn a_row_of_another_type_is_refused(store: Store) {
     assert_eq!(run.output::<Value>("sum").await.unwrap().len(), 1);
 }
 
-async fn preview_and_profile_are_stored_when_the_run_finishes(store: Store) {
+async fn previews_and_profiles_are_stored_before_the_run_finishes(store: Store) {
     let world = world(store);
     let host = world.start().await;
     let id = host.run("p").await.run.id;

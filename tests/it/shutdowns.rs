@@ -1,6 +1,6 @@
 //! Shutdown: executing nodes get a grace period, and runs continue at the next start.
 //!
-//! What a crash leaves behind is checked in `recovery` and `deaths`.
+//! `recovery` and `crash_points` cover what a crash leaves behind.
 
 use std::time::Duration;
 

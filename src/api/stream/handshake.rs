@@ -46,27 +46,27 @@ pub(in crate::api) fn authorize_by_subprotocol(mut parts: Parts) -> Parts {
 /// `Malformed` (`upgrade-required`), which names the header that is missing or wrong.
 pub(super) fn accept(parts: &Parts) -> Result<Response<Body>> {
     let key = check(parts)?;
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = answer.headers_mut();
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     if let Some(selected) = select_protocol(&parts.headers) {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, selected);
     }
-    response::set_header(&mut answer, SEC_WEBSOCKET_ACCEPT, accept_key(key))?;
-    Ok(answer)
+    response::set_header(&mut response, SEC_WEBSOCKET_ACCEPT, accept_key(key))?;
+    Ok(response)
 }
 
 /// Returns the response to a request that is not a complete upgrade. Its headers name what is
 /// required.
 pub(super) fn refuse(error: &Error) -> Response<Body> {
-    let mut answer = problem::answer(error);
-    let headers = answer.headers_mut();
+    let mut response = problem::to_response(error);
+    let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
-    answer
+    response
 }
 
 fn check(parts: &Parts) -> Result<&str> {
@@ -191,11 +191,11 @@ mod tests {
 
     #[test]
     fn the_example_key_of_the_standard_is_accepted() {
-        let answer = accept(&parts(&[])).unwrap();
-        assert_eq!(answer.status(), 101);
-        let accepted = &answer.headers()[SEC_WEBSOCKET_ACCEPT];
+        let response = accept(&parts(&[])).unwrap();
+        assert_eq!(response.status(), 101);
+        let accepted = &response.headers()[SEC_WEBSOCKET_ACCEPT];
         assert_eq!(accepted, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert!(!answer.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
+        assert!(!response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
     }
 
     #[test]
@@ -230,10 +230,10 @@ mod tests {
         }
         let twice = parts(&[("sec-websocket-key", KEY), ("sec-websocket-key", KEY)]);
         assert!(accept(&twice).is_err());
-        let answer = refuse(&accept(&parts(&[("upgrade", "-")])).unwrap_err());
-        assert_eq!(answer.status(), 426);
-        assert_eq!(answer.headers()["upgrade"], "websocket");
-        assert_eq!(answer.headers()["sec-websocket-version"], "13");
+        let response = refuse(&accept(&parts(&[("upgrade", "-")])).unwrap_err());
+        assert_eq!(response.status(), 426);
+        assert_eq!(response.headers()["upgrade"], "websocket");
+        assert_eq!(response.headers()["sec-websocket-version"], "13");
     }
 
     #[test]
@@ -245,8 +245,8 @@ mod tests {
             ("bearer.k, other", "other"),
             ("bearer.k", "bearer.k"),
         ] {
-            let answer = accept(&parts(&[("sec-websocket-protocol", offered)])).unwrap();
-            assert_eq!(answer.headers()[SEC_WEBSOCKET_PROTOCOL], expected);
+            let response = accept(&parts(&[("sec-websocket-protocol", offered)])).unwrap();
+            assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], expected);
         }
     }
 

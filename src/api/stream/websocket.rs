@@ -46,13 +46,13 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
     } else if let Some((since, span)) = span
         && since < span.purged
     {
-        return Ok(problem::answer_from(
+        return Ok(problem::to_response_with(
             &expired(since, span),
             Some(span.purged),
         ));
     }
-    let answer = match handshake::accept(&call.parts) {
-        Ok(answer) => answer,
+    let response = match handshake::accept(&call.parts) {
+        Ok(response) => response,
         Err(error) if error.problem() == Problem::UpgradeRequired => {
             return Ok(handshake::refuse(&error));
         }
@@ -73,7 +73,7 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
         limits: engine.limits().clone(),
     };
     engine.spawn_stream(Session::serve(new, pending));
-    Ok(answer)
+    Ok(response)
 }
 
 fn filter(call: &Call, query: &Query) -> Result<EventFilter> {

@@ -1,6 +1,6 @@
 //! Backfills: creates, reads, lists and cancels them.
 //!
-//! Creating their runs is left to `create`, settling a backfill to `settlement`.
+//! `create` creates their runs, and `settlement` settles a backfill.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! The codec of events: a journal row holds them as a JSON array, without what the row implies.
 //!
-//! A node is stored as its index, because an append has no graph. Reading the rows is left to
-//! `events`, writing them to `tx`.
+//! A node is stored as its index, because an append has no graph. `events` reads the rows, and `tx`
+//! writes them.
 
 use std::borrow::Cow;
 

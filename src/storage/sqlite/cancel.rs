@@ -1,6 +1,6 @@
 //! Cancel requests for runs: cancels a pending run, and records the request for a running one.
 //!
-//! The owner of a running run carries the request out; its entries are left to `journal`.
+//! The owner of a running run carries the request out, and `journal` appends its entries.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};

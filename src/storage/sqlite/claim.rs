@@ -1,7 +1,7 @@
 //! Claims runs: first orphans, then the next runs of the queue lanes that have room.
 //!
-//! `rules` decides which orphans are claimed and which lanes have room. Poisoned orphans are left
-//! to `poisoned`, renewals and releases to `queue`.
+//! `rules` decides which orphans are claimed and which lanes have room. `poisoned` handles poisoned
+//! orphans, and `queue` handles renewals and releases.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,7 +1,7 @@
 //! Creates runs. Every check precedes the first write, so that a refused step needs no savepoint.
 //!
-//! Reading runs is left to `runs`, idempotency keys to `keys`, the outputs of a resume to
-//! `outputs`.
+//! `runs` reads runs, `keys` records idempotency keys, and `outputs` handles the outputs of a
+//! resume.
 
 use std::collections::HashSet;
 use std::sync::Arc;

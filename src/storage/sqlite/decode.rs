@@ -1,6 +1,6 @@
 //! The entry point of fuzzers: decodes a text as every kind of stored text.
 //!
-//! The codecs are left to `values`, `body` and `definitions`.
+//! The codecs are in `values`, `body` and `definitions`.
 
 use std::sync::Arc;
 

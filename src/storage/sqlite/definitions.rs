@@ -1,6 +1,6 @@
 //! The cache of definitions with their graphs, by the key of their row.
 //!
-//! A definition never changes under its key. Writing definitions is left to `put_pipeline`.
+//! A definition never changes under its key. `put_pipeline` writes definitions.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The cursors of notifiers and their parked events.
 //!
-//! Keeping undelivered runs from a purge is left to `purge`.
+//! `purge` keeps the runs whose events are not yet delivered.
 
 use async_trait::async_trait;
 use rusqlite::{Row, params};

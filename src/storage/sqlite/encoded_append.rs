@@ -1,6 +1,6 @@
 //! Encodes an append on the caller's task, which takes this work off the writer thread.
 //!
-//! Writing it is left to `journal` and `nodes`.
+//! `journal` and `nodes` write it.
 
 use super::body::JournalBody;
 use super::store_error::StoreError;

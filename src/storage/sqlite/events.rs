@@ -1,6 +1,6 @@
 //! Reads stored events in order, after a given number.
 //!
-//! Decoding a row is left to `body`, live delivery to the module `events` of the crate.
+//! `body` decodes a row. The module `events` of the crate delivers live events.
 
 use async_trait::async_trait;
 use rusqlite::params;

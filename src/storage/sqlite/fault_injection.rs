@@ -1,6 +1,6 @@
 //! Fault injection for tests: failing commits, damaged rows and a full disk.
 //!
-//! This file is compiled only for tests and with the feature `testing`. Committing is left to `tx`.
+//! This file is compiled only for tests and with the feature `testing`. `tx` commits.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

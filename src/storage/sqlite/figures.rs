@@ -1,6 +1,6 @@
 //! Reads the figures: counts of runs by the day of their creation or by pipeline.
 //!
-//! Counting runs in every transaction is left to `tx`.
+//! `tx` counts the runs in every transaction.
 
 use rusqlite::params;
 

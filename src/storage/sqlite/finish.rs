@@ -1,6 +1,6 @@
 //! Finishes a run: its row, its figures and, if storage itself finishes it, its event and nodes.
 //!
-//! Its outputs are left to `outputs`, its backfill to `settlement`.
+//! `outputs` handles its outputs, and `settlement` its backfill.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;

@@ -1,6 +1,6 @@
 //! A bounded queue from async callers to a thread, with two priorities.
 //!
-//! Processing and answering the items is left to `writer` and `reader`.
+//! `writer` and `reader` process and answer the items.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,6 @@
 //! Appends to running runs: checks the position, then writes one row of events and the nodes.
 //!
-//! Encoding is left to `encoded_append`, the rows of nodes to `nodes`, finished runs to `finish`.
+//! `encoded_append` encodes, `nodes` writes the rows of nodes, and `finish` finishes runs.
 
 use async_trait::async_trait;
 use rusqlite::params;

@@ -1,6 +1,6 @@
 //! Idempotency keys: records what the first request with a key created.
 //!
-//! Creating runs is left to `create`.
+//! `create` creates runs.
 
 use rusqlite::{Connection, Row, params};
 

@@ -1,7 +1,7 @@
 //! The queue lanes: pending runs, counted by priority, pipeline and backfill.
 //!
 //! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
-//! remembers its next run until that run leaves it. Choosing a lane is left to `claim`.
+//! remembers its next run until that run leaves it. `claim` chooses a lane.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,6 +1,6 @@
 //! The lock file next to the database. Only one handle in one process can hold it.
 //!
-//! Holding it proves that earlier owners are dead. The locks of a transaction are left to SQLite.
+//! Holding it proves that earlier owners are dead. SQLite handles the locks of a transaction.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};

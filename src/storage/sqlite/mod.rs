@@ -1,7 +1,7 @@
 //! A durable storage in one SQLite file.
 //!
 //! One thread writes and commits in groups; a few threads read. An async method sends a step or a
-//! read to them and waits for the result. The rules that all backends share are left to `rules`.
+//! read to them and waits for the result. The rules that all backends share are in `rules`.
 
 mod backfills;
 mod body;

@@ -1,6 +1,6 @@
 //! Applies entries to the rows of nodes.
 //!
-//! Checking which entries a run accepts is left to `journal`, storing outputs to `outputs`.
+//! `journal` checks which entries a run accepts, and `outputs` stores outputs.
 
 use rusqlite::params;
 

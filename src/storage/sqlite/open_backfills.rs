@@ -1,7 +1,7 @@
 //! The writer's memory of open backfills, and the changes that a transaction makes to their counts.
 //!
 //! The rows are authoritative: this memory is read from them when a store is opened.
-//! Writing the changes is left to `tx`, settling a backfill to `settlement`.
+//! `tx` writes the changes, and `settlement` settles a backfill.
 
 use std::collections::HashMap;
 

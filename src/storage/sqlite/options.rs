@@ -1,6 +1,6 @@
 //! The options of a SQLite store.
 //!
-//! Opening a store is left to `open`.
+//! `open` opens a store.
 
 use std::time::Duration;
 

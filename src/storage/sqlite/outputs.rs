@@ -1,7 +1,7 @@
 //! Stored outputs: their chunks, the runs that hold them, and what is dropped when a run finishes.
 //!
 //! A run has a row for each output that it can read. The chunks are dropped with the last row that
-//! names them. Checking entries is left to `journal`.
+//! names them. `journal` checks entries.
 
 use async_trait::async_trait;
 use rusqlite::params;

@@ -1,6 +1,6 @@
 //! The parts of a list query: its conditions and its page.
 //!
-//! The order and the meaning of a cursor are left to the file of each list.
+//! The file of each list defines the order and the meaning of a cursor.
 
 use rusqlite::types::Value;
 

@@ -1,6 +1,6 @@
 //! Reads previews and profiles from the run that executed the node.
 //!
-//! Encoding them is left to `encoded_append`, writing them to `journal`.
+//! `encoded_append` encodes them, and `journal` writes them.
 
 use rusqlite::params;
 use serde::de::DeserializeOwned;

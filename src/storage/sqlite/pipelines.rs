@@ -1,7 +1,7 @@
 //! The storage methods of pipelines: finds, lists and deletes them.
 //!
 //! A deleted pipeline keeps its row without a slug, because its runs refer to it and its versions
-//! continue. Saving a pipeline is left to `put_pipeline`.
+//! continue. `put_pipeline` saves a pipeline.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Finishes poisoned runs, which are orphans that crashed too often.
 //!
-//! `rules` decides which orphans are poisoned. The other orphans are left to `claim`.
+//! `rules` decides which orphans are poisoned. `claim` handles the other orphans.
 
 use super::finish::RunCompletion;
 use super::state::ActiveRun;

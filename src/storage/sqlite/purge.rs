@@ -1,6 +1,6 @@
 //! Purge: selects finished runs and deletes them with all their rows.
 //!
-//! Counting runs is left to `tx`, dropping outputs to `outputs`, the time of a purge to the engine.
+//! `tx` counts runs, `outputs` drops outputs, and the engine decides when to purge.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,6 +1,6 @@
 //! Saves a definition: checks the expectation, chooses the slug and writes the next version.
 //!
-//! Finding, listing and deleting pipelines is left to `pipelines`, schedules to `schedules`.
+//! `pipelines` finds, lists and deletes pipelines, and `schedules` handles schedules.
 
 use std::sync::Arc;
 

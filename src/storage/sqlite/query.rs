@@ -1,6 +1,6 @@
 //! Runs cached queries on a connection, for the first row or for all rows.
 //!
-//! Decoding a row is left to `rows` and to each noun's file.
+//! `rows` and each noun's file decode the rows.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 

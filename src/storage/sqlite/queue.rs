@@ -1,6 +1,6 @@
 //! The storage methods of the queue: delivers claims to callers, renews and releases leases.
 //!
-//! Choosing and claiming runs is left to `claim`.
+//! `claim` chooses and claims runs.
 
 use std::sync::Arc;
 use std::time::Duration;

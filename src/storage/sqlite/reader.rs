@@ -1,7 +1,7 @@
 //! The reader threads, each with a read-only connection of its own.
 //!
-//! A read covers at most one page, which keeps read transactions short. The queries are left to
-//! each noun's file.
+//! A read covers at most one page, which keeps read transactions short. The queries are in each
+//! noun's file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

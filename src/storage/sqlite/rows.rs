@@ -1,6 +1,6 @@
-//! The only codec of runs, nodes and pipelines: converts between rows and values of the model.
+//! Reads the rows of runs, nodes and pipelines, and inserts the row of a new run.
 //!
-//! Single values are left to `values`, events to `body`.
+//! `values` converts single values, and `body` converts events.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use super::values::{
 };
 use crate::model::{NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 
-/// The columns of [`read_run`].
+/// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill)";
 
-/// The tables of [`RUN`].
+/// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
 
-/// A run with the keys of its row and of its definition.
+/// A run, the key of its row and the key of its definition.
 #[derive(Debug)]
 pub(super) struct RunRow {
     pub(super) key: i64,
@@ -33,7 +33,7 @@ pub(super) struct RunRow {
     pub(super) run: Run,
 }
 
-/// Reads the columns [`RUN`].
+/// Reads a run from the columns [`RUN`].
 pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     let id = run_id(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
     let mut run = Run::new(
@@ -69,7 +69,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     })
 }
 
-/// The columns of a new run's row that the run itself does not contain.
+/// The column values for a new run's row that [`Run`] does not contain.
 pub(super) struct RunKeys {
     pub(super) key: i64,
     pub(super) pipeline: i64,
@@ -79,7 +79,7 @@ pub(super) struct RunKeys {
     pub(super) backfill: Option<i64>,
 }
 
-/// Writes the row of a run.
+/// Inserts the row of a new run.
 pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), StoreError> {
     let Run {
         id,
@@ -144,14 +144,14 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), S
     Ok(())
 }
 
-/// The columns of [`read_node`].
+/// The columns that [`read_node`] reads, in this order.
 pub(super) const NODE: &str = "n.key, n.status, n.attempt, n.row_count, n.duration_ms, n.queue_ms, n.started_at, n.finished_at, \
      n.has_dataset, n.reused_from, n.error, o.hash";
 
-/// The tables of [`NODE`].
+/// The `FROM` clause for the columns [`NODE`].
 pub(super) const NODE_FROM: &str = "node_runs n LEFT JOIN outputs o ON o.key = n.key";
 
-/// Reads the columns [`NODE`].
+/// Reads a node from the columns [`NODE`].
 pub(super) fn read_node(
     row: &Row<'_>,
     run: &Run,
@@ -176,15 +176,17 @@ pub(super) fn read_node(
     Ok(node)
 }
 
-/// The columns of [`read_pipeline`].
+/// The columns that [`read_pipeline`] reads, in this order.
 pub(super) const PIPELINE: &str =
     "p.id, p.slug, p.tenant, p.version, p.created_at, p.updated_at, d.key";
 
-/// The tables of [`PIPELINE`]. A deleted pipeline has no slug.
+/// The `FROM` clause for the columns [`PIPELINE`].
+///
+/// It includes deleted pipelines. They have no slug, so [`read_pipeline`] cannot read them.
 pub(super) const PIPELINE_FROM: &str =
     "pipelines p CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
 
-/// Reads the columns [`PIPELINE`]: the pipeline and the key of its definition.
+/// Reads a pipeline and the key of its definition from the columns [`PIPELINE`].
 pub(super) fn read_pipeline(row: &Row<'_>) -> Result<(PipelineRow, i64), StoreError> {
     let pipeline = PipelineRow {
         id: pipeline_id(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
@@ -210,7 +212,7 @@ pub(super) struct PipelineRow {
 }
 
 impl PipelineRow {
-    /// Adds the definition to the pipeline.
+    /// Finds the definition with this key, and returns the pipeline with it.
     pub(super) fn with_definition(
         self,
         definition: i64,

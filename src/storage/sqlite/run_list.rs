@@ -1,6 +1,6 @@
 //! Reads pages of runs. Every filter has an index; totals come from the figures where possible.
 //!
-//! Reading a single run is left to `runs`, the parts of a page to `pages`.
+//! `runs` reads a single run, and `pages` builds the parts of a page.
 
 use rusqlite::params;
 use rusqlite::types::Value;

@@ -1,6 +1,6 @@
 //! The storage methods of runs, and the reads of single runs.
 //!
-//! Creating runs is left to `create`, cancel requests to `cancel`, lists to `run_list`.
+//! `create` creates runs, `cancel` handles cancel requests, and `run_list` lists runs.
 
 use async_trait::async_trait;
 

@@ -1,6 +1,6 @@
 //! Schedules: their cursors, and the outcome of each tick.
 //!
-//! Creating the run of a tick is left to `create`, the overlap rule for claims to `rules`.
+//! `create` creates the run of a tick. The overlap rule for claims is in `rules`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

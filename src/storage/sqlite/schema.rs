@@ -1,6 +1,6 @@
 //! The schema and its migrations: one SQL text per version, in order.
 //!
-//! The SQL texts document the columns. Reading and writing rows is left to `rows`.
+//! The SQL texts document the columns. `rows` and each noun's file read and write the rows.
 
 use rusqlite::Connection;
 

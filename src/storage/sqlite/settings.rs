@@ -1,7 +1,7 @@
 //! The rows of settings, which are connections and variables.
 //!
-//! A deleted setting keeps its row without fields. The columns of the fields are left to
-//! `connections` and `variables`, the effect of a save to `rules`.
+//! A deleted setting keeps its row without fields. `connections` and `variables` define the columns
+//! of the fields, and `rules` decides the effect of a save.
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value;

@@ -1,6 +1,6 @@
 //! Backfill settlement: cancels the rest of a backfill or finishes it after one of its runs.
 //!
-//! `rules` decides when. Reading backfills and their cancel requests is left to `backfills`.
+//! `rules` decides when. `backfills` reads backfills and their cancel requests.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;

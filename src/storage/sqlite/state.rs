@@ -1,7 +1,7 @@
 //! The writer's memory: the next numbers, the queue lanes, running runs and cached pipelines.
 //!
 //! It is read from the rows when a store is opened and after a failed group. A step changes both.
-//! The lanes are left to `lanes`, open backfills to `open_backfills`.
+//! The lanes are in `lanes`, and open backfills are in `open_backfills`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! A step of the writer, which can be applied again after a rollback of its group.
 //!
-//! Grouping, committing and retrying are left to `writer`.
+//! `writer` groups, commits and retries the steps.
 
 use super::store_error::StoreError;
 use super::tx::Tx;

@@ -1,6 +1,6 @@
 //! The file of an opened store: detects that it was replaced or removed.
 //!
-//! Reading and writing the file is left to SQLite.
+//! SQLite reads and writes the file.
 
 use std::path::{Path, PathBuf};
 

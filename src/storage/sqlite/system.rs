@@ -1,6 +1,6 @@
 //! The storage methods of the store as a whole, and its statistics.
 //!
-//! Figures are left to `figures`, purges to `purge`.
+//! Figures are in `figures`, and purges are in `purge`.
 
 use async_trait::async_trait;
 

@@ -1,6 +1,6 @@
 //! The write transaction: its connection, the writer's memory, and the counts that it collects.
 //!
-//! `writer` decides when a transaction begins and ends. The steps are left to each noun's file.
+//! `writer` decides when a transaction begins and ends. The steps are in each noun's file.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,6 @@
 //! The codec of single values: times, ids, statuses, counts, keys and JSON.
 //!
-//! Whole rows are left to `rows`.
+//! `rows` converts whole rows.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;

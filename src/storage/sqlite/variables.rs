@@ -1,6 +1,6 @@
 //! Variables: the storage methods and the columns of the fields.
 //!
-//! Reading and writing the rows is left to `settings`.
+//! `settings` reads and writes the rows.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -1,6 +1,6 @@
 //! The claims of runs of a backfill: their order, their limits and their priority.
 //!
-//! The promises for every claim are in `queue`.
+//! `queue` covers what applies to every claim.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The dates that a backfill skips, in a creation and in a preview.
 //!
-//! The creation with the remaining dates is promised in `backfills`.
+//! `backfills` covers the creation with the remaining dates.
 
 use super::backfills::{finish_all, run_ids, with_key};
 use super::fixtures::{

@@ -1,6 +1,6 @@
 //! How a backfill finishes: with its last run, after too many failures, or by a cancel request.
 //!
-//! The cancel request of a run is promised in `cancels`.
+//! `cancels` covers the cancel request of a run.
 
 use super::fixtures::{
     Driver, all_backfills, assert_kind, assert_problem, at, backfill_id, claim, claimed_ids,
@@ -224,7 +224,7 @@ pub async fn cancelling_a_finished_backfill_conflicts(storage: &dyn Storage) {
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// Cancelling a backfill that is missing or of another tenant MUST be refused.
+/// Cancelling a backfill that does not exist or belongs to another tenant MUST be refused.
 pub async fn cancelling_a_missing_backfill_is_not_found(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     storage

@@ -1,7 +1,7 @@
 //! Backfills: their creation, repeated keys, finds, lists and purge.
 //!
-//! Skipped dates are promised in `backfill_dates`, claims of their runs in `backfill_claims`, and
-//! how they finish in `backfill_settlement`.
+//! `backfill_dates` covers skipped dates, `backfill_claims` covers claims of their runs, and
+//! `backfill_settlement` covers how they finish.
 
 use super::fixtures::{
     Driver, all_backfills, all_events, assert_problem, at, backfill_id, claim, events_of,

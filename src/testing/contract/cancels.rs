@@ -1,6 +1,6 @@
 //! Cancel requests for runs.
 //!
-//! What a running run can still append after one is promised in `fences`.
+//! `fences` covers what a running run can still append after a cancel request.
 
 use super::fixtures::{
     assert_problem, at, claim, claimed_ids, events_of, finished_run, pending_run, read_run,
@@ -100,7 +100,7 @@ pub async fn cancelling_a_finished_run_conflicts(storage: &dyn Storage) {
     }
 }
 
-/// A cancel request for a run that is missing or of another tenant MUST be refused.
+/// A cancel request for a run that does not exist or belongs to another tenant MUST be refused.
 pub async fn cancelling_a_missing_run_is_not_found(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     let run = pending_run(storage, 1).await;

@@ -1,6 +1,6 @@
 //! The cursors of notifiers, their parked events, and the runs that a purge keeps for them.
 //!
-//! Delivery itself is left to `src/delivery/`.
+//! `src/delivery/` delivers the events.
 
 use super::fixtures::{
     at, create, finished_run, new_run, pending_run, purge_all, read_run, run_id, save_for, scope,

@@ -1,6 +1,6 @@
 //! The order of events, and the filters of a reader.
 //!
-//! The event of each change is promised with the change.
+//! The cases of each change cover its event.
 
 use super::fixtures::{
     Driver, all_events, at, claim, create, events_of, finished_run, log_line, new_run,

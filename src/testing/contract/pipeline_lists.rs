@@ -1,6 +1,6 @@
 //! The lists of pipelines: their order, pages and filters.
 //!
-//! Saves and deletes are promised in `pipelines`.
+//! `pipelines` covers saves and deletes.
 
 use std::sync::Arc;
 

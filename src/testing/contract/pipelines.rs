@@ -1,6 +1,7 @@
 //! Pipelines: their saves, finds and deletes.
 //!
-//! Lists are promised in `pipeline_lists`, slugs in `slugs`, deletes at a version in `deletions`.
+//! `pipeline_lists` covers lists, `slugs` covers slugs, and `deletions` covers deletes at a
+//! version.
 
 use std::sync::Arc;
 

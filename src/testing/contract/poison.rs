@@ -1,6 +1,6 @@
 //! Runs that crash repeatedly: first suspected and claimed one at a time, then poisoned.
 //!
-//! The other promises of a claim are in `queue`.
+//! `queue` covers the rest of a claim.
 
 use super::fixtures::{
     Driver, at, claim, claim_one, claimed_ids, events_of, node_finished, node_reused, node_started,

@@ -1,7 +1,7 @@
 //! The steps of a purge: the runs that it keeps and counts, its preview, and where a step
 //! continues.
 //!
-//! What belongs to a purged run, and that active runs stay, is promised in `system`.
+//! `system` covers what a purge deletes with a run, and that it keeps active runs.
 
 use super::fixtures::{
     Driver, at, claim, create, finished_run, list_run_ids, new_run, pending_run, pipeline_id,

@@ -1,20 +1,19 @@
 //! Resumes: which runs can be resumed, and the chain of a run and its resumes.
 //!
-//! Inherited outputs are promised in `inheritance`.
+//! `inheritance` covers inherited outputs.
 
 use std::sync::Arc;
 
 use super::fixtures::{
-    Driver, assert_problem, at, claim, claim_one, create, definition, finished_run, new_run,
-    pending_run, put, read_run, resume, run_finished, run_id, save, save_for, scope, snapshot,
-    started_run,
+    Driver, assert_problem, at, claim, claim_one, create, definition, finished_run, pending_run,
+    put, read_run, resume, run_finished, run_id, save, save_for, scope, snapshot, started_run,
 };
 use crate::error::ErrorKind::NotFound;
 use crate::error::Problem;
 use crate::model::{Cancel, RunId, RunStatus, Scope};
 use crate::storage::{CancelRequest, CreateRuns, DeletePipeline, NewRun, Storage};
 
-/// Creates run `n` as a resume of an old run in the chain of run 1, and finishes it.
+/// Creates run `n` as a resume of `old` in the chain of run 1, and finishes it.
 async fn finished_resume(storage: &dyn Storage, n: u64, old: RunId, status: RunStatus) -> RunId {
     create(storage, resume(n, old, run_id(1))).await.unwrap();
     let mut driver = Driver::new(&claim_one(storage, claim(1, 10), run_id(n)).await);
@@ -26,7 +25,8 @@ async fn finished_resume(storage: &dyn Storage, n: u64, old: RunId, status: RunS
     driver.run
 }
 
-/// Asserts that a resume of `old` is refused because of `blocking`, and changes nothing.
+/// Asserts that a resume of `old` is refused because of the run `blocking`, and that the refusal
+/// changes nothing.
 async fn assert_blocked_by(storage: &dyn Storage, old: RunId, blocking: RunId) {
     let before = snapshot(storage).await;
     let created = create(storage, resume(9, old, run_id(1))).await;
@@ -35,8 +35,8 @@ async fn assert_blocked_by(storage: &dyn Storage, old: RunId, blocking: RunId) {
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A resume of a failed run MUST be a run of its own that names the old run and the first run of
-/// the chain.
+/// A resume of a failed run MUST create a pending run. The new run MUST name the old run and the
+/// first run of the chain.
 pub async fn a_failed_run_can_be_resumed(storage: &dyn Storage) {
     let old = finished_run(storage, 1, RunStatus::Failed).await;
     create(storage, resume(2, old, old)).await.unwrap();
@@ -45,7 +45,7 @@ pub async fn a_failed_run_can_be_resumed(storage: &dyn Storage) {
     assert_eq!(run.status, RunStatus::Pending);
 }
 
-/// A resume MUST be refused if the run has not failed.
+/// A resume of a run that has not failed MUST be refused.
 pub async fn a_run_that_did_not_fail_cannot_be_resumed(storage: &dyn Storage) {
     for (n, status) in [(1, RunStatus::Success), (2, RunStatus::Cancelled)] {
         let old = finished_run(storage, n, status).await;
@@ -62,7 +62,7 @@ pub async fn a_run_that_did_not_fail_cannot_be_resumed(storage: &dyn Storage) {
     }
 }
 
-/// A resume MUST be refused while another resume of the chain is unfinished.
+/// A resume MUST be refused while another resume in the chain is unfinished.
 pub async fn a_chain_with_an_unfinished_run_cannot_be_resumed(storage: &dyn Storage) {
     let old = finished_run(storage, 1, RunStatus::Failed).await;
     create(storage, resume(2, old, old)).await.unwrap();
@@ -71,7 +71,7 @@ pub async fn a_chain_with_an_unfinished_run_cannot_be_resumed(storage: &dyn Stor
     assert_blocked_by(storage, old, run_id(2)).await;
 }
 
-/// A resume MUST be refused once a resume of the chain has succeeded.
+/// A resume MUST be refused once another resume in the chain has succeeded.
 pub async fn a_chain_that_succeeded_cannot_be_resumed(storage: &dyn Storage) {
     let old = finished_run(storage, 1, RunStatus::Failed).await;
     let failed = finished_resume(storage, 2, old, RunStatus::Failed).await;
@@ -80,7 +80,7 @@ pub async fn a_chain_that_succeeded_cannot_be_resumed(storage: &dyn Storage) {
     assert_blocked_by(storage, failed, succeeded).await;
 }
 
-/// Every failed run of a chain MUST be resumable if its resumes have failed or were cancelled.
+/// A failed run MUST be resumable if every resume in its chain has failed or was cancelled.
 pub async fn a_chain_whose_resumes_failed_can_be_resumed(storage: &dyn Storage) {
     let old = finished_run(storage, 1, RunStatus::Failed).await;
     let failed = finished_resume(storage, 2, old, RunStatus::Failed).await;
@@ -90,7 +90,7 @@ pub async fn a_chain_whose_resumes_failed_can_be_resumed(storage: &dyn Storage) 
     finished_resume(storage, 5, again, RunStatus::Success).await;
 }
 
-/// A resume of a run that is missing or of another tenant MUST be refused.
+/// A resume of a run that does not exist or belongs to another tenant MUST be refused.
 pub async fn a_missing_run_cannot_be_resumed(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
     let before = snapshot(storage).await;
@@ -104,8 +104,8 @@ pub async fn a_missing_run_cannot_be_resumed(storage: &dyn Storage) {
     assert_eq!(foreign.unwrap_err().kind(), NotFound);
 }
 
-/// A chain MUST be returned oldest first, each run with its nodes. A run that resumes none is a
-/// chain of its own.
+/// The runs of a chain MUST be returned oldest first, each with its nodes. A first run without
+/// resumes MUST be returned as a chain of one.
 pub async fn a_chain_is_returned_oldest_first(storage: &dyn Storage) {
     let old = finished_run(storage, 1, RunStatus::Failed).await;
     let failed = finished_resume(storage, 2, old, RunStatus::Failed).await;
@@ -133,7 +133,7 @@ pub async fn a_resume_uses_the_version_of_the_old_run(storage: &dyn Storage) {
     assert_eq!(*new.definition, definition("daily"));
 }
 
-/// A resume of a run of a deleted pipeline MUST be refused.
+/// A resume MUST be refused if the pipeline of the run was deleted.
 pub async fn a_run_of_a_deleted_pipeline_cannot_be_resumed(storage: &dyn Storage) {
     let old = finished_run(storage, 1, RunStatus::Failed).await;
     let daily = save(storage, "daily").await;
@@ -143,6 +143,6 @@ pub async fn a_run_of_a_deleted_pipeline_cannot_be_resumed(storage: &dyn Storage
         .unwrap();
     let created = create(storage, resume(2, old, old)).await;
     assert_problem(created, Problem::PipelineNotFound);
-    let found = storage.find_run(new_run(2, "daily").id, &Scope::All);
+    let found = storage.find_run(run_id(2), &Scope::All);
     assert_eq!(found.await.unwrap(), None);
 }

@@ -1,6 +1,6 @@
 //! Runs: their creation, and reads of a run and its nodes.
 //!
-//! The files `keys`, `resumes`, `cancels` and `run_lists` promise the rest.
+//! `keys`, `resumes`, `cancels` and `run_lists` cover the rest.
 
 use super::fixtures::{
     Driver, all_events, assert_kind, assert_problem, at, claim, claim_one, claimed_ids, create,
@@ -78,7 +78,7 @@ pub async fn a_run_belongs_to_the_tenant_of_its_pipeline(storage: &dyn Storage) 
     assert_eq!(read_run(storage, run_id(1)).await.run.tenant, stored.tenant);
 }
 
-/// A run of a pipeline that is missing, deleted or of another tenant MUST be refused.
+/// A run MUST be refused if its pipeline does not exist, was deleted or belongs to another tenant.
 pub async fn a_run_of_an_absent_pipeline_is_refused(storage: &dyn Storage) {
     save_for(storage, "foreign", "ann").await;
     let deleted = save(storage, "deleted").await;

@@ -1,6 +1,6 @@
 //! The cases that connections and variables share, because the same rules apply to both.
 //!
-//! The calls of each are in `connections` and `variables`. Sealing secrets is left to the engine.
+//! The calls of each are in `connections` and `variables`. The engine seals secrets.
 
 use std::fmt::Debug;
 

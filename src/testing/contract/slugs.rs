@@ -1,6 +1,6 @@
 //! The slugs of pipelines: given or derived, and unique.
 //!
-//! The other promises of a save are in `pipelines`.
+//! `pipelines` covers the rest of a save.
 
 use super::fixtures::{assert_problem, at, pipeline_id, put, save, slug, snapshot};
 use crate::error::Problem;

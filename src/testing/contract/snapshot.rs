@@ -1,6 +1,6 @@
 //! A snapshot of a storage, with which a case proves that nothing changed.
 //!
-//! Writing to the storage is left to `fixtures`.
+//! `fixtures` writes to the storage.
 
 use super::fixtures::{all_backfills, all_events, figures_of_2024, list_run_ids, read_run};
 use crate::model::{Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable};

@@ -1,7 +1,7 @@
 //! The storage as a whole: statistics, figures, purge and close.
 //!
-//! The steps of a purge are promised in `purges`. `inheritance`, `events` and `deliveries` promise
-//! what a purge keeps.
+//! `purges` covers the steps of a purge. `inheritance`, `events` and `deliveries` cover what it
+//! keeps.
 
 use std::collections::BTreeMap;
 
