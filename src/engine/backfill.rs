@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use tracing::Instrument;
 
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, Issue, Problem, Result, trace_causes};
@@ -261,7 +262,9 @@ impl Shared {
     ) {
         for id in backfills {
             // A task, because it has to query storage while the caller goes on.
-            self.tasks.spawn(notify_once_found(Arc::clone(self), id));
+            let span = tracing::info_span!("backfill", backfill_id = %id);
+            self.tasks
+                .spawn(notify_once_found(Arc::clone(self), id).instrument(span));
         }
     }
 
@@ -308,7 +311,7 @@ async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
         Ok(Some(detail)) => shared.notify_runs(&detail),
         Ok(None) | Err(RetryError::Stopped(_)) => {}
         Err(RetryError::Permanent(error)) => {
-            tracing::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs stop at their next append");
+            tracing::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs may start more nodes before they finish as cancelled");
             trace_causes(&error);
         }
     }

@@ -186,10 +186,13 @@ impl Run {
 #[non_exhaustive]
 pub struct InheritedOutput {
     /// The index of the node in the new run.
+    // Stores have the keys `place` and `from_place`.
+    #[serde(rename = "place")]
     pub node_index: NodeIndex,
     /// The run that executed the node.
     pub from_run: RunId,
     /// The index of the node in that run.
+    #[serde(rename = "from_place")]
     pub from_node_index: NodeIndex,
     /// The number of rows of the output.
     pub row_count: Option<u64>,

@@ -210,7 +210,7 @@ impl Ledger {
             .retries
             .iter()
             .take_while(|(retry_at, _)| *retry_at <= now.elapsed);
-        // ChainResult events of its run may still be unread if a delivery was parked ahead of the
+        // Earlier events of its run may still be unread if a delivery was parked ahead of the
         // cursor.
         let is_read = |run: &RunId| {
             let queue = self.queues.get(run);

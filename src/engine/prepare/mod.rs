@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use self::node_history::{NodeHistory, first_error, node_histories};
 use super::Shared;
@@ -97,7 +98,7 @@ pub(super) async fn prepare_run(
     });
     let appender = AppenderTask {
         closing,
-        handle: shared.tasks.spawn(appender.run()),
+        handle: shared.tasks.spawn(appender.run().in_current_span()),
     };
     let preparation = Preparation {
         context,

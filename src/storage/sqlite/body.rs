@@ -22,7 +22,8 @@ use crate::storage::{Entry, FinishedNode};
 struct Packed<'a> {
     #[serde(rename = "type")]
     kind: EventKind,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    // Stores have this key; another one would read as no node.
+    #[serde(rename = "place", skip_serializing_if = "Option::is_none", default)]
     node_index: Option<NodeIndex>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     status: Option<EventStatus>,

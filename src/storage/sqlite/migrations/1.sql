@@ -167,7 +167,7 @@ SELECT
   item.value ->> 'type' AS type,
   lower(hex(runs.id)) AS run_id,
   pipelines.id AS pipeline_id,
-  item.value ->> 'node_index' AS node_index,
+  item.value ->> 'place' AS place,
   item.value ->> 'status' AS status,
   item.value ->> 'row_count' AS row_count,
   item.value ->> 'duration_ms' AS duration_ms,

@@ -114,6 +114,29 @@ async fn a_store_of_version_1_keeps_its_data_and_stays_usable() {
 }
 
 #[tokio::test]
+async fn stored_nodes_are_found_by_their_index() {
+    const INHERITED: &str = r#"[{"place":0,"from_run":"00000000-0001-7000-8000-000000000000","from_place":1,"row_count":2,"has_dataset":true,"output_hash":null}]"#;
+    const STARTED: &str =
+        r#"[{"type":"node.started","place":0,"status":"running","attempt":1,"at":2000}]"#;
+    let dir = scratch();
+    make_version_1(dir.path());
+    let conn = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+    conn.execute("UPDATE runs SET inherited = ? WHERE key = 3", [INHERITED])
+        .unwrap();
+    let insert = "INSERT INTO journal (seq, run, n, body) VALUES (4, 1, 1, ?)";
+    conn.execute(insert, [STARTED]).unwrap();
+    conn.close().unwrap();
+    let storage = open(dir.path()).await;
+    let events = storage.events(EventFilter::default(), 3, 9).await.unwrap();
+    let node_id = events[0].node_id.as_ref().map(|id| id.as_str());
+    assert_eq!(node_id, Some("load"));
+    let found = storage.find_run(run_id(3), &Scope::All).await.unwrap();
+    let inherited = &found.unwrap().run.inherited[0];
+    let indexes = (inherited.node_index, inherited.from_node_index);
+    assert_eq!(indexes, (0, 1));
+}
+
+#[tokio::test]
 async fn a_migrated_store_opens_again() {
     let dir = scratch();
     make_version_1(dir.path());

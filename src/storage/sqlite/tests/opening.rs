@@ -130,7 +130,7 @@ async fn the_events_are_readable_in_a_shell() {
         .unwrap();
     let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
     let mut rows = shell
-        .prepare("SELECT seq, type, pipeline_id, node_index, at FROM events ORDER BY seq")
+        .prepare("SELECT seq, type, pipeline_id, place, at FROM events ORDER BY seq")
         .unwrap();
     let rows: Vec<(u64, String, String, Option<i64>, String)> = rows
         .query_map([], |row| {
