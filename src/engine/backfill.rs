@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use tracing::Instrument;
 
 use super::{Engine, RequestKey, Shared};
-use crate::error::{Error, Issue, Problem, Result, trace_causes};
+use crate::error::{Error, ErrorKind, Issue, Problem, Result, trace_causes};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
     Scope, StoredPipeline, Trigger,
@@ -310,6 +310,7 @@ async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
     match retry_while_unavailable(&shared.clock, Backoff::STANDARD, stop, find).await {
         Ok(Some(detail)) => shared.notify_runs(&detail),
         Ok(None) | Err(RetryError::Stopped(_)) => {}
+        Err(RetryError::Permanent(error)) if error.kind() == ErrorKind::ShuttingDown => {}
         Err(RetryError::Permanent(error)) => {
             tracing::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs may start more nodes before they finish as cancelled");
             trace_causes(&error);

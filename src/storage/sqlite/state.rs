@@ -147,8 +147,16 @@ impl State {
         )?;
         let mut rows = lanes.query([])?;
         while let Some(row) = rows.next()? {
+            let priority = match to_priority(row.get(0)?) {
+                Ok(priority) => priority,
+                // Runs with a damaged priority stay pending; they must not keep the store closed.
+                Err(error) => {
+                    error.trace();
+                    continue;
+                }
+            };
             let lane = LaneKey {
-                priority: to_priority(row.get(0)?)?,
+                priority,
                 pipeline: row.get(1)?,
                 backfill: row.get(2)?,
             };
@@ -306,7 +314,8 @@ pub(super) fn read_active_run(row: &Row<'_>) -> Result<(RunId, ActiveRun), Store
         lease_until: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
         epoch: to_u64(row.get(8)?),
         claims: to_u32(row.get(9)?),
-        priority: to_priority(row.get(10)?)?,
+        // A damaged priority must not keep the store closed. The run already executes.
+        priority: to_priority(row.get(10)?).unwrap_or(Priority::Backfill),
         backfill: row.get(11)?,
         cached: None,
     };

@@ -176,3 +176,22 @@ async fn a_damaged_output_no_longer_matches_its_hash() {
     assert_eq!(output.hash, [7; 32]);
     assert_ne!(output.bytes, b"rows");
 }
+
+#[tokio::test]
+async fn a_damaged_priority_costs_its_run_alone() {
+    let (dir, storage) = store().await;
+    for n in [1, 2, 3] {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    assert_eq!(claim(&storage, 1, 1).await.claimed[0].run.id, run_id(1));
+    drop(storage);
+    let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+    let damage = "UPDATE runs SET priority = 9 WHERE id IN (?, ?)";
+    let ids = [run_id(1), run_id(2)].map(|run| run.as_uuid().into_bytes());
+    assert_eq!(shell.execute(damage, ids).unwrap(), 2);
+    drop(shell);
+    let storage = open(dir.path()).await;
+    let claimed = claim(&storage, 2, 9).await.claimed;
+    let claimed: Vec<_> = claimed.iter().map(|claimed| claimed.run.id).collect();
+    assert_eq!(claimed, [1, 3].map(run_id));
+}
