@@ -1,6 +1,6 @@
 //! How a backfill finishes: with its last run, after too many failures, or by a cancel request.
 //!
-//! The cancel request of a run is promised in `cancels`.
+//! The cancel request of a run is covered in `cancels`.
 
 use super::fixtures::{
     Driver, all_backfills, assert_kind, assert_problem, at, backfill_id, claim, claimed_ids,

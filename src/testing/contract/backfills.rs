@@ -1,6 +1,6 @@
 //! Backfills: their creation, repeated keys, finds, lists and purge.
 //!
-//! Skipped dates are promised in `backfill_dates`, claims of their runs in `backfill_claims`, and
+//! Skipped dates are covered in `backfill_dates`, claims of their runs in `backfill_claims`, and
 //! how they finish in `backfill_settlement`.
 
 use super::fixtures::{

@@ -1,6 +1,6 @@
 //! Deletes that expect a version of the pipeline.
 //!
-//! The runs, keys and versions of a deleted pipeline are promised in `pipelines`.
+//! The runs, keys and versions of a deleted pipeline are covered in `pipelines`.
 
 use super::fixtures::{assert_problem, at, put, save};
 use super::snapshot::snapshot;

@@ -1,6 +1,6 @@
 //! The checks of an append: which ones are refused, in which order, and without any change.
 //!
-//! The effect of accepted entries is promised in `journal`.
+//! The effect of accepted entries is covered in `journal`.
 
 use super::fixtures::{
     Driver, assert_kind, at, claim, claim_one, log_line, node_finished, node_retrying,

@@ -1,6 +1,6 @@
 //! The outputs that a resume inherits from earlier runs of its chain.
 //!
-//! The outputs that a run wrote itself are promised in `outputs`.
+//! The outputs that a run wrote itself are covered in `outputs`.
 
 use super::fixtures::{
     Driver, at, claim, claim_one, create, hash, node_finished, node_reused, node_started,

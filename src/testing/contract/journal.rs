@@ -1,6 +1,6 @@
 //! The effect of entries on a run, its nodes and its events.
 //!
-//! Refused appends are promised in `fences`.
+//! Refused appends are covered in `fences`.
 
 use super::fixtures::{
     at, events_of, log_line, node_finished, node_id, node_retrying, node_reused, node_started,

@@ -1,6 +1,6 @@
 //! Idempotency keys: one request for each key.
 //!
-//! The keys of deleted pipelines and purged runs are promised in `pipelines` and `system`.
+//! The keys of deleted pipelines and purged runs are covered in `pipelines` and `system`.
 
 use super::fixtures::{
     Driver, all_events, assert_problem, claim, claim_one, create, finished_run, new_run,

@@ -1,6 +1,6 @@
 //! Stored outputs: written in chunks, read whole, dropped once no resume can need them.
 //!
-//! Inherited outputs are promised in `inheritance`.
+//! Inherited outputs are covered in `inheritance`.
 
 use super::fixtures::{
     Driver, assert_kind, at, claim, claim_one, hash, node_finished, node_started, node_succeeded,

@@ -1,6 +1,6 @@
 //! The lists of pipelines: their order, pages and filters.
 //!
-//! Saves and deletes are promised in `pipelines`.
+//! Saves and deletes are covered in `pipelines`.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Pipelines: their saves, finds and deletes.
 //!
-//! Lists are promised in `pipeline_lists`, slugs in `slugs`, deletes at a version in `deletions`.
+//! Lists are covered in `pipeline_lists`, slugs in `slugs`, deletes at a version in `deletions`.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The previous profile of a node, which is returned with its profile.
 //!
-//! Finding a profile is promised in `runs`. The comparison of the two is left to `src/views/`.
+//! Finding a profile is covered in `runs`. The comparison of the two is left to `src/views/`.
 
 use std::sync::Arc;
 

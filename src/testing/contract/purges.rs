@@ -1,7 +1,7 @@
 //! The steps of a purge: the runs that it keeps and counts, its preview, and where a step
 //! continues.
 //!
-//! What belongs to a purged run, and that active runs stay, is promised in `system`.
+//! What belongs to a purged run, and that active runs stay, is covered in `system`.
 
 use super::fixtures::{
     Driver, at, claim, create, finished_run, list_run_ids, new_run, pending_run, pipeline_id,

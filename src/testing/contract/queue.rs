@@ -1,6 +1,6 @@
 //! Claims, leases, renewals and releases of runs.
 //!
-//! Runs that crash repeatedly are promised in `poison`.
+//! Runs that crash repeatedly are covered in `poison`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Resumes: which runs can be resumed, and the chain of a run and its resumes.
 //!
-//! Inherited outputs are promised in `inheritance`.
+//! Inherited outputs are covered in `inheritance`.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The lists of runs: their order, pages and filters.
 //!
-//! Creation is promised in `runs`.
+//! Creation is covered in `runs`.
 
 use super::fixtures::{
     Driver, assert_problem, at, claim, claim_one, create, finished_run, list_run_ids, new_run,

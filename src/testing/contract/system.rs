@@ -1,6 +1,6 @@
 //! The storage as a whole: statistics, figures, purge and close.
 //!
-//! The steps of a purge are promised in `purges`. `inheritance`, `events` and `deliveries` promise
+//! The steps of a purge are covered in `purges`. `inheritance`, `events` and `deliveries` promise
 //! what a purge keeps.
 
 use std::collections::BTreeMap;
