@@ -1,4 +1,4 @@
-//! Floret in an axum application: nested below `/ops/api`, behind the application's own login, and
+//! Floret in an axum application: nested under `/ops/api`, behind the application's own login, and
 //! shut down first in the application's graceful shutdown.
 //!
 //! `cargo run --example axum`, then

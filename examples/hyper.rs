@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pipeline(Pipeline::new("daily").node("greet", "greet"))
         .start()
         .await?;
-    // Requests below `/api` go to Floret, all others to the program's own handler. Only this
+    // Requests under `/api` go to Floret, all others to the program's own handler. Only this
     // machine can reach the server, under its own names.
     let api = floret.service(Access::allow_all());
     let api = api.allow_host("localhost").allow_host("127.0.0.1");

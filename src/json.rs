@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Problem, Result, quote};
 
-/// The maximum nesting of arrays and objects. 128: deeper than people write, shallow enough for
+/// The maximum nesting of arrays and objects: deeper than people write, yet shallow enough for
 /// recursion.
 pub(crate) const DEPTH_MAX: usize = 128;
 
@@ -21,16 +21,16 @@ pub(crate) const DEPTH_MAX: usize = 128;
 /// Integers from `i64::MIN` to `u64::MAX` are exact. Other numbers become the nearest `f64`.
 ///
 /// # Errors
-/// Returns `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json` (syntax,
-/// UTF-8, truncated).
+/// Returns `Malformed` with the slug `json-too-deep`, `duplicate-key` or `invalid-json`. The last
+/// means a syntax error, invalid UTF-8 or a truncated text.
 pub(crate) fn read(bytes: &[u8]) -> Result<Value> {
     check_depth(bytes)?;
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
-    decode::<Unique>(text.as_bytes()).map_err(syntax_error)?;
+    decode::<UniqueKeys>(text.as_bytes()).map_err(syntax_error)?;
     decode(text.as_bytes()).map_err(syntax_error)
 }
 
-/// Decodes a text that [`read`] accepted before, or that has little nesting.
+/// Decodes a text that [`read`] has accepted, or that is known to have little nesting.
 ///
 /// The nesting limit of `serde_json`, which is 127, is disabled.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
@@ -40,7 +40,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T>
     deserializer.end().map(|()| value)
 }
 
-/// Whether a value has more than `max` levels of arrays and objects.
+/// Returns whether a value has more than `max` levels of arrays and objects.
 ///
 /// It does not recurse, since the value may be nested too deep for that.
 pub(crate) fn is_deeper_than(value: &Value, max: usize) -> bool {
@@ -59,7 +59,7 @@ pub(crate) fn is_deeper_than(value: &Value, max: usize) -> bool {
     false
 }
 
-/// Checks the nesting by brackets only, so that a text of many brackets is refused cheaply.
+/// Checks the nesting by counting brackets, which refuses a text of many brackets cheaply.
 fn check_depth(bytes: &[u8]) -> Result<()> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (index, byte) in bytes.iter().enumerate() {
@@ -84,10 +84,15 @@ fn check_depth(bytes: &[u8]) -> Result<()> {
 
 fn not_utf8(bytes: &[u8], index: usize) -> Error {
     let at = position(bytes, index);
-    malformed(Problem::InvalidJson, format!("not JSON: not UTF-8, {at}"))
+    malformed(
+        Problem::InvalidJson,
+        format!("not JSON: invalid UTF-8 {at}"),
+    )
 }
 
-/// Describes a position. Lines and columns count from 1, columns in bytes, as in `serde_json`.
+/// Describes a position as `serde_json` does.
+///
+/// Lines and columns count from 1. A column is one byte.
 fn position(bytes: &[u8], index: usize) -> String {
     let before = bytes.get(..index).unwrap_or(bytes);
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -102,7 +107,7 @@ fn position(bytes: &[u8], index: usize) -> String {
 
 fn syntax_error(error: serde_json::Error) -> Error {
     let message = error.to_string();
-    // serde passes a visitor's error on as text only. No syntax error of `serde_json` starts with
+    // serde keeps only the text of a visitor's error. No syntax error of `serde_json` starts with
     // this prefix.
     let malformed_error = if let Some(duplicate) = message.strip_prefix(DUPLICATE) {
         malformed(
@@ -121,19 +126,19 @@ fn malformed(problem: Problem, message: String) -> Error {
 
 const DUPLICATE: &str = "duplicate key ";
 
-/// JSON in which no object has duplicate keys. It stores no values.
+/// Accepts JSON in which no object has duplicate keys, and stores no values.
 ///
-/// `serde_json::Value` reads the values, since it handles numbers when a host enables
+/// [`read`] then decodes a `serde_json::Value`, which also handles numbers if a host enables
 /// `arbitrary_precision`.
-struct Unique;
+struct UniqueKeys;
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Self)
     }
 }
 
-impl<'de> Visitor<'de> for Unique {
+impl<'de> Visitor<'de> for UniqueKeys {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_key_in_two_objects_is_no_duplicate() {
+    fn the_same_key_in_two_objects_is_not_a_duplicate() {
         assert!(read(br#"[{"a":1},{"a":{"a":2}}]"#).is_ok());
     }
 
@@ -251,12 +256,12 @@ mod tests {
         let (slug, message) = refused(b"{\n\"a\": \"\xff\"}");
         assert_eq!(
             (slug, message.as_str()),
-            ("invalid-json", "not JSON: not UTF-8, at line 2 column 7")
+            ("invalid-json", "not JSON: invalid UTF-8 at line 2 column 7")
         );
     }
 
     #[test]
-    fn a_depth_of_128_is_read_and_one_of_129_refused() {
+    fn a_depth_of_128_is_read_and_a_depth_of_129_is_refused() {
         let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         assert!(read(nested(128).as_bytes()).is_ok());
         assert_eq!(refused(nested(129)).0, "json-too-deep");

@@ -1,4 +1,4 @@
-//! Floret in a Rocket application. It starts and stops with Rocket, and every response below `/api`
+//! Floret in a Rocket application. It starts and stops with Rocket, and every response under `/api`
 //! is one of Floret's or a problem.
 //!
 //! `cargo run --example rocket`, then `curl http://127.0.0.1:8080/api/pipelines`. The adapter

@@ -1,7 +1,7 @@
-//! A complete server: the Runs API below `/api`, pipelines from files, nodes that need no code.
+//! A complete server: the Runs API under `/api`, pipelines from files, and nodes that need no code.
 //!
-//! `cargo run --release --example standalone -- --help` lists its options. A host that embeds
-//! Floret writes only what is in `floret.rs`.
+//! `cargo run --release --example standalone -- --help` lists its options. `floret.rs` has the
+//! part that every host writes.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -28,13 +28,13 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::server::Signals;
 
-/// How long blocking threads may run on after everything else has stopped.
+/// How long blocking threads may keep running after everything else has stopped.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let options = Options::parse();
     log_to_stderr();
-    match in_runtime(options) {
+    match run_on_runtime(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn in_runtime(options: Options) -> Result<(), Failure> {
+fn run_on_runtime(options: Options) -> Result<(), Failure> {
     let runtime =
         Runtime::new().map_err(|error| Failure::of("cannot start the async runtime", error))?;
     let result = runtime.block_on(run(options));

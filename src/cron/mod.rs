@@ -1,8 +1,8 @@
 //! Schedules: parses expressions of cron(8) and computes fire times on the clock of a zone. Pure.
 //!
 //! The crate `cron` recognizes expressions of its own dialect, with seconds, for a better refusal.
-//! It computes no fire times: it counts days of the week from Sunday 1, requires both day fields,
-//! and ends in 2100. What happens at a fire time is left to the scheduler.
+//! It computes no fire times: it counts days of the week from Sunday = 1, requires both day fields,
+//! and ends in 2100. The scheduler decides what happens at a fire time.
 
 mod calendar;
 mod parse;

@@ -1,8 +1,8 @@
 //! Parses the five fields of an expression into sets of numbers, and words for whole expressions.
 //!
 //! The crate `cron` reads another dialect: seconds come first, years may follow, and days of the
-//! week count from Sunday 1. It recognizes such an expression, so that the refusal can say what to
-//! change. Which minutes the sets mean is left to `calendar`.
+//! week count from Sunday = 1. It recognizes such an expression, so that the refusal can say what
+//! to change. `calendar` decides which minutes the sets mean.
 
 use super::calendar::{Calendar, DayRule};
 use super::{EXPRESSION_CHARS_MAX, Refusal};
@@ -222,10 +222,10 @@ fn fields(text: &str) -> Result<[&str; 5], Refusal> {
 /// Says how to rewrite an expression in the dialect of the crate `cron`; empty for any other text.
 fn dialect_hint(text: &str, field_count: usize) -> &'static str {
     let rewriting = match field_count {
-        6 => "; leave out its first field, the seconds, and count days of the week from Sunday 0",
+        6 => "; remove the first field (seconds), and count days of the week from Sunday = 0",
         7 => {
-            "; leave out its first field, the seconds, and its last, the years, and count days of \
-             the week from Sunday 0"
+            "; remove the first field (seconds) and the last (years), and count days of the week \
+             from Sunday = 0"
         }
         _ => return "",
     };

@@ -1,6 +1,6 @@
 //! The runs that this engine executes now, and the channels that reach their drivers.
 //!
-//! Which runs the engine claims is decided by `queue`. What a driver does with a signal is in
+//! `queue` decides which runs the engine claims. What a driver does with a signal is in
 //! `driver/stopping`.
 
 use std::collections::{BTreeMap, HashMap};

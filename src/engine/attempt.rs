@@ -1,6 +1,6 @@
 //! One attempt at a node: starts it, and stops it on its timeout or on a stop signal.
 //!
-//! Whether another attempt follows is decided by `node`.
+//! `node` decides whether another attempt follows.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

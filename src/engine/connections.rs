@@ -192,7 +192,7 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
     draft.fields.kind = fields
         .take("type", "a string of 1 to 64 characters", |value| {
             let text = value.as_str().filter(|text| !text.trim().is_empty());
-            text.filter(|text| secret_input::has_chars_at_most(text, KIND_CHARS_MAX))
+            text.filter(|text| secret_input::has_at_most_chars(text, KIND_CHARS_MAX))
                 .map(str::to_owned)
         })
         .unwrap_or_default();
@@ -222,7 +222,7 @@ fn parse_port(value: &Value) -> Option<Option<u16>> {
 /// Parses a password. An empty one means that the connection has no password.
 fn parse_password(value: &Value) -> Option<String> {
     let text = if value.is_null() { "" } else { value.as_str()? };
-    secret_input::has_chars_at_most(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
+    secret_input::has_at_most_chars(text, PASSWORD_CHARS_MAX).then(|| text.to_owned())
 }
 
 /// Parses the extra field: text as it is, an object as its JSON. Empty text means none.
@@ -233,5 +233,5 @@ fn parse_extra(value: &Value) -> Option<String> {
         Value::Null => String::new(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
     };
-    secret_input::has_chars_at_most(&text, EXTRA_CHARS_MAX).then_some(text)
+    secret_input::has_at_most_chars(&text, EXTRA_CHARS_MAX).then_some(text)
 }

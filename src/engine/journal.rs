@@ -1,7 +1,7 @@
 //! The journal of one run: gathers entries and appends them in order, one append at a time.
 //!
-//! What an entry does to events and rows is left to storage. Which entries a node writes is
-//! decided by `node` and `driver`.
+//! Storage decides what an entry does to events and rows. `node` and `driver` decide which entries
+//! a node writes.
 
 use std::sync::Arc;
 use std::time::Duration;

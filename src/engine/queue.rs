@@ -1,6 +1,6 @@
 //! Claims runs while slots are free, executes them, and renews their leases.
 //!
-//! Which run is next, and every limit on runs, is decided by storage in the claim.
+//! Storage chooses the next run and applies every limit on runs, both in the claim.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Redaction of datasets: previews and profiles without the secrets that a run has opened.
 //!
-//! Which secrets are known and how a text is masked is left to `secret/mask`.
+//! `secret/mask` holds the known secrets and masks texts.
 
 use crate::error::Result;
 use crate::limits::Limits;

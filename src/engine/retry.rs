@@ -1,6 +1,6 @@
 //! The delay before the next attempt: a pure function.
 //!
-//! Whether there is a next attempt is decided by `node`.
+//! `node` decides whether there is a next attempt.
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
-//! Secret fields of a request body, and text fields beside them.
+//! Reads the secret and text fields of a connection or variable, and helps to retry its save.
 //!
-//! Sealing is left to `secret/keyring`. Which fields are secret is decided by `connections` and
-//! `variables`.
+//! `connections` and `variables` decide which fields are secret; `secret/keyring` seals them.
 
 use serde_json::Value;
 
@@ -11,10 +10,11 @@ use crate::graph::issues::Issues;
 use crate::model::{MASKED, Sealed};
 use crate::secret::{Field, Keyring, Secret};
 
-/// How often a save of a connection or variable is tried when other writers change it meanwhile.
+/// How many times the engine tries to save a connection or variable that other writers change
+/// meanwhile.
 pub(super) const TRIES_MAX: u32 = 8;
 
-/// A secret field of a body.
+/// A secret field of a request body.
 #[derive(Debug)]
 pub(super) enum SecretInput {
     /// The field is missing, null or empty: no secret is stored.
@@ -53,12 +53,13 @@ impl SecretInput {
     }
 }
 
-/// Takes a text of at most `chars_max` characters. The field may be missing, null or empty.
+/// Takes a text field of at most `chars_max` characters. A missing or null field reads as empty
+/// text.
 pub(super) fn take_text(fields: &mut Fields<'_>, key: &str, chars_max: usize) -> String {
     let expects = format!("a string of at most {chars_max} characters");
     let taken = fields.take(key, &expects, |value| match value {
         Value::Null => Some(String::new()),
-        Value::String(text) if has_chars_at_most(text, chars_max) => Some(text.clone()),
+        Value::String(text) if has_at_most_chars(text, chars_max) => Some(text.clone()),
         Value::String(_)
         | Value::Bool(_)
         | Value::Number(_)
@@ -68,20 +69,20 @@ pub(super) fn take_text(fields: &mut Fields<'_>, key: &str, chars_max: usize) ->
     taken.unwrap_or_default()
 }
 
-pub(super) fn has_chars_at_most(text: &str, chars_max: usize) -> bool {
+pub(super) fn has_at_most_chars(text: &str, chars_max: usize) -> bool {
     text.chars().nth(chars_max).is_none()
 }
 
-/// Reports a [`MASKED`] field for which no secret is stored.
+/// Reports a [`MASKED`] field of a new connection or variable, which has no stored secret.
 pub(super) fn refuse_unchanged(given: &SecretInput, pointer: &str, issues: &mut Issues) {
     if matches!(given, SecretInput::Unchanged) {
         issues.push(pointer, || {
-            format!("{MASKED} stands for the secret that is stored, and none is stored yet")
+            format!("{MASKED} stands for the stored secret, but none is stored yet")
         });
     }
 }
 
-/// Returns whether a save was refused since another writer changed the row after it was read.
+/// Returns whether storage refused a save because another writer changed the row after the read.
 pub(super) fn is_precondition_failed<T>(saved: &Result<T>) -> bool {
     saved
         .as_ref()

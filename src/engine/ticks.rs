@@ -60,7 +60,7 @@ impl SchedulerHandle {
     /// Creates the run of a tick, unless storage finds a reason to skip it.
     ///
     /// # Errors
-    /// Any error of storage. The tick then stays undecided.
+    /// Any error of storage. The tick then has no outcome yet.
     pub(crate) async fn fire(
         &self,
         schedule: &StoredSchedule,
@@ -94,7 +94,7 @@ impl SchedulerHandle {
     /// Skips every tick up to this instant.
     ///
     /// # Errors
-    /// Any error of storage. The tick then stays undecided.
+    /// Any error of storage. The tick then has no outcome yet.
     pub(crate) async fn skip_until(
         &self,
         schedule: &StoredSchedule,

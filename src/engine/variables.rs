@@ -169,10 +169,10 @@ fn keep_masked(draft: &Draft, old: &VariableValue) -> Result<Option<VariableValu
         (true, VariableValue::Secret(_)) => Ok(Some(old.clone())),
         (false, VariableValue::Plain(_)) => Ok(None),
         (true, VariableValue::Plain(_)) => Err(invalid_mask(
-            "stands for the secret that is stored, and the value is not secret yet: send it",
+            "stands for the stored secret, but the stored value is not secret: send the value",
         )),
         (false, VariableValue::Secret(_)) => Err(invalid_mask(
-            "stands for the secret that is stored, and type string would show it: send a value, or type secret",
+            "stands for the stored secret, which type string would reveal: send a new value or type secret",
         )),
     }
 }
@@ -211,7 +211,7 @@ fn parse_draft(body: Value, issues: &mut Issues) -> Draft {
         value
             .as_str()
             .map(str::to_owned)
-            .filter(|text| secret_input::has_chars_at_most(text, VALUE_CHARS_MAX))
+            .filter(|text| secret_input::has_at_most_chars(text, VALUE_CHARS_MAX))
     });
     draft.value = Secret::new(value.unwrap_or_default());
     let is_secret = fields.take("type", "\"string\" or \"secret\"", |value| {

@@ -168,7 +168,7 @@ impl Ring {
         later.filter(|entry| entry.matches(filter)).count() as u64
     }
 
-    /// Whether a reader at this number is about to be overrun.
+    /// Returns whether a reader at this number is about to be overrun.
     pub(super) fn is_near_overrun(&self, after: u64) -> bool {
         let is_large_part = |part: u64, whole: usize| part > whole as u64 / 4 * 3;
         let index = self.index_after(after);

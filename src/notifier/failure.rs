@@ -36,7 +36,7 @@ impl NotifierError {
         }
     }
 
-    /// Whether a retry may help.
+    /// Returns whether a retry may help.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         self.is_retryable

@@ -62,7 +62,7 @@ pub trait Notifier: Send + Sync + 'static {
     /// retryable error.
     async fn notify(&self, event: &Event) -> Result<(), NotifierError>;
 
-    /// Whether the notifier wants this event.
+    /// Returns whether the notifier wants this event.
     ///
     /// It is called for every event, so it MUST be cheap. It MUST always return the same for an
     /// event.

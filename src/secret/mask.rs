@@ -55,7 +55,7 @@ impl Mask {
         self.0.read().0.is_empty()
     }
 
-    /// Whether a text contains a secret.
+    /// Returns whether a text contains a secret.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         self.0.read().is_in(text)
     }

@@ -22,7 +22,7 @@ pub struct NewBackfill {
 }
 
 impl NewBackfill {
-    /// Makes a backfill that skips no date.
+    /// Creates a backfill that skips no date.
     #[must_use]
     pub const fn new(backfill: Backfill) -> Self {
         Self {
@@ -43,7 +43,7 @@ pub struct BackfillDetail {
 }
 
 impl BackfillDetail {
-    /// Makes a backfill with its runs.
+    /// Creates a backfill with its runs.
     #[must_use]
     pub const fn new(backfill: Backfill, runs: Vec<BackfillRun>) -> Self {
         Self { backfill, runs }
@@ -77,7 +77,7 @@ pub struct CancelBackfill {
 }
 
 impl CancelBackfill {
-    /// Makes a request in every scope.
+    /// Creates a request in every scope.
     #[must_use]
     pub const fn new(backfill: BackfillId, cancel: Cancel, now: DateTime<Utc>) -> Self {
         Self {
@@ -100,7 +100,7 @@ pub struct CancelBackfillOutcome {
 }
 
 impl CancelBackfillOutcome {
-    /// Makes a result.
+    /// Creates a result.
     #[must_use]
     pub const fn new(detail: BackfillDetail, seq: u64) -> Self {
         Self { detail, seq }

@@ -1,7 +1,7 @@
 //! Connections: put, find, list, delete.
 //!
-//! Secrets arrive sealed; storage never sees a plain one. Which fields are valid is left to the
-//! engine.
+//! Secrets arrive sealed; storage never sees a plain one. The engine decides which fields are
+//! valid.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -27,7 +27,7 @@ pub struct PutConnection {
 }
 
 impl PutConnection {
-    /// Makes a request that creates or replaces a connection, in every scope.
+    /// Creates a request that creates or replaces a connection, in every scope.
     #[must_use]
     pub const fn new(id: ConnectionId, fields: ConnectionFields, now: DateTime<Utc>) -> Self {
         Self {

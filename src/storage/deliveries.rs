@@ -183,7 +183,7 @@ pub trait Deliveries: Send + Sync + 'static {
     ///   returned.
     ///
     /// # Errors
-    /// Returns `Unavailable` or `StorageFull`; nothing is changed then.
+    /// Returns `Unavailable` or `StorageFull`. In both cases, nothing changes.
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors>;
 
     /// Stores the progress of a notifier in one transaction: its cursor, delivered events and
@@ -197,6 +197,6 @@ pub trait Deliveries: Send + Sync + 'static {
     /// - It MUST remove the dead letters of the runs that it purges.
     ///
     /// # Errors
-    /// Returns `Unavailable` or `StorageFull`; nothing is changed then.
+    /// Returns `Unavailable` or `StorageFull`. In both cases, nothing changes.
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()>;
 }

@@ -1,7 +1,7 @@
 //! The journal: the only write path of a running run.
 //!
-//! An entry becomes an event, a change of rows and a change of figures in one commit. What a run
-//! does next is left to the engine.
+//! An entry becomes an event, a change of rows and a change of figures in one commit. The engine
+//! decides what a run does next.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ pub struct OutputRef {
 }
 
 impl OutputRef {
-    /// Makes a reference to an output.
+    /// Creates a reference to an output.
     #[must_use]
     pub const fn new(hash: [u8; 32], length: u64, chunk_count: u32) -> Self {
         Self {
@@ -62,7 +62,7 @@ pub struct FinishedNode {
 }
 
 impl FinishedNode {
-    /// Makes an outcome with this status. The optional fields are empty.
+    /// Creates an outcome with this status. The optional fields are empty.
     #[must_use]
     pub const fn new(node_index: NodeIndex, status: NodeStatus, at: DateTime<Utc>) -> Self {
         Self {
@@ -166,7 +166,7 @@ pub struct Append {
 }
 
 impl Append {
-    /// Makes a request under a claim, with a maximum of 1 MiB for retained outputs.
+    /// Creates a request under a claim, with a maximum of 1 MiB for retained outputs.
     #[must_use]
     pub const fn new(run: RunId, epoch: u64, position: u64, entries: Vec<Entry>) -> Self {
         Self {
@@ -191,7 +191,7 @@ pub struct AppendOutcome {
 }
 
 impl AppendOutcome {
-    /// Makes a result without a cancelled backfill.
+    /// Creates a result without a cancelled backfill.
     #[must_use]
     pub const fn new(seq: u64) -> Self {
         Self {

@@ -25,7 +25,7 @@ pub struct OutputChunk {
 }
 
 impl OutputChunk {
-    /// Makes a chunk under a claim.
+    /// Creates a chunk under a claim.
     #[must_use]
     pub const fn new(
         run: RunId,
@@ -55,7 +55,7 @@ pub struct StoredOutput {
 }
 
 impl StoredOutput {
-    /// Makes an output of these bytes.
+    /// Creates an output of these bytes.
     #[must_use]
     pub const fn new(hash: [u8; 32], bytes: Vec<u8>) -> Self {
         Self { hash, bytes }

@@ -1,6 +1,6 @@
 //! Definitions of pipelines: put, find, list, delete.
 //!
-//! Whether a definition is valid is left to the engine and `graph`.
+//! The engine and `graph` decide whether a definition is valid.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub struct PutPipeline {
 }
 
 impl PutPipeline {
-    /// Makes a request that creates or replaces a pipeline, in every scope.
+    /// Creates a request that creates or replaces a pipeline, in every scope.
     #[must_use]
     pub const fn new(
         id: PipelineId,
@@ -89,7 +89,7 @@ pub struct DeletePipeline {
 }
 
 impl DeletePipeline {
-    /// Makes a request for any version, in every scope.
+    /// Creates a request for any version, in every scope.
     #[must_use]
     pub const fn new(id: PipelineId, now: DateTime<Utc>) -> Self {
         Self {

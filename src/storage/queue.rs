@@ -21,7 +21,7 @@ pub struct Claim {
     pub owner: OwnerId,
     /// How many runs this claim takes at most.
     pub count_max: u32,
-    /// How many runs may be `running` in all, orphans included.
+    /// How many runs may be `running` in total, orphans included.
     pub runs_max: u32,
     /// Claims without progress after which an orphan is poisoned. 0 counts as 1.
     pub crashes_max: u32,
@@ -35,7 +35,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Makes a claim of up to `count_max` runs with the default limits.
+    /// Creates a claim of up to `count_max` runs with the default limits.
     #[must_use]
     pub fn new(owner: OwnerId, count_max: u32, now: DateTime<Utc>) -> Self {
         let limits = crate::limits::Limits::default();
@@ -71,7 +71,7 @@ pub struct ClaimedRun {
 }
 
 impl ClaimedRun {
-    /// Makes the first claim of a run.
+    /// Creates the first claim of a run.
     #[must_use]
     pub const fn new(run: Run, definition: Arc<Pipeline>, epoch: u64) -> Self {
         Self {
@@ -117,7 +117,7 @@ pub struct HeldRun {
 }
 
 impl HeldRun {
-    /// Makes the claim of a run under an epoch.
+    /// Creates the claim of a run under an epoch.
     #[must_use]
     pub const fn new(run: RunId, epoch: u64) -> Self {
         Self { run, epoch }
@@ -148,7 +148,7 @@ pub trait Queue: Send + Sync + 'static {
     ///   claimed in its order; beside other runs a backfill counts with the one that is next.
     ///
     /// Limits, for pending runs alone (an orphan counts as running already):
-    /// - At most `runs_max` runs MUST be `running` in all.
+    /// - At most `runs_max` runs MUST be `running` in total.
     /// - At most `max_concurrent_runs` of a pipeline MUST be `running`, by its newest definition.
     /// - At most `max_parallel` runs of a backfill MUST be `running`.
     /// - Of a pipeline's runs with [`Priority::Schedule`](super::Priority::Schedule) one executes

@@ -1,6 +1,6 @@
 //! Runs: create, find, list, request a cancel.
 //!
-//! What a claimed run writes is left to `journal`, and who executes it to `queue`.
+//! `journal` records what a claimed run writes; `queue` decides who executes it.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// Makes a key for an operation.
+    /// Creates a key for an operation.
     #[must_use]
     pub fn new(
         operation: IdempotentOperation,
@@ -68,7 +68,7 @@ pub struct NewRun {
 }
 
 impl NewRun {
-    /// Makes a run that belongs to no tick.
+    /// Creates a run that belongs to no tick.
     #[must_use]
     pub const fn new(run: Run) -> Self {
         Self { run, fire_at: None }
@@ -87,7 +87,7 @@ pub struct CreateRuns {
     pub idempotency: Option<IdempotencyKey>,
     /// The maximum number of pending runs of the pipeline, the new ones included.
     pub queued_pipeline_max: u64,
-    /// The maximum number of pending runs in all, the new ones included.
+    /// The maximum number of pending runs in total, the new ones included.
     pub queued_max: u64,
     /// The backfill to create with the runs, if any. Its runs are in the order of their dates, the
     /// oldest first.
@@ -97,7 +97,7 @@ pub struct CreateRuns {
 }
 
 impl CreateRuns {
-    /// Makes a request in every scope, without a key and without limits on the queue.
+    /// Creates a request in every scope, without a key and without limits on the queue.
     #[must_use]
     pub const fn new(runs: Vec<NewRun>) -> Self {
         Self {
@@ -129,7 +129,7 @@ pub struct CreatedRuns {
 }
 
 impl CreatedRuns {
-    /// Makes the result of a first creation, without a backfill.
+    /// Creates the result of a first creation, without a backfill.
     #[must_use]
     pub const fn new(run_ids: Vec<RunId>, seq: u64) -> Self {
         Self {
@@ -157,7 +157,7 @@ pub struct CancelRequest {
 }
 
 impl CancelRequest {
-    /// Makes a request in every scope.
+    /// Creates a request in every scope.
     #[must_use]
     pub const fn new(run: RunId, cancel: crate::model::Cancel, now: DateTime<Utc>) -> Self {
         Self {
@@ -180,7 +180,7 @@ pub struct CancelOutcome {
 }
 
 impl CancelOutcome {
-    /// Makes a result.
+    /// Creates a result.
     #[must_use]
     pub const fn new(status: RunStatus, seq: u64) -> Self {
         Self { status, seq }
@@ -201,7 +201,7 @@ pub struct RunDetail {
 }
 
 impl RunDetail {
-    /// Makes a run with its nodes.
+    /// Creates a run with its nodes.
     #[must_use]
     pub const fn new(run: Run, definition: Arc<Pipeline>, nodes: Vec<NodeRun>) -> Self {
         Self {
@@ -223,7 +223,7 @@ pub struct FoundProfile {
 }
 
 impl FoundProfile {
-    /// Makes a profile with the previous one.
+    /// Creates a profile with the previous one.
     #[must_use]
     pub const fn new(profile: Profile, previous: Option<Profile>) -> Self {
         Self { profile, previous }

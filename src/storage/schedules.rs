@@ -1,6 +1,6 @@
-//! Schedules: the cursor of each, and the outcome of its next tick.
+//! Schedules: their cursors, and the outcomes of their ticks.
 //!
-//! When a tick is due is left to `cron` and the scheduler.
+//! `cron` and the scheduler decide when a tick is due.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -15,16 +15,16 @@ use crate::model::{Overlap, PipelineId, Scope, SkipReason, StoredPipeline};
 pub struct StoredSchedule {
     /// The pipeline, enabled or disabled. Its definition has a schedule.
     pub pipeline: StoredPipeline,
-    /// The time up to which every tick is decided, inclusive.
+    /// The scheduler is done with every tick up to and including this time.
     pub cursor: DateTime<Utc>,
     /// The latest tick that created a run.
     pub last_run: Option<DateTime<Utc>>,
-    /// Why the latest tick created no run, if it did not.
+    /// Why the latest skipped tick created no run. `None` once a later tick creates a run.
     pub skipped: Option<SkipReason>,
 }
 
 impl StoredSchedule {
-    /// Makes a schedule without a decided tick.
+    /// Creates a schedule that has not had an outcome of a tick yet.
     #[must_use]
     pub const fn new(pipeline: StoredPipeline, cursor: DateTime<Utc>) -> Self {
         Self {
@@ -36,7 +36,9 @@ impl StoredSchedule {
     }
 }
 
-/// A request to advance a schedule: over one tick with its run, or over missed ticks without a run.
+/// A request to advance the cursor of a schedule.
+///
+/// It either creates the run of one tick, or passes missed ticks without a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Advance {
@@ -54,12 +56,12 @@ pub struct Advance {
     pub overlap: Overlap,
     /// The maximum number of pending runs of the pipeline, the new one included.
     pub queued_pipeline_max: u64,
-    /// The maximum number of pending runs in all, the new one included.
+    /// The maximum number of pending runs in total, the new one included.
     pub queued_max: u64,
 }
 
 impl Advance {
-    /// Makes a request over missed ticks, without a run and without limits on the queue.
+    /// Creates a request that passes missed ticks, without a run and without limits on the queue.
     #[must_use]
     pub fn new(schedule: &StoredSchedule, to: DateTime<Utc>) -> Self {
         Self {
@@ -87,7 +89,7 @@ pub enum TickOutcome {
     Taken,
     /// The request had no run.
     Passed,
-    /// The version or the cursor is not that of the request. Nothing changed.
+    /// The stored version or cursor differs from that of the request. Nothing changed.
     Stale,
 }
 
@@ -102,7 +104,7 @@ pub struct AdvanceOutcome {
 }
 
 impl AdvanceOutcome {
-    /// Makes a result.
+    /// Creates a result.
     #[must_use]
     pub const fn new(tick: TickOutcome, seq: u64) -> Self {
         Self { tick, seq }
@@ -115,27 +117,29 @@ pub trait Schedules: Send + Sync + 'static {
     /// Returns every pipeline whose definition has a schedule, by id.
     ///
     /// - A save that adds the schedule, changes it or its zone, or enables the pipeline MUST set
-    ///   the cursor to the save's `now`. No zone and `UTC` are the same zone.
+    ///   the cursor to the save's `now`. A schedule without a zone has the zone `UTC`.
     /// - Any other save MUST keep the cursor.
     /// - A changed schedule MUST keep `last_run`.
-    /// - A schedule MUST be deleted with its pipeline, and by a save of a definition without one.
+    /// - A schedule MUST be deleted with its pipeline.
+    /// - A save of a definition without a schedule MUST delete the stored schedule.
     /// - An unreadable row MUST NOT hide the other schedules.
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>>;
 
-    /// Creates the run of a tick, or records why not, and moves the cursor. All of it is one step.
+    /// Creates the run of a tick, or records why not, and moves the cursor, in one atomic step.
     ///
-    /// - It MUST change nothing (`Stale`) unless version and cursor are those of the request.
+    /// - It MUST change nothing (`Stale`) if the stored version or cursor differs from that of the
+    ///   request.
     /// - A second run with the same `fire_at` MUST NOT be created (`Taken`).
     /// - With [`Overlap::Skip`], the run MUST NOT be created while a run of the schedule is
-    ///   unfinished (`Skipped`). Runs of a schedule are those created by `schedule` or `catchup`.
+    ///   unfinished (`Skipped`). Runs of a schedule have the trigger `schedule` or `catchup`.
     /// - The run MUST NOT be created if it exceeds a limit of the queue (`Skipped`).
     /// - `Taken` and `Skipped` MUST move the cursor too. The reason of `Skipped` MUST be stored
     ///   until the next run is created.
     ///
     /// # Errors
-    /// `Unavailable` or `StorageFull`; nothing changed then.
+    /// `Unavailable` or `StorageFull`. In both cases, nothing changes.
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome>;
 }

@@ -1,6 +1,6 @@
 //! The storage as a whole: statistics, figures, purge and close.
 //!
-//! What a page shows is left to `views`.
+//! `views` decides what a page shows.
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -60,7 +60,7 @@ pub struct FiguresFilter {
 }
 
 impl FiguresFilter {
-    /// Makes a filter for all pipelines in every scope, grouped by day.
+    /// Creates a filter for all pipelines in every scope, grouped by day.
     #[must_use]
     pub const fn new(from: NaiveDate, to: NaiveDate) -> Self {
         Self {
@@ -94,7 +94,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Makes the figures of a day without runs.
+    /// Creates the figures of a day without runs.
     #[must_use]
     pub const fn new(date: NaiveDate) -> Self {
         Self {
@@ -131,7 +131,7 @@ pub struct PurgeCursor {
 }
 
 impl PurgeCursor {
-    /// Makes the position of a run that finished at this time.
+    /// Creates the position of a run that finished at this time.
     #[must_use]
     pub const fn new(finished_at: DateTime<Utc>, run: RunId) -> Self {
         Self { finished_at, run }
@@ -159,7 +159,7 @@ pub struct Purge {
 }
 
 impl Purge {
-    /// Makes a first step in every scope that deletes up to `count_max` runs.
+    /// Creates a first step in every scope that deletes up to `count_max` runs.
     #[must_use]
     pub const fn new(before: DateTime<Utc>, count_max: u32) -> Self {
         Self {
@@ -185,7 +185,7 @@ pub struct PurgeOutcome {
 }
 
 impl PurgeOutcome {
-    /// Makes a result.
+    /// Creates a result.
     #[must_use]
     pub const fn new(deleted: u64, next: Option<PurgeCursor>) -> Self {
         Self { deleted, next }

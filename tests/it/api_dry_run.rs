@@ -1,4 +1,6 @@
 //! Dry runs over HTTP.
+//!
+//! `dry_runs` tests dry runs from the host's own code.
 
 use floret::executor::Effect;
 use floret::testing::{Method, Step};
@@ -9,7 +11,7 @@ use crate::wire::{Backend, Host, on_each_backend, request, send};
 
 const PATH: &str = "/api/pipelines/daily/dry-run";
 
-/// Counts the calls of each storage method that writes.
+/// Counts the calls of storage methods that write pipelines, runs or outputs.
 fn write_calls(host: &Host) -> Vec<u64> {
     let writing = [
         Method::PutPipeline,
@@ -25,7 +27,7 @@ fn write_calls(host: &Host) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn each_node_shows_ten_rows_in_topological_order_and_nothing_is_stored() {
+async fn nodes_are_in_topological_order_with_ten_rows_each_and_nothing_is_stored() {
     on_each_backend(async |host: &Host| {
         let rows = (0..60).map(|n| json!({"id": n, "name": "x"}));
         host.executor.script("load", [Step::rows(rows)]);
@@ -47,7 +49,7 @@ async fn each_node_shows_ten_rows_in_topological_order_and_nothing_is_stored() {
             assert!(nodes[node].get("error").is_none());
         }
         let input = host.executor.calls_of("sum")[1].inputs[0].clone().unwrap();
-        assert_eq!(input.len(), 10, "rows are cut before the next node receives them");
+        assert_eq!(input.len(), 10, "rows are truncated before the next node receives them");
         assert_eq!((write_calls(host), host.faults.calls(Method::Events)), before);
         let runs = host.get("/api/runs").await.json();
         assert_eq!(runs.as_array().unwrap().len(), 1, "only the earlier run exists");
@@ -176,7 +178,7 @@ async fn too_many_concurrent_dry_runs_are_refused() {
 }
 
 #[tokio::test]
-async fn a_scoped_caller_can_run_only_its_own_pipelines() {
+async fn a_scoped_caller_can_dry_run_only_its_own_pipelines() {
     let host = Host::start(Backend::Memory).await;
     let tenant = Scope::Tenant("acme".parse().unwrap());
     let access = Access::custom(move |_, permission| match permission {

@@ -1,6 +1,6 @@
 //! The example hosts over real sockets: their own responses, those of Floret, and how they stop.
 //!
-//! The responses of the API are in `api_*`. Starting and stopping a host is in `hosted`.
+//! The responses of the API are in `api_*`. `example_host` starts and stops a host.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::example_host::{Events, ExampleHost, RawResponse};
 use crate::examples::example;
 use crate::harness::with_timeout;
-use crate::hosted::{Events, Hosted, RawResponse};
 
 const DAILY: &str = "/api/pipelines/daily";
 const ANN: &str = "Authorization: Bearer ann\r\n";
@@ -18,7 +18,7 @@ const BOB: &str = "Authorization: Bearer bob\r\n";
 
 #[test]
 fn axum_admits_the_users_of_its_own_login() {
-    let host = Hosted::start("axum");
+    let host = ExampleHost::start("axum");
     let runs = "GET /ops/api/runs";
     assert_eq!(host.ask(runs, "").status, 401);
     assert_eq!(host.ask(runs, "Authorization: Bearer eve\r\n").status, 401);
@@ -29,7 +29,7 @@ fn axum_admits_the_users_of_its_own_login() {
     let started = host.ask(trigger, ANN);
     let location = started.header("location");
     assert!(location.starts_with("/ops/api/runs/"), "{started:?}");
-    host.wait_finished(location, ANN);
+    host.wait_for_success(location, ANN);
 
     let own = host.ask("POST /orders/17", ANN);
     assert_eq!(own.status, 202, "{own:?}");
@@ -39,7 +39,7 @@ fn axum_admits_the_users_of_its_own_login() {
         "one run for each order"
     );
     let location = format!("/ops/api/runs/{}", own.body);
-    host.wait_finished(&location, ANN);
+    host.wait_for_success(&location, ANN);
     let log = host.ask(&format!("GET {location}/logs/export"), ANN);
     assert!(log.body.contains("an invoice for order 17"), "{log:?}");
     assert_eq!(host.ask("POST /orders/18", BOB).status, 403);
@@ -53,7 +53,7 @@ fn axum_admits_the_users_of_its_own_login() {
 
 #[test]
 fn hyper_serves_its_own_routes_beside_floret() {
-    let host = Hosted::start("hyper");
+    let host = ExampleHost::start("hyper");
     host.run(DAILY, "");
     let own = host.ask("GET /apiary", "");
     assert_eq!(
@@ -73,7 +73,7 @@ fn hyper_serves_its_own_routes_beside_floret() {
 /// Waits for the ten seconds of the example in real time.
 #[test]
 fn hyper_closes_a_connection_whose_headers_do_not_arrive() {
-    let host = Hosted::start("hyper");
+    let host = ExampleHost::start("hyper");
     let mut slow = host.connect();
     write!(slow, "GET /api/runs HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     let mut response = String::new();
@@ -88,7 +88,7 @@ fn hyper_closes_a_connection_whose_headers_do_not_arrive() {
 #[test]
 fn every_middleware_layer_takes_effect() {
     let mut command = Command::new(example("middleware"));
-    let host = Hosted::start_with(
+    let host = ExampleHost::start_with(
         command
             .arg("127.0.0.1:0")
             .env("RUST_LOG", "tower_http=debug")
@@ -134,7 +134,7 @@ fn every_middleware_layer_takes_effect() {
 
 #[test]
 fn the_middleware_refuses_requests_over_its_limit_at_once() {
-    let host = Hosted::start("middleware");
+    let host = ExampleHost::start("middleware");
     let begun = "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
     let mut held = Vec::new();
     for _ in 0..64 {
@@ -157,7 +157,7 @@ fn the_middleware_refuses_requests_over_its_limit_at_once() {
 
 #[test]
 fn the_middleware_gives_up_on_a_slow_request() {
-    let host = Hosted::start("middleware");
+    let host = ExampleHost::start("middleware");
     let mut socket = host.connect();
     write!(socket, "POST /api/pipelines/daily/run HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n").unwrap();
     assert_eq!(RawResponse::read(&mut socket).status, 503);
@@ -165,11 +165,11 @@ fn the_middleware_gives_up_on_a_slow_request() {
 
 #[test]
 fn rocket_starts_floret_and_serves_its_own_routes_beside_it() {
-    let host = Hosted::start("rocket");
+    let host = ExampleHost::start("rocket");
     let location = host.run(DAILY, "");
     let own = host.ask("GET /greet", "");
     assert_eq!((own.status, own.body.len()), (200, 36), "{own:?}");
-    host.wait_finished(&format!("/api/runs/{}", own.body), "");
+    host.wait_for_success(&format!("/api/runs/{}", own.body), "");
 
     let run = host.ask(&format!("GET {location}"), "");
     let length = run.body.len().to_string();
@@ -188,7 +188,7 @@ fn rocket_starts_floret_and_serves_its_own_routes_beside_it() {
 
 #[test]
 fn behind_rocket_bodies_are_streamed_and_bounded() {
-    let host = Hosted::start("rocket");
+    let host = ExampleHost::start("rocket");
     let json = "Content-Type: application/json
 ";
     let trigger = "POST /api/pipelines/daily/run";
@@ -224,7 +224,7 @@ Connection: close
 
 #[test]
 fn errors_of_rocket_itself_are_problems_too() {
-    let host = Hosted::start("rocket");
+    let host = ExampleHost::start("rocket");
     for (request, status) in [
         ("GET /elsewhere", 404),
         ("GET /api/nothing", 404),
@@ -291,7 +291,7 @@ async fn read_until(events: &mut Events, last: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_host_streams_events_over_a_websocket() {
     for (name, api, pipeline) in HOSTS {
-        let host = Hosted::start(name);
+        let host = ExampleHost::start(name);
         host.run(pipeline, ANN);
         let mut events = host.events(api, "ann").await;
         let stored = read_until(&mut events, "run.completed").await;
@@ -313,7 +313,7 @@ async fn every_host_streams_events_over_a_websocket() {
 #[tokio::test]
 async fn every_host_shuts_down_when_it_is_interrupted() {
     for (name, api, _) in HOSTS {
-        let mut host = Hosted::start(name);
+        let mut host = ExampleHost::start(name);
         let _idle = host.connect();
         let mut events = host.events(api, "ann").await;
         let stopped = tokio::task::spawn_blocking(move || host.interrupt());
@@ -328,7 +328,7 @@ async fn every_host_shuts_down_when_it_is_interrupted() {
 
 #[test]
 fn rocket_upgrades_only_valid_websocket_requests() {
-    let host = Hosted::start("rocket");
+    let host = ExampleHost::start("rocket");
     assert_eq!(host.ask("GET /api/ws", "").status, 426);
     let foreign = host.ask("GET /api/ws", "Origin: https://evil.example\r\n");
     assert_eq!(foreign.status, 403, "{foreign:?}");

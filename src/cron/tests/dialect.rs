@@ -1,17 +1,17 @@
 //! Compares our parser with that of the crate `cron`, and tries expressions of the crate's dialect.
 //!
-//! The crate counts days of the week differently, so only the other four fields are compared. Fire
-//! times are left to `oracle`.
+//! The crate counts days of the week differently, so only the other four fields are compared.
+//! `oracle` checks fire times.
 
 use ::cron::TimeUnitSpec;
 
 use super::Schedule;
 use crate::error::Problem;
 
-/// Numbers at and beyond the bounds of every field.
+/// Numbers within, at and beyond the bounds of the fields.
 const NUMBERS: [u32; 13] = [0, 1, 2, 5, 12, 13, 23, 24, 28, 31, 32, 59, 60];
 
-/// Returns items of every form that both dialects have.
+/// Returns list items in every form that both dialects share.
 fn items() -> Vec<String> {
     let mut ranges = vec!["*".to_owned()];
     for first in NUMBERS {
@@ -63,20 +63,20 @@ fn both_parsers_read_four_fields_alike() {
             accepted += usize::from(ours.is_some());
         }
     }
-    assert!(accepted >= 1_000, "{accepted} fields");
+    assert!(accepted >= 1_000, "only {accepted} fields were accepted");
 }
 
 #[test]
-fn an_expression_with_seconds_is_refused_with_the_way_to_rewrite_it() {
+fn only_a_valid_expression_of_the_crate_is_refused_with_a_hint() {
     for (expression, expected) in [
         (
             "0 30 6 * * Mon-Fri",
-            "; leave out its first field, the seconds, and count days of the week from Sunday 0",
+            "; remove the first field (seconds), and count days of the week from Sunday = 0",
         ),
         (
             "0 30 6 ? * 2 2024-2030",
-            "; leave out its first field, the seconds, and its last, the years, and count days of \
-             the week from Sunday 0",
+            "; remove the first field (seconds) and the last (years), and count days of the week \
+             from Sunday = 0",
         ),
         ("0 61 6 * * *", "received 6 in \"0 61 6 * * *\""),
         ("30 6 * *", "received 4 in \"30 6 * *\""),

@@ -123,7 +123,7 @@ impl Ledger {
         before.unwrap_or(self.read_to)
     }
 
-    /// Whether another page may be read.
+    /// Returns whether another page may be read.
     pub(super) fn has_room(&self) -> bool {
         let may_park =
             self.parked_count < self.limits.notifier_parked_max || self.read_to < self.restored_to;
@@ -132,7 +132,7 @@ impl Ledger {
             && self.changes.len() < self.limits.events_page_max.saturating_mul(4)
     }
 
-    /// Whether no delivery is in memory.
+    /// Returns whether no delivery is in memory.
     pub(super) fn is_memory_empty(&self) -> bool {
         self.in_memory.is_empty()
     }
@@ -220,7 +220,7 @@ impl Ledger {
         due.find(|(_, run)| is_read(run)).copied()
     }
 
-    /// Whether a delivery could be attempted if there were a permit.
+    /// Returns whether a delivery could be attempted if there were a permit.
     pub(super) fn has_next_attempt(&self, now: Moment) -> bool {
         !self.sendable.is_empty() || self.due_retry(now).is_some()
     }

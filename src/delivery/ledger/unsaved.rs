@@ -11,7 +11,7 @@ use crate::storage::ParkedEvent;
 pub(super) const UNWANTED_EVENTS_MAX: u64 = 10_000;
 
 impl Ledger {
-    /// Whether there is enough progress to save soon.
+    /// Returns whether there is enough progress to save soon.
     pub(in crate::delivery) fn has_progress_to_save(&self) -> bool {
         let passed = self.cursor().saturating_sub(self.saved_cursor);
         !self.changes.is_empty()
@@ -19,12 +19,12 @@ impl Ledger {
             || passed >= UNWANTED_EVENTS_MAX
     }
 
-    /// Whether the next save must not wait for more progress.
+    /// Returns whether the next save must not wait for more progress.
     pub(in crate::delivery) fn is_save_urgent(&self) -> bool {
         self.has_unsaved_dead_letter || self.changes.len() >= self.limits.events_page_max
     }
 
-    /// Whether anything differs from what is stored.
+    /// Returns whether anything differs from what is stored.
     pub(in crate::delivery) fn has_unsaved_changes(&self) -> bool {
         !self.changes.is_empty() || self.cursor() > self.saved_cursor
     }

@@ -1,6 +1,6 @@
 //! Drives one run: starts its ready nodes, records their results, and finishes the run.
 //!
-//! Which nodes are ready, and which never execute, is decided by `graph/frontier`.
+//! `graph/frontier` decides which nodes are ready and which never execute.
 
 mod outcomes;
 mod stopping;

@@ -1,7 +1,7 @@
 //! Results of nodes: sends them to the journal, and lets dependents start after the commit.
 //!
-//! What an entry changes is left to storage. Which nodes a result starts or skips is decided by
-//! `graph/frontier`.
+//! Storage decides what an entry changes. `graph/frontier` decides which nodes a result starts or
+//! skips.
 
 use tokio::sync::oneshot;
 use tokio::task::JoinError;

@@ -1,7 +1,6 @@
 //! How a node left its task, with the result that `driver` records.
 //!
-//! Which exit an attempt leads to is decided by the parent module. Storing the output is left to
-//! `checkpoint`.
+//! The parent module decides which exit an attempt leads to; `checkpoint` stores the output.
 
 use std::time::Duration;
 

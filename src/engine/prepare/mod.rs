@@ -1,7 +1,7 @@
 //! Prepares a claimed run for execution: a new run, a run after a crash, or a resumed run.
 //!
-//! Which nodes must execute again is decided by `graph/plan`. This module reads the outputs that
-//! the plan needs, and hands the run to `driver`.
+//! `graph/plan` decides which nodes must execute again. This module reads the outputs that the plan
+//! needs, and hands the run to `driver`.
 
 mod node_history;
 

@@ -1,6 +1,6 @@
 //! The history of each node of a run before the run executes.
 //!
-//! What must execute again is decided by `graph/plan`.
+//! `graph/plan` decides what must execute again.
 
 use crate::graph::Graph;
 use crate::graph::frontier::NodeOutcome;

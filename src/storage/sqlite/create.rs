@@ -1,6 +1,6 @@
-//! Creates runs. Every check precedes the first write, so that a refused step needs no savepoint.
+//! Creates runs. Every check precedes the first write, so a refused step needs no savepoint.
 //!
-//! `runs` reads runs, `keys` records idempotency keys, and `outputs` handles the outputs of a
+//! `runs` reads them, `keys` records idempotency keys, and `outputs` inherits the outputs for a
 //! resume.
 
 use std::collections::HashSet;
@@ -34,7 +34,7 @@ impl Tx {
         let Some(first) = runs.first() else {
             return Ok(CreatedRuns::new(Vec::new(), self.newest_seq()));
         };
-        let pipeline = self.runnable_pipeline(&first.run.pipeline_id, scope)?;
+        let pipeline = self.visible_pipeline(&first.run.pipeline_id, scope)?;
         let resumed = self.resumed_runs(&pipeline, runs, scope)?;
         let idempotency = idempotency.as_ref().filter(|_| !is_preview);
         if let Some(key) = idempotency
@@ -53,7 +53,7 @@ impl Tx {
             return Ok(created);
         }
         self.check_ticks(&pipeline, &runs)?;
-        self.check_room(
+        self.check_queue_limits(
             pipeline.key,
             runs.len() as u64,
             *queued_pipeline_max,
@@ -78,7 +78,7 @@ impl Tx {
         Ok(created)
     }
 
-    fn runnable_pipeline(
+    fn visible_pipeline(
         &mut self,
         id: &PipelineId,
         scope: &Scope,
@@ -89,7 +89,9 @@ impl Tx {
             .ok_or_else(|| Error::pipeline_not_found(id).into())
     }
 
-    /// Returns the runs that are resumed. Each must be a visible run of the same pipeline.
+    /// Returns the earlier runs that the new runs resume.
+    ///
+    /// Each must be in scope and belong to the same pipeline.
     fn resumed_runs(
         &self,
         pipeline: &CachedPipeline,
@@ -98,11 +100,13 @@ impl Tx {
     ) -> Result<Vec<Run>, StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let mut resumed = Vec::new();
-        for old in runs.iter().filter_map(|new| new.run.resumed_from) {
-            let found = self.row(&sql, [id(&old)], read_run)?.map(|row| row.run);
-            let seen = found
+        for resumed_id in runs.iter().filter_map(|new| new.run.resumed_from) {
+            let found = self
+                .row(&sql, [id(&resumed_id)], read_run)?
+                .map(|row| row.run);
+            let visible = found
                 .filter(|run| scope.admits(run.tenant.as_ref()) && run.pipeline_id == pipeline.id);
-            resumed.push(seen.ok_or_else(|| Error::run_not_found(old))?);
+            resumed.push(visible.ok_or_else(|| Error::run_not_found(resumed_id))?);
         }
         Ok(resumed)
     }
@@ -133,7 +137,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Returns whether a pipeline already has a run of this tick.
+    /// Returns whether a pipeline already has a run for this tick.
     pub(super) fn is_tick_taken(
         &self,
         pipeline: i64,
@@ -147,18 +151,18 @@ impl Tx {
         Ok(taken.is_some())
     }
 
-    fn check_room(
+    fn check_queue_limits(
         &self,
         pipeline: i64,
         count: u64,
         pipeline_max: u64,
-        max: u64,
+        total_max: u64,
     ) -> Result<(), StoreError> {
-        for (waiting, max) in [
+        for (pending, max) in [
             (self.state.lanes.pending_in_pipeline(pipeline), pipeline_max),
-            (self.state.lanes.pending_total(), max),
+            (self.state.lanes.pending_total(), total_max),
         ] {
-            if waiting.saturating_add(count) > max {
+            if pending.saturating_add(count) > max {
                 return Err(rules::queue_full(max).into());
             }
         }
@@ -212,7 +216,7 @@ impl Tx {
         self.inherit_outputs(key, &run)
     }
 
-    /// Returns the key of each run's definition.
+    /// Returns the key of the definition that each run executes, in the order of the runs.
     fn definition_keys(
         &self,
         pipeline: &CachedPipeline,
@@ -244,7 +248,7 @@ impl Tx {
     }
 }
 
-/// The keys that all runs of a creation share.
+/// The keys that all runs of one creation request share.
 #[derive(Clone, Copy)]
 struct SharedKeys {
     idempotency: Option<i64>,

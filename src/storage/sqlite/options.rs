@@ -1,6 +1,6 @@
 //! The options of a SQLite store.
 //!
-//! `open` opens a store.
+//! `open` opens a store with them.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct SqliteOptions {
     pub durability: Durability,
     /// How long a write waits while another program holds the write lock. Default: 5 s.
     ///
-    /// A short transaction in a shell fits into this time, and a client does not wait long.
+    /// The default is enough for a short transaction in a shell, and clients do not wait long.
     pub busy_timeout: Duration,
     /// The number of reader threads. Default: 2, so that a long read does not delay a short one.
     pub readers_max: usize,
@@ -39,7 +39,8 @@ pub struct SqliteOptions {
     ///
     /// Default: 4,096, which is a few seconds of commits.
     pub steps_queued_max: usize,
-    /// How many steps one commit has at most. Default: 256. A larger group saves no more time.
+    /// The maximum number of write steps in one commit. Default: 256. A larger group would save no
+    /// more time.
     pub group_max: usize,
 }
 
@@ -71,28 +72,28 @@ impl SqliteOptions {
         self
     }
 
-    /// Sets the number of reader threads, at least 1.
+    /// Sets the number of reader threads. 0 counts as 1.
     #[must_use]
     pub const fn readers_max(mut self, readers_max: usize) -> Self {
         self.readers_max = readers_max;
         self
     }
 
-    /// Sets how many reads are queued before callers have to wait, at least 1.
+    /// Sets how many reads are queued before callers have to wait. 0 counts as 1.
     #[must_use]
     pub const fn reads_queued_max(mut self, reads_queued_max: usize) -> Self {
         self.reads_queued_max = reads_queued_max;
         self
     }
 
-    /// Sets how many write steps are queued before callers have to wait, at least 1.
+    /// Sets how many write steps are queued before callers have to wait. 0 counts as 1.
     #[must_use]
     pub const fn steps_queued_max(mut self, steps_queued_max: usize) -> Self {
         self.steps_queued_max = steps_queued_max;
         self
     }
 
-    /// Sets how many steps one commit has at most, at least 1.
+    /// Sets the maximum number of write steps in one commit. 0 counts as 1.
     #[must_use]
     pub const fn group_max(mut self, group_max: usize) -> Self {
         self.group_max = group_max;

@@ -1,6 +1,6 @@
-//! The dates that a backfill skips, in a creation and in a preview.
+//! The dates that a backfill skips, both when it is created and in a preview.
 //!
-//! `backfills` covers the creation with the remaining dates.
+//! `backfills` covers how a backfill is created for the remaining dates.
 
 use super::backfills::{finish_all, run_ids, with_key};
 use super::fixtures::{
@@ -16,8 +16,8 @@ fn skip_existing(mut create: CreateRuns) -> CreateRuns {
     create
 }
 
-/// Creates a run of 2024-01-02 with this trigger, and finishes it with this status.
-async fn finish_run_of_date(storage: &dyn Storage, n: u64, trigger: Trigger, status: RunStatus) {
+/// Creates a run for 2024-01-02 with this trigger, and finishes it with this status.
+async fn create_finished_run(storage: &dyn Storage, n: u64, trigger: Trigger, status: RunStatus) {
     let mut run = new_run(n, "daily");
     (run.trigger, run.date) = (trigger, date("2024-01-02"));
     create(storage, run).await.unwrap();
@@ -26,7 +26,7 @@ async fn finish_run_of_date(storage: &dyn Storage, n: u64, trigger: Trigger, sta
 
 /// A date MUST be skipped if a run of a backfill, a schedule or a catch-up has succeeded for it,
 /// and for no other reason.
-pub async fn dates_that_have_succeeded_are_skipped(storage: &dyn Storage) {
+pub async fn dates_with_a_successful_run_are_skipped(storage: &dyn Storage) {
     use RunStatus::{Failed, Success};
     use Trigger::{Backfill, Catchup, Dependency, Manual, Schedule, Webhook};
     save(storage, "daily").await;
@@ -41,7 +41,7 @@ pub async fn dates_that_have_succeeded_are_skipped(storage: &dyn Storage) {
         (Backfill, Success, true),
     ] {
         n += 1;
-        finish_run_of_date(storage, n, trigger, status).await;
+        create_finished_run(storage, n, trigger, status).await;
         let create = skip_existing(new_backfill(n, "daily", n * 10, 3));
         let created = storage.create_runs(create.clone()).await.unwrap();
         let mut expected = run_ids(&create);
@@ -56,11 +56,12 @@ pub async fn dates_that_have_succeeded_are_skipped(storage: &dyn Storage) {
     }
 }
 
-/// A date MUST be skipped if the resume of such a run has succeeded.
+/// A date MUST be skipped if a failed run of a backfill, a schedule or a catch-up was resumed for
+/// it and the resume has succeeded.
 pub async fn a_date_whose_resume_succeeded_is_skipped(storage: &dyn Storage) {
     save(storage, "daily").await;
     for (n, trigger, is_skipped) in [(1, Trigger::Manual, false), (3, Trigger::Schedule, true)] {
-        finish_run_of_date(storage, n, trigger, RunStatus::Failed).await;
+        create_finished_run(storage, n, trigger, RunStatus::Failed).await;
         let mut run = resume(n + 1, run_id(n), run_id(n));
         run.date = date("2024-01-02");
         create(storage, run).await.unwrap();
@@ -72,10 +73,11 @@ pub async fn a_date_whose_resume_succeeded_is_skipped(storage: &dyn Storage) {
     }
 }
 
-/// A success of another tenant under the same pipeline id MUST NOT skip a date.
-pub async fn a_success_of_another_tenant_skips_no_date(storage: &dyn Storage) {
+/// A successful run of another tenant's pipeline with the same id MUST NOT cause a date to be
+/// skipped.
+pub async fn a_successful_run_of_another_tenant_skips_no_date(storage: &dyn Storage) {
     save_for(storage, "daily", "ann").await;
-    finish_run_of_date(storage, 1, Trigger::Schedule, RunStatus::Success).await;
+    create_finished_run(storage, 1, Trigger::Schedule, RunStatus::Success).await;
     let daily = pipeline_id("daily");
     storage
         .delete_pipeline(DeletePipeline::new(daily.clone(), at(60)))
@@ -104,10 +106,11 @@ pub async fn a_backfill_without_remaining_dates_creates_nothing(storage: &dyn St
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// A preview MUST create nothing, use up no key and need no room in the queue.
+/// A preview MUST create nothing and MUST NOT use up its idempotency key. The limits of the queue
+/// MUST NOT apply to it.
 pub async fn a_preview_creates_nothing(storage: &dyn Storage) {
     save(storage, "daily").await;
-    finish_run_of_date(storage, 100, Trigger::Schedule, RunStatus::Success).await;
+    create_finished_run(storage, 100, Trigger::Schedule, RunStatus::Success).await;
     let before = snapshot(storage).await;
     let mut preview = skip_existing(with_key(new_backfill(1, "daily", 1, 3), "once", 1));
     (preview.is_preview, preview.queued_max) = (true, 0);

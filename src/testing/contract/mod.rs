@@ -187,9 +187,9 @@ macro_rules! storage_contract {
                 a_run_belongs_to_the_backfill_it_is_created_with,
             ],
             backfill_dates: [
-                dates_that_have_succeeded_are_skipped,
+                dates_with_a_successful_run_are_skipped,
                 a_date_whose_resume_succeeded_is_skipped,
-                a_success_of_another_tenant_skips_no_date,
+                a_successful_run_of_another_tenant_skips_no_date,
                 a_backfill_without_remaining_dates_creates_nothing,
                 a_preview_creates_nothing,
             ],

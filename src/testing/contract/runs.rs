@@ -149,7 +149,7 @@ pub async fn the_queue_of_a_pipeline_is_bounded(storage: &dyn Storage) {
     assert_kind(storage.create_runs(creation(&[5])).await, QueueFull);
 }
 
-/// A creation MUST be refused if more runs than `queued_max` would be pending in all.
+/// A creation MUST be refused if more runs than `queued_max` would be pending in total.
 pub async fn the_queue_is_bounded(storage: &dyn Storage) {
     pending_run(storage, 1).await;
     save(storage, "hourly").await;

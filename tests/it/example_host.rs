@@ -1,7 +1,7 @@
-//! An example server as a process: starts it on a free port, calls it over real sockets, and stops
-//! it like a user.
+//! An example host as a process: starts it on a free port, calls it over real sockets, and stops it
+//! as a user would.
 //!
-//! `examples_hosts` asserts how it behaves.
+//! `examples_hosts` asserts how each example behaves.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -15,8 +15,8 @@ use crate::examples::example;
 
 pub(crate) type Events = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// A running example, killed when dropped.
-pub(crate) struct Hosted {
+/// A running example host. Dropping it kills the process.
+pub(crate) struct ExampleHost {
     child: Child,
     address: String,
 }
@@ -29,7 +29,7 @@ pub(crate) struct RawResponse {
     pub(crate) body: String,
 }
 
-impl Hosted {
+impl ExampleHost {
     pub(crate) fn start(name: &str) -> Self {
         let mut command = Command::new(example(name));
         Self::start_with(command.arg("127.0.0.1:0").env("RUST_LOG", "off"))
@@ -48,16 +48,16 @@ impl Hosted {
         Self { child, address }
     }
 
-    /// Opens a connection on which nothing was sent yet.
+    /// Opens a connection and sends nothing on it.
     pub(crate) fn connect(&self) -> TcpStream {
         let socket = TcpStream::connect(&self.address).unwrap();
-        // A server that sends nothing for a minute hangs.
-        let bound = Some(Duration::from_secs(60));
-        socket.set_read_timeout(bound).unwrap();
+        // A server that has sent nothing for a minute is stuck.
+        let timeout = Some(Duration::from_secs(60));
+        socket.set_read_timeout(timeout).unwrap();
         socket
     }
 
-    /// Sends a request without a body. Each of `headers` ends with a line break.
+    /// Sends a request without a body. Each header in `headers` ends with CRLF.
     pub(crate) fn ask(&self, method_and_path: &str, headers: &str) -> RawResponse {
         self.send(method_and_path, headers, "")
     }
@@ -77,12 +77,12 @@ impl Hosted {
         let started = self.ask(&format!("POST {pipeline}/run"), headers);
         assert_eq!(started.status, 202, "{started:?}");
         let location = started.header("location").to_owned();
-        self.wait_finished(&location, headers);
+        self.wait_for_success(&location, headers);
         location
     }
 
-    /// Waits until a run succeeds.
-    pub(crate) fn wait_finished(&self, location: &str, headers: &str) {
+    /// Waits until a run succeeds. Panics if it fails.
+    pub(crate) fn wait_for_success(&self, location: &str, headers: &str) {
         loop {
             let run = self.ask(&format!("GET {location}"), headers);
             assert_eq!(run.status, 200, "{run:?}");
@@ -93,7 +93,7 @@ impl Hosted {
         }
     }
 
-    /// Opens a stream of all events with this bearer token.
+    /// Opens a WebSocket with this bearer token and streams all events from the first one.
     pub(crate) async fn events(&self, api: &str, token: &str) -> Events {
         let url = format!("ws://{}{api}/ws?since=0", self.address);
         let mut request = url.into_client_request().unwrap();
@@ -102,16 +102,17 @@ impl Hosted {
         connect_async(request).await.unwrap().0
     }
 
-    /// Interrupts the process once it handles the signal, and waits until it exits.
+    /// Sends SIGINT once the process has a handler for it, and waits until the process exits with
+    /// success.
     #[cfg(target_os = "linux")]
     pub(crate) fn interrupt(&mut self) {
-        const INTERRUPT: u64 = 1 << 1;
+        const SIGINT_BIT: u64 = 1 << 1;
         let pid = self.child.id().to_string();
         let is_caught = || {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
             let mut lines = status.lines();
             let mask = lines.find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-            u64::from_str_radix(mask.trim(), 16).unwrap() & INTERRUPT != 0
+            u64::from_str_radix(mask.trim(), 16).unwrap() & SIGINT_BIT != 0
         };
         while !is_caught() {
             std::thread::yield_now();
@@ -121,7 +122,7 @@ impl Hosted {
         assert!(self.child.wait().unwrap().success());
     }
 
-    /// Kills the process and returns its standard error.
+    /// Kills the process and returns its standard error, which must be piped.
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
         let mut output = String::new();
@@ -131,16 +132,16 @@ impl Hosted {
     }
 }
 
-impl Drop for Hosted {
+impl Drop for ExampleHost {
     fn drop(&mut self) {
-        // It may have exited already.
+        // The process may have exited already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
 impl RawResponse {
-    /// Reads until the server closes the connection.
+    /// Reads a response until the server closes the connection.
     pub(crate) fn read(socket: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         socket.read_to_end(&mut bytes).unwrap();
