@@ -69,7 +69,7 @@ pub(super) fn check_host(parts: &Parts, allowed: &[String]) -> Result<()> {
     }
     Err(Error::new(
         Problem::Misdirected,
-        format!("this does not answer for the host {}", quote(given)),
+        format!("this server does not serve the host {}", quote(given)),
     ))
 }
 

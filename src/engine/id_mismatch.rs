@@ -22,7 +22,7 @@ pub(super) fn refuse_id_mismatch(
         Some(other) if other != path_id => Err(Error::new(
             Problem::IdMismatch,
             format!(
-                "the body has the {field} {} and the path names {path_id}",
+                "the body has the {field} {} and the path names the object {path_id}",
                 quote(other)
             ),
         )),

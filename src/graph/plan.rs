@@ -34,7 +34,8 @@ pub(crate) enum OutputState {
 /// unavailable output that another node of the set needs.
 ///
 /// A node that succeeded does not execute again merely because one of its upstreams does. A sink
-/// that succeeded never executes again.
+/// that succeeded never executes again. When a resume names a sink, `reuse` leaves its success out,
+/// so it does not count as succeeded here.
 #[derive(Debug)]
 pub(crate) struct ExecutionPlan<'a> {
     graph: &'a Graph,

@@ -151,7 +151,7 @@ fn hex(bytes: &[u8]) -> String {
 fn key_missing() -> Error {
     Error::new(
         Problem::EncryptionKeyMissing,
-        "a secret is stored encrypted only, and no encryption key is configured; the host sets one with \
+        "a secret is stored only encrypted, and no encryption key is configured; the host sets one with \
          `Builder::secret_key` (feature `secrets`), the standalone server with --secret-key-file or FLORET_SECRET_KEY",
     )
 }

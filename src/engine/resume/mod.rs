@@ -149,7 +149,7 @@ fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex>
     current.graph.node_index(id).ok_or_else(|| {
         let node_ids: Vec<_> = current.graph.node_indexes().filter_map(|node_index| current.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
         let detail = format!(
-            "from_node must name a node of the definition that runs, received {}; its nodes begin with {}",
+            "from_node must name a node of the definition that runs, received {}; its first nodes are {}",
             quote(id),
             node_ids.join(", ")
         );

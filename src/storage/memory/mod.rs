@@ -11,6 +11,7 @@ mod event_log;
 mod events;
 mod figures;
 mod finish;
+mod idempotency;
 mod index;
 mod journal;
 mod options;

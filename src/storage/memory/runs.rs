@@ -164,22 +164,6 @@ impl State {
         self.runs.insert(id, row);
     }
 
-    fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        match self.keys.get(&(key.operation.clone(), key.key.clone())) {
-            None => Ok(None),
-            Some(row) if row.body_hash != key.body_hash => Err(rules::key_reused()),
-            Some(row) => {
-                let newest = self.events.newest();
-                let created = CreatedRuns::new(row.run_ids.clone(), newest);
-                Ok(Some(CreatedRuns {
-                    is_replayed: true,
-                    backfill: row.backfill,
-                    ..created
-                }))
-            }
-        }
-    }
-
     fn request_cancel(&mut self, request: &CancelRequest) -> Result<CancelOutcome> {
         let CancelRequest {
             run: id,

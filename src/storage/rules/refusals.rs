@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Issue, Problem, quote};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::model::{BackfillId, PipelineId, RunId, RunStatus};
 
 pub(in crate::storage) fn stale_epoch(run: RunId) -> Error {
@@ -38,9 +38,13 @@ pub(in crate::storage) fn position_gap(run: RunId, expected: u64, given: u64) ->
     ))
 }
 
-pub(in crate::storage) fn key_reused() -> Error {
+/// Refuses a request whose body differs from that of the first request with its idempotency key.
+pub(in crate::storage) fn check_same_body(stored: &[u8], received: &[u8]) -> Result<()> {
+    if stored == received {
+        return Ok(());
+    }
     let detail = "this Idempotency-Key was used with another body";
-    Error::new(Problem::IdempotencyKeyReused, detail)
+    Err(Error::new(Problem::IdempotencyKeyReused, detail))
 }
 
 /// Refuses a resume. `blocker` is the run that blocks it: the resumed one, or another of its chain.

@@ -1,6 +1,6 @@
 //! Creates runs. Every check precedes the first write, so a refused step needs no savepoint.
 //!
-//! `runs` reads them, `keys` records idempotency keys, and `outputs` inherits the outputs for a
+//! `runs` reads them, `idempotency` records idempotency keys, and `outputs` inherits the outputs for a
 //! resume.
 
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::body::JournalBody;
-use super::keys::find_key;
+use super::idempotency::find_key;
 use super::lanes::{Head, LaneKey};
 use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
 use super::state::CachedPipeline;

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 
 use super::SqliteStorage;
-use super::keys::find_key;
+use super::idempotency::find_key;
 use super::reader::Reader;
 use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run};
 use super::state::newest_run;

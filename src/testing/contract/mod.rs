@@ -30,9 +30,9 @@ pub mod events;
 mod execution;
 pub mod fences;
 pub(crate) mod fixtures;
+pub mod idempotency;
 pub mod inheritance;
 pub mod journal;
-pub mod keys;
 pub mod outputs;
 pub mod pipeline_lists;
 pub mod pipelines;
@@ -143,7 +143,7 @@ macro_rules! storage_contract {
                 the_previous_profile_is_found_by_node_id,
                 a_reused_node_has_the_previous_profile_of_its_origin,
             ],
-            keys: [
+            idempotency: [
                 a_repeated_key_returns_the_first_result,
                 a_key_outlives_the_execution_of_its_run,
                 a_key_with_another_body_is_refused,

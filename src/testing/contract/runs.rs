@@ -1,6 +1,6 @@
 //! Runs: their creation, and reads of a run and its nodes.
 //!
-//! `keys`, `resumes`, `cancels` and `run_lists` cover the rest.
+//! `idempotency`, `resumes`, `cancels` and `run_lists` cover the rest.
 
 use super::fixtures::{
     Driver, all_events, assert_kind, assert_problem, at, claim, claim_one, claimed_ids, create,

@@ -103,9 +103,7 @@ pub(super) fn find_key(
     let Some((stored_hash, ids, backfill)) = found else {
         return Ok(None);
     };
-    if stored_hash != body_hash {
-        return Err(rules::key_reused().into());
-    }
+    rules::check_same_body(&stored_hash, body_hash)?;
     Ok(Some(RecordedCreation {
         run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
         backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
