@@ -1,6 +1,6 @@
 //! Runs: create, find, list, request a cancel.
 //!
-//! What a claimed run writes is left to `journal`, and who executes it to `queue`.
+//! A claimed run writes through `journal`; `queue` decides who executes it.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Schedules: the cursor of each, and the outcome of its next tick.
 //!
-//! When a tick is due is left to `cron` and the scheduler.
+//! `cron` and the scheduler decide when a tick is due.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -1,6 +1,6 @@
 //! The storage as a whole: statistics, figures, purge and close.
 //!
-//! What a page shows is left to `views`.
+//! `views` decides what a page shows.
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -36,7 +36,7 @@ pub enum FiguresBy {
     #[default]
     Day,
     /// One entry for each pipeline in scope that exists and has runs, over all days of the filter.
-    /// The most failed runs come first, equal ones by id.
+    /// The entries are sorted by failed runs in descending order, then by id.
     Pipeline {
         /// The maximum number of entries.
         count_max: u32,
@@ -159,7 +159,7 @@ pub struct Purge {
 }
 
 impl Purge {
-    /// Makes a first step in every scope that deletes up to `count_max` runs.
+    /// Makes a first step, in every scope, that reads up to `count_max` runs.
     #[must_use]
     pub const fn new(before: DateTime<Utc>, count_max: u32) -> Self {
         Self {
@@ -222,7 +222,7 @@ pub trait System: Send + Sync + 'static {
     /// - A preview MUST change nothing.
     ///
     /// # Errors
-    /// `Unavailable`; nothing was deleted then.
+    /// `Unavailable`. In that case, nothing was deleted.
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome>;
 
     /// Closes the storage: writes what is queued, then closes files.
