@@ -1,6 +1,6 @@
 //! Circular dependencies: the files of the crate do not use one another in a circle.
 //!
-//! Imports are read as text. Which module may use which is left to `tidy`.
+//! Imports are read as text. `tidy` checks which module may use which.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! Two storages that receive the same commands give the same answers, for any commands. Memory is
 //! the specification.
 //!
-//! What each storage must do by itself is left to the contract.
+//! The contract states what each storage must do.
 
 mod command;
 mod creations;

@@ -1,6 +1,6 @@
 //! Backfills: created with their runs, listed, settled, cancelled as a whole.
 //!
-//! When one finishes or is cancelled is decided in `rules`. Its limits apply in `queue`, and
+//! `rules` decides when one finishes or is cancelled. Its limits apply in `queue`, and
 //! `index` finds its runs.
 
 use std::collections::BTreeSet;

@@ -1,7 +1,6 @@
 //! The log of events, by number.
 //!
-//! What an event contains is decided in `rules`. Which events a caller receives is left to
-//! `events`.
+//! `rules` decides what an event contains, and `events` which events a caller receives.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

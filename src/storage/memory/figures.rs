@@ -1,6 +1,6 @@
 //! Figures: runs counted by day of creation and by status, updated with every change.
 //!
-//! Which days a page shows is left to `views`.
+//! `views` decides which days a page shows.
 
 use std::collections::BTreeMap;
 

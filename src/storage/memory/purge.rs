@@ -1,6 +1,6 @@
 //! Purge: which finished runs it deletes, and their removal from every table.
 //!
-//! When a purge runs is left to the engine. Beyond the maximum of retained runs, every finished run
+//! The engine decides when a purge runs. Beyond the maximum of retained runs, every finished run
 //! causes one.
 
 use std::collections::HashMap;

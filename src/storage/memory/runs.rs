@@ -1,6 +1,6 @@
 //! Runs: create, find, list, request a cancel.
 //!
-//! What a resume may do and inherits is decided in `resume`. The list is left to `run_list`.
+//! `resume` decides what a resume may do and inherits; `run_list` lists runs.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Schedules: the cursor of each, and the outcome of its next tick.
 //!
-//! Whether a save starts or removes a schedule is left to `pipeline_table`.
+//! `pipeline_table` decides whether a save starts or removes a schedule.
 
 use async_trait::async_trait;
 

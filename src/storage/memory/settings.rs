@@ -1,6 +1,6 @@
 //! The table of connections or variables: fields under ids, with a trace of deleted ones.
 //!
-//! What a save changes is decided in `rules`.
+//! `rules` decides what a save changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! Reads the cached state of a running run from its rows.
 //!
-//! Who owns the run is left to `claim`, what is appended to it to `journal`.
+//! `claim` sets the owner of the run, and `journal` appends to it.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The writer thread: applies the queued steps in one transaction and answers after the commit.
 //!
-//! What a step writes is left to each noun's file, opening the file to `open`.
+//! The file of each noun defines what a step writes; `open` opens the store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

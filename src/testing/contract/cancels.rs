@@ -1,6 +1,6 @@
 //! Cancel requests for runs.
 //!
-//! What a running run can still append after one is promised in `fences`.
+//! `fences` promises what a running run can still append after a cancel request.
 
 use super::fixtures::{
     assert_problem, at, claim, claimed_ids, events_of, finished_run, pending_run, read_run,

@@ -1,6 +1,6 @@
 //! Tests of callers that stop waiting for their result, and of dropped handles.
 //!
-//! What the next process finds is left to `reopening`.
+//! `reopening` tests what the next process finds.
 
 use super::*;
 
