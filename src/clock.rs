@@ -1,6 +1,6 @@
 //! The clock of Floret: the only place that reads the time, sleeps or creates ids.
 //!
-//! A `Clock` is the machine's clock or, in tests, one that is advanced manually
+//! A `Clock` is the system clock or, in tests, a clock that the test advances
 //! (`testing::ManualClock`).
 
 use std::fmt;
@@ -20,17 +20,17 @@ const REAL_TIME_PAUSE: Duration = Duration::from_millis(1);
 /// A future that resolves when a sleep is over.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The time source of a clock.
+/// The source of a clock's time.
 pub(crate) trait Time: Send + Sync {
-    /// Returns the time of the wall clock.
+    /// Returns the wall-clock time.
     fn wall(&self) -> DateTime<Utc>;
-    /// Returns the time since a fixed moment; it never steps back.
+    /// Returns the time since a fixed moment. Unlike the wall clock, it never steps back.
     fn elapsed(&self) -> Duration;
-    /// Resolves after `duration` of [`Time::elapsed`].
+    /// Returns a future that resolves once [`Time::elapsed`] has advanced by `duration`.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
-/// A clock that also sleeps and creates increasing ids. Clones share it.
+/// A clock, which also sleeps and creates increasing ids. Clones share its time and its ids.
 #[derive(Clone)]
 pub struct Clock(Arc<Shared>);
 
@@ -46,7 +46,7 @@ impl fmt::Debug for Clock {
 }
 
 impl Clock {
-    /// Returns the machine's clock.
+    /// Returns the system clock.
     #[must_use]
     pub fn system() -> Self {
         Self::new(Box::new(SystemTime {
@@ -61,7 +61,7 @@ impl Clock {
         }))
     }
 
-    /// The wall clock, cut to milliseconds.
+    /// Returns the wall-clock time, truncated to milliseconds.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.0.time.wall().trunc_subsecs(3)
@@ -73,18 +73,15 @@ impl Clock {
         self.0.time.elapsed()
     }
 
-    /// Waits for `duration` of [`Clock::elapsed`].
+    /// Waits until [`Clock::elapsed`] has advanced by `duration`.
     pub async fn sleep(&self, duration: Duration) {
         self.0.time.sleep(duration).await;
     }
 
-    /// Waits for about a millisecond of real time, on a manual clock too.
+    /// Waits for about a millisecond of real time, even on a manual clock.
     ///
-    /// Tasks that can make progress have run by then.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that sleeps"
-    )]
+    /// This lets other tasks that are ready run.
+    #[expect(clippy::disallowed_methods, reason = "only this file sleeps")]
     pub(crate) async fn real_time_pause(&self) {
         tokio::time::sleep(REAL_TIME_PAUSE).await;
     }
@@ -108,13 +105,14 @@ impl Clock {
         }
     }
 
-    /// Creates a run id that is greater than all earlier ids and the id given to [`Clock::seed`].
+    /// Creates a run id that is greater than all earlier ids and than every id passed to
+    /// [`Clock::seed`].
     #[must_use]
     pub fn new_run_id(&self) -> RunId {
         RunId::from_uuid(self.next_uuid())
     }
 
-    /// Creates a backfill id that is greater than all earlier ids.
+    /// Creates a backfill id, greater than the same ids as [`Clock::new_run_id`].
     #[must_use]
     pub fn new_backfill_id(&self) -> BackfillId {
         BackfillId::from_uuid(self.next_uuid())
@@ -126,13 +124,13 @@ impl Clock {
         OwnerId::from_uuid(self.next_uuid())
     }
 
-    /// Makes all later ids greater than this one.
+    /// Makes all later ids greater than `newest`.
     pub fn seed(&self, newest: RunId) {
-        let mut held = self.0.newest_id.lock();
-        *held = (*held).max(*newest.as_uuid());
+        let mut newest_id = self.0.newest_id.lock();
+        *newest_id = (*newest_id).max(*newest.as_uuid());
     }
 
-    /// Returns a random number in 0.0 ..= 1.0, for jitter.
+    /// Returns a random number from 0.0 to 1.0, for jitter.
     #[must_use]
     pub(crate) fn random(&self) -> f64 {
         let (_, low) = Uuid::new_v4().as_u64_pair();
@@ -142,21 +140,22 @@ impl Clock {
 
     /// Creates a version 7 UUID (RFC 9562) from the wall clock.
     ///
-    /// If the clock stepped back, it is the successor of the newest UUID.
+    /// If that UUID is not greater than the newest one, returns the successor of the newest one.
+    /// This can happen within a millisecond, and after the wall clock steps back.
     fn next_uuid(&self) -> Uuid {
         let millis = u64::try_from(self.0.time.wall().timestamp_millis()).unwrap_or(0);
         let fresh = uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes()).into_uuid();
-        let mut held = self.0.newest_id.lock();
-        *held = if fresh > *held {
+        let mut newest_id = self.0.newest_id.lock();
+        *newest_id = if fresh > *newest_id {
             fresh
         } else {
-            successor(*held)
+            successor(*newest_id)
         };
-        *held
+        *newest_id
     }
 }
 
-/// Returns the next greater version 7 UUID: increments the random part and carries into the time.
+/// Returns the next version 7 UUID: increments the random part and carries into the time.
 fn successor(uuid: Uuid) -> Uuid {
     const RANDOM_B: u64 = (1 << 62) - 1;
     let (high, low) = uuid.as_u64_pair();
@@ -186,19 +185,13 @@ struct SystemTime {
     start: std::time::Instant,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the time"
-)]
+#[expect(clippy::disallowed_methods, reason = "only this file reads the time")]
 fn system_instant() -> std::time::Instant {
     std::time::Instant::now()
 }
 
 impl Time for SystemTime {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "only this file reads the time")]
     fn wall(&self) -> DateTime<Utc> {
         Utc::now()
     }
@@ -207,10 +200,7 @@ impl Time for SystemTime {
         self.start.elapsed()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that sleeps"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "only this file sleeps")]
     fn sleep(&self, duration: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(duration))
     }

@@ -58,7 +58,7 @@ impl Backfills for AuditedStorage {
                 cancel_remaining(rows, &request)?;
             } else if found.cancel.is_none() {
                 let message = format!(
-                    "backfill {} has finished, it is {:?}",
+                    "backfill {} has already finished as {:?}",
                     found.id, found.status
                 );
                 return Err(Error::new(Problem::RunFinished, message));

@@ -1,6 +1,6 @@
 //! How runs finish and are cancelled, and what that changes in outputs and backfills.
 //!
-//! The entries of running runs are in `journal`.
+//! `journal` applies the other entries of a run.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ impl Outcome {
     }
 }
 
-/// Finishes a run. One failure too many also cancels the remaining runs of its backfill.
+/// Finishes a run. If its backfill now has too many failures, cancels the remaining runs.
 pub(crate) fn finish(rows: &mut Rows, id: RunId, outcome: Outcome) -> Result<()> {
     let row = rows.run_mut(id)?;
     if !row.run.status.may_become(outcome.status) {
@@ -168,7 +168,7 @@ pub(crate) fn request_cancel(rows: &mut Rows, request: &CancelRequest) -> Result
         .clone();
     match run.status {
         RunStatus::Success | RunStatus::Failed => {
-            let message = format!("run {} has finished, it is {:?}", run.id, run.status);
+            let message = format!("run {} has already finished as {:?}", run.id, run.status);
             return Err(Error::new(Problem::RunFinished, message));
         }
         RunStatus::Pending => {

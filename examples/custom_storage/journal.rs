@@ -1,6 +1,6 @@
-//! The entries of running runs, and the outputs of their nodes.
+//! Appends journal entries to running runs, and stores the outputs of their nodes.
 //!
-//! The outcome of a run is recorded in `finish`.
+//! `finish` applies the outcome of a run.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ impl Journal for AuditedStorage {
         self.write("append", |rows| {
             let row = fenced(rows, append.run, append.epoch)?;
             if append.position >= row.position {
-                check(row, &append)?;
+                check_and_advance(row, &append)?;
                 for entry in append.entries {
                     apply(rows, append.run, entry, append.result_bytes_max)?;
                 }
@@ -78,18 +78,21 @@ impl Outputs for AuditedStorage {
     }
 }
 
-/// Returns the row of a run, and refuses any epoch but that of the newest claim.
+/// Returns the row of a run. Refuses every epoch except that of the newest claim.
 fn fenced(rows: &mut Rows, run: RunId, epoch: u64) -> Result<&mut RunRow> {
     let row = rows.run_mut(run)?;
     if row.epoch == epoch {
         return Ok(row);
     }
-    let message = format!("run {run} is at epoch {}, not {epoch}", row.epoch);
+    let message = format!(
+        "run {run} is at epoch {}, but the caller is at epoch {epoch}",
+        row.epoch
+    );
     Err(Error::new(Problem::StaleEpoch, message))
 }
 
 fn already_finished(run: &Run) -> Error {
-    let message = format!("run {} has finished, it is {:?}", run.id, run.status);
+    let message = format!("run {} has already finished as {:?}", run.id, run.status);
     Error::new(Problem::RunFinished, message)
 }
 
@@ -97,11 +100,11 @@ fn illegal(message: String) -> Error {
     Error::new(Problem::IllegalTransition, message)
 }
 
-/// Makes the checks that follow that of the epoch, in order, and moves the position.
-fn check(row: &mut RunRow, append: &Append) -> Result<()> {
+/// Checks an append whose epoch is valid, and advances the position of its run.
+fn check_and_advance(row: &mut RunRow, append: &Append) -> Result<()> {
     if append.position > row.position {
         let message = format!(
-            "run {} has {} entries, not {}",
+            "run {} is at position {}, but the append is at position {}",
             append.run, row.position, append.position
         );
         return Err(Error::internal(message));
@@ -109,11 +112,11 @@ fn check(row: &mut RunRow, append: &Append) -> Result<()> {
     if row.run.status.is_terminal() {
         return Err(already_finished(&row.run));
     }
-    let is_other_outcome = |entry: &Entry| match entry {
+    let is_refused_outcome = |entry: &Entry| match entry {
         Entry::RunFinished { status, .. } => *status != RunStatus::Cancelled,
         _ => false,
     };
-    if row.run.cancel.is_some() && append.entries.iter().any(is_other_outcome) {
+    if row.run.cancel.is_some() && append.entries.iter().any(is_refused_outcome) {
         let message = format!("run {} has a cancel request", append.run);
         return Err(Error::new(Problem::CancelRequested, message));
     }
@@ -121,10 +124,12 @@ fn check(row: &mut RunRow, append: &Append) -> Result<()> {
     Ok(())
 }
 
-/// Applies an entry to the run, its node and its events.
+/// Applies an entry to its run and its node, and records its event.
 fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
     if rows.run_mut(run)?.run.status.is_terminal() {
-        return Err(illegal(format!("run {run} has an entry after its outcome")));
+        return Err(illegal(format!(
+            "run {run} cannot have an entry after its outcome"
+        )));
     }
     match entry {
         Entry::NodeStarted {
@@ -187,7 +192,11 @@ fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
                 },
             )?;
         }
-        other => return Err(Error::internal(format!("cannot record {other:?}"))),
+        other => {
+            return Err(Error::internal(format!(
+                "this backend does not know the entry {other:?}"
+            )));
+        }
     }
     Ok(())
 }
@@ -232,10 +241,10 @@ fn finish_node(rows: &mut Rows, id: RunId, finished: FinishedNode) -> Result<()>
     Ok(())
 }
 
-/// Returns the row of a node. Its first entry creates it.
+/// Returns the row of a node, and creates it if this is the first entry of the node.
 fn node_row(rows: &mut Rows, run: RunId, node_index: NodeIndex) -> Result<&mut NodeRow> {
-    let of_run = rows.run_mut(run)?.run.clone();
-    let id = rows.node_indexes(&of_run)?.id(node_index)?.clone();
+    let stored = rows.run_mut(run)?.run.clone();
+    let id = rows.node_indexes(&stored)?.id(node_index)?.clone();
     let nodes = &mut rows.run_mut(run)?.nodes;
     Ok(nodes.entry(node_index).or_insert_with(|| NodeRow {
         node: NodeRun::unstarted(run, id, node_index, NodeStatus::Pending),
@@ -244,7 +253,7 @@ fn node_row(rows: &mut Rows, run: RunId, node_index: NodeIndex) -> Result<&mut N
     }))
 }
 
-/// Changes the status of a node, and refuses an illegal transition.
+/// Changes the status of a node. Refuses an illegal transition.
 fn transition(
     rows: &mut Rows,
     run: RunId,
@@ -263,7 +272,7 @@ fn transition(
     Ok(node)
 }
 
-/// Records an event of a run or of one of its nodes, with the status of that node.
+/// Records an event of a run or of one of its nodes. The event of a node has the node's status.
 fn record_event(
     rows: &mut Rows,
     id: RunId,

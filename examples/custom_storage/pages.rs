@@ -1,6 +1,6 @@
 //! The pages of a list.
 //!
-//! Which items a list has is decided by its caller.
+//! The caller decides which items a list has.
 
 use floret::{Error, Issue, PageRequest, Problem, Result};
 

@@ -31,7 +31,7 @@ pub(super) struct Route {
     pub(super) query: &'static [Parameter],
     pub(super) payload: Payload,
     pub(super) handler: Handler,
-    /// What the route does, for the documentation and for responses with status 405.
+    /// What the route does, for responses with status 405.
     pub(super) about: &'static str,
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Verb {
 pub(super) enum Need {
     /// None: the route is public.
     Nothing,
-    /// At least one permission, whichever it is.
+    /// At least one permission, no matter which.
     Caller,
     /// This permission.
     Permission(Permission),
@@ -83,7 +83,7 @@ impl Verb {
         }
     }
 
-    /// Returns the method itself.
+    /// Returns the HTTP method.
     #[cfg(any(test, feature = "testing"))]
     pub(super) const fn method(self) -> Method {
         match self {

@@ -1,7 +1,7 @@
-//! The table of all routes: it drives routing, access control and documentation.
+//! The table of all routes. It drives routing, access control and responses with status 405.
 //!
-//! A row without a subject or a permission does not compile. `route` defines a row; its handler
-//! does the work.
+//! Every row states a subject and a permission, even if there is none; otherwise it does not
+//! compile. `route` defines a row, and the handler of a row does the work.
 
 use super::permission::Permission;
 use super::query::Parameter::{Repeatable, Single};
@@ -17,7 +17,7 @@ use super::{
 
 macro_rules! routes {
     ($($(#[$when:meta])? $verb:ident $path:literal $subject:tt $needs:ident $handler:path => $about:literal $(, body $payload:ident)? $(, query $query:expr)?;)*) => {
-        /// Every route.
+        /// All routes.
         pub(super) static ROUTES: &[Route] = &[$(
             $(#[$when])?
             Route {
@@ -57,7 +57,7 @@ macro_rules! needs {
     };
 }
 
-// Method, path, subject, permission, handler, description; then the body and the query parameters.
+// Each row: method, path, subject, permission, handler, description, body, query parameters.
 routes! {
     Get "/health" - nothing health::health => "reports whether the service works";
     Get "/capabilities" - caller capabilities::find => "lists what the server can execute";
@@ -93,7 +93,7 @@ routes! {
     Get "/runs/{run_id}/nodes/{node_id}/preview" Node RunsView preview::find => "returns the first rows of a node's output";
     Get "/runs/{run_id}/nodes/{node_id}/profile" Node RunsView profile::find => "returns statistics about a node's output";
     Post "/pipelines/{id}/dry-run" Pipeline PipelinesRun dry_run::start => "executes a pipeline on a few rows without storing anything", body Optional;
-    Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each date of a range", body Required;
+    Post "/pipelines/{id}/backfill" Pipeline PipelinesRun backfills::start => "starts a run for each date in a range", body Required;
     Get "/pipelines/{id}/backfills" Pipeline RunsView backfills::list => "lists the backfills of a pipeline", query [
         Single("page"), Single("per_page"), Single("after"), Single("limit"),
     ];
@@ -104,7 +104,7 @@ routes! {
         Single("run_id"), Single("pipeline_id"), Single("types"), Single("since"),
     ];
     Get "/lineage" - PipelinesView lineage::show => "returns the lineage graph of pipelines";
-    Get "/dashboard" - RunsView dashboard::show => "returns the data of a start page";
+    Get "/dashboard" - RunsView dashboard::show => "returns the data for a start page";
     Get "/search" - PipelinesView search::search => "searches pipelines, connections and variables", query [Single("q"), Single("limit")];
     Get "/system/info" - SettingsView system::info => "returns figures about the system";
     Post "/system/purge" - SettingsEdit system::purge => "deletes old runs", body Optional;
@@ -120,7 +120,7 @@ routes! {
     Get "/scheduler/status" - PipelinesView schedules::status => "reports the next ticks of all schedules";
 }
 
-/// Returns method, path and permission of every route.
+/// Returns the method, the path and the permission of every route.
 #[cfg(feature = "testing")]
 pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Option<Permission>)> {
     ROUTES.iter().map(|route| {
@@ -136,8 +136,9 @@ pub(crate) fn routes() -> impl Iterator<Item = (http::Method, &'static str, Opti
 mod tests {
     use super::*;
 
-    /// Formats a row: method, path and permission, which is `-` if none is required and `caller` if
-    /// any permission suffices.
+    /// Formats a row: its methods, path and permission.
+    ///
+    /// The permission is `-` for a public route, and `caller` if any permission suffices.
     fn row(route: &Route) -> String {
         let needs = match route.needs {
             Need::Nothing => "-",
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn each_route_requires_the_permission_of_the_contract() {
+    fn each_route_requires_its_documented_permission() {
         let expected = [
             "GET, HEAD /health -",
             "GET, HEAD /capabilities caller",
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parameters_of_a_path_name_the_subject_of_its_route() {
+    fn the_parameters_of_each_path_match_the_subject_of_the_route() {
         for route in ROUTES {
             let expected: &[&str] = match route.subject {
                 Subject::Nothing => &[],

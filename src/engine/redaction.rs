@@ -9,7 +9,7 @@ use crate::secret::Mask;
 
 /// Returns whether a dataset contains a known secret. Such a dataset must not be stored.
 pub(super) fn contains_secret(dataset: &Dataset, mask: &Mask) -> bool {
-    !mask.is_empty() && dataset.any_text(|text| mask.is_in(text))
+    !mask.is_empty() && dataset.any_text(|text| mask.matches(text))
 }
 
 /// Returns the first rows with secrets masked.
@@ -60,7 +60,7 @@ fn redact_column(mut column: ColumnProfile, mask: &Mask, contains_secret: bool) 
     let redact = |value: Option<_>| value.filter(|_| has_values).map(|value| mask.value(value));
     column.min_val = redact(column.min_val);
     column.max_val = redact(column.max_val);
-    let is_shown = |mean: &f64| !mask.is_in(&mean.to_string());
+    let is_shown = |mean: &f64| !mask.matches(&mean.to_string());
     column.mean_val = column.mean_val.filter(is_shown);
     let samples = column.sample_values.into_iter();
     column.sample_values = samples.filter_map(|value| redact(Some(value))).collect();

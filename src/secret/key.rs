@@ -1,4 +1,4 @@
-//! An encryption key, which seals and opens secrets with AES-256-GCM (NIST SP 800-38D).
+//! An encryption key: seals and opens secrets with AES-256-GCM (NIST SP 800-38D).
 //!
 //! `keyring` selects the key for each secret.
 
@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 use super::encoding;
 use crate::error::{Error, Problem, Result};
 
-/// A key of 32 bytes that seals secrets. It is never printed.
+/// A key of 32 bytes that seals and opens secrets. It is never printed.
 ///
-/// Create one with `head -c 32 /dev/urandom > floret.key`, or as text with `openssl rand -hex 32`.
+/// Create a key file with `head -c 32 /dev/urandom > floret.key`, or a key as text with
+/// `openssl rand -hex 32`.
 ///
 /// ```
 /// use floret::SecretKey;
@@ -30,7 +31,7 @@ pub struct SecretKey {
     id: [u8; ID_BYTES],
 }
 
-/// The size of a key's id, which distinguishes the keys of a host.
+/// The size of a key's id. The id distinguishes the keys of a host.
 pub(super) const ID_BYTES: usize = 8;
 pub(super) const NONCE_BYTES: usize = 12;
 
@@ -38,7 +39,7 @@ pub(super) const NONCE_BYTES: usize = 12;
 const EXPECTED: &str = "a key is 32 bytes: raw, as 64 hex digits or as base64";
 
 impl SecretKey {
-    /// Creates a key from these bytes, which must be random.
+    /// Creates a key from these bytes. They must come from a secure random source.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         let digest = Sha256::digest([b"floret key id".as_slice(), &bytes].concat());
@@ -54,7 +55,7 @@ impl SecretKey {
     /// ignored.
     ///
     /// # Errors
-    /// Returns `Invalid` (`invalid-key`) if it is neither. The error does not contain the text.
+    /// Returns `Invalid` (`invalid-key`) for any other text. The error does not contain the text.
     pub fn from_text(text: &str) -> Result<Self> {
         let text = text.trim();
         encoding::hex(text)
@@ -63,17 +64,17 @@ impl SecretKey {
             .ok_or_else(|| {
                 let count = text.chars().count();
                 invalid(format!(
-                    "{EXPECTED}; received {count} characters that are neither"
+                    "{EXPECTED}; the {count} characters received are none of these"
                 ))
             })
     }
 
     /// Reads a key from an environment variable, in the forms of [`SecretKey::from_text`].
     ///
-    /// Returns `None` if the variable is not set or empty.
+    /// Returns `None` if the variable is unset or empty.
     ///
     /// # Errors
-    /// Returns `Invalid` (`invalid-key`) if it has any other value.
+    /// Returns `Invalid` (`invalid-key`) if the value is not a key.
     pub fn from_env(name: &str) -> Result<Option<Self>> {
         match std::env::var_os(name).filter(|text| !text.is_empty()) {
             None => Ok(None),
@@ -86,7 +87,7 @@ impl SecretKey {
     /// Reads a key from a file: 32 raw bytes, or text in the forms of [`SecretKey::from_text`].
     ///
     /// # Errors
-    /// Returns `Invalid` (`invalid-key`) if the file cannot be read or has any other content.
+    /// Returns `Invalid` (`invalid-key`) if the file cannot be read or does not contain a key.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let content = read(path.as_ref()).map_err(|error| {
             invalid(format!("the key file cannot be read: {error}")).with_source(error)
@@ -96,7 +97,9 @@ impl SecretKey {
         }
         match std::str::from_utf8(&content) {
             Ok(text) => Self::from_text(text),
-            Err(_) => Err(invalid(format!("{EXPECTED}; the file has other content"))),
+            Err(_) => Err(invalid(format!(
+                "{EXPECTED}; the content of the file is none of these"
+            ))),
         }
     }
 
@@ -104,22 +107,25 @@ impl SecretKey {
         &self.id
     }
 
-    /// Encrypts a text. Returns the nonce and the ciphertext, which is bound to `field`.
+    /// Encrypts a text for `field`. Returns the nonce, followed by the ciphertext.
     pub(super) fn seal(&self, text: &[u8], field: &[u8]) -> Result<Vec<u8>> {
         let failed = |what: &str| Error::internal(format!("a secret could not be sealed: {what}"));
-        let nonce = Nonce::<Aes256Gcm>::try_generate()
-            .map_err(|error| failed("no randomness").with_source(error.to_string()))?;
+        let nonce = Nonce::<Aes256Gcm>::try_generate().map_err(|error| {
+            failed("the system returned no random bytes").with_source(error.to_string())
+        })?;
         let payload = Payload {
             msg: text,
             aad: field,
         };
         let sealed = self.cipher.encrypt(&nonce, payload);
-        let mut sealed = sealed.map_err(|_| failed("too long"))?;
+        let mut sealed = sealed.map_err(|_| failed("it is too long"))?;
         sealed.splice(0..0, nonce);
         Ok(sealed)
     }
 
-    /// Decrypts a nonce and ciphertext. Returns `None` if this key did not seal it for this field.
+    /// Decrypts the result of [`Self::seal`].
+    ///
+    /// Returns `None` if this key did not seal it for `field`, or if it was changed since.
     pub(super) fn open(&self, sealed: &[u8], field: &[u8]) -> Option<Vec<u8>> {
         let (nonce, msg) = sealed.split_first_chunk::<NONCE_BYTES>()?;
         let payload = Payload { msg, aad: field };
@@ -127,7 +133,7 @@ impl SecretKey {
     }
 }
 
-/// Reads no more than a key can need, since the path may name any file.
+/// Reads the start of a file. The length is bounded, because the path may name any file.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     const BYTES_MAX: u64 = 1_024;
     let mut content = Vec::new();
@@ -140,7 +146,8 @@ fn invalid(message: String) -> Error {
     Error::new(Problem::InvalidKey, message)
 }
 
-/// Compares ids, which are digests, so that the timing reveals nothing about the keys.
+/// Compares the ids instead of the keys. An id is a digest, so the timing reveals nothing about the
+/// key.
 impl PartialEq for SecretKey {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -160,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_file_may_have_every_form() {
+    fn a_key_file_contains_raw_bytes_or_text_and_other_content_is_refused() {
         let folder = crate::testing::scratch();
         let path = folder.path().join("key");
         let key = SecretKey::from_bytes([7; 32]);
@@ -171,10 +178,10 @@ mod tests {
         for (content, expected) in [
             (
                 &b"secret words"[..],
-                "received 12 characters that are neither",
+                "the 12 characters received are none of these",
             ),
-            (&[255; 33], "the file has other content"),
-            (b"", "received 0 characters"),
+            (&[255; 33], "the content of the file is none of these"),
+            (b"", "the 0 characters received"),
         ] {
             std::fs::write(&path, content).unwrap();
             let error = SecretKey::from_file(&path).unwrap_err();

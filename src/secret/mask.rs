@@ -1,7 +1,7 @@
 //! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
-//! `engine` adds each secret that it opens for a run. An encoded secret (for example in base64) is
-//! not found.
+//! `engine` adds each secret that it opens for a run. The mask does not find a secret in another
+//! encoding, such as base64.
 
 use std::sync::Arc;
 
@@ -10,11 +10,10 @@ use serde_json::{Map, Value};
 
 use super::Secret;
 
-/// Shorter secrets are not masked: `a` or `123` occurs in almost every text.
+/// Shorter secrets are not masked, because a text such as `a` or `123` occurs almost everywhere.
 const BYTES_MIN: usize = 4;
 
-/// Shorter lines of a secret are not masked separately: they are brackets and words rather than
-/// secrets.
+/// Shorter lines of a secret are not masked separately: they are usually brackets or plain words.
 const LINE_BYTES_MIN: usize = 8;
 
 const MASKED: &str = "***";
@@ -23,14 +22,14 @@ const MASKED: &str = "***";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mask(Arc<RwLock<SecretList>>);
 
-/// Secrets, the longest first, so that a secret inside another leaves no rest of it.
+/// Secrets, the longest first. If one secret contains another, the longer one is masked whole.
 #[derive(Debug, Default)]
 struct SecretList(Vec<Secret<String>>);
 
 impl Mask {
-    /// Adds a secret, also in its JSON-escaped form, and each of its lines.
+    /// Adds a secret and each of its longer lines, both as they are and escaped for JSON.
     ///
-    /// The output of a program is logged line by line.
+    /// The lines are added because the output of a program is logged line by line.
     pub(crate) fn add(&self, secret: &str) {
         let lines = secret.lines().map(str::trim);
         let lines = lines.filter(|line| line.len() >= LINE_BYTES_MIN);
@@ -56,25 +55,25 @@ impl Mask {
     }
 
     /// Returns whether a text contains a secret.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
-        self.0.read().is_in(text)
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        self.0.read().matches(text)
     }
 
     /// Masks a text.
     pub(crate) fn text(&self, text: String) -> String {
         let secrets = self.0.read();
-        if !secrets.is_in(&text) {
+        if !secrets.matches(&text) {
             return text;
         }
         let mask = |text: String, secret: &Secret<String>| text.replace(secret.expose(), MASKED);
         secrets.0.iter().fold(text, mask)
     }
 
-    /// Masks a value, including its keys and numbers.
+    /// Masks the strings, keys and numbers inside a value.
     pub(crate) fn value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(text)),
-            Value::Number(number) if self.is_in(&number.to_string()) => Value::from(MASKED),
+            Value::Number(number) if self.matches(&number.to_string()) => Value::from(MASKED),
             // The recursion is bounded: a dataset's values are nested at most 120 levels deep.
             Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
             Value::Object(entries) => Value::Object(self.object(entries)),
@@ -82,7 +81,7 @@ impl Mask {
         }
     }
 
-    /// Masks an object.
+    /// Masks the keys and values of an object.
     pub(crate) fn object(&self, entries: Map<String, Value>) -> Map<String, Value> {
         let entries = entries.into_iter();
         entries
@@ -102,19 +101,19 @@ impl SecretList {
         self.0.insert(index, Secret::new(text.to_owned()));
     }
 
-    fn is_in(&self, text: &str) -> bool {
+    fn matches(&self, text: &str) -> bool {
         self.0
             .iter()
             .any(|secret| text.contains(secret.expose().as_str()))
     }
 }
 
-/// Returns a text as it is escaped inside a JSON string.
+/// Escapes a text for JSON, without the quotation marks around it.
 fn json_escaped(text: &str) -> String {
-    let written = Value::from(text).to_string();
-    let inside = written.strip_prefix('"');
-    let inside = inside.and_then(|rest| rest.strip_suffix('"'));
-    inside.unwrap_or_default().to_owned()
+    let quoted = Value::from(text).to_string();
+    let escaped = quoted.strip_prefix('"');
+    let escaped = escaped.and_then(|rest| rest.strip_suffix('"'));
+    escaped.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn every_occurrence_is_masked_the_longest_secret_first() {
+    fn every_occurrence_is_masked_and_the_longest_secret_first() {
         let mask = mask(&["hunter", "hunter2-and-more", "abc", "pass word\n"]);
         for (text, expected) in [
             ("hunter2-and-more, hunter2", "***, ***2"),
@@ -140,15 +139,15 @@ mod tests {
             ("nothing", "nothing"),
         ] {
             assert_eq!(mask.text(text.to_owned()), expected);
-            assert_eq!(mask.is_in(text), text != expected);
+            assert_eq!(mask.matches(text), text != expected);
         }
     }
 
     #[test]
     fn a_json_escaped_secret_is_masked() {
         let secret = "say \"hi\"\n\u{1}now";
-        let written = json!({ "x": secret }).to_string();
-        assert_eq!(mask(&[secret]).text(written), r#"{"x":"***"}"#);
+        let json_text = json!({ "x": secret }).to_string();
+        assert_eq!(mask(&[secret]).text(json_text), r#"{"x":"***"}"#);
     }
 
     #[test]
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_inside_a_value_become_secrets_of_all_clones() {
+    fn clones_share_the_strings_that_add_value_adds() {
         let mask = Mask::default();
         let clone = mask.clone();
         assert!(clone.is_empty());

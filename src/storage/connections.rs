@@ -18,9 +18,9 @@ pub struct PutConnection {
     pub id: ConnectionId,
     /// Its fields.
     pub fields: ConnectionFields,
-    /// What must exist before the save.
+    /// The stored state that the save requires.
     pub expect: Expect,
-    /// The scope of the caller. A new connection belongs to its tenant.
+    /// The scope of the caller. A new connection belongs to the tenant of this scope, if any.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
@@ -40,7 +40,7 @@ impl PutConnection {
     }
 }
 
-/// The connections that a list contains.
+/// The conditions that every connection of a list meets.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ConnectionFilter {
@@ -55,17 +55,17 @@ pub trait Connections: Send + Sync + 'static {
     ///
     /// - A save that changes nothing MUST keep the version and `updated_at`. Any other save MUST
     ///   raise the version by one.
-    /// - The id of a deleted connection MUST be free again. Its versions then continue, and
-    ///   `created_at` is the time of the save.
-    /// - A connection of another tenant MUST read as absent, but its id as taken.
+    /// - The id of a deleted connection MUST be free again. If the id is used again, its version
+    ///   numbers MUST continue, and `created_at` MUST be the time of the new save.
+    /// - A connection of another tenant MUST look absent, but its id MUST stay taken.
     ///
     /// # Errors
     /// - `NotFound` (`connection-not-found`): the request expects a connection that is absent.
     /// - `Conflict` (`already-exists`): the id is taken.
-    /// - `Conflict` (`precondition-failed`): the version is another one.
+    /// - `Conflict` (`precondition-failed`): the connection is not at the expected version.
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection>;
 
-    /// Returns the connection with this id, or `None` if it is not found.
+    /// Returns the connection with this id, or `None` if none is in scope.
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
@@ -75,11 +75,10 @@ pub trait Connections: Send + Sync + 'static {
         scope: &Scope,
     ) -> Result<Option<StoredConnection>>;
 
-    /// Returns a page of connections, the newest `created_at` first, equal ones by id in descending
-    /// order.
+    /// Returns a page of connections, in descending order of `created_at` and then of id.
     ///
-    /// A cursor is the id of an item. It MUST work even if that connection was deleted. The id of
-    /// another tenant's connection is no cursor.
+    /// A cursor is the id of a connection. It MUST work even after that connection is deleted. The
+    /// id of another tenant's connection is not a valid cursor.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`): the cursor is invalid.
@@ -92,7 +91,7 @@ pub trait Connections: Send + Sync + 'static {
     /// Deletes a connection. Its fields MUST NOT stay in the storage.
     ///
     /// # Errors
-    /// `NotFound` (`connection-not-found`): the connection is not found.
+    /// `NotFound` (`connection-not-found`): no connection in scope has this id.
     async fn delete_connection(
         &self,
         id: &ConnectionId,

@@ -228,7 +228,7 @@ pub trait Journal: Send + Sync + 'static {
     /// - With `success`, the outputs of its whole chain MUST be deleted, except those of this run's
     ///   nodes that have no downstream node and at most `result_bytes_max` bytes.
     /// - With `failed`, the run MUST retain its outputs. So MUST a `cancelled` resume.
-    /// - With `cancelled`, a run that is no resume MUST lose its outputs.
+    /// - With `cancelled`, a run that is not a resume MUST lose its outputs.
     /// - If its failure reaches `max_failures` of its backfill, all other unfinished runs of the
     ///   backfill MUST be cancelled as by [`cancel_backfill`](super::Backfills::cancel_backfill).
     /// - If it was the last unfinished run of its backfill, the backfill MUST finish too.

@@ -1,7 +1,7 @@
 //! The map between the nodes of a definition and their indexes.
 //!
-//! It is all that a backend needs of a graph. The graph itself is left to `graph`, and when a node
-//! may start to the engine.
+//! A backend needs nothing else of a graph. `graph` builds the graph itself, and the engine decides
+//! when a node may start.
 
 use crate::error::{Error, Result};
 use crate::graph::Graph;

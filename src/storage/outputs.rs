@@ -1,6 +1,6 @@
 //! Outputs of nodes: written in chunks before the entry that names them, read as a whole.
 //!
-//! Encoding, the check of hashes and the handling of a damaged output are left to the engine.
+//! The engine encodes outputs, checks their hashes and handles damaged ones.
 
 use async_trait::async_trait;
 use bytes::Bytes;

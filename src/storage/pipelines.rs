@@ -1,6 +1,6 @@
 //! Definitions of pipelines: put, find, list, delete.
 //!
-//! The engine and `graph` decide whether a definition is valid.
+//! The engine and `graph` validate definitions.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use chrono::{DateTime, Utc};
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 
-/// What must exist before a save.
+/// The stored state that a save requires. In any other state, the save is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expect {
-    /// Nothing: the save creates.
+    /// The object must be absent. The save creates it.
     Absent,
-    /// Any version: the save replaces.
+    /// The object must exist, at any version. The save replaces it.
     Present,
-    /// This version: the save replaces it.
+    /// The object must exist at this version. The save replaces it.
     Version(u32),
-    /// Anything: the save creates or replaces. A host saves its own definitions this way at its
-    /// start.
+    /// The object may exist or be absent. The save creates or replaces it. The definitions that a
+    /// host registers at startup are saved this way.
     Any,
 }
 
@@ -31,8 +31,8 @@ pub enum Expect {
 pub enum SlugChoice {
     /// Exactly this slug.
     Given(Slug),
-    /// This slug, or the first free one of `-2`, `-3` … appended to it. A pipeline that already has
-    /// such a slug retains it.
+    /// This slug or, if it is taken, this slug with the first free suffix of `-2`, `-3` and so on.
+    /// A pipeline that already has one of these slugs keeps it.
     Derived(Slug),
 }
 
@@ -46,9 +46,9 @@ pub struct PutPipeline {
     pub slug: SlugChoice,
     /// Its definition.
     pub definition: Arc<Pipeline>,
-    /// What must exist before the save.
+    /// The stored state that the save requires.
     pub expect: Expect,
-    /// The scope of the caller. A new pipeline belongs to its tenant.
+    /// The scope of the caller. A new pipeline belongs to the tenant of this scope, if any.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
@@ -80,7 +80,7 @@ impl PutPipeline {
 pub struct DeletePipeline {
     /// The id of the pipeline.
     pub id: PipelineId,
-    /// The version that it must have. `None` means any.
+    /// The version that the pipeline must have. `None` means any version.
     pub version: Option<u32>,
     /// The scope of the caller. A pipeline outside it is not found.
     pub scope: Scope,
@@ -89,7 +89,7 @@ pub struct DeletePipeline {
 }
 
 impl DeletePipeline {
-    /// Creates a request for any version, in every scope.
+    /// Makes a request to delete any version of a pipeline, in every scope.
     #[must_use]
     pub const fn new(id: PipelineId, now: DateTime<Utc>) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl DeletePipeline {
     }
 }
 
-/// The pipelines that a list contains. A pipeline must meet every condition.
+/// The conditions that every pipeline of a list meets.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PipelineFilter {
@@ -109,7 +109,7 @@ pub struct PipelineFilter {
     pub scope: Scope,
     /// Only pipelines with this tag.
     pub tag: Option<String>,
-    /// Only enabled or only disabled pipelines.
+    /// Only enabled pipelines (`true`) or only disabled ones (`false`).
     pub enabled: Option<bool>,
 }
 
@@ -120,28 +120,29 @@ pub trait Pipelines: Send + Sync + 'static {
     ///
     /// - A save that changes nothing MUST keep the version and `updated_at`. A save that changes
     ///   the definition or the slug MUST raise the version by one.
-    /// - The id of a deleted pipeline MUST be free again. Its versions then continue, and
-    ///   `created_at` is the time of the save.
-    /// - A pipeline of another tenant MUST read as absent, but its id and slug as taken.
+    /// - The id of a deleted pipeline MUST be free again. If the id is used again, its version
+    ///   numbers MUST continue, and `created_at` MUST be the time of the new save.
+    /// - A pipeline of another tenant MUST look absent, but its id and its slug MUST stay taken.
     ///
     /// # Errors
     /// - `NotFound` (`pipeline-not-found`): the request expects a pipeline that is absent.
-    /// - `Conflict` (`already-exists`): the id is taken, or another pipeline has the id or the
-    ///   given slug as its own id or slug.
-    /// - `Conflict` (`precondition-failed`): the version is another one.
+    /// - `Conflict` (`already-exists`): the request expects no pipeline, but one has this id; or
+    ///   another pipeline already uses the id or the given slug, as its id or as its slug.
+    /// - `Conflict` (`precondition-failed`): the pipeline is not at the expected version.
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline>;
 
-    /// Returns the pipeline with this id, else the one with this slug, else `None`.
+    /// Returns the pipeline whose id is `key`, or else the one whose slug is `key`.
+    ///
+    /// Returns `None` if neither is in scope.
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>>;
 
-    /// Returns a page of pipelines, the newest `created_at` first, equal ones by id in descending
-    /// order.
+    /// Returns a page of pipelines, in descending order of `created_at` and then of id.
     ///
-    /// A cursor is the id of an item. It MUST work even if that pipeline was deleted. The id of
-    /// another tenant's pipeline is no cursor.
+    /// A cursor is the id of a pipeline. It MUST work even after that pipeline is deleted. The id
+    /// of another tenant's pipeline is not a valid cursor.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`): the cursor is invalid.
@@ -154,11 +155,12 @@ pub trait Pipelines: Send + Sync + 'static {
     /// Deletes a pipeline.
     ///
     /// - Its runs MUST stay readable until they are purged.
-    /// - Its idempotency keys MUST be deleted, and its slug MUST be free.
+    /// - Its idempotency keys MUST be deleted, and its slug MUST be free again.
     ///
     /// # Errors
-    /// - `NotFound` (`pipeline-not-found`): the pipeline is not found.
-    /// - `Conflict` (`precondition-failed`): it has another version than the expected one.
-    /// - `Conflict` (`pipeline-active`), checked last: a run of it is pending or running.
+    /// - `NotFound` (`pipeline-not-found`): no pipeline in scope has this id.
+    /// - `Conflict` (`precondition-failed`): the pipeline is not at the expected version.
+    /// - `Conflict` (`pipeline-active`): one of its runs is pending or running. The other errors
+    ///   take precedence.
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()>;
 }

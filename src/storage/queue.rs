@@ -1,8 +1,8 @@
 //! Who executes which run: claim, renew, release.
 //!
 //! Every limit on runs holds in the claim's transaction, so that no path goes around it. The order
-//! of the queue is that of [`Priority`](super::Priority); which trigger has which priority is left
-//! to [`Trigger`](crate::Trigger).
+//! of the queue is that of [`Priority`](super::Priority); [`Trigger`](crate::Trigger)
+//! defines which trigger has which priority.
 
 use std::sync::Arc;
 use std::time::Duration;

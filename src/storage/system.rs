@@ -36,7 +36,7 @@ pub enum FiguresBy {
     #[default]
     Day,
     /// One entry for each pipeline in scope that exists and has runs, over all days of the filter.
-    /// The most failed runs come first, equal ones by id.
+    /// The entries are sorted by failed runs in descending order, then by id.
     Pipeline {
         /// The maximum number of entries.
         count_max: u32,
@@ -222,7 +222,7 @@ pub trait System: Send + Sync + 'static {
     /// - A preview MUST change nothing.
     ///
     /// # Errors
-    /// `Unavailable`; nothing was deleted then.
+    /// `Unavailable`. In that case, nothing was deleted.
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome>;
 
     /// Closes the storage: writes what is queued, then closes files.

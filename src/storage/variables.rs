@@ -18,9 +18,9 @@ pub struct PutVariable {
     pub key: VariableKey,
     /// Its fields.
     pub fields: VariableFields,
-    /// What must exist before the save.
+    /// The stored state that the save requires.
     pub expect: Expect,
-    /// The scope of the caller. A new variable belongs to its tenant.
+    /// The scope of the caller. A new variable belongs to the tenant of this scope, if any.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
@@ -40,7 +40,7 @@ impl PutVariable {
     }
 }
 
-/// The variables that a list contains.
+/// The conditions that every variable of a list meets.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct VariableFilter {
@@ -55,17 +55,17 @@ pub trait Variables: Send + Sync + 'static {
     ///
     /// - A save that changes nothing MUST keep the version and `updated_at`. Any other save MUST
     ///   raise the version by one.
-    /// - The key of a deleted variable MUST be free again. Its versions then continue, and
-    ///   `created_at` is the time of the save.
-    /// - A variable of another tenant MUST read as absent, but its key as taken.
+    /// - The key of a deleted variable MUST be free again. If the key is used again, its version
+    ///   numbers MUST continue, and `created_at` MUST be the time of the new save.
+    /// - A variable of another tenant MUST look absent, but its key MUST stay taken.
     ///
     /// # Errors
     /// - `NotFound` (`variable-not-found`): the request expects a variable that is absent.
     /// - `Conflict` (`already-exists`): the key is taken.
-    /// - `Conflict` (`precondition-failed`): the version is another one.
+    /// - `Conflict` (`precondition-failed`): the variable is not at the expected version.
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable>;
 
-    /// Returns the variable with this key, or `None` if it is not found.
+    /// Returns the variable with this key, or `None` if none is in scope.
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
@@ -75,11 +75,10 @@ pub trait Variables: Send + Sync + 'static {
         scope: &Scope,
     ) -> Result<Option<StoredVariable>>;
 
-    /// Returns a page of variables, the newest `created_at` first, equal ones by key in descending
-    /// order.
+    /// Returns a page of variables, in descending order of `created_at` and then of key.
     ///
-    /// A cursor is the key of an item. It MUST work even if that variable was deleted. The key of
-    /// another tenant's variable is no cursor.
+    /// A cursor is the key of a variable. It MUST work even after that variable is deleted. The key
+    /// of another tenant's variable is not a valid cursor.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`): the cursor is invalid.
@@ -92,7 +91,7 @@ pub trait Variables: Send + Sync + 'static {
     /// Deletes a variable. Its fields MUST NOT stay in the storage.
     ///
     /// # Errors
-    /// `NotFound` (`variable-not-found`): the variable is not found.
+    /// `NotFound` (`variable-not-found`): no variable in scope has this key.
     async fn delete_variable(
         &self,
         key: &VariableKey,

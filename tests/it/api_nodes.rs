@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::wire::{Host, on_each_backend};
 
 #[tokio::test]
-async fn a_preview_has_the_first_rows_and_the_total_count() {
+async fn a_preview_contains_the_first_rows_and_the_total_row_count() {
     on_each_backend(async |host: &Host| {
         let rows = (0..60).map(|n| json!({"n": n, "name": "x"}));
         host.executor.script("load", [Step::rows(rows)]);
@@ -38,7 +38,7 @@ async fn a_preview_has_the_first_rows_and_the_total_count() {
 }
 
 #[tokio::test]
-async fn an_output_without_rows_has_an_empty_preview_and_a_sink_has_none() {
+async fn an_empty_output_has_an_empty_preview_and_a_node_without_output_has_none() {
     on_each_backend(async |host: &Host| {
         host.executor.script("load", [Step::rows([])]);
         host.executor.script("sum", [Step::nothing()]);
@@ -47,15 +47,15 @@ async fn an_output_without_rows_has_an_empty_preview_and_a_sink_has_none() {
         let expected = json!({"node_id": "load", "columns": [], "rows": [], "row_count": 0, "truncated": false});
         assert_eq!(empty, expected);
         for (kind, slug) in [("preview", "preview-not-found"), ("profile", "profile-not-found")] {
-            let sink = host.get(&format!("/api/runs/{id}/nodes/sum/{kind}")).await;
-            sink.assert_problem(404, slug);
+            let response = host.get(&format!("/api/runs/{id}/nodes/sum/{kind}")).await;
+            response.assert_problem(404, slug);
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_profile_includes_the_schema_derived_from_it() {
+async fn a_profile_response_includes_the_schema_of_the_output() {
     on_each_backend(async |host: &Host| {
         let rows = [json!({"n": 1, "s": "a"}), json!({"n": 3, "s": null})];
         host.executor.script("load", [Step::rows(rows)]);
@@ -92,7 +92,7 @@ async fn a_profile_includes_the_schema_derived_from_it() {
 }
 
 #[tokio::test]
-async fn a_reused_node_shows_the_output_of_the_first_run() {
+async fn a_reused_node_has_the_preview_and_profile_of_the_failed_run() {
     on_each_backend(async |host: &Host| {
         host.executor
             .script("load", [Step::rows([json!({"n": 1})])]);
@@ -118,7 +118,7 @@ async fn a_reused_node_shows_the_output_of_the_first_run() {
 }
 
 #[tokio::test]
-async fn a_profile_reports_its_drift_from_the_previous_run() {
+async fn a_profile_reports_its_drift_from_the_previous_successful_run() {
     on_each_backend(async |host: &Host| {
         host.executor.script(
             "load",

@@ -1,7 +1,6 @@
 //! Embedding: how Floret treats the process, the runtime and the threads of its host.
 //!
-//! What a shutdown does to runs is left to `shutdowns`, and mounting to `api_layer` and
-//! `examples_hosts`.
+//! `shutdowns` tests what a shutdown does to runs. `api_layer` and `examples_hosts` test mounting.
 
 use std::sync::Arc;
 use std::sync::mpsc;

@@ -1,6 +1,6 @@
 //! Retention: the engine purges old runs without a request.
 //!
-//! What a purge deletes is left to the contract of storage.
+//! The storage contract states what a purge deletes.
 
 use std::time::Duration;
 

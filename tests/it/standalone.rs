@@ -20,14 +20,14 @@ pub(crate) struct Standalone {
     pub(crate) api: Api,
 }
 
-/// An HTTP client of a server. Clones share its connections.
+/// An HTTP client for one server. Clones share its connections.
 #[derive(Clone)]
 pub(crate) struct Api {
     base: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// A response, or an error if the server went away.
+/// The status and the JSON body of a response, or an error if the server is gone.
 pub(crate) type ApiResult = Result<(StatusCode, Value), hyper_util::client::legacy::Error>;
 
 impl Standalone {
@@ -71,7 +71,7 @@ impl Standalone {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Waits until the process exits.
+    /// Waits until the process exits, and returns its exit status.
     pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()
     }
@@ -79,7 +79,7 @@ impl Standalone {
 
 impl Drop for Standalone {
     fn drop(&mut self) {
-        // It may have exited already.
+        // An error means that the process is already gone.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -95,7 +95,9 @@ fn executable() -> PathBuf {
 }
 
 impl Api {
-    /// Sends a request, with a JSON body unless `body` is null.
+    /// Sends a request, with `body` as JSON unless it is null.
+    ///
+    /// A response body that is missing or not JSON becomes null.
     pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> ApiResult {
         let mut request = http::Request::builder()
             .method(method)
@@ -113,7 +115,7 @@ impl Api {
         let status = response.status();
         let bytes = match response.into_body().collect().await {
             Ok(body) => body.to_bytes(),
-            // The server went away after the headers: the status still counts.
+            // The server was killed after it sent the headers. The status is still valid.
             Err(_) => Bytes::new(),
         };
         Ok((
@@ -143,7 +145,7 @@ impl Api {
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    /// Returns the base URL of the API.
+    /// Returns the URL of the API, without a trailing slash.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }

@@ -1,6 +1,6 @@
 //! Two tenants on one store: neither reads anything of the other.
 //!
-//! What each route answers to one foreign caller is left to `matrix`.
+//! `matrix` tests how each route answers a caller of another tenant.
 
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, routes, scratch};
 use floret::{Access, Floret, Permissions, RunsService, Scope, TenantId};

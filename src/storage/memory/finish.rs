@@ -1,7 +1,7 @@
 //! Every change of a run's status, with its event. A finished run settles its outputs and backfill.
 //!
-//! No other file changes a status, so every index stays correct. When to change one is left to
-//! `queue`, `journal` and `runs`.
+//! No other file changes a status, so every index stays correct. `queue`, `journal` and
+//! `runs` decide when to change one.
 
 use chrono::{DateTime, Utc};
 

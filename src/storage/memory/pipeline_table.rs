@@ -1,6 +1,6 @@
 //! The table of pipelines, found by id, slug and age, with their schedules and versions.
 //!
-//! Whether a pipeline may be deleted is left to `pipelines`, and ticks to `schedules`.
+//! `pipelines` decides whether a pipeline may be deleted; `schedules` handles ticks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! How an entry changes the row of a node.
 //!
-//! Which output is stored, and with it the row's `output_hash`, is left to the backends.
+//! The backends store the output, and set the row's `output_hash` with it.
 
 use crate::model::{NodeRun, NodeStatus, RunStatus};
 use crate::storage::{Entry, FinishedNode};

@@ -18,7 +18,7 @@ pub(in crate::storage) fn run_finished(run: RunId) -> Error {
 }
 
 pub(in crate::storage) fn backfill_finished(backfill: BackfillId) -> Error {
-    let message = format!("backfill {backfill} has finished, it has no run to cancel");
+    let message = format!("backfill {backfill} has already finished and has no run to cancel");
     Error::new(Problem::RunFinished, message)
 }
 

@@ -1,7 +1,7 @@
 //! Creates runs. Every check precedes the first write, so a refused step needs no savepoint.
 //!
-//! `runs` reads them, `idempotency` records idempotency keys, and `outputs` inherits the outputs for a
-//! resume.
+//! `runs` reads them, `idempotency` records idempotency keys, and `outputs` inherits the outputs
+//! for a resume.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! The steps of a purge: the runs that it keeps and counts, its preview, and where a step
-//! continues.
+//! The steps of a purge: which runs a step examines and keeps, where the next step continues, and
+//! the preview.
 //!
-//! `system` covers what a purge deletes with a run, and that it keeps active runs.
+//! `system` promises that a purge deletes everything of a run, and that it keeps active runs.
 
 use super::fixtures::{
     Driver, at, claim, create, finished_run, list_run_ids, new_run, pending_run, pipeline_id,
@@ -27,7 +27,7 @@ async fn failed_runs_of_two_pipelines(storage: &dyn Storage) {
     }
 }
 
-/// Returns a purge of everything but the last runs of each pipeline.
+/// Returns a purge that keeps the newest `keep_last` runs of each pipeline.
 fn purge_keeping(keep_last: u32, count_max: u32) -> Purge {
     let mut purge = Purge::new(at(1_000_000), count_max);
     purge.keep_last = keep_last;
@@ -42,8 +42,8 @@ async fn remaining(storage: &dyn Storage, pipeline: &str) -> Vec<RunId> {
     list_run_ids(storage, filter).await
 }
 
-/// A purge MUST keep the newest `keep_last` finished runs of each pipeline, whatever their age.
-/// Active runs MUST NOT count among them.
+/// A purge MUST keep the newest `keep_last` finished runs of each pipeline, regardless of their
+/// age. Active runs MUST NOT count toward `keep_last`.
 pub async fn a_purge_keeps_the_last_runs_of_each_pipeline(storage: &dyn Storage) {
     failed_runs_of_two_pipelines(storage).await;
     started_run(storage, 7).await;
@@ -56,7 +56,7 @@ pub async fn a_purge_keeps_the_last_runs_of_each_pipeline(storage: &dyn Storage)
     assert_eq!(again.deleted, 0);
 }
 
-/// A step MUST examine at most the requested number of runs, those that it keeps included. The next
+/// A step MUST examine at most the requested number of runs, including runs that it keeps. The next
 /// step MUST continue after them.
 pub async fn a_purge_continues_after_the_previous_step(storage: &dyn Storage) {
     failed_runs_of_two_pipelines(storage).await;
@@ -75,8 +75,8 @@ pub async fn a_purge_continues_after_the_previous_step(storage: &dyn Storage) {
     assert_eq!(remaining(storage, "hourly").await, [run_id(6)]);
 }
 
-/// A purge of one tenant MUST count the runs of others that it examines and keep them, so every
-/// step is bounded.
+/// A purge of one tenant MUST keep the runs of other tenants. It MUST count those that it examines,
+/// so that every step is bounded.
 pub async fn a_scoped_purge_counts_the_runs_of_other_tenants(storage: &dyn Storage) {
     save_for(storage, "hourly", "ann").await;
     save_for(storage, "daily", "ben").await;
@@ -102,7 +102,7 @@ pub async fn a_scoped_purge_counts_the_runs_of_other_tenants(storage: &dyn Stora
     assert!(remaining(storage, "daily").await.is_empty());
 }
 
-/// A preview MUST return what the same purge would delete, and change nothing.
+/// A preview MUST return how many runs the same purge would delete, and MUST change nothing.
 pub async fn a_purge_preview_changes_nothing(storage: &dyn Storage) {
     failed_runs_of_two_pipelines(storage).await;
     let before = snapshot(storage).await;
@@ -119,7 +119,7 @@ pub async fn a_purge_preview_changes_nothing(storage: &dyn Storage) {
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// Runs that finished at the same time MUST be ordered by id, so no step misses one.
+/// Runs that finished at the same time MUST be ordered by id, so that no step misses one.
 pub async fn runs_finished_at_the_same_time_are_purged_one_by_one(storage: &dyn Storage) {
     for n in 1..=3 {
         let mut driver = started_run(storage, n).await;

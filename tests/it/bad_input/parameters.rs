@@ -1,9 +1,10 @@
-//! Query parameters that are unknown, invalid or repeated, and invalid cursors.
+//! Query parameters that are unknown, invalid, repeated, missing or contradictory, and invalid
+//! cursors.
 
 use super::row::{RUN, Row, all, get, post};
 
 pub(super) fn rows() -> Vec<Row> {
-    let posted = [
+    let post_paths = [
         RUN,
         "/api/pipelines/daily/dry-run",
         "/api/pipelines/daily/backfill",
@@ -13,18 +14,21 @@ pub(super) fn rows() -> Vec<Row> {
         "/api/variables",
         "/api/system/purge",
     ];
-    let posted = posted.map(|path| post(format!("{path}?x=1"), "{}").at("x"));
-    let forced = ["1", "yes", ""]
+    let unknown = post_paths.map(|path| post(format!("{path}?x=1"), "{}").at("x"));
+    let invalid_force = ["1", "yes", ""]
         .map(|force| post(format!("/api/runs/{{failed}}/cancel?force={force}"), "{}"));
-    let queries = PATHS.iter().map(|path| get(*path));
-    let hinted = get("/api/runs?pgae=1")
+    let invalid_queries = INVALID_QUERIES.iter().map(|path| get(*path));
+    let misspelled = get("/api/runs?pgae=1")
         .at("pgae")
         .with_detail(r#"did you mean "page"?"#);
-    let bad = queries.chain(posted).chain(forced).chain([hinted]);
+    let bad = invalid_queries
+        .chain(unknown)
+        .chain(invalid_force)
+        .chain([misspelled]);
     all(400, "invalid-parameter", bad)
 }
 
-const PATHS: &[&str] = &[
+const INVALID_QUERIES: &[&str] = &[
     "/api/health?x=1",
     "/api/capabilities?x=1",
     "/api/dashboard?x=1",
