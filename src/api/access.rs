@@ -20,9 +20,9 @@ use crate::model::Scope;
 /// use floret::{Access, Decision, Scope};
 /// use tower::ServiceExt as _;
 ///
-/// let access = Access::custom(|parts, _| match parts.headers.contains_key("x-user") {
-///     true => Decision::Allow(Scope::All),
-///     false => Decision::Unauthenticated,
+/// let access = Access::custom(|parts, _| match parts.headers.get("x-user") {
+///     Some(_) => Decision::Allow(Scope::All),
+///     None => Decision::Unauthenticated,
 /// });
 /// let request = http::Request::get("/api/runs").body(String::new())?;
 /// assert_eq!(floret.service(access).oneshot(request).await?.status(), 401);
