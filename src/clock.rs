@@ -31,6 +31,21 @@ pub(crate) trait Time: Send + Sync {
 }
 
 /// A clock, which also sleeps and creates increasing ids. Clones share its time and its ids.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use floret::Clock;
+///
+/// let clock = Clock::system();
+/// let floret = floret::testing::memory().clock(clock.clone()).start().await?;
+/// let never = std::future::pending::<()>();
+/// assert_eq!(clock.timeout(Duration::from_millis(1), never).await, None);
+/// # drop(floret);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Clock(Arc<Shared>);
 

@@ -7,6 +7,20 @@ use std::time::Duration;
 /// Limits of an engine and its service.
 ///
 /// `Limits::default()` suits a service on a small machine. Every field may be changed.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use floret::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.runs_max = 2;
+/// limits.queued_max = 1_000;
+/// let floret = floret::testing::memory().limits(limits).start().await?;
+/// # drop(floret);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

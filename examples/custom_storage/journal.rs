@@ -127,9 +127,8 @@ fn check_and_advance(row: &mut RunRow, append: &Append) -> Result<()> {
 /// Applies an entry to its run and its node, and records its event.
 fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
     if rows.run_mut(run)?.run.status.is_terminal() {
-        return Err(illegal(format!(
-            "run {run} cannot have an entry after its outcome"
-        )));
+        let message = format!("run {run} cannot have an entry after its outcome");
+        return Err(illegal(message));
     }
     match entry {
         Entry::NodeStarted {
@@ -181,16 +180,13 @@ fn apply(rows: &mut Rows, run: RunId, entry: Entry, result_bytes_max: u64) -> Re
             event.message = Some(message);
         }
         Entry::RunFinished { status, error, at } => {
-            finish(
-                rows,
-                run,
-                Outcome {
-                    status,
-                    error,
-                    at,
-                    result_bytes_max,
-                },
-            )?;
+            let outcome = Outcome {
+                status,
+                error,
+                at,
+                result_bytes_max,
+            };
+            finish(rows, run, outcome)?;
         }
         other => {
             return Err(Error::internal(format!(

@@ -12,6 +12,23 @@ use crate::error::{Error, Problem, Result};
 use crate::model::Scope;
 
 /// The host's decision about a caller that needs a permission.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let floret = floret::testing::memory().start().await?;
+/// use floret::{Access, Decision, Scope};
+/// use tower::ServiceExt as _;
+///
+/// let access = Access::custom(|parts, _| match parts.headers.get("x-user") {
+///     Some(_) => Decision::Allow(Scope::All),
+///     None => Decision::Unauthenticated,
+/// });
+/// let request = http::Request::get("/api/runs").body(String::new())?;
+/// assert_eq!(floret.service(access).oneshot(request).await?.status(), 401);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {

@@ -18,6 +18,22 @@ use crate::error::{Error, Result};
 pub struct BodyError(#[source] Error);
 
 /// The body of a response. Any server that uses `http_body` can send it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let floret = floret::testing::memory().start().await?;
+/// use floret::Access;
+/// use http_body_util::BodyExt as _;
+/// use tower::ServiceExt as _;
+///
+/// let request = http::Request::get("/api/pipelines").body(String::new())?;
+/// let answer = floret.service(Access::allow_all()).oneshot(request).await?;
+/// let bytes = answer.into_body().collect().await?.to_bytes();
+/// assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Body(Content);
 
 enum Content {

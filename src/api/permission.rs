@@ -10,6 +10,14 @@ macro_rules! permissions {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// A permission that a route requires. Its `Display` is its name in the API, such as
         /// `pipelines.run`.
+        ///
+        /// ```
+        /// use floret::Permission;
+        ///
+        /// let named = |name: &str| Permission::ALL.iter().find(|own| own.as_str() == name);
+        /// assert_eq!(named("runs.cancel"), Some(&Permission::RunsCancel));
+        /// assert!(!Permission::RunsCancel.is_view());
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Permission {

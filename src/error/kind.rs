@@ -3,6 +3,22 @@
 //! `problem` has the table that maps each problem to its kind.
 
 /// The kind of an error: what a caller can act on.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let floret = floret::testing::memory().start().await?;
+/// use floret::ErrorKind;
+///
+/// let error = floret.run("nightly").start().await.unwrap_err();
+/// match error.kind() {
+///     ErrorKind::NotFound => println!("create the pipeline first"),
+///     kind if kind.is_transient() => println!("try again later: {error}"),
+///     kind => panic!("{kind:?}: {error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

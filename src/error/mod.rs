@@ -14,9 +14,38 @@ pub use kind::ErrorKind;
 pub use problem::Problem;
 
 /// The result of the crate's functions.
+///
+/// ```
+/// use floret::{Floret, RunId};
+///
+/// async fn start_daily(floret: &Floret) -> floret::Result<RunId> {
+///     let run = floret.run("daily").start().await?;
+///     Ok(run.id())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// # start_daily(&floret).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An issue of an input: where it is and what is wrong.
+///
+/// ```
+/// use floret::Pipeline;
+///
+/// let json = r#"{"id": "daily", "nodes": [{"id": "load", "type": 7}]}"#;
+/// let error = Pipeline::from_json(json).unwrap_err();
+/// for issue in error.issues() {
+///     println!("{:?}: {}", issue.location, issue.detail);
+/// }
+/// assert!(!error.issues().is_empty());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Issue {
@@ -27,6 +56,18 @@ pub struct Issue {
 }
 
 /// The location of an issue in an input.
+///
+/// ```
+/// use floret::{Issue, IssueLocation};
+///
+/// let issue = Issue::pointer("/nodes/0/type", "must be a string, not 7");
+/// let place = match &issue.location {
+///     IssueLocation::Pointer(pointer) => format!("in the body at {pointer}"),
+///     IssueLocation::Parameter(name) => format!("in the parameter {name}"),
+///     _ => String::new(),
+/// };
+/// assert_eq!(place, "in the body at /nodes/0/type");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssueLocation {

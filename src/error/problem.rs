@@ -22,6 +22,15 @@ macro_rules! problems {
         ///
         /// A host acts on [`Error::kind`](crate::Error::kind), or on the problem where the kind is
         /// too coarse.
+        ///
+        /// ```
+        /// use floret::{ErrorKind, Pipeline, Problem};
+        ///
+        /// let error = Pipeline::from_json(r#"{"id": "a", "id": "b"}"#).unwrap_err();
+        /// assert_eq!(error.kind(), ErrorKind::Malformed);
+        /// assert_eq!(error.problem(), Problem::DuplicateKey);
+        /// assert_eq!(error.problem().status(), 400);
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Problem {

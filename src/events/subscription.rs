@@ -22,6 +22,25 @@ type FetchedPage = Pin<Box<dyn Future<Output = (Source, Result<Vec<Event>>)> + S
 /// A stream of events in the order of their numbers, without a gap. It ends when Floret shuts down.
 ///
 /// Each failed read yields one error. The next poll continues reading at the same event.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let mut events = floret.events();
+/// floret.run("daily").start().await?;
+/// while let Some(event) = events.next().await.transpose()? {
+///     println!("{} {:?} {}", event.seq, event.kind, event.run_id);
+///     if event.kind.is_terminal() {
+///         break;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Subscription {
     page: VecDeque<Event>,
     reading: Option<FetchedPage>,

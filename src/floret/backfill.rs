@@ -248,6 +248,23 @@ fn body(start: &BackfillRequest) -> serde_json::Value {
 }
 
 /// A handle to a backfill, from [`BackfillBuilder::start`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// let backfill = floret.backfill("daily", from..=to).start().await?;
+/// assert_eq!(backfill.run_ids().len(), 3);
+/// if let Some(done) = backfill.finished().await? {
+///     println!("{} of 3 dates succeeded", done.backfill.counts.success);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct BackfillHandle {
     floret: Floret,

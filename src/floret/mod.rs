@@ -320,6 +320,21 @@ impl Floret {
 }
 
 /// A run to create, from [`Floret::run`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let order = floret.run("daily").param("order", "17").key("order-17");
+/// let run = order.clone().start().await?;
+/// // The key makes a repeat safe: it returns the first run.
+/// assert_eq!(order.start().await?.id(), run.id());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "no run is created before `start`"]
 pub struct RunBuilder {
@@ -384,6 +399,22 @@ fn body(params: &BTreeMap<String, String>) -> Value {
 }
 
 /// A handle to a run, from [`RunBuilder::start`] or [`Floret::handle`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let run = floret.run("daily").start().await?;
+/// println!("started {}", run.id());
+/// let detail = run.finished().await?;
+/// assert!(detail.run.status.is_terminal());
+/// assert_eq!(detail.nodes.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RunHandle {
     floret: Floret,

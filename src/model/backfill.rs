@@ -11,6 +11,26 @@ use super::{BackfillId, Cancel, PipelineId, RunId, RunStatus, TenantId};
 /// The status of a backfill, which follows from the statuses of its runs.
 ///
 /// On the wire it is the name in lower case.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::BackfillStatus;
+///
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// let started = floret.backfill("daily", from..=to).start().await?;
+/// let done = started.finished().await?.expect("no date was skipped");
+/// match done.backfill.status {
+///     BackfillStatus::Failed => println!("{} dates failed", done.backfill.counts.failed),
+///     status => assert_eq!(status, BackfillStatus::Success),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -29,6 +49,23 @@ pub enum BackfillStatus {
 /// The order in which the dates of a backfill execute.
 ///
 /// On the wire it is `asc` or `desc`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::BackfillOrder;
+///
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// let newest_first = floret.backfill("daily", from..=to).order(BackfillOrder::Descending);
+/// let done = newest_first.start().await?.finished().await?.expect("no date was skipped");
+/// assert_eq!(done.backfill.order, BackfillOrder::Descending);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum BackfillOrder {
@@ -42,6 +79,22 @@ pub enum BackfillOrder {
 }
 
 /// The number of runs of a backfill per status. Purged runs do not count.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// let started = floret.backfill("daily", from..=to).start().await?;
+/// let done = started.finished().await?.expect("no date was skipped");
+/// let counts = done.backfill.counts;
+/// assert_eq!((counts.success, counts.failed, counts.pending), (3, 0, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct BackfillCounts {
@@ -58,6 +111,24 @@ pub struct BackfillCounts {
 }
 
 /// A backfill: its settings, its status and the counts of its runs.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::BackfillStatus;
+///
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// let started = floret.backfill("daily", from..=to).start().await?;
+/// let done = started.finished().await?.expect("no date was skipped");
+/// assert_eq!(done.backfill.status, BackfillStatus::Success);
+/// assert_eq!((done.backfill.start_date, done.backfill.end_date), (from, to));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backfill {
@@ -126,6 +197,24 @@ impl Backfill {
 }
 
 /// A run of a backfill in short form.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// let started = floret.backfill("daily", from..=to).start().await?;
+/// let done = started.finished().await?.expect("no date was skipped");
+/// for run in &done.runs {
+///     println!("{}: run {} is {:?}", run.date, run.id, run.status);
+/// }
+/// assert!(done.runs.iter().all(|run| run.status.is_terminal()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackfillRun {
@@ -147,6 +236,22 @@ impl BackfillRun {
 
 /// The dates that a backfill would create runs for and the dates that it would skip. Both lists are
 /// sorted, oldest date first.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+/// floret.backfill("daily", from..=from).start().await?.finished().await?;
+/// let preview = floret.backfill("daily", from..=to).skip_existing().preview().await?;
+/// assert_eq!(preview.skipped, [from]);
+/// assert_eq!(preview.dates.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackfillPreview {

@@ -11,6 +11,26 @@ use super::{NodeId, NodeStatus};
 ///
 /// As JSON it is an object that maps the id of each node to its [`DryRunNode`], in topological
 /// order.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
+/// #     Ok(vec![serde_json::json!({"id": 7})])
+/// # }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::NodeStatus;
+///
+/// let result = floret.dry_run("daily").await?;
+/// for node in &result.nodes {
+///     println!("{}: {:?}, {} rows", node.node_id, node.status, node.rows.len());
+/// }
+/// assert!(result.nodes.iter().all(|node| node.status == NodeStatus::Success));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DryRun {
@@ -19,6 +39,23 @@ pub struct DryRun {
 }
 
 /// The result of one node of a dry run.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
+/// #     Ok(vec![serde_json::json!({"id": 7})])
+/// # }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// let result = floret.dry_run("daily").await?;
+/// let load = result.node("load").expect("the pipeline has the node");
+/// assert_eq!(load.columns, ["id"]);
+/// assert_eq!(load.rows[0]["id"], 7);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct DryRunNode {

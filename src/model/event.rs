@@ -9,6 +9,25 @@ use serde::{Deserialize, Serialize};
 use super::{NodeId, NodeStatus, PipelineId, RunId, RunStatus, TenantId};
 
 /// The kind of an [`Event`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::{EventKind, storage::EventFilter};
+///
+/// let run = floret.run("daily").start().await?;
+/// let mut nodes_only = EventFilter::default();
+/// nodes_only.kinds = vec![EventKind::NodeStarted, EventKind::NodeCompleted];
+/// let first = floret.events_of(nodes_only, 0).next().await.expect("Floret is running")?;
+/// assert_eq!((first.kind, first.run_id), (EventKind::NodeStarted, run.id()));
+/// assert!(!first.kind.is_terminal());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -66,6 +85,14 @@ impl EventKind {
 }
 
 /// The severity of a log line, in ascending order.
+///
+/// ```
+/// use floret::Level;
+///
+/// let lines = [(Level::Info, "3 rows"), (Level::Warning, "a row is empty")];
+/// let important: Vec<_> = lines.iter().filter(|(level, _)| *level >= Level::Warning).collect();
+/// assert_eq!(important, [&(Level::Warning, "a row is empty")]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -84,6 +111,16 @@ pub enum Level {
 ///
 /// The fields `seq` to `pipeline_id` and `timestamp` are always set. Every other field is `None`,
 /// and absent in JSON, if it does not apply to the kind.
+///
+/// ```
+/// use floret::{Event, EventKind};
+///
+/// let json = r#"{"seq": 7, "type": "node.completed", "pipeline_id": "daily", "node_id": "load",
+///     "run_id": "018d0c5e-7a00-7000-8000-000000000001", "timestamp": "2024-01-15T06:30:00Z"}"#;
+/// let event: Event = serde_json::from_str(json)?;
+/// assert_eq!((event.seq, event.kind), (7, EventKind::NodeCompleted));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -131,6 +168,23 @@ pub struct Event {
 }
 
 /// The status in an event: a run's in a run event, a node's in a node event.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::{EventStatus, RunStatus};
+///
+/// let mut events = floret.events();
+/// floret.run("daily").start().await?;
+/// let created = events.next().await.expect("Floret is running")?;
+/// assert_eq!(created.status, Some(EventStatus::from(RunStatus::Pending)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

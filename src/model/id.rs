@@ -16,12 +16,26 @@ pub(crate) const ID_MAX: usize = 128;
 /// The error for a text that is not a valid identifier.
 ///
 /// Its message says what is allowed.
+///
+/// ```
+/// use floret::PipelineId;
+///
+/// let error = PipelineId::new("daily load").unwrap_err();
+/// assert!(error.to_string().starts_with("must be 1 to 128 of"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {ID_MAX} of A-Z a-z 0-9 . _ -, starting with a {first}")]
+#[error(transparent)]
 #[non_exhaustive]
-pub struct IdError {
-    /// The allowed first characters, in words.
-    first: &'static str,
+pub struct IdError(Expected);
+
+/// What an identifier must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Expected {
+    /// A text that starts with one of these characters, in words.
+    #[error("must be 1 to {ID_MAX} of A-Z a-z 0-9 . _ -, starting with a {0}")]
+    Text(&'static str),
+    #[error("must be a UUID")]
+    Uuid,
 }
 
 /// The characters that an identifier may start with.
@@ -46,17 +60,19 @@ fn check(text: &str, first: &First) -> Result<(), IdError> {
     if starts_well && text.len() <= ID_MAX && text.bytes().all(is_allowed) {
         Ok(())
     } else {
-        Err(IdError { first: first.words })
+        Err(IdError(Expected::Text(first.words)))
     }
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $(#[$example:meta])*) => {
         text_id! {
             $(#[$doc])*
             ///
             /// It has 1 to 128 characters of `A-Z a-z 0-9 . _ -` and starts with a letter or a
             /// digit. Clones are cheap.
+            ///
+            $(#[$example])*
             $name starts with ALPHANUMERIC
         }
     };
@@ -126,25 +142,76 @@ macro_rules! text_id {
 
 text_id! {
     /// The permanent id of a pipeline. Renaming the pipeline does not change it.
-    PipelineId
+    PipelineId,
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let run = floret.run("daily").start().await?.finished().await?.run;
+    /// assert_eq!(run.pipeline_id.as_str(), "daily");
+    /// # Ok(())
+    /// # }
+    /// ```
 }
 text_id! {
     /// The readable name of a pipeline in paths. It is unique among all pipelines.
     ///
     /// A pipeline in JSON has it as `pipeline_id`.
-    Slug
+    Slug,
+    /// ```
+    /// use floret::{Pipeline, Slug};
+    ///
+    /// let slug: Slug = "daily-orders".parse()?;
+    /// let mut daily = Pipeline::new("daily");
+    /// daily.slug = Some(slug.into());
+    /// # Ok::<(), floret::IdError>(())
+    /// ```
 }
 text_id! {
     /// The id of a node, unique within its pipeline.
-    NodeId
+    NodeId,
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// use floret::NodeId;
+    ///
+    /// let load = NodeId::new("load")?;
+    /// let detail = floret.run("daily").start().await?.finished().await?;
+    /// assert!(detail.nodes.iter().any(|node| node.node_id == load));
+    /// # Ok(())
+    /// # }
+    /// ```
 }
 text_id! {
     /// The id of a tenant, which owns pipelines, runs, connections and variables.
-    TenantId
+    TenantId,
+    /// ```
+    /// use floret::{Permissions, Scope, TenantId};
+    ///
+    /// let acme: TenantId = "acme".parse()?;
+    /// let viewer = Permissions::read_only().scope(Scope::Tenant(acme));
+    /// # drop(viewer);
+    /// # Ok::<(), floret::IdError>(())
+    /// ```
 }
 text_id! {
     /// The permanent id of a connection.
-    ConnectionId
+    ConnectionId,
+    /// ```
+    /// use floret::{Connection, ConnectionId};
+    ///
+    /// let id: ConnectionId = "warehouse".parse()?;
+    /// let warehouse = Connection::new(id, "postgres".to_owned());
+    /// assert_eq!(warehouse.id.as_str(), "warehouse");
+    /// # Ok::<(), floret::IdError>(())
+    /// ```
 }
 text_id! {
     /// The key of a variable, as in `${var.KEY}`.
@@ -184,7 +251,7 @@ macro_rules! uuid_id {
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
-                Uuid::parse_str(text).map(Self).map_err(|_| IdError { first: ALPHANUMERIC.words })
+                Uuid::parse_str(text).map(Self).map_err(|_| IdError(Expected::Uuid))
             }
         }
     };
@@ -192,10 +259,47 @@ macro_rules! uuid_id {
 
 uuid_id! {
     /// The id of a run: a UUID version 7. Newer runs have greater ids.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// use floret::RunId;
+    ///
+    /// let id = floret.run("daily").start().await?.id();
+    /// let stored = id.to_string();
+    /// // Later, perhaps in another process:
+    /// let id: RunId = stored.parse()?;
+    /// let detail = floret.handle(id).finished().await?;
+    /// assert_eq!(detail.run.id, id);
+    /// # Ok(())
+    /// # }
+    /// ```
     RunId
 }
 uuid_id! {
     /// The id of a backfill: a UUID version 7. Newer backfills have greater ids.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// use floret::BackfillId;
+    ///
+    /// let (from, to) = ("2024-01-01".parse()?, "2024-01-03".parse()?);
+    /// let started = floret.backfill("daily", from..=to).start().await?;
+    /// let stored = started.id().expect("no date was skipped").to_string();
+    /// let id: BackfillId = stored.parse()?;
+    /// assert_eq!(floret.find_backfill(id).await?.backfill.id, id);
+    /// # Ok(())
+    /// # }
+    /// ```
     BackfillId
 }
 uuid_id! {
@@ -231,5 +335,11 @@ mod tests {
             VariableKey::new(".a").unwrap_err().to_string(),
             "must be 1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter, digit or _"
         );
+    }
+
+    #[test]
+    fn a_run_id_that_is_no_uuid_is_refused_as_such() {
+        let error = "daily".parse::<RunId>().unwrap_err();
+        assert_eq!(error.to_string(), "must be a UUID");
     }
 }

@@ -15,6 +15,15 @@ pub type NodeIndex = u16;
 /// The status of a node of a run.
 ///
 /// On the wire it is the name in lower case.
+///
+/// ```
+/// use floret::NodeStatus;
+///
+/// assert!(NodeStatus::Skipped.is_terminal());
+/// // After a failed attempt, the node waits for the next one.
+/// assert!(NodeStatus::Running.may_become(NodeStatus::Pending));
+/// assert!(!NodeStatus::Success.may_become(NodeStatus::Running));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -63,6 +72,25 @@ impl NodeStatus {
 /// A node of a run.
 ///
 /// In JSON, fields without a value are absent.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, testing::{memory, run_to_end}};
+/// use floret::NodeStatus;
+/// use floret::executor::{Ctx, ExecutorError};
+///
+/// async fn load(_: Ctx) -> Result<(), ExecutorError> {
+///     Err(ExecutorError::permanent("no such file"))
+/// }
+/// let daily = Pipeline::new("daily").node("load", "load");
+/// let finished = run_to_end(memory().node("load", load), daily).await?;
+/// let node = &finished.detail.nodes[0];
+/// assert_eq!((node.status, node.attempt), (NodeStatus::Failed, Some(1)));
+/// assert!(node.error.as_ref().is_some_and(|error| error.contains("no such file")));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodeRun {

@@ -3,6 +3,22 @@
 //! `api` parses the query parameters.
 
 /// A request for a part of a list. Lists are sorted, newest item first.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::{PageRequest, storage::BackfillFilter};
+///
+/// let first = PageRequest::Numbered { page: 1, per_page: 20 };
+/// let page = floret.list_backfills(BackfillFilter::default(), first).await?;
+/// assert_eq!(page.total, Some(0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageRequest {
@@ -31,6 +47,29 @@ pub enum PageRequest {
 }
 
 /// A part of a list.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::{PageRequest, storage::BackfillFilter};
+///
+/// let (mut cursor, mut ids) = (None, Vec::new());
+/// loop {
+///     let request = PageRequest::After { cursor, limit: 100 };
+///     let page = floret.list_backfills(BackfillFilter::default(), request).await?;
+///     ids.extend(page.items.iter().map(|backfill| backfill.id));
+///     cursor = page.next;
+///     if cursor.is_none() {
+///         break;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page<T> {

@@ -78,6 +78,16 @@ pub struct Pipeline {
 }
 
 /// A node of a pipeline definition.
+///
+/// ```
+/// use floret::{Node, Pipeline};
+///
+/// let load = Node::new("load", "http_get")
+///     .name("Load the orders")
+///     .config("url", "https://example.org/orders?date=${run.date}");
+/// let daily = Pipeline::new("daily").with(load);
+/// assert_eq!(daily.nodes[0].kind, "http_get");
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -97,6 +107,16 @@ pub struct Node {
 }
 
 /// An edge of a pipeline definition: the output of `from` is an input of `to`.
+///
+/// ```
+/// use floret::{Edge, Pipeline};
+///
+/// let daily = Pipeline::new("daily")
+///     .node("load", "load")
+///     .node("sum", "sum")
+///     .edge("load", "sum");
+/// assert_eq!(daily.edges, [Edge::new("load", "sum")]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -9,6 +9,17 @@ use serde_json::{Map, Value};
 use crate::error::truncate;
 
 /// The first rows of a node's output.
+///
+/// ```
+/// use floret::Dataset;
+/// use serde_json::json;
+///
+/// let orders = Dataset::from_serialize(&[json!({"amount": 19}), json!({"amount": 23})])?;
+/// let preview = orders.preview(1, 4_096)?;
+/// assert_eq!(preview.rows[0]["amount"], 19);
+/// assert!(preview.truncated && preview.row_count == 2);
+/// # Ok::<(), floret::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Preview {

@@ -6,6 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Statistics of a dataset.
+///
+/// ```
+/// use floret::Dataset;
+/// use serde_json::json;
+///
+/// let orders = Dataset::from_serialize(&[json!({"amount": 19}), json!({"amount": 23})])?;
+/// let profile = orders.profile()?;
+/// assert_eq!((profile.row_count, profile.column_count), (2, 1));
+/// # Ok::<(), floret::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Profile {
@@ -22,6 +32,17 @@ pub struct Profile {
 /// Statistics of a column.
 ///
 /// Percentages are from 0 to 100 with one decimal.
+///
+/// ```
+/// use floret::Dataset;
+/// use serde_json::json;
+///
+/// let orders = Dataset::from_serialize(&[json!({"amount": 19}), json!({"amount": 23})])?;
+/// let amount = &orders.profile()?.columns[0];
+/// assert_eq!((amount.name.as_str(), amount.kind.as_str()), ("amount", "integer"));
+/// assert_eq!((amount.null_count, amount.mean_val), (0, Some(21.0)));
+/// # Ok::<(), floret::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ColumnProfile {

@@ -13,6 +13,26 @@ use super::{BackfillId, NodeIndex, NodeStatus, PipelineId, Priority, RunId, Tena
 /// The status of a run.
 ///
 /// On the wire it is the name in lower case.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::RunStatus;
+///
+/// let run = floret.run("daily").start().await?.finished().await?.run;
+/// assert!(run.status.is_terminal());
+/// match run.status {
+///     RunStatus::Success => println!("done"),
+///     RunStatus::Failed => println!("failed: {:?}", run.error),
+///     status => println!("{status:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -64,6 +84,23 @@ impl RunStatus {
 /// The cause of a run.
 ///
 /// On the wire it is the name in lower case.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::Trigger;
+///
+/// let (from, to) = ("2024-01-01".parse()?, "2024-01-01".parse()?);
+/// let backfill = floret.backfill("daily", from..=to).start().await?;
+/// let run = floret.handle(backfill.run_ids()[0]).finished().await?.run;
+/// assert_eq!(run.trigger, Trigger::Backfill);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -97,6 +134,25 @@ impl Trigger {
 }
 
 /// The kind of a cancel request.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn listen(ctx: Ctx) -> Result<(), std::io::Error> {
+/// #     ctx.cancel.cancelled().await;
+/// #     Ok(())
+/// # }
+/// # let forever = Pipeline::new("forever").node("listen", "listen");
+/// # let floret = memory().node("listen", listen).pipeline(forever).start().await?;
+/// use floret::Cancel;
+///
+/// let run = floret.run("forever").start().await?;
+/// floret.force_cancel(run.id()).await?;
+/// assert_eq!(run.finished().await?.run.cancel, Some(Cancel::Forced));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Cancel {
@@ -108,6 +164,21 @@ pub enum Cancel {
 }
 
 /// A run of a pipeline.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::{memory, run_to_end}};
+/// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+/// use floret::{RunStatus, Trigger};
+///
+/// let daily = Pipeline::new("daily").node("load", "load").param("region", "eu");
+/// let run = run_to_end(memory().node("load", load), daily).await?.detail.run;
+/// assert_eq!((run.status, run.trigger), (RunStatus::Success, Trigger::Manual));
+/// assert_eq!(run.params["region"], "eu");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Run {

@@ -5,6 +5,16 @@
 use serde::{Deserialize, Serialize};
 
 /// The overlap rule of a schedule: what a tick does while a run of the same schedule is unfinished.
+///
+/// ```
+/// use floret::{Overlap, Pipeline};
+///
+/// let hourly = Pipeline::new("hourly")
+///     .node("load", "load")
+///     .schedule("@hourly")
+///     .overlap(Overlap::Skip);
+/// assert_eq!(hourly.overlap.as_str(), "skip");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -30,6 +40,19 @@ impl Overlap {
 }
 
 /// The reason why the latest tick of a schedule created no run.
+///
+/// ```
+/// use floret::SkipReason;
+///
+/// let reason: SkipReason = serde_json::from_str("\"blocked\"")?;
+/// let hint = match reason {
+///     SkipReason::Overlap => "the previous run takes longer than the interval",
+///     SkipReason::Blocked => "too many runs are waiting",
+///     _ => "unknown",
+/// };
+/// assert_eq!(hint, "too many runs are waiting");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -8,6 +8,17 @@ use super::Secret;
 use crate::model::ConnectionId;
 
 /// The address and credentials of an external system. Its secrets are never printed.
+///
+/// ```
+/// use floret::{Connection, ConnectionId, Secret};
+///
+/// let mut warehouse = Connection::new(ConnectionId::new("warehouse")?, "postgres".to_owned());
+/// warehouse.host = "db.example.org".to_owned();
+/// warehouse.password = Some(Secret::new("hunter2".to_owned()));
+/// assert!(!format!("{warehouse:?}").contains("hunter2"));
+/// assert_eq!(warehouse.password.unwrap().expose(), "hunter2");
+/// # Ok::<(), floret::IdError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Connection {

@@ -52,6 +52,25 @@ pub(crate) use variables::VariableView;
 
 /// The read side of a Floret, from [`Floret::views`](crate::Floret::views). Clones read the same
 /// storage.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use floret::{Pipeline, executor::Ctx, testing::memory};
+/// # async fn load(_: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
+/// #     Ok(vec![serde_json::json!({"id": 7})])
+/// # }
+/// # let daily = Pipeline::new("daily").node("load", "load");
+/// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+/// use floret::Scope;
+///
+/// let run = floret.run("daily").start().await?;
+/// run.finished().await?;
+/// let orders = floret.views().output(run.id(), "load", &Scope::All).await?;
+/// assert_eq!(orders.columns(), ["id"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Views {
     storage: Arc<dyn Storage>,

@@ -42,6 +42,18 @@ pub struct Upgrade(Arc<Mutex<Option<ConnectionReceiver>>>);
 type ConnectionReceiver = oneshot::Receiver<Box<dyn UpgradedConnection>>;
 
 /// The sending half of an [`Upgrade`], which the adapter keeps.
+///
+/// ```
+/// use floret::Upgrade;
+///
+/// let (upgrade, handover) = Upgrade::channel();
+/// let mut request = http::Request::get("/api/ws").body(String::new())?;
+/// request.extensions_mut().insert(upgrade);
+/// // The adapter calls this after it has sent the 101 of the service.
+/// let (connection, _client) = tokio::io::duplex(64);
+/// handover.hand_over(connection);
+/// # Ok::<(), http::Error>(())
+/// ```
 pub struct Handover(oneshot::Sender<Box<dyn UpgradedConnection>>);
 
 impl Upgrade {

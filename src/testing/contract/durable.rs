@@ -271,6 +271,39 @@ pub async fn an_append_can_be_repeated_after_a_failed_commit<D: Durable>(
 ///
 /// The argument is a closure that receives the directory and returns a
 /// [`Durable`](crate::testing::contract::durable::Durable).
+///
+/// ```
+/// # mod tests {
+/// use std::path::{Path, PathBuf};
+/// use floret::RunId;
+/// use floret::storage::{CommitFault, NodeIndex, SqliteStorage};
+/// use floret::testing::contract::durable::{CommitFailure, Durable};
+///
+/// struct InFolder(PathBuf);
+///
+/// #[async_trait::async_trait]
+/// impl Durable for InFolder {
+///     type Storage = SqliteStorage;
+///     async fn open(&self) -> SqliteStorage {
+///         SqliteStorage::open(self.0.join("runs.db")).await.unwrap()
+///     }
+///     async fn damage_run(&self, storage: &SqliteStorage, run: RunId) {
+///         storage.damage_run(run).await.unwrap();
+///     }
+///     async fn damage_output(&self, storage: &SqliteStorage, run: RunId, node: NodeIndex) {
+///         storage.damage_output(run, node).await.unwrap();
+///     }
+///     fn fail_next_commit(&self, storage: &SqliteStorage, failure: CommitFailure) {
+///         storage.fail_next_commit(match failure {
+///             CommitFailure::BeforeEffect => CommitFault::BeforeEffect,
+///             CommitFailure::AfterEffect => CommitFault::AfterEffect,
+///             _ => unimplemented!("{failure:?}"),
+///         });
+///     }
+/// }
+/// floret::durable_contract!(|folder: &Path| InFolder(folder.to_owned()));
+/// # }
+/// ```
 #[macro_export]
 macro_rules! durable_contract {
     ($durable:expr) => {

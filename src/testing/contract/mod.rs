@@ -54,6 +54,14 @@ pub mod variables;
 /// Creates a test for every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
 ///
 /// The argument is an async closure that receives a fresh directory and returns a storage.
+///
+/// ```
+/// # mod tests {
+/// use floret::storage::MemoryStorage;
+///
+/// floret::storage_contract!(async |_| MemoryStorage::default());
+/// # }
+/// ```
 #[macro_export]
 macro_rules! storage_contract {
     ($open:expr) => {
