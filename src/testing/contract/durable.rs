@@ -297,7 +297,7 @@ pub async fn an_append_can_be_repeated_after_a_failed_commit<D: Durable>(
 ///         storage.fail_next_commit(match failure {
 ///             CommitFailure::BeforeEffect => CommitFault::BeforeEffect,
 ///             CommitFailure::AfterEffect => CommitFault::AfterEffect,
-///             _ => unimplemented!("{failure:?}"),
+///             unknown => panic!("unknown failure: {unknown:?}"),
 ///         });
 ///     }
 /// }
