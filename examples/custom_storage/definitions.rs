@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
     ConnectionFilter, Connections, DeletePipeline, Expect, IdempotentOperation, PipelineFilter,
-    Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice, VariableFilter, Variables,
+    Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice, StoredConnection,
+    StoredPipeline, StoredVariable, VariableFilter, VariableKey, Variables,
 };
-use floret::storage::{StoredConnection, StoredPipeline, StoredVariable, VariableKey};
 use floret::{ConnectionId, Error, PageRequest, Problem, Result, Scope, Slug};
 
 use crate::audited::AuditedStorage;

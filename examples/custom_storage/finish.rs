@@ -5,8 +5,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use floret::storage::NodeIndex;
-use floret::storage::{CancelBackfill, CancelOutcome, CancelRequest};
+use floret::storage::{CancelBackfill, CancelOutcome, CancelRequest, NodeIndex};
 use floret::{
     BackfillId, BackfillStatus, Cancel, Error, EventKind, Problem, Result, Run, RunId, RunStatus,
 };

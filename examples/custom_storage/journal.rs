@@ -4,9 +4,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use floret::storage::NodeIndex;
 use floret::storage::{
-    Append, AppendOutcome, Entry, FinishedNode, Journal, OutputChunk, Outputs, StoredOutput,
+    Append, AppendOutcome, Entry, FinishedNode, Journal, NodeIndex, OutputChunk, Outputs,
+    StoredOutput,
 };
 use floret::{
     Error, Event, EventKind, NodeRun, NodeStatus, Problem, Result, Run, RunId, RunStatus, Scope,

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use floret::storage::OwnerId;
-use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Priority, Queue};
+use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, OwnerId, Priority, Queue};
 use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus, Scope};
 
 use crate::audited::AuditedStorage;

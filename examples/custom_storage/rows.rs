@@ -8,10 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    BackfillDetail, IdempotentOperation, NodeIndexes, OutputRef, ParkedEvent, RunDetail,
-};
-use floret::storage::{
-    NodeIndex, OwnerId, StoredConnection, StoredPipeline, StoredVariable, VariableKey,
+    BackfillDetail, IdempotentOperation, NodeIndex, NodeIndexes, OutputRef, OwnerId, ParkedEvent,
+    RunDetail, StoredConnection, StoredPipeline, StoredVariable, VariableKey,
 };
 use floret::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,

@@ -4,8 +4,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use floret::storage::StoredPipeline;
-use floret::storage::{Advance, AdvanceOutcome, NewRun, Schedules, StoredSchedule, TickOutcome};
+use floret::storage::{
+    Advance, AdvanceOutcome, NewRun, Schedules, StoredPipeline, StoredSchedule, TickOutcome,
+};
 use floret::{Error, Overlap, Pipeline, Result, Scope, SkipReason, Trigger};
 
 use crate::audited::AuditedStorage;

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
-use floret::storage::Expect;
-use floret::storage::{StoredConnection, StoredPipeline, StoredVariable};
+use floret::storage::{Expect, StoredConnection, StoredPipeline, StoredVariable};
 use floret::{Error, PageRequest, Problem, Result, Scope, TenantId};
 
 use crate::pages::{Page, page};

@@ -6,8 +6,7 @@
 
 use super::calendar::{Calendar, DayRule};
 use super::{EXPRESSION_CHARS_MAX, Refusal};
-use crate::error::Problem;
-use crate::error::quote;
+use crate::error::{Problem, quote};
 
 /// Words for whole expressions.
 const WORDS: [(&str, &str); 5] = [

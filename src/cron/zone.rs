@@ -7,8 +7,7 @@ use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc, offset::LocalResult
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
 use super::Refusal;
-use crate::error::Problem;
-use crate::error::quote;
+use crate::error::{Problem, quote};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The instants at which the clock of a zone shows a wall time.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use floret::storage::{ConnectionFields, VariableFields, VariableKey, VariableValue};
 use floret::storage::{
-    Connections, Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice, Variables,
+    ConnectionFields, Connections, Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice,
+    VariableFields, VariableKey, VariableValue, Variables,
 };
 use floret::{
     Access, ConnectionId, Decision, Permission, Permissions, Pipeline, PipelineId, Scope, Slug,

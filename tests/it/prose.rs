@@ -3,7 +3,9 @@
 //! The structure of the crate is left to `tidy`; whether a sentence is good is left to people.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::tidy::{files, root};
 
 /// Lines of prose have at most this many columns.
 const COLUMNS_MAX: usize = 100;
@@ -31,29 +33,6 @@ const RETIRED_PHRASES: &[&str] = &[
 
 /// This file names the words that it refuses.
 const SELF: &str = "tests/it/prose.rs";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Every file below a folder with one of these extensions, build output aside.
-fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let extension = path.extension().map(|it| it.to_string_lossy().into_owned());
-        if path.is_dir() {
-            if name != "target" && !name.starts_with('.') {
-                found.extend(files(&path, extensions));
-            }
-        } else if extension.is_some_and(|it| extensions.contains(&it.as_str())) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
 
 fn name(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string()

@@ -78,7 +78,7 @@ impl Source {
     }
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -86,18 +86,28 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+/// Returns every file below a folder with one of these extensions, without build output and hidden
+/// folders.
+pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        let extension = path.extension().map(|it| it.to_string_lossy());
         if path.is_dir() {
-            found.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            if name != "target" && !name.starts_with('.') {
+                found.extend(files(&path, extensions));
+            }
+        } else if extension.is_some_and(|it| extensions.contains(&it.as_ref())) {
             found.push(path);
         }
     }
     found.sort();
     found
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files(folder, &["rs"])
 }
 
 /// Returns every file that is compiled into the crate, without files that only tests include.

@@ -7,10 +7,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::{Driver, ProfileError};
-use crate::engine::checkpoint;
 use crate::engine::journal::LeaseLost;
 use crate::engine::node::{NodeExit, NodeTaskResult, Recording, millis};
-use crate::engine::redaction;
+use crate::engine::{checkpoint, redaction};
 use crate::error::{Result, trace_causes};
 use crate::graph::frontier::NodeOutcome;
 use crate::model::{Dataset, NodeIndex, NodeStatus, Profile};

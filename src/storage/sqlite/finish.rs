@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::body::{JournalBody, terminal_kind};
+use super::state::ActiveRun;
 use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
 use super::values::{self, millis, node_keys};
@@ -22,6 +23,28 @@ pub(super) struct RunCompletion<'a> {
     pub(super) status: RunStatus,
     pub(super) error: Option<&'a str>,
     pub(super) at: DateTime<Utc>,
+}
+
+impl<'a> RunCompletion<'a> {
+    /// Creates the completion of a running run.
+    pub(super) const fn of_running(
+        active: &'a ActiveRun,
+        status: RunStatus,
+        error: Option<&'a str>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            key: active.key,
+            pipeline: active.pipeline,
+            tenant: active.tenant.as_ref(),
+            created_at: active.created_at,
+            backfill: active.backfill,
+            before: RunStatus::Running,
+            status,
+            error,
+            at,
+        }
+    }
 }
 
 impl Tx {

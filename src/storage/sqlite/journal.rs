@@ -116,17 +116,8 @@ impl Tx {
         result_bytes_max: u64,
     ) -> Result<(), StoreError> {
         let run = &cached.run;
-        let finished = RunCompletion {
-            key: active.key,
-            pipeline: active.pipeline,
-            tenant: active.tenant.as_ref(),
-            created_at: active.created_at,
-            backfill: active.backfill,
-            before: RunStatus::Running,
-            status: run.status,
-            error: run.error.as_deref(),
-            at: run.finished_at.unwrap_or(run.created_at),
-        };
+        let at = run.finished_at.unwrap_or(run.created_at);
+        let finished = RunCompletion::of_running(active, run.status, run.error.as_deref(), at);
         self.finish_run(&finished)?;
         if cached.has_staged {
             self.drop_staged_of_run(active.key)?;

@@ -39,17 +39,7 @@ impl Tx {
         claim: &Claim,
     ) -> Result<RunStatus, StoreError> {
         let (status, error) = rules::poisoned_outcome(active.cancel, active.claims);
-        let finished = RunCompletion {
-            key: active.key,
-            pipeline: active.pipeline,
-            tenant: active.tenant.as_ref(),
-            created_at: active.created_at,
-            backfill: active.backfill,
-            before: RunStatus::Running,
-            status,
-            error: error.as_deref(),
-            at: claim.now,
-        };
+        let finished = RunCompletion::of_running(active, status, error.as_deref(), claim.now);
         self.finish_run(&finished)?;
         self.write_finish_event(&finished)?;
         self.finish_open_nodes(&finished)?;

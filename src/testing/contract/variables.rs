@@ -5,8 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::settings::{self, ItemKind, Put, StoredItem};
-use crate::error::Problem;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::model::{
     Page, PageRequest, Scope, Sealed, StoredVariable, VariableFields, VariableKey, VariableValue,
 };
