@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 /// The rows of the crate, from the bottom up. A module uses only rows below its own.
 const ROWS: &[(&str, u8)] = &[
     ("error", 0),
+    ("limits", 0),
     ("suggestion", 0),
     ("cron", 1),
     ("json", 1),
-    ("limits", 1),
     ("model", 1),
     ("graph", 2),
     ("secret", 2),
