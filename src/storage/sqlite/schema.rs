@@ -19,27 +19,132 @@ const MIGRATIONS: [&str; 2] = [
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Migrates a store from `version` to the newest version in one transaction.
+///
+/// # Errors
+/// `Unreadable` if a migrated row refers to a missing one. In that case, nothing was changed.
 pub(super) fn migrate(conn: &Connection, version: usize) -> Result<(), StoreError> {
-    let Some(missing) = MIGRATIONS.get(version..).filter(|texts| !texts.is_empty()) else {
+    migrate_with(conn, version, &MIGRATIONS)
+}
+
+fn migrate_with(conn: &Connection, version: usize, texts: &[&str]) -> Result<(), StoreError> {
+    let Some(missing) = texts.get(version..).filter(|texts| !texts.is_empty()) else {
         return Ok(());
     };
+    // A migration may rebuild a table that rows of other tables refer to. Within a transaction,
+    // SQLite ignores this pragma.
+    conn.pragma_update(None, "foreign_keys", false)?;
+    let is_new = version == 0;
     conn.execute_batch("BEGIN IMMEDIATE")?;
-    let outcome = missing
-        .iter()
-        .try_for_each(|text| conn.execute_batch(text))
-        .and_then(|()| {
-            conn.pragma_update(
-                None,
-                "user_version",
-                i64::try_from(VERSION).unwrap_or(i64::MAX),
-            )
-        })
-        .and_then(|()| conn.execute_batch("COMMIT"));
-    outcome.map_err(|error| {
-        // SQLite ends the transaction itself after errors such as `SQLITE_FULL`.
-        if !conn.is_autocommit() {
-            drop(conn.execute_batch("ROLLBACK"));
+    let outcome = apply(conn, missing, is_new)
+        .and_then(|()| Ok(conn.pragma_update(None, "user_version", to_i64(texts.len()))?))
+        .and_then(|()| Ok(conn.execute_batch("COMMIT")?));
+    // SQLite ends the transaction itself after errors such as `SQLITE_FULL`.
+    if outcome.is_err() && !conn.is_autocommit() {
+        drop(conn.execute_batch("ROLLBACK"));
+    }
+    conn.pragma_update(None, "foreign_keys", true)?;
+    outcome
+}
+
+/// Applies migrations. Refuses them if they leave more rows than before that refer to a missing
+/// row.
+///
+/// A row that was damaged before must not keep the store closed.
+fn apply(conn: &Connection, texts: &[&str], is_new: bool) -> Result<(), StoreError> {
+    let before = if is_new { 0 } else { dangling_count(conn)? };
+    texts.iter().try_for_each(|text| conn.execute_batch(text))?;
+    let after = dangling_count(conn)?;
+    if after > before {
+        let why = format!("{after} rows refer to a missing row, {before} before the migration");
+        return Err(StoreError::unreadable("a migrated store", why));
+    }
+    Ok(())
+}
+
+/// Returns how many references to a missing row the store has.
+fn dangling_count(conn: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT count(*) FROM pragma_foreign_key_check";
+    Ok(conn.query_row(sql, [], |row| row.get(0))?)
+}
+
+fn to_i64(version: usize) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// Version 1 has a table that another one refers to.
+    const TABLES: &str = "CREATE TABLE parents (key INTEGER PRIMARY KEY) STRICT; \
+         CREATE TABLE children (parent INTEGER NOT NULL REFERENCES parents (key)) STRICT; \
+         INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1);";
+
+    fn version_1() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.pragma_update(None, "foreign_keys", true).unwrap();
+        migrate_with(&conn, 0, &[TABLES]).unwrap();
+        conn
+    }
+
+    fn number(conn: &Connection, sql: &str) -> i64 {
+        conn.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_migration_may_rebuild_a_table_that_other_rows_refer_to() {
+        let conn = version_1();
+        let rebuild = "CREATE TABLE next (key INTEGER PRIMARY KEY, name TEXT) STRICT; \
+             INSERT INTO next SELECT key, 'new' FROM parents; \
+             DROP TABLE parents; ALTER TABLE next RENAME TO parents;";
+        migrate_with(&conn, 1, &[TABLES, rebuild]).unwrap();
+        assert_eq!(number(&conn, "PRAGMA user_version"), 2);
+        assert_eq!(number(&conn, "SELECT count(*) FROM children"), 1);
+        let dangling = conn.execute("INSERT INTO children VALUES (9)", []);
+        assert!(dangling.is_err(), "foreign keys are enforced again");
+    }
+
+    #[test]
+    fn a_migration_that_leaves_a_reference_to_a_missing_row_changes_nothing() {
+        let conn = version_1();
+        let error = migrate_with(&conn, 1, &[TABLES, "DELETE FROM parents"]).unwrap_err();
+        assert!(matches!(error, StoreError::Unreadable(_)), "{error:?}");
+        assert_eq!(number(&conn, "PRAGMA user_version"), 1);
+        assert_eq!(number(&conn, "SELECT count(*) FROM parents"), 1);
+        assert_eq!(number(&conn, "PRAGMA foreign_keys"), 1);
+    }
+
+    #[test]
+    fn a_row_that_was_damaged_before_does_not_stop_a_migration() {
+        let conn = version_1();
+        conn.execute_batch(
+            "PRAGMA foreign_keys = OFF; INSERT INTO children VALUES (9); PRAGMA foreign_keys = ON",
+        )
+        .unwrap();
+        migrate_with(
+            &conn,
+            1,
+            &[TABLES, "CREATE TABLE more (key INTEGER) STRICT"],
+        )
+        .unwrap();
+        assert_eq!(number(&conn, "PRAGMA user_version"), 2);
+    }
+
+    /// A migration never changes once a store may have been written with it.
+    #[test]
+    fn the_texts_of_shipped_migrations_never_change() {
+        let shipped = [
+            "ca49df779ea44eb8af3234e531a14b44e6576012e889a94b27d212ed2c2e9af2",
+            "0c7a4a1b407eed9d47b7ebf57d0e29371cf823c72186b1acd552d230b12b50de",
+        ];
+        for (text, expected) in MIGRATIONS.iter().zip(shipped) {
+            // A checkout may have changed the line endings.
+            let hash = Sha256::digest(text.replace('\r', ""));
+            let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected, "{}", text.lines().next().unwrap());
         }
-        error.into()
-    })
+        assert!(MIGRATIONS.len() >= shipped.len());
+    }
 }
