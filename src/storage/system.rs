@@ -18,7 +18,7 @@ pub struct Stats {
     pub running_count: u64,
     /// The number of `pending` runs in scope.
     pub pending_count: u64,
-    /// The size of the storage in bytes.
+    /// The size of the storage in bytes, its logs included.
     pub bytes: u64,
     /// The greatest number of a purged event, or 0 before the first purge.
     pub purged_seq: u64,

@@ -2,12 +2,12 @@
 //!
 //! Holding it proves that earlier owners are dead. SQLite handles the locks of a transaction.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::store_file::{FileIdentity, identity, identity_at, open_private, sibling};
 use crate::error::{Error, Problem, Result};
 
 /// How often the lock is tried. An earlier handle may still finish its last commit.
@@ -31,26 +31,39 @@ impl Lock {
     /// `StoreInUse` while another handle holds the lock. `Unavailable` if the lock file cannot be
     /// used.
     pub(super) fn acquire(database: &Path) -> Result<Self> {
-        let mut name = OsString::from(database);
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        let is_new = !path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| cannot_lock(&path, error))?;
-        let mut lock = Self { file, path, is_new };
+        let path = sibling(database, ".lock");
+        let mut lock = Self::open(&path)?;
         for _ in 0..TRIES {
             match lock.file.try_lock() {
-                Ok(()) => return lock.write_pid().map(|()| lock),
+                // An earlier holder may have removed the file that this one waited for.
+                Ok(()) if identity_at(&path) == lock.identity() => {
+                    return lock.write_pid().map(|()| lock);
+                }
+                Ok(()) => lock = Self::open(&path)?,
                 Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-                Err(TryLockError::Error(error)) => return Err(cannot_lock(&lock.path, error)),
+                Err(TryLockError::Error(error)) => return Err(cannot_lock(&path, error)),
             }
         }
         Err(lock.in_use())
+    }
+
+    fn open(path: &Path) -> Result<Self> {
+        let (file, is_new) = open_private(path).map_err(|error| cannot_lock(path, error))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            is_new,
+        })
+    }
+
+    /// Returns the path of the lock file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the identity of the locked file, which need not be at the path any more.
+    pub(super) fn identity(&self) -> FileIdentity {
+        self.file.metadata().ok().as_ref().and_then(identity)
     }
 
     fn write_pid(&mut self) -> Result<()> {

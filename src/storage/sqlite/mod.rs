@@ -7,6 +7,7 @@ mod backfills;
 mod body;
 mod cancel;
 mod claim;
+mod connect;
 mod connections;
 mod create;
 #[cfg(feature = "testing")]
@@ -111,6 +112,7 @@ struct Handle {
     steps: Arc<Inbox<Box<dyn WriteStep>>>,
     read_jobs: Arc<Inbox<ReadJob>>,
     published: Arc<Published>,
+    file: Arc<StoreFile>,
     writer: Mutex<Option<JoinHandle<Result<()>>>>,
     readers: Mutex<Vec<JoinHandle<()>>>,
     /// The outcome of closing. Concurrent callers of `close` wait for the same outcome.
@@ -152,7 +154,7 @@ impl SqliteStorage {
 
     fn start_threads(opened: OpenedStore, options: SqliteOptions) -> Result<Self> {
         let OpenedStore {
-            path,
+            file,
             tx,
             readers,
             lock,
@@ -169,6 +171,7 @@ impl SqliteStorage {
             steps: Arc::clone(&steps),
             read_jobs: Arc::clone(&read_jobs),
             published: Arc::clone(&published),
+            file: Arc::clone(&file),
             writer: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
             closed: OnceCell::new(),
@@ -183,7 +186,7 @@ impl SqliteStorage {
             handle.readers.lock().push(thread);
         }
         let writer = Writer {
-            file: StoreFile::new(path),
+            file,
             options,
             inbox: steps,
             published,

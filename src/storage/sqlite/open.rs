@@ -1,26 +1,28 @@
 //! Opens a store: takes the lock, checks the file, migrates the schema and recovers from a crash.
 //!
-//! A file is checked before anything is written to it. `lock` handles the lock file, and `schema`
-//! the schema.
+//! A file is checked before anything is written to it. `lock` handles the lock file, `connect` opens
+//! the connections, and `schema` migrates the schema.
 
 use std::fs::File;
 use std::io::{ErrorKind as IoKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
+use super::connect::{connect, connect_to_read, set_pragmas};
 use super::lock::Lock;
-use super::options::{Durability, SqliteOptions};
+use super::options::SqliteOptions;
 use super::outputs::drop_all_staged;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
 use super::store_error::StoreError;
+use super::store_file::{StoreFile, open_private};
 use super::tx::Tx;
 use crate::error::{Error, Problem, Result};
 
 /// An opened store.
 pub(super) struct OpenedStore {
-    pub(super) path: PathBuf,
+    pub(super) file: Arc<StoreFile>,
     pub(super) tx: Tx,
     pub(super) readers: Vec<Connection>,
     pub(super) lock: Arc<Lock>,
@@ -43,9 +45,13 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedStore> 
         lock.discard();
         return Err(error);
     }
+    // SQLite gives its own files the permissions of the database.
+    open_private(&path).map_err(|error| cannot_open(&path, error))?;
     let (tx, readers) = open_connections(&path, options)?;
+    let file = StoreFile::new(path, lock.path().to_owned(), lock.identity());
+    file.note_log();
     Ok(OpenedStore {
-        path,
+        file: Arc::new(file),
         tx,
         readers,
         lock: Arc::new(lock),
@@ -152,16 +158,6 @@ fn version(conn: &Connection) -> Result<usize> {
     Ok(usize::try_from(found).unwrap_or(0))
 }
 
-fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(options.busy_timeout)?;
-    conn.set_prepared_statement_cache_capacity(256);
-    Ok(conn)
-}
-
 fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<(), StoreError> {
     if version == 0 {
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -171,40 +167,6 @@ fn set_up(conn: &Connection, options: &SqliteOptions, version: usize) -> Result<
     }
     set_pragmas(conn, options)?;
     migrate(conn, version)
-}
-
-fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), StoreError> {
-    let synchronous = match options.durability {
-        Durability::Full => "FULL",
-        Durability::Normal => "NORMAL",
-    };
-    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    conn.pragma_update(None, "synchronous", synchronous)?;
-    conn.pragma_update(None, "foreign_keys", true)?;
-    // 8 MiB keep the pages of frequent steps in memory.
-    conn.pragma_update(None, "cache_size", -8_192)?;
-    // After a burst, the file of the write-ahead log shrinks to 64 MiB.
-    conn.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
-    Ok(())
-}
-
-/// Opens a write connection to a store whose schema is current.
-pub(super) fn connect_to_write(
-    path: &Path,
-    options: &SqliteOptions,
-) -> Result<Connection, StoreError> {
-    let conn = connect(path, options)?;
-    set_pragmas(&conn, options)?;
-    Ok(conn)
-}
-
-fn connect_to_read(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(options.busy_timeout)?;
-    conn.set_prepared_statement_cache_capacity(128);
-    conn.pragma_update(None, "temp_store", "MEMORY")?;
-    Ok(conn)
 }
 
 /// Releases the runs of earlier owners and drops the chunks that no entry named.

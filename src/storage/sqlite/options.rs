@@ -42,6 +42,11 @@ pub struct SqliteOptions {
     /// The maximum number of write steps in one commit. Default: 256. A larger group would save no
     /// more time.
     pub group_max: usize,
+    /// The size in bytes up to which the file of the write-ahead log may grow. Default: 64 MiB.
+    ///
+    /// Only a reader of another program that stays in one transaction can make it grow further.
+    /// Then the writer logs a warning and tries to restart the log.
+    pub log_bytes_max: u64,
 }
 
 impl Default for SqliteOptions {
@@ -53,6 +58,7 @@ impl Default for SqliteOptions {
             reads_queued_max: 1_024,
             steps_queued_max: 4_096,
             group_max: 256,
+            log_bytes_max: 64 << 20,
         }
     }
 }
@@ -97,6 +103,13 @@ impl SqliteOptions {
     #[must_use]
     pub const fn group_max(mut self, group_max: usize) -> Self {
         self.group_max = group_max;
+        self
+    }
+
+    /// Sets the size in bytes up to which the file of the write-ahead log may grow.
+    #[must_use]
+    pub const fn log_bytes_max(mut self, log_bytes_max: u64) -> Self {
+        self.log_bytes_max = log_bytes_max;
         self
     }
 }

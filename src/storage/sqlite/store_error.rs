@@ -17,11 +17,31 @@ pub(super) enum StoreError {
     Unreadable(String),
     /// A step or a read panicked.
     Panicked,
-    /// The file of the store was replaced or removed.
-    Replaced,
+    /// This file of the store was replaced or removed.
+    Replaced(ReplacedFile),
+    /// SQLite uses this journal mode instead of a write-ahead log.
+    NoLog(String),
     /// A test made the commit fail.
     #[cfg(any(test, feature = "testing"))]
     Injected,
+}
+
+/// A file of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReplacedFile {
+    Database,
+    Lock,
+    Log,
+}
+
+impl std::fmt::Display for ReplacedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Database => "database",
+            Self::Lock => "lock file",
+            Self::Log => "write-ahead log",
+        })
+    }
 }
 
 impl StoreError {
@@ -36,7 +56,11 @@ impl StoreError {
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sql(error) => error.sqlite_error_code(),
-            Self::Refused(_) | Self::Unreadable(_) | Self::Panicked | Self::Replaced => None,
+            Self::Refused(_)
+            | Self::Unreadable(_)
+            | Self::Panicked
+            | Self::Replaced(_)
+            | Self::NoLog(_) => None,
             #[cfg(any(test, feature = "testing"))]
             Self::Injected => None,
         }
@@ -86,9 +110,12 @@ impl From<StoreError> for Error {
                 Self::internal("a stored value cannot be read").with_source(what)
             }
             StoreError::Panicked => Self::internal("storage failed"),
-            StoreError::Replaced => {
-                Self::unavailable("the file of the store was replaced or removed")
+            StoreError::Replaced(file) => {
+                Self::unavailable(format!("the {file} of the store was replaced or removed"))
             }
+            StoreError::NoLog(mode) => Self::unavailable(format!(
+                "SQLite cannot use a write-ahead log for the store (its journal mode is {mode})"
+            )),
             #[cfg(any(test, feature = "testing"))]
             StoreError::Injected => Self::unavailable("the commit failed"),
         }

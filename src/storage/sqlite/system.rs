@@ -2,6 +2,8 @@
 //!
 //! Figures are in `figures`, and purges are in `purge`.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::SqliteStorage;
@@ -16,9 +18,13 @@ use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Sta
 #[async_trait]
 impl System for SqliteStorage {
     async fn stats(&self, scope: &Scope) -> Result<Stats> {
-        let scope = scope.clone();
-        self.read(move |reader| reader.snapshot(|reader| reader.stats(&scope)))
-            .await
+        let (scope, file) = (scope.clone(), Arc::clone(&self.0.file));
+        self.read(move |reader| {
+            let stats = reader.snapshot(|reader| reader.stats(&scope))?;
+            let bytes = stats.bytes.saturating_add(file.log_bytes());
+            Ok(Stats { bytes, ..stats })
+        })
+        .await
     }
 
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>> {

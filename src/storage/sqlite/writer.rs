@@ -6,15 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::connect::connect_to_write;
 #[cfg(any(test, feature = "testing"))]
 use super::fault_injection::FaultInjector;
 use super::inbox::Inbox;
 use super::lock::Lock;
-use super::open::connect_to_write;
 use super::options::SqliteOptions;
 use super::state::meta;
 use super::step::WriteStep;
-use super::store_error::StoreError;
+use super::store_error::{ReplacedFile, StoreError};
 use super::store_file::StoreFile;
 use super::tx::Tx;
 use crate::error::{Error, Result, trace_causes};
@@ -33,7 +33,7 @@ pub(super) struct Published {
 
 /// The state of the writer thread.
 pub(super) struct Writer {
-    pub(super) file: StoreFile,
+    pub(super) file: Arc<StoreFile>,
     pub(super) options: SqliteOptions,
     pub(super) inbox: Arc<Inbox<Box<dyn WriteStep>>>,
     pub(super) published: Arc<Published>,
@@ -169,10 +169,31 @@ impl Writer {
 
     /// Takes the connection with its memory, and opens it again after a failure.
     fn take_tx(&mut self) -> Result<Tx, StoreError> {
-        self.file.check()?;
+        if let Err(error) = self.file.check() {
+            if matches!(error, StoreError::Replaced(ReplacedFile::Log)) {
+                self.rescue_log();
+            }
+            return Err(error);
+        }
         match self.tx.take() {
             Some(tx) => Ok(tx),
-            None => Tx::new(connect_to_write(self.file.path(), &self.options)?),
+            None => {
+                let tx = Tx::new(connect_to_write(self.file.path(), &self.options)?)?;
+                self.file.note_log();
+                Ok(tx)
+            }
+        }
+    }
+
+    /// Copies what a removed write-ahead log still holds into the database.
+    ///
+    /// Only the open connection can read that log.
+    fn rescue_log(&self) {
+        let Some(tx) = &self.tx else { return };
+        let copied = tx.conn.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+        if let Err(error) = copied.map_err(StoreError::from) {
+            tracing::error!(code = ?error.code(), "a removed write-ahead log cannot be saved");
+            error.trace();
         }
     }
 

@@ -162,15 +162,3 @@ async fn no_caller_waits_twice_for_the_write_lock_of_another_program() {
     }
     storage.create_runs(create(9)).await.unwrap();
 }
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_replaced_file_is_not_written() {
-    let (dir, storage) = store().await;
-    let path = dir.path().join("runs.db");
-    std::fs::rename(&path, dir.path().join("elsewhere.db")).unwrap();
-    std::fs::write(&path, "another").unwrap();
-    let error = storage.create_runs(create(1)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert_eq!(std::fs::read(&path).unwrap(), b"another");
-}

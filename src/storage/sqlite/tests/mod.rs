@@ -5,6 +5,8 @@
 mod commits;
 mod dropped_callers;
 mod durable;
+#[cfg(unix)]
+mod files;
 mod first_version;
 mod migrating;
 mod opening;
