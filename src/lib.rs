@@ -42,7 +42,7 @@ pub use events::Subscription;
 pub use floret::{
     BackfillBuilder, BackfillHandle, DryRunBuilder, Floret, ResumeBuilder, RunBuilder, RunHandle,
 };
-pub use limits::Limits;
+pub use limits::{DatasetLimits, Limits};
 pub use model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillPreview, BackfillRun,
     BackfillStatus, Cancel, ColumnProfile, ConnectionId, Dataset, DryRun, DryRunNode, Edge, Event,

@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::Shared;
 use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
+use crate::limits::DatasetLimits;
 use crate::secret::Mask;
 
 /// The outcome of an attempt.
@@ -48,11 +49,11 @@ pub(super) async fn run(
     stop_signal: &mut watch::Receiver<StopSignal>,
 ) -> AttemptOutcome {
     let token = call.ctx.cancel.clone();
-    let executor = Arc::clone(executor);
+    let (executor, limits) = (Arc::clone(executor), shared.limits.dataset);
     // A task of its own, so that a panic stays in it and so that it can be aborted at any await.
     let task = shared
         .tasks
-        .spawn(async move { executor.execute(call).await }.in_current_span());
+        .spawn(async move { within(executor.execute(call).await?, limits) }.in_current_span());
     let mut attempt = Attempt {
         shared,
         task: Some(task),
@@ -84,6 +85,16 @@ pub(super) async fn run(
     }
     attempt.abort().await;
     outcome
+}
+
+/// Returns the output if it is within the limits. Its executor may have built it within others.
+fn within(output: Output, limits: DatasetLimits) -> Result<Output, ExecutorError> {
+    if let Output::Dataset(dataset) = &output {
+        dataset.check(&limits).map_err(|error| {
+            ExecutorError::permanent(format!("the output is too large: {error}"))
+        })?;
+    }
+    Ok(output)
 }
 
 /// Returns the error text of an attempt that exceeded its timeout.

@@ -218,6 +218,8 @@ problems! {
         TickTaken: "tick-taken" Conflict as InternalError,
         /// The output was not stored, or was dropped later.
         OutputDropped: "output-dropped" OutputDropped as InternalError,
+        /// A dataset has too many bytes or columns, or too large a cell.
+        DatasetTooLarge: "dataset-too-large" Invalid as InternalError,
         /// An encryption key for secrets cannot be read.
         InvalidKey: "invalid-key" Invalid as InternalError,
         /// A node type was registered twice.

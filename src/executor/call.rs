@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
 use super::{Connections, ExecutorError, NodeLog};
+use crate::limits::DatasetLimits;
 use crate::model::{Dataset, Node, NodeId, PipelineId, RunId};
 use crate::secret::Connection;
 
@@ -79,6 +80,8 @@ pub struct Ctx {
     pub attempt_key: String,
     /// The number of rows after which a source may stop. Set in a dry run only.
     pub row_limit: Option<usize>,
+    /// The limits of the dataset that the node outputs. A larger one fails the node.
+    pub dataset_limits: DatasetLimits,
     /// Writes lines to the run's log.
     pub log: NodeLog,
     /// Tripped when the attempt should stop: on its timeout, the run's timeout or a forced cancel.
@@ -110,6 +113,7 @@ impl Ctx {
             node,
             attempt: 1,
             row_limit: None,
+            dataset_limits: DatasetLimits::default(),
             log: NodeLog::discard(),
             cancel: CancellationToken::new(),
             connections: Connections::default(),

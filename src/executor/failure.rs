@@ -6,11 +6,12 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::error::{message_with_causes, panic_message};
+use crate::error::{Error, Problem, message_with_causes, panic_message};
 
 /// Why an attempt failed.
 ///
-/// `?` converts any [`std::error::Error`] to a retryable error whose message has all causes.
+/// `?` converts any [`std::error::Error`] to a retryable error whose message has all causes. A
+/// dataset that exceeds a limit is a permanent error.
 /// The type does not implement `std::error::Error`, since that would forbid this conversion.
 ///
 /// ```
@@ -93,7 +94,13 @@ impl fmt::Display for ExecutorError {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for ExecutorError {
     fn from(error: E) -> Self {
-        Self::retryable(message_with_causes(&error))
+        let is_too_large = (&error as &(dyn StdError + 'static))
+            .downcast_ref::<Error>()
+            .is_some_and(|error| error.problem() == Problem::DatasetTooLarge);
+        Self {
+            message: message_with_causes(&error),
+            is_retryable: !is_too_large,
+        }
     }
 }
 
@@ -129,5 +136,12 @@ mod tests {
             assert_eq!(wrapped.is_retryable(), error.is_retryable());
         }
         assert!(ExecutorError::from_causes(&std::fmt::Error).is_retryable());
+    }
+
+    #[test]
+    fn a_dataset_that_is_too_large_is_not_retried() {
+        let error = Error::new(Problem::DatasetTooLarge, "one row too many");
+        assert!(!ExecutorError::from(error).is_retryable());
+        assert!(ExecutorError::from(Error::internal("a fault")).is_retryable());
     }
 }

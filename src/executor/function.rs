@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Asset, Ctx, Effect, Executor, ExecutorError, Input, IntoOutput, NodeCall, Output};
 use crate::error::Issue;
+use crate::limits::DatasetLimits;
 use crate::model::{Dataset, Node};
 
 /// An async function that executes nodes.
@@ -44,15 +45,16 @@ pub trait NodeFunction<Args>: Send + Sync + 'static {
 
 /// A function argument that is built from the outputs of upstreams.
 pub trait FromInput: Sized + Send + 'static {
-    /// Concatenates the rows of all inputs.
+    /// Concatenates the rows of all inputs. A dataset stays within the limits.
     ///
     /// # Errors
-    /// Returns a permanent error if a row does not match the argument.
-    fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError>;
+    /// Returns a permanent error if a row does not match the argument, or the dataset exceeds a
+    /// limit.
+    fn from_inputs(inputs: &[Input], limits: DatasetLimits) -> Result<Self, ExecutorError>;
 }
 
 impl<T: DeserializeOwned + Send + 'static> FromInput for Vec<T> {
-    fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError> {
+    fn from_inputs(inputs: &[Input], _limits: DatasetLimits) -> Result<Self, ExecutorError> {
         let mut rows = Self::new();
         for input in inputs {
             if let Some(dataset) = &input.dataset {
@@ -70,12 +72,13 @@ impl<T: DeserializeOwned + Send + 'static> FromInput for Vec<T> {
 }
 
 impl FromInput for Dataset {
-    fn from_inputs(inputs: &[Input]) -> Result<Self, ExecutorError> {
+    fn from_inputs(inputs: &[Input], limits: DatasetLimits) -> Result<Self, ExecutorError> {
         let datasets: Vec<_> = inputs
             .iter()
             .filter_map(|input| input.dataset.clone())
             .collect();
-        Self::concat(&datasets).map_err(|error| ExecutorError::permanent(error.to_string()))
+        Self::concat_within(&datasets, limits)
+            .map_err(|error| ExecutorError::permanent(error.to_string()))
     }
 }
 
@@ -88,7 +91,8 @@ where
     E: Into<ExecutorError>,
 {
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        self(call).await.map_err(Into::into)?.into_output()
+        let limits = call.ctx.dataset_limits;
+        self(call).await.map_err(Into::into)?.into_output(limits)
     }
 }
 
@@ -101,7 +105,11 @@ where
     E: Into<ExecutorError>,
 {
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        self(call.ctx).await.map_err(Into::into)?.into_output()
+        let limits = call.ctx.dataset_limits;
+        self(call.ctx)
+            .await
+            .map_err(Into::into)?
+            .into_output(limits)
     }
 }
 
@@ -115,11 +123,12 @@ where
     E: Into<ExecutorError>,
 {
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let input = A::from_inputs(&call.inputs)?;
+        let limits = call.ctx.dataset_limits;
+        let input = A::from_inputs(&call.inputs, limits)?;
         self(call.ctx, input)
             .await
             .map_err(Into::into)?
-            .into_output()
+            .into_output(limits)
     }
 }
 
@@ -140,14 +149,15 @@ where
                 "this node expects exactly two upstreams and has {found}"
             )));
         };
+        let limits = call.ctx.dataset_limits;
         let (first, second) = (
-            A::from_inputs(std::slice::from_ref(first))?,
-            B::from_inputs(std::slice::from_ref(second))?,
+            A::from_inputs(std::slice::from_ref(first), limits)?,
+            B::from_inputs(std::slice::from_ref(second), limits)?,
         );
         self(call.ctx, first, second)
             .await
             .map_err(Into::into)?
-            .into_output()
+            .into_output(limits)
     }
 }
 

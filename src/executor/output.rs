@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::ExecutorError;
+use crate::limits::DatasetLimits;
 use crate::model::Dataset;
 
 /// The output of a node, which its downstream nodes receive as input.
@@ -26,34 +27,35 @@ impl From<Dataset> for Output {
 /// What a node function may return: `()`, rows that serialize to JSON objects, a
 /// [`Dataset`] or an [`Output`].
 pub trait IntoOutput: Send + 'static {
-    /// Converts the value to an output.
+    /// Converts the value to an output. Rows become a dataset within the limits.
     ///
     /// # Errors
-    /// Returns a permanent error if a row does not serialize to a JSON object.
-    fn into_output(self) -> Result<Output, ExecutorError>;
+    /// Returns a permanent error if a row does not serialize to a JSON object, or the dataset
+    /// exceeds a limit.
+    fn into_output(self, limits: DatasetLimits) -> Result<Output, ExecutorError>;
 }
 
 impl IntoOutput for () {
-    fn into_output(self) -> Result<Output, ExecutorError> {
+    fn into_output(self, _limits: DatasetLimits) -> Result<Output, ExecutorError> {
         Ok(Output::Nothing)
     }
 }
 
 impl IntoOutput for Output {
-    fn into_output(self) -> Result<Output, ExecutorError> {
+    fn into_output(self, _limits: DatasetLimits) -> Result<Output, ExecutorError> {
         Ok(self)
     }
 }
 
 impl IntoOutput for Dataset {
-    fn into_output(self) -> Result<Output, ExecutorError> {
+    fn into_output(self, _limits: DatasetLimits) -> Result<Output, ExecutorError> {
         Ok(Output::Dataset(self))
     }
 }
 
 impl<T: Serialize + Send + 'static> IntoOutput for Vec<T> {
-    fn into_output(self) -> Result<Output, ExecutorError> {
-        Dataset::from_serialize(&self)
+    fn into_output(self, limits: DatasetLimits) -> Result<Output, ExecutorError> {
+        Dataset::from_serialize_within(&self, limits)
             .map(Output::Dataset)
             .map_err(|error| {
                 ExecutorError::permanent(format!(

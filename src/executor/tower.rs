@@ -58,8 +58,9 @@ async fn call<S>(mut service: S, call: NodeCall) -> Result<Output, ExecutorError
 where
     S: Service<NodeCall, Response: IntoOutput, Error: Into<BoxError>>,
 {
+    let limits = call.ctx.dataset_limits;
     let response = service.call(call).await.map_err(failure)?;
-    response.into_output()
+    response.into_output(limits)
 }
 
 fn failure(error: impl Into<BoxError>) -> ExecutorError {

@@ -4,10 +4,7 @@
 
 use std::time::Duration;
 
-use super::Limits;
-
-const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
+use super::{DatasetLimits, KIB, Limits, MIB};
 
 impl Default for Limits {
     fn default() -> Self {
@@ -20,6 +17,7 @@ impl Default for Limits {
             backfill_dates_max: 3_660,
             nodes_max: 1_000,
             edges_max: 20_000,
+            dataset: DatasetLimits::default(),
             preview_rows_max: 50,
             preview_cell_bytes_max: 4 * KIB,
             output_bytes_max: 16 * 1024 * 1024,

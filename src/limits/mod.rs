@@ -2,9 +2,15 @@
 //!
 //! Code that has a queue, page, body, retry or wait takes its limit from here.
 
+mod dataset;
 mod defaults;
 
 use std::time::Duration;
+
+pub use dataset::DatasetLimits;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 
 /// Limits of an engine and its service.
 ///
@@ -46,6 +52,8 @@ pub struct Limits {
     pub nodes_max: usize,
     /// The number of edges of a pipeline. 20,000: 20 per node.
     pub edges_max: usize,
+    /// The limits of one dataset.
+    pub dataset: DatasetLimits,
     /// The number of rows of a preview. 50, as documented in the API.
     pub preview_rows_max: usize,
     /// The size of a cell in a preview. 4 KiB: a preview of five wide columns stays below 1 MiB.

@@ -7,10 +7,8 @@ use std::io::{self, BufRead, Read};
 use super::blocking::StopCheck;
 use super::data_dir::file_error;
 use crate::executor::ExecutorError;
+use crate::limits::DatasetLimits;
 use crate::model::{Cell, Dataset, DatasetBuilder, RowError};
-
-/// The maximum size of an NDJSON line, which is held in memory.
-pub(super) const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How many rows a reader reads between checks whether to stop.
 const ROWS_BETWEEN_CHECKS: usize = 1024;
@@ -61,13 +59,15 @@ fn finish(builder: DatasetBuilder) -> Result<Dataset, ReadError> {
 pub(super) fn csv(
     file: impl Read,
     rows_max: usize,
+    limits: DatasetLimits,
     stop: &StopCheck,
 ) -> Result<Dataset, ReadError> {
     let mut reader = csv::Reader::from_reader(file);
-    let mut builder = DatasetBuilder::default();
+    let mut builder = DatasetBuilder::new(limits);
     for name in reader.headers().map_err(csv_error)? {
         let index = builder.column_count();
-        if builder.find_or_add_column(name) != index {
+        let found = builder.find_or_add_column(name);
+        if found.map_err(|error| row_error(1, &error))? != index {
             let name = crate::error::quote(name);
             return Err(ReadError::Line(
                 1,
@@ -114,9 +114,11 @@ fn csv_error(error: csv::Error) -> ReadError {
 pub(super) fn ndjson(
     mut file: impl BufRead,
     rows_max: usize,
+    limits: DatasetLimits,
     stop: &StopCheck,
 ) -> Result<Dataset, ReadError> {
-    let (mut builder, mut text, mut line) = (DatasetBuilder::default(), Vec::new(), 0_u64);
+    let (mut builder, mut text, mut line) = (DatasetBuilder::new(limits), Vec::new(), 0_u64);
+    let bytes_max = limits.row_bytes_max;
     while builder.row_count() < rows_max {
         check(builder.row_count(), stop)?;
         text.clear();
@@ -124,15 +126,15 @@ pub(super) fn ndjson(
         // One byte more than the maximum reveals a line that is too long.
         let read = file
             .by_ref()
-            .take(LINE_BYTES_MAX as u64 + 1)
+            .take((bytes_max as u64).saturating_add(1))
             .read_until(b'\n', &mut text)?;
         if read == 0 {
             break;
         }
-        if read > LINE_BYTES_MAX {
+        if read > bytes_max {
             return Err(ReadError::Line(
                 line,
-                format!("it is longer than {LINE_BYTES_MAX} bytes"),
+                format!("it is longer than {bytes_max} bytes"),
             ));
         }
         if !text.trim_ascii().is_empty() {
@@ -148,9 +150,10 @@ pub(super) fn ndjson(
 pub(super) fn json(
     file: impl Read,
     rows_max: usize,
+    limits: DatasetLimits,
     stop: &StopCheck,
 ) -> Result<Dataset, ReadError> {
-    let mut builder = DatasetBuilder::default();
+    let mut builder = DatasetBuilder::new(limits);
     let mut stopped = None;
     let wants_more = |rows: usize| match check(rows, stop) {
         Ok(()) => rows < rows_max,

@@ -14,6 +14,7 @@ use super::format::Format;
 use super::write::{self, WriteError};
 use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
+use crate::limits::DatasetLimits;
 use crate::model::{Dataset, Node};
 
 /// Writes the rows of all upstreams, in the order of its inputs, to a file in a [`DataDir`].
@@ -56,10 +57,11 @@ impl SinkFile {
 impl Executor for SinkFile {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
         let NodeCall { ctx, inputs } = call;
+        let limits = ctx.dataset_limits;
         let (dir, node, key) = (self.dir.clone(), ctx.node.clone(), ctx.attempt_key.clone());
         let summary = blocking(&ctx, move |stop| {
             let config = Config::read(&node.config).map_err(|issues| config_error(&issues))?;
-            let dataset = concatenate(&inputs)?;
+            let dataset = concatenate(&inputs, limits)?;
             write_file(&config, &dir, &key, &dataset, stop)?;
             Ok(format!(
                 "wrote {} rows to {}",
@@ -88,12 +90,13 @@ impl Executor for SinkFile {
     }
 }
 
-fn concatenate(inputs: &[Input]) -> Result<Dataset, ExecutorError> {
+fn concatenate(inputs: &[Input], limits: DatasetLimits) -> Result<Dataset, ExecutorError> {
     let datasets: Vec<_> = inputs
         .iter()
         .filter_map(|input| input.dataset.clone())
         .collect();
-    Dataset::concat(&datasets).map_err(|error| ExecutorError::permanent(error.to_string()))
+    Dataset::concat_within(&datasets, limits)
+        .map_err(|error| ExecutorError::permanent(error.to_string()))
 }
 
 fn write_file(

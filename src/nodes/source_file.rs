@@ -14,6 +14,7 @@ use super::format::Format;
 use super::read;
 use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
+use crate::limits::DatasetLimits;
 use crate::model::{Dataset, Node};
 
 /// Reads a file in a [`DataDir`].
@@ -68,10 +69,11 @@ impl Executor for SourceFile {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
         let (dir, ctx) = (self.dir.clone(), call.ctx);
         let (node, limit) = (ctx.node.clone(), ctx.row_limit);
+        let limits = ctx.dataset_limits;
         let dataset = blocking(&ctx, move |stop| {
             let config = Config::read(&node.config).map_err(|issues| config_error(&issues))?;
             let file = dir.open_file(config.path)?;
-            load(&config, file, limit, stop)
+            load(&config, file, limit, limits, stop)
         });
         Ok(Output::Dataset(dataset.await?))
     }
@@ -97,21 +99,22 @@ fn load(
     config: &Config<'_>,
     file: impl Read,
     limit: Option<usize>,
+    limits: DatasetLimits,
     stop: &StopCheck,
 ) -> Result<Dataset, ExecutorError> {
     let rows = limit.unwrap_or(usize::MAX);
     let failed = |error: read::ReadError| error.into_executor_error(config.path);
     match config.format {
         Format::Csv => {
-            let texts = read::csv(file, rows, stop).map_err(failed)?;
+            let texts = read::csv(file, rows, limits, stop).map_err(failed)?;
             match config.infer {
                 Flag::On => texts
-                    .infer_types()
+                    .infer_types(limits)
                     .map_err(|error| ExecutorError::permanent(error.to_string())),
                 Flag::Off => Ok(texts),
             }
         }
-        Format::Ndjson => read::ndjson(BufReader::new(file), rows, stop).map_err(failed),
-        Format::Json => read::json(BufReader::new(file), rows, stop).map_err(failed),
+        Format::Ndjson => read::ndjson(BufReader::new(file), rows, limits, stop).map_err(failed),
+        Format::Json => read::json(BufReader::new(file), rows, limits, stop).map_err(failed),
     }
 }

@@ -42,6 +42,7 @@ mod api_ws_session;
 mod backfills;
 mod bad_input;
 mod bounds;
+mod byte_bounds;
 mod canaries;
 mod cancels;
 mod crash;

@@ -23,6 +23,7 @@ use crate::error::{Error, Problem, Result};
 use crate::executor::{Effect, Input};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
+use crate::limits::DatasetLimits;
 use crate::model::{
     Dataset, DryRun, DryRunNode, NodeIndex, NodeStatus, Pipeline, Run, Scope, StoredPipeline,
     Trigger,
@@ -171,11 +172,11 @@ impl DryRunExecution {
                 return Err(Error::internal("a node has lost its definition"));
             };
             if executor.effect(node) == Effect::Sink {
-                let received = concat_inputs(&inputs)?;
-                self.finish_node(
-                    node_index,
-                    DryNodeOutcome::new(NodeStatus::Skipped, received),
-                )?;
+                let outcome = match concat_inputs(&inputs, self.shared.limits.dataset) {
+                    Ok(received) => DryNodeOutcome::new(NodeStatus::Skipped, received),
+                    Err(error) => DryNodeOutcome::failed(error.to_string()),
+                };
+                self.finish_node(node_index, outcome)?;
                 continue;
             }
             let dry_node = DryNode {
@@ -289,7 +290,7 @@ impl DryRunExecution {
 }
 
 /// Concatenates all inputs. Returns `None` if no input has rows.
-fn concat_inputs(inputs: &[Input]) -> Result<Option<Dataset>> {
+fn concat_inputs(inputs: &[Input], limits: DatasetLimits) -> Result<Option<Dataset>> {
     let given: Vec<_> = inputs
         .iter()
         .filter_map(|input| input.dataset.clone())
@@ -297,7 +298,7 @@ fn concat_inputs(inputs: &[Input]) -> Result<Option<Dataset>> {
     if given.is_empty() {
         return Ok(None);
     }
-    Dataset::concat(&given).map(Some)
+    Dataset::concat_within(&given, limits).map(Some)
 }
 
 fn dry_run_timeout_message(allowed: Duration) -> String {

@@ -34,7 +34,7 @@ impl DryNodeOutcome {
         }
     }
 
-    fn failed(error: String) -> Self {
+    pub(super) fn failed(error: String) -> Self {
         Self {
             error: Some(error),
             ..Self::new(NodeStatus::Failed, None)

@@ -10,6 +10,13 @@ use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, LargeStringArray, UInt64Array};
 use arrow_schema::DataType;
 
+/// The bytes of a number.
+pub(super) const NUMBER_BYTES: u64 = 8;
+/// The bytes of a boolean and its mark.
+pub(super) const BOOL_BYTES: u64 = 1;
+/// The bytes of a text's position, in addition to the text.
+pub(super) const TEXT_BYTES: u64 = 8;
+
 /// A named column, with the length of its dataset.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
@@ -110,16 +117,9 @@ impl Column {
         }
     }
 
-    /// Returns the approximate number of bytes of the cells.
+    /// Returns the bytes of the name and the cells.
     pub(super) fn memory_bytes(&self) -> u64 {
-        let array = self.cells.array();
-        // Arrow computes the size of a slice for every array type of a column.
-        array.map_or(0, |array| {
-            array
-                .to_data()
-                .get_slice_memory_size()
-                .unwrap_or_else(|_| array.get_buffer_memory_size()) as u64
-        })
+        (self.name.len() as u64).saturating_add(self.cells.memory_bytes())
     }
 
     /// Returns whether the column has array nulls with the meaning [`Column::gap`].
@@ -137,6 +137,44 @@ impl Column {
 }
 
 impl Cells {
+    /// Returns the number of cells.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Gaps(count) => *count,
+            Self::Int(_)
+            | Self::UInt(_)
+            | Self::Float(_)
+            | Self::Bool(_)
+            | Self::Text(_)
+            | Self::Json(_) => self.array().map_or(0, Array::len),
+        }
+    }
+
+    /// Returns the bytes of the cells. A builder counts the same, so that a dataset that was built
+    /// within its limits stays within them.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let count = self.len() as u64;
+        match self {
+            Self::Gaps(_) => 0,
+            Self::Int(_) | Self::UInt(_) | Self::Float(_) => NUMBER_BYTES.saturating_mul(count),
+            Self::Bool(_) => BOOL_BYTES.saturating_mul(count),
+            Self::Text(texts) | Self::Json(texts) => TEXT_BYTES
+                .saturating_mul(count)
+                .saturating_add(text_bytes(texts)),
+        }
+    }
+
+    /// Returns the bytes of `count` array nulls among cells like these.
+    pub(super) const fn gap_bytes(&self, count: usize) -> u64 {
+        let bytes = match self {
+            Self::Gaps(_) => 0,
+            Self::Int(_) | Self::UInt(_) | Self::Float(_) => NUMBER_BYTES,
+            Self::Bool(_) => BOOL_BYTES,
+            Self::Text(_) | Self::Json(_) => TEXT_BYTES,
+        };
+        bytes.saturating_mul(count as u64)
+    }
+
     /// Returns the array, or `None` if there are no values.
     pub(super) fn array(&self) -> Option<&dyn Array> {
         match self {
@@ -192,4 +230,11 @@ fn json_cell(array: &LargeStringArray, row: usize) -> Cell<'_> {
         "null" => Cell::Null,
         text => Cell::Json(text),
     }
+}
+
+/// Returns the bytes of the texts, also of a slice.
+fn text_bytes(texts: &LargeStringArray) -> u64 {
+    let offsets = texts.value_offsets();
+    let ends = offsets.first().zip(offsets.last());
+    ends.map_or(0, |(first, last)| last.abs_diff(*first))
 }

@@ -9,9 +9,10 @@ use arrow_array::{Array, ArrayRef, new_empty_array, new_null_array};
 use arrow_schema::{ArrowError, DataType};
 
 use super::Dataset;
-use super::build::{ColumnBuilder, RowError};
+use super::build::{ColumnBuilder, Room, RowError};
 use super::column::{Cell, Cells, Column, Gap};
 use crate::error::{Error, Result};
+use crate::limits::DatasetLimits;
 
 /// The cells of one dataset for a column. `column` is `None` if the dataset does not have it.
 struct Part<'a> {
@@ -21,18 +22,19 @@ struct Part<'a> {
 
 /// Returns the rows of all datasets, one dataset after another. The columns are in the order of
 /// their first appearance.
-pub(super) fn concat(datasets: &[Dataset]) -> Result<Dataset> {
+pub(super) fn concat(datasets: &[Dataset], limits: DatasetLimits) -> Result<Dataset> {
     if let [only] = datasets {
         return Ok(only.clone());
     }
     let rows = datasets.iter().map(Dataset::len).sum();
-    let mut seen = HashSet::new();
+    let (mut seen, mut room) = (HashSet::new(), Room::new(limits));
     let names = datasets
         .iter()
         .flat_map(Dataset::table)
         .map(|column| &column.name)
         .filter(|name| seen.insert(Arc::clone(name)));
-    let columns = names.map(|name| {
+    let columns = names.enumerate().map(|(index, name)| {
+        room.take_column(name, index)?;
         let parts: Vec<_> = datasets
             .iter()
             .map(|dataset| Part {
@@ -40,23 +42,35 @@ pub(super) fn concat(datasets: &[Dataset]) -> Result<Dataset> {
                 rows: dataset.len(),
             })
             .collect();
-        join(name, &parts)
+        join(name, &parts, &mut room)
     });
     Ok(Dataset::from_parts(columns.collect::<Result<_>>()?, rows))
 }
 
-fn join(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column> {
-    let joined = match common_type(parts) {
-        Some((sample, gap)) => join_arrays(parts, sample).map(|cells| Column {
-            name: Arc::clone(name),
-            cells,
-            gap,
-        }),
-        None => {
-            join_cells(name, parts).map_err(|error| ArrowError::ComputeError(error.to_string()))
-        }
+fn join(name: &Arc<str>, parts: &[Part<'_>], room: &mut Room) -> Result<Column> {
+    let Some((sample, gap)) = common_type(parts) else {
+        return Ok(join_cells(name, parts, room)?);
     };
-    joined.map_err(|error| Error::internal("datasets cannot be joined").with_source(error))
+    room.replace(0, joined_bytes(parts, sample))?;
+    let cells = join_arrays(parts, sample)
+        .map_err(|error| Error::internal("datasets cannot be joined").with_source(error))?;
+    Ok(Column {
+        name: Arc::clone(name),
+        cells,
+        gap,
+    })
+}
+
+/// Returns the bytes of the parts as one array.
+fn joined_bytes(parts: &[Part<'_>], sample: &Cells) -> u64 {
+    let bytes = parts.iter().map(|part| {
+        let filled = part.column.filter(|column| column.cells.array().is_some());
+        match filled {
+            Some(column) => column.cells.memory_bytes(),
+            None => sample.gap_bytes(part.rows),
+        }
+    });
+    bytes.fold(0, u64::saturating_add)
 }
 
 /// Returns a part with the array type of all parts with values, and the meaning of all gaps.
@@ -110,7 +124,7 @@ fn join_arrays(parts: &[Part<'_>], sample: &Cells) -> Result<Cells, ArrowError> 
         .ok_or_else(|| ArrowError::SchemaError("a column has an unsupported type".to_owned()))
 }
 
-fn join_cells(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column, RowError> {
+fn join_cells(name: &Arc<str>, parts: &[Part<'_>], room: &mut Room) -> Result<Column, RowError> {
     let mut builder = ColumnBuilder::new(Arc::clone(name));
     let mut row = 0;
     for part in parts {
@@ -118,11 +132,11 @@ fn join_cells(name: &Arc<str>, parts: &[Part<'_>]) -> Result<Column, RowError> {
             let cell = part
                 .column
                 .map_or(Cell::Missing, |column| column.cell(row_index));
-            builder.push(row, cell)?;
+            builder.push(row, cell, room)?;
             row += 1;
         }
     }
-    builder.finish(row)
+    builder.finish(row, room)
 }
 
 /// Returns the parts as one array. A single part is shared.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Dataset;
-use super::build::{ColumnBuilder, RowError};
+use super::build::{ColumnBuilder, Room, RowError};
 use super::column::{Cell, Cells, Column};
+use crate::limits::DatasetLimits;
 
 /// The number of digits that every 64-bit float preserves (`f64::DIGITS`).
 const FLOAT_DIGITS: usize = 15;
@@ -24,8 +25,11 @@ enum Kind {
 impl Dataset {
     /// Returns the same rows. A column of strings becomes numbers or booleans if all its strings
     /// allow it.
-    pub(crate) fn infer_types(&self) -> Result<Self, RowError> {
-        let columns = self.table().iter().map(|column| infer(column, self.len()));
+    pub(crate) fn infer_types(&self, limits: DatasetLimits) -> Result<Self, RowError> {
+        let columns = self
+            .table()
+            .iter()
+            .map(|column| infer(column, self.len(), limits));
         Ok(Self::from_parts(
             columns.collect::<Result<_, _>>()?,
             self.len(),
@@ -33,7 +37,7 @@ impl Dataset {
     }
 }
 
-fn infer(column: &Column, rows: usize) -> Result<Column, RowError> {
+fn infer(column: &Column, rows: usize, limits: DatasetLimits) -> Result<Column, RowError> {
     let Cells::Text(texts) = &column.cells else {
         return Ok(column.clone());
     };
@@ -42,7 +46,7 @@ fn infer(column: &Column, rows: usize) -> Result<Column, RowError> {
             .iter()
             .flatten()
             .all(|text| parse(text, kind).is_some())
-            && let Some(inferred) = convert(column, rows, kind)?
+            && let Some(inferred) = convert(column, rows, kind, limits)?
         {
             return Ok(inferred);
         }
@@ -52,8 +56,14 @@ fn infer(column: &Column, rows: usize) -> Result<Column, RowError> {
 
 /// Returns the column with this type, or `None` if no single type holds all values (negative
 /// integers next to integers beyond `i64`).
-fn convert(column: &Column, rows: usize, kind: Kind) -> Result<Option<Column>, RowError> {
+fn convert(
+    column: &Column,
+    rows: usize,
+    kind: Kind,
+    limits: DatasetLimits,
+) -> Result<Option<Column>, RowError> {
     let mut builder = ColumnBuilder::new(Arc::clone(&column.name));
+    let mut room = Room::new(limits);
     for row in 0..rows {
         let cell = match column.cell(row) {
             Cell::Text(text) => parse(text, kind).unwrap_or(Cell::Text(text)),
@@ -65,9 +75,9 @@ fn convert(column: &Column, rows: usize, kind: Kind) -> Result<Option<Column>, R
             | Cell::Bool(_)
             | Cell::Json(_)) => cell,
         };
-        builder.push(row, cell)?;
+        builder.push(row, cell, &mut room)?;
     }
-    let converted = builder.finish(rows)?;
+    let converted = builder.finish(rows, &mut room)?;
     Ok((!converted.cells.is_json()).then_some(converted))
 }
 
@@ -165,7 +175,7 @@ mod tests {
         });
         let inferred = Dataset::from_rows(rows.collect())
             .unwrap()
-            .infer_types()
+            .infer_types(DatasetLimits::default())
             .unwrap();
         let rows = inferred.rows().unwrap();
         rows.into_iter()

@@ -12,6 +12,8 @@ mod concat;
 #[cfg(feature = "nodes")]
 mod infer;
 mod json;
+#[cfg(test)]
+mod limit_tests;
 mod parse;
 mod preview;
 mod profile;
@@ -28,6 +30,8 @@ use serde_json::{Map, Value};
 
 use super::{Preview, Profile};
 use crate::error::Result;
+use crate::limits::DatasetLimits;
+use build::Room;
 #[cfg(feature = "nodes")]
 pub(crate) use build::{DatasetBuilder, RowError};
 pub(crate) use column::Cell;
@@ -73,10 +77,18 @@ impl Dataset {
     /// Creates a dataset from rows. The columns are in the order of their first appearance.
     ///
     /// # Errors
-    /// `Invalid` if a value is nested more than 120 levels deep. The message names the row, counted
-    /// from 1.
+    /// `Invalid` if a value is nested more than 120 levels deep, or the dataset exceeds the default
+    /// [`DatasetLimits`] (`dataset-too-large`). The message names the row, counted from 1.
     pub fn from_rows(rows: Vec<Map<String, Value>>) -> Result<Self> {
-        rows::from_rows(rows)
+        Self::from_rows_within(rows, DatasetLimits::default())
+    }
+
+    /// Creates a dataset from rows, within these limits.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::from_rows`].
+    pub fn from_rows_within(rows: Vec<Map<String, Value>>, limits: DatasetLimits) -> Result<Self> {
+        rows::from_rows(rows, limits)
     }
 
     /// Creates a dataset from values that serialize to JSON objects. The columns of a struct are in
@@ -86,9 +98,18 @@ impl Dataset {
     ///
     /// # Errors
     /// `Invalid` if a row does not serialize to an object, or has a value that is nested more than
-    /// 120 levels deep. The message names the row, counted from 1.
+    /// 120 levels deep, or the dataset exceeds the default [`DatasetLimits`] (`dataset-too-large`).
+    /// The message names the row, counted from 1.
     pub fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Self> {
-        rows::from_serialize(rows)
+        Self::from_serialize_within(rows, DatasetLimits::default())
+    }
+
+    /// Creates a dataset from values that serialize to JSON objects, within these limits.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::from_serialize`].
+    pub fn from_serialize_within<T: Serialize>(rows: &[T], limits: DatasetLimits) -> Result<Self> {
+        rows::from_serialize(rows, limits)
     }
 
     /// Creates a dataset without rows. A repeated column name counts once.
@@ -101,9 +122,18 @@ impl Dataset {
     /// their first appearance.
     ///
     /// # Errors
+    /// `Invalid` if the result exceeds the default [`DatasetLimits`] (`dataset-too-large`).
     /// `Internal` if Arrow reports an error. No known dataset causes one.
     pub fn concat(datasets: &[Self]) -> Result<Self> {
-        concat::concat(datasets)
+        Self::concat_within(datasets, DatasetLimits::default())
+    }
+
+    /// Returns the rows of all datasets, one dataset after another, within these limits.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::concat`].
+    pub fn concat_within(datasets: &[Self], limits: DatasetLimits) -> Result<Self> {
+        concat::concat(datasets, limits)
     }
 
     /// Returns the rows. A missing cell has no key in its row.
@@ -190,10 +220,24 @@ impl Dataset {
         codec::decode(bytes)
     }
 
-    /// Returns the approximate number of bytes of the rows in memory.
+    /// Returns the number of bytes of the rows and the column names in memory, as
+    /// [`DatasetLimits::bytes_max`] counts them.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.table().iter().map(Column::memory_bytes).sum()
+    }
+
+    /// Checks the size of the whole dataset, for one that was built within other limits.
+    ///
+    /// # Errors
+    /// `Invalid` (`dataset-too-large`).
+    pub(crate) fn check(&self, limits: &DatasetLimits) -> Result<()> {
+        let mut room = Room::new(*limits);
+        for (index, column) in self.table().iter().enumerate() {
+            room.take_column(&column.name, index)?;
+            room.replace(column.name.len() as u64, column.memory_bytes())?;
+        }
+        Ok(())
     }
 
     fn from_parts(columns: Vec<Column>, row_count: usize) -> Self {

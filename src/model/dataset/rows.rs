@@ -10,33 +10,34 @@ use super::Dataset;
 use super::build::{DatasetBuilder, RowError};
 use super::column::Cell;
 use super::parse::describe;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Result};
+use crate::limits::DatasetLimits;
 
 type Row = Map<String, Value>;
 
-pub(super) fn from_rows(rows: Vec<Row>) -> Result<Dataset> {
-    let mut builder = DatasetBuilder::default();
+pub(super) fn from_rows(rows: Vec<Row>, limits: DatasetLimits) -> Result<Dataset> {
+    let mut builder = DatasetBuilder::new(limits);
     // Drops each row once it is added, so that memory does not hold a large input twice.
     for (row_index, row) in rows.into_iter().enumerate() {
         builder
             .push_row(&row)
-            .map_err(|error| bad_row(row_index, &error))?;
+            .map_err(|error| error.in_row(row_index))?;
     }
-    finish(builder)
+    Ok(builder.finish()?)
 }
 
-pub(super) fn from_serialize<T: Serialize>(rows: &[T]) -> Result<Dataset> {
-    let mut builder = DatasetBuilder::default();
+pub(super) fn from_serialize<T: Serialize>(rows: &[T], limits: DatasetLimits) -> Result<Dataset> {
+    let mut builder = DatasetBuilder::new(limits);
     let mut text = Vec::new();
     for (row_index, row) in rows.iter().enumerate() {
         text.clear();
         serde_json::to_writer(&mut text, row)
-            .map_err(|error| bad_row(row_index, &RowError::new(describe(&error))))?;
+            .map_err(|error| RowError::new(describe(&error)).in_row(row_index))?;
         builder
             .push_json_row(&text)
-            .map_err(|error| bad_row(row_index, &error))?;
+            .map_err(|error| error.in_row(row_index))?;
     }
-    finish(builder)
+    Ok(builder.finish()?)
 }
 
 pub(super) fn to_rows(dataset: &Dataset) -> Result<Vec<Row>> {
@@ -49,7 +50,7 @@ pub(super) fn deserialize<T: DeserializeOwned>(dataset: &Dataset) -> Result<Vec<
     (0..dataset.len())
         .map(|row_index| {
             serde_json::from_value(Value::Object(to_row(dataset, row_index)?))
-                .map_err(|error| bad_row(row_index, &RowError::new(describe(&error))))
+                .map_err(|error| RowError::new(describe(&error)).in_row(row_index))
         })
         .collect()
 }
@@ -78,16 +79,4 @@ pub(super) fn to_value(cell: Cell<'_>) -> Result<Option<Value>> {
             Error::internal("a stored value cannot be read").with_source(error)
         })?),
     })
-}
-
-pub(super) fn finish(builder: DatasetBuilder) -> Result<Dataset> {
-    builder.finish().map_err(|error| refused(error.to_string()))
-}
-
-fn bad_row(row_index: usize, error: &RowError) -> Error {
-    refused(format!("row {}: {error}", row_index.saturating_add(1)))
-}
-
-fn refused(message: String) -> Error {
-    Error::new(Problem::InvalidField, message)
 }

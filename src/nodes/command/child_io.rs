@@ -13,8 +13,8 @@ use super::child::Pipes;
 use super::lines::{Line, next_line};
 use crate::error::truncate;
 use crate::executor::{ExecutorError, Input, NodeLog};
+use crate::limits::DatasetLimits;
 use crate::model::{Dataset, DatasetBuilder};
-use crate::nodes::read::LINE_BYTES_MAX;
 
 /// The maximum size of a log line; the rest is cut. It is the size that is stored.
 const LOG_BYTES_MAX: usize = 16 * 1024;
@@ -44,12 +44,12 @@ pub(super) struct ChildIo {
 }
 
 impl ChildIo {
-    pub(super) fn new(pipes: Pipes) -> Self {
+    pub(super) fn new(pipes: Pipes, limits: DatasetLimits) -> Self {
         Self {
             stdout: BufReader::new(pipes.stdout),
             stderr: BufReader::new(pipes.stderr),
             stdin: Some(pipes.stdin),
-            rows: DatasetBuilder::default(),
+            rows: DatasetBuilder::new(limits),
             last_line: String::new(),
         }
     }
@@ -113,8 +113,9 @@ async fn read_rows(
     rows_max: usize,
 ) -> Result<(), EarlyStop> {
     let (mut text, mut line) = (Vec::new(), 0_u64);
+    let bytes_max = rows.limits().row_bytes_max;
     while rows.row_count() < rows_max {
-        let read = next_line(stdout, &mut text, LINE_BYTES_MAX).await?;
+        let read = next_line(stdout, &mut text, bytes_max).await?;
         line += 1;
         let invalid = |reason: String| {
             EarlyStop::Failed(ExecutorError::permanent(format!(
@@ -123,7 +124,7 @@ async fn read_rows(
         };
         match read {
             Line::End => return Ok(()),
-            Line::Cut => return Err(invalid(format!("it is longer than {LINE_BYTES_MAX} bytes"))),
+            Line::Cut => return Err(invalid(format!("it is longer than {bytes_max} bytes"))),
             Line::Whole if text.trim_ascii().is_empty() => {}
             Line::Whole => rows
                 .push_json_row(text.trim_ascii())

@@ -67,7 +67,7 @@ impl CommandNode {
     async fn run(&self, config: &Config<'_>, call: &NodeCall) -> Result<Dataset, ExecutorError> {
         let ctx = &call.ctx;
         let (mut group, pipes) = Group::start(config.program, &config.args, ctx, &self.hidden)?;
-        let mut child_io = ChildIo::new(pipes);
+        let mut child_io = ChildIo::new(pipes, ctx.dataset_limits);
         let result = tokio::select! {
             biased;
             () = ctx.cancel.cancelled() => Err(EarlyStop::Failed(ExecutorError::retryable("stopped before it finished"))),

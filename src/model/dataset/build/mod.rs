@@ -4,40 +4,31 @@
 //! `parse` reads rows from JSON texts, `concat` joins datasets.
 
 mod column;
+mod room;
+mod row_error;
+mod values;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 
 use super::Dataset;
 use super::column::Cell;
+use crate::error::Problem;
+use crate::limits::DatasetLimits;
 pub(super) use column::ColumnBuilder;
+pub(super) use room::Room;
+pub(crate) use row_error::RowError;
 
 /// The most levels of arrays and objects in a value. `serde_json` reads at most 127 levels, and a
 /// written value must be readable inside its row and an answer.
 const NESTING_MAX: usize = 120;
 
-/// The reason why a row cannot be added.
-#[derive(Debug)]
-pub(crate) struct RowError(String);
-
-impl RowError {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl fmt::Display for RowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Builds a dataset row by row. Unusable after an error.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct DatasetBuilder {
+    room: Room,
     columns: Vec<ColumnBuilder>,
     indexes_by_name: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
     row_count: usize,
@@ -45,9 +36,29 @@ pub(crate) struct DatasetBuilder {
     next_index: usize,
     /// A reusable buffer for the JSON text of a nested value.
     scratch: Vec<u8>,
+    /// The problem of the last refused cell, for errors that pass through a deserializer.
+    pub(super) refused: Option<Problem>,
 }
 
 impl DatasetBuilder {
+    /// Creates a builder without columns. It refuses the row that exceeds one of the limits.
+    pub(crate) fn new(limits: DatasetLimits) -> Self {
+        Self {
+            room: Room::new(limits),
+            columns: Vec::new(),
+            indexes_by_name: HashMap::default(),
+            row_count: 0,
+            next_index: 0,
+            scratch: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// Returns the limits of the dataset.
+    pub(crate) const fn limits(&self) -> &DatasetLimits {
+        self.room.limits()
+    }
+
     /// Returns the number of columns so far.
     #[cfg(feature = "nodes")]
     pub(crate) const fn column_count(&self) -> usize {
@@ -61,23 +72,24 @@ impl DatasetBuilder {
     }
 
     /// Returns the index of a column. Adds the column if it does not exist.
-    pub(crate) fn find_or_add_column(&mut self, name: &str) -> usize {
+    pub(crate) fn find_or_add_column(&mut self, name: &str) -> Result<usize, RowError> {
         let column_index = match self.columns.get(self.next_index) {
             Some(column) if *column.name == *name => self.next_index,
-            Some(_) | None => self.find_or_add_by_name(name),
+            Some(_) | None => self.find_or_add_by_name(name)?,
         };
         self.next_index = column_index.saturating_add(1);
-        column_index
+        Ok(column_index)
     }
 
-    fn find_or_add_by_name(&mut self, name: &str) -> usize {
+    fn find_or_add_by_name(&mut self, name: &str) -> Result<usize, RowError> {
         if let Some(column_index) = self.indexes_by_name.get(name) {
-            return *column_index;
+            return Ok(*column_index);
         }
+        self.room.take_column(name, self.columns.len())?;
         let (name, column_index) = (Arc::<str>::from(name), self.columns.len());
         self.columns.push(ColumnBuilder::new(Arc::clone(&name)));
         self.indexes_by_name.insert(name, column_index);
-        column_index
+        Ok(column_index)
     }
 
     /// Adds a cell to the current row.
@@ -90,7 +102,7 @@ impl DatasetBuilder {
             let name = crate::error::quote(&column.name);
             return Err(RowError::new(format!("the key {name} comes twice")));
         }
-        column.push(self.row_count, cell)
+        column.push(self.row_count, cell, &mut self.room)
     }
 
     /// Adds a value to the current row.
@@ -136,7 +148,7 @@ impl DatasetBuilder {
     /// Adds a complete row.
     pub(super) fn push_row(&mut self, row: &Map<String, Value>) -> Result<(), RowError> {
         for (name, value) in row {
-            let column_index = self.find_or_add_column(name);
+            let column_index = self.find_or_add_column(name)?;
             self.push_value(column_index, value)?;
         }
         self.end_row();
@@ -144,12 +156,12 @@ impl DatasetBuilder {
     }
 
     /// Returns the dataset of the rows so far.
-    pub(crate) fn finish(self) -> Result<Dataset, RowError> {
+    pub(crate) fn finish(mut self) -> Result<Dataset, RowError> {
         let rows = self.row_count;
         let columns = self
             .columns
             .into_iter()
-            .map(|column| column.finish(rows))
+            .map(|column| column.finish(rows, &mut self.room))
             .collect::<Result<_, _>>()?;
         Ok(Dataset::from_parts(columns, rows))
     }

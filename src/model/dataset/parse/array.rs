@@ -2,12 +2,14 @@
 //!
 //! The caller decides when to stop.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::RowSeed;
+use crate::error::Problem;
 use crate::model::dataset::build::{DatasetBuilder, RowError};
 
 impl DatasetBuilder {
@@ -18,18 +20,64 @@ impl DatasetBuilder {
         file: impl io::Read,
         mut wants_more: impl FnMut(usize) -> bool,
     ) -> Result<(), RowError> {
-        let mut reader = serde_json::Deserializer::from_reader(file);
+        let row_bytes = RowBytes {
+            max: self.limits().row_bytes_max as u64,
+            read: Cell::new(0),
+            is_exceeded: Cell::new(false),
+        };
+        let mut reader = serde_json::Deserializer::from_reader(BoundedRows {
+            file,
+            row_bytes: &row_bytes,
+        });
         let mut has_enough = false;
         let rows = RowsSeed(self, |rows| {
+            row_bytes.read.set(0);
             has_enough = !wants_more(rows);
             !has_enough
         });
         let read = rows.deserialize(&mut reader).and_then(|()| reader.end());
         match read {
-            Err(error) if !has_enough => Err(RowError::new(error.to_string())),
+            Err(error) if !has_enough => {
+                if row_bytes.is_exceeded.get() {
+                    self.refused = Some(Problem::DatasetTooLarge);
+                }
+                Err(self.refusal(error.to_string()))
+            }
             // The rest of the text is unread, which serde reports as an error.
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// The bytes of the row that is being read.
+struct RowBytes {
+    max: u64,
+    read: Cell<u64>,
+    is_exceeded: Cell<bool>,
+}
+
+/// A reader that fails inside a row that is too long, since the deserializer holds a whole value.
+struct BoundedRows<'a, R> {
+    file: R,
+    row_bytes: &'a RowBytes,
+}
+
+impl<R: Read> Read for BoundedRows<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let RowBytes {
+            max,
+            read,
+            is_exceeded,
+        } = self.row_bytes;
+        if read.get() > *max {
+            is_exceeded.set(true);
+            return Err(io::Error::other(format!(
+                "a row is longer than {max} bytes"
+            )));
+        }
+        let count = self.file.read(buffer)?;
+        read.set(read.get().saturating_add(count as u64));
+        Ok(count)
     }
 }
 

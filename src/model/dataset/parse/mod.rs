@@ -14,15 +14,30 @@ use serde_json::Value;
 
 use super::build::{DatasetBuilder, RowError};
 use super::column::Cell;
+use crate::error::Problem;
 
 impl DatasetBuilder {
     /// Adds a row from the text of a JSON object.
     pub(crate) fn push_json_row(&mut self, text: &[u8]) -> Result<(), RowError> {
         let mut reader = serde_json::Deserializer::from_slice(text);
-        RowSeed(self)
+        RowSeed(&mut *self)
             .deserialize(&mut reader)
             .and_then(|()| reader.end())
-            .map_err(|error| RowError::new(describe(&error)))
+            .map_err(|error| self.refusal(describe(&error)))
+    }
+
+    /// Returns the error of a row that a deserializer gave up.
+    fn refusal(&mut self, reason: String) -> RowError {
+        let problem = self.refused.take();
+        RowError::with_problem(problem.unwrap_or(Problem::InvalidField), reason)
+    }
+
+    /// Keeps the problem of a refusal that a deserializer passes on as text.
+    fn passed_on<T, E: de::Error>(&mut self, result: Result<T, RowError>) -> Result<T, E> {
+        result.map_err(|error| {
+            self.refused = Some(error.problem());
+            E::custom(error)
+        })
     }
 }
 
@@ -83,7 +98,8 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<usize, E> {
-        Ok(self.0.find_or_add_column(key))
+        let found = self.0.find_or_add_column(key);
+        self.0.passed_on(found)
     }
 }
 
@@ -92,11 +108,13 @@ struct CellSeed<'a>(&'a mut DatasetBuilder, usize);
 
 impl CellSeed<'_> {
     fn push<E: de::Error>(self, cell: Cell<'_>) -> Result<(), E> {
-        self.0.push(self.1, cell).map_err(E::custom)
+        let pushed = self.0.push(self.1, cell);
+        self.0.passed_on(pushed)
     }
 
     fn push_value<E: de::Error>(self, value: &Value) -> Result<(), E> {
-        self.0.push_value(self.1, value).map_err(E::custom)
+        let pushed = self.0.push_value(self.1, value);
+        self.0.passed_on(pushed)
     }
 }
 

@@ -175,7 +175,7 @@ async fn an_invalid_row_names_its_line_and_stops_the_command() {
     let error = failure("cat /dev/zero").await;
     assert_eq!(
         error.message(),
-        "line 1 of the output: it is longer than 16777216 bytes"
+        "line 1 of the output: it is longer than 33554432 bytes"
     );
 }
 
