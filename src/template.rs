@@ -10,10 +10,17 @@ use serde_json::{Map, Value};
 
 use crate::error::quote;
 use crate::model::RunId;
+use crate::suggestion::{did_you_mean, nearest};
 
 /// The total size of the values substituted into one config. 16 MiB, as the largest stored output:
 /// without a limit a config could repeat a parameter of a megabyte a hundred thousand times.
 const SUBSTITUTED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The part of a template before the dot.
+const PREFIXES: [&str; 3] = ["param", "var", "run"];
+
+/// What a template can name of a run.
+const RUN_FIELDS: [&str; 2] = ["id", "date"];
 
 /// The values that templates refer to.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +35,17 @@ pub(crate) struct Bindings<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
     /// A reference with a valid prefix to an unknown name.
-    #[error("{} in the config: no {what} is called {}", quote(.template), quote(.name))]
+    #[error("{} in the config: no {what} is called {}{hint}", quote(.template), quote(.name))]
     Unknown {
         template: String,
         what: &'static str,
         name: String,
+        /// The question that names the nearest known name, or nothing.
+        hint: String,
     },
+    /// A reference whose prefix is nearly one of ours.
+    #[error("{} in the config is not a template{}", quote(.template), did_you_mean(.meant))]
+    Misspelled { template: String, meant: String },
     /// The values are too large together.
     #[error("the values substituted into the config exceed {SUBSTITUTED_BYTES_MAX} bytes in total")]
     TooLarge,
@@ -88,6 +100,7 @@ impl Resolver<'_> {
             match piece {
                 Piece::Text(text) => resolved.push_str(text),
                 Piece::Reference(inside) => resolved.push_str(&self.substitute(inside)?),
+                Piece::Misspelled(inside) => return Err(misspelled(inside)),
             }
         }
         Ok(resolved)
@@ -111,7 +124,17 @@ impl Resolver<'_> {
             template: format!("${{{inside}}}"),
             what,
             name: name.to_owned(),
+            hint: self.hint(prefix, name),
         })
+    }
+
+    fn hint(&self, prefix: &str, name: &str) -> String {
+        let near = match prefix {
+            "param" => nearest(name, self.bindings.params.keys().map(String::as_str)),
+            "var" => None,
+            _ => nearest(name, RUN_FIELDS),
+        };
+        near.map(did_you_mean).unwrap_or_default()
     }
 
     fn run(&self, name: &str) -> Option<String> {
@@ -125,26 +148,92 @@ impl Resolver<'_> {
 
 /// Returns the names of all variables that a config refers to.
 pub(crate) fn variables(config: &Map<String, Value>) -> BTreeSet<String> {
+    names(config, "var.")
+}
+
+/// Returns the names of all parameters that a config refers to.
+pub(crate) fn parameters(config: &Map<String, Value>) -> BTreeSet<String> {
+    names(config, "param.")
+}
+
+fn names(config: &Map<String, Value>, prefix: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    config
-        .values()
-        .for_each(|value| collect_variables(value, &mut found));
+    each_text(config, |_, text| {
+        found.extend(pieces(text).filter_map(|piece| match piece {
+            Piece::Reference(inside) => inside.strip_prefix(prefix).map(str::to_owned),
+            Piece::Text(_) | Piece::Misspelled(_) => None,
+        }));
+    });
     found
 }
 
+/// Returns the first template of each string that no run can resolve, with the JSON pointer of the
+/// string in the config. Parameters and variables may become known later.
+pub(crate) fn unknown_names(config: &Map<String, Value>) -> Vec<(String, TemplateError)> {
+    let nothing = BTreeMap::new();
+    let bindings = Bindings {
+        params: &nothing,
+        vars: &nothing,
+        run_id: RunId::from_uuid(uuid::Uuid::nil()),
+        date: NaiveDate::default(),
+    };
+    let resolver = Resolver {
+        bindings: &bindings,
+        room: 0,
+    };
+    let mut found = Vec::new();
+    each_text(config, |pointer, text| {
+        let mut errors = pieces(text).filter_map(|piece| match piece {
+            Piece::Reference(inside) if inside.starts_with("run.") => resolver.lookup(inside).err(),
+            Piece::Misspelled(inside) => Some(misspelled(inside)),
+            Piece::Reference(_) | Piece::Text(_) => None,
+        });
+        found.extend(errors.next().map(|error| (pointer.to_owned(), error)));
+    });
+    found
+}
+
+/// Visits every string inside a config, with its JSON pointer.
+fn each_text<'a>(config: &'a Map<String, Value>, mut visit: impl FnMut(&str, &'a str)) {
+    each_text_of_object(config, &mut String::new(), &mut visit);
+}
+
+fn each_text_of_object<'a>(
+    entries: &'a Map<String, Value>,
+    pointer: &mut String,
+    visit: &mut impl FnMut(&str, &'a str),
+) {
+    for (key, value) in entries {
+        each_text_of_value(
+            value,
+            &key.replace('~', "~0").replace('/', "~1"),
+            pointer,
+            visit,
+        );
+    }
+}
+
 /// The recursion is bounded as in [`Resolver::value`].
-fn collect_variables(value: &Value, found: &mut BTreeSet<String>) {
+fn each_text_of_value<'a>(
+    value: &'a Value,
+    token: &str,
+    pointer: &mut String,
+    visit: &mut impl FnMut(&str, &'a str),
+) {
+    let length = pointer.len();
+    pointer.push('/');
+    pointer.push_str(token);
     match value {
-        Value::String(text) => found.extend(pieces(text).filter_map(|piece| match piece {
-            Piece::Reference(inside) => inside.strip_prefix("var.").map(str::to_owned),
-            Piece::Text(_) => None,
-        })),
-        Value::Array(items) => items.iter().for_each(|item| collect_variables(item, found)),
-        Value::Object(entries) => entries
-            .values()
-            .for_each(|item| collect_variables(item, found)),
+        Value::String(text) => visit(pointer, text),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                each_text_of_value(item, &index.to_string(), pointer, visit);
+            }
+        }
+        Value::Object(entries) => each_text_of_object(entries, pointer, visit),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+    pointer.truncate(length);
 }
 
 /// A part of a string.
@@ -152,6 +241,8 @@ enum Piece<'t> {
     Text(&'t str),
     /// The inside of `${…}`, with one of our prefixes.
     Reference(&'t str),
+    /// The inside of `${…}`, with a prefix that is nearly one of ours.
+    Misspelled(&'t str),
 }
 
 /// Splits a string into its parts, in order.
@@ -171,9 +262,9 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         } else if dollar.starts_with("$${") {
             (Piece::Text("${"), "$${".len())
         } else if dollar.len() > unclosed
-            && let Some(inside) = reference(dollar)
+            && let Some((inside, piece)) = reference(dollar)
         {
-            (Piece::Reference(inside), "${}".len() + inside.len())
+            (piece, "${}".len() + inside.len())
         } else {
             (Piece::Text("$"), "$".len())
         };
@@ -182,13 +273,41 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Returns the inside of `${…}` at the start of a string if it has one of our prefixes.
-fn reference(text: &str) -> Option<&str> {
+/// Returns the inside of `${…}` at the start of a string if it has one of our prefixes or nearly
+/// one. Any other `${…}`, such as `${HOME}`, belongs to the executor.
+fn reference(text: &str) -> Option<(&str, Piece<'_>)> {
     let (inside, _) = text.strip_prefix("${")?.split_once('}')?;
-    let is_ours = ["param.", "var.", "run."]
-        .iter()
-        .any(|prefix| inside.starts_with(prefix));
-    is_ours.then_some(inside)
+    let (prefix, _) = inside.split_once('.')?;
+    if PREFIXES.contains(&prefix) {
+        return Some((inside, Piece::Reference(inside)));
+    }
+    meant_prefix(prefix).map(|_| (inside, Piece::Misspelled(inside)))
+}
+
+/// Returns the prefix of ours that a wrong one most likely means.
+///
+/// The list is short, because a text that is not for Floret must stay as it is.
+fn meant_prefix(prefix: &str) -> Option<&'static str> {
+    if prefix.len() > "parameters".len() + 2 {
+        return None;
+    }
+    match prefix.trim().to_ascii_lowercase().as_str() {
+        "param" | "params" | "parameter" | "parameters" | "parm" | "parms" | "prams" => {
+            Some("param")
+        }
+        "var" | "vars" | "variable" | "variables" => Some("var"),
+        "run" | "runs" => Some("run"),
+        _ => None,
+    }
+}
+
+fn misspelled(inside: &str) -> TemplateError {
+    let (prefix, name) = inside.split_once('.').unwrap_or_default();
+    let meant = meant_prefix(prefix).unwrap_or_default();
+    TemplateError::Misspelled {
+        template: format!("${{{inside}}}"),
+        meant: format!("${{{meant}.{}}}", name.trim()),
+    }
 }
 
 #[cfg(test)]
@@ -243,10 +362,11 @@ mod tests {
             ("${run.date}", "2024-02-29"),
             ("${param.trap}", "${param.date}$${run.id}"),
             (
-                "${HOME} ${} ${param} ${params.date} ${ param.date }",
-                "${HOME} ${} ${param} ${params.date} ${ param.date }",
+                "${HOME} ${} ${param} ${env.HOME} ${part.x} ${run} ${spark.run.id}",
+                "${HOME} ${} ${param} ${env.HOME} ${part.x} ${run} ${spark.run.id}",
             ),
             ("$${param.date}", "${param.date}"),
+            ("$${params.date}", "${params.date}"),
             ("$$${param.date}", "$${param.date}"),
             ("$${${param.date}}", "${2024-01-15}"),
             ("$ $$ $x {param.date} $", "$ $$ $x {param.date} $"),
@@ -266,7 +386,7 @@ mod tests {
         for (template, error) in [
             (
                 "${param.dat}",
-                "\"${param.dat}\" in the config: no parameter is called \"dat\"",
+                "\"${param.dat}\" in the config: no parameter is called \"dat\"; did you mean \"date\"?",
             ),
             (
                 "${param.}",
@@ -279,6 +399,18 @@ mod tests {
             (
                 "${run.time}",
                 "\"${run.time}\" in the config: no field of a run is called \"time\"",
+            ),
+            (
+                "${run.dat}",
+                "\"${run.dat}\" in the config: no field of a run is called \"dat\"; did you mean \"date\"?",
+            ),
+            (
+                "${params.date}",
+                "\"${params.date}\" in the config is not a template; did you mean \"${param.date}\"?",
+            ),
+            (
+                "${ Variable. KEY }",
+                "\"${ Variable. KEY }\" in the config is not a template; did you mean \"${var.KEY}\"?",
             ),
             (
                 "${param.${param.date}}",
@@ -312,6 +444,21 @@ mod tests {
             panic!("a config is an object");
         };
         assert_eq!(Vec::from_iter(variables(&config)), ["A", "b-c"]);
+    }
+
+    #[test]
+    fn templates_that_no_run_resolves_are_found_at_their_pointers() {
+        let config = json!({
+            "a": "${run.id} ${run.date} ${param.later} ${var.LATER} ${HOME} $${run.no}",
+            "b/c": ["x", {"~": "${run.dat}"}], "d": "${params.x} ${run.no}", "n": 1
+        });
+        let Value::Object(config) = config else {
+            panic!("a config is an object");
+        };
+        let found = unknown_names(&config);
+        let pointers: Vec<_> = found.iter().map(|(pointer, _)| &**pointer).collect();
+        assert_eq!(pointers, ["/b~1c/1/~0", "/d"]);
+        assert!(matches!(found[1].1, TemplateError::Misspelled { .. }));
     }
 
     #[test]

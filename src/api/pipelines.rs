@@ -20,6 +20,14 @@ struct Checked<'a> {
     warnings: Vec<IssueBody<'a>>,
 }
 
+#[derive(Serialize)]
+struct Saved<'a> {
+    #[serde(flatten)]
+    pipeline: PipelineView,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<IssueBody<'a>>,
+}
+
 /// `GET /pipelines`
 pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
@@ -42,7 +50,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
         .create_pipeline(definition, &call.scope)
         .await?;
     let location = call.link(&format!("/pipelines/{}", stored.id));
-    let mut response = quote(StatusCode::CREATED, stored)?;
+    let mut response = saved(&call, StatusCode::CREATED, stored)?;
     response::set_location(&mut response, location)?;
     Ok(response)
 }
@@ -68,6 +76,18 @@ fn quote(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
     Ok(response)
 }
 
+/// Returns the response with a pipeline that was saved, its entity tag and the warnings about it.
+fn saved(call: &Call, status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
+    let warnings = call.engine().definition_warnings(&stored.definition);
+    let saved = Saved {
+        pipeline: PipelineView(stored),
+        warnings: warnings.iter().map(IssueBody::from).collect(),
+    };
+    let mut response = response::json(status, &saved);
+    precondition::set_etag(&mut response, &saved.pipeline.0)?;
+    Ok(response)
+}
+
 /// `PUT /pipelines/{id}`
 pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
     let (expected, definition) = call
@@ -81,7 +101,7 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
     let stored = engine
         .replace_pipeline(key, definition, &expected, &call.scope)
         .await?;
-    quote(StatusCode::OK, stored)
+    saved(&call, StatusCode::OK, stored)
 }
 
 /// `DELETE /pipelines/{id}`

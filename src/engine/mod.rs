@@ -9,6 +9,7 @@ mod backfill;
 mod cancel;
 mod checkpoint;
 mod connections;
+mod definition_warnings;
 mod driver;
 mod dry_run;
 mod execution_permit;

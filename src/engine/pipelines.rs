@@ -7,12 +7,15 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
+use super::definition_warnings;
 use super::id_mismatch;
 use super::trigger::WakeOnDrop;
-use crate::error::{Error, Issue, IssueLocation, Problem, Result};
+use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
+use crate::graph::issues::Issues;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
 use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
+use crate::template;
 
 /// The problems of a definition: errors, and warnings about what is merely suspicious.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +121,9 @@ impl Engine {
     /// # Errors
     /// `Conflict` (`already-exists`), and any error of storage.
     pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
+        for warning in self.definition_warnings(&pipeline) {
+            tracing::warn!(pipeline_id = %pipeline.id, detail = %warning.detail, "a definition is odd");
+        }
         self.save(pipeline, Expect::Any, &Scope::All).await
     }
 
@@ -160,7 +166,7 @@ impl Engine {
         errors.extend(self.config_issues(pipeline));
         Ok(ValidationReport {
             errors,
-            warnings: unused_params(pipeline),
+            warnings: self.definition_warnings(pipeline),
         })
     }
 
@@ -192,40 +198,35 @@ impl Engine {
         Err(Error::invalid(Problem::InvalidField, issues))
     }
 
-    /// Returns the problems that executors find in the configs of their nodes.
-    fn config_issues(&self, pipeline: &Pipeline) -> Vec<Issue> {
-        let mut issues = Vec::new();
-        for (index, node) in pipeline.nodes.iter().enumerate() {
-            let Some(executor) = self.0.registry.get(&node.kind) else {
-                continue;
-            };
-            issues.extend(
-                executor
-                    .validate(&node.config)
-                    .into_iter()
-                    .map(|issue| prefix_pointer(index, issue)),
-            );
-        }
-        issues
+    /// Returns warnings about a definition: what is possible but most likely a mistake.
+    pub(crate) fn definition_warnings(&self, pipeline: &Pipeline) -> Vec<Issue> {
+        definition_warnings::find(pipeline, &self.0.registry)
     }
-}
 
-/// Makes the pointer of a config problem relative to the pipeline.
-fn prefix_pointer(index: usize, issue: Issue) -> Issue {
-    match issue.location {
-        IssueLocation::Pointer(pointer) => {
-            Issue::pointer(format!("/nodes/{index}/config{pointer}"), issue.detail)
+    /// Returns the problems that executors find in the configs of their nodes, and the templates
+    /// that no run can resolve.
+    fn config_issues(&self, pipeline: &Pipeline) -> Vec<Issue> {
+        let mut issues = Issues::default();
+        for (index, node) in pipeline.nodes.iter().enumerate() {
+            let at = format!("/nodes/{index}/config");
+            let validated = self.0.registry.get(&node.kind);
+            let validated = validated.map(|executor| executor.validate(&node.config));
+            for issue in validated.unwrap_or_default() {
+                let pointer = definition_warnings::absolute_pointer(&at, &issue.location);
+                issues.push(&pointer, || issue.detail);
+            }
+            for (pointer, error) in template::unknown_names(&node.config) {
+                issues.push(&format!("{at}{pointer}"), || error.to_string());
+            }
         }
-        IssueLocation::Parameter(name) => {
-            Issue::pointer(format!("/nodes/{index}/config/{name}"), issue.detail)
-        }
+        issues.into_vec()
     }
 }
 
 /// Removes the fields that are stored beside a definition. A definition that was read and sent back
 /// then changes nothing.
 fn strip_stored_fields(pipeline: &mut Pipeline) {
-    const STORED_BESIDE: [&str; 3] = ["version", "created_at", "updated_at"];
+    const STORED_BESIDE: [&str; 4] = ["version", "created_at", "updated_at", "warnings"];
     pipeline.slug = None;
     for field in STORED_BESIDE {
         pipeline.extra.remove(field);
@@ -253,25 +254,4 @@ fn invalid_id(pointer: &str, error: &crate::model::IdError) -> Error {
         Problem::InvalidField,
         vec![Issue::pointer(pointer, error.to_string())],
     )
-}
-
-/// Returns a warning for each parameter that no config names. Most of them are typing errors.
-fn unused_params(pipeline: &Pipeline) -> Vec<Issue> {
-    let configs: String = pipeline
-        .nodes
-        .iter()
-        .map(|node| Value::Object(node.config.clone()).to_string())
-        .collect();
-    let has_templates = configs.contains("${param.");
-    let is_unused =
-        |name: &&String| has_templates && !configs.contains(&format!("${{param.{name}}}"));
-    let unused = pipeline.params.keys().filter(is_unused);
-    unused
-        .map(|name| {
-            Issue::pointer(
-                format!("/params/{name}"),
-                format!("no node's config names the parameter {name}"),
-            )
-        })
-        .collect()
 }

@@ -13,6 +13,7 @@ use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
+use crate::suggestion::{did_you_mean, nearest};
 
 /// A caller's idempotency key with the hash of the request body.
 #[derive(Debug, Clone)]
@@ -180,10 +181,6 @@ impl Shared {
 
     pub(super) fn unknown_types(&self, pipeline: &Pipeline) -> Vec<Issue> {
         let is_unknown = |kind: &str| self.registry.get(kind).is_none();
-        let registered = || match self.registry.kinds().collect::<Vec<_>>() {
-            none if none.is_empty() => "none".to_owned(),
-            kinds => kinds.join(", "),
-        };
         let nodes = pipeline
             .nodes
             .iter()
@@ -192,13 +189,24 @@ impl Shared {
         nodes
             .map(|(index, node)| {
                 let detail = format!(
-                    "node {} has the type {}, for which no executor is registered; registered: {}",
+                    "node {} has the type {}, for which no executor is registered{}",
                     quote(&node.id),
                     quote(&node.kind),
-                    registered()
+                    self.registered_types(&node.kind)
                 );
                 Issue::pointer(format!("/nodes/{index}/type"), detail)
             })
             .collect()
+    }
+
+    /// Returns the registered type that an unknown one most likely means, or all registered types.
+    fn registered_types(&self, unknown: &str) -> String {
+        if let Some(near) = nearest(unknown, self.registry.kinds()) {
+            return did_you_mean(near);
+        }
+        match self.registry.kinds().collect::<Vec<_>>() {
+            none if none.is_empty() => "; none is registered".to_owned(),
+            kinds => format!("; registered: {}", kinds.join(", ")),
+        }
     }
 }

@@ -92,4 +92,20 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Returns what the node reads and writes outside its pipeline, for the lineage.
     fn assets(&self, node: &Node) -> Vec<Asset>;
+
+    /// Returns the keys of a config that this executor reads, or `None` if it may read any key.
+    ///
+    /// Floret warns of every other key of a config when a pipeline is saved or validated. The keys
+    /// that the engine reads (`max_retries`, `retry_delay`, `timeout`) are not part of the list.
+    fn config_keys(&self) -> Option<&[&str]> {
+        None
+    }
+
+    /// Returns what is odd about a node's config although it is valid, with pointers relative to
+    /// the config.
+    ///
+    /// Floret calls it when a pipeline is saved or validated. Templates are not resolved yet.
+    fn warnings(&self, _config: &Map<String, Value>) -> Vec<Issue> {
+        Vec::new()
+    }
 }

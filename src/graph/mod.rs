@@ -15,7 +15,7 @@ pub(crate) mod policy;
 #[cfg(test)]
 mod random;
 pub(crate) mod reuse;
-mod rules;
+pub(crate) mod rules;
 mod validate;
 
 use std::collections::HashMap;

@@ -29,6 +29,9 @@ pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 /// The values that [`is_timeout_in_range`] accepts.
 pub(super) const TIMEOUT_RANGE: &str = "a number of seconds from 0.001 to 31536000";
 
+/// The keys of a node's config that the engine reads.
+pub(crate) const CONFIG_KEYS: [&str; 3] = ["max_retries", "retry_delay", "timeout"];
+
 /// How often the engine retries a node, and how long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
@@ -123,6 +126,19 @@ mod tests {
         assert_eq!(policy, Ok(RetryPolicy::default()));
         assert_eq!(RetryPolicy::default().max_retries, 0);
         assert_eq!(RetryPolicy::default().retry_delay, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn the_list_of_keys_has_every_key_that_is_read() {
+        for key in CONFIG_KEYS {
+            let node = Node::new("a", "x").config(key, Value::Null);
+            assert!(RetryPolicy::for_node(&node).is_err(), "{key}");
+        }
+        let RetryPolicy {
+            max_retries: _,
+            retry_delay: _,
+            timeout: _,
+        } = RetryPolicy::default();
     }
 
     #[test]

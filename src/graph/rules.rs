@@ -23,7 +23,8 @@ pub(super) const CATCHUP: &str = "catchup";
 /// The values that `max_concurrent_runs` accepts.
 pub(super) const CONCURRENT_RUNS_RANGE: &str = "a whole number from 1 to 4294967295";
 
-const PIPELINE_FIELDS: [&str; 16] = [
+/// The fields of a pipeline that Floret knows.
+pub(crate) const PIPELINE_FIELDS: [&str; 16] = [
     "id",
     "pipeline_id",
     "name",
@@ -41,8 +42,10 @@ const PIPELINE_FIELDS: [&str; 16] = [
     CATCHUP,
     "overlap",
 ];
-const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
-const EDGE_FIELDS: [&str; 2] = ["from", "to"];
+/// The fields of a node that Floret knows.
+pub(crate) const NODE_FIELDS: [&str; 4] = ["id", "type", "name", "config"];
+/// The fields of an edge that Floret knows.
+pub(crate) const EDGE_FIELDS: [&str; 2] = ["from", "to"];
 
 /// Adds an issue for every field that is out of its range.
 pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {

@@ -119,6 +119,11 @@ fn resolve_endpoint(
     let found = index_of.get(id).copied();
     if found.is_none() {
         issues.push(&format!("/edges/{index}/{side}"), || {
+            if id.is_empty() {
+                return format!(
+                    "{side} is empty and must be the id of a node; in code, after() follows the node that it connects"
+                );
+            }
             let hint = nearest(id, index_of.keys().copied()).map(did_you_mean);
             let hint = hint.unwrap_or_default();
             format!("no node has the id {}{hint}", quote(id))
@@ -182,6 +187,16 @@ mod tests {
                 ("/edges/4/from", "no node has the id \"zzz\""),
                 ("/edges/4/to", "no node has the id \"\\u{1b}[0m\""),
             ],
+        );
+    }
+
+    #[test]
+    fn an_upstream_that_is_named_before_any_node_is_explained() {
+        let detail = "to is empty and must be the id of a node; in code, after() follows the node that it connects";
+        check(
+            &Pipeline::new("p").after("a").node("a", "x"),
+            "graph-invalid",
+            &[("/edges/0/to", detail)],
         );
     }
 

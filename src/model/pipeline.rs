@@ -182,6 +182,8 @@ impl Pipeline {
     }
 
     /// Adds an edge from `upstream` to the node that was added last.
+    ///
+    /// Before the first node, it adds an edge that the check of the pipeline refuses.
     #[must_use]
     pub fn after(mut self, upstream: impl Into<String>) -> Self {
         let to = self

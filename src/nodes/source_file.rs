@@ -87,6 +87,10 @@ impl Executor for SourceFile {
         without_template_issues(config, issues)
     }
 
+    fn config_keys(&self) -> Option<&[&str]> {
+        Some(&["path", "format", "infer"])
+    }
+
     fn assets(&self, node: &Node) -> Vec<Asset> {
         let path = node.config.get("path").and_then(Value::as_str);
         path.map(|path| Asset::new("file", path, false))

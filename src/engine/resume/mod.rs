@@ -11,9 +11,13 @@ use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::Effect;
 use crate::graph::reuse::{ChainResult, select_reused};
 use crate::model::{
-    InheritedOutput, Node, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
+    InheritedOutput, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
+use crate::suggestion::{did_you_mean, nearest};
+
+/// How many nodes a refusal lists if none is similar to the requested one.
+const NODES_NAMED_MAX: usize = 20;
 
 /// A request to resume a run.
 #[derive(Debug, Clone)]
@@ -147,13 +151,26 @@ impl Engine {
 /// Finds the node that a caller wants to execute again.
 fn parse_from_node(current: &DefinitionGraph<'_>, id: &str) -> Result<NodeIndex> {
     current.graph.node_index(id).ok_or_else(|| {
-        let node_ids: Vec<_> = current.graph.node_indexes().filter_map(|node_index| current.graph.id(node_index)).take(20).map(|id| id.as_str()).collect();
+        let node_indexes = current.graph.node_indexes();
+        let node_ids: Vec<_> = node_indexes
+            .filter_map(|node_index| current.graph.id(node_index))
+            .map(NodeId::as_str)
+            .collect();
+        let hint = match nearest(id, node_ids.iter().copied()) {
+            Some(near) => did_you_mean(near),
+            None => {
+                let first = node_ids.len().min(NODES_NAMED_MAX);
+                format!("; its first nodes are {}", node_ids[..first].join(", "))
+            }
+        };
         let detail = format!(
-            "from_node must name a node of the definition that runs, received {}; its first nodes are {}",
-            quote(id),
-            node_ids.join(", ")
+            "from_node must name a node of the definition that runs, received {}{hint}",
+            quote(id)
         );
-        Error::invalid(Problem::InvalidField, vec![Issue::pointer("/from_node", detail)])
+        Error::invalid(
+            Problem::InvalidField,
+            vec![Issue::pointer("/from_node", detail)],
+        )
     })
 }
 

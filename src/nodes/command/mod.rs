@@ -143,6 +143,10 @@ impl Executor for CommandNode {
             .collect()
     }
 
+    fn config_keys(&self) -> Option<&[&str]> {
+        Some(&["command", "effect"])
+    }
+
     fn assets(&self, _node: &Node) -> Vec<Asset> {
         Vec::new()
     }

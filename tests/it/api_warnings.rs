@@ -1,0 +1,249 @@
+//! Warnings about definitions: on validate, POST and PUT, with what was most likely meant.
+//!
+//! Definitions that are refused are left to `bad_input`.
+
+use floret::Clock;
+use floret::executor::{Ctx, ExecutorError};
+use floret::nodes::CommandNode;
+use floret::testing::Step;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::wire::{Backend, Host, request};
+
+async fn copy(_: Ctx) -> Result<(), ExecutorError> {
+    Ok(())
+}
+
+async fn host() -> Host {
+    Host::build(Backend::Memory, |builder| {
+        builder
+            .executor("command", CommandNode::new(Clock::system()))
+            .node("copy", copy)
+    })
+    .await
+}
+
+/// Returns the pointers and details of the warnings in a response.
+fn warnings(body: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let listed = body["warnings"].as_array().cloned().unwrap_or_default();
+    let pairs = listed
+        .iter()
+        .map(|warning| (text(&warning["pointer"]), text(&warning["detail"])));
+    pairs.collect()
+}
+
+/// Saves a definition, and returns its warnings, which POST, PUT and validate must agree on.
+async fn warnings_of(host: &Host, definition: &Value) -> Vec<(String, String)> {
+    let created = host.post("/api/pipelines", Some(definition)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let created = created.json();
+    let path = format!("/api/pipelines/{}", created["id"].as_str().unwrap());
+    // The answer is accepted as a definition, and its warnings do not become a part of it.
+    let replaced = host.send(request(Method::PUT, &path, Some(&created))).await;
+    assert_eq!(replaced.status, 200, "{replaced:?}");
+    assert_eq!(replaced.json(), created);
+    let checked = host.get(&format!("{path}/validate")).await.json();
+    assert_eq!(checked["valid"], true, "{checked}");
+    assert_eq!(warnings(&checked), warnings(&created));
+    assert_eq!(host.get(&path).await.json().get("warnings"), None);
+    let deleted = host.send(request(Method::DELETE, &path, None)).await;
+    assert_eq!(deleted.status, 204);
+    warnings(&created)
+}
+
+/// Returns a definition with one command, after `edit` has changed it.
+fn definition(edit: impl FnOnce(&mut Value)) -> Value {
+    let mut definition = json!({
+        "id": "odd", "name": "odd",
+        "nodes": [{"id": "load", "type": "command", "config": {"command": ["true"]}}],
+    });
+    edit(&mut definition);
+    definition
+}
+
+#[tokio::test]
+async fn a_key_that_nothing_reads_is_warned_of_with_what_was_meant() {
+    let host = host().await;
+    let config = "/nodes/0/config";
+    for (pointer, value, meant) in [
+        ("/cron", json!("@daily"), "did you mean \"schedule\"?"),
+        (
+            "/Timezone",
+            json!("UTC"),
+            "did you mean \"schedule_timezone\"?",
+        ),
+        (
+            "/max_concurent_runs",
+            json!(1),
+            "did you mean \"max_concurrent_runs\"?",
+        ),
+        (
+            "/zzz",
+            json!(1),
+            "is not a field of the pipeline that Floret reads, and has no effect",
+        ),
+        (
+            "/nodes/0/max_retries",
+            json!(3),
+            "\"max_retries\" belongs in the node's config",
+        ),
+        (
+            "/nodes/0/effect",
+            json!("sink"),
+            "\"effect\" belongs in the node's config",
+        ),
+        (
+            "/nodes/0/retries",
+            json!(3),
+            "did you mean \"max_retries\" in the node's config?",
+        ),
+        (
+            "/nodes/0/depends_on",
+            json!(["a"]),
+            "the edges of the pipeline connect nodes",
+        ),
+        ("/nodes/0/conifg", json!({}), "did you mean \"config\"?"),
+        ("/nodes/0/x~1y", json!(7), "is not a field of a node"),
+        (
+            "/nodes/0/config/effct",
+            json!("sink"),
+            "did you mean \"effect\"?",
+        ),
+        (
+            "/nodes/0/config/retries",
+            json!(3),
+            "did you mean \"max_retries\"?",
+        ),
+        (
+            "/nodes/0/config/timeout_seconds",
+            json!(3),
+            "did you mean \"timeout\"?",
+        ),
+        ("/nodes/0/config/zzz", json!(3), "known are command, effect"),
+    ] {
+        let odd = definition(|definition| {
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            definition.pointer_mut(parent).unwrap()[key.replace("~1", "/")] = value;
+        });
+        let found = warnings_of(&host, &odd).await;
+        assert_eq!(found.len(), 1, "{pointer}: {found:?}");
+        assert_eq!(found[0].0, pointer);
+        assert!(found[0].1.contains(meant), "{pointer}: {}", found[0].1);
+    }
+    let known = definition(|definition| {
+        for (key, value) in [("max_retries", 3), ("retry_delay", 3), ("timeout", 3)] {
+            definition.pointer_mut(config).unwrap()[key] = json!(value);
+        }
+    });
+    assert_eq!(warnings_of(&host, &known).await, []);
+}
+
+#[tokio::test]
+async fn a_node_type_without_declared_keys_is_warned_only_of_words_for_engine_keys() {
+    let host = host().await;
+    let odd = definition(|definition| {
+        definition["nodes"][0] = json!({
+            "id": "copy", "type": "copy", "config": {"anything": 1, "retries": 3},
+        });
+        definition["edges"] = json!([]);
+    });
+    let found = warnings_of(&host, &odd).await;
+    let detail = "the engine does not read the key \"retries\"; did you mean \"max_retries\"? (correct if nodes of type \"copy\" read it)";
+    assert_eq!(
+        found,
+        [("/nodes/0/config/retries".to_owned(), detail.to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn parameters_that_a_run_lacks_or_that_nothing_names_are_warned_of() {
+    let host = host().await;
+    let odd = definition(|definition| {
+        definition["params"] = json!({"region": "eu", "shop": "a", "zone": "b"});
+        definition["nodes"][0]["config"]["command"] = json!([
+            "load",
+            "${param.regoin}",
+            "${param.date}",
+            "$FLORET_PARAM_SHOP"
+        ]);
+    });
+    let found = warnings_of(&host, &odd).await;
+    let expected = [
+        (
+            "/nodes/0/config",
+            "the pipeline has no parameter \"regoin\", so each run must be given it; did you mean \"region\"?",
+        ),
+        (
+            "/params/region",
+            "no node's config names the parameter \"region\"",
+        ),
+        (
+            "/params/zone",
+            "no node's config names the parameter \"zone\"",
+        ),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(pointer, detail)| (pointer.to_owned(), detail.to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn at_most_twenty_warnings_are_reported() {
+    let host = host().await;
+    let odd = definition(|definition| {
+        for index in 0..1_000 {
+            definition[format!("field{index}")] = json!(index);
+        }
+    });
+    assert_eq!(warnings_of(&host, &odd).await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_template_that_no_run_can_resolve_is_refused() {
+    let host = host().await;
+    for (template, meant) in [
+        ("${run.dat}", "did you mean \"date\"?"),
+        ("${params.date}", "did you mean \"${param.date}\"?"),
+        ("${VAR.KEY}", "did you mean \"${var.KEY}\"?"),
+    ] {
+        let bad = definition(|definition| {
+            definition["nodes"][0]["config"]["command"] = json!(["load", template]);
+        });
+        let refused = host.post("/api/pipelines", Some(&bad)).await;
+        refused.assert_problem(422, "invalid-field");
+        let error = &refused.json()["errors"][0];
+        assert_eq!(error["pointer"], "/nodes/0/config/command/1");
+        assert!(error["detail"].as_str().unwrap().contains(meant), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_node_type_or_node_is_answered_with_the_nearest() {
+    let host = host().await;
+    let odd = definition(|definition| definition["nodes"][0]["type"] = json!("comand"));
+    let created = host.post("/api/pipelines", Some(&odd)).await;
+    assert_eq!(created.status, 201);
+    let detail = "node \"load\" has the type \"comand\", for which no executor is registered; did you mean \"command\"?";
+    let checked = host.get("/api/pipelines/odd/validate").await.json();
+    assert_eq!(checked["errors"][0]["detail"], detail);
+    let refused = host.post("/api/pipelines/odd/run", None).await;
+    refused.assert_problem(422, "node-type-unknown");
+    assert_eq!(refused.json()["detail"], detail);
+    host.executor.script("load", [Step::permanent("no")]);
+    let run = host.trigger().await;
+    host.wait_finished(&run).await;
+    let resumed = host
+        .post(
+            &format!("/api/runs/{run}/resume"),
+            Some(&json!({"from_node": "laod"})),
+        )
+        .await;
+    resumed.assert_problem(422, "invalid-field");
+    assert_eq!(
+        resumed.json()["errors"][0]["detail"],
+        "from_node must name a node of the definition that runs, received \"laod\"; did you mean \"load\"?"
+    );
+}
