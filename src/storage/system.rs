@@ -24,6 +24,9 @@ pub struct Stats {
     pub purged_seq: u64,
     /// The number of dead letters: events of runs in scope whose delivery was given up.
     pub dead_letter_count: u64,
+    /// The number of stored rows that could not be read since the storage was opened. Each costs
+    /// what it holds, such as one run.
+    pub unreadable_count: u64,
     /// The kind of storage in one word, such as `sqlite` or `memory`.
     pub kind: &'static str,
 }

@@ -28,6 +28,8 @@ pub(crate) struct SystemInfo {
     queued_runs: u64,
     max_concurrent_runs: u32,
     dead_letters: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable_rows: Option<u64>,
     storage: &'static str,
     uptime_seconds: u64,
 }
@@ -60,6 +62,7 @@ impl Views {
             queued_runs: stats.pending_count,
             max_concurrent_runs: engine.runs_max,
             dead_letters: stats.dead_letter_count,
+            unreadable_rows: (stats.unreadable_count > 0).then_some(stats.unreadable_count),
             storage: stats.kind,
             uptime_seconds: engine.uptime.as_secs(),
         })

@@ -12,12 +12,13 @@ use rusqlite::{Connection, Row, params};
 
 use super::SqliteStorage;
 use super::open_backfills::{CachedBackfill, order};
-use super::pages::{Conditions, Window, cursor, wants_total};
-use super::query::{row, rows};
+use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
+use super::query::{readable_rows, row};
 use super::reader::Reader;
 use super::state::CachedPipeline;
 use super::store_error::StoreError;
 use super::tx::Tx;
+use super::unreadable::UnreadableRows;
 use super::values::{
     self, backfill_id, backfill_status, date, day, millis, optional_time, pipeline_id, run_id,
     tenant, time, to_backfill_status, to_cancel, to_run_status, to_u32, to_u64,
@@ -43,7 +44,10 @@ impl Backfills for SqliteStorage {
         self.read(move |reader| {
             reader.snapshot(|reader| {
                 let found = find(&reader.conn, backfill, &scope)?;
-                found.map(|found| detail(&reader.conn, found)).transpose()
+                let unreadable = &reader.unreadable;
+                found
+                    .map(|found| detail(&reader.conn, unreadable, found))
+                    .transpose()
             })
         })
         .await
@@ -109,10 +113,12 @@ fn find(
 /// Reads the runs of a backfill.
 fn detail(
     conn: &Connection,
+    unreadable: &UnreadableRows,
     (key, backfill): (i64, Backfill),
 ) -> Result<BackfillDetail, StoreError> {
     let sql = "SELECT id, date, status FROM runs WHERE backfill = ? ORDER BY id";
-    let runs = rows(conn, sql, [key], |row| {
+    let what = (unreadable, "a run of a backfill");
+    let runs = readable_rows(conn, what, sql, [key], |row| {
         Ok(BackfillRun::new(
             run_id(&row.get::<_, Vec<u8>>(0)?)?,
             date(row.get(1)?)?,
@@ -155,16 +161,19 @@ impl Reader {
             let after = after.as_uuid().as_bytes().to_vec();
             conditions.add("b.id < ?", [Value::Blob(after)]);
         }
-        let window = Window::new(page);
         let sql = format!(
-            "SELECT {BACKFILL} FROM {BACKFILL_FROM}{} ORDER BY b.id DESC LIMIT {} OFFSET {}",
+            "SELECT {BACKFILL} FROM {BACKFILL_FROM}{} ORDER BY b.id DESC",
             conditions.sql(),
-            window.row_count_max(),
-            window.skip,
         );
-        let values = rusqlite::params_from_iter(conditions.values());
-        let items = self.rows(&sql, values, |row| Ok(read_backfill(row)?.1))?;
-        Ok(window.into_page(items, total, |item: &Backfill| item.id.to_string()))
+        let query = ListQuery {
+            what: "a backfill of a list",
+            sql,
+            values: conditions.values(),
+            window: Window::new(page),
+            total,
+        };
+        let read = |row: &Row<'_>| Ok(read_backfill(row)?.1);
+        self.page(&query, read, |item| item.id.to_string())
     }
 
     fn count_backfills(&self, conditions: &Conditions) -> Result<u64, StoreError> {
@@ -299,7 +308,7 @@ impl Tx {
         // The counts of the current group are not in the rows yet.
         self.write_backfills()?;
         let found = find(&self.conn, *id, scope)?.ok_or_else(|| Error::backfill_not_found(id))?;
-        let detail = detail(&self.conn, found)?;
+        let detail = detail(&self.conn, &self.unreadable, found)?;
         Ok(CancelBackfillOutcome::new(detail, self.newest_seq()))
     }
 }

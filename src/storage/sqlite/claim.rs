@@ -7,11 +7,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::body::JournalBody;
 use super::lanes::{Head, LaneKey};
-use super::queue::{lease_end, to_lease_end};
+use super::queue::lease_end;
 use super::state::{ACTIVE_RUN, ActiveRun, CachedRun, read_active_run};
 use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
@@ -42,7 +43,7 @@ impl Tx {
         running.map(|(run, active)| RunningRun {
             run: *run,
             owner: active.owner,
-            lease_until: to_lease_end(active.lease_until),
+            lease_until: values::nearest_time(active.lease_until),
             claim_count: active.claims,
         })
     }
@@ -95,7 +96,7 @@ impl Tx {
             for pipeline in self.state.lanes.pipelines_with_pending(priority) {
                 if self.pipeline_usage(pipeline)?.has_room() {
                     for lane in self.state.lanes.lanes_of(priority, pipeline) {
-                        heap.extend(self.next_in_lane(lane)?);
+                        heap.extend(self.next_in_lane(claim, lane)?);
                     }
                 }
             }
@@ -109,7 +110,7 @@ impl Tx {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
                 }
-                heap.extend(self.next_in_lane(lane)?);
+                heap.extend(self.next_in_lane(claim, lane)?);
             }
         }
         Ok(())
@@ -121,37 +122,48 @@ impl Tx {
     }
 
     /// Returns the next run of a lane that has room.
-    fn next_in_lane(&mut self, lane: LaneKey) -> Result<Option<NextRun>, StoreError> {
+    fn next_in_lane(
+        &mut self,
+        claim: &Claim,
+        lane: LaneKey,
+    ) -> Result<Option<NextRun>, StoreError> {
         if !self.lane_limits(lane)?.has_room() {
             return Ok(None);
         }
+        let head = match self.state.lanes.head(lane) {
+            Some(head) => Some(head),
+            None => self.find_head(claim, lane)?,
+        };
+        Ok(head.map(|Head { run, key }| Reverse((lane.priority, run, key, lane))))
+    }
+
+    /// Finds the next run of a lane. Finishes runs before it whose id cannot be read.
+    fn find_head(&mut self, claim: &Claim, lane: LaneKey) -> Result<Option<Head>, StoreError> {
         let LaneKey {
             priority,
             pipeline,
             backfill,
         } = lane;
-        if let Some(Head { run, key }) = self.state.lanes.head(lane) {
-            return Ok(Some(Reverse((priority, run, key, lane))));
-        }
         let sql = match self.state.lanes.order(lane) {
             BackfillOrder::Ascending => OLDEST_IN_LANE,
             BackfillOrder::Descending => NEWEST_IN_LANE,
         };
-        let found = self.row(
-            sql,
-            params![values::priority(priority), pipeline, backfill],
-            |row| {
-                let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
-                Ok(Head {
-                    run,
-                    key: row.get(1)?,
-                })
-            },
-        )?;
-        Ok(found.map(|head| {
-            self.state.lanes.set_head(lane, head);
-            Reverse((priority, head.run, head.key, lane))
-        }))
+        loop {
+            let found = self.row(
+                sql,
+                params![values::priority(priority), pipeline, backfill],
+                |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)),
+            )?;
+            let Some((id, key)) = found else {
+                return Ok(None);
+            };
+            if let Some(run) = self.unreadable.skip("a pending run", key, run_id(&id))? {
+                let head = Head { run, key };
+                self.state.lanes.set_head(lane, head);
+                return Ok(Some(head));
+            }
+            self.fail_nameless_run(key, lane, claim.now)?;
+        }
     }
 
     fn lane_limits(&mut self, lane: LaneKey) -> Result<LaneLimits, StoreError> {
@@ -167,10 +179,12 @@ impl Tx {
     }
 
     fn pipeline_usage(&mut self, pipeline: i64) -> Result<Usage, StoreError> {
-        let cached = self.state.pipeline_by_key(&self.conn, pipeline)?;
+        let cached = self.state.pipeline_by_key(&self.conn, pipeline);
+        // Without a readable pipeline, its runs are claimed, so that each is found unreadable.
+        let cached = self.unreadable.skip("a pipeline", pipeline, cached)?;
         Ok(Usage {
             running: self.state.running_in_pipeline(pipeline),
-            max: cached.max_concurrent_runs,
+            max: cached.and_then(|cached| cached.max_concurrent_runs),
         })
     }
 
@@ -192,7 +206,7 @@ impl Tx {
             backfill: lane.backfill,
         };
         self.count(&counted, Some(RunStatus::Pending), Some(RunStatus::Running))?;
-        let at = claim.now.max(time(active.created_at)?);
+        let at = start_time(claim, active.created_at);
         let body = JournalBody::of_run(EventKind::RunStarted, RunStatus::Running, None, at)?;
         self.write_events(key, &body, None)?;
         self.state.lanes.remove(lane, run);
@@ -208,9 +222,7 @@ impl Tx {
     /// Reads the columns of a pending run that remain readable if the rest of its row is damaged.
     fn load_active_run(&self, key: i64) -> Result<ActiveRun, StoreError> {
         let sql = format!("SELECT {ACTIVE_RUN} FROM runs WHERE key = ?");
-        let found = self.row(&sql, [key], read_active_run)?;
-        found
-            .map(|(_, active)| active)
+        self.row(&sql, [key], read_active_run)?
             .ok_or_else(|| StoreError::unreadable("a pending run", "it is missing"))
     }
 
@@ -223,15 +235,7 @@ impl Tx {
         run: RunId,
         cached: Result<(Box<CachedRun>, Vec<NodeRun>), StoreError>,
     ) -> Result<Option<ClaimedRun>, StoreError> {
-        let cached = match cached {
-            Ok(cached) => Some(cached),
-            Err(error @ StoreError::Unreadable(_)) => {
-                tracing::error!(%run, "a run cannot be read and was not claimed");
-                error.trace();
-                None
-            }
-            Err(error) => return Err(error),
-        };
+        let cached = self.unreadable.skip("a claimed run", run, cached)?;
         let Some(active) = self.state.running.get_mut(&run) else {
             return Ok(None);
         };
@@ -240,7 +244,7 @@ impl Tx {
         active.owner = cached.as_ref().map(|_| claim.owner);
         active.lease_until = lease_end(claim.now, claim.lease);
         let (key, epoch, claims) = (active.key, active.epoch, active.claims);
-        let created_at = active.created_at;
+        let started_at = millis(start_time(claim, active.created_at));
         let owner = active.owner.map(|owner| owner.as_uuid().into_bytes());
         let lease_until = owner.map(|_| active.lease_until);
         let claimed = cached.map(|(cached, nodes)| {
@@ -258,10 +262,15 @@ impl Tx {
         self.write(
             "UPDATE runs SET status = 1, started_at = ifnull(started_at, ?), owner = ?, lease_until = ?, epoch = ?, claims = ? \
              WHERE key = ?",
-            params![millis(claim.now).max(created_at), owner, lease_until, to_i64(epoch), claims, key],
+            params![started_at, owner, lease_until, to_i64(epoch), claims, key],
         )?;
         Ok(claimed)
     }
+}
+
+/// Returns when a run starts: not before its creation, unless that time is damaged.
+fn start_time(claim: &Claim, created_at: i64) -> DateTime<Utc> {
+    time(created_at).map_or(claim.now, |created_at| created_at.max(claim.now))
 }
 
 /// The next run of a lane in ascending order.

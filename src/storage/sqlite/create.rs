@@ -229,7 +229,9 @@ impl Tx {
         let versions = runs.iter().map(|new| new.run.pipeline_version);
         versions
             .map(|version| match version == pipeline.version {
-                true => Ok(pipeline.definition),
+                true => pipeline
+                    .definition
+                    .ok_or_else(|| StoreError::unreadable("a pipeline", &pipeline.id)),
                 false => self.definition_key(pipeline, version),
             })
             .collect()

@@ -3,12 +3,13 @@
 //! `purge` keeps the runs whose events are not yet delivered.
 
 use async_trait::async_trait;
+use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::SqliteStorage;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{id, millis, run_id, time, to_i64, to_u32, to_u64};
+use super::values::{NUMBERS_END, id, millis, nearest_time, run_id, to_i64, to_u32, to_u64};
 use crate::error::Result;
 use crate::storage::{
     ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
@@ -33,6 +34,11 @@ impl Tx {
         for name in &claim.names {
             let newest = self.newest_seq();
             let key = self.record_notifier(name, newest, millis(claim.now))?;
+            // A cursor beyond all numbers is damage, and would never deliver anything.
+            self.write(
+                "UPDATE notifiers SET seq = ? WHERE key = ? AND seq >= ?",
+                [to_i64(newest), key, NUMBERS_END],
+            )?;
             let seq = self.row("SELECT seq FROM notifiers WHERE key = ?", [key], |row| {
                 Ok(to_u64(row.get(0)?))
             })?;
@@ -48,14 +54,15 @@ impl Tx {
     fn expire_cursors(&mut self, claim: &ClaimCursors) -> Result<Vec<ExpiredCursor>, StoreError> {
         let absent = self.rows(
             "SELECT n.key, n.name, n.seq, n.seen_at, (SELECT count(*) FROM parked p WHERE p.notifier = n.key AND p.is_dead = 0) \
-             FROM notifiers n WHERE n.seen_at < ? ORDER BY n.name",
-            [millis(claim.absent_before)],
+             FROM notifiers n WHERE n.seen_at < ?1 OR n.seen_at >= ?2 ORDER BY n.name",
+            [millis(claim.absent_before), NUMBERS_END],
             read_absent,
         )?;
         let mut expired = Vec::new();
-        for (key, cursor) in absent {
-            let stays =
-                claim.kind == CursorClaimKind::Renewal && claim.names.contains(&cursor.name);
+        for (key, seen_at, cursor) in absent {
+            let is_damaged = !(0..NUMBERS_END).contains(&seen_at);
+            let stays = (is_damaged || claim.kind == CursorClaimKind::Renewal)
+                && claim.names.contains(&cursor.name);
             if !stays {
                 self.write("DELETE FROM parked WHERE notifier = ?", [key])?;
                 self.write("DELETE FROM notifiers WHERE key = ?", [key])?;
@@ -82,7 +89,8 @@ impl Tx {
     }
 
     fn parked(&self, notifier: i64) -> Result<Vec<ParkedEvent>, StoreError> {
-        self.rows(
+        self.readable_rows(
+            "a parked event",
             "SELECT r.id, p.seq, p.tries, p.next_at, p.is_dead FROM parked p JOIN runs r ON r.key = p.run \
              JOIN notifiers n ON n.key = p.notifier WHERE n.key = ? AND (p.is_dead = 0 OR p.seq > n.seq) ORDER BY p.seq",
             [notifier],
@@ -139,10 +147,17 @@ impl Tx {
     }
 }
 
-fn read_absent(row: &Row<'_>) -> Result<(i64, ExpiredCursor), StoreError> {
-    let mut expired = ExpiredCursor::new(row.get(1)?, to_u64(row.get(2)?), time(row.get(3)?)?);
+fn read_absent(row: &Row<'_>) -> Result<(i64, i64, ExpiredCursor), StoreError> {
+    // An unreadable name belongs to no notifier. Its cursor must expire, or no purge passes it.
+    let name = match row.get_ref(1)? {
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
+            String::new()
+        }
+    };
+    let mut expired = ExpiredCursor::new(name, to_u64(row.get(2)?), nearest_time(row.get(3)?));
     expired.parked_count = to_u64(row.get(4)?);
-    Ok((row.get(0)?, expired))
+    Ok((row.get(0)?, row.get(3)?, expired))
 }
 
 fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, StoreError> {
@@ -150,6 +165,6 @@ fn read_parked(row: &Row<'_>) -> Result<ParkedEvent, StoreError> {
     Ok(ParkedEvent {
         tries: to_u32(row.get(2)?),
         is_dead: row.get(4)?,
-        ..ParkedEvent::new(run, to_u64(row.get(1)?), time(row.get(3)?)?)
+        ..ParkedEvent::new(run, to_u64(row.get(1)?), nearest_time(row.get(3)?))
     })
 }

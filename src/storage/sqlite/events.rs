@@ -3,13 +3,13 @@
 //! `body` decodes a row. The module `events` of the crate delivers live events.
 
 use async_trait::async_trait;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::SqliteStorage;
 use super::body::{Shared, unpack};
 use super::reader::Reader;
 use super::store_error::StoreError;
-use super::values::{optional_time, pipeline_id, run_id, tenant, to_i64, to_u64};
+use super::values::{NUMBERS_END, optional_time, pipeline_id, run_id, tenant, to_i64, to_u64};
 use crate::error::Result;
 use crate::model::{Event, RunId, TenantId};
 use crate::storage::{EventFilter, Events};
@@ -28,6 +28,9 @@ impl Events for SqliteStorage {
 
 /// The maximum number of rows of one query, which keeps its read transaction short.
 const ROWS_MAX: i64 = 512;
+
+/// What a row of the journal holds, for the log.
+const EVENTS: &str = "events";
 
 /// A row of the journal, with columns of its run.
 struct JournalRow {
@@ -58,16 +61,18 @@ impl Reader {
         let mut events = Vec::new();
         while events.len() < limit {
             let rows = self.journal(run, after, rows_max(filter, limit))?;
-            let Some(last) = rows.last() else { break };
-            let next = last.seq;
-            for row in &rows {
-                if is_wanted_row(row, filter) {
-                    let unpacked = self.unpack(row)?;
+            let Some(&(next, _)) = rows.last() else { break };
+            for (_, row) in &rows {
+                if let Some(row) = row
+                    && is_wanted_row(row, filter)
+                {
+                    let unpacked = self.unpack(row);
+                    let unpacked = self.unreadable.skip(EVENTS, row.seq, unpacked)?;
                     let is_wanted = |event: &Event| {
                         event.seq > after
                             && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
                     };
-                    events.extend(unpacked.into_iter().filter(is_wanted));
+                    events.extend(unpacked.into_iter().flatten().filter(is_wanted));
                 }
                 if events.len() >= limit {
                     break;
@@ -79,24 +84,32 @@ impl Reader {
         Ok(events)
     }
 
+    /// Returns the next rows by number. One that cannot be read is absent, but its number counts.
     fn journal(
         &self,
         run: Option<i64>,
         after: u64,
         rows_max: i64,
-    ) -> Result<Vec<JournalRow>, StoreError> {
+    ) -> Result<Vec<(u64, Option<JournalRow>)>, StoreError> {
         const COLUMNS: &str = "SELECT j.seq, j.n, j.body, r.id, p.id, r.tenant, r.started_at, r.definition \
              FROM journal j CROSS JOIN runs r ON r.key = j.run CROSS JOIN pipelines p ON p.key = r.pipeline";
+        let read = |row: &Row<'_>| {
+            let seq = to_u64(row.get(0)?);
+            let read = self.unreadable.skip(EVENTS, seq, read_row(row))?;
+            Ok((seq, read))
+        };
         match run {
             Some(run) => self.rows(
-                &format!("{COLUMNS} WHERE j.run = ? AND j.seq > ? ORDER BY j.seq LIMIT ?"),
-                params![run, to_i64(after), rows_max],
-                read_row,
+                &format!(
+                    "{COLUMNS} WHERE j.run = ? AND j.seq > ? AND j.seq < ? ORDER BY j.seq LIMIT ?"
+                ),
+                params![run, to_i64(after), NUMBERS_END, rows_max],
+                read,
             ),
             None => self.rows(
-                &format!("{COLUMNS} WHERE j.seq > ? ORDER BY j.seq LIMIT ?"),
-                params![to_i64(after), rows_max],
-                read_row,
+                &format!("{COLUMNS} WHERE j.seq > ? AND j.seq < ? ORDER BY j.seq LIMIT ?"),
+                params![to_i64(after), NUMBERS_END, rows_max],
+                read,
             ),
         }
     }
@@ -111,14 +124,18 @@ impl Reader {
             started_at: row.started_at,
             definition: &definition,
         };
-        unpack(&row.body, &shared)
+        let events = unpack(&row.body, &shared)?;
+        if events.len() as u64 != row.count {
+            return Err(StoreError::unreadable(EVENTS, "their number is wrong"));
+        }
+        Ok(events)
     }
 }
 
 /// Returns how many rows to read for a page.
 ///
-/// Each row has at least one event, so that `limit` rows fill a page without a filter. A damaged
-/// row beyond them does not fail the page.
+/// Each row has at least one event, so that `limit` rows fill a page without a filter. More rows
+/// would be read in vain.
 fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
     let EventFilter {
         scope,
@@ -132,7 +149,7 @@ fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).min(ROWS_MAX)
 }
 
-fn read_row(row: &rusqlite::Row<'_>) -> Result<JournalRow, StoreError> {
+fn read_row(row: &Row<'_>) -> Result<JournalRow, StoreError> {
     Ok(JournalRow {
         seq: to_u64(row.get(0)?),
         count: to_u64(row.get(1)?),

@@ -1,6 +1,7 @@
 //! Reads the figures: counts of runs by the day of their creation or by pipeline.
 //!
-//! `tx` counts the runs in every transaction.
+//! `tx` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count cannot
+//! make it overflow.
 
 use rusqlite::params;
 
@@ -37,9 +38,10 @@ impl Reader {
         match (pipeline, scope.tenant()) {
             // If another tenant created a deleted pipeline again, it has figures of both tenants.
             (Some(_), None) => self.rows(
-                "SELECT day, sum(pending), sum(running), sum(success), sum(failed), sum(cancelled) FROM daily \
+                "SELECT day, CAST(total(pending) AS INTEGER), CAST(total(running) AS INTEGER), CAST(total(success) AS INTEGER), \
+                 CAST(total(failed) AS INTEGER), CAST(total(cancelled) AS INTEGER) FROM daily \
                  WHERE pipeline = ? AND day BETWEEN ? AND ? GROUP BY day \
-                 HAVING sum(pending + running + success + failed + cancelled) > 0 ORDER BY day",
+                 HAVING total(pending + running + success + failed + cancelled) > 0 ORDER BY day",
                 params![key, days.0, days.1],
                 read_figures,
             ),
@@ -60,13 +62,15 @@ impl Reader {
     ) -> Result<Vec<Figures>, StoreError> {
         let (pipeline, tenant) = (filter.pipeline.as_ref(), filter.scope.tenant());
         // The query starts with the pipelines, so that the key finds the days of each.
-        self.rows(
-            "SELECT ?1, sum(d.pending), sum(d.running), sum(d.success), sum(d.failed), sum(d.cancelled), p.id \
+        self.readable_rows(
+            "the figures of a pipeline",
+            "SELECT ?1, CAST(total(d.pending) AS INTEGER), CAST(total(d.running) AS INTEGER), CAST(total(d.success) AS INTEGER), \
+             CAST(total(d.failed) AS INTEGER), CAST(total(d.cancelled) AS INTEGER), p.id \
              FROM pipelines p CROSS JOIN daily d ON d.pipeline = p.key \
              WHERE p.slug IS NOT NULL AND d.day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR p.id = ?3) \
              AND (?4 IS NULL OR (p.tenant = ?4 AND d.tenant = ?4)) GROUP BY p.key \
-             HAVING sum(d.pending + d.running + d.success + d.failed + d.cancelled) > 0 \
-             ORDER BY sum(d.failed) DESC, p.id LIMIT ?5",
+             HAVING total(d.pending + d.running + d.success + d.failed + d.cancelled) > 0 \
+             ORDER BY total(d.failed) DESC, p.id LIMIT ?5",
             params![
                 day(filter.from),
                 day(filter.to),

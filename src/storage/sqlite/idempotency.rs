@@ -104,6 +104,12 @@ pub(super) fn find_key(
         return Ok(None);
     };
     rules::check_same_body(&stored_hash, body_hash)?;
+    if ids.is_empty() {
+        return Err(StoreError::unreadable(
+            "an idempotency key",
+            "it names no run",
+        ));
+    }
     Ok(Some(RecordedCreation {
         run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
         backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,

@@ -67,14 +67,21 @@ impl Lanes {
     }
 
     pub(super) fn remove(&mut self, key: LaneKey, run: RunId) {
+        if let Some(lane) = self.by_key.get_mut(&key)
+            && lane.head.is_some_and(|head| head.run == run)
+        {
+            lane.head = None;
+        }
+        self.discard(key);
+    }
+
+    /// Removes a run that is not the head of its lane.
+    pub(super) fn discard(&mut self, key: LaneKey) {
         let Some(lane) = self.by_key.get_mut(&key) else {
             return;
         };
         self.pending_total = self.pending_total.saturating_sub(1);
-        lane.count -= 1;
-        if lane.head.is_some_and(|head| head.run == run) {
-            lane.head = None;
-        }
+        lane.count = lane.count.saturating_sub(1);
         if lane.count == 0 {
             self.by_key.remove(&key);
         }

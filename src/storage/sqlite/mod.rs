@@ -25,6 +25,7 @@ mod inbox;
 mod journal;
 mod lanes;
 mod lock;
+mod meta;
 mod nodes;
 mod open;
 mod open_backfills;
@@ -39,6 +40,7 @@ mod put_pipeline;
 mod query;
 mod queue;
 mod reader;
+mod repair;
 mod rows;
 mod run_cache;
 mod run_list;
@@ -55,6 +57,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod unreadable;
 mod values;
 mod variables;
 mod writer;
@@ -159,8 +162,10 @@ impl SqliteStorage {
             readers,
             lock,
         } = opened;
+        let unreadable = Arc::clone(&tx.unreadable);
         let published = Arc::new(Published {
             newest_seq: AtomicU64::new(tx.newest_seq()),
+            unreadable: Arc::clone(&unreadable),
             #[cfg(any(test, feature = "testing"))]
             fault_injector: fault_injection::FaultInjector::default(),
         });
@@ -180,6 +185,7 @@ impl SqliteStorage {
             let reader = Reader {
                 conn,
                 definitions: Arc::clone(&definitions),
+                unreadable: Arc::clone(&unreadable),
             };
             let (inbox, lock) = (Arc::clone(&read_jobs), Arc::clone(&lock));
             let thread = spawn("floret-reader", move || reader.run(&inbox, lock))?;

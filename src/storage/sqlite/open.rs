@@ -62,7 +62,7 @@ fn open_connections(path: &Path, options: &SqliteOptions) -> Result<(Tx, Vec<Con
     let conn = connect(path, options)?;
     let version = version(&conn)?;
     set_up(&conn, options, version)?;
-    let mut tx = Tx::new(conn)?;
+    let mut tx = Tx::new(conn, Arc::default())?;
     recover(&mut tx)?;
     let readers = (0..options.readers_max.max(1))
         .map(|_| connect_to_read(path, options))
@@ -181,7 +181,7 @@ fn recover(tx: &mut Tx) -> Result<(), StoreError> {
     let is_staged = tx
         .row("SELECT 1 FROM staged LIMIT 1", [], |_| Ok(()))?
         .is_some();
-    if !is_owned && !is_staged {
+    if !is_owned && !is_staged && !tx.state.is_meta_damaged {
         return Ok(());
     }
     tx.begin()?;
@@ -194,6 +194,9 @@ fn recover(tx: &mut Tx) -> Result<(), StoreError> {
     }
     if is_staged {
         drop_all_staged(tx)?;
+    }
+    if tx.state.is_meta_damaged {
+        tx.repair_meta()?;
     }
     tx.finish()?;
     tx.commit()

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Row};
 
-use super::query::rows;
+use super::query::readable_rows;
 use super::store_error::StoreError;
-use super::values::{run_status, to_u32, to_u64};
+use super::unreadable::UnreadableRows;
+use super::values::{NUMBERS_END, run_status, to_u32, to_u64};
 use crate::model::{BackfillOrder, RunStatus};
 use crate::storage::rules::BackfillOutcomes;
 
@@ -34,14 +35,20 @@ pub(super) struct OpenBackfills {
 
 impl OpenBackfills {
     /// Reads the open backfills of a store.
-    pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
-        let max_key: Option<i64> =
-            conn.query_row("SELECT max(key) FROM backfills", [], |row| row.get(0))?;
-        let sql = "SELECT key, is_descending, max_parallel, max_failures, cancel IS NOT NULL, pending + running, ended_failed, ended_cancelled \
+    pub(super) fn load(conn: &Connection, unreadable: &UnreadableRows) -> Result<Self, StoreError> {
+        let sql = "SELECT max(key) FROM backfills WHERE key < ?";
+        let max_key: Option<i64> = conn.query_row(sql, [NUMBERS_END], |row| row.get(0))?;
+        let sql = "SELECT key, is_descending, max_parallel, max_failures, cancel IS NOT NULL, pending, running, ended_failed, ended_cancelled \
                    FROM backfills WHERE finished_at IS NULL";
-        let by_key = rows(conn, sql, [], read_open_backfill)?;
+        let by_key = readable_rows(
+            conn,
+            (unreadable, "a backfill"),
+            sql,
+            [],
+            read_open_backfill,
+        )?;
         Ok(Self {
-            next_key: max_key.unwrap_or(0) + 1,
+            next_key: max_key.unwrap_or(0).max(0) + 1,
             by_key: by_key.into_iter().collect(),
         })
     }
@@ -62,13 +69,13 @@ impl OpenBackfills {
 fn read_open_backfill(row: &Row<'_>) -> Result<(i64, CachedBackfill), StoreError> {
     let backfill = CachedBackfill {
         order: order(row.get(1)?),
-        max_parallel: to_u32(row.get(2)?),
+        max_parallel: to_u32(row.get(2)?).max(1),
         max_failures: row.get::<_, Option<i64>>(3)?.map(to_u32),
         is_cancelled: row.get(4)?,
-        unfinished: to_u64(row.get(5)?),
+        unfinished: to_u64(row.get(5)?).saturating_add(to_u64(row.get(6)?)),
         outcomes: BackfillOutcomes {
-            failed: to_u64(row.get(6)?),
-            cancelled: to_u64(row.get(7)?),
+            failed: to_u64(row.get(7)?),
+            cancelled: to_u64(row.get(8)?),
         },
     };
     Ok((row.get(0)?, backfill))

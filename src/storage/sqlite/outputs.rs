@@ -46,8 +46,10 @@ impl Reader {
         let Some(key) = self.run_key(run, scope)? else {
             return Ok(None);
         };
-        let Some(held) = self.row(HELD_OUTPUT, [node_key(key, node_index)], read_held_output)?
-        else {
+        let node = node_key(key, node_index);
+        let held = self.row(HELD_OUTPUT, [node], read_held_output);
+        // An output that cannot be read is absent, so that its node executes again.
+        let Some(held) = self.unreadable.skip("an output", node, held)?.flatten() else {
             return Ok(None);
         };
         let (first, last) = chunk_keys(held.source);
@@ -166,6 +168,11 @@ impl Tx {
         Ok(())
     }
 
+    fn held_output(&self, node: i64) -> Result<Option<HeldOutput>, StoreError> {
+        let held = self.row(HELD_OUTPUT, [node], read_held_output);
+        Ok(self.unreadable.skip("an output", node, held)?.flatten())
+    }
+
     /// Returns the output of the run that produced it.
     ///
     /// If that run was purged, returns the output that another run of the chain holds.
@@ -180,31 +187,25 @@ impl Tx {
             |row| Ok(row.get(0)?),
         )?;
         if let Some(key) = producer {
-            return self.row(
-                HELD_OUTPUT,
-                [node_key(key, inherited.from_node_index)],
-                read_held_output,
-            );
+            return self.held_output(node_key(key, inherited.from_node_index));
         }
-        let chain = self.rows(
+        let chain = self.readable_rows(
+            "a run of a chain",
             "SELECT key, inherited FROM runs WHERE (id = ?1 OR first_run = ?1) AND inherited IS NOT NULL AND id <> ?2",
             [id(&run.first_run), id(&run.id)],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+            |row| {
+                let text: String = row.get(1)?;
+                Ok((row.get::<_, i64>(0)?, json("a run's inherited outputs", &text)?))
+            },
         )?;
-        for (key, text) in chain {
-            let others: Vec<InheritedOutput> = json("a run's inherited outputs", &text)?;
+        for (key, others) in chain {
+            let others: Vec<InheritedOutput> = others;
             let same = others.iter().find(|other| {
                 other.from_run == inherited.from_run
                     && other.from_node_index == inherited.from_node_index
             });
             let held = same
-                .map(|other| {
-                    self.row(
-                        HELD_OUTPUT,
-                        [node_key(key, other.node_index)],
-                        read_held_output,
-                    )
-                })
+                .map(|other| self.held_output(node_key(key, other.node_index)))
                 .transpose()?;
             if let Some(held) = held.flatten() {
                 return Ok(Some(held));

@@ -3,7 +3,11 @@
 //! The file of each list defines the order and the meaning of a cursor.
 
 use rusqlite::types::Value;
+use rusqlite::{Row, params_from_iter};
 
+use super::reader::Reader;
+use super::store_error::StoreError;
+use super::unreadable::row_key;
 use crate::model::{Page, PageRequest};
 
 /// The conditions of a query, joined by AND, with their values.
@@ -74,18 +78,52 @@ impl Window {
             .unwrap_or(i64::MAX)
             .saturating_add(1)
     }
+}
 
-    /// Builds the page from the rows that were read.
-    pub(super) fn into_page<T>(
-        self,
-        mut items: Vec<T>,
-        total: Option<u64>,
-        cursor: impl FnOnce(&T) -> String,
-    ) -> Page<T> {
-        let has_more = items.len() > self.limit;
-        items.truncate(self.limit);
-        let next = items.last().filter(|_| has_more).map(cursor);
-        Page::new(items, total, next)
+/// A list query, whose rows fill a page.
+pub(super) struct ListQuery<'a> {
+    /// What a row is, for the log.
+    pub(super) what: &'static str,
+    /// The query without its limit.
+    pub(super) sql: String,
+    pub(super) values: &'a [Value],
+    pub(super) window: Window,
+    /// The number of all items, if the request wants it.
+    pub(super) total: Option<u64>,
+}
+
+impl Reader {
+    /// Reads a page. A row that cannot be read is missing from it and does not end the list.
+    pub(super) fn page<T>(
+        &self,
+        query: &ListQuery<'_>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+        cursor: impl Fn(&T) -> String,
+    ) -> Result<Page<T>, StoreError> {
+        let ListQuery {
+            what,
+            sql,
+            values,
+            window,
+            total,
+        } = query;
+        let Window { mut skip, limit } = *window;
+        let row_count_max = window.row_count_max();
+        loop {
+            let sql = format!("{sql} LIMIT {row_count_max} OFFSET {skip}");
+            let mut rows = self.rows(&sql, params_from_iter(*values), |row| {
+                self.unreadable.skip(what, row_key(row), read(row))
+            })?;
+            let has_more = rows.len() > limit;
+            rows.truncate(limit);
+            let items: Vec<_> = rows.into_iter().flatten().collect();
+            let next = items.last().filter(|_| has_more).map(&cursor);
+            // A page continues after its last item. Without one, the next rows fill it.
+            if !items.is_empty() || !has_more || limit == 0 || total.is_some() {
+                return Ok(Page::new(items, *total, next));
+            }
+            skip = skip.saturating_add(row_count_max - 1);
+        }
     }
 }
 

@@ -54,26 +54,33 @@ impl Reader {
         node: &NodeId,
         scope: &Scope,
     ) -> Result<Option<Profile>, StoreError> {
-        let earlier = self.rows(
+        let earlier = self.readable_rows(
+            "an earlier run",
             "SELECT key, definition, tenant FROM runs WHERE pipeline = (SELECT pipeline FROM runs WHERE id = ?1) AND id < ?1 \
              ORDER BY id DESC LIMIT ?2",
             params![id(&run), rules::PROFILES_BACK_MAX],
             |row| Ok((row.get(0)?, row.get(1)?, tenant(row.get(2)?)?)),
         )?;
         for (key, definition, tenant) in earlier {
-            let definition = self.definitions.find(&self.conn, definition)?;
+            let found = self.definitions.find(&self.conn, definition);
+            let Some(definition) = self.unreadable.skip("a definition", definition, found)? else {
+                continue;
+            };
             let node_index = definition.graph.node_index(node.as_str());
             let Some(node_index) = node_index.filter(|_| scope.admits(tenant.as_ref())) else {
                 continue;
             };
-            let has_succeeded = self.row(
+            let has_succeeded: Option<()> = self.row(
                 "SELECT 1 FROM node_runs WHERE key = ? AND status = 2",
                 [node_key(key, node_index)],
                 |_| Ok(()),
             )?;
-            if has_succeeded.is_some()
-                && let Some(profile) = self.payload("profiles", node_key(key, node_index))?
-            {
+            if has_succeeded.is_none() {
+                continue;
+            }
+            let node = node_key(key, node_index);
+            let profile = self.payload("profiles", node);
+            if let Some(profile) = self.unreadable.skip("a profile", node, profile)?.flatten() {
                 return Ok(Some(profile));
             }
         }

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::params;
 use rusqlite::types::Value;
+use rusqlite::{Row, params};
 
 use super::SqliteStorage;
 use super::definitions::Definition;
-use super::pages::{Conditions, Window, cursor, wants_total};
+use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
 use super::store_error::StoreError;
@@ -98,23 +98,22 @@ impl Reader {
                 [Value::Integer(created_at), Value::Text(id)],
             );
         }
-        let window = Window::new(page);
         let sql = format!(
-            "SELECT {PIPELINE} FROM {PIPELINE_FROM}{} ORDER BY p.created_at DESC, p.id DESC LIMIT {} OFFSET {}",
+            "SELECT {PIPELINE} FROM {PIPELINE_FROM}{} ORDER BY p.created_at DESC, p.id DESC",
             conditions.sql(),
-            window.row_count_max(),
-            window.skip,
         );
-        let rows = self.rows(
-            &sql,
-            rusqlite::params_from_iter(conditions.values()),
-            read_pipeline,
-        )?;
-        let items = rows
-            .into_iter()
-            .map(|(row, definition)| row.with_definition(definition, &self.definitions, &self.conn))
-            .collect::<Result<_, _>>()?;
-        Ok(window.into_page(items, total, |item: &StoredPipeline| item.id.to_string()))
+        let query = ListQuery {
+            what: "a pipeline of a list",
+            sql,
+            values: conditions.values(),
+            window: Window::new(page),
+            total,
+        };
+        let read = |row: &Row<'_>| {
+            let (row, definition) = read_pipeline(row)?;
+            row.with_definition(definition, &self.definitions, &self.conn)
+        };
+        self.page(&query, read, |item| item.id.to_string())
     }
 
     fn count_pipelines(&self, conditions: &Conditions) -> Result<u64, StoreError> {
@@ -157,7 +156,8 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
     }
     if let Some(tag) = tag {
         conditions.add(
-            "EXISTS (SELECT 1 FROM json_each(d.body, '$.tags') WHERE value = ?)",
+            // A damaged body has no tags, and must not fail the query.
+            "CASE WHEN json_valid(d.body) THEN EXISTS (SELECT 1 FROM json_each(d.body, '$.tags') WHERE value = ?) END",
             [Value::Text(tag.clone())],
         );
     }

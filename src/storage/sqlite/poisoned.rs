@@ -1,12 +1,15 @@
-//! Finishes poisoned runs, which are orphans that crashed too often.
+//! Finishes runs that nobody can execute: orphans that crashed too often, and runs without an id.
 //!
-//! `rules` decides which orphans are poisoned. `claim` handles the other orphans.
+//! `rules` decides which orphans are poisoned. `claim` handles the other runs.
+
+use chrono::{DateTime, Utc};
 
 use super::finish::RunCompletion;
+use super::lanes::LaneKey;
 use super::state::ActiveRun;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::id;
+use super::values::{id, tenant_or_none};
 use crate::model::{RunId, RunStatus};
 use crate::storage::rules::{self, OrphanChoice};
 use crate::storage::{Claim, ClaimOutcome};
@@ -54,5 +57,34 @@ impl Tx {
         }
         self.settle_backfill(&finished)?;
         Ok(status)
+    }
+
+    /// Finishes a pending run whose id cannot be read. Nobody can name it, so it has no event.
+    pub(super) fn fail_nameless_run(
+        &mut self,
+        key: i64,
+        lane: LaneKey,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let found = self.row(
+            "SELECT created_at, tenant FROM runs WHERE key = ?",
+            [key],
+            |row| Ok((row.get(0)?, tenant_or_none(row, 1))),
+        )?;
+        let (created_at, tenant) = found.unwrap_or_default();
+        let finished = RunCompletion {
+            key,
+            pipeline: lane.pipeline,
+            tenant: tenant.as_ref(),
+            created_at,
+            backfill: lane.backfill,
+            before: RunStatus::Pending,
+            status: RunStatus::Failed,
+            error: Some("the id of the run cannot be read"),
+            at: now,
+        };
+        self.finish_run(&finished)?;
+        self.state.lanes.discard(lane);
+        self.settle_backfill(&finished)
     }
 }

@@ -7,24 +7,29 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::{Connection, params};
 
+use super::meta::meta;
 use super::query::{row, rows};
 use super::reader::Reader;
-use super::state::meta;
 use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
-use super::values::{id, millis, node_keys, run_id, tenant, time, to_run_status};
+use super::unreadable::UnreadableRows;
+use super::values::{
+    NUMBERS_END, id, millis, nearest_time, node_keys, run_id, tenant_or_none, to_run_status,
+};
 use crate::model::{RunId, RunStatus, TenantId};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
 /// A finished run that a purge may delete.
+///
+/// A damaged value is absent. It does not keep the run for ever.
 struct PurgeCandidate {
     key: i64,
-    id: RunId,
+    id: Option<RunId>,
     finished_at: i64,
     pipeline: i64,
     tenant: Option<TenantId>,
     created_at: i64,
-    status: RunStatus,
+    status: Option<RunStatus>,
     idempotency: Option<i64>,
     backfill: Option<i64>,
     /// Whether a notifier still waits for one of its events.
@@ -34,14 +39,14 @@ struct PurgeCandidate {
 /// Selects the runs of a purge. Returns its outcome and these runs.
 fn select_runs(
     conn: &Connection,
+    unreadable: &UnreadableRows,
     purge: &Purge,
 ) -> Result<(PurgeOutcome, Vec<PurgeCandidate>), StoreError> {
-    let runs = candidates(conn, purge)?;
+    let runs = candidates(conn, unreadable, purge)?;
     let next = runs
         .last()
         .filter(|_| runs.len() == purge.count_max as usize)
-        .map(|run| Ok::<_, StoreError>(PurgeCursor::new(time(run.finished_at)?, run.id)))
-        .transpose()?;
+        .map(cursor_after);
     let mut retained = HashMap::new();
     let mut purged = Vec::new();
     for run in runs {
@@ -54,15 +59,25 @@ fn select_runs(
                 *entry.insert(oldest_retained(conn, run.pipeline, purge.keep_last)?)
             }
         };
-        if first.is_none_or(|first| run.id < first) {
+        if first.is_none_or(|first| run.id.is_none_or(|id| id < first)) {
             purged.push(run);
         }
     }
     Ok((PurgeOutcome::new(purged.len() as u64, next), purged))
 }
 
+/// Returns the cursor after a run. A run without a readable id counts as the last of its time.
+fn cursor_after(run: &PurgeCandidate) -> PurgeCursor {
+    let last = RunId::from_uuid(uuid::Uuid::max());
+    PurgeCursor::new(nearest_time(run.finished_at), run.id.unwrap_or(last))
+}
+
 /// Returns the next finished runs, including runs that the purge must keep.
-fn candidates(conn: &Connection, purge: &Purge) -> Result<Vec<PurgeCandidate>, StoreError> {
+fn candidates(
+    conn: &Connection,
+    unreadable: &UnreadableRows,
+    purge: &Purge,
+) -> Result<Vec<PurgeCandidate>, StoreError> {
     let Purge {
         before,
         count_max,
@@ -76,7 +91,7 @@ fn candidates(conn: &Connection, purge: &Purge) -> Result<Vec<PurgeCandidate>, S
     rows(
         conn,
         "SELECT key, pipeline, tenant, created_at, status, idempotency, id, finished_at, \
-         ifnull((SELECT max(seq) FROM journal WHERE run = runs.key), 0) > ?5 \
+         ifnull((SELECT max(seq) FROM journal WHERE run = runs.key AND seq < ?6), 0) > ?5 \
          OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0), backfill FROM runs \
          WHERE finished_at < ?1 AND (finished_at, id) > (?2, ?3) \
          ORDER BY finished_at, id LIMIT ?4",
@@ -86,16 +101,20 @@ fn candidates(conn: &Connection, purge: &Purge) -> Result<Vec<PurgeCandidate>, S
             after_id,
             count_max,
             least_cursor(conn)?,
+            NUMBERS_END,
         ],
         |row| {
+            let key: i64 = row.get(0)?;
+            let status = to_run_status(row.get(4)?);
+            let id = run_id(&row.get::<_, Vec<u8>>(6)?);
             Ok(PurgeCandidate {
-                key: row.get(0)?,
+                key,
                 pipeline: row.get(1)?,
-                tenant: tenant(row.get(2)?)?,
+                tenant: tenant_or_none(row, 2),
                 created_at: row.get(3)?,
-                status: to_run_status(row.get(4)?)?,
+                status: unreadable.skip("a finished run", key, status)?,
                 idempotency: row.get(5)?,
-                id: run_id(&row.get::<_, Vec<u8>>(6)?)?,
+                id: unreadable.skip("a finished run", key, id)?,
                 finished_at: row.get(7)?,
                 is_undelivered: row.get(8)?,
                 backfill: row.get(9)?,
@@ -133,19 +152,23 @@ fn oldest_retained(
 
 impl Reader {
     pub(super) fn preview_purge(&self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
-        select_runs(&self.conn, purge).map(|(outcome, _)| outcome)
+        select_runs(&self.conn, &self.unreadable, purge).map(|(outcome, _)| outcome)
     }
 }
 
 impl Tx {
     pub(super) fn purge(&mut self, purge: &Purge) -> Result<PurgeOutcome, StoreError> {
-        let (outcome, runs) = select_runs(&self.conn, purge)?;
-        let mut purged_seq = meta(&self.conn, "purged_seq")?;
+        let (outcome, runs) = select_runs(&self.conn, &self.unreadable, purge)?;
+        let purged_seq = meta(&self.conn, "purged_seq");
+        let purged_seq = self
+            .unreadable
+            .skip("a stored number", "purged_seq", purged_seq)?;
+        let mut purged_seq = purged_seq.unwrap_or(0);
         for run in &runs {
             let newest: Option<i64> = self
                 .row(
-                    "SELECT max(seq) FROM journal WHERE run = ?",
-                    [run.key],
+                    "SELECT max(seq) FROM journal WHERE run = ? AND seq < ?",
+                    [run.key, NUMBERS_END],
                     |row| Ok(row.get(0)?),
                 )?
                 .flatten();
@@ -190,7 +213,7 @@ impl Tx {
         self.write("DELETE FROM journal WHERE run = ?", [key])?;
         if let Some(idempotency) = idempotency {
             self.write(
-                "UPDATE idempotency SET runs_left = runs_left - 1 WHERE key = ?",
+                "UPDATE idempotency SET runs_left = max(runs_left, 1) - 1 WHERE key = ?",
                 [idempotency],
             )?;
             self.write(
@@ -204,7 +227,7 @@ impl Tx {
             created_at: *created_at,
             backfill: *backfill,
         };
-        self.count(&counted, Some(*status), None)?;
+        self.count(&counted, *status, None)?;
         self.write("DELETE FROM runs WHERE key = ?", [key])?;
         Ok(())
     }

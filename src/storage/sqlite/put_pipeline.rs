@@ -11,7 +11,7 @@ use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
 use super::state::CachedPipeline;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::millis;
+use super::values::{NUMBERS_END, millis, pipeline_id, to_u32};
 use crate::error::{Error, Result};
 use crate::model::{PipelineId, Slug, StoredPipeline, TenantId};
 use crate::storage::{Expect, PutPipeline, SlugChoice, rules};
@@ -27,7 +27,13 @@ impl Tx {
         let existing = cached.as_deref().filter(|cached| !cached.is_deleted);
         let visible = existing.filter(|cached| put.scope.admits(cached.tenant.as_ref()));
         check_expected(put, existing, visible)?;
-        let before = visible.map(|_| self.stored_pipeline(&put.id)).transpose()?;
+        let before = match visible {
+            None => None,
+            Some(_) => {
+                let stored = self.stored_pipeline(&put.id);
+                self.unreadable.skip("a pipeline", &put.id, stored)?
+            }
+        };
         if before.is_none() && self.is_slug_of_another(put.id.as_str(), &put.id)? {
             return Err(rules::already_exists(&put.id).into());
         }
@@ -38,7 +44,15 @@ impl Tx {
                 return Ok(before);
             }
             Some(before) => replaced(put, slug, before),
-            None => created(put, slug, cached.as_deref()),
+            None => match visible {
+                None => created(put, slug, cached.as_deref()),
+                // A save repairs a pipeline that cannot be read.
+                Some(cached) => StoredPipeline {
+                    tenant: cached.tenant.clone(),
+                    version: self.next_version(cached.key)?,
+                    ..created(put, slug, None)
+                },
+            },
         };
         let pipeline = cached
             .as_ref()
@@ -57,8 +71,18 @@ impl Tx {
         row.with_definition(definition, &self.state.definitions, &self.conn)
     }
 
+    /// Returns the version after the greatest stored one, whatever the row of the pipeline says.
+    fn next_version(&self, pipeline: i64) -> Result<u32, StoreError> {
+        let greatest = self.row(
+            "SELECT max(version) FROM definitions WHERE pipeline = ? AND version < ?",
+            params![pipeline, u32::MAX],
+            |row| Ok(row.get::<_, Option<i64>>(0)?),
+        )?;
+        Ok(to_u32(greatest.flatten().unwrap_or(0)).saturating_add(1))
+    }
+
     fn choose_slug(
-        &self,
+        &mut self,
         put: &PutPipeline,
         before: Option<&StoredPipeline>,
     ) -> Result<Slug, StoreError> {
@@ -77,7 +101,7 @@ impl Tx {
         }
     }
 
-    fn first_free_slug(&self, base: &Slug, own: &PipelineId) -> Result<Slug, StoreError> {
+    fn first_free_slug(&mut self, base: &Slug, own: &PipelineId) -> Result<Slug, StoreError> {
         let mut number = 1;
         loop {
             let slug = rules::numbered(base, number);
@@ -89,7 +113,7 @@ impl Tx {
     }
 
     /// Returns whether another pipeline has this text as its slug or its id.
-    fn is_name_taken(&self, slug: &Slug, own: &PipelineId) -> Result<bool, StoreError> {
+    fn is_name_taken(&mut self, slug: &Slug, own: &PipelineId) -> Result<bool, StoreError> {
         let is_id = self.row(
             "SELECT 1 FROM pipelines WHERE id = ? AND id <> ? AND slug IS NOT NULL",
             [slug.as_str(), own.as_str()],
@@ -98,10 +122,27 @@ impl Tx {
         Ok(is_id.is_some() || self.is_slug_of_another(slug.as_str(), own)?)
     }
 
-    fn is_slug_of_another(&self, text: &str, own: &PipelineId) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM pipelines WHERE slug = ? AND id <> ?";
-        let found = self.row(sql, [text, own.as_str()], |_| Ok(()))?;
-        Ok(found.is_some())
+    /// Returns whether another pipeline has this text as its slug.
+    ///
+    /// A pipeline whose id cannot be read loses its slug, because nobody can delete it.
+    fn is_slug_of_another(&mut self, text: &str, own: &PipelineId) -> Result<bool, StoreError> {
+        let sql = "SELECT id, key FROM pipelines WHERE slug = ? AND id <> ?";
+        let found = self.row(sql, [text, own.as_str()], |row| {
+            let id = row.get::<_, String>(0).map_err(StoreError::from);
+            let id = id.and_then(|id| pipeline_id(&id));
+            Ok((
+                self.unreadable.skip("a pipeline", text, id)?,
+                row.get::<_, i64>(1)?,
+            ))
+        })?;
+        match found {
+            None => Ok(false),
+            Some((Some(_), _)) => Ok(true),
+            Some((None, key)) => {
+                self.write("UPDATE pipelines SET slug = NULL WHERE key = ?", [key])?;
+                Ok(false)
+            }
+        }
     }
 
     /// Writes a version of a pipeline. Returns the key of its definition.
@@ -138,7 +179,9 @@ impl Tx {
             ],
         )?;
         self.state.forget_pipeline(id);
-        self.state.next_pipeline = self.state.next_pipeline.max(pipeline + 1);
+        if pipeline < NUMBERS_END {
+            self.state.next_pipeline = self.state.next_pipeline.max(pipeline + 1);
+        }
         let key = self.state.next_definition;
         self.write(
             "INSERT INTO definitions (key, pipeline, version, body) VALUES (?, ?, ?, ?)",
@@ -152,7 +195,7 @@ impl Tx {
 fn replaced(put: &PutPipeline, slug: Slug, before: StoredPipeline) -> StoredPipeline {
     StoredPipeline {
         slug,
-        version: before.version + 1,
+        version: before.version.saturating_add(1),
         definition: Arc::clone(&put.definition),
         updated_at: put.now,
         ..before
@@ -164,7 +207,7 @@ fn created(put: &PutPipeline, slug: Slug, deleted: Option<&CachedPipeline>) -> S
     let definition = Arc::clone(&put.definition);
     let mut stored = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
     stored.tenant = put.scope.tenant().cloned();
-    stored.version = deleted.map_or(1, |cached| cached.version + 1);
+    stored.version = deleted.map_or(1, |cached| cached.version.saturating_add(1));
     stored
 }
 

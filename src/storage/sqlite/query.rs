@@ -5,6 +5,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::store_error::StoreError;
+use super::unreadable::{UnreadableRows, row_key};
 
 /// Returns the first row that a query finds.
 pub(super) fn row<T>(
@@ -17,6 +18,20 @@ pub(super) fn row<T>(
         .query_row(params, |row| Ok(read(row)))
         .optional()?
         .transpose()
+}
+
+/// Returns the rows that a query finds and that can be read. The others are counted and logged.
+pub(super) fn readable_rows<T>(
+    conn: &Connection,
+    (unreadable, what): (&UnreadableRows, &'static str),
+    sql: &str,
+    params: impl Params,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let found = rows(conn, sql, params, |row| {
+        unreadable.skip(what, row_key(row), read(row))
+    })?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Returns all rows that a query finds.

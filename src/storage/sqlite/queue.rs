@@ -106,12 +106,6 @@ pub(super) fn lease_end(now: DateTime<Utc>, lease: Duration) -> i64 {
     millis(now).saturating_add(lease)
 }
 
-/// Reads the stored end of a lease. A time beyond the calendar reads as its nearest end.
-pub(super) fn to_lease_end(value: i64) -> DateTime<Utc> {
-    let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
-    DateTime::from_timestamp_millis(value).unwrap_or(if value < 0 { first } else { last })
-}
-
 impl Tx {
     /// Returns the run of a claim unless its owner lost the lease.
     fn held_by(&mut self, owner: OwnerId, claim: &HeldRun) -> Option<&mut ActiveRun> {

@@ -11,14 +11,16 @@ use rusqlite::{Connection, Params, Row};
 use super::definitions::Definitions;
 use super::inbox::Inbox;
 use super::lock::Lock;
-use super::query::{row, rows};
+use super::query::{readable_rows, row, rows};
 use super::store_error::StoreError;
+use super::unreadable::UnreadableRows;
 
 /// A read connection with the cache of definitions.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) conn: Connection,
     pub(super) definitions: Arc<Definitions>,
+    pub(super) unreadable: Arc<UnreadableRows>,
 }
 
 /// A queued read. It sends its result itself.
@@ -75,5 +77,16 @@ impl Reader {
         read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         rows(&self.conn, sql, params, read)
+    }
+
+    /// Returns the rows that a query finds and that can be read.
+    pub(super) fn readable_rows<T>(
+        &self,
+        what: &'static str,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        readable_rows(&self.conn, (&self.unreadable, what), sql, params, read)
     }
 }

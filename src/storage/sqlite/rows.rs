@@ -10,6 +10,7 @@ use rusqlite::{Row, params};
 use super::definitions::{Definition, Definitions};
 use super::store_error::StoreError;
 use super::tx::Tx;
+use super::unreadable::UnreadableRows;
 use super::values::{
     self, backfill_id, date, day, hash, json, millis, node_index, optional_run, optional_time,
     pipeline_id, run_id, tenant, text, time, to_cancel, to_node_status, to_run_status, to_trigger,
@@ -156,8 +157,10 @@ pub(super) fn read_node(
     row: &Row<'_>,
     run: &Run,
     definition: &Definition,
+    unreadable: &UnreadableRows,
 ) -> Result<NodeRun, StoreError> {
-    let node_index = node_index(row.get(0)?);
+    let key = row.get(0)?;
+    let node_index = node_index(key);
     let node_id = definition.node(node_index)?.clone();
     let mut node = NodeRun::unstarted(run.id, node_id, node_index, to_node_status(row.get(1)?)?);
     node.attempt = row.get::<_, Option<i64>>(2)?.map(to_u32);
@@ -169,10 +172,12 @@ pub(super) fn read_node(
     node.has_dataset = row.get::<_, i64>(8)? != 0;
     node.reused_from = optional_run(row.get(9)?)?;
     node.error = row.get(10)?;
-    node.output_hash = row
+    let output_hash = row
         .get::<_, Option<Vec<u8>>>(11)?
         .map(|bytes| hash(&bytes))
-        .transpose()?;
+        .transpose();
+    // An output that cannot be read is absent, so that its node executes again.
+    node.output_hash = unreadable.skip("an output", key, output_hash)?.flatten();
     Ok(node)
 }
 

@@ -2,12 +2,12 @@
 //!
 //! `runs` reads a single run, and `pages` builds the parts of a page.
 
-use rusqlite::params;
 use rusqlite::types::Value;
+use rusqlite::{Row, params};
 
-use super::pages::{Conditions, Window, cursor, wants_total};
+use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::reader::Reader;
-use super::rows::{RUN, RunRow, read_run};
+use super::rows::{RUN, read_run};
 use super::store_error::StoreError;
 use super::values::{self, id, millis, to_u64};
 use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, TenantId};
@@ -43,22 +43,25 @@ impl Reader {
         let window = Window::new(page);
         let sql = format!(
             "SELECT {RUN} FROM runs r {} CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition\
-             {} ORDER BY r.id DESC LIMIT {} OFFSET {}",
+             {} ORDER BY r.id DESC",
             index_hint(&filter.statuses),
             conditions.sql(),
-            window.row_count_max(),
-            window.skip,
         );
-        let values = rusqlite::params_from_iter(conditions.values());
-        let rows = self.rows(&sql, values, |row| Ok(read_run(row)))?;
-        let items = match filter.run {
-            Some(_) => rows
-                .into_iter()
-                .map(|row| row.map(|row| row.run))
-                .collect::<Result<_, _>>()?,
-            None => rows.into_iter().filter_map(readable).collect(),
+        let read = |row: &Row<'_>| Ok(read_run(row)?.run);
+        if filter.run.is_some() {
+            // The caller asks for this run, and not for what a list can show.
+            let values = rusqlite::params_from_iter(conditions.values());
+            let runs = self.rows(&sql, values, read)?;
+            return Ok(Page::new(runs, total, None));
+        }
+        let query = ListQuery {
+            what: "a run of a list",
+            sql,
+            values: conditions.values(),
+            window,
+            total,
         };
-        Ok(window.into_page(items, total, |run: &Run| run.id.to_string()))
+        self.page(&query, read, |run| run.id.to_string())
     }
 
     fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, StoreError> {
@@ -101,7 +104,7 @@ impl Reader {
             .filter(|status| statuses.is_empty() || statuses.contains(status));
         let columns: Vec<_> = wanted.map(column).collect();
         let sql = format!(
-            "SELECT ifnull(sum({}), 0) FROM daily WHERE pipeline = ?1 AND (?2 OR tenant = ?3)",
+            "SELECT CAST(total({}) AS INTEGER) FROM daily WHERE pipeline = ?1 AND (?2 OR tenant = ?3)",
             columns.join(" + ")
         );
         let any_tenant = pipeline.is_some() && scope.tenant().is_none();
@@ -174,14 +177,4 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
         conditions.add(&format!("{age} < ?"), [Value::Integer(millis(*to))]);
     }
     conditions
-}
-
-/// Skips a run that cannot be read, so that it does not fail the whole list.
-fn readable(row: Result<RunRow, StoreError>) -> Option<Run> {
-    row.map(|row| row.run)
-        .inspect_err(|error| {
-            tracing::error!(code = ?error.code(), "a run cannot be read and is missing from a list");
-            error.trace();
-        })
-        .ok()
 }

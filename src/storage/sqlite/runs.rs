@@ -112,7 +112,9 @@ impl Reader {
         let (first, last) = node_keys(key);
         let sql =
             format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.key BETWEEN ? AND ? ORDER BY n.key");
-        let nodes = self.rows(&sql, [first, last], |row| read_node(row, &run, &definition))?;
+        let nodes = self.rows(&sql, [first, last], |row| {
+            read_node(row, &run, &definition, &self.unreadable)
+        })?;
         let definition = std::sync::Arc::clone(&definition.pipeline);
         Ok(RunDetail::new(run, definition, nodes))
     }

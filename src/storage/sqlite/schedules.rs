@@ -61,16 +61,10 @@ impl Reader {
             "SELECT {PIPELINE}, s.cursor, s.last_run, s.skipped FROM schedules s CROSS JOIN pipelines p ON p.key = s.pipeline \
              CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version WHERE p.slug IS NOT NULL ORDER BY p.id"
         );
-        let rows = self.rows(&sql, [], |row| Ok(read_schedule(row)))?;
-        let read = rows.into_iter().filter_map(|row| {
-            row.and_then(|row| self.schedule(row))
-                .inspect_err(|error| {
-                    tracing::error!(code = ?error.code(), "a schedule cannot be read and is skipped");
-                    error.trace();
-                })
-                .ok()
-        });
+        let read = |row: &Row<'_>| self.schedule(read_schedule(row)?);
+        let read = self.readable_rows("a schedule", &sql, [], read)?;
         Ok(read
+            .into_iter()
             .filter(|schedule| scope.admits(schedule.pipeline.tenant.as_ref()))
             .collect())
     }

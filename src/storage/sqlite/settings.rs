@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Row, params, params_from_iter};
 
-use super::pages::{Conditions, Window, cursor, wants_total};
+use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rules::{self, PutSetting, Setting, SettingMetadata, StoredSetting};
 use super::store_error::StoreError;
@@ -88,17 +88,20 @@ impl Reader {
             let position = self.setting_cursor::<T>(cursor, scope)?;
             conditions.add("(created_at, id) < (?, ?)", position);
         }
-        let window = Window::new(page);
         let sql = format!(
-            "SELECT {} FROM {}{} ORDER BY created_at DESC, id DESC LIMIT {} OFFSET {}",
+            "SELECT {} FROM {}{} ORDER BY created_at DESC, id DESC",
             columns::<T>(),
             T::TABLE,
             conditions.sql(),
-            window.row_count_max(),
-            window.skip,
         );
-        let rows = self.rows(&sql, params_from_iter(conditions.values()), read_row::<T>)?;
-        let page = window.into_page(rows, total, |(id, _)| id.to_string());
+        let query = ListQuery {
+            what: T::TABLE,
+            sql,
+            values: conditions.values(),
+            window: Window::new(page),
+            total,
+        };
+        let page = self.page(&query, read_row::<T>, |(id, _)| id.to_string())?;
         let items = page.items.into_iter().filter_map(join_fields).collect();
         Ok(Page::new(items, page.total, page.next))
     }

@@ -71,7 +71,8 @@ impl Tx {
         let sql = format!(
             "SELECT {CANCEL_TARGET} FROM runs WHERE backfill = ? AND finished_at IS NULL ORDER BY id"
         );
-        for target in self.rows(&sql, [key], read_cancel_target)? {
+        // A run that cannot be read fails at its claim, so that the backfill still finishes.
+        for target in self.readable_rows("a run of a backfill", &sql, [key], read_cancel_target)? {
             self.cancel_run(&target, cancel, at)?;
         }
         Ok(())
@@ -86,10 +87,11 @@ impl Tx {
         let Some(key) = backfill.filter(|_| status == RunStatus::Failed) else {
             return Ok(None);
         };
-        self.row(
+        let found = self.row(
             "SELECT id FROM backfills WHERE key = ? AND cancel IS NOT NULL",
             [key],
             |row| backfill_id(&row.get::<_, Vec<u8>>(0)?),
-        )
+        );
+        Ok(self.unreadable.skip("a backfill", key, found)?.flatten())
     }
 }

@@ -6,14 +6,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::definitions::{Definition, Definitions};
 use super::lanes::{LaneKey, Lanes};
+use super::meta::Meta;
 use super::open_backfills::OpenBackfills;
-use super::query::row;
+use super::query::{readable_rows, row};
 use super::store_error::StoreError;
-use super::values::{self, millis, owner_id, run_id, to_cancel, to_priority, to_u32, to_u64};
+use super::unreadable::UnreadableRows;
+use super::values::{
+    self, NUMBERS_END, RUN_KEYS_END, millis, owner_id, run_id, to_cancel, to_priority, to_u32,
+    to_u64,
+};
 use crate::model::{
     Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority, Run, RunId, TenantId,
 };
@@ -27,6 +32,8 @@ pub(super) struct State {
     pub(super) next_pipeline: i64,
     pub(super) next_definition: i64,
     pub(super) commit_no: i64,
+    /// Whether a stored number of [`Meta`] is missing or cannot be read.
+    pub(super) is_meta_damaged: bool,
     /// Survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
     pub(super) lanes: Lanes,
@@ -50,8 +57,9 @@ pub(super) struct CachedPipeline {
     pub(super) version: u32,
     pub(super) max_concurrent_runs: Option<u64>,
     pub(super) is_deleted: bool,
-    /// The key of its newest version.
-    pub(super) definition: i64,
+    /// The key of its newest version, or `None` if the pipeline cannot be read. Only a save is
+    /// possible then.
+    pub(super) definition: Option<i64>,
 }
 
 /// A running run.
@@ -126,50 +134,58 @@ impl CachedRun {
 const PIPELINES_MAX: usize = 4_096;
 
 impl State {
-    /// Reads everything but the caches, which fill on demand.
-    pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
+    /// Reads everything but the caches, which fill on demand. Skips what cannot be read.
+    pub(super) fn load(conn: &Connection, unreadable: &UnreadableRows) -> Result<Self, StoreError> {
+        let meta = Meta::load(conn, unreadable)?;
         let mut state = Self {
-            next_run: max_or_zero(conn, "SELECT max(key) FROM runs")?
-                .max(meta(conn, "next_run")? - 1)
-                + 1,
-            next_seq: max_or_zero(conn, "SELECT max(seq) FROM journal")?
-                .max(meta(conn, "next_seq")? - 1)
-                + 1,
-            next_pipeline: max_or_zero(conn, "SELECT max(key) FROM pipelines")? + 1,
-            next_definition: max_or_zero(conn, "SELECT max(key) FROM definitions")? + 1,
-            commit_no: meta(conn, "commit_no")?,
+            next_run: meta.next_run.max(next_key(conn, "runs", RUN_KEYS_END)?),
+            next_seq: meta.next_seq.max(next_seq(conn)?),
+            next_pipeline: next_key(conn, "pipelines", NUMBERS_END)?,
+            next_definition: next_key(conn, "definitions", NUMBERS_END)?,
+            commit_no: meta.commit_no,
+            is_meta_damaged: meta.is_damaged,
             newest_run: newest_run(conn)?,
-            backfills: OpenBackfills::load(conn)?,
+            backfills: OpenBackfills::load(conn, unreadable)?,
             ..Self::default()
         };
-        let mut lanes = conn.prepare(
-            "SELECT priority, pipeline, backfill, count(*) FROM runs WHERE finished_at IS NULL AND status = 0 GROUP BY priority, pipeline, backfill",
-        )?;
-        let mut rows = lanes.query([])?;
-        while let Some(row) = rows.next()? {
-            let priority = match to_priority(row.get(0)?) {
-                Ok(priority) => priority,
-                // Runs with a damaged priority stay pending; they must not keep the store closed.
-                Err(error) => {
-                    error.trace();
-                    continue;
-                }
-            };
-            let lane = LaneKey {
-                priority,
-                pipeline: row.get(1)?,
-                backfill: row.get(2)?,
-            };
-            let order = state.backfills.order(lane.backfill);
-            state.lanes.add_counted(lane, order, to_u64(row.get(3)?));
-        }
-        let mut running = conn.prepare(&format!("SELECT {ACTIVE_RUN} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND status = 1"))?;
-        let mut rows = running.query([])?;
-        while let Some(row) = rows.next()? {
-            let (run, active) = read_active_run(row)?;
+        state.load_lanes(conn, unreadable)?;
+        let sql = format!(
+            "SELECT {ACTIVE_RUN} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND status = 1"
+        );
+        let running = readable_rows(conn, (unreadable, "a running run"), &sql, [], |row| {
+            Ok((active_run_id(row)?, read_active_run(row)?))
+        })?;
+        for (run, active) in running {
             state.add_running(run, active);
         }
         Ok(state)
+    }
+
+    /// Counts the pending runs of each lane. Runs with a damaged priority or status stay as they
+    /// are.
+    fn load_lanes(
+        &mut self,
+        conn: &Connection,
+        unreadable: &UnreadableRows,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT priority, pipeline, backfill, status, count(*) FROM runs \
+             WHERE finished_at IS NULL AND status <> 1 GROUP BY priority, pipeline, backfill, status";
+        let lanes = readable_rows(conn, (unreadable, "a pending run"), sql, [], |row| {
+            let lane = LaneKey {
+                priority: to_priority(row.get(0)?)?,
+                pipeline: row.get(1)?,
+                backfill: row.get(2)?,
+            };
+            match row.get(3)? {
+                0 => Ok((lane, to_u64(row.get(4)?))),
+                status => Err(StoreError::unreadable("a run's status", status)),
+            }
+        })?;
+        for (lane, count) in lanes {
+            let order = self.backfills.order(lane.backfill);
+            self.lanes.add_counted(lane, order, count);
+        }
+        Ok(())
     }
 
     /// Adds a running run to the memory and its counts.
@@ -279,71 +295,85 @@ fn decrement(counts: &mut HashMap<i64, u64>, pipeline: i64) {
 }
 
 const CACHED_PIPELINE: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_runs, p.slug IS NULL, d.key \
-     FROM pipelines p JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
+     FROM pipelines p LEFT JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
 
 fn read_cached_pipeline(row: &Row<'_>) -> Result<CachedPipeline, StoreError> {
+    let tenant = row
+        .get(2)
+        .map_err(StoreError::from)
+        .and_then(values::tenant);
+    let definition = row.get(6)?;
     Ok(CachedPipeline {
         key: row.get(0)?,
         id: values::pipeline_id(&row.get::<_, String>(1)?)?,
-        tenant: values::tenant(row.get(2)?)?,
+        definition: tenant.as_ref().ok().and(definition),
+        tenant: tenant.unwrap_or(None),
         version: to_u32(row.get(3)?),
-        max_concurrent_runs: row.get::<_, Option<i64>>(4)?.map(to_u64),
+        // A negative limit is damage. It must not hold the pipeline's runs for ever.
+        max_concurrent_runs: row
+            .get::<_, Option<i64>>(4)?
+            .and_then(|max| u64::try_from(max).ok()),
         is_deleted: row.get(5)?,
-        definition: row.get(6)?,
     })
 }
 
 /// The columns of [`read_active_run`].
 pub(super) const ACTIVE_RUN: &str = "id, key, pipeline, tenant, created_at, cancel, owner, lease_until, epoch, claims, priority, backfill";
 
-/// Reads the columns [`ACTIVE_RUN`].
+/// Reads the id from the columns [`ACTIVE_RUN`].
+fn active_run_id(row: &Row<'_>) -> Result<RunId, StoreError> {
+    run_id(&row.get::<_, Vec<u8>>(0)?)
+}
+
+/// Reads the columns [`ACTIVE_RUN`], except the id.
 ///
-/// They contain neither params nor JSON, so that a run with a damaged row is still counted.
-pub(super) fn read_active_run(row: &Row<'_>) -> Result<(RunId, ActiveRun), StoreError> {
-    let run = run_id(&row.get::<_, Vec<u8>>(0)?)?;
-    let active = ActiveRun {
+/// A damaged value reads as the most cautious one, so that the run still counts. Its claim finds
+/// out that it cannot be read.
+pub(super) fn read_active_run(row: &Row<'_>) -> Result<ActiveRun, StoreError> {
+    let owner = row.get::<_, Option<Vec<u8>>>(6)?;
+    Ok(ActiveRun {
         key: row.get(1)?,
         pipeline: row.get(2)?,
-        tenant: values::tenant(row.get(3)?)?,
+        tenant: values::tenant_or_none(row, 3),
         created_at: row.get(4)?,
-        cancel: row.get::<_, Option<i64>>(5)?.map(to_cancel).transpose()?,
-        owner: row
-            .get::<_, Option<Vec<u8>>>(6)?
-            .map(|bytes| owner_id(&bytes))
-            .transpose()?,
+        cancel: row
+            .get::<_, Option<i64>>(5)?
+            .map(|cancel| to_cancel(cancel).unwrap_or(Cancel::Plain)),
+        // Without a readable owner, nobody can renew the claim.
+        owner: owner.and_then(|bytes| owner_id(&bytes).ok()),
         lease_until: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
         epoch: to_u64(row.get(8)?),
         claims: to_u32(row.get(9)?),
-        // A damaged priority must not keep the store closed. The run already executes.
         priority: to_priority(row.get(10)?).unwrap_or(Priority::Backfill),
         backfill: row.get(11)?,
         cached: None,
-    };
-    Ok((run, active))
+    })
 }
 
-fn max_or_zero(conn: &Connection, sql: &str) -> Result<i64, StoreError> {
-    let max: Option<i64> = conn.query_row(sql, [], |row| row.get(0))?;
-    Ok(max.unwrap_or(0))
+/// Returns the number after the greatest key of a table.
+fn next_key(conn: &Connection, table: &str, end: i64) -> Result<i64, StoreError> {
+    let sql = format!("SELECT max(key) FROM {table} WHERE key < ?");
+    let max: Option<i64> = conn.query_row(&sql, [end], |row| row.get(0))?;
+    Ok(max.unwrap_or(0).max(0) + 1)
 }
 
-/// Returns the number stored under a name.
-pub(super) fn meta(conn: &Connection, name: &str) -> Result<i64, StoreError> {
-    let value = conn
-        .prepare_cached("SELECT value FROM meta WHERE name = ?")?
-        .query_row([name], |row| row.get(0))?;
-    Ok(value)
+/// Returns the number after the greatest event.
+fn next_seq(conn: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT max(seq) FROM journal WHERE seq < ?";
+    let max: Option<i64> = conn.query_row(sql, [NUMBERS_END], |row| row.get(0))?;
+    Ok(max.unwrap_or(0).max(0) + 1)
 }
 
 /// Returns the greatest run id that was ever stored.
 pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>, StoreError> {
-    let stored: Option<Vec<u8>> =
-        conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
-    let purged: Vec<u8> = conn.query_row(
-        "SELECT value FROM meta WHERE name = 'newest_run'",
-        [],
-        |row| row.get(0),
-    )?;
-    let newest = stored.unwrap_or_default().max(purged);
-    (!newest.is_empty()).then(|| run_id(&newest)).transpose()
+    let read = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
+    let stored = conn
+        .prepare_cached("SELECT id FROM runs WHERE length(id) = 16 ORDER BY id DESC LIMIT 1")?
+        .query_row([], read)
+        .optional()?;
+    let purged = conn
+        .prepare_cached("SELECT value FROM meta WHERE name = 'newest_run' AND typeof(value) = 'blob' AND length(value) = 16")?
+        .query_row([], read)
+        .optional()?;
+    stored.max(purged).map(|id| run_id(&id)).transpose()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::SqliteStorage;
+use super::meta::meta;
 use super::reader::Reader;
-use super::state::meta;
 use super::store_error::StoreError;
 use super::values::to_u64;
 use crate::error::Result;
@@ -54,7 +54,7 @@ impl Reader {
         let pipelines =
             "SELECT count(*) FROM pipelines WHERE slug IS NOT NULL AND (?1 IS NULL OR tenant = ?1)";
         let counts = self.row(
-            "SELECT ifnull(sum(running), 0), ifnull(sum(pending), 0) FROM daily WHERE pipeline = 0 AND tenant = ?",
+            "SELECT CAST(total(running) AS INTEGER), CAST(total(pending) AS INTEGER) FROM daily WHERE pipeline = 0 AND tenant = ?",
             [tenant.unwrap_or("")],
             |row| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?))),
         )?;
@@ -67,13 +67,18 @@ impl Reader {
         // Without the named index, the planner scans all parked events.
         let dead = "SELECT count(*) FROM parked p INDEXED BY parked_dead CROSS JOIN runs r ON r.key = p.run \
              WHERE p.is_dead = 1 AND (?1 IS NULL OR r.tenant = ?1)";
+        let purged_seq = meta(&self.conn, "purged_seq");
+        let purged_seq = self
+            .unreadable
+            .skip("a stored number", "purged_seq", purged_seq)?;
         Ok(Stats {
             pipeline_count: one(pipelines, tenant)?.unwrap_or_default(),
             running_count,
             pending_count,
             bytes: bytes.unwrap_or_default(),
-            purged_seq: to_u64(meta(&self.conn, "purged_seq")?),
+            purged_seq: purged_seq.map_or(0, to_u64),
             dead_letter_count: one(dead, tenant)?.unwrap_or_default(),
+            unreadable_count: self.unreadable.count(),
             kind: "sqlite",
         })
     }

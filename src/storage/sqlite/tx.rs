@@ -3,6 +3,7 @@
 //! `writer` decides when a transaction begins and ends. The steps are in each noun's file.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, Params, Row, params};
 
@@ -11,6 +12,7 @@ use super::open_backfills::{BackfillChange, BackfillChanges};
 use super::query;
 use super::state::State;
 use super::store_error::StoreError;
+use super::unreadable::UnreadableRows;
 use super::values::{day, run_status, time, to_i64, to_u64};
 use crate::model::{RunStatus, TenantId};
 
@@ -19,6 +21,7 @@ use crate::model::{RunStatus, TenantId};
 pub(super) struct Tx {
     pub(super) conn: Connection,
     pub(super) state: State,
+    pub(super) unreadable: Arc<UnreadableRows>,
     figures: HashMap<FigureKey, [i64; 5]>,
     backfills: BackfillChanges,
     is_dirty: bool,
@@ -38,11 +41,15 @@ pub(super) struct Counted<'a> {
 }
 
 impl Tx {
-    pub(super) fn new(conn: Connection) -> Result<Self, StoreError> {
-        let state = State::load(&conn)?;
+    pub(super) fn new(
+        conn: Connection,
+        unreadable: Arc<UnreadableRows>,
+    ) -> Result<Self, StoreError> {
+        let state = State::load(&conn, &unreadable)?;
         Ok(Self {
             conn,
             state,
+            unreadable,
             figures: HashMap::new(),
             backfills: BackfillChanges::default(),
             is_dirty: false,
@@ -116,6 +123,17 @@ impl Tx {
         query::rows(&self.conn, sql, params, read)
     }
 
+    /// Returns the rows that a query finds and that can be read.
+    pub(super) fn readable_rows<T>(
+        &self,
+        what: &'static str,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        query::readable_rows(&self.conn, (&self.unreadable, what), sql, params, read)
+    }
+
     /// Writes one row of the journal. Returns the number of its last event.
     pub(super) fn write_events(
         &mut self,
@@ -146,10 +164,14 @@ impl Tx {
         before: Option<RunStatus>,
         after: Option<RunStatus>,
     ) -> Result<(), StoreError> {
-        let day = day(time(run.created_at)?.date_naive());
         if let Some(backfill) = run.backfill {
             self.backfills.note(backfill, before, after);
         }
+        let created_at = time(run.created_at);
+        let Some(created_at) = self.unreadable.skip("a run", run.pipeline, created_at)? else {
+            return Ok(());
+        };
+        let day = day(created_at.date_naive());
         let tenant = run.tenant.map_or("", TenantId::as_str);
         let mut keys = vec![
             (run.pipeline, tenant.to_owned(), day),
@@ -179,11 +201,10 @@ impl Tx {
                 continue;
             }
             self.write(
-                "INSERT INTO daily (pipeline, tenant, day, pending, running, success, failed, cancelled) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (pipeline, tenant, day) DO UPDATE SET \
-                 pending = pending + excluded.pending, running = running + excluded.running, success = success + excluded.success, \
-                 failed = failed + excluded.failed, cancelled = cancelled + excluded.cancelled",
-                params![pipeline, tenant, day, pending, running, success, failed, cancelled],
+                ADD_FIGURES,
+                params![
+                    pipeline, tenant, day, pending, running, success, failed, cancelled
+                ],
             )?;
         }
         Ok(())
@@ -198,8 +219,7 @@ impl Tx {
                 has_purged,
             } = change;
             self.write(
-                "UPDATE backfills SET pending = pending + ?, running = running + ?, success = success + ?, failed = failed + ?, \
-                 cancelled = cancelled + ?, ended_failed = ended_failed + ?, ended_cancelled = ended_cancelled + ? WHERE key = ?",
+                ADD_BACKFILL_COUNTS,
                 params![
                     pending,
                     running,
@@ -221,3 +241,23 @@ impl Tx {
         Ok(())
     }
 }
+
+/// Adds to the counts of a day. A damaged count is clamped, so that a sum never overflows.
+const ADD_FIGURES: &str = "INSERT INTO daily (pipeline, tenant, day, pending, running, success, failed, cancelled) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (pipeline, tenant, day) DO UPDATE SET \
+     pending = max(min(pending, 9007199254740992), -9007199254740992) + excluded.pending, \
+     running = max(min(running, 9007199254740992), -9007199254740992) + excluded.running, \
+     success = max(min(success, 9007199254740992), -9007199254740992) + excluded.success, \
+     failed = max(min(failed, 9007199254740992), -9007199254740992) + excluded.failed, \
+     cancelled = max(min(cancelled, 9007199254740992), -9007199254740992) + excluded.cancelled";
+
+/// Adds to the counts of a backfill. A damaged count is clamped like one of a day.
+const ADD_BACKFILL_COUNTS: &str = "UPDATE backfills SET \
+     pending = max(min(pending, 9007199254740992), -9007199254740992) + ?, \
+     running = max(min(running, 9007199254740992), -9007199254740992) + ?, \
+     success = max(min(success, 9007199254740992), -9007199254740992) + ?, \
+     failed = max(min(failed, 9007199254740992), -9007199254740992) + ?, \
+     cancelled = max(min(cancelled, 9007199254740992), -9007199254740992) + ?, \
+     ended_failed = max(min(ended_failed, 9007199254740992), -9007199254740992) + ?, \
+     ended_cancelled = max(min(ended_cancelled, 9007199254740992), -9007199254740992) + ? \
+     WHERE key = ?";

@@ -34,6 +34,12 @@ pub(super) fn time(value: i64) -> Result<DateTime<Utc>, StoreError> {
     DateTime::from_timestamp_millis(value).ok_or_else(|| StoreError::unreadable("a time", value))
 }
 
+/// Converts a stored time. A time beyond the calendar becomes its nearest end.
+pub(super) fn nearest_time(value: i64) -> DateTime<Utc> {
+    let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+    DateTime::from_timestamp_millis(value).unwrap_or(if value < 0 { first } else { last })
+}
+
 /// Converts a date to the number of its day.
 pub(super) fn day(date: NaiveDate) -> i64 {
     i64::from(chrono::Datelike::num_days_from_ce(&date))
@@ -202,6 +208,12 @@ pub(super) fn tenant(text: Option<String>) -> Result<Option<TenantId>, StoreErro
         .map_err(|error| StoreError::unreadable("a tenant", error))
 }
 
+/// Reads the tenant in a column. An unreadable one reads as none.
+pub(super) fn tenant_or_none(row: &rusqlite::Row<'_>, column: usize) -> Option<TenantId> {
+    let text = row.get(column).map_err(StoreError::from);
+    text.and_then(tenant).ok().flatten()
+}
+
 pub(super) fn optional_time(value: Option<i64>) -> Result<Option<DateTime<Utc>>, StoreError> {
     value.map(time).transpose()
 }
@@ -228,6 +240,11 @@ pub(super) fn text<T: serde::Serialize>(value: &T) -> Result<String, StoreError>
 pub(super) fn to_optional_i64(count: Option<u64>) -> Option<i64> {
     count.map(to_i64)
 }
+
+/// Stored numbers stay below this one. A greater one is damage: counting on from it would overflow.
+pub(super) const NUMBERS_END: i64 = 1 << 53;
+/// The keys of runs stay below this number, so that the keys of their chunks have 63 bits.
+pub(super) const RUN_KEYS_END: i64 = 1 << 35;
 
 /// The bits of the node index in the key of a node.
 const NODE_INDEX_BITS: u32 = 12;

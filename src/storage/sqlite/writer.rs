@@ -11,12 +11,13 @@ use super::connect::connect_to_write;
 use super::fault_injection::FaultInjector;
 use super::inbox::Inbox;
 use super::lock::Lock;
+use super::meta::meta;
 use super::options::SqliteOptions;
-use super::state::meta;
 use super::step::WriteStep;
 use super::store_error::{ReplacedFile, StoreError};
 use super::store_file::StoreFile;
 use super::tx::Tx;
+use super::unreadable::UnreadableRows;
 use crate::error::{Error, Result, trace_causes};
 
 /// The state that the writer publishes to the handles.
@@ -27,6 +28,8 @@ pub(super) struct Published {
     /// The writer stores it before it answers a step. It guards no other data, so that any memory
     /// ordering would be correct.
     pub(super) newest_seq: AtomicU64,
+    /// The rows that the writer and the readers could not read.
+    pub(super) unreadable: Arc<UnreadableRows>,
     #[cfg(any(test, feature = "testing"))]
     pub(super) fault_injector: FaultInjector,
 }
@@ -114,7 +117,7 @@ impl Writer {
             Err(error) => {
                 // The steps changed the memory as well. `Tx::new` reads it again from the rows.
                 tx.roll_back().map_err(GroupFailure::FailAll)?;
-                self.tx = Tx::new(tx.conn).ok();
+                self.tx = Tx::new(tx.conn, tx.unreadable).ok();
                 Err(GroupFailure::RetryEach(error))
             }
         }
@@ -178,7 +181,8 @@ impl Writer {
         match self.tx.take() {
             Some(tx) => Ok(tx),
             None => {
-                let tx = Tx::new(connect_to_write(self.file.path(), &self.options)?)?;
+                let conn = connect_to_write(self.file.path(), &self.options)?;
+                let tx = Tx::new(conn, Arc::clone(&self.published.unreadable))?;
                 self.file.note_log();
                 Ok(tx)
             }

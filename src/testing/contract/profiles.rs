@@ -11,7 +11,7 @@ use super::fixtures::{
 use crate::model::{InheritedOutput, NodeStatus, Profile, RunId, RunStatus, Scope};
 use crate::storage::{Entry, Storage};
 
-fn profile(row_count: u64) -> Profile {
+pub(crate) fn profile(row_count: u64) -> Profile {
     let profile = serde_json::json!({
         "row_count": row_count, "column_count": 0, "columns": [], "profiling_ms": 3,
     });

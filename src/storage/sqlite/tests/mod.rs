@@ -3,6 +3,7 @@
 //! Each file covers one kind of trouble. This file has the helpers.
 
 mod commits;
+mod damaged_rows;
 mod dropped_callers;
 mod durable;
 #[cfg(unix)]

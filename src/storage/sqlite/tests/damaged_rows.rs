@@ -1,0 +1,398 @@
+//! Damages every column of every table in turn: whatever it is, the store opens, and everything but
+//! the damaged row goes on.
+//!
+//! A damaged log or page of the file is left to SQLite and to `damage` of the outer tests.
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::*;
+use crate::model::{
+    ConnectionFields, ConnectionId, NodeStatus, PageRequest, Preview, VariableFields, VariableKey,
+    VariableValue,
+};
+use crate::storage::{
+    Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections, CursorClaimKind,
+    Deliveries, Expect, FinishedNode, ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection,
+    PutDeliveries, PutVariable, Schedules, VariableFilter, Variables,
+};
+use crate::testing::contract::fixtures::{
+    self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
+    run_finished, run_id, save_for, started_run, with_key,
+};
+use crate::testing::contract::profiles::profile;
+
+/// The finished and the pending run of the pipeline `spare`, which is never damaged.
+const SPARE_FINISHED: u64 = 901;
+const SPARE_PENDING: u64 = 902;
+
+/// Writes a row of every table for `daily`, and a healthy neighbor of each for `spare`.
+async fn write_history(storage: &SqliteStorage) {
+    for id in ["daily", "spare"] {
+        let mut scheduled = put(id);
+        scheduled.definition = Arc::new(fixtures::definition(id).schedule("@daily"));
+        storage.put_pipeline(scheduled).await.unwrap();
+        put_settings(storage, id).await;
+    }
+    save_for(storage, "hourly", "ann").await;
+    storage.create_runs(with_key(1, "once", 1)).await.unwrap();
+    let mut failed = Driver::new(&claim_one(storage, fixtures::claim(1, 10), run_id(1)).await);
+    failed.succeed(storage, 0, b"one").await;
+    write_payloads(storage, &mut failed).await;
+    let outcome = run_finished(1, RunStatus::Failed);
+    failed.append(storage, [outcome]).await;
+    finished_run(storage, 2, RunStatus::Success).await;
+    let mut running = started_run(storage, 3).await;
+    running.succeed(storage, 0, b"two").await;
+    running.append(storage, [node_started(1, 1)]).await;
+    running.put_chunks(storage, 1, &[b"part"]).await;
+    let create = CreateRuns::new(vec![NewRun::new(fixtures::new_run(4, "hourly"))]);
+    storage.create_runs(create).await.unwrap();
+    storage
+        .create_runs(new_backfill(1, "daily", 5, 3))
+        .await
+        .unwrap();
+    for n in [SPARE_FINISHED, SPARE_PENDING] {
+        let create = CreateRuns::new(vec![NewRun::new(fixtures::new_run(n, "spare"))]);
+        storage.create_runs(create).await.unwrap();
+        if n == SPARE_FINISHED {
+            finish_spare(storage).await;
+        }
+    }
+    put_parked(storage).await;
+}
+
+async fn finish_spare(storage: &SqliteStorage) {
+    let run = run_id(SPARE_FINISHED);
+    let cancel = CancelRequest::new(run, crate::Cancel::Plain, fixtures::at(40));
+    storage.request_cancel(cancel).await.unwrap();
+}
+
+/// Gives node 0 a profile, and fails node 1 with a preview.
+async fn write_payloads(storage: &SqliteStorage, driver: &mut Driver) {
+    let mut failed = FinishedNode::new(1, NodeStatus::Failed, fixtures::at(40));
+    failed.preview = Some(Preview::new(vec!["n".to_owned()], Vec::new(), 3, true));
+    let entries = [
+        Entry::Profile {
+            node_index: 0,
+            profile: Box::new(profile(3)),
+        },
+        node_started(1, 1),
+        Entry::NodeFinished(Box::new(failed)),
+    ];
+    driver.append(storage, entries).await;
+}
+
+async fn put_settings(storage: &SqliteStorage, id: &str) {
+    let connection = PutConnection::new(
+        ConnectionId::new(id).unwrap(),
+        ConnectionFields::default(),
+        fixtures::at(0),
+    );
+    storage.put_connection(connection).await.unwrap();
+    let fields = VariableFields {
+        value: VariableValue::Plain("1".to_owned()),
+        description: String::new(),
+    };
+    let variable = PutVariable::new(VariableKey::new(id).unwrap(), fields, fixtures::at(0));
+    storage.put_variable(variable).await.unwrap();
+}
+
+/// Parks an event for each of two notifiers.
+async fn put_parked(storage: &SqliteStorage) {
+    for name in ["daily", "spare"] {
+        let mut put = PutDeliveries::new(name.to_owned(), 2, fixtures::at(1));
+        put.parked = vec![ParkedEvent::new(run_id(1), 1, fixtures::at(2))];
+        storage.put_deliveries(put).await.unwrap();
+    }
+}
+
+/// Stands for a text that is no UTF-8.
+const NO_UTF8: &str = "???";
+
+/// A column of a row with a damage that its type allows.
+#[derive(Debug)]
+struct Damage {
+    table: String,
+    column: String,
+    /// The row, counted from 0 in the order of the table.
+    row: usize,
+    value: Value,
+}
+
+impl Damage {
+    /// Returns a damage of each kind for every column of a table.
+    fn of_table(shell: &Connection, table: &str, rows: usize) -> Vec<Self> {
+        let sql = "SELECT name, type FROM pragma_table_info(?)";
+        let mut columns = shell.prepare(sql).unwrap();
+        let columns = columns.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)));
+        let columns: Vec<(String, String)> = columns.unwrap().map(Result::unwrap).collect();
+        let mut damages = Vec::new();
+        for (column, kind) in columns {
+            for row in 0..rows {
+                damages.extend(values_of(&kind).into_iter().map(|value| Self {
+                    table: table.to_owned(),
+                    column: column.clone(),
+                    row,
+                    value,
+                }));
+            }
+        }
+        damages
+    }
+
+    /// Damages the closed store.
+    fn apply(&self, file: &Path) {
+        let shell = Connection::open(file).unwrap();
+        shell.pragma_update(None, "foreign_keys", false).unwrap();
+        let Self {
+            table,
+            column,
+            row,
+            value,
+        } = self;
+        let keys = match table.as_str() {
+            "meta" => "name",
+            "connections" | "variables" => "id",
+            "daily" => "(pipeline, tenant, day)",
+            "parked" => "(notifier, seq)",
+            "schedules" => "pipeline",
+            "journal" => "seq",
+            _ => "key",
+        };
+        let columns = keys.trim_matches(['(', ')']);
+        let set = match value {
+            // Only SQL itself can make a text that is no UTF-8.
+            Value::Text(text) if text == NO_UTF8 => "CAST(x'ff' AS TEXT) || substr(?, 4)",
+            _ => "?",
+        };
+        let sql = format!(
+            "UPDATE OR REPLACE {table} SET {column} = {set} WHERE {keys} = (SELECT {columns} FROM {table} ORDER BY {columns} LIMIT 1 OFFSET {row})"
+        );
+        let changed = shell.execute(&sql, [value]).unwrap();
+        assert_eq!(changed, 1, "{self:?}");
+    }
+}
+
+/// Returns values that a column of this type takes and that no code writes.
+fn values_of(kind: &str) -> Vec<Value> {
+    let numbers = [i64::MIN, i64::MAX].map(Value::Integer);
+    let texts = ["{", NO_UTF8].map(|text| Value::Text(text.to_owned()));
+    let blobs = [vec![0xff, 0]].map(Value::Blob);
+    match kind {
+        "INTEGER" => numbers.to_vec(),
+        "TEXT" => texts.to_vec(),
+        "BLOB" => blobs.to_vec(),
+        other => {
+            assert_eq!(other, "ANY");
+            [numbers.to_vec(), texts.to_vec(), blobs.to_vec()].concat()
+        }
+    }
+}
+
+/// Turns a failure into a text that names the step.
+trait Step<T> {
+    fn step(self, name: &str) -> std::result::Result<T, String>;
+}
+
+impl<T> Step<T> for Result<T> {
+    fn step(self, name: &str) -> std::result::Result<T, String> {
+        self.map_err(|error| format!("{name}: {error}, {:?}", std::error::Error::source(&error)))
+    }
+}
+
+fn ensure(is_true: bool, what: &str) -> std::result::Result<(), String> {
+    is_true.then_some(()).ok_or_else(|| what.to_owned())
+}
+
+/// Opens a damaged store, uses everything of it, and opens it again.
+async fn check(file: &Path) -> std::result::Result<(), String> {
+    let options = || SqliteOptions::default().durability(Durability::Normal);
+    let open = || SqliteStorage::open_with(file, options());
+    let storage = open().await.step("open")?;
+    claim_all(&storage).await?;
+    read_all(&storage).await?;
+    write_all(&storage).await?;
+    purge_all(&storage).await?;
+    storage.close().await.step("close")?;
+    let storage = open().await.step("open again")?;
+    read_all(&storage).await?;
+    for id in ["daily", "hourly", "spare"] {
+        let mut put = put(id);
+        put.expect = Expect::Any;
+        put.definition = Arc::new(fixtures::definition(id).name("new"));
+        storage.put_pipeline(put).await.step("save")?;
+    }
+    storage.close().await.step("close again")
+}
+
+/// Claims until each damaged run is poisoned. The healthy pending run is claimed at once.
+async fn claim_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    let mut unreadable = Vec::new();
+    let mut is_claimed = false;
+    for seconds in [100, 200, 300, 400, 500] {
+        let mut claim = fixtures::claim(9, seconds);
+        claim.runs_max = 100;
+        let claims = storage.claim(claim).await.step("claim")?;
+        let is_spare = |run: RunId| run == run_id(SPARE_PENDING);
+        is_claimed |= claims
+            .claimed
+            .iter()
+            .any(|claimed| is_spare(claimed.run.id));
+        ensure(is_claimed, "the healthy run was not claimed")?;
+        unreadable.extend(claims.unreadable);
+    }
+    let stats = storage.stats(&Scope::All).await.step("stats")?;
+    ensure(
+        unreadable.is_empty() || stats.unreadable_count > 0,
+        "an unreadable run was not counted",
+    )
+}
+
+async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    let page = || PageRequest::Newest { limit: 100 };
+    let runs = storage.list_runs(Default::default(), page()).await;
+    let is_listed = |run: &Run| run.id == run_id(SPARE_PENDING);
+    ensure(runs.step("runs")?.items.iter().any(is_listed), "no run")?;
+    let mut one_by_one = PageRequest::After {
+        cursor: None,
+        limit: 1,
+    };
+    let mut listed = 0;
+    loop {
+        let runs = storage.list_runs(Default::default(), one_by_one).await;
+        let runs = runs.step("page of runs")?;
+        listed += runs.items.len();
+        let Some(next) = runs.next else { break };
+        one_by_one = PageRequest::After {
+            cursor: Some(next),
+            limit: 1,
+        };
+    }
+    ensure(listed >= 1, "no pages")?;
+    let pipelines = storage.list_pipelines(PipelineFilter::default(), page());
+    let pipelines = pipelines.await.step("pipelines")?.items;
+    ensure(
+        pipelines.iter().any(|found| found.id.as_str() == "spare"),
+        "no pipeline",
+    )?;
+    let tagged = PipelineFilter {
+        tag: Some("odd".to_owned()),
+        ..PipelineFilter::default()
+    };
+    storage.list_pipelines(tagged, page()).await.step("tags")?;
+    let connections = storage.list_connections(ConnectionFilter::default(), page());
+    let connections = connections.await.step("connections")?.items;
+    ensure(
+        connections.iter().any(|found| found.id.as_str() == "spare"),
+        "no connection",
+    )?;
+    let variables = storage.list_variables(VariableFilter::default(), page());
+    let variables = variables.await.step("variables")?.items;
+    ensure(
+        variables.iter().any(|found| found.key.as_str() == "spare"),
+        "no variable",
+    )?;
+    let backfills = storage.list_backfills(Default::default(), page());
+    backfills.await.step("backfills")?;
+    storage.schedules(&Scope::All).await.step("schedules")?;
+    let events = storage.events(EventFilter::default(), 0, 10_000).await;
+    let is_spare = |event: &crate::Event| event.run_id == run_id(SPARE_PENDING);
+    ensure(events.step("events")?.iter().any(is_spare), "no event")?;
+    storage.figures(figures_of_2024()).await.step("figures")?;
+    let mut by_pipeline = figures_of_2024();
+    by_pipeline.by = crate::storage::FiguresBy::Pipeline { count_max: 9 };
+    storage.figures(by_pipeline).await.step("by pipeline")?;
+    storage.stats(&Scope::All).await.step("stats")?;
+    storage.newest_run().await.step("newest run").map(drop)
+}
+
+async fn write_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    let create = CreateRuns::new(vec![NewRun::new(fixtures::new_run(950, "spare"))]);
+    storage.create_runs(create).await.step("create")?;
+    let cancel = CancelRequest::new(run_id(950), crate::Cancel::Plain, fixtures::at(900));
+    storage.request_cancel(cancel).await.step("cancel")?;
+    let mut claim = ClaimCursors::new(
+        vec!["spare".to_owned()],
+        fixtures::at(1_000_000),
+        fixtures::at(1_000_001),
+    );
+    claim.kind = CursorClaimKind::Start;
+    storage.claim_cursors(claim).await.step("cursors").map(drop)
+}
+
+/// Purges everything that is finished. A damaged run must not keep the healthy one.
+async fn purge_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
+    let mut purge = Purge::new(fixtures::at(2_000_000), 3);
+    purge.mode = PurgeMode::Preview;
+    storage.purge(purge.clone()).await.step("preview")?;
+    purge.mode = PurgeMode::Delete;
+    for _ in 0..10 {
+        let purged = storage.purge(purge.clone()).await.step("purge")?;
+        purge.after = purged.next;
+        if purged.next.is_none() {
+            break;
+        }
+    }
+    ensure(purge.after.is_none(), "the purge does not end")?;
+    let spare = storage
+        .find_run(run_id(SPARE_FINISHED), &Scope::All)
+        .await
+        .step("find")?;
+    ensure(spare.is_none(), "the healthy run was not purged")
+}
+
+/// The tables with the number of rows of each that are damaged.
+const TABLES: [(&str, usize); 19] = [
+    ("backfills", 1),
+    ("chunks", 1),
+    ("connections", 1),
+    ("daily", 2),
+    ("definitions", 1),
+    ("idempotency", 1),
+    ("journal", 2),
+    ("meta", 5),
+    ("node_runs", 2),
+    ("notifiers", 1),
+    ("outputs", 1),
+    ("parked", 1),
+    ("pipelines", 1),
+    ("previews", 1),
+    ("profiles", 1),
+    ("runs", 5),
+    ("schedules", 1),
+    ("staged", 1),
+    ("variables", 1),
+];
+
+#[tokio::test]
+async fn one_damaged_value_costs_no_more_than_its_row() {
+    let dir = scratch();
+    let whole = dir.path().join("whole.db");
+    let options = SqliteOptions::default().durability(Durability::Normal);
+    let storage = SqliteStorage::open_with(&whole, options).await.unwrap();
+    write_history(&storage).await;
+    storage.close().await.unwrap();
+    let shell = Connection::open(&whole).unwrap();
+    assert_eq!(table_names(&shell), TABLES.map(|(name, _)| name));
+    let mut failures = Vec::new();
+    let damages = TABLES.iter();
+    let damages = damages.flat_map(|(table, rows)| Damage::of_table(&shell, table, *rows));
+    for (index, damage) in damages.enumerate() {
+        let file = dir.path().join(format!("{index}.db"));
+        std::fs::copy(&whole, &file).unwrap();
+        damage.apply(&file);
+        if let Err(failure) = check(&file).await {
+            failures.push(format!("{damage:?}: {failure}"));
+        }
+        std::fs::remove_file(&file).unwrap();
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn table_names(shell: &Connection) -> Vec<String> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    let mut names = shell.prepare(sql).unwrap();
+    let names = names.query_map([], |row| row.get(0)).unwrap();
+    names.map(Result::unwrap).collect()
+}
