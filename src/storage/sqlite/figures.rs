@@ -1,7 +1,7 @@
 //! Reads the figures: counts of runs by the day of their creation or by pipeline.
 //!
-//! `tx` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count cannot
-//! make it overflow.
+//! `tx` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count
+//! cannot make it overflow.
 
 use rusqlite::params;
 

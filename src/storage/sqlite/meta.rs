@@ -1,13 +1,14 @@
-//! The stored numbers that must survive the rows they were counted from.
+//! The numbers that must not be used again, and those of them that must survive their rows.
 //!
 //! `purge` and each commit write them, `state` reads them when a store is opened, and `repair`
 //! writes them again after damage.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
-use super::values::NUMBERS_END;
+use super::values::{NUMBERS_END, run_id};
+use crate::model::RunId;
 
 /// The stored numbers. One that is missing or cannot be read is 0, or the least that is safe.
 #[derive(Debug, Default)]
@@ -52,4 +53,32 @@ pub(super) fn meta(conn: &Connection, name: &str) -> Result<i64, StoreError> {
     value
         .filter(|value| (0..NUMBERS_END).contains(value))
         .ok_or_else(|| StoreError::unreadable("a stored number", "it is missing or out of range"))
+}
+
+/// Returns the number after the greatest key of a table.
+pub(super) fn next_key(conn: &Connection, table: &str, end: i64) -> Result<i64, StoreError> {
+    let sql = format!("SELECT max(key) FROM {table} WHERE key < ?");
+    let max: Option<i64> = conn.query_row(&sql, [end], |row| row.get(0))?;
+    Ok(max.unwrap_or(0).max(0) + 1)
+}
+
+/// Returns the number after the greatest event.
+pub(super) fn next_seq(conn: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT max(seq) FROM journal WHERE seq < ?";
+    let max: Option<i64> = conn.query_row(sql, [NUMBERS_END], |row| row.get(0))?;
+    Ok(max.unwrap_or(0).max(0) + 1)
+}
+
+/// Returns the greatest run id that was ever stored.
+pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>, StoreError> {
+    let read = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
+    let stored = conn
+        .prepare_cached("SELECT id FROM runs WHERE length(id) = 16 ORDER BY id DESC LIMIT 1")?
+        .query_row([], read)
+        .optional()?;
+    let purged = conn
+        .prepare_cached("SELECT value FROM meta WHERE name = 'newest_run' AND typeof(value) = 'blob' AND length(value) = 16")?
+        .query_row([], read)
+        .optional()?;
+    stored.max(purged).map(|id| run_id(&id)).transpose()
 }

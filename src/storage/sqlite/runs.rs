@@ -6,9 +6,9 @@ use async_trait::async_trait;
 
 use super::SqliteStorage;
 use super::idempotency::find_key;
+use super::meta::newest_run;
 use super::reader::Reader;
 use super::rows::{NODE, NODE_FROM, RUN, RUN_FROM, RunRow, read_node, read_run};
-use super::state::newest_run;
 use super::store_error::StoreError;
 use super::values::{id, node_keys, tenant};
 use crate::error::Result;

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use super::definitions::{Definition, Definitions};
 use super::lanes::{LaneKey, Lanes};
-use super::meta::Meta;
+use super::meta::{Meta, newest_run, next_key, next_seq};
 use super::open_backfills::OpenBackfills;
 use super::query::{readable_rows, row};
 use super::store_error::StoreError;
@@ -348,32 +348,4 @@ pub(super) fn read_active_run(row: &Row<'_>) -> Result<ActiveRun, StoreError> {
         backfill: row.get(11)?,
         cached: None,
     })
-}
-
-/// Returns the number after the greatest key of a table.
-fn next_key(conn: &Connection, table: &str, end: i64) -> Result<i64, StoreError> {
-    let sql = format!("SELECT max(key) FROM {table} WHERE key < ?");
-    let max: Option<i64> = conn.query_row(&sql, [end], |row| row.get(0))?;
-    Ok(max.unwrap_or(0).max(0) + 1)
-}
-
-/// Returns the number after the greatest event.
-fn next_seq(conn: &Connection) -> Result<i64, StoreError> {
-    let sql = "SELECT max(seq) FROM journal WHERE seq < ?";
-    let max: Option<i64> = conn.query_row(sql, [NUMBERS_END], |row| row.get(0))?;
-    Ok(max.unwrap_or(0).max(0) + 1)
-}
-
-/// Returns the greatest run id that was ever stored.
-pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>, StoreError> {
-    let read = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
-    let stored = conn
-        .prepare_cached("SELECT id FROM runs WHERE length(id) = 16 ORDER BY id DESC LIMIT 1")?
-        .query_row([], read)
-        .optional()?;
-    let purged = conn
-        .prepare_cached("SELECT value FROM meta WHERE name = 'newest_run' AND typeof(value) = 'blob' AND length(value) = 16")?
-        .query_row([], read)
-        .optional()?;
-    stored.max(purged).map(|id| run_id(&id)).transpose()
 }
