@@ -46,7 +46,7 @@ pub(crate) fn finish(rows: &mut Rows, id: RunId, outcome: Outcome) -> Result<()>
     row.run.error = outcome.error;
     row.run.finished_at = Some(outcome.at);
     row.owner = None;
-    // Only a poisoned run still has unfinished nodes.
+    // Only a run that was poisoned or broke off still has unfinished nodes.
     let nodes = row.nodes.values_mut().map(|row| &mut row.node);
     for node in nodes.filter(|node| !node.status.is_terminal()) {
         node.status = outcome.status.unstarted_node();

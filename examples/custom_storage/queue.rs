@@ -2,6 +2,7 @@
 //!
 //! Claimed runs write through `journal`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ impl Queue for AuditedStorage {
     async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
         self.write("claim", |rows| {
             let mut claims = ClaimOutcome::default();
+            claims.lost = settle_holdings(rows, &claim);
             poison_orphans(rows, &claim, &mut claims)?;
             claim_orphans(rows, &claim, &mut claims)?;
             while claims.claimed.len() < count_max(&claim) {
@@ -53,13 +55,7 @@ impl Queue for AuditedStorage {
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        self.write("release", |rows| {
-            Ok(each_held(rows, owner, held, |row| {
-                row.owner = None;
-                row.claim_count = row.claim_count.saturating_sub(1);
-                requeue_nodes(row);
-            }))
-        })
+        self.write("release", |rows| Ok(each_held(rows, owner, held, release)))
     }
 }
 
@@ -78,6 +74,35 @@ fn each_held(
             None => lost.push(held),
         }
     }
+    lost
+}
+
+/// Releases a run without a charge.
+fn release(row: &mut RunRow) {
+    row.owner = None;
+    row.claim_count = row.claim_count.saturating_sub(1);
+    requeue_nodes(row);
+}
+
+/// Renews what the owner of a claim holds, and frees its other runs. Returns the lost claims.
+fn settle_holdings(rows: &mut Rows, claim: &Claim) -> Vec<HeldRun> {
+    let lease_until = lease_end(claim.now, claim.lease);
+    let disown = |row: &mut RunRow| {
+        row.owner = None;
+        requeue_nodes(row);
+    };
+    each_held(rows, claim.owner, claim.broken_off.clone(), disown);
+    let lost = each_held(rows, claim.owner, claim.held.clone(), |row| {
+        row.lease_until = lease_until;
+    });
+    // The owner never received the rest of its runs.
+    let held: HashSet<_> = claim.held.iter().copied().collect();
+    let own = rows.runs.values_mut().filter(|row| {
+        row.run.status == RunStatus::Running
+            && row.owner == Some(claim.owner)
+            && !held.contains(&HeldRun::new(row.run.id, row.epoch))
+    });
+    own.for_each(release);
     lost
 }
 
@@ -142,14 +167,15 @@ fn poison_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> 
 fn claim_orphans(rows: &mut Rows, claim: &Claim, claims: &mut ClaimOutcome) -> Result<()> {
     let mut orphans = orphans(rows, claim);
     orphans.sort_unstable();
-    let suspected = claim.crashes_max.saturating_sub(1);
+    let suspected = claim.crashes_max.saturating_sub(1).max(1);
     let mut count = count_max(claim);
     if orphans
         .iter()
         .any(|(claim_count, _)| *claim_count >= suspected)
     {
         let mut held = running(rows).filter(|row| row.owner == Some(claim.owner));
-        let holds_one = held.any(|row| row.claim_count >= suspected);
+        // A run in its first claim has not crashed.
+        let holds_one = held.any(|row| row.claim_count >= suspected.max(2));
         count = count.min(usize::from(claim.suspects && !holds_one));
         claims.suspects_left = orphans.len() > count;
     }

@@ -3,19 +3,18 @@
 //! `queue` decides which runs the engine claims. What a driver does with a signal is in
 //! `driver/stopping`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::stop_signal::StopSignal;
-use crate::model::{Cancel, OwnerId, RunId};
+use crate::model::{Cancel, RunId};
 use crate::storage::HeldRun;
 
 /// The claim of a run and the channels to its driver.
 #[derive(Debug)]
 pub(super) struct DriverHandle {
-    owner: OwnerId,
     epoch: u64,
     // A watch, since a busy driver needs only the strongest request.
     cancel_request: watch::Sender<Option<Cancel>>,
@@ -24,13 +23,11 @@ pub(super) struct DriverHandle {
 
 impl DriverHandle {
     pub(super) const fn new(
-        owner: OwnerId,
         epoch: u64,
         cancel_request: watch::Sender<Option<Cancel>>,
         stop_signal: watch::Sender<StopSignal>,
     ) -> Self {
         Self {
-            owner,
             epoch,
             cancel_request,
             stop_signal,
@@ -64,6 +61,24 @@ struct State {
     // Cancel requests for runs that were not here. A claim in progress may have missed its
     // request; every later claim reads it from storage.
     early_cancels: HashMap<RunId, Cancel>,
+    // Claims whose execution broke off. The next claim frees their runs.
+    broken_off: Vec<HeldRun>,
+}
+
+/// The claims of this engine at one moment.
+#[derive(Debug)]
+pub(super) struct OwnClaims {
+    pub(super) held: Vec<HeldRun>,
+    pub(super) broken_off: Vec<HeldRun>,
+}
+
+/// Why a run is no longer active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// It finished, was released, or belongs to another claim.
+    Settled,
+    /// Nothing executes it, but storage may still hold its claim.
+    BrokenOff,
 }
 
 impl ActiveRuns {
@@ -82,8 +97,11 @@ impl ActiveRuns {
     }
 
     /// Removes the run unless a newer claim has replaced it.
-    pub(super) fn remove(&self, held: HeldRun) {
+    pub(super) fn remove(&self, held: HeldRun, removal: Removal) {
         let mut state = self.state.lock();
+        if removal == Removal::BrokenOff {
+            state.broken_off.push(held);
+        }
         if state
             .runs
             .get(&held.run)
@@ -113,14 +131,22 @@ impl ActiveRuns {
         u32::try_from(self.state.lock().runs.len()).unwrap_or(u32::MAX)
     }
 
-    /// Returns the claims of all active runs by owner.
-    pub(super) fn held(&self) -> BTreeMap<OwnerId, Vec<HeldRun>> {
-        let mut held: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (run, handle) in &self.state.lock().runs {
-            let of_owner = held.entry(handle.owner).or_default();
-            of_owner.push(HeldRun::new(*run, handle.epoch));
+    /// Returns the claims of all active runs, and those that broke off.
+    pub(super) fn own_claims(&self) -> OwnClaims {
+        let state = self.state.lock();
+        let held = state.runs.iter();
+        OwnClaims {
+            held: held
+                .map(|(run, handle)| HeldRun::new(*run, handle.epoch))
+                .collect(),
+            broken_off: state.broken_off.clone(),
         }
-        held
+    }
+
+    /// Forgets claims that broke off, since storage has freed their runs.
+    pub(super) fn forget_broken_off(&self, freed: &[HeldRun]) {
+        let mut state = self.state.lock();
+        state.broken_off.retain(|held| !freed.contains(held));
     }
 
     /// Sends a cancel request to the run's driver, or keeps it for a claim in progress.

@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::Shared;
 use super::stop_signal::{StopSignal, wait_for_signal};
+use crate::error::panic_message;
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
 use crate::limits::DatasetLimits;
 use crate::secret::Mask;
@@ -153,7 +154,7 @@ impl Drop for Attempt<'_> {
 
 fn join_failure(error: JoinError) -> ExecutorError {
     match error.try_into_panic() {
-        Ok(payload) => ExecutorError::panicked(payload),
+        Ok(payload) => ExecutorError::panicked(&panic_message(payload)),
         Err(_) => ExecutorError::retryable("the task of the attempt was aborted"),
     }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::journal::LeaseLost;
+use super::journal::is_claim_over;
 use super::redaction;
 use super::run_context::RunContext;
 use super::stop_signal::StopSignal;
-use crate::error::{Error, Result, trace_causes};
+use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::model::{Dataset, NodeIndex, Preview};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
@@ -41,14 +41,8 @@ struct Encoded {
 pub(super) enum CheckpointError {
     /// The run's lease is lost.
     LeaseLost,
-    /// The output cannot be encoded.
-    Unencodable(Error),
-}
-
-impl From<LeaseLost> for CheckpointError {
-    fn from(LeaseLost: LeaseLost) -> Self {
-        Self::LeaseLost
-    }
+    /// The output cannot be encoded, or storage refuses it and would refuse it again.
+    Refused(Error),
 }
 
 /// Stores the chunks of an output.
@@ -63,7 +57,7 @@ pub(super) async fn write(
     let limits = &context.shared.limits;
     let encoded = encode(dataset, limits, &context.secrets.mask)
         .await
-        .map_err(CheckpointError::Unencodable)?;
+        .map_err(CheckpointError::Refused)?;
     let Some((bytes, hash)) = encoded.bytes_and_hash else {
         return Ok(Checkpoint {
             preview: encoded.preview,
@@ -136,20 +130,19 @@ pub(super) async fn run_blocking<T: Send + 'static>(
 }
 
 /// Writes a chunk, and repeats that while storage is unavailable.
-async fn put(context: &RunContext, chunk: OutputChunk) -> Result<(), LeaseLost> {
+async fn put(context: &RunContext, chunk: OutputChunk) -> Result<(), CheckpointError> {
     let shared = &context.shared;
     let put = || shared.storage.put_output_chunk(chunk.clone());
     let stop = context.lost_or_stopped();
     match retry_while_unavailable(&shared.clock, Backoff::STANDARD, stop, put).await {
         Ok(()) => Ok(()),
-        Err(RetryError::Stopped(_)) => Err(LeaseLost),
-        Err(RetryError::Permanent(error)) => {
+        Err(RetryError::Stopped(_)) => Err(CheckpointError::LeaseLost),
+        Err(RetryError::Permanent(error)) if is_claim_over(&error) => {
             tracing::warn!(run_id = %context.run.id, %error, "an output could not be written; its run belongs to another claim, or to none");
-            trace_causes(&error);
-            // Not released: it would be claimed and refused again and again.
             context.raise(StopSignal::LeaseLost);
-            Err(LeaseLost)
+            Err(CheckpointError::LeaseLost)
         }
+        Err(RetryError::Permanent(error)) => Err(CheckpointError::Refused(error)),
     }
 }
 

@@ -39,6 +39,17 @@ pub(super) struct Journal {
     closing: CancellationToken,
 }
 
+/// How an appender ended.
+#[derive(Debug)]
+pub(super) enum JournalEnd {
+    /// Everything that was sent is stored. The next append belongs here.
+    Closed(JournalPosition),
+    /// The claim is over, or the engine stops.
+    LeaseLost,
+    /// Storage refused the entries at this position, and would refuse them again.
+    Refused(JournalPosition, Error),
+}
+
 /// The run's lease is lost: nothing more of the run can be stored.
 #[derive(Debug)]
 pub(super) struct LeaseLost;
@@ -155,21 +166,22 @@ pub(super) struct Appender {
 
 impl Appender {
     /// Appends until the journal is closed, the run is finished or the lease is lost.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self) -> JournalEnd {
         let mut is_finished = false;
         while !is_finished && let Some(mut batch) = self.gather().await {
             is_finished = truncate_after_run_finished(&mut batch);
             let entries: Vec<Entry> = batch.iter().map(|message| message.entry.clone()).collect();
-            if self.append(entries).await.is_err() {
+            if let Err(end) = self.append(entries).await {
                 self.stop_signal
                     .send_modify(|signal| *signal = (*signal).max(StopSignal::LeaseLost));
-                return;
+                return end;
             }
             for stored in batch.into_iter().filter_map(|message| message.stored) {
                 // The receiver may have been dropped with its driver.
                 let _ = stored.send(());
             }
         }
+        JournalEnd::Closed(self.next)
     }
 
     /// Waits for the next entry. Returns `None` once the journal is closed and empty.
@@ -238,7 +250,7 @@ impl Appender {
     }
 
     /// Appends entries. A run with a cancel request finishes as cancelled.
-    async fn append(&mut self, mut entries: Vec<Entry>) -> Result<(), LeaseLost> {
+    async fn append(&mut self, mut entries: Vec<Entry>) -> Result<(), JournalEnd> {
         loop {
             match self.try_append(&entries).await {
                 Ok(appended) => {
@@ -248,8 +260,8 @@ impl Appender {
                 Err(RetryError::Permanent(error)) if error.kind() == ErrorKind::CancelRequested => {
                     mark_run_cancelled(&mut entries);
                 }
-                Err(RetryError::Permanent(error)) => return Err(self.lease_lost_by(&error)),
-                Err(RetryError::Stopped(_)) => return Err(LeaseLost),
+                Err(RetryError::Permanent(error)) => return Err(self.end_by(error)),
+                Err(RetryError::Stopped(_)) => return Err(JournalEnd::LeaseLost),
             }
         }
     }
@@ -274,23 +286,27 @@ impl Appender {
             .notify_cancelled_backfills(appended.cancelled_backfill);
     }
 
-    /// Logs why an append was refused.
-    fn lease_lost_by(&self, error: &Error) -> LeaseLost {
-        let is_claim_over = matches!(
-            error.kind(),
-            ErrorKind::StaleEpoch
-                | ErrorKind::RunFinished
-                | ErrorKind::NotFound
-                | ErrorKind::ShuttingDown
-        );
-        if is_claim_over {
+    /// Returns how the journal ends after a refused append.
+    fn end_by(&self, error: Error) -> JournalEnd {
+        if is_claim_over(&error) {
             tracing::warn!(run_id = %self.next.run, %error, "the run no longer belongs to this claim");
-        } else {
-            tracing::error!(run_id = %self.next.run, %error, "storage refused a journal entry; the next start claims the run again");
-            trace_causes(error);
+            return JournalEnd::LeaseLost;
         }
-        LeaseLost
+        tracing::error!(run_id = %self.next.run, %error, "storage refused a journal entry");
+        trace_causes(&error);
+        JournalEnd::Refused(self.next, error)
     }
+}
+
+/// Returns whether storage refused a write because the run no longer belongs to this claim.
+pub(super) fn is_claim_over(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StaleEpoch
+            | ErrorKind::RunFinished
+            | ErrorKind::NotFound
+            | ErrorKind::ShuttingDown
+    )
 }
 
 /// How soon an entry must be stored.

@@ -12,6 +12,7 @@ mod connections;
 mod definition_warnings;
 mod driver;
 mod dry_run;
+mod execution;
 mod execution_permit;
 mod id_mismatch;
 mod journal;
@@ -57,7 +58,7 @@ use crate::error::{Error, Problem, Result};
 use crate::events::Events;
 use crate::executor::Registry;
 use crate::limits::Limits;
-use crate::model::Retention;
+use crate::model::{OwnerId, Retention};
 use crate::secret::Keyring;
 use crate::storage::Storage;
 
@@ -80,6 +81,9 @@ pub(crate) struct Shared {
     clock: Clock,
     events: Events,
     active: active::ActiveRuns,
+    // The owner of every claim of this engine. It never changes: storage could not tell the
+    // engine's own runs from orphans then.
+    owner: OwnerId,
     // A permit is a node that executes in any run.
     node_slots: Arc<Semaphore>,
     // A permit is a dry run in progress.
@@ -143,6 +147,7 @@ impl Engine {
         };
         let shared = Shared {
             created_at: clock.elapsed(),
+            owner: clock.new_owner_id(),
             purging: Arc::default(),
             retention,
             storage,

@@ -8,6 +8,7 @@ use super::Shared;
 use super::journal::Journal;
 use super::secret_resolver::SecretResolver;
 use super::stop_signal::{StopSignal, lost_or_stopped};
+use crate::error::{catch_panic_in, trace_panic};
 use crate::executor::{Effect, Executor};
 use crate::graph::Graph;
 use crate::model::{Node, NodeId, NodeIndex, Pipeline, Run};
@@ -44,12 +45,18 @@ impl RunContext {
             .and_then(|node| self.shared.registry.get(&node.kind))
     }
 
-    /// Returns whether the node writes outside its pipeline. A node of an unknown type may.
+    /// Returns whether the node writes outside its pipeline.
+    ///
+    /// A node of an unknown type may, and one whose executor panics when it is asked.
     pub(super) fn is_sink(&self, node_index: NodeIndex) -> bool {
-        match (self.node(node_index), self.executor(node_index)) {
-            (Some(node), Some(executor)) => executor.effect(node) == Effect::Sink,
-            _ => true,
-        }
+        let (Some(node), Some(executor)) = (self.node(node_index), self.executor(node_index))
+        else {
+            return true;
+        };
+        catch_panic_in(|| executor.effect(node) == Effect::Sink).unwrap_or_else(|panic| {
+            trace_panic("an executor panicked when asked for its effect", &panic);
+            true
+        })
     }
 
     /// Resolves once nothing of the run may be stored any more.

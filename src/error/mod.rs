@@ -4,13 +4,14 @@
 //! `executor::ExecutorError`s.
 
 mod kind;
+mod panic;
 mod problem;
 
-use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
 pub use kind::ErrorKind;
+pub(crate) use panic::{catch_panic, catch_panic_in, panic_message, trace_panic};
 pub use problem::Problem;
 
 /// The result of the crate's functions.
@@ -320,17 +321,6 @@ pub(crate) fn trace_causes(error: &Error) {
     if !causes.is_empty() {
         tracing::debug!(%error, ?causes, "causes of the previous error");
     }
-}
-
-/// Returns the message of a panic. Forgets the payload, because dropping it may panic too.
-pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let text = text
-        .unwrap_or("with a payload that is not a string")
-        .to_owned();
-    std::mem::forget(payload);
-    text
 }
 
 /// Truncates a text at a character boundary to at most `max` bytes. A truncated text ends with a

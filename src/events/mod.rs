@@ -72,6 +72,11 @@ impl Events {
         self.waiters.notify(run);
     }
 
+    /// Notifies every waiter, so that each reads its run again.
+    pub(crate) fn recheck_waiters(&self) {
+        self.waiters.notify_all();
+    }
+
     /// Returns a receiver that resolves once the run finishes, and fails if Floret stops first.
     ///
     /// The caller reads the run from storage after this call, since the run may have finished

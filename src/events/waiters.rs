@@ -42,6 +42,15 @@ impl RunWaiters {
         state.senders.clear();
     }
 
+    /// Notifies the waiters of all runs. Those whose run has not finished wait again.
+    pub(super) fn notify_all(&self) {
+        let senders = std::mem::take(&mut self.state.lock().senders);
+        for sender in senders.into_values().flatten() {
+            // A dropped waiter needs no notification.
+            let _ = sender.send(());
+        }
+    }
+
     /// Notifies the waiters of a finished run.
     pub(super) fn notify(&self, run: RunId) {
         let senders = self.state.lock().senders.remove(&run).unwrap_or_default();

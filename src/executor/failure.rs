@@ -2,11 +2,10 @@
 //!
 //! Whether an attempt is retried is decided by `engine/node`, and the delay by `engine/retry`.
 
-use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::error::{Error, Problem, message_with_causes, panic_message};
+use crate::error::{Error, Problem, message_with_causes};
 
 /// Why an attempt failed.
 ///
@@ -46,9 +45,9 @@ impl ExecutorError {
         }
     }
 
-    /// Converts the panic of an executor to a retryable error with its text.
-    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
-        Self::retryable(format!("the executor panicked: {}", panic_message(payload)))
+    /// Creates a retryable error from the message of an executor's panic.
+    pub(crate) fn panicked(message: &str) -> Self {
+        Self::retryable(format!("the executor panicked: {message}"))
     }
 
     /// Converts any error. It is retryable unless an `ExecutorError` among its causes is permanent.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Executor, ExecutorError, Readiness};
+use crate::error::{catch_panic_in, trace_panic};
 
 /// Maps each node type to the executor of its nodes.
 #[derive(Clone, Default)]
@@ -14,9 +15,20 @@ pub struct Registry(BTreeMap<String, Registered>);
 
 #[derive(Clone)]
 struct Registered {
-    executor: Arc<dyn Executor>,
+    // `None` only while it is dropped.
+    executor: Option<Arc<dyn Executor>>,
     // The same executor again. `None` if the executor is always ready.
     readiness: Option<Arc<dyn Readiness>>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let own = (self.executor.take(), self.readiness.take());
+        // The host may drop its Floret anywhere, also while it unwinds.
+        if let Err(panic) = catch_panic_in(|| drop(own)) {
+            trace_panic("an executor panicked when it was dropped", &panic);
+        }
+    }
 }
 
 impl fmt::Debug for Registry {
@@ -30,11 +42,7 @@ impl Registry {
     ///
     /// Returns `true` if there was no earlier one.
     pub fn insert(&mut self, kind: impl Into<String>, executor: Arc<dyn Executor>) -> bool {
-        let registered = Registered {
-            executor,
-            readiness: None,
-        };
-        self.0.insert(kind.into(), registered).is_none()
+        self.register(kind.into(), executor, None)
     }
 
     /// Registers an executor that is not always ready, and replaces the earlier executor of this
@@ -43,9 +51,19 @@ impl Registry {
     /// Returns `true` if there was no earlier one.
     pub(crate) fn insert_service(&mut self, kind: String, executor: impl Readiness) -> bool {
         let readiness = Arc::new(executor);
+        let executor = Arc::clone(&readiness) as Arc<dyn Executor>;
+        self.register(kind, executor, Some(readiness))
+    }
+
+    fn register(
+        &mut self,
+        kind: String,
+        executor: Arc<dyn Executor>,
+        readiness: Option<Arc<dyn Readiness>>,
+    ) -> bool {
         let registered = Registered {
-            executor: Arc::clone(&readiness) as Arc<dyn Executor>,
-            readiness: Some(readiness),
+            executor: Some(executor),
+            readiness,
         };
         self.0.insert(kind, registered).is_none()
     }
@@ -53,7 +71,7 @@ impl Registry {
     /// Returns the executor of a type, or `None` if the type is not registered.
     #[must_use]
     pub fn get(&self, kind: &str) -> Option<&Arc<dyn Executor>> {
-        self.0.get(kind).map(|registered| &registered.executor)
+        self.0.get(kind)?.executor.as_ref()
     }
 
     /// Waits until the executor of a type is ready, then returns an executor for a single attempt.
@@ -71,7 +89,7 @@ impl Registry {
                 readiness: Some(readiness),
                 ..
             }) => readiness.ready_executor().await.map(Some),
-            Some(Registered { executor, .. }) => Ok(Some(Arc::clone(executor))),
+            Some(Registered { executor, .. }) => Ok(executor.clone()),
             None => Ok(None),
         }
     }

@@ -4,7 +4,6 @@
 
 use std::error::Error as StdError;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -14,7 +13,7 @@ use serde_json::{Map, Value};
 use tower_service::Service;
 
 use super::{Asset, Effect, Executor, ExecutorError, IntoOutput, NodeCall, Output, Readiness};
-use crate::error::Issue;
+use crate::error::{Issue, catch_panic_in, trace_panic};
 use crate::model::Node;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -40,27 +39,51 @@ where
     S: Service<NodeCall, Error: Into<BoxError>> + Clone + Send + 'static,
 {
     /// Returns a clone that is ready for one call.
-    async fn ready_clone(&self) -> Result<S, ExecutorError> {
-        let mut service = self.service.lock().clone();
+    async fn ready_clone(&self) -> Result<ReadyClone<S>, ExecutorError> {
+        // Like a panic in a call, a panic here fails the attempt.
+        let panicked = |message: String| ExecutorError::panicked(&message);
+        let clone = catch_panic_in(|| self.service.lock().clone()).map_err(panicked)?;
+        let mut clone = ReadyClone(Some(clone));
         poll_fn(|context| {
-            // Like a panic in a call, a panic here fails the attempt.
-            match catch_unwind(AssertUnwindSafe(|| service.poll_ready(context))) {
+            let Some(service) = &mut clone.0 else {
+                return Poll::Ready(Err(called_twice()));
+            };
+            match catch_panic_in(|| service.poll_ready(context)) {
                 Ok(readiness) => readiness.map_err(failure),
-                Err(payload) => Poll::Ready(Err(ExecutorError::panicked(payload))),
+                Err(message) => Poll::Ready(Err(panicked(message))),
             }
         })
         .await?;
-        Ok(service)
+        Ok(clone)
     }
 }
 
-async fn call<S>(mut service: S, call: NodeCall) -> Result<Output, ExecutorError>
+/// A clone of the service for one call. `None` after the call.
+///
+/// Where the clone is dropped without a call, no attempt would report a panic of its drop.
+struct ReadyClone<S>(Option<S>);
+
+impl<S> Drop for ReadyClone<S> {
+    fn drop(&mut self) {
+        let service = self.0.take();
+        if let Err(message) = catch_panic_in(|| drop(service)) {
+            trace_panic("a service panicked when it was dropped", &message);
+        }
+    }
+}
+
+async fn call<S>(service: Option<S>, call: NodeCall) -> Result<Output, ExecutorError>
 where
     S: Service<NodeCall, Response: IntoOutput, Error: Into<BoxError>>,
 {
     let limits = call.ctx.dataset_limits;
+    let mut service = service.ok_or_else(called_twice)?;
     let response = service.call(call).await.map_err(failure)?;
     response.into_output(limits)
+}
+
+fn called_twice() -> ExecutorError {
+    ExecutorError::permanent("a ready service was called twice")
 }
 
 fn failure(error: impl Into<BoxError>) -> ExecutorError {
@@ -75,7 +98,8 @@ where
     S: Clone + Send + 'static,
 {
     async fn execute(&self, node: NodeCall) -> Result<Output, ExecutorError> {
-        call(self.ready_clone().await?, node).await
+        let service = self.ready_clone().await?.0.take();
+        call(service, node).await
     }
 
     fn effect(&self, _node: &Node) -> Effect {
@@ -99,7 +123,7 @@ where
 {
     async fn ready_executor(&self) -> Result<Arc<dyn Executor>, ExecutorError> {
         Ok(Arc::new(ReadyService {
-            service: Mutex::new(Some(self.ready_clone().await?)),
+            clone: Mutex::new(self.ready_clone().await?),
             effect: self.effect,
         }))
     }
@@ -107,8 +131,7 @@ where
 
 /// A service that is ready for one call.
 struct ReadyService<S> {
-    // `None` after the call.
-    service: Mutex<Option<S>>,
+    clone: Mutex<ReadyClone<S>>,
     effect: Effect,
 }
 
@@ -119,11 +142,8 @@ where
     S: Send + 'static,
 {
     async fn execute(&self, node: NodeCall) -> Result<Output, ExecutorError> {
-        let service = self.service.lock().take();
-        match service {
-            Some(service) => call(service, node).await,
-            None => Err(ExecutorError::permanent("a ready service was called twice")),
-        }
+        let service = self.clone.lock().0.take();
+        call(service, node).await
     }
 
     fn effect(&self, _node: &Node) -> Effect {

@@ -225,6 +225,8 @@ pub trait Journal: Send + Sync + 'static {
     /// - A `skipped` node with `reused_from` MUST take the inherited output.
     ///
     /// A finished run:
+    /// - With `failed` or `cancelled`, its unfinished nodes MUST finish with it, as
+    ///   [`RunStatus::unstarted_node`] says.
     /// - With `success`, the outputs of its whole chain MUST be deleted, except those of this run's
     ///   nodes that have no downstream node and at most `result_bytes_max` bytes.
     /// - With `failed`, the run MUST retain its outputs. So MUST a `cancelled` resume.

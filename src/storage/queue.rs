@@ -17,8 +17,12 @@ use crate::model::{BackfillId, NodeRun, OwnerId, Pipeline, Run, RunId};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Claim {
-    /// The owner that will execute them.
+    /// The owner that will execute them. It keeps its id for as long as it executes runs.
     pub owner: OwnerId,
+    /// The claims that the owner executes. They are renewed.
+    pub held: Vec<HeldRun>,
+    /// The claims whose execution broke off in the owner. Their runs become orphans, charged.
+    pub broken_off: Vec<HeldRun>,
     /// How many runs this claim takes at most.
     pub count_max: u32,
     /// How many runs may be `running` in total, orphans included.
@@ -35,12 +39,15 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Creates a claim of up to `count_max` runs with the default limits.
+    /// Creates a claim of up to `count_max` runs with the default limits, by an owner that holds
+    /// none.
     #[must_use]
     pub fn new(owner: OwnerId, count_max: u32, now: DateTime<Utc>) -> Self {
         let limits = crate::limits::Limits::default();
         Self {
             owner,
+            held: Vec::new(),
+            broken_off: Vec::new(),
             count_max,
             runs_max: limits.runs_max,
             crashes_max: limits.crashes_max,
@@ -91,6 +98,8 @@ impl ClaimedRun {
 pub struct ClaimOutcome {
     /// The claimed runs.
     pub claimed: Vec<ClaimedRun>,
+    /// Claims of [`Claim::held`] that the owner has lost.
+    pub lost: Vec<HeldRun>,
     /// Orphans that this claim finished as poisoned.
     pub poisoned: Vec<RunId>,
     /// Backfills whose rest was cancelled because a run of theirs was poisoned.
@@ -132,6 +141,16 @@ pub trait Queue: Send + Sync + 'static {
     /// An orphan is a `running` run that has no owner, or whose owner is another one and whose
     /// lease ends at `now` or before.
     ///
+    /// First, the claim settles the runs of its owner, so that the owner needs no other id after an
+    /// outage:
+    /// - A run in `held` MUST NOT be claimed, even if its lease has ended unnoticed. It MUST hold
+    ///   for at least half of `lease` from `now`. A claim in `held` that is lost as in
+    ///   [`renew`](Self::renew) MUST be returned in `lost`.
+    /// - A run in `broken_off` MUST become an orphan at once. Its claim count stays. A lost claim
+    ///   MUST change nothing.
+    /// - Every other run of the owner MUST be released first, as by [`release`](Self::release). The
+    ///   owner never received the answer of the claim, and nothing executes the run.
+    ///
     /// What a claim changes:
     /// - Each claimed run MUST have its epoch and its claim count raised before anything executes.
     /// - A run MUST NOT be claimed twice, by claims at the same time either.
@@ -159,9 +178,9 @@ pub trait Queue: Send + Sync + 'static {
     /// - An orphan with `crashes_max` claims MUST become `failed` here, with the event `run.failed`
     ///   and an `error` that begins with `poisoned`. If a cancel was requested, it becomes
     ///   `cancelled`. All of its nodes MUST finish with it.
-    /// - While there is an orphan with `crashes_max - 1` claims, orphans MUST be claimed one at a
-    ///   time. None is claimed unless [`Claim::suspects`], and none while the owner holds a run
-    ///   with that many claims.
+    /// - While there is an orphan with `crashes_max - 1` claims or more, and at least 1, orphans
+    ///   MUST be claimed one at a time. None is claimed unless [`Claim::suspects`], and none while
+    ///   the owner holds a run with that many claims that came back from a crash (2 or more).
     ///
     /// Cost: it MUST NOT grow with the number of pending runs, only with that of running runs, and
     /// of pipelines and backfills that have pending ones.

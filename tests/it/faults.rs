@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use floret::storage::{Claim, Queue};
+use floret::storage::{Claim, Queue, RunDetail};
 use floret::testing::{Fault, Gate, Method, Step};
 use floret::{Clock, ErrorKind, Event, EventKind, Problem, RunHandle, RunStatus};
 use serde_json::json;
@@ -16,7 +16,8 @@ use crate::harness::{Host, Store, World, assert_statuses, chain, kinds, until, w
 on_every_backend! {
     an_outcome_under_a_lost_lease_is_refused_and_changes_nothing,
     an_output_under_a_lost_lease_is_refused_and_changes_nothing,
-    a_permanent_storage_error_defers_the_run_to_the_next_start,
+    an_output_that_storage_refuses_fails_its_node,
+    an_entry_that_storage_refuses_fails_its_run,
     a_lease_lost_at_its_renewal_drops_the_run,
     a_long_outage_delays_a_run_and_loses_nothing,
     a_full_disk_delays_a_run_and_loses_nothing,
@@ -216,28 +217,47 @@ async fn an_output_under_a_lost_lease_is_refused_and_changes_nothing(store: Stor
     lose_lease(store, rows, Method::PutOutputChunk).await;
 }
 
-async fn a_permanent_storage_error_defers_the_run_to_the_next_start(store: Store) {
-    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+/// Lets storage refuse a write of a node for good. Returns the run and how often it executed.
+async fn refuse(store: Store, method: Method, skip: u64) -> (RunDetail, usize) {
+    let mut world = World::new(store).pipeline(chain("p", &["a", "b"]));
     world.limits.lease = Duration::from_secs(7_200);
+    world.limits.runs_max = 1;
     world.script.script("a", [Step::rows([json!({"x": 1})])]);
     let host = world.start().await;
-    let fault = Fault::before(Method::PutOutputChunk, Problem::InternalError);
-    host.storage.fail(fault);
-    let run = host.trigger("p").await.id();
-    while host.storage.calls(Method::PutOutputChunk) == 0 || world.script.executing() > 0 {
-        tokio::task::yield_now().await;
-    }
-    host.stop().await;
-    assert_eq!(
-        world.calls()["a"],
-        1,
-        "the node is not executed again and again"
+    let fault = Fault::before(method, Problem::InternalError);
+    host.storage.fail(fault.skip(skip));
+    let finished = host.run("p").await;
+    assert_eq!(world.calls().get("b"), None);
+    let executed = world.calls()["a"];
+    // The slot is free again.
+    assert_eq!(host.run("p").await.run.status, RunStatus::Success);
+    (finished, executed)
+}
+
+async fn an_output_that_storage_refuses_fails_its_node(store: Store) {
+    let (finished, executed) = refuse(store, Method::PutOutputChunk, 0).await;
+    let nodes = [
+        ("a", floret::NodeStatus::Failed),
+        ("b", floret::NodeStatus::Skipped),
+    ];
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
+    let error = finished.run.error.unwrap();
+    assert!(
+        error.starts_with("node a: the output could not be stored"),
+        "{error}"
     );
-    world.expire_leases();
-    let host = world.start().await;
-    let finished = host.floret.handle(run).finished().await.unwrap();
-    assert_eq!(finished.run.status, RunStatus::Success);
-    assert_eq!(world.calls()["a"], 2);
+    assert_eq!(executed, 1);
+}
+
+async fn an_entry_that_storage_refuses_fails_its_run(store: Store) {
+    let (finished, executed) = refuse(store, Method::Append, 0).await;
+    assert_eq!(finished.run.status, RunStatus::Failed);
+    let error = finished.run.error.unwrap();
+    assert!(
+        error.starts_with("storage refused an entry of the run"),
+        "{error}"
+    );
+    assert_eq!(executed, 1, "the node is not executed again and again");
 }
 
 async fn a_lease_lost_at_its_renewal_drops_the_run(store: Store) {

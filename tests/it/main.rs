@@ -66,6 +66,7 @@ mod lost_outputs;
 mod matrix;
 mod notifier_kills;
 mod notifiers;
+mod outages;
 mod outputs;
 mod panics;
 mod prose;

@@ -9,8 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 
 use self::stopping::{Deadlines, sleep_until_deadline};
@@ -24,7 +23,7 @@ use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::model::{Cancel, Dataset, NodeIndex, Profile};
 
 /// How a run left this engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RunExit {
     /// Its final status is committed.
     Finished,
@@ -32,6 +31,8 @@ pub(super) enum RunExit {
     Released,
     /// Another claim owns it, or this engine can no longer store it.
     LeaseLost,
+    /// It cannot go on, and this is the reason.
+    BrokenOff(String),
 }
 
 /// The state of one active run.
@@ -58,14 +59,6 @@ pub(super) struct Driver {
     /// Results of nodes whose commit is pending.
     pub(super) commits: JoinSet<Result<(NodeIndex, NodeOutcome), LeaseLost>>,
     pub(super) profiles: JoinSet<Result<(NodeIndex, Profile)>>,
-    pub(super) appender: AppenderTask,
-}
-
-/// The task that appends the run's journal, and the token that closes it.
-#[derive(Debug)]
-pub(super) struct AppenderTask {
-    pub(super) closing: CancellationToken,
-    pub(super) handle: JoinHandle<()>,
 }
 
 /// Why a node has no profile.
@@ -85,16 +78,6 @@ impl Driver {
         if exit == RunExit::LeaseLost {
             self.context.raise(StopSignal::LeaseLost);
         }
-        let Self {
-            appender: AppenderTask { closing, handle },
-            tasks,
-            ..
-        } = self;
-        drop(tasks);
-        closing.cancel();
-        if let Err(error) = handle.await {
-            tracing::error!(%error, "the task of the run's journal panicked or was aborted");
-        }
         exit
     }
 
@@ -112,6 +95,11 @@ impl Driver {
         loop {
             self.start_ready();
             if self.is_idle() {
+                // The stop signal of a cancel arrives before the driver reads the request. Without
+                // the request, the nodes that did not start would look unfinished.
+                if self.cancel_request.has_changed().unwrap_or(false) {
+                    self.apply_cancel_request(&mut deadlines).await?;
+                }
                 return self.finish_or_release().await;
             }
             let may_start_nodes = *self.context.stop_signal.borrow() < StopSignal::Drain;
@@ -168,6 +156,7 @@ impl Driver {
                     Recording::Full
                 },
                 fail_reason: self.fail_reasons.remove(&node_index),
+                is_started: false,
                 stop_signal: self.context.stop_signal.subscribe(),
                 context: Arc::clone(&self.context),
             };

@@ -50,8 +50,8 @@ impl NodeTask {
                     finished.output = checkpoint.output;
                 }
                 Err(CheckpointError::LeaseLost) => return Err(LeaseLost),
-                Err(CheckpointError::Unencodable(error)) => {
-                    tracing::error!(%error, "an output could not be encoded");
+                Err(CheckpointError::Refused(error)) => {
+                    tracing::error!(%error, "an output could not be stored");
                     trace_causes(&error);
                     return Ok(self.fail_node(
                         format!("the output could not be stored: {error}"),

@@ -20,7 +20,7 @@ use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::truncate;
+use crate::error::{catch_panic, truncate};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Node, NodeIndex, NodeStatus};
@@ -46,6 +46,8 @@ pub(super) struct NodeTask {
     pub(super) recording: Recording,
     /// Why the node must fail without an attempt.
     pub(super) fail_reason: Option<String>,
+    /// Whether the journal has a start of the node without an end.
+    pub(super) is_started: bool,
     pub(super) stop_signal: watch::Receiver<StopSignal>,
 }
 
@@ -58,12 +60,25 @@ enum NextStep {
 impl NodeTask {
     /// Executes the node until it is finished or the run is stopped.
     pub(super) async fn run(mut self) -> NodeTaskResult {
-        let exit = self.execute().await.unwrap_or(NodeExit::Interrupted);
+        let exit = match catch_panic(self.execute()).await {
+            Ok(exit) => exit,
+            Err(panic) => self.fail_after_panic(&panic).await,
+        };
         NodeTaskResult {
             node_index: self.node_index,
             recording: self.recording,
-            exit,
+            exit: exit.unwrap_or(NodeExit::Interrupted),
         }
+    }
+
+    /// Fails a node whose task panicked outside of the attempt, whose own panics fail it alone.
+    async fn fail_after_panic(&mut self, panic: &str) -> Result<NodeExit, LeaseLost> {
+        let panic = ExecutorError::panicked(&self.context.secrets.mask.text(panic.to_owned()));
+        if self.is_started {
+            let now = self.context.shared.clock.elapsed();
+            return Ok(self.fail_node(panic.message().to_owned(), Some(self.attempt), now));
+        }
+        self.fail_without_attempt(panic.message().to_owned()).await
     }
 
     async fn execute(&mut self) -> Result<NodeExit, LeaseLost> {
@@ -120,13 +135,13 @@ impl NodeTask {
     }
 
     /// Fails a node that cannot execute. Its start is recorded too: only a running node may fail.
-    async fn fail_without_attempt(&self, why: String) -> Result<NodeExit, LeaseLost> {
+    async fn fail_without_attempt(&mut self, why: String) -> Result<NodeExit, LeaseLost> {
         self.record_start(Duration::ZERO).await?;
         let now = self.context.shared.clock.elapsed();
         Ok(self.fail_node(why, Some(self.attempt), now))
     }
 
-    async fn record_start(&self, waited: Duration) -> Result<(), LeaseLost> {
+    async fn record_start(&mut self, waited: Duration) -> Result<(), LeaseLost> {
         if self.recording == Recording::LogOnly {
             return Ok(());
         }
@@ -137,7 +152,9 @@ impl NodeTask {
             queue_ms: millis(waited),
             at,
         };
-        self.context.journal.send(started).await
+        self.context.journal.send(started).await?;
+        self.is_started = true;
+        Ok(())
     }
 
     async fn attempt(
@@ -250,6 +267,7 @@ impl NodeTask {
             random,
         );
         if self.recording == Recording::Full {
+            self.is_started = false;
             let error = truncate(error, shared.limits.error_bytes_max);
             let (node_index, attempt, at) = (self.node_index, self.attempt, shared.clock.now());
             self.context

@@ -10,13 +10,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::Instrument;
 
 use self::node_history::{NodeHistory, first_error, node_histories};
 use super::Shared;
 use super::checkpoint;
-use super::driver::{AppenderTask, Driver};
-use super::journal::{Journal, JournalPosition, LeaseLost};
+use super::driver::Driver;
+use super::journal::{Journal, LeaseLost};
 use super::run_context::RunContext;
 use super::secret_resolver::SecretResolver;
 use super::stop_signal::StopSignal;
@@ -65,6 +64,7 @@ impl From<LeaseLost> for PrepareError {
 pub(super) async fn prepare_run(
     shared: &Arc<Shared>,
     claimed: ClaimedRun,
+    journal: Journal,
     signals: RunSignals,
 ) -> Result<PreparedRun, PrepareError> {
     let graph = Graph::new(&claimed.definition).map_err(PrepareError::Invalid)?;
@@ -75,13 +75,6 @@ pub(super) async fn prepare_run(
         cancel_request,
         stop_signal,
     } = signals;
-    let start = JournalPosition {
-        run: claimed.run.id,
-        epoch: claimed.epoch,
-        position: claimed.position,
-    };
-    let (journal, appender) = Journal::open(shared, start, stop_signal.clone());
-    let closing = journal.closing_token();
     let slots = usize::try_from(shared.limits.nodes_run_max)
         .unwrap_or(usize::MAX)
         .max(1);
@@ -96,20 +89,16 @@ pub(super) async fn prepare_run(
         node_slots: Arc::new(tokio::sync::Semaphore::new(slots)),
         stop_signal,
     });
-    let appender = AppenderTask {
-        closing,
-        handle: shared.tasks.spawn(appender.run().in_current_span()),
-    };
     let preparation = Preparation {
         context,
         graph,
         histories,
         is_suspect,
     };
-    Ok(preparation.finish(cancel_request, appender).await?)
+    Ok(preparation.finish(cancel_request).await?)
 }
 
-/// A claimed run whose journal is open.
+/// A claimed run with its history.
 struct Preparation {
     context: Arc<RunContext>,
     graph: Arc<Graph>,
@@ -121,7 +110,6 @@ impl Preparation {
     async fn finish(
         self,
         cancel_request: watch::Receiver<Option<Cancel>>,
-        appender: AppenderTask,
     ) -> Result<PreparedRun, LeaseLost> {
         let mut plan = ExecutionPlan::new(
             &self.graph,
@@ -160,7 +148,6 @@ impl Preparation {
             tasks: JoinSet::new(),
             commits: JoinSet::new(),
             profiles: JoinSet::new(),
-            appender,
             context: self.context,
         };
         Ok(PreparedRun { driver, skipped })

@@ -68,6 +68,9 @@ pub(super) enum Command {
         count_max: u32,
         runs_max: u32,
         suspects: bool,
+        /// Bit n of these is the owner's claim n, counted from the newest.
+        held: u8,
+        broken_off: u8,
     },
     /// A legal next step of a claimed run.
     Progress {
@@ -242,8 +245,9 @@ fn creations() -> impl Strategy<Value = Command> {
 
 fn executions() -> impl Strategy<Value = Command> {
     prop_oneof![
-        6 => (0..3u8, 1..4u32, 2..8u32, prop::bool::weighted(0.8)).prop_map(
-            |(owner, count_max, runs_max, suspects)| Command::Claim { owner, count_max, runs_max, suspects }
+        6 => (0..3u8, 0..4u32, 2..8u32, prop::bool::weighted(0.8), held(), 0..4u8).prop_map(
+            |(owner, count_max, runs_max, suspects, held, broken_off)|
+            Command::Claim { owner, count_max, runs_max, suspects, held, broken_off }
         ),
         20 => (0..3u8, any::<u8>()).prop_map(|(driver, pick)| Command::Progress { driver, pick }),
         2 => (0..4u8, 0..10u8, 0..3u16, -2..2i8, prop::bool::weighted(0.2)).prop_map(
@@ -339,4 +343,9 @@ fn paging() -> impl Strategy<Value = Paging> {
         (1..4u32, 1..4u32).prop_map(|(page, per_page)| Paging::Numbered(page, per_page)),
         (any::<Option<u8>>(), 1..5u32).prop_map(|(cursor, limit)| Paging::After(cursor, limit)),
     ]
+}
+
+/// Mostly, an owner holds all of its claims.
+fn held() -> impl Strategy<Value = u8> {
+    prop_oneof![5 => Just(u8::MAX), 1 => any::<u8>()]
 }

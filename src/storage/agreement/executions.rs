@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::command::Command;
 use super::world::{Driver, World, both};
-use crate::model::{InheritedOutput, NodeStatus, Preview, RunStatus, Scope};
+use crate::model::{InheritedOutput, NodeStatus, OwnerId, Preview, RunStatus, Scope};
 use crate::storage::{Append, Claim, ClaimedRun, Entry, FinishedNode, HeldRun, OutputChunk};
 use crate::testing::contract::fixtures::{
     at, hash, log_line, node_finished, node_retrying, node_started, node_succeeded, output_ref,
@@ -21,14 +21,27 @@ impl World<'_> {
             count_max,
             runs_max,
             suspects,
+            held,
+            broken_off,
         } = *command
         else {
             unreachable!("{command:?} is no claim");
         };
         let mut claim = Claim::new(self.owner(owner), count_max, self.now());
         (claim.runs_max, claim.suspects) = (runs_max, suspects);
-        let mut left = self.left.claim(claim.clone()).await.unwrap();
-        let mut right = self.right.claim(claim.clone()).await.unwrap();
+        let claim_on = |side: usize| {
+            let mut claim = claim.clone();
+            claim.broken_off = self.claims_of(claim.owner, broken_off, side);
+            let mut held = self.claims_of(claim.owner, held, side);
+            held.retain(|held| !claim.broken_off.contains(held));
+            claim.held = held;
+            claim
+        };
+        let mut left = self.left.claim(claim_on(0)).await.unwrap();
+        let mut right = self.right.claim(claim_on(1)).await.unwrap();
+        for outcome in [&mut left, &mut right] {
+            outcome.lost.iter_mut().for_each(|held| held.epoch = 0);
+        }
         let drivers = left
             .claimed
             .iter_mut()
@@ -41,6 +54,15 @@ impl World<'_> {
             });
         self.drivers.extend(drivers.collect::<Vec<_>>());
         self.compare(command, &Ok(left), &Ok(right));
+    }
+
+    /// Returns claims of an owner: the bits of `chosen` are its claims, counted from the newest.
+    fn claims_of(&self, owner: OwnerId, chosen: u8, side: usize) -> Vec<HeldRun> {
+        let own = self.drivers.iter().rev();
+        let own = own.filter(|driver| driver.owner == owner).zip(0..8);
+        own.filter(|(_, bit)| chosen >> bit & 1 == 1)
+            .map(|(driver, _)| HeldRun::new(driver.run, driver.epochs[side]))
+            .collect()
     }
 
     pub(super) async fn renew_or_release(&mut self, command: &Command, owner: u8) {

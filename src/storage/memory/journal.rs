@@ -56,6 +56,9 @@ impl State {
     fn write_entry(&mut self, id: RunId, entry: Entry, result_bytes_max: u64) -> Result<()> {
         if let Entry::RunFinished { status, error, at } = entry {
             let outcome = run_outcome(id, status, error, at, result_bytes_max)?;
+            for node in self.run_mut(id)?.nodes.values_mut() {
+                rules::finish_node(&mut node.node, status);
+            }
             return self.finish_run(id, outcome);
         }
         let row = self

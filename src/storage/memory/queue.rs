@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::finish::RunOutcome;
 use super::index::Lane;
+use super::rows::RunRow;
 use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
@@ -26,8 +27,10 @@ type Head = Reverse<(Priority, RunId, Lane)>;
 
 impl State {
     fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome> {
+        let lost = self.settle_holdings(claim);
         let choice = rules::choose_orphans(claim, self.running());
         let mut outcome = ClaimOutcome {
+            lost,
             lease_until: choice.lease_until,
             ..ClaimOutcome::default()
         };
@@ -38,6 +41,19 @@ impl State {
         Ok(outcome)
     }
 
+    /// Settles the runs that the claim's owner has already, and returns the claims that it lost.
+    fn settle_holdings(&mut self, claim: &Claim) -> Vec<HeldRun> {
+        let holdings = rules::settle_holdings(claim, self.running());
+        let until = lease_end(claim.now, claim.lease);
+        let owner = claim.owner;
+        self.update_held(owner, holdings.renewed, |row| {
+            row.claim.lease_until = until;
+        });
+        self.update_held(owner, holdings.broken_off, RunRow::disown);
+        self.update_held(owner, holdings.unreceived, RunRow::release);
+        holdings.lost
+    }
+
     fn running(&self) -> impl Iterator<Item = rules::RunningRun> {
         let running = self.index.with_status(None, RunStatus::Running);
         let rows = running.into_iter().flatten();
@@ -45,6 +61,7 @@ impl State {
             .map(|row| rules::RunningRun {
                 run: row.run.id,
                 owner: row.claim.owner,
+                epoch: row.claim.epoch,
                 lease_until: row.claim.lease_until,
                 claim_count: row.claim.count,
             })
@@ -200,7 +217,7 @@ impl State {
         &mut self,
         owner: OwnerId,
         held: Vec<HeldRun>,
-        change: impl Fn(&mut super::rows::RunRow),
+        change: impl Fn(&mut RunRow),
     ) -> Vec<HeldRun> {
         let mut lost = held;
         lost.retain(|held| {
@@ -244,10 +261,6 @@ impl Queue for MemoryStorage {
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        Ok(self.write()?.update_held(owner, held, |row| {
-            row.claim.owner = None;
-            row.claim.count = row.claim.count.saturating_sub(1);
-            row.reset_nodes();
-        }))
+        Ok(self.write()?.update_held(owner, held, RunRow::release))
     }
 }

@@ -102,6 +102,18 @@ impl RunRow {
         )
     }
 
+    /// Releases the run without charging its claim.
+    pub(super) fn release(&mut self) {
+        self.claim.count = self.claim.count.saturating_sub(1);
+        self.disown();
+    }
+
+    /// Takes the run from its owner, so that it is an orphan at once.
+    pub(super) fn disown(&mut self) {
+        self.claim.owner = None;
+        self.reset_nodes();
+    }
+
     /// Resets the nodes whose attempt was lost, so that the next attempt can start.
     pub(super) fn reset_nodes(&mut self) {
         self.nodes

@@ -62,9 +62,10 @@ pub(in crate::storage) fn reset_node(node: &mut NodeRun) {
     }
 }
 
-/// Finishes an unfinished node of a run that storage itself has finished with this status.
+/// Finishes an unfinished node of a run that has failed or was cancelled.
 pub(in crate::storage) fn finish_node(node: &mut NodeRun, run: RunStatus) {
-    if !node.status.is_terminal() {
-        node.status = run.unstarted_node();
+    let status = run.unstarted_node();
+    if status.is_terminal() && !node.status.is_terminal() {
+        node.status = status;
     }
 }

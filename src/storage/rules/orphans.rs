@@ -1,6 +1,7 @@
 //! The choice of a claim among orphans: which may be claimed, and which are finished as poisoned.
 //!
-//! Pending runs are left to `limits`, and writing the choice to the backends.
+//! `holdings` settles the owner's own runs before. Pending runs are left to `limits`, and writing
+//! the choice to the backends.
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +14,7 @@ use crate::storage::Claim;
 pub(in crate::storage) struct RunningRun {
     pub(in crate::storage) run: RunId,
     pub(in crate::storage) owner: Option<OwnerId>,
+    pub(in crate::storage) epoch: u64,
     pub(in crate::storage) lease_until: DateTime<Utc>,
     /// Claims without progress.
     pub(in crate::storage) claim_count: u32,
@@ -52,7 +54,8 @@ pub(in crate::storage) fn choose_orphans(
     let mut lease_until = None;
     for run in running {
         match ownership(claim, &run) {
-            Ownership::Own => holds_suspect |= is_suspect(claim, &run),
+            // A first claim is no crash: only a run that came back is suspected in execution.
+            Ownership::Own => holds_suspect |= is_suspect(claim, &run) && run.claim_count > 1,
             Ownership::Leased => lease_until = earlier(lease_until, run.lease_until),
             Ownership::Orphan if is_poisoned(claim, &run) => {
                 poisoned.push((run.claim_count, run.run));
@@ -160,6 +163,7 @@ mod tests {
         let running = rows.iter().map(|(n, by, until, claim_count)| RunningRun {
             run: run_id(*n),
             owner: by.map(owner),
+            epoch: 1,
             lease_until: at(*until),
             claim_count: *claim_count,
         });
@@ -251,6 +255,16 @@ mod tests {
             assert_eq!(choice.claimable, [run_id(2)]);
             assert!(!choice.has_suspect, "a run that never crashed");
         }
+    }
+
+    #[test]
+    fn a_run_in_its_first_claim_delays_no_orphan() {
+        let mut claim = claim();
+        claim.crashes_max = 2;
+        let choice = choose(&claim, &[own(1, 1), orphan(2, 1), orphan(3, 1)]);
+        assert_eq!((choice.claimable.len(), choice.count_max), (2, 1));
+        let choice = choose(&claim, &[own(1, 2), orphan(2, 1)]);
+        assert_eq!(choice.count_max, 0);
     }
 
     #[test]

@@ -19,15 +19,17 @@ use super::tx::{Counted, Tx};
 use super::values::{self, millis, run_id, time, to_i64};
 use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus};
 use crate::storage::rules::{self, LaneLimits, OrphanChoice, RunningRun, Usage};
-use crate::storage::{Claim, ClaimOutcome, ClaimedRun};
+use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun};
 
 /// A pending run that can be claimed. The smallest is claimed first.
 type NextRun = Reverse<(Priority, RunId, i64, LaneKey)>;
 
 impl Tx {
     pub(super) fn claim(&mut self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        let lost = self.settle_holdings(claim)?;
         let choice = rules::choose_orphans(claim, self.running_runs());
         let mut claims = ClaimOutcome {
+            lost,
             lease_until: choice.lease_until,
             ..ClaimOutcome::default()
         };
@@ -38,11 +40,24 @@ impl Tx {
         Ok(claims)
     }
 
+    /// Settles the runs that the claim's owner has already, and returns the claims that it lost.
+    fn settle_holdings(&mut self, claim: &Claim) -> Result<Vec<HeldRun>, StoreError> {
+        let holdings = rules::settle_holdings(claim, self.running_runs());
+        let until = lease_end(claim.now, claim.lease);
+        self.renew(claim.owner, &holdings.renewed, until)?;
+        for broken_off in &holdings.broken_off {
+            self.disown(broken_off.run)?;
+        }
+        self.release(claim.owner, &holdings.unreceived)?;
+        Ok(holdings.lost)
+    }
+
     fn running_runs(&self) -> impl Iterator<Item = RunningRun> {
         let running = self.state.running.iter();
         running.map(|(run, active)| RunningRun {
             run: *run,
             owner: active.owner,
+            epoch: active.epoch,
             lease_until: values::nearest_time(active.lease_until),
             claim_count: active.claims,
         })

@@ -80,7 +80,7 @@ impl Tx {
         self.write_events(finished.key, &body, None).map(drop)
     }
 
-    /// Sets the final status of unfinished nodes after storage itself finished the run.
+    /// Sets the final status of unfinished nodes after the run has failed or was cancelled.
     pub(super) fn finish_open_nodes(
         &mut self,
         finished: &RunCompletion<'_>,

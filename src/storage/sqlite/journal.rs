@@ -119,6 +119,10 @@ impl Tx {
         let at = run.finished_at.unwrap_or(run.created_at);
         let finished = RunCompletion::of_running(active, run.status, run.error.as_deref(), at);
         self.finish_run(&finished)?;
+        let mut nodes = cached.nodes.values();
+        if run.status != RunStatus::Success && nodes.any(|status| !status.is_terminal()) {
+            self.finish_open_nodes(&finished)?;
+        }
         if cached.has_staged {
             self.drop_staged_of_run(active.key)?;
         }

@@ -18,7 +18,7 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, node_keys};
 use crate::error::{Result, trace_causes};
-use crate::model::{NodeStatus, OwnerId};
+use crate::model::{NodeStatus, OwnerId, RunId};
 use crate::storage::{Claim, ClaimOutcome, HeldRun, Queue};
 
 #[async_trait]
@@ -113,7 +113,7 @@ impl Tx {
         (active.owner == Some(owner) && active.epoch == claim.epoch).then_some(active)
     }
 
-    fn renew(
+    pub(super) fn renew(
         &mut self,
         owner: OwnerId,
         held: &[HeldRun],
@@ -138,26 +138,38 @@ impl Tx {
         Ok(lost)
     }
 
-    fn release(&mut self, owner: OwnerId, held: &[HeldRun]) -> Result<Vec<HeldRun>, StoreError> {
+    pub(super) fn release(
+        &mut self,
+        owner: OwnerId,
+        held: &[HeldRun],
+    ) -> Result<Vec<HeldRun>, StoreError> {
         let mut lost = Vec::new();
         for claim in held {
             let Some(active) = self.held_by(owner, claim) else {
                 lost.push(*claim);
                 continue;
             };
-            active.owner = None;
             active.claims = active.claims.saturating_sub(1);
-            if let Some(cached) = active.cached.as_mut() {
-                cached.reset_nodes();
-            }
-            let (key, claims) = (active.key, active.claims);
-            self.write(
-                "UPDATE runs SET owner = NULL, lease_until = NULL, claims = ? WHERE key = ?",
-                params![claims, key],
-            )?;
-            self.reset_nodes(key)?;
+            self.disown(claim.run)?;
         }
         Ok(lost)
+    }
+
+    /// Takes a running run from its owner, so that it is an orphan at once.
+    pub(super) fn disown(&mut self, run: RunId) -> Result<(), StoreError> {
+        let Some(active) = self.state.running.get_mut(&run) else {
+            return Ok(());
+        };
+        active.owner = None;
+        if let Some(cached) = active.cached.as_mut() {
+            cached.reset_nodes();
+        }
+        let (key, claims) = (active.key, active.claims);
+        self.write(
+            "UPDATE runs SET owner = NULL, lease_until = NULL, claims = ? WHERE key = ?",
+            params![claims, key],
+        )?;
+        self.reset_nodes(key)
     }
 
     /// Resets running nodes to pending, because their attempts were lost with the claim.

@@ -68,7 +68,7 @@ pub async fn a_claim_respects_the_limit_of_a_backfill(storage: &dyn Storage) {
     let ids: Vec<_> = again.iter().map(|claimed| claimed.run.id).collect();
     assert_eq!(ids, [1, 2].map(run_id), "they were released");
     succeed(storage, Driver::new(&again[0])).await;
-    let next = claimed_ids(storage, claim(3, 100)).await;
+    let next = claimed_ids(storage, claim(4, 100)).await;
     assert_eq!(next, [run_id(3)]);
 }
 
@@ -88,7 +88,7 @@ pub async fn the_limit_of_a_pipeline_applies_to_its_backfills(storage: &dyn Stor
     }
     let claimed = claimed_ids(storage, claim(1, 10)).await;
     assert_eq!(claimed, [10, 11, 20].map(run_id));
-    assert_eq!(claimed_ids(storage, claim(1, 10)).await, []);
+    assert_eq!(claimed_ids(storage, claim(2, 10)).await, []);
 }
 
 /// Manual and scheduled runs MUST be claimed before the runs of any backfill. A backfill at its
@@ -119,17 +119,17 @@ pub async fn a_manual_run_takes_the_next_slot_of_a_long_backfill(storage: &dyn S
         5,
     );
     storage.create_runs(all).await.unwrap();
-    let five = |count_max: u32| {
-        let mut claim: Claim = claim(1, 10);
+    let five = |owner: u64, count_max: u32| {
+        let mut claim: Claim = claim(owner, 10);
         (claim.count_max, claim.runs_max) = (count_max, 5);
         claim
     };
-    let claimed = storage.claim(five(5)).await.unwrap().claimed;
+    let claimed = storage.claim(five(1, 5)).await.unwrap().claimed;
     assert_eq!(claimed.len(), 5);
     let mut manual = new_run(2_000, "hourly");
     manual.pipeline_id = pipeline_id("hourly");
     create(storage, manual).await.unwrap();
-    assert_eq!(claimed_ids(storage, five(5)).await, []);
+    assert_eq!(claimed_ids(storage, five(2, 5)).await, []);
     succeed(storage, Driver::new(&claimed[0])).await;
-    assert_eq!(claimed_ids(storage, five(1)).await, [run_id(2_000)]);
+    assert_eq!(claimed_ids(storage, five(3, 1)).await, [run_id(2_000)]);
 }

@@ -100,7 +100,7 @@ pub async fn a_backfill_continues_within_its_limits<D: Durable>(durable: &D, shu
     let failure = [run_finished(5, RunStatus::Failed)];
     let outcome = second.append(&storage, failure).await;
     assert_eq!(outcome.cancelled_backfill, Some(backfill_id(1)));
-    assert_eq!(claimed_ids(&storage, claim(2, 12)).await, []);
+    assert_eq!(claimed_ids(&storage, claim(3, 12)).await, []);
 }
 
 /// The owner of a claim from an earlier process MUST NOT write once another owner has the run.

@@ -207,10 +207,14 @@ impl Driver {
     }
 }
 
-/// Creates run `n` of `daily`, claimed by owner 1 at second 10. No older run may be pending.
+/// Creates run `n` of `daily`, claimed at second 10. No older run may be pending.
+///
+/// The owner is 1 for run 1, and one of its own for every other run: a second claim of the same
+/// owner would have to name the first one.
 pub(crate) async fn started_run(storage: &dyn Storage, n: u64) -> Driver {
     let run = pending_run(storage, n).await;
-    Driver::new(&claim_one(storage, claim(1, 10), run).await)
+    let owner = if n == 1 { 1 } else { 1_000 + n };
+    Driver::new(&claim_one(storage, claim(owner, 10), run).await)
 }
 
 /// Creates run `n` of `daily`, finished at second 1,000 + `n`.

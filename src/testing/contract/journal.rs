@@ -235,3 +235,25 @@ pub async fn the_outcome_of_a_run_is_its_last_event(storage: &dyn Storage) {
         assert_eq!(last.duration_ms, Some(990_000 + n * 1_000));
     }
 }
+
+/// The unfinished nodes of a run that fails or is cancelled MUST finish with it.
+pub async fn a_failed_or_cancelled_run_has_no_unfinished_node(storage: &dyn Storage) {
+    for (n, run, node) in [
+        (1, RunStatus::Failed, NodeStatus::Skipped),
+        (2, RunStatus::Cancelled, NodeStatus::Cancelled),
+    ] {
+        let mut driver = started_run(storage, n).await;
+        let entries = [
+            node_started(0, 1),
+            node_finished(0, NodeStatus::Success),
+            node_started(1, 1),
+            node_started(2, 1),
+            node_retrying(2, 2),
+            run_finished(n, run),
+        ];
+        driver.append(storage, entries).await;
+        let nodes = read_run(storage, driver.run).await.nodes;
+        let statuses: Vec<_> = nodes.iter().map(|node| node.status).collect();
+        assert_eq!(statuses, [NodeStatus::Success, node, node]);
+    }
+}

@@ -30,6 +30,7 @@ pub mod events;
 mod execution;
 pub mod fences;
 pub(crate) mod fixtures;
+pub mod holdings;
 pub mod idempotency;
 pub mod inheritance;
 pub mod journal;

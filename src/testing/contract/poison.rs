@@ -97,9 +97,11 @@ async fn one_suspect_and_two_others(storage: &dyn Storage) -> i64 {
 pub async fn with_a_suspect_orphans_are_claimed_one_at_a_time(storage: &dyn Storage) {
     let seconds = one_suspect_and_two_others(storage).await;
     let mut suspects_left = Vec::new();
-    let mut order = Vec::new();
+    let (mut order, mut held) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let claims = storage.claim(claim(9, seconds)).await.unwrap();
+        let mut next = claim(9, seconds);
+        next.held.clone_from(&held);
+        let claims = storage.claim(next).await.unwrap();
         let [claimed] = claims.claimed.as_slice() else {
             panic!("expected one orphan, got {:?}", claims.claimed);
         };
@@ -108,6 +110,7 @@ pub async fn with_a_suspect_orphans_are_claimed_one_at_a_time(storage: &dyn Stor
         let mut driver = Driver::new(claimed);
         let entries = [node_started(0, 1), node_finished(0, NodeStatus::Success)];
         driver.append(storage, entries).await;
+        held.push(driver.held());
     }
     assert_eq!(order, [2, 3, 1].map(run_id));
     assert_eq!(suspects_left, [true, true, false]);
@@ -116,13 +119,25 @@ pub async fn with_a_suspect_orphans_are_claimed_one_at_a_time(storage: &dyn Stor
 /// An owner that holds a suspect MUST NOT get another orphan.
 pub async fn no_orphan_is_claimed_while_its_owner_holds_a_suspect(storage: &dyn Storage) {
     let seconds = one_suspect_and_two_others(storage).await;
-    let held = claimed_ids(storage, claim(9, seconds)).await;
-    assert_eq!(held, [run_id(2)]);
-    let claims = storage.claim(claim(9, seconds)).await.unwrap();
+    let held = claim_one(storage, claim(9, seconds), run_id(2)).await;
+    let mut again = claim(9, seconds);
+    again.held = vec![Driver::new(&held).held()];
+    let claims = storage.claim(again).await.unwrap();
     assert_eq!(claims.claimed.len(), 0);
     assert!(claims.suspects_left);
     let other = claimed_ids(storage, claim(10, seconds)).await;
     assert_eq!(other, [run_id(3)]);
+}
+
+/// A run that its owner claimed for the first time MUST NOT delay orphans, even if one crash
+/// suffices for suspicion.
+pub async fn a_run_in_its_first_claim_delays_no_orphan(storage: &dyn Storage) {
+    let fresh = started_run(storage, 1).await;
+    let orphan = pending_run(storage, 2).await;
+    claim_one(storage, claim(2, 20), orphan).await;
+    let mut next = claim(1, 1_000);
+    (next.held, next.crashes_max) = (vec![fresh.held()], 2);
+    assert_eq!(claimed_ids(storage, next).await, [orphan]);
 }
 
 /// With a suspect, no orphan MUST be claimed until the claim allows suspects. Pending runs MUST be

@@ -31,14 +31,14 @@ pub async fn runs_of_a_schedule_execute_one_at_a_time(storage: &dyn Storage) {
     let claims = storage.claim(first).await.unwrap().claimed;
     let claimed: Vec<_> = claims.iter().map(|claimed| claimed.run.id).collect();
     assert_eq!(claimed, [4, 1].map(run_id));
-    assert_eq!(claimed_ids(storage, claim(1, 10)).await, [6, 5].map(run_id));
+    assert_eq!(claimed_ids(storage, claim(2, 10)).await, [6, 5].map(run_id));
     let mut driver = Driver::new(&claims[1]);
     for n in [2, 3] {
-        assert_eq!(claimed_ids(storage, claim(1, 20)).await, []);
+        assert_eq!(claimed_ids(storage, claim(10 + n, 20)).await, []);
         driver
             .append(storage, [run_finished(n - 1, RunStatus::Success)])
             .await;
-        driver = Driver::new(&claim_one(storage, claim(1, 30), run_id(n)).await);
+        driver = Driver::new(&claim_one(storage, claim(20 + n, 30), run_id(n)).await);
     }
 }
 
@@ -53,7 +53,7 @@ pub async fn an_orphan_of_a_schedule_blocks_its_next_run(storage: &dyn Storage) 
     }
     assert_eq!(claimed_ids(storage, claim(1, 10)).await, [run_id(1)]);
     let again = claim_one(storage, claim(2, 1_000), run_id(1)).await;
-    assert_eq!(claimed_ids(storage, claim(2, 1_000)).await, []);
+    assert_eq!(claimed_ids(storage, claim(3, 1_000)).await, []);
     let mut driver = Driver::new(&again);
     let refusal = storage
         .append(Driver { epoch: 0, ..driver }.next_append([]))

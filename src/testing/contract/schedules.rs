@@ -157,7 +157,7 @@ pub async fn an_overlapping_tick_is_skipped_and_recorded(storage: &dyn Storage) 
     let recorded = (at(120), Some(at(60)), Some(SkipReason::Overlap));
     assert_eq!(state(&only_schedule(storage).await), recorded);
     claim_one(storage, claim(1, 130), run_id(1)).await;
-    let mut driver = Driver::new(&claim_one(storage, claim(1, 130), run_id(2)).await);
+    let mut driver = Driver::new(&claim_one(storage, claim(2, 130), run_id(2)).await);
     let third = tick(&only_schedule(storage).await, 3, 180);
     assert_eq!(advance(storage, third).await, skipped);
     driver

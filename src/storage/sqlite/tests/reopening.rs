@@ -127,11 +127,11 @@ async fn an_unreadable_run_fails_alone_and_becomes_poisoned() {
     assert_eq!(claims.unreadable, [run_id(1)]);
     assert_eq!(claims.claimed.len(), 1);
     let held = crate::storage::HeldRun::new(run_id(2), claims.claimed[0].epoch);
-    for _ in 0..2 {
-        let claims = claim(&storage, 1, 5).await;
+    for who in [2, 3] {
+        let claims = claim(&storage, who, 5).await;
         assert_eq!(claims.unreadable, [run_id(1)]);
     }
-    let claims = claim(&storage, 1, 5).await;
+    let claims = claim(&storage, 4, 5).await;
     assert_eq!(claims.poisoned, [run_id(1)]);
     let runs = storage.list_runs(Default::default(), crate::PageRequest::Newest { limit: 9 });
     let listed: Vec<_> = runs.await.unwrap().items.iter().map(|run| run.id).collect();

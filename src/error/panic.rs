@@ -1,0 +1,60 @@
+//! Panics of code that others wrote: catches them, and reads their message.
+//!
+//! What follows from a panic is left to the caller.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+/// Returns the message of a panic. Forgets the payload, because dropping it may panic too.
+pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = text
+        .unwrap_or("with a payload that is not a string")
+        .to_owned();
+    std::mem::forget(payload);
+    text
+}
+
+/// Logs a panic. Its text is for those who debug: it may quote a secret, and nothing masks it.
+pub(crate) fn trace_panic(what: &str, message: &str) {
+    tracing::error!("{what}");
+    tracing::debug!(message, "text of the previous panic");
+}
+
+/// Calls `call` and returns the message of its panic.
+pub(crate) fn catch_panic_in<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(panic_message)
+}
+
+/// Awaits `future` and returns the message of its panic.
+pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = pin!(future);
+    std::future::poll_fn(
+        move |context| match catch_panic_in(|| future.as_mut().poll(context)) {
+            Ok(poll) => poll.map(Ok),
+            Err(message) => Poll::Ready(Err(message)),
+        },
+    )
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_caught_before_and_after_an_await() {
+        assert_eq!(catch_panic(async { 7 }).await, Ok(7));
+        let early = catch_panic::<()>(async { panic!("early") }).await;
+        assert_eq!(early, Err("early".to_owned()));
+        let late = catch_panic::<()>(async {
+            tokio::task::yield_now().await;
+            std::panic::panic_any(7);
+        });
+        let text = "with a payload that is not a string".to_owned();
+        assert_eq!(late.await, Err(text));
+    }
+}
