@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, trace_causes};
+use crate::graph::sizes;
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
     Scope, StoredPipeline, Trigger,
@@ -58,7 +59,8 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`,
-    /// `node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any error of storage.
+    /// `params-too-large`, `node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any
+    /// error of storage.
     pub(crate) async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -159,6 +161,12 @@ impl Shared {
                 Problem::InvalidField,
                 Issue::pointer("/params/date", detail),
             ));
+        }
+        let mut all = pipeline.definition.params.clone();
+        all.extend(request.params.clone());
+        if let Err(error) = sizes::check_params(&all, &self.limits) {
+            let issues = error.issues().iter().cloned();
+            problems.extend(issues.map(|issue| (Problem::ParamsTooLarge, issue)));
         }
         let max = self.limits.backfill_dates_max;
         let bounded = [

@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::limits::Limits;
-use crate::model::{ColumnProfile, Dataset, Preview, Profile};
+use crate::model::{ColumnProfile, Dataset, Preview, PreviewBounds, PreviewBuilder, Profile};
 use crate::secret::Mask;
 
 /// Returns whether a dataset contains a known secret. Such a dataset must not be stored.
@@ -14,44 +14,54 @@ pub(super) fn contains_secret(dataset: &Dataset, mask: &Mask) -> bool {
 
 /// Returns the first rows with secrets masked.
 pub(super) fn preview(dataset: &Dataset, mask: &Mask, limits: &Limits) -> Result<Preview> {
-    let (rows_max, cell_max) = (limits.preview_rows_max, limits.preview_cell_bytes_max);
-    preview_rows(dataset, mask, rows_max, cell_max)
+    let bounds = PreviewBounds {
+        rows_max: limits.preview_rows_max,
+        cell_bytes_max: limits.preview_cell_bytes_max,
+        bytes_max: limits.preview_bytes_max,
+    };
+    preview_within(dataset, mask, bounds)
 }
 
-/// Returns the first `rows_max` rows with secrets masked.
-pub(super) fn preview_rows(
+/// Returns the first rows with secrets masked, within these bounds.
+pub(super) fn preview_within(
     dataset: &Dataset,
     mask: &Mask,
-    rows_max: usize,
-    cell_max: usize,
+    bounds: PreviewBounds,
 ) -> Result<Preview> {
     if mask.is_empty() {
-        return dataset.preview(rows_max, cell_max);
+        return dataset.preview_within(bounds);
     }
-    // Whole cells are masked before they are cut: half a secret at a cut would not be found.
-    let mut preview = dataset.preview(rows_max, usize::MAX)?;
-    let columns = preview.columns.into_iter();
-    preview.columns = columns.map(|name| mask.text(name)).collect();
-    let rows = preview.rows.into_iter();
-    preview.rows = rows.map(|row| mask.object(row)).collect();
-    Ok(preview.shortened(cell_max))
+    let columns = dataset.columns().into_iter();
+    let columns = columns.map(|name| mask.text(name)).collect();
+    let mut builder = PreviewBuilder::new(columns, dataset.row_count(), bounds);
+    for row_index in 0..dataset.len() {
+        // Whole cells are masked before they are cut: half a secret at a cut would not be found.
+        if !builder.push(mask.object(dataset.row(row_index)?)) {
+            break;
+        }
+    }
+    Ok(builder.finish())
 }
 
 /// Returns the statistics with secrets masked.
 ///
 /// If the dataset contains a secret, text columns show no values: a value that was cut may start
 /// with half a secret.
-pub(super) fn profile(dataset: &Dataset, mask: &Mask) -> Result<Profile> {
-    let mut profile = dataset.profile()?;
+pub(super) fn profile(dataset: &Dataset, mask: &Mask, bytes_max: usize) -> Result<Profile> {
+    let profile = dataset.profile()?;
     if mask.is_empty() {
-        return Ok(profile);
+        return Ok(profile.fitted(bytes_max));
     }
+    Ok(redact_profile(profile, dataset, mask).fitted(bytes_max))
+}
+
+fn redact_profile(mut profile: Profile, dataset: &Dataset, mask: &Mask) -> Profile {
     let contains_secret = contains_secret(dataset, mask);
     let columns = profile.columns.into_iter();
     profile.columns = columns
         .map(|column| redact_column(column, mask, contains_secret))
         .collect();
-    Ok(profile)
+    profile
 }
 
 fn redact_column(mut column: ColumnProfile, mask: &Mask, contains_secret: bool) -> ColumnProfile {
@@ -95,7 +105,7 @@ mod tests {
             assert!(contains_secret(&dataset, &mask()), "{rows}");
             assert!(!contains_secret(&dataset, &Mask::default()));
             let preview = preview(&dataset, &mask(), &Limits::default()).unwrap();
-            let profile = profile(&dataset, &mask()).unwrap();
+            let profile = profile(&dataset, &mask(), usize::MAX).unwrap();
             let shown = format!("{preview:?} {profile:?}");
             assert!(
                 !shown.contains("hunter2") && shown.contains("***"),
@@ -113,7 +123,7 @@ mod tests {
         let mask = Mask::default();
         mask.add("471147");
         let dataset = dataset(&[json!({"a": 471_147, "b": 7})]);
-        let profile = profile(&dataset, &mask).unwrap();
+        let profile = profile(&dataset, &mask, usize::MAX).unwrap();
         let shown = format!("{profile:?}");
         assert!(!shown.contains("471147"), "{shown}");
         assert_eq!(profile.columns[1].mean_val, Some(7.0));
@@ -124,7 +134,7 @@ mod tests {
         let long = format!("{}hunter2", "x".repeat(4_090));
         let dataset = dataset(&[json!({"a": long, "b": [long], "c": 1})]);
         let preview = preview(&dataset, &mask(), &Limits::default()).unwrap();
-        let profile = profile(&dataset, &mask()).unwrap();
+        let profile = profile(&dataset, &mask(), usize::MAX).unwrap();
         let shown = format!("{preview:?} {profile:?}");
         assert!(!shown.contains("hunt"), "{shown}");
         assert!(preview.truncated);
@@ -138,7 +148,7 @@ mod tests {
         let plain = preview(&dataset, &Mask::default(), &limits).unwrap();
         assert_eq!(preview(&dataset, &mask(), &limits).unwrap(), plain);
         assert_eq!(
-            profile(&dataset, &mask()).unwrap(),
+            profile(&dataset, &mask(), usize::MAX).unwrap(),
             dataset.profile().unwrap()
         );
     }

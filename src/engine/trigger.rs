@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::graph::sizes;
 use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 use crate::suggestion::{did_you_mean, nearest};
@@ -77,8 +78,8 @@ impl Engine {
     /// Creates a run of a pipeline.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` (`node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any
-    /// error of storage.
+    /// `NotFound`, `Invalid` (`node-type-unknown`, `params-too-large`, `idempotency-key-reused`),
+    /// `QueueFull`, and any error of storage.
     pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -86,7 +87,11 @@ impl Engine {
         let key = start
             .key
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.id.clone())));
-        if let Err(refused) = shared.refuse_unknown_types(&pipeline.definition) {
+        let mut params = pipeline.definition.params.clone();
+        params.extend(start.params);
+        let accepted = shared.refuse_unknown_types(&pipeline.definition);
+        let accepted = accepted.and_then(|()| sizes::check_params(&params, &shared.limits));
+        if let Err(refused) = accepted {
             let replayed = shared.find_replayed(key.as_ref()).await?;
             return replayed.ok_or(refused)?.into_started_run(pipeline.id);
         }
@@ -99,8 +104,7 @@ impl Engine {
             now.date_naive(),
             now,
         );
-        run.params.clone_from(&pipeline.definition.params);
-        run.params.extend(start.params);
+        run.params = params;
         let created = shared.create(run, key, start.scope).await?;
         created.into_started_run(pipeline.id)
     }

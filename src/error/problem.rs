@@ -152,6 +152,10 @@ problems! {
         GraphEmpty: 422 "graph-empty" "Graph empty" Invalid,
         /// The graph has too many nodes or edges.
         GraphTooLarge: 422 "graph-too-large" "Graph too large" Invalid,
+        /// The definition has too many bytes, tags or variables.
+        DefinitionTooLarge: 422 "definition-too-large" "Definition too large" Invalid,
+        /// The parameters of a run are too many or too large.
+        ParamsTooLarge: 422 "params-too-large" "Params too large" Invalid,
         /// No executor is registered for a node's type.
         NodeTypeUnknown: 422 "node-type-unknown" "Node type unknown" Invalid,
         /// The schedule is not a cron expression.

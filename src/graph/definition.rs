@@ -10,7 +10,7 @@ use super::fields::{Fields, seconds, whole_number};
 use super::issues::Issues;
 use super::policy::TIMEOUT_RANGE;
 use super::rules::{CATCHUP, CONCURRENT_RUNS_RANGE};
-use super::{Graph, params, rules, validate};
+use super::{Graph, params, rules, sizes, validate};
 use crate::error::{Problem, Result};
 use crate::json;
 use crate::limits::Limits;
@@ -37,6 +37,7 @@ pub(crate) fn parse(
     let mut issues = Issues::default();
     let pipeline = read(value, default_id, &mut issues);
     rules::check(&pipeline, &mut issues);
+    sizes::check(&pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(&pipeline, limits).map(|_| pipeline)
 }
@@ -48,6 +49,7 @@ pub(crate) fn parse(
 pub(crate) fn check(pipeline: &Pipeline, limits: &Limits) -> Result<Graph> {
     let mut issues = Issues::default();
     rules::check(pipeline, &mut issues);
+    sizes::check(pipeline, limits, &mut issues);
     issues.into_result(Problem::InvalidField)?;
     Graph::with_limits(pipeline, limits)
 }

@@ -16,6 +16,7 @@ pub(crate) mod policy;
 mod random;
 pub(crate) mod reuse;
 pub(crate) mod rules;
+pub(crate) mod sizes;
 mod validate;
 
 use std::collections::HashMap;

@@ -4,10 +4,12 @@
 
 mod dataset;
 mod defaults;
+mod size;
 
 use std::time::Duration;
 
 pub use dataset::DatasetLimits;
+pub(crate) use size::json_size;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -52,12 +54,31 @@ pub struct Limits {
     pub nodes_max: usize,
     /// The number of edges of a pipeline. 20,000: 20 per node.
     pub edges_max: usize,
+    /// The number of bytes of a pipeline's definition as JSON. 1 MiB: a thousand nodes with a
+    /// kilobyte of config each.
+    pub definition_bytes_max: usize,
+    /// The number of tags of a pipeline. 100: more are a table, not a label.
+    pub tags_max: usize,
+    /// The number of bytes of a tag. 128, as of an id.
+    pub tag_bytes_max: usize,
+    /// The number of parameters of a run. 256: a form of some pages.
+    pub params_max: usize,
+    /// The number of bytes of a run's parameters, names and values in total. 64 KiB: every run and
+    /// every list of runs carries them.
+    pub params_bytes_max: usize,
+    /// The number of different variables that a node's config names. 1,000: one query reads them.
+    pub variables_max: usize,
     /// The limits of one dataset.
     pub dataset: DatasetLimits,
     /// The number of rows of a preview. 50, as documented in the API.
     pub preview_rows_max: usize,
     /// The size of a cell in a preview. 4 KiB: a preview of five wide columns stays below 1 MiB.
     pub preview_cell_bytes_max: usize,
+    /// The size of a preview as JSON. 1 MiB: what a browser shows at once. It has fewer rows or
+    /// shorter cells instead.
+    pub preview_bytes_max: usize,
+    /// The size of a profile as JSON. 1 MiB, as of a preview. It has shorter values instead.
+    pub profile_bytes_max: usize,
     /// The size of an output that is stored for resumes and recovery. 16 MiB: one second of writing
     /// to a slow disk.
     pub output_bytes_max: u64,
@@ -79,6 +100,11 @@ pub struct Limits {
     pub log_linger: Duration,
     /// The size of one log line; the rest is cut. 16 KiB.
     pub log_line_bytes_max: usize,
+    /// The number of lines that an attempt logs; the rest is dropped. 100,000: ten pages of a log.
+    pub attempt_log_lines_max: usize,
+    /// The size of the lines that an attempt logs; the rest is dropped. 10 MiB: 100 bytes for each
+    /// of the lines.
+    pub attempt_log_bytes_max: usize,
     /// The size of a stored error text; the rest is cut. 16 KiB.
     pub error_bytes_max: usize,
     /// How long a cancelled attempt may take to stop before it is dropped. 1 s.
@@ -98,6 +124,8 @@ pub struct Limits {
     pub dry_runs_max: u32,
     /// The number of rows that a node of a dry run outputs. 10, as documented in the API.
     pub dry_run_rows_max: usize,
+    /// The size of the answer to a dry run. 4 MiB: four previews. Its nodes share it.
+    pub dry_run_bytes_max: usize,
     /// How long a dry run may take. 60 s: a user waits for it.
     pub dry_run_timeout: Duration,
     /// How late a tick of a schedule may fire and still be on time. 60 s: a restart of the host

@@ -72,6 +72,9 @@ pub struct DryRunNode {
     ///
     /// Each cell is truncated to `Limits::preview_cell_bytes_max` bytes.
     pub rows: Vec<Map<String, Value>>,
+    /// Whether rows, columns or parts of cells are left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
     /// The error message of a failed node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -105,6 +108,7 @@ impl DryRunNode {
             status,
             columns: Vec::new(),
             rows: Vec::new(),
+            truncated: false,
             error: None,
         }
     }

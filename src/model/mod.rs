@@ -41,6 +41,7 @@ pub use page::{Page, PageRequest};
 pub(crate) use pipeline::seconds;
 pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};
 pub use preview::Preview;
+pub(crate) use preview::{PreviewBounds, PreviewBuilder};
 pub use priority::Priority;
 pub use profile::{ColumnProfile, Profile};
 pub use retention::Retention;

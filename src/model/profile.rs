@@ -5,6 +5,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::error::truncate;
+use crate::limits::json_size;
+
 /// Statistics of a dataset.
 ///
 /// ```
@@ -27,6 +30,41 @@ pub struct Profile {
     pub columns: Vec<ColumnProfile>,
     /// The duration of the computation in milliseconds.
     pub profiling_ms: u64,
+    /// Whether values were truncated, or columns left out, to stay within
+    /// `Limits::profile_bytes_max`.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub truncated: bool,
+}
+
+/// The bytes of a profile without columns.
+const FRAME_BYTES: usize = 256;
+
+/// The sizes of texts that are tried until a profile fits.
+const SHORTER_TEXTS: [usize; 4] = [1_024, 256, 64, 16];
+
+impl Profile {
+    /// Returns the profile with texts that are as short as `bytes_max` bytes of JSON need. The last
+    /// columns are left out if that is not enough.
+    pub(crate) fn fitted(mut self, bytes_max: usize) -> Self {
+        for text_bytes_max in SHORTER_TEXTS {
+            if json_size(&self) <= bytes_max {
+                return self;
+            }
+            self.truncated = true;
+            let columns = self.columns.iter_mut();
+            columns.for_each(|column| column.shorten(text_bytes_max));
+        }
+        let mut room = bytes_max.saturating_sub(FRAME_BYTES);
+        let mut kept = 0_usize;
+        for column in &self.columns {
+            let Some(rest) = room.checked_sub(json_size(column).saturating_add(1)) else {
+                break;
+            };
+            (room, kept) = (rest, kept.saturating_add(1));
+        }
+        self.columns.truncate(kept);
+        self
+    }
 }
 
 /// Statistics of a column.
@@ -75,4 +113,42 @@ pub struct ColumnProfile {
     pub sample_values: Vec<Value>,
     /// Whether the column has more than 1,000,000 distinct values, which are not counted exactly.
     pub capped: bool,
+}
+
+impl ColumnProfile {
+    fn shorten(&mut self, text_bytes_max: usize) {
+        let values = [&mut self.min_val, &mut self.max_val];
+        let values = values.into_iter().flatten().chain(&mut self.sample_values);
+        for value in values {
+            if let Value::String(text) = value {
+                *text = truncate(std::mem::take(text), text_bytes_max);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Dataset;
+
+    #[test]
+    fn a_profile_that_is_too_large_has_shorter_texts_and_then_fewer_columns() {
+        let text = "x".repeat(3_000);
+        let row = json!({"a": text, "b": text, "c": 1});
+        let profile = Dataset::from_serialize(&[row]).unwrap().profile().unwrap();
+        let size = json_size(&profile);
+        assert_eq!(profile.clone().fitted(size), profile);
+        for bytes_max in [size - 1, 5_000, 2_000, 1_000, 700, 300, FRAME_BYTES] {
+            let fitted = profile.clone().fitted(bytes_max);
+            assert!(
+                fitted.truncated && json_size(&fitted) <= bytes_max,
+                "{fitted:?}"
+            );
+            assert_eq!(fitted.column_count, 3);
+            assert_eq!(fitted.columns.len() < 3, bytes_max < 1_000, "{fitted:?}");
+        }
+    }
 }

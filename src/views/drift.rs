@@ -37,6 +37,7 @@ pub(super) fn find_drift(before: &Profile, after: &Profile) -> Vec<Drift> {
     let mut drift = Vec::new();
     for column in &after.columns {
         match position_of(before, &column.name).and_then(|index| before.columns.get(index)) {
+            None if lacks_columns(before) => {}
             None => drift.push(Drift {
                 column: column.name.clone(),
                 kind: "added",
@@ -49,7 +50,7 @@ pub(super) fn find_drift(before: &Profile, after: &Profile) -> Vec<Drift> {
     let removed = before
         .columns
         .iter()
-        .filter(|column| position_of(after, &column.name).is_none());
+        .filter(|column| !lacks_columns(after) && position_of(after, &column.name).is_none());
     drift.extend(removed.map(|column| Drift {
         column: column.name.clone(),
         kind: "removed",
@@ -57,6 +58,11 @@ pub(super) fn find_drift(before: &Profile, after: &Profile) -> Vec<Drift> {
         after: None,
     }));
     drift
+}
+
+/// Returns whether columns were left out, so that nothing is known of those.
+fn lacks_columns(profile: &Profile) -> bool {
+    (profile.columns.len() as u64) < profile.column_count
 }
 
 fn column_drift(before: &ColumnProfile, after: &ColumnProfile) -> impl Iterator<Item = Drift> {

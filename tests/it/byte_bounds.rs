@@ -2,16 +2,20 @@
 //!
 //! How many runs and nodes execute at once is left to `bounds`.
 
+use floret::storage::Runs as _;
 use floret::testing::Step;
-use floret::{NodeStatus, Pipeline, RunStatus};
+use floret::{Level, NodeId, NodeStatus, Pipeline, RunStatus, Scope};
 use serde_json::json;
 
-use crate::harness::{Store, World, node, step};
+use crate::harness::{Store, World, chain, lines, node, step};
 
 on_every_backend! {
     an_output_beyond_a_limit_fails_its_node_without_a_retry,
     an_output_at_the_limits_succeeds,
     a_dry_run_applies_the_limits_of_an_output,
+    the_log_of_an_attempt_ends_with_a_marker,
+    a_preview_and_a_profile_are_cut_to_their_bytes,
+    the_nodes_of_a_dry_run_share_its_bytes,
 }
 
 /// A world with a node that may be retried, and whose output has two columns.
@@ -52,4 +56,95 @@ async fn a_dry_run_applies_the_limits_of_an_output(store: Store) {
     assert_eq!(load.status, NodeStatus::Failed);
     let error = load.error.as_deref().unwrap();
     assert!(error.contains("a dataset has at most 17 bytes"), "{error}");
+}
+
+async fn the_log_of_an_attempt_ends_with_a_marker(store: Store) {
+    let load = step("load")
+        .config("max_retries", 1)
+        .config("retry_delay", 0);
+    let mut world = World::new(store).pipeline(Pipeline::new("p").with(load));
+    world.limits.attempt_log_lines_max = 2;
+    let failing = Step::retryable("busy").logs("one").logs("two");
+    let logging = Step::nothing()
+        .logs("one")
+        .logs("two")
+        .logs("three")
+        .logs("four");
+    world.script.script("load", [failing, logging]);
+    let host = world.start().await;
+    let run = host.run("p").await;
+    assert_eq!(run.run.status, RunStatus::Success);
+    let events = host.events_of(run.run.id).await;
+    // Each attempt has a log of its own, and the first is at the limit.
+    let [one, two, again, twice, marker] = lines(&events)[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!([one, two, again, twice], ["one", "two", "one", "two"]);
+    assert!(marker.starts_with("the log of this attempt is full: an attempt logs at most 2 lines"));
+    let marked = events
+        .iter()
+        .find(|event| event.message.as_deref() == Some(marker));
+    let marked = marked.unwrap();
+    assert_eq!(
+        (marked.level, marked.attempt),
+        (Some(Level::Warning), Some(2))
+    );
+}
+
+async fn a_preview_and_a_profile_are_cut_to_their_bytes(store: Store) {
+    let mut world = World::new(store).pipeline(Pipeline::new("p").with(step("load")));
+    (
+        world.limits.preview_bytes_max,
+        world.limits.profile_bytes_max,
+    ) = (10_000, 5_000);
+    let rows: Vec<_> = (0..5)
+        .map(|index| json!({"text": format!("{index}{}", "x".repeat(4_000))}))
+        .collect();
+    world.script.script("load", [Step::rows(rows)]);
+    let host = world.start().await;
+    let run = host.run("p").await.run.id;
+    let load = NodeId::new("load").unwrap();
+    let preview = host
+        .storage
+        .find_preview(run, &load, &Scope::All)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (preview.rows.len(), preview.row_count, preview.truncated),
+        (2, 5, true)
+    );
+    let found = host
+        .storage
+        .find_profile(run, &load, &Scope::All)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(found.profile.truncated);
+    let bytes = serde_json::to_vec(&found.profile).unwrap().len();
+    assert!(bytes <= 5_000, "{bytes}");
+}
+
+async fn the_nodes_of_a_dry_run_share_its_bytes(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a", "b", "c"]));
+    world.limits.dry_run_bytes_max = 10_000;
+    let rows = (0..10).map(|index| json!({"text": format!("{index}{}", "x".repeat(900))}));
+    world.script.script("a", [Step::rows(rows)]);
+    let host = world.start().await;
+    let found = host.floret.dry_run("p").await.unwrap();
+    let bytes = serde_json::to_vec(&found).unwrap().len();
+    assert!(bytes <= 10_000, "{bytes}");
+    // The last node gets what the others have left.
+    for (id, rows) in [("a", 3), ("b", 3), ("c", 4)] {
+        let node = found.node(id).unwrap();
+        assert_eq!((node.rows.len(), node.truncated), (rows, true), "{id}");
+    }
+    // What a node shows does not limit what the next one receives.
+    let received = world
+        .script
+        .calls()
+        .into_iter()
+        .find(|call| call.node.id == "b")
+        .unwrap();
+    assert_eq!(received.inputs[0].as_ref().unwrap().len(), 10);
 }

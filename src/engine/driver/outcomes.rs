@@ -87,10 +87,11 @@ impl Driver {
     fn spawn_profile(&mut self, node_index: NodeIndex, dataset: Dataset) {
         let clock = self.context.shared.clock.clone();
         let mask = self.context.secrets.mask.clone();
+        let bytes_max = self.context.shared.limits.profile_bytes_max;
         self.profiles.spawn(async move {
             let profiled = checkpoint::run_blocking(move || {
                 let started = clock.elapsed();
-                let mut profile = redaction::profile(&dataset, &mask)?;
+                let mut profile = redaction::profile(&dataset, &mask, bytes_max)?;
                 profile.profiling_ms = millis(clock.elapsed().saturating_sub(started));
                 Ok(profile)
             });

@@ -19,14 +19,15 @@ use super::redaction;
 use super::secret_resolver::SecretResolver;
 use super::stop_signal::StopSignal;
 use super::{Engine, Shared, shutting_down};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, Result, truncate};
 use crate::executor::{Effect, Input};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
-use crate::limits::DatasetLimits;
+use crate::graph::sizes;
+use crate::limits::{DatasetLimits, json_size};
 use crate::model::{
-    Dataset, DryRun, DryRunNode, NodeIndex, NodeStatus, Pipeline, Run, Scope, StoredPipeline,
-    Trigger,
+    Dataset, DryRun, DryRunNode, NodeIndex, NodeStatus, Pipeline, Preview, PreviewBounds, Run,
+    Scope, StoredPipeline, Trigger,
 };
 
 /// A request for a dry run.
@@ -43,8 +44,9 @@ impl Engine {
     /// Executes a pipeline on a few rows per node. Dropping the future stops it.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` (`node-type-unknown`); `too-many-requests` while the maximum number of
-    /// dry runs is executing; `ShuttingDown`, also when the shutdown begins during the dry run.
+    /// `NotFound`; `Invalid` (`node-type-unknown`, `params-too-large`); `too-many-requests` while the
+    /// maximum number of dry runs is executing; `ShuttingDown`, also when the shutdown begins during
+    /// the dry run.
     pub(crate) async fn dry_run(&self, request: DryRunRequest) -> Result<DryRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;
@@ -85,6 +87,8 @@ struct DryRunExecution {
     datasets: Vec<Option<Dataset>>,
     /// The results of the finished nodes, by node index.
     results: Vec<Option<DryRunNode>>,
+    /// The bytes of the answer that the finished nodes have left.
+    answer_room: usize,
     tasks: JoinSet<(NodeIndex, DryNodeOutcome)>,
     // One permit for each node that may execute at once in this dry run.
     slots: Arc<Semaphore>,
@@ -115,10 +119,12 @@ impl DryRunExecution {
         run.tenant.clone_from(&pipeline.tenant);
         run.params.clone_from(&definition.params);
         run.params.extend(params);
+        sizes::check_params(&run.params, &shared.limits)?;
         let slots = usize::try_from(shared.limits.nodes_run_max).unwrap_or(usize::MAX);
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
+            answer_room: shared.limits.dry_run_bytes_max,
             secrets: SecretResolver::new(shared, &run),
             run: Arc::new(run),
             frontier,
@@ -218,14 +224,17 @@ impl DryRunExecution {
     /// Records the outcome of a node and skips the nodes that can no longer execute.
     fn finish_node(&mut self, node_index: NodeIndex, outcome: DryNodeOutcome) -> Result<()> {
         let rows_max = self.shared.limits.dry_run_rows_max;
-        let cut = outcome.dataset.map(|dataset| dataset.head(rows_max));
+        let cut = outcome.dataset.map(|dataset| dataset.copy_head(rows_max));
+        let cut = cut.transpose()?;
         let mut node = self.new_result(node_index, outcome.status)?;
+        let share = self.answer_share(&node);
         if let Some(dataset) = &cut {
-            let cell_max = self.shared.limits.preview_cell_bytes_max;
-            let preview = redaction::preview_rows(dataset, &self.secrets.mask, rows_max, cell_max)?;
+            let preview = self.preview(dataset, share)?;
             (node.columns, node.rows) = (preview.columns, preview.rows);
+            node.truncated = preview.truncated;
         }
-        node.error = outcome.error;
+        node.error = outcome.error.map(|error| truncate(error, share));
+        self.answer_room = self.answer_room.saturating_sub(json_size(&node));
         let frontier_outcome = match outcome.status {
             NodeStatus::Success => NodeOutcome::Success,
             NodeStatus::Skipped => NodeOutcome::Skipped,
@@ -250,6 +259,24 @@ impl DryRunExecution {
             self.set_result(node_index, skipped);
         }
         Ok(())
+    }
+
+    /// Returns the bytes of the answer that a node may take in addition to its result without rows:
+    /// an equal part of what earlier nodes have left.
+    fn answer_share(&self, node: &DryRunNode) -> usize {
+        let results = self.results.iter().filter(|result| result.is_none());
+        let share = self.answer_room / results.count().max(1);
+        share.saturating_sub(json_size(node))
+    }
+
+    fn preview(&self, dataset: &Dataset, share: usize) -> Result<Preview> {
+        let limits = &self.shared.limits;
+        let bounds = PreviewBounds {
+            rows_max: limits.dry_run_rows_max,
+            cell_bytes_max: limits.preview_cell_bytes_max,
+            bytes_max: limits.preview_bytes_max.min(share),
+        };
+        redaction::preview_within(dataset, &self.secrets.mask, bounds)
     }
 
     fn set_result(&mut self, node_index: NodeIndex, node: DryRunNode) {

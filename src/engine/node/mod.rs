@@ -10,6 +10,7 @@ pub(super) use self::exit::{NodeExit, NodeTaskResult};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -170,6 +171,7 @@ impl NodeTask {
             mask: self.context.secrets.mask.clone(),
             node_index: self.node_index,
             attempt: self.attempt,
+            size: Mutex::default(),
         }));
         let secrets = &self.context.secrets;
         let ctx = secrets.build_ctx(&self.context.run, node, self.attempt, log);

@@ -139,6 +139,27 @@ fn join_cells(name: &Arc<str>, parts: &[Part<'_>], room: &mut Room) -> Result<Co
     builder.finish(row, room)
 }
 
+/// Returns the first `count` cells in memory of their own.
+pub(super) fn copy(column: &Column, count: usize) -> Result<Column> {
+    let cells = match column.cells.array() {
+        None => Ok(Some(Cells::Gaps(count))),
+        Some(array) => {
+            // Only several parts are copied.
+            let (first, none) = (array.slice(0, count), array.slice(0, 0));
+            let copied = arrow_select::concat::concat(&[&*first, &*none]);
+            copied.map(|array| Cells::from_array(&*array, column.cells.is_json()))
+        }
+    };
+    let cells = cells
+        .map_err(|error| Error::internal("rows cannot be copied").with_source(error))?
+        .ok_or_else(|| Error::internal("a column has an unsupported type"))?;
+    Ok(Column {
+        name: Arc::clone(&column.name),
+        cells,
+        gap: column.gap,
+    })
+}
+
 /// Returns the parts as one array. A single part is shared.
 pub(super) fn concat_arrays(parts: &[&dyn Array], kind: &DataType) -> Result<ArrayRef, ArrowError> {
     match parts {

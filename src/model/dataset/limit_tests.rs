@@ -209,6 +209,15 @@ fn a_wide_row_is_refused_by_default() {
 
 proptest! {
     #[test]
+    fn a_copied_head_has_the_rows_of_a_head(rows in rows(), count in 0..25_usize) {
+        let dataset = Dataset::from_rows(rows).unwrap();
+        let (copied, head) = (dataset.copy_head(count).unwrap(), dataset.head(count));
+        prop_assert_eq!(copied.columns(), head.columns());
+        prop_assert_eq!(copied.rows().unwrap(), head.rows().unwrap());
+        prop_assert_eq!(copied.memory_bytes(), head.memory_bytes());
+    }
+
+    #[test]
     fn a_builder_counts_the_bytes_of_its_dataset(rows in rows()) {
         let dataset = Dataset::from_rows(rows.clone()).unwrap();
         let bytes = dataset.memory_bytes();

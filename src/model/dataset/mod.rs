@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Preview, Profile};
+use super::{Preview, PreviewBounds, Profile};
 use crate::error::Result;
 use crate::limits::DatasetLimits;
 use build::Room;
@@ -178,6 +178,22 @@ impl Dataset {
         Self::from_parts(columns.collect(), count)
     }
 
+    /// Returns the first `count` rows with all columns. Unlike [`Dataset::head`], the result does
+    /// not keep the other rows in memory.
+    ///
+    /// # Errors
+    /// `Internal` if Arrow reports an error. No known dataset causes one.
+    pub(crate) fn copy_head(&self, count: usize) -> Result<Self> {
+        if count >= self.len() {
+            return Ok(self.clone());
+        }
+        let columns = self
+            .table()
+            .iter()
+            .map(|column| concat::copy(column, count));
+        Ok(Self::from_parts(columns.collect::<Result<_>>()?, count))
+    }
+
     /// Returns a preview of the first `rows_max` rows.
     ///
     /// A string longer than `cell_bytes_max` bytes is truncated at a character boundary and ends
@@ -187,7 +203,27 @@ impl Dataset {
     /// # Errors
     /// `Internal` if a decoded dataset has a text that is not valid JSON.
     pub fn preview(&self, rows_max: usize, cell_bytes_max: usize) -> Result<Preview> {
-        preview::preview(self, rows_max, cell_bytes_max)
+        self.preview_within(PreviewBounds {
+            rows_max,
+            cell_bytes_max,
+            bytes_max: usize::MAX,
+        })
+    }
+
+    /// Returns a preview within these bounds.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::preview`].
+    pub(crate) fn preview_within(&self, bounds: PreviewBounds) -> Result<Preview> {
+        preview::preview(self, bounds)
+    }
+
+    /// Returns a row with whole cells. A missing cell has no key.
+    ///
+    /// # Errors
+    /// `Internal` if a decoded dataset has a text that is not valid JSON.
+    pub(crate) fn row(&self, row_index: usize) -> Result<Map<String, Value>> {
+        preview::row(self, row_index, usize::MAX).map(|(row, _)| row)
     }
 
     /// Computes statistics of every column. `profiling_ms` stays 0.

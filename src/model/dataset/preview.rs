@@ -8,32 +8,37 @@ use super::Dataset;
 use super::column::Cell;
 use super::rows::to_value;
 use crate::error::{Result, truncate};
-use crate::model::Preview;
+use crate::model::{Preview, PreviewBounds, PreviewBuilder};
 
-pub(super) fn preview(
-    dataset: &Dataset,
-    rows_max: usize,
-    cell_bytes_max: usize,
-) -> Result<Preview> {
-    let mut is_truncated = dataset.len() > rows_max;
-    let mut rows = Vec::with_capacity(rows_max.min(dataset.len()));
-    for row_index in 0..rows_max.min(dataset.len()) {
-        let mut row = Map::new();
-        for column in dataset.table() {
-            let (value, was_truncated) = shortened(column.cell(row_index), cell_bytes_max)?;
-            is_truncated |= was_truncated;
-            if let Some(value) = value {
-                row.insert(column.name.to_string(), value);
-            }
+pub(super) fn preview(dataset: &Dataset, bounds: PreviewBounds) -> Result<Preview> {
+    let mut builder = PreviewBuilder::new(dataset.columns(), dataset.row_count(), bounds);
+    for row_index in 0..dataset.len() {
+        let (row, is_truncated) = row(dataset, row_index, bounds.cell_bytes_max)?;
+        if is_truncated {
+            builder.set_truncated();
         }
-        rows.push(row);
+        if !builder.push(row) {
+            break;
+        }
     }
-    Ok(Preview::new(
-        dataset.columns(),
-        rows,
-        dataset.row_count(),
-        is_truncated,
-    ))
+    Ok(builder.finish())
+}
+
+/// Returns a row with truncated cells, and whether a cell was truncated.
+pub(super) fn row(
+    dataset: &Dataset,
+    row_index: usize,
+    cell_bytes_max: usize,
+) -> Result<(Map<String, Value>, bool)> {
+    let (mut row, mut is_truncated) = (Map::new(), false);
+    for column in dataset.table() {
+        let (value, was_truncated) = shortened(column.cell(row_index), cell_bytes_max)?;
+        is_truncated |= was_truncated;
+        if let Some(value) = value {
+            row.insert(column.name.to_string(), value);
+        }
+    }
+    Ok((row, is_truncated))
 }
 
 /// Returns the value, and whether it was truncated to `bytes_max` bytes. A truncated nested value

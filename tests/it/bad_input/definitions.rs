@@ -55,6 +55,7 @@ pub(super) fn rows() -> Vec<Row> {
         rows.push((create.at("/id"), 422, "invalid-field"));
         rows.push((replace, 400, "id-mismatch"));
     }
+    rows.extend(sizes());
     let nameless = json!({"nodes": [{"id": "a", "type": "any"}]});
     for body in [json!([]), json!(5), nameless] {
         rows.extend(all(422, "invalid-field", create_and_replace(&body)));
@@ -64,6 +65,38 @@ pub(super) fn rows() -> Vec<Row> {
     let actions = actions
         .map(|(path, body)| post(path.replace("daily", "odd"), body).with_detail("teleport"));
     rows.extend(all(422, "node-type-unknown", actions));
+    rows
+}
+
+/// Definitions and parameters beyond a limit on their size.
+fn sizes() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let many: Vec<_> = (0..101).map(|index| format!("tag {index}")).collect();
+    let node = json!([{"id": "a", "type": "any", "config": {"text": "x".repeat(1024 * 1024)}}]);
+    for (member, value, at) in [
+        ("nodes", node, ""),
+        ("tags", json!(many), "/tags"),
+        ("tags", json!(["ok", "é".repeat(65)]), "/tags/1"),
+    ] {
+        let mut definition = graph(&["a"], &[]);
+        definition[member] = value;
+        let bad = create_and_replace(&definition).map(|bad| bad.at(at));
+        rows.extend(all(422, "definition-too-large", bad));
+    }
+    let params = json!({"a": "x".repeat(64 * 1024)});
+    let mut definition = graph(&["a"], &[]);
+    definition["params"] = params.clone();
+    let bad = create_and_replace(&definition).map(|bad| bad.at("/params"));
+    rows.extend(all(422, "params-too-large", bad));
+    let given = json!({"params": params}).to_string();
+    let days = json!({"start_date": "2024-01-01", "end_date": "2024-01-02", "params": params});
+    let actions = [
+        (RUN, given.clone()),
+        (DRY_RUN, given),
+        (BACKFILL, days.to_string()),
+    ];
+    let actions = actions.map(|(path, body)| post(path, body).at("/params"));
+    rows.extend(all(422, "params-too-large", actions));
     rows
 }
 

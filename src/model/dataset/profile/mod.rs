@@ -36,6 +36,7 @@ pub(super) fn profile(dataset: &Dataset) -> Result<Profile> {
         column_count: dataset.table().len() as u64,
         columns: columns.collect::<Result<_>>()?,
         profiling_ms: 0,
+        truncated: false,
     })
 }
 
