@@ -220,12 +220,18 @@ impl Variables for AuditedStorage {
         })
     }
 
-    async fn find_variable(
+    async fn find_variables(
         &self,
-        key: &VariableKey,
+        keys: &[VariableKey],
         scope: &Scope,
-    ) -> Result<Option<StoredVariable>> {
-        Ok(self.read(|rows| rows.variables.find(key.as_str(), scope).cloned()))
+    ) -> Result<Vec<StoredVariable>> {
+        let found = |rows: &Rows| {
+            let found = keys
+                .iter()
+                .filter_map(|key| rows.variables.find(key.as_str(), scope));
+            found.cloned().collect()
+        };
+        Ok(self.read(found))
     }
 
     async fn list_variables(

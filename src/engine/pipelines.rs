@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Engine;
 use super::definition_warnings;
 use super::id_mismatch;
+use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
@@ -163,7 +164,7 @@ impl Engine {
             Err(error) => error.issues().to_vec(),
         };
         errors.extend(self.0.unknown_types(pipeline));
-        errors.extend(self.config_issues(pipeline));
+        errors.extend(self.config_issues(pipeline).into_vec());
         Ok(ValidationReport {
             errors,
             warnings: self.definition_warnings(pipeline),
@@ -191,11 +192,8 @@ impl Engine {
     }
 
     fn refuse_configs(&self, pipeline: &Pipeline) -> Result<()> {
-        let issues = self.config_issues(pipeline);
-        if issues.is_empty() {
-            return Ok(());
-        }
-        Err(Error::invalid(Problem::InvalidField, issues))
+        self.config_issues(pipeline)
+            .into_result(Problem::InvalidField)
     }
 
     /// Returns warnings about a definition: what is possible but most likely a mistake.
@@ -205,7 +203,7 @@ impl Engine {
 
     /// Returns the problems that executors find in the configs of their nodes, and the templates
     /// that no run can resolve.
-    fn config_issues(&self, pipeline: &Pipeline) -> Vec<Issue> {
+    fn config_issues(&self, pipeline: &Pipeline) -> Issues {
         let mut issues = Issues::default();
         for (index, node) in pipeline.nodes.iter().enumerate() {
             let at = format!("/nodes/{index}/config");
@@ -218,8 +216,12 @@ impl Engine {
             for (pointer, error) in template::unknown_names(&node.config) {
                 issues.push(&format!("{at}{pointer}"), || error.to_string());
             }
+            let count = template::variables(&node.config).len();
+            if let Some(detail) = variables_excess(count, self.limits()) {
+                issues.push_with_problem(Problem::DefinitionTooLarge, &at, detail);
+            }
         }
-        issues.into_vec()
+        issues
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::executor::{
     ConnectionSource, Connections, Ctx, ExecutorError, NodeLog, unknown_connection,
 };
+use crate::limits::Limits;
 use crate::model::{
     ConnectionId, Node, Run, Scope, Sealed, StoredConnection, StoredVariable, TenantId,
     VariableKey, VariableValue,
@@ -83,20 +84,26 @@ impl SecretResolver {
         &self,
         config: &Map<String, Value>,
     ) -> Result<BTreeMap<String, String>, ExecutorError> {
-        let mut found = BTreeMap::new();
-        for name in template::variables(config) {
-            // A name that is no valid key has no variable: the template reports it as unknown.
-            let Ok(key) = VariableKey::new(&name) else {
-                continue;
-            };
-            let ask = || self.shared.storage.find_variable(&key, &Scope::All);
-            let stored = self.ask("variable", &name, ask).await?;
-            let own = stored.filter(|stored| stored.tenant == self.tenant);
-            if let Some(stored) = own {
-                found.insert(name, self.open_variable(stored)?);
-            }
+        let names = template::variables(config);
+        if let Some(detail) = variables_excess(names.len(), &self.shared.limits) {
+            return Err(ExecutorError::permanent(detail));
         }
-        Ok(found)
+        // A name that is no valid key has no variable: the template reports it as unknown.
+        let keys = names.iter().filter_map(|name| VariableKey::new(name).ok());
+        let keys: Vec<_> = keys.collect();
+        let Some(first) = keys.first() else {
+            return Ok(BTreeMap::new());
+        };
+        let ask = || self.shared.storage.find_variables(&keys, &Scope::All);
+        let stored = self.ask("variable", first.as_str(), ask).await?;
+        let own = stored
+            .into_iter()
+            .filter(|stored| stored.tenant == self.tenant);
+        own.map(|stored| {
+            let name = stored.key.as_str().to_owned();
+            Ok((name, self.open_variable(stored)?))
+        })
+        .collect()
     }
 
     fn open_variable(&self, stored: StoredVariable) -> Result<String, ExecutorError> {
@@ -184,6 +191,12 @@ impl ConnectionSource for SecretResolver {
         let own = stored.filter(|stored| stored.tenant == self.tenant);
         self.open_connection(own.ok_or_else(|| unknown_connection(id))?)
     }
+}
+
+/// Returns what is wrong with a config that names this many variables.
+pub(super) fn variables_excess(count: usize, limits: &Limits) -> Option<String> {
+    let max = limits.variables_max;
+    (count > max).then(|| format!("a config names at most {max} variables, this one {count}"))
 }
 
 fn cannot_find(noun: &str, id: &str, error: &Error) -> ExecutorError {

@@ -125,11 +125,11 @@ impl Engine {
 
 impl Shared {
     async fn find_variable(&self, key: &str, scope: &Scope) -> Result<StoredVariable> {
-        let found = self
-            .storage
-            .find_variable(&parse_path_key(key)?, scope)
-            .await?;
-        found.ok_or_else(|| Error::variable_not_found(quote(key)))
+        let keys = [parse_path_key(key)?];
+        let mut found = self.storage.find_variables(&keys, scope).await?;
+        found
+            .pop()
+            .ok_or_else(|| Error::variable_not_found(quote(key)))
     }
 
     fn seal_variable(

@@ -65,15 +65,19 @@ pub trait Variables: Send + Sync + 'static {
     /// - `Conflict` (`precondition-failed`): the variable is not at the expected version.
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable>;
 
-    /// Returns the variable with this key, or `None` if none is in scope.
+    /// Returns the variables with these keys, in the order of the keys. A key without a variable in
+    /// scope is left out.
+    ///
+    /// A caller asks for at most as many as a config may name, and all at once: a read for each of
+    /// a thousand keys would take a node's time. Together they MUST be of one point in time.
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
-    async fn find_variable(
+    async fn find_variables(
         &self,
-        key: &VariableKey,
+        keys: &[VariableKey],
         scope: &Scope,
-    ) -> Result<Option<StoredVariable>>;
+    ) -> Result<Vec<StoredVariable>>;
 
     /// Returns a page of variables, in descending order of `created_at` and then of key.
     ///

@@ -32,7 +32,7 @@ methods! {
     ListConnections,
     DeleteConnection,
     PutVariable,
-    FindVariable,
+    FindVariables,
     ListVariables,
     DeleteVariable,
     CreateRuns,

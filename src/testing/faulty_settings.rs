@@ -66,13 +66,16 @@ impl Variables for FaultyStorage {
             .await
     }
 
-    async fn find_variable(
+    async fn find_variables(
         &self,
-        key: &VariableKey,
+        keys: &[VariableKey],
         scope: &Scope,
-    ) -> Result<Option<StoredVariable>> {
-        self.intercept(Method::FindVariable, self.inner.find_variable(key, scope))
-            .await
+    ) -> Result<Vec<StoredVariable>> {
+        self.intercept(
+            Method::FindVariables,
+            self.inner.find_variables(keys, scope),
+        )
+        .await
     }
 
     async fn list_variables(

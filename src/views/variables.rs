@@ -23,7 +23,7 @@ impl Views {
     /// `NotFound` (`variable-not-found`); `Unavailable`.
     pub(crate) async fn variable(&self, key: &str, scope: &Scope) -> Result<VariableView> {
         let found = match VariableKey::new(key) {
-            Ok(key) => self.storage.find_variable(&key, scope).await?,
+            Ok(key) => self.storage.find_variables(&[key], scope).await?.pop(),
             Err(_) => None,
         };
         found

@@ -2,8 +2,10 @@
 //!
 //! How many runs and nodes execute at once is left to `bounds`.
 
-use floret::storage::Runs as _;
-use floret::testing::Step;
+use floret::storage::{
+    PutVariable, Runs as _, VariableFields, VariableKey, VariableValue, Variables as _,
+};
+use floret::testing::{Method, Step};
 use floret::{Level, NodeId, NodeStatus, Pipeline, RunStatus, Scope};
 use serde_json::json;
 
@@ -16,6 +18,7 @@ on_every_backend! {
     the_log_of_an_attempt_ends_with_a_marker,
     a_preview_and_a_profile_are_cut_to_their_bytes,
     the_nodes_of_a_dry_run_share_its_bytes,
+    the_variables_of_a_config_are_read_in_one_call,
 }
 
 /// A world with a node that may be retried, and whose output has two columns.
@@ -147,4 +150,37 @@ async fn the_nodes_of_a_dry_run_share_its_bytes(store: Store) {
         .find(|call| call.node.id == "b")
         .unwrap();
     assert_eq!(received.inputs[0].as_ref().unwrap().len(), 10);
+}
+
+async fn the_variables_of_a_config_are_read_in_one_call(store: Store) {
+    let config = "${var.a} ${var.b} ${var.a} ${var.c}";
+    let mut world =
+        World::new(store).pipeline(Pipeline::new("p").with(step("load").config("text", config)));
+    let host = world.start().await;
+    for key in ["a", "b", "c"] {
+        let value = VariableValue::Plain(format!("<{key}>"));
+        let key = VariableKey::new(key).unwrap();
+        let put = PutVariable::new(
+            key,
+            VariableFields::new(value),
+            chrono::DateTime::UNIX_EPOCH,
+        );
+        host.storage.put_variable(put).await.unwrap();
+    }
+    let before = host.storage.calls(Method::FindVariables);
+    host.run("p").await;
+    assert_eq!(host.storage.calls(Method::FindVariables), before + 1);
+    let calls = world.script.calls();
+    assert_eq!(calls[0].node.config["text"], "<a> <b> <a> <c>");
+    host.stop().await;
+    // The definition was saved under a higher limit.
+    world.limits.variables_max = 2;
+    world.pipelines.clear();
+    let host = world.start().await;
+    let run = host.run("p").await;
+    let error = node(&run, "load").error.as_deref();
+    assert_eq!(
+        error,
+        Some("a config names at most 2 variables, this one 3")
+    );
 }

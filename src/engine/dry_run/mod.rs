@@ -44,9 +44,10 @@ impl Engine {
     /// Executes a pipeline on a few rows per node. Dropping the future stops it.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` (`node-type-unknown`, `params-too-large`); `too-many-requests` while the
-    /// maximum number of dry runs is executing; `ShuttingDown`, also when the shutdown begins during
-    /// the dry run.
+    /// - `NotFound`.
+    /// - `Invalid` (`node-type-unknown`, `params-too-large`).
+    /// - `too-many-requests` while the maximum number of dry runs is executing.
+    /// - `ShuttingDown`, also when the shutdown begins during the dry run.
     pub(crate) async fn dry_run(&self, request: DryRunRequest) -> Result<DryRun> {
         self.refuse_in_shutdown()?;
         let shared = &self.0;

@@ -68,7 +68,7 @@ impl World<'_> {
             drop(both!(self, question, |storage, _side| storage
                 .find_connection(&id, &scope)));
             drop(both!(self, question, |storage, _side| storage
-                .find_variable(&key, &scope)));
+                .find_variables(std::slice::from_ref(&key), &scope)));
         }
     }
 }

@@ -16,12 +16,16 @@ impl Variables for MemoryStorage {
         self.write()?.variables.put(put.into())
     }
 
-    async fn find_variable(
+    async fn find_variables(
         &self,
-        key: &VariableKey,
+        keys: &[VariableKey],
         scope: &Scope,
-    ) -> Result<Option<StoredVariable>> {
-        Ok(self.read().variables.find(key, scope))
+    ) -> Result<Vec<StoredVariable>> {
+        let state = self.read();
+        let found = keys
+            .iter()
+            .filter_map(|key| state.variables.find(key, scope));
+        Ok(found.collect())
     }
 
     async fn list_variables(

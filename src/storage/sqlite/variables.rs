@@ -24,14 +24,19 @@ impl Variables for SqliteStorage {
         self.step(move |tx| tx.put_setting(&put)).await
     }
 
-    async fn find_variable(
+    async fn find_variables(
         &self,
-        key: &VariableKey,
+        keys: &[VariableKey],
         scope: &Scope,
-    ) -> Result<Option<StoredVariable>> {
-        let (key, scope) = (key.clone(), scope.clone());
-        self.read(move |reader| reader.find_setting(&key, &scope))
-            .await
+    ) -> Result<Vec<StoredVariable>> {
+        let (keys, scope) = (keys.to_vec(), scope.clone());
+        self.read(move |reader| {
+            reader.snapshot(|reader| {
+                let found = keys.iter().map(|key| reader.find_setting(key, &scope));
+                found.filter_map(Result::transpose).collect()
+            })
+        })
+        .await
     }
 
     async fn list_variables(

@@ -121,6 +121,7 @@ macro_rules! storage_contract {
             ],
             variables: [
                 a_saved_variable_is_returned_unchanged,
+                several_variables_are_found_in_one_call,
                 a_save_without_changes_keeps_version_and_update_time,
                 a_change_raises_the_version_by_one,
                 a_save_with_an_unmet_expectation_is_refused,

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::fixtures::{at, scope};
 use super::settings::{self, ItemKind, Put, StoredItem};
 use crate::error::{Problem, Result};
 use crate::model::{
@@ -71,8 +72,9 @@ impl ItemKind for Variables {
         id: &str,
         scope: &Scope,
     ) -> Result<Option<StoredItem<VariableFields>>> {
-        let found = storage.find_variable(&variable_key(id), scope).await?;
-        Ok(found.map(to_item))
+        let mut found = storage.find_variables(&[variable_key(id)], scope).await?;
+        assert!(found.len() <= 1, "{found:?}");
+        Ok(found.pop().map(to_item))
     }
 
     async fn list(
@@ -103,6 +105,26 @@ impl ItemKind for Variables {
 /// A saved variable MUST be returned unchanged, and be found by nothing but its key.
 pub async fn a_saved_variable_is_returned_unchanged(storage: &dyn Storage) {
     settings::a_saved_item_is_returned_unchanged::<Variables>(storage).await;
+}
+
+/// Several variables MUST be found in the order of their keys, without those that are absent or of
+/// another tenant.
+pub async fn several_variables_are_found_in_one_call(storage: &dyn Storage) {
+    let tenant = scope("own");
+    for (id, owner) in [("a", &tenant), ("b", &Scope::All), ("c", &tenant)] {
+        let mut put = PutVariable::new(variable_key(id), variable(id), at(0));
+        put.scope.clone_from(owner);
+        storage.put_variable(put).await.unwrap();
+    }
+    let keys = ["c", "none", "b", "a"].map(variable_key);
+    let all = storage.find_variables(&keys, &Scope::All).await.unwrap();
+    let found: Vec<_> = all.iter().map(|found| found.key.as_str()).collect();
+    assert_eq!(found, ["c", "b", "a"]);
+    let own = storage.find_variables(&keys, &tenant).await.unwrap();
+    let found: Vec<_> = own.iter().map(|found| found.key.as_str()).collect();
+    assert_eq!(found, ["c", "a"]);
+    let none = storage.find_variables(&[], &Scope::All).await.unwrap();
+    assert_eq!(none, []);
 }
 
 /// A save that changes nothing MUST keep the version and `updated_at`.

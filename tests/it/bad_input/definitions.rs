@@ -68,6 +68,14 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
+/// Returns the nodes of a definition whose config names this many variables.
+fn naming(count: usize) -> Value {
+    let names: String = (0..count)
+        .map(|index| format!("${{var.v{index}}}"))
+        .collect();
+    json!([{"id": "a", "type": "any", "config": {"text": names}}])
+}
+
 /// Definitions and parameters beyond a limit on their size.
 fn sizes() -> Vec<Row> {
     let mut rows = Vec::new();
@@ -75,6 +83,7 @@ fn sizes() -> Vec<Row> {
     let node = json!([{"id": "a", "type": "any", "config": {"text": "x".repeat(1024 * 1024)}}]);
     for (member, value, at) in [
         ("nodes", node, ""),
+        ("nodes", naming(1_001), "/nodes/0/config"),
         ("tags", json!(many), "/tags"),
         ("tags", json!(["ok", "é".repeat(65)]), "/tags/1"),
     ] {
