@@ -83,6 +83,16 @@ impl<T> Inbox<T> {
         self.arrived.notify_one();
     }
 
+    /// Adds an item of the backend itself without waiting, unless the inbox is closed.
+    pub(super) fn push_background(&self, item: T) {
+        let mut queues = self.queues.lock();
+        if !queues.is_closed {
+            queues.internal.push_back(item);
+            drop(queues);
+            self.arrived.notify_one();
+        }
+    }
+
     /// Waits for items. Removes up to `max` of normal priority and one of low priority.
     ///
     /// Returns no items once the inbox is closed and empty.

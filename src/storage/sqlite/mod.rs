@@ -53,6 +53,8 @@ mod state;
 mod step;
 mod store_error;
 mod store_file;
+mod sweep;
+mod sweep_queue;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -84,6 +86,7 @@ use self::reader::{ReadJob, Reader};
 use self::step::{StepFn, WriteStep};
 use self::store_error::StoreError;
 use self::store_file::StoreFile;
+use self::sweep::sweep_step;
 use self::tx::Tx;
 use self::writer::{Published, Writer};
 use super::rules;
@@ -158,11 +161,12 @@ impl SqliteStorage {
     fn start_threads(opened: OpenedStore, options: SqliteOptions) -> Result<Self> {
         let OpenedStore {
             file,
-            tx,
+            mut tx,
             readers,
             lock,
         } = opened;
         let unreadable = Arc::clone(&tx.unreadable);
+        let wants_sweep = std::mem::take(&mut tx.wants_sweep);
         let published = Arc::new(Published {
             newest_seq: AtomicU64::new(tx.newest_seq()),
             unreadable: Arc::clone(&unreadable),
@@ -200,6 +204,10 @@ impl SqliteStorage {
             lock,
         };
         *handle.writer.lock() = Some(spawn("floret-writer", move || writer.run())?);
+        if wants_sweep {
+            let first = sweep_step(Arc::clone(&handle.steps));
+            handle.steps.push_background(first);
+        }
         Ok(Self(Arc::new(handle)))
     }
 
@@ -222,11 +230,22 @@ impl SqliteStorage {
     async fn step_with<T: Send + 'static>(
         &self,
         priority: InboxPriority,
-        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
+        mut run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
         let (sender, answer) = oneshot::channel();
+        let steps = Arc::clone(&self.0.steps);
+        let run = move |tx: &mut Tx| {
+            let value = run(tx)?;
+            Ok((value, std::mem::take(&mut tx.wants_sweep)))
+        };
         // The writer completes the step even if the caller no longer waits.
-        let step = StepFn::boxed(run, move |outcome| drop(sender.send(outcome)));
+        let deliver = move |outcome: Result<(T, bool)>| {
+            if matches!(outcome, Ok((_, true))) {
+                steps.push_background(sweep_step(Arc::clone(&steps)));
+            }
+            drop(sender.send(outcome.map(|(value, _)| value)));
+        };
+        let step = StepFn::boxed(run, deliver);
         self.send(priority, step).await?;
         answer.await.unwrap_or_else(|_| Err(thread_gone()))
     }

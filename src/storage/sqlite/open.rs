@@ -181,6 +181,9 @@ fn recover(tx: &mut Tx) -> Result<(), StoreError> {
     let is_staged = tx
         .row("SELECT 1 FROM staged LIMIT 1", [], |_| Ok(()))?
         .is_some();
+    tx.wants_sweep = tx
+        .row("SELECT 1 FROM sweeps LIMIT 1", [], |_| Ok(()))?
+        .is_some();
     if !is_owned && !is_staged && !tx.state.is_meta_damaged {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use super::SqliteStorage;
 use super::definitions::Definition;
 use super::reader::Reader;
 use super::store_error::StoreError;
+use super::sweep_queue::Sweep;
 use super::tx::Tx;
 use super::values::{
     chunk_key, chunk_keys, hash, id, json, node_index, node_key, node_keys, to_i64, to_u64,
@@ -265,7 +266,7 @@ impl Tx {
         outputs
             .into_iter()
             .filter(|(node, length)| !is_retained(node_index(*node), *length))
-            .try_for_each(|(node, _)| self.drop_output(node, OwnChunks::Drop))
+            .try_for_each(|(node, _)| self.drop_output(node, OwnChunks::Sweep))
     }
 
     /// Drops a run's row of an output. The last such row takes the chunks with it.
@@ -281,18 +282,21 @@ impl Tx {
         if source == node && own == OwnChunks::Keep {
             return Ok(());
         }
+        // The node may execute again and write chunks under the same keys.
+        let is_now = source == node && own == OwnChunks::Drop;
         let holder = self.row(
             "SELECT 1 FROM outputs WHERE key = ?1 UNION ALL SELECT 1 FROM outputs WHERE source = ?1 AND source <> key LIMIT 1",
             [source],
             |_| Ok(()),
         )?;
-        if holder.is_none() {
-            self.drop_chunks(source)?;
+        match holder {
+            Some(()) => Ok(()),
+            None if is_now => self.drop_chunks(source),
+            None => self.sweep_later(Sweep::Chunks, source),
         }
-        Ok(())
     }
 
-    /// Drops the chunks of a run that no entry has named.
+    /// Drops the chunks of a finished run that no entry has named.
     pub(super) fn drop_staged_of_run(&mut self, run: i64) -> Result<(), StoreError> {
         let (first, last) = node_keys(run);
         let nodes = self.rows(
@@ -300,9 +304,11 @@ impl Tx {
             [first, last],
             |row| Ok(row.get::<_, i64>(0)?),
         )?;
-        nodes
-            .into_iter()
-            .try_for_each(|node| self.drop_staged_node(node))
+        for node in nodes {
+            self.write("DELETE FROM staged WHERE key = ?", [node])?;
+            self.sweep_later(Sweep::Chunks, node)?;
+        }
+        Ok(())
     }
 
     fn drop_staged_node(&mut self, node: i64) -> Result<(), StoreError> {
@@ -325,6 +331,8 @@ impl Tx {
 pub(super) enum OwnChunks {
     /// They are dropped unless another row names them.
     Drop,
+    /// The same, in small steps: their run has finished, so that no chunk follows.
+    Sweep,
     /// They are kept, because the caller writes a new row that names them.
     Keep,
 }

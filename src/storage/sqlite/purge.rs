@@ -1,6 +1,7 @@
-//! Purge: selects finished runs and deletes them with all their rows.
+//! Purge: selects finished runs and deletes their rows. What belongs to them is left to `sweep`, so
+//! that a step is bounded whatever its runs hold.
 //!
-//! `tx` counts runs, `outputs` drops outputs, and the engine decides when to purge.
+//! `tx` counts runs, and the engine decides when to purge.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,11 +12,10 @@ use super::meta::meta;
 use super::query::{row, rows};
 use super::reader::Reader;
 use super::store_error::StoreError;
+use super::sweep_queue::Sweep;
 use super::tx::{Counted, Tx};
 use super::unreadable::UnreadableRows;
-use super::values::{
-    NUMBERS_END, id, millis, nearest_time, node_keys, run_id, tenant_or_none, to_run_status,
-};
+use super::values::{NUMBERS_END, id, millis, nearest_time, run_id, tenant_or_none, to_run_status};
 use crate::model::{RunId, RunStatus, TenantId};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
@@ -195,22 +195,6 @@ impl Tx {
             idempotency,
             backfill,
         } = run;
-        self.drop_outputs(*key, |_, _| false)?;
-        let (first, last) = node_keys(*key);
-        self.write(
-            "DELETE FROM previews WHERE key BETWEEN ? AND ?",
-            [first, last],
-        )?;
-        self.write(
-            "DELETE FROM profiles WHERE key BETWEEN ? AND ?",
-            [first, last],
-        )?;
-        self.write(
-            "DELETE FROM node_runs WHERE key BETWEEN ? AND ?",
-            [first, last],
-        )?;
-        self.write("DELETE FROM parked WHERE run = ?", [key])?;
-        self.write("DELETE FROM journal WHERE run = ?", [key])?;
         if let Some(idempotency) = idempotency {
             self.write(
                 "UPDATE idempotency SET runs_left = max(runs_left, 1) - 1 WHERE key = ?",
@@ -229,7 +213,7 @@ impl Tx {
         };
         self.count(&counted, *status, None)?;
         self.write("DELETE FROM runs WHERE key = ?", [key])?;
-        Ok(())
+        self.sweep_later(Sweep::Run, *key)
     }
 
     /// Stores the numbers that must not be used again after their last row is deleted.

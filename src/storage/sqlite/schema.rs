@@ -10,9 +10,10 @@ use super::store_error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x666c_7274;
 
 /// The text at index n migrates a store from version n to n + 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
 ];
 
 /// The schema version that this code reads and writes.

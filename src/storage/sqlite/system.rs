@@ -10,8 +10,9 @@ use super::SqliteStorage;
 use super::meta::meta;
 use super::reader::Reader;
 use super::store_error::StoreError;
+use super::tx::Tx;
 use super::values::to_u64;
-use crate::error::Result;
+use crate::error::{Result, trace_causes};
 use crate::model::{Scope, TenantId};
 use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
 
@@ -34,7 +35,17 @@ impl System for SqliteStorage {
 
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
-            PurgeMode::Delete => self.step(move |tx| tx.purge(&purge)).await,
+            PurgeMode::Delete => {
+                let purge_runs = move |tx: &mut Tx| {
+                    let outcome = tx.purge(&purge)?;
+                    tx.wants_sweep = false;
+                    Ok(outcome)
+                };
+                let outcome = self.step(purge_runs).await?;
+                // The purge has ended once its rows are gone. Other steps go between the sweeps.
+                while self.sweep_part().await {}
+                Ok(outcome)
+            }
             PurgeMode::Preview => {
                 self.read(move |reader| reader.snapshot(|reader| reader.preview_purge(&purge)))
                     .await
@@ -44,6 +55,19 @@ impl System for SqliteStorage {
 
     async fn close(&self) -> Result<()> {
         self.shut_down().await
+    }
+}
+
+impl SqliteStorage {
+    /// Deletes a part of what a purge has left. Returns whether anything is left.
+    async fn sweep_part(&self) -> bool {
+        let swept = self.step_low(Tx::sweep).await;
+        swept.unwrap_or_else(|error| {
+            // The runs are gone, so that the purge has not failed. The next one goes on.
+            tracing::warn!(%error, "the rows of purged runs could not be swept");
+            trace_causes(&error);
+            false
+        })
     }
 }
 

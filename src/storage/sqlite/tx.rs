@@ -22,15 +22,24 @@ pub(super) struct Tx {
     pub(super) conn: Connection,
     pub(super) state: State,
     pub(super) unreadable: Arc<UnreadableRows>,
-    figures: HashMap<FigureKey, [i64; 5]>,
+    figures: HashMap<FigureKey, DayChange>,
     backfills: BackfillChanges,
     is_dirty: bool,
+    /// Whether a step has left rows to sweep. The next sweep resets it.
+    pub(super) wants_sweep: bool,
 }
 
 /// The pipeline, tenant and day that a row of figures counts.
 ///
 /// Pipeline 0 and the empty tenant stand for all.
 type FigureKey = (i64, String, i64);
+
+/// The changes to the counts of a day.
+#[derive(Debug, Default)]
+struct DayChange {
+    by_status: [i64; 5],
+    has_purged: bool,
+}
 
 /// What decides in which figures a run is counted.
 pub(super) struct Counted<'a> {
@@ -53,6 +62,7 @@ impl Tx {
             figures: HashMap::new(),
             backfills: BackfillChanges::default(),
             is_dirty: false,
+            wants_sweep: false,
         })
     }
 
@@ -181,11 +191,15 @@ impl Tx {
             keys.push((0, tenant.to_owned(), day));
         }
         for key in keys {
-            let counts = self.figures.entry(key).or_default();
+            let DayChange {
+                by_status,
+                has_purged,
+            } = self.figures.entry(key).or_default();
+            *has_purged |= after.is_none();
             for (status, change) in [(before, -1), (after, 1)] {
                 let count = status
                     .and_then(|status| usize::try_from(run_status(status)).ok())
-                    .and_then(|index| counts.get_mut(index));
+                    .and_then(|index| by_status.get_mut(index));
                 if let Some(count) = count {
                     *count += change;
                 }
@@ -195,9 +209,9 @@ impl Tx {
     }
 
     fn write_figures(&mut self) -> Result<(), StoreError> {
-        for ((pipeline, tenant, day), counts) in std::mem::take(&mut self.figures) {
-            let [pending, running, success, failed, cancelled] = counts;
-            if counts == [0; 5] {
+        for ((pipeline, tenant, day), change) in std::mem::take(&mut self.figures) {
+            let [pending, running, success, failed, cancelled] = change.by_status;
+            if change.by_status == [0; 5] {
                 continue;
             }
             self.write(
@@ -206,6 +220,9 @@ impl Tx {
                     pipeline, tenant, day, pending, running, success, failed, cancelled
                 ],
             )?;
+            if change.has_purged {
+                self.write(DELETE_EMPTY_DAY, params![pipeline, tenant, day])?;
+            }
         }
         Ok(())
     }
@@ -250,6 +267,10 @@ const ADD_FIGURES: &str = "INSERT INTO daily (pipeline, tenant, day, pending, ru
      success = max(min(success, 9007199254740992), -9007199254740992) + excluded.success, \
      failed = max(min(failed, 9007199254740992), -9007199254740992) + excluded.failed, \
      cancelled = max(min(cancelled, 9007199254740992), -9007199254740992) + excluded.cancelled";
+
+/// Deletes a day whose last run was purged.
+const DELETE_EMPTY_DAY: &str = "DELETE FROM daily WHERE pipeline = ? AND tenant = ? AND day = ? \
+     AND pending = 0 AND running = 0 AND success = 0 AND failed = 0 AND cancelled = 0";
 
 /// Adds to the counts of a backfill. A damaged count is clamped like one of a day.
 const ADD_BACKFILL_COUNTS: &str = "UPDATE backfills SET \

@@ -74,3 +74,39 @@ async fn schedules_of_version_1_start_at_the_time_of_their_save() {
     assert_eq!((&odd.schedule, odd.catch_up), (&None, false));
     assert_eq!(odd.extra.keys().collect::<Vec<_>>(), ["owner"]);
 }
+
+/// A store of version 2 keeps its journal, whose rows may outlive their run from version 3 on.
+#[tokio::test]
+async fn the_journal_of_version_2_no_longer_refers_to_its_run() {
+    const SECOND: &str = include_str!("../migrations/2.sql");
+    let dir = scratch();
+    let path = dir.path().join("runs.db");
+    write_version_1(&path, &[("daily", "")]);
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute_batch(SECOND).unwrap();
+    conn.execute_batch(
+        "PRAGMA user_version = 2;
+         INSERT INTO daily VALUES (1, '', 700000, 0, 0, 0, 0, 0), (1, '', 700001, 0, 0, 1, 0, 0);",
+    )
+    .unwrap();
+    conn.close().unwrap();
+    let storage = open(dir.path()).await;
+    storage.create_runs(create(1)).await.unwrap();
+    storage.close().await.unwrap();
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    let text = |sql: &str| {
+        conn.query_row(sql, [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    assert_eq!(text("PRAGMA integrity_check"), "ok");
+    let tables = ["journal", "parked", "runs"].map(|table| {
+        let sql = format!(
+            "SELECT count(*) FROM pragma_foreign_key_list('{table}') WHERE \"table\" = 'runs'"
+        );
+        conn.query_row(&sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    });
+    assert_eq!(tables, [0, 0, 0]);
+    let days = "SELECT group_concat(day) FROM daily WHERE pipeline = 1 AND day < 700002";
+    assert_eq!(text(days), "700001", "a day without runs has no row");
+}

@@ -12,6 +12,7 @@ mod first_version;
 mod migrating;
 mod opening;
 mod reopening;
+mod sweeping;
 
 use std::path::Path;
 use std::sync::Arc;

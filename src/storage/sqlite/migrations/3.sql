@@ -1,0 +1,18 @@
+-- Version 3: rows that are deleted in small steps.
+
+-- What is left to delete. kind: 0 the rows of a purged run, 1 the chunks of a node.
+CREATE TABLE sweeps (
+  kind INTEGER NOT NULL,
+  key INTEGER NOT NULL,
+  PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+
+-- The row of a purged run is deleted first, so that the run disappears at once. Its other rows may
+-- refer to it until they are swept. SQLite documents this way to drop a constraint.
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, 'run INTEGER NOT NULL REFERENCES runs (key)', 'run INTEGER NOT NULL')
+WHERE type = 'table' AND name IN ('journal', 'parked');
+PRAGMA writable_schema = RESET;
+
+-- Days whose runs were all purged.
+DELETE FROM daily WHERE pending = 0 AND running = 0 AND success = 0 AND failed = 0 AND cancelled = 0;
