@@ -296,21 +296,6 @@ impl Tx {
         }
     }
 
-    /// Drops the chunks of a finished run that no entry has named.
-    pub(super) fn drop_staged_of_run(&mut self, run: i64) -> Result<(), StoreError> {
-        let (first, last) = node_keys(run);
-        let nodes = self.rows(
-            "SELECT key FROM staged WHERE key BETWEEN ? AND ?",
-            [first, last],
-            |row| Ok(row.get::<_, i64>(0)?),
-        )?;
-        for node in nodes {
-            self.write("DELETE FROM staged WHERE key = ?", [node])?;
-            self.sweep_later(Sweep::Chunks, node)?;
-        }
-        Ok(())
-    }
-
     fn drop_staged_node(&mut self, node: i64) -> Result<(), StoreError> {
         self.write("DELETE FROM staged WHERE key = ?", [node])?;
         self.drop_chunks(node)
