@@ -14,12 +14,11 @@ use crate::executor::{Executor, ExecutorError};
 pub(super) struct ExecutionPermit {
     /// The executor, or the error with which it refused to become ready.
     pub(super) executor: Result<Arc<dyn Executor>, ExecutorError>,
-    _run: OwnedSemaphorePermit,
-    _engine: OwnedSemaphorePermit,
+    _slots: Slots,
 }
 
 impl ExecutionPermit {
-    /// Waits until the executor is ready, then for a slot of the run and a slot of the engine.
+    /// Waits until the executor is ready and the run and the engine have a slot.
     ///
     /// Returns `None` when the run is stopped first.
     pub(super) async fn acquire(
@@ -35,22 +34,66 @@ impl ExecutionPermit {
         }
     }
 
+    /// Waits without holding anything that another node waits for.
+    ///
+    /// A ready executor may serve one node at a time, of all runs. A slot is one of few. So a node
+    /// that has the one without the other returns it before it waits.
     async fn acquire_unstopped(
         shared: &Shared,
         run_slots: &Arc<Semaphore>,
         kind: &str,
     ) -> Option<Self> {
-        // The executor first: a node that waits for it must not occupy a slot.
-        let executor = match shared.registry.ready_executor(kind).await {
-            Ok(executor) => Ok(executor?),
-            Err(error) => Err(error),
-        };
-        let run = Arc::clone(run_slots).acquire_owned().await.ok()?;
-        let engine = Arc::clone(&shared.node_slots);
+        loop {
+            let executor = ready_executor(shared, kind).await?;
+            if let Some(slots) = Slots::try_acquire(shared, run_slots) {
+                return Some(Self {
+                    executor,
+                    _slots: slots,
+                });
+            }
+            drop(executor);
+            let slots = Slots::acquire(shared, run_slots).await?;
+            let executor = tokio::select! {
+                biased;
+                executor = ready_executor(shared, kind) => executor?,
+                () = tokio::task::yield_now() => continue,
+            };
+            return Some(Self {
+                executor,
+                _slots: slots,
+            });
+        }
+    }
+}
+
+/// Waits until the executor is ready. Returns `None` if its type is not registered.
+async fn ready_executor(
+    shared: &Shared,
+    kind: &str,
+) -> Option<Result<Arc<dyn Executor>, ExecutorError>> {
+    shared.registry.ready_executor(kind).await.transpose()
+}
+
+/// A slot of the run and a slot of the engine.
+struct Slots {
+    _run: OwnedSemaphorePermit,
+    _engine: OwnedSemaphorePermit,
+}
+
+impl Slots {
+    /// Takes both slots if both are free.
+    fn try_acquire(shared: &Shared, run_slots: &Arc<Semaphore>) -> Option<Self> {
         Some(Self {
-            executor,
-            _run: run,
-            _engine: engine.acquire_owned().await.ok()?,
+            _run: Arc::clone(run_slots).try_acquire_owned().ok()?,
+            _engine: Arc::clone(&shared.node_slots).try_acquire_owned().ok()?,
+        })
+    }
+
+    /// Waits for both slots: first for that of the run, which only its own nodes wait for.
+    async fn acquire(shared: &Shared, run_slots: &Arc<Semaphore>) -> Option<Self> {
+        Some(Self {
+            _run: Arc::clone(run_slots).acquire_owned().await.ok()?,
+            _engine: Arc::clone(&shared.node_slots).acquire_owned().await.ok()?,
         })
     }
 }

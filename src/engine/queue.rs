@@ -94,6 +94,10 @@ async fn claim(shared: &Arc<Shared>, may_claim_suspects: bool) -> Result<NextCla
     claim.suspects = may_claim_suspects;
     let claims = shared.storage.claim(claim).await?;
     shared.active.forget_broken_off(&broken_off);
+    for run in broken_off {
+        // It may have finished all the same: the answer of its last append may be lost.
+        shared.events.run_finished(run.run);
+    }
     Ok(execute_claimed(shared, claims, may_claim_suspects))
 }
 

@@ -18,10 +18,11 @@ mod waiters;
 pub(crate) use feed::{Feed, FeedItem, FeedPage, FeedSignals, FeedWait, PageRead};
 
 pub use subscription::Subscription;
+pub(crate) use waiters::FinishWaiter;
 
 use std::sync::Arc;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
@@ -77,11 +78,11 @@ impl Events {
         self.waiters.notify_all();
     }
 
-    /// Returns a receiver that resolves once the run finishes, and fails if Floret stops first.
+    /// Returns a waiter for the end of a run.
     ///
     /// The caller reads the run from storage after this call, since the run may have finished
     /// before it.
-    pub(crate) fn wait_for_finish(&self, run: RunId) -> oneshot::Receiver<()> {
+    pub(crate) fn wait_for_finish(&self, run: RunId) -> FinishWaiter {
         self.waiters.add(run)
     }
 

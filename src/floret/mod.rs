@@ -438,13 +438,13 @@ impl RunHandle {
         let engine = &self.floret.engine;
         loop {
             // Registered before the query, so that a finish between the two is not missed.
-            let end = engine.events().wait_for_finish(self.id);
+            let mut end = engine.events().wait_for_finish(self.id);
             let found = self.floret.storage.find_run(self.id, &Scope::All).await?;
             let detail = found.ok_or_else(|| Error::run_not_found(self.id))?;
             if detail.run.status.is_terminal() {
                 return Ok(detail);
             }
-            if end.await.is_err() {
+            if !end.wait().await {
                 return Err(Error::new(
                     Problem::ShuttingDown,
                     "Floret stopped before the run finished",

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::When;
+use super::fault::{Failure, When};
 use super::{Fault, Gate, Method};
-use crate::error::Error;
 
 #[derive(Default)]
 pub(super) struct Cues {
@@ -19,7 +18,7 @@ pub(super) struct Cues {
 
 /// What happens to one call.
 pub(super) struct Cue {
-    pub(super) fault: Option<(When, Error)>,
+    pub(super) fault: Option<(When, Failure)>,
     pub(super) before: Option<Gate>,
     pub(super) after: Option<Gate>,
 }
@@ -31,7 +30,7 @@ impl Cues {
         let mut failure = None;
         for fault in &mut self.faults {
             if fault.fires_on(method) && failure.is_none() {
-                failure = Some((fault.when, fault.error(method)));
+                failure = Some((fault.when, fault.failure(method)));
             }
         }
         Cue {

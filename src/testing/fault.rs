@@ -84,6 +84,7 @@ pub struct Fault {
     pub(super) when: When,
     problem: Problem,
     source: Option<String>,
+    is_panic: bool,
     skip: u64,
     times: u64,
 }
@@ -95,6 +96,26 @@ pub(super) enum When {
     After,
 }
 
+/// How a call fails.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Error(Error),
+    Panic(Method),
+}
+
+impl Failure {
+    /// Returns the error.
+    ///
+    /// # Panics
+    /// If the fault asks for a panic.
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Error(error) => error,
+            Self::Panic(method) => panic!("{method:?} panics on cue"),
+        }
+    }
+}
+
 impl Fault {
     const fn new(method: Option<Method>, when: When, problem: Problem) -> Self {
         Self {
@@ -102,6 +123,7 @@ impl Fault {
             when,
             problem,
             source: None,
+            is_panic: false,
             skip: 0,
             times: 1,
         }
@@ -142,6 +164,13 @@ impl Fault {
         self
     }
 
+    /// Makes the calls panic instead of returning an error, as broken code of a backend does.
+    #[must_use]
+    pub const fn panics(mut self) -> Self {
+        self.is_panic = true;
+        self
+    }
+
     /// Gives the error a cause with this text, as a database driver does.
     ///
     /// The text may appear in a log, but MUST NOT reach a client.
@@ -151,13 +180,16 @@ impl Fault {
         self
     }
 
-    /// Returns the error of a call of `method` that fails.
-    pub(super) fn error(&self, method: Method) -> Error {
+    /// Returns how a call of `method` fails.
+    pub(super) fn failure(&self, method: Method) -> Failure {
+        if self.is_panic {
+            return Failure::Panic(method);
+        }
         let error = Error::new(self.problem, format!("{method:?} fails on cue"));
-        match &self.source {
+        Failure::Error(match &self.source {
             Some(source) => error.with_source(source.clone()),
             None => error,
-        }
+        })
     }
 
     /// Counts a call of `method` and returns whether it fails.

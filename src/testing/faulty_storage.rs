@@ -137,14 +137,14 @@ impl FaultyStorage {
         } = self.cues.lock().next(method);
         wait_at(before).await;
         let failed_after = match fault {
-            Some((When::Before, error)) => return Err(error),
-            Some((When::After, error)) => Some(error),
+            Some((When::Before, failure)) => return Err(failure.into_error()),
+            Some((When::After, failure)) => Some(failure),
             None => None,
         };
         let result = effect.await;
         wait_at(after).await;
         match failed_after {
-            Some(error) => result.and(Err(error)),
+            Some(failure) => result.and(Err(failure.into_error())),
             None => result,
         }
     }

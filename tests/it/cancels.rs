@@ -5,13 +5,13 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use floret::executor::{Ctx, ExecutorError};
-use floret::testing::{Gate, Step};
+use floret::testing::{Gate, Method, Step};
 use floret::{ErrorKind, EventKind, NodeStatus, Pipeline, RunId, RunStatus};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::harness::{
-    Host, STEP, Store, World, assert_statuses, chain, kinds, node, statuses, step,
+    Host, STEP, Store, World, assert_statuses, chain, kinds, node, statuses, step, until,
 };
 
 on_every_backend! {
@@ -22,6 +22,7 @@ on_every_backend! {
     a_forced_cancel_drops_a_deaf_executor_after_the_grace_period,
     the_late_result_of_a_blocking_executor_changes_nothing,
     a_cancel_can_be_escalated_to_a_forced_one,
+    a_cancel_between_two_nodes_releases_no_run,
     a_node_that_succeeds_within_the_grace_period_counts,
     a_node_between_attempts_is_cancelled,
     a_repeated_cancel_returns_the_same_status,
@@ -301,4 +302,48 @@ async fn cancelling_a_run_that_succeeded_or_failed_is_refused(store: Store) {
         );
         assert_eq!(host.find(finished.run.id).await, finished);
     }
+}
+
+/// Lets the commit of a node and a cancel request reach the driver at almost the same moment.
+async fn race_with_commit(world: &World, host: &Host, delay: u32) -> RunStatus {
+    let (executing, committed, requested) = (Gate::new(), Gate::new(), Gate::new());
+    let steps = [Step::pass_on().at(&executing)];
+    world.script.script("a", steps);
+    let started = world.script.calls_of("a").len();
+    let mut events = host.floret.events();
+    let run = host.trigger("p").await;
+    let is_started = |event: &floret::Event| event.kind == EventKind::NodeStarted;
+    until(&mut events, is_started).await.unwrap();
+    world.script.started_times("a", started + 1).await;
+    let calls = |method| host.storage.calls(method);
+    let (appends, requests) = (calls(Method::Append), calls(Method::RequestCancel));
+    host.storage.hold_after(Method::Append, &committed);
+    host.storage.hold_after(Method::RequestCancel, &requested);
+    executing.open();
+    let floret = host.floret.clone();
+    let id = run.id();
+    let cancelling = host.on_runtime(async move { floret.cancel(id).await });
+    let racing = async {
+        while calls(Method::Append) == appends || calls(Method::RequestCancel) == requests {
+            tokio::task::yield_now().await;
+        }
+        committed.open();
+        for _ in 0..delay {
+            std::hint::spin_loop();
+        }
+        requested.open();
+    };
+    let (cancelled, ()) = tokio::join!(cancelling, racing);
+    cancelled.unwrap();
+    run.finished().await.unwrap().run.status
+}
+
+async fn a_cancel_between_two_nodes_releases_no_run(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["a", "b"]));
+    let host = world.start().await;
+    for delay in 0..200 {
+        let status = race_with_commit(&world, &host, delay * 40).await;
+        assert_eq!(status, RunStatus::Cancelled);
+    }
+    assert_eq!(host.storage.calls(Method::Release), 0);
 }

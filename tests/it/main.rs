@@ -61,6 +61,7 @@ mod failures;
 mod faults;
 mod figures;
 mod files;
+mod host_panics;
 mod logs;
 mod lost_outputs;
 mod matrix;

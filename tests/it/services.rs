@@ -20,6 +20,7 @@ use crate::harness::{Host, STEP, Store, World, assert_statuses, node};
 on_every_backend! {
     waiting_for_a_service_counts_as_queue_time,
     a_node_that_waits_for_a_service_takes_no_slot,
+    a_node_that_waits_for_a_slot_takes_no_service,
     a_node_that_waits_for_a_service_is_cancelled_at_once,
     a_dry_run_waits_for_a_service_like_a_run,
     a_service_that_never_becomes_ready_fails_the_attempt,
@@ -57,6 +58,29 @@ impl<S: Service<NodeCall>> Service<NodeCall> for Counted<S> {
         let readiness = self.inner.poll_ready(context);
         self.waits
             .send_modify(|waits| *waits += usize::from(readiness.is_pending()));
+        readiness
+    }
+
+    fn call(&mut self, call: NodeCall) -> S::Future {
+        self.inner.call(call)
+    }
+}
+
+/// A layer that counts how often it was asked whether the inner service is ready.
+#[derive(Clone)]
+struct Asked<S> {
+    inner: S,
+    asked: watch::Sender<usize>,
+}
+
+impl<S: Service<NodeCall>> Service<NodeCall> for Asked<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let readiness = self.inner.poll_ready(context);
+        self.asked.send_modify(|asked| *asked += 1);
         readiness
     }
 
@@ -125,6 +149,36 @@ async fn a_node_that_waits_for_a_service_takes_no_slot(store: Store) {
     world.script.started("c").await;
     gate.open();
     assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
+}
+
+async fn a_node_that_waits_for_a_slot_takes_no_service(store: Store) {
+    let crowded = Pipeline::new("crowded").node("first", ONE);
+    let crowded = crowded.node("slow", STEP).after("first");
+    let crowded = crowded.node("late", ONE).after("first");
+    let mut world = World::quiet(store)
+        .pipeline(crowded)
+        .pipeline(Pipeline::new("other").node("quick", ONE));
+    world.limits.nodes_run_max = 1;
+    let gate = Gate::new();
+    world.script.script("slow", [Step::pass_on().at(&gate)]);
+    let asked = watch::Sender::new(0);
+    let service = Asked {
+        inner: ConcurrencyLimit::new(scripted(&world.script), 1),
+        asked: asked.clone(),
+    };
+    let build = |builder: Builder| builder.node_service(ONE, service);
+    let host = world.start_with(build).await;
+    let run = host.trigger("crowded").await;
+    world.script.started("slow").await;
+    // The node `late` has asked the service too, and waits for the only slot of its run.
+    let mut asked = asked.subscribe();
+    asked.wait_for(|asked| *asked >= 2).await.unwrap();
+    let other = host.run("other").await;
+    assert_eq!(other.run.status, RunStatus::Success);
+    gate.open();
+    let finished = run.finished().await.unwrap();
+    assert_eq!(finished.run.status, RunStatus::Success);
+    assert_eq!(world.script.calls_of("late").len(), 1);
 }
 
 async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {

@@ -21,7 +21,7 @@ use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::{catch_panic, truncate};
+use crate::error::{catch_panic, trace_panic, truncate};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Node, NodeIndex, NodeStatus};
@@ -72,14 +72,17 @@ impl NodeTask {
         }
     }
 
-    /// Fails a node whose task panicked outside of the attempt, whose own panics fail it alone.
+    /// Fails a node whose task panicked outside of an attempt.
+    ///
+    /// The text of the panic is not part of its error: nothing masks it.
     async fn fail_after_panic(&mut self, panic: &str) -> Result<NodeExit, LeaseLost> {
-        let panic = ExecutorError::panicked(&self.context.secrets.mask.text(panic.to_owned()));
+        trace_panic("a node broke off by a panic outside of its attempts", panic);
+        let why = "the node broke off: the host's log has a panic of this run".to_owned();
         if self.is_started {
             let now = self.context.shared.clock.elapsed();
-            return Ok(self.fail_node(panic.message().to_owned(), Some(self.attempt), now));
+            return Ok(self.fail_node(why, Some(self.attempt), now));
         }
-        self.fail_without_attempt(panic.message().to_owned()).await
+        self.fail_without_attempt(why).await
     }
 
     async fn execute(&mut self) -> Result<NodeExit, LeaseLost> {
