@@ -151,6 +151,15 @@ pub(crate) fn variables(config: &Map<String, Value>) -> BTreeSet<String> {
     names(config, "var.")
 }
 
+/// Returns whether a text refers to a parameter or a variable, whose values may be anything.
+#[cfg(feature = "nodes")]
+pub(crate) fn has_value(text: &str) -> bool {
+    pieces(text).any(|piece| match piece {
+        Piece::Reference(inside) => !inside.starts_with("run."),
+        Piece::Text(_) | Piece::Misspelled(_) => false,
+    })
+}
+
 /// Returns the names of all parameters that a config refers to.
 pub(crate) fn parameters(config: &Map<String, Value>) -> BTreeSet<String> {
     names(config, "param.")

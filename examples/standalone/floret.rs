@@ -1,6 +1,8 @@
 //! The part that every host writes: storage, node types, limits, pipelines, start.
 
-use floret::nodes::{CommandNode, DataDir, SinkFile, SourceFile};
+use std::path::PathBuf;
+
+use floret::nodes::{CommandNode, DataDir, SinkFile, SourceFile, hide_process};
 use floret::storage::{MemoryStorage, SqliteOptions, SqliteStorage};
 use floret::{Builder, Clock, Floret, Limits, SecretKey};
 
@@ -14,20 +16,14 @@ const SECRET_KEY: &str = "FLORET_SECRET_KEY";
 pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
     let definitions = Definitions::read(options.pipelines.as_deref())?;
     let mut builder = open(options).await?.limits(limits(options));
-    if let Some(folder) = &options.data_dir {
-        let dir = DataDir::open(folder)
-            .map_err(|error| Failure::of(format!("--data-dir {}", folder.display()), error))?;
+    let data_dir = data_dir(options)?;
+    if let Some(dir) = &data_dir {
         builder = builder
             .executor("source_file", SourceFile::new(dir.clone()))
-            .executor("sink_file", SinkFile::new(dir));
+            .executor("sink_file", SinkFile::new(dir.clone()));
     }
     if options.allow_commands {
-        builder = builder.executor(
-            "command",
-            CommandNode::new(Clock::system())
-                .hide_env("FLORET_API_KEY")
-                .hide_env(SECRET_KEY),
-        );
+        builder = builder.executor("command", command_node(options, data_dir)?);
     }
     if let Some(key) = secret_key(options)? {
         builder = builder.secret_key(key);
@@ -39,6 +35,31 @@ pub(crate) async fn start(options: &Options) -> Result<Floret, Failure> {
         .start()
         .await
         .map_err(|error| definitions.failure(error))
+}
+
+fn data_dir(options: &Options) -> Result<Option<DataDir>, Failure> {
+    let open = |folder: &PathBuf| {
+        DataDir::open(folder)
+            .map_err(|error| Failure::of(format!("--data-dir {}", folder.display()), error))
+    };
+    options.data_dir.as_ref().map(open).transpose()
+}
+
+/// The programs cannot read the secrets of this process, neither as variables nor under /proc.
+fn command_node(options: &Options, data_dir: Option<DataDir>) -> Result<CommandNode, Failure> {
+    hide_process().map_err(|error| {
+        Failure::new(format!(
+            "the process cannot be hidden from programs: {error}"
+        ))
+    })?;
+    let mut node = CommandNode::new(Clock::system());
+    for name in &options.inherit_env {
+        node = node.inherit_env(name);
+    }
+    Ok(match data_dir {
+        Some(dir) => node.data_dir(dir),
+        None => node,
+    })
 }
 
 async fn open(options: &Options) -> Result<Builder, Failure> {

@@ -65,6 +65,11 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) allow_commands: bool,
 
+    /// Let the programs of pipelines inherit this variable of the environment too; repeatable. They
+    /// inherit PATH, HOME, LANG, TZ and the like, and no others
+    #[arg(long, value_name = "NAME", requires = "allow_commands")]
+    pub(crate) inherit_env: Vec<String>,
+
     /// Let pipelines read and write the files of this folder, and no others (node types
     /// source_file, sink_file)
     #[arg(long, value_name = "DIR")]

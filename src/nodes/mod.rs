@@ -22,15 +22,18 @@ mod command;
 mod config;
 mod data_dir;
 mod format;
+mod process;
 mod read;
 mod replacement;
 mod sink_file;
 mod source_file;
 #[cfg(test)]
 mod tests;
+mod working_dir;
 mod write;
 
 pub use command::CommandNode;
 pub use data_dir::DataDir;
+pub use process::hide_process;
 pub use sink_file::SinkFile;
 pub use source_file::SourceFile;

@@ -1,14 +1,15 @@
 //! Masks secrets in texts and values: replaces each occurrence with `***`.
 //!
-//! `engine` adds each secret that it opens for a run. The mask does not find a secret in another
-//! encoding, such as base64.
+//! `engine` adds each secret that it opens for a run. `encoded` finds it in the encodings of URLs,
+//! forms and JSON. The mask does not find a secret in any other encoding, such as base64.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 
-use super::Secret;
+use super::{Secret, encoded};
 
 /// Shorter secrets are not masked, because a text such as `a` or `123` occurs almost everywhere.
 const BYTES_MIN: usize = 4;
@@ -24,10 +25,17 @@ pub(crate) struct Mask(Arc<RwLock<SecretList>>);
 
 /// Secrets, the longest first. If one secret contains another, the longer one is masked whole.
 #[derive(Debug, Default)]
-struct SecretList(Vec<Secret<String>>);
+struct SecretList(Vec<MaskedSecret>);
+
+#[derive(Debug)]
+struct MaskedSecret {
+    text: Secret<String>,
+    /// Whether it looks different in a URL, a form or JSON.
+    is_encodable: bool,
+}
 
 impl Mask {
-    /// Adds a secret and each of its longer lines, both as they are and escaped for JSON.
+    /// Adds a secret and each of its longer lines.
     ///
     /// The lines are added because the output of a program is logged line by line.
     pub(crate) fn add(&self, secret: &str) {
@@ -36,7 +44,6 @@ impl Mask {
         let mut secrets = self.0.write();
         for text in [secret, secret.trim()].into_iter().chain(lines) {
             secrets.add(text);
-            secrets.add(&json_escaped(text));
         }
     }
 
@@ -65,8 +72,10 @@ impl Mask {
         if !secrets.matches(&text) {
             return text;
         }
-        let mask = |text: String, secret: &Secret<String>| text.replace(secret.expose(), MASKED);
-        secrets.0.iter().fold(text, mask)
+        secrets
+            .0
+            .iter()
+            .fold(text, |text, secret| secret.mask(text))
     }
 
     /// Masks the strings, keys and numbers inside a value.
@@ -92,28 +101,52 @@ impl Mask {
 
 impl SecretList {
     fn add(&mut self, text: &str) {
-        if text.len() < BYTES_MIN || self.0.iter().any(|secret| secret.expose() == text) {
+        if text.len() < BYTES_MIN || self.0.iter().any(|secret| secret.text.expose() == text) {
             return;
         }
         let index = self
             .0
-            .partition_point(|secret| secret.expose().len() >= text.len());
-        self.0.insert(index, Secret::new(text.to_owned()));
+            .partition_point(|secret| secret.text.expose().len() >= text.len());
+        let secret = MaskedSecret {
+            is_encodable: encoded::is_encodable(text),
+            text: Secret::new(text.to_owned()),
+        };
+        self.0.insert(index, secret);
     }
 
     fn matches(&self, text: &str) -> bool {
-        self.0
-            .iter()
-            .any(|secret| text.contains(secret.expose().as_str()))
+        let has_encoding = encoded::has_encoding(text);
+        self.0.iter().any(|secret| {
+            text.contains(secret.text.expose().as_str())
+                || has_encoding && secret.find_encoded(text).is_some()
+        })
     }
 }
 
-/// Escapes a text for JSON, without the quotation marks around it.
-fn json_escaped(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    let escaped = quoted.strip_prefix('"');
-    let escaped = escaped.and_then(|rest| rest.strip_suffix('"'));
-    escaped.unwrap_or_default().to_owned()
+impl MaskedSecret {
+    fn mask(&self, text: String) -> String {
+        let secret = self.text.expose();
+        let mut text = text.replace(secret, MASKED);
+        if !encoded::has_encoding(&text) {
+            return text;
+        }
+        let mut masked = String::new();
+        while let Some(found) = self.find_encoded(&text) {
+            let rest = text.split_off(found.end);
+            text.truncate(found.start);
+            masked.push_str(&text);
+            masked.push_str(MASKED);
+            text = rest;
+        }
+        masked + &text
+    }
+
+    fn find_encoded(&self, text: &str) -> Option<Range<usize>> {
+        let secret = self.text.expose();
+        self.is_encodable
+            .then(|| encoded::find(text, secret))
+            .flatten()
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +181,20 @@ mod tests {
         let secret = "say \"hi\"\n\u{1}now";
         let json_text = json!({ "x": secret }).to_string();
         assert_eq!(mask(&[secret]).text(json_text), r#"{"x":"***"}"#);
+    }
+
+    #[test]
+    fn an_encoded_secret_is_masked_with_the_longest_first() {
+        let mask = mask(&["p@ss word", "p@ss word/extra"]);
+        for (text, expected) in [
+            ("url p%40ss%20word, p%40ss+word%2Fextra!", "url ***, ***!"),
+            ("{\"x\":\"p@ss word\\/extra\"}", "{\"x\":\"***\"}"),
+            ("p\\u0040ss word", "***"),
+            ("p%41ss%20word 100%", "p%41ss%20word 100%"),
+        ] {
+            assert_eq!(mask.text(text.to_owned()), expected);
+            assert_eq!(mask.matches(text), text != expected, "{text}");
+        }
     }
 
     #[test]

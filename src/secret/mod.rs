@@ -5,6 +5,7 @@
 //! keeps sealed secrets.
 
 mod connection;
+mod encoded;
 #[cfg(feature = "secrets")]
 mod encoding;
 #[cfg(feature = "secrets")]

@@ -119,7 +119,11 @@ fn odd_keys() -> Vec<(&'static str, Value, &'static str)> {
             json!(3),
             "did you mean \"timeout\"?",
         ),
-        ("/nodes/0/config/zzz", json!(3), "known are command, effect"),
+        (
+            "/nodes/0/config/zzz",
+            json!(3),
+            "known are command, effect, output",
+        ),
     ]
 }
 

@@ -70,6 +70,7 @@ mod notifiers;
 mod outages;
 mod outputs;
 mod panics;
+mod programs;
 mod prose;
 mod recovery;
 mod resume_choices;

@@ -33,7 +33,21 @@ pub(crate) type ApiResult = Result<(StatusCode, Value), hyper_util::client::lega
 impl Standalone {
     /// Starts the example on a free port and waits until it listens.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(executable())
+        Self::spawn(arguments, &mut Command::new(executable()))
+    }
+
+    /// Starts the example as another user, if one is given.
+    #[cfg(unix)]
+    pub(crate) fn start_as(arguments: &[&str], uid: Option<u32>) -> Self {
+        let mut command = Command::new(executable());
+        if let Some(uid) = uid {
+            std::os::unix::process::CommandExt::uid(&mut command, uid);
+        }
+        Self::spawn(arguments, &mut command)
+    }
+
+    fn spawn(arguments: &[&str], command: &mut Command) -> Self {
+        let mut child = command
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::environment::Environment;
 use crate::clock::Clock;
-use crate::executor::{Ctx, ExecutorError};
+use crate::executor::ExecutorError;
+use crate::nodes::working_dir::WorkingDir;
 
 /// How long a process group may take to exit after SIGTERM.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -29,24 +31,20 @@ pub(super) struct Pipes {
 }
 
 impl Group {
-    /// Starts a program. Its environment has the attempt's ids, so that it can detect a repeated
-    /// attempt.
+    /// Starts a program with an environment, in a folder or in that of the host.
     pub(super) fn start(
-        program: &str,
-        args: &[&str],
-        ctx: &Ctx,
-        hidden: &[String],
+        (program, args): (&str, &[&str]),
+        environment: &Environment,
+        folder: Option<&WorkingDir>,
     ) -> Result<(Self, Pipes), ExecutorError> {
         let mut command = Command::new(program);
-        for name in hidden {
-            command.env_remove(name);
+        if let Some(folder) = folder {
+            command.current_dir(folder.path());
         }
         command
             .args(args)
-            .env("FLORET_RUN_ID", ctx.run_id.to_string())
-            .env("FLORET_NODE_ID", &ctx.node.id)
-            .env("FLORET_ATTEMPT", ctx.attempt.to_string())
-            .env("FLORET_ATTEMPT_KEY", &ctx.attempt_key)
+            .env_clear()
+            .envs(&environment.variables)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -126,9 +124,9 @@ fn start_error(program: &str, error: &io::Error) -> ExecutorError {
     let kind = error.kind();
     let message = format!("the command {program} cannot be started: {kind}");
     match kind {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
-            ExecutorError::permanent(message)
-        }
+        io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ArgumentListTooLong => ExecutorError::permanent(message),
         _ => ExecutorError::retryable(message),
     }
 }

@@ -1,10 +1,17 @@
-//! Reads lines of a child's output, up to a maximum length.
+//! Reads lines of a child's output, up to a maximum length, and writes them to the log.
 //!
-//! `child_io` interprets the lines.
+//! `stdout` reads rows from lines.
 
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+
+use super::tail::Tail;
+use crate::error::truncate;
+use crate::executor::NodeLog;
+
+/// The maximum size of a log line; the rest is cut. It is the size that is stored.
+pub(super) const LOG_BYTES_MAX: usize = 16 * 1024;
 
 /// What a read put into the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +53,29 @@ pub(super) async fn next_line(
         if end.is_some() {
             return Ok(Line::Whole);
         }
+    }
+}
+
+/// Writes each line to the log, until the output is closed.
+pub(super) async fn log_lines(
+    output: &mut (impl AsyncBufRead + Unpin),
+    tail: &mut Tail,
+    log: &NodeLog,
+) -> io::Result<()> {
+    let (mut line, mut rest) = (Vec::new(), Vec::new());
+    loop {
+        // One byte more than the maximum reveals a line that is too long.
+        let mut read = next_line(output, &mut line, LOG_BYTES_MAX + 1).await?;
+        if read == Line::End {
+            return Ok(());
+        }
+        while read == Line::Cut {
+            read = next_line(output, &mut rest, LOG_BYTES_MAX).await?;
+        }
+        tail.push_line(&line);
+        let text = String::from_utf8_lossy(&line);
+        let text = truncate(text.trim_end_matches('\r').to_owned(), LOG_BYTES_MAX);
+        log.info(text).await;
     }
 }
 

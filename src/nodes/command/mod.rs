@@ -1,12 +1,16 @@
 //! A node that runs a program: rows on its stdin, rows on its stdout, and its stderr in the log.
 //!
-//! `child` starts and stops the program, `child_io` handles its pipes, `config` reads the node's
-//! config.
+//! `child` starts and stops the program, `child_io` handles its pipes, `stdout` reads its rows,
+//! `config` reads the node's config and `environment` collects its variables.
 
 mod child;
 mod child_io;
 mod config;
+mod document;
+mod environment;
 mod lines;
+mod stdout;
+mod tail;
 #[cfg(unix)]
 #[cfg(test)]
 mod tests;
@@ -18,9 +22,14 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use self::child::Group;
-use self::child_io::{ChildIo, EarlyStop};
-use self::config::{Config, read_effect};
+use self::child_io::ChildIo;
+use self::config::{Config, KEYS, read_effect};
+use self::environment::Environment;
+use self::stdout::{EarlyStop, StdoutReader};
+use super::blocking::blocking;
 use super::config::{ConfigFields, config_error, without_template_issues};
+use super::data_dir::DataDir;
+use super::working_dir::WorkingDir;
 use crate::clock::Clock;
 use crate::error::{Issue, IssueLocation};
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
@@ -31,20 +40,58 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs a program for each attempt.
 ///
-/// Its config has `command` (the program and its arguments, without a shell) and `effect`
-/// (`source`, `transform` or `sink`, by default `transform`).
+/// | key of the config | meaning |
+/// |---|---|
+/// | `command` | the program and its arguments, without a shell |
+/// | `effect` | `source`, `transform` or `sink`, by default `transform` |
+/// | `output` | how stdout is read: `ndjson` (the default), `json`, `csv` or `log`. That of a sink is always `log` |
+/// | `cwd` | the folder in which the program starts, inside the data directory |
+/// | `env` | variables of its environment, as an object of names and texts |
 ///
 /// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early.
-/// It writes NDJSON rows to its stdout. Each line of its stderr becomes a line of the log. An exit
-/// code other than 0 is a retryable failure.
+/// Each line of its stderr becomes a line of the log, and so does each line of its stdout if
+/// `output` is `log`. An exit code other than 0 is a retryable failure, whatever the program has
+/// written. A line of stdout that is no row is a permanent failure, but only after the program has
+/// exited with 0: Floret does not stop a program in the middle of its work because of its output.
 ///
-/// Its environment is the host's without the variables of [`CommandNode::hide_env`], and with
-/// `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT` and `FLORET_ATTEMPT_KEY`. On Unix it runs in
-/// its own process group. When it exits, the rest of the group is killed.
+/// Its environment has the run's parameters as `FLORET_PARAM_<NAME>` (in upper case, with `_` for
+/// other characters than letters and digits), `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT`
+/// and `FLORET_ATTEMPT_KEY`, the variables of `env`, and of the host's variables only those that
+/// programs commonly need (such as `PATH`, `HOME`, `LANG` and `TZ`) and those of
+/// [`CommandNode::inherit_env`]. On Unix it runs in its own process group. When it exits, the rest
+/// of the group is killed.
+///
+/// A parameter belongs in a word of its own, or is read from the environment. In the text of a
+/// script, its value could change the script. `validate` warns of that.
+///
+/// ```
+/// use floret::{Clock, Node, Pipeline, nodes::CommandNode, testing::memory};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let script = r#"echo "{\"region\": \"$1\", \"day\": \"$FLORET_PARAM_DAY\"}""#;
+/// let command = serde_json::json!(["sh", "-c", script, "sh", "${param.region}"]);
+/// let daily = Pipeline::new("daily")
+///     .with(Node::new("say", "command").config("command", command))
+///     .param("region", "eu")
+///     .param("day", "2024-01-15");
+/// let floret = memory()
+///     .executor("command", CommandNode::new(Clock::system()))
+///     .pipeline(daily)
+///     .start()
+///     .await?;
+/// # if cfg!(unix) {
+/// let run = floret.run("daily").start().await?;
+/// assert_eq!(run.finished().await?.run.status, floret::RunStatus::Success);
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct CommandNode {
     clock: Clock,
-    hidden: Vec<String>,
+    inherited: Vec<String>,
+    data: Option<DataDir>,
 }
 
 impl CommandNode {
@@ -53,21 +100,45 @@ impl CommandNode {
     pub const fn new(clock: Clock) -> Self {
         Self {
             clock,
-            hidden: Vec::new(),
+            inherited: Vec::new(),
+            data: None,
         }
     }
 
-    /// Hides a variable of the host's environment, such as a secret, from the programs.
+    /// Lets the programs inherit one more variable of the host's environment.
     #[must_use]
-    pub fn hide_env(mut self, name: impl Into<String>) -> Self {
-        self.hidden.push(name.into());
+    pub fn inherit_env(mut self, name: impl Into<String>) -> Self {
+        self.inherited.push(name.into());
         self
     }
 
-    async fn run(&self, config: &Config<'_>, call: &NodeCall) -> Result<Dataset, ExecutorError> {
+    /// Lets nodes start their programs in folders of this directory, with `cwd`.
+    #[must_use]
+    pub fn data_dir(mut self, dir: DataDir) -> Self {
+        self.data = Some(dir);
+        self
+    }
+
+    async fn run(
+        &self,
+        config: &Config<'_>,
+        call: &NodeCall,
+    ) -> Result<Option<Dataset>, ExecutorError> {
         let ctx = &call.ctx;
-        let (mut group, pipes) = Group::start(config.program, &config.args, ctx, &self.hidden)?;
-        let mut child_io = ChildIo::new(pipes, ctx.dataset_limits);
+        let environment = Environment::new(&self.inherited, &config.env, ctx);
+        for warning in &environment.warnings {
+            ctx.log.warning(warning.as_str()).await;
+        }
+        let folder = match config.cwd {
+            Some((data, path)) => {
+                let (data, path) = (data.clone(), path.to_owned());
+                Some(blocking(ctx, move |_| WorkingDir::open(&data, &path)).await?)
+            }
+            None => None,
+        };
+        let program = (config.program, &*config.args);
+        let (mut group, pipes) = Group::start(program, &environment, folder.as_ref())?;
+        let mut child_io = ChildIo::new(pipes, StdoutReader::new(config.output, ctx));
         let result = tokio::select! {
             biased;
             () = ctx.cancel.cancelled() => Err(EarlyStop::Failed(ExecutorError::retryable("stopped before it finished"))),
@@ -75,7 +146,7 @@ impl CommandNode {
         };
         match result {
             Ok(status) if status.success() => {}
-            Ok(status) => return Err(exit_error(status, &child_io.last_line)),
+            Ok(status) => return Err(exit_error(status, child_io)),
             Err(stop) => {
                 group.stop(&self.clock, child_io.drain()).await;
                 if let EarlyStop::Failed(error) = stop {
@@ -83,10 +154,7 @@ impl CommandNode {
                 }
             }
         }
-        child_io
-            .rows
-            .finish()
-            .map_err(|error| ExecutorError::permanent(error.to_string()))
+        child_io.reader.finish()
     }
 
     /// Exchanges rows with the child until its outputs are closed and it has exited.
@@ -96,14 +164,13 @@ impl CommandNode {
         child_io: &mut ChildIo,
         call: &NodeCall,
     ) -> Result<ExitStatus, EarlyStop> {
-        let rows_max = call.ctx.row_limit.unwrap_or(usize::MAX);
         let held_open = async {
             let status = group.wait().await?;
             self.clock.sleep(DRAIN_GRACE).await;
             Ok::<_, EarlyStop>(status)
         };
         tokio::select! {
-            read = child_io.exchange(&call.inputs, rows_max, &call.ctx.log) => read?,
+            read = child_io.exchange(&call.inputs, &call.ctx) => read?,
             status = held_open => return match status? {
                 status if status.success() => Err(EarlyStop::Failed(ExecutorError::permanent(
                     "the command has exited, but a process that it started still holds its output open",
@@ -118,12 +185,10 @@ impl CommandNode {
 #[async_trait]
 impl Executor for CommandNode {
     async fn execute(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let config = Config::read(&call.ctx.node.config).map_err(|issues| config_error(&issues))?;
+        let config = Config::read(&call.ctx.node.config, self.data.as_ref());
+        let config = config.map_err(|issues| config_error(&issues))?;
         let dataset = self.run(&config, &call).await?;
-        if config.effect == Effect::Sink && dataset.row_count() == 0 {
-            return Ok(Output::Nothing);
-        }
-        Ok(Output::Dataset(dataset))
+        Ok(dataset.map_or(Output::Nothing, Output::Dataset))
     }
 
     fn effect(&self, node: &Node) -> Effect {
@@ -132,7 +197,7 @@ impl Executor for CommandNode {
 
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue> {
         // The engine reads the effect before it resolves templates.
-        let (effect, others): (Vec<_>, Vec<_>) = Config::read(config)
+        let (effect, others): (Vec<_>, Vec<_>) = Config::read(config, self.data.as_ref())
             .err()
             .unwrap_or_default()
             .into_iter()
@@ -144,7 +209,11 @@ impl Executor for CommandNode {
     }
 
     fn config_keys(&self) -> Option<&[&str]> {
-        Some(&["command", "effect"])
+        Some(KEYS)
+    }
+
+    fn warnings(&self, config: &Map<String, Value>) -> Vec<Issue> {
+        config::warnings(config)
     }
 
     fn assets(&self, _node: &Node) -> Vec<Asset> {
@@ -152,16 +221,20 @@ impl Executor for CommandNode {
     }
 }
 
-fn exit_error(status: ExitStatus, last_line: &str) -> ExecutorError {
-    let reason = match (status.code(), signal(status)) {
+/// Describes the exit, with the last lines of both outputs.
+fn exit_error(status: ExitStatus, child_io: ChildIo) -> ExecutorError {
+    let mut message = match (status.code(), signal(status)) {
         (Some(code), _) => format!("the command failed with exit code {code}"),
         (None, Some(signal)) => format!("the command was killed by signal {signal}"),
         (None, None) => "the command failed".to_owned(),
     };
-    if last_line.is_empty() {
-        return ExecutorError::retryable(reason);
+    if let Some(lines) = child_io.stderr_tail.into_text() {
+        message = format!("{message}: {lines}");
     }
-    ExecutorError::retryable(format!("{reason}: {last_line}"))
+    if let Some(lines) = child_io.reader.tail.into_text() {
+        message = format!("{message}; its output ends with: {lines}");
+    }
+    ExecutorError::retryable(message)
 }
 
 #[cfg(unix)]

@@ -73,8 +73,75 @@ fn every_problem_of_a_command_is_reported() {
             json!({"command": ["a"], "effect": "${var.effect}"}),
             vec!["/effect"],
         ),
+        (json!({"command": ["a"], "output": "csv"}), vec![]),
+        (json!({"command": ["a"], "output": "xml"}), vec!["/output"]),
+        (json!({"command": ["a"], "output": "${var.x}"}), vec![]),
+        (
+            json!({"command": ["a"], "output": "json", "effect": "sink"}),
+            vec!["/output"],
+        ),
+        (
+            json!({"command": ["a"], "output": "log", "effect": "sink"}),
+            vec![],
+        ),
+        (json!({"command": ["a"], "cwd": "in"}), vec!["/cwd"]),
+        (json!({"command": ["a"], "env": []}), vec!["/env"]),
+        (
+            json!({"command": ["a"], "env": {"A": "${param.a}", "b": 1, "c": true}}),
+            vec![],
+        ),
+        (
+            json!({"command": ["a"], "env": {"": "", "A=": "", "FLORET_X": "", "a/b": null, "n": "\0"}}),
+            vec!["/env/", "/env/A=", "/env/FLORET_X", "/env/a~1b", "/env/n"],
+        ),
     ] {
         assert_eq!(pointers(&command, &config), expected, "{config}");
+    }
+}
+
+#[test]
+fn the_folder_of_a_command_is_inside_the_data_directory() {
+    let test_dir = TestDir::new();
+    let command = CommandNode::new(Clock::system()).data_dir(test_dir.dir.clone());
+    for (cwd, expected) in [
+        ("in/deep", vec![]),
+        (".", vec![]),
+        ("${param.folder}", vec![]),
+        ("", vec!["/cwd"]),
+        ("..", vec!["/cwd"]),
+        ("/tmp", vec!["/cwd"]),
+        ("a\0", vec!["/cwd"]),
+    ] {
+        let config = json!({"command": ["a"], "cwd": cwd});
+        assert_eq!(pointers(&command, &config), expected, "{cwd:?}");
+    }
+}
+
+#[test]
+fn a_value_in_program_text_is_warned_of() {
+    let command = CommandNode::new(Clock::system());
+    for (words, warned) in [
+        (json!(["sh", "-c", "load ${param.date}"]), true),
+        (json!(["sh", "-ec", "load ${var.KEY}"]), true),
+        (json!(["cmd", "/C", "load ${param.date}"]), true),
+        (json!(["perl", "-e", "${param.date}"]), true),
+        (
+            json!(["sh", "-c", "load ${run.date} ${HOME} $${param.x}"]),
+            false,
+        ),
+        (json!(["sh", "-c", "load $1", "sh", "${param.date}"]), false),
+        (json!(["load", "-v", "${param.date}"]), false),
+        (json!(["load", "--sync", "${param.date}"]), false),
+    ] {
+        let config = json!({ "command": words });
+        let found = command.warnings(config.as_object().unwrap());
+        let at: Vec<_> = found.into_iter().map(|issue| issue.location).collect();
+        let expected = IssueLocation::Pointer("/command/2".to_owned());
+        assert_eq!(
+            at,
+            warned.then_some(expected).into_iter().collect::<Vec<_>>(),
+            "{words}"
+        );
     }
 }
 

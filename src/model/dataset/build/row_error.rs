@@ -34,7 +34,7 @@ impl RowError {
         }
     }
 
-    pub(in crate::model::dataset) const fn problem(&self) -> Problem {
+    pub(crate) const fn problem(&self) -> Problem {
         self.problem
     }
 

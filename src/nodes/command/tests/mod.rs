@@ -1,7 +1,10 @@
-//! Commands as children of the test process: their input and output.
+//! Commands as children of the test process: their input and their log.
 //!
-//! `termination` tests how they are stopped.
+//! `outputs` tests how their output is read, `surroundings` their environment and folder, and
+//! `termination` how they are stopped.
 
+mod outputs;
+mod surroundings;
 mod termination;
 
 use std::sync::Arc;
@@ -76,32 +79,6 @@ async fn a_root_reads_nothing_and_a_sink_without_rows_outputs_nothing() {
 }
 
 #[tokio::test]
-async fn the_attempt_is_in_the_environment_of_a_child() {
-    let mut call = shell(
-        "echo \"{\\\"key\\\": \\\"$FLORET_ATTEMPT_KEY\\\", \\\"n\\\": $FLORET_ATTEMPT}\"",
-        [],
-    );
-    call.ctx.attempt = 3;
-    let key = call.ctx.attempt_key.clone();
-    assert_eq!(
-        json!(rows(execute(call).await.unwrap())),
-        json!([{"key": key, "n": 3}])
-    );
-}
-
-#[tokio::test]
-async fn a_hidden_variable_is_not_in_the_environment_of_a_child() {
-    // Set by cargo for every test.
-    let script = "echo \"{\\\"name\\\": \\\"${CARGO_PKG_NAME-hidden}\\\"}\"";
-    let name_of = async |node: CommandNode| {
-        json!(rows(node.execute(shell(script, [])).await.unwrap()))[0]["name"].clone()
-    };
-    let node = CommandNode::new(Clock::system());
-    assert_eq!(name_of(node.clone()).await, "floret");
-    assert_eq!(name_of(node.hide_env("CARGO_PKG_NAME")).await, "hidden");
-}
-
-#[tokio::test]
 async fn ten_megabytes_pass_both_ways_and_a_child_may_stop_reading() {
     let wide: Vec<_> = (0..10_000)
         .map(|n| json!({"n": n, "text": "x".repeat(1_000)}))
@@ -138,9 +115,12 @@ async fn each_line_of_stderr_is_a_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn a_failed_command_reports_its_exit_code_and_last_line() {
+async fn a_failed_command_reports_its_exit_code_and_last_lines() {
     let error = failure("echo first >&2; echo why >&2; echo >&2; exit 3").await;
-    assert_eq!(error.message(), "the command failed with exit code 3: why");
+    assert_eq!(
+        error.message(),
+        "the command failed with exit code 3: first | why"
+    );
     assert!(error.is_retryable());
     assert_eq!(
         failure("exit 4").await.message(),
@@ -162,21 +142,6 @@ async fn a_missing_program_is_named() {
         "the command no-such-program cannot be started: entity not found"
     );
     assert!(!error.is_retryable());
-}
-
-#[tokio::test]
-async fn an_invalid_row_names_its_line_and_stops_the_command() {
-    let error = failure("echo '{}'; echo; echo hello; cat /dev/zero").await;
-    assert_eq!(
-        error.message(),
-        "line 3 of the output: expected value at column 1"
-    );
-    assert!(!error.is_retryable());
-    let error = failure("cat /dev/zero").await;
-    assert_eq!(
-        error.message(),
-        "line 1 of the output: it is longer than 33554432 bytes"
-    );
 }
 
 #[tokio::test]
