@@ -55,7 +55,8 @@ impl<'a> Config<'a> {
 
 /// Returns a warning for each argument that is program text with a value in it.
 ///
-/// The value becomes a part of the program: a quotation mark or a semicolon in it executes anything.
+/// The value becomes a part of the program: a quotation mark or a semicolon in it executes
+/// anything.
 pub(super) fn warnings(config: &Map<String, Value>) -> Vec<Issue> {
     let words = config.get("command").and_then(Value::as_array);
     let words: Vec<_> = words.into_iter().flatten().map(Value::as_str).collect();

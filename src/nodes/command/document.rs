@@ -1,7 +1,7 @@
 //! Reads rows from an output that is one document, CSV or JSON, while the program writes it.
 //!
-//! `nodes/read` decodes the document on a blocking thread; the chunks of the output reach it through
-//! a channel.
+//! `nodes/read` decodes the document on a blocking thread; the chunks of the output reach it
+//! through a channel.
 
 use std::io::{self, Read};
 

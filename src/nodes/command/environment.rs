@@ -102,8 +102,8 @@ impl Environment {
     }
 }
 
-/// Returns the name of the variable of a parameter: in upper case, with `_` for every character that
-/// a shell does not accept in a name.
+/// Returns the name of the variable of a parameter: in upper case, with `_` for every character
+/// that a shell does not accept in a name.
 fn variable(param: &str) -> String {
     let accepted = |character: char| match character.is_ascii_alphanumeric() {
         true => character.to_ascii_uppercase(),

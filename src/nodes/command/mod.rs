@@ -44,13 +44,13 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// |---|---|
 /// | `command` | the program and its arguments, without a shell |
 /// | `effect` | `source`, `transform` or `sink`, by default `transform` |
-/// | `output` | how stdout is read: `ndjson` (the default), `json`, `csv` or `log`. That of a sink is always `log` |
+/// | `output` | how stdout is read: `ndjson` (the default), `json`, `csv` or `log` |
 /// | `cwd` | the folder in which the program starts, inside the data directory |
 /// | `env` | variables of its environment, as an object of names and texts |
 ///
 /// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early.
 /// Each line of its stderr becomes a line of the log, and so does each line of its stdout if
-/// `output` is `log`. An exit code other than 0 is a retryable failure, whatever the program has
+/// `output` is `log`, which it always is for a sink. An exit code other than 0 is a retryable failure, whatever the program has
 /// written. A line of stdout that is no row is a permanent failure, but only after the program has
 /// exited with 0: Floret does not stop a program in the middle of its work because of its output.
 ///
