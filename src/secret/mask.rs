@@ -75,7 +75,7 @@ impl Mask {
         secrets
             .0
             .iter()
-            .fold(text, |text, secret| secret.mask(text))
+            .fold(text, |text, secret| secret.mask(&text))
     }
 
     /// Masks the strings, keys and numbers inside a value.
@@ -124,7 +124,7 @@ impl SecretList {
 }
 
 impl MaskedSecret {
-    fn mask(&self, text: String) -> String {
+    fn mask(&self, text: &str) -> String {
         let secret = self.text.expose();
         let mut text = text.replace(secret, MASKED);
         if !encoded::has_encoding(&text) {
