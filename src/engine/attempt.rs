@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Shared;
+use super::dataset_budget::input_bytes;
 use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::panic_message;
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
-use crate::limits::DatasetLimits;
 use crate::secret::Mask;
 
 /// The outcome of an attempt.
@@ -50,11 +50,10 @@ pub(super) async fn run(
     stop_signal: &mut watch::Receiver<StopSignal>,
 ) -> AttemptOutcome {
     let token = call.ctx.cancel.clone();
-    let (executor, limits) = (Arc::clone(executor), shared.limits.dataset);
     // A task of its own, so that a panic stays in it and so that it can be aborted at any await.
     let task = shared
         .tasks
-        .spawn(async move { within(executor.execute(call).await?, limits) }.in_current_span());
+        .spawn(execute(Arc::clone(shared), Arc::clone(executor), call).in_current_span());
     let mut attempt = Attempt {
         shared,
         task: Some(task),
@@ -88,12 +87,26 @@ pub(super) async fn run(
     outcome
 }
 
-/// Returns the output if it is within the limits. Its executor may have built it within others.
-fn within(output: Output, limits: DatasetLimits) -> Result<Output, ExecutorError> {
+/// Calls the executor if its inputs are within the limits, and counts its output if that is, too.
+///
+/// The executor may have built its output within other limits.
+async fn execute(
+    shared: Arc<Shared>,
+    executor: Arc<dyn Executor>,
+    call: NodeCall,
+) -> Result<Output, ExecutorError> {
+    let budget = &shared.dataset_budget;
+    let inputs = input_bytes(&call.inputs);
+    budget.check(inputs)?;
+    let output = executor.execute(call).await?;
     if let Output::Dataset(dataset) = &output {
-        dataset.check(&limits).map_err(|error| {
+        let total = inputs.saturating_add(dataset.memory_bytes());
+        let checked = dataset.check(&shared.limits.dataset);
+        let checked = checked.and_then(|()| budget.check(total));
+        checked.map_err(|error| {
             ExecutorError::permanent(format!("the output is too large: {error}"))
         })?;
+        budget.hold(dataset);
     }
     Ok(output)
 }

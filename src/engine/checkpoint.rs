@@ -169,5 +169,9 @@ pub(super) async fn read(
             None
         })
     });
-    decoded.await
+    let decoded = decoded.await?;
+    if let Some(dataset) = &decoded {
+        context.shared.dataset_budget.hold(dataset);
+    }
+    Ok(decoded)
 }

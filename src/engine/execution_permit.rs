@@ -7,30 +7,54 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Shared;
+use super::dataset_budget::{Admission, input_bytes};
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::executor::{Executor, ExecutorError};
+use crate::executor::{Executor, ExecutorError, Input};
 
 /// A ready executor, and the slots that the attempt occupies while the permit lives.
 pub(super) struct ExecutionPermit {
     /// The executor, or the error with which it refused to become ready.
     pub(super) executor: Result<Arc<dyn Executor>, ExecutorError>,
     _slots: Slots,
+    _admission: Option<Admission>,
 }
 
 impl ExecutionPermit {
-    /// Waits until the executor is ready and the run and the engine have a slot.
+    /// Waits until memory has room for a node with these inputs, the executor is ready, and the run
+    /// and the engine have a slot.
     ///
     /// Returns `None` when the run is stopped first.
     pub(super) async fn acquire(
         shared: &Shared,
         run_slots: &Arc<Semaphore>,
         kind: &str,
+        inputs: &[Input],
         stop_signal: &mut watch::Receiver<StopSignal>,
     ) -> Option<Self> {
         tokio::select! {
             biased;
             _ = wait_for_signal(stop_signal, StopSignal::Drain) => None,
-            permit = Self::acquire_unstopped(shared, run_slots, kind) => permit,
+            permit = Self::acquire_admitted(shared, run_slots, kind, inputs) => permit,
+        }
+    }
+
+    /// Waits for room before it holds anything that another node waits for.
+    async fn acquire_admitted(
+        shared: &Shared,
+        run_slots: &Arc<Semaphore>,
+        kind: &str,
+        inputs: &[Input],
+    ) -> Option<Self> {
+        let own = input_bytes(inputs);
+        loop {
+            shared.dataset_budget.wait_for_room(own).await;
+            let permit = Self::acquire_unstopped(shared, run_slots, kind).await?;
+            if let Some(admission) = shared.dataset_budget.try_admit(own) {
+                return Some(Self {
+                    _admission: Some(admission),
+                    ..permit
+                });
+            }
         }
     }
 
@@ -49,6 +73,7 @@ impl ExecutionPermit {
                 return Some(Self {
                     executor,
                     _slots: slots,
+                    _admission: None,
                 });
             }
             drop(executor);
@@ -61,6 +86,7 @@ impl ExecutionPermit {
             return Some(Self {
                 executor,
                 _slots: slots,
+                _admission: None,
             });
         }
     }

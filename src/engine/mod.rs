@@ -9,6 +9,7 @@ mod backfill;
 mod cancel;
 mod checkpoint;
 mod connections;
+mod dataset_budget;
 mod definition_warnings;
 mod driver;
 mod dry_run;
@@ -86,6 +87,8 @@ pub(crate) struct Shared {
     owner: OwnerId,
     // A permit is a node that executes in any run.
     node_slots: Arc<Semaphore>,
+    // The datasets of all runs and dry runs.
+    dataset_budget: dataset_budget::DatasetBudget,
     // A permit is a dry run in progress.
     dry_runs: Semaphore,
     // Wakes the queue. A notify, since many wake-ups before the next claim count as one.
@@ -153,6 +156,7 @@ impl Engine {
             storage,
             registry,
             keyring,
+            dataset_budget: dataset_budget::DatasetBudget::new(limits.datasets_bytes_max),
             limits,
             clock,
             events,

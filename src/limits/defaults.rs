@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{DatasetLimits, KIB, Limits, MIB};
 
 impl Default for Limits {
+    #[expect(clippy::too_many_lines, reason = "it has one line for each limit")]
     fn default() -> Self {
         Self {
             runs_max: 5,
@@ -24,6 +25,7 @@ impl Default for Limits {
             params_bytes_max: 64 * KIB,
             variables_max: 1_000,
             dataset: DatasetLimits::default(),
+            datasets_bytes_max: 1024 * 1024 * 1024,
             preview_rows_max: 50,
             preview_cell_bytes_max: 4 * KIB,
             preview_bytes_max: MIB,

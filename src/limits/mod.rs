@@ -70,6 +70,9 @@ pub struct Limits {
     pub variables_max: usize,
     /// The limits of one dataset.
     pub dataset: DatasetLimits,
+    /// The number of bytes of all datasets that an engine holds. 1 GiB: four of the maximum size.
+    /// A node waits to start while others exceed it, and a node that alone exceeds it fails.
+    pub datasets_bytes_max: u64,
     /// The number of rows of a preview. 50, as documented in the API.
     pub preview_rows_max: usize,
     /// The size of a cell in a preview. 4 KiB: a preview of five wide columns stays below 1 MiB.

@@ -5,11 +5,11 @@
 use floret::storage::{
     PutVariable, Runs as _, VariableFields, VariableKey, VariableValue, Variables as _,
 };
-use floret::testing::{Method, Step};
-use floret::{Level, NodeId, NodeStatus, Pipeline, RunStatus, Scope};
+use floret::testing::{Gate, Method, Step};
+use floret::{EventKind, Level, NodeId, NodeStatus, Pipeline, RunStatus, Scope};
 use serde_json::json;
 
-use crate::harness::{Store, World, chain, lines, node, step};
+use crate::harness::{STEP, Store, World, chain, lines, node, step};
 
 on_every_backend! {
     an_output_beyond_a_limit_fails_its_node_without_a_retry,
@@ -19,6 +19,9 @@ on_every_backend! {
     a_preview_and_a_profile_are_cut_to_their_bytes,
     the_nodes_of_a_dry_run_share_its_bytes,
     the_variables_of_a_config_are_read_in_one_call,
+    a_node_waits_while_the_datasets_of_other_runs_exceed_the_budget,
+    a_run_goes_on_though_its_own_datasets_exceed_the_budget,
+    a_node_that_alone_exceeds_the_budget_fails,
 }
 
 /// A world with a node that may be retried, and whose output has two columns.
@@ -183,4 +186,87 @@ async fn the_variables_of_a_config_are_read_in_one_call(store: Store) {
         error,
         Some("a config names at most 2 variables, this one 3")
     );
+}
+
+/// A step whose output counts 100 bytes: a name, a position and a text.
+fn hundred_bytes() -> Step {
+    Step::rows([json!({"a": "x".repeat(91)})])
+}
+
+/// A chain of a source of 100 bytes and a sink.
+fn add_source_and_sink(world: World, id: &str, gate: Option<&Gate>) -> World {
+    let [load, save] = ["load", "save"].map(|node| format!("{id}-{node}"));
+    let world = world.pipeline(chain(id, &[&load, &save]));
+    world.script.script(load, [hundred_bytes()]);
+    let step = gate.map_or_else(Step::nothing, |gate| Step::nothing().at(gate));
+    world.script.script(save, [step]);
+    world
+}
+
+async fn a_node_waits_while_the_datasets_of_other_runs_exceed_the_budget(store: Store) {
+    let (first, second) = (Gate::new(), Gate::new());
+    let mut world = World::new(store);
+    world.limits.datasets_bytes_max = 150;
+    let world = add_source_and_sink(world, "one", Some(&first));
+    let world = add_source_and_sink(world, "two", Some(&second));
+    let world = add_source_and_sink(world, "three", None);
+    let host = world.start().await;
+    let one = host.trigger("one").await;
+    world.script.started("one-save").await;
+    // One dataset is within the budget, and two exceed it.
+    let two = host.trigger("two").await;
+    world.script.started("two-save").await;
+    let three = host.trigger("three").await;
+    host.wait_for_events(EventKind::RunStarted, 3).await;
+    first.open();
+    assert_eq!(one.finished().await.unwrap().run.status, RunStatus::Success);
+    assert_eq!(
+        three.finished().await.unwrap().run.status,
+        RunStatus::Success
+    );
+    second.open();
+    assert_eq!(two.finished().await.unwrap().run.status, RunStatus::Success);
+    // Never did three nodes execute at once, though three runs did.
+    assert_eq!(world.script.executing_max(), 2);
+}
+
+async fn a_run_goes_on_though_its_own_datasets_exceed_the_budget(store: Store) {
+    let names = ["a", "b", "c"];
+    let wide = names.iter().fold(Pipeline::new("p"), |wide, name| {
+        let sink = format!("{name}-save");
+        wide.node(*name, STEP).node(&sink, STEP).edge(*name, &sink)
+    });
+    let mut world = World::new(store).pipeline(wide);
+    world.limits.datasets_bytes_max = 150;
+    let gate = Gate::new();
+    for name in names {
+        world.script.script(name, [hundred_bytes().at(&gate)]);
+        world
+            .script
+            .script(format!("{name}-save"), [Step::nothing()]);
+    }
+    let host = world.start().await;
+    let run = host.trigger("p").await;
+    // All three start at once, and then each sink waits for the other datasets.
+    host.wait_for_events(EventKind::NodeStarted, 3).await;
+    gate.open();
+    assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
+    assert_eq!(world.script.executing_max(), 3);
+}
+
+async fn a_node_that_alone_exceeds_the_budget_fails(store: Store) {
+    let join = step("join").config("max_retries", 5);
+    let pipeline = Pipeline::new("p").node("a", STEP).node("b", STEP);
+    let pipeline = pipeline.with(join).edge("a", "join").edge("b", "join");
+    let mut world = World::new(store).pipeline(pipeline);
+    world.limits.datasets_bytes_max = 199;
+    world.script.script("a", [hundred_bytes()]);
+    world.script.script("b", [hundred_bytes()]);
+    let host = world.start().await;
+    let run = host.run("p").await;
+    let error = node(&run, "join").error.as_deref();
+    let expected =
+        "the inputs and the output of a node have at most 199 bytes in total, these have 200";
+    assert_eq!(error, Some(expected));
+    assert_eq!(world.calls().get("join"), None);
 }

@@ -57,9 +57,14 @@ pub(super) struct DryNode {
 impl DryNode {
     pub(super) async fn execute(mut self) -> DryNodeOutcome {
         let shared = Arc::clone(&self.shared);
-        let permit =
-            ExecutionPermit::acquire(&shared, &self.slots, &self.node.kind, &mut self.stop_signal)
-                .await;
+        let permit = ExecutionPermit::acquire(
+            &shared,
+            &self.slots,
+            &self.node.kind,
+            &self.inputs,
+            &mut self.stop_signal,
+        )
+        .await;
         let Some(permit) = permit else {
             return self.timed_out();
         };

@@ -111,9 +111,14 @@ impl NodeTask {
         let ready_at = context.shared.clock.elapsed();
         loop {
             let (shared, run_slots) = (&context.shared, &context.node_slots);
-            let permit =
-                ExecutionPermit::acquire(shared, run_slots, &node.kind, &mut self.stop_signal)
-                    .await;
+            let permit = ExecutionPermit::acquire(
+                shared,
+                run_slots,
+                &node.kind,
+                &self.inputs,
+                &mut self.stop_signal,
+            )
+            .await;
             let Some(permit) = permit else {
                 return Ok(self.exit_before_attempt());
             };

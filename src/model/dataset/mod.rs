@@ -21,8 +21,9 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,6 +63,8 @@ struct Table {
     /// All columns have the same length and different names.
     columns: Vec<Column>,
     row_count: usize,
+    /// What lives as long as the rows.
+    held: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl fmt::Debug for Dataset {
@@ -277,7 +280,21 @@ impl Dataset {
     }
 
     fn from_parts(columns: Vec<Column>, row_count: usize) -> Self {
-        Self(Arc::new(Table { columns, row_count }))
+        Self(Arc::new(Table {
+            columns,
+            row_count,
+            held: OnceLock::new(),
+        }))
+    }
+
+    /// Keeps a value until the last clone of the dataset is dropped, unless it keeps one already.
+    pub(crate) fn hold(&self, value: impl FnOnce() -> Box<dyn Any + Send + Sync>) {
+        self.0.held.get_or_init(value);
+    }
+
+    /// Returns an address that clones of the dataset share and no other living dataset has.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     fn table(&self) -> &[Column] {
