@@ -38,6 +38,9 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         let absent = || Error::run_not_found(old);
         rows.run(old, &create.scope).ok_or_else(absent)?;
     }
+    if let Some(created) = find_repeated(rows, &create)? {
+        return Ok(created);
+    }
     let key = create.idempotency.as_ref();
     let repeated = key
         .filter(|_| !create.is_preview)
@@ -82,6 +85,31 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     }
     created.seq = rows.seq;
     Ok(created)
+}
+
+/// Returns the result of a creation that an earlier call has carried out: its runs exist, except
+/// those that a backfill skipped.
+fn find_repeated(rows: &Rows, create: &CreateRuns) -> Result<Option<CreatedRuns>> {
+    let ids = create.runs.iter().map(|new| new.run.id);
+    let stored: Vec<_> = ids.filter(|id| rows.runs.contains_key(id)).collect();
+    let (Some(first), false) = (stored.first(), create.is_preview) else {
+        return Ok(None);
+    };
+    let of_this_pipeline = stored.iter().filter(|id| {
+        let row = rows.runs.get(id);
+        row.is_some_and(|row| row.run.pipeline_id == create.runs[0].run.pipeline_id)
+    });
+    let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
+    let is_whole = match backfill {
+        Some(id) => rows.backfills.contains_key(&id),
+        None => stored.len() == create.runs.len(),
+    };
+    if !is_whole || of_this_pipeline.count() < stored.len() {
+        return Err(Error::internal(format!("run {first} already exists")));
+    }
+    let mut created = CreatedRuns::new(stored, rows.seq);
+    created.backfill = backfill;
+    Ok(Some(created))
 }
 
 /// Removes the runs of a backfill whose dates have already succeeded, if it asks for that, and

@@ -256,6 +256,9 @@ pub trait Runs: Send + Sync + 'static {
     /// Creates runs: a row and the event `run.created` for each.
     ///
     /// - It MUST create all of them or none.
+    /// - If an earlier call has created these runs, it MUST create nothing and return them again. A
+    ///   caller repeats a creation whose outcome it does not know. An id that another creation has
+    ///   used MUST be refused.
     /// - If the key was used before, it MUST create nothing and return the result of the first
     ///   creation. Only `NotFound` takes precedence.
     /// - A refused creation MUST NOT use up its key.
@@ -279,6 +282,7 @@ pub trait Runs: Send + Sync + 'static {
     /// - `Conflict` (`run-not-resumable`): the message names the run that blocks the resume.
     /// - `Conflict` (`tick-taken`): a run of the pipeline has the same `fire_at`.
     /// - `QueueFull`: the runs exceed a limit of the queue.
+    /// - `Internal`: another run has one of the ids.
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns>;
 
     /// Returns the result of the first operation with this key, or `None` if the key is unused.

@@ -28,6 +28,9 @@ impl State {
         };
         let pipeline = first.run.pipeline_id.clone();
         self.check_parents(&create, &pipeline)?;
+        if let Some(repeated) = self.repeated_creation(&create)? {
+            return Ok(repeated);
+        }
         if let Some(key) = create.idempotency.as_ref().filter(|_| !create.is_preview)
             && let Some(created) = self.find_idempotent(key)?
         {

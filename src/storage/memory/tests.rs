@@ -8,8 +8,8 @@ use crate::storage::{
     System as _,
 };
 use crate::testing::contract::fixtures::{
-    all_events, at, create, finished_run, list_run_ids, new_run, pending_run, read_output,
-    read_run, resume, run_finished, run_id, started_run,
+    all_events, at, create, finished_run, list_run_ids, pending_run, read_output, read_run, resume,
+    run_finished, run_id, started_run,
 };
 
 crate::storage_contract!(async |_| MemoryStorage::default());
@@ -101,13 +101,4 @@ async fn clones_share_all_data() {
     let same = storage.clone();
     pending_run(&storage, 1).await;
     assert_eq!(list_run_ids(&same, RunFilter::default()).await, [run_id(1)]);
-}
-
-#[tokio::test]
-async fn a_run_id_is_used_once() {
-    let storage = MemoryStorage::default();
-    pending_run(&storage, 1).await;
-    let again = create(&storage, new_run(1, "daily")).await;
-    assert_eq!(again.unwrap_err().kind(), crate::ErrorKind::Internal);
-    assert_eq!(all_events(&storage).await.len(), 1);
 }

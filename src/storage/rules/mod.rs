@@ -2,8 +2,8 @@
 //!
 //! - The queue: the choice among orphans, poison, the limits on pending runs, backfill settlement,
 //!   the overlap rule.
-//! - Writes: refusals, the checks of an append, the row and the event that an entry produces,
-//!   slugs, saved settings.
+//! - Writes: refusals, repeated creations, the checks of an append, the row and the event that an
+//!   entry produces, slugs, saved settings.
 //!
 //! All of them are pure. Storing and finding rows is left to the backends.
 
@@ -12,6 +12,7 @@ pub(super) const PROFILES_BACK_MAX: u32 = 1_000;
 
 mod append;
 mod backfill;
+mod creation;
 mod events;
 mod holdings;
 mod limits;
@@ -24,6 +25,7 @@ mod slugs;
 
 pub(super) use append::{accepts_chunk, check_entries};
 pub(super) use backfill::{BackfillOutcomes, OpenBackfill, Settlement};
+pub(super) use creation::{repeated_creation, run_exists};
 pub(super) use events::{entry_event, run_event};
 pub(super) use holdings::settle_holdings;
 pub(super) use limits::{LaneLimits, Usage, may_start};

@@ -17,7 +17,7 @@ use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
 use super::values::{id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
-use crate::model::{EventKind, PipelineId, Run, RunStatus, Scope};
+use crate::model::{BackfillId, EventKind, PipelineId, Run, RunStatus, Scope};
 use crate::storage::{CreateRuns, CreatedRuns, NewRun, rules};
 
 impl Tx {
@@ -36,6 +36,9 @@ impl Tx {
         };
         let pipeline = self.visible_pipeline(&first.run.pipeline_id, scope)?;
         let resumed = self.resumed_runs(&pipeline, runs, scope)?;
+        if let Some(repeated) = self.repeated_creation(&pipeline, create)? {
+            return Ok(repeated);
+        }
         let idempotency = idempotency.as_ref().filter(|_| !is_preview);
         if let Some(key) = idempotency
             && let Some(creation) = find_key(&self.conn, key)?
@@ -87,6 +90,48 @@ impl Tx {
             .pipeline(&self.conn, id)?
             .filter(|pipeline| !pipeline.is_deleted && scope.admits(pipeline.tenant.as_ref()))
             .ok_or_else(|| Error::pipeline_not_found(id).into())
+    }
+
+    /// Returns the result of a creation whose runs an earlier call has already stored.
+    fn repeated_creation(
+        &self,
+        pipeline: &CachedPipeline,
+        create: &CreateRuns,
+    ) -> Result<Option<CreatedRuns>, StoreError> {
+        let newest = self.state.newest_run;
+        // Ids grow, so that a new run needs no look-up.
+        if create.is_preview || create.runs.iter().all(|new| Some(new.run.id) > newest) {
+            return Ok(None);
+        }
+        let mut stored = Vec::new();
+        for NewRun { run, .. } in &create.runs {
+            let found = self.row(
+                "SELECT pipeline FROM runs WHERE id = ?",
+                [id(&run.id)],
+                |row| Ok(row.get::<_, i64>(0)?),
+            )?;
+            match found {
+                Some(key) if key == pipeline.key => stored.push(run.id),
+                Some(_) => return Err(rules::run_exists(run.id).into()),
+                None => {}
+            }
+        }
+        let has_backfill = match &create.backfill {
+            Some(new) => self.has_backfill(new.backfill.id)?,
+            None => false,
+        };
+        Ok(rules::repeated_creation(
+            create,
+            stored,
+            has_backfill,
+            self.newest_seq(),
+        )?)
+    }
+
+    fn has_backfill(&self, backfill: BackfillId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM backfills WHERE id = ?";
+        let found = self.row(sql, [backfill.as_uuid().as_bytes()], |_| Ok(()))?;
+        Ok(found.is_some())
     }
 
     /// Returns the earlier runs that the new runs resume.

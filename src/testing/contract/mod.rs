@@ -41,6 +41,7 @@ pub mod poison;
 pub mod profiles;
 pub mod purges;
 pub mod queue;
+pub mod repeats;
 pub mod resumes;
 pub mod run_lists;
 pub mod runs;
@@ -165,6 +166,14 @@ macro_rules! storage_contract {
                 a_key_reveals_nothing_to_another_tenant,
                 concurrent_requests_with_one_key_create_one_run,
                 requests_without_a_key_are_never_repeats,
+            ],
+            repeats: [
+                a_repeated_creation_creates_nothing,
+                a_repeated_creation_with_a_key_is_not_a_second_request,
+                a_repeated_creation_succeeds_on_a_full_queue,
+                a_repeated_resume_creates_nothing,
+                a_repeated_backfill_creates_nothing,
+                the_id_of_another_run_is_refused,
             ],
             resumes: [
                 a_failed_run_can_be_resumed,
