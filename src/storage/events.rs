@@ -36,7 +36,9 @@ pub trait Events: Send + Sync + 'static {
 
     /// Returns the number of the newest event, or 0 before the first.
     ///
+    /// The health check of the service is this query, so that it should read what is stored.
+    ///
     /// # Errors
-    /// Returns `Unavailable` if storage cannot answer.
+    /// Returns `Unavailable` if storage cannot answer, or cannot write any more.
     async fn newest_seq(&self) -> Result<u64>;
 }

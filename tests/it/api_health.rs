@@ -2,8 +2,11 @@
 //!
 //! `bad_input` covers what it reports during a shutdown.
 
-use floret::Problem;
-use floret::testing::{Fault, Method};
+use floret::executor::{Ctx, ExecutorError};
+use floret::storage::SqliteStorage;
+use floret::testing::{Fault, Method, scratch};
+use floret::{Access, Floret, Pipeline, Problem};
+use tower::ServiceExt;
 
 use crate::wire::{Backend, Host, on_each_backend};
 
@@ -28,4 +31,31 @@ async fn a_service_with_failing_storage_is_unhealthy() {
         .await
         .assert_problem(503, "storage-busy");
     assert_eq!(host.get("/api/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_service_whose_store_cannot_write_any_more_is_unhealthy() {
+    let dir = scratch();
+    let storage = SqliteStorage::open(dir.path().join("runs.db"))
+        .await
+        .unwrap();
+    let floret = Floret::builder(storage.clone())
+        .node("load", async |_: Ctx| Ok::<_, ExecutorError>(vec![1]))
+        .pipeline(Pipeline::new("daily").node("load", "load"))
+        .start()
+        .await
+        .unwrap();
+    let service = floret.service(Access::allow_all());
+    let status = async || {
+        let request = http::Request::get("/api/health").header("host", "localhost");
+        let request = request.body(String::new()).unwrap();
+        let response = service.clone().oneshot(request).await.unwrap();
+        response.status().as_u16()
+    };
+    assert_eq!(status().await, 200);
+    storage.end_writer();
+    // The writer notices it at its next step.
+    let refused = floret.run("daily").start().await.unwrap_err();
+    assert_eq!(refused.problem(), Problem::StorageBusy);
+    assert_eq!(status().await, 503);
 }

@@ -2,6 +2,8 @@
 //!
 //! `body` decodes a row. The module `events` of the crate delivers live events.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Row, params};
 
@@ -22,7 +24,14 @@ impl Events for SqliteStorage {
     }
 
     async fn newest_seq(&self) -> Result<u64> {
-        Ok(self.published_seq())
+        let (published, file) = (Arc::clone(&self.0.published), Arc::clone(&self.0.file));
+        self.read(move |reader| {
+            published.check_writer()?;
+            file.check()?;
+            reader.row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))?;
+            Ok(published.newest_seq())
+        })
+        .await
     }
 }
 

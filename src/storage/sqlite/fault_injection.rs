@@ -2,7 +2,10 @@
 //!
 //! This file is compiled only for tests and with the feature `testing`. `tx` commits.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use parking_lot::Mutex;
 
 use super::SqliteStorage;
 use super::store_error::StoreError;
@@ -11,7 +14,7 @@ use super::values::{chunk_keys, id};
 use crate::error::{Error, Result};
 use crate::model::{NodeIndex, RunId};
 
-/// How the next commit fails.
+/// How a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitFault {
@@ -19,39 +22,87 @@ pub enum CommitFault {
     BeforeEffect,
     /// The commit succeeds, but reports a failure.
     AfterEffect,
+    /// The commit finds no room on the disk and writes nothing.
+    DiskFull,
 }
 
-/// The fault that the writer injects into its next commit.
+/// The faults that the writer injects into its work.
 #[derive(Debug, Default)]
-pub(super) struct FaultInjector(
-    // 0 means no fault. The writer resets the value when it takes it, so that only one commit
-    // fails.
-    AtomicU8,
-);
+pub(super) struct FaultInjector {
+    /// The faults of the next commits, in order.
+    commits: Mutex<VecDeque<CommitFault>>,
+    /// How many of the next tries to open the store again fail. It guards no other data, so that
+    /// any memory ordering would be correct. The same holds for the other flag.
+    failing_opens: AtomicU32,
+    ends_writer: AtomicBool,
+}
 
 impl FaultInjector {
     /// Commits, or fails as a test requested.
     pub(super) fn commit(&self, tx: &Tx) -> Result<(), StoreError> {
-        match self.0.swap(0, Ordering::AcqRel) {
-            1 => Err(StoreError::Injected),
-            2 => tx.commit().and(Err(StoreError::Injected)),
-            _ => tx.commit(),
+        let fault = self.commits.lock().pop_front();
+        match fault {
+            Some(CommitFault::BeforeEffect) => Err(StoreError::Injected),
+            Some(CommitFault::AfterEffect) => tx.commit().and(Err(StoreError::Injected)),
+            Some(CommitFault::DiskFull) => Err(disk_full()),
+            None => tx.commit(),
         }
     }
+
+    /// Fails if a test requested that the store cannot be opened again.
+    pub(super) fn open(&self) -> Result<(), StoreError> {
+        let take_one = |left: u32| left.checked_sub(1);
+        let taken = self
+            .failing_opens
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take_one);
+        match taken {
+            Ok(_) => Err(StoreError::Injected),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Panics if a test requested that the writer thread ends.
+    pub(super) fn end_writer(&self) {
+        assert!(
+            !self.ends_writer.load(Ordering::Acquire),
+            "a test ends the writer"
+        );
+    }
+}
+
+fn disk_full() -> StoreError {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+    StoreError::Sql(rusqlite::Error::SqliteFailure(code, None))
 }
 
 impl SqliteStorage {
     /// Makes the next commit fail.
     pub fn fail_next_commit(&self, fault: CommitFault) {
-        let code = match fault {
-            CommitFault::BeforeEffect => 1,
-            CommitFault::AfterEffect => 2,
-        };
-        self.0
-            .published
-            .fault_injector
-            .0
-            .store(code, Ordering::Release);
+        self.fail_commits(&[fault]);
+    }
+
+    /// Makes the next commits fail, each with its fault.
+    pub fn fail_commits(&self, faults: &[CommitFault]) {
+        let mut commits = self.0.published.fault_injector.commits.lock();
+        *commits = faults.iter().copied().collect();
+    }
+
+    /// Returns how many of the requested faults no commit has taken yet.
+    #[must_use]
+    pub fn failing_commits_left(&self) -> usize {
+        self.0.published.fault_injector.commits.lock().len()
+    }
+
+    /// Makes this many of the next tries to open the store after a failed commit fail.
+    pub fn fail_opens(&self, count: u32) {
+        let injector = &self.0.published.fault_injector;
+        injector.failing_opens.store(count, Ordering::Release);
+    }
+
+    /// Makes the writer thread panic at its next step, outside of what it recovers from.
+    pub fn end_writer(&self) {
+        let injector = &self.0.published.fault_injector;
+        injector.ends_writer.store(true, Ordering::Release);
     }
 
     /// Flips a byte of the stored output of a node.

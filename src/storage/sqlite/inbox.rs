@@ -3,6 +3,8 @@
 //! `writer` and `reader` process and answer the items.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Semaphore;
@@ -23,6 +25,7 @@ pub(super) struct Inbox<T> {
     // time.
     queues: Mutex<Queues<T>>,
     arrived: Condvar,
+    closed: Condvar,
     // Semaphores make async callers wait without blocking a thread.
     room: Semaphore,
     low_room: Semaphore,
@@ -53,6 +56,7 @@ impl<T> Inbox<T> {
                 is_closed: false,
             }),
             arrived: Condvar::new(),
+            closed: Condvar::new(),
             room: Semaphore::new(max.clamp(1, Semaphore::MAX_PERMITS)),
             low_room: Semaphore::new(LOW_MAX),
         }
@@ -130,6 +134,32 @@ impl<T> Inbox<T> {
         self.room.close();
         self.low_room.close();
         self.arrived.notify_all();
+        self.closed.notify_all();
+    }
+
+    /// Waits until the inbox is closed, but no longer than `pause`. Returns whether it is closed.
+    pub(super) fn waits_for_close(&self, pause: Duration) -> bool {
+        let mut queues = self.queues.lock();
+        if !queues.is_closed {
+            self.closed.wait_for(&mut queues, pause);
+        }
+        queues.is_closed
+    }
+
+    /// Returns whether the inbox is open and empty.
+    pub(super) fn is_idle(&self) -> bool {
+        let queues = self.queues.lock();
+        queues.is_empty() && !queues.is_closed
+    }
+
+    /// Closes the inbox and drops all queued items, because nobody takes them any more.
+    fn abandon(&self) {
+        self.close();
+        let mut queues = self.queues.lock();
+        let internal = std::mem::take(&mut queues.internal);
+        drop(queues);
+        // Without the lock: a dropped item may add an internal one.
+        drop((internal, self.drain()));
     }
 
     const fn room_for(&self, priority: InboxPriority) -> &Semaphore {
@@ -137,6 +167,16 @@ impl<T> Inbox<T> {
             InboxPriority::Normal => &self.room,
             InboxPriority::Low => &self.low_room,
         }
+    }
+}
+
+/// Closes an inbox once its thread ends, even by a panic. The callers of its items notice.
+#[derive(Debug)]
+pub(super) struct CloseOnDrop<T>(pub(super) Arc<Inbox<T>>);
+
+impl<T> Drop for CloseOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 

@@ -20,6 +20,7 @@ mod events;
 mod fault_injection;
 mod figures;
 mod finish;
+mod group;
 mod idempotency;
 mod inbox;
 mod journal;
@@ -32,6 +33,7 @@ mod open_backfills;
 mod options;
 mod outputs;
 mod pages;
+mod panics;
 mod payloads;
 mod pipelines;
 mod poisoned;
@@ -60,6 +62,7 @@ mod system;
 mod tests;
 mod tx;
 mod unreadable;
+mod upkeep;
 mod values;
 mod variables;
 mod writer;
@@ -67,7 +70,7 @@ mod writer;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -83,7 +86,7 @@ use self::definitions::Definitions;
 use self::inbox::{Inbox, InboxPriority};
 use self::open::OpenedStore;
 use self::reader::{ReadJob, Reader};
-use self::step::{StepFn, WriteStep};
+use self::step::{StepFn, StepKind, WriteStep};
 use self::store_error::StoreError;
 use self::store_file::StoreFile;
 use self::sweep::sweep_step;
@@ -119,6 +122,9 @@ struct Handle {
     read_jobs: Arc<Inbox<ReadJob>>,
     published: Arc<Published>,
     file: Arc<StoreFile>,
+    /// Whether the store is being closed. It guards no other data, so that any memory ordering
+    /// would be correct.
+    is_closing: AtomicBool,
     writer: Mutex<Option<JoinHandle<Result<()>>>>,
     readers: Mutex<Vec<JoinHandle<()>>>,
     /// The outcome of closing. Concurrent callers of `close` wait for the same outcome.
@@ -167,12 +173,8 @@ impl SqliteStorage {
         } = opened;
         let unreadable = Arc::clone(&tx.unreadable);
         let wants_sweep = std::mem::take(&mut tx.wants_sweep);
-        let published = Arc::new(Published {
-            newest_seq: AtomicU64::new(tx.newest_seq()),
-            unreadable: Arc::clone(&unreadable),
-            #[cfg(any(test, feature = "testing"))]
-            fault_injector: fault_injection::FaultInjector::default(),
-        });
+        let published = Published::new(tx.newest_seq(), Arc::clone(&unreadable));
+        let published = Arc::new(published);
         let read_jobs = Arc::new(Inbox::new(options.reads_queued_max));
         let definitions = Arc::new(Definitions::default());
         let steps = Arc::new(Inbox::new(options.steps_queued_max));
@@ -181,6 +183,7 @@ impl SqliteStorage {
             read_jobs: Arc::clone(&read_jobs),
             published: Arc::clone(&published),
             file: Arc::clone(&file),
+            is_closing: AtomicBool::new(false),
             writer: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
             closed: OnceCell::new(),
@@ -197,6 +200,8 @@ impl SqliteStorage {
         }
         let writer = Writer {
             file,
+            may_shrink: true,
+            restart_log_at: options.log_bytes_max,
             options,
             inbox: steps,
             published,
@@ -216,7 +221,17 @@ impl SqliteStorage {
         &self,
         run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
-        self.step_with(InboxPriority::Normal, run).await
+        self.step_with(InboxPriority::Normal, StepKind::Ordinary, run)
+            .await
+    }
+
+    /// Sends a step that renews or releases leases.
+    async fn step_for_leases<T: Send + 'static>(
+        &self,
+        run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        self.step_with(InboxPriority::Normal, StepKind::Lease, run)
+            .await
     }
 
     /// Sends a step that other steps may overtake.
@@ -224,12 +239,14 @@ impl SqliteStorage {
         &self,
         run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
-        self.step_with(InboxPriority::Low, run).await
+        self.step_with(InboxPriority::Low, StepKind::Ordinary, run)
+            .await
     }
 
     async fn step_with<T: Send + 'static>(
         &self,
         priority: InboxPriority,
+        kind: StepKind,
         mut run: impl FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
         let (sender, answer) = oneshot::channel();
@@ -245,16 +262,18 @@ impl SqliteStorage {
             }
             drop(sender.send(outcome.map(|(value, _)| value)));
         };
-        let step = StepFn::boxed(run, deliver);
+        let step = StepFn::boxed(kind, run, deliver);
         self.send(priority, step).await?;
-        answer.await.unwrap_or_else(|_| Err(thread_gone()))
+        answer.await.unwrap_or_else(|_| Err(step_dropped()))
     }
 
     async fn send(&self, priority: InboxPriority, step: Box<dyn WriteStep>) -> Result<()> {
         if self.0.steps.push(priority, step).await {
             Ok(())
-        } else {
+        } else if self.0.is_closing.load(Ordering::Acquire) {
             Err(rules::shutting_down())
+        } else {
+            Err(StoreError::WriterGone.into())
         }
     }
 
@@ -274,16 +293,8 @@ impl SqliteStorage {
         }
         match answer.await {
             Ok(outcome) => outcome.map_err(Error::from),
-            Err(_) => Err(thread_gone()),
+            Err(_) => Err(Error::internal("a read failed unexpectedly")),
         }
-    }
-
-    /// Returns the number of the newest durable event.
-    fn published_seq(&self) -> u64 {
-        self.0
-            .published
-            .newest_seq
-            .load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Ends the writer, then the readers.
@@ -302,6 +313,7 @@ impl SqliteStorage {
 
 impl Handle {
     fn join_threads(&self) -> Result<()> {
+        self.is_closing.store(true, Ordering::Release);
         self.steps.close();
         let writer = self.writer.lock().take();
         let outcome = writer.map_or(Ok(()), |thread| {
@@ -333,8 +345,9 @@ fn spawn<T: Send + 'static>(
         .map_err(|error| Error::unavailable("a thread cannot be started").with_source(error))
 }
 
-fn thread_gone() -> Error {
-    Error::internal("a thread of the store ended unexpectedly")
+/// The error of a step that a panic dropped, perhaps after its commit.
+fn step_dropped() -> Error {
+    Error::unavailable("the store failed, and whether the change was made is unknown")
 }
 
 fn unclean_close() -> Error {

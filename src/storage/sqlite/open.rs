@@ -1,7 +1,7 @@
 //! Opens a store: takes the lock, checks the file, migrates the schema and recovers from a crash.
 //!
-//! A file is checked before anything is written to it. `lock` handles the lock file, `connect` opens
-//! the connections, and `schema` migrates the schema.
+//! A file is checked before anything is written to it. `lock` handles the lock file, `connect`
+//! opens the connections, and `schema` migrates the schema.
 
 use std::fs::File;
 use std::io::{ErrorKind as IoKind, Read};

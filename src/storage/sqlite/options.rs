@@ -42,6 +42,11 @@ pub struct SqliteOptions {
     /// The maximum number of write steps in one commit. Default: 256. A larger group would save no
     /// more time.
     pub group_max: usize,
+    /// How long the callers of a failed commit wait while the store cannot be opened again to see
+    /// whether the commit had its effect. Default: 30 s.
+    ///
+    /// Other callers do not wait. The default outlasts the reset of a disk controller.
+    pub outcome_timeout: Duration,
     /// The size in bytes up to which the file of the write-ahead log may grow. Default: 64 MiB.
     ///
     /// Only a reader of another program that stays in one transaction can make it grow further.
@@ -58,6 +63,7 @@ impl Default for SqliteOptions {
             reads_queued_max: 1_024,
             steps_queued_max: 4_096,
             group_max: 256,
+            outcome_timeout: Duration::from_secs(30),
             log_bytes_max: 64 << 20,
         }
     }
@@ -103,6 +109,13 @@ impl SqliteOptions {
     #[must_use]
     pub const fn group_max(mut self, group_max: usize) -> Self {
         self.group_max = group_max;
+        self
+    }
+
+    /// Sets how long the callers of a failed commit wait for the store to be opened again.
+    #[must_use]
+    pub const fn outcome_timeout(mut self, outcome_timeout: Duration) -> Self {
+        self.outcome_timeout = outcome_timeout;
         self
     }
 

@@ -177,7 +177,6 @@ impl Tx {
         }
         if !runs.is_empty() {
             self.write_high_marks(purged_seq)?;
-            self.free_pages()?;
         }
         Ok(outcome)
     }
@@ -234,24 +233,6 @@ impl Tx {
             "UPDATE meta SET value = ? WHERE name = 'newest_run'",
             [newest.as_ref().map_or(&[][..], id)],
         )?;
-        Ok(())
-    }
-
-    /// Returns some free pages to the system once a good part of the file is free.
-    ///
-    /// The next runs use the remaining free pages.
-    fn free_pages(&mut self) -> Result<(), StoreError> {
-        const FREE_MIN: i64 = 1_024;
-        const STEP: i64 = 256;
-        let number = |name: &str| {
-            self.conn
-                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-        };
-        let free = number("freelist_count")?;
-        if free > FREE_MIN && free > number("page_count")? / 4 {
-            self.conn
-                .execute_batch(&format!("PRAGMA incremental_vacuum({STEP})"))?;
-        }
         Ok(())
     }
 }

@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 
 use super::SqliteStorage;
 use super::inbox::{Inbox, InboxPriority};
+use super::panics::log;
 use super::state::ActiveRun;
-use super::step::{StepFn, WriteStep};
+use super::step::{StepFn, StepKind, WriteStep};
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{millis, node_keys};
@@ -37,12 +38,12 @@ impl Queue for SqliteStorage {
         };
         self.send(
             InboxPriority::Normal,
-            StepFn::boxed(move |tx| tx.claim(&claim), deliver),
+            StepFn::boxed(StepKind::Ordinary, move |tx| tx.claim(&claim), deliver),
         )
         .await?;
         match answer.await {
             Ok(outcome) => outcome.map(Undelivered::deliver),
-            Err(_) => Err(super::thread_gone()),
+            Err(_) => Err(super::step_dropped()),
         }
     }
 
@@ -54,11 +55,13 @@ impl Queue for SqliteStorage {
         now: DateTime<Utc>,
     ) -> Result<Vec<HeldRun>> {
         let until = lease_end(now, lease);
-        self.step(move |tx| tx.renew(owner, &held, until)).await
+        self.step_for_leases(move |tx| tx.renew(owner, &held, until))
+            .await
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        self.step(move |tx| tx.release(owner, &held)).await
+        self.step_for_leases(move |tx| tx.release(owner, &held))
+            .await
     }
 }
 
@@ -89,11 +92,14 @@ impl Drop for Undelivered {
         let owner = self.owner;
         let log_failure = |outcome: Result<Vec<HeldRun>>| {
             if let Err(error) = outcome {
-                tracing::error!(%error, "claims that no caller received could not be released");
-                trace_causes(&error);
+                log(|| {
+                    tracing::error!(%error, "claims that no caller received could not be released");
+                    trace_causes(&error);
+                });
             }
         };
         self.steps.push_internal(StepFn::boxed(
+            StepKind::Lease,
             move |tx| tx.release(owner, &held),
             log_failure,
         ));

@@ -3,7 +3,6 @@
 //! A read covers at most one page, which keeps read transactions short. The queries are in each
 //! noun's file.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Params, Row};
@@ -11,6 +10,7 @@ use rusqlite::{Connection, Params, Row};
 use super::definitions::Definitions;
 use super::inbox::Inbox;
 use super::lock::Lock;
+use super::panics::returns;
 use super::query::{readable_rows, row, rows};
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
@@ -36,7 +36,7 @@ impl Reader {
             }
             for job in jobs {
                 // A panic must not end the thread. The caller notices that its result was dropped.
-                drop(catch_unwind(AssertUnwindSafe(|| job(&self))));
+                returns(|| job(&self));
             }
         }
         drop(self);

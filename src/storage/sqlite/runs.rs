@@ -26,7 +26,7 @@ impl Runs for SqliteStorage {
 
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
         let key = key.clone();
-        let newest = self.published_seq();
+        let newest = self.0.published.newest_seq();
         self.read(move |reader| {
             let creation = find_key(&reader.conn, &key)?;
             Ok(creation.map(|creation| creation.into_created(newest)))

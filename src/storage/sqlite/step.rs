@@ -6,8 +6,19 @@ use super::store_error::StoreError;
 use super::tx::Tx;
 use crate::error::{Error, Result};
 
+/// What a step does, as far as the writer treats steps differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepKind {
+    /// Any step but the following.
+    Ordinary,
+    /// Renews or releases leases. It changes a few rows, and a run is lost without it.
+    Lease,
+}
+
 /// One step of a group.
 pub(super) trait WriteStep: Send {
+    fn kind(&self) -> StepKind;
+
     /// Applies the step within the transaction and remembers its result.
     ///
     /// It is called again if the group was rolled back.
@@ -25,6 +36,7 @@ pub(super) trait WriteStep: Send {
 
 /// A step made of two closures: one applies it, the other delivers its result.
 pub(super) struct StepFn<T, A, D> {
+    kind: StepKind,
     run: A,
     deliver: D,
     outcome: Option<Result<T>>,
@@ -37,8 +49,9 @@ where
     D: FnOnce(Result<T>) + Send + 'static,
 {
     /// Creates a step that calls `run`, repeatedly if needed, and `deliver` once with its result.
-    pub(super) fn boxed(run: A, deliver: D) -> Box<dyn WriteStep> {
+    pub(super) fn boxed(kind: StepKind, run: A, deliver: D) -> Box<dyn WriteStep> {
         Box::new(Self {
+            kind,
             run,
             deliver,
             outcome: None,
@@ -52,6 +65,10 @@ where
     A: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
+    fn kind(&self) -> StepKind {
+        self.kind
+    }
+
     fn apply(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
         self.outcome = Some(match (self.run)(tx) {
             Ok(value) => Ok(value),
@@ -63,6 +80,7 @@ where
 
     fn answer(self: Box<Self>) {
         let Self {
+            kind: _,
             run: _,
             deliver,
             outcome,

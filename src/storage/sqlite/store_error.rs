@@ -4,6 +4,7 @@
 
 use rusqlite::ErrorCode;
 
+use super::panics::log;
 use crate::error::{Error, Problem};
 
 /// Why a step or a read failed.
@@ -19,6 +20,10 @@ pub(super) enum StoreError {
     Panicked,
     /// This file of the store was replaced or removed.
     Replaced(ReplacedFile),
+    /// A commit failed, and the store cannot be opened to see whether it had its effect.
+    Unknown(Box<Self>),
+    /// The writer thread has ended, which only a defect causes.
+    WriterGone,
     /// SQLite uses this journal mode instead of a write-ahead log.
     NoLog(String),
     /// A test made the commit fail.
@@ -60,6 +65,8 @@ impl StoreError {
             | Self::Unreadable(_)
             | Self::Panicked
             | Self::Replaced(_)
+            | Self::Unknown(_)
+            | Self::WriterGone
             | Self::NoLog(_) => None,
             #[cfg(any(test, feature = "testing"))]
             Self::Injected => None,
@@ -68,7 +75,7 @@ impl StoreError {
 
     /// Logs the error at `debug`, because it may contain SQL, paths or stored values.
     pub(super) fn trace(&self) {
-        tracing::debug!(error = ?self, "the error inside storage");
+        log(|| tracing::debug!(error = ?self, "the error inside storage"));
     }
 
     /// Returns whether another program holds the write lock.
@@ -79,6 +86,12 @@ impl StoreError {
     /// Returns whether the disk is full. A smaller step may still succeed then.
     pub(super) fn is_disk_full(&self) -> bool {
         self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    /// Returns whether the disk is full or fails, which no step can be blamed for.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        let code = self.code();
+        self.is_disk_full() || code == Some(ErrorCode::SystemIoFailure)
     }
 }
 
@@ -113,6 +126,11 @@ impl From<StoreError> for Error {
             StoreError::Replaced(file) => {
                 Self::unavailable(format!("the {file} of the store was replaced or removed"))
             }
+            StoreError::Unknown(error) => {
+                Self::unavailable("a commit failed, and whether it had its effect is unknown")
+                    .with_source(Self::from(*error))
+            }
+            StoreError::WriterGone => Self::unavailable("the store cannot write any more"),
             StoreError::NoLog(mode) => Self::unavailable(format!(
                 "SQLite cannot use a write-ahead log for the store (its journal mode is {mode})"
             )),

@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 
 use super::store_error::{ReplacedFile, StoreError};
 
-/// What tells two files at the same path apart. `None` on systems that do not let an open file be
-/// replaced.
+/// The device and the number of a file, which differ for two files at one path.
+///
+/// `None` on systems that do not let an open file be replaced.
 pub(super) type FileIdentity = Option<(u64, u64)>;
 
 /// The files of a store, with the identity of each file that was opened.

@@ -10,7 +10,8 @@ use rusqlite::params;
 
 use super::inbox::Inbox;
 use super::outputs::OwnChunks;
-use super::step::{StepFn, WriteStep};
+use super::panics::log;
+use super::step::{StepFn, StepKind, WriteStep};
 use super::store_error::StoreError;
 use super::sweep_queue::Sweep;
 use super::tx::Tx;
@@ -90,6 +91,7 @@ impl Tx {
     pub(super) fn sweep(&mut self) -> Result<bool, StoreError> {
         let is_left = self.sweep_within(Budget::STEP)?;
         self.wants_sweep = false;
+        self.frees_pages = true;
         Ok(is_left)
     }
 
@@ -186,9 +188,11 @@ pub(super) fn sweep_step(steps: Arc<Inbox<Box<dyn WriteStep>>>) -> Box<dyn Write
         }
         Ok(false) => {}
         Err(error) => {
-            tracing::warn!(%error, "deleted rows could not be swept; a later purge goes on");
-            trace_causes(&error);
+            log(|| {
+                tracing::warn!(%error, "deleted rows could not be swept; a later purge goes on");
+                trace_causes(&error);
+            });
         }
     };
-    StepFn::boxed(Tx::sweep, deliver)
+    StepFn::boxed(StepKind::Ordinary, Tx::sweep, deliver)
 }

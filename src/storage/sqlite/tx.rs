@@ -27,6 +27,8 @@ pub(super) struct Tx {
     is_dirty: bool,
     /// Whether a step has left rows to sweep. The next sweep resets it.
     pub(super) wants_sweep: bool,
+    /// Whether a step has deleted much, so that the file may shrink.
+    pub(super) frees_pages: bool,
 }
 
 /// The pipeline, tenant and day that a row of figures counts.
@@ -63,6 +65,7 @@ impl Tx {
             backfills: BackfillChanges::default(),
             is_dirty: false,
             wants_sweep: false,
+            frees_pages: false,
         })
     }
 

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
+use super::panics::log;
 use super::store_error::StoreError;
 
 /// The number of rows that are remembered. Further ones are neither counted nor logged: a file with
@@ -55,11 +56,13 @@ impl UnreadableRows {
             return;
         }
         drop(rows);
-        tracing::error!(
-            row = what,
-            key,
-            "a stored row cannot be read and is skipped"
-        );
+        log(|| {
+            tracing::error!(
+                row = what,
+                key,
+                "a stored row cannot be read and is skipped"
+            );
+        });
         error.trace();
     }
 

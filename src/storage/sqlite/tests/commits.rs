@@ -39,21 +39,56 @@ async fn a_step_that_writes_nothing_commits_nothing() {
     assert_eq!(commit_no(&storage).await, before);
 }
 
+/// Sends these creations and steps that fail as one group. Returns the kinds of their errors.
+async fn kinds_of_a_group(
+    storage: &SqliteStorage,
+    runs: std::ops::RangeInclusive<u64>,
+    failing: &[u64],
+) -> Vec<Option<ErrorKind>> {
+    let busy = Busy::new(storage).await;
+    let all = join_all(runs.map(async |n| match failing.contains(&n) {
+        true => {
+            let fails = |_: &mut Tx| Err(StoreError::unreadable("a row", "on purpose"));
+            storage.step::<()>(fails).await
+        }
+        false => storage.create_runs(create(n)).await.map(drop),
+    }));
+    let (outcomes, ()) = tokio::join!(all, busy.release());
+    let kind = |outcome: Result<()>| outcome.err().map(|error| error.kind());
+    outcomes.into_iter().map(kind).collect()
+}
+
 #[tokio::test]
-async fn a_failing_step_fails_alone() {
+async fn a_failing_step_fails_alone_in_few_commits() {
     let (_dir, storage) = store().await;
-    storage.create_runs(create(3)).await.unwrap();
-    let created = create_as_a_group(&storage, &[1, 2, 3, 4]).await;
-    let kinds: Vec<_> = created
-        .iter()
-        .map(|created| created.as_ref().err().map(crate::Error::kind))
-        .collect();
-    assert_eq!(kinds, [None, None, Some(ErrorKind::Internal), None]);
-    let events = storage.events(EventFilter::default(), 0, 10).await.unwrap();
+    let before = commit_no(&storage).await;
+    let kinds = kinds_of_a_group(&storage, 1..=64, &[3]).await;
+    for (n, kind) in (1..).zip(kinds) {
+        assert_eq!(kind, (n == 3).then_some(ErrorKind::Internal), "{n}");
+    }
+    // Halves of 32, 16, 8, 4, 2 and 1 step. The group also has the step that kept it waiting.
+    let commits = commit_no(&storage).await - before;
+    assert!((6..=8).contains(&commits), "{commits} commits");
+    let events = storage
+        .events(EventFilter::default(), 0, 100)
+        .await
+        .unwrap();
     let seqs: Vec<_> = events.iter().map(|event| event.seq).collect();
-    assert_eq!(seqs, [1, 2, 3, 4], "the retry leaves no gap");
+    assert_eq!(seqs, (1..=63).collect::<Vec<_>>(), "no gap is left");
     let stats = storage.stats(&Scope::All).await.unwrap();
-    assert_eq!(stats.pending_count, 4);
+    assert_eq!(stats.pending_count, 63);
+}
+
+#[tokio::test]
+async fn every_failing_step_of_a_group_fails_alone() {
+    let (_dir, storage) = store().await;
+    let failing = [1, 2, 9, 16];
+    let kinds = kinds_of_a_group(&storage, 1..=16, &failing).await;
+    for (n, kind) in (1..).zip(kinds) {
+        let expected = failing.contains(&n).then_some(ErrorKind::Internal);
+        assert_eq!(kind, expected, "{n}");
+    }
+    assert_eq!(event_count(&storage).await, 12);
 }
 
 #[tokio::test]

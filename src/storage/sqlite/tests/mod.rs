@@ -4,6 +4,8 @@
 
 mod commits;
 mod damaged_rows;
+#[cfg(all(unix, feature = "nodes"))]
+mod disk;
 mod dropped_callers;
 mod durable;
 #[cfg(unix)]
@@ -11,8 +13,11 @@ mod files;
 mod first_version;
 mod migrating;
 mod opening;
+mod outages;
 mod reopening;
 mod sweeping;
+mod threads;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;
