@@ -21,7 +21,8 @@ const CATCH_UP_AGE_MAX: TimeDelta = TimeDelta::hours(24);
 
 /// Fires the schedules of an engine until it drains.
 pub(crate) fn start(engine: &Engine) {
-    engine.spawn(run(engine.scheduler_handle()));
+    let handle = engine.scheduler_handle();
+    engine.spawn_loop(move || run(handle.clone()));
 }
 
 async fn run(handle: SchedulerHandle) {

@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::exclusive::Exclusive;
-use crate::error::panic_message;
+use crate::error::{catch_panic, panic_message, trace_panic};
 use crate::model::{Event, RunId};
 use crate::notifier::{Notifier, NotifierError};
 use crate::storage::EventFilter;
@@ -59,10 +59,17 @@ pub(super) async fn execute_attempt(
     admission: Admission,
 ) -> FinishedAttempt {
     let run = attempt.run;
-    let outcome = match load_event(&shared, attempt).await {
-        Ok(event) => call_notifier(&shared, notifier, event, admission).await,
-        Err(outcome) => outcome,
+    let delivering = async {
+        match load_event(&shared, attempt).await {
+            Ok(event) => call_notifier(&shared, notifier, event, admission).await,
+            Err(outcome) => outcome,
+        }
     };
+    // Without an outcome, the later events of the run would wait for the next start.
+    let outcome = catch_panic(delivering).await.unwrap_or_else(|panic| {
+        trace_panic("a delivery panicked outside of its notifier", &panic);
+        DeliveryOutcome::Failed(NotifierError::retryable("the delivery panicked"))
+    });
     FinishedAttempt { run, outcome }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `ledger` decides which event is delivered next. `attempt` executes one attempt.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::attempt::{Admission, FinishedAttempt, execute_attempt};
 use super::exclusive::Exclusive;
 use super::ledger::{FailedTry, Ledger};
 use super::{Moment, Shared};
-use crate::error::{Error, trace_causes};
+use crate::error::{Error, catch_panic, catch_panic_in, trace_causes, trace_panic};
 use crate::model::Event;
 use crate::notifier::Notifier;
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
@@ -73,27 +73,15 @@ impl DeliveryWorker {
     /// Delivers until it is stopped, or until it drains and all stored events are delivered.
     pub(super) async fn run(mut self) {
         while !self.is_closed && !self.shared.stop.is_cancelled() {
-            self.checked_at = self.shared.now();
-            if self.should_save() {
-                self.save().await;
-            }
-            // An urgent save has failed. Another attempt could overtake an unsaved dead letter of
-            // its run, or add to what is unsaved.
-            if !self.ledger.is_save_urgent() {
-                self.start_attempts();
-            }
-            if self.permits.available_permits() > 0 && self.has_unread_events() {
-                self.ledger.make_room(self.shared.now());
-            }
-            if self.can_read() {
-                self.read().await;
-            } else if self.shared.drain.is_cancelled() && self.is_drained() {
-                break;
-            } else {
-                self.wait().await;
-            }
-            while let Some(finished) = self.attempts.try_join_next() {
-                self.finish_attempt(finished);
+            // Storage and the subscriber of the log may be the host's code. A panic of theirs must
+            // not end the deliveries.
+            match catch_panic(self.step()).await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(panic) => {
+                    trace_panic("the delivery panicked and goes on", &panic);
+                    self.pause();
+                }
             }
         }
         self.attempts.abort_all();
@@ -103,6 +91,33 @@ impl DeliveryWorker {
         if self.ledger.has_unsaved_changes() {
             self.save().await;
         }
+    }
+
+    /// Does what is due. Breaks when it drains and all stored events are delivered.
+    async fn step(&mut self) -> ControlFlow<()> {
+        self.checked_at = self.shared.now();
+        if self.should_save() {
+            self.save().await;
+        }
+        // An urgent save has failed. Another attempt could overtake an unsaved dead letter of
+        // its run, or add to what is unsaved.
+        if !self.ledger.is_save_urgent() {
+            self.start_attempts();
+        }
+        if self.permits.available_permits() > 0 && self.has_unread_events() {
+            self.ledger.make_room(self.shared.now());
+        }
+        if self.can_read() {
+            self.read().await;
+        } else if self.shared.drain.is_cancelled() && self.is_drained() {
+            return ControlFlow::Break(());
+        } else {
+            self.wait().await;
+        }
+        while let Some(finished) = self.attempts.try_join_next() {
+            self.finish_attempt(finished);
+        }
+        ControlFlow::Continue(())
     }
 
     fn is_backing_off(&self) -> bool {
@@ -157,7 +172,7 @@ impl DeliveryWorker {
         for event in events {
             // A notifier that panics here panics again in the attempt, where it counts as a failed
             // try.
-            let wants = catch_unwind(AssertUnwindSafe(|| self.notifier.wants(&event)));
+            let wants = catch_panic_in(|| self.notifier.wants(&event));
             if wants.unwrap_or(true) {
                 self.ledger.add(event, now);
             }
@@ -165,7 +180,12 @@ impl DeliveryWorker {
     }
 
     fn back_off(&mut self, error: &Error) {
+        self.pause();
         tracing::warn!(%error, notifier = %self.name, "the delivery waits for storage");
+    }
+
+    /// Leaves storage alone for a while.
+    fn pause(&mut self) {
         let elapsed = self.shared.clock.elapsed();
         self.storage_retry_at = elapsed.saturating_add(STORAGE_RETRY_DELAY);
     }

@@ -17,6 +17,7 @@ mod execution;
 mod execution_permit;
 mod id_mismatch;
 mod journal;
+mod loops;
 mod node;
 mod pipelines;
 mod prepare;
@@ -183,8 +184,9 @@ impl Engine {
             self.0.tasks.spawn(live);
         }
         if let Some(retention) = self.0.retention {
-            let purging = retention::run(Arc::clone(&self.0), retention);
-            self.0.tasks.spawn(purging);
+            let shared = Arc::clone(&self.0);
+            let purging = move || retention::run(Arc::clone(&shared), retention);
+            self.0.tasks.spawn(loops::run(Arc::clone(&self.0), purging));
         }
         self.0.wake.notify_one();
     }

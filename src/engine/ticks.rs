@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::trigger::WakeOnDrop;
-use super::{Engine, Shared};
+use super::{Engine, Shared, loops};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -34,9 +34,12 @@ impl Engine {
         SchedulerHandle(Arc::clone(&self.0))
     }
 
-    /// Spawns a task that a shutdown waits for.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(task);
+    /// Spawns a loop that begins again if it panics. A shutdown waits for it.
+    pub(crate) fn spawn_loop<F>(&self, begin: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.0.tasks.spawn(loops::run(Arc::clone(&self.0), begin));
     }
 }
 

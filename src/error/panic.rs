@@ -19,9 +19,14 @@ pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
 }
 
 /// Logs a panic. Its text is for those who debug: it may quote a secret, and nothing masks it.
+///
+/// The subscriber of the log may be what panics, so a panic of its own is dropped.
 pub(crate) fn trace_panic(what: &str, message: &str) {
-    tracing::error!("{what}");
-    tracing::debug!(message, "text of the previous panic");
+    let log = || {
+        tracing::error!("{what}");
+        tracing::debug!(message, "text of the previous panic");
+    };
+    drop(catch_panic_in(log));
 }
 
 /// Calls `call` and returns the message of its panic.

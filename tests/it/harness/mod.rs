@@ -103,6 +103,8 @@ pub(crate) struct World {
     pub(crate) script: ScriptedExecutor,
     pub(crate) limits: Limits,
     pub(crate) pipelines: Vec<Pipeline>,
+    /// The subscriber of the log on all threads of a host.
+    pub(crate) log: Option<tracing::Dispatch>,
 }
 
 impl World {
@@ -113,6 +115,7 @@ impl World {
             script: ScriptedExecutor::new(),
             limits: Limits::default(),
             pipelines: Vec::new(),
+            log: None,
         }
     }
 
@@ -147,9 +150,15 @@ impl World {
         storage: FaultyStorage,
         build: impl FnOnce(Builder) -> Builder,
     ) -> Host {
+        let log = self.log.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
+            .on_thread_start(move || {
+                let guard = log.as_ref().map(tracing::dispatcher::set_default);
+                // It belongs to its thread, and lasts as long.
+                std::mem::forget(guard);
+            })
             .build()
             .unwrap();
         let mut builder = Floret::builder(storage.clone())

@@ -1,0 +1,171 @@
+//! A subscriber of the log that panics. It is the host's code, and runs in the middle of the
+//! engine's: no run may stay unfinished for it, no slot may be lost, and no loop may end.
+//!
+//! Panics of other code of the host are left to `host_panics`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use floret::notifier::{Notifier, NotifierError};
+use floret::testing::{Fault, Gate, Method, Step};
+use floret::{Builder, Clock, EventKind, Problem, RunId, RunStatus};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+
+use crate::harness::{Store, World, chain, until};
+
+on_every_backend! {
+    a_log_that_panics_costs_no_slot,
+    a_log_that_panics_ends_no_schedule,
+    a_log_that_panics_ends_no_delivery,
+}
+
+/// A subscriber that panics at every event while it is armed, and counts its panics.
+#[derive(Clone, Default)]
+struct PanickingLog {
+    is_armed: Arc<AtomicBool>,
+    panics: Arc<AtomicUsize>,
+}
+
+impl PanickingLog {
+    fn arm(&self, is_armed: bool) {
+        self.is_armed.store(is_armed, Ordering::Relaxed);
+    }
+
+    fn panics(&self) -> usize {
+        self.panics.load(Ordering::Relaxed)
+    }
+}
+
+impl Subscriber for PanickingLog {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        if self.is_armed.load(Ordering::Relaxed) {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+            panic!("the log is full");
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+async fn a_log_that_panics_costs_no_slot(store: Store) {
+    let mut world = World::new(store)
+        .pipeline(chain("good", &["good"]))
+        .pipeline(chain("bad", &["bad", "after"]))
+        .pipeline(chain("slot", &["slot"]));
+    (world.limits.runs_max, world.limits.suspect_delay) = (2, Duration::ZERO);
+    world.script.script("bad", [Step::panic("broken")]);
+    let log = PanickingLog::default();
+    world.log = Some(Dispatch::new(log.clone()));
+    let host = world
+        .start_with(|builder| builder.clock(Clock::system()))
+        .await;
+    log.arm(true);
+    for (method, skip) in [(Method::Claim, 0), (Method::Append, 1), (Method::Append, 2)] {
+        let busy = Fault::before(method, Problem::StorageBusy);
+        host.storage.fail(busy.skip(skip));
+        for pipeline in ["good", "bad", "good"] {
+            let finished = host.run(pipeline).await;
+            assert!(finished.run.status.is_terminal());
+        }
+    }
+    log.arm(false);
+    assert!(log.panics() > 0);
+    let gate = Gate::new();
+    world.script.script("slot", [Step::pass_on().at(&gate)]);
+    let runs = [host.trigger("slot").await, host.trigger("slot").await];
+    world.script.started_times("slot", 2).await;
+    gate.open();
+    for run in runs {
+        assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
+    }
+}
+
+async fn a_log_that_panics_ends_no_schedule(store: Store) {
+    let every_minute = chain("p", &["a"]).schedule("* * * * *");
+    let mut world = World::quiet(store).pipeline(every_minute);
+    let log = PanickingLog::default();
+    world.log = Some(Dispatch::new(log.clone()));
+    let host = world.start().await;
+    host.storage
+        .fail(Fault::before(Method::Schedules, Problem::StorageBusy));
+    log.arm(true);
+    while log.panics() == 0 {
+        world.advance_within(world.limits.clock_check).await;
+    }
+    log.arm(false);
+    let mut events = host.floret.events();
+    let finished = until(&mut events, |event| event.kind == EventKind::RunCompleted);
+    tokio::select! {
+        finished = finished => drop(finished.unwrap()),
+        () = async { loop { world.advance_within(world.limits.clock_check).await; } } => {
+            unreachable!("the clock advances for ever")
+        }
+    }
+}
+
+/// A notifier that fails once, and then reports each event that it receives.
+struct FailsOnce {
+    has_failed: AtomicBool,
+    received: UnboundedSender<RunId>,
+}
+
+#[async_trait]
+impl Notifier for FailsOnce {
+    async fn notify(&self, event: &floret::Event) -> Result<(), NotifierError> {
+        if !self.has_failed.swap(true, Ordering::Relaxed) {
+            return Err(NotifierError::retryable("not yet"));
+        }
+        self.received.send(event.run_id)?;
+        Ok(())
+    }
+
+    fn wants(&self, event: &floret::Event) -> bool {
+        event.kind == EventKind::RunCompleted
+    }
+}
+
+async fn a_log_that_panics_ends_no_delivery(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    world.limits.notifier_delay = Duration::from_millis(20);
+    let log = PanickingLog::default();
+    world.log = Some(Dispatch::new(log.clone()));
+    let (received, mut receiver) = unbounded_channel();
+    let notifier = FailsOnce {
+        has_failed: AtomicBool::new(false),
+        received,
+    };
+    let build = |builder: Builder| {
+        let builder = builder.clock(Clock::system());
+        builder.notifier("once", notifier)
+    };
+    let host = world.start_with(build).await;
+    let first = host.run("p").await.run.id;
+    // A failed try and a store that is busy are both logged.
+    log.arm(true);
+    let storage = Fault::before(Method::PutDeliveries, Problem::StorageBusy);
+    host.storage.fail(storage);
+    assert_eq!(receiver.recv().await, Some(first));
+    let second = host.run("p").await.run.id;
+    assert_eq!(receiver.recv().await, Some(second));
+    while log.panics() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
