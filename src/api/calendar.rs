@@ -8,7 +8,6 @@ use super::body::Body;
 use super::call::Call;
 use super::response;
 use crate::error::Result;
-use crate::model::PipelineId;
 use crate::views::CalendarFilter;
 
 const DAYS: u64 = 90;
@@ -20,7 +19,7 @@ pub(super) async fn show(call: Call) -> Result<Response<Body>> {
     let days = query.number("days", 1..=DAYS_MAX)?.unwrap_or(DAYS);
     let filter = CalendarFilter {
         scope: call.scope.clone(),
-        pipeline: query.parse::<PipelineId>("pipeline_id")?,
+        pipeline: call.pipeline_filter(&query).await?,
         today: call.engine().clock().now().date_naive(),
         days: u32::try_from(days).unwrap_or(u32::MAX),
     };

@@ -18,7 +18,7 @@ use super::subject::Subject;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, quote};
 use crate::json;
-use crate::model::{BackfillId, Cancel, NodeId, RunId, Scope};
+use crate::model::{BackfillId, Cancel, NodeId, PipelineId, RunId, Scope};
 use crate::views::Views;
 
 /// An authorized request, with everything that its handler needs.
@@ -103,6 +103,19 @@ impl Call {
         let text = self.params.get("node_id").unwrap_or_default();
         NodeId::new(text)
             .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", quote(text))))
+    }
+
+    /// Returns the pipeline that the query names as a filter, if it names one.
+    ///
+    /// # Errors
+    /// `Malformed` (`invalid-parameter`); `NotFound` (`pipeline-not-found`); `Unavailable`.
+    pub(super) async fn pipeline_filter(&self, query: &Query) -> Result<Option<PipelineId>> {
+        let pipeline = query.parse::<PipelineId>("pipeline_id")?;
+        if let Some(pipeline) = &pipeline {
+            let views = self.views();
+            views.check_pipeline_filter(pipeline, &self.scope).await?;
+        }
+        Ok(pipeline)
     }
 
     /// Reads the query and checks it against the parameters of the route.

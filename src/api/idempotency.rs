@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::body::Body;
 use crate::engine::{RequestKey, hash_body};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, Result, quote};
 
 /// The request header that carries a key.
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,7 +28,8 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<RequestKey
         return Ok(None);
     };
     if given.next().is_some() {
-        return Err(malformed("it is given more than once"));
+        let count = given.count().saturating_add(2);
+        return Err(malformed(&format!("received {count} values")));
     }
     let text = first.as_bytes();
     let is_visible = text.iter().all(u8::is_ascii_graphic);
@@ -40,7 +41,11 @@ pub(super) fn key(headers: &HeaderMap, body: &Value) -> Result<Option<RequestKey
             key: key.to_owned(),
             body_hash: hash_body(body),
         })),
-        None => Err(malformed("it has other characters or another length")),
+        None => Err(malformed(&format!(
+            "received {} of {} bytes",
+            quote(&String::from_utf8_lossy(text)),
+            text.len()
+        ))),
     }
 }
 
@@ -93,6 +98,8 @@ mod tests {
             let error = read(&[bad]).unwrap_err();
             assert_eq!(error.problem(), Problem::InvalidIdempotencyKey);
         }
-        assert!(read(&[b"a", b"a"]).is_err());
+        let detail = |values: &[&[u8]]| read(values).unwrap_err().to_string();
+        assert!(detail(&[b"a b"]).ends_with("; received \"a b\" of 3 bytes"));
+        assert!(detail(&[b"a", b"a", b"b"]).ends_with("; received 3 values"));
     }
 }

@@ -152,7 +152,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
     let (mut filter, page) = filter(&call, &query)?;
-    filter.pipeline = query.parse::<PipelineId>("pipeline_id")?;
+    filter.pipeline = call.pipeline_filter(&query).await?;
     list_response(&call, &query, filter, page).await
 }
 

@@ -169,8 +169,10 @@ fn parse_path_id(id: &str) -> Result<ConnectionId> {
 
 /// Parses the id in a body.
 fn parse_body_id(given: Option<&str>, issues: &mut Issues) -> Option<ConnectionId> {
-    let id = ConnectionId::new(given.unwrap_or_default());
-    id.map_err(|error| issues.push("/conn_id", || format!("conn_id {error}")))
+    let given = given.unwrap_or_default();
+    let received = |error| format!("conn_id {error}, received {}", quote(given));
+    let id = ConnectionId::new(given);
+    id.map_err(|error| issues.push("/conn_id", || received(error)))
         .ok()
 }
 

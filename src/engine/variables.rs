@@ -189,8 +189,10 @@ fn parse_path_key(key: &str) -> Result<VariableKey> {
 
 /// Parses the key in a body.
 fn parse_body_key(given: Option<&str>, issues: &mut Issues) -> Option<VariableKey> {
-    let key = VariableKey::new(given.unwrap_or_default());
-    key.map_err(|error| issues.push("/key", || format!("key {error}")))
+    let given = given.unwrap_or_default();
+    let received = |error| format!("key {error}, received {}", quote(given));
+    let key = VariableKey::new(given);
+    key.map_err(|error| issues.push("/key", || received(error)))
         .ok()
 }
 

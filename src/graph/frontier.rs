@@ -161,6 +161,12 @@ impl Frontier {
         }
     }
 
+    /// Returns how many nodes have failed.
+    pub(crate) fn failed_count(&self) -> usize {
+        let failed = State::Finished(NodeOutcome::Failed);
+        self.nodes.iter().filter(|state| **state == failed).count()
+    }
+
     fn record_outcome(&mut self, outcome: NodeOutcome) {
         match outcome {
             NodeOutcome::Success | NodeOutcome::Skipped => {}

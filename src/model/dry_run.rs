@@ -78,6 +78,10 @@ pub struct DryRunNode {
     /// The error message of a failed node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The first warnings that the node has logged, for example that the types of its columns come
+    /// from a few rows only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl DryRun {
@@ -110,6 +114,7 @@ impl DryRunNode {
             rows: Vec::new(),
             truncated: false,
             error: None,
+            warnings: Vec::new(),
         }
     }
 }

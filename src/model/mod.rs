@@ -11,6 +11,7 @@ mod event;
 mod id;
 mod node;
 mod page;
+mod percent;
 mod pipeline;
 mod preview;
 mod priority;
@@ -38,6 +39,7 @@ pub use id::{
 };
 pub use node::{NodeIndex, NodeRun, NodeStatus};
 pub use page::{Page, PageRequest};
+pub(crate) use percent::percent;
 pub(crate) use pipeline::seconds;
 pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};
 pub use preview::Preview;

@@ -35,6 +35,9 @@ pub struct SecretKey {
 pub(super) const ID_BYTES: usize = 8;
 pub(super) const NONCE_BYTES: usize = 12;
 
+/// The most bytes of a key file that are read, because the path may name any file.
+const READ_BYTES_MAX: usize = 1_024;
+
 /// The accepted forms of a key.
 const EXPECTED: &str = "a key is 32 bytes: raw, as 64 hex digits or as base64";
 
@@ -97,9 +100,17 @@ impl SecretKey {
         }
         match std::str::from_utf8(&content) {
             Ok(text) => Self::from_text(text),
-            Err(_) => Err(invalid(format!(
-                "{EXPECTED}; the content of the file is none of these"
-            ))),
+            Err(_) => {
+                let count = content.len();
+                let more = if count < READ_BYTES_MAX {
+                    ""
+                } else {
+                    " or more"
+                };
+                Err(invalid(format!(
+                    "{EXPECTED}; the {count}{more} bytes of the file are none of these"
+                )))
+            }
         }
     }
 
@@ -133,12 +144,11 @@ impl SecretKey {
     }
 }
 
-/// Reads the start of a file. The length is bounded, because the path may name any file.
+/// Reads the start of a file.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    const BYTES_MAX: u64 = 1_024;
     let mut content = Vec::new();
     let file = std::fs::File::open(path)?;
-    file.take(BYTES_MAX).read_to_end(&mut content)?;
+    file.take(READ_BYTES_MAX as u64).read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -180,7 +190,11 @@ mod tests {
                 &b"secret words"[..],
                 "the 12 characters received are none of these",
             ),
-            (&[255; 33], "the content of the file is none of these"),
+            (&[255; 33], "the 33 bytes of the file are none of these"),
+            (
+                &[255; 5_000],
+                "the 1024 or more bytes of the file are none of these",
+            ),
             (b"", "the 0 characters received"),
         ] {
             std::fs::write(&path, content).unwrap();

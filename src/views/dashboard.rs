@@ -12,7 +12,7 @@ use super::pipelines::PipelineSummary;
 use super::runs::RunSummary;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::Result;
-use crate::model::{PageRequest, PipelineId, RunStatus, Scope};
+use crate::model::{PageRequest, PipelineId, RunStatus, Scope, percent};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 /// The number of days that trends and failures cover.
@@ -47,7 +47,8 @@ pub(crate) struct Dashboard {
     runs_24h_total: u64,
     runs_24h_success: u64,
     runs_24h_failed: u64,
-    success_rate_24h: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success_rate_24h: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -214,14 +215,10 @@ impl RunCounts {
         }
     }
 
-    /// Returns the percentage of successes among succeeded and failed runs, with one decimal. It is
-    /// 0 if there are neither.
-    fn success_rate(self) -> f64 {
-        let finished = self.success + self.failed;
-        if finished == 0 {
-            return 0.0;
-        }
-        (self.success as f64 * 1_000.0 / finished as f64).round() / 10.0
+    /// Returns the percentage of successes among succeeded and failed runs, or `None` if there are
+    /// neither.
+    fn success_rate(self) -> Option<f64> {
+        percent(self.success, self.success.saturating_add(self.failed))
     }
 }
 
@@ -261,7 +258,7 @@ mod tests {
             };
             counts.success_rate()
         };
-        assert_eq!([rate(0, 0), rate(0, 3), rate(3, 0)], [0.0, 0.0, 100.0]);
-        assert_eq!([rate(2, 1), rate(1, 2), rate(1, 7)], [66.7, 33.3, 12.5]);
+        let rates = [rate(0, 0), rate(0, 3), rate(3, 0), rate(2, 1)];
+        assert_eq!(rates, [None, Some(0.0), Some(100.0), Some(66.7)]);
     }
 }

@@ -5,8 +5,8 @@
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{PipelineFilter, Views};
-use crate::error::{Error, Result};
+use super::{PipelineFilter, RunFilter, Views};
+use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
     Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, seconds,
 };
@@ -42,7 +42,43 @@ impl Views {
             .find_pipeline(key, scope)
             .await?
             .map(PipelineView)
-            .ok_or_else(|| Error::pipeline_not_found(crate::error::quote(key)))
+            .ok_or_else(|| Error::pipeline_not_found(quote(key)))
+    }
+
+    /// Checks that a filter names a pipeline: a stored one, or a deleted one of which runs are
+    /// left.
+    ///
+    /// # Errors
+    /// `NotFound` (`pipeline-not-found`); `Unavailable`.
+    pub(crate) async fn check_pipeline_filter(
+        &self,
+        pipeline: &PipelineId,
+        scope: &Scope,
+    ) -> Result<()> {
+        let found = self.storage.find_pipeline(pipeline.as_str(), scope).await?;
+        if found.as_ref().is_some_and(|found| found.id == *pipeline) {
+            return Ok(());
+        }
+        let runs = RunFilter {
+            scope: scope.clone(),
+            pipeline: Some(pipeline.clone()),
+            ..RunFilter::default()
+        };
+        let newest = PageRequest::Newest { limit: 1 };
+        if !self.storage.list_runs(runs, newest).await?.items.is_empty() {
+            return Ok(());
+        }
+        let shown = quote(pipeline.as_str());
+        Err(match found {
+            Some(found) => Error::new(
+                Problem::PipelineNotFound,
+                format!(
+                    "no pipeline has the id {shown}, which is the slug of the pipeline {}",
+                    found.id
+                ),
+            ),
+            None => Error::pipeline_not_found(shown),
+        })
     }
 
     /// Returns a page of summaries, newest first.

@@ -85,9 +85,10 @@ async fn a_fresh_dashboard_is_empty() {
             (&json!([]), &json!([]))
         );
         assert_eq!(dashboard["trends"].as_array().unwrap().len(), 7);
-        for field in &FIELDS[4..] {
+        for field in &FIELDS[4..10] {
             assert_eq!(dashboard[field].as_f64(), Some(0.0), "{field}");
         }
+        assert_eq!(dashboard.get("success_rate_24h"), None);
     })
     .await;
 }
@@ -123,9 +124,10 @@ async fn a_caller_sees_nothing_of_other_tenants() {
         let dashboard: Value = send(&service, request(Method::GET, "/api/dashboard", None))
             .await
             .json();
-        for field in &FIELDS[4..] {
+        for field in &FIELDS[4..10] {
             assert_eq!(dashboard[field].as_f64(), Some(0.0), "{field}");
         }
+        assert_eq!(dashboard.get("success_rate_24h"), None);
         for field in ["pipelines", "recent_runs", "top_failing"] {
             assert_eq!(dashboard[field], json!([]), "{field}");
         }

@@ -2,9 +2,9 @@
 //!
 //! `dry_runs` tests dry runs from the host's own code.
 
-use floret::executor::Effect;
+use floret::executor::{Ctx, Effect, ExecutorError};
 use floret::testing::{Method, Step};
-use floret::{Access, Decision, Limits, Permission, Scope};
+use floret::{Access, Decision, Limits, Permission, Pipeline, Scope};
 use serde_json::json;
 
 use crate::wire::{Backend, Host, on_each_backend, request, send};
@@ -24,6 +24,34 @@ fn write_calls(host: &Host) -> Vec<u64> {
         Method::Purge,
     ];
     writing.map(|method| host.faults.calls(method)).to_vec()
+}
+
+async fn odd(ctx: Ctx) -> Result<(), ExecutorError> {
+    ctx.log.info("fine").await;
+    for index in 0..10 {
+        let warning = format!("odd {index} {}", "x".repeat(10_000));
+        ctx.log.warning(warning).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_warnings_of_a_node_are_returned() {
+    let host = Host::build(Backend::Memory, |builder| {
+        builder
+            .node("odd", odd)
+            .pipeline(Pipeline::new("odd").node("a", "odd").node("b", "any"))
+    })
+    .await;
+    let nodes = host.post("/api/pipelines/odd/dry-run", None).await.json();
+    let warnings = nodes["a"]["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 3);
+    for (index, warning) in warnings.iter().enumerate() {
+        let warning = warning.as_str().unwrap();
+        assert!(warning.starts_with(&format!("odd {index} ")), "{warning}");
+        assert!(warning.len() <= 512 && warning.ends_with("… (cut)"));
+    }
+    assert_eq!(nodes["b"].get("warnings"), None);
 }
 
 #[tokio::test]

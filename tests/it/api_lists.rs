@@ -1,9 +1,10 @@
 //! Lists of runs: pages, filters and links.
 
 use floret::testing::Step;
+use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, TestResponse, on_each_backend};
+use crate::wire::{Host, TestResponse, on_each_backend, request};
 
 /// Returns the ids of the items, in order.
 fn ids(items: &Value) -> Vec<&str> {
@@ -126,7 +127,6 @@ async fn filters_combine_and_are_kept_in_the_links() {
         assert_eq!(list("status=failed&trigger=resume").await, [resumed]);
         assert_eq!(list("trigger=schedule").await, [""; 0]);
         assert_eq!(list("pipeline_id=daily").await.len(), 3);
-        assert_eq!(list("pipeline_id=other").await, [""; 0]);
 
         let run = host.get(&format!("/api/runs/{failed}")).await.json();
         let at = run["created_at"].as_str().unwrap();
@@ -139,6 +139,36 @@ async fn filters_combine_and_are_kept_in_the_links() {
             "/api/runs?status=failed&per_page=1&page=2"
         );
         assert_eq!(page.json()["total"], 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_pipeline_filter_is_not_found_on_every_route() {
+    on_each_backend(async |host: &Host| {
+        let named = json!({"id": "weekly", "pipeline_id": "slug-of-weekly", "name": "weekly",
+            "nodes": [{"id": "a", "type": "any"}]});
+        assert_eq!(host.post("/api/pipelines", Some(&named)).await.status, 201);
+        for route in ["/api/runs", "/api/runs/calendar", "/api/ws"] {
+            let unknown = host.get(&format!("{route}?pipeline_id=wekly")).await;
+            unknown.assert_problem(404, "pipeline-not-found");
+            let slug = host.get(&format!("{route}?pipeline_id=slug-of-weekly")).await;
+            slug.assert_problem(404, "pipeline-not-found");
+            assert_eq!(
+                slug.json()["detail"],
+                "no pipeline has the id \"slug-of-weekly\", which is the slug of the pipeline weekly"
+            );
+            let without_runs = host.get(&format!("{route}?pipeline_id=weekly")).await;
+            let expected = if route == "/api/ws" { 426 } else { 200 };
+            assert_eq!(without_runs.status, expected, "{without_runs:?}");
+        }
+        host.finished_run().await;
+        let delete = request(Method::DELETE, "/api/pipelines/daily", None);
+        assert_eq!(host.send(delete).await.status, 204);
+        for route in ["/api/runs", "/api/runs/calendar"] {
+            let deleted = host.get(&format!("{route}?pipeline_id=daily")).await;
+            assert_eq!(deleted.status, 200, "its runs are left");
+        }
     })
     .await;
 }

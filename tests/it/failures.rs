@@ -59,7 +59,10 @@ async fn a_run_reports_its_first_error(store: Store) {
     host.wait_for_events(floret::EventKind::NodeFailed, 1).await;
     gate.open();
     let finished = run.finished().await.unwrap();
-    assert_eq!(finished.run.error.as_deref(), Some("node early: first"));
+    assert_eq!(
+        finished.run.error.as_deref(),
+        Some("2 nodes failed; node early: first")
+    );
     assert_eq!(node(&finished, "late").error.as_deref(), Some("second"));
 }
 
@@ -78,7 +81,10 @@ async fn a_run_reports_its_first_error_from_before_a_crash(store: Store) {
     world.expire_leases();
     let host = world.start().await;
     let finished = host.floret.handle(run).finished().await.unwrap();
-    assert_eq!(finished.run.error.as_deref(), Some("node early: first"));
+    assert_eq!(
+        finished.run.error.as_deref(),
+        Some("2 nodes failed; node early: first")
+    );
     assert_eq!(world.calls()["early"], 1);
 }
 

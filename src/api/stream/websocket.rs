@@ -41,6 +41,10 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
         Some(since) => Some((since, span(&call, since).await?)),
         None => None,
     };
+    if let Some(pipeline) = &filter.pipeline {
+        let views = call.views();
+        views.check_pipeline_filter(pipeline, &call.scope).await?;
+    }
     if let Some(run) = filter.run {
         call.views().check_run(run, &call.scope).await?;
     } else if let Some((since, span)) = span

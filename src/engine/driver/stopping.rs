@@ -113,7 +113,7 @@ impl Driver {
             return Ok(self.release().await);
         };
         let error = if status == RunStatus::Failed {
-            self.first_error.take()
+            self.run_error()
         } else {
             None
         };
@@ -128,6 +128,15 @@ impl Driver {
             // The next claim computes the same status from the run's nodes if this entry is lost.
             () = self.context.shared.stop.cancelled() => Ok(self.release().await),
         }
+    }
+
+    /// Returns the first error, with the number of failed nodes if there are several.
+    fn run_error(&mut self) -> Option<String> {
+        let first = self.first_error.take()?;
+        Some(match self.frontier.failed_count() {
+            0 | 1 => first,
+            failed => format!("{failed} nodes failed; {first}"),
+        })
     }
 
     /// Aborts executing nodes. What the journal already holds is still stored.

@@ -4,6 +4,7 @@
 //! `node` executes a single node, `attempt` an attempt; `graph/frontier` decides what may start.
 
 mod node;
+mod node_warnings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -228,6 +229,7 @@ impl DryRunExecution {
         let cut = outcome.dataset.map(|dataset| dataset.copy_head(rows_max));
         let cut = cut.transpose()?;
         let mut node = self.new_result(node_index, outcome.status)?;
+        node.warnings = outcome.warnings;
         let share = self.answer_share(&node);
         if let Some(dataset) = &cut {
             let preview = self.preview(dataset, share)?;

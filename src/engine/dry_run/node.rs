@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::dry_run_timeout_message;
+use super::node_warnings::NodeWarnings;
 use crate::engine::Shared;
 use crate::engine::attempt::{self, AttemptOutcome, timeout_message};
 use crate::engine::execution_permit::ExecutionPermit;
@@ -23,6 +24,8 @@ pub(super) struct DryNodeOutcome {
     pub(super) status: NodeStatus,
     pub(super) dataset: Option<Dataset>,
     pub(super) error: Option<String>,
+    /// What the node has warned of.
+    pub(super) warnings: Vec<String>,
 }
 
 impl DryNodeOutcome {
@@ -31,6 +34,7 @@ impl DryNodeOutcome {
             status,
             dataset,
             error: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -68,19 +72,21 @@ impl DryNode {
         let Some(permit) = permit else {
             return self.timed_out();
         };
+        let warnings = NodeWarnings::new(self.secrets.mask.clone());
         let outcome = match &permit.executor {
-            Ok(executor) => self.attempt(executor).await,
+            Ok(executor) => self.attempt(executor, warnings.log()).await,
             Err(error) => DryNodeOutcome::failed(error.message().to_owned()),
         };
         let max = shared.limits.error_bytes_max;
         let hidden = |error| truncate(self.secrets.mask.text(error), max);
         DryNodeOutcome {
             error: outcome.error.map(hidden),
+            warnings: warnings.take(),
             ..outcome
         }
     }
 
-    async fn attempt(&mut self, executor: &Arc<dyn Executor>) -> DryNodeOutcome {
+    async fn attempt(&mut self, executor: &Arc<dyn Executor>, log: NodeLog) -> DryNodeOutcome {
         let timeout = match RetryPolicy::for_node(&self.node) {
             Ok(policy) => policy.timeout,
             Err(issues) => {
@@ -88,9 +94,7 @@ impl DryNode {
                 return DryNodeOutcome::failed(details.collect::<Vec<_>>().join("; "));
             }
         };
-        let surroundings = self
-            .secrets
-            .build_ctx(&self.run, &self.node, 1, NodeLog::discard());
+        let surroundings = self.secrets.build_ctx(&self.run, &self.node, 1, log);
         let surroundings = tokio::select! {
             ctx = surroundings => ctx,
             _ = wait_for_signal(&mut self.stop_signal, StopSignal::TimedOut) => return self.timed_out(),

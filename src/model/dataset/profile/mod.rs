@@ -11,7 +11,7 @@ mod tests;
 use super::Dataset;
 use super::column::{Cells, Column};
 use crate::error::Result;
-use crate::model::{ColumnProfile, Profile};
+use crate::model::{ColumnProfile, Profile, percent};
 use stats::ColumnStats;
 
 /// The most bytes of a string in a profile, the same as in a preview.
@@ -46,9 +46,9 @@ fn column_profile(column: &Column, rows: u64, stats: ColumnStats) -> ColumnProfi
         name: column.name.to_string(),
         kind: stats.kind.to_owned(),
         null_count,
-        null_pct: percent(null_count, rows),
+        null_pct: percent(null_count, rows).unwrap_or_default(),
         unique_count: stats.unique_count,
-        unique_pct: percent(stats.unique_count, rows),
+        unique_pct: percent(stats.unique_count, rows).unwrap_or_default(),
         min_val: stats.min,
         max_val: stats.max,
         mean_val: stats.mean,
@@ -56,12 +56,4 @@ fn column_profile(column: &Column, rows: u64, stats: ColumnStats) -> ColumnProfi
         sample_values: stats.samples,
         capped: stats.is_capped,
     }
-}
-
-/// Returns a percentage from 0 to 100 with one decimal. 0 if `whole` is 0.
-fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        return 0.0;
-    }
-    (part as f64 * 1000.0 / whole as f64).round() / 10.0
 }
