@@ -4,17 +4,20 @@
 
 use async_trait::async_trait;
 use floret::storage::{
-    ClaimCursors, CursorClaimKind, Cursors, Deliveries, EventFilter, Events, ExpiredCursor,
-    NotifierCursor, PutDeliveries,
+    ClaimCursors, CursorClaimKind, Cursors, Deliveries, EventFilter, EventPage, Events,
+    ExpiredCursor, NotifierCursor, PutDeliveries,
 };
 use floret::{Event, Result};
 
 use crate::audited::AuditedStorage;
 use crate::rows::{CursorRow, Rows};
 
+/// How many events a read examines, whatever its filter admits.
+const EXAMINED_MAX: usize = 4_096;
+
 #[async_trait]
 impl Events for AuditedStorage {
-    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
         let is_wanted = |event: &&Event| {
             filter.scope.admits(event.tenant.as_ref())
                 && filter.run.is_none_or(|run| run == event.run_id)
@@ -26,8 +29,19 @@ impl Events for AuditedStorage {
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(self.read(|rows| {
-            let wanted = rows.events_after(after).filter(is_wanted);
-            wanted.take(limit).cloned().collect()
+            let examined = rows.events_after(after).take(EXAMINED_MAX + 1);
+            let mut page = EventPage::new(Vec::new(), after);
+            for (index, event) in examined.enumerate() {
+                if page.events.len() == limit || index == EXAMINED_MAX {
+                    return page;
+                }
+                page.up_to = event.seq;
+                page.events.extend(Some(event).filter(is_wanted).cloned());
+            }
+            if page.events.len() < limit {
+                page.up_to = after.max(rows.seq);
+            }
+            page
         }))
     }
 

@@ -88,8 +88,8 @@ async fn load_event(
     };
     let before = seq.saturating_sub(1);
     match shared.storage.events(filter, before, 1).await {
-        Ok(events) => {
-            let event = events.into_iter().find(|event| event.seq == seq);
+        Ok(page) => {
+            let event = page.events.into_iter().find(|event| event.seq == seq);
             event.map(Arc::new).ok_or(DeliveryOutcome::EventPurged)
         }
         Err(error) if error.kind().is_transient() => {

@@ -139,8 +139,7 @@ impl DeliveryWorker {
 
     /// Reads a page and adds the wanted events to the ledger.
     async fn read(&mut self) {
-        // The number is read before the page: events up to it that the page lacks were purged.
-        let newest = *self.newest.borrow_and_update();
+        self.newest.mark_unchanged();
         let after = self.ledger.read_to();
         let limit = if self.is_reading_singly {
             1
@@ -149,12 +148,9 @@ impl DeliveryWorker {
         };
         let filter = EventFilter::default();
         match self.shared.storage.events(filter, after, limit).await {
-            Ok(events) => {
-                let is_full = u32::try_from(events.len()).is_ok_and(|length| length >= limit);
-                let last = events.last().map_or(after, |event| event.seq);
-                self.add_wanted(events);
-                self.ledger
-                    .mark_read(if is_full { last } else { last.max(newest) });
+            Ok(page) => {
+                self.add_wanted(page.events);
+                self.ledger.mark_read(after.max(page.up_to));
                 self.is_reading_singly = false;
             }
             Err(error) if error.kind().is_transient() => self.back_off(&error),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Events;
-use super::live::{Listener, ListenerPosition, page_end};
+use super::live::{Listener, ListenerPosition};
 use super::ring::{RingPosition, to_json};
 use crate::error::{Error, Problem, Result};
 use crate::model::{Event, Scope};
@@ -189,15 +189,13 @@ impl Feed {
     fn read(&self) -> PageRead {
         let (events, filter, after) = (self.events.clone(), self.filter.clone(), self.after);
         Box::pin(async move {
-            // The number is read before the page, so that the page has all events up to it.
-            let newest = events.newest();
             let storage = Arc::clone(&events.storage);
             let page = storage.events(filter, after, events.page_max).await?;
             // Read after the page: the page still has what a later purge removes.
             let purged_to = storage.stats(&Scope::All).await?.purged_seq;
             Ok(FeedPage {
-                up_to: page_end(&page, after.max(newest), events.page_max),
-                events: page,
+                up_to: page.up_to,
+                events: page.events,
                 purged_to,
             })
         })

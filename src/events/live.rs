@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::model::Event;
-use crate::storage::EventFilter;
+use crate::storage::{EventFilter, EventPage};
 
 /// The delay after a failed read.
 const READ_RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -227,12 +227,11 @@ impl Events {
                     false => return FillExit::Gap,
                 },
             };
-            // The number is read before the page, so that the page has all events up to it.
             let up_to = *newest.borrow_and_update();
             match self.page(after).await {
                 Ok(page) => {
-                    after = page_end(&page, after.max(up_to), self.page_max);
-                    if !self.live.push(&page, after) {
+                    after = after.max(page.up_to);
+                    if !self.live.push(&page.events, after) {
                         return FillExit::NoListener;
                     }
                 }
@@ -250,20 +249,8 @@ impl Events {
         }
     }
 
-    async fn page(&self, after: u64) -> Result<Vec<Event>> {
+    async fn page(&self, after: u64) -> Result<EventPage> {
         let all = EventFilter::default();
         self.storage.events(all, after, self.page_max).await
-    }
-}
-
-/// Returns the number up to which a page covers events.
-///
-/// A full page ends at its last event, any other at the number that was the newest when it was
-/// read.
-pub(super) fn page_end(page: &[Event], newest: u64, page_max: u32) -> u64 {
-    let last = page.last().map_or(0, |event| event.seq);
-    match u32::try_from(page.len()) {
-        Ok(length) if length < page_max => last.max(newest),
-        Ok(_) | Err(_) => last,
     }
 }

@@ -137,18 +137,16 @@ impl Source {
             more = self.newest.wait_for(|newest| *newest > self.after) => self.is_closed = more.is_err(),
             () = self.closed.cancelled() => self.is_closed = true,
         }
-        // The number is read before the page: events up to it that the page lacks do not match.
         let newest = *self.newest.borrow_and_update();
         let page = self
             .storage
             .events(self.filter.clone(), self.after, self.page_max)
             .await;
-        if let Ok(events) = &page {
-            let is_full = u32::try_from(events.len()).is_ok_and(|length| length >= self.page_max);
-            let last = events.last().map_or(self.after, |event| event.seq);
-            self.after = if is_full { last } else { last.max(newest) };
-            self.is_closed &= events.is_empty();
-        }
-        (self, page)
+        let events = page.map(|page| {
+            self.after = self.after.max(page.up_to);
+            self.is_closed &= page.events.is_empty() && self.after >= newest;
+            page.events
+        });
+        (self, events)
     }
 }

@@ -21,18 +21,41 @@ pub struct EventFilter {
     pub kinds: Vec<EventKind>,
 }
 
+/// A page of events.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct EventPage {
+    /// The matching events, in the order of their numbers.
+    pub events: Vec<Event>,
+    /// The number after which the next page continues. All matching events up to it are in this
+    /// page or in an earlier one.
+    pub up_to: u64,
+}
+
+impl EventPage {
+    /// Creates a page that covers the events up to this number.
+    #[must_use]
+    pub const fn new(events: Vec<Event>, up_to: u64) -> Self {
+        Self { events, up_to }
+    }
+}
+
 /// Reads stored events.
 #[async_trait]
 pub trait Events: Send + Sync + 'static {
     /// Returns up to `limit` events after `after`, in the order of their numbers.
     ///
+    /// - A read MUST be bounded, whatever the filter admits: a page MAY end before `limit` events,
+    ///   or without any. It MUST cover more events than `after`, if there are more.
+    /// - If the page covers all events that were stored when the read began, `up_to` MUST be at
+    ///   least the number of the newest of them.
     /// - Each event MUST carry the tenant of its run.
     /// - Once a number is readable, a smaller number MUST NOT appear later.
     /// - A number MUST NOT be used twice, even after a purge of the newest event.
     ///
     /// # Errors
     /// Returns `Unavailable` if storage cannot answer.
-    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>>;
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage>;
 
     /// Returns the number of the newest event, or 0 before the first.
     ///

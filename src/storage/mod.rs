@@ -36,7 +36,7 @@ pub use deliveries::{
     ClaimCursors, CursorClaimKind, Cursors, Deliveries, ExpiredCursor, NotifierCursor, ParkedEvent,
     PutDeliveries,
 };
-pub use events::{EventFilter, Events};
+pub use events::{EventFilter, EventPage, Events};
 pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef};
 pub use memory::{MemoryOptions, MemoryStorage};
 pub use node_indexes::NodeIndexes;

@@ -16,13 +16,12 @@ use super::fault::When;
 use super::{Fault, Gate, Method};
 use crate::error::Result;
 use crate::model::{
-    Event, NodeId, NodeIndex, OwnerId, Page, PageRequest, Preview, Run, RunId, Scope,
-    StoredPipeline,
+    NodeId, NodeIndex, OwnerId, Page, PageRequest, Preview, Run, RunId, Scope, StoredPipeline,
 };
 use crate::storage::{
     Append, AppendOutcome, CancelOutcome, CancelRequest, Claim, ClaimCursors, ClaimOutcome,
-    CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EventFilter, Events, Figures,
-    FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs,
+    CreateRuns, CreatedRuns, Cursors, DeletePipeline, Deliveries, EventFilter, EventPage, Events,
+    Figures, FiguresFilter, FoundProfile, HeldRun, IdempotencyKey, Journal, OutputChunk, Outputs,
     PipelineFilter, Pipelines, Purge, PurgeOutcome, PutDeliveries, PutPipeline, Queue, RunDetail,
     RunFilter, Runs, Stats, Storage, StoredOutput, System,
 };
@@ -307,7 +306,7 @@ impl Outputs for FaultyStorage {
 
 #[async_trait]
 impl Events for FaultyStorage {
-    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
         self.intercept(Method::Events, self.inner.events(filter, after, limit))
             .await
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{LogLineView, Views};
 use crate::error::{Error, Result};
 use crate::model::{EventKind, Level, NodeId, Pipeline, RunId, Scope};
-use crate::storage::{EventFilter, Storage};
+use crate::storage::{EventFilter, EventPage, Storage};
 
 /// The number of events that one query reads.
 const EVENTS_PAGE: u32 = 500;
@@ -116,12 +116,11 @@ impl LogReader {
         if self.progress == Progress::Finished {
             return Ok(None);
         }
-        let events = self
+        let EventPage { events, up_to, .. } = self
             .storage
             .events(self.events.clone(), self.filter.after, self.page)
             .await?;
-        let is_last = events.len() < self.page as usize
-            || events.last().is_some_and(|event| event.seq >= self.until);
+        let is_last = up_to >= self.until;
         if is_last && self.progress == Progress::Reading {
             self.refuse_purged().await?;
         }
@@ -140,6 +139,9 @@ impl LogReader {
                 line.flatten()
                     .filter(|line| line.level >= self.filter.level),
             );
+        }
+        if !is_last {
+            self.filter.after = up_to;
         }
         Ok(Some(lines))
     }

@@ -58,7 +58,7 @@ async fn run_until_crash(host: &Host, last: u64) {
 async fn completed(storage: &FaultyStorage) -> BTreeSet<String> {
     let mut filter = EventFilter::default();
     filter.kinds = vec![EventKind::NodeCompleted];
-    let events = storage.events(filter, 0, u32::MAX).await.unwrap();
+    let events = storage.events(filter, 0, u32::MAX).await.unwrap().events;
     let nodes = events.into_iter().filter_map(|event| event.node_id);
     nodes.map(|id| id.to_string()).collect()
 }

@@ -31,7 +31,8 @@ impl World<'_> {
         // Only an existing event can be parked, with its own run.
         let wanted = (seq / 2).max(1);
         let read = self.left.events(EventFilter::default(), wanted - 1, 1);
-        let event = read.await.ok().and_then(|events| events.into_iter().next());
+        let page = read.await.unwrap_or_default();
+        let event = page.events.into_iter().next();
         let Some(event) = event.filter(|event| event.seq == wanted) else {
             return;
         };

@@ -4,23 +4,46 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStorage;
 use super::state::State;
+use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::Event;
-use crate::storage::{EventFilter, Events};
+use crate::storage::{EventFilter, EventPage, Events};
 
 impl State {
-    fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Vec<Event> {
-        let is_match = |event: &&Event| self.is_match(filter, event);
-        let Some(run) = filter.run else {
-            let events = self.events.after(after);
-            return events.filter(is_match).take(limit).cloned().collect();
-        };
-        let seqs = self.runs.get(&run).map_or(&[][..], |row| &row.seqs);
-        let later = &seqs[seqs.partition_point(|seq| *seq <= after)..];
-        let events = later.iter().filter_map(|seq| self.events.get(*seq));
-        events.filter(is_match).take(limit).cloned().collect()
+    fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> EventPage {
+        match filter.run {
+            None => self.page(filter, after, limit, self.events.after(after)),
+            Some(run) => {
+                let seqs = self.runs.get(&run).map_or(&[][..], |row| &row.seqs);
+                let later = &seqs[seqs.partition_point(|seq| *seq <= after)..];
+                let events = later.iter().filter_map(|seq| self.events.get(*seq));
+                self.page(filter, after, limit, events)
+            }
+        }
+    }
+
+    fn page<'a>(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: usize,
+        later: impl Iterator<Item = &'a Event>,
+    ) -> EventPage {
+        let mut page = EventPage::new(Vec::new(), after);
+        for (examined, event) in later.enumerate() {
+            if page.events.len() == limit || examined == rules::EVENTS_EXAMINED_MAX {
+                return page;
+            }
+            page.up_to = event.seq;
+            if self.is_match(filter, event) {
+                page.events.push(event.clone());
+            }
+        }
+        if page.events.len() < limit {
+            page.up_to = after.max(self.events.newest());
+        }
+        page
     }
 
     fn is_match(&self, filter: &EventFilter, event: &Event) -> bool {
@@ -41,7 +64,7 @@ impl State {
 
 #[async_trait]
 impl Events for MemoryStorage {
-    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
         Ok(self.read().events(&filter, after, limit as usize))
     }
 

@@ -10,6 +10,10 @@
 /// The maximum number of earlier runs that are searched for the previous profile of a node.
 pub(super) const PROFILES_BACK_MAX: u32 = 1_000;
 
+/// How many stored events or rows of events a read examines before it ends its page. Unpacking
+/// them takes some tens of milliseconds.
+pub(super) const EVENTS_EXAMINED_MAX: usize = 4_096;
+
 mod append;
 mod backfill;
 mod creation;

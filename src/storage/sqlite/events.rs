@@ -14,12 +14,14 @@ use super::store_error::StoreError;
 use super::values::{NUMBERS_END, optional_time, pipeline_id, run_id, tenant, to_i64, to_u64};
 use crate::error::Result;
 use crate::model::{Event, RunId, TenantId};
-use crate::storage::{EventFilter, Events};
+use crate::storage::{EventFilter, EventPage, Events, rules};
 
 #[async_trait]
 impl Events for SqliteStorage {
-    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<Vec<Event>> {
-        self.read(move |reader| reader.events(&filter, after, limit as usize))
+    async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
+        // The number is read before the page, so that the page covers all events up to it.
+        let newest = self.published_seq();
+        self.read(move |reader| reader.events(&filter, after, limit as usize, newest))
             .await
     }
 
@@ -54,43 +56,64 @@ struct JournalRow {
 }
 
 impl Reader {
+    /// Returns a page. `newest` is a number up to which all events are visible.
     fn events(
         &self,
         filter: &EventFilter,
-        mut after: u64,
+        after: u64,
         limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
+        newest: u64,
+    ) -> Result<EventPage, StoreError> {
+        let end = after.max(newest);
         let run = match filter.run {
             None => None,
             Some(run) => match self.run_key(run, &filter.scope)? {
-                None => return Ok(Vec::new()),
+                None => return Ok(EventPage::new(Vec::new(), end)),
                 Some(key) => Some(key),
             },
         };
-        let mut events = Vec::new();
-        while events.len() < limit {
-            let rows = self.journal(run, after, rows_max(filter, limit))?;
-            let Some(&(next, _)) = rows.last() else { break };
-            for (_, row) in &rows {
-                if let Some(row) = row
-                    && is_wanted_row(row, filter)
-                {
-                    let unpacked = self.unpack(row);
-                    let unpacked = self.unreadable.skip(EVENTS, row.seq, unpacked)?;
-                    let is_wanted = |event: &Event| {
-                        event.seq > after
-                            && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
-                    };
-                    events.extend(unpacked.into_iter().flatten().filter(is_wanted));
-                }
-                if events.len() >= limit {
+        let mut page = EventPage::new(Vec::new(), after);
+        let mut examined = 0;
+        while page.events.len() < limit && examined < rules::EVENTS_EXAMINED_MAX {
+            let rows = self.journal(run, page.up_to, rows_max(filter, limit))?;
+            let Some(&(last, _)) = rows.last() else {
+                page.up_to = end.max(page.up_to);
+                break;
+            };
+            examined += rows.len();
+            for row in rows.iter().filter_map(|(_, row)| row.as_ref()) {
+                if page.events.len() >= limit {
                     break;
                 }
+                self.add_events(filter, after, row, &mut page.events)?;
             }
-            after = next;
+            page.up_to = last;
         }
-        events.truncate(limit);
-        Ok(events)
+        if page.events.len() >= limit {
+            page.events.truncate(limit);
+            page.up_to = page.events.last().map_or(after, |event| event.seq);
+        }
+        Ok(page)
+    }
+
+    /// Adds the wanted events of a row.
+    fn add_events(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        row: &JournalRow,
+        events: &mut Vec<Event>,
+    ) -> Result<(), StoreError> {
+        if !is_wanted_row(row, filter) {
+            return Ok(());
+        }
+        let unpacked = self.unpack(row);
+        let unpacked = self.unreadable.skip(EVENTS, row.seq, unpacked)?;
+        let is_wanted = |event: &Event| {
+            event.seq > after && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
+        };
+        events.extend(unpacked.into_iter().flatten().filter(is_wanted));
+        Ok(())
     }
 
     /// Returns the next rows by number. One that cannot be read is absent, but its number counts.

@@ -41,6 +41,7 @@ mod purge;
 mod put_pipeline;
 mod query;
 mod queue;
+mod read_bound;
 mod reader;
 mod repair;
 mod rows;
@@ -85,6 +86,7 @@ pub use self::options::{Durability, SqliteOptions};
 use self::definitions::Definitions;
 use self::inbox::{Inbox, InboxPriority};
 use self::open::OpenedStore;
+use self::read_bound::ReadBound;
 use self::reader::{ReadJob, Reader};
 use self::step::{StepFn, StepKind, WriteStep};
 use self::store_error::StoreError;
@@ -188,8 +190,9 @@ impl SqliteStorage {
             readers: Mutex::new(Vec::new()),
             closed: OnceCell::new(),
         };
-        for conn in readers {
+        for mut conn in readers {
             let reader = Reader {
+                bound: ReadBound::of_connection(&mut conn, options.read_timeout)?,
                 conn,
                 definitions: Arc::clone(&definitions),
                 unreadable: Arc::clone(&unreadable),
@@ -283,15 +286,20 @@ impl SqliteStorage {
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
         let (sender, answer) = oneshot::channel();
+        // The caller waits as long as this token lives.
+        let caller = Arc::new(());
+        let waiting = Arc::downgrade(&caller);
         let job: ReadJob = Box::new(move |reader| {
             if !sender.is_closed() {
-                drop(sender.send(read(reader)));
+                drop(sender.send(reader.bounded(waiting, read)));
             }
         });
         if !self.0.read_jobs.push(InboxPriority::Normal, job).await {
             return Err(rules::shutting_down());
         }
-        match answer.await {
+        let outcome = answer.await;
+        drop(caller);
+        match outcome {
             Ok(outcome) => outcome.map_err(Error::from),
             Err(_) => Err(Error::internal("a read failed unexpectedly")),
         }

@@ -35,6 +35,9 @@ pub struct SqliteOptions {
     pub readers_max: usize,
     /// How many reads are queued before callers have to wait. Default: 1,024.
     pub reads_queued_max: usize,
+    /// How long a read may take. Default: 30 s, which no page takes, and after which few clients
+    /// still wait. A longer read fails as `Unavailable`.
+    pub read_timeout: Duration,
     /// How many write steps are queued before callers have to wait.
     ///
     /// Default: 4,096, which is a few seconds of commits.
@@ -61,6 +64,7 @@ impl Default for SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             readers_max: 2,
             reads_queued_max: 1_024,
+            read_timeout: Duration::from_secs(30),
             steps_queued_max: 4_096,
             group_max: 256,
             outcome_timeout: Duration::from_secs(30),
@@ -95,6 +99,13 @@ impl SqliteOptions {
     #[must_use]
     pub const fn reads_queued_max(mut self, reads_queued_max: usize) -> Self {
         self.reads_queued_max = reads_queued_max;
+        self
+    }
+
+    /// Sets how long a read may take.
+    #[must_use]
+    pub const fn read_timeout(mut self, read_timeout: Duration) -> Self {
+        self.read_timeout = read_timeout;
         self
     }
 

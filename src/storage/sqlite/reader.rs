@@ -3,7 +3,7 @@
 //! A read covers at most one page, which keeps read transactions short. The queries are in each
 //! noun's file.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use rusqlite::{Connection, Params, Row};
 
@@ -12,6 +12,7 @@ use super::inbox::Inbox;
 use super::lock::Lock;
 use super::panics::returns;
 use super::query::{readable_rows, row, rows};
+use super::read_bound::ReadBound;
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
 
@@ -21,6 +22,7 @@ pub(super) struct Reader {
     pub(super) conn: Connection,
     pub(super) definitions: Arc<Definitions>,
     pub(super) unreadable: Arc<UnreadableRows>,
+    pub(super) bound: Arc<ReadBound>,
 }
 
 /// A queued read. It sends its result itself.
@@ -41,6 +43,18 @@ impl Reader {
         }
         drop(self);
         drop(lock);
+    }
+
+    /// Runs a read until its time is over or its caller has left.
+    pub(super) fn bounded<T>(
+        &self,
+        caller: Weak<()>,
+        read: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.bound.begin(caller);
+        let outcome = read(self);
+        self.bound.end();
+        outcome
     }
 
     /// Runs several queries in one transaction, which all see the same state.

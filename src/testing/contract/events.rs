@@ -3,15 +3,15 @@
 //! The cases of each change cover its event.
 
 use super::fixtures::{
-    Driver, all_events, at, claim, create, events_of, finished_run, log_line, new_run,
-    node_finished, node_started, pending_run, pipeline_id, purge_all, run_finished, run_id, save,
-    save_for, scope, started_run,
+    Driver, all_events, at, claim, create, events_of, finished_run, log_line, matching_events,
+    new_run, node_finished, node_started, pending_run, pipeline_id, purge_all, run_finished,
+    run_id, save, save_for, scope, started_run,
 };
 use crate::model::{Cancel, EventKind, NodeStatus, RunStatus};
 use crate::storage::{CancelRequest, EventFilter, Storage};
 
 async fn seqs(storage: &dyn Storage, filter: EventFilter, after: u64, limit: u32) -> Vec<u64> {
-    let events = storage.events(filter, after, limit).await.unwrap();
+    let events = storage.events(filter, after, limit).await.unwrap().events;
     events.iter().map(|event| event.seq).collect()
 }
 
@@ -161,4 +161,53 @@ pub async fn a_purge_deletes_the_events_of_its_runs(storage: &dyn Storage) {
     assert_eq!(events_of(storage, purged).await, []);
     assert_eq!(events_of(storage, active.run).await, before);
     assert_eq!(all_events(storage).await, before);
+}
+
+/// A page MUST end at its last event if it is full, and otherwise at the newest event or later.
+pub async fn a_page_returns_the_number_that_it_covers(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    let lines = ["a", "b", "c"].map(|text| log_line(None, text));
+    driver.append(storage, lines).await;
+    pending_run(storage, 2).await;
+    let page = async |filter: &EventFilter, after, limit| {
+        let page = storage.events(filter.clone(), after, limit).await.unwrap();
+        (page.events.len(), page.up_to)
+    };
+    let all = EventFilter::default();
+    assert_eq!(page(&all, 0, 4).await, (4, 4));
+    assert_eq!(page(&all, 4, 2).await, (2, 6));
+    assert_eq!(page(&all, 0, 7).await, (6, 6));
+    assert_eq!(page(&all, 6, 7).await, (0, 6));
+    assert_eq!(page(&all, 9, 7).await, (0, 9), "never below its start");
+    let none = EventFilter {
+        run: Some(run_id(9)),
+        ..EventFilter::default()
+    };
+    assert_eq!(page(&none, 1, 7).await, (0, 6));
+    let kind = EventFilter {
+        kinds: vec![EventKind::RunCreated],
+        ..EventFilter::default()
+    };
+    assert_eq!(page(&kind, 0, 1).await, (1, 1));
+    assert_eq!(page(&kind, 1, 7).await, (1, 6), "beyond its last event");
+}
+
+/// A reader that continues where each page ends MUST get every matching event, however many others
+/// there are between them.
+pub async fn a_filtered_reader_gets_every_matching_event(storage: &dyn Storage) {
+    let mut driver = started_run(storage, 1).await;
+    for _ in 0..60 {
+        let lines: Vec<_> = (0..100).map(|_| log_line(None, "line")).collect();
+        driver.append(storage, lines).await;
+    }
+    driver
+        .append(storage, [run_finished(1, RunStatus::Success)])
+        .await;
+    let filter = EventFilter {
+        kinds: vec![EventKind::RunStarted, EventKind::RunCompleted],
+        ..EventFilter::default()
+    };
+    let found = matching_events(storage, filter).await;
+    let found: Vec<_> = found.iter().map(|event| event.seq).collect();
+    assert_eq!(found, [2, 6_003]);
 }

@@ -249,6 +249,8 @@ macro_rules! storage_contract {
                 an_event_carries_the_tenant_of_its_run,
                 a_sequence_number_is_never_reused,
                 a_purge_deletes_the_events_of_its_runs,
+                a_page_returns_the_number_that_it_covers,
+                a_filtered_reader_gets_every_matching_event,
             ],
             deliveries: [
                 a_new_notifier_starts_at_the_newest_event,

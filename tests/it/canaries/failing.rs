@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floret::notifier::LogNotifier;
-use floret::storage::{EventFilter, Events as _};
 use floret::testing::{
     Fault, FaultyStorage, Gate, ManualClock, Method, ScriptedExecutor, Step, routes, scratch,
 };
@@ -22,7 +21,7 @@ use tower::ServiceExt as _;
 use super::levels::Levels;
 use super::requests::{Round, every_request};
 use super::{PASSWORD, TOKEN, VARIABLE, assert_hidden, key, store_secrets, with_node};
-use crate::harness::with_timeout;
+use crate::harness::{all_events, with_timeout};
 use crate::stream::{connect, upgrade};
 use crate::wire::{Backend, Host, daily};
 
@@ -285,12 +284,7 @@ impl Failing {
         let clock = self.clock;
         // Tasks that wait for storage continue.
         poll_with_clock(&clock, 5_000, pending::<()>()).await;
-        let events = self
-            .host
-            .faults
-            .events(EventFilter::default(), 0, 100_000)
-            .await
-            .unwrap();
+        let events = all_events(&self.host.faults).await;
         assert!(events.len() > self.rounds * 10, "{}", events.len());
         assert_hidden("an event", format!("{events:?}").as_bytes());
         let runs: BTreeSet<_> = events.iter().map(|event| event.run_id).collect();

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use floret::executor::{Ctx, ExecutorError, NodeCall, Output};
-use floret::storage::EventFilter;
 use floret::testing::Scratch;
 use floret::{Builder, SecretKey};
 use http::Method;
@@ -26,7 +25,7 @@ use tower::{BoxError, Service};
 use tracing_subscriber::fmt;
 
 use self::responses::collect_responses;
-use crate::harness::CapturedTrace;
+use crate::harness::{CapturedTrace, all_events};
 use crate::stream::open;
 use crate::wire::{Backend, Host, request};
 
@@ -164,9 +163,7 @@ async fn assert_secrets_stay_hidden(backend: Backend) {
         assert!(text.contains(shown), "{shown} is missing: {text}");
     }
     assert_hidden("a response", text.as_bytes());
-    let storage = &host.faults;
-    let events = floret::storage::Events::events(storage, EventFilter::default(), 0, 10_000).await;
-    let events = events.unwrap();
+    let events = all_events(&host.faults).await;
     assert!(events.len() > 10);
     assert_hidden("an event", format!("{events:?}").as_bytes());
     let mut stream = open(&host.service, "/api/ws?since=0").await;

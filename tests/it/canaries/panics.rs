@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use floret::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
-use floret::storage::{EventFilter, Events as _};
 use floret::testing::routes;
 use floret::{Access, Issue, Node, Pipeline};
 use http::Method;
@@ -17,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::levels::Levels;
 use super::{assert_hidden, key, run, secrets, store_secrets};
+use crate::harness::all_events;
 use crate::wire::{Backend, Host, request, send};
 
 const TEXT: &str = "canary-panic 47148153 in SELECT canary FROM /var/lib/canary/runs.db";
@@ -45,7 +45,7 @@ async fn assert_panic_is_masked(backend: Backend) {
         let path = format!("/api/runs/{id}/logs/export?format={export}");
         assert_hidden("an export", &host.get(&path).await.body);
     }
-    let events = host.faults.events(EventFilter::default(), 0, 1_000).await;
+    let events = all_events(&host.faults).await;
     assert_hidden("an event", format!("{events:?}").as_bytes());
     assert_hidden("a loud line", logs.loud.text().as_bytes());
     assert_hidden("a quiet line", logs.quiet.text().as_bytes());

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use floret::storage::{EventFilter, Events, RunDetail, RunFilter, Runs};
+use floret::storage::{EventFilter, RunDetail, RunFilter, Runs, Storage};
 use floret::testing::FaultyStorage;
 use floret::{Event, EventKind, Floret, PageRequest, Run, RunHandle, RunId, Scope};
 use tokio::runtime::Runtime;
@@ -71,8 +71,7 @@ impl Host {
 
     /// Returns all events so far.
     pub(crate) async fn events(&self) -> Vec<Event> {
-        let all = EventFilter::default();
-        self.storage.events(all, 0, u32::MAX).await.unwrap()
+        all_events(&self.storage).await
     }
 
     /// Returns the events of a run so far.
@@ -130,4 +129,17 @@ impl Host {
         });
         dropped.await.unwrap();
     }
+}
+
+/// Returns all events of a storage, read page by page.
+pub(crate) async fn all_events(storage: &dyn Storage) -> Vec<Event> {
+    let newest = storage.newest_seq().await.unwrap();
+    let (mut all, mut after) = (Vec::new(), 0);
+    while after < newest {
+        let page = storage.events(EventFilter::default(), after, 1_000).await;
+        let page = page.unwrap();
+        all.extend(page.events);
+        after = page.up_to;
+    }
+    all
 }

@@ -8,7 +8,7 @@ mod host;
 mod runs;
 
 pub(crate) use captured_trace::CapturedTrace;
-pub(crate) use host::Host;
+pub(crate) use host::{Host, all_events};
 pub(crate) use runs::{STEP, assert_statuses, chain, kinds, lines, node, statuses, step, until};
 
 use std::collections::BTreeMap;

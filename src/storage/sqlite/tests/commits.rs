@@ -72,7 +72,8 @@ async fn a_failing_step_fails_alone_in_few_commits() {
     let events = storage
         .events(EventFilter::default(), 0, 100)
         .await
-        .unwrap();
+        .unwrap()
+        .events;
     let seqs: Vec<_> = events.iter().map(|event| event.seq).collect();
     assert_eq!(seqs, (1..=63).collect::<Vec<_>>(), "no gap is left");
     let stats = storage.stats(&Scope::All).await.unwrap();

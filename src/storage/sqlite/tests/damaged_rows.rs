@@ -299,7 +299,10 @@ async fn read_all(storage: &SqliteStorage) -> std::result::Result<(), String> {
     storage.schedules(&Scope::All).await.step("schedules")?;
     let events = storage.events(EventFilter::default(), 0, 10_000).await;
     let is_spare = |event: &crate::Event| event.run_id == run_id(SPARE_PENDING);
-    ensure(events.step("events")?.iter().any(is_spare), "no event")?;
+    ensure(
+        events.step("events")?.events.iter().any(is_spare),
+        "no event",
+    )?;
     storage.figures(figures_of_2024()).await.step("figures")?;
     let mut by_pipeline = figures_of_2024();
     by_pipeline.by = crate::storage::FiguresBy::Pipeline { count_max: 9 };

@@ -127,7 +127,11 @@ async fn stored_nodes_are_found_by_their_index() {
     conn.execute(insert, [STARTED]).unwrap();
     conn.close().unwrap();
     let storage = open(dir.path()).await;
-    let events = storage.events(EventFilter::default(), 3, 9).await.unwrap();
+    let events = storage
+        .events(EventFilter::default(), 3, 9)
+        .await
+        .unwrap()
+        .events;
     let node_id = events[0].node_id.as_ref().map(|id| id.as_str());
     assert_eq!(node_id, Some("load"));
     let found = storage.find_run(run_id(3), &Scope::All).await.unwrap();

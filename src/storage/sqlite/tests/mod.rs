@@ -2,6 +2,7 @@
 //!
 //! Each file covers one kind of trouble. This file has the helpers.
 
+mod bounded_reads;
 mod commits;
 mod damaged_rows;
 #[cfg(all(unix, feature = "nodes"))]
@@ -113,7 +114,7 @@ async fn status(storage: &SqliteStorage, n: u64) -> Option<RunStatus> {
 
 async fn event_count(storage: &SqliteStorage) -> usize {
     let events = storage.events(EventFilter::default(), 0, 1_000).await;
-    events.unwrap().len()
+    events.unwrap().events.len()
 }
 
 /// Keeps the writer busy until its release. Steps sent meanwhile become one group.

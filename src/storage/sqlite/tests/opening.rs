@@ -141,7 +141,11 @@ async fn the_events_are_readable_in_a_shell() {
         .unwrap()
         .collect::<rusqlite::Result<_>>()
         .unwrap();
-    let events = storage.events(EventFilter::default(), 0, 10).await.unwrap();
+    let events = storage
+        .events(EventFilter::default(), 0, 10)
+        .await
+        .unwrap()
+        .events;
     assert_eq!(rows.len(), events.len());
     let (seq, kind, pipeline, node_index, time) = rows.last().unwrap();
     assert_eq!((*seq, kind.as_str()), (3, "node.started"));

@@ -140,7 +140,7 @@ async fn an_unreadable_run_fails_alone_and_becomes_poisoned() {
         kinds: vec![EventKind::RunFailed],
         ..EventFilter::default()
     };
-    let failed = storage.events(filter, 0, 9).await.unwrap();
+    let failed = storage.events(filter, 0, 9).await.unwrap().events;
     assert_eq!(failed.len(), 1);
     assert!(failed[0].error.as_deref().unwrap().starts_with("poisoned"));
     assert_eq!(storage.release(owner(1), vec![held]).await.unwrap(), []);
