@@ -20,7 +20,7 @@ use crate::storage::{EventFilter, EventPage, Events, rules};
 impl Events for SqliteStorage {
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
         // The number is read before the page, so that the page covers all events up to it.
-        let newest = self.published_seq();
+        let newest = self.0.published.newest_seq();
         self.read(move |reader| reader.events(&filter, after, limit as usize, newest))
             .await
     }
