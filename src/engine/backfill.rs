@@ -61,21 +61,9 @@ impl Engine {
     /// `NotFound`, `Invalid` (`range-invalid`, `backfill-too-large`, `invalid-field`,
     /// `params-too-large`, `node-type-unknown`, `idempotency-key-reused`), `QueueFull`, and any
     /// error of storage.
-    pub(crate) async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
-        self.refuse_in_shutdown()?;
-        let shared = &self.0;
-        let pipeline = shared
-            .find_pipeline(&request.pipeline, &request.scope)
-            .await?;
-        let operation = IdempotentOperation::Backfill(pipeline.id.clone());
-        let key = request.key.take().map(|key| key.for_operation(operation));
-        if let Err(refused) = shared.check_backfill(&request, &pipeline) {
-            let replayed = shared.find_replayed(key.as_ref()).await?;
-            return replayed.map(StartedBackfill::from).ok_or(refused);
-        }
-        let mut create = shared.new_backfill(request, &pipeline);
-        create.idempotency = key;
-        shared.create_runs(create).await.map(StartedBackfill::from)
+    pub(crate) async fn backfill(&self, request: BackfillRequest) -> Result<StartedBackfill> {
+        self.command(|shared| async move { shared.backfill(request).await })
+            .await
     }
 
     /// Returns the dates that a backfill would run. Nothing is created.
@@ -110,18 +98,10 @@ impl Engine {
         cancel: Cancel,
         scope: &Scope,
     ) -> Result<BackfillDetail> {
-        self.refuse_in_shutdown()?;
         let mut request = CancelBackfill::new(id, cancel, self.0.clock.now());
         request.scope = scope.clone();
-        // A task, because the drivers must learn of the stored request even if the caller goes
-        // away.
-        let cancelled = self
-            .0
-            .tasks
-            .spawn(cancel_and_notify(Arc::clone(&self.0), request));
-        cancelled.await.map_err(|error| {
-            Error::internal("the task that cancels a backfill panicked").with_source(error)
-        })?
+        self.command(|shared| cancel_and_notify(shared, request))
+            .await
     }
 }
 
@@ -150,6 +130,21 @@ fn date_count(dates: &RangeInclusive<NaiveDate>) -> u64 {
 }
 
 impl Shared {
+    async fn backfill(&self, mut request: BackfillRequest) -> Result<StartedBackfill> {
+        let pipeline = self
+            .find_pipeline(&request.pipeline, &request.scope)
+            .await?;
+        let operation = IdempotentOperation::Backfill(pipeline.id.clone());
+        let key = request.key.take().map(|key| key.for_operation(operation));
+        if let Err(refused) = self.check_backfill(&request, &pipeline) {
+            let replayed = self.find_replayed(key.as_ref()).await?;
+            return replayed.map(StartedBackfill::from).ok_or(refused);
+        }
+        let mut create = self.new_backfill(request, &pipeline);
+        create.idempotency = key;
+        self.create_runs(create).await.map(StartedBackfill::from)
+    }
+
     /// Refuses an invalid request. The check is arithmetic: no date is generated before it passes.
     fn check_backfill(&self, request: &BackfillRequest, pipeline: &StoredPipeline) -> Result<()> {
         self.refuse_unknown_types(&pipeline.definition)?;

@@ -23,7 +23,7 @@
 use std::sync::Arc;
 
 use super::{Engine, Shared};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Cancel, RunId, RunStatus, Scope};
 use crate::storage::{CancelOutcome, CancelRequest};
 
@@ -38,17 +38,10 @@ impl Engine {
         cancel: Cancel,
         scope: &Scope,
     ) -> Result<CancelOutcome> {
-        self.refuse_in_shutdown()?;
         let mut request = CancelRequest::new(run, cancel, self.0.clock.now());
         request.scope = scope.clone();
-        // A task, since the driver must learn of a stored request even if the caller is dropped.
-        let requested = self
-            .0
-            .tasks
-            .spawn(request_and_notify(Arc::clone(&self.0), request));
-        requested.await.map_err(|error| {
-            Error::internal("the cancel request was not processed").with_source(error)
-        })?
+        self.command(|shared| request_and_notify(shared, request))
+            .await
     }
 }
 
@@ -83,6 +76,13 @@ impl Shared {
             self.events.run_finished(run);
         } else if let Some(cancel) = detail.run.cancel {
             self.active.request_cancel(run, cancel);
+        }
+    }
+
+    /// Wakes event readers after a failed commit, unless nothing can be stored.
+    pub(super) async fn notify_after_failed_commit(&self, error: &Error) {
+        if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Internal) {
+            self.notify_newest_commit().await;
         }
     }
 

@@ -59,18 +59,9 @@ impl Engine {
         body: Value,
         scope: &Scope,
     ) -> Result<StoredConnection> {
-        self.refuse_in_shutdown()?;
-        let mut issues = Issues::default();
-        let draft = parse_draft(body, &mut issues);
-        let id = parse_body_id(draft.id.as_deref(), &mut issues);
-        secret_input::refuse_unchanged(&draft.password, "/password", &mut issues);
-        secret_input::refuse_unchanged(&draft.extra, "/extra", &mut issues);
-        issues.into_result(Problem::InvalidField)?;
-        let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
-        let fields = self.0.seal_connection(&draft, &id, scope.tenant(), None)?;
-        let mut put = PutConnection::new(id, fields, self.0.clock.now());
-        (put.expect, put.scope) = (Expect::Absent, scope.clone());
-        self.0.storage.put_connection(put).await
+        let scope = scope.clone();
+        self.command(|shared| async move { shared.create_connection(body, scope).await })
+            .await
     }
 
     /// Replaces the connection with this id. A secret that is sent masked stays as it is stored.
@@ -85,20 +76,9 @@ impl Engine {
         body: Value,
         scope: &Scope,
     ) -> Result<StoredConnection> {
-        self.refuse_in_shutdown()?;
-        let mut old = self.0.find_connection(id, scope).await?;
-        id_mismatch::refuse_id_mismatch(&body, "conn_id", &old.id)?;
-        let mut issues = Issues::default();
-        let draft = parse_draft(body, &mut issues);
-        issues.into_result(Problem::InvalidField)?;
-        for _ in 1..TRIES_MAX {
-            let saved = self.replace_version(&draft, &old, scope).await;
-            if !secret_input::is_precondition_failed(&saved) {
-                return saved;
-            }
-            old = self.0.find_connection(id, scope).await?;
-        }
-        self.replace_version(&draft, &old, scope).await
+        let (id, scope) = (id.to_owned(), scope.clone());
+        self.command(|shared| async move { shared.replace_connection(&id, body, &scope).await })
+            .await
     }
 
     /// Deletes the connection with this id.
@@ -106,29 +86,64 @@ impl Engine {
     /// # Errors
     /// `NotFound`, and any error of storage.
     pub(crate) async fn delete_connection(&self, id: &str, scope: &Scope) -> Result<()> {
-        self.refuse_in_shutdown()?;
-        let id = parse_path_id(id)?;
-        let now = self.0.clock.now();
-        self.0.storage.delete_connection(&id, scope, now).await
+        let (id, scope) = (parse_path_id(id)?, scope.clone());
+        self.command(|shared| async move {
+            let now = shared.clock.now();
+            shared.storage.delete_connection(&id, &scope, now).await
+        })
+        .await
+    }
+}
+
+impl Shared {
+    async fn create_connection(&self, body: Value, scope: Scope) -> Result<StoredConnection> {
+        let mut issues = Issues::default();
+        let draft = parse_draft(body, &mut issues);
+        let id = parse_body_id(draft.id.as_deref(), &mut issues);
+        secret_input::refuse_unchanged(&draft.password, "/password", &mut issues);
+        secret_input::refuse_unchanged(&draft.extra, "/extra", &mut issues);
+        issues.into_result(Problem::InvalidField)?;
+        let id = id.ok_or_else(|| Error::internal("a connection without an id"))?;
+        let fields = self.seal_connection(&draft, &id, scope.tenant(), None)?;
+        let mut put = PutConnection::new(id, fields, self.clock.now());
+        (put.expect, put.scope) = (Expect::Absent, scope);
+        self.storage.put_connection(put).await
     }
 
-    async fn replace_version(
+    async fn replace_connection(
+        &self,
+        id: &str,
+        body: Value,
+        scope: &Scope,
+    ) -> Result<StoredConnection> {
+        let mut old = self.find_connection(id, scope).await?;
+        id_mismatch::refuse_id_mismatch(&body, "conn_id", &old.id)?;
+        let mut issues = Issues::default();
+        let draft = parse_draft(body, &mut issues);
+        issues.into_result(Problem::InvalidField)?;
+        for _ in 1..TRIES_MAX {
+            let saved = self.replace_connection_version(&draft, &old, scope).await;
+            if !secret_input::is_precondition_failed(&saved) {
+                return saved;
+            }
+            old = self.find_connection(id, scope).await?;
+        }
+        self.replace_connection_version(&draft, &old, scope).await
+    }
+
+    async fn replace_connection_version(
         &self,
         draft: &Draft,
         old: &StoredConnection,
         scope: &Scope,
     ) -> Result<StoredConnection> {
         let tenant = old.tenant.as_ref();
-        let fields = self
-            .0
-            .seal_connection(draft, &old.id, tenant, Some(&old.fields))?;
-        let mut put = PutConnection::new(old.id.clone(), fields, self.0.clock.now());
+        let fields = self.seal_connection(draft, &old.id, tenant, Some(&old.fields))?;
+        let mut put = PutConnection::new(old.id.clone(), fields, self.clock.now());
         (put.expect, put.scope) = (Expect::Version(old.version), scope.clone());
-        self.0.storage.put_connection(put).await
+        self.storage.put_connection(put).await
     }
-}
 
-impl Shared {
     async fn find_connection(&self, id: &str, scope: &Scope) -> Result<StoredConnection> {
         let found = self
             .storage

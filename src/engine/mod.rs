@@ -8,6 +8,7 @@ mod attempt_log;
 mod backfill;
 mod cancel;
 mod checkpoint;
+mod command;
 mod connections;
 mod dataset_budget;
 mod definition_warnings;
@@ -90,6 +91,8 @@ pub(crate) struct Shared {
     node_slots: Arc<Semaphore>,
     // The datasets of all runs and dry runs.
     dataset_budget: dataset_budget::DatasetBudget,
+    // A permit is a command in progress.
+    commands: Arc<Semaphore>,
     // A permit is a dry run in progress.
     dry_runs: Semaphore,
     // Wakes the queue. A notify, since many wake-ups before the next claim count as one.
@@ -142,6 +145,7 @@ impl Engine {
         let dry_runs = usize::try_from(limits.dry_runs_max)
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
+        let commands = limits.commands_max.clamp(1, Semaphore::MAX_PERMITS);
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let shutdown_on_drop = shutdown::ShutdownOnDrop {
             drain: drain.clone(),
@@ -163,6 +167,7 @@ impl Engine {
             events,
             active: active::ActiveRuns::default(),
             node_slots: Arc::new(Semaphore::new(node_slots)),
+            commands: Arc::new(Semaphore::new(commands)),
             dry_runs: Semaphore::new(dry_runs),
             wake: Notify::new(),
             schedules_changed: Notify::new(),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Engine;
 use super::definition_warnings;
 use super::id_mismatch;
 use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
+use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
 use crate::graph::issues::Issues;
@@ -78,11 +78,13 @@ impl Engine {
         definition: Value,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
-        self.refuse_in_shutdown()?;
-        let clock = &self.0.clock;
-        let pipeline =
-            definition::parse(definition, || clock.new_run_id().to_string(), self.limits())?;
-        self.save(pipeline, Expect::Absent, scope).await
+        let scope = scope.clone();
+        self.command(|shared| async move {
+            let new_id = || shared.clock.new_run_id().to_string();
+            let pipeline = definition::parse(definition, new_id, &shared.limits)?;
+            shared.save(pipeline, Expect::Absent, &scope).await
+        })
+        .await
     }
 
     /// Replaces the pipeline with this id or slug.
@@ -97,14 +99,17 @@ impl Engine {
         precondition: &Precondition,
         scope: &Scope,
     ) -> Result<StoredPipeline> {
-        self.refuse_in_shutdown()?;
-        let found = self.0.find_pipeline(key, scope).await?;
-        id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
-        let id = found.id.as_str().to_owned();
-        let pipeline = definition::parse(definition, || id, self.limits())?;
-        let version = precondition.check(&found)?;
-        let expect = version.map_or(Expect::Present, Expect::Version);
-        self.save(pipeline, expect, scope).await
+        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
+        self.command(|shared| async move {
+            let found = shared.find_pipeline(&key, &scope).await?;
+            id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
+            let id = found.id.as_str().to_owned();
+            let pipeline = definition::parse(definition, || id, &shared.limits)?;
+            let version = precondition.check(&found)?;
+            let expect = version.map_or(Expect::Present, Expect::Version);
+            shared.save(pipeline, expect, &scope).await
+        })
+        .await
     }
 
     /// Checks a definition that the host built in code. Nothing is saved.
@@ -114,7 +119,7 @@ impl Engine {
     pub(crate) fn check_pipeline(&self, pipeline: &Pipeline) -> Result<()> {
         definition::check(pipeline, self.limits())?;
         self.0.refuse_unknown_types(pipeline)?;
-        self.refuse_configs(pipeline)
+        self.0.refuse_configs(pipeline)
     }
 
     /// Saves a checked definition that the host built in code, and replaces a stored one.
@@ -125,7 +130,8 @@ impl Engine {
         for warning in self.definition_warnings(&pipeline) {
             tracing::warn!(pipeline_id = %pipeline.id, detail = %warning.detail, "a definition is odd");
         }
-        self.save(pipeline, Expect::Any, &Scope::All).await
+        self.command(|shared| async move { shared.save(pipeline, Expect::Any, &Scope::All).await })
+            .await
     }
 
     /// Deletes the pipeline with this id or slug.
@@ -138,14 +144,17 @@ impl Engine {
         precondition: &Precondition,
         scope: &Scope,
     ) -> Result<()> {
-        self.refuse_in_shutdown()?;
-        let found = self.0.find_pipeline(key, scope).await?;
-        let _changed = WakeOnDrop(&self.0.schedules_changed);
-        let version = precondition.check(&found)?;
-        let mut delete = DeletePipeline::new(found.id, self.0.clock.now());
-        delete.version = version;
-        delete.scope = scope.clone();
-        self.0.storage.delete_pipeline(delete).await
+        let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
+        self.command(|shared| async move {
+            let found = shared.find_pipeline(&key, &scope).await?;
+            let version = precondition.check(&found)?;
+            let mut delete = DeletePipeline::new(found.id, shared.clock.now());
+            delete.version = version;
+            delete.scope = scope;
+            let _changed = WakeOnDrop(&shared.schedules_changed);
+            shared.storage.delete_pipeline(delete).await
+        })
+        .await
     }
 
     /// Checks a stored pipeline against today's limits and the registered executors.
@@ -164,13 +173,20 @@ impl Engine {
             Err(error) => error.issues().to_vec(),
         };
         errors.extend(self.0.unknown_types(pipeline));
-        errors.extend(self.config_issues(pipeline).into_vec());
+        errors.extend(self.0.config_issues(pipeline).into_vec());
         Ok(ValidationReport {
             errors,
             warnings: self.definition_warnings(pipeline),
         })
     }
 
+    /// Returns warnings about a definition: what is possible but most likely a mistake.
+    pub(crate) fn definition_warnings(&self, pipeline: &Pipeline) -> Vec<Issue> {
+        definition_warnings::find(pipeline, &self.0.registry)
+    }
+}
+
+impl Shared {
     async fn save(
         &self,
         mut pipeline: Pipeline,
@@ -181,24 +197,18 @@ impl Engine {
         let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
         let slug = choose_slug(&pipeline)?;
         strip_stored_fields(&mut pipeline);
-        let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.0.clock.now());
+        let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
         put.expect = expect;
         put.scope = scope.clone();
-        let _changed = WakeOnDrop(&self.0.schedules_changed);
-        let stored = self.0.storage.put_pipeline(put).await?;
+        let _changed = WakeOnDrop(&self.schedules_changed);
         // The new definition may allow more concurrent runs.
-        self.0.wake.notify_one();
-        Ok(stored)
+        let _wake = WakeOnDrop(&self.wake);
+        self.storage.put_pipeline(put).await
     }
 
     fn refuse_configs(&self, pipeline: &Pipeline) -> Result<()> {
         self.config_issues(pipeline)
             .into_result(Problem::InvalidField)
-    }
-
-    /// Returns warnings about a definition: what is possible but most likely a mistake.
-    pub(crate) fn definition_warnings(&self, pipeline: &Pipeline) -> Vec<Issue> {
-        definition_warnings::find(pipeline, &self.0.registry)
     }
 
     /// Returns the problems that executors find in the configs of their nodes, and the templates
@@ -207,7 +217,7 @@ impl Engine {
         let mut issues = Issues::default();
         for (index, node) in pipeline.nodes.iter().enumerate() {
             let at = format!("/nodes/{index}/config");
-            let validated = self.0.registry.get(&node.kind);
+            let validated = self.registry.get(&node.kind);
             let validated = validated.map(|executor| executor.validate(&node.config));
             for issue in validated.unwrap_or_default() {
                 let pointer = definition_warnings::absolute_pointer(&at, &issue.location);
@@ -217,7 +227,7 @@ impl Engine {
                 issues.push(&format!("{at}{pointer}"), || error.to_string());
             }
             let count = template::variables(&node.config).len();
-            if let Some(detail) = variables_excess(count, self.limits()) {
+            if let Some(detail) = variables_excess(count, &self.limits) {
                 issues.push_with_problem(Problem::DefinitionTooLarge, &at, detail);
             }
         }

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Engine, Shared, shutting_down};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Scope;
 use crate::storage::{Purge, PurgeMode};
 
@@ -37,11 +37,28 @@ impl Engine {
     /// deletes the rest.
     pub(crate) async fn purge(&self, runs: PurgeRequest) -> Result<u64> {
         self.refuse_in_shutdown()?;
-        purge(&self.0, &runs).await
+        let batch = first_batch(&self.0, &runs);
+        if runs.mode == PurgeMode::Preview {
+            return purge_in_batches(&self.0, batch).await;
+        }
+        // The caller itself waits, so one that leaves before its turn leaves no purge behind.
+        let guard = exclusive(&self.0).await?;
+        self.command(|shared| delete_in_batches(shared, batch, guard))
+            .await
     }
 }
 
+/// Deletes finished runs for the engine itself.
+///
+/// # Errors
+/// The same as [`Engine::purge`].
 pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRequest) -> Result<u64> {
+    let batch = first_batch(shared, runs);
+    let guard = exclusive(shared).await?;
+    delete_in_batches(Arc::clone(shared), batch, guard).await
+}
+
+fn first_batch(shared: &Shared, runs: &PurgeRequest) -> Purge {
     let days = TimeDelta::days(i64::from(runs.days.max(1)));
     let before = shared.clock.now().checked_sub_signed(days);
     let mut batch = Purge::new(
@@ -51,23 +68,15 @@ pub(super) async fn purge(shared: &Arc<Shared>, runs: &PurgeRequest) -> Result<u
     batch.keep_last = runs.keep_last;
     batch.mode = runs.mode;
     batch.scope = runs.scope.clone();
-    match runs.mode {
-        PurgeMode::Preview => purge_in_batches(shared, batch).await,
-        PurgeMode::Delete => {
-            // One purge at a time: another must not fill the pauses of this one. The caller itself
-            // waits for the lock, so a caller that goes away leaves no purge behind.
-            let guard = tokio::select! {
-                biased;
-                () = shared.drain.cancelled() => return Err(shutting_down()),
-                guard = Arc::clone(&shared.purging).lock_owned() => guard,
-            };
-            let purging = shared
-                .tasks
-                .spawn(delete_in_batches(Arc::clone(shared), batch, guard));
-            purging
-                .await
-                .map_err(|error| Error::internal("the purge task panicked").with_source(error))?
-        }
+    batch
+}
+
+/// Waits until no other purge deletes: another must not fill the pauses of this one.
+async fn exclusive(shared: &Shared) -> Result<OwnedMutexGuard<()>> {
+    tokio::select! {
+        biased;
+        () = shared.drain.cancelled() => Err(shutting_down()),
+        guard = Arc::clone(&shared.purging).lock_owned() => Ok(guard),
     }
 }
 

@@ -107,11 +107,18 @@ impl SchedulerHandle {
     }
 
     async fn advance(&self, advance: Advance) -> Result<TickOutcome> {
-        let wake = WakeOnDrop(&self.0.wake);
-        let advanced = self.0.storage.advance(advance).await?;
-        self.0.events.committed(advanced.seq);
-        drop(wake);
-        Ok(advanced.tick)
+        let shared = &self.0;
+        let _wake = WakeOnDrop(&shared.wake);
+        match shared.storage.advance(advance).await {
+            Ok(advanced) => {
+                shared.events.committed(advanced.seq);
+                Ok(advanced.tick)
+            }
+            Err(error) => {
+                shared.notify_after_failed_commit(&error).await;
+                Err(error)
+            }
+        }
     }
 
     /// Waits until a definition was saved or deleted since the last wait.

@@ -64,8 +64,7 @@ pub(crate) struct StartedRun {
     pub(crate) replayed: bool,
 }
 
-/// Wakes a loop when dropped. A caller that goes away midway therefore cannot leave a stored run
-/// unnoticed.
+/// Wakes a loop when dropped: also after an error, since the outcome of a failed commit is unknown.
 pub(super) struct WakeOnDrop<'a>(pub(super) &'a Notify);
 
 impl Drop for WakeOnDrop<'_> {
@@ -81,32 +80,8 @@ impl Engine {
     /// `NotFound`, `Invalid` (`node-type-unknown`, `params-too-large`, `idempotency-key-reused`),
     /// `QueueFull`, and any error of storage.
     pub(crate) async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
-        self.refuse_in_shutdown()?;
-        let shared = &self.0;
-        let pipeline = shared.find_pipeline(&start.pipeline, &start.scope).await?;
-        let key = start
-            .key
-            .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.id.clone())));
-        let mut params = pipeline.definition.params.clone();
-        params.extend(start.params);
-        let accepted = shared.refuse_unknown_types(&pipeline.definition);
-        let accepted = accepted.and_then(|()| sizes::check_params(&params, &shared.limits));
-        if let Err(refused) = accepted {
-            let replayed = shared.find_replayed(key.as_ref()).await?;
-            return replayed.ok_or(refused)?.into_started_run(pipeline.id);
-        }
-        let now = shared.clock.now();
-        let mut run = Run::new(
-            shared.clock.new_run_id(),
-            pipeline.id.clone(),
-            pipeline.version,
-            Trigger::Manual,
-            now.date_naive(),
-            now,
-        );
-        run.params = params;
-        let created = shared.create(run, key, start.scope).await?;
-        created.into_started_run(pipeline.id)
+        self.command(|shared| async move { shared.trigger(start).await })
+            .await
     }
 }
 
@@ -132,6 +107,33 @@ impl CreatedRuns {
 }
 
 impl Shared {
+    async fn trigger(&self, start: RunRequest) -> Result<StartedRun> {
+        let pipeline = self.find_pipeline(&start.pipeline, &start.scope).await?;
+        let key = start
+            .key
+            .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.id.clone())));
+        let mut params = pipeline.definition.params.clone();
+        params.extend(start.params);
+        let accepted = self.refuse_unknown_types(&pipeline.definition);
+        let accepted = accepted.and_then(|()| sizes::check_params(&params, &self.limits));
+        if let Err(refused) = accepted {
+            let replayed = self.find_replayed(key.as_ref()).await?;
+            return replayed.ok_or(refused)?.into_started_run(pipeline.id);
+        }
+        let now = self.clock.now();
+        let mut run = Run::new(
+            self.clock.new_run_id(),
+            pipeline.id.clone(),
+            pipeline.version,
+            Trigger::Manual,
+            now.date_naive(),
+            now,
+        );
+        run.params = params;
+        let created = self.create(run, key, start.scope).await?;
+        created.into_started_run(pipeline.id)
+    }
+
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
         let found = self.storage.find_pipeline(key, scope).await?;
         found.ok_or_else(|| Error::pipeline_not_found(quote(key)))
@@ -167,11 +169,17 @@ impl Shared {
     pub(super) async fn create_runs(&self, mut create: CreateRuns) -> Result<CreatedRuns> {
         create.queued_pipeline_max = self.limits.queued_pipeline_max;
         create.queued_max = self.limits.queued_max;
-        let wake = WakeOnDrop(&self.wake);
-        let created = self.storage.create_runs(create).await?;
-        self.events.committed(created.seq);
-        drop(wake);
-        Ok(created)
+        let _wake = WakeOnDrop(&self.wake);
+        match self.storage.create_runs(create).await {
+            Ok(created) => {
+                self.events.committed(created.seq);
+                Ok(created)
+            }
+            Err(error) => {
+                self.notify_after_failed_commit(&error).await;
+                Err(error)
+            }
+        }
     }
 
     /// Refuses a pipeline that has a node without a registered executor.

@@ -50,20 +50,9 @@ impl Engine {
         body: Value,
         scope: &Scope,
     ) -> Result<StoredVariable> {
-        self.refuse_in_shutdown()?;
-        let mut issues = Issues::default();
-        let draft = parse_draft(body, &mut issues);
-        let key = parse_body_key(draft.key.as_deref(), &mut issues);
-        if draft.is_secret {
-            let given = SecretInput::from_text(Some(draft.value.expose().clone()));
-            secret_input::refuse_unchanged(&given, "/value", &mut issues);
-        }
-        issues.into_result(Problem::InvalidField)?;
-        let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
-        let value = self.0.seal_variable(&draft, &key, scope.tenant())?;
-        let mut put = PutVariable::new(key, fields(&draft, value), self.0.clock.now());
-        (put.expect, put.scope) = (Expect::Absent, scope.clone());
-        self.0.storage.put_variable(put).await
+        let scope = scope.clone();
+        self.command(|shared| async move { shared.create_variable(body, scope).await })
+            .await
     }
 
     /// Replaces the variable with this key. A secret value that is sent masked stays as it is
@@ -79,8 +68,49 @@ impl Engine {
         body: Value,
         scope: &Scope,
     ) -> Result<StoredVariable> {
-        self.refuse_in_shutdown()?;
-        let mut old = self.0.find_variable(key, scope).await?;
+        let (key, scope) = (key.to_owned(), scope.clone());
+        self.command(|shared| async move { shared.replace_variable(&key, body, &scope).await })
+            .await
+    }
+
+    /// Deletes the variable with this key.
+    ///
+    /// # Errors
+    /// `NotFound`, and any error of storage.
+    pub(crate) async fn delete_variable(&self, key: &str, scope: &Scope) -> Result<()> {
+        let (key, scope) = (parse_path_key(key)?, scope.clone());
+        self.command(|shared| async move {
+            let now = shared.clock.now();
+            shared.storage.delete_variable(&key, &scope, now).await
+        })
+        .await
+    }
+}
+
+impl Shared {
+    async fn create_variable(&self, body: Value, scope: Scope) -> Result<StoredVariable> {
+        let mut issues = Issues::default();
+        let draft = parse_draft(body, &mut issues);
+        let key = parse_body_key(draft.key.as_deref(), &mut issues);
+        if draft.is_secret {
+            let given = SecretInput::from_text(Some(draft.value.expose().clone()));
+            secret_input::refuse_unchanged(&given, "/value", &mut issues);
+        }
+        issues.into_result(Problem::InvalidField)?;
+        let key = key.ok_or_else(|| Error::internal("a variable without a key"))?;
+        let value = self.seal_variable(&draft, &key, scope.tenant())?;
+        let mut put = PutVariable::new(key, fields(&draft, value), self.clock.now());
+        (put.expect, put.scope) = (Expect::Absent, scope);
+        self.storage.put_variable(put).await
+    }
+
+    async fn replace_variable(
+        &self,
+        key: &str,
+        body: Value,
+        scope: &Scope,
+    ) -> Result<StoredVariable> {
+        let mut old = self.find_variable(key, scope).await?;
         id_mismatch::refuse_id_mismatch(&body, "key", &old.key)?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
@@ -90,20 +120,9 @@ impl Engine {
             if !secret_input::is_precondition_failed(&saved) {
                 return saved;
             }
-            old = self.0.find_variable(key, scope).await?;
+            old = self.find_variable(key, scope).await?;
         }
         self.replace_variable_version(&draft, &old, scope).await
-    }
-
-    /// Deletes the variable with this key.
-    ///
-    /// # Errors
-    /// `NotFound`, and any error of storage.
-    pub(crate) async fn delete_variable(&self, key: &str, scope: &Scope) -> Result<()> {
-        self.refuse_in_shutdown()?;
-        let key = parse_path_key(key)?;
-        let now = self.0.clock.now();
-        self.0.storage.delete_variable(&key, scope, now).await
     }
 
     async fn replace_variable_version(
@@ -114,16 +133,14 @@ impl Engine {
     ) -> Result<StoredVariable> {
         let value = match keep_masked(draft, &old.fields.value)? {
             Some(value) => value,
-            None => self.0.seal_variable(draft, &old.key, old.tenant.as_ref())?,
+            None => self.seal_variable(draft, &old.key, old.tenant.as_ref())?,
         };
         let fields = fields(draft, value);
-        let mut put = PutVariable::new(old.key.clone(), fields, self.0.clock.now());
+        let mut put = PutVariable::new(old.key.clone(), fields, self.clock.now());
         (put.expect, put.scope) = (Expect::Version(old.version), scope.clone());
-        self.0.storage.put_variable(put).await
+        self.storage.put_variable(put).await
     }
-}
 
-impl Shared {
     async fn find_variable(&self, key: &str, scope: &Scope) -> Result<StoredVariable> {
         let keys = [parse_path_key(key)?];
         let mut found = self.storage.find_variables(&keys, scope).await?;

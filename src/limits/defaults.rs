@@ -47,6 +47,7 @@ impl Default for Limits {
             lease: Duration::from_secs(60),
             crashes_max: 3,
             suspect_delay: Duration::from_secs(1),
+            commands_max: 1_024,
             dry_runs_max: 4,
             dry_run_rows_max: 10,
             dry_run_bytes_max: 4 * MIB,

@@ -122,6 +122,9 @@ pub struct Limits {
     pub crashes_max: u32,
     /// How long after its start an engine claims suspected runs. 1 s: the host is up by then.
     pub suspect_delay: Duration,
+    /// The number of commands in progress at once, also of callers that have left. 1,024: four full
+    /// commits of SQLite; further callers wait.
+    pub commands_max: usize,
     /// The number of dry runs that execute at once. 4: each holds a client connection and up to
     /// `nodes_run_max` nodes.
     pub dry_runs_max: u32,

@@ -62,6 +62,7 @@ mod faults;
 mod figures;
 mod files;
 mod host_panics;
+mod left_callers;
 mod log_panics;
 mod logs;
 mod lost_outputs;

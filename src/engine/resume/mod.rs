@@ -6,7 +6,7 @@
 mod chain;
 
 use self::chain::{Chain, DefinitionGraph};
-use super::{Engine, RequestKey, StartedRun};
+use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::Effect;
 use crate::graph::reuse::{ChainResult, select_reused};
@@ -47,18 +47,24 @@ impl Engine {
     /// `NotFound`, `Conflict` (`run-not-resumable`), `Invalid`, `QueueFull`, and any error of
     /// storage.
     pub(crate) async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
-        self.refuse_in_shutdown()?;
-        let (shared, scope) = (&self.0, &resume.scope);
-        let old = shared.storage.find_run(resume.run, scope).await?;
+        self.command(|shared| async move { shared.resume(resume).await })
+            .await
+    }
+}
+
+impl Shared {
+    async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
+        let scope = &resume.scope;
+        let old = self.storage.find_run(resume.run, scope).await?;
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
         let key = resume
             .key
             .map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
-        if let Some(replayed) = shared.find_replayed(key.as_ref()).await? {
+        if let Some(replayed) = self.find_replayed(key.as_ref()).await? {
             return replayed.into_started_run(old.run.pipeline_id);
         }
         let pipeline_id = &old.run.pipeline_id;
-        let pipeline = shared
+        let pipeline = self
             .storage
             .find_pipeline(pipeline_id.as_str(), scope)
             .await?
@@ -73,28 +79,28 @@ impl Engine {
             .map(|id| parse_from_node(&current, &id))
             .transpose()?;
         let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
-        shared.refuse_unknown_types(definition)?;
+        self.refuse_unknown_types(definition)?;
         let mut run = self.new_run(&old.run);
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
         }
-        let chain = shared.storage.find_chain(run.first_run, scope).await?;
+        let chain = self.storage.find_chain(run.first_run, scope).await?;
         if let Err(refused) = refuse_blocked_chain(&old.run, &chain) {
             // A concurrent request with the same key may have created the run that blocks this
             // resume.
-            let replayed = shared.find_replayed(key.as_ref()).await?;
+            let replayed = self.find_replayed(key.as_ref()).await?;
             return replayed
                 .ok_or(refused)?
                 .into_started_run(old.run.pipeline_id);
         }
         let chain = Chain::new(&chain, old.run.id)?;
         run.inherited = self.inherited_outputs(&current, &chain, from);
-        let created = shared.create(run, key, resume.scope).await?;
+        let created = self.create(run, key, resume.scope).await?;
         created.into_started_run(old.run.pipeline_id)
     }
 
     fn new_run(&self, old: &Run) -> Run {
-        let clock = &self.0.clock;
+        let clock = &self.clock;
         let mut run = Run::new(
             clock.new_run_id(),
             old.pipeline_id.clone(),
@@ -143,7 +149,7 @@ impl Engine {
     }
 
     fn is_sink(&self, node: &Node) -> bool {
-        let executor = self.0.registry.get(&node.kind);
+        let executor = self.registry.get(&node.kind);
         executor.is_none_or(|executor| executor.effect(node) == Effect::Sink)
     }
 }

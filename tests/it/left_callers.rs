@@ -1,0 +1,351 @@
+//! Callers that leave: a command that has begun is finished, with its wake-ups.
+//!
+//! Each command is left at each call of storage that it makes. What it does otherwise is left to
+//! the tests of its noun.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use floret::testing::{Gate, Method, Step, routes};
+use floret::{Access, EventKind, RunStatus};
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::harness::{Host, Store, World, chain};
+use crate::wire::{request, send};
+
+on_every_backend! {
+    pipelines_are_saved_and_deleted_and_their_schedules_fire,
+    runs_are_created_and_execute,
+    cancel_requests_reach_the_executing_nodes,
+    connections_are_saved_and_deleted,
+    variables_are_saved_and_deleted,
+    a_purge_is_finished,
+}
+
+const SAVES: &[&str] = &[
+    "POST /pipelines",
+    "PUT /pipelines/{id}",
+    "DELETE /pipelines/{id}",
+];
+const CREATIONS: &[&str] = &[
+    "POST /pipelines/{id}/run",
+    "POST /pipelines/{id}/backfill",
+    "POST /runs/{run_id}/resume",
+];
+const CANCELS: &[&str] = &[
+    "POST /runs/{run_id}/cancel",
+    "POST /backfills/{backfill_id}/cancel",
+];
+const CONNECTIONS: &[&str] = &[
+    "POST /connections",
+    "PUT /connections/{conn_id}",
+    "DELETE /connections/{conn_id}",
+];
+const VARIABLES: &[&str] = &[
+    "POST /variables",
+    "PUT /variables/{key}",
+    "DELETE /variables/{key}",
+];
+const PURGES: &[&str] = &["POST /system/purge"];
+
+/// A dry run stores nothing. It ends with its caller.
+const NOT_FINISHED: &[&str] = &["POST /pipelines/{id}/dry-run"];
+
+/// The calls of storage that commands make and that no loop of the engine makes.
+const CALLS: &[Method] = &[
+    Method::FindPipeline,
+    Method::PutPipeline,
+    Method::DeletePipeline,
+    Method::FindIdempotent,
+    Method::CreateRuns,
+    Method::FindRun,
+    Method::FindChain,
+    Method::RequestCancel,
+    Method::CancelBackfill,
+    Method::FindConnection,
+    Method::PutConnection,
+    Method::DeleteConnection,
+    Method::FindVariables,
+    Method::PutVariable,
+    Method::DeleteVariable,
+    Method::Purge,
+];
+
+/// Longer than the sleep of the scheduler, and shorter than all other sleeps in a quiet world.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The state before a command, and the command.
+struct Scene {
+    world: World,
+    host: Host,
+    command: &'static str,
+    path: String,
+    body: Option<Value>,
+}
+
+/// Where a command is left: before or after the effect of a call.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    Before,
+    After,
+}
+
+impl Scene {
+    async fn new(store: Store, command: &'static str) -> Self {
+        let world = World::quiet(store).pipeline(chain("p", &["a", "b"]));
+        let host = world.start().await;
+        let mut scene = Self {
+            world,
+            host,
+            command,
+            path: command.split_once(' ').unwrap().1.to_owned(),
+            body: None,
+        };
+        scene.prepare().await;
+        scene
+    }
+
+    /// Creates what the command needs, and sets its path and body.
+    async fn prepare(&mut self) {
+        let every_minute = |id: &str| {
+            let pipeline = chain(id, &["a", "b"]).schedule("* * * * *");
+            serde_json::to_value(pipeline).unwrap()
+        };
+        self.path = self.path.replace("{id}", "p");
+        self.path = self.path.replace("{conn_id}", "c").replace("{key}", "k");
+        let connection = |host| json!({"conn_id": "c", "type": "postgres", "host": host});
+        let variable = |value| json!({"key": "k", "value": value});
+        match self.command {
+            "POST /pipelines" => self.body = Some(every_minute("new")),
+            "PUT /pipelines/{id}" => self.body = Some(every_minute("p")),
+            "POST /pipelines/{id}/backfill" => self.body = Some(two_dates()),
+            "POST /runs/{run_id}/resume" => {
+                let steps = [Step::permanent("no"), Step::pass_on()];
+                self.world.script.script("a", steps);
+                let failed = self.host.run("p").await.run;
+                assert_eq!(failed.status, RunStatus::Failed);
+                self.path = self.path.replace("{run_id}", &failed.id.to_string());
+            }
+            "POST /runs/{run_id}/cancel" => {
+                self.hold_first_node();
+                let run = self.host.trigger("p").await.id().to_string();
+                self.world.script.started("a").await;
+                self.path = self.path.replace("{run_id}", &run) + "?force=true";
+            }
+            "POST /backfills/{backfill_id}/cancel" => {
+                self.hold_first_node();
+                self.send("POST", "/pipelines/p/backfill", &two_dates())
+                    .await;
+                self.world.script.started("a").await;
+                let run = self.host.runs().await.remove(0);
+                let id = run.backfill_id.unwrap().to_string();
+                self.path = self.path.replace("{backfill_id}", &id) + "?force=true";
+            }
+            "POST /connections" => self.body = Some(connection("new")),
+            "PUT /connections/{conn_id}" | "DELETE /connections/{conn_id}" => {
+                self.send("POST", "/connections", &connection("old")).await;
+                self.body = Some(connection("new"));
+            }
+            "POST /variables" => self.body = Some(variable("new")),
+            "PUT /variables/{key}" | "DELETE /variables/{key}" => {
+                self.send("POST", "/variables", &variable("old")).await;
+                self.body = Some(variable("new"));
+            }
+            "POST /system/purge" => {
+                self.host.run("p").await;
+                self.world.clock.advance(3 * 24 * 60 * MINUTE);
+                self.body = Some(json!({"days": 1}));
+            }
+            _ => {}
+        }
+    }
+
+    fn hold_first_node(&self) {
+        let never = Gate::new();
+        let held = Step::pass_on().at(&never);
+        self.world.script.script("a", [held.clone(), held]);
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &Value) {
+        let service = self.host.floret.service(Access::allow_all());
+        let path = format!("/api{path}");
+        let answer = send(
+            &service,
+            request(method.parse().unwrap(), &path, Some(body)),
+        )
+        .await;
+        assert!(answer.status.is_success(), "{answer:?}");
+    }
+
+    fn request(&self) -> http::Request<http_body_util::Full<bytes::Bytes>> {
+        let method = self.command.split_once(' ').unwrap().0.parse().unwrap();
+        let has_body = method != http::Method::DELETE;
+        let body = self.body.as_ref().filter(|_| has_body);
+        request(method, &format!("/api{}", self.path), body)
+    }
+
+    /// Executes the command and returns the calls of storage that it makes.
+    async fn calls(&self) -> Vec<Method> {
+        let counts = || CALLS.iter().map(|call| self.host.storage.calls(*call));
+        let before: Vec<_> = counts().collect();
+        let service = self.host.floret.service(Access::allow_all());
+        let answer = send(&service, self.request()).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        let rows = CALLS.iter().zip(before.into_iter().zip(counts()));
+        rows.filter(|(_, (before, after))| before < after)
+            .map(|(call, _)| *call)
+            .collect()
+    }
+
+    /// Sends the command and drops its future while it waits for a call of storage.
+    async fn leave(&self, call: Method, at: At) {
+        let storage = &self.host.storage;
+        let gate = Gate::new();
+        match at {
+            At::Before => storage.hold(call, &gate),
+            At::After => storage.hold_after(call, &gate),
+        }
+        let before = storage.calls(call);
+        let service = self.host.floret.service(Access::allow_all());
+        let mut answer = Box::pin(service.oneshot(self.request()));
+        while storage.calls(call) == before {
+            assert!((&mut answer).now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        drop(answer);
+        gate.open();
+    }
+
+    /// Waits until everything that the command causes has happened.
+    async fn effect(&self) {
+        match self.command {
+            "POST /pipelines" | "PUT /pipelines/{id}" => {
+                self.world.clock.sleeper_within(MINUTE).await;
+                self.world.clock.advance(MINUTE);
+                self.host.wait_for_events(EventKind::RunCompleted, 1).await;
+            }
+            "DELETE /pipelines/{id}" => {
+                until(async || self.find("/api/pipelines/p").await.is_none()).await;
+            }
+            "POST /pipelines/{id}/run" | "POST /runs/{run_id}/resume" => {
+                self.host.wait_for_events(EventKind::RunCompleted, 1).await;
+            }
+            "POST /pipelines/{id}/backfill" => {
+                self.host.wait_for_events(EventKind::RunCompleted, 2).await;
+            }
+            "POST /runs/{run_id}/cancel" | "POST /backfills/{backfill_id}/cancel" => {
+                until(async || {
+                    let runs = self.host.runs().await;
+                    runs.iter().all(|run| run.status == RunStatus::Cancelled)
+                })
+                .await;
+            }
+            "POST /system/purge" => until(async || self.host.runs().await.is_empty()).await,
+            command if CONNECTIONS.contains(&command) => {
+                self.setting_is_changed("/api/connections/c", "host").await;
+            }
+            _ => self.setting_is_changed("/api/variables/k", "value").await,
+        }
+    }
+
+    /// Waits until a field has its new value, or until a setting to delete is gone.
+    async fn setting_is_changed(&self, path: &str, field: &str) {
+        let value = (!self.command.starts_with("DELETE")).then(|| json!("new"));
+        until(async || self.find(path).await.map(|found| found[field].clone()) == value).await;
+    }
+
+    async fn find(&self, path: &str) -> Option<Value> {
+        let service = self.host.floret.service(Access::allow_all());
+        let answer = send(&service, request(http::Method::GET, path, None)).await;
+        (answer.status != 404).then(|| answer.json())
+    }
+}
+
+fn two_dates() -> Value {
+    json!({"start_date": "2024-01-01", "end_date": "2024-01-02"})
+}
+
+async fn until(is_met: impl AsyncFn() -> bool) {
+    while !is_met().await {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn fresh(store: &Store) -> Store {
+    match store {
+        Store::Memory(_) => Store::memory(),
+        Store::Sqlite(_) => Store::sqlite(),
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "cargo shows the last case beside a failure"
+)]
+fn print_case(command: &str, case: &str) {
+    eprintln!("{command}: {case}");
+}
+
+/// Leaves each command at each of its calls, and waits for its effect.
+async fn leave_everywhere(store: &Store, commands: &[&'static str]) {
+    for command in commands {
+        print_case(command, "not left");
+        let finished = Scene::new(fresh(store), command).await;
+        let calls = finished.calls().await;
+        finished.effect().await;
+        assert!(!calls.is_empty(), "{command} makes no call");
+        for call in calls {
+            for at in [At::Before, At::After] {
+                print_case(command, &format!("left {at:?} {call:?}"));
+                let scene = Scene::new(fresh(store), command).await;
+                scene.leave(call, at).await;
+                scene.effect().await;
+            }
+        }
+    }
+}
+
+async fn pipelines_are_saved_and_deleted_and_their_schedules_fire(store: Store) {
+    leave_everywhere(&store, SAVES).await;
+}
+
+async fn runs_are_created_and_execute(store: Store) {
+    leave_everywhere(&store, CREATIONS).await;
+}
+
+async fn cancel_requests_reach_the_executing_nodes(store: Store) {
+    leave_everywhere(&store, CANCELS).await;
+}
+
+async fn connections_are_saved_and_deleted(store: Store) {
+    leave_everywhere(&store, CONNECTIONS).await;
+}
+
+async fn variables_are_saved_and_deleted(store: Store) {
+    leave_everywhere(&store, VARIABLES).await;
+}
+
+async fn a_purge_is_finished(store: Store) {
+    leave_everywhere(&store, PURGES).await;
+}
+
+#[test]
+fn every_route_that_writes_is_left() {
+    let writes = routes()
+        .into_iter()
+        .filter(|route| !route.method.is_safe())
+        .map(|route| format!("{} {}", route.method, route.path));
+    let left = [
+        SAVES,
+        CREATIONS,
+        CANCELS,
+        CONNECTIONS,
+        VARIABLES,
+        PURGES,
+        NOT_FINISHED,
+    ];
+    let left = left.concat().into_iter().map(str::to_owned);
+    assert_eq!(writes.collect::<BTreeSet<_>>(), left.collect());
+}
