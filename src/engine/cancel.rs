@@ -12,7 +12,8 @@
 //!    `driver/mod` raises the signal to `Abandon`.
 //! 4. **Abandon.** `attempt` aborts the tasks that still execute, and `node` records their nodes
 //!    as cancelled. A task that reaches no await within `Limits::stop_grace` keeps its thread: the
-//!    engine counts it as abandoned and no longer waits for it.
+//!    engine counts it as abandoned and no longer waits for it. The same happens after two such
+//!    graces to a node whose own task does not end, because a service holds its thread.
 //! 5. **Late results.** The result of an abandoned attempt is discarded, since nothing awaits its
 //!    task. `journal` drops the log lines that follow the run's end, and storage refuses appends
 //!    to a finished run. Storage also refuses any other outcome for a run with a cancel request;

@@ -2,14 +2,15 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use floret::executor::{Executor, ExecutorError, NodeCall, Output};
 use floret::testing::{Gate, ScriptedExecutor, Step};
 use floret::{Builder, Node, NodeStatus, Pipeline, RunStatus};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::limit::ConcurrencyLimit;
@@ -22,6 +23,7 @@ on_every_backend! {
     a_node_that_waits_for_a_service_takes_no_slot,
     a_node_that_waits_for_a_slot_takes_no_service,
     a_node_that_waits_for_a_service_is_cancelled_at_once,
+    a_forced_cancel_ends_a_run_whose_service_blocks,
     a_dry_run_waits_for_a_service_like_a_run,
     a_service_that_never_becomes_ready_fails_the_attempt,
     service_errors_are_retried_unless_they_are_permanent,
@@ -204,6 +206,58 @@ async fn a_node_that_waits_for_a_service_is_cancelled_at_once(store: Store) {
     let finished = holds.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
     assert_eq!(host.run("waits").await.run.status, RunStatus::Success);
+}
+
+/// A service that blocks its thread when it is asked whether it is ready.
+#[derive(Clone)]
+struct Blocking {
+    asked: watch::Sender<usize>,
+    released: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Service<NodeCall> for Blocking {
+    type Response = ();
+    type Error = BoxError;
+    type Future = Ready<Result<(), BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.asked.send_modify(|asked| *asked += 1);
+        Poll::Ready(Ok(self.released.lock().recv()?))
+    }
+
+    fn call(&mut self, _: NodeCall) -> Self::Future {
+        ready(Ok(()))
+    }
+}
+
+async fn a_forced_cancel_ends_a_run_whose_service_blocks(store: Store) {
+    let mut world = World::quiet(store)
+        .pipeline(Pipeline::new("p").node("a", "blocking").node("b", STEP))
+        .pipeline(Pipeline::new("q").node("c", STEP));
+    world.limits.runs_max = 1;
+    let (release, released) = mpsc::channel();
+    let asked = watch::Sender::new(0);
+    let service = Blocking {
+        asked: asked.clone(),
+        released: Arc::new(Mutex::new(released)),
+    };
+    let build = |builder: Builder| builder.node_service("blocking", service);
+    let host = world.start_with(build).await;
+    let run = host.trigger("p").await;
+    let mut asked = asked.subscribe();
+    asked.wait_for(|asked| *asked > 0).await.unwrap();
+    host.floret.force_cancel(run.id()).await.unwrap();
+    let finished = tokio::select! {
+        finished = run.finished() => finished.unwrap(),
+        () = async { loop { world.advance_within(world.limits.force_grace).await; } } => {
+            unreachable!("the clock advances for ever")
+        }
+    };
+    assert_eq!(finished.run.status, RunStatus::Cancelled);
+    assert_eq!(node(&finished, "a").status, NodeStatus::Cancelled);
+    assert_eq!(host.run("q").await.run.status, RunStatus::Success);
+    assert_eq!(host.floret.abandoned(), 1);
+    release.send(()).unwrap();
 }
 
 async fn a_dry_run_waits_for_a_service_like_a_run(store: Store) {

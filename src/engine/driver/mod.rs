@@ -5,7 +5,7 @@
 mod outcomes;
 mod stopping;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -56,6 +56,8 @@ pub(super) struct Driver {
     pub(super) is_suspect: bool,
     pub(super) cancel_request: watch::Receiver<Option<Cancel>>,
     pub(super) tasks: JoinSet<NodeTaskResult>,
+    /// The nodes of `tasks`.
+    pub(super) executing: BTreeSet<NodeIndex>,
     /// Results of nodes whose commit is pending.
     pub(super) commits: JoinSet<Result<(NodeIndex, NodeOutcome), LeaseLost>>,
     pub(super) profiles: JoinSet<Result<(NodeIndex, Profile)>>,
@@ -85,6 +87,7 @@ impl Driver {
         let mut deadlines = Deadlines {
             run: self.deadline(),
             force: None,
+            abandon: None,
         };
         let shared = Arc::clone(&self.context.shared);
         let mut stop_signal = self.context.stop_signal.subscribe();
@@ -123,8 +126,11 @@ impl Driver {
                     self.time_out().await?;
                 }
                 () = sleep_until_deadline(&shared, deadlines.force) => {
-                    deadlines.force = None;
-                    self.context.raise(StopSignal::Abandon);
+                    self.abandon_attempts(&mut deadlines);
+                }
+                () = sleep_until_deadline(&shared, deadlines.abandon) => {
+                    deadlines.abandon = None;
+                    self.abandon_nodes().await?;
                 }
                 () = shared.drain.cancelled(), if may_start_nodes => {
                     self.context.raise(StopSignal::Drain);
@@ -165,6 +171,7 @@ impl Driver {
                 .node_id(node_index)
                 .map_or("", |id| id.as_str());
             let span = tracing::info_span!("node", node_id);
+            self.executing.insert(node_index);
             self.tasks.spawn(task.run().instrument(span));
         }
     }

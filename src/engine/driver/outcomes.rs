@@ -28,6 +28,7 @@ impl Driver {
                 return Err(LeaseLost);
             }
         };
+        self.executing.remove(&result.node_index);
         let NodeExit::Finished(finished, dataset) = result.exit else {
             return Ok(());
         };

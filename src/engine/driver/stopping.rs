@@ -3,6 +3,7 @@
 //! How executing nodes react to a stop signal is left to `attempt` and `node`. The steps of a
 //! forced cancel are described in `engine/cancel`.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Driver, RunExit};
@@ -10,6 +11,7 @@ use crate::engine::Shared;
 use crate::engine::journal::LeaseLost;
 use crate::engine::run_context::RunContext;
 use crate::engine::stop_signal::StopSignal;
+use crate::graph::frontier::NodeOutcome;
 use crate::model::{Cancel, NodeStatus, RunStatus};
 use crate::storage::Entry;
 
@@ -20,6 +22,8 @@ pub(super) struct Deadlines {
     pub(super) run: Option<Duration>,
     /// When a forced cancel abandons the nodes that still execute.
     pub(super) force: Option<Duration>,
+    /// When the nodes are given up that have not even ended by then.
+    pub(super) abandon: Option<Duration>,
 }
 
 impl Driver {
@@ -89,6 +93,41 @@ impl Driver {
         let cancelled = self.frontier.cancel();
         self.record_unexecuted(&cancelled, NodeStatus::Cancelled)
             .await
+    }
+
+    /// Abandons the attempts that a forced cancel has not stopped within its grace.
+    pub(super) fn abandon_attempts(&self, deadlines: &mut Deadlines) {
+        let shared = &self.context.shared;
+        deadlines.force = None;
+        // An attempt that does not yield takes one grace. What is left then is no attempt.
+        let grace = shared.limits.stop_grace.saturating_mul(2);
+        deadlines.abandon = shared.clock.elapsed().checked_add(grace);
+        self.context.raise(StopSignal::Abandon);
+    }
+
+    /// Gives up the nodes whose tasks do not end, and records them as cancelled.
+    ///
+    /// The host's code holds their threads outside of an attempt, as a service that blocks when it
+    /// is asked whether it is ready.
+    pub(super) async fn abandon_nodes(&mut self) -> Result<(), LeaseLost> {
+        let stuck = std::mem::take(&mut self.executing);
+        if stuck.is_empty() {
+            return Ok(());
+        }
+        let count = stuck.len();
+        let abandoned = &self.context.shared.abandoned;
+        abandoned.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        tracing::warn!(count, "nodes do not yield and were abandoned");
+        self.tasks.detach_all();
+        for node_index in stuck {
+            if !self.reexecuted.contains(&node_index) {
+                self.record_unexecuted(&[node_index], NodeStatus::Cancelled)
+                    .await?;
+            }
+            self.frontier
+                .finish_node(node_index, NodeOutcome::Cancelled);
+        }
+        Ok(())
     }
 
     /// Times the run out: stops its executing nodes and skips the waiting ones.

@@ -5,7 +5,7 @@
 
 mod node_history;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -146,6 +146,7 @@ impl Preparation {
             is_suspect: self.is_suspect,
             cancel_request,
             tasks: JoinSet::new(),
+            executing: BTreeSet::new(),
             commits: JoinSet::new(),
             profiles: JoinSet::new(),
             context: self.context,
