@@ -20,7 +20,7 @@ use crate::executor::{
 };
 use crate::floret::Floret;
 use crate::limits::Limits;
-use crate::model::{Pipeline, Retention};
+use crate::model::{Pipeline, Retention, ScheduledPipelines, TenantId};
 use crate::notifier::{Notifier, Notifiers};
 use crate::scheduler;
 use crate::secret::Keyring;
@@ -66,13 +66,21 @@ pub struct Builder {
     storage: Arc<dyn Storage>,
     registry: Registry,
     keyring: Keyring,
-    pipelines: Vec<Pipeline>,
+    pipelines: Vec<CodePipeline>,
+    is_only_these: bool,
     limits: Limits,
     clock: Clock,
     notifiers: Notifiers,
     retention: Option<Retention>,
     twice: Vec<String>,
     notifiers_twice: Vec<String>,
+}
+
+/// A pipeline of the host's code, and the tenant that owns it.
+#[derive(Debug)]
+struct CodePipeline {
+    tenant: Option<TenantId>,
+    pipeline: Pipeline,
 }
 
 impl Builder {
@@ -82,6 +90,7 @@ impl Builder {
             registry: Registry::default(),
             keyring: Keyring::default(),
             pipelines: Vec::new(),
+            is_only_these: false,
             limits: Limits::default(),
             clock: Clock::system(),
             notifiers: Notifiers::default(),
@@ -276,9 +285,93 @@ impl Builder {
         self
     }
 
-    /// Adds a pipeline. [`Builder::start`] saves it and replaces a stored pipeline of the same id.
+    /// Opens the node type `kind` to pipelines of these tenants only. Pipelines without a tenant
+    /// can always use it.
+    ///
+    /// For any other tenant, a save of a pipeline with such a node is refused, and so is each way
+    /// to run it (`node-type-closed`). A run that exists or that a schedule creates fails at the
+    /// node. A type without this call is open to every tenant.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use floret::executor::{Ctx, ExecutorError};
+    /// use floret::{Pipeline, Problem, TenantId, testing::memory};
+    ///
+    /// async fn read_ledger(_: Ctx) -> Result<(), ExecutorError> {
+    ///     Ok(())
+    /// }
+    /// let acme = TenantId::new("acme").expect("a valid id");
+    /// let refused = memory()
+    ///     .node("read_ledger", read_ledger)
+    ///     .for_tenants("read_ledger", [])
+    ///     .tenant_pipeline(acme, Pipeline::new("spy").node("read", "read_ledger"))
+    ///     .start()
+    ///     .await;
+    /// assert_eq!(refused.unwrap_err().problem(), Problem::NodeTypeClosed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn for_tenants(
+        mut self,
+        kind: impl Into<String>,
+        tenants: impl IntoIterator<Item = TenantId>,
+    ) -> Self {
+        self.registry.restrict(kind, tenants);
+        self
+    }
+
+    /// Adds a pipeline that belongs to no tenant. [`Builder::start`] saves it and replaces a stored
+    /// pipeline of the same id.
+    ///
+    /// A pipeline that an operator has disabled or enabled stays so, until the code itself changes
+    /// [`Pipeline::enabled`].
     pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
-        self.pipelines.push(pipeline);
+        self.pipelines.push(CodePipeline {
+            tenant: None,
+            pipeline,
+        });
+        self
+    }
+
+    /// Adds a pipeline that belongs to a tenant. It is saved like [`Builder::pipeline`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> floret::Result<()> {
+    /// use floret::executor::{Ctx, ExecutorError};
+    /// use floret::{Pipeline, TenantId, testing::memory};
+    ///
+    /// async fn load(ctx: Ctx) -> Result<(), ExecutorError> {
+    ///     assert_eq!(ctx.tenant.as_ref().map(TenantId::as_str), Some("acme"));
+    ///     Ok(())
+    /// }
+    /// let acme = TenantId::new("acme").expect("a valid id");
+    /// let floret = memory()
+    ///     .node("load", load)
+    ///     .tenant_pipeline(acme.clone(), Pipeline::new("daily").node("load", "load"))
+    ///     .start()
+    ///     .await?;
+    /// let run = floret.run("daily").start().await?.finished().await?.run;
+    /// assert_eq!(run.tenant, Some(acme));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tenant_pipeline(mut self, tenant: TenantId, pipeline: Pipeline) -> Self {
+        self.pipelines.push(CodePipeline {
+            tenant: Some(tenant),
+            pipeline,
+        });
+        self
+    }
+
+    /// Lets the schedules of these pipelines fire only: those that the host adds to this builder.
+    ///
+    /// Any other stored pipeline, such as one that the code no longer has, stays stored. It can be
+    /// run by hand, and the status of the scheduler shows it as disabled. Use this where no
+    /// pipeline is created over HTTP.
+    pub const fn only_these_pipelines(mut self) -> Self {
+        self.is_only_these = true;
         self
     }
 
@@ -353,7 +446,8 @@ impl Builder {
     /// # }
     /// ```
     pub async fn start(self) -> Result<Floret> {
-        self.refuse_twice()?;
+        self.refuse_registrations()?;
+        let scheduled = self.scheduled();
         let Self {
             storage,
             registry,
@@ -365,12 +459,13 @@ impl Builder {
             twice: _,
             notifiers_twice: _,
             retention,
+            is_only_these: _,
         } = self;
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
         }
         let events = Events::open(Arc::clone(&storage), &limits).await?;
-        let views = Views::new(Arc::clone(&storage), registry.clone());
+        let views = Views::new(Arc::clone(&storage), registry.clone(), scheduled.clone());
         let engine = Engine::new(EngineParts {
             storage: Arc::clone(&storage),
             registry,
@@ -379,6 +474,7 @@ impl Builder {
             clock,
             events,
             retention,
+            scheduled,
         });
         refuse_invalid_pipelines(&engine, &pipelines)?;
         // Opened first, so that notifiers do not miss the events that follow.
@@ -391,9 +487,9 @@ impl Builder {
             dropped: engine.dropped(),
         })
         .await?;
-        for pipeline in pipelines {
+        for CodePipeline { tenant, pipeline } in pipelines {
             let id = pipeline.id.clone();
-            let saved = engine.put_pipeline(pipeline).await;
+            let saved = engine.put_pipeline(pipeline, tenant).await;
             saved.map_err(|error| with_pipeline_id(&id, error))?;
         }
         engine.start();
@@ -402,9 +498,31 @@ impl Builder {
         Ok(Floret::new(engine, views, storage, delivery))
     }
 
-    fn refuse_twice(&self) -> Result<()> {
+    fn refuse_registrations(&self) -> Result<()> {
         refuse(&self.twice, Problem::NodeTypeTwice, "node type")?;
-        refuse(&self.notifiers_twice, Problem::NotifierTwice, "notifier")
+        refuse(&self.notifiers_twice, Problem::NotifierTwice, "notifier")?;
+        // A mistyped name would leave the type open.
+        let unknown = |kind: &str| {
+            let detail = format!("for_tenants names the node type {kind}, which is not registered");
+            Issue::parameter(kind, detail)
+        };
+        let unknown: Vec<_> = self
+            .registry
+            .unregistered_restrictions()
+            .map(unknown)
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Error::invalid(Problem::NodeTypeUnknown, unknown))
+    }
+
+    fn scheduled(&self) -> ScheduledPipelines {
+        if !self.is_only_these {
+            return ScheduledPipelines::All;
+        }
+        let key = |code: &CodePipeline| (code.tenant.clone(), code.pipeline.id.clone());
+        ScheduledPipelines::Only(Arc::new(self.pipelines.iter().map(key).collect()))
     }
 }
 
@@ -423,9 +541,10 @@ fn refuse(twice: &[String], problem: Problem, what: &str) -> Result<()> {
 
 /// Refuses invalid pipelines with one error that reports every issue and has the problem of the
 /// first.
-fn refuse_invalid_pipelines(engine: &Engine, pipelines: &[Pipeline]) -> Result<()> {
-    let refusal = |pipeline: &Pipeline| {
-        let refused = engine.check_pipeline(pipeline).err()?;
+fn refuse_invalid_pipelines(engine: &Engine, pipelines: &[CodePipeline]) -> Result<()> {
+    let refusal = |code: &CodePipeline| {
+        let CodePipeline { tenant, pipeline } = code;
+        let refused = engine.check_pipeline(pipeline, tenant.as_ref()).err()?;
         Some(with_pipeline_id(&pipeline.id, refused))
     };
     let refused: Vec<_> = pipelines.iter().filter_map(refusal).collect();

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
     ConnectionFilter, Connections, DeletePipeline, Expect, IdempotentOperation, PipelineFilter,
-    Pipelines, PutConnection, PutPipeline, PutVariable, SlugChoice, StoredConnection,
+    Pipelines, PutConnection, PutPipeline, PutVariable, SavedBy, SlugChoice, StoredConnection,
     StoredPipeline, StoredVariable, VariableFilter, VariableKey, Variables,
 };
-use floret::{ConnectionId, Error, PageRequest, Problem, Result, Scope, Slug};
+use floret::{ConnectionId, Error, PageRequest, Pipeline, Problem, Result, Scope, Slug};
 
 use crate::audited::AuditedStorage;
 use crate::pages::Page;
@@ -60,6 +60,7 @@ impl Pipelines for AuditedStorage {
             }
             rows.pipelines.remove(id, &delete.scope);
             rows.schedules.remove(id);
+            rows.enabled_by_code.remove(id);
             let Rows { keys, runs, .. } = rows;
             keys.retain(|(operation, _), _| match operation {
                 IdempotentOperation::Run(pipeline) | IdempotentOperation::Backfill(pipeline) => {
@@ -123,12 +124,31 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
     {
         return Err(already_exists(&put.id));
     }
-    let new = StoredPipeline::new(put.id.clone(), slug, Arc::clone(&put.definition), put.now);
+    let definition = decide_enabled(rows, put, old.as_ref());
+    let new = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
     let saved = rows.pipelines.save(put.id.clone(), new, save())?;
     let version = (saved.id.clone(), saved.version);
     rows.versions.insert(version, Arc::clone(&saved.definition));
     reschedule(rows, old.as_ref(), &saved, put.now);
     Ok(saved)
+}
+
+/// Returns the definition to store. A save by code keeps `enabled`, unless the code has changed it.
+fn decide_enabled(
+    rows: &mut Rows,
+    put: &PutPipeline,
+    old: Option<&StoredPipeline>,
+) -> Arc<Pipeline> {
+    let given = put.definition.enabled;
+    let last = match put.saved_by {
+        SavedBy::Code => rows.enabled_by_code.insert(put.id.clone(), given),
+        _ => return Arc::clone(&put.definition),
+    };
+    let mut definition = Pipeline::clone(&put.definition);
+    if let Some(old) = old.filter(|_| last.is_none_or(|last| last == given)) {
+        definition.enabled = old.definition.enabled;
+    }
+    Arc::new(definition)
 }
 
 /// Returns whether a slug was derived from this base.

@@ -21,7 +21,7 @@ struct Capabilities<'a> {
     version: &'static str,
     supported_ir_versions: &'static [&'static str],
     supported_execution_features: &'static [&'static str],
-    /// Lists every node type; no type has a named capability.
+    /// Lists every node type that the caller can use; no type has a named capability.
     node_type_capabilities: BTreeMap<&'a str, &'static [&'static str]>,
     disabled_node_types: &'static [&'static str],
 }
@@ -29,7 +29,7 @@ struct Capabilities<'a> {
 /// `GET /capabilities`
 pub(super) async fn find(call: Call) -> Result<Response<Body>> {
     call.query()?;
-    let types = call.engine().node_types();
+    let types = call.engine().node_types(call.scope.tenant());
     let capabilities = Capabilities {
         version: env!("CARGO_PKG_VERSION"),
         supported_ir_versions: IR_VERSIONS,

@@ -78,7 +78,9 @@ fn quote(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
 
 /// Returns the response with a pipeline that was saved, its entity tag and the warnings about it.
 fn saved(call: &Call, status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
-    let warnings = call.engine().definition_warnings(&stored.definition);
+    let warnings = call
+        .engine()
+        .definition_warnings(&stored.definition, stored.tenant.as_ref());
     let saved = Saved {
         pipeline: PipelineView(stored),
         warnings: warnings.iter().map(IssueBody::from).collect(),

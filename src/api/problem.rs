@@ -143,12 +143,34 @@ const fn retry_after(status: StatusCode) -> Option<&'static str> {
 /// Logs an error. Its causes appear at `debug` only: they may hold paths, SQL or secrets of the
 /// host.
 fn log(error: &Error, status: StatusCode, instance: &str) {
-    let slug = error.slug();
-    if status.is_server_error() {
-        tracing::error!(instance, slug, status = status.as_u16(), "a request failed");
+    let (slug, status) = (error.slug(), status.as_u16());
+    match loudness(error.problem().on_wire()) {
+        Loudness::Error => tracing::error!(instance, slug, status, "a request failed"),
+        Loudness::Warning => tracing::warn!(instance, slug, status, "a request was refused"),
+        Loudness::Quiet => {}
     }
     let causes = causes(error);
-    tracing::debug!(instance, slug, status = status.as_u16(), %error, ?causes, "a request was refused");
+    tracing::debug!(instance, slug, status, %error, ?causes, "a request was refused");
+}
+
+/// How loudly the host's log speaks of a refused request.
+enum Loudness {
+    /// Somebody must act.
+    Error,
+    /// It passes without action, unless it lasts.
+    Warning,
+    /// It is the client's fault, or the intention of the host.
+    Quiet,
+}
+
+const fn loudness(problem: Problem) -> Loudness {
+    match problem.kind() {
+        ErrorKind::ShuttingDown => Loudness::Quiet,
+        ErrorKind::Unavailable => Loudness::Warning,
+        _ if problem.status() < 500 => Loudness::Quiet,
+        ErrorKind::TooManyRequests => Loudness::Warning,
+        _ => Loudness::Error,
+    }
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl Shared {
 
     /// Refuses an invalid request. The check is arithmetic: no date is generated before it passes.
     fn check_backfill(&self, request: &BackfillRequest, pipeline: &StoredPipeline) -> Result<()> {
-        self.refuse_unknown_types(&pipeline.definition)?;
+        self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
         let mut problems =
             self.range_problems(&request.dates, pipeline_timezone(&pipeline.definition));
         if request.params.contains_key(DATE_PARAM) {

@@ -3,15 +3,16 @@
 //! `graph/definition` finds errors. A node type declares its keys with `Executor::config_keys`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Issue, IssueLocation, quote};
-use crate::executor::Registry;
+use crate::executor::{Executor, Registry};
 use crate::graph::issues::{Issues, reference_token};
 use crate::graph::policy::CONFIG_KEYS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
-use crate::model::{Node, Pipeline};
+use crate::model::{Node, Pipeline, TenantId};
 use crate::suggestion::{did_you_mean, nearest};
 use crate::template;
 
@@ -70,13 +71,18 @@ const UPSTREAM_WORDS: &[&str] = &[
 const DATE: &str = "date";
 
 /// Returns the warnings about a definition, at most as many as an error has issues.
-pub(super) fn find(pipeline: &Pipeline, registry: &Registry) -> Vec<Issue> {
+pub(super) fn find(
+    pipeline: &Pipeline,
+    registry: &Registry,
+    tenant: Option<&TenantId>,
+) -> Vec<Issue> {
     let mut issues = Issues::default();
     unknown_fields("", "the pipeline", &pipeline.extra, &mut issues, |key| {
         hint(key, PIPELINE_WORDS, &PIPELINE_FIELDS).map(did_you_mean)
     });
     for (index, node) in pipeline.nodes.iter().enumerate() {
-        node_warnings(&format!("/nodes/{index}"), node, registry, &mut issues);
+        let executor = registry.get(&node.kind, tenant);
+        node_warnings(&format!("/nodes/{index}"), node, executor, &mut issues);
     }
     for (index, edge) in pipeline.edges.iter().enumerate() {
         let at = format!("/edges/{index}");
@@ -97,8 +103,7 @@ pub(super) fn absolute_pointer(at: &str, location: &IssueLocation) -> String {
     }
 }
 
-fn node_warnings(at: &str, node: &Node, registry: &Registry, issues: &mut Issues) {
-    let executor = registry.get(&node.kind);
+fn node_warnings(at: &str, node: &Node, executor: Option<&Arc<dyn Executor>>, issues: &mut Issues) {
     let keys = executor.and_then(|executor| executor.config_keys());
     unknown_fields(at, "a node", &node.extra, issues, |key| {
         node_hint(key, keys)

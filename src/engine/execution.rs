@@ -26,7 +26,12 @@ const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::
 
 /// Starts to execute a claimed run.
 pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
-    let span = tracing::info_span!("run", run_id = %claimed.run.id, pipeline_id = %claimed.run.pipeline_id);
+    let run = &claimed.run;
+    let (empty, pipeline_id) = (tracing::field::Empty, &run.pipeline_id);
+    let span = tracing::info_span!("run", run_id = %run.id, %pipeline_id, tenant = empty);
+    if let Some(tenant) = &run.tenant {
+        span.record("tenant", tracing::field::display(tenant));
+    }
     let (cancel_sender, cancel_request) = watch::channel(claimed.run.cancel);
     let stop_signal = watch::Sender::new(StopSignal::None);
     let held = HeldRun::new(claimed.run.id, claimed.epoch);
@@ -51,6 +56,7 @@ pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
 
 async fn execute(slot: Slot, claimed: ClaimedRun, signals: RunSignals) {
     let shared = Arc::clone(&slot.shared);
+    log_claim(&claimed);
     let start = JournalPosition {
         run: claimed.run.id,
         epoch: claimed.epoch,
@@ -80,6 +86,15 @@ async fn drive(
             trace_causes(&error);
             RunExit::BrokenOff(format!("the stored definition cannot be executed: {error}"))
         }
+    }
+}
+
+/// Writes the start or the recovery of a run to the host's log.
+fn log_claim(claimed: &ClaimedRun) {
+    let (epoch, claims) = (claimed.epoch, claimed.claim_count);
+    match claimed.interruption() {
+        None => tracing::info!("the run starts"),
+        Some(reason) => tracing::info!(epoch, claims, reason, "the run continues"),
     }
 }
 
@@ -125,7 +140,10 @@ impl Slot {
             (RunExit::BrokenOff(reason), Ok(JournalEnd::Closed(position))) => {
                 self.fail(position, reason).await;
             }
-            (RunExit::Released, Ok(_)) => self.release().await,
+            (RunExit::Released, Ok(_)) => {
+                tracing::info!("the run stops here unfinished; the next start continues it");
+                self.release().await;
+            }
             // The stop may be the only reason. If the lease is lost, the release changes nothing.
             (RunExit::LeaseLost | RunExit::BrokenOff(_), Ok(_))
                 if self.shared.stop.is_cancelled() =>
@@ -147,10 +165,15 @@ impl Slot {
     /// Finishes a run that broke off, as failed, or as cancelled if that was requested.
     async fn fail(&mut self, position: JournalPosition, reason: String) {
         let error_max = self.shared.limits.error_bytes_max;
-        let (mut status, mut error) = (RunStatus::Failed, Some(truncate(reason, error_max)));
+        let reason = truncate(reason, error_max);
+        let (mut status, mut error) = (RunStatus::Failed, Some(reason.clone()));
         loop {
             match self.append_outcome(position, status, error.take()).await {
-                Ok(()) => return self.finished(),
+                Ok(()) => {
+                    let status = status.as_str();
+                    tracing::warn!(status, error = reason, "the run broke off");
+                    return self.finished();
+                }
                 Err(RetryError::Permanent(refusal))
                     if refusal.kind() == ErrorKind::CancelRequested
                         && status == RunStatus::Failed =>

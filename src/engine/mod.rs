@@ -20,6 +20,7 @@ mod id_mismatch;
 mod journal;
 mod loops;
 mod node;
+mod node_types;
 mod pipelines;
 mod prepare;
 mod purge;
@@ -61,7 +62,7 @@ use crate::error::{Error, Problem, Result};
 use crate::events::Events;
 use crate::executor::Registry;
 use crate::limits::Limits;
-use crate::model::{OwnerId, Retention};
+use crate::model::{OwnerId, Retention, ScheduledPipelines, TenantId};
 use crate::secret::Keyring;
 use crate::storage::Storage;
 
@@ -107,6 +108,8 @@ pub(crate) struct Shared {
     purging: Arc<Mutex<()>>,
     // Which runs the engine purges automatically.
     retention: Option<Retention>,
+    // Which stored schedules fire.
+    scheduled: ScheduledPipelines,
     // When the engine was created, on the monotonic clock.
     created_at: Duration,
     // Owns every task of the engine, so that `shutdown` can wait for them.
@@ -125,6 +128,7 @@ pub(crate) struct EngineParts {
     pub(crate) clock: Clock,
     pub(crate) events: Events,
     pub(crate) retention: Option<Retention>,
+    pub(crate) scheduled: ScheduledPipelines,
 }
 
 impl Engine {
@@ -138,6 +142,7 @@ impl Engine {
             clock,
             events,
             retention,
+            scheduled,
         } = parts;
         let node_slots = usize::try_from(limits.nodes_engine_max)
             .unwrap_or(usize::MAX)
@@ -158,6 +163,7 @@ impl Engine {
             owner: clock.new_owner_id(),
             purging: Arc::default(),
             retention,
+            scheduled,
             storage,
             registry,
             keyring,
@@ -219,9 +225,12 @@ impl Engine {
         self.0.drain.is_cancelled()
     }
 
-    /// Returns the registered node types in alphabetical order.
-    pub(crate) fn node_types(&self) -> impl Iterator<Item = &str> {
-        self.0.registry.kinds()
+    /// Returns the node types that pipelines of a tenant can use, in alphabetical order.
+    pub(crate) fn node_types<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> impl Iterator<Item = &'a str> {
+        self.0.registry.kinds(tenant)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -14,8 +14,8 @@ use super::{Engine, Shared};
 use crate::error::{Error, Issue, Problem, Result};
 use crate::graph::definition;
 use crate::graph::issues::Issues;
-use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline};
-use crate::storage::{DeletePipeline, Expect, PutPipeline, SlugChoice};
+use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId};
+use crate::storage::{DeletePipeline, Expect, PutPipeline, SavedBy, SlugChoice};
 use crate::template;
 
 /// The problems of a definition: errors, and warnings about what is merely suspicious.
@@ -82,7 +82,10 @@ impl Engine {
         self.command(|shared| async move {
             let new_id = || shared.clock.new_run_id().to_string();
             let pipeline = definition::parse(definition, new_id, &shared.limits)?;
-            shared.save(pipeline, Expect::Absent, &scope).await
+            let mut put = shared.build_put(pipeline, scope.tenant())?;
+            put.expect = Expect::Absent;
+            put.scope = scope;
+            shared.put(put).await
         })
         .await
     }
@@ -106,8 +109,10 @@ impl Engine {
             let id = found.id.as_str().to_owned();
             let pipeline = definition::parse(definition, || id, &shared.limits)?;
             let version = precondition.check(&found)?;
-            let expect = version.map_or(Expect::Present, Expect::Version);
-            shared.save(pipeline, expect, &scope).await
+            let mut put = shared.build_put(pipeline, found.tenant.as_ref())?;
+            put.expect = version.map_or(Expect::Present, Expect::Version);
+            put.scope = scope;
+            shared.put(put).await
         })
         .await
     }
@@ -116,22 +121,35 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` with every problem.
-    pub(crate) fn check_pipeline(&self, pipeline: &Pipeline) -> Result<()> {
+    pub(crate) fn check_pipeline(
+        &self,
+        pipeline: &Pipeline,
+        tenant: Option<&TenantId>,
+    ) -> Result<()> {
         definition::check(pipeline, self.limits())?;
-        self.0.refuse_unknown_types(pipeline)?;
-        self.0.refuse_configs(pipeline)
+        self.0.refuse_unusable_types(pipeline, tenant)?;
+        self.0.refuse_configs(pipeline, tenant)
     }
 
     /// Saves a checked definition that the host built in code, and replaces a stored one.
     ///
     /// # Errors
     /// `Conflict` (`already-exists`), and any error of storage.
-    pub(crate) async fn put_pipeline(&self, pipeline: Pipeline) -> Result<StoredPipeline> {
-        for warning in self.definition_warnings(&pipeline) {
+    pub(crate) async fn put_pipeline(
+        &self,
+        pipeline: Pipeline,
+        tenant: Option<TenantId>,
+    ) -> Result<StoredPipeline> {
+        for warning in self.definition_warnings(&pipeline, tenant.as_ref()) {
             tracing::warn!(pipeline_id = %pipeline.id, detail = %warning.detail, "a definition is odd");
         }
-        self.command(|shared| async move { shared.save(pipeline, Expect::Any, &Scope::All).await })
-            .await
+        self.command(|shared| async move {
+            let mut put = shared.build_put(pipeline, tenant.as_ref())?;
+            put.saved_by = SavedBy::Code;
+            put.scope = tenant.map_or(Scope::All, Scope::Tenant);
+            shared.put(put).await
+        })
+        .await
     }
 
     /// Deletes the pipeline with this id or slug.
@@ -172,52 +190,56 @@ impl Engine {
             Ok(_) => Vec::new(),
             Err(error) => error.issues().to_vec(),
         };
-        errors.extend(self.0.unknown_types(pipeline));
-        errors.extend(self.0.config_issues(pipeline).into_vec());
+        let tenant = found.tenant.as_ref();
+        errors.extend(self.0.unusable_types(pipeline, tenant));
+        errors.extend(self.0.config_issues(pipeline, tenant).into_vec());
         Ok(ValidationReport {
             errors,
-            warnings: self.definition_warnings(pipeline),
+            warnings: self.definition_warnings(pipeline, tenant),
         })
     }
 
     /// Returns warnings about a definition: what is possible but most likely a mistake.
-    pub(crate) fn definition_warnings(&self, pipeline: &Pipeline) -> Vec<Issue> {
-        definition_warnings::find(pipeline, &self.0.registry)
+    pub(crate) fn definition_warnings(
+        &self,
+        pipeline: &Pipeline,
+        tenant: Option<&TenantId>,
+    ) -> Vec<Issue> {
+        definition_warnings::find(pipeline, &self.0.registry, tenant)
     }
 }
 
 impl Shared {
-    async fn save(
-        &self,
-        mut pipeline: Pipeline,
-        expect: Expect,
-        scope: &Scope,
-    ) -> Result<StoredPipeline> {
-        self.refuse_configs(&pipeline)?;
+    /// Builds the request that saves a definition for a tenant.
+    fn build_put(&self, mut pipeline: Pipeline, tenant: Option<&TenantId>) -> Result<PutPipeline> {
+        self.refuse_closed_types(&pipeline, tenant)?;
+        self.refuse_configs(&pipeline, tenant)?;
         let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
         let slug = choose_slug(&pipeline)?;
         strip_stored_fields(&mut pipeline);
-        let mut put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
-        put.expect = expect;
-        put.scope = scope.clone();
+        let now = self.clock.now();
+        Ok(PutPipeline::new(id, slug, Arc::new(pipeline), now))
+    }
+
+    async fn put(&self, put: PutPipeline) -> Result<StoredPipeline> {
         let _changed = WakeOnDrop(&self.schedules_changed);
         // The new definition may allow more concurrent runs.
         let _wake = WakeOnDrop(&self.wake);
         self.storage.put_pipeline(put).await
     }
 
-    fn refuse_configs(&self, pipeline: &Pipeline) -> Result<()> {
-        self.config_issues(pipeline)
+    fn refuse_configs(&self, pipeline: &Pipeline, tenant: Option<&TenantId>) -> Result<()> {
+        self.config_issues(pipeline, tenant)
             .into_result(Problem::InvalidField)
     }
 
     /// Returns the problems that executors find in the configs of their nodes, and the templates
     /// that no run can resolve.
-    fn config_issues(&self, pipeline: &Pipeline) -> Issues {
+    fn config_issues(&self, pipeline: &Pipeline, tenant: Option<&TenantId>) -> Issues {
         let mut issues = Issues::default();
         for (index, node) in pipeline.nodes.iter().enumerate() {
             let at = format!("/nodes/{index}/config");
-            let validated = self.registry.get(&node.kind);
+            let validated = self.registry.get(&node.kind, tenant);
             let validated = validated.map(|executor| executor.validate(&node.config));
             for issue in validated.unwrap_or_default() {
                 let pointer = definition_warnings::absolute_pointer(&at, &issue.location);

@@ -41,8 +41,21 @@ impl RunContext {
     }
 
     pub(super) fn executor(&self, node_index: NodeIndex) -> Option<&Arc<dyn Executor>> {
-        self.node(node_index)
-            .and_then(|node| self.shared.registry.get(&node.kind))
+        self.node(node_index).and_then(|node| {
+            self.shared
+                .registry
+                .get(&node.kind, self.run.tenant.as_ref())
+        })
+    }
+
+    /// Returns the error of a node that has no executor.
+    pub(super) fn missing_executor(&self, node_index: NodeIndex) -> String {
+        let kind = self.node(node_index).map_or("", |node| node.kind.as_str());
+        let tenant = self.run.tenant.as_ref();
+        match tenant.filter(|_| self.shared.registry.is_closed(kind, tenant)) {
+            Some(tenant) => format!("the type {kind:?} is closed to the tenant {tenant}"),
+            None => format!("no executor is registered for the type {kind:?}"),
+        }
     }
 
     /// Returns whether the node writes outside its pipeline.

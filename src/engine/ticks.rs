@@ -52,12 +52,14 @@ impl SchedulerHandle {
         &self.0.limits
     }
 
-    /// Returns every schedule, including those of disabled pipelines.
+    /// Returns every schedule that fires in this engine, including those of disabled pipelines.
     ///
     /// # Errors
     /// Any error of storage.
     pub(crate) async fn schedules(&self) -> Result<Vec<StoredSchedule>> {
-        self.0.storage.schedules(&Scope::All).await
+        let mut schedules = self.0.storage.schedules(&Scope::All).await?;
+        schedules.retain(|stored| self.0.scheduled.contains(&stored.pipeline));
+        Ok(schedules)
     }
 
     /// Creates the run of a tick, unless storage finds a reason to skip it.

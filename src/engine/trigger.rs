@@ -10,11 +10,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::{Engine, Shared};
-use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::error::{Error, Result, quote};
 use crate::graph::sizes;
-use crate::model::{Pipeline, PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
+use crate::model::{PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
-use crate::suggestion::{did_you_mean, nearest};
 
 /// A caller's idempotency key with the hash of the request body.
 #[derive(Debug, Clone)]
@@ -114,7 +113,7 @@ impl Shared {
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.id.clone())));
         let mut params = pipeline.definition.params.clone();
         params.extend(start.params);
-        let accepted = self.refuse_unknown_types(&pipeline.definition);
+        let accepted = self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref());
         let accepted = accepted.and_then(|()| sizes::check_params(&params, &self.limits));
         if let Err(refused) = accepted {
             let replayed = self.find_replayed(key.as_ref()).await?;
@@ -179,46 +178,6 @@ impl Shared {
                 self.notify_after_failed_commit(&error).await;
                 Err(error)
             }
-        }
-    }
-
-    /// Refuses a pipeline that has a node without a registered executor.
-    pub(super) fn refuse_unknown_types(&self, pipeline: &Pipeline) -> Result<()> {
-        let issues = self.unknown_types(pipeline);
-        let Some(first) = issues.first() else {
-            return Ok(());
-        };
-        Err(Error::new(Problem::NodeTypeUnknown, first.detail.clone()).with_issues(issues))
-    }
-
-    pub(super) fn unknown_types(&self, pipeline: &Pipeline) -> Vec<Issue> {
-        let is_unknown = |kind: &str| self.registry.get(kind).is_none();
-        let nodes = pipeline
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| is_unknown(&node.kind));
-        nodes
-            .map(|(index, node)| {
-                let detail = format!(
-                    "node {} has the type {}, for which no executor is registered{}",
-                    quote(&node.id),
-                    quote(&node.kind),
-                    self.registered_types(&node.kind)
-                );
-                Issue::pointer(format!("/nodes/{index}/type"), detail)
-            })
-            .collect()
-    }
-
-    /// Returns the registered type that an unknown one most likely means, or all registered types.
-    fn registered_types(&self, unknown: &str) -> String {
-        if let Some(near) = nearest(unknown, self.registry.kinds()) {
-            return did_you_mean(near);
-        }
-        match self.registry.kinds().collect::<Vec<_>>() {
-            none if none.is_empty() => "; none is registered".to_owned(),
-            kinds => format!("; registered: {}", kinds.join(", ")),
         }
     }
 }

@@ -158,6 +158,8 @@ problems! {
         ParamsTooLarge: 422 "params-too-large" "Params too large" Invalid,
         /// No executor is registered for a node's type.
         NodeTypeUnknown: 422 "node-type-unknown" "Node type unknown" Invalid,
+        /// The host has closed a node's type to the tenant of the pipeline.
+        NodeTypeClosed: 422 "node-type-closed" "Node type closed" Invalid,
         /// The schedule is not a cron expression.
         CronInvalid: 422 "cron-invalid" "Cron invalid" Invalid,
         /// The schedule is too long.

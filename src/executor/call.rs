@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Connections, ExecutorError, NodeLog};
 use crate::limits::DatasetLimits;
-use crate::model::{Dataset, Node, NodeId, PipelineId, RunId};
+use crate::model::{Dataset, Node, NodeId, PipelineId, RunId, TenantId};
 use crate::secret::Connection;
 
 /// One attempt at a node.
@@ -28,6 +28,12 @@ impl NodeCall {
     #[must_use]
     pub const fn new(ctx: Ctx, inputs: Vec<Input>) -> Self {
         Self { ctx, inputs }
+    }
+
+    /// Returns the tenant whose run this is, as [`Ctx::tenant`] does.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<&TenantId> {
+        self.ctx.tenant.as_ref()
     }
 
     /// Returns the connection of this id, as [`Ctx::connection`] does.
@@ -67,6 +73,11 @@ pub struct Ctx {
     pub run_id: RunId,
     /// The id of the run's pipeline.
     pub pipeline_id: PipelineId,
+    /// The tenant of the run, or `None` for a run of a pipeline that belongs to no tenant.
+    ///
+    /// An executor that serves several tenants decides by this field whose data it touches, and
+    /// never by the node's config, which the tenant writes.
+    pub tenant: Option<TenantId>,
     /// The run's date, `${run.date}`.
     pub date: NaiveDate,
     /// The run's parameters.
@@ -94,6 +105,7 @@ impl fmt::Debug for Ctx {
         f.debug_struct("Ctx")
             .field("run_id", &self.run_id)
             .field("pipeline_id", &self.pipeline_id)
+            .field("tenant", &self.tenant)
             .field("node", &self.node.id)
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
@@ -101,13 +113,15 @@ impl fmt::Debug for Ctx {
 }
 
 impl Ctx {
-    /// Creates the context of a first attempt at `node` without a log, for tests of executors.
+    /// Creates the context of a first attempt at `node`, without a tenant and without a log, for
+    /// tests of executors.
     #[must_use]
     pub fn new(run_id: RunId, pipeline_id: PipelineId, date: NaiveDate, node: Node) -> Self {
         Self {
             attempt_key: format!("{run_id}.{}", node.id),
             run_id,
             pipeline_id,
+            tenant: None,
             date,
             params: BTreeMap::new(),
             node,

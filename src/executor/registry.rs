@@ -1,17 +1,22 @@
-//! The registry of executors by node type.
+//! The registry of executors by node type, and the tenants to which a type is open.
 //!
 //! `builder` fills the registry. It never changes after Floret has started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::{Executor, ExecutorError, Readiness};
 use crate::error::{catch_panic_in, trace_panic};
+use crate::model::TenantId;
 
 /// Maps each node type to the executor of its nodes.
 #[derive(Clone, Default)]
-pub struct Registry(BTreeMap<String, Registered>);
+pub struct Registry {
+    executors: BTreeMap<String, Registered>,
+    // The types that are not open to every tenant.
+    tenants: BTreeMap<String, BTreeSet<TenantId>>,
+}
 
 #[derive(Clone)]
 struct Registered {
@@ -33,7 +38,7 @@ impl Drop for Registered {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.executors.keys()).finish()
     }
 }
 
@@ -65,18 +70,43 @@ impl Registry {
             executor: Some(executor),
             readiness,
         };
-        self.0.insert(kind, registered).is_none()
+        self.executors.insert(kind, registered).is_none()
     }
 
-    /// Returns the executor of a type, or `None` if the type is not registered.
+    /// Opens a type to these tenants only. Pipelines without a tenant can always use it.
+    ///
+    /// A type that this method was never called for is open to all.
+    pub fn restrict(
+        &mut self,
+        kind: impl Into<String>,
+        tenants: impl IntoIterator<Item = TenantId>,
+    ) {
+        self.tenants
+            .insert(kind.into(), tenants.into_iter().collect());
+    }
+
+    /// Returns the executor of a type for pipelines of this tenant.
+    ///
+    /// Returns `None` if the type is not registered or is closed to the tenant.
     #[must_use]
-    pub fn get(&self, kind: &str) -> Option<&Arc<dyn Executor>> {
-        self.0.get(kind)?.executor.as_ref()
+    pub fn get(&self, kind: &str, tenant: Option<&TenantId>) -> Option<&Arc<dyn Executor>> {
+        let executor = self.executors.get(kind)?.executor.as_ref();
+        executor.filter(|_| !self.is_closed(kind, tenant))
+    }
+
+    /// Returns whether a type is closed to pipelines of this tenant.
+    #[must_use]
+    pub fn is_closed(&self, kind: &str, tenant: Option<&TenantId>) -> bool {
+        match (self.tenants.get(kind), tenant) {
+            (Some(open_to), Some(tenant)) => !open_to.contains(tenant),
+            (None, _) | (_, None) => false,
+        }
     }
 
     /// Waits until the executor of a type is ready, then returns an executor for a single attempt.
     ///
-    /// Returns `None` if the type is not registered.
+    /// Returns `None` if the type is not registered. The caller has checked with [`Registry::get`]
+    /// that the tenant may use it.
     ///
     /// # Errors
     /// Returns the error of an executor that fails to become ready.
@@ -84,7 +114,7 @@ impl Registry {
         &self,
         kind: &str,
     ) -> Result<Option<Arc<dyn Executor>>, ExecutorError> {
-        match self.0.get(kind) {
+        match self.executors.get(kind) {
             Some(Registered {
                 readiness: Some(readiness),
                 ..
@@ -94,8 +124,15 @@ impl Registry {
         }
     }
 
-    /// Returns the registered types in alphabetical order.
-    pub fn kinds(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+    /// Returns the types that pipelines of this tenant can use, in alphabetical order.
+    pub fn kinds<'a>(&'a self, tenant: Option<&'a TenantId>) -> impl Iterator<Item = &'a str> {
+        let kinds = self.executors.keys().map(String::as_str);
+        kinds.filter(move |kind| !self.is_closed(kind, tenant))
+    }
+
+    /// Returns the restricted types for which no executor is registered.
+    pub(crate) fn unregistered_restrictions(&self) -> impl Iterator<Item = &str> {
+        let restricted = self.tenants.keys().map(String::as_str);
+        restricted.filter(|kind| !self.executors.contains_key(*kind))
     }
 }

@@ -41,7 +41,9 @@ pub use journal::{Append, AppendOutcome, Entry, FinishedNode, Journal, OutputRef
 pub use memory::{MemoryOptions, MemoryStorage};
 pub use node_indexes::NodeIndexes;
 pub use outputs::{OutputChunk, Outputs, StoredOutput};
-pub use pipelines::{DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SlugChoice};
+pub use pipelines::{
+    DeletePipeline, Expect, PipelineFilter, Pipelines, PutPipeline, SavedBy, SlugChoice,
+};
 pub use queue::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 pub(crate) use rules::{blocks_resume, not_resumable};
 pub use runs::{

@@ -25,6 +25,17 @@ pub enum Expect {
     Any,
 }
 
+/// The author of a save. It decides how the save treats `enabled`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SavedBy {
+    /// A caller, such as an operator. The pipeline takes the caller's `enabled`.
+    Caller,
+    /// The host's code, at every start. An existing pipeline keeps its `enabled` until the code
+    /// itself changes the value.
+    Code,
+}
+
 /// The slug that a save requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -48,6 +59,8 @@ pub struct PutPipeline {
     pub definition: Arc<Pipeline>,
     /// The stored state that the save requires.
     pub expect: Expect,
+    /// The author of the save.
+    pub saved_by: SavedBy,
     /// The scope of the caller. A new pipeline belongs to the tenant of this scope, if any.
     pub scope: Scope,
     /// The time of the save.
@@ -68,6 +81,7 @@ impl PutPipeline {
             slug,
             definition,
             expect: Expect::Any,
+            saved_by: SavedBy::Caller,
             scope: Scope::All,
             now,
         }
@@ -120,6 +134,8 @@ pub trait Pipelines: Send + Sync + 'static {
     ///
     /// - A save that changes nothing MUST keep the version and `updated_at`. A save that changes
     ///   the definition or the slug MUST raise the version by one.
+    /// - A save by code MUST keep `enabled` of an existing pipeline, unless an earlier save by code
+    ///   had another value. The definition is stored with the value that is kept.
     /// - The id of a deleted pipeline MUST be free again. If the id is used again, its version
     ///   numbers MUST continue, and `created_at` MUST be the time of the new save.
     /// - A pipeline of another tenant MUST look absent, but its id and its slug MUST stay taken.

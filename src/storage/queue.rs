@@ -90,6 +90,17 @@ impl ClaimedRun {
             claim_count: 1,
         }
     }
+
+    /// Returns what ended the previous claim of the run, or `None` for its first claim.
+    pub(crate) const fn interruption(&self) -> Option<&'static str> {
+        if self.epoch <= 1 {
+            None
+        } else if self.claim_count > 1 {
+            Some("its process ended without releasing the run, as in a crash")
+        } else {
+            Some("its process was shut down")
+        }
+    }
 }
 
 /// The result of a claim.

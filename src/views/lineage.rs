@@ -80,7 +80,7 @@ impl Views {
             .spawn(move || {
                 for stored in &pipelines {
                     if lineage.node_count() < nodes_max {
-                        lineage.add(stored, |node| declared(&registry, node));
+                        lineage.add(stored, |node| declared(&registry, stored, node));
                     }
                 }
                 // The caller may have gone away.
@@ -93,8 +93,8 @@ impl Views {
     }
 }
 
-fn declared(registry: &Registry, node: &Node) -> NodeDeclaration {
-    match registry.get(&node.kind) {
+fn declared(registry: &Registry, stored: &StoredPipeline, node: &Node) -> NodeDeclaration {
+    match registry.get(&node.kind, stored.tenant.as_ref()) {
         Some(executor) => NodeDeclaration {
             assets: executor.assets(node),
             effect: Some(executor.effect(node)),

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Problem, Result};
 use crate::executor::Registry;
-use crate::model::{NodeId, Pipeline, RunId, Scope};
+use crate::model::{NodeId, Pipeline, RunId, ScheduledPipelines, Scope};
 use crate::storage::{RunDetail, Storage};
 
 pub(crate) use crate::lineage::VisibleKinds;
@@ -75,15 +75,21 @@ pub(crate) use variables::VariableView;
 pub struct Views {
     storage: Arc<dyn Storage>,
     registry: Registry,
+    scheduled: ScheduledPipelines,
     // An async lock: it is fair, and it is held while another thread parses.
     lineage_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Views {
-    pub(crate) fn new(storage: Arc<dyn Storage>, registry: Registry) -> Self {
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        registry: Registry,
+        scheduled: ScheduledPipelines,
+    ) -> Self {
         Self {
             storage,
             registry,
+            scheduled,
             lineage_lock: Arc::default(),
         }
     }

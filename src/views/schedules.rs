@@ -35,6 +35,8 @@ pub(crate) struct ScheduleView {
 impl Views {
     /// Returns every schedule, by pipeline. A disabled one has no next run.
     ///
+    /// A schedule that the host does not let fire appears as disabled.
+    ///
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn schedules(
@@ -43,12 +45,21 @@ impl Views {
         now: DateTime<Utc>,
     ) -> Result<Vec<ScheduleView>> {
         let stored = self.storage.schedules(scope).await?;
-        Ok(stored.into_iter().map(|stored| view(stored, now)).collect())
+        let view = |stored: StoredSchedule| {
+            let enabled =
+                stored.pipeline.definition.enabled && self.scheduled.contains(&stored.pipeline);
+            view(stored, enabled, now)
+        };
+        Ok(stored.into_iter().map(view).collect())
     }
 }
 
-fn view(stored: StoredSchedule, now: DateTime<Utc>) -> ScheduleView {
-    let next_runs = next_runs(&stored, now);
+fn view(stored: StoredSchedule, enabled: bool, now: DateTime<Utc>) -> ScheduleView {
+    let next_runs = if enabled {
+        next_runs(&stored, now)
+    } else {
+        Vec::new()
+    };
     let definition = &stored.pipeline.definition;
     ScheduleView {
         pipeline_name: definition.name.clone(),
@@ -57,7 +68,7 @@ fn view(stored: StoredSchedule, now: DateTime<Utc>) -> ScheduleView {
             .schedule_timezone
             .clone()
             .unwrap_or_else(|| "UTC".to_owned()),
-        enabled: definition.enabled,
+        enabled,
         next_run: next_runs.first().copied(),
         next_runs,
         last_run: stored.last_run,
@@ -68,10 +79,7 @@ fn view(stored: StoredSchedule, now: DateTime<Utc>) -> ScheduleView {
 
 fn next_runs(stored: &StoredSchedule, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     let definition = &stored.pipeline.definition;
-    let expression = definition
-        .schedule
-        .as_deref()
-        .filter(|_| definition.enabled);
+    let expression = definition.schedule.as_deref();
     let schedule = expression.and_then(|expression| {
         Schedule::new(expression, definition.schedule_timezone.as_deref()).ok()
     });

@@ -46,6 +46,8 @@ pub(super) struct Driver {
     pub(super) pending_consumers: Vec<usize>,
     /// The first attempt to make, where it is not 1.
     pub(super) first_attempts: HashMap<NodeIndex, u32>,
+    /// Nodes whose attempt was interrupted, and by what.
+    pub(super) interrupted: HashMap<NodeIndex, &'static str>,
     /// Nodes that have succeeded and execute again, since their output is missing.
     pub(super) reexecuted: Vec<NodeIndex>,
     /// Nodes that must fail without an attempt, and why.
@@ -161,6 +163,7 @@ impl Driver {
                 } else {
                     Recording::Full
                 },
+                interruption: self.interrupted.remove(&node_index),
                 fail_reason: self.fail_reasons.remove(&node_index),
                 is_started: false,
                 stop_signal: self.context.stop_signal.subscribe(),

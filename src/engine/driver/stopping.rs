@@ -26,6 +26,12 @@ pub(super) struct Deadlines {
     pub(super) abandon: Option<Duration>,
 }
 
+/// The end of a run, as the host's log shows it.
+struct FinishedRun {
+    status: RunStatus,
+    error: Option<String>,
+}
+
 impl Driver {
     /// Returns when the run exceeds its timeout. The time before a crash counts.
     pub(super) fn deadline(&self) -> Option<Duration> {
@@ -156,6 +162,10 @@ impl Driver {
         } else {
             None
         };
+        let finished = FinishedRun {
+            status,
+            error: error.clone(),
+        };
         let at = self.context.shared.clock.now();
         let mut stored = self
             .context
@@ -163,7 +173,11 @@ impl Driver {
             .send_for_commit(Entry::RunFinished { status, error, at })
             .await?;
         tokio::select! {
-            stored = &mut stored => stored.map(|()| RunExit::Finished).map_err(|_| LeaseLost),
+            stored = &mut stored => {
+                stored.map_err(|_| LeaseLost)?;
+                self.log_finish(&finished);
+                Ok(RunExit::Finished)
+            }
             // The next claim computes the same status from the run's nodes if this entry is lost.
             () = self.context.shared.stop.cancelled() => Ok(self.release().await),
         }
@@ -176,6 +190,28 @@ impl Driver {
             0 | 1 => first,
             failed => format!("{failed} nodes failed; {first}"),
         })
+    }
+
+    /// Writes the end of the run to the host's log. Its error has the run's secrets masked.
+    fn log_finish(&self, finished: &FinishedRun) {
+        let FinishedRun { status, error } = finished;
+        let run = &self.context.run;
+        let now = self.context.shared.clock.now();
+        let since_start = now.signed_duration_since(run.started_at.unwrap_or(now));
+        let duration_ms = since_start.num_milliseconds();
+        // Storage finishes a run with a cancel request as cancelled, whatever its nodes did.
+        let is_cancelled = self.cancel_request.borrow().is_some();
+        let status = if is_cancelled {
+            RunStatus::Cancelled.as_str()
+        } else {
+            status.as_str()
+        };
+        match error {
+            Some(error) if !is_cancelled => {
+                tracing::warn!(status, duration_ms, %error, "the run failed")
+            }
+            Some(_) | None => tracing::info!(status, duration_ms, "the run finished"),
+        }
     }
 
     /// Aborts executing nodes. What the journal already holds is still stored.

@@ -55,7 +55,7 @@ impl Engine {
         let pipeline = shared
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
-        shared.refuse_unknown_types(&pipeline.definition)?;
+        shared.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
         let _permit = shared
             .dry_runs
             .try_acquire()
@@ -174,8 +174,9 @@ impl DryRunExecution {
                 .graph
                 .declared_index(node_index)
                 .and_then(|index| self.definition.nodes.get(index));
+            let (registry, tenant) = (&self.shared.registry, self.run.tenant.as_ref());
             let Some((node, executor)) =
-                node.and_then(|node| Some((node, self.shared.registry.get(&node.kind)?)))
+                node.and_then(|node| Some((node, registry.get(&node.kind, tenant)?)))
             else {
                 return Err(Error::internal("a node has lost its definition"));
             };

@@ -24,7 +24,7 @@ use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::{catch_panic, trace_panic, truncate};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
-use crate::model::{Node, NodeIndex, NodeStatus};
+use crate::model::{Level, Node, NodeIndex, NodeStatus};
 use crate::storage::Entry;
 
 /// What a node writes to the journal.
@@ -45,6 +45,8 @@ pub(super) struct NodeTask {
     /// The first attempt to make: above 1 after a crash between attempts.
     pub(super) attempt: u32,
     pub(super) recording: Recording,
+    /// What interrupted the attempt that the first one repeats.
+    pub(super) interruption: Option<&'static str>,
     /// Why the node must fail without an attempt.
     pub(super) fail_reason: Option<String>,
     /// Whether the journal has a start of the node without an end.
@@ -89,11 +91,8 @@ impl NodeTask {
         let context = Arc::clone(&self.context);
         let node = context.node(self.node_index);
         let Some(node) = node.filter(|_| context.executor(self.node_index).is_some()) else {
-            let kind = context
-                .node(self.node_index)
-                .map_or("", |node| node.kind.as_str());
             return self
-                .fail_without_attempt(format!("no executor is registered for the type {kind:?}"))
+                .fail_without_attempt(context.missing_executor(self.node_index))
                 .await;
         };
         let policy = match RetryPolicy::for_node(node) {
@@ -123,6 +122,7 @@ impl NodeTask {
                 return Ok(self.exit_before_attempt());
             };
             let started = context.shared.clock.elapsed();
+            self.record_interruption().await?;
             self.record_start(started.saturating_sub(ready_at)).await?;
             let span = tracing::info_span!("attempt", attempt = self.attempt);
             let outcome = match &permit.executor {
@@ -148,6 +148,30 @@ impl NodeTask {
         self.record_start(Duration::ZERO).await?;
         let now = self.context.shared.clock.elapsed();
         Ok(self.fail_node(why, Some(self.attempt), now))
+    }
+
+    /// Says in the run's log and in the host's log why the node starts again.
+    async fn record_interruption(&mut self) -> Result<(), LeaseLost> {
+        let Some(reason) = self.interruption.take() else {
+            return Ok(());
+        };
+        tracing::info!(
+            attempt = self.attempt,
+            reason,
+            "an interrupted node starts again"
+        );
+        let message = format!(
+            "The node starts again: its attempt {} was interrupted, because {reason}",
+            self.attempt
+        );
+        let entry = Entry::Log {
+            node_index: Some(self.node_index),
+            attempt: Some(self.attempt),
+            level: Level::Warning,
+            message,
+            at: self.context.shared.clock.now(),
+        };
+        self.context.journal.send(entry).await
     }
 
     async fn record_start(&mut self, waited: Duration) -> Result<(), LeaseLost> {

@@ -71,6 +71,7 @@ pub(super) async fn prepare_run(
     let graph = Arc::new(graph);
     let histories = node_histories(&graph, &claimed);
     let is_suspect = claimed.claim_count > 1;
+    let interruption = claimed.interruption();
     let RunSignals {
         cancel_request,
         stop_signal,
@@ -94,6 +95,7 @@ pub(super) async fn prepare_run(
         graph,
         histories,
         is_suspect,
+        interruption,
     };
     Ok(preparation.finish(cancel_request).await?)
 }
@@ -104,6 +106,8 @@ struct Preparation {
     graph: Arc<Graph>,
     histories: Vec<NodeHistory>,
     is_suspect: bool,
+    /// Why the previous claim ended, if there was one.
+    interruption: Option<&'static str>,
 }
 
 impl Preparation {
@@ -135,6 +139,11 @@ impl Preparation {
             first_attempts: self
                 .node_indexes()
                 .filter_map(|(node_index, history)| Some((node_index, history.first_attempt()?)))
+                .collect(),
+            interrupted: self
+                .node_indexes()
+                .filter(|(_, history)| history.is_interrupted())
+                .filter_map(|(node_index, _)| Some((node_index, self.interruption?)))
                 .collect(),
             reexecuted: self
                 .node_indexes()

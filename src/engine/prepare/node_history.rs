@@ -48,6 +48,13 @@ impl NodeHistory {
         Some(row.attempt?.saturating_add(u32::from(has_failed)))
     }
 
+    /// Returns whether an attempt had begun and neither succeeded nor failed.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| {
+            row.status == NodeStatus::Pending && row.attempt.is_some() && row.error.is_none()
+        })
+    }
+
     /// Returns what `graph/plan` needs to know.
     pub(super) fn past(&self, is_sink: bool) -> EarlierResult {
         let output = match (self.outcome(), &self.row, &self.inherited) {

@@ -11,7 +11,8 @@ use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::Effect;
 use crate::graph::reuse::{ChainResult, select_reused};
 use crate::model::{
-    InheritedOutput, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, Trigger,
+    InheritedOutput, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline,
+    TenantId, Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 use crate::suggestion::{did_you_mean, nearest};
@@ -79,7 +80,7 @@ impl Shared {
             .map(|id| parse_from_node(&current, &id))
             .transpose()?;
         let pipeline = refuse_not_resumable(&old.run, pipeline.as_ref())?;
-        self.refuse_unknown_types(definition)?;
+        self.refuse_unusable_types(definition, old.run.tenant.as_ref())?;
         let mut run = self.new_run(&old.run);
         if resume.definition == ResumeDefinition::Current {
             run.pipeline_version = pipeline.version;
@@ -94,7 +95,7 @@ impl Shared {
                 .into_started_run(old.run.pipeline_id);
         }
         let chain = Chain::new(&chain, old.run.id)?;
-        run.inherited = self.inherited_outputs(&current, &chain, from);
+        run.inherited = self.inherited_outputs(&current, &chain, from, old.run.tenant.as_ref());
         let created = self.create(run, key, resume.scope).await?;
         created.into_started_run(old.run.pipeline_id)
     }
@@ -122,11 +123,12 @@ impl Shared {
         current: &DefinitionGraph<'_>,
         chain: &Chain<'_>,
         from: Option<NodeIndex>,
+        tenant: Option<&TenantId>,
     ) -> Vec<InheritedOutput> {
         let successes = current.graph.node_indexes().map(|node_index| {
             let is_sink = current
                 .node(node_index)
-                .is_some_and(|node| self.is_sink(node));
+                .is_some_and(|node| self.is_sink(node, tenant));
             (is_sink, chain.latest_success(current, node_index, is_sink))
         });
         let successes: Vec<_> = successes.collect();
@@ -148,8 +150,8 @@ impl Shared {
             .collect()
     }
 
-    fn is_sink(&self, node: &Node) -> bool {
-        let executor = self.registry.get(&node.kind);
+    fn is_sink(&self, node: &Node, tenant: Option<&TenantId>) -> bool {
+        let executor = self.registry.get(&node.kind, tenant);
         executor.is_none_or(|executor| executor.effect(node) == Effect::Sink)
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct PipelineTable {
 struct PipelineRow {
     stored: StoredPipeline,
     schedule: Option<ScheduleRow>,
+    /// `enabled` in the latest save by the host's code.
+    enabled_by_code: Option<bool>,
     /// A deleted pipeline remains as a cursor of lists, and its version numbers continue.
     is_deleted: bool,
     /// Every version, because a run may name one that has been replaced.
@@ -83,18 +85,25 @@ impl PipelineTable {
 
     pub(super) fn put(
         &mut self,
-        put: PutPipeline,
-        version: Arc<Version>,
+        mut put: PutPipeline,
+        mut version: Arc<Version>,
     ) -> Result<StoredPipeline> {
         let before = self.live(put.id.as_str(), &put.scope).cloned();
         self.check_expectation(&put, before.as_ref())?;
         let slug = self.choose_slug(&put, before.as_ref())?;
+        let enabled = self.enabled_after(&put, before.as_ref());
+        if put.definition.enabled != enabled.current {
+            put.definition = rules::definition_with(enabled.current, &put.definition);
+            version = Arc::new(Version::new(Arc::clone(&put.definition))?);
+        }
         if let Some(stored) = &before
             && stored.slug == slug
             && stored.definition == put.definition
         {
+            self.set_enabled_by_code(&put.id, enabled);
             return Ok(stored.clone());
         }
+        let id = put.id.clone();
         let number = self.rows.get(&put.id).map_or(0, |row| row.stored.version) + 1;
         let stored = StoredPipeline {
             tenant: match &before {
@@ -107,7 +116,25 @@ impl PipelineTable {
             ..StoredPipeline::new(put.id, slug, put.definition, put.now)
         };
         self.store(stored.clone(), version);
+        self.set_enabled_by_code(&id, enabled);
         Ok(stored)
+    }
+
+    fn enabled_after(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> rules::Enabled {
+        let before = before.map(|stored| rules::Enabled {
+            current: stored.definition.enabled,
+            by_code: self
+                .rows
+                .get(&stored.id)
+                .and_then(|row| row.enabled_by_code),
+        });
+        rules::Enabled::after_save(put.saved_by, put.definition.enabled, before)
+    }
+
+    fn set_enabled_by_code(&mut self, id: &PipelineId, enabled: rules::Enabled) {
+        if let Some(row) = self.rows.get_mut(id) {
+            row.enabled_by_code = enabled.by_code;
+        }
     }
 
     fn check_expectation(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> Result<()> {
@@ -169,6 +196,7 @@ impl PipelineTable {
             .or_insert_with(|| PipelineRow {
                 stored: stored.clone(),
                 schedule,
+                enabled_by_code: None,
                 is_deleted: false,
                 versions: BTreeMap::new(),
             });

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::definitions::Definition;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
 use super::state::CachedPipeline;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{NUMBERS_END, millis, pipeline_id, to_u32};
+use super::values::{NUMBERS_END, millis, pipeline_id, text, to_u32};
 use crate::error::{Error, Result};
 use crate::model::{PipelineId, Slug, StoredPipeline, TenantId};
 use crate::storage::{Expect, PutPipeline, SlugChoice, rules};
@@ -39,28 +39,70 @@ impl Tx {
         }
         let slug = self.choose_slug(put, before.as_ref())?;
         let old = before.as_ref().map(|before| Arc::clone(&before.definition));
+        let pipeline = cached
+            .as_ref()
+            .map_or(self.state.next_pipeline, |cached| cached.key);
+        let enabled = self.enabled_after(put, visible)?;
+        let changed = (put.definition.enabled != enabled.current)
+            .then(|| changed_definition(enabled, definition))
+            .transpose()?;
+        let (body, definition) = match &changed {
+            Some((body, definition)) => (body.as_str(), definition),
+            None => (body, definition),
+        };
         let stored = match before {
-            Some(before) if before.slug == slug && before.definition == put.definition => {
+            Some(before) if before.slug == slug && before.definition == definition.pipeline => {
+                self.write_enabled_by_code(pipeline, enabled)?;
                 return Ok(before);
             }
-            Some(before) => replaced(put, slug, before),
+            Some(before) => replaced(put, slug, before, definition),
             None => match visible {
-                None => created(put, slug, cached.as_deref()),
+                None => created(put, slug, cached.as_deref(), definition),
                 // A save repairs a pipeline that cannot be read.
                 Some(cached) => StoredPipeline {
                     tenant: cached.tenant.clone(),
                     version: self.next_version(cached.key)?,
-                    ..created(put, slug, None)
+                    ..created(put, slug, None, definition)
                 },
             },
         };
-        let pipeline = cached
-            .as_ref()
-            .map_or(self.state.next_pipeline, |cached| cached.key);
         let key = self.write_pipeline(&stored, body, pipeline)?;
-        self.save_schedule(pipeline, old.as_deref(), &put.definition, put.now)?;
+        self.write_enabled_by_code(pipeline, enabled)?;
+        self.save_schedule(pipeline, old.as_deref(), &definition.pipeline, put.now)?;
         self.state.definitions.insert(key, Arc::clone(definition));
         Ok(stored)
+    }
+
+    fn enabled_after(
+        &self,
+        put: &PutPipeline,
+        visible: Option<&CachedPipeline>,
+    ) -> Result<rules::Enabled, StoreError> {
+        // Reads a damaged value too, so that a save can repair the pipeline.
+        let sql = "SELECT enabled IS NOT 0, CASE enabled_by_code WHEN 0 THEN 0 WHEN 1 THEN 1 END \
+                   FROM pipelines WHERE key = ?";
+        let read = |row: &Row<'_>| {
+            let (current, by_code) = (row.get(0)?, row.get(1)?);
+            Ok(rules::Enabled { current, by_code })
+        };
+        let before = match visible {
+            Some(visible) => self.row(sql, [visible.key], read)?,
+            None => None,
+        };
+        let given = put.definition.enabled;
+        Ok(rules::Enabled::after_save(put.saved_by, given, before))
+    }
+
+    fn write_enabled_by_code(
+        &mut self,
+        pipeline: i64,
+        enabled: rules::Enabled,
+    ) -> Result<(), StoreError> {
+        self.write(
+            "UPDATE pipelines SET enabled_by_code = ?1 WHERE key = ?2 AND enabled_by_code IS NOT ?1",
+            params![enabled.by_code, pipeline],
+        )
+        .map(drop)
     }
 
     fn stored_pipeline(&self, id: &PipelineId) -> Result<StoredPipeline, StoreError> {
@@ -192,19 +234,39 @@ impl Tx {
     }
 }
 
-fn replaced(put: &PutPipeline, slug: Slug, before: StoredPipeline) -> StoredPipeline {
+/// Returns a definition with another value of `enabled`, and its text.
+fn changed_definition(
+    enabled: rules::Enabled,
+    definition: &Definition,
+) -> Result<(String, Arc<Definition>), StoreError> {
+    let pipeline = rules::definition_with(enabled.current, &definition.pipeline);
+    let body = text(&*pipeline)?;
+    Ok((body, Arc::new(Definition::new(pipeline)?)))
+}
+
+fn replaced(
+    put: &PutPipeline,
+    slug: Slug,
+    before: StoredPipeline,
+    definition: &Definition,
+) -> StoredPipeline {
     StoredPipeline {
         slug,
         version: before.version.saturating_add(1),
-        definition: Arc::clone(&put.definition),
+        definition: Arc::clone(&definition.pipeline),
         updated_at: put.now,
         ..before
     }
 }
 
 /// Returns a new pipeline. If a deleted one had its id, its versions continue.
-fn created(put: &PutPipeline, slug: Slug, deleted: Option<&CachedPipeline>) -> StoredPipeline {
-    let definition = Arc::clone(&put.definition);
+fn created(
+    put: &PutPipeline,
+    slug: Slug,
+    deleted: Option<&CachedPipeline>,
+    definition: &Definition,
+) -> StoredPipeline {
+    let definition = Arc::clone(&definition.pipeline);
     let mut stored = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
     stored.tenant = put.scope.tenant().cloned();
     stored.version = deleted.map_or(1, |cached| cached.version.saturating_add(1));

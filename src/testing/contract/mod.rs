@@ -35,6 +35,7 @@ pub mod idempotency;
 pub mod inheritance;
 pub mod journal;
 pub mod outputs;
+pub mod pauses;
 pub mod pipeline_lists;
 pub mod pipelines;
 pub mod poison;
@@ -89,6 +90,12 @@ macro_rules! storage_contract {
                 a_recreated_pipeline_continues_its_versions,
                 a_run_keeps_its_pipeline_version,
                 a_run_can_be_created_on_a_replaced_version,
+            ],
+            pauses: [
+                a_save_by_code_keeps_what_an_operator_has_set,
+                a_change_in_the_code_applies,
+                a_kept_pause_changes_neither_version_nor_schedule,
+                a_deleted_pipeline_forgets_its_pause,
             ],
             deletions: [
                 a_delete_that_expects_another_version_is_refused,

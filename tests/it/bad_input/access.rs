@@ -3,12 +3,14 @@
 //!
 //! `matrix` covers the permission of each route and the isolation of tenants.
 
-use floret::Permissions;
 use floret::testing::routes;
+use floret::{Access, Permissions, Scope, TenantId};
+use http::Method;
+use serde_json::json;
 
 use super::row::{Coverage, FORM, RUN, Row, TestRequest, all, get, post};
 use crate::stream::{connect, upgrade};
-use crate::wire::{Backend, Host};
+use crate::wire::{Backend, Host, request, send};
 
 /// Returns a request for each route that needs a permission. Its objects may exist or not, because
 /// a refused caller must not learn which.
@@ -73,6 +75,18 @@ fn cross_origin() -> Vec<TestRequest> {
 
 pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
     a_stream_for_another_origin(backend, coverage).await;
+    a_node_type_that_is_closed_to_the_tenant(backend, coverage).await;
+}
+
+async fn a_node_type_that_is_closed_to_the_tenant(backend: Backend, coverage: &mut Coverage) {
+    let host = Host::build(backend, |builder| builder.for_tenants("any", [])).await;
+    let service = host.floret.service(Access::from_extensions());
+    let body = json!({"name": "x", "nodes": [{"id": "a", "type": "any"}]});
+    let mut save = request(Method::POST, "/api/pipelines", Some(&body));
+    let tenant = Scope::Tenant(TenantId::new("acme").unwrap());
+    let caller = Permissions::all().scope(tenant);
+    save.extensions_mut().insert(caller);
+    coverage.assert_problem(&send(&service, save).await, 422, "node-type-closed");
 }
 
 async fn a_stream_for_another_origin(backend: Backend, coverage: &mut Coverage) {

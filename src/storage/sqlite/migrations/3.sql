@@ -16,3 +16,6 @@ PRAGMA writable_schema = RESET;
 
 -- Days whose runs were all purged.
 DELETE FROM daily WHERE pending = 0 AND running = 0 AND success = 0 AND failed = 0 AND cancelled = 0;
+
+-- `enabled` in the latest save by the host's code. It is null if code has never saved the pipeline.
+ALTER TABLE pipelines ADD COLUMN enabled_by_code INTEGER;
