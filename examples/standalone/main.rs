@@ -10,6 +10,7 @@
 
 mod access;
 mod definitions;
+mod descriptors;
 mod failure;
 mod floret;
 mod options;
@@ -34,6 +35,7 @@ const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     let options = Options::parse();
     log_to_stderr();
+    descriptors::raise_limit();
     match run_on_runtime(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

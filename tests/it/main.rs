@@ -50,6 +50,7 @@ mod crash;
 mod crash_points;
 mod damage;
 mod dataflow;
+mod descriptors;
 mod documents;
 mod dry_runs;
 mod embedding;

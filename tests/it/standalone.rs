@@ -36,6 +36,20 @@ impl Standalone {
         Self::spawn(arguments, &mut Command::new(executable()))
     }
 
+    /// Starts the example with this soft limit on open descriptors.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_with_descriptors(soft_limit: u32, arguments: &[&str]) -> Self {
+        let script = format!(r#"ulimit -Sn {soft_limit} && exec "$0" "$@""#);
+        let mut command = Command::new("sh");
+        Self::spawn(arguments, command.arg("-c").arg(script).arg(executable()))
+    }
+
+    /// Returns the id of the process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Starts the example as another user, if one is given.
     #[cfg(unix)]
     pub(crate) fn start_as(arguments: &[&str], uid: Option<u32>) -> Self {

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::environment::Environment;
+use super::exhaustion::spawn_when_possible;
 use crate::clock::Clock;
-use crate::executor::ExecutorError;
+use crate::executor::{ExecutorError, NodeLog};
 use crate::nodes::working_dir::WorkingDir;
 
 /// How long a process group may take to exit after SIGTERM.
@@ -31,11 +32,13 @@ pub(super) struct Pipes {
 }
 
 impl Group {
-    /// Starts a program with an environment, in a folder or in that of the host.
-    pub(super) fn start(
+    /// Starts a program with an environment, in a folder or in that of the host. Waits while the
+    /// machine has no room for it.
+    pub(super) async fn start(
         (program, args): (&str, &[&str]),
         environment: &Environment,
         folder: Option<&WorkingDir>,
+        (clock, log): (&Clock, &NodeLog),
     ) -> Result<(Self, Pipes), ExecutorError> {
         let mut command = Command::new(program);
         if let Some(folder) = folder {
@@ -51,8 +54,8 @@ impl Group {
             .kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
-        let mut child = command
-            .spawn()
+        let mut child = spawn_when_possible(clock, log, || command.spawn())
+            .await
             .map_err(|error| start_error(program, &error))?;
         let pipes = child
             .stdin

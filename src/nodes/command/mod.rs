@@ -8,6 +8,7 @@ mod child_io;
 mod config;
 mod document;
 mod environment;
+mod exhaustion;
 mod lines;
 mod stdout;
 mod tail;
@@ -137,11 +138,16 @@ impl CommandNode {
             None => None,
         };
         let program = (config.program, &*config.args);
-        let (mut group, pipes) = Group::start(program, &environment, folder.as_ref())?;
+        let stopped = || ExecutorError::retryable("stopped before it finished");
+        let (mut group, pipes) = tokio::select! {
+            biased;
+            () = ctx.cancel.cancelled() => return Err(stopped()),
+            started = Group::start(program, &environment, folder.as_ref(), (&self.clock, &ctx.log)) => started?,
+        };
         let mut child_io = ChildIo::new(pipes, StdoutReader::new(config.output, ctx));
         let result = tokio::select! {
             biased;
-            () = ctx.cancel.cancelled() => Err(EarlyStop::Failed(ExecutorError::retryable("stopped before it finished"))),
+            () = ctx.cancel.cancelled() => Err(EarlyStop::Failed(stopped())),
             result = self.exchange_until_exit(&mut group, &mut child_io, call) => result,
         };
         match result {
