@@ -88,7 +88,7 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
         .views()
         .list_backfills(key, page.clone(), &call.scope)
         .await?;
-    paging::to_response(&page, &part, &query, |query| call.link_here(query))
+    paging::to_response(&call, &page, &part, &query)
 }
 
 /// `GET /backfills/{backfill_id}`

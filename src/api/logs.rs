@@ -45,7 +45,8 @@ struct Export {
 
 /// `GET /runs/{run_id}/logs`
 pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
-    let limit_max = call.engine().limits().log_page_max;
+    let limits = call.engine().limits();
+    let (limit_max, bytes_max) = (limits.log_page_max, limits.page_bytes_max);
     let (query, filter, limit) = call
         .read(|call| {
             let query = call.query()?;
@@ -57,7 +58,7 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     let mut page = call
         .views()
-        .logs(filter, limit.unwrap_or(limit_max))
+        .logs(filter, limit.unwrap_or(limit_max), bytes_max)
         .await?;
     let is_paged = query.get("after").is_some() || limit.is_some();
     let mut response = if is_paged {

@@ -7,10 +7,13 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::body::Body;
+use super::call::Call;
 use super::query::{self, Query};
 use super::response;
-use crate::error::Result;
+use crate::error::{Error, Issue, Problem, Result};
+use crate::limits::json_size;
 use crate::model::{Page, PageRequest};
+use crate::views::Listed;
 
 /// The default number of items in an unpaged list and in a page after a cursor.
 const LIMIT: u64 = 50;
@@ -79,17 +82,59 @@ fn to_u32(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Returns the response with this part of a list. `link` turns the query of another part into a
-/// link.
-pub(super) fn to_response<T: Serialize>(
+/// Returns the response with this part of a list.
+///
+/// # Errors
+/// `Malformed` (`page-too-large`) when a numbered page has too many bytes.
+pub(super) fn to_response<T: Listed>(
+    call: &Call,
+    request: &PageRequest,
+    part: &Page<T>,
+    query: &Query,
+) -> Result<Response<Body>> {
+    let bytes_max = call.engine().limits().page_bytes_max;
+    within(bytes_max, request, part, query, |query| {
+        call.link_here(query)
+    })
+}
+
+/// Returns the number of items, from the first on, that have at most `bytes_max` bytes in total. It
+/// is at least one, so that a client gets on.
+fn fitting_count<T: Listed>(items: &[T], bytes_max: usize) -> usize {
+    let mut room = bytes_max;
+    let fits = |item: &&T| {
+        let rest = room.checked_sub(json_size(*item).saturating_add(1));
+        room = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    items.iter().take_while(fits).count().max(1)
+}
+
+/// Returns the response with the items that have at most `bytes_max` bytes. `link` turns the query
+/// of another part into a link.
+fn within<T: Listed>(
+    bytes_max: usize,
     request: &PageRequest,
     part: &Page<T>,
     query: &Query,
     link: impl Fn(&str) -> String,
 ) -> Result<Response<Body>> {
-    let items = part.items.as_slice();
-    let (mut response, links) = match request {
-        PageRequest::Newest { .. } => (response::json(StatusCode::OK, &items), Vec::new()),
+    let count = fitting_count(&part.items, bytes_max);
+    let cut = part
+        .items
+        .get(..count)
+        .filter(|cut| cut.len() < part.items.len());
+    let items = cut.unwrap_or(&part.items);
+    let cut_at = cut.and_then(<[T]>::last).map(T::cursor);
+    let (mut response, links): (_, Vec<_>) = match request {
+        PageRequest::Newest { .. } => {
+            let links = cut_at.map(|cursor| ("next", query.with("after", &cursor)));
+            (
+                response::json(StatusCode::OK, &items),
+                links.into_iter().collect(),
+            )
+        }
+        PageRequest::Numbered { .. } if cut.is_some() => return Err(too_large(bytes_max)),
         PageRequest::Numbered { page, per_page } => {
             let total = part.total.unwrap_or_default();
             let pages = total.div_ceil(u64::from(*per_page).max(1));
@@ -105,7 +150,7 @@ pub(super) fn to_response<T: Serialize>(
             (response::json(StatusCode::OK, &numbered), links.collect())
         }
         PageRequest::After { .. } => {
-            let cursor = part.next.as_deref();
+            let cursor = cut_at.as_deref().or(part.next.as_deref());
             let following = CursorPage {
                 items,
                 has_next: cursor.is_some(),
@@ -120,12 +165,22 @@ pub(super) fn to_response<T: Serialize>(
     };
     let links: Vec<_> = links
         .into_iter()
-        .map(|(rel, query)| format!("<{}>; rel=\"{rel}\"", link(&query)))
+        .map(|(rel, query): (&str, String)| format!("<{}>; rel=\"{rel}\"", link(&query)))
         .collect();
     if !links.is_empty() {
         response::set_header(&mut response, LINK, links.join(", "))?;
     }
     Ok(response)
+}
+
+fn too_large(bytes_max: usize) -> Error {
+    let detail = format!(
+        "this page has more than {bytes_max} bytes; ask for fewer items with per_page, or use after and limit"
+    );
+    Error::new(Problem::PageTooLarge, detail).with_issues(vec![Issue::parameter(
+        "per_page",
+        "is too large for these items",
+    )])
 }
 
 /// Returns the adjacent pages that have items.
@@ -143,7 +198,6 @@ mod tests {
 
     use super::super::query::Parameter;
     use super::*;
-    use crate::error::Problem;
 
     const KNOWN: &[Parameter] = &[
         Parameter::Single("page"),
@@ -157,11 +211,30 @@ mod tests {
         Query::read(Some(text), KNOWN).unwrap()
     }
 
+    #[derive(Serialize)]
+    struct Number(u8);
+
+    impl Listed for Number {
+        fn cursor(&self) -> String {
+            format!("after {}", self.0)
+        }
+    }
+
     async fn body_and_link(text: &str, total: Option<u64>, next: Option<&str>) -> (String, String) {
+        // Each number has a comma.
+        cut_body_and_link(text, total, next, 4).await
+    }
+
+    async fn cut_body_and_link(
+        text: &str,
+        total: Option<u64>,
+        next: Option<&str>,
+        bytes_max: usize,
+    ) -> (String, String) {
         let query = query(text);
-        let part = Page::new(vec![1, 2], total, next.map(str::to_owned));
+        let part = Page::new(vec![Number(1), Number(2)], total, next.map(str::to_owned));
         let link = |query: &str| format!("/api/runs{query}");
-        let response = to_response(&read(&query).unwrap(), &part, &query, link).unwrap();
+        let response = within(bytes_max, &read(&query).unwrap(), &part, &query, link).unwrap();
         let link = response
             .headers()
             .get(LINK)
@@ -209,6 +282,24 @@ mod tests {
             body_and_link("", None, Some("x")).await,
             ("[1,2]".to_owned(), String::new())
         );
+    }
+
+    #[tokio::test]
+    async fn a_list_beyond_the_bytes_ends_early_with_its_cursor() {
+        for bytes_max in [0, 2, 3] {
+            let (body, link) = cut_body_and_link("", None, Some("x"), bytes_max).await;
+            assert_eq!(body, "[1]");
+            assert_eq!(link, "</api/runs?after=after%201>; rel=\"next\"");
+            let (body, link) = cut_body_and_link("limit=2", None, None, bytes_max).await;
+            assert_eq!(body, r#"{"items":[1],"has_next":true,"cursor":"after 1"}"#);
+            assert_eq!(link, "</api/runs?limit=2&after=after%201>; rel=\"next\"");
+        }
+        let (query, part) = (
+            query("page=1"),
+            Page::new(vec![Number(1), Number(2)], Some(2), None),
+        );
+        let refused = within(3, &read(&query).unwrap(), &part, &query, |_| String::new());
+        assert_eq!(refused.unwrap_err().problem(), Problem::PageTooLarge);
     }
 
     #[tokio::test]

@@ -38,7 +38,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     };
     let page = paging::read(&query)?;
     let part = call.views().list_pipelines(filter, page.clone()).await?;
-    paging::to_response(&page, &part, &query, |query| call.link_here(query))
+    paging::to_response(&call, &page, &part, &query)
 }
 
 /// `POST /pipelines`

@@ -193,5 +193,5 @@ async fn list_response(
     page: PageRequest,
 ) -> Result<Response<Body>> {
     let runs = call.views().list_runs(filter, page.clone()).await?;
-    paging::to_response(&page, &runs, query, |query| call.link_here(query))
+    paging::to_response(call, &page, &runs, query)
 }

@@ -20,7 +20,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
         scope: call.scope.clone(),
     };
     let part = call.views().list_variables(filter, page.clone()).await?;
-    paging::to_response(&page, &part, &query, |query| call.link_here(query))
+    paging::to_response(&call, &page, &part, &query)
 }
 
 /// `POST /variables`

@@ -116,6 +116,8 @@ problems! {
         InvalidField: 422 "invalid-field" "Invalid field" Invalid,
         /// A query parameter or a header is unknown, malformed or out of range.
         InvalidParameter: 400 "invalid-parameter" "Invalid parameter" Malformed,
+        /// The numbered page of a list has too many bytes.
+        PageTooLarge: 400 "page-too-large" "Page too large" Malformed,
         /// No route has this path.
         NotFound: 404 "not-found" "Not found" NotFound,
         /// The path exists but does not support this method.

@@ -146,6 +146,9 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// The size of a request's path and query. 8 KiB.
     pub uri_bytes_max: usize,
+    /// The size of a list or log in one response. 8 MiB: some seconds on a slow line. A list ends
+    /// early, and names where it goes on.
+    pub page_bytes_max: usize,
     /// The number of log lines in one response. 10,000.
     pub log_page_max: usize,
     /// The number of events in flight to a notifier, each of a different run. 16: some hundreds per

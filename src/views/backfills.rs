@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::Views;
+use super::pages::Listed;
 use crate::error::{Error, Result};
 use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, Page, PageRequest,
@@ -31,6 +32,12 @@ pub(crate) struct BackfillView {
     created_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<DateTime<Utc>>,
+}
+
+impl Listed for BackfillView {
+    fn cursor(&self) -> String {
+        self.id.to_string()
+    }
 }
 
 impl Views {

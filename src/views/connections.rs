@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::Views;
+use super::pages::Listed;
 use crate::error::{Error, Result, quote};
 use crate::model::{
     ConnectionFields, ConnectionId, MASKED, Page, PageRequest, Scope, StoredConnection,
@@ -15,6 +16,12 @@ use crate::storage::ConnectionFilter;
 /// A connection in a response.
 #[derive(Debug)]
 pub(crate) struct ConnectionView(pub(crate) StoredConnection);
+
+impl Listed for ConnectionView {
+    fn cursor(&self) -> String {
+        self.0.id.to_string()
+    }
+}
 
 impl Views {
     /// Returns the connection with this id.

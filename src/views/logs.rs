@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{LogLineView, Views};
 use crate::error::{Error, Result};
+use crate::limits::json_size;
 use crate::model::{EventKind, Level, NodeId, Pipeline, RunId, Scope};
 use crate::storage::{EventFilter, EventPage, Storage};
 
@@ -72,11 +73,16 @@ impl Views {
         })
     }
 
-    /// Returns up to `limit` lines of a log.
+    /// Returns up to `limit` lines of a log, and no line beyond `bytes_max` bytes but the first.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
-    pub(crate) async fn logs(&self, filter: LogFilter, limit: usize) -> Result<LogPage> {
+    pub(crate) async fn logs(
+        &self,
+        filter: LogFilter,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<LogPage> {
         let mut reader = self.open_log(filter).await?;
         if reader.filter.node.is_none() {
             reader.page = u32::try_from(limit.saturating_add(1))
@@ -84,13 +90,19 @@ impl Views {
                 .min(EVENTS_PAGE);
         }
         let mut lines = Vec::new();
-        while lines.len() <= limit
-            && let Some(mut more) = reader.next().await?
-        {
-            lines.append(&mut more);
+        let (mut room, mut is_full) = (bytes_max, false);
+        while !is_full && let Some(more) = reader.next().await? {
+            for line in more {
+                let rest = room.checked_sub(json_size(&line).saturating_add(1));
+                is_full = lines.len() >= limit || (rest.is_none() && !lines.is_empty());
+                if is_full {
+                    break;
+                }
+                room = rest.unwrap_or(0);
+                lines.push(line);
+            }
         }
-        let has_next = lines.len() > limit;
-        lines.truncate(limit);
+        let has_next = is_full;
         // On the last page, the cursor also passes events that have no line.
         let last = lines.last().and_then(|line| line.seq);
         let cursor = if has_next {

@@ -1,8 +1,16 @@
-//! Reads a whole list page by page.
+//! What all lists have in common, and a reader of a whole list, page by page.
 //!
 //! Lists that a client pages through are left to the files of their nouns.
 
+use serde::Serialize;
+
 use crate::model::{Page, PageRequest};
+
+/// An item of a list that a client pages through.
+pub(crate) trait Listed: Serialize {
+    /// Returns the cursor of a page that ends with this item.
+    fn cursor(&self) -> String;
+}
 
 /// The number of items that one query reads.
 const PAGE_SIZE: u32 = 100;

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::pages::Listed;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
@@ -30,6 +31,12 @@ pub(crate) struct PipelineSummary {
     edge_count: usize,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+}
+
+impl Listed for PipelineSummary {
+    fn cursor(&self) -> String {
+        self.id.to_string()
+    }
 }
 
 impl Views {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
+use super::pages::Listed;
 use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -56,6 +57,12 @@ struct OnlyTrue;
 impl Serialize for OnlyTrue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(true)
+    }
+}
+
+impl Listed for RunSummary {
+    fn cursor(&self) -> String {
+        self.id.to_string()
     }
 }
 

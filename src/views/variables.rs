@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::Views;
+use super::pages::Listed;
 use crate::error::{Error, Result, quote};
 use crate::model::{
     MASKED, Page, PageRequest, Scope, StoredVariable, VariableFields, VariableKey, VariableValue,
@@ -15,6 +16,12 @@ use crate::storage::VariableFilter;
 /// A variable in a response.
 #[derive(Debug)]
 pub(crate) struct VariableView(pub(crate) StoredVariable);
+
+impl Listed for VariableView {
+    fn cursor(&self) -> String {
+        self.0.key.to_string()
+    }
+}
 
 impl Views {
     /// Returns the variable with this key.

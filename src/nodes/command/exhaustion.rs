@@ -53,7 +53,8 @@ const fn is_exhausted(_: &io::Error) -> bool {
     false
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use rustix::io::Errno;
 

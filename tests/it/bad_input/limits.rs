@@ -17,6 +17,7 @@ use crate::wire::{Backend, Host, request, send};
 
 pub(super) async fn set_ups(backend: Backend, coverage: &mut Coverage) {
     a_queue_that_is_full(backend, coverage).await;
+    a_numbered_page_that_is_too_large(backend, coverage).await;
     too_many_concurrent_dry_runs(backend, coverage).await;
     streams_that_are_expired_purged_or_too_many(backend, coverage).await;
     a_storage_that_is_busy_full_or_broken(backend, coverage).await;
@@ -39,6 +40,39 @@ async fn a_queue_that_is_full(backend: Backend, coverage: &mut Coverage) {
     host.wait_finished(&first).await;
     host.wait_finished(&second).await;
     host.finished_run().await;
+}
+
+async fn a_numbered_page_that_is_too_large(backend: Backend, coverage: &mut Coverage) {
+    let mut limits = Limits::default();
+    limits.page_bytes_max = 100;
+    let host = Host::with_limits(backend, limits).await;
+    let older = host.finished_run().await;
+    let newer = host.finished_run().await;
+    let page = host.get("/api/runs?per_page=2").await;
+    coverage.assert_problem(&page, 400, "page-too-large");
+    assert_eq!(host.get("/api/runs?per_page=1&page=2").await.status, 200);
+    // The other two ways end early, and go on after the last run.
+    let newest = host.get("/api/runs").await;
+    assert_eq!(newest.json()[0]["id"], newer.as_str());
+    let next = format!("</api/runs?after={newer}>; rel=\"next\"");
+    assert_eq!(newest.headers["link"], next.as_str());
+    let rest = host.get(&format!("/api/runs?after={newer}")).await.json();
+    assert_eq!(rest["items"][0]["id"], older.as_str());
+    let mut log = host
+        .get(&format!("/api/runs/{older}/logs?limit=100"))
+        .await
+        .json();
+    let mut line_count = 1;
+    while log["has_next"] == true {
+        assert_eq!(log["items"].as_array().unwrap().len(), 1);
+        let cursor = log["cursor"].as_str().unwrap();
+        let rest = format!("/api/runs/{older}/logs?after={cursor}");
+        log = host.get(&rest).await.json();
+        line_count += 1;
+    }
+    let exported = host.get(&format!("/api/runs/{older}/logs/export")).await;
+    let exported = String::from_utf8(exported.body.to_vec()).unwrap();
+    assert_eq!(exported.lines().count(), line_count);
 }
 
 async fn too_many_concurrent_dry_runs(backend: Backend, coverage: &mut Coverage) {
