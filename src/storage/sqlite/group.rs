@@ -102,9 +102,12 @@ impl Writer {
             Ok(true) => self.commit(tx),
             Ok(false) => self.roll_back_empty(tx),
             Err(error) => {
-                // The steps changed the memory as well. `Tx::new` reads it again from the rows.
                 tx.roll_back().map_err(GroupFailure::FailAll)?;
-                self.tx = Tx::new(tx.conn, tx.unreadable).ok();
+                // The steps changed the memory as well, and a panic may have left it inconsistent.
+                self.tx = match error {
+                    StoreError::Panicked => Tx::new(tx.conn, tx.unreadable).ok(),
+                    _ => tx.reload().ok(),
+                };
                 Err(GroupFailure::Divide(error))
             }
         }

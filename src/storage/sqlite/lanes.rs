@@ -1,7 +1,8 @@
 //! The queue lanes: pending runs, counted by priority, pipeline and backfill.
 //!
 //! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
-//! remembers its next run until that run leaves it. `claim` chooses a lane.
+//! remembers its next run until that run leaves it. `claim` chooses a lane. The changes of a
+//! transaction can be undone, because counting the rows again takes long if many runs are pending.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,6 +38,15 @@ pub(super) struct Lanes {
     by_key: BTreeMap<LaneKey, Lane>,
     pipeline_counts: HashMap<i64, u64>,
     pending_total: u64,
+    /// What the current transaction has changed, in order.
+    changes: Vec<(LaneKey, BackfillOrder, Change)>,
+}
+
+/// A change of the number of runs of a lane.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Added,
+    Removed,
 }
 
 impl Lanes {
@@ -48,15 +58,30 @@ impl Lanes {
         self.by_key.insert(key, Lane { count, head, order });
     }
 
+    /// Forgets the changes of the earlier transaction, which was committed.
+    pub(super) fn begin(&mut self) {
+        self.changes.clear();
+    }
+
+    /// Undoes the changes of the current transaction. The next runs of changed lanes are read again.
+    pub(super) fn roll_back(&mut self) {
+        for (key, order, change) in std::mem::take(&mut self.changes).into_iter().rev() {
+            match change {
+                Change::Added => self.decrement(key),
+                Change::Removed => self.increment(key, order, None),
+            }
+            if let Some(lane) = self.by_key.get_mut(&key) {
+                lane.head = None;
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, key: LaneKey, order: BackfillOrder, run: Head) {
-        self.pending_total += 1;
-        *self.pipeline_counts.entry(key.pipeline).or_default() += 1;
-        let lane = self.by_key.entry(key).or_insert(Lane {
-            count: 0,
-            head: Some(run),
-            order,
-        });
-        lane.count += 1;
+        self.changes.push((key, order, Change::Added));
+        self.increment(key, order, Some(run));
+        let Some(lane) = self.by_key.get_mut(&key) else {
+            return;
+        };
         let is_first = |head: Head| match lane.order {
             BackfillOrder::Ascending => run.run < head.run,
             BackfillOrder::Descending => run.run > head.run,
@@ -77,6 +102,22 @@ impl Lanes {
 
     /// Removes a run that is not the head of its lane.
     pub(super) fn discard(&mut self, key: LaneKey) {
+        if let Some(lane) = self.by_key.get(&key) {
+            self.changes.push((key, lane.order, Change::Removed));
+            self.decrement(key);
+        }
+    }
+
+    /// Adds a run. `head` is the next run of a lane that is new.
+    fn increment(&mut self, key: LaneKey, order: BackfillOrder, head: Option<Head>) {
+        self.pending_total += 1;
+        *self.pipeline_counts.entry(key.pipeline).or_default() += 1;
+        let count = 0;
+        let lane = self.by_key.entry(key);
+        lane.or_insert(Lane { count, head, order }).count += 1;
+    }
+
+    fn decrement(&mut self, key: LaneKey) {
         let Some(lane) = self.by_key.get_mut(&key) else {
             return;
         };
@@ -171,6 +212,39 @@ mod tests {
             pipeline: 7,
             backfill,
         }
+    }
+
+    /// Returns the lanes without their next runs.
+    fn counts(lanes: &Lanes) -> (Vec<(LaneKey, u64, BackfillOrder)>, u64, u64) {
+        let each = lanes.by_key.iter();
+        let each = each.map(|(key, lane)| (*key, lane.count, lane.order));
+        let pending = lanes.pending_in_pipeline(7);
+        (each.collect(), pending, lanes.pending_total())
+    }
+
+    #[test]
+    fn a_rollback_undoes_what_was_added_and_removed_since_the_transaction_began() {
+        let mut lanes = Lanes::default();
+        let (manual, dated) = (
+            lane(Priority::Manual, None),
+            lane(Priority::Backfill, Some(1)),
+        );
+        let (asc, desc) = (BackfillOrder::Ascending, BackfillOrder::Descending);
+        lanes.add(manual, asc, head(5));
+        lanes.add(dated, desc, head(6));
+        lanes.begin();
+        let before = counts(&lanes);
+        // One lane loses its last run and gets another one, the other grows.
+        lanes.remove(dated, head(6).run);
+        lanes.add(dated, asc, head(7));
+        lanes.add(manual, asc, head(3));
+        lanes.discard(manual);
+        lanes.add(lane(Priority::Schedule, None), asc, head(8));
+        lanes.roll_back();
+        assert_eq!(counts(&lanes), before);
+        assert_eq!((lanes.head(manual), lanes.head(dated)), (None, None));
+        lanes.roll_back();
+        assert_eq!(counts(&lanes), before, "nothing is undone twice");
     }
 
     #[test]

@@ -136,6 +136,16 @@ const PIPELINES_MAX: usize = 4_096;
 impl State {
     /// Reads everything but the caches, which fill on demand. Skips what cannot be read.
     pub(super) fn load(conn: &Connection, unreadable: &UnreadableRows) -> Result<Self, StoreError> {
+        let mut state = Self::load_without_lanes(conn, unreadable)?;
+        state.load_lanes(conn, unreadable)?;
+        Ok(state)
+    }
+
+    /// Reads everything but the caches and the lanes.
+    pub(super) fn load_without_lanes(
+        conn: &Connection,
+        unreadable: &UnreadableRows,
+    ) -> Result<Self, StoreError> {
         let meta = Meta::load(conn, unreadable)?;
         let mut state = Self {
             next_run: meta.next_run.max(next_key(conn, "runs", RUN_KEYS_END)?),
@@ -148,7 +158,6 @@ impl State {
             backfills: OpenBackfills::load(conn, unreadable)?,
             ..Self::default()
         };
-        state.load_lanes(conn, unreadable)?;
         let sql = format!(
             "SELECT {ACTIVE_RUN} FROM runs INDEXED BY runs_active WHERE finished_at IS NULL AND status = 1"
         );

@@ -69,9 +69,22 @@ impl Tx {
         })
     }
 
+    /// Reads the memory again after the transaction was rolled back.
+    ///
+    /// The lanes are undone instead: reading them takes long if many runs are pending.
+    pub(super) fn reload(mut self) -> Result<Self, StoreError> {
+        let mut lanes = std::mem::take(&mut self.state.lanes);
+        lanes.roll_back();
+        self.state = State::load_without_lanes(&self.conn, &self.unreadable)?;
+        self.state.lanes = lanes;
+        self.wants_sweep = false;
+        Ok(self)
+    }
+
     /// Begins a transaction and drops the counts of an earlier one that was rolled back.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         self.is_dirty = false;
+        self.state.lanes.begin();
         self.figures.clear();
         self.backfills = BackfillChanges::default();
         // `IMMEDIATE` takes the write lock now. A deferred transaction takes it at its first write,

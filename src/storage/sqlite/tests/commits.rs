@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::lanes::Lanes;
+use super::state::State;
 use super::*;
+use crate::model::Cancel;
+use crate::storage::CancelRequest;
 
 async fn commit_no(storage: &SqliteStorage) -> i64 {
     let step = |tx: &mut Tx| Ok(tx.state.commit_no);
@@ -90,6 +94,38 @@ async fn every_failing_step_of_a_group_fails_alone() {
         assert_eq!(kind, expected, "{n}");
     }
     assert_eq!(event_count(&storage).await, 12);
+}
+
+#[tokio::test]
+async fn the_memory_equals_the_rows_after_a_group_was_divided() {
+    let (_dir, storage) = store().await;
+    for n in 1..=6 {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    let busy = Busy::new(&storage).await;
+    let cancel = CancelRequest::new(run_id(4), Cancel::Plain, at(2));
+    let fails = |_: &mut Tx| Err(StoreError::unreadable("a row", "on purpose"));
+    let (created, claimed, cancelled, failed, last, ()) = tokio::join!(
+        storage.create_runs(create(7)),
+        claim(&storage, 1, 2),
+        storage.request_cancel(cancel),
+        storage.step::<()>(fails),
+        storage.create_runs(create(8)),
+        busy.release(),
+    );
+    created.and(last).unwrap();
+    cancelled.unwrap();
+    failed.unwrap_err();
+    assert_eq!(claimed.claimed.len(), 2);
+    let lanes = |tx: &mut Tx| {
+        let read = State::load(&tx.conn, &tx.unreadable)?;
+        let counts = |lanes: &Lanes| (lanes.pending_total(), lanes.pending_in_pipeline(1));
+        Ok((counts(&tx.state.lanes), counts(&read.lanes)))
+    };
+    assert_eq!(storage.step(lanes).await.unwrap(), ((5, 5), (5, 5)));
+    let rest = claim(&storage, 2, 9).await.claimed;
+    let rest: Vec<_> = rest.iter().map(|claimed| claimed.run.id).collect();
+    assert_eq!(rest, [3, 5, 6].map(run_id), "five runs are running then");
 }
 
 #[tokio::test]
