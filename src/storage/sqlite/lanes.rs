@@ -63,7 +63,8 @@ impl Lanes {
         self.changes.clear();
     }
 
-    /// Undoes the changes of the current transaction. The next runs of changed lanes are read again.
+    /// Undoes the changes of the current transaction. The next runs of changed lanes are read
+    /// again.
     pub(super) fn roll_back(&mut self) {
         for (key, order, change) in std::mem::take(&mut self.changes).into_iter().rev() {
             match change {

@@ -1,4 +1,5 @@
-//! The macro for the part of the contract that is about executing runs: claims, appends, outputs.
+//! The macro for the part of the contract that is about executing runs: repeated creations, claims,
+//! appends, outputs.
 //!
 //! `storage_contract!` in `mod.rs` includes this part. The cases are in the files of their modules.
 
@@ -9,6 +10,14 @@
 macro_rules! execution_contract {
     ($open:expr) => {
         $crate::storage_contract! { @modules $open,
+            repeats: [
+                a_repeated_creation_creates_nothing,
+                a_repeated_creation_with_a_key_is_not_a_second_request,
+                a_repeated_creation_succeeds_on_a_full_queue,
+                a_repeated_resume_creates_nothing,
+                a_repeated_backfill_creates_nothing,
+                the_id_of_another_run_is_refused,
+            ],
             queue: [
                 a_claimed_run_is_running,
                 a_run_never_starts_before_its_creation,

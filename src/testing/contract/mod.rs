@@ -174,14 +174,6 @@ macro_rules! storage_contract {
                 concurrent_requests_with_one_key_create_one_run,
                 requests_without_a_key_are_never_repeats,
             ],
-            repeats: [
-                a_repeated_creation_creates_nothing,
-                a_repeated_creation_with_a_key_is_not_a_second_request,
-                a_repeated_creation_succeeds_on_a_full_queue,
-                a_repeated_resume_creates_nothing,
-                a_repeated_backfill_creates_nothing,
-                the_id_of_another_run_is_refused,
-            ],
             resumes: [
                 a_failed_run_can_be_resumed,
                 a_run_that_did_not_fail_cannot_be_resumed,
