@@ -49,6 +49,18 @@ macro_rules! execution_contract {
                 a_run_that_breaks_off_three_times_is_poisoned,
                 a_lost_claim_that_broke_off_changes_nothing,
             ],
+            backfill_claims: [
+                a_backfill_is_claimed_in_its_order,
+                a_claim_of_several_runs_keeps_the_order,
+                a_claim_respects_the_limit_of_a_backfill,
+                the_limit_of_a_pipeline_applies_to_its_backfills,
+                a_backfill_has_the_lowest_priority,
+                a_manual_run_takes_the_next_slot_of_a_long_backfill,
+            ],
+            schedule_claims: [
+                runs_of_a_schedule_execute_one_at_a_time,
+                an_orphan_of_a_schedule_blocks_its_next_run,
+            ],
             poison: [
                 the_third_crash_fails_a_run,
                 a_poisoned_run_with_a_cancel_request_becomes_cancelled,

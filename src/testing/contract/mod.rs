@@ -211,14 +211,6 @@ macro_rules! storage_contract {
                 a_backfill_without_remaining_dates_creates_nothing,
                 a_preview_creates_nothing,
             ],
-            backfill_claims: [
-                a_backfill_is_claimed_in_its_order,
-                a_claim_of_several_runs_keeps_the_order,
-                a_claim_respects_the_limit_of_a_backfill,
-                the_limit_of_a_pipeline_applies_to_its_backfills,
-                a_backfill_has_the_lowest_priority,
-                a_manual_run_takes_the_next_slot_of_a_long_backfill,
-            ],
             backfill_settlement: [
                 a_backfill_finishes_with_its_last_run,
                 too_many_failures_cancel_the_remaining_runs,
@@ -279,10 +271,6 @@ macro_rules! storage_contract {
                 a_tick_of_a_replaced_version_is_stale,
                 a_schedule_is_deleted_with_its_pipeline,
                 schedules_are_limited_to_the_scope,
-            ],
-            schedule_claims: [
-                runs_of_a_schedule_execute_one_at_a_time,
-                an_orphan_of_a_schedule_blocks_its_next_run,
             ],
             system: [
                 stats_count_pipelines_and_runs_in_scope,
