@@ -33,9 +33,11 @@ impl AuditedStorage {
         })))
     }
 
-    /// Answers a query.
-    pub(crate) fn read<T>(&self, query: impl FnOnce(&Rows) -> T) -> T {
-        query(&self.lock().rows)
+    /// Answers a query. Refuses once the storage is closed.
+    pub(crate) fn read<T>(&self, query: impl FnOnce(&Rows) -> T) -> Result<T> {
+        let inner = self.lock();
+        inner.refuse_closed()?;
+        Ok(query(&inner.rows))
     }
 
     /// Applies a step completely or not at all.
@@ -47,10 +49,7 @@ impl AuditedStorage {
         step: impl FnOnce(&mut Rows) -> Result<T>,
     ) -> Result<T> {
         let mut inner = self.lock();
-        if inner.is_closed {
-            let message = "the storage is closed";
-            return Err(Error::new(Problem::ShuttingDown, message));
-        }
+        inner.refuse_closed()?;
         let mut next = inner.rows.clone();
         let result = step(&mut next)?;
         if next != inner.rows {
@@ -78,6 +77,13 @@ impl AuditedStorage {
 }
 
 impl Inner {
+    fn refuse_closed(&self) -> Result<()> {
+        match self.is_closed {
+            true => Err(Error::new(Problem::ShuttingDown, "the storage is closed")),
+            false => Ok(()),
+        }
+    }
+
     /// Writes the line of a step, and closes the storage if that fails: a step without a line must
     /// not take effect.
     fn record(&mut self, step: &str, next: &Rows) -> Result<()> {

@@ -19,7 +19,7 @@ impl Backfills for AuditedStorage {
         backfill: BackfillId,
         scope: &Scope,
     ) -> Result<Option<BackfillDetail>> {
-        Ok(self.read(|rows| rows.backfill(backfill, scope)))
+        self.read(|rows| rows.backfill(backfill, scope))
     }
 
     async fn list_backfills(
@@ -44,7 +44,7 @@ impl Backfills for AuditedStorage {
                 |cursor| cursor.parse().ok(),
                 BackfillId::to_string,
             )
-        })
+        })?
     }
 
     async fn cancel_backfill(&self, request: CancelBackfill) -> Result<CancelBackfillOutcome> {

@@ -26,7 +26,7 @@ impl Pipelines for AuditedStorage {
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
-        Ok(self.read(|rows| find_pipeline(rows, key, scope).cloned()))
+        self.read(|rows| find_pipeline(rows, key, scope).cloned())
     }
 
     async fn list_pipelines(
@@ -41,7 +41,7 @@ impl Pipelines for AuditedStorage {
                     .enabled
                     .is_none_or(|is_enabled| is_enabled == item.definition.enabled)
         };
-        self.read(|rows| rows.pipelines.list(&page, &filter.scope, is_wanted))
+        self.read(|rows| rows.pipelines.list(&page, &filter.scope, is_wanted))?
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
@@ -197,7 +197,7 @@ impl Connections for AuditedStorage {
         id: &ConnectionId,
         scope: &Scope,
     ) -> Result<Option<StoredConnection>> {
-        Ok(self.read(|rows| rows.connections.find(id.as_str(), scope).cloned()))
+        self.read(|rows| rows.connections.find(id.as_str(), scope).cloned())
     }
 
     async fn list_connections(
@@ -205,7 +205,7 @@ impl Connections for AuditedStorage {
         filter: ConnectionFilter,
         page: PageRequest,
     ) -> Result<Page<StoredConnection>> {
-        self.read(|rows| rows.connections.list(&page, &filter.scope, |_| true))
+        self.read(|rows| rows.connections.list(&page, &filter.scope, |_| true))?
     }
 
     async fn delete_connection(
@@ -251,7 +251,7 @@ impl Variables for AuditedStorage {
                 .filter_map(|key| rows.variables.find(key.as_str(), scope));
             found.cloned().collect()
         };
-        Ok(self.read(found))
+        self.read(found)
     }
 
     async fn list_variables(
@@ -259,7 +259,7 @@ impl Variables for AuditedStorage {
         filter: VariableFilter,
         page: PageRequest,
     ) -> Result<Page<StoredVariable>> {
-        self.read(|rows| rows.variables.list(&page, &filter.scope, |_| true))
+        self.read(|rows| rows.variables.list(&page, &filter.scope, |_| true))?
     }
 
     async fn delete_variable(

@@ -28,7 +28,7 @@ impl Events for AuditedStorage {
                 && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(self.read(|rows| {
+        self.read(|rows| {
             let examined = rows.events_after(after).take(EXAMINED_MAX + 1);
             let mut page = EventPage::new(Vec::new(), after);
             for (index, event) in examined.enumerate() {
@@ -42,11 +42,11 @@ impl Events for AuditedStorage {
                 page.up_to = after.max(rows.seq);
             }
             page
-        }))
+        })
     }
 
     async fn newest_seq(&self) -> Result<u64> {
-        Ok(self.read(|rows| rows.seq))
+        self.read(|rows| rows.seq)
     }
 }
 

@@ -66,7 +66,7 @@ impl Outputs for AuditedStorage {
         node_index: NodeIndex,
         scope: &Scope,
     ) -> Result<Option<StoredOutput>> {
-        Ok(self.read(|rows| {
+        self.read(|rows| {
             let row = rows.run(run, scope)?;
             let output = rows.outputs.get(&rows.source(row, node_index))?;
             let reference = output.reference?;
@@ -74,7 +74,7 @@ impl Outputs for AuditedStorage {
             let chunks = chunks.collect::<Option<Vec<_>>>()?;
             let bytes = chunks.into_iter().flatten().copied().collect();
             Some(StoredOutput::new(reference.hash, bytes))
-        }))
+        })
     }
 }
 

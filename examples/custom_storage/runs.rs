@@ -20,17 +20,17 @@ impl Runs for AuditedStorage {
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
         if create.is_preview {
             // The preview changes only a copy of the rows.
-            return self.read(|rows| create_runs(&mut rows.clone(), create));
+            return self.read(|rows| create_runs(&mut rows.clone(), create))?;
         }
         self.write("create_runs", |rows| create_runs(rows, create))
     }
 
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        self.read(|rows| find_key(rows, key))
+        self.read(|rows| find_key(rows, key))?
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
-        self.read(|rows| rows.run(run, scope).map(|row| rows.detail(row)).transpose())
+        self.read(|rows| rows.run(run, scope).map(|row| rows.detail(row)).transpose())?
     }
 
     async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
@@ -39,7 +39,7 @@ impl Runs for AuditedStorage {
                 row.run.first_run == first_run && scope.admits(row.run.tenant.as_ref())
             });
             chain.map(|row| rows.detail(row)).collect()
-        })
+        })?
     }
 
     async fn list_runs(&self, filter: RunFilter, request: PageRequest) -> Result<Page<Run>> {
@@ -53,7 +53,7 @@ impl Runs for AuditedStorage {
                 |cursor| cursor.parse().ok(),
                 RunId::to_string,
             )
-        })
+        })?
     }
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
@@ -69,7 +69,7 @@ impl Runs for AuditedStorage {
         self.read(|rows| {
             let row = executed(rows, run, node, scope)?;
             Ok(row.and_then(|(_, row)| row.preview.clone()))
-        })
+        })?
     }
 
     async fn find_profile(
@@ -84,11 +84,11 @@ impl Runs for AuditedStorage {
             };
             let found = row.profile.clone();
             Ok(found.map(|profile| FoundProfile::new(profile, previous(rows, run, node))))
-        })
+        })?
     }
 
     async fn newest_run(&self) -> Result<Option<RunId>> {
-        Ok(self.read(|rows| rows.newest_run))
+        self.read(|rows| rows.newest_run)
     }
 }
 

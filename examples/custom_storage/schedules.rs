@@ -16,7 +16,7 @@ use crate::rows::{Rows, ScheduleRow};
 #[async_trait]
 impl Schedules for AuditedStorage {
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
-        Ok(self.read(|rows| {
+        self.read(|rows| {
             let found = rows.schedules.iter().filter_map(|(id, row)| {
                 let pipeline = rows.pipelines.find(id.as_str(), scope)?;
                 let mut schedule = StoredSchedule::new(pipeline.clone(), row.cursor);
@@ -24,7 +24,7 @@ impl Schedules for AuditedStorage {
                 Some(schedule)
             });
             found.collect()
-        }))
+        })
     }
 
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {

@@ -17,7 +17,7 @@ use crate::rows::Rows;
 impl System for AuditedStorage {
     async fn stats(&self, scope: &Scope) -> Result<Stats> {
         let bytes = self.trail_bytes()?;
-        Ok(self.read(|rows| {
+        self.read(|rows| {
             let runs = || {
                 rows.runs
                     .values()
@@ -41,17 +41,17 @@ impl System for AuditedStorage {
             stats.dead_letter_count = dead.count() as u64;
             stats.kind = "audited";
             stats
-        }))
+        })
     }
 
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>> {
-        self.read(|rows| figures(rows, &filter))
+        self.read(|rows| figures(rows, &filter))?
     }
 
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
             PurgeMode::Delete => self.write("purge", |rows| Ok(purge_runs(rows, &purge))),
-            PurgeMode::Preview => Ok(self.read(|rows| purge_runs(&mut rows.clone(), &purge))),
+            PurgeMode::Preview => self.read(|rows| purge_runs(&mut rows.clone(), &purge)),
             other => Err(Error::internal(format!("cannot purge as {other:?}"))),
         }
     }

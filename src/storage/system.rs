@@ -230,7 +230,7 @@ pub trait System: Send + Sync + 'static {
 
     /// Closes the storage: writes what is queued, then closes files.
     ///
-    /// A repeated close MUST be harmless. Later writes MUST fail with `ShuttingDown`.
+    /// A repeated close MUST be harmless. Every other later call MUST fail with `ShuttingDown`.
     ///
     /// # Errors
     /// `Internal` if the close failed. No acknowledged write is lost then.

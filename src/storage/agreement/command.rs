@@ -120,6 +120,11 @@ pub(super) enum Command {
     Clock {
         seconds: i64,
     },
+    /// The next commit of the right storage fails before (0) or after (1) its effect, or a group of
+    /// its steps is rolled back (2).
+    Fault {
+        kind: u8,
+    },
     Ask(Question),
 }
 
@@ -201,6 +206,7 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         6 => creations(),
         14 => executions(),
         2 => deliveries(),
+        1 => (0..3u8).prop_map(|kind| Command::Fault { kind }),
         1 => (0..4u8, 1..5u32, prop_oneof![3 => Just(0), 1 => 1..3u32], any_scope()).prop_map(
             |(age, count_max, keep_last, scope)| Command::Purge { age, count_max, keep_last, scope }
         ),

@@ -18,14 +18,19 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use self::command::{Command, command};
-use self::world::World;
+use self::world::{Faults, World};
 use super::{MemoryOptions, MemoryStorage, Storage};
 use crate::testing::{Fault, FaultyStorage, Method};
 
 /// Sends the same commands to both, and compares every answer and, at the end, everything that a
 /// reader sees.
-async fn agree(left: &dyn Storage, right: &dyn Storage, commands: &[Command]) {
-    let mut world = World::new(left, right);
+async fn agree(
+    left: &dyn Storage,
+    right: &dyn Storage,
+    faults: Option<&dyn Faults>,
+    commands: &[Command],
+) {
+    let mut world = World::new(left, right, faults);
     world.put_pipelines().await;
     for command in commands {
         world.run_command(command).await;
@@ -44,7 +49,7 @@ proptest! {
     #[test]
     fn memory_agrees_with_itself_behind_a_wrapper(commands in vec(command(), 1..80)) {
         let wrapped = FaultyStorage::new(Arc::new(MemoryStorage::default()));
-        run(agree(&MemoryStorage::default(), &wrapped, &commands));
+        run(agree(&MemoryStorage::default(), &wrapped, None, &commands));
     }
 }
 
@@ -60,9 +65,22 @@ proptest! {
             let options = SqliteOptions::default().durability(Durability::Normal);
             let path = dir.path().join("runs.db");
             let sqlite = SqliteStorage::open_with(path, options).await.unwrap();
-            agree(&MemoryStorage::default(), &sqlite, &commands).await;
+            agree(&MemoryStorage::default(), &sqlite, Some(&sqlite), &commands).await;
             sqlite.close().await.unwrap();
         });
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[async_trait::async_trait]
+impl Faults for super::SqliteStorage {
+    async fn inject(&self, kind: u8) {
+        use super::sqlite::CommitFault;
+        match kind {
+            0 => self.fail_next_commit(CommitFault::BeforeEffect),
+            1 => self.fail_next_commit(CommitFault::AfterEffect),
+            _ => self.roll_back_group().await,
+        }
     }
 }
 
@@ -94,6 +112,7 @@ fn a_storage_that_loses_a_run_is_detected() {
     run(agree(
         &MemoryStorage::default(),
         &forgetful,
+        None,
         &three_finished_runs(),
     ));
 }
@@ -106,6 +125,7 @@ fn a_storage_that_fails_once_is_detected() {
     run(agree(
         &MemoryStorage::default(),
         &faulty,
+        None,
         &three_finished_runs(),
     ));
 }

@@ -4,18 +4,28 @@
 
 use std::fmt::Debug;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::command::Command;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::model::{BackfillId, Cancel, OwnerId, RunId, Scope};
 use crate::storage::{CancelBackfill, CancelRequest, Purge, PurgeMode, Storage};
 use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope, snapshot};
+
+/// Makes the right storage fail.
+#[async_trait]
+pub(super) trait Faults: Sync {
+    /// Injects the fault of [`Command::Fault`].
+    async fn inject(&self, kind: u8);
+}
 
 /// Both storages, and the items that commands refer to.
 pub(super) struct World<'a> {
     pub(super) left: &'a dyn Storage,
     pub(super) right: &'a dyn Storage,
+    /// Injects faults into the right storage, if it can fail.
+    pub(super) faults: Option<&'a dyn Faults>,
     pub(super) seconds: i64,
     pub(super) runs: u64,
     pub(super) backfills: u64,
@@ -48,7 +58,13 @@ macro_rules! both {
             let ($storage, $side) = ($world.left, 0);
             let left = $ask.await;
             let ($storage, $side) = ($world.right, 1);
-            (left, $ask.await)
+            let first = $ask.await;
+            // A commit that failed without effect is repeated, as every caller does.
+            let right = match $world.has_failed(&first) {
+                true => $ask.await,
+                false => first,
+            };
+            (left, right)
         };
         $world.compare($command, &left, &right);
         left
@@ -57,10 +73,15 @@ macro_rules! both {
 pub(super) use both;
 
 impl<'a> World<'a> {
-    pub(super) fn new(left: &'a dyn Storage, right: &'a dyn Storage) -> Self {
+    pub(super) fn new(
+        left: &'a dyn Storage,
+        right: &'a dyn Storage,
+        faults: Option<&'a dyn Faults>,
+    ) -> Self {
         Self {
             left,
             right,
+            faults,
             seconds: 10,
             runs: 0,
             backfills: 0,
@@ -81,6 +102,12 @@ impl<'a> World<'a> {
             };
             self.run_command(&put).await;
         }
+    }
+
+    /// Returns whether a call failed because of an injected fault.
+    pub(super) fn has_failed<T>(&self, answer: &Result<T>) -> bool {
+        let problem = answer.as_ref().err().map(crate::Error::problem);
+        self.faults.is_some() && problem == Some(Problem::StorageBusy)
     }
 
     pub(super) fn compare<T: Debug>(
@@ -192,6 +219,11 @@ impl<'a> World<'a> {
             Command::Attend { names, stays } => self.attend(command, names, stays).await,
             Command::Deliver { .. } => self.deliver(command).await,
             Command::Clock { seconds } => self.seconds += seconds,
+            Command::Fault { kind } => {
+                if let Some(faults) = self.faults {
+                    faults.inject(kind).await;
+                }
+            }
             Command::Ask(ref question) => self.ask(question).await,
         }
     }

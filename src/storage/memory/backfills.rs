@@ -242,7 +242,7 @@ impl Backfills for MemoryStorage {
         backfill: BackfillId,
         scope: &Scope,
     ) -> Result<Option<BackfillDetail>> {
-        Ok(self.read().find_backfill(backfill, scope))
+        Ok(self.state()?.find_backfill(backfill, scope))
     }
 
     async fn list_backfills(
@@ -250,10 +250,10 @@ impl Backfills for MemoryStorage {
         filter: BackfillFilter,
         page: PageRequest,
     ) -> Result<Page<Backfill>> {
-        self.read().list_backfills(&filter, &page)
+        self.state()?.list_backfills(&filter, &page)
     }
 
     async fn cancel_backfill(&self, cancel: CancelBackfill) -> Result<CancelBackfillOutcome> {
-        self.write()?.cancel_backfill(&cancel)
+        self.state()?.cancel_backfill(&cancel)
     }
 }

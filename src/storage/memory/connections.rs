@@ -13,7 +13,7 @@ use crate::storage::{ConnectionFilter, Connections, PutConnection};
 #[async_trait]
 impl Connections for MemoryStorage {
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection> {
-        self.write()?.connections.put(put.into())
+        self.state()?.connections.put(put.into())
     }
 
     async fn find_connection(
@@ -21,7 +21,7 @@ impl Connections for MemoryStorage {
         id: &ConnectionId,
         scope: &Scope,
     ) -> Result<Option<StoredConnection>> {
-        Ok(self.read().connections.find(id, scope))
+        Ok(self.state()?.connections.find(id, scope))
     }
 
     async fn list_connections(
@@ -29,7 +29,7 @@ impl Connections for MemoryStorage {
         filter: ConnectionFilter,
         page: PageRequest,
     ) -> Result<Page<StoredConnection>> {
-        self.read().connections.list(&filter.scope, &page)
+        self.state()?.connections.list(&filter.scope, &page)
     }
 
     async fn delete_connection(
@@ -38,6 +38,6 @@ impl Connections for MemoryStorage {
         scope: &Scope,
         _now: DateTime<Utc>,
     ) -> Result<()> {
-        self.write()?.connections.delete(id, scope)
+        self.state()?.connections.delete(id, scope)
     }
 }

@@ -27,13 +27,13 @@ impl State {
 #[async_trait]
 impl Deliveries for MemoryStorage {
     async fn claim_cursors(&self, claim: ClaimCursors) -> Result<Cursors> {
-        let mut state = self.write()?;
+        let mut state = self.state()?;
         let newest = state.events.newest();
         Ok(state.cursors.claim(&claim, newest))
     }
 
     async fn put_deliveries(&self, put: PutDeliveries) -> Result<()> {
-        self.write()?.put_deliveries(put);
+        self.state()?.put_deliveries(put);
         Ok(())
     }
 }

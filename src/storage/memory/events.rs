@@ -65,10 +65,10 @@ impl State {
 #[async_trait]
 impl Events for MemoryStorage {
     async fn events(&self, filter: EventFilter, after: u64, limit: u32) -> Result<EventPage> {
-        Ok(self.read().events(&filter, after, limit as usize))
+        Ok(self.state()?.events(&filter, after, limit as usize))
     }
 
     async fn newest_seq(&self) -> Result<u64> {
-        Ok(self.read().events.newest())
+        Ok(self.state()?.events.newest())
     }
 }

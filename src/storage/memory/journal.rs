@@ -155,6 +155,6 @@ impl RunRow {
 #[async_trait]
 impl Journal for MemoryStorage {
     async fn append(&self, append: Append) -> Result<AppendOutcome> {
-        self.write()?.append(append)
+        self.state()?.append(append)
     }
 }

@@ -76,12 +76,8 @@ impl MemoryStorage {
         }))
     }
 
-    fn read(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock()
-    }
-
-    /// Locks the state for a change. Refuses once the storage is closed.
-    fn write(&self) -> Result<MutexGuard<'_, State>> {
+    /// Locks the state. Refuses once the storage is closed.
+    fn state(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.0.state.lock();
         if state.is_closed {
             return Err(rules::shutting_down());

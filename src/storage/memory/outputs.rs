@@ -103,7 +103,7 @@ impl State {
 #[async_trait]
 impl Outputs for MemoryStorage {
     async fn put_output_chunk(&self, chunk: OutputChunk) -> Result<()> {
-        self.write()?.put_output_chunk(chunk)
+        self.state()?.put_output_chunk(chunk)
     }
 
     async fn find_output(
@@ -114,7 +114,7 @@ impl Outputs for MemoryStorage {
     ) -> Result<Option<StoredOutput>> {
         // The lock covers only the handle. The bytes are joined outside it.
         let output = {
-            let state = self.read();
+            let state = self.state()?;
             let held = state
                 .run(run, scope)
                 .and_then(|row| row.outputs.get(&node_index));

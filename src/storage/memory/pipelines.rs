@@ -48,11 +48,11 @@ impl Pipelines for MemoryStorage {
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline> {
         // The graph of a large definition takes a while to build, so the lock is taken afterwards.
         let version = Arc::new(Version::new(Arc::clone(&put.definition))?);
-        self.write()?.pipelines.put(put, version)
+        self.state()?.pipelines.put(put, version)
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
-        Ok(self.read().pipelines.find(key, scope).cloned())
+        Ok(self.state()?.pipelines.find(key, scope).cloned())
     }
 
     async fn list_pipelines(
@@ -60,10 +60,10 @@ impl Pipelines for MemoryStorage {
         filter: PipelineFilter,
         page: PageRequest,
     ) -> Result<Page<StoredPipeline>> {
-        self.read().pipelines.list(&filter, &page)
+        self.state()?.pipelines.list(&filter, &page)
     }
 
     async fn delete_pipeline(&self, delete: DeletePipeline) -> Result<()> {
-        self.write()?.delete_pipeline(&delete)
+        self.state()?.delete_pipeline(&delete)
     }
 }

@@ -244,7 +244,7 @@ fn lease_end(now: DateTime<Utc>, lease: Duration) -> DateTime<Utc> {
 #[async_trait]
 impl Queue for MemoryStorage {
     async fn claim(&self, claim: Claim) -> Result<ClaimOutcome> {
-        self.write()?.claim(&claim)
+        self.state()?.claim(&claim)
     }
 
     async fn renew(
@@ -256,11 +256,11 @@ impl Queue for MemoryStorage {
     ) -> Result<Vec<HeldRun>> {
         let until = lease_end(now, lease);
         Ok(self
-            .write()?
+            .state()?
             .update_held(owner, held, |row| row.claim.lease_until = until))
     }
 
     async fn release(&self, owner: OwnerId, held: Vec<HeldRun>) -> Result<Vec<HeldRun>> {
-        Ok(self.write()?.update_held(owner, held, RunRow::release))
+        Ok(self.state()?.update_held(owner, held, RunRow::release))
     }
 }

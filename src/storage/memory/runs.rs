@@ -264,19 +264,19 @@ impl State {
 #[async_trait]
 impl Runs for MemoryStorage {
     async fn create_runs(&self, create: CreateRuns) -> Result<CreatedRuns> {
-        self.write()?.create_runs(create)
+        self.state()?.create_runs(create)
     }
 
     async fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<CreatedRuns>> {
-        self.read().find_idempotent(key)
+        self.state()?.find_idempotent(key)
     }
 
     async fn find_run(&self, run: RunId, scope: &Scope) -> Result<Option<RunDetail>> {
-        Ok(self.read().run(run, scope).map(RunRow::detail))
+        Ok(self.state()?.run(run, scope).map(RunRow::detail))
     }
 
     async fn find_chain(&self, first_run: RunId, scope: &Scope) -> Result<Vec<RunDetail>> {
-        let state = self.read();
+        let state = self.state()?;
         let chain = state.index.chain(first_run);
         Ok(chain
             .filter_map(|id| state.run(id, scope))
@@ -285,11 +285,11 @@ impl Runs for MemoryStorage {
     }
 
     async fn list_runs(&self, filter: RunFilter, page: PageRequest) -> Result<Page<Run>> {
-        self.read().list_runs(&filter, &page)
+        self.state()?.list_runs(&filter, &page)
     }
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<CancelOutcome> {
-        self.write()?.request_cancel(&request)
+        self.state()?.request_cancel(&request)
     }
 
     async fn find_preview(
@@ -298,7 +298,7 @@ impl Runs for MemoryStorage {
         node: &NodeId,
         scope: &Scope,
     ) -> Result<Option<Preview>> {
-        let state = self.read();
+        let state = self.state()?;
         Ok(state.node_part(run, node, scope, |row| row.preview.as_ref()))
     }
 
@@ -308,10 +308,10 @@ impl Runs for MemoryStorage {
         node: &NodeId,
         scope: &Scope,
     ) -> Result<Option<FoundProfile>> {
-        Ok(self.read().find_profile(run, node, scope))
+        Ok(self.state()?.find_profile(run, node, scope))
     }
 
     async fn newest_run(&self) -> Result<Option<RunId>> {
-        Ok(self.read().newest_run)
+        Ok(self.state()?.newest_run)
     }
 }

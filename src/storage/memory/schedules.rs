@@ -83,7 +83,7 @@ fn tick_outcome(created: Result<(), Error>) -> Result<TickOutcome> {
 #[async_trait]
 impl Schedules for MemoryStorage {
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
-        let state = self.read();
+        let state = self.state()?;
         let scheduled = state.pipelines.scheduled();
         let seen = scheduled.filter(|(stored, _)| scope.admits(stored.tenant.as_ref()));
         Ok(seen
@@ -96,6 +96,6 @@ impl Schedules for MemoryStorage {
     }
 
     async fn advance(&self, advance: Advance) -> Result<AdvanceOutcome> {
-        self.write()?.advance(advance)
+        self.state()?.advance(advance)
     }
 }

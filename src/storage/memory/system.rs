@@ -46,19 +46,19 @@ impl State {
 #[async_trait]
 impl System for MemoryStorage {
     async fn stats(&self, scope: &Scope) -> Result<Stats> {
-        Ok(self.read().stats(scope))
+        Ok(self.state()?.stats(scope))
     }
 
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>> {
-        let state = self.read();
+        let state = self.state()?;
         let is_live = |id: &PipelineId| state.pipelines.live(id.as_str(), &filter.scope).is_some();
         Ok(state.index.days.figures(&filter, is_live))
     }
 
     async fn purge(&self, purge: Purge) -> Result<PurgeOutcome> {
         match purge.mode {
-            PurgeMode::Delete => Ok(self.write()?.purge(&purge)),
-            PurgeMode::Preview => Ok(self.read().select_purge(&purge).0),
+            PurgeMode::Delete => Ok(self.state()?.purge(&purge)),
+            PurgeMode::Preview => Ok(self.state()?.select_purge(&purge).0),
         }
     }
 

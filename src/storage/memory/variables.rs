@@ -13,7 +13,7 @@ use crate::storage::{PutVariable, VariableFilter, Variables};
 #[async_trait]
 impl Variables for MemoryStorage {
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable> {
-        self.write()?.variables.put(put.into())
+        self.state()?.variables.put(put.into())
     }
 
     async fn find_variables(
@@ -21,7 +21,7 @@ impl Variables for MemoryStorage {
         keys: &[VariableKey],
         scope: &Scope,
     ) -> Result<Vec<StoredVariable>> {
-        let state = self.read();
+        let state = self.state()?;
         let found = keys
             .iter()
             .filter_map(|key| state.variables.find(key, scope));
@@ -33,7 +33,7 @@ impl Variables for MemoryStorage {
         filter: VariableFilter,
         page: PageRequest,
     ) -> Result<Page<StoredVariable>> {
-        self.read().variables.list(&filter.scope, &page)
+        self.state()?.variables.list(&filter.scope, &page)
     }
 
     async fn delete_variable(
@@ -42,6 +42,6 @@ impl Variables for MemoryStorage {
         scope: &Scope,
         _now: DateTime<Utc>,
     ) -> Result<()> {
-        self.write()?.variables.delete(key, scope)
+        self.state()?.variables.delete(key, scope)
     }
 }

@@ -105,6 +105,14 @@ impl SqliteStorage {
         injector.ends_writer.store(true, Ordering::Release);
     }
 
+    /// Rolls a group of steps back, after which the writer reads its memory again from the rows.
+    #[cfg(test)]
+    pub(crate) async fn roll_back_group(&self) {
+        let fails = |_: &mut Tx| Err(StoreError::unreadable("a row", "on purpose"));
+        let outcome: Result<()> = self.step(fails).await;
+        debug_assert!(outcome.is_err(), "the step fails");
+    }
+
     /// Flips a byte of the stored output of a node.
     ///
     /// # Errors

@@ -2,11 +2,14 @@
 //!
 //! The cases of each change cover its event.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::fixtures::{
     Driver, all_events, at, claim, create, events_of, finished_run, log_line, matching_events,
     new_run, node_finished, node_started, pending_run, pipeline_id, purge_all, run_finished,
     run_id, save, save_for, scope, started_run,
 };
+use super::threads::{at_once, block_on};
 use crate::model::{Cancel, EventKind, NodeStatus, RunStatus};
 use crate::storage::{CancelRequest, EventFilter, Storage};
 
@@ -210,4 +213,42 @@ pub async fn a_filtered_reader_gets_every_matching_event(storage: &dyn Storage) 
     let found = matching_events(storage, filter).await;
     let found: Vec<_> = found.iter().map(|event| event.seq).collect();
     assert_eq!(found, [2, 6_003]);
+}
+
+/// Once a number is readable, no smaller one MUST appear: a reader that polls while others write
+/// MUST get every event in order.
+pub async fn no_smaller_sequence_number_appears_later(storage: &dyn Storage) {
+    const WRITERS: u64 = 4;
+    const RUNS: u64 = 25;
+    save(storage, "daily").await;
+    let written = AtomicU64::new(0);
+    let write = async |writer: u64| {
+        for index in 0..RUNS {
+            let run = new_run(writer * RUNS + index, "daily");
+            create(storage, run).await.unwrap();
+        }
+        written.fetch_add(1, Ordering::SeqCst);
+    };
+    let read = async || {
+        let (mut seqs, mut after) = (Vec::new(), 0);
+        loop {
+            let is_last = written.load(Ordering::SeqCst) == WRITERS;
+            let page = storage.events(EventFilter::default(), after, 10).await;
+            let page = page.unwrap();
+            seqs.extend(page.events.iter().map(|event| event.seq));
+            after = page.up_to;
+            if is_last && page.events.is_empty() {
+                return seqs;
+            }
+        }
+    };
+    let results = at_once(WRITERS + 1, |n| {
+        if n <= WRITERS {
+            block_on(write(n));
+            return Vec::new();
+        }
+        block_on(read())
+    });
+    let all: Vec<u64> = (1..=WRITERS * RUNS).collect();
+    assert_eq!(results.concat(), all);
 }

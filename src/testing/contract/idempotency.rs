@@ -7,6 +7,7 @@ use super::fixtures::{
     pending_run, pipeline_id, resume, run_finished, run_id, save, save_for, scope, snapshot,
     with_key,
 };
+use super::threads::{at_once, block_on};
 use crate::error::Problem;
 use crate::model::RunStatus;
 use crate::storage::{CreateRuns, IdempotencyKey, IdempotentOperation, NewRun, Storage};
@@ -139,10 +140,9 @@ pub async fn a_key_reveals_nothing_to_another_tenant(storage: &dyn Storage) {
 /// Concurrent requests with one key MUST create one run.
 pub async fn concurrent_requests_with_one_key_create_one_run(storage: &dyn Storage) {
     save(storage, "daily").await;
-    let request = |n| storage.create_runs(with_key(n, "once", 1));
-    let results = tokio::join!(request(1), request(2), request(3), request(4));
-    let results: [_; 4] = results.into();
-    let results = results.map(Result::unwrap);
+    let request = |n| block_on(storage.create_runs(with_key(n, "once", 1)));
+    let results = at_once(8, request);
+    let results: Vec<_> = results.into_iter().map(Result::unwrap).collect();
     assert_eq!(
         results
             .iter()

@@ -21,6 +21,7 @@ mod backfill_fixtures;
 pub mod backfill_settlement;
 pub mod backfills;
 pub mod cancels;
+pub mod closed;
 pub mod connections;
 pub mod deletions;
 pub mod deliveries;
@@ -52,6 +53,7 @@ pub(crate) mod settings;
 pub mod slugs;
 mod snapshot;
 pub mod system;
+mod threads;
 pub mod variables;
 
 /// Creates a test for every promise of [`Storage`](crate::storage::Storage), each on a fresh store.
@@ -242,6 +244,7 @@ macro_rules! storage_contract {
                 a_purge_deletes_the_events_of_its_runs,
                 a_page_returns_the_number_that_it_covers,
                 a_filtered_reader_gets_every_matching_event,
+                no_smaller_sequence_number_appears_later,
             ],
             deliveries: [
                 a_new_notifier_starts_at_the_newest_event,
@@ -281,8 +284,8 @@ macro_rules! storage_contract {
                 a_purge_deletes_the_oldest_finished_runs_first,
                 a_purge_is_limited_to_its_scope,
                 a_purge_deletes_everything_that_belongs_to_its_runs,
-                a_closed_storage_refuses_writes,
             ],
+            closed: [a_closed_storage_refuses_every_call],
             purges: [
                 a_purge_keeps_the_last_runs_of_each_pipeline,
                 a_purge_continues_after_the_previous_step,

@@ -10,6 +10,7 @@ use super::fixtures::{
     node_started, owner, pending_run, put, read_node, read_run, run_finished, run_id, save,
     started_run,
 };
+use super::threads::{at_once, block_on};
 use crate::model::{EventKind, EventStatus, NodeStatus, RunId, RunStatus, Trigger};
 use crate::storage::{Claim, HeldRun, Storage};
 
@@ -155,10 +156,8 @@ pub async fn concurrent_claims_never_return_a_run_twice(storage: &dyn Storage) {
     for n in 1..=4 {
         pending_run(storage, n).await;
     }
-    let one = |n| claimed_ids(storage, claim_by(n, 10, 1, 3));
-    let claimed = tokio::join!(one(1), one(2), one(3), one(4));
-    let claimed: [_; 4] = claimed.into();
-    let mut ids = claimed.concat();
+    let one = |n| block_on(claimed_ids(storage, claim_by(n, 10, 1, 3)));
+    let mut ids = at_once(4, one).concat();
     ids.sort();
     assert_eq!(ids, [1, 2, 3].map(run_id));
 }

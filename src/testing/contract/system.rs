@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::fixtures::{
-    Driver, assert_problem, at, claim, claim_one, create, date, figures_of_2024, finished_run,
-    log_line, new_run, owner, pending_run, pipeline_id, purge_all, put, read_output, read_run,
-    run_finished, run_id, save, save_for, scope, snapshot, started_run, with_key,
+    Driver, at, claim, claim_one, create, date, figures_of_2024, finished_run, new_run,
+    pending_run, pipeline_id, purge_all, read_output, read_run, run_finished, run_id, save,
+    save_for, scope, snapshot, started_run, with_key,
 };
-use crate::error::Problem;
 use crate::model::{Cancel, NodeId, PageRequest, RunStatus, Scope};
 use crate::storage::{
-    CancelRequest, ClaimCursors, CreateRuns, DeletePipeline, Figures, FiguresBy, FiguresFilter,
-    NewRun, OutputChunk, Purge, PutDeliveries, RunFilter, Storage,
+    CancelRequest, CreateRuns, DeletePipeline, Figures, FiguresBy, FiguresFilter, NewRun, Purge,
+    RunFilter, Storage,
 };
 
 /// Statistics MUST count the pipelines and the active runs within the scope.
@@ -273,37 +272,4 @@ pub async fn a_purge_deletes_everything_that_belongs_to_its_runs(storage: &dyn S
         .create_runs(CreateRuns::new(vec![again]))
         .await
         .unwrap();
-}
-
-/// A second `close` MUST succeed, and a closed storage MUST refuse every write.
-pub async fn a_closed_storage_refuses_writes(storage: &dyn Storage) {
-    let driver = started_run(storage, 1).await;
-    storage.close().await.unwrap();
-    storage.close().await.unwrap();
-    assert_problem(
-        storage.put_pipeline(put("p-2")).await,
-        Problem::ShuttingDown,
-    );
-    let daily = pipeline_id("daily");
-    let deleted = storage
-        .delete_pipeline(DeletePipeline::new(daily.clone(), at(1)))
-        .await;
-    assert_problem(deleted, Problem::ShuttingDown);
-    let created = create(storage, new_run(2, "daily")).await;
-    assert_problem(created, Problem::ShuttingDown);
-    let cancel = CancelRequest::new(driver.run, Cancel::Plain, at(50));
-    assert_problem(storage.request_cancel(cancel).await, Problem::ShuttingDown);
-    assert_problem(storage.claim(claim(1, 10)).await, Problem::ShuttingDown);
-    let held = vec![driver.held()];
-    assert_problem(storage.release(owner(1), held).await, Problem::ShuttingDown);
-    let append = driver.next_append([log_line(None, "late")]);
-    assert_problem(storage.append(append).await, Problem::ShuttingDown);
-    let chunk = OutputChunk::new(driver.run, driver.epoch, 0, 0, b"late"[..].into());
-    assert_problem(storage.put_output_chunk(chunk).await, Problem::ShuttingDown);
-    let purge = Purge::new(at(1_000_000), 100);
-    assert_problem(storage.purge(purge).await, Problem::ShuttingDown);
-    let put = PutDeliveries::new("slack".to_owned(), 1, at(1));
-    assert_problem(storage.put_deliveries(put).await, Problem::ShuttingDown);
-    let cursors = ClaimCursors::new(vec!["slack".to_owned()], at(0), at(1));
-    assert_problem(storage.claim_cursors(cursors).await, Problem::ShuttingDown);
 }
