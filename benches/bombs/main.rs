@@ -84,9 +84,11 @@ fn explode(number: usize) {
     let (name, node) = BOMBS[number];
     let folder = scratch();
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    // The file of a node is written in this process, too.
+    let node = node(folder.path());
     let before = peak_mib();
     let outcome = runtime.block_on(async {
-        let floret = start(folder.path(), node(folder.path())).await;
+        let floret = start(folder.path(), node).await;
         let run = floret.run("bomb").start().await.unwrap();
         summary(&run.finished().await.unwrap())
     });
