@@ -1,0 +1,84 @@
+//! The macro for the part of the contract that is about what operators save: pipelines,
+//! connections and variables.
+//!
+//! `storage_contract!` in `mod.rs` includes this part. The cases are in the files of their modules.
+
+/// Creates a test for every promise about pipelines, connections and variables. It is a part of
+/// [`storage_contract!`](crate::storage_contract).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! definition_contract {
+    ($open:expr) => {
+        $crate::storage_contract! { @modules $open,
+            pipelines: [
+                a_first_save_creates_version_one,
+                a_pipeline_is_found_by_id_and_by_slug,
+                a_save_without_changes_keeps_version_and_update_time,
+                a_changed_definition_raises_the_version_by_one,
+                creating_an_existing_pipeline_conflicts,
+                replacing_an_absent_pipeline_is_not_found,
+                a_save_that_expects_another_version_is_refused,
+                replacing_an_existing_pipeline_succeeds,
+                a_pipeline_belongs_to_the_tenant_that_created_it,
+                a_pipeline_of_another_tenant_is_hidden,
+                an_id_or_slug_of_another_tenant_is_taken,
+                deleting_a_pipeline_frees_its_slug,
+                deleting_an_absent_pipeline_is_not_found,
+                a_pipeline_with_active_runs_cannot_be_deleted,
+                runs_of_a_deleted_pipeline_stay_readable,
+                deleting_a_pipeline_deletes_its_idempotency_keys,
+                a_recreated_pipeline_continues_its_versions,
+                a_run_keeps_its_pipeline_version,
+                a_run_can_be_created_on_a_replaced_version,
+            ],
+            pauses: [
+                a_save_by_code_keeps_what_an_operator_has_set,
+                a_change_in_the_code_applies,
+                a_kept_pause_changes_neither_version_nor_schedule,
+                a_deleted_pipeline_forgets_its_pause,
+            ],
+            deletions: [
+                a_delete_that_expects_another_version_is_refused,
+                a_delete_at_the_expected_version_succeeds,
+            ],
+            slugs: [
+                a_given_slug_that_is_taken_conflicts,
+                an_id_conflicts_with_the_slug_of_another_pipeline,
+                a_derived_slug_takes_the_first_free_number,
+                a_derived_slug_avoids_the_id_of_another_pipeline,
+                a_pipeline_keeps_its_derived_slug,
+                a_changed_slug_raises_the_version_by_one,
+            ],
+            pipeline_lists: [
+                pipelines_are_listed_newest_first,
+                a_cursor_works_after_its_pipeline_is_deleted,
+                an_unknown_cursor_is_refused,
+                numbered_pages_return_the_total,
+                all_filters_apply_together,
+            ],
+            connections: [
+                a_saved_connection_is_returned_unchanged,
+                a_save_without_changes_keeps_version_and_update_time,
+                a_change_raises_the_version_by_one,
+                a_save_with_an_unmet_expectation_is_refused,
+                a_connection_of_another_tenant_is_hidden_and_its_id_is_taken,
+                a_recreated_connection_continues_its_versions,
+                connections_are_listed_newest_first,
+                a_cursor_works_after_its_connection_is_deleted,
+                numbered_pages_return_the_total,
+            ],
+            variables: [
+                a_saved_variable_is_returned_unchanged,
+                several_variables_are_found_in_one_call,
+                a_save_without_changes_keeps_version_and_update_time,
+                a_change_raises_the_version_by_one,
+                a_save_with_an_unmet_expectation_is_refused,
+                a_variable_of_another_tenant_is_hidden_and_its_key_is_taken,
+                a_recreated_variable_continues_its_versions,
+                variables_are_listed_newest_first,
+                a_cursor_works_after_its_variable_is_deleted,
+                numbered_pages_return_the_total,
+            ],
+        }
+    };
+}
