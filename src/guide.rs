@@ -8,6 +8,9 @@ pub mod embedding {}
 #[doc = include_str!("../docs/guides/executors.md")]
 pub mod executors {}
 
+#[doc = include_str!("../docs/guides/files.md")]
+pub mod files {}
+
 #[doc = include_str!("../docs/guides/operating.md")]
 pub mod operating {}
 

@@ -25,6 +25,7 @@ pub mod notifier;
 mod outage;
 mod scheduler;
 mod secret;
+mod spreadsheet;
 pub mod storage;
 mod suggestion;
 mod template;

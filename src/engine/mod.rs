@@ -26,6 +26,7 @@ mod prepare;
 mod purge;
 mod queue;
 mod redaction;
+mod replaced_assets;
 mod resume;
 mod retention;
 mod retry;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::definition_warnings;
 use super::id_mismatch;
+use super::replaced_assets;
 use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
@@ -253,6 +254,7 @@ impl Shared {
                 issues.push_with_problem(Problem::DefinitionTooLarge, &at, detail);
             }
         }
+        replaced_assets::find(pipeline, &self.registry, tenant, &mut issues);
         issues
     }
 }

@@ -66,11 +66,11 @@ fn redact_profile(mut profile: Profile, dataset: &Dataset, mask: &Mask) -> Profi
 
 fn redact_column(mut column: ColumnProfile, mask: &Mask, contains_secret: bool) -> ColumnProfile {
     column.name = mask.text(column.name);
-    let has_values = column.is_numeric || !contains_secret;
+    let has_values = matches!(column.kind.as_str(), "integer" | "float") || !contains_secret;
     let redact = |value: Option<_>| value.filter(|_| has_values).map(|value| mask.value(value));
     column.min_val = redact(column.min_val);
     column.max_val = redact(column.max_val);
-    let is_shown = |mean: &f64| !mask.matches(&mean.to_string());
+    let is_shown = |mean: &f64| has_values && !mask.matches(&mean.to_string());
     column.mean_val = column.mean_val.filter(is_shown);
     let samples = column.sample_values.into_iter();
     column.sample_values = samples.filter_map(|value| redact(Some(value))).collect();

@@ -53,6 +53,9 @@ pub struct Asset {
     pub name: String,
     /// Whether the node writes the asset. Otherwise the node reads it.
     pub is_written: bool,
+    /// Whether the node replaces the whole asset, so that the result of any other node that writes
+    /// it is lost. A pipeline with two nodes that write such an asset is refused.
+    pub is_replaced: bool,
 }
 
 impl Asset {
@@ -63,7 +66,23 @@ impl Asset {
             kind: kind.into(),
             name: name.into(),
             is_written,
+            is_replaced: false,
         }
+    }
+
+    /// Declares that the node replaces the whole asset instead of adding to it.
+    ///
+    /// ```
+    /// use floret::executor::Asset;
+    ///
+    /// let report = Asset::new("file", "out/report.csv", true).replaced();
+    /// assert!(report.is_written && report.is_replaced);
+    /// ```
+    #[must_use]
+    pub fn replaced(mut self) -> Self {
+        self.is_written = true;
+        self.is_replaced = true;
+        self
     }
 }
 
@@ -91,6 +110,9 @@ pub trait Executor: Send + Sync + 'static {
     fn validate(&self, config: &Map<String, Value>) -> Vec<Issue>;
 
     /// Returns what the node reads and writes outside its pipeline, for the lineage.
+    ///
+    /// A pipeline is refused if one of its sinks replaces an asset ([`Asset::is_replaced`]) that
+    /// another sink writes.
     fn assets(&self, node: &Node) -> Vec<Asset>;
 
     /// Returns the keys of a config that this executor reads, or `None` if it may read any key.

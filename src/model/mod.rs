@@ -30,7 +30,9 @@ pub use backfill::{
 pub use connection::{ConnectionFields, StoredConnection};
 pub use dataset::Dataset;
 #[cfg(feature = "nodes")]
-pub(crate) use dataset::{Cell, DatasetBuilder, RowError, write_cell};
+pub(crate) use dataset::{
+    Cell, ColumnType, DatasetBuilder, Misfit, OtherColumns, RowError, is_number_text, write_cell,
+};
 pub use dry_run::{DryRun, DryRunNode};
 pub use event::{Event, EventKind, EventStatus, Level};
 pub(crate) use id::ID_MAX;

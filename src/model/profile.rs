@@ -98,16 +98,18 @@ pub struct ColumnProfile {
     pub unique_count: u64,
     /// The number of distinct values in percent of the rows.
     pub unique_pct: f64,
-    /// The smallest value. Absent for the types `json` and `null`.
+    /// The smallest value. Absent for the types `json` and `null`. Texts are compared as numbers if
+    /// all of them are numbers.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub min_val: Option<Value>,
     /// The greatest value. Absent for the types `json` and `null`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub max_val: Option<Value>,
-    /// The mean. Present only for the types `integer` and `float`.
+    /// The mean. Present only if `is_numeric` is true.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mean_val: Option<f64>,
-    /// Whether the type is `integer` or `float`.
+    /// Whether the column has values and all of them are numbers: the type is `integer` or `float`,
+    /// or it is `string` and each text is a number.
     pub is_numeric: bool,
     /// The first distinct values, at most five.
     pub sample_values: Vec<Value>,

@@ -10,6 +10,12 @@ use crate::executor::{Ctx, ExecutorError};
 pub(super) struct StopCheck(CancellationToken);
 
 impl StopCheck {
+    /// Creates a check that never stops, for tests.
+    #[cfg(test)]
+    pub(super) fn never() -> Self {
+        Self(CancellationToken::new())
+    }
+
     /// Checks whether the work may continue.
     ///
     /// # Errors

@@ -69,6 +69,74 @@ impl<'a> ConfigFields<'a> {
         }
     }
 
+    /// Reads an optional number of things, also as a string, since a template resolves to a string.
+    /// 0 by default.
+    pub(super) fn count(&mut self, key: &str) -> u64 {
+        let count = match self.config.get(key) {
+            None => return 0,
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(_) => None,
+        };
+        count.unwrap_or_else(|| {
+            let kind = self.config.get(key).map(kind).unwrap_or_default();
+            self.refuse(
+                &format!("/{key}"),
+                format!("{key} is an integer from 0, not {kind}"),
+            );
+            0
+        })
+    }
+
+    /// Reads an optional string that is one of `choices`.
+    pub(super) fn choice(&mut self, key: &str, choices: &[&'static str]) -> Option<&'static str> {
+        let text = self.text(key)?;
+        let found = choices.iter().find(|choice| **choice == text).copied();
+        if found.is_none() {
+            let (text, choices) = (quote(text), choices.join(", "));
+            self.refuse(
+                &format!("/{key}"),
+                format!("{key} is one of {choices}, not {text}"),
+            );
+        }
+        found
+    }
+
+    /// Reads an optional array of strings.
+    pub(super) fn texts(&mut self, key: &str) -> Option<Vec<&'a str>> {
+        let Value::Array(items) = self.config.get(key)? else {
+            let kind = self.config.get(key).map(kind).unwrap_or_default();
+            self.refuse(
+                &format!("/{key}"),
+                format!("{key} is an array of strings, not {kind}"),
+            );
+            return None;
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item {
+                Value::String(text) => texts.push(text.as_str()),
+                other => {
+                    let kind = kind(other);
+                    self.refuse(
+                        &format!("/{key}/{index}"),
+                        format!("an item of {key} is a string, not {kind}"),
+                    );
+                }
+            }
+        }
+        Some(texts)
+    }
+
+    /// Refuses the keys that do not apply, such as `delimiter` to a JSON file.
+    pub(super) fn refuse_keys(&mut self, keys: &[&str], reason: &str) {
+        for key in keys {
+            if self.config.contains_key(*key) {
+                self.refuse(&format!("/{key}"), format!("{key} {reason}"));
+            }
+        }
+    }
+
     /// Returns the config that was read, or every issue.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Vec<Issue>> {
         match read {
@@ -96,6 +164,11 @@ pub(super) fn kind(value: &Value) -> String {
     }
 }
 
+/// Returns a JSON pointer to a key inside a field.
+pub(super) fn pointer_to(field: &str, key: &str) -> String {
+    format!("/{field}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 /// Returns the issues without those of templates, whose values are unknown before an attempt.
 pub(super) fn without_template_issues(
     config: &Map<String, Value>,
@@ -112,13 +185,20 @@ pub(super) fn without_template_issues(
 
 fn is_template(config: &Map<String, Value>, pointer: &str) -> bool {
     let mut parts = pointer.split('/').skip(1);
-    let first = parts.next().and_then(|key| config.get(key));
-    let found = parts.try_fold(first, |value, part| {
-        let item = value?.as_array()?.get(part.parse::<usize>().ok()?);
-        Some(item)
-    });
+    let mut found = parts.next().and_then(|key| config.get(key));
+    for part in parts {
+        found = match found {
+            Some(Value::Array(items)) => part
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| items.get(index)),
+            Some(Value::Object(entries)) => {
+                entries.get(&part.replace("~1", "/").replace("~0", "~"))
+            }
+            Some(_) | None => None,
+        };
+    }
     found
-        .flatten()
         .and_then(Value::as_str)
         .is_some_and(|text| text.contains("${"))
 }

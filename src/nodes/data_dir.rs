@@ -9,7 +9,7 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions};
 
 use super::config::ConfigFields;
 use crate::error::{Error, Problem, Result, quote};
@@ -44,14 +44,23 @@ impl DataDir {
     }
 
     /// Opens a regular file for reading.
-    pub(super) fn open_file(&self, path: &str) -> Result<File, ExecutorError> {
-        let failed = |error: io::Error| file_error(path, "read", &error);
-        // Opening a named pipe would block until it has a writer.
-        if !self.dir.metadata(path).map_err(failed)?.is_file() {
-            return Err(ExecutorError::permanent(format!("{path} is not a file")));
+    ///
+    /// It never blocks: the handle is checked, not the path, which may change in between.
+    pub(super) fn open_file(&self, path: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        // Without this flag, opening a named pipe waits for its writer. It changes nothing for a
+        // regular file.
+        #[cfg(unix)]
+        cap_std::fs::OpenOptionsExt::custom_flags(
+            &mut options,
+            rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+        );
+        let file = self.dir.open_with(path, &options)?.into_std();
+        if !file.metadata()?.is_file() {
+            return Err(IoKind::Unsupported.into());
         }
-        let file = self.dir.open(path).map_err(failed)?;
-        Ok(file.into_std())
+        Ok(file)
     }
 
     /// Returns a handle to the directory itself.
@@ -96,23 +105,35 @@ pub(super) fn read_path<'a>(fields: &mut ConfigFields<'a>) -> Option<&'a str> {
     None
 }
 
+/// Returns the path as the lineage names it: `a/b` for `./a//b`.
+pub(super) fn asset_name(path: &str) -> String {
+    let parts: Vec<_> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    if path.starts_with('/') || parts.is_empty() {
+        return path.to_owned();
+    }
+    parts.join("/")
+}
+
 /// Converts an I/O error. The message does not contain the host's paths.
+///
+/// A retry may help, because a file may appear, change or become readable later. It cannot help if
+/// the path itself is refused.
 pub(super) fn file_error(path: &str, act: &str, error: &io::Error) -> ExecutorError {
     match (error.kind(), error.raw_os_error()) {
         (IoKind::NotFound, _) => {
-            ExecutorError::permanent(format!("file {path} does not exist in the data directory"))
+            ExecutorError::retryable(format!("file {path} does not exist in the data directory"))
         }
         // cap-std refuses a path without a system call, so there is no OS error.
         (IoKind::PermissionDenied, None) => {
             ExecutorError::permanent(format!("file {path} leads outside the data directory"))
         }
-        (
-            kind @ (IoKind::PermissionDenied
-            | IoKind::IsADirectory
-            | IoKind::NotADirectory
-            | IoKind::InvalidFilename),
-            _,
-        ) => ExecutorError::permanent(format!("file {path} cannot be {act}: {kind}")),
+        (IoKind::Unsupported, None) => ExecutorError::retryable(format!("{path} is not a file")),
+        (kind @ IoKind::InvalidFilename, _) => {
+            ExecutorError::permanent(format!("file {path} cannot be {act}: {kind}"))
+        }
         (kind, _) => ExecutorError::retryable(format!("file {path} cannot be {act}: {kind}")),
     }
 }

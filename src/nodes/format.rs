@@ -4,35 +4,41 @@
 
 use std::path::Path;
 
+use super::compression::Compression;
 use super::config::ConfigFields;
 use crate::error::quote;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Csv,
+    /// CSV with tabs between the fields.
+    Tsv,
     Ndjson,
     Json,
 }
 
 impl Format {
+    /// The formats in which the first record may name the columns.
+    pub(super) const fn is_csv(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
+            Self::Tsv => "tsv",
             Self::Ndjson => "ndjson",
             Self::Json => "json",
         }
     }
 
+    const ALL: [Self; 4] = [Self::Csv, Self::Tsv, Self::Ndjson, Self::Json];
+
     /// Reads the format from the field `format` or, if the field is missing, from the extension of
-    /// `path`. The format must be one of `allowed`.
-    pub(super) fn read(
-        fields: &mut ConfigFields<'_>,
-        path: Option<&str>,
-        allowed: &[Self],
-    ) -> Option<Self> {
-        let names: Vec<_> = allowed.iter().map(|format| format.name()).collect();
-        let names = names.join(", ");
-        let find = |name: &str| allowed.iter().find(|format| format.name() == name).copied();
+    /// `path`, which may have an extension of a compression after it.
+    pub(super) fn read(fields: &mut ConfigFields<'_>, path: Option<&str>) -> Option<Self> {
+        let names = Self::ALL.map(Self::name).join(", ");
+        let find = |name: &str| Self::ALL.into_iter().find(|format| format.name() == name);
         if fields.value("format").is_some() {
             let name = fields.text("format")?;
             let found = find(name);
@@ -43,7 +49,8 @@ impl Format {
             return found;
         }
         let path = path?;
-        let found = find(extension(path).as_str());
+        let (_, uncompressed) = Compression::of_path(path);
+        let found = find(extension(uncompressed).as_str());
         if found.is_none() {
             let path = quote(path);
             fields.refuse(

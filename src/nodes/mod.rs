@@ -18,9 +18,13 @@
 //! ```
 
 mod blocking;
+mod column_types;
 mod command;
+mod compression;
 mod config;
 mod data_dir;
+mod dialect;
+mod encoding;
 mod format;
 mod process;
 mod read;

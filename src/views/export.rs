@@ -10,6 +10,7 @@ use chrono::SecondsFormat;
 use super::LogLineView;
 use super::line::{level_name, must_escape};
 use crate::error::{Error, Result};
+use crate::spreadsheet::{GUARD, may_be_formula};
 
 /// The format of a file of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +87,8 @@ fn write_csv(line: &LogLineView, file: &mut String) {
 
 fn write_cell(text: &str, file: &mut String) {
     file.push('"');
-    if text.starts_with(begins_formula) {
-        // A spreadsheet reads a cell with a leading apostrophe as text.
-        file.push('\'');
+    if may_be_formula(text) {
+        file.push(GUARD);
     }
     for character in text.chars() {
         match character {
@@ -98,16 +98,6 @@ fn write_cell(text: &str, file: &mut String) {
         }
     }
     file.push('"');
-}
-
-/// Returns whether a spreadsheet may read the character as the start of a formula.
-///
-/// The list includes full-width forms and characters that a spreadsheet skips before a formula.
-const fn begins_formula(character: char) -> bool {
-    matches!(
-        character,
-        '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
-    )
 }
 
 #[cfg(test)]
@@ -134,6 +124,7 @@ mod tests {
             ("\r=1", r#""'\r=1""#),
             ("\n=1", r#""'\n=1""#),
             ("＝1", r#""'＝1""#),
+            (" \u{a0}=1", "\"' \u{a0}=1\""),
             ("a\r\n=1,b", r#""a\r\n=1,b""#),
             ("\u{1b}[31m", r#""\u{1b}[31m""#),
             ("a\"\n=cmd|'/c calc'!A1", r#""a""\n=cmd|'/c calc'!A1""#),

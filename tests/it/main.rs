@@ -61,6 +61,7 @@ mod examples_hosts;
 mod failures;
 mod faults;
 mod figures;
+mod file_nodes;
 mod files;
 mod host_log;
 mod host_panics;

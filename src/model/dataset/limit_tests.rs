@@ -32,13 +32,6 @@ const WAYS: &[(&str, Way)] = &[
             .and_then(|()| builder.finish())
             .map_err(|error| (error.problem(), error.to_string()))
     }),
-    ("array", |rows, limits| {
-        let mut builder = DatasetBuilder::new(limits);
-        builder
-            .push_json_rows(json!(rows).to_string().as_bytes(), |_| true)
-            .and_then(|()| builder.finish())
-            .map_err(|error| (error.problem(), error.to_string()))
-    }),
     ("concat", |rows, limits| {
         let parts: Vec<_> = rows
             .into_iter()
@@ -143,30 +136,6 @@ fn cells_and_names_are_limited() {
             );
         }
     }
-}
-
-#[test]
-fn a_row_of_an_array_is_limited_but_not_the_array() {
-    let rows = json!([{"a": "12345"}, {"a": "12345"}, {"a": "12345"}]).to_string();
-    let read = |row_bytes_max: usize, text: &str| {
-        let mut builder =
-            DatasetBuilder::new(limits(|limits| limits.row_bytes_max = row_bytes_max));
-        builder.push_json_rows(text.as_bytes(), |_| true)?;
-        builder.finish()
-    };
-    assert_eq!(read(16, &rows).unwrap().row_count(), 3);
-    let error = read(8, &rows).unwrap_err();
-    assert_eq!(error.problem(), Problem::DatasetTooLarge);
-    assert!(
-        error.to_string().contains("a row is longer than 8 bytes"),
-        "{error}"
-    );
-    // A text without an end is refused too, before it fills the memory.
-    let mut builder = DatasetBuilder::new(DatasetLimits::default());
-    let endless = std::io::Read::chain(&br#"[{"a": ""#[..], std::io::repeat(b'x'));
-    let endless = std::io::BufReader::new(endless);
-    let error = builder.push_json_rows(endless, |_| true).unwrap_err();
-    assert_eq!(error.problem(), Problem::DatasetTooLarge);
 }
 
 #[test]

@@ -14,12 +14,15 @@ mod infer;
 mod json;
 #[cfg(test)]
 mod limit_tests;
+mod number;
 mod parse;
 mod preview;
 mod profile;
 mod rows;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "nodes")]
+mod typed;
 
 use std::any::Any;
 use std::fmt;
@@ -39,6 +42,10 @@ pub(crate) use column::Cell;
 use column::Column;
 #[cfg(feature = "nodes")]
 pub(crate) use json::write_cell;
+#[cfg(feature = "nodes")]
+pub(crate) use number::is_number_text;
+#[cfg(feature = "nodes")]
+pub(crate) use typed::{ColumnType, Misfit, OtherColumns};
 
 /// A table of rows. Clones share the data.
 ///
@@ -97,7 +104,8 @@ impl Dataset {
     /// Creates a dataset from values that serialize to JSON objects. The columns of a struct are in
     /// the order of its fields.
     ///
-    /// As in JSON, NaN and infinities become null, and integers of more than 64 bits become floats.
+    /// As in JSON, NaN and infinities become null. Integers of more than 64 bits keep their digits;
+    /// [`Dataset::rows`] returns them as floats.
     ///
     /// # Errors
     /// `Invalid` if a row does not serialize to an object, or has a value that is nested more than

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Dataset;
 use super::column::Cell;
+use super::number::has_exact_value;
 use super::rows::to_value;
 use crate::error::{Result, truncate};
 use crate::model::{Preview, PreviewBounds, PreviewBuilder};
@@ -46,6 +47,10 @@ pub(super) fn row(
 pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Value>, bool)> {
     let text = match cell {
         Cell::Text(text) => text,
+        // As a JSON value it would be rounded, so its digits are shown as a text.
+        Cell::Json(text) if is_inexact(text) => {
+            return Ok(shortened_value(Some(Value::from(text)), bytes_max));
+        }
         Cell::Json(text) if !text.starts_with('"') => text,
         Cell::Json(_)
         | Cell::Missing
@@ -62,6 +67,11 @@ pub(super) fn shortened(cell: Cell<'_>, bytes_max: usize) -> Result<(Option<Valu
     let longer = text.floor_char_boundary(bytes_max.saturating_add(4));
     let truncated = truncate(text[..longer].to_owned(), bytes_max);
     Ok((Some(Value::String(truncated)), true))
+}
+
+/// Returns whether the text is a number that 64 bits do not hold.
+fn is_inexact(text: &str) -> bool {
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) && !has_exact_value(text)
 }
 
 fn shortened_value(value: Option<Value>, bytes_max: usize) -> (Option<Value>, bool) {

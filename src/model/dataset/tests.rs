@@ -93,6 +93,11 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Generates arrays of any values.
+pub(super) fn nested_value() -> impl Strategy<Value = Value> {
+    vec(any_value(), 0..3).prop_map(Value::from)
+}
+
 /// Returns the rows as texts, because `-0.0 == 0.0` but their texts differ.
 fn exact(rows: &[Row]) -> Vec<BTreeMap<&str, String>> {
     rows.iter()

@@ -14,7 +14,8 @@ use crate::executor::{Ctx, ExecutorError};
 use crate::limits::DatasetLimits;
 use crate::model::Dataset;
 use crate::nodes::blocking::{StopCheck, blocking};
-use crate::nodes::read::{self, ReadError};
+use crate::nodes::format::Format;
+use crate::nodes::read::{self, Bounds};
 
 /// How many chunks of the output may wait for the decoder. A chunk has at most 8 KiB.
 const CHUNKS_MAX: usize = 16;
@@ -65,16 +66,13 @@ fn decode(
     limits: DatasetLimits,
     stop: &StopCheck,
 ) -> Result<Dataset, ExecutorError> {
-    let failed = |error: ReadError| error.into_executor_error("the output");
-    match format {
-        DocumentFormat::Json => {
-            read::json(io::BufReader::new(output), rows_max, limits, stop).map_err(failed)
-        }
-        DocumentFormat::Csv => read::csv(output, rows_max, limits, stop)
-            .map_err(failed)?
-            .infer_types(limits)
-            .map_err(|error| ExecutorError::permanent(error.to_string())),
-    }
+    let format = match format {
+        DocumentFormat::Json => Format::Json,
+        DocumentFormat::Csv => Format::Csv,
+    };
+    let bounds = Bounds { rows_max, limits };
+    read::document(output, format, bounds, stop)
+        .map_err(|error| error.into_executor_error("the output"))
 }
 
 /// Passes the output on until it ends or the decoder wants no more.

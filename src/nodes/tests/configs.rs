@@ -27,7 +27,10 @@ fn every_problem_of_a_file_node_is_reported() {
     );
     for (config, of_source, of_sink) in [
         (json!({"path": "a.csv"}), vec![], vec![]),
-        (json!({"path": "a.json"}), vec![], vec!["/path"]),
+        (json!({"path": "a.json"}), vec![], vec![]),
+        (json!({"path": "a.CSV.gz"}), vec![], vec![]),
+        (json!({"path": "a.ndjson.zst"}), vec![], vec![]),
+        (json!({"path": "a.gz"}), vec!["/path"], vec!["/path"]),
         (json!({"path": "a.txt"}), vec!["/path"], vec!["/path"]),
         (json!({"path": "a.txt", "format": "ndjson"}), vec![], vec![]),
         (json!({}), vec!["/path"], vec!["/path"]),
@@ -46,6 +49,105 @@ fn every_problem_of_a_file_node_is_reported() {
             vec!["/path", "/format"],
         ),
         (json!({"path": "a.csv", "infer": 1}), vec!["/infer"], vec![]),
+    ] {
+        assert_eq!(pointers(&source, &config), of_source, "{config}");
+        assert_eq!(pointers(&sink, &config), of_sink, "{config}");
+    }
+}
+
+#[test]
+fn every_problem_of_a_dialect_is_reported() {
+    let test_dir = TestDir::new();
+    let (source, sink) = (
+        SourceFile::new(test_dir.dir.clone()),
+        SinkFile::new(test_dir.dir),
+    );
+    for (config, of_source, of_sink) in [
+        (
+            json!({"path": "a.tsv", "delimiter": "|", "quote": "'", "escape": "\\", "header": false,
+                "encoding": "windows-1252", "allow_empty": true, "min_rows": "5"}),
+            vec![],
+            vec![],
+        ),
+        (
+            json!({"path": "a.csv", "delimiter": ";;", "quote": true, "escape": "é", "header": 1,
+                "encoding": "klingon", "allow_empty": "yes", "min_rows": -1}),
+            vec![
+                "/delimiter",
+                "/quote",
+                "/escape",
+                "/header",
+                "/encoding",
+                "/allow_empty",
+                "/min_rows",
+            ],
+            vec![
+                "/encoding",
+                "/delimiter",
+                "/quote",
+                "/escape",
+                "/header",
+                "/allow_empty",
+                "/min_rows",
+            ],
+        ),
+        (
+            json!({"path": "a.csv", "quote": ","}),
+            vec!["/quote"],
+            vec!["/quote"],
+        ),
+        (
+            json!({"path": "a.csv", "quote": "|", "escape": "|", "comment": "|"}),
+            vec!["/escape", "/comment"],
+            vec!["/escape"],
+        ),
+        (
+            json!({"path": "a.csv", "quote": false, "encoding": "utf-16le"}),
+            vec![],
+            vec!["/encoding"],
+        ),
+        (
+            json!({"path": "a.json", "delimiter": ";", "header": true}),
+            vec!["/delimiter", "/header"],
+            vec!["/delimiter", "/header"],
+        ),
+    ] {
+        assert_eq!(pointers(&source, &config), of_source, "{config}");
+        assert_eq!(pointers(&sink, &config), of_sink, "{config}");
+    }
+}
+
+#[test]
+fn every_problem_of_the_keys_of_a_source_is_reported() {
+    let test_dir = TestDir::new();
+    let (source, sink) = (
+        SourceFile::new(test_dir.dir.clone()),
+        SinkFile::new(test_dir.dir),
+    );
+    for (config, of_source, of_sink) in [
+        (
+            json!({"path": "a.csv", "nulls": ["", 5], "ragged": "yes", "duplicate_names": 5,
+                "skip_lines": "x", "comment": "", "header": ["a", "a"]}),
+            vec![
+                "/comment",
+                "/duplicate_names",
+                "/ragged",
+                "/header",
+                "/skip_lines",
+                "/nulls/1",
+            ],
+            vec!["/header"],
+        ),
+        (
+            json!({"path": "a.csv", "types": {"a": "decimal(12,2)", "b/c": "money", "d": "${var.type}"}}),
+            vec!["/types/b~1c"],
+            vec![],
+        ),
+        (
+            json!({"path": "a.csv", "types": ["integer"]}),
+            vec!["/types"],
+            vec![],
+        ),
     ] {
         assert_eq!(pointers(&source, &config), of_source, "{config}");
         assert_eq!(pointers(&sink, &config), of_sink, "{config}");
@@ -169,9 +271,11 @@ fn the_effect_of_a_command_comes_from_its_config() {
 #[test]
 fn a_file_is_an_asset_named_by_its_path() {
     let test_dir = TestDir::new();
-    let node = Node::new("a", "file").config("path", "in/a.csv");
-    let read = SourceFile::new(test_dir.dir.clone()).assets(&node);
-    assert_eq!(read, [Asset::new("file", "in/a.csv", false)]);
-    let written = SinkFile::new(test_dir.dir).assets(&node);
-    assert_eq!(written, [Asset::new("file", "in/a.csv", true)]);
+    for path in ["in/a.csv", "./in//a.csv", "in/./a.csv"] {
+        let node = Node::new("a", "file").config("path", path);
+        let read = SourceFile::new(test_dir.dir.clone()).assets(&node);
+        assert_eq!(read, [Asset::new("file", "in/a.csv", false)]);
+        let written = SinkFile::new(test_dir.dir.clone()).assets(&node);
+        assert_eq!(written, [Asset::new("file", "in/a.csv", true).replaced()]);
+    }
 }

@@ -78,24 +78,46 @@ async fn a_symlink_inside_is_followed() {
 }
 
 #[tokio::test]
-async fn a_missing_file_and_a_folder_are_errors() {
+async fn a_missing_file_and_a_folder_may_become_files() {
     let test_dir = TestDir::new();
     std::fs::create_dir(test_dir.path("folder.csv")).unwrap();
     assert_eq!(
-        test_dir.message(test_dir.read(json!({"path": "none.csv"})).await),
+        test_dir.retryable(test_dir.read(json!({"path": "none.csv"})).await),
         "file none.csv does not exist in the data directory"
     );
     assert_eq!(
-        test_dir.message(test_dir.read(json!({"path": "folder.csv"})).await),
+        test_dir.retryable(test_dir.read(json!({"path": "none/a.csv"})).await),
+        "file none/a.csv does not exist in the data directory"
+    );
+    assert_eq!(
+        test_dir.retryable(test_dir.read(json!({"path": "folder.csv"})).await),
         "folder.csv is not a file"
     );
     assert_eq!(
-        test_dir.message(
+        test_dir.retryable(
             test_dir
-                .store(json!({"path": "folder.csv"}), json!([{}]))
+                .store(json!({"path": "folder.csv"}), json!([{"a": 1}]))
                 .await
         ),
         "file folder.csv cannot be written: is a directory"
     );
     assert!(super::DataDir::open(test_dir.path("none")).is_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_named_pipe_is_refused_without_waiting_for_its_writer() {
+    let test_dir = TestDir::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(test_dir.path("pipe.csv"))
+        .status();
+    assert!(made.unwrap().success());
+    // The path may be a file when it is checked and a pipe when it is opened, so the open itself
+    // must not wait.
+    let opened = test_dir.dir.open_file("pipe.csv");
+    assert_eq!(opened.unwrap_err().kind(), std::io::ErrorKind::Unsupported);
+    assert_eq!(
+        test_dir.retryable(test_dir.read(json!({"path": "pipe.csv"})).await),
+        "pipe.csv is not a file"
+    );
 }

@@ -1,16 +1,25 @@
 //! Tests of file nodes on real directories; `command` has its own tests.
 
 mod configs;
+mod csv_sources;
+mod csv_values;
+mod emptiness;
+mod encodings;
 mod escapes;
 mod formats;
 mod sinks;
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::{DataDir, SinkFile, SourceFile};
 use crate::clock::Clock;
-use crate::executor::{Ctx, Executor, ExecutorError, Input, NodeCall, Output};
+use crate::executor::{
+    Ctx, Executor, ExecutorError, Input, LogLine, LogSink, NodeCall, NodeLog, Output,
+};
 use crate::model::{Dataset, Node, NodeId, PipelineId};
 
 pub(super) fn dataset(rows: Value) -> Dataset {
@@ -35,6 +44,31 @@ pub(super) fn rows(output: Output) -> Vec<Map<String, Value>> {
         Output::Dataset(dataset) => dataset.rows().unwrap(),
         Output::Nothing => panic!("the node has no output"),
     }
+}
+
+/// The lines of a log.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+#[async_trait::async_trait]
+impl LogSink for Lines {
+    async fn send(&self, line: LogLine) {
+        self.0
+            .lock()
+            .push(format!("{:?}: {}", line.level, line.message));
+    }
+}
+
+/// Creates a log, and returns the lines that are written to it.
+fn recorded() -> (NodeLog, Lines) {
+    let lines = Lines::default();
+    (NodeLog::to_sink(Arc::new(lines.clone())), lines)
 }
 
 /// A data directory inside an outer directory, which nodes must not reach.
@@ -83,15 +117,28 @@ impl TestDir {
         SinkFile::new(self.dir.clone()).execute(call).await
     }
 
-    /// Returns the message of a failure, which must not reveal where the directory is.
+    /// Returns the message of a permanent failure.
     fn message(&self, failed: Result<Output, ExecutorError>) -> String {
+        let error = self.error(failed);
+        assert!(!error.is_retryable(), "{error}");
+        error.message().to_owned()
+    }
+
+    /// Returns the message of a failure that a retry may mend.
+    fn retryable(&self, failed: Result<Output, ExecutorError>) -> String {
+        let error = self.error(failed);
+        assert!(error.is_retryable(), "{error}");
+        error.message().to_owned()
+    }
+
+    /// Returns a failure, which must not reveal where the directory is.
+    fn error(&self, failed: Result<Output, ExecutorError>) -> ExecutorError {
         let error = failed.unwrap_err();
         assert!(
             !error
                 .message()
                 .contains(self.outer.path().to_str().unwrap())
         );
-        assert!(!error.is_retryable(), "{error}");
-        error.message().to_owned()
+        error
     }
 }

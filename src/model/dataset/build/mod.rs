@@ -23,7 +23,7 @@ pub(crate) use row_error::RowError;
 
 /// The most levels of arrays and objects in a value. `serde_json` reads at most 127 levels, and a
 /// written value must be readable inside its row and an answer.
-const NESTING_MAX: usize = 120;
+pub(super) const NESTING_MAX: usize = 120;
 
 /// Builds a dataset row by row. Unusable after an error.
 #[derive(Debug)]
@@ -59,14 +59,7 @@ impl DatasetBuilder {
         self.room.limits()
     }
 
-    /// Returns the number of columns so far.
-    #[cfg(feature = "nodes")]
-    pub(crate) const fn column_count(&self) -> usize {
-        self.columns.len()
-    }
-
     /// Returns the number of completed rows.
-    #[cfg(feature = "nodes")]
     pub(crate) const fn row_count(&self) -> usize {
         self.row_count
     }

@@ -1,24 +1,30 @@
 //! Reads rows from JSON texts directly into columns. Keys keep the order of the text.
 //!
-//! `build` chooses the type of a column. `nodes` handles lines and files.
+//! `value` chooses the type of a value and `build` that of a column. `nodes` handles lines and
+//! files.
 
-#[cfg(feature = "nodes")]
-mod array;
+mod nested;
+mod value;
 
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::build::{DatasetBuilder, RowError};
-use super::column::Cell;
-use crate::error::Problem;
+use crate::error::{Problem, quote};
+
+/// The mark that some programs write before a text in UTF-8. JSON does not allow it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl DatasetBuilder {
-    /// Adds a row from the text of a JSON object.
+    /// Adds a row from the text of a JSON object. A byte order mark may precede the first row.
     pub(crate) fn push_json_row(&mut self, text: &[u8]) -> Result<(), RowError> {
+        let text = match text.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) if self.row_count() == 0 => rest,
+            Some(_) | None => text,
+        };
         let mut reader = serde_json::Deserializer::from_slice(text);
         RowSeed(&mut *self)
             .deserialize(&mut reader)
@@ -50,6 +56,13 @@ pub(super) fn describe(error: &serde_json::Error) -> String {
         Some(reason) => reason.to_owned(),
         None => text,
     }
+}
+
+/// Returns the error of a number that is beyond every float, and that no reader accepts therefore.
+fn number_error(text: &str) -> RowError {
+    let shown = quote(text);
+    let shown = shown.trim_matches('"');
+    RowError::new(format!("the number {shown} is too large"))
 }
 
 /// Reads an object into the current row and ends the row.
@@ -103,69 +116,16 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 }
 
-/// Reads a value into a column.
+/// Reads a value into a column, from its text. A deserializer of numbers would round them.
 struct CellSeed<'a>(&'a mut DatasetBuilder, usize);
-
-impl CellSeed<'_> {
-    fn push<E: de::Error>(self, cell: Cell<'_>) -> Result<(), E> {
-        let pushed = self.0.push(self.1, cell);
-        self.0.passed_on(pushed)
-    }
-
-    fn push_value<E: de::Error>(self, value: &Value) -> Result<(), E> {
-        let pushed = self.0.push_value(self.1, value);
-        self.0.passed_on(pushed)
-    }
-}
 
 impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CellSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        self.push(Cell::Null)
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
-        self.push(Cell::Bool(value))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
-        self.push(Cell::Int(value))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
-        self.push(i64::try_from(value).map_or(Cell::UInt(value), Cell::Int))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
-        self.push(Cell::Float(value))
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
-        self.push(Cell::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        let value = Value::deserialize(SeqAccessDeserializer::new(seq))?;
-        self.push_value(&value)
-    }
-
-    /// Reads an object, or a number if `arbitrary_precision` is enabled. `Value` distinguishes
-    /// them.
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        let value = Value::deserialize(MapAccessDeserializer::new(map))?;
-        self.push_value(&value)
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let Self(builder, column_index) = self;
+        let pushed = builder.push_json_value(column_index, raw.get());
+        builder.passed_on(pushed)
     }
 }

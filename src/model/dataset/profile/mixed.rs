@@ -13,6 +13,7 @@ use serde_json::Number;
 use super::stats::{self, ColumnStats};
 use crate::error::{Error, Result};
 use crate::model::dataset::column::Cells;
+use crate::model::dataset::number::has_exact_value;
 
 /// The type of a JSON value, from the first byte of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,14 +48,23 @@ fn kind(text: &str) -> Kind {
 
 /// Returns the statistics of integers if all numbers are integers, and of floats otherwise. Returns
 /// `None` if a number exceeds a float.
-fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<ColumnStats>> {
-    let numbers: Vec<Number> = texts.map(parse).collect::<Result<_>>()?;
+fn numbers<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Result<Option<ColumnStats>> {
+    let numbers: Vec<Number> = texts.clone().map(parse).collect::<Result<_>>()?;
     let integers: Option<Vec<i128>> = numbers.iter().map(to_integer).collect();
     if let Some(integers) = integers {
         return Ok(Some(stats::integers(integers.into_iter())));
     }
     let floats: Option<Vec<f64>> = numbers.iter().map(Number::as_f64).collect();
-    Ok(floats.map(|floats| stats::floats(floats.into_iter())))
+    let Some(floats) = floats else {
+        return Ok(None);
+    };
+    let found = stats::floats(floats.into_iter());
+    if texts.clone().all(has_exact_value) {
+        return Ok(Some(found));
+    }
+    // Different numbers may have the same float, so that their texts have to be counted.
+    let texts = LargeStringArray::from_iter_values(texts);
+    Ok(Some(found.with_distinct(stats::json(&texts)?)))
 }
 
 fn to_integer(number: &Number) -> Option<i128> {

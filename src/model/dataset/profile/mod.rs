@@ -52,7 +52,7 @@ fn column_profile(column: &Column, rows: u64, stats: ColumnStats) -> ColumnProfi
         min_val: stats.min,
         max_val: stats.max,
         mean_val: stats.mean,
-        is_numeric: matches!(stats.kind, stats::INTEGER | stats::FLOAT),
+        is_numeric: stats.is_numeric,
         sample_values: stats.samples,
         capped: stats.is_capped,
     }

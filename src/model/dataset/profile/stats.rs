@@ -11,6 +11,7 @@ use super::CELL_BYTES_MAX;
 use super::distinct::Distinct;
 use crate::error::Result;
 use crate::model::dataset::column::{Cell, Cells};
+use crate::model::dataset::number;
 use crate::model::dataset::preview::shortened;
 
 pub(super) const INTEGER: &str = "integer";
@@ -26,10 +27,24 @@ pub(super) struct ColumnStats {
     pub(super) value_count: u64,
     pub(super) unique_count: u64,
     pub(super) is_capped: bool,
+    /// Whether all values are numbers, also as texts.
+    pub(super) is_numeric: bool,
     pub(super) min: Option<Value>,
     pub(super) max: Option<Value>,
     pub(super) mean: Option<f64>,
     pub(super) samples: Vec<Value>,
+}
+
+impl ColumnStats {
+    /// Takes the distinct values from other statistics of the same column.
+    pub(super) fn with_distinct(self, other: Self) -> Self {
+        Self {
+            unique_count: other.unique_count,
+            is_capped: other.is_capped,
+            samples: other.samples,
+            ..self
+        }
+    }
 }
 
 pub(super) fn for_cells(cells: &Cells) -> Result<ColumnStats> {
@@ -50,6 +65,7 @@ fn empty() -> ColumnStats {
         value_count: 0,
         unique_count: 0,
         is_capped: false,
+        is_numeric: false,
         min: None,
         max: None,
         mean: None,
@@ -68,6 +84,7 @@ fn from_distinct<T: Copy + Eq + Hash>(
         value_count,
         unique_count: distinct.count(),
         is_capped: distinct.is_capped,
+        is_numeric: matches!(kind, INTEGER | FLOAT),
         samples,
         ..empty()
     }
@@ -171,7 +188,8 @@ pub(super) fn booleans(values: impl Iterator<Item = bool>) -> ColumnStats {
     }
 }
 
-/// Computes the statistics of strings. Strings are compared by code points.
+/// Computes the statistics of strings. Strings are compared as numbers if all of them are numbers,
+/// and by code points otherwise.
 fn strings(values: &LargeStringArray) -> Result<ColumnStats> {
     let mut count = 0;
     let mut range: Option<(&str, &str)> = None;
@@ -183,6 +201,8 @@ fn strings(values: &LargeStringArray) -> Result<ColumnStats> {
         }));
         distinct.add(value);
     }
+    let numbers = numeric_texts(values, count);
+    let range = numbers.map(|numbers| numbers.range).or(range);
     let samples = preview_values(distinct.samples.iter().map(|text| Cell::Text(text)))?;
     let mut range_values = preview_values(
         range
@@ -192,12 +212,41 @@ fn strings(values: &LargeStringArray) -> Result<ColumnStats> {
     Ok(ColumnStats {
         max: range_values.pop(),
         min: range_values.pop(),
+        mean: numbers.map(|numbers| numbers.mean),
+        is_numeric: numbers.is_some(),
         ..from_distinct(STRING, count, &distinct, samples)
     })
 }
 
+/// The statistics of texts that are numbers.
+#[derive(Clone, Copy)]
+struct NumericTexts<'a> {
+    /// The texts of the smallest and of the greatest number.
+    range: (&'a str, &'a str),
+    mean: f64,
+}
+
+/// Returns the statistics of texts that are numbers, or `None` if one of them is not.
+fn numeric_texts(values: &LargeStringArray, count: u64) -> Option<NumericTexts<'_>> {
+    let mut sum = 0.0;
+    let mut range: Option<[(f64, &str); 2]> = None;
+    for text in values.iter().flatten() {
+        let value = number::from_text(text)?;
+        sum += value;
+        let [min, max] = range.unwrap_or([(value, text); 2]);
+        let min = if value < min.0 { (value, text) } else { min };
+        let max = if value > max.0 { (value, text) } else { max };
+        range = Some([min, max]);
+    }
+    let numbers = values.iter().flatten().filter_map(number::from_text);
+    range.map(|[(_, min), (_, max)]| NumericTexts {
+        range: (min, max),
+        mean: mean(numbers, sum, count as f64),
+    })
+}
+
 /// Computes the statistics of values of mixed types, compared as JSON texts.
-fn json(texts: &LargeStringArray) -> Result<ColumnStats> {
+pub(super) fn json(texts: &LargeStringArray) -> Result<ColumnStats> {
     let (mut count, mut distinct) = (0, Distinct::new());
     for text in texts.iter().flatten().filter(|text| *text != "null") {
         count += 1;

@@ -1,0 +1,63 @@
+//! Reads the rows of a file in each format. Nothing is guessed and nothing is lost: what a format
+//! does not allow is an error with its place.
+//!
+//! `text` opens the text of a file. `csv`, `ndjson` and `array` read its rows.
+
+mod array;
+mod csv;
+mod error;
+mod names;
+mod ndjson;
+mod options;
+mod records;
+mod scanner;
+mod table;
+mod text;
+
+use std::io::Read;
+
+pub(super) use error::ReadError;
+pub(super) use options::CsvOptions;
+pub(super) use table::{Bounds, Table};
+pub(super) use text::open;
+
+use super::blocking::StopCheck;
+use super::compression::Compression;
+use super::format::Format;
+use crate::model::{Dataset, OtherColumns};
+
+/// Reads the rows of a text. Only the formats of CSV have `options`.
+pub(super) fn rows(
+    text: impl Read,
+    format: Format,
+    options: &CsvOptions<'_>,
+    bounds: Bounds,
+) -> Result<Table, ReadError> {
+    match format {
+        Format::Csv | Format::Tsv => csv::read(text, options, bounds),
+        Format::Ndjson => ndjson::read(text, bounds),
+        Format::Json => array::read(text, bounds),
+    }
+}
+
+/// Reads the rows of a document that has no options, such as the output of a program.
+pub(super) fn document(
+    bytes: impl Read,
+    format: Format,
+    bounds: Bounds,
+    stop: &StopCheck,
+) -> Result<Dataset, ReadError> {
+    let text = open(bytes, Compression::None, None, stop)?;
+    let table = rows(text, format, &CsvOptions::default(), bounds)?;
+    let failed = |reason: String| ReadError::File(reason);
+    let texts = table
+        .builder
+        .finish()
+        .map_err(|error| failed(error.to_string()))?;
+    if !format.is_csv() {
+        return Ok(texts);
+    }
+    texts
+        .with_types(&[], OtherColumns::Infer, bounds.limits)
+        .map_err(|misfit| failed(misfit.to_string()))
+}

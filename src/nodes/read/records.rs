@@ -1,0 +1,280 @@
+//! Splits a CSV text into records, strictly: a quote that is not where RFC 4180 puts it is an error
+//! with its place, because a guess would join rows or change texts.
+//!
+//! `csv` interprets the records.
+
+use std::io::Read;
+
+use super::error::{Place, ReadError};
+use super::scanner::Scanner;
+use crate::error::quote;
+use crate::nodes::dialect::{DELIMITERS, Dialect, shown};
+
+/// The most bytes of a text that an error message shows.
+const SHOWN_BYTES: usize = 40;
+
+/// The fields of one record.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    bytes: Vec<u8>,
+    fields: Vec<Field>,
+    pub(super) line: u64,
+}
+
+#[derive(Debug)]
+struct Field {
+    end: usize,
+    is_quoted: bool,
+    place: Place,
+}
+
+impl Record {
+    pub(super) const fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Returns whether the field was in quotes.
+    pub(super) fn is_quoted(&self, index: usize) -> bool {
+        self.fields.get(index).is_some_and(|field| field.is_quoted)
+    }
+
+    /// Returns the texts of the fields.
+    pub(super) fn texts(&self) -> impl Iterator<Item = Result<&str, ReadError>> {
+        let starts = std::iter::once(0).chain(self.fields.iter().map(|field| field.end));
+        starts.zip(&self.fields).map(|(start, field)| {
+            let bytes = self.bytes.get(start..field.end).unwrap_or_default();
+            std::str::from_utf8(bytes).map_err(|_| {
+                ReadError::At(
+                    field.place,
+                    "the field is not UTF-8: set encoding, for example to \"windows-1252\""
+                        .to_owned(),
+                )
+            })
+        })
+    }
+
+    fn clear(&mut self, line: u64) {
+        self.bytes.clear();
+        self.fields.clear();
+        self.line = line;
+    }
+}
+
+/// What follows a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FieldEnd {
+    Delimiter,
+    Record,
+}
+
+/// Reads the records of a text.
+pub(super) struct Records<R> {
+    text: Scanner<R>,
+    dialect: Dialect,
+    comment: Option<u8>,
+    record_bytes_max: usize,
+    /// The number and the first line of blank lines between records.
+    pub(super) blank_lines: (u64, u64),
+    /// Blank lines that are skipped if a record follows.
+    pending_blanks: (u64, u64),
+}
+
+impl<R: Read> Records<R> {
+    pub(super) fn new(
+        text: R,
+        dialect: Dialect,
+        comment: Option<u8>,
+        record_bytes_max: usize,
+    ) -> Self {
+        Self {
+            text: Scanner::new(text),
+            dialect,
+            comment,
+            record_bytes_max,
+            blank_lines: (0, 0),
+            pending_blanks: (0, 0),
+        }
+    }
+
+    /// Skips lines, whatever they contain.
+    pub(super) fn skip_lines(&mut self, count: u64) -> Result<(), ReadError> {
+        for _ in 0..count {
+            self.text.skip_line()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next record. Returns `false` at the end.
+    pub(super) fn read(&mut self, record: &mut Record) -> Result<bool, ReadError> {
+        if !self.find_record()? {
+            return Ok(false);
+        }
+        record.clear(self.text.line());
+        while self.read_field(record)? == FieldEnd::Delimiter {}
+        Ok(true)
+    }
+
+    /// Skips blank lines and comments. Returns `false` at the end.
+    fn find_record(&mut self) -> Result<bool, ReadError> {
+        loop {
+            let line = self.text.line();
+            if self.text.line_break()? {
+                let (count, first) = self.pending_blanks;
+                self.pending_blanks = (count + 1, if count == 0 { line } else { first });
+                continue;
+            }
+            match self.text.peek()? {
+                None => return Ok(false),
+                Some(byte) if Some(byte) == self.comment => self.text.skip_line()?,
+                Some(_) => break,
+            }
+        }
+        let (count, first) = std::mem::take(&mut self.pending_blanks);
+        if self.blank_lines.0 == 0 {
+            self.blank_lines.1 = first;
+        }
+        self.blank_lines.0 += count;
+        Ok(true)
+    }
+
+    fn read_field(&mut self, record: &mut Record) -> Result<FieldEnd, ReadError> {
+        let place = self.text.place();
+        let is_quoted = match (self.text.peek()?, self.dialect.quote) {
+            (Some(byte), Some(quote)) if byte == quote => {
+                self.text.consume(quote);
+                self.read_quoted(record, place, quote)?;
+                true
+            }
+            _ => {
+                self.read_plain(record, place)?;
+                false
+            }
+        };
+        record.fields.push(Field {
+            end: record.bytes.len(),
+            is_quoted,
+            place,
+        });
+        match self.text.peek()? {
+            Some(byte) if byte == self.dialect.delimiter => {
+                self.text.consume(byte);
+                Ok(FieldEnd::Delimiter)
+            }
+            Some(byte) if !matches!(byte, b'\r' | b'\n') => Err(self.after_quote(place, byte)),
+            Some(_) | None => {
+                self.text.line_break()?;
+                Ok(FieldEnd::Record)
+            }
+        }
+    }
+
+    fn read_plain(&mut self, record: &mut Record, start: Place) -> Result<(), ReadError> {
+        while let Some(byte) = self.text.peek()? {
+            match byte {
+                b'\r' | b'\n' => break,
+                _ if byte == self.dialect.delimiter => break,
+                _ if Some(byte) == self.dialect.quote => {
+                    let shown = shown(byte);
+                    return Err(ReadError::At(
+                        self.text.place(),
+                        format!(
+                            "a quote {shown} inside a field that does not begin with one: \
+                             quote the field and double its quotes, or set quote to false"
+                        ),
+                    ));
+                }
+                _ if Some(byte) == self.dialect.escape => self.read_escaped(record)?,
+                _ => self.push(record, byte, start)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a field until its closing quote.
+    fn read_quoted(
+        &mut self,
+        record: &mut Record,
+        start: Place,
+        quote: u8,
+    ) -> Result<(), ReadError> {
+        let first = record.bytes.len();
+        while let Some(byte) = self.text.peek()? {
+            if byte == quote {
+                self.text.consume(quote);
+                if self.text.peek()? != Some(quote) {
+                    return Ok(());
+                }
+                self.push(record, quote, start)?;
+            } else if Some(byte) == self.dialect.escape {
+                self.read_escaped(record)?;
+            } else {
+                self.push(record, byte, start)?;
+            }
+        }
+        let found = beginning(record.bytes.get(first..).unwrap_or_default());
+        Err(ReadError::At(
+            start,
+            format!("the quote before {found} is never closed"),
+        ))
+    }
+
+    /// Reads the character after an escape.
+    fn read_escaped(&mut self, record: &mut Record) -> Result<(), ReadError> {
+        let place = self.text.place();
+        if let Some(escape) = self.text.peek()? {
+            self.text.consume(escape);
+        }
+        match self.text.peek()? {
+            Some(byte) => self.push(record, byte, place),
+            None => Err(ReadError::At(
+                place,
+                "nothing follows the escape character".to_owned(),
+            )),
+        }
+    }
+
+    /// Adds the next byte of the text to the field.
+    fn push(&mut self, record: &mut Record, byte: u8, start: Place) -> Result<(), ReadError> {
+        if record.bytes.len() >= self.record_bytes_max {
+            let max = self.record_bytes_max;
+            return Err(ReadError::At(
+                start,
+                format!("the record with this field is longer than {max} bytes"),
+            ));
+        }
+        record.bytes.push(byte);
+        self.text.consume(byte);
+        Ok(())
+    }
+
+    /// Returns the error of a byte that follows a closing quote.
+    fn after_quote(&self, start: Place, byte: u8) -> ReadError {
+        let Place { line, column } = self.text.place();
+        let column = column.unwrap_or(0);
+        let found = if byte.is_ascii() {
+            shown(byte)
+        } else {
+            "another character".to_owned()
+        };
+        let advice = if DELIMITERS.contains(&byte) && !self.dialect.is_delimiter_given {
+            format!("set delimiter to {found}")
+        } else {
+            "double a quote inside a quoted field, or set escape".to_owned()
+        };
+        ReadError::At(
+            start,
+            format!(
+                "the quoted field that begins here is closed before line {line}, column {column}, \
+                 where {found} follows instead of a delimiter: {advice}"
+            ),
+        )
+    }
+}
+
+/// Returns the beginning of a text, up to the end of its line.
+fn beginning(bytes: &[u8]) -> String {
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
+    let line = line.unwrap_or_default();
+    let text = String::from_utf8_lossy(line.get(..SHOWN_BYTES).unwrap_or(line)).into_owned();
+    quote(text.trim_end_matches('\u{fffd}'))
+}

@@ -1,0 +1,81 @@
+//! Pipelines of the built-in file nodes, from their definition to the written file.
+//!
+//! What each format accepts is tested in `src/nodes`.
+
+use std::time::Duration;
+
+use floret::nodes::{DataDir, SinkFile, SourceFile};
+use floret::testing::run_to_end;
+use floret::{Builder, NodeStatus, RunStatus, testing};
+use serde_json::{Value, json};
+
+fn builder(folder: &tempfile::TempDir) -> Builder {
+    let dir = DataDir::open(folder.path()).unwrap();
+    testing::memory()
+        .executor("source_file", SourceFile::new(dir.clone()))
+        .executor("sink_file", SinkFile::new(dir))
+}
+
+fn pipeline(source: &Value, sinks: &[Value]) -> floret::Pipeline {
+    let mut nodes =
+        vec![json!({"id": "read", "name": "read", "type": "source_file", "config": source})];
+    let mut edges = Vec::new();
+    for (index, sink) in sinks.iter().enumerate() {
+        let id = format!("write-{index}");
+        nodes.push(json!({"id": id, "name": id, "type": "sink_file", "config": sink}));
+        edges.push(json!({"from": "read", "to": id}));
+    }
+    let definition = json!({"id": "copy", "name": "copy", "nodes": nodes, "edges": edges});
+    serde_json::from_value(definition).unwrap()
+}
+
+#[tokio::test]
+async fn two_sinks_with_one_path_are_refused_when_they_are_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = json!({"path": "a.csv"});
+    for (first, second) in [
+        ("out.csv", "./out.csv"),
+        ("${param.x}.csv", "${param.x}.csv"),
+    ] {
+        let twice = pipeline(&source, &[json!({"path": first}), json!({"path": second})]);
+        let error = builder(&folder).pipeline(twice).start().await.unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("only one result would remain"),
+            "{message}"
+        );
+        assert!(message.contains("write-0"), "{message}");
+    }
+    let other = pipeline(
+        &source,
+        &[json!({"path": "out.csv"}), json!({"path": "out.tsv"})],
+    );
+    let floret = builder(&folder).pipeline(other).start().await.unwrap();
+    floret.shutdown(Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_header_without_rows_reaches_the_sink_and_other_sinks_keep_their_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a.csv", "id,name\n");
+    write("out.csv", "id,name\n1,a\n");
+    write("out.ndjson", "{\"id\":1}\n");
+    let sinks = [json!({"path": "out.csv"}), json!({"path": "out.ndjson"})];
+    let copy = pipeline(&json!({"path": "a.csv"}), &sinks);
+    let finished = run_to_end(builder(&folder), copy).await.unwrap();
+    assert_eq!(finished.status(), RunStatus::Failed);
+    let status = |id: &str| {
+        let nodes = &finished.detail.nodes;
+        nodes
+            .iter()
+            .find(|node| node.node_id.as_str() == id)
+            .unwrap()
+            .status
+    };
+    assert_eq!(status("write-0"), NodeStatus::Success);
+    assert_eq!(status("write-1"), NodeStatus::Failed);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("out.csv"), "id,name\n");
+    assert_eq!(read("out.ndjson"), "{\"id\":1}\n");
+}
