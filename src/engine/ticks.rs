@@ -1,6 +1,6 @@
 //! The commands of the scheduler: fires a tick of a schedule, or skips the ticks that it missed.
 //!
-//! The scheduler (`src/scheduler.rs`) decides when a tick fires; storage decides whether its run
+//! The scheduler (`src/scheduler/`) decides when a tick fires; storage decides whether its run
 //! may be created.
 
 use std::sync::Arc;

@@ -53,6 +53,7 @@ impl Default for Limits {
             dry_run_bytes_max: 4 * MIB,
             dry_run_timeout: Duration::from_secs(60),
             tick_grace: Duration::from_secs(60),
+            ticks_parallel_max: 256,
             clock_check: Duration::from_secs(60),
             body_bytes_max: 4 * MIB,
             body_timeout: Duration::from_secs(30),

@@ -137,6 +137,9 @@ pub struct Limits {
     /// How late a tick of a schedule may fire and still be on time. 60 s: a restart of the host
     /// misses none.
     pub tick_grace: Duration,
+    /// The number of schedules whose ticks are decided at once. 256: one commit of SQLite holds as
+    /// many.
+    pub ticks_parallel_max: usize,
     /// How often a schedule checks the wall clock while it sleeps. 60 s: a clock change is noticed
     /// within a minute.
     pub clock_check: Duration,

@@ -1,7 +1,7 @@
 //! Schedules as callers see them: the next ticks, the last run, and why the latest tick created no
 //! run.
 //!
-//! The scheduler (`src/scheduler.rs`) fires them.
+//! The scheduler (`src/scheduler/`) fires them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -92,6 +92,7 @@ mod spans;
 mod standalone;
 mod stream;
 mod tenants;
+mod ticks_together;
 mod tidy;
 mod tidy_circles;
 mod triggers;
