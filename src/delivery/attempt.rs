@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Shared;
 use super::exclusive::Exclusive;
+use super::stopwatch::Stopwatch;
 use crate::error::{catch_panic, panic_message, trace_panic};
 use crate::model::{Event, RunId};
 use crate::notifier::{Notifier, NotifierError};
@@ -110,17 +111,26 @@ async fn call_notifier(
 ) -> DeliveryOutcome {
     let Admission { permit, exclusive } = admission;
     // A separate task contains a panic, and can be dropped at any await.
-    let task = shared.tasks.spawn(exclusive.run(async move {
-        let _permit = permit;
-        if notifier.wants(&event) {
-            notifier.notify(&event).await
-        } else {
-            Ok(())
-        }
-    }));
+    let stopwatch = Stopwatch::new(&shared.clock);
+    let task = shared
+        .tasks
+        .spawn(exclusive.run(stopwatch.clone(), async move {
+            let _permit = permit;
+            if notifier.wants(&event) {
+                notifier.notify(&event).await
+            } else {
+                Ok(())
+            }
+        }));
     let task = AbortOnDropHandle::new(task);
     let timeout = shared.limits.notifier_timeout;
-    match shared.clock.timeout(timeout, task).await {
+    let joined = tokio::select! {
+        biased;
+        joined = task => Some(joined),
+        // Another event of this notifier may hold its code for long. That is no fault of this one.
+        () = stopwatch.reaches(timeout) => None,
+    };
+    match joined {
         Some(Ok(Ok(()))) => DeliveryOutcome::Delivered,
         Some(Ok(Err(error))) => DeliveryOutcome::Failed(error),
         Some(Err(error)) => {

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::{Admission, FinishedAttempt, execute_attempt};
 use super::exclusive::Exclusive;
 use super::ledger::{FailedTry, Ledger};
+use super::stopwatch::Stopwatch;
 use super::{Moment, Shared};
 use crate::error::{Error, catch_panic, catch_panic_in, trace_causes, trace_panic};
 use crate::model::Event;
@@ -20,6 +22,12 @@ use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
 
 /// The delay after a failed call of storage.
 const STORAGE_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// The events of a page that the notifier wants, and the number up to which the page reaches.
+struct SiftedPage {
+    wanted: Vec<Event>,
+    read_to: u64,
+}
 
 /// Delivers events to one notifier.
 pub(super) struct DeliveryWorker {
@@ -33,6 +41,8 @@ pub(super) struct DeliveryWorker {
     // One permit per event that may be in flight.
     permits: Arc<Semaphore>,
     exclusive: Exclusive,
+    /// The page whose events the notifier is asked about.
+    sifting: Option<AbortOnDropHandle<SiftedPage>>,
     /// Storage is not called before this time; set after it failed.
     storage_retry_at: Duration,
     /// Since when there is progress to store.
@@ -62,6 +72,7 @@ impl DeliveryWorker {
             attempts: JoinSet::new(),
             permits: Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS))),
             exclusive: Exclusive::new(),
+            sifting: None,
             storage_retry_at: Duration::ZERO,
             unsaved_since: None,
             is_reading_singly: false,
@@ -129,15 +140,19 @@ impl DeliveryWorker {
     }
 
     fn can_read(&self) -> bool {
-        self.has_unread_events() && self.ledger.has_room() && !self.is_backing_off()
+        self.sifting.is_none()
+            && self.has_unread_events()
+            && self.ledger.has_room()
+            && !self.is_backing_off()
     }
 
     fn is_drained(&self) -> bool {
-        let is_reading = self.has_unread_events() && self.ledger.has_room();
+        let is_reading =
+            self.sifting.is_some() || (self.has_unread_events() && self.ledger.has_room());
         self.attempts.is_empty() && self.ledger.is_memory_empty() && !is_reading
     }
 
-    /// Reads a page and adds the wanted events to the ledger.
+    /// Reads a page and asks the notifier which of its events it wants.
     async fn read(&mut self) {
         self.newest.mark_unchanged();
         let after = self.ledger.read_to();
@@ -149,8 +164,7 @@ impl DeliveryWorker {
         let filter = EventFilter::default();
         match self.shared.storage.events(filter, after, limit).await {
             Ok(page) => {
-                self.add_wanted(page.events);
-                self.ledger.mark_read(after.max(page.up_to));
+                self.sift(page.events, after.max(page.up_to));
                 self.is_reading_singly = false;
             }
             Err(error) if error.kind().is_transient() => self.back_off(&error),
@@ -163,16 +177,42 @@ impl DeliveryWorker {
         }
     }
 
-    fn add_wanted(&mut self, events: Vec<Event>) {
-        let now = self.shared.now();
-        for event in events {
+    /// Asks the notifier which events it wants, in a task that has exclusive access to its code.
+    ///
+    /// The worker goes on meanwhile: it also stops while the notifier blocks its thread.
+    fn sift(&mut self, mut events: Vec<Event>, read_to: u64) {
+        let notifier = Arc::clone(&self.notifier);
+        let sifting = async move {
             // A notifier that panics here panics again in the attempt, where it counts as a failed
             // try.
-            let wants = catch_panic_in(|| self.notifier.wants(&event));
-            if wants.unwrap_or(true) {
-                self.ledger.add(event, now);
+            events.retain(|event| {
+                let wants = catch_panic_in(|| notifier.wants(event));
+                wants.unwrap_or(true)
+            });
+            SiftedPage {
+                wanted: events,
+                read_to,
             }
+        };
+        let stopwatch = Stopwatch::new(&self.shared.clock);
+        let sifting = self.exclusive.clone().run(stopwatch, sifting);
+        let task = self.shared.tasks.spawn(sifting);
+        self.sifting = Some(AbortOnDropHandle::new(task));
+    }
+
+    /// Adds the wanted events of a page to the ledger.
+    ///
+    /// A page that was not sifted to its end is read again.
+    fn add_wanted(&mut self, sifted: Result<SiftedPage, JoinError>) {
+        self.sifting = None;
+        let Ok(SiftedPage { wanted, read_to }) = sifted else {
+            return;
+        };
+        let now = self.shared.now();
+        for event in wanted {
+            self.ledger.add(event, now);
         }
+        self.ledger.mark_read(read_to);
     }
 
     fn back_off(&mut self, error: &Error) {
@@ -200,7 +240,7 @@ impl DeliveryWorker {
         }
     }
 
-    fn finish_attempt(&mut self, finished: Result<FinishedAttempt, tokio::task::JoinError>) {
+    fn finish_attempt(&mut self, finished: Result<FinishedAttempt, JoinError>) {
         match finished {
             Ok(FinishedAttempt { run, outcome }) => {
                 let failed = self.ledger.finish_attempt(run, outcome, self.shared.now());
@@ -275,9 +315,20 @@ impl DeliveryWorker {
                 None => std::future::pending().await,
             }
         };
+        let sifted = async {
+            match &mut self.sifting {
+                Some(sifting) => sifting.await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut sifted_page = None;
         let finished = tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => None,
+            sifted = sifted => {
+                sifted_page = Some(sifted);
+                None
+            }
             Some(finished) = self.attempts.join_next() => Some(finished),
             // The permit is released at once; `start_attempts` acquires it.
             _ = self.permits.acquire(), if lacks_permit => None,
@@ -288,6 +339,9 @@ impl DeliveryWorker {
             () = self.shared.drain.cancelled(), if !is_draining => None,
             () = sleep => None,
         };
+        if let Some(sifted) = sifted_page {
+            self.add_wanted(sifted);
+        }
         if let Some(finished) = finished {
             self.finish_attempt(finished);
         }

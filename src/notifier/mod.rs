@@ -49,7 +49,8 @@ pub trait Notifier: Send + Sync + 'static {
     ///
     /// Events of one run arrive one at a time, in the order of their numbers. Events of different
     /// runs arrive concurrently. An event MAY arrive again with the same `seq`. A call that takes
-    /// longer than [`Limits::notifier_timeout`](crate::Limits) is dropped and counts as failed.
+    /// longer than [`Limits::notifier_timeout`](crate::Limits) is dropped and counts as failed. The
+    /// time during which another call of this notifier blocks its thread does not count.
     ///
     /// It should not block its thread: blocking calls belong in `tokio::task::spawn_blocking`. A
     /// notifier that blocks delays only its own events and takes one thread of the host's runtime.
@@ -65,7 +66,7 @@ pub trait Notifier: Send + Sync + 'static {
     /// Returns whether the notifier wants this event.
     ///
     /// It is called for every event, so it MUST be cheap. It MUST always return the same for an
-    /// event.
+    /// event. No other code of this notifier runs at the same time.
     fn wants(&self, event: &Event) -> bool;
 }
 

@@ -18,6 +18,8 @@ use crate::harness::{Host, Store, World};
 on_every_backend! {
     a_notifier_that_blocks_its_thread_delays_nothing_else,
     a_notifier_that_blocks_its_thread_does_not_delay_a_shutdown,
+    a_notifier_that_blocks_when_it_is_asked_delays_nothing_else,
+    the_wait_for_a_blocked_notifier_is_no_time_out,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -108,6 +110,65 @@ async fn a_notifier_that_blocks_its_thread_delays_nothing_else(store: Store) {
     advance_until(&world, TIMEOUT, started.wait_for(|count| *count > 15))
         .await
         .unwrap();
+}
+
+/// A notifier that blocks its thread when it is asked whether it wants an event.
+struct BlocksWhenAsked(BlockingNotifier);
+
+#[async_trait]
+impl Notifier for BlocksWhenAsked {
+    async fn notify(&self, _: &Event) -> Result<(), NotifierError> {
+        Ok(())
+    }
+
+    fn wants(&self, _: &Event) -> bool {
+        self.0.started.send_modify(|count| *count += 1);
+        // The channel closes when the notifier is released.
+        let _ = self.0.release.lock().recv();
+        true
+    }
+}
+
+async fn a_notifier_that_blocks_when_it_is_asked_delays_nothing_else(store: Store) {
+    const GRACE: Duration = Duration::from_secs(10);
+    let world = world(store);
+    let (blocks, mut hold) = blocking();
+    let healthy = Pager::new(world.clock.clock());
+    let registered = healthy.clone();
+    let host = world
+        .start_with(|builder| {
+            builder
+                .notifier("blocks", BlocksWhenAsked(blocks))
+                .notifier("healthy", registered)
+        })
+        .await;
+    host.run("p").await;
+    hold.started.wait_for(|count| *count == 1).await.unwrap();
+    for _ in 0..5 {
+        let other = host.run("q").await.run;
+        healthy.received_run(other.id).await;
+    }
+    // It occupies one thread: nobody asks it about another event meanwhile.
+    assert_eq!(*hold.started.borrow(), 1);
+    let stopped = advance_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
+    stopped.unwrap();
+    drop(hold);
+    host.crash().await;
+}
+
+async fn the_wait_for_a_blocked_notifier_is_no_time_out(store: Store) {
+    let mut world = world(store);
+    world.limits.notifier_timeout = TIMEOUT;
+    let (host, healthy, hold) = blocked(&world).await;
+    for _ in 0..5 {
+        let other = host.run("q").await.run;
+        healthy.received_run(other.id).await;
+    }
+    world.clock.advance(TIMEOUT * 2);
+    let mut started = hold.started.clone();
+    drop(hold);
+    // Without a failed try, no event waits for the delay before the next one.
+    started.wait_for(|count| *count == 6).await.unwrap();
 }
 
 async fn a_notifier_that_blocks_its_thread_does_not_delay_a_shutdown(store: Store) {

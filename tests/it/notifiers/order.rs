@@ -168,12 +168,12 @@ async fn events_arrive_as_long_as_the_service_exists() {
     assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
     pager.received_run(run.id()).await;
     drop((floret, run));
+    let count = pager.received().len();
     let request = http::Request::post("/api/pipelines/p/run");
     let answer = api
         .clone()
         .oneshot(request.body(String::new()).unwrap())
         .await;
     assert_eq!(answer.unwrap().status(), 202);
-    let count = pager.received().len();
     pager.called(count + 1).await;
 }
