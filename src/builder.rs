@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tower_service::Service;
 
 use crate::clock::Clock;
+use crate::compute::Compute;
 use crate::delivery::{self, Delivery};
 use crate::engine::{Engine, EngineParts};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result};
@@ -465,7 +466,13 @@ impl Builder {
             clock.seed(newest);
         }
         let events = Events::open(Arc::clone(&storage), &limits).await?;
-        let views = Views::new(Arc::clone(&storage), registry.clone(), scheduled.clone());
+        let compute = Compute::new(limits.compute_max);
+        let views = Views::new(
+            Arc::clone(&storage),
+            registry.clone(),
+            scheduled.clone(),
+            compute.clone(),
+        );
         let engine = Engine::new(EngineParts {
             storage: Arc::clone(&storage),
             registry,
@@ -473,6 +480,7 @@ impl Builder {
             limits,
             clock,
             events,
+            compute,
             retention,
             scheduled,
         });

@@ -6,6 +6,7 @@
 mod api;
 mod builder;
 mod clock;
+mod compute;
 mod cron;
 mod delivery;
 mod engine;

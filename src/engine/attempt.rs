@@ -95,6 +95,7 @@ async fn execute(
     executor: Arc<dyn Executor>,
     call: NodeCall,
 ) -> Result<Output, ExecutorError> {
+    let _dry_run_permit = call.ctx.dry_run_permit.clone();
     let budget = &shared.dataset_budget;
     let inputs = input_bytes(&call.inputs);
     budget.check(inputs)?;

@@ -11,16 +11,13 @@ use super::journal::is_claim_over;
 use super::redaction;
 use super::run_context::RunContext;
 use super::stop_signal::StopSignal;
+use crate::compute::{Compute, is_small};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::model::{Dataset, NodeIndex, Preview};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::secret::Mask;
 use crate::storage::{OutputChunk, OutputRef};
-
-/// Cells and bytes up to which a dataset is encoded on the async thread, which is faster.
-const INLINE_CELLS_MAX: u64 = 2_000;
-const INLINE_BYTES_MAX: u64 = 256 * 1024;
 
 /// The stored form of an output.
 #[derive(Debug)]
@@ -55,9 +52,14 @@ pub(super) async fn write(
     dataset: &Dataset,
 ) -> Result<Checkpoint, CheckpointError> {
     let limits = &context.shared.limits;
-    let encoded = encode(dataset, limits, &context.secrets.mask)
-        .await
-        .map_err(CheckpointError::Refused)?;
+    let encoded = encode(
+        &context.shared.compute,
+        dataset,
+        limits,
+        &context.secrets.mask,
+    )
+    .await
+    .map_err(CheckpointError::Refused)?;
     let Some((bytes, hash)) = encoded.bytes_and_hash else {
         return Ok(Checkpoint {
             preview: encoded.preview,
@@ -85,11 +87,13 @@ pub(super) async fn write(
     })
 }
 
-async fn encode(dataset: &Dataset, limits: &Limits, mask: &Mask) -> Result<Encoded> {
-    let cells = dataset
-        .row_count()
-        .saturating_mul(u64::try_from(dataset.columns().len()).unwrap_or(u64::MAX));
-    let is_small = cells <= INLINE_CELLS_MAX && dataset.memory_bytes() <= INLINE_BYTES_MAX;
+async fn encode(
+    compute: &Compute,
+    dataset: &Dataset,
+    limits: &Limits,
+    mask: &Mask,
+) -> Result<Encoded> {
+    let is_small = is_small([dataset]);
     let (dataset, limits, mask) = (dataset.clone(), limits.clone(), mask.clone());
     let work = move || {
         let preview = redaction::preview(&dataset, &mask, &limits)?;
@@ -114,17 +118,18 @@ async fn encode(dataset: &Dataset, limits: &Limits, mask: &Mask) -> Result<Encod
     if is_small {
         return work();
     }
-    run_blocking(work).await
+    run_blocking(compute, work).await
 }
 
-/// Runs a long computation on a blocking thread.
+/// Runs a long computation on a blocking thread, once the engine has room for it.
 ///
 /// # Errors
 /// The error of `work`; `Internal` when it panicked.
 pub(super) async fn run_blocking<T: Send + 'static>(
+    compute: &Compute,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let joined = tokio::task::spawn_blocking(work).await;
+    let joined = compute.run(work).await;
     joined
         .map_err(|error| Error::internal("a computation on a dataset failed").with_source(error))?
 }
@@ -161,7 +166,7 @@ pub(super) async fn read(
     else {
         return Ok(None);
     };
-    let decoded = run_blocking(move || {
+    let decoded = run_blocking(&context.shared.compute, move || {
         let hash: [u8; 32] = Sha256::digest(&stored.bytes).into();
         Ok(if hash == stored.hash {
             Dataset::decode(&stored.bytes).ok()

@@ -59,6 +59,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::compute::Compute;
 use crate::error::{Error, Problem, Result};
 use crate::events::Events;
 use crate::executor::Registry;
@@ -84,6 +85,8 @@ pub(crate) struct Shared {
     keyring: Keyring,
     limits: Limits,
     clock: Clock,
+    // Long computations on datasets, of all runs and dry runs.
+    compute: Compute,
     events: Events,
     active: active::ActiveRuns,
     // The owner of every claim of this engine. It never changes: storage could not tell the
@@ -96,7 +99,7 @@ pub(crate) struct Shared {
     // A permit is a command in progress.
     commands: Arc<Semaphore>,
     // A permit is a dry run in progress.
-    dry_runs: Semaphore,
+    dry_runs: Arc<Semaphore>,
     // Wakes the queue. A notify, since many wake-ups before the next claim count as one.
     wake: Notify,
     // Wakes the scheduler after a definition, and so its schedule, was saved or deleted.
@@ -128,6 +131,7 @@ pub(crate) struct EngineParts {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) events: Events,
+    pub(crate) compute: Compute,
     pub(crate) retention: Option<Retention>,
     pub(crate) scheduled: ScheduledPipelines,
 }
@@ -142,6 +146,7 @@ impl Engine {
             limits,
             clock,
             events,
+            compute,
             retention,
             scheduled,
         } = parts;
@@ -171,11 +176,12 @@ impl Engine {
             dataset_budget: dataset_budget::DatasetBudget::new(limits.datasets_bytes_max),
             limits,
             clock,
+            compute,
             events,
             active: active::ActiveRuns::default(),
             node_slots: Arc::new(Semaphore::new(node_slots)),
             commands: Arc::new(Semaphore::new(commands)),
-            dry_runs: Semaphore::new(dry_runs),
+            dry_runs: Arc::new(Semaphore::new(dry_runs)),
             wake: Notify::new(),
             schedules_changed: Notify::new(),
             drain,

@@ -73,6 +73,7 @@ impl SecretResolver {
         ctx.attempt_key = format!("{}.{}", run.first_run, ctx.node.id);
         ctx.tenant.clone_from(&run.tenant);
         ctx.params = BTreeMap::clone(&run.params);
+        ctx.compute = self.shared.compute.clone();
         ctx.dataset_limits = self.shared.limits.dataset;
         ctx.attempt = attempt;
         ctx.log = log;

@@ -4,11 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::{Connections, ExecutorError, NodeLog};
+use crate::compute::Compute;
 use crate::limits::DatasetLimits;
 use crate::model::{Dataset, Node, NodeId, PipelineId, RunId, TenantId};
 use crate::secret::Connection;
@@ -98,6 +101,9 @@ pub struct Ctx {
     /// Tripped when the attempt should stop: on its timeout, the run's timeout or a forced cancel.
     pub cancel: CancellationToken,
     pub(crate) connections: Connections,
+    pub(crate) compute: Compute,
+    /// Held until the attempt's code ends, also by its blocking threads.
+    pub(crate) dry_run_permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl fmt::Debug for Ctx {
@@ -131,6 +137,8 @@ impl Ctx {
             log: NodeLog::discard(),
             cancel: CancellationToken::new(),
             connections: Connections::default(),
+            compute: Compute::default(),
+            dry_run_permit: None,
         }
     }
 

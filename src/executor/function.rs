@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::conversion::Conversion;
+use super::output::convert_output;
 use super::{Asset, Ctx, Effect, Executor, ExecutorError, Input, IntoOutput, NodeCall, Output};
+use crate::compute::is_small;
 use crate::error::Issue;
 use crate::limits::DatasetLimits;
 use crate::model::{Dataset, Node};
@@ -47,6 +50,8 @@ pub trait NodeFunction<Args>: Send + Sync + 'static {
 pub trait FromInput: Sized + Send + 'static {
     /// Concatenates the rows of all inputs. A dataset stays within the limits.
     ///
+    /// Floret converts large inputs on a blocking thread.
+    ///
     /// # Errors
     /// Returns a permanent error if a row does not match the argument, or the dataset exceeds a
     /// limit.
@@ -82,6 +87,16 @@ impl FromInput for Dataset {
     }
 }
 
+/// Converts the outputs of upstreams to an argument.
+async fn convert_inputs<A: FromInput>(
+    conversion: &Conversion,
+    inputs: Vec<Input>,
+) -> Result<A, ExecutorError> {
+    let is_small = is_small(inputs.iter().filter_map(|input| input.dataset.as_ref()));
+    let convert = move |limits| A::from_inputs(&inputs, limits);
+    conversion.run(is_small, convert).await
+}
+
 #[async_trait]
 impl<F, Fut, O, E> NodeFunction<(NodeCall,)> for F
 where
@@ -91,8 +106,9 @@ where
     E: Into<ExecutorError>,
 {
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let limits = call.ctx.dataset_limits;
-        self(call).await.map_err(Into::into)?.into_output(limits)
+        let conversion = Conversion::of(&call.ctx);
+        let output = self(call).await.map_err(Into::into)?;
+        convert_output(&conversion, output).await
     }
 }
 
@@ -105,11 +121,9 @@ where
     E: Into<ExecutorError>,
 {
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let limits = call.ctx.dataset_limits;
-        self(call.ctx)
-            .await
-            .map_err(Into::into)?
-            .into_output(limits)
+        let conversion = Conversion::of(&call.ctx);
+        let output = self(call.ctx).await.map_err(Into::into)?;
+        convert_output(&conversion, output).await
     }
 }
 
@@ -123,12 +137,10 @@ where
     E: Into<ExecutorError>,
 {
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let limits = call.ctx.dataset_limits;
-        let input = A::from_inputs(&call.inputs, limits)?;
-        self(call.ctx, input)
-            .await
-            .map_err(Into::into)?
-            .into_output(limits)
+        let conversion = Conversion::of(&call.ctx);
+        let input = convert_inputs(&conversion, call.inputs).await?;
+        let output = self(call.ctx, input).await.map_err(Into::into)?;
+        convert_output(&conversion, output).await
     }
 }
 
@@ -143,21 +155,18 @@ where
     E: Into<ExecutorError>,
 {
     async fn call(&self, call: NodeCall) -> Result<Output, ExecutorError> {
-        let [first, second] = call.inputs.as_slice() else {
-            let found = call.inputs.len();
-            return Err(ExecutorError::permanent(format!(
+        let conversion = Conversion::of(&call.ctx);
+        let inputs = <[Input; 2]>::try_from(call.inputs).map_err(|inputs| {
+            let found = inputs.len();
+            ExecutorError::permanent(format!(
                 "this node expects exactly two upstreams and has {found}"
-            )));
-        };
-        let limits = call.ctx.dataset_limits;
-        let (first, second) = (
-            A::from_inputs(std::slice::from_ref(first), limits)?,
-            B::from_inputs(std::slice::from_ref(second), limits)?,
-        );
-        self(call.ctx, first, second)
-            .await
-            .map_err(Into::into)?
-            .into_output(limits)
+            ))
+        });
+        let [first, second] = inputs?;
+        let first = convert_inputs(&conversion, vec![first]).await?;
+        let second = convert_inputs(&conversion, vec![second]).await?;
+        let output = self(call.ctx, first, second).await.map_err(Into::into)?;
+        convert_output(&conversion, output).await
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod call;
 mod connections;
+mod conversion;
 mod failure;
 mod function;
 mod log;

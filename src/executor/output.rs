@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::ExecutorError;
+use super::conversion::Conversion;
 use crate::limits::DatasetLimits;
 use crate::model::Dataset;
 
@@ -33,6 +34,26 @@ pub trait IntoOutput: Send + 'static {
     /// Returns a permanent error if a row does not serialize to a JSON object, or the dataset
     /// exceeds a limit.
     fn into_output(self, limits: DatasetLimits) -> Result<Output, ExecutorError>;
+
+    /// Returns the number of rows to convert. Floret converts many rows on a blocking thread.
+    ///
+    /// 0, the default, suits a conversion that costs nothing.
+    fn row_count(&self) -> usize {
+        0
+    }
+}
+
+/// Rows up to which an output is converted on the async thread, which is faster.
+const INLINE_ROWS_MAX: usize = 100;
+
+/// Converts what a function or a service has returned.
+pub(super) async fn convert_output<O: IntoOutput>(
+    conversion: &Conversion,
+    output: O,
+) -> Result<Output, ExecutorError> {
+    let is_small = output.row_count() <= INLINE_ROWS_MAX;
+    let convert = move |limits| output.into_output(limits);
+    conversion.run(is_small, convert).await
 }
 
 impl IntoOutput for () {
@@ -62,5 +83,9 @@ impl<T: Serialize + Send + 'static> IntoOutput for Vec<T> {
                     "the rows cannot be converted to a dataset: {error}"
                 ))
             })
+    }
+
+    fn row_count(&self) -> usize {
+        self.len()
     }
 }

@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tower_service::Service;
 
+use super::conversion::Conversion;
+use super::output::convert_output;
 use super::{Asset, Effect, Executor, ExecutorError, IntoOutput, NodeCall, Output, Readiness};
 use crate::error::{Issue, catch_panic_in, trace_panic};
 use crate::model::Node;
@@ -76,10 +78,11 @@ async fn call<S>(service: Option<S>, call: NodeCall) -> Result<Output, ExecutorE
 where
     S: Service<NodeCall, Response: IntoOutput, Error: Into<BoxError>>,
 {
-    let limits = call.ctx.dataset_limits;
+    let conversion = Conversion::of(&call.ctx);
     let mut service = service.ok_or_else(called_twice)?;
     let response = service.call(call).await.map_err(failure)?;
-    response.into_output(limits)
+    drop(service);
+    convert_output(&conversion, response).await
 }
 
 fn called_twice() -> ExecutorError {

@@ -2,6 +2,7 @@
 //!
 //! `Limits` gives the reason for each.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use super::{DatasetLimits, KIB, Limits, MIB};
@@ -47,6 +48,7 @@ impl Default for Limits {
             lease: Duration::from_secs(60),
             crashes_max: 3,
             suspect_delay: Duration::from_secs(1),
+            compute_max: std::thread::available_parallelism().map_or(1, NonZero::get),
             commands_max: 1_024,
             dry_runs_max: 4,
             dry_run_rows_max: 10,

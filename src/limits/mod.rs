@@ -122,6 +122,9 @@ pub struct Limits {
     pub crashes_max: u32,
     /// How long after its start an engine claims suspected runs. 1 s: the host is up by then.
     pub suspect_delay: Duration,
+    /// The number of long computations on datasets at once: conversions, profiles, encodings. The
+    /// number of processor cores: more would only slow each other down.
+    pub compute_max: usize,
     /// The number of commands in progress at once, also of callers that have left. 1,024: four full
     /// commits of SQLite; further callers wait.
     pub commands_max: usize,

@@ -36,7 +36,12 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, ExecutorError> {
     let token = ctx.cancel.child_token();
     let _cancel_on_drop = token.clone().drop_guard();
-    let finished = tokio::task::spawn_blocking(move || work(&StopCheck(token))).await;
+    let permit = ctx.dry_run_permit.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work(&StopCheck(token))
+    });
+    let finished = task.await;
     finished.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(_) => Err(ExecutorError::retryable("the runtime is shutting down")),

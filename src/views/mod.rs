@@ -26,6 +26,7 @@ mod variables;
 
 use std::sync::Arc;
 
+use crate::compute::Compute;
 use crate::error::{Error, Problem, Result};
 use crate::executor::Registry;
 use crate::model::{NodeId, Pipeline, RunId, ScheduledPipelines, Scope};
@@ -79,6 +80,7 @@ pub struct Views {
     scheduled: ScheduledPipelines,
     // An async lock: it is fair, and it is held while another thread parses.
     lineage_lock: Arc<tokio::sync::Mutex<()>>,
+    compute: Compute,
 }
 
 impl Views {
@@ -86,12 +88,14 @@ impl Views {
         storage: Arc<dyn Storage>,
         registry: Registry,
         scheduled: ScheduledPipelines,
+        compute: Compute,
     ) -> Self {
         Self {
             storage,
             registry,
             scheduled,
             lineage_lock: Arc::default(),
+            compute,
         }
     }
 

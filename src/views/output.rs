@@ -31,7 +31,7 @@ impl Views {
                 "is not stored: the node has no output, has not succeeded, its output was too large or contained a secret, or it was dropped when the run succeeded",
             ));
         };
-        let decoded = tokio::task::spawn_blocking(move || {
+        let decoded = self.compute.run(move || {
             let hash: [u8; 32] = Sha256::digest(&stored.bytes).into();
             if hash == stored.hash {
                 Dataset::decode(&stored.bytes).map(Some)

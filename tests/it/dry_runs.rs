@@ -1,8 +1,9 @@
 //! Dry runs from the host's own code: how they finish, and that they store nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use floret::executor::Effect;
+use floret::executor::{Ctx, Effect};
 use floret::testing::{Gate, Method, Step};
 use floret::{DryRun, ErrorKind, Floret, Node, NodeStatus, Pipeline, Result};
 use serde_json::json;
@@ -20,6 +21,7 @@ on_every_backend! {
     a_shutdown_interrupts_a_dry_run,
     an_unknown_template_name_fails_its_node,
     a_panic_fails_its_node,
+    a_dry_run_counts_until_its_blocking_code_ends,
 }
 
 /// Starts a dry run in its own task.
@@ -204,4 +206,42 @@ async fn a_panic_fails_its_node(store: Store) {
     let found = host.floret.dry_run("p").await.unwrap();
     let expected = "the executor panicked: oh";
     assert_eq!(found.nodes[0].error.as_deref(), Some(expected));
+}
+
+async fn a_dry_run_counts_until_its_blocking_code_ends(store: Store) {
+    let mut world = World::quiet(store).pipeline(Pipeline::new("p").node("a", "blocks"));
+    world.limits.dry_runs_max = 1;
+    let (hold, release) = std::sync::mpsc::channel::<()>();
+    let release = Arc::new(parking_lot::Mutex::new(release));
+    let (started, starts) = tokio::sync::watch::channel(0);
+    let blocks = move |_: Ctx| {
+        let (release, started) = (Arc::clone(&release), started.clone());
+        async move {
+            started.send_modify(|count| *count += 1);
+            // The channel closes when the test releases the node.
+            let _ = release.lock().recv();
+            Ok::<_, std::io::Error>(())
+        }
+    };
+    let host = world
+        .start_with(|builder| builder.node("blocks", blocks))
+        .await;
+    // The blocking code runs on the threads of the host, beside this test.
+    let floret = host.floret.clone();
+    let first = host.on_runtime(async move { begin(&floret) }).await;
+    let mut started_once = starts.clone();
+    started_once.wait_for(|count| *count == 1).await.unwrap();
+    drop(first);
+    let refused = host.floret.dry_run("p").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::TooManyRequests);
+    drop(hold);
+    loop {
+        let floret = host.floret.clone();
+        let again = host.on_runtime(async move { floret.dry_run("p").await });
+        match again.await {
+            Ok(found) => break assert_eq!(statuses(&found), [("a", NodeStatus::Success)]),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::TooManyRequests),
+        }
+        tokio::task::yield_now().await;
+    }
 }

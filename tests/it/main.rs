@@ -65,6 +65,7 @@ mod file_nodes;
 mod files;
 mod host_log;
 mod host_panics;
+mod host_threads;
 mod left_callers;
 mod log_panics;
 mod logs;

@@ -15,6 +15,7 @@ const ROWS: &[(&str, u8)] = &[
     ("json", 1),
     ("model", 1),
     ("clock", 2),
+    ("compute", 2),
     ("graph", 2),
     ("secret", 2),
     ("template", 2),

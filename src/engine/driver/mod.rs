@@ -42,8 +42,10 @@ pub(super) struct Driver {
     pub(super) frontier: Frontier,
     /// By node index: the outputs of finished nodes that consumers still need.
     pub(super) datasets: Vec<Option<Dataset>>,
-    /// By node index: how many consumers have not started.
+    /// By node index: how many consumers have not started and may still start.
     pub(super) pending_consumers: Vec<usize>,
+    /// By node index: whether the node counts as a consumer of its upstreams.
+    pub(super) is_consumer: Vec<bool>,
     /// The first attempt to make, where it is not 1.
     pub(super) first_attempts: HashMap<NodeIndex, u32>,
     /// Nodes whose attempt was interrupted, and by what.
@@ -182,22 +184,43 @@ impl Driver {
     /// Returns the outputs of a node's upstreams. The last consumer removes an output from memory.
     fn inputs(&mut self, node_index: NodeIndex) -> Vec<Input> {
         let graph = Arc::clone(&self.context.graph);
+        let is_consumer = self.stop_counting(node_index);
         let mut inputs = Vec::with_capacity(graph.upstream(node_index).len());
         for &upstream in graph.upstream(node_index) {
-            let Some(node_id) = graph.id(upstream) else {
-                continue;
-            };
-            let index = usize::from(upstream);
-            let mut dataset = self.datasets.get(index).cloned().flatten();
-            if let Some(consumers) = self.pending_consumers.get_mut(index) {
-                *consumers = consumers.saturating_sub(1);
-                if *consumers == 0 {
-                    dataset = self.datasets.get_mut(index).and_then(Option::take);
-                }
+            if let Some(node_id) = graph.id(upstream) {
+                let dataset = self.take_output(upstream, is_consumer);
+                inputs.push(Input::new(node_id.clone(), dataset));
             }
-            inputs.push(Input::new(node_id.clone(), dataset));
         }
         inputs
+    }
+
+    /// Lets the outputs go that only a node needs that never executes.
+    fn forget_inputs(&mut self, node_index: NodeIndex) {
+        let graph = Arc::clone(&self.context.graph);
+        if self.stop_counting(node_index) {
+            for &upstream in graph.upstream(node_index) {
+                drop(self.take_output(upstream, true));
+            }
+        }
+    }
+
+    /// Returns whether the node has counted as a consumer of its upstreams until now.
+    fn stop_counting(&mut self, node_index: NodeIndex) -> bool {
+        let counted = self.is_consumer.get_mut(usize::from(node_index));
+        counted.is_some_and(std::mem::take)
+    }
+
+    fn take_output(&mut self, upstream: NodeIndex, is_consumer: bool) -> Option<Dataset> {
+        let index = usize::from(upstream);
+        let consumers = self.pending_consumers.get_mut(index)?;
+        *consumers = consumers.saturating_sub(usize::from(is_consumer));
+        let output = self.datasets.get_mut(index)?;
+        if *consumers == 0 {
+            output.take()
+        } else {
+            output.clone()
+        }
     }
 
     /// Returns whether no node executes and no result or profile is pending.

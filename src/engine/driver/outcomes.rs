@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 use super::{Driver, ProfileError};
 use crate::engine::journal::LeaseLost;
 use crate::engine::node::{NodeExit, NodeTaskResult, Recording, millis};
+use crate::engine::stop_signal::StopSignal;
 use crate::engine::{checkpoint, redaction};
 use crate::error::{Result, trace_causes};
 use crate::graph::frontier::NodeOutcome;
@@ -86,11 +87,15 @@ impl Driver {
 
     /// Starts to compute the profile of an output.
     fn spawn_profile(&mut self, node_index: NodeIndex, dataset: Dataset) {
+        if *self.context.stop_signal.borrow() >= StopSignal::Force {
+            return;
+        }
         let clock = self.context.shared.clock.clone();
+        let compute = self.context.shared.compute.clone();
         let mask = self.context.secrets.mask.clone();
         let bytes_max = self.context.shared.limits.profile_bytes_max;
         self.profiles.spawn(async move {
-            let profiled = checkpoint::run_blocking(move || {
+            let profiled = checkpoint::run_blocking(&compute, move || {
                 let started = clock.elapsed();
                 let mut profile = redaction::profile(&dataset, &mask, bytes_max)?;
                 profile.profiling_ms = millis(clock.elapsed().saturating_sub(started));
@@ -149,11 +154,12 @@ impl Driver {
 
     /// Records nodes that never execute, as skipped or cancelled.
     pub(super) async fn record_unexecuted(
-        &self,
+        &mut self,
         node_indexes: &[NodeIndex],
         status: NodeStatus,
     ) -> Result<(), LeaseLost> {
         for &node_index in node_indexes {
+            self.forget_inputs(node_index);
             let finished = FinishedNode::new(node_index, status, self.context.shared.clock.now());
             self.context
                 .journal

@@ -95,6 +95,8 @@ impl Driver {
             let now = shared.clock.elapsed();
             let deadline = now.checked_add(shared.limits.force_grace);
             deadlines.force = deadlines.force.or(deadline);
+            // A profile may take long, and nobody waits for it.
+            self.profiles.shutdown().await;
         }
         let cancelled = self.frontier.cancel();
         self.record_unexecuted(&cancelled, NodeStatus::Cancelled)

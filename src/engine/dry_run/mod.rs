@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
@@ -56,11 +56,10 @@ impl Engine {
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
         shared.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
-        let _permit = shared
-            .dry_runs
-            .try_acquire()
+        let permit = Arc::clone(&shared.dry_runs)
+            .try_acquire_owned()
             .map_err(|_| too_many(shared.limits.dry_runs_max))?;
-        let execution = DryRunExecution::new(shared, &pipeline, request.params)?;
+        let execution = DryRunExecution::new(shared, &pipeline, request.params, permit)?;
         tokio::select! {
             biased;
             () = shared.drain.cancelled() => Err(shutting_down()),
@@ -79,6 +78,8 @@ fn too_many(max: u32) -> Error {
 /// An executing dry run. Dropping it aborts its tasks.
 struct DryRunExecution {
     shared: Arc<Shared>,
+    /// Held by each attempt until its code ends, even after the dry run.
+    permit: Arc<OwnedSemaphorePermit>,
     /// The run as its nodes see it. It is never stored.
     run: Arc<Run>,
     secrets: SecretResolver,
@@ -105,6 +106,7 @@ impl DryRunExecution {
         shared: &Arc<Shared>,
         pipeline: &StoredPipeline,
         params: BTreeMap<String, String>,
+        permit: OwnedSemaphorePermit,
     ) -> Result<Self> {
         let definition = Arc::clone(&pipeline.definition);
         let graph = Arc::new(Graph::new(&definition)?);
@@ -126,6 +128,7 @@ impl DryRunExecution {
         let stop = CancellationToken::new();
         Ok(Self {
             shared: Arc::clone(shared),
+            permit: Arc::new(permit),
             answer_room: shared.limits.dry_run_bytes_max,
             secrets: SecretResolver::new(shared, &run),
             run: Arc::new(run),
@@ -190,6 +193,7 @@ impl DryRunExecution {
             }
             let dry_node = DryNode {
                 shared: Arc::clone(&self.shared),
+                permit: Arc::clone(&self.permit),
                 run: Arc::clone(&self.run),
                 secrets: self.secrets.clone(),
                 node: node.clone(),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::dry_run_timeout_message;
@@ -49,6 +49,7 @@ impl DryNodeOutcome {
 /// A node of a dry run that is about to execute.
 pub(super) struct DryNode {
     pub(super) shared: Arc<Shared>,
+    pub(super) permit: Arc<OwnedSemaphorePermit>,
     pub(super) run: Arc<Run>,
     pub(super) secrets: SecretResolver,
     pub(super) node: Node,
@@ -105,6 +106,7 @@ impl DryNode {
         };
         ctx.row_limit = Some(self.shared.limits.dry_run_rows_max);
         ctx.cancel = self.stop.clone();
+        ctx.dry_run_permit = Some(Arc::clone(&self.permit));
         let call = NodeCall::new(ctx, std::mem::take(&mut self.inputs));
         match attempt::run(&self.shared, executor, call, timeout, &mut self.stop_signal).await {
             AttemptOutcome::Returned(Ok(Output::Dataset(dataset))) => {

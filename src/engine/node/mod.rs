@@ -130,7 +130,7 @@ impl NodeTask {
                 Err(error) => AttemptOutcome::Returned(Err(error.clone())),
             };
             let outcome = outcome.masked(&context.secrets.mask);
-            let next = self.next_step(outcome, &policy, started).await?;
+            let next = self.settle_attempt(outcome, &policy, started).await?;
             drop(permit);
             match next {
                 NextStep::Exit(exit) => return Ok(exit),
@@ -226,6 +226,27 @@ impl NodeTask {
                 .await
             }
             Err(error) => AttemptOutcome::Returned(Err(error)),
+        }
+    }
+
+    /// Stores the outcome of an attempt, unless the run is abandoned first.
+    async fn settle_attempt(
+        &self,
+        outcome: AttemptOutcome,
+        policy: &RetryPolicy,
+        started: Duration,
+    ) -> Result<NextStep, LeaseLost> {
+        let mut stop_signal = self.stop_signal.clone();
+        tokio::select! {
+            biased;
+            next = self.next_step(outcome, policy, started) => next,
+            signal = wait_for_signal(&mut stop_signal, StopSignal::Abandon) => match signal {
+                StopSignal::Abandon => {
+                    let cancelled = self.finish_node(NodeStatus::Cancelled, None, started);
+                    Ok(NextStep::Exit(cancelled))
+                }
+                _ => Err(LeaseLost),
+            },
         }
     }
 

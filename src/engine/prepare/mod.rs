@@ -136,6 +136,10 @@ impl Preparation {
             frontier,
             datasets,
             pending_consumers,
+            is_consumer: self
+                .node_indexes()
+                .map(|(node_index, _)| plan.executes(node_index))
+                .collect(),
             first_attempts: self
                 .node_indexes()
                 .filter_map(|(node_index, history)| Some((node_index, history.first_attempt()?)))
