@@ -8,6 +8,7 @@ mod exclusive;
 mod ledger;
 mod renewal;
 mod run_queue;
+mod sifting;
 mod stopwatch;
 mod worker;
 

@@ -13,21 +13,16 @@ use tokio_util::task::AbortOnDropHandle;
 use super::attempt::{Admission, FinishedAttempt, execute_attempt};
 use super::exclusive::Exclusive;
 use super::ledger::{FailedTry, Ledger};
+use super::sifting::{SiftedPage, sift};
 use super::stopwatch::Stopwatch;
 use super::{Moment, Shared};
-use crate::error::{Error, catch_panic, catch_panic_in, trace_causes, trace_panic};
+use crate::error::{Error, catch_panic, trace_causes, trace_panic};
 use crate::model::Event;
 use crate::notifier::Notifier;
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
 
 /// The delay after a failed call of storage.
 const STORAGE_RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// The events of a page that the notifier wants, and the number up to which the page reaches.
-struct SiftedPage {
-    wanted: Vec<Event>,
-    read_to: u64,
-}
 
 /// Delivers events to one notifier.
 pub(super) struct DeliveryWorker {
@@ -180,22 +175,10 @@ impl DeliveryWorker {
     /// Asks the notifier which events it wants, in a task that has exclusive access to its code.
     ///
     /// The worker goes on meanwhile: it also stops while the notifier blocks its thread.
-    fn sift(&mut self, mut events: Vec<Event>, read_to: u64) {
-        let notifier = Arc::clone(&self.notifier);
-        let sifting = async move {
-            // A notifier that panics here panics again in the attempt, where it counts as a failed
-            // try.
-            events.retain(|event| {
-                let wants = catch_panic_in(|| notifier.wants(event));
-                wants.unwrap_or(true)
-            });
-            SiftedPage {
-                wanted: events,
-                read_to,
-            }
-        };
+    fn sift(&mut self, events: Vec<Event>, read_to: u64) {
         let stopwatch = Stopwatch::new(&self.shared.clock);
-        let sifting = self.exclusive.clone().run(stopwatch, sifting);
+        let (notifier, exclusive) = (Arc::clone(&self.notifier), self.exclusive.clone());
+        let sifting = sift(notifier, exclusive, stopwatch, (events, read_to));
         let task = self.shared.tasks.spawn(sifting);
         self.sifting = Some(AbortOnDropHandle::new(task));
     }
