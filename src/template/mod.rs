@@ -1,7 +1,9 @@
-//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`, and
-//! `$${` for `${`.
+//! Templates in a node's config: `${param.NAME}`, `${var.KEY}`, `${run.id}`, `${run.date}`,
+//! `${run.date-1d}`, and `$${` for `${`.
 //!
 //! `engine` supplies parameters and variables; the executor interprets the resolved config.
+
+mod date;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +48,13 @@ pub(crate) enum TemplateError {
     /// A reference whose prefix is nearly one of ours.
     #[error("{} in the config is not a template{}", quote(.template), did_you_mean(.meant))]
     Misspelled { template: String, meant: String },
+    /// A date that is shifted in no known way, or out of the calendar.
+    #[error(
+        "{} in the config: a date is shifted by days, weeks or months, as in ${{run.date-1d}}, \
+         ${{run.date+2w}} or ${{run.date-1m}}, and stays within the years 0 to 9999",
+        quote(.template)
+    )]
+    Date { template: String },
     /// The values are too large together.
     #[error("the values substituted into the config exceed {SUBSTITUTED_BYTES_MAX} bytes in total")]
     TooLarge,
@@ -118,7 +127,7 @@ impl Resolver<'_> {
         let (what, found) = match prefix {
             "param" => ("parameter", self.bindings.params.get(name).cloned()),
             "var" => ("variable", self.bindings.vars.get(name).cloned()),
-            _ => ("field of a run", self.run(name)),
+            _ => ("field of a run", self.run(inside, name)?),
         };
         found.ok_or_else(|| TemplateError::Unknown {
             template: format!("${{{inside}}}"),
@@ -137,12 +146,18 @@ impl Resolver<'_> {
         near.map(did_you_mean).unwrap_or_default()
     }
 
-    fn run(&self, name: &str) -> Option<String> {
-        match name {
-            "id" => Some(self.bindings.run_id.to_string()),
-            "date" => Some(self.bindings.date.to_string()),
-            _ => None,
+    fn run(&self, inside: &str, name: &str) -> Result<Option<String>, TemplateError> {
+        if name == "id" {
+            return Ok(Some(self.bindings.run_id.to_string()));
         }
+        let Some(shift) = date::shift(name) else {
+            return Ok(None);
+        };
+        let shifted = shift.and_then(|shift| shift.apply(self.bindings.date));
+        let shifted = shifted.ok_or_else(|| TemplateError::Date {
+            template: format!("${{{inside}}}"),
+        })?;
+        Ok(Some(shifted.to_string()))
     }
 }
 
@@ -369,6 +384,10 @@ mod tests {
             ("${param.a b}${param.empty}", "blank"),
             ("${run.id}", "00000000-0000-0000-0000-000000000000"),
             ("${run.date}", "2024-02-29"),
+            (
+                "${run.date-1d}/${run.date+1w}/${run.date-12m}",
+                "2024-02-28/2024-03-07/2023-02-28",
+            ),
             ("${param.trap}", "${param.date}$${run.id}"),
             (
                 "${HOME} ${} ${param} ${env.HOME} ${part.x} ${run} ${spark.run.id}",
@@ -420,6 +439,11 @@ mod tests {
             (
                 "${ Variable. KEY }",
                 "\"${ Variable. KEY }\" in the config is not a template; did you mean \"${var.KEY}\"?",
+            ),
+            (
+                "${run.date-1y}",
+                "\"${run.date-1y}\" in the config: a date is shifted by days, weeks or months, as in \
+                 ${run.date-1d}, ${run.date+2w} or ${run.date-1m}, and stays within the years 0 to 9999",
             ),
             (
                 "${param.${param.date}}",
