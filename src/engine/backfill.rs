@@ -11,21 +11,19 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use tracing::Instrument;
 
+use super::run_date::{pipeline_timezone, set_params};
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, trace_causes};
-use crate::graph::sizes;
+use crate::graph::{params, sizes};
 use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Pipeline, Run, RunId, RunStatus,
-    Scope, StoredPipeline, Trigger,
+    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Run, RunId, RunStatus, Scope,
+    StoredPipeline, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
     BackfillDetail, CancelBackfill, CreateRuns, CreatedRuns, IdempotentOperation, NewBackfill,
     NewRun,
 };
-
-/// The run parameter that holds the date.
-const DATE_PARAM: &str = "date";
 
 /// A request to create a backfill.
 #[derive(Debug, Clone)]
@@ -115,14 +113,6 @@ impl From<CreatedRuns> for StartedBackfill {
     }
 }
 
-/// Returns the time zone in which the dates of a pipeline begin.
-pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
-    let named = pipeline.schedule_timezone.as_deref();
-    named
-        .and_then(|name| crate::cron::zone(name).ok())
-        .unwrap_or(Tz::UTC)
-}
-
 /// Returns the number of dates in a range: zero if it ends before it begins.
 fn date_count(dates: &RangeInclusive<NaiveDate>) -> u64 {
     let days = dates.end().signed_duration_since(*dates.start()).num_days();
@@ -150,7 +140,7 @@ impl Shared {
         self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
         let mut problems =
             self.range_problems(&request.dates, pipeline_timezone(&pipeline.definition));
-        if request.params.contains_key(DATE_PARAM) {
+        if request.params.contains_key(params::DATE) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
             problems.push((
                 Problem::InvalidField,
@@ -243,8 +233,7 @@ impl Shared {
                 date,
                 now,
             );
-            run.params.clone_from(&all);
-            run.params.insert(DATE_PARAM.to_owned(), date.to_string());
+            set_params(&mut run, all.clone());
             run.backfill_id = Some(id);
             NewRun::new(run)
         };

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::{Issue, IssueLocation, quote};
 use crate::executor::{Executor, Registry};
 use crate::graph::issues::{Issues, reference_token};
+use crate::graph::params::DATE;
 use crate::graph::policy::CONFIG_KEYS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
 use crate::model::{Node, Pipeline, TenantId};
@@ -66,9 +67,6 @@ const UPSTREAM_WORDS: &[&str] = &[
     "inputs",
     "parents",
 ];
-
-/// The parameter that every run of a date has, although no definition declares it.
-const DATE: &str = "date";
 
 /// Returns the warnings about a definition, at most as many as an error has issues.
 pub(super) fn find(
@@ -238,7 +236,7 @@ fn unused_params(pipeline: &Pipeline, issues: &mut Issues) {
     let is_in_environment =
         |name: &str| texts.contains(&format!("FLORET_PARAM_{}", name.to_ascii_uppercase()));
     for name in pipeline.params.keys() {
-        if named.contains(name) || is_in_environment(name) {
+        if name == DATE || named.contains(name) || is_in_environment(name) {
             continue;
         }
         issues.push(&format!("/params/{}", reference_token(name)), || {

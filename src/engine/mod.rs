@@ -31,6 +31,7 @@ mod resume;
 mod retention;
 mod retry;
 mod run_context;
+mod run_date;
 mod secret_input;
 mod secret_resolver;
 mod shutdown;

@@ -70,7 +70,6 @@ impl SecretResolver {
         node.config = template::resolve(&node.config, &names)
             .map_err(|error| ExecutorError::permanent(error.to_string()))?;
         let mut ctx = Ctx::new(run.id, run.pipeline_id.clone(), run.date, node);
-        ctx.attempt_key = format!("{}.{}", run.first_run, ctx.node.id);
         ctx.tenant.clone_from(&run.tenant);
         ctx.params = BTreeMap::clone(&run.params);
         ctx.compute = self.shared.compute.clone();

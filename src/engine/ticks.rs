@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::run_date::set_params;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared, loops};
 use crate::clock::Clock;
@@ -86,7 +87,7 @@ impl SchedulerHandle {
             date,
             shared.clock.now(),
         );
-        run.params.clone_from(&pipeline.definition.params);
+        set_params(&mut run, pipeline.definition.params.clone());
         let mut new = NewRun::new(run);
         new.fire_at = Some(fire_at);
         let mut advance = Advance::new(schedule, fire_at);

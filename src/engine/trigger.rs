@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
 use crate::graph::sizes;
@@ -111,24 +112,13 @@ impl Shared {
         let key = start
             .key
             .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.id.clone())));
-        let mut params = pipeline.definition.params.clone();
-        params.extend(start.params);
-        let accepted = self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref());
-        let accepted = accepted.and_then(|()| sizes::check_params(&params, &self.limits));
-        if let Err(refused) = accepted {
-            let replayed = self.find_replayed(key.as_ref()).await?;
-            return replayed.ok_or(refused)?.into_started_run(pipeline.id);
-        }
-        let now = self.clock.now();
-        let mut run = Run::new(
-            self.clock.new_run_id(),
-            pipeline.id.clone(),
-            pipeline.version,
-            Trigger::Manual,
-            now.date_naive(),
-            now,
-        );
-        run.params = params;
+        let run = match self.new_manual_run(&pipeline, start.params) {
+            Ok(run) => run,
+            Err(refused) => {
+                let replayed = self.find_replayed(key.as_ref()).await?;
+                return replayed.ok_or(refused)?.into_started_run(pipeline.id);
+            }
+        };
         let created = self.create(run, key, start.scope).await?;
         created.into_started_run(pipeline.id)
     }
@@ -136,6 +126,33 @@ impl Shared {
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {
         let found = self.storage.find_pipeline(key, scope).await?;
         found.ok_or_else(|| Error::pipeline_not_found(quote(key)))
+    }
+
+    /// Builds a run of a pipeline that a caller starts.
+    ///
+    /// # Errors
+    /// `Invalid` (`node-type-unknown`, `params-too-large`, `invalid-field`).
+    pub(super) fn new_manual_run(
+        &self,
+        pipeline: &StoredPipeline,
+        given: BTreeMap<String, String>,
+    ) -> Result<Run> {
+        self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
+        let now = self.clock.now();
+        let mut params = pipeline.definition.params.clone();
+        params.extend(given);
+        sizes::check_params(&params, &self.limits)?;
+        let date = run_date(&params, &pipeline.definition, now)?;
+        let mut run = Run::new(
+            self.clock.new_run_id(),
+            pipeline.id.clone(),
+            pipeline.version,
+            Trigger::Manual,
+            date,
+            now,
+        );
+        set_params(&mut run, params);
+        Ok(run)
     }
 
     /// Returns the runs that an earlier request with this key created.

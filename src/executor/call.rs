@@ -89,8 +89,12 @@ pub struct Ctx {
     pub node: Node,
     /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// A key by which a sink recognizes a repeated attempt. It stays the same after a crash, a
-    /// retry and a resume. It consists of the first run of the chain and the node.
+    /// A key by which a sink recognizes a repeated attempt: `{first run}.{node}.{generation}`, of
+    /// the first run of the chain of resumes.
+    ///
+    /// It stays the same over crashes, retries and resumes that finish what was left. The
+    /// generation grows when a resume re-executes the node on purpose, from a named node or on a
+    /// changed definition. Such a re-execution must write.
     pub attempt_key: String,
     /// The number of rows after which a source may stop. Set in a dry run only.
     pub row_limit: Option<usize>,
@@ -124,7 +128,7 @@ impl Ctx {
     #[must_use]
     pub fn new(run_id: RunId, pipeline_id: PipelineId, date: NaiveDate, node: Node) -> Self {
         Self {
-            attempt_key: format!("{run_id}.{}", node.id),
+            attempt_key: format!("{run_id}.{}.1", node.id),
             run_id,
             pipeline_id,
             tenant: None,

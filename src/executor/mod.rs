@@ -95,7 +95,8 @@ pub trait Executor: Send + Sync + 'static {
     /// Executes one attempt at a node.
     ///
     /// It MAY be called again with the same [`Ctx::attempt_key`] after a crash, after a failed
-    /// attempt or in a resumed run. It SHOULD return soon after [`Ctx::cancel`] is tripped;
+    /// attempt or in a resumed run that finishes what was left. A call with another key was asked
+    /// for on purpose and MUST write again. It SHOULD return soon after [`Ctx::cancel`] is tripped;
     /// otherwise its future is dropped.
     ///
     /// # Errors

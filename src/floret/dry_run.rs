@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
+use chrono::NaiveDate;
+
 use super::Floret;
 use crate::engine::DryRunRequest;
 use crate::error::Result;
@@ -58,6 +60,26 @@ impl DryRunBuilder {
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.insert(name.into(), value.into());
         self
+    }
+
+    /// Sets the date of the run, as [`RunBuilder::date`](super::RunBuilder::date) does.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// async fn load(ctx: Ctx) -> Result<Vec<serde_json::Value>, std::io::Error> {
+    ///     Ok(vec![serde_json::json!({"day": ctx.date.to_string()})])
+    /// }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let found = floret.dry_run("daily").date("2024-01-15".parse()?).await?;
+    /// assert_eq!(found.node("load").unwrap().rows[0]["day"], "2024-01-15");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn date(self, date: NaiveDate) -> Self {
+        self.param("date", date.to_string())
     }
 }
 

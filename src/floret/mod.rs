@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -349,6 +350,28 @@ impl RunBuilder {
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.insert(name.into(), value.into());
         self
+    }
+
+    /// Sets the date of the run, which is also its parameter `date` and `${run.date}`.
+    ///
+    /// Without it, the date is the pipeline's parameter `date`, or else the day of the creation in
+    /// the time zone of the pipeline's schedule.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// # let daily = Pipeline::new("daily").node("load", "load");
+    /// # let floret = memory().node("load", load).pipeline(daily).start().await?;
+    /// let date = "2024-01-15".parse()?;
+    /// let run = floret.run("daily").date(date).start().await?.finished().await?.run;
+    /// assert_eq!((run.date, run.params["date"].as_str()), (date, "2024-01-15"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn date(self, date: NaiveDate) -> Self {
+        self.param("date", date.to_string())
     }
 
     /// Sets the idempotency key.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
 use super::fields::mismatch;
@@ -36,12 +37,48 @@ pub(crate) fn read(
     texts
 }
 
+/// The parameter that holds the date of a run.
+pub(crate) const DATE: &str = "date";
+
+/// Reads a date as ISO 8601 writes it, with four digits for the year.
+pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    let is_canonical = (0..=9_999).contains(&date.year()) && date.to_string() == text;
+    is_canonical.then_some(date)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::error::Issue;
+
+    #[test]
+    fn a_date_has_one_form() {
+        let date = |text| parse_date(text).map(|date| date.to_string());
+        for text in ["2024-01-15", "2024-02-29", "0000-01-01", "9999-12-31"] {
+            assert_eq!(date(text).as_deref(), Some(text));
+        }
+        for text in [
+            "",
+            "today",
+            "24-02-29",
+            "2024/02/29",
+            "99999-01-01",
+            "2024-1-15",
+            "2023-02-29",
+            "20240115",
+            " 2024-01-15",
+            "2024-01-15T00:00",
+            "15.01.2024",
+            "+12024-01-15",
+            "-0001-01-01",
+            "\u{662}024-01-15",
+        ] {
+            assert_eq!(date(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn strings_numbers_and_booleans_are_accepted_and_other_values_are_refused() {

@@ -10,7 +10,11 @@ use crate::model::NodeIndex;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChainResult {
     /// No run of the chain executed the node with success.
-    NotSucceeded,
+    NotSucceeded {
+        /// Whether the type, the config and the upstreams of the node are unchanged since the
+        /// newest run of the chain that has it.
+        is_unchanged: bool,
+    },
     /// The node succeeded.
     Succeeded {
         /// Whether the type, the config and the upstreams of the node are unchanged since then.
@@ -19,44 +23,67 @@ pub(crate) enum ChainResult {
     },
 }
 
-/// Returns for each node index whether the resume reuses the node.
+/// What a resume does with a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResumeChoice {
+    /// Skips the node and reuses its output.
+    Reuse,
+    /// Executes the node, which has not succeeded yet, on what it was to receive before.
+    Finish,
+    /// Executes the node on purpose, with other input or another definition than before.
+    Repeat,
+}
+
+/// Returns for each node index what the resume does with the node.
 ///
 /// - The node `from` executes again, with all nodes downstream of it, sinks included.
 /// - A node with a changed definition executes again. The nodes downstream of it also do, down to
 ///   the next sink.
 /// - A sink that succeeded with its current definition does not execute again because its input
 ///   changed. The same holds for the nodes downstream of that sink.
-pub(crate) fn select_reused(
+/// - A node that has not succeeded is repeated, not finished, if its definition has changed or one
+///   of its upstreams is repeated.
+pub(crate) fn choose(
     graph: &Graph,
     earlier: &[ChainResult],
     from: Option<NodeIndex>,
-) -> Vec<bool> {
+) -> Vec<ResumeChoice> {
     let mut is_below_from = vec![false; graph.len()];
-    let mut is_changed = vec![false; graph.len()];
-    let mut reused = Vec::with_capacity(graph.len());
+    let mut choices = Vec::with_capacity(graph.len());
     // Node indexes follow the topological order, so each upstream is decided before its consumers.
     for node_index in graph.node_indexes() {
         let index = usize::from(node_index);
-        let upstream = graph.upstream(node_index);
-        let any = |marked: &[bool]| upstream.iter().any(|up| marked[usize::from(*up)]);
-        is_below_from[index] = from == Some(node_index) || any(&is_below_from);
-        let (has_succeeded, changed) = match earlier.get(index) {
-            Some(ChainResult::Succeeded {
-                is_unchanged,
-                is_sink,
-            }) => (true, !is_unchanged || (!is_sink && any(&is_changed))),
-            Some(ChainResult::NotSucceeded) | None => (false, false),
-        };
-        is_changed[index] = changed;
-        reused.push(has_succeeded && !changed && !is_below_from[index]);
+        let mut upstream = graph.upstream(node_index).iter().copied().map(usize::from);
+        let is_upstream_repeated = upstream
+            .clone()
+            .any(|up| choices[up] == ResumeChoice::Repeat);
+        is_below_from[index] = from == Some(node_index) || upstream.any(|up| is_below_from[up]);
+        let is_repeated = is_below_from[index]
+            || match earlier.get(index) {
+                Some(ChainResult::Succeeded {
+                    is_unchanged,
+                    is_sink,
+                }) => !is_unchanged || (!is_sink && is_upstream_repeated),
+                Some(ChainResult::NotSucceeded { is_unchanged }) => {
+                    !is_unchanged || is_upstream_repeated
+                }
+                None => false,
+            };
+        let has_succeeded = matches!(earlier.get(index), Some(ChainResult::Succeeded { .. }));
+        choices.push(match (is_repeated, has_succeeded) {
+            (true, _) => ResumeChoice::Repeat,
+            (false, true) => ResumeChoice::Reuse,
+            (false, false) => ResumeChoice::Finish,
+        });
     }
-    reused
+    choices
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::ResumeChoice::{Finish, Repeat, Reuse};
     use super::*;
     use crate::graph::random::Random;
     use crate::model::Pipeline;
@@ -77,9 +104,14 @@ mod tests {
         is_unchanged: false,
         is_sink: true,
     };
+    const LEFT: ChainResult = ChainResult::NotSucceeded { is_unchanged: true };
+    const CHANGED_LEFT: ChainResult = ChainResult::NotSucceeded {
+        is_unchanged: false,
+    };
 
     /// load → clean → save → report
-    fn check(earlier: [ChainResult; 4], from: Option<NodeIndex>, expected: [bool; 4]) {
+    #[track_caller]
+    fn check(earlier: [ChainResult; 4], from: Option<NodeIndex>, expected: [ResumeChoice; 4]) {
         let pipeline = Pipeline::new("p")
             .node("load", "x")
             .node("clean", "x")
@@ -89,34 +121,34 @@ mod tests {
             .node("report", "x")
             .after("save");
         let graph = Graph::new(&pipeline).unwrap();
-        assert_eq!(
-            select_reused(&graph, &earlier, from),
-            expected,
-            "{earlier:?}"
-        );
+        assert_eq!(choose(&graph, &earlier, from), expected, "{earlier:?}");
     }
 
     #[test]
     fn nodes_that_succeeded_are_reused() {
-        let not_succeeded = ChainResult::NotSucceeded;
         check(
-            [SAME, SAME, not_succeeded, not_succeeded],
+            [SAME, SAME, LEFT, LEFT],
             None,
-            [true, true, false, false],
+            [Reuse, Reuse, Finish, Finish],
         );
         check(
-            [not_succeeded, SAME, SINK, SAME],
+            [LEFT, SAME, SINK, SAME],
             None,
-            [false, true, true, true],
+            [Finish, Reuse, Reuse, Reuse],
         );
     }
 
     #[test]
     fn the_named_node_executes_with_all_downstream_nodes() {
         let all = [SAME, SAME, SINK, SAME];
-        check(all, Some(1), [true, false, false, false]);
-        check(all, Some(2), [true, true, false, false]);
-        check(all, Some(0), [false; 4]);
+        check(all, Some(1), [Reuse, Repeat, Repeat, Repeat]);
+        check(all, Some(2), [Reuse, Reuse, Repeat, Repeat]);
+        check(all, Some(0), [Repeat; 4]);
+        check(
+            [SAME, SAME, LEFT, LEFT],
+            Some(1),
+            [Reuse, Repeat, Repeat, Repeat],
+        );
     }
 
     #[test]
@@ -124,9 +156,9 @@ mod tests {
         check(
             [CHANGED, SAME, SINK, SAME],
             None,
-            [false, false, true, true],
+            [Repeat, Repeat, Reuse, Reuse],
         );
-        check([CHANGED, SAME, SAME, SAME], None, [false; 4]);
+        check([CHANGED, SAME, SAME, SAME], None, [Repeat; 4]);
     }
 
     #[test]
@@ -134,12 +166,26 @@ mod tests {
         check(
             [SAME, SAME, CHANGED_SINK, SAME],
             None,
-            [true, true, false, false],
+            [Reuse, Reuse, Repeat, Repeat],
+        );
+    }
+
+    #[test]
+    fn a_node_that_is_left_is_repeated_once_its_input_or_its_definition_changes() {
+        check([CHANGED, SAME, LEFT, LEFT], None, [Repeat; 4]);
+        check(
+            [SAME, SAME, CHANGED_LEFT, LEFT],
+            None,
+            [Reuse, Reuse, Repeat, Repeat],
         );
     }
 
     /// Computes the same result by following every path from its start.
-    fn by_paths(graph: &Graph, earlier: &[ChainResult], from: Option<NodeIndex>) -> Vec<bool> {
+    fn by_paths(
+        graph: &Graph,
+        earlier: &[ChainResult],
+        from: Option<NodeIndex>,
+    ) -> Vec<ResumeChoice> {
         let below = |start: NodeIndex, passes: &dyn Fn(NodeIndex) -> bool| {
             let (mut seen, mut pending) = (BTreeSet::from([start]), vec![start]);
             while let Some(node_index) = pending.pop() {
@@ -151,27 +197,23 @@ mod tests {
             }
             seen
         };
-        let mut again: BTreeSet<NodeIndex> =
-            from.map(|from| below(from, &|_| true)).unwrap_or_default();
-        let is_pure = |node_index: NodeIndex| earlier[usize::from(node_index)] == SAME;
+        let result = |node_index: NodeIndex| earlier[usize::from(node_index)];
+        let named = from.map(|from| below(from, &|_| true)).unwrap_or_default();
+        let stops = |node_index: NodeIndex| result(node_index) == SINK;
+        let mut repeated = named.clone();
         for node_index in graph.node_indexes() {
-            match earlier[usize::from(node_index)] {
-                ChainResult::Succeeded {
-                    is_unchanged: false,
-                    ..
-                } => again.extend(below(node_index, &is_pure)),
-                ChainResult::Succeeded {
-                    is_unchanged: true, ..
-                } => {}
-                ChainResult::NotSucceeded => {
-                    again.insert(node_index);
-                }
+            let is_start = [CHANGED, CHANGED_SINK, CHANGED_LEFT].contains(&result(node_index))
+                || named.contains(&node_index);
+            if is_start {
+                repeated.extend(below(node_index, &|next| !stops(next)));
             }
         }
-        graph
-            .node_indexes()
-            .map(|node_index| !again.contains(&node_index))
-            .collect()
+        let choice = |node_index: NodeIndex| match result(node_index) {
+            _ if repeated.contains(&node_index) => Repeat,
+            ChainResult::Succeeded { .. } => Reuse,
+            ChainResult::NotSucceeded { .. } => Finish,
+        };
+        graph.node_indexes().map(choice).collect()
     }
 
     #[test]
@@ -179,28 +221,17 @@ mod tests {
         for seed in 0..5_000 {
             let mut random = Random::seeded(seed);
             let graph = random.graph();
-            let kinds = [
-                ChainResult::NotSucceeded,
-                SAME,
-                SAME,
-                CHANGED,
-                SINK,
-                CHANGED_SINK,
-            ];
+            let kinds = [LEFT, CHANGED_LEFT, SAME, SAME, CHANGED, SINK, CHANGED_SINK];
             let earlier: Vec<_> = graph
                 .node_indexes()
-                .map(|_| kinds[random.below(6)])
+                .map(|_| kinds[random.below(7)])
                 .collect();
             let node_indexes: Vec<_> = graph.node_indexes().collect();
             let from = random
                 .one_in(2)
                 .then(|| node_indexes[random.below(node_indexes.len())]);
             let expected = by_paths(&graph, &earlier, from);
-            assert_eq!(
-                select_reused(&graph, &earlier, from),
-                expected,
-                "seed {seed}"
-            );
+            assert_eq!(choose(&graph, &earlier, from), expected, "seed {seed}");
         }
     }
 }

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::issues::{Issues, reference_token};
+use super::params::{DATE, parse_date};
 use super::policy::{RetryPolicy, TIMEOUT_RANGE, is_timeout_in_range};
 use crate::cron::{self, Schedule};
 use crate::error::quote;
@@ -76,8 +77,8 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
     rules.length("/description", "description", description);
     nodes.iter().enumerate().for_each(|node| rules.node(node));
     edges.iter().enumerate().for_each(|edge| rules.edge(edge));
-    for name in params.keys() {
-        rules.param(name);
+    for (name, value) in params {
+        rules.param(name, value);
     }
     for (index, tag) in tags.iter().enumerate() {
         rules.word(&format!("/tags/{index}"), "a tag", tag, WORD_CHARS_MAX);
@@ -148,13 +149,22 @@ impl Rules<'_> {
         }
     }
 
-    fn param(&mut self, name: &str) {
+    fn param(&mut self, name: &str, value: &str) {
         let at = format!("/params/{}", reference_token(name));
         self.word(&at, "the name of a parameter", name, WORD_CHARS_MAX);
         if name.contains('}') {
             self.issues.push(&at, || {
                 let name = quote(name);
                 format!("the name of a parameter must not contain }}, received {name}")
+            });
+        }
+        if name == DATE && !value.is_empty() && parse_date(value).is_none() {
+            self.issues.push(&at, || {
+                let value = quote(value);
+                format!(
+                    "params.date is the date of the run and must be empty or a date such as \
+                     2024-01-15, received {value}"
+                )
             });
         }
     }

@@ -228,6 +228,9 @@ pub struct Run {
     pub first_run: RunId,
     /// The outputs that the run inherits from earlier runs of its chain.
     pub inherited: Vec<InheritedOutput>,
+    /// The generations of nodes that resumes of the chain re-executed on purpose, by node index.
+    /// A node that is absent has generation 1.
+    pub generations: BTreeMap<NodeIndex, u32>,
 }
 
 impl Run {
@@ -259,7 +262,34 @@ impl Run {
             resumed_from: None,
             first_run: id,
             inherited: Vec::new(),
+            generations: BTreeMap::new(),
         }
+    }
+
+    /// Returns how often a caller has asked for this node, from 1.
+    ///
+    /// The generation grows when a resume re-executes the node on purpose: from a named node, or
+    /// because its definition has changed. It stays the same over crashes, retries and resumes
+    /// that only finish what was left.
+    ///
+    /// ```
+    /// # use floret::{PipelineId, Run, RunId, Trigger};
+    /// # let (id, pipeline) = (RunId::from_uuid(uuid::Uuid::nil()), PipelineId::new("daily")?);
+    /// # let (date, at) = (chrono::NaiveDate::MIN, chrono::DateTime::UNIX_EPOCH);
+    /// let mut run = Run::new(id, pipeline, 1, Trigger::Resume, date, at);
+    /// run.generations.insert(1, 2);
+    /// assert_eq!((run.generation(0), run.generation(1)), (1, 2));
+    /// # Ok::<(), floret::Error>(())
+    /// ```
+    #[must_use]
+    pub fn generation(&self, node_index: NodeIndex) -> u32 {
+        self.generations.get(&node_index).copied().unwrap_or(1)
+    }
+
+    /// Returns the key by which a sink recognizes a repeated attempt at this node.
+    pub(crate) fn attempt_key(&self, node_index: NodeIndex, node_id: &str) -> String {
+        let generation = self.generation(node_index);
+        format!("{}.{node_id}.{generation}", self.first_run)
     }
 }
 

@@ -174,6 +174,7 @@ impl From<Run> for RunSummary {
             resumed_from,
             first_run: _,
             inherited: _,
+            generations: _,
         } = run;
         Self {
             id,

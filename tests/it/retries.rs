@@ -77,7 +77,7 @@ async fn a_retry_has_the_same_key_and_can_succeed(store: Store) {
     );
     let calls = world.script.calls_of("a");
     assert_eq!(calls[0].attempt_key, calls[1].attempt_key);
-    assert_eq!(calls[0].attempt_key, format!("{}.a", finished.run.id));
+    assert_eq!(calls[0].attempt_key, format!("{}.a.1", finished.run.id));
 }
 
 async fn a_permanent_error_is_not_retried(store: Store) {

@@ -24,11 +24,10 @@ use crate::error::{Error, Problem, Result, truncate};
 use crate::executor::{Effect, Input};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
-use crate::graph::sizes;
 use crate::limits::{DatasetLimits, json_size};
 use crate::model::{
     Dataset, DryRun, DryRunNode, NodeIndex, NodeStatus, Pipeline, Preview, PreviewBounds, Run,
-    Scope, StoredPipeline, Trigger,
+    Scope, StoredPipeline,
 };
 
 /// A request for a dry run.
@@ -55,11 +54,12 @@ impl Engine {
         let pipeline = shared
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
-        shared.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
+        let mut run = shared.new_manual_run(&pipeline, request.params)?;
+        run.tenant.clone_from(&pipeline.tenant);
         let permit = Arc::clone(&shared.dry_runs)
             .try_acquire_owned()
             .map_err(|_| too_many(shared.limits.dry_runs_max))?;
-        let execution = DryRunExecution::new(shared, &pipeline, request.params, permit)?;
+        let execution = DryRunExecution::new(shared, &pipeline, run, permit)?;
         tokio::select! {
             biased;
             () = shared.drain.cancelled() => Err(shutting_down()),
@@ -105,25 +105,12 @@ impl DryRunExecution {
     fn new(
         shared: &Arc<Shared>,
         pipeline: &StoredPipeline,
-        params: BTreeMap<String, String>,
+        run: Run,
         permit: OwnedSemaphorePermit,
     ) -> Result<Self> {
         let definition = Arc::clone(&pipeline.definition);
         let graph = Arc::new(Graph::new(&definition)?);
         let (frontier, _none) = Frontier::new(Arc::clone(&graph), Vec::new());
-        let now = shared.clock.now();
-        let mut run = Run::new(
-            shared.clock.new_run_id(),
-            pipeline.id.clone(),
-            pipeline.version,
-            Trigger::Manual,
-            now.date_naive(),
-            now,
-        );
-        run.tenant.clone_from(&pipeline.tenant);
-        run.params.clone_from(&definition.params);
-        run.params.extend(params);
-        sizes::check_params(&run.params, &shared.limits)?;
         let slots = usize::try_from(shared.limits.nodes_run_max).unwrap_or(usize::MAX);
         let stop = CancellationToken::new();
         Ok(Self {

@@ -214,7 +214,8 @@ impl NodeTask {
             },
         };
         match ctx {
-            Ok(ctx) => {
+            Ok(mut ctx) => {
+                ctx.attempt_key = self.context.run.attempt_key(self.node_index, &node.id);
                 let call = NodeCall::new(ctx, self.inputs.clone());
                 attempt::run(
                     &shared,

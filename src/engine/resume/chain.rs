@@ -4,8 +4,11 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Map, Value};
+
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::graph::policy::CONFIG_KEYS;
 use crate::model::{InheritedOutput, Node, NodeIndex, NodeRun, NodeStatus, Pipeline, RunId};
 use crate::storage::RunDetail;
 
@@ -56,7 +59,7 @@ impl<'a> DefinitionGraph<'a> {
             return false;
         };
         node.kind == past.kind
-            && node.config == past.config
+            && is_same_work(&node.config, &past.config)
             && self.upstream(node_index).eq(other.upstream(past_index))
     }
 
@@ -64,6 +67,17 @@ impl<'a> DefinitionGraph<'a> {
         let upstream = self.graph.upstream(node_index).iter();
         upstream.filter_map(|up| self.graph.id(*up).map(|id| id.as_str()))
     }
+}
+
+/// Returns whether two configs ask an executor for the same. How often the engine tries, and for
+/// how long, does not change what an attempt does.
+fn is_same_work(config: &Map<String, Value>, past: &Map<String, Value>) -> bool {
+    let work = |config: &Map<String, Value>| {
+        let mut work = config.clone();
+        work.retain(|key, _| !CONFIG_KEYS.contains(&key.as_str()));
+        work
+    };
+    work(config) == work(past)
 }
 
 impl<'a> Chain<'a> {
@@ -122,6 +136,31 @@ impl<'a> Chain<'a> {
     }
 }
 
+impl Chain<'_> {
+    /// Returns whether a node is the same as in the newest run of the chain whose definition has
+    /// it. A node that none has is new, not changed.
+    pub(super) fn is_unchanged(
+        &self,
+        current: &DefinitionGraph<'_>,
+        node_index: NodeIndex,
+    ) -> bool {
+        let newest = self.0.iter().find_map(|link| {
+            let past_index = link.past_index(current, node_index)?;
+            Some(current.is_unchanged(node_index, &link.past, past_index))
+        });
+        newest.unwrap_or(true)
+    }
+
+    /// Returns the highest generation that a run of the chain has executed of a node.
+    pub(super) fn generation(&self, current: &DefinitionGraph<'_>, node_index: NodeIndex) -> u32 {
+        let generations = self.0.iter().filter_map(|link| {
+            let past_index = link.past_index(current, node_index)?;
+            Some(link.detail.run.generation(past_index))
+        });
+        generations.max().unwrap_or(1)
+    }
+}
+
 /// What one run of the chain records about a node.
 enum ChainNode {
     Absent,
@@ -131,9 +170,18 @@ enum ChainNode {
 }
 
 impl ChainLink<'_> {
+    /// Returns the index of a node in the definition of this run.
+    fn past_index(
+        &self,
+        current: &DefinitionGraph<'_>,
+        node_index: NodeIndex,
+    ) -> Option<NodeIndex> {
+        let id = current.graph.id(node_index)?;
+        self.past.graph.node_index(id.as_str())
+    }
+
     fn chain_node(&self, current: &DefinitionGraph<'_>, node_index: NodeIndex) -> ChainNode {
-        let id = current.graph.id(node_index);
-        let Some(past_index) = id.and_then(|id| self.past.graph.node_index(id.as_str())) else {
+        let Some(past_index) = self.past_index(current, node_index) else {
             return ChainNode::Absent;
         };
         let run = &self.detail.run;

@@ -5,14 +5,14 @@
 
 mod chain;
 
-use self::chain::{Chain, DefinitionGraph};
+use self::chain::{Chain, DefinitionGraph, PastSuccess};
+use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::executor::Effect;
-use crate::graph::reuse::{ChainResult, select_reused};
+use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
 use crate::model::{
-    InheritedOutput, Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline,
-    TenantId, Trigger,
+    Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId, Trigger,
 };
 use crate::storage::{IdempotentOperation, RunDetail, blocks_resume, not_resumable};
 use crate::suggestion::{did_you_mean, nearest};
@@ -95,7 +95,7 @@ impl Shared {
                 .into_started_run(old.run.pipeline_id);
         }
         let chain = Chain::new(&chain, old.run.id)?;
-        run.inherited = self.inherited_outputs(&current, &chain, from, old.run.tenant.as_ref());
+        self.choose_nodes(&mut run, &current, &chain, from);
         let created = self.create(run, key, resume.scope).await?;
         created.into_started_run(old.run.pipeline_id)
     }
@@ -110,44 +110,66 @@ impl Shared {
             old.date,
             clock.now(),
         );
-        run.params.clone_from(&old.params);
+        set_params(&mut run, old.params.clone());
         run.tenant.clone_from(&old.tenant);
         run.resumed_from = Some(old.id);
         run.first_run = old.first_run;
         run
     }
 
-    /// Returns the outputs that the next run of a chain inherits.
-    fn inherited_outputs(
+    /// Sets the outputs that the next run of a chain inherits, and the generations of its nodes.
+    fn choose_nodes(
         &self,
+        run: &mut Run,
         current: &DefinitionGraph<'_>,
         chain: &Chain<'_>,
         from: Option<NodeIndex>,
-        tenant: Option<&TenantId>,
-    ) -> Vec<InheritedOutput> {
-        let successes = current.graph.node_indexes().map(|node_index| {
-            let is_sink = current
-                .node(node_index)
-                .is_some_and(|node| self.is_sink(node, tenant));
-            (is_sink, chain.latest_success(current, node_index, is_sink))
-        });
-        let successes: Vec<_> = successes.collect();
-        let earlier: Vec<_> = successes
-            .iter()
-            .map(|(is_sink, found)| match found {
-                Some(found) => ChainResult::Succeeded {
-                    is_unchanged: found.is_unchanged,
-                    is_sink: *is_sink,
-                },
-                None => ChainResult::NotSucceeded,
-            })
+    ) {
+        let tenant = run.tenant.clone();
+        let successes: Vec<_> = current
+            .graph
+            .node_indexes()
+            .map(|node_index| self.success(current, chain, node_index, tenant.as_ref()))
             .collect();
-        let reused = select_reused(&current.graph, &earlier, from);
-        let taken = successes.into_iter().zip(reused);
-        taken
-            .filter(|(_, is_reused)| *is_reused)
-            .filter_map(|((_, found), _)| found.map(|found| found.inherited))
-            .collect()
+        let earlier: Vec<_> = successes.iter().map(|(result, _)| *result).collect();
+        let choices = choose(&current.graph, &earlier, from);
+        let nodes = current.graph.node_indexes().zip(successes).zip(choices);
+        for ((node_index, (_, success)), choice) in nodes {
+            if choice == ResumeChoice::Reuse {
+                run.inherited.extend(success.map(|found| found.inherited));
+            }
+            let is_repeated = choice == ResumeChoice::Repeat;
+            let generation = chain
+                .generation(current, node_index)
+                .saturating_add(u32::from(is_repeated));
+            if generation > 1 {
+                run.generations.insert(node_index, generation);
+            }
+        }
+    }
+
+    /// Returns the result that the chain has for a node, with the success that counts.
+    fn success(
+        &self,
+        current: &DefinitionGraph<'_>,
+        chain: &Chain<'_>,
+        node_index: NodeIndex,
+        tenant: Option<&TenantId>,
+    ) -> (ChainResult, Option<PastSuccess>) {
+        let is_sink = current
+            .node(node_index)
+            .is_some_and(|node| self.is_sink(node, tenant));
+        let found = chain.latest_success(current, node_index, is_sink);
+        let result = match &found {
+            Some(found) => ChainResult::Succeeded {
+                is_unchanged: found.is_unchanged,
+                is_sink,
+            },
+            None => ChainResult::NotSucceeded {
+                is_unchanged: chain.is_unchanged(current, node_index),
+            },
+        };
+        (result, found)
     }
 
     fn is_sink(&self, node: &Node, tenant: Option<&TenantId>) -> bool {

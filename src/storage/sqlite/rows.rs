@@ -20,7 +20,7 @@ use crate::model::{NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 
 /// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
-     r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, \
+     r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
      (SELECT b.id FROM backfills b WHERE b.key = r.backfill)";
 
 /// The `FROM` clause for the columns [`RUN`].
@@ -59,8 +59,11 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     if let Some(text) = row.get::<_, Option<String>>(17)? {
         run.inherited = json("a run's inherited outputs", &text)?;
     }
+    if let Some(text) = row.get::<_, Option<String>>(18)? {
+        run.generations = json("a run's generations", &text)?;
+    }
     run.backfill_id = row
-        .get::<_, Option<Vec<u8>>>(18)?
+        .get::<_, Option<Vec<u8>>>(19)?
         .map(|bytes| backfill_id(&bytes))
         .transpose()?;
     Ok(RunRow {
@@ -100,6 +103,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), S
         resumed_from,
         first_run,
         inherited,
+        generations,
     } = run;
     let RunKeys {
         key,
@@ -113,11 +117,14 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), S
     let inherited = (!inherited.is_empty())
         .then(|| text(inherited))
         .transpose()?;
+    let generations = (!generations.is_empty())
+        .then(|| text(generations))
+        .transpose()?;
     let first_run = resumed_from.as_ref().map(|_| values::id(first_run));
     tx.write(
         "INSERT INTO runs (key, id, pipeline, definition, tenant, status, priority, trigger, cancel, date, fire_at, created_at, \
-         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, backfill) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, finished_at, epoch, claims, position, idempotency, resumed_from, first_run, error, params, inherited, generations, backfill) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             key,
             values::id(id),
@@ -139,6 +146,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), S
             error,
             params,
             inherited,
+            generations,
             backfill,
         ],
     )?;

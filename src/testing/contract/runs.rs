@@ -24,6 +24,7 @@ pub async fn a_created_run_is_returned_unchanged(storage: &dyn Storage) {
     run.params
         .insert("date".to_owned(), "today \u{0}\u{1f980}".to_owned());
     run.trigger = Trigger::Webhook;
+    run.generations.insert(0, 7);
     let created = create(storage, run.clone()).await.unwrap();
     assert_eq!(
         (created.run_ids, created.is_replayed),

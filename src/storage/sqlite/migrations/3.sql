@@ -19,3 +19,7 @@ DELETE FROM daily WHERE pending = 0 AND running = 0 AND success = 0 AND failed =
 
 -- `enabled` in the latest save by the host's code. It is null if code has never saved the pipeline.
 ALTER TABLE pipelines ADD COLUMN enabled_by_code INTEGER;
+
+-- How often a chain of resumes re-executed nodes on purpose, as a JSON object from the index of the
+-- node to its generation. Nodes of generation 1 are left out.
+ALTER TABLE runs ADD COLUMN generations TEXT;
