@@ -78,7 +78,7 @@ async fn run(floret: &Floret, count: u64) -> u64 {
     CONVERTED_ON_HOST.load(Ordering::Relaxed)
 }
 
-/// The runtime of this test has one thread: whoever computes on it stops the whole host.
+/// The runtime of this test has one thread: a computation on it stops the whole host.
 #[tokio::test]
 async fn a_million_typed_rows_are_converted_on_other_threads() {
     IS_HOST.set(true);

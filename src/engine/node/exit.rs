@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
-use super::{NodeTask, Recording, millis};
+use super::{NextStep, NodeTask, Recording, millis};
+use crate::engine::attempt::AttemptOutcome;
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::journal::LeaseLost;
-use crate::engine::stop_signal::StopSignal;
+use crate::engine::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::{trace_causes, truncate};
 use crate::executor::Output;
+use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, NodeIndex, NodeStatus};
 use crate::storage::FinishedNode;
 
@@ -31,6 +33,27 @@ pub(in crate::engine) enum NodeExit {
 }
 
 impl NodeTask {
+    /// Stores the outcome of an attempt, unless the run is abandoned first.
+    pub(super) async fn settle_attempt(
+        &self,
+        outcome: AttemptOutcome,
+        policy: &RetryPolicy,
+        started: Duration,
+    ) -> Result<NextStep, LeaseLost> {
+        let mut stop_signal = self.stop_signal.clone();
+        tokio::select! {
+            biased;
+            next = self.next_step(outcome, policy, started) => next,
+            signal = wait_for_signal(&mut stop_signal, StopSignal::Abandon) => match signal {
+                StopSignal::Abandon => {
+                    let cancelled = self.finish_node(NodeStatus::Cancelled, None, started);
+                    Ok(NextStep::Exit(cancelled))
+                }
+                _ => Err(LeaseLost),
+            },
+        }
+    }
+
     /// Stores the output of a node that succeeded, and returns its exit.
     pub(super) async fn finish_success(
         &self,

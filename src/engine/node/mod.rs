@@ -230,27 +230,6 @@ impl NodeTask {
         }
     }
 
-    /// Stores the outcome of an attempt, unless the run is abandoned first.
-    async fn settle_attempt(
-        &self,
-        outcome: AttemptOutcome,
-        policy: &RetryPolicy,
-        started: Duration,
-    ) -> Result<NextStep, LeaseLost> {
-        let mut stop_signal = self.stop_signal.clone();
-        tokio::select! {
-            biased;
-            next = self.next_step(outcome, policy, started) => next,
-            signal = wait_for_signal(&mut stop_signal, StopSignal::Abandon) => match signal {
-                StopSignal::Abandon => {
-                    let cancelled = self.finish_node(NodeStatus::Cancelled, None, started);
-                    Ok(NextStep::Exit(cancelled))
-                }
-                _ => Err(LeaseLost),
-            },
-        }
-    }
-
     async fn next_step(
         &self,
         outcome: AttemptOutcome,
