@@ -1,6 +1,7 @@
 //! The command line options.
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,8 +46,9 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Safety::Full)]
     pub(crate) durability: Safety,
 
-    /// Require "Authorization: Bearer KEY" on every request but GET /api/health. Other users can
-    /// see command lines: prefer FLORET_API_KEY
+    /// Require "Authorization: Bearer KEY" on every request but GET /api/health. A key has at least
+    /// 16 characters unless the address is a loopback one. Other users can see command lines:
+    /// prefer FLORET_API_KEY
     #[arg(
         long,
         value_name = "KEY",
@@ -94,20 +96,24 @@ pub(crate) enum Safety {
     Normal,
 }
 
-/// A key that fits into a header. Its `Debug` output hides it.
+/// The fewest characters of a key that callers on other machines could guess.
+const KEY_CHARACTERS_MIN: usize = 16;
+
+/// A key for the header `Authorization`. Its `Debug` output hides it.
 #[derive(Clone)]
 pub(crate) struct ApiKey(String);
 
 impl Options {
     /// Checks the options against each other.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        if self.api_key.is_none() && !self.listen.ip().is_loopback() {
-            return Err(Failure::usage(format!(
-                "{} is not a loopback address: without --api-key, everyone who can reach it could do everything",
-                self.listen
-            )));
+        let address = self.listen;
+        match &self.api_key {
+            Some(key) => key.check(address),
+            None if address.ip().is_loopback() => Ok(()),
+            None => Err(Failure::usage(format!(
+                "{address} is not a loopback address: without --api-key, everyone who can reach it could do everything"
+            ))),
         }
-        Ok(())
     }
 }
 
@@ -124,18 +130,32 @@ impl ApiKey {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+
+    /// Checks that the key fits into a header and cannot be guessed. No message contains it.
+    fn check(&self, address: SocketAddr) -> Result<(), Failure> {
+        if self.0.is_empty() {
+            return Err(Failure::usage("--api-key: a key is not empty"));
+        }
+        if !self.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::usage(
+                "--api-key: a key is visible ASCII without blanks, since it goes into a header",
+            ));
+        }
+        let count = self.0.len();
+        if count < KEY_CHARACTERS_MIN && !address.ip().is_loopback() {
+            return Err(Failure::usage(format!(
+                "--api-key: {address} is not a loopback address, so a key needs at least {KEY_CHARACTERS_MIN} characters; this one has {count}"
+            )));
+        }
+        Ok(())
+    }
 }
 
 impl FromStr for ApiKey {
-    type Err = &'static str;
+    type Err = Infallible;
 
+    /// Takes any text: the parser of the command line would print a text that is refused here.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.is_empty() {
-            return Err("a key is not empty");
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("a key is visible ASCII without blanks, since it goes into a header");
-        }
         Ok(Self(text.to_owned()))
     }
 }

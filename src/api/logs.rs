@@ -3,7 +3,7 @@
 //! `views` formats the lines.
 
 use bytes::Bytes;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -105,7 +105,6 @@ pub(super) async fn export(mut call: Call) -> Result<Response<Body>> {
     let mut response = Response::new(Body::stream(export, next_part));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response::set_header(&mut response, CONTENT_DISPOSITION, disposition)?;
     Ok(response)
 }

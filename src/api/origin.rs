@@ -4,6 +4,7 @@
 
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{HeaderMap, Method};
 
 use crate::error::{Error, Problem, Result, quote};
@@ -52,11 +53,13 @@ fn check_origins(parts: &Parts, allowed: &[String]) -> Result<bool> {
     Ok(is_allowed)
 }
 
-/// Refuses a request for a host that is not allowed. An empty list allows every host.
+/// Refuses a request that does not name exactly one host, or a host that is not allowed. An empty
+/// list allows every host.
 ///
 /// # Errors
 /// `Malformed` (`misdirected`).
 pub(super) fn check_host(parts: &Parts, allowed: &[String]) -> Result<()> {
+    check_single_host(parts)?;
     if allowed.is_empty() {
         return Ok(());
     }
@@ -67,10 +70,67 @@ pub(super) fn check_host(parts: &Parts, allowed: &[String]) -> Result<()> {
     if !host.is_empty() && allowed.iter().any(is_allowed) {
         return Ok(());
     }
-    Err(Error::new(
-        Problem::Misdirected,
-        format!("this server does not serve the host {}", quote(given)),
-    ))
+    Err(misdirected(format!(
+        "this server does not serve the host {}",
+        quote(given)
+    )))
+}
+
+/// Refuses several `Host` headers, one that is not a host, and one that contradicts an absolute
+/// target (RFC 9112, section 3.2).
+///
+/// A proxy in front may have decided by another of them than this service would.
+fn check_single_host(parts: &Parts) -> Result<()> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let (Some(host), others) = (hosts.next(), hosts.count()) else {
+        return Ok(());
+    };
+    if others > 0 {
+        let count = others + 1;
+        return Err(misdirected(format!(
+            "a request has one Host, received {count}"
+        )));
+    }
+    let Some(host) = host.to_str().ok().filter(|host| is_host(host)) else {
+        let received = quote(&String::from_utf8_lossy(host.as_bytes()));
+        return Err(misdirected(format!("Host is not a host: {received}")));
+    };
+    match parts.uri.authority() {
+        Some(target) if !is_same_host(host, target.as_str(), default_port(parts)) => {
+            Err(misdirected(format!(
+                "Host is {}, but the target of the request names {}",
+                quote(host),
+                quote(target.as_str())
+            )))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Returns whether a text can be a host with a port. An empty one means that the target has none.
+fn is_host(text: &str) -> bool {
+    let is_delimiter = |byte: u8| matches!(byte, b',' | b'@' | b'/' | b'?' | b'#' | b'\\');
+    text.bytes()
+        .all(|byte| byte.is_ascii_graphic() && !is_delimiter(byte))
+}
+
+fn is_same_host(one: &str, other: &str, default_port: &str) -> bool {
+    let ((one, one_port), (other, other_port)) = (host_and_port(one), host_and_port(other));
+    one.eq_ignore_ascii_case(other)
+        && one_port.unwrap_or(default_port) == other_port.unwrap_or(default_port)
+}
+
+/// Returns the port that an absolute target means if it names none.
+fn default_port(parts: &Parts) -> &'static str {
+    if parts.uri.scheme() == Some(&Scheme::HTTPS) {
+        "443"
+    } else {
+        "80"
+    }
+}
+
+fn misdirected(detail: String) -> Error {
+    Error::new(Problem::Misdirected, detail)
 }
 
 fn foreign(what: &str) -> Error {
@@ -81,8 +141,12 @@ fn foreign(what: &str) -> Error {
 }
 
 fn is_cross_site(headers: &HeaderMap) -> bool {
-    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
-    sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site"))
+    // A proxy may join the lines of a header into a list.
+    let mut sites = headers
+        .get_all(SEC_FETCH_SITE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    sites.any(|site| site.trim_ascii().eq_ignore_ascii_case(b"cross-site"))
 }
 
 /// Returns the host that the request names; HTTP/2 has it in the URI.
@@ -99,22 +163,14 @@ fn is_own(origin: &str, host: Option<&str>) -> bool {
     let Some((default_port, own)) = split_scheme(origin) else {
         return false;
     };
-    let is_equal = |host: &str| {
-        let ((one, one_port), (other, other_port)) = (host_and_port(own), host_and_port(host));
-        one.eq_ignore_ascii_case(other)
-            && one_port.unwrap_or(default_port) == other_port.unwrap_or(default_port)
-    };
+    let is_equal = |host: &str| is_same_host(own, host, default_port);
     !own.is_empty() && host.is_some_and(is_equal)
 }
 
 fn is_same(allowed: &str, origin: &str) -> bool {
     match (split_scheme(allowed), split_scheme(origin)) {
         (Some((allowed_port, allowed)), Some((port, origin))) => {
-            let ((one, one_port), (other, other_port)) =
-                (host_and_port(allowed), host_and_port(origin));
-            allowed_port == port
-                && one.eq_ignore_ascii_case(other)
-                && one_port.unwrap_or(port) == other_port.unwrap_or(port)
+            allowed_port == port && is_same_host(allowed, origin, port)
         }
         (None, _) | (_, None) => false,
     }
@@ -219,6 +275,15 @@ mod tests {
             cross,
             ("origin", "https://app.example.com")
         ]));
+        for list in ["same-origin, cross-site", "none,Cross-Site ,none"] {
+            assert!(!passes(&[host, ("sec-fetch-site", list)]), "{list}");
+        }
+        let lines = [
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        assert!(!passes(&[&[host], &lines[..]].concat()));
+        assert!(passes(&[host, ("sec-fetch-site", "same-origin, none")]));
         assert!(passes(&[host, ("sec-fetch-site", "same-origin")]));
         assert!(passes(&[host]));
         assert!(passes(&[]));
@@ -241,6 +306,47 @@ mod tests {
         assert!(check(&parts(&Method::GET, &headers), &[]).is_ok());
         assert!(check(&parts(&Method::HEAD, &headers), &[]).is_ok());
         assert!(check(&parts(&Method::DELETE, &headers), &[]).is_err());
+    }
+
+    #[test]
+    fn a_request_names_one_host_and_an_absolute_target_the_same() {
+        let slug = |target: &str, hosts: &[&[u8]]| {
+            let mut request = http::Request::get(target);
+            for host in hosts {
+                request = request.header("host", *host);
+            }
+            let parts = request.body(()).unwrap().into_parts().0;
+            check_host(&parts, &[]).map_or_else(|error| error.slug(), |()| "passes")
+        };
+        for (target, hosts) in [
+            ("/api/runs", &[][..]),
+            ("/api/runs", &[&b"a.example"[..]][..]),
+            ("/api/runs", &[b""]),
+            ("http://a.example/api", &[]),
+            ("http://a.example/api", &[b"A.Example"]),
+            ("http://a.example/api", &[b"a.example:80"]),
+            ("https://a.example:443/api", &[b"a.example"]),
+            ("http://[::1]:8080/api", &[b"[::1]:8080"]),
+        ] {
+            assert_eq!(slug(target, hosts), "passes", "{target} {hosts:?}");
+        }
+        for (target, hosts) in [
+            ("/api/runs", &[&b"a.example"[..], b"a.example"][..]),
+            ("/api/runs", &[b"a.example", b"evil.example"]),
+            ("/api/runs", &[b"a.example, evil.example"]),
+            ("/api/runs", &[b"a.example@evil.example"]),
+            ("/api/runs", &[b"a.example/evil"]),
+            ("/api/runs", &[b"a.example evil"]),
+            ("/api/runs", &[b"\xff.example"]),
+            ("http://evil.example/api", &[b"a.example"]),
+            ("http://a.example/api", &[b"a.example:8080"]),
+            ("http://a.example:8080/api", &[b"a.example"]),
+            ("https://a.example/api", &[b"a.example:80"]),
+            ("http://a.example@evil.example/api", &[b"evil.example"]),
+            ("http://a.example/api", &[b""]),
+        ] {
+            assert_eq!(slug(target, hosts), "misdirected", "{target} {hosts:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The table of `error::Problem` has the slug, the status and the title. This file replaces the
 //! message of an error that is not the client's fault.
 
-use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
@@ -83,7 +83,6 @@ pub(super) fn to_response_with(error: &Error, first_seq: Option<u64>) -> Respons
     };
     let mut response = response::json_as(status, "application/problem+json", &body);
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -196,7 +195,6 @@ mod tests {
         let (parts, body) = read(&error).await;
         assert_eq!(parts.status, 422);
         assert_eq!(parts.headers["content-type"], "application/problem+json");
-        assert_eq!(parts.headers["cache-control"], "no-store");
         let instance = body["instance"].as_str().unwrap();
         assert!(instance.starts_with("urn:uuid:"));
         let expected = json!({

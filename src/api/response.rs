@@ -3,12 +3,36 @@
 //! `problem` builds the responses for errors.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::body::Body;
 use crate::error::{Error, Result};
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// Sets the headers that every response has: no cache keeps it, no page of another origin embeds
+/// it, and no browser guesses its type.
+///
+/// A cache may keep a response with an `ETag`, but must ask before each use.
+pub(super) fn restrict(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    let caching = if headers.contains_key(ETAG) {
+        "private, no-cache"
+    } else {
+        "no-store"
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
+}
 
 /// Returns a response with this JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {

@@ -289,6 +289,7 @@ impl Future for ResponseFuture {
             }
         };
         this.state = State::Ready(None);
+        response::restrict(&mut response);
         if this.is_head {
             *response.body_mut() = Body::empty();
         }

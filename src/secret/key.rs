@@ -74,12 +74,13 @@ impl SecretKey {
 
     /// Reads a key from an environment variable, in the forms of [`SecretKey::from_text`].
     ///
-    /// Returns `None` if the variable is unset or empty.
+    /// Returns `None` if the variable is unset.
     ///
     /// # Errors
-    /// Returns `Invalid` (`invalid-key`) if the value is not a key.
+    /// Returns `Invalid` (`invalid-key`) if the value is not a key. An empty value is not a key:
+    /// the command that should have written it may have failed.
     pub fn from_env(name: &str) -> Result<Option<Self>> {
-        match std::env::var_os(name).filter(|text| !text.is_empty()) {
+        match std::env::var_os(name) {
             None => Ok(None),
             Some(text) => Self::from_text(&text.to_string_lossy())
                 .map(Some)
@@ -88,6 +89,8 @@ impl SecretKey {
     }
 
     /// Reads a key from a file: 32 raw bytes, or text in the forms of [`SecretKey::from_text`].
+    ///
+    /// If other users of the machine can read the file, a warning in the log says so.
     ///
     /// # Errors
     /// Returns `Invalid` (`invalid-key`) if the file cannot be read or does not contain a key.
@@ -148,9 +151,36 @@ impl SecretKey {
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let file = std::fs::File::open(path)?;
+    warn_if_shared(&file, path);
     file.take(READ_BYTES_MAX as u64).read_to_end(&mut content)?;
     Ok(content)
 }
+
+/// Warns of a file that its group or all users can read.
+#[cfg(unix)]
+fn warn_if_shared(file: &std::fs::File, path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const READABLE_BY_OTHERS: u32 = 0o044;
+    match file
+        .metadata()
+        .map(|metadata| metadata.permissions().mode())
+    {
+        Ok(mode) if mode & READABLE_BY_OTHERS == 0 => {}
+        Ok(mode) => tracing::warn!(
+            file = %path.display(),
+            mode = format!("{:o}", mode & 0o777),
+            "other users can read the key file; allow its owner alone (chmod 600)"
+        ),
+        Err(error) => {
+            tracing::warn!(file = %path.display(), %error, "who can read the key file is unknown");
+        }
+    }
+}
+
+/// Other systems have no such permissions.
+#[cfg(not(unix))]
+const fn warn_if_shared(_: &std::fs::File, _: &Path) {}
 
 fn invalid(message: String) -> Error {
     Error::new(Problem::InvalidKey, message)

@@ -51,8 +51,12 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_on("127.0.0.1:0", arguments)
+    }
+
+    fn start_on(address: &str, arguments: &[&str]) -> Self {
         let mut child = standalone(arguments)
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", address])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -168,6 +172,62 @@ fn without_an_api_key_the_standalone_server_listens_only_on_loopback() {
             "{text}"
         );
         assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_api_key_is_refused_without_its_text() {
+    for (address, key, expected) in [
+        ("0.0.0.0:0", "canary", "at least 16 characters"),
+        ("[::]:0", "canary-canary-c", "at least 16 characters"),
+        ("127.0.0.1:0", "canary words", "without blanks"),
+        ("127.0.0.1:0", "canary\u{e9}", "visible ASCII"),
+        ("127.0.0.1:0", "", "not empty"),
+    ] {
+        let listen = ["--memory", "--listen", address];
+        let as_option = refusal(&[&listen[..], &["--api-key", key]].concat());
+        let as_variable = standalone(&listen).env("FLORET_API_KEY", key).output();
+        let as_variable = as_variable.unwrap();
+        let error = String::from_utf8(as_variable.stderr).unwrap();
+        for (code, text) in [as_option, (as_variable.status.code(), error)] {
+            assert_eq!(code, Some(2), "{key}: {text}");
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains("canary"), "{text}");
+        }
+    }
+    let long_enough = ["--memory", "--api-key", "0123456789abcdef"];
+    drop(Server::start_on("0.0.0.0:0", &long_enough));
+}
+
+#[test]
+fn an_empty_variable_is_not_a_missing_secret_key() {
+    let mut command = standalone(&["--memory", "--listen", "127.0.0.1:0"]);
+    let output = command.env("FLORET_SECRET_KEY", "").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("FLORET_SECRET_KEY: a key is 32 bytes"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = floret::testing::scratch();
+    let file = folder.path().join("key");
+    // A file without a key ends the server once it has been read.
+    std::fs::write(&file, "canary words").unwrap();
+    for (mode, is_warned) in [(0o600, false), (0o640, true), (0o604, true)] {
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let mut command = standalone(&["--memory", "--listen", "127.0.0.1:0"]);
+        command.arg("--secret-key-file").arg(&file);
+        let output = command.env("RUST_LOG", "warn").output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(text.contains("can read the key file"), is_warned, "{text}");
     }
 }
 

@@ -25,9 +25,9 @@ const KEY_CHARACTERS: usize = 24;
 /// Copies a key from the subprotocol `bearer.<key>` to the header `Authorization: Bearer <key>`.
 ///
 /// A browser cannot set this header on a WebSocket, but access control reads it. An existing header
-/// stays unchanged.
+/// stays unchanged, and a request that is no upgrade gets none.
 pub(in crate::api) fn authorize_by_subprotocol(mut parts: Parts) -> Parts {
-    if parts.method != Method::GET || parts.headers.contains_key(AUTHORIZATION) {
+    if !is_upgrade(&parts) || parts.headers.contains_key(AUTHORIZATION) {
         return parts;
     }
     let key = tokens(&parts.headers, &SEC_WEBSOCKET_PROTOCOL)
@@ -69,13 +69,18 @@ pub(super) fn refuse(error: &Error) -> Response<Body> {
     response
 }
 
-fn check(parts: &Parts) -> Result<&str> {
-    let headers = &parts.headers;
+/// Returns whether a request asks for an upgrade to a WebSocket.
+fn is_upgrade(parts: &Parts) -> bool {
     let has = |name: &HeaderName, token: &str| {
-        tokens(headers, name).any(|own| own.eq_ignore_ascii_case(token))
+        tokens(&parts.headers, name).any(|own| own.eq_ignore_ascii_case(token))
     };
     let is_request = parts.method == Method::GET && parts.version == Version::HTTP_11;
-    if !is_request || !has(&CONNECTION, "upgrade") || !has(&UPGRADE, "websocket") {
+    is_request && has(&CONNECTION, "upgrade") && has(&UPGRADE, "websocket")
+}
+
+fn check(parts: &Parts) -> Result<&str> {
+    let headers = &parts.headers;
+    if !is_upgrade(parts) {
         return Err(required(
             "this is a WebSocket: send GET over HTTP/1.1 with `Connection: Upgrade` and `Upgrade: websocket`".to_owned(),
         ));
@@ -261,6 +266,9 @@ mod tests {
         let offered = ("sec-websocket-protocol", "floret, bearer.s3cret");
         assert_eq!(shown(&[offered]), bearer("s3cret"));
         assert_eq!(shown(&[("sec-websocket-protocol", "floret")]), None);
+        for no_upgrade in [("connection", "-"), ("upgrade", "-"), ("upgrade", "h2c")] {
+            assert_eq!(shown(&[offered, no_upgrade]), None, "{no_upgrade:?}");
+        }
         let own = shown(&[offered, ("authorization", "Bearer own")]);
         assert_eq!(own, Some(("Bearer own".to_owned(), false)));
     }

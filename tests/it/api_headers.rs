@@ -1,0 +1,71 @@
+//! The headers that every response has, whatever the route and the status.
+
+use floret::Access;
+use http::{Method, Request};
+use http_body_util::Full;
+use serde_json::json;
+
+use crate::wire::{Host, TestResponse, on_each_backend, request, send};
+
+fn assert_restricted(what: &str, response: &TestResponse) {
+    let caching = match response.header("etag") {
+        "" => "no-store",
+        _ => "private, no-cache",
+    };
+    for (name, expected) in [
+        ("x-content-type-options", "nosniff"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("cache-control", caching),
+    ] {
+        let header = response.headers.get_all(name);
+        assert_eq!(header.iter().count(), 1, "{what}: {name}");
+        assert_eq!(response.header(name), expected, "{what}: {name}");
+    }
+}
+
+#[tokio::test]
+async fn no_response_is_cached_sniffed_or_embedded_by_another_origin() {
+    on_each_backend(async |host: &Host| {
+        let id = host.finished_run().await;
+        let body = json!({"name": "x", "nodes": [{"id": "load", "type": "any"}]});
+        let run = format!("/api/runs/{id}");
+        for (method, path, body, status) in [
+            ("GET", "/api/health", None, 200),
+            ("HEAD", "/api/health", None, 200),
+            ("GET", "/api/pipelines/daily", None, 200),
+            ("GET", &run, None, 200),
+            ("GET", &format!("{run}/logs/export?format=csv"), None, 200),
+            ("POST", "/api/pipelines", Some(&body), 201),
+            ("POST", "/api/pipelines/daily/run", None, 202),
+            ("DELETE", "/api/pipelines/x", None, 204),
+            ("POST", "/api/pipelines", Some(&json!([])), 422),
+            ("PATCH", "/api/runs", None, 405),
+            ("GET", "/api/nothing", None, 404),
+            ("GET", "/api/ws", None, 426),
+        ] {
+            let method = method.parse::<Method>().unwrap();
+            let what = format!("{method} {path}");
+            let response = host.send(request(method, path, body)).await;
+            assert_eq!(response.status, status, "{what}: {response:?}");
+            assert_restricted(&what, &response);
+        }
+        let etag = host.get("/api/pipelines/daily").await;
+        let known = Request::get("/api/pipelines/daily")
+            .header("if-none-match", etag.header("etag"))
+            .body(Full::default());
+        let unchanged = host.send(known.unwrap()).await;
+        assert_eq!(unchanged.status, 304);
+        assert_restricted("304", &unchanged);
+        let closed = host.floret.service(Access::from_extensions());
+        let refused = send(&closed, request(Method::GET, "/api/runs", None)).await;
+        assert_eq!(refused.status, 401);
+        assert_restricted("401", &refused);
+        let broken = host
+            .floret
+            .service(Access::custom(|_, _| panic!("a bug of the host")));
+        let failed = send(&broken, request(Method::GET, "/api/runs", None)).await;
+        assert_eq!(failed.status, 500);
+        assert_restricted("500", &failed);
+    })
+    .await;
+}
