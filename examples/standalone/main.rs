@@ -13,6 +13,8 @@ mod definitions;
 mod descriptors;
 mod failure;
 mod floret;
+#[path = "../listener/mod.rs"]
+mod listener;
 mod options;
 mod server;
 

@@ -195,7 +195,8 @@ fn behind_rocket_bodies_are_streamed_and_bounded() {
     let started = host.send(trigger, json, r#"{"params":{"a":"1"}}"#);
     assert_eq!(started.status, 202, "{started:?}");
     assert_eq!(host.send(trigger, json, "{}").status, 202);
-    let large = format!(r#"{{"params":{{"a":"{}"}}}}"#, "x".repeat(1 << 20));
+    // Params have a smaller limit than bodies, so blanks make this one large.
+    let large = format!(r#"{{"params":{{"a":"1"}}{}}}"#, " ".repeat(1 << 20));
     let mut socket = host.connect();
     // The second half is sent in pieces.
     let (first, second) = large.split_at(large.len() / 2);

@@ -92,6 +92,7 @@ mod schedules;
 mod seeds;
 mod services;
 mod shutdowns;
+mod slow_clients;
 mod spans;
 mod standalone;
 mod stream;
