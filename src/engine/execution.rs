@@ -17,7 +17,9 @@ use super::driver::RunExit;
 use super::journal::{Journal, JournalEnd, JournalPosition};
 use super::prepare::{self, PrepareError, PreparedRun, RunSignals};
 use super::stop_signal::{StopSignal, lost_or_stopped};
-use crate::error::{ErrorKind, catch_panic, panic_message, trace_causes, trace_panic, truncate};
+use crate::error::{
+    ErrorKind, catch_panic, contain_log, panic_message, trace_causes, trace_panic, truncate,
+};
 use crate::model::RunStatus;
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{Append, ClaimedRun, Entry, HeldRun};
@@ -92,10 +94,10 @@ async fn drive(
 /// Writes the start or the recovery of a run to the host's log.
 fn log_claim(claimed: &ClaimedRun) {
     let (epoch, claims) = (claimed.epoch, claimed.claim_count);
-    match claimed.interruption() {
+    contain_log(|| match claimed.interruption() {
         None => tracing::info!("the run starts"),
         Some(reason) => tracing::info!(epoch, claims, reason, "the run continues"),
-    }
+    });
 }
 
 impl RunExit {
@@ -141,7 +143,9 @@ impl Slot {
                 self.fail(position, reason).await;
             }
             (RunExit::Released, Ok(_)) => {
-                tracing::info!("the run stops here unfinished; the next start continues it");
+                contain_log(|| {
+                    tracing::info!("the run stops here unfinished; the next start continues it");
+                });
                 self.release().await;
             }
             // The stop may be the only reason. If the lease is lost, the release changes nothing.
@@ -151,7 +155,7 @@ impl Slot {
                 self.release().await;
             }
             (RunExit::LeaseLost | RunExit::BrokenOff(_), Ok(_)) => {
-                tracing::warn!("the run stopped here, since its lease is lost");
+                contain_log(|| tracing::warn!("the run stopped here, since its lease is lost"));
             }
         }
     }
@@ -171,7 +175,7 @@ impl Slot {
             match self.append_outcome(position, status, error.take()).await {
                 Ok(()) => {
                     let status = status.as_str();
-                    tracing::warn!(status, error = reason, "the run broke off");
+                    contain_log(|| tracing::warn!(status, error = reason, "the run broke off"));
                     return self.finished();
                 }
                 Err(RetryError::Permanent(refusal))

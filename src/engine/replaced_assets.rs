@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::error::quote;
-use crate::executor::{Asset, Effect, Registry};
+use crate::executor::{Asset, Registry, assets, is_sink};
 use crate::graph::issues::Issues;
 use crate::model::{Pipeline, TenantId};
 
@@ -24,7 +24,7 @@ pub(super) fn find(
         .iter()
         .enumerate()
         .filter_map(|(index, node)| Some((index, node, registry.get(&node.kind, tenant)?)))
-        .filter(|(_, node, executor)| executor.effect(node) == Effect::Sink)
+        .filter(|(_, node, executor)| is_sink(&***executor, node))
         .collect();
     // One sink alone is not asked, because its executor may take long to answer.
     if sinks.len() < 2 {
@@ -32,7 +32,7 @@ pub(super) fn find(
     }
     let mut writers: HashMap<(String, String), (usize, bool)> = HashMap::new();
     for (index, node, executor) in sinks {
-        for asset in executor.assets(node) {
+        for asset in assets(&**executor, node) {
             let Asset {
                 kind,
                 name,

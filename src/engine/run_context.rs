@@ -8,8 +8,7 @@ use super::Shared;
 use super::journal::Journal;
 use super::secret_resolver::SecretResolver;
 use super::stop_signal::{StopSignal, lost_or_stopped};
-use crate::error::{catch_panic_in, trace_panic};
-use crate::executor::{Effect, Executor};
+use crate::executor::{Executor, is_sink};
 use crate::graph::Graph;
 use crate::model::{Node, NodeId, NodeIndex, Pipeline, Run};
 
@@ -66,10 +65,7 @@ impl RunContext {
         else {
             return true;
         };
-        catch_panic_in(|| executor.effect(node) == Effect::Sink).unwrap_or_else(|panic| {
-            trace_panic("an executor panicked when asked for its effect", &panic);
-            true
-        })
+        is_sink(&**executor, node)
     }
 
     /// Resolves once nothing of the run may be stored any more.

@@ -11,7 +11,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 pub use kind::ErrorKind;
-pub(crate) use panic::{catch_panic, catch_panic_in, panic_message, trace_panic};
+pub(crate) use panic::{catch_panic, catch_panic_in, contain_log, panic_message, trace_panic};
 pub use problem::Problem;
 
 /// The result of the crate's functions.

@@ -22,10 +22,15 @@ pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
 ///
 /// The subscriber of the log may be what panics, so a panic of its own is dropped.
 pub(crate) fn trace_panic(what: &str, message: &str) {
-    let log = || {
+    contain_log(|| {
         tracing::error!("{what}");
         tracing::debug!(message, "text of the previous panic");
-    };
+    });
+}
+
+/// Writes to the host's log. Drops a panic of its subscriber, which would otherwise end what only
+/// wanted to log.
+pub(crate) fn contain_log(log: impl FnOnce()) {
     drop(catch_panic_in(log));
 }
 

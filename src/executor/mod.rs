@@ -6,6 +6,7 @@
 mod call;
 mod connections;
 mod conversion;
+mod declarations;
 mod failure;
 mod function;
 mod log;
@@ -16,6 +17,7 @@ mod tower;
 
 pub use call::{Ctx, Input, NodeCall};
 pub(crate) use connections::{ConnectionSource, Connections, unknown_connection};
+pub(crate) use declarations::{assets, is_sink};
 pub use failure::ExecutorError;
 pub(crate) use function::FunctionExecutor;
 pub use function::{FromInput, NodeFunction};

@@ -279,7 +279,7 @@ impl Run {
     /// let mut run = Run::new(id, pipeline, 1, Trigger::Resume, date, at);
     /// run.generations.insert(1, 2);
     /// assert_eq!((run.generation(0), run.generation(1)), (1, 2));
-    /// # Ok::<(), floret::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn generation(&self, node_index: NodeIndex) -> u32 {

@@ -315,10 +315,16 @@ async fn each_entry_that_is_refused_fails_its_run(store: Store) {
     assert_eq!(host.run("p").await.run.status, RunStatus::Success);
     let calls = host.storage.calls(Method::Append) - before;
     for skip in 0..calls {
+        let before = host.storage.calls(Method::Append);
         let fault = Fault::before(Method::Append, Problem::InternalError);
         host.storage.fail(fault.skip(skip));
         let finished = host.run("p").await;
         host.storage.heal();
+        if host.storage.calls(Method::Append) - before <= skip {
+            // The entries of this run fitted into fewer calls, so none was refused.
+            assert_eq!(finished.run.status, RunStatus::Success);
+            continue;
+        }
         let error = finished.run.error.unwrap_or_default();
         assert_eq!(finished.run.status, RunStatus::Failed, "call {skip}");
         assert!(

@@ -163,8 +163,9 @@ async fn a_log_that_panics_ends_no_delivery(store: Store) {
     let storage = Fault::before(Method::PutDeliveries, Problem::StorageBusy);
     host.storage.fail(storage);
     assert_eq!(receiver.recv().await, Some(first));
-    let second = host.run("p").await.run.id;
-    assert_eq!(receiver.recv().await, Some(second));
+    let second = host.run("p").await.run;
+    assert_eq!(second.status, RunStatus::Success, "{:?}", second.error);
+    assert_eq!(receiver.recv().await, Some(second.id));
     while log.panics() == 0 {
         tokio::task::yield_now().await;
     }

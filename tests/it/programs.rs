@@ -47,7 +47,7 @@ async fn a_program_reads_neither_the_environment_nor_the_memory_of_the_server() 
         let error = run["error"].as_str().unwrap();
         assert!(error.contains("Permission denied"), "{file}: {error}");
     }
-    let script = "env | grep -v '^FLORET_\\(RUN_ID\\|NODE_ID\\|ATTEMPT\\|ATTEMPT_KEY\\)=' | grep '^FLORET\\|^RUST_LOG'";
+    let script = "env | grep -v '^FLORET_\\(RUN_ID\\|NODE_ID\\|ATTEMPT\\|ATTEMPT_KEY\\|PARAM_DATE\\)=' | grep '^FLORET\\|^RUST_LOG'";
     let run = run_script(&server, script).await;
     let error = run["error"].as_str().unwrap();
     assert!(error.ends_with("exit code 1"), "{error}");

@@ -11,6 +11,7 @@ use crate::engine::Shared;
 use crate::engine::journal::LeaseLost;
 use crate::engine::run_context::RunContext;
 use crate::engine::stop_signal::StopSignal;
+use crate::error::contain_log;
 use crate::graph::frontier::NodeOutcome;
 use crate::model::{Cancel, NodeStatus, RunStatus};
 use crate::storage::Entry;
@@ -208,12 +209,12 @@ impl Driver {
         } else {
             status.as_str()
         };
-        match error {
+        contain_log(|| match error {
             Some(error) if !is_cancelled => {
-                tracing::warn!(status, duration_ms, %error, "the run failed")
+                tracing::warn!(status, duration_ms, %error, "the run failed");
             }
             Some(_) | None => tracing::info!(status, duration_ms, "the run finished"),
-        }
+        });
     }
 
     /// Aborts executing nodes. What the journal already holds is still stored.

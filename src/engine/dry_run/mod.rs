@@ -21,7 +21,7 @@ use super::secret_resolver::SecretResolver;
 use super::stop_signal::StopSignal;
 use super::{Engine, Shared, shutting_down};
 use crate::error::{Error, Problem, Result, truncate};
-use crate::executor::{Effect, Input};
+use crate::executor::{Input, is_sink};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::limits::{DatasetLimits, json_size};
@@ -170,7 +170,7 @@ impl DryRunExecution {
             else {
                 return Err(Error::internal("a node has lost its definition"));
             };
-            if executor.effect(node) == Effect::Sink {
+            if is_sink(&**executor, node) {
                 let outcome = match concat_inputs(&inputs, self.shared.limits.dataset) {
                     Ok(received) => DryNodeOutcome::new(NodeStatus::Skipped, received),
                     Err(error) => DryNodeOutcome::failed(error.to_string()),

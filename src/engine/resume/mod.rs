@@ -9,7 +9,7 @@ use self::chain::{Chain, DefinitionGraph, PastSuccess};
 use super::run_date::set_params;
 use super::{Engine, RequestKey, Shared, StartedRun};
 use crate::error::{Error, Issue, Problem, Result, quote};
-use crate::executor::Effect;
+use crate::executor::is_sink;
 use crate::graph::reuse::{ChainResult, ResumeChoice, choose};
 use crate::model::{
     Node, NodeId, NodeIndex, Run, RunId, RunStatus, Scope, StoredPipeline, TenantId, Trigger,
@@ -174,7 +174,7 @@ impl Shared {
 
     fn is_sink(&self, node: &Node, tenant: Option<&TenantId>) -> bool {
         let executor = self.registry.get(&node.kind, tenant);
-        executor.is_none_or(|executor| executor.effect(node) == Effect::Sink)
+        executor.is_none_or(|executor| is_sink(&**executor, node))
     }
 }
 
