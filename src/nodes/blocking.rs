@@ -16,6 +16,12 @@ impl StopCheck {
         Self(CancellationToken::new())
     }
 
+    /// Creates a check that stops with this token, for tests.
+    #[cfg(test)]
+    pub(super) const fn with(token: CancellationToken) -> Self {
+        Self(token)
+    }
+
     /// Checks whether the work may continue.
     ///
     /// # Errors

@@ -214,8 +214,8 @@ fn convert(
     let typed = texts.with_types(&config.types, config.others, limits);
     let dataset = typed.map_err(|misfit| match &misfit {
         Misfit::Value(row, reason) => {
-            let line = lines.line(*row).unwrap_or_default();
-            ExecutorError::permanent(format!("line {line} of {}: {reason}", config.path))
+            let place = lines.place(*row);
+            ExecutorError::permanent(format!("{place} of {}: {reason}", config.path))
         }
         Misfit::Dataset(_) => config.refused(&misfit.to_string()),
     })?;

@@ -18,12 +18,7 @@ pub(super) fn read(
     options: &CsvOptions<'_>,
     bounds: Bounds,
 ) -> Result<Table, ReadError> {
-    let mut records = Records::new(
-        text,
-        options.dialect,
-        options.comment,
-        bounds.limits.row_bytes_max,
-    );
+    let mut records = Records::new(text, options.dialect, options.comment, bounds.limits);
     records.skip_lines(options.skip_lines)?;
     let mut table = Table::new(bounds);
     let mut record = Record::default();

@@ -2,7 +2,7 @@
 //!
 //! `csv` reads the records.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::error::{Place, ReadError};
 use super::options::{CsvOptions, DuplicateNames, Header};
@@ -60,10 +60,16 @@ pub(super) fn find(
 
 /// Refuses a first record that shows that the file is read with a wrong delimiter or encoding.
 fn check_first(record: &Record, texts: &[&str], dialect: &Dialect) -> Result<(), ReadError> {
-    if texts.iter().any(|text| text.contains('\0')) {
+    if let Some(text) = texts.iter().find(|text| text.contains('\0')) {
+        // UTF-16 has a NUL in each ASCII character. A big-endian text begins with one.
+        let likely = if text.starts_with('\0') {
+            "utf-16be"
+        } else {
+            "utf-16le"
+        };
         return Err(ReadError::At(
             Place::line(record.line),
-            "it has NUL characters: set encoding, for example to \"utf-16le\"".to_owned(),
+            format!("it has NUL characters: set encoding, for example to \"{likely}\""),
         ));
     }
     let [only] = texts else {
@@ -101,6 +107,7 @@ fn unique(
     let given: HashSet<&str> = texts.iter().copied().collect();
     let mut names: Vec<String> = Vec::with_capacity(texts.len());
     let mut used = HashSet::new();
+    let mut next_numbers = HashMap::new();
     for (index, text) in texts.iter().enumerate() {
         let mut name = (*text).to_owned();
         if used.contains(&name) {
@@ -114,14 +121,17 @@ fn unique(
                     ),
                 ));
             }
-            name = suffixed(text, |name| given.contains(name) || used.contains(name));
+            let next_number = next_numbers.entry(*text).or_insert(2);
+            name = suffixed(text, next_number, |name| {
+                given.contains(name) || used.contains(name)
+            });
             notes.push(format!(
                 "column {} is another {shown} and is called {}",
                 index + 1,
                 quote(&name)
             ));
         }
-        if text.is_empty() {
+        if text.trim().is_empty() {
             notes.push(format!("column {} has no name", index + 1));
         }
         used.insert(name.clone());
@@ -130,14 +140,13 @@ fn unique(
     Ok(names)
 }
 
-/// Returns the name with the first number that makes it a new one.
-fn suffixed(text: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let mut number = 2_u64;
+/// Returns the name with the next number that makes it a new one.
+fn suffixed(text: &str, next_number: &mut u64, is_taken: impl Fn(&str) -> bool) -> String {
     loop {
-        let name = format!("{text}_{number}");
+        let name = format!("{text}_{next_number}");
+        *next_number += 1;
         if !is_taken(&name) {
             return name;
         }
-        number += 1;
     }
 }

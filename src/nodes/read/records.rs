@@ -8,6 +8,7 @@ use std::io::Read;
 use super::error::{Place, ReadError};
 use super::scanner::Scanner;
 use crate::error::quote;
+use crate::limits::DatasetLimits;
 use crate::nodes::dialect::{DELIMITERS, Dialect, shown};
 
 /// The most bytes of a text that an error message shows.
@@ -72,7 +73,7 @@ pub(super) struct Records<R> {
     text: Scanner<R>,
     dialect: Dialect,
     comment: Option<u8>,
-    record_bytes_max: usize,
+    limits: DatasetLimits,
     /// The number and the first line of blank lines between records.
     pub(super) blank_lines: (u64, u64),
     /// Blank lines that are skipped if a record follows.
@@ -84,13 +85,13 @@ impl<R: Read> Records<R> {
         text: R,
         dialect: Dialect,
         comment: Option<u8>,
-        record_bytes_max: usize,
+        limits: DatasetLimits,
     ) -> Self {
         Self {
             text: Scanner::new(text),
             dialect,
             comment,
-            record_bytes_max,
+            limits,
             blank_lines: (0, 0),
             pending_blanks: (0, 0),
         }
@@ -139,6 +140,14 @@ impl<R: Read> Records<R> {
 
     fn read_field(&mut self, record: &mut Record) -> Result<FieldEnd, ReadError> {
         let place = self.text.place();
+        // Empty fields have no bytes, so the length of the record does not bound their number.
+        if record.fields.len() >= self.limits.columns_max {
+            let max = self.limits.columns_max;
+            return Err(ReadError::At(
+                Place::line(record.line),
+                format!("it has more than {max} fields, and a dataset has at most {max} columns"),
+            ));
+        }
         let is_quoted = match (self.text.peek()?, self.dialect.quote) {
             (Some(byte), Some(quote)) if byte == quote => {
                 self.text.consume(quote);
@@ -235,8 +244,8 @@ impl<R: Read> Records<R> {
 
     /// Adds the next byte of the text to the field.
     fn push(&mut self, record: &mut Record, byte: u8, start: Place) -> Result<(), ReadError> {
-        if record.bytes.len() >= self.record_bytes_max {
-            let max = self.record_bytes_max;
+        if record.bytes.len() >= self.limits.row_bytes_max {
+            let max = self.limits.row_bytes_max;
             return Err(ReadError::At(
                 start,
                 format!("the record with this field is longer than {max} bytes"),

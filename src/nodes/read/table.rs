@@ -28,7 +28,7 @@ impl Table {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             builder: DatasetBuilder::new(bounds.limits),
-            lines: RowLines::default(),
+            lines: RowLines::new(bounds.limits.row_bytes_max),
             notes: Vec::new(),
             has_content: false,
             rows_max: bounds.rows_max,
@@ -54,20 +54,68 @@ impl Table {
 }
 
 /// The line of each row. Rows on consecutive lines take no memory.
-#[derive(Debug, Default)]
-pub(in crate::nodes) struct RowLines(Vec<(usize, u64)>);
+#[derive(Debug)]
+pub(in crate::nodes) struct RowLines {
+    /// The first row and line of each series of consecutive lines.
+    series: Vec<(usize, u64)>,
+    series_max: usize,
+    /// The number of rows whose lines are known.
+    known_rows: usize,
+}
 
 impl RowLines {
-    fn push(&mut self, row: usize, line: u64) {
-        if self.line(row) != Some(line) {
-            self.0.push((row, line));
+    /// Creates the lines of no rows, which take at most so many bytes.
+    const fn new(bytes_max: usize) -> Self {
+        Self {
+            series: Vec::new(),
+            series_max: bytes_max / size_of::<(usize, u64)>(),
+            known_rows: 0,
         }
     }
 
-    /// Returns the line of a row, or `None` if no row was read.
-    pub(in crate::nodes) fn line(&self, row: usize) -> Option<u64> {
-        let after = self.0.partition_point(|(from, _)| *from <= row);
-        let (from, line) = self.0.get(after.checked_sub(1)?)?;
+    fn push(&mut self, row: usize, line: u64) {
+        if row != self.known_rows {
+            return;
+        }
+        if self.predicted(row) != Some(line) {
+            if self.series.len() >= self.series_max {
+                return;
+            }
+            self.series.push((row, line));
+        }
+        self.known_rows += 1;
+    }
+
+    fn predicted(&self, row: usize) -> Option<u64> {
+        let after = self.series.partition_point(|(from, _)| *from <= row);
+        let (from, line) = self.series.get(after.checked_sub(1)?)?;
         Some(line.saturating_add((row - from) as u64))
+    }
+
+    /// Describes the place of a row: its line, or its number if its line is not known.
+    pub(in crate::nodes) fn place(&self, row: usize) -> String {
+        match self.predicted(row).filter(|_| row < self.known_rows) {
+            Some(line) => format!("line {line}"),
+            None => format!("row {}", row.saturating_add(1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_rows_take_bounded_memory() {
+        let mut lines = RowLines::new(32);
+        for (row, line) in [(0, 2), (1, 3), (2, 7), (3, 8), (4, 10), (5, 11)] {
+            lines.push(row, line);
+        }
+        let places: Vec<_> = (0..6).map(|row| lines.place(row)).collect();
+        assert_eq!(
+            places,
+            ["line 2", "line 3", "line 7", "line 8", "row 5", "row 6"]
+        );
+        assert_eq!(lines.series.len(), 2);
     }
 }

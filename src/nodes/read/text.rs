@@ -20,11 +20,13 @@ pub(in crate::nodes) fn open<'a>(
     stop: &'a StopCheck,
 ) -> io::Result<Box<dyn Read + 'a>> {
     let stoppable = BufReader::with_capacity(CHUNK_BYTES, Stoppable { file, stop });
-    let mut bytes: Box<dyn Read + 'a> = match compression {
+    let bytes: Box<dyn Read + 'a> = match compression {
         Compression::None => Box::new(stoppable),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(stoppable)),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(stoppable)?),
     };
+    // A few compressed bytes may become gigabytes, so reading the file does not check often enough.
+    let mut bytes = Stoppable { file: bytes, stop };
     let mut start = Vec::new();
     // As long as the longest byte order mark.
     bytes.by_ref().take(3).read_to_end(&mut start)?;

@@ -1,5 +1,6 @@
 //! Tests of file nodes on real directories; `command` has its own tests.
 
+mod bombs;
 mod configs;
 mod csv_sources;
 mod csv_values;

@@ -79,10 +79,7 @@ impl ColumnType {
                 Some(exact_cell(scratch).unwrap_or(Cell::Json(scratch)))
             }
             Self::Boolean => boolean(text),
-            Self::Date => {
-                let is_date = NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
-                (is_date && text.len() == "2024-01-15".len()).then_some(Cell::Text(text))
-            }
+            Self::Date => is_date(text).then_some(Cell::Text(text)),
             Self::Timestamp => {
                 *scratch = timestamp(text)?;
                 Some(Cell::Text(scratch))
@@ -149,10 +146,31 @@ fn boolean(text: &str) -> Option<Cell<'static>> {
     }
 }
 
+/// Returns whether the text is a date with exactly the digits and hyphens of `2024-01-15`.
+///
+/// The parser alone accepts signs, blanks and missing zeros.
+fn is_date(text: &str) -> bool {
+    has_shape(text, "0000-00-00") && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+}
+
+/// Returns whether the text has a digit wherever the shape has `0`, and its characters elsewhere.
+fn has_shape(text: &str, shape: &str) -> bool {
+    text.len() == shape.len()
+        && text
+            .bytes()
+            .zip(shape.bytes())
+            .all(|(byte, wanted)| byte == wanted || (wanted == b'0' && byte.is_ascii_digit()))
+}
+
 /// Returns the time in the format of RFC 3339. A time without a zone stays without one.
 fn timestamp(text: &str) -> Option<String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    }
+    let (date, time) = text.split_once(['T', ' '])?;
+    let seconds = time.split_once('.').map_or(time, |(seconds, _)| seconds);
+    if !is_date(date) || !has_shape(seconds, "00:00:00") {
+        return None;
     }
     let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
     let time = formats
@@ -238,6 +256,10 @@ mod tests {
                 ("2024-02-29", Some(Cell::Text("2024-02-29"))),
                 ("2023-02-29", None),
                 ("2024-2-9", None),
+                ("2024-1- 15", None),
+                ("-001-01-01", None),
+                ("+12024-1-5", None),
+                (" 024-01-15", None),
                 ("15.01.2024", None),
             ],
         );
@@ -262,6 +284,11 @@ mod tests {
                 ),
                 ("2024-01-15", None),
                 ("1705305600", None),
+                (" 2024-01-15 08:00:00", None),
+                ("2024-1-5 8:0:0", None),
+                ("+2024-01-15T08:00:00", None),
+                ("2024-01-15T08:00: 0", None),
+                ("2024-01-15 08:00:00.", None),
             ],
         );
         assert_cells(
