@@ -101,4 +101,5 @@ mod ticks_together;
 mod tidy;
 mod tidy_circles;
 mod triggers;
+mod trust;
 mod wire;
