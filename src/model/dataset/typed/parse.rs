@@ -153,7 +153,7 @@ fn is_date(text: &str) -> bool {
     has_shape(text, "0000-00-00") && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
 }
 
-/// Returns whether the text has a digit wherever the shape has `0`, and its characters elsewhere.
+/// Returns whether the text has a digit for each `0` of the shape, and else the same characters.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
         && text
