@@ -59,6 +59,7 @@ mod events;
 mod example_host;
 mod examples;
 mod examples_hosts;
+mod executor_drops;
 mod failures;
 mod faults;
 mod figures;
