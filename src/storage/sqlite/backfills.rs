@@ -11,6 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params};
 
 use super::SqliteStorage;
+use super::backfill_params::SharedParams;
 use super::open_backfills::{CachedBackfill, order};
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::query::{readable_rows, row};
@@ -235,6 +236,7 @@ impl Tx {
         pipeline: &CachedPipeline,
         new: &NewBackfill,
         count: u64,
+        params: &SharedParams,
     ) -> Result<i64, StoreError> {
         let Backfill {
             id,
@@ -254,8 +256,8 @@ impl Tx {
         let key = self.state.backfills.next_key;
         self.write(
             "INSERT INTO backfills (key, id, pipeline, tenant, status, start_date, end_date, is_descending, max_parallel, max_failures, cancel, \
-             created_at, finished_at, pending, running, success, failed, cancelled, ended_failed, ended_cancelled) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
+             created_at, finished_at, params, pending, running, success, failed, cancelled, ended_failed, ended_cancelled) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
             params![
                 key,
                 &id.as_uuid().as_bytes()[..],
@@ -270,6 +272,7 @@ impl Tx {
                 cancel.map(values::cancel),
                 millis(*created_at),
                 finished_at.map(millis),
+                params.text()?,
             ],
         )?;
         let cached = CachedBackfill {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::backfill_params::SharedParams;
 use super::body::JournalBody;
 use super::idempotency::find_key;
 use super::lanes::{Head, LaneKey};
@@ -63,12 +64,16 @@ impl Tx {
             *queued_max,
         )?;
         let definitions = self.definition_keys(&pipeline, &runs)?;
-        let mut shared = SharedKeys {
+        let mut shared = Shared {
             idempotency: idempotency.map(|_| self.state.next_run),
             backfill: None,
+            params: None,
         };
-        if let Some(new) = backfill {
-            shared.backfill = Some(self.create_backfill(&pipeline, new, runs.len() as u64)?);
+        let params = backfill.as_ref().map(|_| SharedParams::of_runs(&runs));
+        if let (Some(new), Some(params)) = (backfill, &params) {
+            let count = runs.len() as u64;
+            shared.backfill = Some(self.create_backfill(&pipeline, new, count, params)?);
+            shared.params = Some(params);
             created.backfill = Some(new.backfill.id);
         }
         if let Some(key) = idempotency {
@@ -219,16 +224,17 @@ impl Tx {
         pipeline: &CachedPipeline,
         new: &NewRun,
         definition: i64,
-        shared: SharedKeys,
+        shared: Shared<'_>,
     ) -> Result<(), StoreError> {
         let NewRun { run, fire_at } = new;
         let mut run = run.clone();
         run.tenant.clone_from(&pipeline.tenant);
         run.status = RunStatus::Pending;
         let key = self.state.next_run;
-        let SharedKeys {
+        let Shared {
             idempotency,
             backfill,
+            params,
         } = shared;
         let keys = RunKeys {
             key,
@@ -237,6 +243,7 @@ impl Tx {
             definition,
             fire_at: *fire_at,
             idempotency,
+            shared_params: params,
         };
         insert_run(self, &run, &keys)?;
         self.state.next_run += 1;
@@ -295,9 +302,10 @@ impl Tx {
     }
 }
 
-/// The keys that all runs of one creation request share.
+/// What all runs of one creation request share.
 #[derive(Clone, Copy)]
-struct SharedKeys {
+struct Shared<'a> {
     idempotency: Option<i64>,
     backfill: Option<i64>,
+    params: Option<&'a SharedParams>,
 }

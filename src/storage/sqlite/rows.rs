@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
+use super::backfill_params::{SharedParams, own_params, read_params};
 use super::definitions::{Definition, Definitions};
 use super::store_error::StoreError;
 use super::tx::Tx;
@@ -21,7 +22,8 @@ use crate::model::{NodeRun, PipelineId, Run, Slug, StoredPipeline, TenantId};
 /// The columns that [`read_run`] reads, in this order.
 pub(super) const RUN: &str = "r.key, r.definition, r.id, p.id, d.version, r.tenant, r.status, r.cancel, r.trigger, r.params, \
      r.date, r.created_at, r.started_at, r.finished_at, r.error, r.resumed_from, r.first_run, r.inherited, r.generations, \
-     (SELECT b.id FROM backfills b WHERE b.key = r.backfill)";
+     (SELECT b.id FROM backfills b WHERE b.key = r.backfill), \
+     CASE WHEN r.params IS NULL THEN (SELECT b.params FROM backfills b WHERE b.key = r.backfill) END";
 
 /// The `FROM` clause for the columns [`RUN`].
 pub(super) const RUN_FROM: &str = "runs r CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition";
@@ -48,9 +50,7 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
     run.tenant = tenant(row.get(5)?)?;
     run.status = to_run_status(row.get(6)?)?;
     run.cancel = row.get::<_, Option<i64>>(7)?.map(to_cancel).transpose()?;
-    if let Some(text) = row.get::<_, Option<String>>(9)? {
-        run.params = json("a run's params", &text)?;
-    }
+    read_params(row, 9, 20, &mut run)?;
     run.started_at = optional_time(row.get(12)?)?;
     run.finished_at = optional_time(row.get(13)?)?;
     run.error = row.get(14)?;
@@ -74,17 +74,18 @@ pub(super) fn read_run(row: &Row<'_>) -> Result<RunRow, StoreError> {
 }
 
 /// The column values for a new run's row that [`Run`] does not contain.
-pub(super) struct RunKeys {
+pub(super) struct RunKeys<'a> {
     pub(super) key: i64,
     pub(super) pipeline: i64,
     pub(super) definition: i64,
     pub(super) fire_at: Option<DateTime<Utc>>,
     pub(super) idempotency: Option<i64>,
     pub(super) backfill: Option<i64>,
+    pub(super) shared_params: Option<&'a SharedParams>,
 }
 
 /// Inserts the row of a new run.
-pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), StoreError> {
+pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys<'_>) -> Result<(), StoreError> {
     let Run {
         id,
         pipeline_id: _,
@@ -93,7 +94,7 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), S
         status,
         cancel,
         trigger,
-        params,
+        params: _,
         date,
         created_at,
         started_at,
@@ -112,8 +113,9 @@ pub(super) fn insert_run(tx: &mut Tx, run: &Run, keys: &RunKeys) -> Result<(), S
         fire_at,
         idempotency,
         backfill,
+        shared_params,
     } = keys;
-    let params = (!params.is_empty()).then(|| text(params)).transpose()?;
+    let params = own_params(run, *shared_params)?;
     let inherited = (!inherited.is_empty())
         .then(|| text(inherited))
         .transpose()?;

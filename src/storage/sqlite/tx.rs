@@ -266,7 +266,7 @@ impl Tx {
             )?;
             if has_purged {
                 self.write(
-                    "DELETE FROM backfills WHERE key = ? AND pending + running + success + failed + cancelled = 0",
+                    "DELETE FROM backfills WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE backfill = ?1)",
                     [key],
                 )?;
             }

@@ -69,6 +69,42 @@ pub async fn a_backfill_is_created_with_its_runs(storage: &dyn Storage) {
     }
 }
 
+/// Each run of a backfill MUST be read with the parameters it was created with, whether or not
+/// other runs of the backfill have them too, and also after the other runs were purged.
+pub async fn each_run_of_a_backfill_keeps_its_params(storage: &dyn Storage) {
+    save(storage, "daily").await;
+    let mut create = new_backfill(1, "daily", 1, 5);
+    for (index, new) in create.runs.iter_mut().enumerate() {
+        let date = new.run.date.to_string();
+        let params: &[(&str, &str)] = match index {
+            0 | 1 => &[("date", &date), ("region", "eu")],
+            2 => &[("date", &date), ("region", "us")],
+            3 => &[("date", "2023-12-31"), ("region", "eu")],
+            _ => &[],
+        };
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        new.run.params = params.iter().map(owned).collect();
+    }
+    storage.create_runs(create.clone()).await.unwrap();
+    for new in &create.runs {
+        let stored = read_run(storage, new.run.id).await.run;
+        assert_eq!(stored.params, new.run.params);
+    }
+    for new in &create.runs {
+        let claimed = storage.claim(claim(1, 10)).await.unwrap().claimed;
+        assert_eq!(claimed[0].run.params, new.run.params);
+        let mut driver = Driver::new(&claimed[0]);
+        let finished = run_finished(1, RunStatus::Success);
+        driver.append(storage, [finished]).await;
+    }
+    let purge = Purge::new(at(1_000_000), 1);
+    assert_eq!(storage.purge(purge).await.unwrap().deleted, 1);
+    for new in &create.runs[1..] {
+        let stored = read_run(storage, new.run.id).await.run;
+        assert_eq!(stored.params, new.run.params);
+    }
+}
+
 /// A backfill that exceeds the queue, or has a run that cannot be created, MUST create nothing.
 pub async fn a_refused_backfill_creates_nothing(storage: &dyn Storage) {
     save(storage, "daily").await;

@@ -17,7 +17,7 @@
 
 pub mod backfill_claims;
 pub mod backfill_dates;
-mod backfill_fixtures;
+pub(crate) mod backfill_fixtures;
 pub mod backfill_settlement;
 pub mod backfills;
 pub mod cancels;
@@ -131,6 +131,7 @@ macro_rules! storage_contract {
             ],
             backfills: [
                 a_backfill_is_created_with_its_runs,
+                each_run_of_a_backfill_keeps_its_params,
                 a_refused_backfill_creates_nothing,
                 a_repeated_key_returns_the_backfill_and_its_runs,
                 a_backfill_is_purged_with_its_last_run,

@@ -23,3 +23,7 @@ ALTER TABLE pipelines ADD COLUMN enabled_by_code INTEGER;
 -- How often a chain of resumes re-executed nodes on purpose, as a JSON object from the index of the
 -- node to its generation. Nodes of generation 1 are left out.
 ALTER TABLE runs ADD COLUMN generations TEXT;
+
+-- The parameters that all runs of a backfill share, as a JSON object. A run whose params are null has
+-- these and its date. It is null in backfills of older versions, whose runs have their own.
+ALTER TABLE backfills ADD COLUMN params TEXT;

@@ -2,6 +2,7 @@
 //!
 //! Each file covers one kind of trouble. This file has the helpers.
 
+mod backfill_params;
 mod bounded_reads;
 mod commits;
 mod damaged_rows;
