@@ -55,6 +55,7 @@ impl DatasetBuilder {
     }
 
     /// Returns the limits of the dataset.
+    #[cfg(feature = "nodes")]
     pub(crate) const fn limits(&self) -> &DatasetLimits {
         self.room.limits()
     }

@@ -21,6 +21,7 @@ impl Room {
         Self { limits, bytes: 0 }
     }
 
+    #[cfg(feature = "nodes")]
     pub(super) const fn limits(&self) -> &DatasetLimits {
         &self.limits
     }
