@@ -58,6 +58,7 @@ pub(super) async fn run(
         shared,
         task: Some(task),
         token,
+        is_aborted: false,
     };
     let outcome = tokio::select! {
         result = attempt.result() => return AttemptOutcome::Returned(result),
@@ -131,6 +132,8 @@ struct Attempt<'a> {
     shared: &'a Arc<Shared>,
     task: Option<JoinHandle<Result<Output, ExecutorError>>>,
     token: CancellationToken,
+    /// Whether the engine itself has aborted the task.
+    is_aborted: bool,
 }
 
 impl Attempt<'_> {
@@ -140,13 +143,18 @@ impl Attempt<'_> {
         };
         let joined = task.await;
         self.task = None;
-        joined.unwrap_or_else(|error| Err(join_failure(error)))
+        match joined {
+            // The runtime ends. The run is not over: the next start continues it.
+            Err(error) if error.is_cancelled() && !self.is_aborted => std::future::pending().await,
+            joined => joined.unwrap_or_else(|error| Err(join_failure(error))),
+        }
     }
 
     /// Aborts the attempt at its next await. One that reaches none in time is counted as abandoned.
     async fn abort(&mut self) {
         let Some(task) = &self.task else { return };
         task.abort();
+        self.is_aborted = true;
         let shared = Arc::clone(self.shared);
         tokio::select! {
             _ = self.result() => {}
