@@ -9,8 +9,8 @@ use super::body::Body;
 use super::call::Call;
 use super::problem::IssueBody;
 use super::{paging, precondition, response};
+use crate::engine::SavedPipeline;
 use crate::error::Result;
-use crate::model::StoredPipeline;
 use crate::views::{PipelineFilter, PipelineView};
 
 #[derive(Serialize)]
@@ -45,12 +45,12 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
 pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
     call.query()?;
     let (_, definition) = call.json()?;
-    let stored = call
+    let created = call
         .engine()
         .create_pipeline(definition, &call.scope)
         .await?;
-    let location = call.link(&format!("/pipelines/{}", stored.id));
-    let mut response = saved(&call, StatusCode::CREATED, stored)?;
+    let location = call.link(&format!("/pipelines/{}", created.stored.id));
+    let mut response = saved_response(StatusCode::CREATED, created)?;
     response::set_location(&mut response, location)?;
     Ok(response)
 }
@@ -58,35 +58,26 @@ pub(super) async fn create(mut call: Call) -> Result<Response<Body>> {
 /// `GET /pipelines/{id}`
 pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
     call.read(|call| call.query().map(drop)).await?;
-    let PipelineView(stored) = call
+    let pipeline = call
         .views()
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
-    match precondition::not_modified(&call.parts.headers, &stored)? {
-        Some(not_modified) => Ok(not_modified),
-        None => quote(StatusCode::OK, stored),
+    if let Some(response) = precondition::not_modified(&call.parts.headers, &pipeline.0)? {
+        return Ok(response);
     }
-}
-
-/// Returns the response with a pipeline and its entity tag.
-fn quote(status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
-    let pipeline = PipelineView(stored);
-    let mut response = response::json(status, &pipeline);
+    let mut response = response::json(StatusCode::OK, &pipeline);
     precondition::set_etag(&mut response, &pipeline.0)?;
     Ok(response)
 }
 
 /// Returns the response with a pipeline that was saved, its entity tag and the warnings about it.
-fn saved(call: &Call, status: StatusCode, stored: StoredPipeline) -> Result<Response<Body>> {
-    let warnings = call
-        .engine()
-        .definition_warnings(&stored.definition, stored.tenant.as_ref());
-    let saved = Saved {
-        pipeline: PipelineView(stored),
-        warnings: warnings.iter().map(IssueBody::from).collect(),
+fn saved_response(status: StatusCode, saved: SavedPipeline) -> Result<Response<Body>> {
+    let body = Saved {
+        pipeline: PipelineView(saved.stored),
+        warnings: saved.warnings.iter().map(IssueBody::from).collect(),
     };
-    let mut response = response::json(status, &saved);
-    precondition::set_etag(&mut response, &saved.pipeline.0)?;
+    let mut response = response::json(status, &body);
+    precondition::set_etag(&mut response, &body.pipeline.0)?;
     Ok(response)
 }
 
@@ -100,10 +91,10 @@ pub(super) async fn replace(mut call: Call) -> Result<Response<Body>> {
         })
         .await?;
     let (engine, key) = (call.engine(), call.pipeline_key());
-    let stored = engine
+    let replaced = engine
         .replace_pipeline(key, definition, &expected, &call.scope)
         .await?;
-    saved(&call, StatusCode::OK, stored)
+    saved_response(StatusCode::OK, replaced)
 }
 
 /// `DELETE /pipelines/{id}`

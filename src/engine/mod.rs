@@ -44,7 +44,7 @@ pub(crate) use crate::storage::PurgeMode;
 pub(crate) use backfill::{BackfillRequest, StartedBackfill};
 pub(crate) use connections::CONNECTION_FIELDS;
 pub(crate) use dry_run::DryRunRequest;
-pub(crate) use pipelines::{Precondition, Revision};
+pub(crate) use pipelines::{Precondition, Revision, SavedPipeline};
 pub(crate) use purge::PurgeRequest;
 pub(crate) use resume::{ResumeDefinition, ResumeRequest};
 pub(crate) use ticks::{PendingTick, SchedulerHandle};

@@ -26,6 +26,13 @@ pub(crate) struct ValidationReport {
     pub(crate) warnings: Vec<Issue>,
 }
 
+/// A pipeline that was saved, and what is odd about its definition.
+#[derive(Debug)]
+pub(crate) struct SavedPipeline {
+    pub(crate) stored: StoredPipeline,
+    pub(crate) warnings: Vec<Issue>,
+}
+
 /// The revisions at which a caller allows a pipeline to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Precondition {
@@ -78,15 +85,16 @@ impl Engine {
         &self,
         definition: Value,
         scope: &Scope,
-    ) -> Result<StoredPipeline> {
+    ) -> Result<SavedPipeline> {
         let scope = scope.clone();
         self.command(|shared| async move {
             let new_id = || shared.clock.new_run_id().to_string();
             let pipeline = definition::parse(definition, new_id, &shared.limits)?;
-            let mut put = shared.build_put(pipeline, scope.tenant())?;
+            let (mut put, warnings) = shared.build_put(pipeline, scope.tenant())?;
             put.expect = Expect::Absent;
             put.scope = scope;
-            shared.put(put).await
+            let stored = shared.put(put).await?;
+            Ok(SavedPipeline { stored, warnings })
         })
         .await
     }
@@ -102,7 +110,7 @@ impl Engine {
         definition: Value,
         precondition: &Precondition,
         scope: &Scope,
-    ) -> Result<StoredPipeline> {
+    ) -> Result<SavedPipeline> {
         let (key, precondition, scope) = (key.to_owned(), precondition.clone(), scope.clone());
         self.command(|shared| async move {
             let found = shared.find_pipeline(&key, &scope).await?;
@@ -110,10 +118,11 @@ impl Engine {
             let id = found.id.as_str().to_owned();
             let pipeline = definition::parse(definition, || id, &shared.limits)?;
             let version = precondition.check(&found)?;
-            let mut put = shared.build_put(pipeline, found.tenant.as_ref())?;
+            let (mut put, warnings) = shared.build_put(pipeline, found.tenant.as_ref())?;
             put.expect = version.map_or(Expect::Present, Expect::Version);
             put.scope = scope;
-            shared.put(put).await
+            let stored = shared.put(put).await?;
+            Ok(SavedPipeline { stored, warnings })
         })
         .await
     }
@@ -140,15 +149,15 @@ impl Engine {
         &self,
         pipeline: Pipeline,
         tenant: Option<TenantId>,
-    ) -> Result<StoredPipeline> {
-        for warning in self.definition_warnings(&pipeline, tenant.as_ref()) {
-            tracing::warn!(pipeline_id = %pipeline.id, detail = %warning.detail, "a definition is odd");
-        }
+    ) -> Result<()> {
         self.command(|shared| async move {
-            let mut put = shared.build_put(pipeline, tenant.as_ref())?;
+            let (mut put, warnings) = shared.build_put(pipeline, tenant.as_ref())?;
+            for warning in warnings {
+                tracing::warn!(pipeline_id = %put.id, detail = %warning.detail, "a definition is odd");
+            }
             put.saved_by = SavedBy::Code;
             put.scope = tenant.map_or(Scope::All, Scope::Tenant);
-            shared.put(put).await
+            shared.put(put).await.map(drop)
         })
         .await
     }
@@ -196,30 +205,28 @@ impl Engine {
         errors.extend(self.0.config_issues(pipeline, tenant).into_vec());
         Ok(ValidationReport {
             errors,
-            warnings: self.definition_warnings(pipeline, tenant),
+            warnings: definition_warnings::find(pipeline, &self.0.registry, tenant),
         })
-    }
-
-    /// Returns warnings about a definition: what is possible but most likely a mistake.
-    pub(crate) fn definition_warnings(
-        &self,
-        pipeline: &Pipeline,
-        tenant: Option<&TenantId>,
-    ) -> Vec<Issue> {
-        definition_warnings::find(pipeline, &self.0.registry, tenant)
     }
 }
 
 impl Shared {
-    /// Builds the request that saves a definition for a tenant.
-    fn build_put(&self, mut pipeline: Pipeline, tenant: Option<&TenantId>) -> Result<PutPipeline> {
+    /// Builds the request that saves a definition for a tenant, and finds what is odd about it.
+    ///
+    /// Executors are asked here, before the save: one that panics must not hide a save.
+    fn build_put(
+        &self,
+        mut pipeline: Pipeline,
+        tenant: Option<&TenantId>,
+    ) -> Result<(PutPipeline, Vec<Issue>)> {
         self.refuse_closed_types(&pipeline, tenant)?;
         self.refuse_configs(&pipeline, tenant)?;
         let id = PipelineId::new(&pipeline.id).map_err(|error| invalid_id("/id", &error))?;
         let slug = choose_slug(&pipeline)?;
         strip_stored_fields(&mut pipeline);
-        let now = self.clock.now();
-        Ok(PutPipeline::new(id, slug, Arc::new(pipeline), now))
+        let warnings = definition_warnings::find(&pipeline, &self.registry, tenant);
+        let put = PutPipeline::new(id, slug, Arc::new(pipeline), self.clock.now());
+        Ok((put, warnings))
     }
 
     async fn put(&self, put: PutPipeline) -> Result<StoredPipeline> {

@@ -2,12 +2,13 @@
 //!
 //! Definitions that are refused are left to `bad_input`.
 
-use floret::Clock;
-use floret::executor::{Ctx, ExecutorError};
+use async_trait::async_trait;
+use floret::executor::{Asset, Ctx, Effect, Executor, ExecutorError, NodeCall, Output};
 use floret::nodes::CommandNode;
 use floret::testing::Step;
+use floret::{Clock, Issue, Node};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::wire::{Backend, Host, request};
 
@@ -15,11 +16,39 @@ async fn copy(_: Ctx) -> Result<(), ExecutorError> {
     Ok(())
 }
 
+/// An executor that panics when it is asked about a config with the key `panics`.
+struct Fragile;
+
+#[async_trait]
+impl Executor for Fragile {
+    async fn execute(&self, _: NodeCall) -> Result<Output, ExecutorError> {
+        Ok(Output::Nothing)
+    }
+
+    fn effect(&self, _: &Node) -> Effect {
+        Effect::Transform
+    }
+
+    fn validate(&self, _: &Map<String, Value>) -> Vec<Issue> {
+        Vec::new()
+    }
+
+    fn assets(&self, _: &Node) -> Vec<Asset> {
+        Vec::new()
+    }
+
+    fn warnings(&self, config: &Map<String, Value>) -> Vec<Issue> {
+        assert!(!config.contains_key("panics"), "fragile warnings");
+        Vec::new()
+    }
+}
+
 async fn host() -> Host {
     Host::build(Backend::Memory, |builder| {
         builder
             .executor("command", CommandNode::new(Clock::system()))
             .node("copy", copy)
+            .executor("fragile", Fragile)
     })
     .await
 }
@@ -196,6 +225,26 @@ async fn parameters_that_a_run_lacks_or_that_nothing_names_are_warned_of() {
         found,
         expected.map(|(pointer, detail)| (pointer.to_owned(), detail.to_owned()))
     );
+}
+
+#[tokio::test]
+async fn a_save_whose_warnings_cannot_be_found_saves_nothing() {
+    let host = host().await;
+    let sound = definition(|definition| {
+        definition["nodes"][0] = json!({"id": "load", "type": "fragile"});
+    });
+    let mut fragile = sound.clone();
+    fragile["nodes"][0]["config"] = json!({"panics": true});
+    let refused = host.post("/api/pipelines", Some(&fragile)).await;
+    refused.assert_problem(500, "internal-error");
+    let absent = host.get("/api/pipelines/odd").await;
+    absent.assert_problem(404, "pipeline-not-found");
+    let created = host.post("/api/pipelines", Some(&sound)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let put = request(Method::PUT, "/api/pipelines/odd", Some(&fragile));
+    host.send(put).await.assert_problem(500, "internal-error");
+    let stored = host.get("/api/pipelines/odd").await;
+    assert_eq!(stored.json(), created.json());
 }
 
 #[tokio::test]
