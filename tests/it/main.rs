@@ -52,6 +52,7 @@ mod crash_points;
 mod damage;
 mod dataflow;
 mod descriptors;
+mod documented_limits;
 mod documents;
 mod dry_runs;
 mod embedding;
