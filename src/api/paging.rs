@@ -11,7 +11,7 @@ use super::call::Call;
 use super::query::{self, Query};
 use super::response;
 use crate::error::{Error, Issue, Problem, Result};
-use crate::limits::json_size;
+use crate::limits::Room;
 use crate::model::{Page, PageRequest};
 use crate::views::Listed;
 
@@ -101,13 +101,9 @@ pub(super) fn to_response<T: Listed>(
 /// Returns the number of items, from the first on, that have at most `bytes_max` bytes in total. It
 /// is at least one, so that a client gets on.
 fn fitting_count<T: Listed>(items: &[T], bytes_max: usize) -> usize {
-    let mut room = bytes_max;
-    let fits = |item: &&T| {
-        let rest = room.checked_sub(json_size(*item).saturating_add(1));
-        room = rest.unwrap_or(0);
-        rest.is_some()
-    };
-    items.iter().take_while(fits).count().max(1)
+    let mut room = Room(bytes_max);
+    let fitting = items.iter().take_while(|item| room.take(item));
+    fitting.count().max(1)
 }
 
 /// Returns the response with the items that have at most `bytes_max` bytes. `link` turns the query

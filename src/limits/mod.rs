@@ -9,7 +9,7 @@ mod size;
 use std::time::Duration;
 
 pub use dataset::DatasetLimits;
-pub(crate) use size::json_size;
+pub(crate) use size::{Room, json_size};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

@@ -18,6 +18,20 @@ pub(crate) fn json_size(value: &impl Serialize) -> usize {
     }
 }
 
+/// The bytes that are left for the items of a JSON array.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room(pub(crate) usize);
+
+impl Room {
+    /// Takes the bytes of the next item and its comma. Returns whether there was room; if not,
+    /// none is left.
+    pub(crate) fn take(&mut self, item: &impl Serialize) -> bool {
+        let rest = self.0.checked_sub(json_size(item).saturating_add(1));
+        self.0 = rest.unwrap_or(0);
+        rest.is_some()
+    }
+}
+
 struct Counter(usize);
 
 impl io::Write for Counter {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::truncate;
-use crate::limits::json_size;
+use crate::limits::{Room, json_size};
 
 /// The first rows of a node's output.
 ///
@@ -52,7 +52,7 @@ pub(crate) struct PreviewBuilder {
     preview: Preview,
     bounds: PreviewBounds,
     /// The bytes that are left for rows.
-    room: usize,
+    room: Room,
     /// Whether the preview lacks columns, whose cells the rows lack, too.
     lacks_columns: bool,
 }
@@ -64,18 +64,13 @@ impl PreviewBuilder {
     /// Begins a preview of a dataset with these columns and this number of rows. The columns take
     /// at most half of the bytes; the last ones are left out otherwise.
     pub(crate) fn new(columns: Vec<String>, row_count: u64, bounds: PreviewBounds) -> Self {
-        let mut room = bounds.bytes_max.saturating_sub(FRAME_BYTES);
+        let bytes = bounds.bytes_max.saturating_sub(FRAME_BYTES);
         let column_count = columns.len();
-        let (mut kept, mut left) = (Vec::new(), room / 2);
-        for name in columns {
-            let size = json_size(&name).saturating_add(1);
-            let Some(rest) = left.checked_sub(size) else {
-                break;
-            };
-            left = rest;
-            room = room.saturating_sub(size);
-            kept.push(name);
-        }
+        let mut room = Room(bytes / 2);
+        let fitting = columns.into_iter().take_while(|name| room.take(name));
+        let kept: Vec<_> = fitting.collect();
+        // What the columns leave of their half goes to the rows.
+        room.0 = room.0.saturating_add(bytes - bytes / 2);
         let lacks_columns = kept.len() < column_count;
         Self {
             preview: Preview::new(kept, Vec::new(), row_count, lacks_columns),
@@ -104,17 +99,16 @@ impl PreviewBuilder {
                 .iter()
                 .filter(|bytes| **bytes < cell_bytes_max);
             for bytes in shorter {
-                if json_size(&row) < self.room {
+                if json_size(&row) < self.room.0 {
                     break;
                 }
                 is_truncated |= shorten(&mut row, *bytes);
             }
         }
-        let Some(room) = self.room.checked_sub(json_size(&row).saturating_add(1)) else {
+        if !self.room.take(&row) {
             self.preview.truncated = true;
             return false;
-        };
-        self.room = room;
+        }
         self.preview.truncated |= is_truncated;
         self.preview.rows.push(row);
         true

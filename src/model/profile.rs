@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::truncate;
-use crate::limits::json_size;
+use crate::limits::{Room, json_size};
 
 /// Statistics of a dataset.
 ///
@@ -54,14 +54,9 @@ impl Profile {
             let columns = self.columns.iter_mut();
             columns.for_each(|column| column.shorten(text_bytes_max));
         }
-        let mut room = bytes_max.saturating_sub(FRAME_BYTES);
-        let mut kept = 0_usize;
-        for column in &self.columns {
-            let Some(rest) = room.checked_sub(json_size(column).saturating_add(1)) else {
-                break;
-            };
-            (room, kept) = (rest, kept.saturating_add(1));
-        }
+        let mut room = Room(bytes_max.saturating_sub(FRAME_BYTES));
+        let kept = self.columns.iter().take_while(|column| room.take(column));
+        let kept = kept.count();
         self.columns.truncate(kept);
         self
     }

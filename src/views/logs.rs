@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{LogLineView, Views};
 use crate::error::{Error, Result};
-use crate::limits::json_size;
+use crate::limits::Room;
 use crate::model::{EventKind, Level, NodeId, Pipeline, RunId, Scope};
 use crate::storage::{EventFilter, EventPage, Storage};
 
@@ -90,19 +90,17 @@ impl Views {
                 .min(EVENTS_PAGE);
         }
         let mut lines = Vec::new();
-        let (mut room, mut is_full) = (bytes_max, false);
-        while !is_full && let Some(more) = reader.next().await? {
+        let (mut room, mut has_next) = (Room(bytes_max), false);
+        while !has_next && let Some(more) = reader.next().await? {
             for line in more {
-                let rest = room.checked_sub(json_size(&line).saturating_add(1));
-                is_full = lines.len() >= limit || (rest.is_none() && !lines.is_empty());
-                if is_full {
+                let is_fitting = room.take(&line) || lines.is_empty();
+                has_next = lines.len() >= limit || !is_fitting;
+                if has_next {
                     break;
                 }
-                room = rest.unwrap_or(0);
                 lines.push(line);
             }
         }
-        let has_next = is_full;
         // On the last page, the cursor also passes events that have no line.
         let last = lines.last().and_then(|line| line.seq);
         let cursor = if has_next {
