@@ -126,19 +126,17 @@ impl SecretList {
 impl MaskedSecret {
     fn mask(&self, text: &str) -> String {
         let secret = self.text.expose();
-        let mut text = text.replace(secret, MASKED);
+        let text = text.replace(secret, MASKED);
         if !encoded::has_encoding(&text) {
             return text;
         }
-        let mut masked = String::new();
-        while let Some(found) = self.find_encoded(&text) {
-            let rest = text.split_off(found.end);
-            text.truncate(found.start);
-            masked.push_str(&text);
+        let (mut masked, mut rest) = (String::new(), text.as_str());
+        while let Some(found) = self.find_encoded(rest) {
+            masked.push_str(&rest[..found.start]);
             masked.push_str(MASKED);
-            text = rest;
+            rest = &rest[found.end..];
         }
-        masked + &text
+        masked + rest
     }
 
     fn find_encoded(&self, text: &str) -> Option<Range<usize>> {
