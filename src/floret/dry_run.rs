@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use super::Floret;
 use crate::engine::DryRunRequest;
 use crate::error::Result;
+use crate::graph::params::DATE;
 use crate::model::{DryRun, Scope};
 
 /// A dry run to execute, from [`Floret::dry_run`].
@@ -79,7 +80,7 @@ impl DryRunBuilder {
     /// # }
     /// ```
     pub fn date(self, date: NaiveDate) -> Self {
-        self.param("date", date.to_string())
+        self.param(DATE, date.to_string())
     }
 }
 

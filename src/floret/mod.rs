@@ -23,6 +23,7 @@ use crate::delivery::Delivery;
 use crate::engine::{Engine, RequestKey, RunRequest, hash_body};
 use crate::error::{Error, Problem, Result};
 use crate::events::Subscription;
+use crate::graph::params::DATE;
 use crate::model::{Cancel, Dataset, RunId, RunStatus, Scope};
 use crate::storage::{EventFilter, RunDetail, Storage};
 use crate::views::Views;
@@ -371,7 +372,7 @@ impl RunBuilder {
     /// # }
     /// ```
     pub fn date(self, date: NaiveDate) -> Self {
-        self.param("date", date.to_string())
+        self.param(DATE, date.to_string())
     }
 
     /// Sets the idempotency key.

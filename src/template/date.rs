@@ -22,22 +22,12 @@ enum Step {
 /// Returns `None` for another name, and `Some(None)` for a shift that cannot be read.
 pub(super) fn shift(name: &str) -> Option<Option<Shift>> {
     let text = name.strip_prefix("date")?;
-    let unshifted = Shift {
-        is_forward: true,
-        step: Step::Days(0),
+    let (is_forward, step) = match text.chars().next() {
+        None => (true, Some(Step::Days(0))),
+        Some(sign @ ('+' | '-')) => (sign == '+', Step::parse(&text[1..])),
+        Some(_) => return None,
     };
-    match text.chars().next() {
-        None => Some(Some(unshifted)),
-        Some('+') => Some(Step::parse(&text[1..]).map(|step| Shift {
-            is_forward: true,
-            step,
-        })),
-        Some('-') => Some(Step::parse(&text[1..]).map(|step| Shift {
-            is_forward: false,
-            step,
-        })),
-        Some(_) => None,
-    }
+    Some(step.map(|step| Shift { is_forward, step }))
 }
 
 impl Step {

@@ -12,7 +12,7 @@ use crate::api::call::Call;
 use crate::api::query::{self, Query};
 use crate::api::{origin, problem};
 use crate::error::{Error, Problem, Result};
-use crate::model::{EventKind, PipelineId, RunId};
+use crate::model::{EventKind, RunId};
 use crate::views::{EventFilter, EventSpan};
 
 const KINDS: &[(&str, EventKind)] = &[
@@ -35,16 +35,12 @@ const KINDS: &[(&str, EventKind)] = &[
 pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
     origin::check_stream(&call.parts, &call.shared.origins)?;
     let query = call.query()?;
-    let filter = filter(&call, &query)?;
+    let filter = filter(&call, &query).await?;
     let since = query.number("since", 0..=u64::MAX)?;
     let span = match since {
         Some(since) => Some((since, span(&call, since).await?)),
         None => None,
     };
-    if let Some(pipeline) = &filter.pipeline {
-        let views = call.views();
-        views.check_pipeline_filter(pipeline, &call.scope).await?;
-    }
     if let Some(run) = filter.run {
         call.views().check_run(run, &call.scope).await?;
     } else if let Some((since, span)) = span
@@ -80,7 +76,7 @@ pub(in crate::api) async fn open(mut call: Call) -> Result<Response<Body>> {
     Ok(response)
 }
 
-fn filter(call: &Call, query: &Query) -> Result<EventFilter> {
+async fn filter(call: &Call, query: &Query) -> Result<EventFilter> {
     let types = query.get("types").map(|types| {
         let kinds = types
             .split(',')
@@ -90,7 +86,7 @@ fn filter(call: &Call, query: &Query) -> Result<EventFilter> {
     Ok(EventFilter {
         scope: call.scope.clone(),
         run: query.parse::<RunId>("run_id")?,
-        pipeline: query.parse::<PipelineId>("pipeline_id")?,
+        pipeline: call.pipeline_filter(query).await?,
         kinds: types.transpose()?.unwrap_or_default(),
     })
 }
