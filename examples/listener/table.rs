@@ -24,14 +24,14 @@ struct Open {
 
 /// What the table knows of a connection.
 pub(super) struct Entry {
-    last: Mutex<Instant>,
+    active_at: Mutex<Instant>,
     has_read: AtomicBool,
     /// Requests that the service works on, and the stream that the connection has become.
     busy: AtomicUsize,
     closed: CancellationToken,
 }
 
-/// A place in the table. The connection owns it; dropping it frees the place.
+/// The slot of a connection, which owns it. Dropping it frees the slot.
 pub(super) struct Slot {
     table: Arc<Table>,
     number: u64,
@@ -52,7 +52,7 @@ impl Table {
     /// Takes a slot. If there is none left, the idlest connection loses its own.
     pub(super) fn admit(self: &Arc<Self>) -> Slot {
         let entry = Arc::new(Entry {
-            last: Mutex::new(Instant::now()),
+            active_at: Mutex::new(Instant::now()),
             has_read: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
             closed: CancellationToken::new(),
@@ -84,10 +84,12 @@ impl Open {
     /// Closes the connection that has neither read nor written for longest. One that the service
     /// works for is closed only if there is no other.
     fn close_idlest(&mut self) {
-        let idlest = self
-            .entries
-            .iter()
-            .min_by_key(|(_, entry)| (entry.busy.load(Ordering::Relaxed) > 0, *entry.last.lock()));
+        let idlest = self.entries.iter().min_by_key(|(_, entry)| {
+            (
+                entry.busy.load(Ordering::Relaxed) > 0,
+                *entry.active_at.lock(),
+            )
+        });
         let Some(number) = idlest.map(|(number, _)| *number) else {
             return;
         };
@@ -106,7 +108,7 @@ impl Entry {
 
     /// Notes that the client has taken something.
     pub(super) fn note_write(&self) {
-        *self.last.lock() = Instant::now();
+        *self.active_at.lock() = Instant::now();
     }
 
     /// Returns whether the client has ever sent anything.

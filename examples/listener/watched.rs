@@ -26,7 +26,7 @@ pub(super) struct Watched {
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Runs while a write waits for the client.
     stall: Option<Pin<Box<Sleep>>>,
-    /// Frees the place in the table when the socket is dropped.
+    /// Freed when the socket is dropped.
     _slot: Slot,
 }
 
