@@ -68,7 +68,7 @@ pub struct Builder {
     registry: Registry,
     keyring: Keyring,
     pipelines: Vec<CodePipeline>,
-    is_only_these: bool,
+    only_these_pipelines: bool,
     limits: Limits,
     clock: Clock,
     notifiers: Notifiers,
@@ -91,7 +91,7 @@ impl Builder {
             registry: Registry::default(),
             keyring: Keyring::default(),
             pipelines: Vec::new(),
-            is_only_these: false,
+            only_these_pipelines: false,
             limits: Limits::default(),
             clock: Clock::system(),
             notifiers: Notifiers::default(),
@@ -372,7 +372,7 @@ impl Builder {
     /// run by hand, and the status of the scheduler shows it as disabled. Use this where no
     /// pipeline is created over HTTP.
     pub const fn only_these_pipelines(mut self) -> Self {
-        self.is_only_these = true;
+        self.only_these_pipelines = true;
         self
     }
 
@@ -460,7 +460,7 @@ impl Builder {
             twice: _,
             notifiers_twice: _,
             retention,
-            is_only_these: _,
+            only_these_pipelines: _,
         } = self;
         if let Some(newest) = storage.newest_run().await? {
             clock.seed(newest);
@@ -526,7 +526,7 @@ impl Builder {
     }
 
     fn scheduled(&self) -> ScheduledPipelines {
-        if !self.is_only_these {
+        if !self.only_these_pipelines {
             return ScheduledPipelines::All;
         }
         let key = |code: &CodePipeline| (code.tenant.clone(), code.pipeline.id.clone());
