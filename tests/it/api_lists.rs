@@ -1,10 +1,13 @@
 //! Lists of runs: pages, filters and links.
 
+use std::collections::BTreeSet;
+
+use floret::Limits;
 use floret::testing::Step;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::wire::{Host, TestResponse, on_each_backend, request};
+use crate::wire::{Backend, Host, TestResponse, on_each_backend, request};
 
 /// Returns the ids of the items, in order.
 fn ids(items: &Value) -> Vec<&str> {
@@ -171,4 +174,76 @@ async fn an_unknown_pipeline_filter_is_not_found_on_every_route() {
         }
     })
     .await;
+}
+
+/// Follows the links of a list whose pages have room for one item. Returns the number of items.
+async fn follow(host: &Host, path: &str) -> usize {
+    let (mut found, mut next) = (BTreeSet::new(), path.to_owned());
+    while !next.is_empty() {
+        let response = host.get(&next).await;
+        assert_eq!(response.status, 200, "{next}: {response:?}");
+        let mut body = response.json();
+        let items = match body.get_mut("items") {
+            Some(items) => items.take(),
+            None => body,
+        };
+        let [item] = items.as_array().unwrap().as_slice() else {
+            panic!("{next}: {items}");
+        };
+        let mut item = item.clone();
+        // Only a line of a page after a cursor has its number.
+        item.as_object_mut().unwrap().remove("seq");
+        assert!(found.insert(item.to_string()), "{next} repeats {item}");
+        link(&response, "next").clone_into(&mut next);
+    }
+    found.len()
+}
+
+#[tokio::test]
+async fn every_list_that_ends_early_goes_on_where_it_ended() {
+    for backend in [Backend::Memory, Backend::Sqlite] {
+        let mut limits = Limits::default();
+        limits.page_bytes_max = 1;
+        let host = Host::with_limits(backend, limits).await;
+        let run = host.finished_run().await;
+        for index in 1..=3 {
+            let date = format!("2024-01-0{index}");
+            for (path, body) in [
+                (
+                    "/api/pipelines/daily/backfill",
+                    json!({"start_date": date, "end_date": date}),
+                ),
+                (
+                    "/api/pipelines",
+                    json!({"name": "n", "nodes": [{"id": "a", "type": "any"}]}),
+                ),
+                (
+                    "/api/connections",
+                    json!({"conn_id": format!("c{index}"), "type": "x"}),
+                ),
+                (
+                    "/api/variables",
+                    json!({"key": format!("k{index}"), "value": "v"}),
+                ),
+            ] {
+                let created = host.post(path, Some(&body)).await;
+                assert!(created.status.is_success(), "{path}: {created:?}");
+            }
+        }
+        for (path, count) in [
+            ("/api/runs", 4),
+            ("/api/pipelines/daily/runs", 4),
+            ("/api/pipelines/daily/backfills", 3),
+            ("/api/pipelines", 4),
+            ("/api/connections", 3),
+            ("/api/variables", 3),
+        ] {
+            assert_eq!(follow(&host, path).await, count, "{path}");
+        }
+        let log = format!("/api/runs/{run}/logs");
+        let exported = host.get(&format!("{log}/export?format=ndjson")).await;
+        let count = exported.text().lines().count();
+        assert!(count > 1, "{exported:?}");
+        assert_eq!(follow(&host, &log).await, count);
+    }
 }
