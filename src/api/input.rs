@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Issue, Problem, Result, quote};
+use crate::error::{Error, Issue, Problem, Result, quote, reference_token};
 use crate::graph::fields::{mismatch, whole_number};
-use crate::graph::issues::{Issues, reference_token};
+use crate::graph::issues::Issues;
 use crate::graph::params::parse_date;
 use crate::suggestion::{did_you_mean, nearest};
 

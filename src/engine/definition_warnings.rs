@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::error::{Issue, IssueLocation, quote};
+use crate::error::{Issue, IssueLocation, quote, reference_token};
 use crate::executor::{Executor, Registry};
-use crate::graph::issues::{Issues, reference_token};
+use crate::graph::issues::Issues;
 use crate::graph::params::DATE;
 use crate::graph::policy::CONFIG_KEYS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};

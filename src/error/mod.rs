@@ -5,6 +5,7 @@
 
 mod kind;
 mod panic;
+mod pointer;
 mod problem;
 
 use std::error::Error as StdError;
@@ -12,6 +13,7 @@ use std::fmt;
 
 pub use kind::ErrorKind;
 pub(crate) use panic::{catch_panic, catch_panic_in, contain_log, panic_message, trace_panic};
+pub(crate) use pointer::reference_token;
 pub use problem::Problem;
 
 /// The result of the crate's functions.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::issues::{Issues, reference_token};
-use crate::error::{quote, truncate};
+use super::issues::Issues;
+use crate::error::{quote, reference_token, truncate};
 
 /// The number of bytes of a received number that an issue shows. With `arbitrary_precision`, which
 /// a host may enable, a number can have megabytes.

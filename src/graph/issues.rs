@@ -78,11 +78,6 @@ fn covers(at: &IssueLocation, pointer: &str) -> bool {
     }
 }
 
-/// Returns a key as a reference token of a JSON pointer (RFC 6901, section 3).
-pub(crate) fn reference_token(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,10 +125,5 @@ mod tests {
         assert_eq!(refused(&[Some(OWN), Some(OWN)]), Err(OWN));
         assert_eq!(refused(&[Some(OWN), Some(OTHER)]), Err(PLAIN));
         assert_eq!(refused(&[Some(OWN), None]), Err(PLAIN));
-    }
-
-    #[test]
-    fn a_key_is_escaped_as_a_reference_token() {
-        assert_eq!(reference_token("a/b~c"), "a~1b~0c");
     }
 }

@@ -8,7 +8,8 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
 use super::fields::mismatch;
-use super::issues::{Issues, reference_token};
+use super::issues::Issues;
+use crate::error::reference_token;
 
 /// Reads the object at the JSON pointer `at`.
 ///

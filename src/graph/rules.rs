@@ -4,11 +4,11 @@
 
 use serde_json::{Map, Value};
 
-use super::issues::{Issues, reference_token};
+use super::issues::Issues;
 use super::params::{DATE, parse_date};
 use super::policy::{RetryPolicy, TIMEOUT_RANGE, is_timeout_in_range};
 use crate::cron::{self, Schedule};
-use crate::error::quote;
+use crate::error::{quote, reference_token};
 use crate::json;
 use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
 

@@ -2,35 +2,22 @@
 //!
 //! `model::dataset` converts the columns.
 
-use serde_json::Value;
-
-use super::config::{ConfigFields, kind, pointer_to};
-use crate::error::quote;
+use super::config::{ConfigFields, kind};
+use crate::error::{quote, reference_token};
 use crate::model::ColumnType;
 use crate::suggestion::{did_you_mean, nearest};
 
 /// Reads the field `types`.
 pub(super) fn read_types<'a>(fields: &mut ConfigFields<'a>) -> Vec<(&'a str, ColumnType)> {
-    let entries = match fields.value("types") {
-        None => return Vec::new(),
-        Some(Value::Object(entries)) => entries,
-        Some(other) => {
-            let kind = kind(other);
-            fields.refuse(
-                "/types",
-                format!("types is an object of column names and types, not {kind}"),
-            );
-            return Vec::new();
-        }
-    };
-    let mut types = Vec::with_capacity(entries.len());
-    for (name, value) in entries {
+    let entries = fields.entries("types", "column names and types");
+    let mut types = Vec::new();
+    for (name, value) in entries.into_iter().flatten() {
         match value.as_str().and_then(ColumnType::parse) {
             Some(found) => types.push((name.as_str(), found)),
             None => {
                 let (names, kind) = (ColumnType::NAMES, kind(value));
                 fields.refuse(
-                    &pointer_to("types", name),
+                    &format!("/types/{}", reference_token(name)),
                     format!("a type is one of {names}, not {kind}"),
                 );
             }

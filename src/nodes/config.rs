@@ -102,6 +102,21 @@ impl<'a> ConfigFields<'a> {
         found
     }
 
+    /// Reads an optional object. `what` says what it has.
+    pub(super) fn entries(&mut self, key: &str, what: &str) -> Option<&'a Map<String, Value>> {
+        match self.config.get(key)? {
+            Value::Object(entries) => Some(entries),
+            other => {
+                let kind = kind(other);
+                self.refuse(
+                    &format!("/{key}"),
+                    format!("{key} is an object of {what}, not {kind}"),
+                );
+                None
+            }
+        }
+    }
+
     /// Reads an optional array of strings.
     pub(super) fn texts(&mut self, key: &str) -> Option<Vec<&'a str>> {
         let Value::Array(items) = self.config.get(key)? else {
@@ -159,14 +174,10 @@ pub(super) fn kind(value: &Value) -> String {
         Value::Bool(_) => "a boolean".to_owned(),
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) => quote(text),
+        Value::Array(items) if items.is_empty() => "an empty array".to_owned(),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }
-}
-
-/// Returns a JSON pointer to a key inside a field.
-pub(super) fn pointer_to(field: &str, key: &str) -> String {
-    format!("/{field}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Returns the issues without those of templates, whose values are unknown before an attempt.
@@ -184,20 +195,10 @@ pub(super) fn without_template_issues(
 }
 
 fn is_template(config: &Map<String, Value>, pointer: &str) -> bool {
-    let mut parts = pointer.split('/').skip(1);
-    let mut found = parts.next().and_then(|key| config.get(key));
-    for part in parts {
-        found = match found {
-            Some(Value::Array(items)) => part
-                .parse::<usize>()
-                .ok()
-                .and_then(|index| items.get(index)),
-            Some(Value::Object(entries)) => {
-                entries.get(&part.replace("~1", "/").replace("~0", "~"))
-            }
-            Some(_) | None => None,
-        };
-    }
+    // The keys that a node type reads are not escaped.
+    let path = pointer.trim_start_matches('/');
+    let (key, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let found = config.get(key).and_then(|value| value.pointer(rest));
     found
         .and_then(Value::as_str)
         .is_some_and(|text| text.contains("${"))

@@ -83,18 +83,9 @@ impl DataDir {
 /// Reads `path`, which must be relative and without `..`.
 pub(super) fn read_path<'a>(fields: &mut ConfigFields<'a>) -> Option<&'a str> {
     let path = fields.required_text("path")?;
-    let is_inside = Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    let problem = if path.trim().is_empty() {
-        "is empty"
-    } else if path.contains('\0') {
-        "contains a NUL character"
-    } else if !is_inside {
-        "is not a relative path without .."
-    } else if path.ends_with(['/', '\\']) {
-        "names a folder"
-    } else {
+    let is_folder = path.ends_with(['/', '\\']);
+    let problem = path_problem(path).or(is_folder.then_some("names a folder"));
+    let Some(problem) = problem else {
         return Some(path);
     };
     let shown = quote(path);
@@ -103,6 +94,22 @@ pub(super) fn read_path<'a>(fields: &mut ConfigFields<'a>) -> Option<&'a str> {
         format!("path is a file inside the data directory; {shown} {problem}"),
     );
     None
+}
+
+/// Returns what is wrong with a path, or `None` if it can lead to something in the directory.
+pub(super) fn path_problem(path: &str) -> Option<&'static str> {
+    let is_inside = Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if path.trim().is_empty() {
+        Some("is empty")
+    } else if path.contains('\0') {
+        Some("contains a NUL character")
+    } else if !is_inside {
+        Some("is not a relative path without ..")
+    } else {
+        None
+    }
 }
 
 /// Returns the path as the lineage names it: `a/b` for `./a//b`.

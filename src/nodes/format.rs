@@ -37,22 +37,16 @@ impl Format {
     /// Reads the format from the field `format` or, if the field is missing, from the extension of
     /// `path`, which may have an extension of a compression after it.
     pub(super) fn read(fields: &mut ConfigFields<'_>, path: Option<&str>) -> Option<Self> {
-        let names = Self::ALL.map(Self::name).join(", ");
+        let names = Self::ALL.map(Self::name);
         let find = |name: &str| Self::ALL.into_iter().find(|format| format.name() == name);
         if fields.value("format").is_some() {
-            let name = fields.text("format")?;
-            let found = find(name);
-            if found.is_none() {
-                let name = quote(name);
-                fields.refuse("/format", format!("format is one of {names}, not {name}"));
-            }
-            return found;
+            return fields.choice("format", &names).and_then(find);
         }
         let path = path?;
         let (_, uncompressed) = Compression::of_path(path);
         let found = find(extension(uncompressed).as_str());
         if found.is_none() {
-            let path = quote(path);
+            let (path, names) = (quote(path), names.join(", "));
             fields.refuse(
                 "/path",
                 format!(

@@ -2,7 +2,7 @@
 //!
 //! The folder is opened first, so that no symlink can lead the program elsewhere.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
@@ -33,22 +33,6 @@ impl WorkingDir {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-}
-
-/// Returns what is wrong with the path of a folder, or `None` if it can be one.
-pub(super) fn folder_problem(path: &str) -> Option<&'static str> {
-    let is_inside = Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if path.trim().is_empty() {
-        Some("is empty")
-    } else if path.contains('\0') {
-        Some("contains a NUL character")
-    } else if !is_inside {
-        Some("is not a relative path without ..")
-    } else {
-        None
     }
 }
 

@@ -7,11 +7,10 @@ use serde_json::{Map, Value};
 use super::document::DocumentFormat;
 use super::environment::OWN_PREFIX;
 use super::stdout::OutputFormat;
-use crate::error::{Issue, quote};
+use crate::error::{Issue, quote, reference_token};
 use crate::executor::Effect;
 use crate::nodes::config::{ConfigFields, kind};
-use crate::nodes::data_dir::DataDir;
-use crate::nodes::working_dir::folder_problem;
+use crate::nodes::data_dir::{DataDir, path_problem};
 use crate::template;
 
 /// The keys that [`Config::read`] reads.
@@ -93,21 +92,12 @@ fn read_output(fields: &mut ConfigFields<'_>, effect: Effect) -> OutputFormat {
         Effect::Sink => OutputFormat::Log,
         Effect::Source | Effect::Transform => OutputFormat::Ndjson,
     };
-    if fields.value("output").is_none() {
-        return default;
-    }
-    let read = match fields.text("output") {
+    let read = match fields.choice("output", &["ndjson", "json", "csv", "log"]) {
         Some("ndjson") => OutputFormat::Ndjson,
         Some("json") => OutputFormat::Document(DocumentFormat::Json),
         Some("csv") => OutputFormat::Document(DocumentFormat::Csv),
         Some("log") => OutputFormat::Log,
-        Some(other) => {
-            let other = quote(other);
-            let detail = format!("output is one of ndjson, json, csv, log, not {other}");
-            fields.refuse("/output", detail);
-            default
-        }
-        None => default,
+        Some(_) | None => default,
     };
     if effect == Effect::Sink && read != OutputFormat::Log {
         fields.refuse(
@@ -131,7 +121,7 @@ fn read_cwd<'a>(
         return None;
     };
     let path = fields.text("cwd")?;
-    if let Some(problem) = folder_problem(path) {
+    if let Some(problem) = path_problem(path) {
         let detail = format!(
             "cwd is a folder inside the data directory; {} {problem}",
             quote(path)
@@ -144,21 +134,10 @@ fn read_cwd<'a>(
 
 /// Reads `env`. A number or a boolean becomes its text.
 fn read_env<'a>(fields: &mut ConfigFields<'a>) -> Vec<(&'a str, String)> {
-    let entries = match fields.value("env") {
-        Some(Value::Object(entries)) => entries,
-        Some(other) => {
-            let kind = kind(other);
-            fields.refuse(
-                "/env",
-                format!("env is an object of names and texts, not {kind}"),
-            );
-            return Vec::new();
-        }
-        None => return Vec::new(),
-    };
+    let entries = fields.entries("env", "names and texts");
     let mut read = Vec::new();
-    for (name, value) in entries {
-        let pointer = format!("/env/{}", name.replace('~', "~0").replace('/', "~1"));
+    for (name, value) in entries.into_iter().flatten() {
+        let pointer = format!("/env/{}", reference_token(name));
         if let Some(problem) = name_problem(name) {
             fields.refuse(&pointer, format!("the variable {} {problem}", quote(name)));
             continue;
@@ -243,18 +222,9 @@ pub(super) fn read_effect(fields: &mut ConfigFields<'_>) -> Effect {
     if fields.value("effect").is_none() {
         return Effect::Transform;
     }
-    match fields.text("effect") {
+    match fields.choice("effect", &["source", "transform", "sink"]) {
         Some("source") => Effect::Source,
         Some("transform") => Effect::Transform,
-        Some("sink") => Effect::Sink,
-        Some(other) => {
-            let other = quote(other);
-            fields.refuse(
-                "/effect",
-                format!("effect is one of source, transform, sink, not {other}"),
-            );
-            Effect::Sink
-        }
-        None => Effect::Sink,
+        Some(_) | None => Effect::Sink,
     }
 }

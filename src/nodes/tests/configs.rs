@@ -202,6 +202,29 @@ fn every_problem_of_a_command_is_reported() {
 }
 
 #[test]
+fn an_empty_array_is_named_as_such() {
+    let test_dir = TestDir::new();
+    let command = CommandNode::new(Clock::system());
+    let source = SourceFile::new(test_dir.dir);
+    for (executor, config, detail) in [
+        (
+            &command as &dyn Executor,
+            json!({"command": []}),
+            "command is an array of the program and its arguments, not an empty array",
+        ),
+        (
+            &source,
+            json!({"path": "a.csv", "header": []}),
+            "header is true, false or an array of names, not an empty array",
+        ),
+    ] {
+        let issues = executor.validate(config.as_object().unwrap());
+        assert_eq!(issues.len(), 1);
+        assert_eq!(issues[0].detail, detail);
+    }
+}
+
+#[test]
 fn the_folder_of_a_command_is_inside_the_data_directory() {
     let test_dir = TestDir::new();
     let command = CommandNode::new(Clock::system()).data_dir(test_dir.dir.clone());
