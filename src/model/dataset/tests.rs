@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Dataset;
+use super::build::DatasetBuilder;
 use crate::error::ErrorKind;
+use crate::limits::DatasetLimits;
 
 pub(super) type Row = Map<String, Value>;
 
@@ -231,6 +233,18 @@ fn an_error_names_the_row_that_is_not_an_object() {
         error.to_string(),
         "row 2: invalid type: integer `5`, expected a JSON object at column 1"
     );
+}
+
+#[test]
+fn an_invalid_escape_is_named_with_its_column_in_the_row() {
+    for (row, column) in [(r#"{"a":"\ud800x"}"#, 15), (r#"{"a":["\ud800x"]}"#, 17)] {
+        let mut builder = DatasetBuilder::new(DatasetLimits::default());
+        let error = builder.push_json_row(row.as_bytes()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("unexpected end of hex escape at column {column}")
+        );
+    }
 }
 
 #[test]

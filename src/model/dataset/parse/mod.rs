@@ -49,13 +49,19 @@ impl DatasetBuilder {
 
 /// Returns the message of an error, without the line number if the text is one line.
 pub(super) fn describe(error: &serde_json::Error) -> String {
+    let reason = reason(error);
+    match error.line() {
+        1 => format!("{reason} at column {}", error.column()),
+        _ => reason,
+    }
+}
+
+/// Returns the message of an error without its position, for a part of a row: the reader of the row
+/// adds the position in the row.
+fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&position) {
-        Some(reason) if error.line() == 1 => format!("{reason} at column {}", error.column()),
-        Some(reason) => reason.to_owned(),
-        None => text,
-    }
+    text.strip_suffix(&position).unwrap_or(&text).to_owned()
 }
 
 /// Returns the error of a number that is beyond every float, and that no reader accepts therefore.

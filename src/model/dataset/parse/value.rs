@@ -4,7 +4,7 @@
 //! `nested` reads arrays and objects.
 
 use super::nested::compact;
-use super::number_error;
+use super::{number_error, reason};
 use crate::model::dataset::build::{DatasetBuilder, RowError};
 use crate::model::dataset::column::Cell;
 use crate::model::dataset::number;
@@ -34,8 +34,8 @@ impl DatasetBuilder {
         match text.get(1..text.len().saturating_sub(1)) {
             Some(plain) if !plain.contains('\\') => self.push(column_index, Cell::Text(plain)),
             Some(_) | None => {
-                let text: String = serde_json::from_str(text)
-                    .map_err(|error| RowError::new(super::describe(&error)))?;
+                let text: String =
+                    serde_json::from_str(text).map_err(|error| RowError::new(reason(&error)))?;
                 self.push(column_index, Cell::Text(&text))
             }
         }

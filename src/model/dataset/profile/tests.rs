@@ -142,6 +142,28 @@ fn percentages_have_one_decimal() {
 }
 
 #[test]
+fn texts_that_are_numbers_have_the_statistics_of_numbers() {
+    let texts = [json!("19.90"), json!("7"), json!(null), json!("+100")];
+    let rows = texts
+        .iter()
+        .map(|text| Row::from_iter([("a".to_owned(), text.clone())]));
+    // A row without the column changes how the texts are stored.
+    let with_gap = rows.chain([Row::new()]).collect();
+    let with_gap = Dataset::from_rows(with_gap).unwrap().profile().unwrap();
+    for column in [&profile_of(&texts), &with_gap.columns[0]] {
+        assert_eq!((column.kind.as_str(), column.is_numeric), ("string", true));
+        assert_eq!(column.min_val, Some(json!("7")));
+        assert_eq!(column.max_val, Some(json!("+100")));
+        assert_eq!(column.mean_val, Some((19.9 + 7.0 + 100.0) / 3.0));
+        assert_eq!(column.unique_count, 3);
+    }
+    let other = profile_of(&[json!("19.90"), json!("7"), json!("n/a")]);
+    assert_eq!((other.kind.as_str(), other.is_numeric), ("string", false));
+    assert_eq!(other.mean_val, None);
+    assert_eq!(other.min_val, Some(json!("19.90")));
+}
+
+#[test]
 fn a_mean_is_finite_though_the_sum_is_not() {
     assert_eq!(
         profile_of(&[json!(f64::MAX), json!(f64::MAX)]).mean_val,
