@@ -15,7 +15,7 @@ use super::config::{ConfigFields, Flag, config_error, without_template_issues};
 use super::data_dir::{DataDir, asset_name, file_error, read_path};
 use super::encoding::read_encoding;
 use super::format::Format;
-use super::read::{self, Bounds, CsvOptions, ReadError, Table};
+use super::read::{self, Bounds, CsvOptions, ReadError, Table, WholeFile};
 use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, NodeCall, Output};
 use crate::limits::DatasetLimits;
@@ -169,7 +169,8 @@ fn load(
 ) -> Result<(Dataset, Vec<String>), ExecutorError> {
     let failed = |error: ReadError| error.into_executor_error(config.path);
     let (compression, _) = Compression::of_path(config.path);
-    let text = read::open(file, compression, config.encoding, stop)
+    let text = WholeFile::new(file)
+        .and_then(|file| read::open(file, compression, config.encoding, stop))
         .map_err(|error| failed(error.into()))?;
     let table = read::rows(text, config.format, &config.csv, bounds).map_err(failed)?;
     if !table.has_content && config.allow_empty == Flag::Off {

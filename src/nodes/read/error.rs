@@ -17,6 +17,8 @@ pub(in crate::nodes) enum ReadError {
     /// What is wrong, and where.
     At(Place, String),
     File(String),
+    /// The file became shorter while it was read.
+    Shortened,
     Stopped(ExecutorError),
 }
 
@@ -47,6 +49,8 @@ pub(super) enum Fault {
     Stopped(ExecutorError),
     /// The line of bytes that are invalid in this encoding.
     Malformed(u64, &'static str),
+    /// The file ended before all bytes were read that it had at first.
+    Shortened,
 }
 
 impl fmt::Display for Fault {
@@ -54,6 +58,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Stopped(_) => f.write_str("stopped"),
             Self::Malformed(_, encoding) => write!(f, "it is not {encoding}"),
+            Self::Shortened => f.write_str("it became shorter while it was read"),
         }
     }
 }
@@ -76,6 +81,10 @@ impl ReadError {
                 ExecutorError::permanent(format!("line {line}{column} of {path}: {reason}"))
             }
             Self::File(reason) => ExecutorError::permanent(format!("{path}: {reason}")),
+            Self::Shortened => {
+                // A writer may be at work, so the next attempt may find a whole file.
+                ExecutorError::retryable(format!("file {path} became shorter while it was read"))
+            }
             Self::Stopped(error) => error,
         }
     }
@@ -88,6 +97,7 @@ impl From<io::Error> for ReadError {
             Ok(Fault::Malformed(line, encoding)) => {
                 Self::At(Place::line(line), format!("it is not {encoding}"))
             }
+            Ok(Fault::Shortened) => Self::Shortened,
             Err(error) if error.raw_os_error().is_some() => Self::Io(error),
             // The system reports no such error: the decompression does.
             Err(error) => Self::File(format!("its compressed data is damaged: {error}")),

@@ -13,6 +13,7 @@ mod records;
 mod scanner;
 mod table;
 mod text;
+mod whole_file;
 
 use std::io::Read;
 
@@ -20,6 +21,7 @@ pub(super) use error::ReadError;
 pub(super) use options::CsvOptions;
 pub(super) use table::{Bounds, Table};
 pub(super) use text::open;
+pub(super) use whole_file::WholeFile;
 
 use super::blocking::StopCheck;
 use super::compression::Compression;

@@ -1,6 +1,7 @@
 //! Tests of file nodes on real directories; `command` has its own tests.
 
 mod bombs;
+mod changing_files;
 mod configs;
 mod csv_sources;
 mod csv_values;
