@@ -178,11 +178,8 @@ fn load(
     }
     let (dataset, mut notes) = convert(config, table, bounds.limits)?;
     let is_cut = dataset.len() >= bounds.rows_max;
-    if is_cut && config.others == OtherColumns::Infer {
-        notes.push(format!(
-            "the types are inferred from the first {} rows only",
-            dataset.len()
-        ));
+    if config.others == OtherColumns::Infer {
+        notes.extend(bounds.inference_note(dataset.len()));
     }
     if !is_cut && dataset.row_count() < config.min_rows {
         let (found, wanted) = (dataset.row_count(), config.min_rows);

@@ -35,17 +35,20 @@ pub(super) enum OutputPart {
     Start,
 }
 
+/// The rows of a document and what is odd in it, or why it is invalid.
+type Decoded = Result<(Dataset, Vec<String>), ExecutorError>;
+
 /// Reads the document at most to the end of row `rows_max`.
 ///
 /// # Errors
-/// Returns an error of the pipe. The inner error is that of an invalid document.
+/// Returns an error of the pipe.
 pub(super) async fn read_document(
     stdout: &mut BufReader<impl AsyncRead + Unpin>,
     format: DocumentFormat,
     rows_max: usize,
     ctx: &Ctx,
     tail: &mut Tail,
-) -> io::Result<(OutputPart, Result<Dataset, ExecutorError>)> {
+) -> io::Result<(OutputPart, Decoded)> {
     let (chunks, receiver) = mpsc::channel(CHUNKS_MAX);
     let limits = ctx.dataset_limits;
     let decoded = blocking(ctx, move |stop| {
@@ -65,7 +68,7 @@ fn decode(
     rows_max: usize,
     limits: DatasetLimits,
     stop: &StopCheck,
-) -> Result<Dataset, ExecutorError> {
+) -> Decoded {
     let format = match format {
         DocumentFormat::Json => Format::Json,
         DocumentFormat::Csv => Format::Csv,

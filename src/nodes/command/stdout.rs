@@ -144,7 +144,10 @@ impl StdoutReader {
         let rows_max = self.rows_max;
         let (part, decoded) = read_document(stdout, format, rows_max, ctx, &mut self.tail).await?;
         match decoded {
-            Ok(dataset) => {
+            Ok((dataset, notes)) => {
+                for note in notes {
+                    ctx.log.warning(note).await;
+                }
                 let has_enough = dataset.len() >= rows_max;
                 self.document = Some(dataset);
                 if has_enough {

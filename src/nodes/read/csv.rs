@@ -9,7 +9,7 @@ use super::error::{Place, ReadError};
 use super::names;
 use super::options::{CsvOptions, Header, Ragged};
 use super::records::{Record, Records};
-use super::table::{Bounds, Table};
+use super::table::{Bounds, Oddity, Table};
 use crate::model::Cell;
 
 /// Reads the rows of a CSV text.
@@ -35,18 +35,19 @@ pub(super) fn read(
     if has_record && options.header == Header::FirstRecord {
         has_record = records.read(&mut record)?;
     }
-    let mut padded = (0_u64, 0_u64);
+    let mut padded = Oddity::default();
     while has_record && table.wants_more() {
-        if pad(&record, names.len(), options.ragged)? {
-            padded = (
-                padded.0 + 1,
-                if padded.0 == 0 { record.line } else { padded.1 },
-            );
+        if needs_padding(&record, names.len(), options.ragged)? {
+            padded.add(record.line);
         }
         push(&mut table, &record, &names, options)?;
         has_record = table.wants_more() && records.read(&mut record)?;
     }
-    note_oddities(&mut table, padded, records.blank_lines);
+    let notes = [
+        padded.note("records with too few fields were filled with null"),
+        records.blank_lines.note("blank lines were skipped"),
+    ];
+    table.notes.extend(notes.into_iter().flatten());
     Ok(table)
 }
 
@@ -79,8 +80,11 @@ fn push(
     Ok(())
 }
 
-/// Returns whether the record has to be padded.
-fn pad(record: &Record, width: usize, ragged: Ragged) -> Result<bool, ReadError> {
+/// Returns whether the record lacks fields.
+///
+/// # Errors
+/// Refuses a record with too many fields, and one that lacks fields unless `ragged` says to pad it.
+fn needs_padding(record: &Record, width: usize, ragged: Ragged) -> Result<bool, ReadError> {
     let found = record.len();
     if found == width {
         return Ok(false);
@@ -97,17 +101,4 @@ fn pad(record: &Record, width: usize, ragged: Ragged) -> Result<bool, ReadError>
         Place::line(record.line),
         format!("it has {found} fields, not {width}{advice}"),
     ))
-}
-
-fn note_oddities(table: &mut Table, padded: (u64, u64), blank_lines: (u64, u64)) {
-    for (what, (count, line)) in [
-        ("records with too few fields were filled with null", padded),
-        ("blank lines were skipped", blank_lines),
-    ] {
-        if count > 0 {
-            table
-                .notes
-                .push(format!("{count} {what}, the first at line {line}"));
-        }
-    }
 }

@@ -42,24 +42,27 @@ pub(super) fn rows(
     }
 }
 
-/// Reads the rows of a document that has no options, such as the output of a program.
+/// Reads the rows of a document that has no options, such as the output of a program. Also returns
+/// what is odd in it.
 pub(super) fn document(
     bytes: impl Read,
     format: Format,
     bounds: Bounds,
     stop: &StopCheck,
-) -> Result<Dataset, ReadError> {
+) -> Result<(Dataset, Vec<String>), ReadError> {
     let text = open(bytes, Compression::None, None, stop)?;
     let table = rows(text, format, &CsvOptions::default(), bounds)?;
+    let (builder, mut notes) = (table.builder, table.notes);
     let failed = |reason: String| ReadError::File(reason);
-    let texts = table
-        .builder
+    let texts = builder
         .finish()
         .map_err(|error| failed(error.to_string()))?;
     if !format.is_csv() {
-        return Ok(texts);
+        return Ok((texts, notes));
     }
+    notes.extend(bounds.inference_note(texts.len()));
     texts
         .with_types(&[], OtherColumns::Infer, bounds.limits)
+        .map(|typed| (typed, notes))
         .map_err(|misfit| failed(misfit.to_string()))
 }

@@ -7,6 +7,7 @@ use std::io::Read;
 
 use super::error::{Place, ReadError};
 use super::scanner::Scanner;
+use super::table::Oddity;
 use crate::error::quote;
 use crate::limits::DatasetLimits;
 use crate::nodes::dialect::{DELIMITERS, Dialect, shown};
@@ -74,10 +75,10 @@ pub(super) struct Records<R> {
     dialect: Dialect,
     comment: Option<u8>,
     limits: DatasetLimits,
-    /// The number and the first line of blank lines between records.
-    pub(super) blank_lines: (u64, u64),
+    /// The blank lines between records.
+    pub(super) blank_lines: Oddity,
     /// Blank lines that are skipped if a record follows.
-    pending_blanks: (u64, u64),
+    pending_blanks: Oddity,
 }
 
 impl<R: Read> Records<R> {
@@ -92,8 +93,8 @@ impl<R: Read> Records<R> {
             dialect,
             comment,
             limits,
-            blank_lines: (0, 0),
-            pending_blanks: (0, 0),
+            blank_lines: Oddity::default(),
+            pending_blanks: Oddity::default(),
         }
     }
 
@@ -120,8 +121,7 @@ impl<R: Read> Records<R> {
         loop {
             let line = self.text.line();
             if self.text.line_break()? {
-                let (count, first) = self.pending_blanks;
-                self.pending_blanks = (count + 1, if count == 0 { line } else { first });
+                self.pending_blanks.add(line);
                 continue;
             }
             match self.text.peek()? {
@@ -130,11 +130,8 @@ impl<R: Read> Records<R> {
                 Some(_) => break,
             }
         }
-        let (count, first) = std::mem::take(&mut self.pending_blanks);
-        if self.blank_lines.0 == 0 {
-            self.blank_lines.1 = first;
-        }
-        self.blank_lines.0 += count;
+        self.blank_lines
+            .append(std::mem::take(&mut self.pending_blanks));
         Ok(true)
     }
 

@@ -14,6 +14,15 @@ pub(in crate::nodes) struct Bounds {
     pub(in crate::nodes) limits: DatasetLimits,
 }
 
+impl Bounds {
+    /// Returns the note that types are inferred from the first rows only, if there may be more than
+    /// the `row_count` rows that were read.
+    pub(in crate::nodes) fn inference_note(self, row_count: usize) -> Option<String> {
+        (row_count >= self.rows_max)
+            .then(|| format!("the types are inferred from the first {row_count} rows only"))
+    }
+}
+
 pub(in crate::nodes) struct Table {
     pub(in crate::nodes) builder: DatasetBuilder,
     pub(in crate::nodes) lines: RowLines,
@@ -50,6 +59,36 @@ impl Table {
         self.has_content = true;
         let row = self.builder.row_count().saturating_sub(1);
         self.lines.push(row, line);
+    }
+}
+
+/// How often something odd was found, and the line of the first time.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Oddity {
+    count: u64,
+    first_line: u64,
+}
+
+impl Oddity {
+    pub(super) const fn add(&mut self, line: u64) {
+        self.append(Self {
+            count: 1,
+            first_line: line,
+        });
+    }
+
+    /// Adds what was found later.
+    pub(super) const fn append(&mut self, later: Self) {
+        if self.count == 0 {
+            self.first_line = later.first_line;
+        }
+        self.count = self.count.saturating_add(later.count);
+    }
+
+    /// Returns a note that says what was found, if it was.
+    pub(super) fn note(self, what: &str) -> Option<String> {
+        let Self { count, first_line } = self;
+        (count > 0).then(|| format!("{count} {what}, the first at line {first_line}"))
     }
 }
 

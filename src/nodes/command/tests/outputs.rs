@@ -152,6 +152,33 @@ async fn a_dry_run_reads_the_first_rows_of_any_output() {
 }
 
 #[tokio::test]
+async fn what_is_odd_in_a_document_is_in_the_log() {
+    let script = "printf 'a\n1\n\n2\n'; yes 3 | head -n 20";
+    for (row_limit, expected) in [
+        (
+            None,
+            vec!["1 blank lines were skipped, the first at line 3"],
+        ),
+        (
+            Some(10),
+            vec![
+                "1 blank lines were skipped, the first at line 3",
+                "the types are inferred from the first 10 rows only",
+            ],
+        ),
+    ] {
+        let mut call = outputs("csv", script);
+        call.ctx.row_limit = row_limit;
+        let mut heard = listen(&mut call);
+        execute(call).await.unwrap();
+        for line in expected {
+            assert_eq!(heard.recv().await.as_deref(), Some(line));
+        }
+        assert_eq!(heard.recv().await, None);
+    }
+}
+
+#[tokio::test]
 async fn a_byte_order_mark_before_the_rows_is_accepted() {
     let script = "printf '\\357\\273\\277{\"a\": 1}\n{\"a\": 2}\n'";
     assert_eq!(
