@@ -116,6 +116,9 @@ fn node_warnings(at: &str, node: &Node, executor: Option<&Arc<dyn Executor>>, is
         };
         issues.push(&format!("{config_at}/{}", reference_token(key)), || detail);
     }
+    for (pointer, warning) in template::unread(&node.config) {
+        issues.push(&format!("{config_at}{pointer}"), || warning);
+    }
     let own = executor.map(|executor| executor.warnings(&node.config));
     for warning in own.unwrap_or_default() {
         let pointer = absolute_pointer(&config_at, &warning.location);

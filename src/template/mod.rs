@@ -4,22 +4,21 @@
 //! `engine` supplies parameters and variables; the executor interprets the resolved config.
 
 mod date;
+mod pieces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
-use crate::error::quote;
+use self::pieces::{PREFIXES, Piece, meant_prefix, pieces};
+use crate::error::{quote, reference_token};
 use crate::model::RunId;
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The total size of the values substituted into one config. 16 MiB, as the largest stored output:
 /// without a limit a config could repeat a parameter of a megabyte a hundred thousand times.
 const SUBSTITUTED_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// The part of a template before the dot.
-const PREFIXES: [&str; 3] = ["param", "var", "run"];
 
 /// What a template can name of a run.
 const RUN_FIELDS: [&str; 2] = ["id", "date"];
@@ -108,6 +107,7 @@ impl Resolver<'_> {
         for piece in pieces(text) {
             match piece {
                 Piece::Text(text) => resolved.push_str(text),
+                Piece::Dollar(_) => resolved.push('$'),
                 Piece::Reference(inside) => resolved.push_str(&self.substitute(inside)?),
                 Piece::Misspelled(inside) => return Err(misspelled(inside)),
             }
@@ -171,7 +171,7 @@ pub(crate) fn variables(config: &Map<String, Value>) -> BTreeSet<String> {
 pub(crate) fn has_value(text: &str) -> bool {
     pieces(text).any(|piece| match piece {
         Piece::Reference(inside) => !inside.starts_with("run."),
-        Piece::Text(_) | Piece::Misspelled(_) => false,
+        Piece::Text(_) | Piece::Dollar(_) | Piece::Misspelled(_) => false,
     })
 }
 
@@ -185,7 +185,7 @@ fn names(config: &Map<String, Value>, prefix: &str) -> BTreeSet<String> {
     each_text(config, |_, text| {
         found.extend(pieces(text).filter_map(|piece| match piece {
             Piece::Reference(inside) => inside.strip_prefix(prefix).map(str::to_owned),
-            Piece::Text(_) | Piece::Misspelled(_) => None,
+            Piece::Text(_) | Piece::Dollar(_) | Piece::Misspelled(_) => None,
         }));
     });
     found
@@ -208,13 +208,47 @@ pub(crate) fn unknown_names(config: &Map<String, Value>) -> Vec<(String, Templat
     let mut found = Vec::new();
     each_text(config, |pointer, text| {
         let mut errors = pieces(text).filter_map(|piece| match piece {
-            Piece::Reference(inside) if inside.starts_with("run.") => resolver.lookup(inside).err(),
+            Piece::Reference(inside) if inside.starts_with("run.") || inside == "var." => {
+                resolver.lookup(inside).err()
+            }
             Piece::Misspelled(inside) => Some(misspelled(inside)),
-            Piece::Reference(_) | Piece::Text(_) => None,
+            Piece::Reference(_) | Piece::Text(_) | Piece::Dollar(_) => None,
         });
         found.extend(errors.next().map(|error| (pointer.to_owned(), error)));
     });
     found
+}
+
+/// Returns a warning for the first text of each string that stays as it is, although it looks like
+/// a template: one that names nothing or is never closed. Each with the JSON pointer of the string.
+pub(crate) fn unread(config: &Map<String, Value>) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    each_text(config, |pointer, text| {
+        let mut warnings = pieces(text).filter_map(|piece| match piece {
+            Piece::Dollar(text) => unread_template(text),
+            Piece::Text(_) | Piece::Reference(_) | Piece::Misspelled(_) => None,
+        });
+        found.extend(warnings.next().map(|warning| (pointer.to_owned(), warning)));
+    });
+    found
+}
+
+fn unread_template(text: &str) -> Option<String> {
+    let inside = text.strip_prefix("${")?;
+    let has_prefix = |prefix: &&str| {
+        let rest = inside.strip_prefix(*prefix);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    let problem = if inside.starts_with('}') {
+        "\"${}\" names nothing".to_owned()
+    } else if PREFIXES.iter().any(has_prefix) {
+        format!("the template {} is never closed", quote(text))
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{problem}, and the text stays as it is ($${{ stands for ${{)"
+    ))
 }
 
 /// Visits every string inside a config, with its JSON pointer.
@@ -228,12 +262,7 @@ fn each_text_of_object<'a>(
     visit: &mut impl FnMut(&str, &'a str),
 ) {
     for (key, value) in entries {
-        each_text_of_value(
-            value,
-            &key.replace('~', "~0").replace('/', "~1"),
-            pointer,
-            visit,
-        );
+        each_text_of_value(value, &reference_token(key), pointer, visit);
     }
 }
 
@@ -258,71 +287,6 @@ fn each_text_of_value<'a>(
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
     pointer.truncate(length);
-}
-
-/// A part of a string.
-enum Piece<'t> {
-    Text(&'t str),
-    /// The inside of `${…}`, with one of our prefixes.
-    Reference(&'t str),
-    /// The inside of `${…}`, with a prefix that is nearly one of ours.
-    Misspelled(&'t str),
-}
-
-/// Splits a string into its parts, in order.
-fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    // After the last `}` no reference is closed. Searching for its end each time would be
-    // quadratic.
-    let unclosed = text.rsplit('}').next().map_or(0, str::len);
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let at = rest.find('$').unwrap_or(rest.len());
-        if rest.is_empty() {
-            return None;
-        }
-        let (before, dollar) = rest.split_at(at);
-        let (piece, taken) = if !before.is_empty() {
-            (Piece::Text(before), before.len())
-        } else if dollar.starts_with("$${") {
-            (Piece::Text("${"), "$${".len())
-        } else if dollar.len() > unclosed
-            && let Some((inside, piece)) = reference(dollar)
-        {
-            (piece, "${}".len() + inside.len())
-        } else {
-            (Piece::Text("$"), "$".len())
-        };
-        rest = &rest[taken..];
-        Some(piece)
-    })
-}
-
-/// Returns the inside of `${…}` at the start of a string if it has one of our prefixes or nearly
-/// one. Any other `${…}`, such as `${HOME}`, belongs to the executor.
-fn reference(text: &str) -> Option<(&str, Piece<'_>)> {
-    let (inside, _) = text.strip_prefix("${")?.split_once('}')?;
-    let (prefix, _) = inside.split_once('.')?;
-    if PREFIXES.contains(&prefix) {
-        return Some((inside, Piece::Reference(inside)));
-    }
-    meant_prefix(prefix).map(|_| (inside, Piece::Misspelled(inside)))
-}
-
-/// Returns the prefix of ours that a wrong one most likely means.
-///
-/// The list is short, because a text that is not for Floret must stay as it is.
-fn meant_prefix(prefix: &str) -> Option<&'static str> {
-    if prefix.len() > "parameters".len() + 2 {
-        return None;
-    }
-    match prefix.trim().to_ascii_lowercase().as_str() {
-        "param" | "params" | "parameter" | "parameters" | "parm" | "parms" | "prams" => {
-            Some("param")
-        }
-        "var" | "vars" | "variable" | "variables" => Some("var"),
-        "run" | "runs" => Some("run"),
-        _ => None,
-    }
 }
 
 fn misspelled(inside: &str) -> TemplateError {
@@ -483,14 +447,14 @@ mod tests {
     fn templates_that_no_run_resolves_are_found_at_their_pointers() {
         let config = json!({
             "a": "${run.id} ${run.date} ${param.later} ${var.LATER} ${HOME} $${run.no}",
-            "b/c": ["x", {"~": "${run.dat}"}], "d": "${params.x} ${run.no}", "n": 1
+            "b/c": ["x", {"~": "${run.dat}"}], "d": "${params.x} ${run.no}", "e": "${var.}", "n": 1
         });
         let Value::Object(config) = config else {
             panic!("a config is an object");
         };
         let found = unknown_names(&config);
         let pointers: Vec<_> = found.iter().map(|(pointer, _)| &**pointer).collect();
-        assert_eq!(pointers, ["/b~1c/1/~0", "/d"]);
+        assert_eq!(pointers, ["/b~1c/1/~0", "/d", "/e"]);
         assert!(matches!(found[1].1, TemplateError::Misspelled { .. }));
     }
 
@@ -499,6 +463,32 @@ mod tests {
         let config = |count: usize| json!({"key": vec!["${param.large}"; count]});
         assert!(resolved(config(16)).is_ok());
         assert_eq!(resolved(config(17)), Err(TemplateError::TooLarge));
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_template_and_is_none_is_warned_of() {
+        for (text, expected) in [
+            (
+                "a ${run.date",
+                Some("the template \"${run.date\" is never closed"),
+            ),
+            (
+                "${run.date} ${param.x",
+                Some("the template \"${param.x\" is never closed"),
+            ),
+            ("{ ${} }", Some("\"${}\" names nothing")),
+            (
+                "$${} $${run.date $$${var.x ${run.date} ${HOME} ${HOME $ ${running.x",
+                None,
+            ),
+        ] {
+            let config = Map::from_iter([("key".to_owned(), json!([text]))]);
+            let expected = expected.map(|problem| {
+                let rest = "and the text stays as it is ($${ stands for ${)";
+                ("/key/0".to_owned(), format!("{problem}, {rest}"))
+            });
+            assert_eq!(Vec::from_iter(expected), unread(&config), "{text}");
+        }
     }
 
     #[test]

@@ -248,6 +248,27 @@ async fn a_save_whose_warnings_cannot_be_found_saves_nothing() {
 }
 
 #[tokio::test]
+async fn a_text_that_looks_like_a_template_and_is_none_is_warned_of() {
+    let host = host().await;
+    let odd = definition(|definition| {
+        let words = json!(["load", "${run.date", "${}", "$${}", "${HOME"]);
+        definition["nodes"][0]["config"]["command"] = words;
+    });
+    let rest = "and the text stays as it is ($${ stands for ${)";
+    let expected = [
+        (
+            "/nodes/0/config/command/1".to_owned(),
+            format!("the template \"${{run.date\" is never closed, {rest}"),
+        ),
+        (
+            "/nodes/0/config/command/2".to_owned(),
+            format!("\"${{}}\" names nothing, {rest}"),
+        ),
+    ];
+    assert_eq!(warnings_of(&host, &odd).await, expected);
+}
+
+#[tokio::test]
 async fn at_most_twenty_warnings_are_reported() {
     let host = host().await;
     let odd = definition(|definition| {
@@ -265,6 +286,7 @@ async fn a_template_that_no_run_can_resolve_is_refused() {
         ("${run.dat}", "did you mean \"date\"?"),
         ("${params.date}", "did you mean \"${param.date}\"?"),
         ("${VAR.KEY}", "did you mean \"${var.KEY}\"?"),
+        ("${var.}", "no variable is called \"\""),
     ] {
         let bad = definition(|definition| {
             definition["nodes"][0]["config"]["command"] = json!(["load", template]);
