@@ -261,7 +261,10 @@ impl Shared {
                 issues.push_with_problem(Problem::DefinitionTooLarge, &at, detail);
             }
         }
-        replaced_assets::find(pipeline, &self.registry, tenant, &mut issues);
+        for conflict in replaced_assets::find(pipeline, &self.registry, tenant) {
+            let at = format!("/nodes/{}/config", conflict.index);
+            issues.push(&at, || conflict.detail);
+        }
         issues
     }
 }

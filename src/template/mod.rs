@@ -78,6 +78,27 @@ pub(crate) fn resolve(
     resolver.object(config)
 }
 
+/// Resolves the templates in every string of a config, except those of variables.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub(crate) fn resolve_known(
+    config: &Map<String, Value>,
+    params: &BTreeMap<String, String>,
+    run_id: RunId,
+    date: NaiveDate,
+) -> Result<Map<String, Value>, TemplateError> {
+    let names = variables(config).into_iter();
+    let vars = names.map(|name| (name.clone(), format!("${{var.{name}}}")));
+    let bindings = Bindings {
+        params,
+        vars: &vars.collect(),
+        run_id,
+        date,
+    };
+    resolve(config, &bindings)
+}
+
 struct Resolver<'a> {
     bindings: &'a Bindings<'a>,
     room: usize,
@@ -459,13 +480,6 @@ mod tests {
     }
 
     #[test]
-    fn the_substituted_size_is_limited() {
-        let config = |count: usize| json!({"key": vec!["${param.large}"; count]});
-        assert!(resolved(config(16)).is_ok());
-        assert_eq!(resolved(config(17)), Err(TemplateError::TooLarge));
-    }
-
-    #[test]
     fn a_text_that_looks_like_a_template_and_is_none_is_warned_of() {
         for (text, expected) in [
             (
@@ -489,6 +503,13 @@ mod tests {
             });
             assert_eq!(Vec::from_iter(expected), unread(&config), "{text}");
         }
+    }
+
+    #[test]
+    fn the_substituted_size_is_limited() {
+        let config = |count: usize| json!({"key": vec!["${param.large}"; count]});
+        assert!(resolved(config(16)).is_ok());
+        assert_eq!(resolved(config(17)), Err(TemplateError::TooLarge));
     }
 
     #[test]

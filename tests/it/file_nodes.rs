@@ -55,6 +55,51 @@ async fn two_sinks_with_one_path_are_refused_when_they_are_saved() {
 }
 
 #[tokio::test]
+async fn two_sinks_whose_templates_have_one_path_in_a_run_do_not_both_write_it() {
+    let source = json!({"path": "a.csv"});
+    for (first, second, failed) in [
+        ("${param.x}.csv", "${param.y}.csv", true),
+        ("${param.date}.csv", "${run.date}.csv", true),
+        ("${param.x}.csv", "./out.csv", true),
+        ("${param.x}.csv", "${param.z}.csv", false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "id\n1\n").unwrap();
+        // The format makes the results differ.
+        let sinks = [
+            json!({"path": first}),
+            json!({"path": second, "format": "json"}),
+        ];
+        let params = [("x", "out"), ("y", "out"), ("z", "other")];
+        let copy = params
+            .into_iter()
+            .fold(pipeline(&source, &sinks), |copy, (name, value)| {
+                copy.param(name, value)
+            });
+        let finished = run_to_end(builder(&folder), copy).await.unwrap();
+        let nodes = &finished.detail.nodes;
+        let write = |id: &str| nodes.iter().find(|node| node.node_id.as_str() == id);
+        assert_eq!(write("write-0").unwrap().status, NodeStatus::Success);
+        let second = write("write-1").unwrap();
+        assert_eq!(second.status == NodeStatus::Failed, failed, "{second:?}");
+        let error = second.error.as_deref().unwrap_or_default();
+        assert_eq!(
+            error.contains("which the node \"write-0\" writes, too: only one result would remain"),
+            failed,
+            "{error}"
+        );
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let mut texts: Vec<_> = files
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        texts.sort();
+        // The source, the result of the first sink, and that of the second one beside it.
+        let expected = ["[\n{\"id\":1}\n]\n", "id\n1\n", "id\n1\n"];
+        assert_eq!(texts, expected[usize::from(failed)..]);
+    }
+}
+
+#[tokio::test]
 async fn a_header_without_rows_reaches_the_sink_and_other_sinks_keep_their_rows() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

@@ -16,6 +16,7 @@ use super::Shared;
 use super::checkpoint;
 use super::driver::Driver;
 use super::journal::{Journal, LeaseLost};
+use super::replaced_assets;
 use super::run_context::RunContext;
 use super::secret_resolver::SecretResolver;
 use super::stop_signal::StopSignal;
@@ -305,7 +306,8 @@ impl Preparation {
             .collect()
     }
 
-    /// Returns the nodes that need the missing output of a sink, which is never repeated.
+    /// Returns the nodes that are not executed but fail: those that need the missing output of a
+    /// sink, which is never repeated, and sinks that would replace what another sink writes.
     fn fail_reasons(&self, plan: &ExecutionPlan<'_>) -> HashMap<NodeIndex, String> {
         let reason = |sink: NodeIndex| {
             let sink = self.context.node_id(sink).map_or("", |id| id.as_str());
@@ -313,9 +315,17 @@ impl Preparation {
                 "the output of {sink} is needed but no longer stored; a sink that succeeded is not executed again automatically"
             )
         };
+        let (definition, shared) = (&self.context.definition, &self.context.shared);
+        let conflicts =
+            replaced_assets::find_in_run(definition, &shared.registry, &self.context.run);
+        let conflicts = conflicts.into_iter().filter_map(|conflict| {
+            let node = definition.nodes.get(conflict.index)?;
+            Some((self.graph.node_index(&node.id)?, conflict.detail))
+        });
         plan.missing_inputs()
             .iter()
             .map(|&(sink, node)| (node, reason(sink)))
+            .chain(conflicts)
             .collect()
     }
 }
