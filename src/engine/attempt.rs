@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Shared;
 use super::dataset_budget::input_bytes;
+use super::runtime_end;
 use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::panic_message;
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
@@ -58,7 +59,6 @@ pub(super) async fn run(
         shared,
         task: Some(task),
         token,
-        is_aborted: false,
     };
     let outcome = tokio::select! {
         result = attempt.result() => return AttemptOutcome::Returned(result),
@@ -132,8 +132,6 @@ struct Attempt<'a> {
     shared: &'a Arc<Shared>,
     task: Option<JoinHandle<Result<Output, ExecutorError>>>,
     token: CancellationToken,
-    /// Whether the engine itself has aborted the task.
-    is_aborted: bool,
 }
 
 impl Attempt<'_> {
@@ -143,21 +141,19 @@ impl Attempt<'_> {
         };
         let joined = task.await;
         self.task = None;
-        match joined {
-            // The runtime ends. The run is not over: the next start continues it.
-            Err(error) if error.is_cancelled() && !self.is_aborted => std::future::pending().await,
-            joined => joined.unwrap_or_else(|error| Err(join_failure(error))),
-        }
+        let panicked = |payload| Err(ExecutorError::panicked(&panic_message(payload)));
+        runtime_end::joined(joined).await.unwrap_or_else(panicked)
     }
 
     /// Aborts the attempt at its next await. One that reaches none in time is counted as abandoned.
     async fn abort(&mut self) {
-        let Some(task) = &self.task else { return };
+        let Some(task) = self.task.take() else {
+            return;
+        };
         task.abort();
-        self.is_aborted = true;
-        let shared = Arc::clone(self.shared);
+        let shared = self.shared;
         tokio::select! {
-            _ = self.result() => {}
+            _ = task => {}
             () = shared.clock.sleep(shared.limits.stop_grace) => {
                 shared.abandoned.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!("an attempt does not yield and was abandoned");
@@ -171,12 +167,5 @@ impl Drop for Attempt<'_> {
         if let Some(task) = &self.task {
             task.abort();
         }
-    }
-}
-
-fn join_failure(error: JoinError) -> ExecutorError {
-    match error.try_into_panic() {
-        Ok(payload) => ExecutorError::panicked(&panic_message(payload)),
-        Err(_) => ExecutorError::retryable("the task of the attempt was aborted"),
     }
 }

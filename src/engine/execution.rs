@@ -45,7 +45,7 @@ pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
         shared: Arc::clone(shared),
         held,
         stop_signal: stop_signal.clone(),
-        removal: Removal::BrokenOff,
+        removal: None,
     };
     let signals = RunSignals {
         cancel_request,
@@ -118,13 +118,23 @@ struct Slot {
     shared: Arc<Shared>,
     held: HeldRun,
     stop_signal: watch::Sender<StopSignal>,
-    /// What the drop reports. Only a proof that nothing is left to settle changes it.
-    removal: Removal,
+    /// What the drop reports. `None` until the run is settled.
+    removal: Option<Removal>,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.shared.active.remove(self.held, self.removal);
+        let removal = match self.removal {
+            Some(removal) => removal,
+            None if std::thread::panicking() => Removal::BrokenOff,
+            // Only the end of the runtime drops the task of a run. A queue that is still polled
+            // would claim the run again and again, until it is poisoned.
+            None => {
+                self.shared.drain.cancel();
+                Removal::Settled
+            }
+        };
+        self.shared.active.remove(self.held, removal);
         self.shared.wake.notify_one();
     }
 }
@@ -134,6 +144,8 @@ impl Slot {
     async fn settle(mut self, exit: RunExit, journal: Result<JournalEnd, JoinError>) {
         match (exit, journal) {
             (RunExit::Finished, _) => self.finished(),
+            // The runtime ends.
+            (_, Err(error)) if error.is_cancelled() => return,
             (_, Err(error)) => log_dead_journal(error),
             (_, Ok(JournalEnd::Refused(position, error))) => {
                 let reason = format!("storage refused an entry of the run: {error}");
@@ -158,11 +170,12 @@ impl Slot {
                 contain_log(|| tracing::warn!("the run stopped here, since its lease is lost"));
             }
         }
+        self.removal.get_or_insert(Removal::BrokenOff);
     }
 
     /// Reports the run as finished.
     fn finished(&mut self) {
-        self.removal = Removal::Settled;
+        self.removal = Some(Removal::Settled);
         self.shared.events.run_finished(self.held.run);
     }
 
@@ -237,16 +250,15 @@ impl Slot {
                 tracing::warn!(%error, "the run could not be released; the next claim releases it");
             }
         }
-        self.removal = Removal::Settled;
+        self.removal = Some(Removal::Settled);
     }
 }
 
 fn log_dead_journal(error: JoinError) {
-    match error.try_into_panic() {
-        Ok(payload) => trace_panic(
+    if let Ok(payload) = error.try_into_panic() {
+        trace_panic(
             "the run's journal panicked; its claim counts as a crash",
             &panic_message(payload),
-        ),
-        Err(error) => tracing::error!(%error, "the run's journal was aborted"),
+        );
     }
 }

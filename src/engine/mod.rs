@@ -32,6 +32,7 @@ mod retention;
 mod retry;
 mod run_context;
 mod run_date;
+mod runtime_end;
 mod secret_input;
 mod secret_resolver;
 mod shutdown;

@@ -14,6 +14,7 @@ on_every_backend! {
     a_crash_uses_up_no_retry,
     a_crash_between_attempts_continues_with_the_next_one,
     a_run_cancelled_before_a_crash_starts_no_node_after_it,
+    a_runtime_that_ends_counts_as_one_crash,
     a_pending_run_starts_after_a_crash,
     a_node_whose_output_was_too_large_to_store_completes_once,
     a_run_that_makes_progress_between_crashes_is_never_poisoned,
@@ -114,6 +115,30 @@ async fn a_run_cancelled_before_a_crash_starts_no_node_after_it(store: Store) {
     ];
     assert_statuses(&finished, RunStatus::Cancelled, &nodes);
     assert_eq!(world.script.calls().len(), 2);
+}
+
+async fn a_runtime_that_ends_counts_as_one_crash(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    // A second claim by the host whose runtime ends would poison the run.
+    (world.limits.crashes_max, world.limits.suspect_delay) = (2, Duration::ZERO);
+    for round in 0..60 {
+        let gate = Gate::new();
+        let held = Step::pass_on().at(&gate);
+        world
+            .script
+            .script("a", [held.clone(), held, Step::pass_on()]);
+        let host = world.start().await;
+        let runs = [host.trigger("p").await.id(), host.trigger("p").await.id()];
+        world.script.started_times("a", 4 * round + 2).await;
+        host.crash().await;
+        world.expire_leases();
+        let host = world.start().await;
+        for run in runs {
+            let finished = host.floret.handle(run).finished().await.unwrap().run;
+            assert_eq!(finished.status, RunStatus::Success, "{:?}", finished.error);
+        }
+        host.stop().await;
+    }
 }
 
 async fn a_pending_run_starts_after_a_crash(store: Store) {

@@ -249,7 +249,10 @@ async fn a_waiting_run_still_waits_after_a_crash(store: Store) {
     let (second, first) = (&runs[runs.len() - 2], &runs[runs.len() - 1]);
     assert_eq!(
         (first.status, second.status),
-        (RunStatus::Running, RunStatus::Pending)
+        (RunStatus::Running, RunStatus::Pending),
+        "{:?} {:?}",
+        first.error,
+        second.error
     );
     gate.open();
     host.floret.handle(second.id).finished().await.unwrap();

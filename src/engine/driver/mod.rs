@@ -16,6 +16,7 @@ use self::stopping::{Deadlines, sleep_until_deadline};
 use super::journal::LeaseLost;
 use super::node::{NodeTask, NodeTaskResult, Recording};
 use super::run_context::RunContext;
+use super::runtime_end;
 use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::{Error, Result};
 use crate::executor::Input;
@@ -116,6 +117,7 @@ impl Driver {
                     self.apply_cancel_request(&mut deadlines).await?;
                 }
                 Some(committed) = self.commits.join_next() => {
+                    let committed = runtime_end::joined(committed).await;
                     let committed = committed.unwrap_or(Err(LeaseLost))?;
                     self.settle_committed(committed).await?;
                 }

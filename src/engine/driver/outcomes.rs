@@ -10,8 +10,8 @@ use super::{Driver, ProfileError};
 use crate::engine::journal::LeaseLost;
 use crate::engine::node::{NodeExit, NodeTaskResult, Recording, millis};
 use crate::engine::stop_signal::StopSignal;
-use crate::engine::{checkpoint, redaction};
-use crate::error::{Result, trace_causes};
+use crate::engine::{checkpoint, redaction, runtime_end};
+use crate::error::{Result, panic_message, trace_causes, trace_panic};
 use crate::graph::frontier::NodeOutcome;
 use crate::model::{Dataset, NodeIndex, NodeStatus, Profile};
 use crate::storage::{Entry, FinishedNode};
@@ -22,10 +22,10 @@ impl Driver {
         &mut self,
         joined: Result<NodeTaskResult, JoinError>,
     ) -> Result<(), LeaseLost> {
-        let result = match joined {
+        let result = match runtime_end::joined(joined).await {
             Ok(result) => result,
-            Err(error) => {
-                tracing::error!(%error, "a node's task panicked or was aborted");
+            Err(payload) => {
+                trace_panic("a node's task panicked", &panic_message(payload));
                 return Err(LeaseLost);
             }
         };
