@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, log};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -62,7 +62,7 @@ where
             Err(error) => return Err(RetryError::Permanent(error)),
         };
         if std::mem::take(&mut is_first) {
-            tracing::warn!(%error, "storage is unavailable; the call is repeated");
+            log::warn!(%error, "storage is unavailable; the call is repeated");
         }
         tokio::select! {
             biased;

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Shared;
 use super::exclusive::Exclusive;
 use super::stopwatch::Stopwatch;
-use crate::error::{catch_panic, panic_message, trace_panic};
+use crate::error::{catch_panic, log, panic_message, trace_panic};
 use crate::model::{Event, RunId};
 use crate::notifier::{Notifier, NotifierError};
 use crate::storage::EventFilter;
@@ -94,7 +94,7 @@ async fn load_event(
             event.map(Arc::new).ok_or(DeliveryOutcome::EventPurged)
         }
         Err(error) if error.kind().is_transient() => {
-            tracing::warn!(%error, "a parked event waits for storage");
+            log::warn!(%error, "a parked event waits for storage");
             Err(DeliveryOutcome::StorageUnavailable)
         }
         Err(error) => Err(DeliveryOutcome::Failed(NotifierError::permanent(format!(

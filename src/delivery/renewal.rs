@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Shared, log_expired_cursor};
+use crate::error::log;
 use crate::storage::CursorClaimKind;
 
 /// How often a claim is renewed within the time that a notifier may be absent.
@@ -27,7 +28,7 @@ pub(super) async fn renew_cursors(shared: Arc<Shared>, names: Vec<String>) {
         match shared.storage.claim_cursors(claim).await {
             Ok(cursors) => cursors.expired.iter().for_each(log_expired_cursor),
             Err(error) => {
-                tracing::warn!(%error, "could not renew the notifier cursors; will retry");
+                log::warn!(%error, "could not renew the notifier cursors; will retry");
             }
         }
     }

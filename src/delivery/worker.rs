@@ -16,7 +16,7 @@ use super::ledger::{FailedTry, Ledger};
 use super::sifting::{SiftedPage, sift};
 use super::stopwatch::Stopwatch;
 use super::{Moment, Shared};
-use crate::error::{Error, catch_panic, trace_causes, trace_panic};
+use crate::error::{Error, catch_panic, log, trace_causes, trace_panic};
 use crate::model::Event;
 use crate::notifier::Notifier;
 use crate::storage::{EventFilter, NotifierCursor, PutDeliveries};
@@ -164,7 +164,7 @@ impl DeliveryWorker {
             }
             Err(error) if error.kind().is_transient() => self.back_off(&error),
             Err(error) if self.is_reading_singly => {
-                tracing::error!(%error, notifier = %self.name, seq = after.saturating_add(1), "skipped a stored event that cannot be read");
+                log::error!(%error, notifier = %self.name, seq = after.saturating_add(1), "skipped a stored event that cannot be read");
                 trace_causes(&error);
                 self.ledger.mark_read(after.saturating_add(1));
             }
@@ -200,7 +200,7 @@ impl DeliveryWorker {
 
     fn back_off(&mut self, error: &Error) {
         self.pause();
-        tracing::warn!(%error, notifier = %self.name, "the delivery waits for storage");
+        log::warn!(%error, notifier = %self.name, "the delivery waits for storage");
     }
 
     /// Leaves storage alone for a while.
@@ -234,7 +234,7 @@ impl DeliveryWorker {
             // It was aborted with the worker. Its event is delivered after the next start.
             Err(error) if error.is_cancelled() => {}
             Err(error) => {
-                tracing::error!(%error, notifier = %self.name, "a delivery attempt died; its run waits for the next start");
+                log::error!(%error, notifier = %self.name, "a delivery attempt died; its run waits for the next start");
             }
         }
     }
@@ -250,9 +250,9 @@ impl DeliveryWorker {
         // The text may come from a remote system. Escaped, it cannot forge a log line.
         let error = error.message();
         if *is_dead {
-            tracing::error!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; it is now a dead letter");
+            log::error!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; it is now a dead letter");
         } else {
-            tracing::warn!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; will retry");
+            log::warn!(notifier = %self.name, run_id = %run, seq, tries, ?error, "could not deliver an event; will retry");
         }
     }
 

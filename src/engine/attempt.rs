@@ -15,7 +15,7 @@ use super::Shared;
 use super::dataset_budget::input_bytes;
 use super::runtime_end;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::panic_message;
+use crate::error::{log, panic_message};
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
 use crate::secret::Mask;
 
@@ -156,7 +156,7 @@ impl Attempt<'_> {
             _ = task => {}
             () = shared.clock.sleep(shared.limits.stop_grace) => {
                 shared.abandoned.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!("an attempt does not yield and was abandoned");
+                log::warn!("an attempt does not yield and was abandoned");
             }
         }
     }

@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::run_date::{pipeline_timezone, set_params};
 use super::{Engine, RequestKey, Shared};
-use crate::error::{Error, ErrorKind, Issue, Problem, Result, trace_causes};
+use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
 use crate::graph::{params, sizes};
 use crate::model::{
     Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Run, RunId, RunStatus, Scope,
@@ -304,7 +304,7 @@ async fn notify_once_found(shared: Arc<Shared>, id: BackfillId) {
         Ok(None) | Err(RetryError::Stopped(_)) => {}
         Err(RetryError::Permanent(error)) if error.kind() == ErrorKind::ShuttingDown => {}
         Err(RetryError::Permanent(error)) => {
-            tracing::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs may start more nodes before they finish as cancelled");
+            log::error!(%error, backfill_id = %id, "a cancelled backfill cannot be read; its runs may start more nodes before they finish as cancelled");
             trace_causes(&error);
         }
     }

@@ -12,7 +12,7 @@ use super::redaction;
 use super::run_context::RunContext;
 use super::stop_signal::StopSignal;
 use crate::compute::{Compute, is_small};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, log};
 use crate::limits::Limits;
 use crate::model::{Dataset, NodeIndex, Preview};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
@@ -143,7 +143,7 @@ async fn put(context: &RunContext, chunk: OutputChunk) -> Result<(), CheckpointE
         Ok(()) => Ok(()),
         Err(RetryError::Stopped(_)) => Err(CheckpointError::LeaseLost),
         Err(RetryError::Permanent(error)) if is_claim_over(&error) => {
-            tracing::warn!(run_id = %context.run.id, %error, "an output could not be written; its run belongs to another claim, or to none");
+            log::warn!(run_id = %context.run.id, %error, "an output could not be written; its run belongs to another claim, or to none");
             context.raise(StopSignal::LeaseLost);
             Err(CheckpointError::LeaseLost)
         }

@@ -18,7 +18,7 @@ use super::journal::{Journal, JournalEnd, JournalPosition};
 use super::prepare::{self, PrepareError, PreparedRun, RunSignals};
 use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{
-    ErrorKind, catch_panic, contain_log, panic_message, trace_causes, trace_panic, truncate,
+    ErrorKind, catch_panic, log, panic_message, trace_causes, trace_panic, truncate,
 };
 use crate::model::RunStatus;
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
@@ -84,7 +84,7 @@ async fn drive(
         Ok(PreparedRun { driver, skipped }) => driver.run(skipped).await,
         Err(PrepareError::LeaseLost) => RunExit::LeaseLost,
         Err(PrepareError::Invalid(error)) => {
-            tracing::error!(%error, "the stored definition is invalid");
+            log::error!(%error, "the stored definition is invalid");
             trace_causes(&error);
             RunExit::BrokenOff(format!("the stored definition cannot be executed: {error}"))
         }
@@ -94,10 +94,10 @@ async fn drive(
 /// Writes the start or the recovery of a run to the host's log.
 fn log_claim(claimed: &ClaimedRun) {
     let (epoch, claims) = (claimed.epoch, claimed.claim_count);
-    contain_log(|| match claimed.interruption() {
-        None => tracing::info!("the run starts"),
-        Some(reason) => tracing::info!(epoch, claims, reason, "the run continues"),
-    });
+    match claimed.interruption() {
+        None => log::info!("the run starts"),
+        Some(reason) => log::info!(epoch, claims, reason, "the run continues"),
+    }
 }
 
 impl RunExit {
@@ -155,9 +155,7 @@ impl Slot {
                 self.fail(position, reason).await;
             }
             (RunExit::Released, Ok(_)) => {
-                contain_log(|| {
-                    tracing::info!("the run stops here unfinished; the next start continues it");
-                });
+                log::info!("the run stops here unfinished; the next start continues it");
                 self.release().await;
             }
             // The stop may be the only reason. If the lease is lost, the release changes nothing.
@@ -167,7 +165,7 @@ impl Slot {
                 self.release().await;
             }
             (RunExit::LeaseLost | RunExit::BrokenOff(_), Ok(_)) => {
-                contain_log(|| tracing::warn!("the run stopped here, since its lease is lost"));
+                log::warn!("the run stopped here, since its lease is lost");
             }
         }
         self.removal.get_or_insert(Removal::BrokenOff);
@@ -188,7 +186,7 @@ impl Slot {
             match self.append_outcome(position, status, error.take()).await {
                 Ok(()) => {
                     let status = status.as_str();
-                    contain_log(|| tracing::warn!(status, error = reason, "the run broke off"));
+                    log::warn!(status, error = reason, "the run broke off");
                     return self.finished();
                 }
                 Err(RetryError::Permanent(refusal))
@@ -198,7 +196,7 @@ impl Slot {
                     status = RunStatus::Cancelled;
                 }
                 Err(RetryError::Permanent(error) | RetryError::Stopped(error)) => {
-                    tracing::error!(%error, "a run that broke off could not be finished; its claim counts as a crash");
+                    log::error!(%error, "a run that broke off could not be finished; its claim counts as a crash");
                     trace_causes(&error);
                     return;
                 }
@@ -244,10 +242,10 @@ impl Slot {
         match retry_while_unavailable(&shared.clock, BACKOFF, stop, release).await {
             Ok(_) => {}
             Err(RetryError::Stopped(error)) => {
-                tracing::warn!(%error, "the run could not be released; the next start counts a crash");
+                log::warn!(%error, "the run could not be released; the next start counts a crash");
             }
             Err(RetryError::Permanent(error)) => {
-                tracing::warn!(%error, "the run could not be released; the next claim releases it");
+                log::warn!(%error, "the run could not be released; the next claim releases it");
             }
         }
         self.removal = Some(Removal::Settled);

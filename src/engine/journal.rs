@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::stop_signal::{StopSignal, lost_or_stopped};
-use crate::error::{Error, ErrorKind, Result, trace_causes};
+use crate::error::{Error, ErrorKind, Result, log, trace_causes};
 use crate::model::{RunId, RunStatus};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{Append, AppendOutcome, Entry};
@@ -289,10 +289,10 @@ impl Appender {
     /// Returns how the journal ends after a refused append.
     fn end_by(&self, error: Error) -> JournalEnd {
         if is_claim_over(&error) {
-            tracing::warn!(run_id = %self.next.run, %error, "the run no longer belongs to this claim");
+            log::warn!(run_id = %self.next.run, %error, "the run no longer belongs to this claim");
             return JournalEnd::LeaseLost;
         }
-        tracing::error!(run_id = %self.next.run, %error, "storage refused a journal entry");
+        log::error!(run_id = %self.next.run, %error, "storage refused a journal entry");
         trace_causes(&error);
         JournalEnd::Refused(self.next, error)
     }

@@ -12,7 +12,7 @@ use super::replaced_assets;
 use super::secret_resolver::variables_excess;
 use super::trigger::WakeOnDrop;
 use super::{Engine, Shared};
-use crate::error::{Error, Issue, Problem, Result};
+use crate::error::{Error, Issue, Problem, Result, log};
 use crate::graph::definition;
 use crate::graph::issues::Issues;
 use crate::model::{Pipeline, PipelineId, Scope, Slug, StoredPipeline, TenantId};
@@ -153,7 +153,7 @@ impl Engine {
         self.command(|shared| async move {
             let (mut put, warnings) = shared.build_put(pipeline, tenant.as_ref())?;
             for warning in warnings {
-                tracing::warn!(pipeline_id = %put.id, detail = %warning.detail, "a definition is odd");
+                log::warn!(pipeline_id = %put.id, detail = %warning.detail, "a definition is odd");
             }
             put.saved_by = SavedBy::Code;
             put.scope = tenant.map_or(Scope::All, Scope::Tenant);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::purge::{self, PurgeRequest};
+use crate::error::log;
 use crate::model::{Retention, Scope};
 use crate::storage::PurgeMode;
 
@@ -20,10 +21,10 @@ pub(super) async fn run(shared: Arc<Shared>, retention: Retention) {
     loop {
         match purge::purge(&shared, &runs).await {
             Ok(0) => {}
-            Ok(deleted) => tracing::info!(deleted, "expired runs were purged"),
+            Ok(deleted) => log::info!(deleted, "expired runs were purged"),
             Err(_) if shared.drain.is_cancelled() => return,
             Err(error) => {
-                tracing::warn!(%error, "expired runs could not be purged; the next purge retries")
+                log::warn!(%error, "expired runs could not be purged; the next purge retries")
             }
         }
         tokio::select! {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
+use crate::error::log;
 use crate::events::Events;
 
 /// Stops the engine's tasks when the last handle to it is dropped.
@@ -46,7 +47,7 @@ impl Engine {
             .await
             .is_none()
         {
-            tracing::warn!(
+            log::warn!(
                 runs = shared.active.count(),
                 "the grace has passed; nodes that still execute are dropped"
             );
@@ -59,7 +60,7 @@ impl Engine {
             .is_none()
         {
             let abandoned = shared.abandoned.load(Ordering::Relaxed);
-            tracing::warn!(abandoned, "some executors do not yield and were abandoned");
+            log::warn!(abandoned, "some executors do not yield and were abandoned");
         }
     }
 

@@ -4,6 +4,7 @@
 //! `executor::ExecutorError`s.
 
 mod kind;
+pub(crate) mod log;
 mod panic;
 mod pointer;
 mod problem;
@@ -321,7 +322,7 @@ pub(crate) fn causes(error: &dyn StdError) -> Vec<String> {
 pub(crate) fn trace_causes(error: &Error) {
     let causes = causes(error);
     if !causes.is_empty() {
-        tracing::debug!(%error, ?causes, "causes of the previous error");
+        log::debug!(%error, ?causes, "causes of the previous error");
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::error::log;
 use crate::limits::Limits;
 use crate::model::{Event, EventKind, PipelineId, RunId, TenantId};
 use crate::storage::EventFilter;
@@ -87,7 +88,7 @@ pub(super) fn to_json(event: &Event) -> Bytes {
         // An event has only string keys, and writing to memory does not fail.
         Err(error) => {
             debug_assert!(false, "an event could not be serialized: {error}");
-            tracing::error!(%error, seq = event.seq, "could not serialize an event");
+            log::error!(%error, seq = event.seq, "could not serialize an event");
             Bytes::from_static(b"{}")
         }
     }

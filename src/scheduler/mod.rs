@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use self::parsed::{ParsedSchedules, PlannedMove};
 use crate::engine::{Engine, SchedulerHandle};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, log};
 use crate::storage::{StoredSchedule, TickOutcome};
 
 /// The pause after an error of storage.
@@ -39,7 +39,7 @@ async fn run(handle: SchedulerHandle) {
                 Ok(Some(fire_at)) => sleep_until(&handle, fire_at).await,
                 Ok(None) => std::future::pending().await,
                 Err(error) => {
-                    tracing::warn!(%error, "schedules cannot fire while storage is unavailable");
+                    log::warn!(%error, "schedules cannot fire while storage is unavailable");
                     handle.clock().sleep(RETRY).await;
                 }
             }
@@ -146,7 +146,7 @@ async fn decide(
             None => handle.skip_until(&stored, until).await?,
             Some(tick) => handle.fire(&stored, tick).await?,
         };
-        tracing::debug!(pipeline_id = %stored.pipeline.id, at = %until, ?tick, "a tick is decided");
+        log::debug!(pipeline_id = %stored.pipeline.id, at = %until, ?tick, "a tick is decided");
         if tick == TickOutcome::Stale {
             // Another scheduler decided the tick, or the definition has changed. The change has
             // already woken its scheduler.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::plan::TickPlan;
 use crate::cron::Schedule;
 use crate::engine::PendingTick;
+use crate::error::log;
 use crate::limits::Limits;
 use crate::model::PipelineId;
 use crate::storage::StoredSchedule;
@@ -64,7 +65,7 @@ impl ParsedSchedules {
     pub(super) fn end_round(&mut self) {
         let round = self.round;
         self.by_pipeline.retain(|_, parsed| parsed.round == round);
-        tracing::debug!(
+        log::debug!(
             schedules = self.by_pipeline.len(),
             parsed_since_start = self.parse_count,
             "the schedules were read"
@@ -113,7 +114,7 @@ impl ParsedSchedule {
     fn new(pipeline_id: &PipelineId, expression: &str, zone: Option<&str>) -> Self {
         let schedule = Schedule::new(expression, zone).inspect_err(|refusal| {
             let why = &refusal.detail;
-            tracing::warn!(%pipeline_id, why, "a stored schedule cannot be read and does not fire");
+            log::warn!(%pipeline_id, why, "a stored schedule cannot be read and does not fire");
         });
         Self {
             expression: expression.to_owned(),

@@ -11,7 +11,7 @@ use crate::engine::journal::LeaseLost;
 use crate::engine::node::{NodeExit, NodeTaskResult, Recording, millis};
 use crate::engine::stop_signal::StopSignal;
 use crate::engine::{checkpoint, redaction, runtime_end};
-use crate::error::{Result, panic_message, trace_causes, trace_panic};
+use crate::error::{Result, log, panic_message, trace_causes, trace_panic};
 use crate::graph::frontier::NodeOutcome;
 use crate::model::{Dataset, NodeIndex, NodeStatus, Profile};
 use crate::storage::{Entry, FinishedNode};
@@ -121,12 +121,12 @@ impl Driver {
                     .await
             }
             Err(ProfileError::Failed(error)) => {
-                tracing::error!(%error, "a profile could not be computed; the node has none");
+                log::error!(%error, "a profile could not be computed; the node has none");
                 trace_causes(&error);
                 Ok(())
             }
             Err(ProfileError::Aborted(error)) => {
-                tracing::error!(%error, "the computation of a profile panicked or was aborted; the node has none");
+                log::error!(%error, "the computation of a profile panicked or was aborted; the node has none");
                 Ok(())
             }
         }

@@ -11,7 +11,7 @@ use crate::engine::Shared;
 use crate::engine::journal::LeaseLost;
 use crate::engine::run_context::RunContext;
 use crate::engine::stop_signal::StopSignal;
-use crate::error::contain_log;
+use crate::error::log;
 use crate::graph::frontier::NodeOutcome;
 use crate::model::{Cancel, NodeStatus, RunStatus};
 use crate::storage::Entry;
@@ -126,7 +126,7 @@ impl Driver {
         let count = stuck.len();
         let abandoned = &self.context.shared.abandoned;
         abandoned.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
-        tracing::warn!(count, "nodes do not yield and were abandoned");
+        log::warn!(count, "nodes do not yield and were abandoned");
         self.tasks.detach_all();
         for node_index in stuck {
             if !self.reexecuted.contains(&node_index) {
@@ -209,12 +209,12 @@ impl Driver {
         } else {
             status.as_str()
         };
-        contain_log(|| match error {
+        match error {
             Some(error) if !is_cancelled => {
-                tracing::warn!(status, duration_ms, %error, "the run failed");
+                log::warn!(status, duration_ms, %error, "the run failed");
             }
-            Some(_) | None => tracing::info!(status, duration_ms, "the run finished"),
-        });
+            Some(_) | None => log::info!(status, duration_ms, "the run finished"),
+        }
     }
 
     /// Aborts executing nodes. What the journal already holds is still stored.

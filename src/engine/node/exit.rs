@@ -9,7 +9,7 @@ use crate::engine::attempt::AttemptOutcome;
 use crate::engine::checkpoint::{self, CheckpointError};
 use crate::engine::journal::LeaseLost;
 use crate::engine::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::{trace_causes, truncate};
+use crate::error::{log, trace_causes, truncate};
 use crate::executor::Output;
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Dataset, NodeIndex, NodeStatus};
@@ -74,7 +74,7 @@ impl NodeTask {
                 }
                 Err(CheckpointError::LeaseLost) => return Err(LeaseLost),
                 Err(CheckpointError::Refused(error)) => {
-                    tracing::error!(%error, "an output could not be stored");
+                    log::error!(%error, "an output could not be stored");
                     trace_causes(&error);
                     return Ok(self.fail_node(
                         format!("the output could not be stored: {error}"),

@@ -21,7 +21,7 @@ use super::journal::LeaseLost;
 use super::retry;
 use super::run_context::RunContext;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::{catch_panic, contain_log, trace_panic, truncate};
+use crate::error::{catch_panic, log, trace_panic, truncate};
 use crate::executor::{Executor, ExecutorError, Input, NodeCall, NodeLog};
 use crate::graph::policy::RetryPolicy;
 use crate::model::{Level, Node, NodeIndex, NodeStatus};
@@ -156,7 +156,7 @@ impl NodeTask {
             return Ok(());
         };
         let attempt = self.attempt;
-        contain_log(|| tracing::info!(attempt, reason, "an interrupted node starts again"));
+        log::info!(attempt, reason, "an interrupted node starts again");
         let message = format!(
             "The node starts again: its attempt {} was interrupted, because {reason}",
             self.attempt

@@ -20,7 +20,7 @@ use super::replaced_assets;
 use super::run_context::RunContext;
 use super::secret_resolver::SecretResolver;
 use super::stop_signal::StopSignal;
-use crate::error::{Error, trace_causes};
+use crate::error::{Error, log, trace_causes};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::graph::plan::{EarlierResult, ExecutionPlan, OutputState};
@@ -223,7 +223,7 @@ impl Preparation {
             Ok(dataset) => Ok(dataset),
             Err(RetryError::Stopped(_)) => Err(LeaseLost),
             Err(RetryError::Permanent(error)) => {
-                tracing::error!(run_id = %context.run.id, %error, "a stored output cannot be read; its node executes again");
+                log::error!(run_id = %context.run.id, %error, "a stored output cannot be read; its node executes again");
                 trace_causes(&error);
                 Ok(None)
             }

@@ -1,0 +1,26 @@
+//! Lines of the host's log, contained: a panic of the log's subscriber does not end the code that
+//! only wanted to log.
+//!
+//! `panic` catches it. What is logged is left to the caller.
+
+/// Logs an error, as `tracing::error!` does.
+macro_rules! error_line {
+    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::error!($($line)*)) };
+}
+
+/// Logs a warning, as `tracing::warn!` does.
+macro_rules! warn_line {
+    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::warn!($($line)*)) };
+}
+
+/// Logs an information, as `tracing::info!` does.
+macro_rules! info_line {
+    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::info!($($line)*)) };
+}
+
+/// Logs a line for those who debug, as `tracing::debug!` does.
+macro_rules! debug_line {
+    ($($line:tt)*) => { $crate::error::contain_log(|| tracing::debug!($($line)*)) };
+}
+
+pub(crate) use {debug_line as debug, error_line as error, info_line as info, warn_line as warn};
