@@ -34,6 +34,7 @@ pub mod guide;
 mod json;
 mod limits;
 mod lineage;
+mod loops;
 mod model;
 #[cfg(feature = "nodes")]
 pub mod nodes;

@@ -22,8 +22,9 @@ use tokio_util::task::TaskTracker;
 
 use self::worker::DeliveryWorker;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Result, log};
 use crate::limits::Limits;
+use crate::loops;
 use crate::notifier::Notifiers;
 use crate::storage::{ClaimCursors, ExpiredCursor, Storage};
 
@@ -150,7 +151,7 @@ impl Delivery {
         stop.cancel();
         let stopped = clock.timeout(limits.stop_grace, tasks.wait()).await;
         if stopped.is_none() {
-            tracing::warn!("a notifier did not return in time and was abandoned");
+            log::warn!("a notifier did not return in time and was abandoned");
         }
     }
 }
@@ -166,14 +167,16 @@ impl PreparedDelivery {
         for worker in workers {
             shared.tasks.spawn(worker.run());
         }
-        let renewal = renewal::renew_cursors(Arc::clone(&shared), names);
-        shared.tasks.spawn(renewal);
+        let own = Arc::clone(&shared);
+        let renewing = move || renewal::renew_cursors(Arc::clone(&own), names.clone());
+        let (clock, stop) = (shared.clock.clone(), shared.stop.clone());
+        shared.tasks.spawn(loops::run(clock, stop, renewing));
         Delivery(shared)
     }
 }
 
 fn log_expired_cursor(expired: &ExpiredCursor) {
-    tracing::warn!(
+    log::warn!(
         notifier = %expired.name,
         seq = expired.seq,
         parked = expired.parked_count,

@@ -18,7 +18,6 @@ mod execution;
 mod execution_permit;
 mod id_mismatch;
 mod journal;
-mod loops;
 mod node;
 mod node_types;
 mod pipelines;
@@ -206,7 +205,7 @@ impl Engine {
         if let Some(retention) = self.0.retention {
             let shared = Arc::clone(&self.0);
             let purging = move || retention::run(Arc::clone(&shared), retention);
-            self.0.tasks.spawn(loops::run(Arc::clone(&self.0), purging));
+            self.spawn_loop(purging);
         }
         self.0.wake.notify_one();
     }

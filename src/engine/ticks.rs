@@ -9,10 +9,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::run_date::set_params;
 use super::trigger::WakeOnDrop;
-use super::{Engine, Shared, loops};
+use super::{Engine, Shared};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::limits::Limits;
+use crate::loops;
 use crate::model::{Run, Scope, Trigger};
 use crate::storage::{Advance, NewRun, StoredSchedule, TickOutcome};
 
@@ -40,7 +41,8 @@ impl Engine {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.0.tasks.spawn(loops::run(Arc::clone(&self.0), begin));
+        let (clock, stop) = (self.0.clock.clone(), self.0.stop.clone());
+        self.0.tasks.spawn(loops::run(clock, stop, begin));
     }
 }
 

@@ -13,8 +13,9 @@ use tokio::sync::{Notify, watch};
 use super::Events;
 use super::ring::{Ring, RingEntry, RingPosition};
 use crate::clock::Clock;
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Result, log};
 use crate::limits::Limits;
+use crate::loops;
 use crate::model::Event;
 use crate::storage::{EventFilter, EventPage};
 
@@ -88,17 +89,19 @@ impl Live {
         Some(Listener(Arc::clone(self)))
     }
 
-    fn start_filling(&self, at: u64) -> bool {
+    /// Begins to fill the ring after `newest`, or continues at its head. Returns the number after
+    /// which to read, or `None` if there is no listener.
+    fn start_filling(&self, newest: u64) -> Option<u64> {
         let mut state = self.state.write();
         if state.listeners == 0 {
-            return false;
+            return None;
         }
         if !state.is_filled {
-            state.ring.reset(at);
+            state.ring.reset(newest);
             state.is_filled = true;
             self.moved.send_replace(());
         }
-        true
+        Some(state.ring.head())
     }
 
     fn is_filled(&self) -> bool {
@@ -196,27 +199,32 @@ enum FillExit {
 impl Events {
     /// Fills the ring while there are listeners, until the events are closed.
     pub(crate) async fn fill_ring(self, clock: Clock) {
+        let filling = || self.fill_while_wanted(&clock);
+        loops::run(clock.clone(), self.closed.clone(), filling).await;
+        self.live.close();
+    }
+
+    async fn fill_while_wanted(&self, clock: &Clock) {
         loop {
-            match self.fill_until_exit(&clock).await {
+            match self.fill_until_exit(clock).await {
                 FillExit::NoListener => {}
                 FillExit::Gap => continue,
-                FillExit::Closed => break,
+                FillExit::Closed => return,
             }
             tokio::select! {
                 biased;
-                () = self.closed.cancelled() => break,
+                () = self.closed.cancelled() => return,
                 () = self.live.wanted.notified() => {}
             }
         }
-        self.live.close();
     }
 
     async fn fill_until_exit(&self, clock: &Clock) -> FillExit {
         let mut newest = self.newest.subscribe();
-        let mut after = *newest.borrow_and_update();
-        if !self.live.start_filling(after) {
+        let start = *newest.borrow_and_update();
+        let Some(mut after) = self.live.start_filling(start) else {
             return FillExit::NoListener;
-        }
+        };
         loop {
             let is_last = tokio::select! {
                 biased;
@@ -239,7 +247,7 @@ impl Events {
                     return FillExit::Closed;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "could not read events for streams; will retry");
+                    log::warn!(%error, "could not read events for streams; will retry");
                     clock.sleep(READ_RETRY_DELAY).await;
                 }
             }

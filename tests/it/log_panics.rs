@@ -10,17 +10,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use floret::notifier::{Notifier, NotifierError};
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Builder, Clock, EventKind, Problem, RunId, RunStatus};
+use floret::{Access, Builder, Clock, EventKind, Problem, RunId, RunStatus};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 use crate::harness::{Store, World, chain, until};
+use crate::stream;
 
 on_every_backend! {
     a_log_that_panics_costs_no_slot,
     a_log_that_panics_ends_no_schedule,
     a_log_that_panics_ends_no_delivery,
+    a_log_that_panics_repeats_no_node,
+    panics_end_no_stream,
+    panics_end_no_renewal_of_cursors,
 }
 
 /// A subscriber that panics at every event while it is armed, and counts its panics.
@@ -168,5 +172,78 @@ async fn a_log_that_panics_ends_no_delivery(store: Store) {
     assert_eq!(receiver.recv().await, Some(second.id));
     while log.panics() == 0 {
         tokio::task::yield_now().await;
+    }
+}
+
+async fn a_log_that_panics_repeats_no_node(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a", "b"]));
+    let rows = Step::rows([serde_json::json!({"x": 1})]);
+    world.script.script("a", [rows.clone(), rows]);
+    let log = PanickingLog::default();
+    world.log = Some(Dispatch::new(log.clone()));
+    let host = world
+        .start_with(|builder| builder.clock(Clock::system()))
+        .await;
+    log.arm(true);
+    let busy = |method| Fault::before(method, Problem::StorageBusy);
+    host.storage.fail(busy(Method::Append).skip(1));
+    host.storage.fail(busy(Method::PutOutputChunk));
+    let finished = host.run("p").await.run;
+    assert_eq!(finished.status, RunStatus::Success, "{:?}", finished.error);
+    assert!(world.calls().values().all(|calls| *calls == 1));
+    let refused = Fault::before(Method::PutOutputChunk, Problem::InternalError);
+    host.storage.fail(refused);
+    let error = host.run("p").await.run.error.unwrap();
+    assert!(error.contains("the output could not be stored"), "{error}");
+    assert!(log.panics() > 0);
+}
+
+async fn panics_end_no_stream(store: Store) {
+    let mut world = World::new(store).pipeline(chain("p", &["a"]));
+    let log = PanickingLog::default();
+    world.log = Some(Dispatch::new(log.clone()));
+    let host = world
+        .start_with(|builder| builder.clock(Clock::system()))
+        .await;
+    let service = host.floret.service(Access::allow_all());
+    let mut client = stream::open(&service, "/api/ws").await;
+    let mut received = Vec::new();
+    let busy = Fault::before(Method::Events, Problem::StorageBusy);
+    log.arm(true);
+    for fault in [None, Some(busy.clone()), Some(busy.panics())] {
+        let reads = host.storage.calls(Method::Events);
+        let is_failing = fault.is_some();
+        if let Some(fault) = fault {
+            host.storage.fail(fault);
+        }
+        let run = host.run("p").await.run.id.to_string();
+        loop {
+            let event = client.event().await;
+            received.push(event["seq"].as_u64().unwrap());
+            if event["type"] == "run.completed" && event["run_id"] == run.as_str() {
+                break;
+            }
+        }
+        let reads = host.storage.calls(Method::Events) - reads;
+        assert!(reads > u64::from(is_failing), "the stream is not filled");
+    }
+    let all: Vec<_> = host.events().await.iter().map(|event| event.seq).collect();
+    assert_eq!(received, all);
+}
+
+async fn panics_end_no_renewal_of_cursors(store: Store) {
+    let mut world = World::quiet(store);
+    world.limits.notifier_absent_max = Duration::from_secs(28 * 60);
+    let log = PanickingLog::default();
+    world.log = Some(Dispatch::new(log.clone()));
+    let host = world.start().await;
+    log.arm(true);
+    let busy = Fault::before(Method::ClaimCursors, Problem::StorageBusy);
+    for fault in [busy.clone(), busy.panics()] {
+        host.storage.fail(fault);
+        let renewals = host.storage.calls(Method::ClaimCursors);
+        while host.storage.calls(Method::ClaimCursors) < renewals + 2 {
+            world.advance_within(Duration::from_secs(60)).await;
+        }
     }
 }

@@ -20,6 +20,7 @@ const ROWS: &[(&str, u8)] = &[
     ("secret", 2),
     ("template", 2),
     ("executor", 3),
+    ("loops", 3),
     ("notifier", 3),
     ("storage", 3),
     ("events", 4),
@@ -304,6 +305,33 @@ fn the_api_never_names_storage() {
         .map(Source::name)
         .collect();
     assert_none(&problems, "api uses engine and views, never storage");
+}
+
+/// A panic of the log's subscriber would end the run, the loop or the delivery that logs.
+#[test]
+fn what_serves_runs_logs_through_the_contained_macros() {
+    const CONTAINED: &[&str] = &[
+        "delivery",
+        "engine",
+        "events",
+        "loops",
+        "outage",
+        "scheduler",
+    ];
+    const MACROS: [&str; 4] = ["error", "warn", "info", "debug"];
+    let logs = |line: &String| {
+        let is_used = |name: &&str| line.contains(&format!("tracing::{name}!"));
+        MACROS.iter().any(|name| is_used(&name))
+    };
+    let problems: Vec<_> = sources()
+        .iter()
+        .filter(|source| CONTAINED.contains(&source.top()))
+        // The queue contains each of its rounds as a whole.
+        .filter(|source| source.name() != "src/engine/queue.rs")
+        .filter(|source| source.code.iter().any(logs))
+        .map(Source::name)
+        .collect();
+    assert_none(&problems, "these use the macros of error/log.rs");
 }
 
 #[test]
