@@ -320,8 +320,8 @@ fn what_serves_runs_logs_through_the_contained_macros() {
     ];
     const MACROS: [&str; 4] = ["error", "warn", "info", "debug"];
     let logs = |line: &String| {
-        let is_used = |name: &&str| line.contains(&format!("tracing::{name}!"));
-        MACROS.iter().any(|name| is_used(&name))
+        let is_used = |name: &str| line.contains(&format!("tracing::{name}!"));
+        MACROS.iter().any(|name| is_used(name))
     };
     let problems: Vec<_> = sources()
         .iter()
