@@ -193,6 +193,7 @@ pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
         claim_count: 0,
         position: 0,
         has_cancelled_backfill: false,
+        is_recovered: false,
         nodes: std::collections::BTreeMap::new(),
         run,
     };

@@ -10,7 +10,7 @@ use floret::{
     BackfillId, BackfillStatus, Cancel, Error, EventKind, Problem, Result, Run, RunId, RunStatus,
 };
 
-use crate::rows::Rows;
+use crate::rows::{BackfillRow, Rows};
 
 /// The outcome of a run.
 pub(crate) struct Outcome {
@@ -66,6 +66,9 @@ pub(crate) fn finish(rows: &mut Rows, id: RunId, outcome: Outcome) -> Result<()>
     event.duration_ms =
         duration.and_then(|duration| u64::try_from(duration.num_milliseconds()).ok());
     drop_outputs(rows, &run, outcome.result_bytes_max)?;
+    if run.status == RunStatus::Success && run.resumed_from.is_some() {
+        count_recovery(rows, run.first_run);
+    }
     match run.backfill_id {
         Some(backfill) => count_outcome(rows, backfill, &run, outcome.at),
         None => Ok(()),
@@ -129,16 +132,38 @@ fn count_outcome(rows: &mut Rows, id: BackfillId, run: &Run, at: DateTime<Utc>) 
     if rows.runs_in(id).all(|row| row.run.status.is_terminal()) {
         let row = rows.backfills.get_mut(&id).ok_or_else(missing)?;
         row.backfill.finished_at = Some(at);
-        row.backfill.status = match (row.failed, row.cancelled) {
-            (0, 0) => BackfillStatus::Success,
-            (0, _) => BackfillStatus::Cancelled,
-            (_, _) => BackfillStatus::Failed,
-        };
+        row.backfill.status = status_of(row);
     } else if is_too_many {
         rows.run_mut(run.id)?.has_cancelled_backfill = true;
         cancel_remaining(rows, &CancelBackfill::new(id, Cancel::Plain, at))?;
     }
     Ok(())
+}
+
+/// Counts the failed run that a successful resume began with as a success of its backfill.
+fn count_recovery(rows: &mut Rows, first: RunId) {
+    let first = rows.runs.get_mut(&first);
+    let Some(first) = first.filter(|row| row.run.status == RunStatus::Failed) else {
+        return;
+    };
+    let was_counted = std::mem::replace(&mut first.is_recovered, true);
+    let backfill = first.run.backfill_id.filter(|_| !was_counted);
+    let Some(row) = backfill.and_then(|id| rows.backfills.get_mut(&id)) else {
+        return;
+    };
+    row.failed = row.failed.saturating_sub(1);
+    if row.backfill.finished_at.is_some() {
+        row.backfill.status = status_of(row);
+    }
+}
+
+/// Returns the status of a backfill whose runs have all finished.
+fn status_of(row: &BackfillRow) -> BackfillStatus {
+    match (row.failed, row.cancelled) {
+        (0, 0) => BackfillStatus::Success,
+        (0, _) => BackfillStatus::Cancelled,
+        (_, _) => BackfillStatus::Failed,
+    }
 }
 
 /// Requests the cancel of every unfinished run of a backfill, the oldest date first.

@@ -56,6 +56,8 @@ pub(crate) struct RunRow {
     pub(crate) position: u64,
     /// Whether its failure cancelled the remaining runs of its backfill.
     pub(crate) has_cancelled_backfill: bool,
+    /// Whether it failed and a resume of it has succeeded. Its backfill counts it as a success.
+    pub(crate) is_recovered: bool,
     pub(crate) nodes: BTreeMap<NodeIndex, NodeRow>,
 }
 
@@ -208,12 +210,13 @@ impl Rows {
             .collect();
         runs.sort_by_key(|run| (run.date, run.id));
         backfill.counts = BackfillCounts::default();
-        for run in &runs {
+        for row in self.runs_in(id) {
             let counts = &mut backfill.counts;
-            match run.status {
+            match row.run.status {
                 RunStatus::Pending => counts.pending += 1,
                 RunStatus::Running => counts.running += 1,
                 RunStatus::Success => counts.success += 1,
+                RunStatus::Failed if row.is_recovered => counts.success += 1,
                 RunStatus::Failed => counts.failed += 1,
                 RunStatus::Cancelled => counts.cancelled += 1,
                 _ => {}

@@ -39,8 +39,8 @@ pub enum BackfillStatus {
     Running,
     /// Every run succeeded.
     Success,
-    /// At least one run failed. A later resume of that run does not change this, because a resume
-    /// is a run of its own and belongs to no backfill.
+    /// At least one run failed. A resume is a run of its own, but once it succeeds, the failed run
+    /// counts as a success and the status follows.
     Failed,
     /// No run failed and at least one was cancelled.
     Cancelled,
@@ -78,7 +78,8 @@ pub enum BackfillOrder {
     Descending,
 }
 
-/// The number of runs of a backfill per status. Purged runs do not count.
+/// The number of runs of a backfill per status. Purged runs do not count. A failed run whose resume
+/// has succeeded counts as a success.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -114,7 +114,10 @@ pub trait Backfills: Send + Sync + 'static {
     ///
     /// - A backfill MUST finish with its last run, at the same time. Its status is `failed` if a
     ///   run failed, else `cancelled` if one was cancelled, else `success`.
-    /// - Its counts MUST equal a recount of its runs at any time.
+    /// - Once a resume succeeds, the failed run that its chain began with MUST count as a success
+    ///   of its backfill, also after the resume was purged. The status of a finished backfill MUST
+    ///   follow.
+    /// - Apart from that, its counts MUST equal a recount of its runs at any time.
     /// - It MUST be deleted with the last of its runs that is purged.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ on_every_backend! {
     a_repeated_key_returns_its_backfill_after_the_limits_shrink,
     dates_with_a_successful_run_are_skipped,
     too_many_failures_cancel_the_remaining_runs,
+    a_resumed_failure_counts_as_a_success_after_a_restart_too,
     cancelling_a_backfill_cancels_its_executing_runs,
     a_forced_cancel_stops_executing_runs,
     a_cancel_request_whose_response_was_lost_takes_effect,
@@ -227,6 +228,37 @@ async fn too_many_failures_cancel_the_remaining_runs(store: Store) {
     let counts = finished.backfill.counts;
     assert_eq!((counts.failed, counts.cancelled), (1, 30));
     assert_eq!(world.script.calls_of("load").len(), 3);
+}
+
+async fn a_resumed_failure_counts_as_a_success_after_a_restart_too(store: Store) {
+    let world = World::quiet(store).pipeline(dated());
+    let gate = Gate::new();
+    let held = Step::pass_on().at(&gate);
+    let steps = [Step::permanent("no"), held, Step::pass_on()];
+    world.script.script("load", steps);
+    let host = world.start().await;
+    let backfill = host.floret.backfill("daily", dates(2)).start().await;
+    let backfill = backfill.unwrap();
+    let (id, runs) = (backfill.id(), backfill.run_ids().to_vec());
+    // A handle would keep the file open.
+    drop(backfill);
+    world.script.started_times("load", 2).await;
+    let resumed = host.floret.resume(runs[0]).await.unwrap().finished().await;
+    assert_eq!(resumed.unwrap().run.status, RunStatus::Success);
+    let counts = find(&host, id).await.backfill.counts;
+    assert_eq!((counts.success, counts.failed, counts.running), (1, 0, 1));
+    host.crash().await;
+    world.expire_leases();
+    gate.open();
+    let host = world.start().await;
+    let last = host.floret.handle(runs[1]);
+    assert_eq!(
+        last.finished().await.unwrap().run.status,
+        RunStatus::Success
+    );
+    let finished = find(&host, id).await.backfill;
+    assert_eq!(finished.status, BackfillStatus::Success);
+    assert_eq!((finished.counts.success, finished.counts.failed), (2, 0));
 }
 
 async fn cancelling_a_backfill_cancels_its_executing_runs(store: Store) {

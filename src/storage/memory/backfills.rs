@@ -96,6 +96,29 @@ impl State {
         Ok(())
     }
 
+    /// Counts the failed run that a successful resume began with as a success of its backfill.
+    pub(super) fn recover_first_run(&mut self, resume: RunId) {
+        let resume = self.runs.get(&resume).map(|row| &row.run);
+        let Some(first) = resume.filter(|run| run.resumed_from.is_some()) else {
+            return;
+        };
+        let first = self.runs.get_mut(&first.first_run.clone());
+        let failed = first.filter(|row| row.run.status == RunStatus::Failed && !row.is_recovered);
+        let Some((row, backfill)) = failed.and_then(|row| {
+            let backfill = row.run.backfill_id?;
+            Some((row, backfill))
+        }) else {
+            return;
+        };
+        row.is_recovered = true;
+        if let Some(row) = self.backfills.get_mut(&backfill) {
+            row.outcomes.recover();
+            if row.backfill.finished_at.is_some() {
+                row.backfill.status = row.outcomes.status();
+            }
+        }
+    }
+
     /// Returns what happens to a backfill. A finished one stays as it is.
     fn settlement(&self, id: BackfillId) -> Settlement {
         let row = self.backfills.get(&id);
@@ -156,12 +179,17 @@ impl State {
 
     fn with_counts(&self, row: &BackfillRow) -> Backfill {
         let count = |status| self.index.count_of_backfill(row.backfill.id, status);
+        let runs = self.index.of_backfill(row.backfill.id);
+        let recovered = runs
+            .filter_map(|run| self.runs.get(&run))
+            .filter(|row| row.is_recovered)
+            .count() as u64;
         Backfill {
             counts: BackfillCounts {
                 pending: count(RunStatus::Pending),
                 running: count(RunStatus::Running),
-                success: count(RunStatus::Success),
-                failed: count(RunStatus::Failed),
+                success: count(RunStatus::Success).saturating_add(recovered),
+                failed: count(RunStatus::Failed).saturating_sub(recovered),
                 cancelled: count(RunStatus::Cancelled),
             },
             ..row.backfill.clone()

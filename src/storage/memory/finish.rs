@@ -55,6 +55,9 @@ impl State {
         if let Some(backfill) = backfill {
             self.settle_backfill(backfill, status, at)?;
         }
+        if status == RunStatus::Success {
+            self.recover_first_run(id);
+        }
         self.purge_surplus();
         Ok(())
     }

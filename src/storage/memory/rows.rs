@@ -33,6 +33,8 @@ pub(super) struct RunRow {
     pub(super) seqs: Vec<u64>,
     pub(super) key: Option<Key>,
     pub(super) fire_at: Option<DateTime<Utc>>,
+    /// Whether it failed and a resume of it has succeeded. Its backfill counts it as a success.
+    pub(super) is_recovered: bool,
 }
 
 /// A node that has an entry.
@@ -81,6 +83,7 @@ impl RunRow {
             seqs: Vec::new(),
             key: None,
             fire_at: None,
+            is_recovered: false,
         }
     }
 

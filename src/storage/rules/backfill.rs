@@ -21,8 +21,13 @@ impl BackfillOutcomes {
         }
     }
 
+    /// Counts a failed run as a success, since a resume of it has succeeded.
+    pub(in crate::storage) const fn recover(&mut self) {
+        self.failed = self.failed.saturating_sub(1);
+    }
+
     /// Returns the status of a backfill whose runs all finished with these outcomes.
-    const fn status(self) -> BackfillStatus {
+    pub(in crate::storage) const fn status(self) -> BackfillStatus {
         if self.failed > 0 {
             BackfillStatus::Failed
         } else if self.cancelled > 0 {
@@ -111,6 +116,18 @@ mod tests {
         ] {
             assert_eq!(open.settle(), expected, "{open:?}");
         }
+    }
+
+    #[test]
+    fn a_recovered_failure_counts_as_a_success() {
+        let mut outcomes = open(&[Failed, Cancelled], 0, None).outcomes;
+        outcomes.recover();
+        assert_eq!(outcomes.status(), BackfillStatus::Cancelled);
+        let mut outcomes = open(&[Failed, Success], 0, None).outcomes;
+        outcomes.recover();
+        assert_eq!(outcomes.status(), BackfillStatus::Success);
+        outcomes.recover();
+        assert_eq!(outcomes.status(), BackfillStatus::Success);
     }
 
     #[test]

@@ -129,7 +129,8 @@ impl Tx {
         if cached.has_outputs || run.resumed_from.is_some() {
             self.settle_outputs(active.key, run, &cached.definition, result_bytes_max)?;
         }
-        self.settle_backfill(&finished)
+        self.settle_backfill(&finished)?;
+        self.recover_first_run(run)
     }
 
     fn append_outcome(

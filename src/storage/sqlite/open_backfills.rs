@@ -99,10 +99,18 @@ pub(super) struct BackfillChanges(pub(super) HashMap<i64, BackfillChange>);
 pub(super) struct BackfillChange {
     pub(super) by_status: [i64; 5],
     pub(super) outcomes: BackfillOutcomes,
+    /// How many failed runs count as successes from now on.
+    pub(super) recovered: i64,
     pub(super) has_purged: bool,
 }
 
 impl BackfillChanges {
+    /// Counts a failed run as a success.
+    pub(super) fn recover(&mut self, backfill: i64) {
+        let change = self.0.entry(backfill).or_default();
+        change.recovered = change.recovered.saturating_add(1);
+    }
+
     /// Moves a run from one status to another.
     ///
     /// The status is `None` before its creation and after its purge.

@@ -32,6 +32,8 @@ struct PurgeCandidate {
     status: Option<RunStatus>,
     idempotency: Option<i64>,
     backfill: Option<i64>,
+    /// Whether its backfill counts it as a success, although it failed.
+    is_recovered: bool,
     /// Whether a notifier still waits for one of its events.
     is_undelivered: bool,
 }
@@ -92,7 +94,7 @@ fn candidates(
         conn,
         "SELECT key, pipeline, tenant, created_at, status, idempotency, id, finished_at, \
          ifnull((SELECT max(seq) FROM journal WHERE run = runs.key AND seq < ?6), 0) > ?5 \
-         OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0), backfill FROM runs \
+         OR EXISTS (SELECT 1 FROM parked WHERE run = runs.key AND is_dead = 0), backfill, is_recovered IS NOT NULL FROM runs \
          WHERE finished_at < ?1 AND (finished_at, id) > (?2, ?3) \
          ORDER BY finished_at, id LIMIT ?4",
         params![
@@ -118,6 +120,7 @@ fn candidates(
                 finished_at: row.get(7)?,
                 is_undelivered: row.get(8)?,
                 backfill: row.get(9)?,
+                is_recovered: row.get(10)?,
             })
         },
     )
@@ -193,6 +196,7 @@ impl Tx {
             status,
             idempotency,
             backfill,
+            is_recovered,
         } = run;
         if let Some(idempotency) = idempotency {
             self.write(
@@ -208,9 +212,13 @@ impl Tx {
             pipeline: *pipeline,
             tenant: tenant.as_ref(),
             created_at: *created_at,
-            backfill: *backfill,
+            backfill: backfill.filter(|_| !is_recovered),
         };
         self.count(&counted, *status, None)?;
+        if let Some(backfill) = backfill.filter(|_| *is_recovered) {
+            self.backfills
+                .note(backfill, Some(RunStatus::Success), None);
+        }
         self.write("DELETE FROM runs WHERE key = ?", [key])?;
         self.sweep_later(Sweep::Run, *key)
     }

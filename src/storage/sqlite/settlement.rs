@@ -9,10 +9,10 @@ use super::cancel::{CANCEL_TARGET, read_cancel_target};
 use super::finish::RunCompletion;
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{self, backfill_id, backfill_status, millis};
+use super::values::{self, backfill_id, backfill_status, millis, to_u64};
 use crate::error::Result;
-use crate::model::{BackfillId, Cancel, RunStatus};
-use crate::storage::rules::{OpenBackfill, Settlement};
+use crate::model::{BackfillId, Cancel, Run, RunStatus};
+use crate::storage::rules::{BackfillOutcomes, OpenBackfill, Settlement};
 
 impl Tx {
     /// Counts the outcome of a run and settles its backfill, after its row and event were written.
@@ -36,6 +36,47 @@ impl Tx {
                 params![backfill_status(status), millis(finished.at), key],
             )?;
             self.state.backfills.by_key.remove(&key);
+        }
+        Ok(())
+    }
+
+    /// Counts the failed run that a successful resume began with as a success of its backfill. A
+    /// finished backfill takes the status that follows.
+    pub(super) fn recover_first_run(&mut self, run: &Run) -> Result<(), StoreError> {
+        if run.status != RunStatus::Success || run.resumed_from.is_none() {
+            return Ok(());
+        }
+        let first = self.row(
+            "SELECT key, backfill FROM runs WHERE id = ? AND status = ? AND backfill IS NOT NULL AND is_recovered IS NULL",
+            params![values::id(&run.first_run), values::run_status(RunStatus::Failed)],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+        )?;
+        let Some((first, backfill)) = first else {
+            return Ok(());
+        };
+        self.write("UPDATE runs SET is_recovered = 1 WHERE key = ?", [first])?;
+        self.backfills.recover(backfill);
+        if let Some(open) = self.state.backfills.by_key.get_mut(&backfill) {
+            open.outcomes.recover();
+            return Ok(());
+        }
+        // The status follows from the outcomes, of which some may not be in the row yet.
+        self.write_backfills()?;
+        let outcomes = self.row(
+            "SELECT ended_failed, ended_cancelled FROM backfills WHERE key = ?",
+            [backfill],
+            |row| {
+                Ok(BackfillOutcomes {
+                    failed: to_u64(row.get(0)?),
+                    cancelled: to_u64(row.get(1)?),
+                })
+            },
+        )?;
+        if let Some(outcomes) = outcomes {
+            self.write(
+                "UPDATE backfills SET status = ? WHERE key = ?",
+                params![backfill_status(outcomes.status()), backfill],
+            )?;
         }
         Ok(())
     }

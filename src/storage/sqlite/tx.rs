@@ -23,7 +23,7 @@ pub(super) struct Tx {
     pub(super) state: State,
     pub(super) unreadable: Arc<UnreadableRows>,
     figures: HashMap<FigureKey, DayChange>,
-    backfills: BackfillChanges,
+    pub(super) backfills: BackfillChanges,
     is_dirty: bool,
     /// Whether a step has left rows to sweep. The next sweep resets it.
     pub(super) wants_sweep: bool,
@@ -249,6 +249,7 @@ impl Tx {
             let BackfillChange {
                 by_status: [pending, running, success, failed, cancelled],
                 outcomes,
+                recovered,
                 has_purged,
             } = change;
             self.write(
@@ -256,10 +257,10 @@ impl Tx {
                 params![
                     pending,
                     running,
-                    success,
-                    failed,
+                    success.saturating_add(recovered),
+                    failed.saturating_sub(recovered),
                     cancelled,
-                    to_i64(outcomes.failed),
+                    to_i64(outcomes.failed).saturating_sub(recovered),
                     to_i64(outcomes.cancelled),
                     key
                 ],

@@ -39,6 +39,12 @@ macro_rules! execution_contract {
                 a_released_run_can_be_claimed_without_charge,
                 an_empty_claim_returns_the_newest_sequence_number,
             ],
+            backfill_resumes: [
+                a_successful_resume_changes_a_finished_backfill,
+                a_backfill_stays_failed_while_a_failure_is_left,
+                a_successful_resume_counts_in_an_open_backfill,
+                a_purge_removes_a_resumed_run_from_the_successes,
+            ],
             holdings: [
                 a_held_run_is_renewed_and_not_claimed,
                 claims_of_its_owner_never_poison_a_held_run,

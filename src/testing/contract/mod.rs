@@ -18,6 +18,7 @@
 pub mod backfill_claims;
 pub mod backfill_dates;
 pub(crate) mod backfill_fixtures;
+pub mod backfill_resumes;
 pub mod backfill_settlement;
 pub mod backfills;
 pub mod cancels;

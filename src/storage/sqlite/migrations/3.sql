@@ -27,3 +27,6 @@ ALTER TABLE runs ADD COLUMN generations TEXT;
 -- The parameters that all runs of a backfill share, as a JSON object. A run whose params are null has
 -- these and its date. It is null in backfills of older versions, whose runs have their own.
 ALTER TABLE backfills ADD COLUMN params TEXT;
+
+-- 1 for a failed run of a backfill whose resume has succeeded: the backfill counts it as a success.
+ALTER TABLE runs ADD COLUMN is_recovered INTEGER;
