@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::active::OwnClaims;
 use super::{Shared, execution};
-use crate::error::{Result, catch_panic};
+use crate::error::{Result, catch_panic, log};
 use crate::storage::{Claim, ClaimOutcome};
 
 const RETRY: Duration = Duration::from_millis(200);
@@ -71,7 +71,7 @@ async fn claim_or_wait(
         Err(error) => {
             // The claim may be committed although it failed. Nothing executes its runs then: they
             // are not among the held ones, so the next claim releases them first.
-            tracing::warn!(%error, "the queue waits for storage");
+            log::warn!(%error, "the queue waits for storage");
             NextClaim::After(RETRY)
         }
     }
@@ -109,11 +109,11 @@ fn execute_claimed(
     shared.events.committed(claims.seq);
     for run in &claims.poisoned {
         shared.events.run_finished(*run);
-        tracing::error!(run_id = %run, "the run failed as poisoned: it crashed the process too often");
+        log::error!(run_id = %run, "the run failed as poisoned: it crashed the process too often");
     }
     shared.notify_cancelled_backfills(claims.cancelled_backfills);
     for run in &claims.unreadable {
-        tracing::error!(run_id = %run, "the stored run cannot be read");
+        log::error!(run_id = %run, "the stored run cannot be read");
     }
     for lost in claims.lost {
         shared.active.stop_after_lease_loss(lost);
@@ -168,7 +168,7 @@ async fn renew_leases(shared: &Shared) {
             .into_iter()
             .for_each(|held| shared.active.stop_after_lease_loss(held)),
         Err(error) => {
-            tracing::warn!(%error, "leases could not be renewed; the next round tries again");
+            log::warn!(%error, "leases could not be renewed; the next round tries again");
         }
     }
 }

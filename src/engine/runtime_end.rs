@@ -1,4 +1,4 @@
-//! Tells the end of the runtime from the end of a task.
+//! Distinguishes the end of the runtime from the end of a task.
 //!
 //! A host may drop its runtime without a shutdown. Its tasks are then dropped one by one, while
 //! others are still polled: what these see is no result of a run.
