@@ -1,7 +1,8 @@
 //! Purge: selects finished runs and deletes their rows. What belongs to them is left to `sweep`, so
 //! that a step is bounded whatever its runs hold.
 //!
-//! `tx` counts runs, and the engine decides when to purge.
+//! `tx` counts runs, `repair` stores the numbers of deleted rows, and the engine decides when to
+//! purge.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -221,26 +222,5 @@ impl Tx {
         }
         self.write("DELETE FROM runs WHERE key = ?", [key])?;
         self.sweep_later(Sweep::Run, *key)
-    }
-
-    /// Stores the numbers that must not be used again after their last row is deleted.
-    fn write_high_marks(&mut self, purged_seq: i64) -> Result<(), StoreError> {
-        let (next_seq, next_run) = (self.state.next_seq, self.state.next_run);
-        for (name, value) in [
-            ("purged_seq", purged_seq),
-            ("next_seq", next_seq),
-            ("next_run", next_run),
-        ] {
-            self.write(
-                "UPDATE meta SET value = ? WHERE name = ?",
-                params![value, name],
-            )?;
-        }
-        let newest = self.state.newest_run;
-        self.write(
-            "UPDATE meta SET value = ? WHERE name = 'newest_run'",
-            [newest.as_ref().map_or(&[][..], id)],
-        )?;
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Writes the stored numbers again after one of them was damaged.
+//! Writes the stored numbers: those that outlive their rows, and all of them after damage.
 //!
 //! `meta` reads them. No other row can be repaired from what is left.
 
@@ -22,19 +22,26 @@ impl Tx {
             // What came before the oldest event may have been purged.
             Err(_) => oldest.unwrap_or(self.state.next_seq - 1),
         };
-        let numbers = [
-            ("commit_no", self.state.commit_no),
-            ("next_run", self.state.next_run),
-            ("next_seq", self.state.next_seq),
-            ("purged_seq", purged_seq.clamp(0, self.state.next_seq - 1)),
-        ];
-        for (name, value) in numbers {
+        let commit_no = self.state.commit_no;
+        self.write(PUT_META, params!["commit_no", commit_no])?;
+        self.write_high_marks(purged_seq.clamp(0, self.state.next_seq - 1))?;
+        self.state.is_meta_damaged = false;
+        Ok(())
+    }
+
+    /// Stores the numbers that must not be used again after their last row is deleted.
+    pub(super) fn write_high_marks(&mut self, purged_seq: i64) -> Result<(), StoreError> {
+        let (next_seq, next_run) = (self.state.next_seq, self.state.next_run);
+        for (name, value) in [
+            ("purged_seq", purged_seq),
+            ("next_seq", next_seq),
+            ("next_run", next_run),
+        ] {
             self.write(PUT_META, params![name, value])?;
         }
         let newest = self.state.newest_run;
         let newest = newest.as_ref().map_or(&[][..], id);
         self.write(PUT_META, params!["newest_run", newest])?;
-        self.state.is_meta_damaged = false;
         Ok(())
     }
 }
