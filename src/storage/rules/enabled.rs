@@ -54,16 +54,11 @@ impl Enabled {
 }
 
 /// Returns a definition with this value of `enabled`.
-pub(in crate::storage) fn definition_with(
-    enabled: bool,
-    definition: &Arc<Pipeline>,
-) -> Arc<Pipeline> {
-    if definition.enabled == enabled {
-        return Arc::clone(definition);
-    }
-    let mut changed = Pipeline::clone(definition);
-    changed.enabled = enabled;
-    Arc::new(changed)
+pub(in crate::storage) fn definition_with(enabled: bool, definition: &Pipeline) -> Arc<Pipeline> {
+    Arc::new(Pipeline {
+        enabled,
+        ..definition.clone()
+    })
 }
 
 #[cfg(test)]
