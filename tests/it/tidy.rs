@@ -250,11 +250,12 @@ fn used_modules(source: &Source, root_names: &BTreeMap<String, String>) -> BTree
 
 /// Returns whether a name is a macro of the contract. Macros are exported at the root.
 fn is_macro(name: &str) -> bool {
-    const MACROS: [&str; 4] = [
+    const MACROS: [&str; 5] = [
         "storage_contract",
         "definition_contract",
         "execution_contract",
         "durable_contract",
+        "handles_contract",
     ];
     MACROS.contains(&name)
 }
@@ -502,8 +503,8 @@ fn cases_listed(macros: &str, subject: &str) -> BTreeSet<String> {
 #[test]
 fn the_contract_macros_list_every_case() {
     let folder = root().join("src/testing/contract");
-    let macros = ["mod.rs", "definitions.rs", "execution.rs", "durable.rs"]
-        .map(|file| read(&format!("src/testing/contract/{file}")));
+    let macros = ["mod", "definitions", "execution", "durable", "handles"]
+        .map(|file| read(&format!("src/testing/contract/{file}.rs")));
     let macros = code_of(&macros.join("\n")).join("\n");
     let mut count = 0;
     for path in rust_files(&folder) {

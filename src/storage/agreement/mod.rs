@@ -72,6 +72,49 @@ proptest! {
 }
 
 #[cfg(feature = "sqlite")]
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_reopened_sqlite_agrees_with_a_restarted_memory(
+        earlier in vec(command(), 1..60),
+        later in vec(command(), 1..40),
+    ) {
+        run(agree_after_a_reopen(&earlier, &later));
+    }
+}
+
+/// Like [`agree`], with a reopen in between. The drivers of the earlier process go on.
+#[cfg(feature = "sqlite")]
+async fn agree_after_a_reopen(earlier: &[Command], later: &[Command]) {
+    use super::{Durability, SqliteOptions, SqliteStorage, System as _};
+    let dir = crate::testing::scratch();
+    let open = async || {
+        let options = SqliteOptions::default().durability(Durability::Normal);
+        let path = dir.path().join("runs.db");
+        SqliteStorage::open_with(path, options).await.unwrap()
+    };
+    let memory = MemoryStorage::default();
+    let first = open().await;
+    let mut world = World::new(&memory, &first, Some(&first));
+    world.put_pipelines().await;
+    for command in earlier {
+        world.run_command(command).await;
+    }
+    first.close().await.unwrap();
+    memory.restart();
+    let second = open().await;
+    world.right = &second;
+    world.faults = Some(&second);
+    world.compare_all().await;
+    for command in later {
+        world.run_command(command).await;
+    }
+    world.compare_all().await;
+    second.close().await.unwrap();
+}
+
+#[cfg(feature = "sqlite")]
 #[async_trait::async_trait]
 impl Faults for super::SqliteStorage {
     async fn inject(&self, kind: u8) {

@@ -76,6 +76,16 @@ impl MemoryStorage {
         }))
     }
 
+    /// Releases the claims of all owners and drops the chunks that no entry named, as a durable
+    /// backend does when a new process opens it.
+    #[cfg(test)]
+    pub(in crate::storage) fn restart(&self) {
+        for row in self.0.state.lock().runs.values_mut() {
+            row.claim.owner = None;
+            row.staged.clear();
+        }
+    }
+
     /// Locks the state. Refuses once the storage is closed.
     fn state(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.0.state.lock();

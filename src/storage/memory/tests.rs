@@ -13,6 +13,7 @@ use crate::testing::contract::fixtures::{
 };
 
 crate::storage_contract!(async |_| MemoryStorage::default());
+crate::handles_contract!(async |_| MemoryStorage::default());
 
 fn storage_of(runs_max: usize) -> MemoryStorage {
     MemoryStorage::new(MemoryOptions::default().runs_max(runs_max))

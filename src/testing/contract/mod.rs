@@ -33,6 +33,7 @@ pub mod events;
 mod execution;
 pub mod fences;
 pub(crate) mod fixtures;
+pub mod handles;
 pub mod holdings;
 pub mod idempotency;
 pub mod inheritance;

@@ -38,6 +38,7 @@ use crate::storage::{
 use crate::testing::{Scratch, scratch};
 
 crate::storage_contract!(async |dir: &Path| open(dir).await);
+crate::handles_contract!(async |dir: &Path| open(dir).await);
 
 async fn open(dir: &Path) -> SqliteStorage {
     SqliteStorage::open(dir.join("runs.db")).await.unwrap()
