@@ -27,7 +27,7 @@ const SPARE_FINISHED: u64 = 901;
 const SPARE_PENDING: u64 = 902;
 
 /// Writes a row of every table for `daily`, and a healthy neighbor of each for `spare`.
-async fn write_history(storage: &SqliteStorage) {
+pub(super) async fn write_history(storage: &SqliteStorage) {
     for id in ["daily", "spare"] {
         let mut scheduled = put(id);
         scheduled.definition = Arc::new(fixtures::definition(id).schedule("@daily"));

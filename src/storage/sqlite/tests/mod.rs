@@ -17,6 +17,7 @@ mod migrating;
 mod opening;
 mod outages;
 mod reopening;
+mod second_version;
 mod sweeping;
 mod threads;
 mod upkeep;
