@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use floret::storage::{Purge, System};
+use chrono::{DateTime, Utc};
+use floret::storage::{ClaimCursors, Deliveries, Purge, System};
 use floret::testing::{Fault, Method};
 use floret::{EventKind, Problem, RunId, Scope};
 
@@ -39,6 +40,15 @@ async fn wait_for_dead_letters(host: &Host, count: u64) {
     while dead_letters(host).await < count {
         tokio::task::yield_now().await;
     }
+}
+
+/// Returns whether it is stored that the pager has received every event up to `seq`.
+async fn is_delivery_stored(world: &World, host: &Host, seq: u64) -> bool {
+    let now = world.clock.clock().now();
+    let claim = ClaimCursors::new(vec!["pager".to_owned()], DateTime::<Utc>::MIN_UTC, now);
+    let claimed = host.storage.claim_cursors(claim).await.unwrap();
+    let cursor = &claimed.cursors[0];
+    cursor.seq >= seq && cursor.parked.is_empty()
 }
 
 /// Asserts that each event of a run was received once, in order.
@@ -210,8 +220,10 @@ async fn a_brief_storage_failure_only_delays_deliveries(store: Store) {
     }
     let run = host.run("p").await.run.id;
     advance_until(&world, SECOND, pager.received_run(run)).await;
+    let last = host.events_of(run).await.last().unwrap().seq;
     let stored = async {
-        while host.storage.calls(Method::PutDeliveries) < 7 {
+        let saves = || host.storage.calls(Method::PutDeliveries);
+        while saves() < 7 || !is_delivery_stored(&world, &host, last).await {
             tokio::task::yield_now().await;
         }
     };
