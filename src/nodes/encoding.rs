@@ -23,3 +23,15 @@ pub(super) fn read_encoding(fields: &mut ConfigFields<'_>) -> Option<&'static En
     }
     found
 }
+
+/// Reads the field `encoding` of a file that is written.
+pub(super) fn read_output_encoding(fields: &mut ConfigFields<'_>) -> Option<&'static Encoding> {
+    let encoding = read_encoding(fields)?;
+    if encoding.output_encoding() != encoding {
+        fields.refuse(
+            "/encoding",
+            "a sink writes UTF-8 or an encoding of single characters, not UTF-16",
+        );
+    }
+    Some(encoding)
+}

@@ -5,15 +5,17 @@
 use std::io::{BufWriter, Read};
 
 use async_trait::async_trait;
+use encoding_rs::Encoding;
 use serde_json::{Map, Value};
 
 use super::blocking::{StopCheck, blocking};
 use super::compression::{Compression, Compressor};
 use super::config::{ConfigFields, Flag, config_error, without_template_issues};
 use super::data_dir::{DataDir, asset_name, file_error, read_path};
+use super::encoding::read_output_encoding;
 use super::format::Format;
 use super::read;
-use super::write::{self, CsvLayout, WriteError};
+use super::write::{self, CsvLayout, Text, WriteError};
 use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
 use crate::limits::DatasetLimits;
@@ -53,6 +55,7 @@ struct Config<'a> {
     path: &'a str,
     format: Format,
     layout: CsvLayout<'a>,
+    encoding: Option<&'static Encoding>,
     allow_empty: Flag,
     min_rows: u64,
 }
@@ -66,12 +69,14 @@ impl<'a> Config<'a> {
         if format.is_some_and(|format| !format.is_csv()) {
             fields.refuse_keys(&KEYS[..CSV_KEYS_COUNT], "applies to CSV files only");
         }
+        let encoding = read_output_encoding(&mut fields);
         let allow_empty = fields.flag("allow_empty", Flag::Off);
         let min_rows = fields.count("min_rows");
         let config = path.zip(format).map(|(path, format)| Self {
             path,
             format,
             layout,
+            encoding,
             allow_empty,
             min_rows,
         });
@@ -205,7 +210,8 @@ fn write_file(
     let (compression, _) = Compression::of_path(config.path);
     let out = BufWriter::new(replacement.file());
     let mut out = Compressor::new(out, compression).map_err(|error| failed(error.into()))?;
-    write::rows(dataset, config.format, &config.layout, &mut out, stop).map_err(failed)?;
+    let mut text = Text::new(&mut out, config.encoding, stop);
+    write::rows(dataset, config.format, &config.layout, &mut text).map_err(failed)?;
     out.finish().map_err(|error| failed(error.into()))?;
     // An abandoned attempt must not overwrite the file that a later attempt wrote.
     stop.check()?;

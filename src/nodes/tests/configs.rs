@@ -82,11 +82,11 @@ fn every_problem_of_a_dialect_is_reported() {
                 "/min_rows",
             ],
             vec![
-                "/encoding",
                 "/delimiter",
                 "/quote",
                 "/escape",
                 "/header",
+                "/encoding",
                 "/allow_empty",
                 "/min_rows",
             ],

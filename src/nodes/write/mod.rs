@@ -10,25 +10,21 @@ mod output;
 use std::io::Write;
 
 pub(super) use options::CsvLayout;
-pub(super) use output::WriteError;
+pub(super) use output::{Text, WriteError};
 
-use super::blocking::StopCheck;
 use super::format::Format;
 use crate::model::Dataset;
-use output::Text;
 
 /// Writes the rows of a dataset. Only the formats of CSV have a `layout`.
 pub(super) fn rows(
     dataset: &Dataset,
     format: Format,
     layout: &CsvLayout<'_>,
-    out: &mut impl Write,
-    stop: &StopCheck,
+    text: &mut Text<'_, impl Write>,
 ) -> Result<(), WriteError> {
-    let mut text = Text::new(out, layout.encoding, stop);
     match format {
-        Format::Csv | Format::Tsv => csv::write(dataset, layout, &mut text),
-        Format::Ndjson => json::lines(dataset, &mut text),
-        Format::Json => json::array(dataset, &mut text),
+        Format::Csv | Format::Tsv => csv::write(dataset, layout, text),
+        Format::Ndjson => json::lines(dataset, text),
+        Format::Json => json::array(dataset, text),
     }
 }

@@ -2,11 +2,8 @@
 //!
 //! `csv` applies them.
 
-use encoding_rs::Encoding;
-
 use crate::nodes::config::{ConfigFields, Flag};
 use crate::nodes::dialect::Dialect;
-use crate::nodes::encoding::read_encoding;
 use crate::nodes::format::Format;
 
 /// How a CSV file is written.
@@ -17,25 +14,15 @@ pub(in crate::nodes) struct CsvLayout<'a> {
     /// The text of a null.
     pub(super) null: &'a str,
     pub(super) guard_formulas: Flag,
-    /// The encoding of the file, whatever its format.
-    pub(super) encoding: Option<&'static Encoding>,
 }
 
 impl<'a> CsvLayout<'a> {
     pub(in crate::nodes) fn read(fields: &mut ConfigFields<'a>, format: Format) -> Self {
-        let encoding = read_encoding(fields);
-        if encoding.is_some_and(|encoding| encoding.output_encoding() != encoding) {
-            fields.refuse(
-                "/encoding",
-                "a sink writes UTF-8 or an encoding of single characters, not UTF-16",
-            );
-        }
         Self {
             dialect: Dialect::read(fields, format),
             header: fields.flag("header", Flag::On),
             null: fields.text("null").unwrap_or_default(),
             guard_formulas: fields.flag("guard_formulas", Flag::Off),
-            encoding,
         }
     }
 }

@@ -27,14 +27,14 @@ impl From<io::Error> for WriteError {
 }
 
 /// Writes text in an encoding.
-pub(super) struct Text<'a, W> {
+pub(in crate::nodes) struct Text<'a, W> {
     out: &'a mut W,
     encoding: &'static Encoding,
     stop: &'a StopCheck,
 }
 
 impl<'a, W: Write> Text<'a, W> {
-    pub(super) fn new(
+    pub(in crate::nodes) fn new(
         out: &'a mut W,
         encoding: Option<&'static Encoding>,
         stop: &'a StopCheck,
