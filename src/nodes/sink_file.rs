@@ -2,7 +2,7 @@
 //!
 //! `write` encodes the rows, and `replacement` replaces the file.
 
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 
 use async_trait::async_trait;
 use encoding_rs::Encoding;
@@ -14,7 +14,7 @@ use super::config::{ConfigFields, Flag, config_error, without_template_issues};
 use super::data_dir::{DataDir, asset_name, file_error, read_path};
 use super::encoding::read_output_encoding;
 use super::format::Format;
-use super::read;
+use super::read::{self, Bounds, CsvOptions, ReadError};
 use super::write::{self, CsvLayout, Text, WriteError};
 use crate::error::Issue;
 use crate::executor::{Asset, Effect, Executor, ExecutorError, Input, NodeCall, Output};
@@ -44,8 +44,8 @@ const CSV_KEYS_COUNT: usize = 6;
 ///
 /// The sink writes the file under a temporary name in the same folder, syncs it to disk and then
 /// renames it. A reader sees either the old file or the complete new one. The sink creates missing
-/// folders. It does not replace a file that has rows by one without rows and columns, unless
-/// `allow_empty` is set.
+/// folders. It does not replace a file that has rows by one without rows, unless `allow_empty` is
+/// `true`.
 #[derive(Debug, Clone)]
 pub struct SinkFile {
     dir: DataDir,
@@ -83,11 +83,10 @@ impl<'a> Config<'a> {
         fields.finish(config)
     }
 
-    /// Returns whether the file of these rows shows neither a row nor a column.
-    fn leaves_nothing(&self, dataset: &Dataset) -> bool {
-        let shows_columns =
-            self.format.is_csv() && self.layout.header == Flag::On && !dataset.columns().is_empty();
-        dataset.len() == 0 && !shows_columns
+    /// Returns whether the file of this dataset has no rows. In CSV, rows without columns are no
+    /// records.
+    fn leaves_no_rows(&self, dataset: &Dataset) -> bool {
+        dataset.len() == 0 || (self.format.is_csv() && dataset.columns().is_empty())
     }
 
     fn refused(&self, reason: &str) -> ExecutorError {
@@ -112,7 +111,7 @@ impl Executor for SinkFile {
         let summary = blocking(&ctx, move |stop| {
             let config = Config::read(&node.config).map_err(|issues| config_error(&issues))?;
             let dataset = concatenate(&inputs, limits)?;
-            refuse_loss(&config, &dir, &dataset, stop)?;
+            refuse_loss(&config, &dir, &dataset, limits, stop)?;
             write_file(&config, &dir, &key, &dataset, stop)?;
             Ok(format!(
                 "wrote {} rows to {}",
@@ -159,6 +158,7 @@ fn refuse_loss(
     config: &Config<'_>,
     dir: &DataDir,
     dataset: &Dataset,
+    limits: DatasetLimits,
     stop: &StopCheck,
 ) -> Result<(), ExecutorError> {
     let (found, wanted) = (dataset.row_count(), config.min_rows);
@@ -167,30 +167,42 @@ fn refuse_loss(
         return Err(config.refused(&reason));
     }
     if config.allow_empty == Flag::Off
-        && config.leaves_nothing(dataset)
-        && has_rows(dir, config.path, stop)
+        && config.leaves_no_rows(dataset)
+        && has_rows(config, dir, limits, stop)?
     {
         return Err(config.refused(
-            "its input has no rows, and the file that it would replace has some: set allow_empty \
-             to true if it may be replaced",
+            "a file that has rows is not replaced by one without rows, unless allow_empty is true",
         ));
     }
     Ok(())
 }
 
-/// Returns whether the file shows rows or columns. A file that cannot be read counts as one.
-fn has_rows(dir: &DataDir, path: &str, stop: &StopCheck) -> bool {
-    let file = match dir.open_file(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
-        Err(_) => return true,
+/// Returns whether the file at the path has rows. A file that cannot be read counts as one.
+fn has_rows(
+    config: &Config<'_>,
+    dir: &DataDir,
+    limits: DatasetLimits,
+    stop: &StopCheck,
+) -> Result<bool, ExecutorError> {
+    let file = match dir.open_file(config.path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(_) => return Ok(true),
         Ok(file) => file,
     };
-    let (compression, _) = Compression::of_path(path);
-    let mut start = Vec::new();
-    // Longer than an empty array, whatever blanks it has around it.
-    let read = read::open(file, compression, None, stop)
-        .and_then(|text| text.take(64).read_to_end(&mut start));
-    read.is_err() || !matches!(start.trim_ascii(), b"" | b"[]")
+    let (compression, _) = Compression::of_path(config.path);
+    let options = CsvOptions::of_written(config.layout.dialect, config.layout.header);
+    let bounds = Bounds {
+        rows_max: 1,
+        limits,
+    };
+    let read = read::open(file, compression, config.encoding, stop)
+        .map_err(ReadError::from)
+        .and_then(|text| read::rows(text, config.format, &options, bounds));
+    match read {
+        Ok(table) => Ok(table.builder.row_count() > 0),
+        Err(ReadError::Stopped(error)) => Err(error),
+        Err(_) => Ok(true),
+    }
 }
 
 fn write_file(

@@ -106,7 +106,7 @@ async fn a_header_without_rows_reaches_the_sink_and_other_sinks_keep_their_rows(
     write("a.csv", "id,name\n");
     write("out.csv", "id,name\n1,a\n");
     write("out.ndjson", "{\"id\":1}\n");
-    let sinks = [json!({"path": "out.csv"}), json!({"path": "out.ndjson"})];
+    let sinks = ["new.csv", "out.csv", "out.ndjson"].map(|path| json!({ "path": path }));
     let copy = pipeline(&json!({"path": "a.csv"}), &sinks);
     let finished = run_to_end(builder(&folder), copy).await.unwrap();
     assert_eq!(finished.status(), RunStatus::Failed);
@@ -121,6 +121,8 @@ async fn a_header_without_rows_reaches_the_sink_and_other_sinks_keep_their_rows(
     assert_eq!(status("write-0"), NodeStatus::Success);
     assert_eq!(status("write-1"), NodeStatus::Failed);
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
-    assert_eq!(read("out.csv"), "id,name\n");
+    assert_eq!(read("new.csv"), "id,name\n");
+    assert_eq!(read("out.csv"), "id,name\n1,a\n");
     assert_eq!(read("out.ndjson"), "{\"id\":1}\n");
 }
+    assert_eq!(status("write-2"), NodeStatus::Failed);

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::nodes::config::{ConfigFields, kind};
+use crate::nodes::config::{ConfigFields, Flag, kind};
 use crate::nodes::dialect::{Dialect, character};
 use crate::nodes::format::Format;
 
@@ -59,6 +59,23 @@ impl Default for CsvOptions<'_> {
 }
 
 impl<'a> CsvOptions<'a> {
+    /// Returns the options that read a file which a sink has written.
+    pub(in crate::nodes) fn of_written(dialect: Dialect, header: Flag) -> Self {
+        Self {
+            dialect: Dialect {
+                is_delimiter_given: true,
+                ..dialect
+            },
+            header: match header {
+                Flag::On => Header::FirstRecord,
+                Flag::Off => Header::None,
+            },
+            duplicate_names: DuplicateNames::Suffix,
+            ragged: Ragged::Pad,
+            ..Self::default()
+        }
+    }
+
     pub(in crate::nodes) fn read(fields: &mut ConfigFields<'a>, format: Format) -> Self {
         let dialect = Dialect::read(fields, format);
         let comment = character(fields, "comment");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{TestDir, call};
+use super::{TestDir, call, dataset};
 use crate::executor::{Executor, Output};
 use crate::model::Dataset;
 use crate::nodes::SinkFile;
@@ -44,7 +44,6 @@ async fn an_empty_file_is_an_error_unless_it_is_allowed() {
 async fn a_header_alone_keeps_its_columns_on_the_way_to_a_sink() {
     let test_dir = TestDir::new();
     test_dir.write("a.csv", "id,name\n");
-    test_dir.write("out.csv", "id,name\n1,a\n");
     let Ok(Output::Dataset(dataset)) = test_dir.read(json!({"path": "a.csv"})).await else {
         panic!("no dataset");
     };
@@ -55,60 +54,77 @@ async fn a_header_alone_keeps_its_columns_on_the_way_to_a_sink() {
     assert_eq!(test_dir.text("out.csv"), "id,name\n");
 }
 
+/// Inputs from which no row remains in the file of this config.
+fn inputs_without_rows(config: &Value) -> Vec<Dataset> {
+    let mut inputs = vec![
+        Dataset::from_columns(["id"; 0]),
+        Dataset::from_columns(["id"]),
+    ];
+    if config["path"].as_str().unwrap().ends_with("sv") {
+        // Rows without columns are no records.
+        inputs.push(dataset(json!([{}, {}])));
+    }
+    inputs
+}
+
 #[tokio::test]
 async fn a_sink_keeps_a_file_with_rows_if_it_has_none() {
-    for (path, good) in [
-        ("a.csv", "id\n1\n"),
-        ("a.ndjson", "{\"id\":1}\n"),
-        ("a.json", "[{\"id\":1}]\n"),
+    for (config, good) in [
+        (json!({"path": "a.csv"}), "id\n1\n"),
+        (json!({"path": "a.csv"}), "\"i\nd\"\n\"\""),
+        (json!({"path": "a.csv", "header": false}), "1\n"),
+        (json!({"path": "a.tsv"}), "id\tx\n1\t2\n"),
+        (json!({"path": "a.ndjson"}), "\n{\"id\":1}\n"),
+        (json!({"path": "a.json"}), " [ {\"id\":1}]\n"),
+        // What the sink cannot read may be rows.
+        (json!({"path": "a.csv"}), "id\n1,2\n"),
+        (json!({"path": "a.ndjson"}), "good\n"),
+        (json!({"path": "a.json"}), "{}"),
     ] {
-        let test_dir = TestDir::new();
-        // The first file may be empty: nothing is lost.
-        written(
-            &test_dir,
-            json!({"path": path}),
-            Dataset::from_columns(["id"; 0]),
-        )
-        .await
-        .unwrap();
-        test_dir.write(path, good);
-        let refused = written(
-            &test_dir,
-            json!({"path": path}),
-            Dataset::from_columns(["id"; 0]),
-        )
-        .await;
-        assert_eq!(
-            refused.unwrap_err(),
-            format!(
-                "{path} is not written: its input has no rows, and the file that it would replace \
-                 has some: set allow_empty to true if it may be replaced"
-            )
-        );
-        assert_eq!(test_dir.text(path), good);
-        let config = json!({"path": path, "allow_empty": true});
-        written(&test_dir, config, Dataset::from_columns(["id"; 0]))
-            .await
-            .unwrap();
-        assert!(test_dir.text(path).trim().len() <= 2);
-        // An empty file may be replaced by an empty one.
-        written(
-            &test_dir,
-            json!({"path": path}),
-            Dataset::from_columns(["id"; 0]),
-        )
-        .await
-        .unwrap();
+        for input in inputs_without_rows(&config) {
+            let test_dir = TestDir::new();
+            let path = config["path"].as_str().unwrap();
+            test_dir.write(path, good);
+            let refused = written(&test_dir, config.clone(), input.clone()).await;
+            assert_eq!(
+                refused.expect_err(&format!("{config} {good:?}")),
+                format!(
+                    "{path} is not written: a file that has rows is not replaced by one without \
+                     rows, unless allow_empty is true"
+                )
+            );
+            assert_eq!(test_dir.text(path), good);
+            let mut allowed = config.clone();
+            allowed["allow_empty"] = json!(true);
+            written(&test_dir, allowed, input).await.unwrap();
+            assert_ne!(test_dir.text(path), good);
+        }
     }
-    // A file of JSON lines and a file without a header do not show the columns.
-    for config in [
-        json!({"path": "a.ndjson"}),
-        json!({"path": "a.csv", "header": false}),
+}
+
+#[tokio::test]
+async fn a_file_without_rows_may_be_replaced_by_another() {
+    for (config, old) in [
+        (json!({"path": "a.csv"}), ""),
+        (json!({"path": "a.csv"}), "\u{feff}id;name\n"),
+        (json!({"path": "a.csv"}), "\"i\nd\",x\r\n\r\n"),
+        (json!({"path": "a.csv"}), "id,id"),
+        (json!({"path": "a.csv", "header": false}), "\n"),
+        (json!({"path": "a.tsv", "quote": false}), "\"id\tx\n"),
+        (json!({"path": "a.ndjson"}), " \n"),
+        (json!({"path": "a.json"}), "[\n]"),
     ] {
-        let test_dir = TestDir::new();
-        test_dir.write(config["path"].as_str().unwrap(), "good\n");
-        let refused = written(&test_dir, config, Dataset::from_columns(["id"])).await;
-        assert!(refused.is_err());
+        for input in inputs_without_rows(&config) {
+            let test_dir = TestDir::new();
+            test_dir.write(config["path"].as_str().unwrap(), old);
+            let replaced = written(&test_dir, config.clone(), input).await;
+            assert!(replaced.is_ok(), "{config} {old:?}: {replaced:?}");
+        }
+        // There is nothing to lose where no file is.
+        for input in inputs_without_rows(&config) {
+            let replaced = written(&TestDir::new(), config.clone(), input).await;
+            assert!(replaced.is_ok(), "{config}: {replaced:?}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::nodes::format::Format;
 /// How a CSV file is written.
 #[derive(Debug)]
 pub(in crate::nodes) struct CsvLayout<'a> {
-    pub(super) dialect: Dialect,
+    pub(in crate::nodes) dialect: Dialect,
     pub(in crate::nodes) header: Flag,
     /// The text of a null.
     pub(super) null: &'a str,
