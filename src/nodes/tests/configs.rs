@@ -118,6 +118,23 @@ fn every_problem_of_a_dialect_is_reported() {
 }
 
 #[test]
+fn the_text_of_a_null_does_not_break_its_record() {
+    let sink = SinkFile::new(TestDir::new().dir);
+    for (config, expected) in [
+        (json!({"null": "a,b"}), vec!["/null"]),
+        (json!({"null": "a,b", "delimiter": ";"}), vec![]),
+        (json!({"null": "\"\""}), vec!["/null"]),
+        (json!({"null": "\"\"", "quote": false}), vec![]),
+        (json!({"null": "\n"}), vec!["/null"]),
+        (json!({"null": "\\N", "escape": "\\"}), vec![]),
+    ] {
+        let mut config = config;
+        config["path"] = json!("a.csv");
+        assert_eq!(pointers(&sink, &config), expected, "{config}");
+    }
+}
+
+#[test]
 fn every_problem_of_the_keys_of_a_source_is_reported() {
     let test_dir = TestDir::new();
     let (source, sink) = (

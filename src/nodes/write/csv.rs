@@ -112,11 +112,11 @@ impl<'a> Record<'a> {
                 || Some(byte) == quote
                 || Some(byte) == escape
         };
-        let needs_quotes =
-            text.is_empty() || text == self.layout.null || text.bytes().any(is_special);
+        let has_special = text.bytes().any(is_special);
+        let needs_quotes = text.is_empty() || text == self.layout.null || has_special;
         let mark = if needs_quotes { quote } else { None };
-        if needs_quotes && quote.is_none() && escape.is_none() && !text.is_empty() {
-            return Err(self.refused("a text needs quotes, and quote is false"));
+        if quote.is_none() {
+            self.check_unquoted(text, has_special)?;
         }
         self.text.extend(mark.map(char::from));
         if is_guarded {
@@ -137,6 +137,27 @@ impl<'a> Record<'a> {
             self.text.push(character);
         }
         self.text.extend(mark.map(char::from));
+        Ok(())
+    }
+
+    /// Refuses a text that a source would not read back if it has no quotes.
+    fn check_unquoted(&self, text: &str, has_special: bool) -> Result<(), WriteError> {
+        let is_escaped = has_special && self.layout.dialect.escape.is_some();
+        if has_special && !is_escaped {
+            return Err(self.refused("a text needs quotes, and quote is false"));
+        }
+        if text.is_empty() && self.is_only_column {
+            return Err(self.refused(
+                "an empty text of the only column would be a blank line, and quote is false",
+            ));
+        }
+        // The name of a column is never null.
+        if self.number > 0 && text == self.layout.null && !is_escaped {
+            return Err(self.refused(
+                "a text that is equal to null needs quotes, and quote is false: set null to \
+                 another text",
+            ));
+        }
         Ok(())
     }
 

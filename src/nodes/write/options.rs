@@ -18,11 +18,27 @@ pub(in crate::nodes) struct CsvLayout<'a> {
 
 impl<'a> CsvLayout<'a> {
     pub(in crate::nodes) fn read(fields: &mut ConfigFields<'a>, format: Format) -> Self {
+        let dialect = Dialect::read(fields, format);
         Self {
-            dialect: Dialect::read(fields, format),
+            dialect,
             header: fields.flag("header", Flag::On),
-            null: fields.text("null").unwrap_or_default(),
+            null: read_null(fields, &dialect),
             guard_formulas: fields.flag("guard_formulas", Flag::Off),
         }
     }
+}
+
+/// Reads the text of a null, which is written without quotes and escapes.
+fn read_null<'a>(fields: &mut ConfigFields<'a>, dialect: &Dialect) -> &'a str {
+    let null = fields.text("null").unwrap_or_default();
+    let is_special = |byte: u8| {
+        matches!(byte, b'\r' | b'\n') || byte == dialect.delimiter || Some(byte) == dialect.quote
+    };
+    if null.bytes().any(is_special) {
+        fields.refuse(
+            "/null",
+            "null has no delimiter, no quote and no line break in it",
+        );
+    }
+    null
 }
