@@ -1,4 +1,4 @@
-//! What the programs of the standalone example can see of its process.
+//! What the programs of the standalone example can see of its process, and when they execute.
 //!
 //! How their output is read is tested in `src/nodes/command`.
 #![cfg(target_os = "linux")]
@@ -51,4 +51,35 @@ async fn a_program_reads_neither_the_environment_nor_the_memory_of_the_server() 
     let run = run_script(&server, script).await;
     let error = run["error"].as_str().unwrap();
     assert!(error.ends_with("exit code 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dry_run_executes_every_program_that_does_not_say_it_is_a_sink() {
+    let server = Standalone::start_as(&["--memory", "--allow-commands"], None);
+    let nodes = [
+        ("silent", None),
+        ("reader", Some("source")),
+        ("writer", Some("sink")),
+    ];
+    let nodes = nodes.map(|(id, effect)| {
+        let mut config = json!({"command": ["echo", "{\"a\": 1}"]});
+        if let Some(effect) = effect {
+            config["effect"] = json!(effect);
+        }
+        json!({"id": id, "type": "command", "config": config})
+    });
+    let definition = json!({"name": "look", "nodes": nodes});
+    let (status, saved) = server.api.post("/pipelines", &definition).await.unwrap();
+    assert_eq!(status, 201, "{saved}");
+    let path = format!("/pipelines/{}/dry-run", saved["id"].as_str().unwrap());
+    let (status, found) = server.api.post(&path, &Value::Null).await.unwrap();
+    assert_eq!(status, 200, "{found}");
+    for (id, expected) in [
+        ("silent", "success"),
+        ("reader", "success"),
+        ("writer", "skipped"),
+    ] {
+        assert_eq!(found[id]["status"], expected, "{id}: {found}");
+    }
+    assert_eq!(found["silent"]["rows"], json!([{"a": 1}]));
 }

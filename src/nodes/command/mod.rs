@@ -49,12 +49,15 @@ const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// | `cwd` | the folder in which the program starts, inside the data directory |
 /// | `env` | variables of its environment, as an object of names and texts |
 ///
+/// A dry run skips a `sink` and executes every other program, also one without `effect`.
+///
 /// The program reads the rows of all upstreams as NDJSON on its stdin, and may stop reading early.
 /// Each line of its stderr becomes a line of the log, and so does each line of its stdout if
 /// `output` is `log`, which it always is for a sink. An exit code other than 0 is a retryable
-/// failure, whatever the program has written. A line of stdout that is no row is a permanent
-/// failure, but only after the program has exited with 0: Floret does not stop a program in the
-/// middle of its work because of its output.
+/// failure, whatever the program has written. Its message shows the last lines of stderr and of
+/// stdout, which may be rows. A line of stdout that is no row is a permanent failure, but only
+/// after the program has exited with 0: Floret does not stop a program in the middle of its work
+/// because of its output.
 ///
 /// Its environment has the run's parameters as `FLORET_PARAM_<NAME>` (in upper case, with `_` for
 /// other characters than letters and digits), `FLORET_RUN_ID`, `FLORET_NODE_ID`, `FLORET_ATTEMPT`
