@@ -9,9 +9,15 @@ use floret::testing::run_to_end;
 use floret::{Builder, NodeStatus, RunStatus, testing};
 use serde_json::{Value, json};
 
+use crate::wire::{Backend, Host};
+
 fn builder(folder: &tempfile::TempDir) -> Builder {
+    with_file_nodes(testing::memory(), folder)
+}
+
+fn with_file_nodes(builder: Builder, folder: &tempfile::TempDir) -> Builder {
     let dir = DataDir::open(folder.path()).unwrap();
-    testing::memory()
+    builder
         .executor("source_file", SourceFile::new(dir.clone()))
         .executor("sink_file", SinkFile::new(dir))
 }
@@ -120,9 +126,33 @@ async fn a_header_without_rows_reaches_the_sink_and_other_sinks_keep_their_rows(
     };
     assert_eq!(status("write-0"), NodeStatus::Success);
     assert_eq!(status("write-1"), NodeStatus::Failed);
+    assert_eq!(status("write-2"), NodeStatus::Failed);
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!(read("new.csv"), "id,name\n");
     assert_eq!(read("out.csv"), "id,name\n1,a\n");
     assert_eq!(read("out.ndjson"), "{\"id\":1}\n");
 }
-    assert_eq!(status("write-2"), NodeStatus::Failed);
+
+#[tokio::test]
+async fn a_file_sink_that_no_edge_leads_to_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::build(Backend::Memory, |builder| with_file_nodes(builder, &folder)).await;
+    let mut copy = serde_json::to_value(pipeline(
+        &json!({"path": "a.csv"}),
+        &[json!({"path": "out.csv"}), json!({"path": "out.tsv"})],
+    ))
+    .unwrap();
+    copy["edges"].as_array_mut().unwrap().pop();
+    let expected = json!([{
+        "pointer": "/nodes/2",
+        "detail": "no edge leads to the node \"write-1\", so it receives no rows for the file \"out.tsv\"",
+    }]);
+    let created = host.post("/api/pipelines", Some(&copy)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    assert_eq!(created.json()["warnings"], expected);
+    let checked = host.get("/api/pipelines/copy/validate").await.json();
+    assert_eq!(
+        (&checked["valid"], &checked["warnings"]),
+        (&json!(true), &expected)
+    );
+}
