@@ -171,7 +171,7 @@ pub(super) enum Flag {
 pub(super) fn kind(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) => quote(text),
         Value::Array(items) if items.is_empty() => "an empty array".to_owned(),

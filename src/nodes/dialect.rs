@@ -35,21 +35,21 @@ impl Default for Dialect {
 
 impl Dialect {
     pub(super) fn read(fields: &mut ConfigFields<'_>, format: Format) -> Self {
-        let delimiter = character(fields, "delimiter");
+        let delimiter = character(fields, "delimiter", r#"";" or "\t""#);
         let default = match format {
             Format::Tsv => b'\t',
             Format::Csv | Format::Ndjson | Format::Json => b',',
         };
         let quote = match fields.value("quote") {
             Some(Value::Bool(false)) => None,
-            Some(_) => character(fields, "quote"),
+            Some(_) => character(fields, "quote", "\"'\", or false"),
             None => Some(b'"'),
         };
         let dialect = Self {
             delimiter: delimiter.unwrap_or(default),
             is_delimiter_given: delimiter.is_some(),
             quote,
-            escape: character(fields, "escape"),
+            escape: character(fields, "escape", r#""\\""#),
         };
         let (delimiter, quote, escape) = (Some(dialect.delimiter), dialect.quote, dialect.escape);
         for (key, is_taken) in [
@@ -70,8 +70,8 @@ impl Dialect {
     }
 }
 
-/// Reads an optional character of ASCII that is no line break.
-pub(super) fn character(fields: &mut ConfigFields<'_>, key: &str) -> Option<u8> {
+/// Reads an optional character of ASCII that is no line break. `examples` are for the message.
+pub(super) fn character(fields: &mut ConfigFields<'_>, key: &str, examples: &str) -> Option<u8> {
     let value = fields.value(key)?;
     if let Value::String(text) = value
         && let [byte] = text.as_bytes()
@@ -83,7 +83,7 @@ pub(super) fn character(fields: &mut ConfigFields<'_>, key: &str) -> Option<u8> 
     let kind = kind(value);
     fields.refuse(
         &format!("/{key}"),
-        format!("{key} is one ASCII character, such as \";\" or \"\\t\", not {kind}"),
+        format!("{key} is one ASCII character, such as {examples}, not {kind}"),
     );
     None
 }

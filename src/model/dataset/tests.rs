@@ -231,7 +231,7 @@ fn an_error_names_the_row_that_is_not_an_object() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
-        "row 2: invalid type: integer `5`, expected a JSON object at column 1"
+        "row 2: the number 5 is not a JSON object at column 1"
     );
 }
 

@@ -15,7 +15,14 @@ pub(super) fn read(text: impl Read, bounds: Bounds) -> Result<Table, ReadError> 
     match next_byte(&mut text)? {
         None => return Ok(table),
         Some(b'[') => text.consume(b'['),
-        Some(byte) => return Err(unexpected(start, byte, "an array of JSON objects")),
+        Some(byte) => {
+            let advice = match byte {
+                b'{' => ": set format to \"ndjson\" if each line is one object",
+                _ => "",
+            };
+            let expected = format!("an array of JSON objects{advice}");
+            return Err(unexpected(start, byte, &expected));
+        }
     }
     table.has_content = true;
     if next_byte(&mut text)? == Some(b']') {

@@ -29,12 +29,25 @@ pub(super) fn read(text: impl Read, bounds: Bounds) -> Result<Table, ReadError> 
             ));
         }
         if !bytes.trim_ascii().is_empty() {
+            let is_first = table.builder.row_count() == 0;
             table
                 .builder
                 .push_json_row(bytes.trim_ascii_end())
-                .map_err(|error| ReadError::At(Place::line(line), error.to_string()))?;
+                .map_err(|error| {
+                    let advice = advice(is_first, &bytes);
+                    ReadError::At(Place::line(line), format!("{error}{advice}"))
+                })?;
             table.ended_row(line);
         }
     }
     Ok(table)
+}
+
+/// Returns what to do about a line that is no row, if the file looks like another format.
+fn advice(is_first: bool, line: &[u8]) -> &'static str {
+    if is_first && line.trim_ascii_start().starts_with(b"[") {
+        ": set format to \"json\" if the file is one array"
+    } else {
+        ""
+    }
 }

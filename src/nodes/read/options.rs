@@ -78,7 +78,7 @@ impl<'a> CsvOptions<'a> {
 
     pub(in crate::nodes) fn read(fields: &mut ConfigFields<'a>, format: Format) -> Self {
         let dialect = Dialect::read(fields, format);
-        let comment = character(fields, "comment");
+        let comment = character(fields, "comment", r##""#""##);
         if comment.is_some() && [Some(dialect.delimiter), dialect.quote].contains(&comment) {
             fields.refuse(
                 "/comment",

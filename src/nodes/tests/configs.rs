@@ -219,7 +219,7 @@ fn every_problem_of_a_command_is_reported() {
 }
 
 #[test]
-fn an_empty_array_is_named_as_such() {
+fn a_message_names_what_was_given_and_every_value_that_is_accepted() {
     let test_dir = TestDir::new();
     let command = CommandNode::new(Clock::system());
     let source = SourceFile::new(test_dir.dir);
@@ -233,6 +233,21 @@ fn an_empty_array_is_named_as_such() {
             &source,
             json!({"path": "a.csv", "header": []}),
             "header is true, false or an array of names, not an empty array",
+        ),
+        (
+            &source,
+            json!({"path": "a.csv", "quote": true}),
+            "quote is one ASCII character, such as \"'\", or false, not true",
+        ),
+        (
+            &source,
+            json!({"path": "a.csv", "escape": false}),
+            "escape is one ASCII character, such as \"\\\\\", not false",
+        ),
+        (
+            &source,
+            json!({"path": "a.csv", "delimiter": ";;"}),
+            "delimiter is one ASCII character, such as \";\" or \"\\t\", not \";;\"",
         ),
     ] {
         let issues = executor.validate(config.as_object().unwrap());

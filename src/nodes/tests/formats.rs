@@ -82,7 +82,24 @@ const INVALID: &[(&str, &[u8], &str)] = &[
     (
         "a.ndjson",
         b"{}\n\n[1]\n",
-        "line 3 of a.ndjson: invalid type: sequence, expected a JSON object at column 1",
+        "line 3 of a.ndjson: an array is not a JSON object at column 1",
+    ),
+    (
+        "a.ndjson",
+        b"\n [\n{\"a\":1}\n]\n",
+        "line 2 of a.ndjson: an array is not a JSON object at column 2: set format to \"json\" if \
+             the file is one array",
+    ),
+    (
+        "a.ndjson",
+        b"[{\"a\":1}]\n",
+        "line 1 of a.ndjson: an array is not a JSON object at column 1: set format to \"json\" if \
+             the file is one array",
+    ),
+    (
+        "a.ndjson",
+        b"\"x\"\n",
+        "line 1 of a.ndjson: the text \"x\" is not a JSON object at column 3",
     ),
     (
         "a.ndjson",
@@ -118,7 +135,8 @@ const INVALID: &[(&str, &[u8], &str)] = &[
     (
         "a.json",
         b"{}",
-        "line 1, column 1 of a.json: `{` instead of an array of JSON objects",
+        "line 1, column 1 of a.json: `{` instead of an array of JSON objects: set format to \
+             \"ndjson\" if each line is one object",
     ),
     (
         "a.json",

@@ -9,7 +9,7 @@ mod value;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::build::{DatasetBuilder, RowError};
@@ -89,6 +89,34 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
         f.write_str("a JSON object")
     }
 
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
+        Err(no_object(&value.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
+        Err(no_object(&format!("the number {value}")))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
+        Err(no_object(&format!("the number {value}")))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        Err(no_object(&format!("the number {value}")))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        Err(no_object(&format!("the text {}", quote(value))))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Err(no_object("null"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(no_object("an array"))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(column_index) = map.next_key_seed(KeySeed(&mut *self.0))? {
             map.next_value_seed(CellSeed(&mut *self.0, column_index))?;
@@ -96,6 +124,11 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
         self.0.end_row();
         Ok(())
     }
+}
+
+/// Returns the error of a row that is another value.
+fn no_object<E: de::Error>(found: &str) -> E {
+    E::custom(format_args!("{found} is not a JSON object"))
 }
 
 /// Reads a key and returns the index of its column.
