@@ -19,6 +19,7 @@ pub(super) async fn show(call: Call) -> Result<Response<Body>> {
         pipelines: call.scope_for(Permission::PipelinesView),
         now: call.engine().clock().now(),
         pipelines_max: call.engine().limits().dashboard_pipelines_max,
+        bytes_max: call.engine().limits().page_bytes_max,
     };
     let dashboard = call.views().dashboard(filter).await?;
     Ok(response::json(StatusCode::OK, &dashboard))

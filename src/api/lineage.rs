@@ -22,6 +22,7 @@ pub(super) async fn show(call: Call) -> Result<Response<Body>> {
             variables: call.scope_for(Permission::VariablesView).is_some(),
         },
         nodes_max: call.engine().limits().lineage_nodes_max,
+        bytes_max: call.engine().limits().page_bytes_max,
     };
     let lineage = call.views().lineage(filter).await?;
     Ok(response::json(StatusCode::OK, &lineage))

@@ -144,7 +144,9 @@ pub(super) async fn cancel(mut call: Call) -> Result<Response<Body>> {
 /// `GET /runs/{run_id}`
 pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
     call.read(|call| call.query().map(drop)).await?;
-    let run = call.views().run(call.run_id()?, &call.scope).await?;
+    let bytes_max = call.engine().limits().page_bytes_max;
+    let id = call.run_id()?;
+    let run = call.views().run(id, &call.scope, bytes_max).await?;
     Ok(response::json(StatusCode::OK, &run))
 }
 

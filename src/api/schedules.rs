@@ -13,6 +13,8 @@ use crate::error::Result;
 pub(super) async fn status(call: Call) -> Result<Response<Body>> {
     call.query()?;
     let now = call.engine().clock().now();
-    let schedules = call.views().schedules(&call.scope, now).await?;
+    let bytes_max = call.engine().limits().page_bytes_max;
+    let schedules = call.views().schedules(&call.scope, now, bytes_max);
+    let schedules = schedules.await?;
     Ok(response::json(StatusCode::OK, &schedules))
 }

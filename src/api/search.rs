@@ -34,6 +34,7 @@ pub(super) async fn search(call: Call) -> Result<Response<Body>> {
         pipelines: call.scope.clone(),
         connections: call.scope_for(Permission::ConnectionsView),
         variables: call.scope_for(Permission::VariablesView),
+        bytes_max: call.engine().limits().page_bytes_max,
     };
     let hits = call.views().search(filter).await?;
     Ok(response::json(StatusCode::OK, &hits))

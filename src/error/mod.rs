@@ -326,15 +326,17 @@ pub(crate) fn trace_causes(error: &Error) {
     }
 }
 
-/// Truncates a text at a character boundary to at most `max` bytes. A truncated text ends with a
-/// mark.
+/// The end of a truncated text.
+pub(crate) const CUT_MARK: &str = "… (cut)";
+
+/// Truncates a text at a character boundary to at most `max` bytes. A truncated text ends with
+/// [`CUT_MARK`].
 pub(crate) fn truncate(mut text: String, max: usize) -> String {
-    const MARK: &str = "… (cut)";
     if text.len() <= max {
         return text;
     }
-    text.truncate(text.floor_char_boundary(max.saturating_sub(MARK.len())));
-    text.push_str(MARK);
+    text.truncate(text.floor_char_boundary(max.saturating_sub(CUT_MARK.len())));
+    text.push_str(CUT_MARK);
     text
 }
 

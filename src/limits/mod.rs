@@ -9,7 +9,7 @@ mod size;
 use std::time::Duration;
 
 pub use dataset::DatasetLimits;
-pub(crate) use size::{Room, json_size};
+pub(crate) use size::{BRACKETS, Room, json_size};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -152,8 +152,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// The size of a request's path and query. 8 KiB.
     pub uri_bytes_max: usize,
-    /// The size of a list or log in one response. 8 MiB: some seconds on a slow line. A list ends
-    /// early, and names where it goes on.
+    /// The size of an answer. 8 MiB: some seconds on a slow line. A list or a log ends early, and
+    /// names where it goes on; any other answer has fewer items or shorter errors.
     pub page_bytes_max: usize,
     /// The number of log lines in one response. 10,000.
     pub log_page_max: usize,

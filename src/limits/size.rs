@@ -18,6 +18,9 @@ pub(crate) fn json_size(value: &impl Serialize) -> usize {
     }
 }
 
+/// The bytes that an array has besides its items and their commas.
+pub(crate) const BRACKETS: usize = 2;
+
 /// The bytes that are left for the items of a JSON array.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room(pub(crate) usize);
@@ -29,6 +32,14 @@ impl Room {
         let rest = self.0.checked_sub(json_size(item).saturating_add(1));
         self.0 = rest.unwrap_or(0);
         rest.is_some()
+    }
+
+    /// Removes the items, from the end, for which there is no room. Returns whether there were any.
+    pub(crate) fn cut<T: Serialize>(&mut self, items: &mut Vec<T>) -> bool {
+        let count = items.iter().take_while(|item| self.take(item)).count();
+        let is_cut = count < items.len();
+        items.truncate(count);
+        is_cut
     }
 }
 

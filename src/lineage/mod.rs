@@ -31,6 +31,7 @@ pub(crate) const STACK: usize = 2 * 1024 * 1024;
 use self::names::redact_asset_name;
 use self::references::References;
 use crate::executor::{Asset, Effect};
+use crate::limits::{Room, json_size};
 use crate::model::{Node, PipelineId, StoredPipeline};
 
 /// The kind of a node in the lineage graph.
@@ -100,6 +101,9 @@ pub(crate) struct Lineage {
     /// Nodes whose SQL could not be parsed, as `pipeline/node`.
     unreadable: Vec<String>,
 }
+
+/// The bytes of a graph without nodes and edges.
+const FRAME_BYTES: usize = r#"{"nodes":[],"edges":[]}"#.len();
 
 /// The graph as readers get it.
 #[derive(Debug, Serialize)]
@@ -319,6 +323,26 @@ impl From<Lineage> for LineageView {
             nodes: lineage.nodes.into_values().collect(),
             edges: lineage.edges.into_iter().collect(),
         }
+    }
+}
+
+impl LineageView {
+    /// Removes nodes, with their edges, and edges until the graph has at most `bytes_max` bytes as
+    /// JSON. Returns whether it removed any.
+    pub(crate) fn cut(&mut self, bytes_max: usize) -> bool {
+        if json_size(self) <= bytes_max {
+            return false;
+        }
+        let half = Room(bytes_max.saturating_sub(FRAME_BYTES) / 2);
+        let (mut nodes_room, mut edges_room) = (half, half);
+        nodes_room.cut(&mut self.nodes);
+        let left: BTreeSet<_> = self.nodes.iter().map(|node| node.id.as_str()).collect();
+        let has_both = |edge: &LineageEdge| {
+            left.contains(edge.from.as_str()) && left.contains(edge.to.as_str())
+        };
+        self.edges.retain(has_both);
+        edges_room.cut(&mut self.edges);
+        true
     }
 }
 

@@ -12,6 +12,7 @@ use super::pipelines::PipelineSummary;
 use super::runs::RunSummary;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::Result;
+use crate::limits::{Room, json_size};
 use crate::model::{PageRequest, PipelineId, RunStatus, Scope, percent};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
@@ -32,6 +33,8 @@ pub(crate) struct DashboardFilter {
     pub(crate) now: DateTime<Utc>,
     /// The maximum number of pipelines.
     pub(crate) pipelines_max: usize,
+    /// The maximum size of the dashboard as JSON.
+    pub(crate) bytes_max: usize,
 }
 
 /// The whole dashboard. Fields are in the order of the wire contract.
@@ -85,6 +88,7 @@ impl Views {
             pipelines,
             now,
             pipelines_max,
+            bytes_max,
         } = filter;
         let days = CalendarFilter {
             scope: scope.clone(),
@@ -102,7 +106,7 @@ impl Views {
             ..RunFilter::default()
         };
         let newest = PageRequest::Newest { limit: RUNS };
-        Ok(Dashboard {
+        let mut dashboard = Dashboard {
             top_failing: self.top_failing(&days, &scope, pipelines.as_ref()).await?,
             pipelines: match pipelines {
                 Some(scope) => self.newest_pipelines(&scope, pipelines_max).await?,
@@ -117,7 +121,9 @@ impl Views {
             runs_24h_failed: last_24h.failed,
             success_rate_24h: last_24h.success_rate(),
             trends: days.iter().map(Trend::from).collect(),
-        })
+        };
+        dashboard.cut(bytes_max);
+        Ok(dashboard)
     }
 
     /// Counts the runs of the last 24 hours that were created before today.
@@ -197,6 +203,22 @@ impl Views {
         }
         summaries.truncate(max);
         Ok(summaries)
+    }
+}
+
+impl Dashboard {
+    /// Removes the oldest runs and pipelines until the dashboard has at most `bytes_max` bytes as
+    /// JSON. Each of the lists may fill half of the room.
+    fn cut(&mut self, bytes_max: usize) {
+        if json_size(self) <= bytes_max {
+            return;
+        }
+        let runs = std::mem::take(&mut self.recent_runs);
+        let pipelines = std::mem::take(&mut self.pipelines);
+        let half = bytes_max.saturating_sub(json_size(self)) / 2;
+        (self.recent_runs, self.pipelines) = (runs, pipelines);
+        Room(half).cut(&mut self.recent_runs);
+        Room(half).cut(&mut self.pipelines);
     }
 }
 

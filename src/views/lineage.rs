@@ -20,6 +20,8 @@ pub(crate) struct LineageFilter {
     pub(crate) visible_kinds: VisibleKinds,
     /// The maximum number of pipeline nodes. The newest pipelines are shown.
     pub(crate) nodes_max: usize,
+    /// The maximum size of the lineage as JSON.
+    pub(crate) bytes_max: usize,
 }
 
 /// Held while a lineage is built.
@@ -35,6 +37,7 @@ impl Views {
             scope,
             visible_kinds,
             nodes_max,
+            bytes_max,
         } = filter;
         // One at a time, because it may occupy a processor for a while.
         let mut guard = Arc::clone(&self.lineage_lock).lock_owned().await;
@@ -59,7 +62,11 @@ impl Views {
             let count = lineage.unreadable().len();
             tracing::warn!(count, %first, "the SQL of some nodes cannot be parsed; the lineage omits its tables");
         }
-        Ok(LineageView::from(lineage))
+        let mut view = LineageView::from(lineage);
+        if view.cut(bytes_max) {
+            tracing::warn!(bytes_max, "the lineage omits nodes and edges");
+        }
+        Ok(view)
     }
 
     /// Adds a page of pipelines on a thread of its own.

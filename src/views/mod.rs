@@ -18,6 +18,7 @@ mod pages;
 mod pipelines;
 mod preview;
 mod profile;
+mod run_size;
 mod runs;
 mod schedules;
 mod search;

@@ -46,8 +46,8 @@ pub(crate) struct RunSummary {
 #[derive(Debug, Serialize)]
 pub(crate) struct RunView {
     #[serde(flatten)]
-    run: RunSummary,
-    node_runs: Vec<NodeRun>,
+    pub(super) run: RunSummary,
+    pub(super) node_runs: Vec<NodeRun>,
 }
 
 /// A field that is either `true` or absent.
@@ -67,12 +67,15 @@ impl Listed for RunSummary {
 }
 
 impl Views {
-    /// Returns the run with every node, including those that have not started.
+    /// Returns the run with every node, including those that have not started. The errors of the
+    /// nodes are cut if the run has more than `bytes_max` bytes with them.
     ///
     /// # Errors
     /// `NotFound` (`run-not-found`); `Unavailable`.
-    pub(crate) async fn run(&self, run: RunId, scope: &Scope) -> Result<RunView> {
-        RunView::try_from(self.detail(run, scope).await?)
+    pub(crate) async fn run(&self, run: RunId, scope: &Scope, bytes_max: usize) -> Result<RunView> {
+        let mut view = RunView::try_from(self.detail(run, scope).await?)?;
+        view.cut_errors(bytes_max);
+        Ok(view)
     }
 
     /// Checks that the run exists.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Views;
 use crate::cron::Schedule;
 use crate::error::Result;
+use crate::limits::{BRACKETS, Room};
 use crate::model::{PipelineId, Scope, SkipReason};
 use crate::storage::StoredSchedule;
 
@@ -33,7 +34,8 @@ pub(crate) struct ScheduleView {
 }
 
 impl Views {
-    /// Returns every schedule, by pipeline. A disabled one has no next run.
+    /// Returns every schedule, by pipeline, and none beyond `bytes_max` bytes. A disabled one has no
+    /// next run.
     ///
     /// A schedule that the host does not let fire appears as disabled.
     ///
@@ -43,6 +45,7 @@ impl Views {
         &self,
         scope: &Scope,
         now: DateTime<Utc>,
+        bytes_max: usize,
     ) -> Result<Vec<ScheduleView>> {
         let stored = self.storage.schedules(scope).await?;
         let view = |stored: StoredSchedule| {
@@ -50,7 +53,14 @@ impl Views {
                 stored.pipeline.definition.enabled && self.scheduled.contains(&stored.pipeline);
             view(stored, enabled, now)
         };
-        Ok(stored.into_iter().map(view).collect())
+        let mut schedules = stored.into_iter().map(view).collect();
+        if Room(bytes_max.saturating_sub(BRACKETS)).cut(&mut schedules) {
+            tracing::warn!(
+                bytes_max,
+                "the status of the scheduler omits the last schedules"
+            );
+        }
+        Ok(schedules)
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::pages::PageWalker;
 use super::{PipelineFilter, Views};
 use crate::error::Result;
+use crate::limits::{BRACKETS, Room};
 use crate::model::{Scope, VariableValue};
 use crate::storage::{ConnectionFilter, VariableFilter};
 
@@ -17,6 +18,8 @@ pub(crate) struct SearchFilter {
     pub(crate) text: String,
     /// The maximum number of hits.
     pub(crate) limit: usize,
+    /// The maximum size of the hits as JSON.
+    pub(crate) bytes_max: usize,
     /// The scope of the pipelines.
     pub(crate) pipelines: Scope,
     /// The scope of the connections; `None` if the caller may not see any.
@@ -57,6 +60,7 @@ impl Views {
         let SearchFilter {
             text,
             limit,
+            bytes_max,
             pipelines,
             connections,
             variables,
@@ -73,6 +77,7 @@ impl Views {
         if let Some(scope) = variables {
             self.search_variables(scope, &mut search).await?;
         }
+        Room(bytes_max.saturating_sub(BRACKETS)).cut(&mut search.hits);
         Ok(search.hits)
     }
 

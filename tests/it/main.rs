@@ -12,6 +12,7 @@ mod harness;
 mod agreement;
 mod api_access;
 mod api_backfills;
+mod api_bounds;
 mod api_calendar;
 mod api_capabilities;
 mod api_connections;
