@@ -15,7 +15,7 @@ use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
 const NAME_CHARS_MAX: usize = 255;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
-/// The most characters of a node type, a tag or a parameter name. 128, the same as for an id.
+/// The most characters of a node type or a parameter name. 128, the same as for an id.
 const WORD_CHARS_MAX: usize = 128;
 
 /// The alias of `catch_up`.
@@ -81,7 +81,7 @@ pub(super) fn check(pipeline: &Pipeline, issues: &mut Issues) {
         rules.param(name, value);
     }
     for (index, tag) in tags.iter().enumerate() {
-        rules.word(&format!("/tags/{index}"), "a tag", tag, WORD_CHARS_MAX);
+        rules.tag(&format!("/tags/{index}"), tag);
     }
     if let Some(timeout) = timeout.filter(|timeout| !is_timeout_in_range(*timeout)) {
         rules.issues.push("/timeout", || {
@@ -178,6 +178,18 @@ impl Rules<'_> {
                 let received = quote(text);
                 format!(
                     "{what} must be 1 to {max} characters without control characters, received {count}: {received}"
+                )
+            });
+        }
+    }
+
+    /// Checks a tag, whose length is left to `sizes`.
+    fn tag(&mut self, at: &str, tag: &str) {
+        if tag.is_empty() || tag.chars().any(char::is_control) {
+            self.issues.push(at, || {
+                let received = quote(tag);
+                format!(
+                    "a tag must have no control characters and not be empty, received {received}"
                 )
             });
         }

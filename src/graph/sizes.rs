@@ -135,13 +135,15 @@ mod tests {
         let (slug, detail) = refusal(&pipeline, &default);
         assert_eq!(slug, "definition-too-large");
         assert_eq!(detail, "a pipeline has at most 100 tags, these are 101");
-        pipeline.tags = vec![format!("{}x", "é".repeat(64))];
-        let (slug, detail) = refusal(&pipeline, &default);
-        assert_eq!(slug, "definition-too-large");
-        assert!(
-            detail.starts_with("a tag has at most 128 bytes, "),
-            "{detail}"
-        );
+        for long in [format!("{}x", "é".repeat(64)), "x".repeat(129)] {
+            pipeline.tags = vec![long];
+            let (slug, detail) = refusal(&pipeline, &default);
+            assert_eq!(slug, "definition-too-large");
+            assert!(
+                detail.starts_with("a tag has at most 128 bytes, "),
+                "{detail}"
+            );
+        }
     }
 
     #[test]
