@@ -8,8 +8,10 @@ use tokio::net::TcpListener;
 use crate::failure::Failure;
 use crate::listener::Connections;
 
-/// How long nodes and requests may run on after the server was asked to stop.
+/// How long nodes may run on after the server was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long responses may take after the nodes have stopped.
+const RESPONSE_GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until a signal arrives, then shuts down in order.
 pub(crate) async fn serve(
@@ -20,23 +22,36 @@ pub(crate) async fn serve(
 ) -> Result<(), Failure> {
     let mut connections = Connections::new();
     tokio::select! {
-        () = connections.accept(&listener, service) => {}
+        () = connections.accept(&listener, service.clone()) => {}
         () = signals.received() => {}
     }
-    drop(listener);
     tracing::info!(
         "shutting down: executing nodes have {} s; a second signal stops the server at once",
         GRACE.as_secs()
     );
     tokio::select! {
-        result = shut_down(floret, connections) => result,
+        result = shut_down(floret, connections, listener, service) => result,
         () = signals.received() => Err(Failure::new("stopped at once; unfinished runs continue at the next start")),
     }
 }
 
-/// Shuts Floret down first: it closes its streams, which the connections wait for.
-async fn shut_down(floret: &Floret, connections: Connections) -> Result<(), Failure> {
-    let (closed, ()) = tokio::join!(floret.shutdown(GRACE), connections.finish(GRACE));
+/// Shuts Floret down first: it closes its streams, which the connections wait for. New connections
+/// are accepted meanwhile, so that a load balancer sees in the health that it has to send its
+/// requests elsewhere.
+async fn shut_down(
+    floret: &Floret,
+    mut connections: Connections,
+    listener: TcpListener,
+    service: RunsService,
+) -> Result<(), Failure> {
+    let mut closed = Ok(());
+    let closing = async { closed = floret.shutdown(GRACE).await };
+    tokio::select! {
+        () = closing => {}
+        () = connections.accept(&listener, service) => {}
+    }
+    drop(listener);
+    connections.finish(RESPONSE_GRACE).await;
     closed.map_err(|error| Failure::of("the store could not be closed properly", error))
 }
 

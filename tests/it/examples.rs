@@ -292,6 +292,57 @@ fn without_an_api_key_only_local_host_names_are_served() {
         let status = server.status("GET /api/runs", &[&format!("Host: {host}")]);
         assert_eq!(status, expected, "{host}");
     }
+    let unnamed = server.ask("GET /api/runs", &["Accept: */*"]);
+    assert!(unnamed.starts_with("HTTP/1.1 421"), "{unnamed}");
+    assert!(unnamed.contains("the request names no host"), "{unnamed}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_load_balancer_sees_the_shutdown_while_a_node_finishes() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&gate)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let waiting = serde_json::json!({
+        "name": "waiting",
+        "nodes": [{"id": "a", "type": "command", "config": {"command": ["cat", gate]}}],
+    });
+    let pipelines = folder.path().join("pipelines");
+    std::fs::create_dir(&pipelines).unwrap();
+    std::fs::write(pipelines.join("waiting.json"), waiting.to_string()).unwrap();
+    let mut server = Server::start(&[
+        "--memory",
+        "--allow-commands",
+        "--pipelines",
+        pipelines.to_str().unwrap(),
+    ]);
+    let started = server.ask(
+        "POST /api/pipelines/waiting/run",
+        &["Host: localhost", "Content-Length: 0"],
+    );
+    assert!(started.starts_with("HTTP/1.1 202"), "{started}");
+    // The program opens the pipe, which waits for a reader.
+    let mut gate = std::fs::OpenOptions::new().write(true).open(&gate).unwrap();
+    let pid = server.child.id().to_string();
+    let kill = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(kill.unwrap().success());
+    let health = loop {
+        let health = server.ask("GET /api/health", &["Host: localhost"]);
+        if !health.starts_with("HTTP/1.1 200") {
+            break health;
+        }
+        std::thread::yield_now();
+    };
+    assert!(health.starts_with("HTTP/1.1 503"), "{health}");
+    gate.write_all(b"done").unwrap();
+    drop(gate);
+    assert!(server.child.wait().unwrap().success());
 }
 
 #[test]
