@@ -136,6 +136,9 @@ impl Call {
         let is_omitted = bytes.is_empty() && self.payload == Payload::Optional;
         let value = if is_omitted {
             Value::Object(serde_json::Map::new())
+        } else if bytes.is_empty() {
+            let detail = "not JSON: the body is empty, and this route requires one";
+            return Err(Error::new(Problem::InvalidJson, detail));
         } else {
             json::read(&bytes)?
         };

@@ -70,6 +70,11 @@ pub(super) fn check_host(parts: &Parts, allowed: &[String]) -> Result<()> {
     if !host.is_empty() && allowed.iter().any(is_allowed) {
         return Ok(());
     }
+    if given.is_empty() {
+        return Err(misdirected(
+            "the request names no host; it needs the header Host".to_owned(),
+        ));
+    }
     Err(misdirected(format!(
         "this server does not serve the host {}",
         quote(given)

@@ -9,7 +9,7 @@ use super::body::Body;
 use super::call::Call;
 use super::input::BodyFields;
 use super::query::Query;
-use super::{idempotency, paging, response};
+use super::{idempotency, paging, query, response};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
 use crate::error::Result;
 use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Trigger};
@@ -185,6 +185,11 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
         from: query.instant("from")?,
         to: query.instant("to")?,
     };
+    if let (Some(from), Some(to)) = (filter.from, filter.to)
+        && from > to
+    {
+        return Err(query::invalid("from", "must not be later than to"));
+    }
     Ok((filter, paging::read(query)?))
 }
 

@@ -19,7 +19,10 @@ const LENGTH_MAX: usize = 200;
 /// `GET /search`
 pub(super) async fn search(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
-    let text = query.get("q").unwrap_or_default();
+    let Some(text) = query.get("q") else {
+        let detail = format!("is missing; it must be 1 to {LENGTH_MAX} characters and not blank");
+        return Err(query::invalid("q", detail));
+    };
     if text.trim().is_empty() || text.chars().count() > LENGTH_MAX {
         let detail = format!(
             "must be 1 to {LENGTH_MAX} characters and not blank, received {}",
@@ -31,10 +34,10 @@ pub(super) async fn search(call: Call) -> Result<Response<Body>> {
     let filter = SearchFilter {
         text: text.to_owned(),
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        bytes_max: call.engine().limits().page_bytes_max,
         pipelines: call.scope.clone(),
         connections: call.scope_for(Permission::ConnectionsView),
         variables: call.scope_for(Permission::VariablesView),
-        bytes_max: call.engine().limits().page_bytes_max,
     };
     let hits = call.views().search(filter).await?;
     Ok(response::json(StatusCode::OK, &hits))

@@ -235,20 +235,20 @@ fn sinks_without_input(
 /// Warns of each parameter that a config names and the pipeline does not declare.
 fn undeclared_params(pipeline: &Pipeline, issues: &mut Issues) {
     for (index, node) in pipeline.nodes.iter().enumerate() {
-        let named = template::parameters(&node.config);
-        let undeclared = named
-            .iter()
-            .filter(|name| *name != DATE && !pipeline.params.contains_key(*name));
-        let undeclared: Vec<_> = undeclared.collect();
-        let Some(first) = undeclared.first() else {
-            continue;
-        };
-        issues.push(&format!("/nodes/{index}/config"), || {
-            let near = nearest(first, pipeline.params.keys().map(String::as_str));
-            let question = near.map(did_you_mean).unwrap_or_default();
-            let first = quote(first);
-            format!("the pipeline has no parameter {first}, so each run must be given it{question}")
-        });
+        for (pointer, name) in template::parameters_with_pointers(&node.config) {
+            if name == DATE || pipeline.params.contains_key(&name) {
+                continue;
+            }
+            issues.push(&format!("/nodes/{index}/config{pointer}"), || {
+                // Every run has a date, also if its pipeline does not declare it.
+                let known = pipeline.params.keys().map(String::as_str).chain([DATE]);
+                let question = nearest(&name, known).map(did_you_mean).unwrap_or_default();
+                let name = quote(&name);
+                format!(
+                    "the pipeline has no parameter {name}, so each run must be given it{question}"
+                )
+            });
+        }
     }
 }
 

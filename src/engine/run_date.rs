@@ -36,7 +36,7 @@ pub(super) fn run_date(
         None | Some("") => Ok(now.with_timezone(&pipeline_timezone(definition)).date_naive()),
         Some(text) => parse_date(text).ok_or_else(|| {
             let detail = format!(
-                "params.date is the date of the run and must be a date such as 2024-01-15, received {}",
+                "params.date is the date of the run and must be empty or a date such as 2024-01-15, received {}",
                 quote(text)
             );
             Error::invalid(

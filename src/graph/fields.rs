@@ -70,7 +70,17 @@ impl<'a> Fields<'a> {
         let taken = read(&value);
         if taken.is_none() {
             let at = self.pointer(key);
-            self.issues.push(&at, || format!("{key} must be {expects}"));
+            self.issues.push(&at, || {
+                let received = match &value {
+                    Value::String(_) => "a longer string",
+                    Value::Null => "null",
+                    Value::Bool(_) => "a boolean",
+                    Value::Number(_) => "a number",
+                    Value::Array(_) => "an array",
+                    Value::Object(_) => "an object",
+                };
+                format!("{key} must be {expects}, received {received}")
+            });
         }
         taken
     }

@@ -201,11 +201,25 @@ pub(crate) fn parameters(config: &Map<String, Value>) -> BTreeSet<String> {
     names(config, "param.")
 }
 
+/// Returns the parameters that a config refers to, each with the JSON pointer of the string that
+/// names it.
+pub(crate) fn parameters_with_pointers(config: &Map<String, Value>) -> Vec<(String, String)> {
+    names_with_pointers(config, "param.")
+}
+
 fn names(config: &Map<String, Value>, prefix: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    each_text(config, |_, text| {
+    let found = names_with_pointers(config, prefix).into_iter();
+    found.map(|(_, name)| name).collect()
+}
+
+fn names_with_pointers(config: &Map<String, Value>, prefix: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    each_text(config, |pointer, text| {
         found.extend(pieces(text).filter_map(|piece| match piece {
-            Piece::Reference(inside) => inside.strip_prefix(prefix).map(str::to_owned),
+            Piece::Reference(inside) => {
+                let name = inside.strip_prefix(prefix)?;
+                Some((pointer.to_owned(), name.to_owned()))
+            }
             Piece::Text(_) | Piece::Dollar(_) | Piece::Misspelled(_) => None,
         }));
     });

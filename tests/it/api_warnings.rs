@@ -203,14 +203,19 @@ async fn parameters_that_a_run_lacks_or_that_nothing_names_are_warned_of() {
             "load",
             "${param.regoin}",
             "${param.date}",
-            "$FLORET_PARAM_SHOP"
+            "$FLORET_PARAM_SHOP",
+            "${param.dat}"
         ]);
     });
     let found = warnings_of(&host, &odd).await;
     let expected = [
         (
-            "/nodes/0/config",
+            "/nodes/0/config/command/1",
             "the pipeline has no parameter \"regoin\", so each run must be given it; did you mean \"region\"?",
+        ),
+        (
+            "/nodes/0/config/command/4",
+            "the pipeline has no parameter \"dat\", so each run must be given it; did you mean \"date\"?",
         ),
         (
             "/params/region",

@@ -27,6 +27,7 @@ mod api_layer;
 mod api_lineage;
 mod api_lists;
 mod api_logs;
+mod api_messages;
 mod api_nodes;
 mod api_pipelines;
 mod api_preconditions;

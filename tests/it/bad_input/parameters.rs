@@ -80,6 +80,7 @@ const INVALID_QUERIES: &[&str] = &[
     "/api/runs/calendar?days=0",
     "/api/runs/calendar?days=366",
     "/api/runs/calendar?days=1&days=1",
+    "/api/runs?from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z",
     "/api/search",
     "/api/search?q=%20",
     "/api/search?q=x&limit=101",
