@@ -34,8 +34,8 @@ pub(crate) struct ScheduleView {
 }
 
 impl Views {
-    /// Returns every schedule, by pipeline, and none beyond `bytes_max` bytes. A disabled one has no
-    /// next run.
+    /// Returns every schedule, by pipeline, and none beyond `bytes_max` bytes. A disabled one has
+    /// no next run.
     ///
     /// A schedule that the host does not let fire appears as disabled.
     ///
