@@ -366,12 +366,8 @@ async fn a_forced_cancel_ends_a_run_whose_entries_are_refused(store: Store) {
     host.storage
         .fail(Fault::before(Method::Append, Problem::InternalError));
     host.floret.force_cancel(run.id()).await.unwrap();
-    let finished = tokio::select! {
-        finished = run.finished() => finished.unwrap(),
-        () = async { loop { world.advance_within(world.limits.force_grace).await; } } => {
-            unreachable!("the clock advances for ever")
-        }
-    };
+    let finished = world.advance_until(world.limits.force_grace, run.finished());
+    let finished = finished.await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Cancelled);
     gate.open();
     assert_eq!(host.run("p").await.run.status, RunStatus::Success);

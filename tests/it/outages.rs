@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use floret::storage::{SqliteOptions, SqliteStorage};
+use floret::storage::{RunDetail, SqliteOptions, SqliteStorage};
 use floret::testing::{Fault, FaultyStorage, Gate, Method, Step, scratch};
 use floret::{Clock, EventKind, Problem, RunHandle, RunStatus};
 use rusqlite::Connection;
@@ -50,10 +50,12 @@ async fn trigger_without_claim(host: &Host, fault: fn(Method, Problem) -> Fault)
     host.trigger("waiting").await
 }
 
-async fn advance_until(world: &World, mut is_over: impl FnMut() -> bool) {
-    while !is_over() {
-        world.advance_within(RETRY).await;
-    }
+/// Asserts that the held run succeeds after `outages`, with its sink executed once.
+async fn assert_executed_once(world: &World, gate: &Gate, held: &RunHandle, outages: usize) {
+    gate.open();
+    let RunDetail { run, .. } = held.finished().await.unwrap();
+    assert_eq!(run.status, RunStatus::Success, "{:?}", run.error);
+    assert_eq!((world.calls()["sink"], world.calls()["next"]), (1, outages));
 }
 
 async fn outlast(store: Store, fault: fn(Method, Problem) -> Fault) {
@@ -71,26 +73,18 @@ async fn outlast(store: Store, fault: fn(Method, Problem) -> Fault) {
         let before = calls();
         let clock = world.clock.clock();
         let ends_at = clock.elapsed() + 3 * lease;
-        advance_until(&world, || clock.elapsed() >= ends_at).await;
+        while clock.elapsed() < ends_at {
+            world.advance_within(RETRY).await;
+        }
         let during = calls();
         assert!(during[0] > before[0] && during[1] > before[1], "{during:?}");
         host.storage.heal();
-        let finished = tokio::select! {
-            finished = waiting.finished() => finished.unwrap(),
-            () = advance_until(&world, || false) => unreachable!("it never ends"),
-        };
+        let finished = world.advance_until(RETRY, waiting.finished());
+        let finished = finished.await.unwrap();
         assert_eq!(finished.run.status, RunStatus::Success);
         assert_eq!((world.calls()["sink"], world.calls()["next"]), (1, outage));
     }
-    gate.open();
-    let finished = held.finished().await.unwrap();
-    assert_eq!(
-        finished.run.status,
-        RunStatus::Success,
-        "{:?}",
-        finished.run.error
-    );
-    assert_eq!((world.calls()["sink"], world.calls()["next"]), (1, OUTAGES));
+    assert_executed_once(&world, &gate, &held, OUTAGES).await;
     assert!(world.script.executing_max() <= 2);
 }
 
@@ -197,15 +191,7 @@ async fn outlast_a_write_lock() {
     locker.unlock();
     let finished = waiting.finished().await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Success);
-    gate.open();
-    let finished = held.finished().await.unwrap();
-    assert_eq!(
-        finished.run.status,
-        RunStatus::Success,
-        "{:?}",
-        finished.run.error
-    );
-    assert_eq!((world.calls()["sink"], world.calls()["next"]), (1, 1));
+    assert_executed_once(&world, &gate, &held, 1).await;
 }
 
 #[tokio::test]

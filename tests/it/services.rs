@@ -247,12 +247,8 @@ async fn a_forced_cancel_ends_a_run_whose_service_blocks(store: Store) {
     let mut asked = asked.subscribe();
     asked.wait_for(|asked| *asked > 0).await.unwrap();
     host.floret.force_cancel(run.id()).await.unwrap();
-    let finished = tokio::select! {
-        finished = run.finished() => finished.unwrap(),
-        () = async { loop { world.advance_within(world.limits.force_grace).await; } } => {
-            unreachable!("the clock advances for ever")
-        }
-    };
+    let finished = world.advance_until(world.limits.force_grace, run.finished());
+    let finished = finished.await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Cancelled);
     assert_eq!(node(&finished, "a").status, NodeStatus::Cancelled);
     assert_eq!(host.run("q").await.run.status, RunStatus::Success);

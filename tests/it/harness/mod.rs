@@ -211,6 +211,22 @@ impl World {
         step
     }
 
+    /// Advances the clock from one sleeper within `bound` to the next until the future finishes.
+    pub(crate) async fn advance_until<T>(
+        &self,
+        bound: Duration,
+        future: impl Future<Output = T>,
+    ) -> T {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut future => return output,
+                _ = self.advance_within(bound) => {}
+            }
+        }
+    }
+
     /// Returns how often each node was called.
     pub(crate) fn calls(&self) -> BTreeMap<String, usize> {
         let mut calls = BTreeMap::new();

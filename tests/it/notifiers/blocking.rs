@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::pager::Pager;
-use super::{advance_until, seqs_of, world};
+use super::{seqs_of, world};
 use crate::harness::{Host, Store, World};
 
 on_every_backend! {
@@ -107,7 +107,8 @@ async fn a_notifier_that_blocks_its_thread_delays_nothing_else(store: Store) {
     assert_eq!(*hold.started.borrow(), 1);
     let mut started = hold.started.clone();
     drop(hold);
-    advance_until(&world, TIMEOUT, started.wait_for(|count| *count > 15))
+    world
+        .advance_until(TIMEOUT, started.wait_for(|count| *count > 15))
         .await
         .unwrap();
 }
@@ -150,7 +151,9 @@ async fn a_notifier_that_blocks_when_it_is_asked_delays_nothing_else(store: Stor
     }
     // It occupies one thread: nobody asks it about another event meanwhile.
     assert_eq!(*hold.started.borrow(), 1);
-    let stopped = advance_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
+    let stopped = world
+        .advance_until(GRACE, host.floret.shutdown(GRACE))
+        .await;
     stopped.unwrap();
     drop(hold);
     host.crash().await;
@@ -178,7 +181,9 @@ async fn a_notifier_that_blocks_its_thread_does_not_delay_a_shutdown(store: Stor
     let run = host.run("q").await.run.id;
     healthy.received_run(run).await;
     let before = world.clock.clock().elapsed();
-    let stopped = advance_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
+    let stopped = world
+        .advance_until(GRACE, host.floret.shutdown(GRACE))
+        .await;
     stopped.unwrap();
     let took = world.clock.clock().elapsed().saturating_sub(before);
     // The engine and the delivery each have this limit.

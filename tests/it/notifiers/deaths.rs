@@ -6,7 +6,7 @@
 use floret::testing::Fault;
 
 use super::pager::{Behavior, Pager};
-use super::{advance_until, seqs_of, start, world};
+use super::{seqs_of, start, world};
 use crate::harness::{Store, with_timeout};
 
 /// Asserts that the first deliveries of the events of a run are complete and in order.
@@ -60,11 +60,11 @@ async fn crash_after(store: Store, calls: u64) -> bool {
             is_complete = crash => is_complete,
         }
     };
-    let is_complete = advance_until(&world, second, first_host).await;
+    let is_complete = world.advance_until(second, first_host).await;
     host.crash().await;
     world.expire_leases();
     let host = start(&world, &pager).await;
-    advance_until(&world, second, pager.received_run(run)).await;
+    world.advance_until(second, pager.received_run(run)).await;
     let stored = seqs_of(&host.events_of(run).await, run);
     let received = seqs_of(&pager.received(), run);
     assert_received(&received, &stored, &format!("after {calls} calls"));

@@ -10,7 +10,7 @@ use floret::testing::{Fault, Method};
 use floret::{EventKind, Problem, RunId, Scope};
 
 use super::pager::{Behavior, Pager};
-use super::{advance_until, seqs_of, start, world};
+use super::{seqs_of, start, world};
 use crate::harness::{Host, Store, World};
 
 on_every_backend! {
@@ -69,7 +69,9 @@ async fn after_a_failure_only_the_events_of_its_run_wait(store: Store) {
     }
     let first = host.events_of(run).await[0].seq;
     assert!(seqs_of(&pager.received(), run).is_empty());
-    advance_until(&world, SECOND * 2, pager.received_run(run)).await;
+    world
+        .advance_until(SECOND * 2, pager.received_run(run))
+        .await;
     assert_complete(&pager, &host, run).await;
     let calls = pager.calls_of(first);
     let delays: Vec<_> = calls
@@ -96,8 +98,12 @@ async fn an_event_that_fails_too_often_becomes_a_counted_dead_letter(store: Stor
     );
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
-    advance_until(&world, SECOND * 4, pager.received_run(run)).await;
-    advance_until(&world, SECOND * 4, wait_for_dead_letters(&host, 1)).await;
+    world
+        .advance_until(SECOND * 4, pager.received_run(run))
+        .await;
+    world
+        .advance_until(SECOND * 4, wait_for_dead_letters(&host, 1))
+        .await;
     let stored = seqs_of(&host.events_of(run).await, run);
     assert_eq!(seqs_of(&pager.received(), run), stored[1..]);
     assert_eq!(pager.calls_of(stored[0]).len(), 3);
@@ -149,7 +155,9 @@ async fn a_notifier_that_hangs_delays_nothing_else(store: Store) {
     assert!(seqs_of(&pager.received(), run).is_empty());
     // So far, no time has passed on the clock.
     world.clock.advance(Duration::from_secs(30));
-    advance_until(&world, SECOND * 2, pager.received_run(run)).await;
+    world
+        .advance_until(SECOND * 2, pager.received_run(run))
+        .await;
     assert_complete(&pager, &host, run).await;
     let first = host.events_of(run).await[0].seq;
     let calls = pager.calls_of(first);
@@ -163,7 +171,7 @@ async fn a_panic_is_a_failed_attempt(store: Store) {
     pager.script("p", [Behavior::Panic, Behavior::Accept]);
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
-    advance_until(&world, SECOND, pager.received_run(run)).await;
+    world.advance_until(SECOND, pager.received_run(run)).await;
     assert_complete(&pager, &host, run).await;
 }
 
@@ -174,8 +182,10 @@ async fn a_panic_in_the_filter_is_a_failed_attempt(store: Store) {
     pager.panic_on(EventKind::RunStarted);
     let host = start(&world, &pager).await;
     let run = host.run("q").await.run.id;
-    advance_until(&world, SECOND, pager.received_run(run)).await;
-    advance_until(&world, SECOND, wait_for_dead_letters(&host, 1)).await;
+    world.advance_until(SECOND, pager.received_run(run)).await;
+    world
+        .advance_until(SECOND, wait_for_dead_letters(&host, 1))
+        .await;
     let stored = host.events_of(run).await;
     assert_eq!(pager.received().len(), stored.len() - 1);
 }
@@ -219,7 +229,7 @@ async fn a_brief_storage_failure_only_delays_deliveries(store: Store) {
         }
     }
     let run = host.run("p").await.run.id;
-    advance_until(&world, SECOND, pager.received_run(run)).await;
+    world.advance_until(SECOND, pager.received_run(run)).await;
     let last = host.events_of(run).await.last().unwrap().seq;
     let stored = async {
         let saves = || host.storage.calls(Method::PutDeliveries);
@@ -227,7 +237,7 @@ async fn a_brief_storage_failure_only_delays_deliveries(store: Store) {
             tokio::task::yield_now().await;
         }
     };
-    advance_until(&world, SECOND, stored).await;
+    world.advance_until(SECOND, stored).await;
     host.storage.heal();
     assert_complete(&pager, &host, run).await;
     host.stop().await;
@@ -253,7 +263,7 @@ async fn no_event_is_delivered_before_a_dead_letter_is_stored(store: Store) {
     }
     world.clock.sleeper_within(SECOND).await;
     assert!(pager.received().is_empty());
-    advance_until(&world, SECOND, pager.received_run(run)).await;
+    world.advance_until(SECOND, pager.received_run(run)).await;
     assert!(host.storage.calls(Method::PutDeliveries) >= 2);
 }
 

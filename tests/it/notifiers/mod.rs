@@ -41,15 +41,3 @@ fn seqs_of(events: &[Event], run: RunId) -> Vec<u64> {
     let events = events.iter().filter(|event| event.run_id == run);
     events.map(|event| event.seq).collect()
 }
-
-/// Advances the clock from one sleeper within `bound` to the next until the future finishes.
-async fn advance_until<T>(world: &World, bound: Duration, future: impl Future<Output = T>) -> T {
-    tokio::pin!(future);
-    loop {
-        tokio::select! {
-            biased;
-            output = &mut future => return output,
-            _ = world.advance_within(bound) => {}
-        }
-    }
-}

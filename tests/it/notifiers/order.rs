@@ -9,7 +9,7 @@ use floret::testing::Method;
 use floret::{ErrorKind, EventKind, Floret, RunStatus};
 
 use super::pager::Pager;
-use super::{advance_until, seqs_of, start, world};
+use super::{seqs_of, start, world};
 use crate::harness::{Store, World};
 
 on_every_backend! {
@@ -124,7 +124,7 @@ async fn many_deliveries_are_stored_by_one_call(store: Store) {
             tokio::task::yield_now().await;
         }
     };
-    advance_until(&world, Duration::from_secs(1), stored).await;
+    world.advance_until(Duration::from_secs(1), stored).await;
     assert_eq!(host.storage.calls(Method::PutDeliveries), 1);
     // Nothing remains to be stored, so no timer wakes the delivery.
     let calls = host.storage.calls(Method::PutDeliveries);

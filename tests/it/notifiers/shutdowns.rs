@@ -9,7 +9,7 @@ use floret::EventKind;
 use floret::notifier::ChannelNotifier;
 
 use super::pager::{Behavior, Pager};
-use super::{advance_until, seqs_of, start, world};
+use super::{seqs_of, start, world};
 use crate::harness::Store;
 
 on_every_backend! {
@@ -54,7 +54,9 @@ async fn a_delivery_that_hangs_is_repeated_after_a_shutdown(store: Store) {
     let host = start(&world, &pager).await;
     let run = host.run("p").await.run.id;
     pager.called(2).await;
-    let stopped = advance_until(&world, GRACE, host.floret.shutdown(GRACE)).await;
+    let stopped = world
+        .advance_until(GRACE, host.floret.shutdown(GRACE))
+        .await;
     stopped.unwrap();
     host.crash().await;
     pager.script("p", [Behavior::Accept]);
