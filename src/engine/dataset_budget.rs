@@ -40,11 +40,17 @@ struct State {
 }
 
 impl State {
+    /// Returns whether the datasets of others are within the budget, for a node with inputs of
+    /// `own` bytes.
+    const fn has_room(&self, own: u64, bytes_max: u64) -> bool {
+        self.held.saturating_sub(own) <= bytes_max
+    }
+
     /// Returns whether a node with inputs of `own` bytes may start.
     ///
     /// One may start even beyond the budget: if nothing executes, nothing would free memory.
     const fn may_start(&self, own: u64, bytes_max: u64) -> bool {
-        self.held.saturating_sub(own) <= bytes_max || self.executing == 0
+        self.has_room(own, bytes_max) || self.executing == 0
     }
 }
 
@@ -157,29 +163,31 @@ impl Drop for Held {
 /// A node that waits. The drop removes it, also when its run is stopped.
 struct Ticket<'a> {
     shared: &'a Shared,
-    own: u64,
-    place: (Reverse<u64>, u64),
+    /// Its entry among the waiting nodes: the bytes of its inputs, and its number.
+    rank: (Reverse<u64>, u64),
 }
 
 impl<'a> Ticket<'a> {
     fn new(shared: &'a Shared, own: u64) -> Self {
         let mut state = shared.state.lock();
-        let place = (Reverse(own), state.next_ticket);
+        let rank = (Reverse(own), state.next_ticket);
         state.next_ticket = state.next_ticket.wrapping_add(1);
-        state.waiting.insert(place);
-        Self { shared, own, place }
+        state.waiting.insert(rank);
+        Self { shared, rank }
     }
 
+    /// Returns whether the node may start. Beyond the budget, only the first one that waits may.
     fn may_leave(&self) -> bool {
         let state = self.shared.state.lock();
-        state.held.saturating_sub(self.own) <= self.shared.bytes_max
-            || (state.executing == 0 && state.waiting.first() == Some(&self.place))
+        let (own, bytes_max) = (self.rank.0.0, self.shared.bytes_max);
+        state.has_room(own, bytes_max)
+            || (state.may_start(own, bytes_max) && state.waiting.first() == Some(&self.rank))
     }
 }
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.shared.state.lock().waiting.remove(&self.place);
+        self.shared.state.lock().waiting.remove(&self.rank);
         self.shared.changed.notify_waiters();
     }
 }
