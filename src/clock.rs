@@ -51,6 +51,8 @@ pub struct Clock(Arc<Shared>);
 
 struct Shared {
     time: Box<dyn Time>,
+    /// The zero of [`Clock::real_time`].
+    created_at: std::time::Instant,
     newest_id: Mutex<Uuid>,
 }
 
@@ -72,6 +74,7 @@ impl Clock {
     pub(crate) fn new(time: Box<dyn Time>) -> Self {
         Self(Arc::new(Shared {
             time,
+            created_at: system_instant(),
             newest_id: Mutex::new(Uuid::nil()),
         }))
     }
@@ -96,9 +99,24 @@ impl Clock {
     /// Waits for about a millisecond of real time, even on a manual clock.
     ///
     /// This lets other tasks that are ready run.
-    #[expect(clippy::disallowed_methods, reason = "only this file sleeps")]
     pub(crate) async fn real_time_pause(&self) {
-        tokio::time::sleep(REAL_TIME_PAUSE).await;
+        self.real_time_sleep(REAL_TIME_PAUSE).await;
+    }
+
+    /// Returns the real time since the clock was created, even on a manual clock.
+    ///
+    /// This measures how long work takes. A test may advance its clock in the middle of the work,
+    /// which then took no longer.
+    pub(crate) fn real_time(&self) -> Duration {
+        self.0.created_at.elapsed()
+    }
+
+    /// Waits for real time, even on a manual clock.
+    ///
+    /// A pause that leaves room for other work is no sleep that a test waits for.
+    #[expect(clippy::disallowed_methods, reason = "only this file sleeps")]
+    pub(crate) async fn real_time_sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 
     /// Waits until [`Clock::elapsed`] reaches `deadline`. Returns at once if it already has.

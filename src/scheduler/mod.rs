@@ -31,9 +31,9 @@ pub(crate) fn start(engine: &Engine) {
 async fn run(handle: SchedulerHandle) {
     let mut parsed = ParsedSchedules::default();
     loop {
-        let began_at = handle.clock().elapsed();
+        let began_at = handle.clock().real_time();
         let next = process_schedules(&handle, &mut parsed).await;
-        let took = handle.clock().elapsed().saturating_sub(began_at);
+        let took = handle.clock().real_time().saturating_sub(began_at);
         let pause = async {
             match next {
                 Ok(Some(fire_at)) => sleep_until(&handle, fire_at).await,
@@ -72,13 +72,15 @@ async fn sleep_until(handle: &SchedulerHandle, fire_at: DateTime<Utc>) {
 }
 
 /// Rests for as long as the last round took, so that saves in a row share the next round.
+///
+/// The rest is real time: it depends on the load of the machine, which no manual clock has.
 async fn rest(handle: &SchedulerHandle, took: Duration) {
     let pause = took.min(REST_MAX);
     if !pause.is_zero() {
         tokio::select! {
             biased;
             () = handle.wait_for_drain() => {}
-            () = handle.clock().sleep(pause) => {}
+            () = handle.clock().real_time_sleep(pause) => {}
         }
     }
 }

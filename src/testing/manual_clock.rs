@@ -55,6 +55,14 @@ struct State {
     newest: u64,
 }
 
+impl State {
+    /// Returns the time until the next task wakes.
+    fn next_wake(&self) -> Option<Duration> {
+        let (deadline, _) = self.sleepers.keys().next()?;
+        Some(deadline.saturating_sub(self.elapsed))
+    }
+}
+
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.state.lock();
@@ -124,33 +132,34 @@ impl ManualClock {
 
     /// Waits until at least `count` tasks sleep on the clock.
     pub async fn sleepers(&self, count: usize) {
-        self.until(|state| state.sleepers.len() >= count).await;
+        self.until(|state| (state.sleepers.len() >= count).then_some(()))
+            .await;
     }
 
     /// Waits until a task sleeps that an advance by `duration` would wake.
-    pub async fn sleeper_within(&self, duration: Duration) {
-        self.until(|state| {
-            let next = state.sleepers.keys().next();
-            next.is_some_and(|(deadline, _)| *deadline <= state.elapsed.saturating_add(duration))
-        })
-        .await;
+    ///
+    /// Returns the time until the first such task wakes.
+    pub async fn sleeper_within(&self, duration: Duration) -> Duration {
+        self.until(|state| state.next_wake().filter(|next| *next <= duration))
+            .await
     }
 
     /// Returns the time until the next task wakes, or `None` if no task sleeps.
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
-        let state = self.0.state.lock();
-        let (deadline, _) = state.sleepers.keys().next()?;
-        Some(deadline.saturating_sub(state.elapsed))
+        self.0.state.lock().next_wake()
     }
 
-    async fn until(&self, is_met: impl Fn(&State) -> bool) {
+    /// Waits until `find` finds something in the state, and returns it.
+    async fn until<T>(&self, find: impl Fn(&State) -> Option<T>) -> T {
         let slept = self.0.slept.notified();
         tokio::pin!(slept);
         loop {
             slept.as_mut().enable();
-            if is_met(&self.0.state.lock()) {
-                return;
+            // The lock must be free over the await.
+            let found = find(&self.0.state.lock());
+            if let Some(found) = found {
+                return found;
             }
             slept.as_mut().await;
             slept.set(self.0.slept.notified());

@@ -37,6 +37,7 @@ on_every_backend! {
     a_clock_that_is_set_back_does_not_stop_a_schedule,
     a_tick_with_an_unknown_node_type_creates_a_failed_run_that_names_it,
     a_tick_at_a_full_queue_is_recorded,
+    a_clock_that_a_test_advances_during_a_round_adds_no_sleep,
 }
 
 /// Longer than any sleep of the scheduler, and shorter than all other sleeps in a quiet world.
@@ -406,6 +407,29 @@ async fn two_schedulers_create_one_run_for_each_tick(store: Store) {
     }
     assert_eq!(created_runs(&first).await, expected);
     drop(second);
+}
+
+async fn a_clock_that_a_test_advances_during_a_round_adds_no_sleep(store: Store) {
+    let world = World::quiet(store).pipeline(chain("p", &["a"]));
+    let storage = world.store.open().await;
+    let gate = Gate::new();
+    storage.hold_after(Method::Schedules, &gate);
+    let host = world.start_on(storage, |builder| builder).await;
+    let rounds = async |count| {
+        while host.storage.calls(Method::Schedules) < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    rounds(1).await;
+    let service = host.floret.service(Access::allow_all());
+    let path = "/api/pipelines/p";
+    let saved = send(&service, request(http::Method::GET, path, None)).await;
+    let save = request(http::Method::PUT, path, Some(&saved.json()));
+    assert_eq!(send(&service, save).await.status, 200);
+    world.clock.advance(CHECK);
+    gate.open();
+    // The save asks for another round, which no sleep on the clock may delay.
+    rounds(2).await;
 }
 
 /// A seeded generator of random numbers (`SplitMix64`).

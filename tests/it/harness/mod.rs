@@ -205,8 +205,7 @@ impl World {
     ///
     /// Returns the step.
     pub(crate) async fn advance_within(&self, bound: Duration) -> Duration {
-        self.clock.sleeper_within(bound).await;
-        let step = self.clock.next_wake().unwrap();
+        let step = self.clock.sleeper_within(bound).await;
         self.clock.advance(step);
         step
     }
