@@ -96,6 +96,10 @@ impl Store {
     }
 }
 
+/// Longer than every sleep that a test waits for. A lease of this length is renewed every 80
+/// minutes.
+const LONG: Duration = Duration::from_secs(4 * 3_600);
+
 /// The store, clock, script, limits and pipelines that the hosts of a test share.
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -108,23 +112,27 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Returns a world in which log buffers cause no sleep shorter than four hours.
+    ///
+    /// A line waits for its buffer at a moment that a test does not know. A test that advances to
+    /// the next sleep would find this one instead of its own.
     pub(crate) fn new(store: Store) -> Self {
+        let mut limits = Limits::default();
+        limits.log_linger = LONG;
         Self {
             store,
             clock: ManualClock::new("2024-01-15T06:00:00Z".parse().unwrap()),
             script: ScriptedExecutor::new(),
-            limits: Limits::default(),
+            limits,
             pipelines: Vec::new(),
             log: None,
         }
     }
 
-    /// Returns a world in which leases and log buffers cause no sleep shorter than four hours.
+    /// Returns a world in which neither leases nor log buffers cause a sleep shorter than an hour.
     pub(crate) fn quiet(store: Store) -> Self {
-        const LONG: Duration = Duration::from_secs(4 * 3_600);
         let mut world = Self::new(store);
         world.limits.lease = LONG;
-        world.limits.log_linger = LONG;
         world
     }
 
