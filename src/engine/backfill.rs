@@ -16,8 +16,8 @@ use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
 use crate::graph::{params, sizes};
 use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Run, RunId, RunStatus, Scope,
-    StoredPipeline, Trigger,
+    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Params, Run, RunId, RunStatus,
+    Scope, StoredPipeline, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
@@ -223,6 +223,8 @@ impl Shared {
         backfill.max_failures = max_failures;
         let mut all = pipeline.definition.params.clone();
         all.extend(params);
+        // Shared by all runs.
+        let all = Params::from(all);
         let run_of = |date: NaiveDate| {
             let (run, trigger) = (self.clock.new_run_id(), Trigger::Backfill);
             let mut run = Run::new(

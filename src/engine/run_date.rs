@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 
 use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::graph::params::{DATE, parse_date};
-use crate::model::{Pipeline, Run};
+use crate::model::{Params, Pipeline, Run};
 
 /// Returns the time zone in which the dates of a pipeline begin.
 pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
@@ -48,7 +48,7 @@ pub(super) fn run_date(
 }
 
 /// Sets the parameters of a run. Its parameter `date` is always its date.
-pub(super) fn set_params(run: &mut Run, params: BTreeMap<String, String>) {
-    run.params = params;
-    run.params.insert(DATE.to_owned(), run.date.to_string());
+pub(super) fn set_params(run: &mut Run, params: impl Into<Params>) {
+    run.params = params.into();
+    run.params.insert(DATE, run.date.to_string());
 }

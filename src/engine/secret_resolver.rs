@@ -71,7 +71,7 @@ impl SecretResolver {
             .map_err(|error| ExecutorError::permanent(error.to_string()))?;
         let mut ctx = Ctx::new(run.id, run.pipeline_id.clone(), run.date, node);
         ctx.tenant.clone_from(&run.tenant);
-        ctx.params = BTreeMap::clone(&run.params);
+        ctx.params = run.params.clone();
         ctx.compute = self.shared.compute.clone();
         ctx.dataset_limits = self.shared.limits.dataset;
         ctx.attempt = attempt;

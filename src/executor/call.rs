@@ -2,7 +2,6 @@
 //!
 //! Converting inputs to an executor's own types is left to `function`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Connections, ExecutorError, NodeLog};
 use crate::compute::Compute;
 use crate::limits::DatasetLimits;
-use crate::model::{Dataset, Node, NodeId, PipelineId, RunId, TenantId};
+use crate::model::{Dataset, Node, NodeId, Params, PipelineId, RunId, TenantId};
 use crate::secret::Connection;
 
 /// One attempt at a node.
@@ -84,7 +83,7 @@ pub struct Ctx {
     /// The run's date, `${run.date}`.
     pub date: NaiveDate,
     /// The run's parameters.
-    pub params: BTreeMap<String, String>,
+    pub params: Params,
     /// The node, with the templates in its config resolved.
     pub node: Node,
     /// The number of the attempt, from 1.
@@ -133,7 +132,7 @@ impl Ctx {
             pipeline_id,
             tenant: None,
             date,
-            params: BTreeMap::new(),
+            params: Params::new(),
             node,
             attempt: 1,
             row_limit: None,
@@ -186,6 +185,6 @@ impl Ctx {
     /// Returns a parameter of the run.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.get(name).map(String::as_str)
+        self.params.get(name)
     }
 }

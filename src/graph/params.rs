@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::fields::mismatch;
 use super::issues::Issues;
 use crate::error::reference_token;
+use crate::model::DATE_PARAM;
 
 /// Reads the object at the JSON pointer `at`.
 ///
@@ -39,7 +40,7 @@ pub(crate) fn read(
 }
 
 /// The parameter that holds the date of a run.
-pub(crate) const DATE: &str = "date";
+pub(crate) const DATE: &str = DATE_PARAM;
 
 /// Reads a date as ISO 8601 writes it, with four digits for the year.
 pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {

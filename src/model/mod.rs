@@ -11,6 +11,7 @@ mod event;
 mod id;
 mod node;
 mod page;
+mod params;
 mod percent;
 mod pipeline;
 mod preview;
@@ -42,6 +43,8 @@ pub use id::{
 };
 pub use node::{NodeIndex, NodeRun, NodeStatus};
 pub use page::{Page, PageRequest};
+pub(crate) use params::DATE_PARAM;
+pub use params::Params;
 pub(crate) use percent::percent;
 pub(crate) use pipeline::seconds;
 pub use pipeline::{Edge, Node, Pipeline, StoredPipeline};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BackfillId, NodeIndex, NodeStatus, PipelineId, Priority, RunId, TenantId};
+use super::{BackfillId, NodeIndex, NodeStatus, Params, PipelineId, Priority, RunId, TenantId};
 
 /// The status of a run.
 ///
@@ -209,7 +209,7 @@ pub struct Run {
     /// The cause of the run.
     pub trigger: Trigger,
     /// The parameters: the defaults of the pipeline, overridden by the values of the trigger.
-    pub params: BTreeMap<String, String>,
+    pub params: Params,
     /// The date that `${run.date}` stands for.
     pub date: NaiveDate,
     /// When the run was created.
@@ -252,7 +252,7 @@ impl Run {
             status: RunStatus::Pending,
             cancel: None,
             trigger,
-            params: BTreeMap::new(),
+            params: Params::new(),
             date,
             created_at,
             started_at: None,

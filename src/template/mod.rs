@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use self::pieces::{PREFIXES, Piece, meant_prefix, pieces};
 use crate::error::{quote, reference_token};
-use crate::model::RunId;
+use crate::model::{Params, RunId};
 use crate::suggestion::{did_you_mean, nearest};
 
 /// The total size of the values substituted into one config. 16 MiB, as the largest stored output:
@@ -26,7 +26,7 @@ const RUN_FIELDS: [&str; 2] = ["id", "date"];
 /// The values that templates refer to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bindings<'a> {
-    pub(crate) params: &'a BTreeMap<String, String>,
+    pub(crate) params: &'a Params,
     pub(crate) vars: &'a BTreeMap<String, String>,
     pub(crate) run_id: RunId,
     pub(crate) date: NaiveDate,
@@ -84,7 +84,7 @@ pub(crate) fn resolve(
 /// Those of [`resolve`].
 pub(crate) fn resolve_known(
     config: &Map<String, Value>,
-    params: &BTreeMap<String, String>,
+    params: &Params,
     run_id: RunId,
     date: NaiveDate,
 ) -> Result<Map<String, Value>, TemplateError> {
@@ -146,7 +146,10 @@ impl Resolver<'_> {
     fn lookup(&self, inside: &str) -> Result<String, TemplateError> {
         let (prefix, name) = inside.split_once('.').unwrap_or_default();
         let (what, found) = match prefix {
-            "param" => ("parameter", self.bindings.params.get(name).cloned()),
+            "param" => (
+                "parameter",
+                self.bindings.params.get(name).map(str::to_owned),
+            ),
             "var" => ("variable", self.bindings.vars.get(name).cloned()),
             _ => ("field of a run", self.run(inside, name)?),
         };
@@ -160,7 +163,7 @@ impl Resolver<'_> {
 
     fn hint(&self, prefix: &str, name: &str) -> String {
         let near = match prefix {
-            "param" => nearest(name, self.bindings.params.keys().map(String::as_str)),
+            "param" => nearest(name, self.bindings.params.names()),
             "var" => None,
             _ => nearest(name, RUN_FIELDS),
         };
@@ -229,10 +232,9 @@ fn names_with_pointers(config: &Map<String, Value>, prefix: &str) -> Vec<(String
 /// Returns the first template of each string that no run can resolve, with the JSON pointer of the
 /// string in the config. Parameters and variables may become known later.
 pub(crate) fn unknown_names(config: &Map<String, Value>) -> Vec<(String, TemplateError)> {
-    let nothing = BTreeMap::new();
     let bindings = Bindings {
-        params: &nothing,
-        vars: &nothing,
+        params: &Params::new(),
+        vars: &BTreeMap::new(),
         run_id: RunId::from_uuid(uuid::Uuid::nil()),
         date: NaiveDate::default(),
     };
@@ -357,7 +359,7 @@ mod tests {
             ("large", &"x".repeat(1024 * 1024)),
         ]);
         let bindings = Bindings {
-            params: &params,
+            params: &params.into(),
             vars: &texts(&[("BUCKET", "s3://orders")]),
             run_id: RunId::from_uuid(uuid::Uuid::nil()),
             date: NaiveDate::from_ymd_opt(2024, 2, 29).unwrap(),

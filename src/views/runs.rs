@@ -2,8 +2,6 @@
 //!
 //! `graph` decides the order of the nodes.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
@@ -13,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::model::{
-    BackfillId, Cancel, NodeRun, Page, PageRequest, PipelineId, Run, RunId, RunStatus, Scope,
-    Trigger,
+    BackfillId, Cancel, NodeRun, Page, PageRequest, Params, PipelineId, Run, RunId, RunStatus,
+    Scope, Trigger,
 };
 use crate::storage::RunDetail;
 
@@ -28,7 +26,7 @@ pub(crate) struct RunSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     cancelling: Option<OnlyTrue>,
     trigger: Trigger,
-    params: BTreeMap<String, String>,
+    params: Params,
     created_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<DateTime<Utc>>,

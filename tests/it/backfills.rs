@@ -1,16 +1,21 @@
 //! Backfills that a host starts: their order, their limits, their priority and their recovery.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
+use floret::executor::Ctx;
 use floret::storage::BackfillDetail;
 use floret::testing::{Fault, Gate, Method, Step};
 use floret::{
-    BackfillHandle, BackfillId, BackfillOrder, BackfillStatus, ErrorKind, Pipeline, Problem,
-    RunStatus,
+    BackfillHandle, BackfillId, BackfillOrder, BackfillStatus, Builder, ErrorKind, Params,
+    Pipeline, Problem, RunStatus,
 };
+use parking_lot::Mutex;
 
-use crate::harness::{Host, Store, World, chain, step};
+use crate::harness::{Host, Store, World, chain, step, with_timeout};
 
 on_every_backend! {
     each_date_gets_its_own_run,
@@ -29,6 +34,7 @@ on_every_backend! {
     a_manual_run_takes_the_next_slot_ahead_of_a_thousand_dates,
     a_backfill_keeps_its_limits_after_a_crash,
     an_invalid_backfill_is_refused,
+    the_runs_of_a_list_share_the_params_of_their_backfill,
 }
 
 fn dates(last: u32) -> RangeInclusive<NaiveDate> {
@@ -91,6 +97,66 @@ async fn each_date_gets_its_own_run(store: Store) {
     assert_eq!(call.node.config["dates"], "2023-12-03 2023-12-03 us");
     let run = host.find(backfill.run_ids()[0]).await.run;
     assert_eq!(run.backfill_id, backfill.id());
+}
+
+/// Starts a backfill of 1,000 dates with a parameter of 1 MB.
+async fn start_large(
+    world: &mut World,
+    build: impl FnOnce(Builder) -> Builder,
+) -> (Host, BackfillHandle) {
+    const LARGE: usize = 1024 * 1024;
+    world.limits.params_bytes_max = 2 * LARGE;
+    let host = world.start_with(build).await;
+    let first = NaiveDate::from_ymd_opt(2021, 1, 1).unwrap();
+    let backfill = host
+        .floret
+        .backfill("daily", first..=first + TimeDelta::days(999));
+    let backfill = backfill.param("text", "x".repeat(LARGE)).max_parallel(50);
+    let backfill = backfill.start().await.unwrap();
+    assert_eq!(backfill.run_ids().len(), 1_000);
+    (host, backfill)
+}
+
+/// Asserts that all have their own date and the same text in memory.
+fn assert_shared<'a>(params: impl IntoIterator<Item = &'a Params>) {
+    let all: Vec<_> = params.into_iter().collect();
+    let dates: BTreeSet<_> = all.iter().map(|params| &params["date"]).collect();
+    assert_eq!((all.len(), dates.len()), (1_000, 1_000));
+    assert!(all.iter().all(|params| params.shares_memory_with(all[0])));
+}
+
+async fn the_runs_of_a_list_share_the_params_of_their_backfill(store: Store) {
+    let mut world = World::quiet(store).pipeline(chain("daily", &["load"]));
+    world.limits.runs_max = 0;
+    let (host, _backfill) = start_large(&mut world, |builder| builder).await;
+    assert_shared(host.runs().await.iter().map(|run| &run.params));
+}
+
+#[tokio::test]
+async fn the_runs_of_a_backfill_in_memory_share_its_params_with_their_nodes() {
+    let test = async {
+        let pipeline = Pipeline::new("daily").node("load", "record");
+        let mut world = World::quiet(Store::memory()).pipeline(pipeline);
+        let seen = Arc::<Mutex<Vec<Params>>>::default();
+        let record = {
+            let seen = Arc::clone(&seen);
+            move |ctx: Ctx| {
+                seen.lock().push(ctx.params);
+                async { Ok::<_, Infallible>(()) }
+            }
+        };
+        let build = |builder: Builder| builder.node("record", record);
+        let (host, backfill) = start_large(&mut world, build).await;
+        let finished = backfill.finished().await.unwrap().unwrap();
+        assert_eq!(finished.backfill.counts.success, 1_000);
+        // What the nodes saw and what storage holds is one text.
+        let stored = host.runs().await;
+        let seen = std::mem::take(&mut *seen.lock());
+        assert_shared(&seen);
+        assert_shared(stored.iter().map(|run| &run.params));
+        assert!(seen[0].shares_memory_with(&stored[0].params));
+    };
+    with_timeout("a backfill of 1,000 dates", Box::pin(test)).await;
 }
 
 async fn dates_execute_in_the_requested_order(store: Store) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use crate::executor::Ctx;
+use crate::model::Params;
 
 /// The variables of the host that every program inherits: where programs, folders and certificates
 /// are, and how to write texts and times. No others, because the environment of a host has secrets.
@@ -80,14 +81,14 @@ impl Environment {
     }
 
     /// Sets a variable for each parameter. Omits those that have no variable of their own.
-    fn add_params(&mut self, params: &BTreeMap<String, String>) {
+    fn add_params(&mut self, params: &Params) {
         let mut by_variable: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for name in params.keys() {
+        for name in params.names() {
             by_variable.entry(variable(name)).or_default().push(name);
         }
         for (variable, names) in by_variable {
             match names.as_slice() {
-                [name] => match params.get(*name) {
+                [name] => match params.get(name) {
                     Some(value) if !value.contains('\0') => self.set(variable, value),
                     Some(_) | None => self.warnings.push(format!(
                         "{variable} is not set, since the parameter {name} contains a NUL character"

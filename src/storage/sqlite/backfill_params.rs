@@ -9,41 +9,31 @@ use rusqlite::Row;
 use super::store_error::StoreError;
 use super::values::{json, text};
 use crate::graph::params::DATE;
-use crate::model::Run;
+use crate::model::{Params, Run};
 use crate::storage::NewRun;
 
 /// The parameters of each run of a backfill, except for the date of the run.
 #[derive(Debug)]
-pub(super) struct SharedParams(BTreeMap<String, String>);
+pub(super) struct SharedParams(Params);
 
 impl SharedParams {
     /// Takes the parameters of the first run.
     pub(super) fn of_runs(runs: &[NewRun]) -> Self {
-        let first = runs.first().map(|new| new.run.params.clone());
-        let mut params = first.unwrap_or_default();
-        params.remove(DATE);
-        Self(params)
+        let params = runs.first().map(|new| new.run.params.clone());
+        Self(params.unwrap_or_default())
     }
 
     /// Returns the text for the row of the backfill.
     pub(super) fn text(&self) -> Result<String, StoreError> {
-        text(&self.0)
+        let undated = self.0.iter().filter(|(name, _)| *name != DATE);
+        text(&undated.collect::<BTreeMap<_, _>>())
     }
 
     /// Returns whether a run has these parameters and its date, and nothing else.
     fn covers(&self, run: &Run) -> bool {
-        let date = run.date.to_string();
-        let is_shared = |(name, value): (&String, &String)| {
-            let shared = if name == DATE {
-                Some(&date)
-            } else {
-                self.0.get(name)
-            };
-            shared == Some(value)
-        };
-        run.params.contains_key(DATE)
-            && run.params.len() == self.0.len() + 1
-            && run.params.iter().all(is_shared)
+        let mut expected = self.0.clone();
+        expected.insert(DATE, run.date.to_string());
+        expected == run.params
     }
 }
 
@@ -69,10 +59,14 @@ pub(super) fn read_params(
     run: &mut Run,
 ) -> Result<(), StoreError> {
     if let Some(text) = row.get::<_, Option<String>>(own)? {
-        run.params = json("a run's params", &text)?;
+        run.params = read_json("a run's params", &text)?;
     } else if let Some(text) = row.get::<_, Option<String>>(shared)? {
-        run.params = json("a backfill's params", &text)?;
-        run.params.insert(DATE.to_owned(), run.date.to_string());
+        run.params = read_json("a backfill's params", &text)?;
+        run.params.insert(DATE, run.date.to_string());
     }
     Ok(())
+}
+
+fn read_json(what: &'static str, text: &str) -> Result<Params, StoreError> {
+    json::<BTreeMap<String, String>>(what, text).map(Params::from)
 }

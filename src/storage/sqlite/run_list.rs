@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::rows::{RUN, read_run};
 use super::store_error::StoreError;
 use super::values::{self, id, millis, to_u64};
-use crate::model::{Page, PageRequest, Run, RunId, RunStatus, Scope, TenantId};
+use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope, TenantId};
 use crate::storage::{RunFilter, rules};
 
 impl Reader {
@@ -47,7 +47,14 @@ impl Reader {
             index_hint(&filter.statuses),
             conditions.sql(),
         );
-        let read = |row: &Row<'_>| Ok(read_run(row)?.run);
+        let mut last = Params::new();
+        let read = |row: &Row<'_>| {
+            let mut run = read_run(row)?.run;
+            // Runs of a backfill are neighbors, and have the same ones.
+            run.params.share_with(&last);
+            last.clone_from(&run.params);
+            Ok(run)
+        };
         if filter.run.is_some() {
             // The caller asks for this run, and not for what a list can show.
             let values = rusqlite::params_from_iter(conditions.values());

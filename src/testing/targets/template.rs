@@ -22,7 +22,7 @@ pub fn template(bytes: &[u8]) {
         (String::new(), "empty".to_owned()),
     ]);
     let names = Bindings {
-        params: &values,
+        params: &values.clone().into(),
         vars: &values,
         run_id: RunId::from_uuid(uuid::Uuid::nil()),
         date: NaiveDate::default(),

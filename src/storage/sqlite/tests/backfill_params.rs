@@ -2,9 +2,8 @@
 //!
 //! That each run is read with its parameters is left to the contract.
 
-use std::collections::BTreeMap;
-
 use super::*;
+use crate::model::Params;
 use crate::storage::Purge;
 use crate::testing::contract::backfill_fixtures::new_backfill;
 
@@ -16,12 +15,12 @@ fn large_backfill(dates: u64) -> CreateRuns {
     for new in &mut create.runs {
         let date = new.run.date.to_string();
         let params = [("date", date), ("text", "x".repeat(LARGE))];
-        new.run.params = params.map(|(name, value)| (name.to_owned(), value)).into();
+        new.run.params = params.into_iter().collect();
     }
     create
 }
 
-async fn params_of(storage: &SqliteStorage, run: RunId) -> BTreeMap<String, String> {
+async fn params_of(storage: &SqliteStorage, run: RunId) -> Params {
     let found = storage.find_run(run, &Scope::All).await.unwrap();
     found.unwrap().run.params
 }
@@ -64,8 +63,7 @@ async fn a_backfill_stores_the_params_of_its_runs_once() {
 async fn a_run_that_differs_from_its_backfill_stores_its_own_params() {
     let (_dir, storage) = store().await;
     let mut create = large_backfill(2);
-    let own = [("date".to_owned(), "2023-12-31".to_owned())];
-    create.runs[1].run.params = own.into();
+    create.runs[1].run.params = Params::from_iter([("date", "2023-12-31")]);
     storage.create_runs(create).await.unwrap();
     let text = i64::try_from(r#"{"date":"2023-12-31"}"#.len()).unwrap();
     assert_eq!(stored_bytes(&storage).await.0, text);
@@ -84,9 +82,9 @@ async fn runs_of_an_older_version_keep_their_own_params() {
         ],
     )
     .await;
-    let own = [("a".to_owned(), "1".to_owned())];
-    assert_eq!(params_of(&storage, create.runs[0].run.id).await, own.into());
-    let none = BTreeMap::new();
+    let own = Params::from_iter([("a", "1")]);
+    assert_eq!(params_of(&storage, create.runs[0].run.id).await, own);
+    let none = Params::new();
     assert_eq!(params_of(&storage, create.runs[1].run.id).await, none);
 }
 
