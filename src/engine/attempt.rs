@@ -19,6 +19,9 @@ use crate::error::{log, panic_message};
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
 use crate::secret::Mask;
 
+/// The error of a node that the timeout of its run stops.
+pub(super) const RUN_TIMED_OUT: &str = "stopped, since the run exceeded its timeout";
+
 /// The outcome of an attempt.
 #[derive(Debug)]
 pub(super) enum AttemptOutcome {

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use floret::executor::{Executor, ExecutorError, NodeCall, Output};
-use floret::testing::{Gate, ScriptedExecutor, Step};
-use floret::{Builder, Node, NodeStatus, Pipeline, RunStatus};
+use floret::testing::{Gate, Method, ScriptedExecutor, Step};
+use floret::{Builder, EventKind, Node, NodeStatus, Pipeline, RunHandle, RunStatus};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,6 +24,8 @@ on_every_backend! {
     a_node_that_waits_for_a_slot_takes_no_service,
     a_node_that_waits_for_a_service_is_cancelled_at_once,
     a_forced_cancel_ends_a_run_whose_service_blocks,
+    a_timeout_ends_a_run_whose_service_blocks,
+    a_timeout_waits_for_a_node_whose_output_is_being_stored,
     a_dry_run_waits_for_a_service_like_a_run,
     a_service_that_never_becomes_ready_fails_the_attempt,
     service_errors_are_retried_unless_they_are_permanent,
@@ -230,11 +232,10 @@ impl Service<NodeCall> for Blocking {
     }
 }
 
-async fn a_forced_cancel_ends_a_run_whose_service_blocks(store: Store) {
-    let mut world = World::quiet(store)
-        .pipeline(Pipeline::new("p").node("a", "blocking").node("b", STEP))
-        .pipeline(Pipeline::new("q").node("c", STEP));
-    world.limits.runs_max = 1;
+/// Starts a host with a service that blocks, and a run of `p`. Returns once the service was asked.
+///
+/// The service is ready when the sender sends.
+async fn start_blocked(world: &World) -> (Host, RunHandle, mpsc::Sender<()>) {
     let (release, released) = mpsc::channel();
     let asked = watch::Sender::new(0);
     let service = Blocking {
@@ -246,12 +247,78 @@ async fn a_forced_cancel_ends_a_run_whose_service_blocks(store: Store) {
     let run = host.trigger("p").await;
     let mut asked = asked.subscribe();
     asked.wait_for(|asked| *asked > 0).await.unwrap();
+    (host, run, release)
+}
+
+async fn a_forced_cancel_ends_a_run_whose_service_blocks(store: Store) {
+    let mut world = World::quiet(store)
+        .pipeline(Pipeline::new("p").node("a", "blocking").node("b", STEP))
+        .pipeline(Pipeline::new("q").node("c", STEP));
+    world.limits.runs_max = 1;
+    let (host, run, release) = start_blocked(&world).await;
+    host.wait_for_events(EventKind::NodeCompleted, 1).await;
     host.floret.force_cancel(run.id()).await.unwrap();
     let finished = world.advance_until(world.limits.force_grace, run.finished());
     let finished = finished.await.unwrap();
     assert_eq!(finished.run.status, RunStatus::Cancelled);
     assert_eq!(node(&finished, "a").status, NodeStatus::Cancelled);
     assert_eq!(host.run("q").await.run.status, RunStatus::Success);
+    assert_eq!(host.floret.abandoned(), 1);
+    release.send(()).unwrap();
+}
+
+async fn a_timeout_ends_a_run_whose_service_blocks(store: Store) {
+    let timeout = Duration::from_secs(60);
+    let blocked = Pipeline::new("p").node("a", "blocking").node("b", STEP);
+    let mut world = World::quiet(store)
+        .pipeline(blocked.node("c", STEP).after("a").timeout(timeout))
+        .pipeline(Pipeline::new("q").node("d", STEP));
+    world.limits.runs_max = 1;
+    let (host, run, release) = start_blocked(&world).await;
+    host.wait_for_events(EventKind::NodeCompleted, 1).await;
+    let finished = world.advance_until(timeout, run.finished()).await.unwrap();
+    let nodes = [
+        ("a", NodeStatus::Skipped),
+        ("b", NodeStatus::Success),
+        ("c", NodeStatus::Skipped),
+    ];
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
+    let error = finished.run.error.as_deref();
+    assert_eq!(error, Some("the run exceeded its timeout of 60 s"));
+    assert_eq!(host.run("q").await.run.status, RunStatus::Success);
+    assert_eq!(host.floret.abandoned(), 1);
+    // The service is ready too late: its node neither starts nor changes.
+    release.send(()).unwrap();
+    assert_eq!(host.run("q").await.run.status, RunStatus::Success);
+    assert_eq!(run.finished().await.unwrap(), finished);
+}
+
+async fn a_timeout_waits_for_a_node_whose_output_is_being_stored(store: Store) {
+    let timeout = Duration::from_secs(60);
+    let blocked = Pipeline::new("p").node("a", "blocking").node("b", STEP);
+    let world = World::quiet(store).pipeline(blocked.timeout(timeout));
+    let start = Gate::new();
+    world.script.script("b", [Step::pass_on().at(&start)]);
+    let (host, run, release) = start_blocked(&world).await;
+    world.script.started("b").await;
+    let stored = Gate::new();
+    host.storage.hold(Method::PutOutputChunk, &stored);
+    start.open();
+    while host.storage.calls(Method::PutOutputChunk) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // The blocked node is given up, and the other one still waits for storage a minute later.
+    while host.floret.abandoned() == 0 {
+        world.advance_within(timeout).await;
+    }
+    for _ in 0..60 {
+        world.advance_within(timeout).await;
+    }
+    assert_eq!(host.stored(&run).await.run.status, RunStatus::Running);
+    stored.open();
+    let finished = world.advance_until(timeout, run.finished()).await.unwrap();
+    let nodes = [("a", NodeStatus::Skipped), ("b", NodeStatus::Success)];
+    assert_statuses(&finished, RunStatus::Failed, &nodes);
     assert_eq!(host.floret.abandoned(), 1);
     release.send(()).unwrap();
 }

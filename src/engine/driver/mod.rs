@@ -5,7 +5,7 @@
 mod outcomes;
 mod stopping;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use self::stopping::{Deadlines, sleep_until_deadline};
 use super::journal::LeaseLost;
-use super::node::{NodeTask, NodeTaskResult, Recording};
+use super::node::{NodePhase, NodeTask, NodeTaskResult, Recording};
 use super::run_context::RunContext;
 use super::runtime_end;
 use super::stop_signal::{StopSignal, wait_for_signal};
@@ -61,8 +61,8 @@ pub(super) struct Driver {
     pub(super) is_suspect: bool,
     pub(super) cancel_request: watch::Receiver<Option<Cancel>>,
     pub(super) tasks: JoinSet<NodeTaskResult>,
-    /// The nodes of `tasks`.
-    pub(super) executing: BTreeSet<NodeIndex>,
+    /// The nodes of `tasks` that were not given up.
+    pub(super) executing: BTreeMap<NodeIndex, Arc<NodePhase>>,
     /// Results of nodes whose commit is pending.
     pub(super) commits: JoinSet<Result<(NodeIndex, NodeOutcome), LeaseLost>>,
     pub(super) profiles: JoinSet<Result<(NodeIndex, Profile)>>,
@@ -129,14 +129,13 @@ impl Driver {
                 }
                 () = sleep_until_deadline(&shared, deadlines.run) => {
                     deadlines.run = None;
-                    self.time_out().await?;
+                    self.time_out(&mut deadlines).await?;
                 }
                 () = sleep_until_deadline(&shared, deadlines.force) => {
                     self.abandon_attempts(&mut deadlines);
                 }
                 () = sleep_until_deadline(&shared, deadlines.abandon) => {
-                    deadlines.abandon = None;
-                    self.abandon_nodes().await?;
+                    self.abandon_nodes(&mut deadlines).await?;
                 }
                 () = shared.drain.cancelled(), if may_start_nodes => {
                     self.context.raise(StopSignal::Drain);
@@ -158,6 +157,7 @@ impl Driver {
         }
         for node_index in self.frontier.take_ready() {
             let inputs = self.inputs(node_index);
+            let phase = Arc::<NodePhase>::default();
             let task = NodeTask {
                 node_index,
                 inputs,
@@ -170,6 +170,7 @@ impl Driver {
                 interruption: self.interrupted.remove(&node_index),
                 fail_reason: self.fail_reasons.remove(&node_index),
                 is_started: false,
+                phase: Arc::clone(&phase),
                 stop_signal: self.context.stop_signal.subscribe(),
                 context: Arc::clone(&self.context),
             };
@@ -178,7 +179,7 @@ impl Driver {
                 .node_id(node_index)
                 .map_or("", |id| id.as_str());
             let span = tracing::info_span!("node", node_id);
-            self.executing.insert(node_index);
+            self.executing.insert(node_index, phase);
             self.tasks.spawn(task.run().instrument(span));
         }
     }
@@ -226,7 +227,9 @@ impl Driver {
     }
 
     /// Returns whether no node executes and no result or profile is pending.
+    ///
+    /// The tasks of nodes that were given up do not count: they may never end.
     fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.commits.is_empty() && self.profiles.is_empty()
+        self.executing.is_empty() && self.commits.is_empty() && self.profiles.is_empty()
     }
 }

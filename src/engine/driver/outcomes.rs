@@ -29,7 +29,10 @@ impl Driver {
                 return Err(LeaseLost);
             }
         };
-        self.executing.remove(&result.node_index);
+        // A node that was given up has its result already.
+        if self.executing.remove(&result.node_index).is_none() {
+            return Ok(());
+        }
         let NodeExit::Finished(finished, dataset) = result.exit else {
             return Ok(());
         };
@@ -181,7 +184,7 @@ impl Driver {
     }
 }
 
-const fn outcome_of(status: NodeStatus) -> NodeOutcome {
+pub(super) const fn outcome_of(status: NodeStatus) -> NodeOutcome {
     match status {
         NodeStatus::Success => NodeOutcome::Success,
         NodeStatus::Skipped => NodeOutcome::Skipped,

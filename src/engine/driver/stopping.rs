@@ -6,15 +6,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::outcomes::outcome_of;
 use super::{Driver, RunExit};
 use crate::engine::Shared;
+use crate::engine::attempt::RUN_TIMED_OUT;
 use crate::engine::journal::LeaseLost;
+use crate::engine::node::Phase;
 use crate::engine::run_context::RunContext;
 use crate::engine::stop_signal::StopSignal;
 use crate::error::log;
-use crate::graph::frontier::NodeOutcome;
-use crate::model::{Cancel, NodeStatus, RunStatus};
-use crate::storage::Entry;
+use crate::model::{Cancel, NodeIndex, NodeStatus, RunStatus};
+use crate::storage::{Entry, FinishedNode};
 
 /// The deadlines of a run, on the monotonic clock.
 #[derive(Debug, Default)]
@@ -77,7 +79,7 @@ impl Driver {
         let is_expired = deadlines.run.is_some_and(|deadline| deadline <= now);
         if is_expired && self.frontier.run_outcome() != Some(RunStatus::Success) {
             deadlines.run = None;
-            self.time_out().await?;
+            self.time_out(deadlines).await?;
         }
         Ok(())
     }
@@ -106,41 +108,79 @@ impl Driver {
 
     /// Abandons the attempts that a forced cancel has not stopped within its grace.
     pub(super) fn abandon_attempts(&self, deadlines: &mut Deadlines) {
-        let shared = &self.context.shared;
         deadlines.force = None;
         // An attempt that does not yield takes one grace. What is left then is no attempt.
-        let grace = shared.limits.stop_grace.saturating_mul(2);
-        deadlines.abandon = shared.clock.elapsed().checked_add(grace);
+        self.abandon_nodes_after(deadlines, 2);
         self.context.raise(StopSignal::Abandon);
     }
 
-    /// Gives up the nodes whose tasks do not end, and records them as cancelled.
+    /// Sets the deadline after which nodes are given up that have not ended.
+    fn abandon_nodes_after(&self, deadlines: &mut Deadlines, graces: u32) {
+        let shared = &self.context.shared;
+        let grace = shared.limits.stop_grace.saturating_mul(graces);
+        deadlines.abandon = shared.clock.elapsed().checked_add(grace);
+    }
+
+    /// Gives up the nodes whose tasks do not end, and records their status.
     ///
     /// The host's code holds their threads outside of an attempt, as a service that blocks when it
-    /// is asked whether it is ready.
-    pub(super) async fn abandon_nodes(&mut self) -> Result<(), LeaseLost> {
-        let stuck = std::mem::take(&mut self.executing);
-        if stuck.is_empty() {
-            return Ok(());
+    /// is asked whether it is ready. Only a forced cancel also gives up a node that waits for
+    /// storage: what a timeout stops in time still has its result.
+    pub(super) async fn abandon_nodes(
+        &mut self,
+        deadlines: &mut Deadlines,
+    ) -> Result<(), LeaseLost> {
+        deadlines.abandon = None;
+        let is_forced = *self.context.stop_signal.borrow() >= StopSignal::Abandon;
+        let mut stuck = Vec::new();
+        self.executing.retain(|node_index, phase| {
+            let reached = match is_forced {
+                true => Some(phase.give_up()),
+                false => phase.give_up_unless_storing(),
+            };
+            stuck.extend(reached.map(|reached| (*node_index, reached)));
+            reached.is_none()
+        });
+        if !stuck.is_empty() {
+            let count = u64::try_from(stuck.len()).unwrap_or(u64::MAX);
+            let abandoned = &self.context.shared.abandoned;
+            abandoned.fetch_add(count, Ordering::Relaxed);
+            log::warn!(count, "nodes do not yield and were abandoned");
         }
-        let count = stuck.len();
-        let abandoned = &self.context.shared.abandoned;
-        abandoned.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
-        log::warn!(count, "nodes do not yield and were abandoned");
-        self.tasks.detach_all();
-        for node_index in stuck {
-            if !self.reexecuted.contains(&node_index) {
-                self.record_unexecuted(&[node_index], NodeStatus::Cancelled)
-                    .await?;
-            }
-            self.frontier
-                .finish_node(node_index, NodeOutcome::Cancelled);
+        for (node_index, reached) in stuck {
+            self.abandon_node(node_index, reached).await?;
+        }
+        if !self.executing.is_empty() {
+            self.abandon_nodes_after(deadlines, 1);
         }
         Ok(())
     }
 
+    /// Records the status of a node that was given up in this phase.
+    async fn abandon_node(
+        &mut self,
+        node_index: NodeIndex,
+        reached: Phase,
+    ) -> Result<(), LeaseLost> {
+        let is_timed_out = *self.context.stop_signal.borrow() == StopSignal::TimedOut;
+        let status = match reached {
+            _ if !is_timed_out => NodeStatus::Cancelled,
+            Phase::Attempting => NodeStatus::Failed,
+            Phase::Waiting | Phase::Storing | Phase::GivenUp => NodeStatus::Skipped,
+        };
+        if !self.reexecuted.contains(&node_index) {
+            let at = self.context.shared.clock.now();
+            let mut finished = FinishedNode::new(node_index, status, at);
+            finished.error = (status == NodeStatus::Failed).then(|| RUN_TIMED_OUT.to_owned());
+            let entry = Entry::NodeFinished(Box::new(finished));
+            self.context.journal.send(entry).await?;
+        }
+        let skipped = self.frontier.finish_node(node_index, outcome_of(status));
+        self.record_unexecuted(&skipped, NodeStatus::Skipped).await
+    }
+
     /// Times the run out: stops its executing nodes and skips the waiting ones.
-    pub(super) async fn time_out(&mut self) -> Result<(), LeaseLost> {
+    pub(super) async fn time_out(&mut self, deadlines: &mut Deadlines) -> Result<(), LeaseLost> {
         let allowed = self.context.definition.timeout.unwrap_or_default();
         let error = format!(
             "the run exceeded its timeout of {} s",
@@ -148,6 +188,9 @@ impl Driver {
         );
         self.first_error.get_or_insert(error);
         self.context.raise(StopSignal::TimedOut);
+        // An attempt that neither stops nor yields takes two graces. What is left then is no
+        // attempt.
+        self.abandon_nodes_after(deadlines, 3);
         let skipped = self.frontier.time_out();
         self.record_unexecuted(&skipped, NodeStatus::Skipped).await
     }
@@ -219,7 +262,12 @@ impl Driver {
 
     /// Aborts executing nodes. What the journal already holds is still stored.
     pub(super) async fn release(&mut self) -> RunExit {
-        self.tasks.shutdown().await;
+        if self.tasks.len() > self.executing.len() {
+            // The task of a node that was given up may never end.
+            self.tasks.abort_all();
+        } else {
+            self.tasks.shutdown().await;
+        }
         self.profiles.shutdown().await;
         RunExit::Released
     }

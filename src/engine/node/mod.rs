@@ -4,8 +4,10 @@
 //! the result to `driver`.
 
 mod exit;
+mod phase;
 
 pub(super) use self::exit::{NodeExit, NodeTaskResult};
+pub(super) use self::phase::{NodePhase, Phase};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::attempt::{self, AttemptOutcome, timeout_message};
+use super::attempt::{self, AttemptOutcome, RUN_TIMED_OUT, timeout_message};
 use super::attempt_log::AttemptLog;
 use super::execution_permit::ExecutionPermit;
 use super::journal::LeaseLost;
@@ -51,6 +53,7 @@ pub(super) struct NodeTask {
     pub(super) fail_reason: Option<String>,
     /// Whether the journal has a start of the node without an end.
     pub(super) is_started: bool,
+    pub(super) phase: Arc<NodePhase>,
     pub(super) stop_signal: watch::Receiver<StopSignal>,
 }
 
@@ -109,6 +112,7 @@ impl NodeTask {
         }
         let ready_at = context.shared.clock.elapsed();
         loop {
+            self.phase.enter(Phase::Waiting)?;
             let (shared, run_slots) = (&context.shared, &context.node_slots);
             let permit = ExecutionPermit::acquire(
                 shared,
@@ -122,16 +126,21 @@ impl NodeTask {
                 return Ok(self.exit_before_attempt());
             };
             let started = context.shared.clock.elapsed();
+            self.phase.enter(Phase::Storing)?;
             self.record_interruption().await?;
             self.record_start(started.saturating_sub(ready_at)).await?;
+            self.phase.enter(Phase::Attempting)?;
             let span = tracing::info_span!("attempt", attempt = self.attempt);
             let outcome = match &permit.executor {
                 Ok(executor) => self.attempt(node, executor, &policy).instrument(span).await,
                 Err(error) => AttemptOutcome::Returned(Err(error.clone())),
             };
+            self.phase.enter(Phase::Storing)?;
             let outcome = outcome.masked(&context.secrets.mask);
             let next = self.settle_attempt(outcome, &policy, started).await?;
+            self.phase.enter(Phase::Attempting)?;
             drop(permit);
+            self.phase.enter(Phase::Storing)?;
             match next {
                 NextStep::Exit(exit) => return Ok(exit),
                 NextStep::Retry(error) => {
@@ -145,6 +154,7 @@ impl NodeTask {
 
     /// Fails a node that cannot execute. Its start is recorded too: only a running node may fail.
     async fn fail_without_attempt(&mut self, why: String) -> Result<NodeExit, LeaseLost> {
+        self.phase.enter(Phase::Storing)?;
         self.record_start(Duration::ZERO).await?;
         let now = self.context.shared.clock.elapsed();
         Ok(self.fail_node(why, Some(self.attempt), now))
@@ -250,7 +260,7 @@ impl NodeTask {
                 return Ok(NextStep::Exit(NodeExit::Interrupted));
             }
             AttemptOutcome::Stopped(StopSignal::TimedOut) => {
-                ExecutorError::permanent("stopped, since the run exceeded its timeout")
+                ExecutorError::permanent(RUN_TIMED_OUT)
             }
             AttemptOutcome::Stopped(
                 StopSignal::Cancel | StopSignal::Force | StopSignal::Abandon,

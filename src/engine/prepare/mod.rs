@@ -5,7 +5,7 @@
 
 mod node_history;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -160,7 +160,7 @@ impl Preparation {
             is_suspect: self.is_suspect,
             cancel_request,
             tasks: JoinSet::new(),
-            executing: BTreeSet::new(),
+            executing: BTreeMap::new(),
             commits: JoinSet::new(),
             profiles: JoinSet::new(),
             context: self.context,
