@@ -71,15 +71,16 @@ impl Writer {
         if !matches!(is_restarted, Ok(true)) {
             // The next try is due when the log has grown by its maximum again.
             self.restart_log_at = bytes.saturating_add(max);
-            log(|| {
+        }
+        match is_restarted {
+            Ok(true) => {}
+            Ok(false) => log(|| {
                 tracing::warn!(
                     bytes,
                     "the write-ahead log cannot be reused, because a reader stays in a transaction"
                 );
-            });
-        }
-        if let Err(error) = is_restarted {
-            log_failure(&error, "the write-ahead log could not be restarted");
+            }),
+            Err(error) => log_failure(&error, "the write-ahead log could not be restarted"),
         }
     }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use futures_util::future::join_all;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use super::child::{is_child, run_test};
 use super::*;
 
 /// A frame of the write-ahead log: its header and a page.
@@ -69,27 +70,18 @@ async fn cut_commits() {
     assert_eq!(found, "ok");
 }
 
-/// The variable of the process whose files may be limited.
-const CHILD: &str = "FLORET_TEST_LIMITED_FILES";
-
 /// The limit is one per process, so that this test has a process of its own. The shell makes it
 /// ignore the signal that comes with a refused write.
 #[test]
 fn a_commit_that_the_disk_cuts_anywhere_is_made_whole_or_not_at_all() {
-    if std::env::var_os(CHILD).is_some() {
+    if is_child() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         return runtime.block_on(cut_commits());
     }
-    let name = "storage::sqlite::tests::disk::a_commit_that_the_disk_cuts_anywhere_is_made_whole_or_not_at_all";
-    let script = format!("trap '' XFSZ; exec \"$0\" --exact {name}");
+    let path = "storage::sqlite::tests::disk::a_commit_that_the_disk_cuts_anywhere_is_made_whole_or_not_at_all";
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &script])
-        .arg(std::env::current_exe().unwrap());
-    let output = shell.env(CHILD, "1").output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    run_test(shell.arg(std::env::current_exe().unwrap()), path);
 }
 
 /// Needs a file system of a few MiB, such as a `tmpfs`, at the path in the variable.

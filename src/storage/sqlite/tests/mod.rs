@@ -4,6 +4,8 @@
 
 mod backfill_params;
 mod bounded_reads;
+#[cfg(unix)]
+mod child;
 mod commits;
 mod damaged_rows;
 #[cfg(all(unix, feature = "nodes"))]
@@ -19,6 +21,8 @@ mod outages;
 mod reopening;
 mod second_version;
 mod sweeping;
+#[cfg(target_os = "linux")]
+mod syncs;
 mod threads;
 mod upkeep;
 
