@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::error::LogSpan;
 use crate::limits::Limits;
 use crate::model::Dataset;
 
@@ -44,7 +45,7 @@ impl Compute {
     ) -> Result<T, JoinError> {
         // The semaphore is never closed. Without a permit the work would run all the same.
         let permit = Arc::clone(&self.0).acquire_owned().await.ok();
-        let span = tracing::Span::current();
+        let span = LogSpan::current();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             span.in_scope(work)

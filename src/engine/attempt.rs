@@ -9,13 +9,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use super::Shared;
 use super::dataset_budget::input_bytes;
 use super::runtime_end;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::{log, panic_message};
+use crate::error::{LogSpan, log, panic_message};
 use crate::executor::{Executor, ExecutorError, NodeCall, Output};
 use crate::secret::Mask;
 
@@ -55,9 +54,11 @@ pub(super) async fn run(
 ) -> AttemptOutcome {
     let token = call.ctx.cancel.clone();
     // A task of its own, so that a panic stays in it and so that it can be aborted at any await.
-    let task = shared
-        .tasks
-        .spawn(execute(Arc::clone(shared), Arc::clone(executor), call).in_current_span());
+    let task = shared.tasks.spawn(LogSpan::current().instrument(execute(
+        Arc::clone(shared),
+        Arc::clone(executor),
+        call,
+    )));
     let mut attempt = Attempt {
         shared,
         task: Some(task),

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use tracing::Instrument;
 
 use super::run_date::{pipeline_timezone, set_params};
 use super::{Engine, RequestKey, Shared};
@@ -256,9 +255,9 @@ impl Shared {
     ) {
         for id in backfills {
             // A task, because it has to query storage while the caller goes on.
-            let span = tracing::info_span!("backfill", backfill_id = %id);
+            let span = log::info_span!("backfill", backfill_id = %id);
             self.tasks
-                .spawn(notify_once_found(Arc::clone(self), id).instrument(span));
+                .spawn(span.instrument(notify_once_found(Arc::clone(self), id)));
         }
     }
 

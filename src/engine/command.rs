@@ -5,10 +5,8 @@
 
 use std::sync::Arc;
 
-use tracing::Instrument;
-
 use super::{Engine, Shared, shutting_down};
-use crate::error::{Error, Result};
+use crate::error::{Error, LogSpan, Result};
 
 impl Engine {
     /// Executes a command and returns its result. Dropping the future does not stop a command that
@@ -37,7 +35,11 @@ impl Engine {
             let _permit = permit;
             command.await
         };
-        let result = self.0.tasks.spawn(task.in_current_span()).await;
+        let result = self
+            .0
+            .tasks
+            .spawn(LogSpan::current().instrument(task))
+            .await;
         result.map_err(|error| Error::internal("a command panicked").with_source(error))?
     }
 }

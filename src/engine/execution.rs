@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinError;
-use tracing::Instrument;
 
 use super::Shared;
 use super::active::{DriverHandle, Removal};
@@ -18,7 +17,7 @@ use super::journal::{Journal, JournalEnd, JournalPosition};
 use super::prepare::{self, PrepareError, PreparedRun, RunSignals};
 use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{
-    ErrorKind, catch_panic, log, panic_message, trace_causes, trace_panic, truncate,
+    ErrorKind, LogSpan, catch_panic, log, panic_message, trace_causes, trace_panic, truncate,
 };
 use crate::model::RunStatus;
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
@@ -29,11 +28,8 @@ const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::
 /// Starts to execute a claimed run.
 pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
     let run = &claimed.run;
-    let (empty, pipeline_id) = (tracing::field::Empty, &run.pipeline_id);
-    let span = tracing::info_span!("run", run_id = %run.id, %pipeline_id, tenant = empty);
-    if let Some(tenant) = &run.tenant {
-        span.record("tenant", tracing::field::display(tenant));
-    }
+    let tenant = run.tenant.as_ref().map(tracing::field::display);
+    let span = log::info_span!("run", run_id = %run.id, pipeline_id = %run.pipeline_id, tenant);
     let (cancel_sender, cancel_request) = watch::channel(claimed.run.cancel);
     let stop_signal = watch::Sender::new(StopSignal::None);
     let held = HeldRun::new(claimed.run.id, claimed.epoch);
@@ -53,7 +49,7 @@ pub(super) fn start(shared: &Arc<Shared>, claimed: ClaimedRun) {
     };
     shared
         .tasks
-        .spawn(execute(slot, claimed, signals).instrument(span));
+        .spawn(span.instrument(execute(slot, claimed, signals)));
 }
 
 async fn execute(slot: Slot, claimed: ClaimedRun, signals: RunSignals) {
@@ -66,7 +62,9 @@ async fn execute(slot: Slot, claimed: ClaimedRun, signals: RunSignals) {
     };
     let (journal, appender) = Journal::open(&shared, start, signals.stop_signal.clone());
     let closing = journal.closing_token();
-    let appender = shared.tasks.spawn(appender.run().in_current_span());
+    let appender = shared
+        .tasks
+        .spawn(LogSpan::current().instrument(appender.run()));
     let driving = Box::pin(drive(&shared, claimed, journal, signals));
     let exit = catch_panic(driving).await;
     let exit = exit.unwrap_or_else(|panic| RunExit::panicked(&panic));

@@ -8,6 +8,7 @@ pub(crate) mod log;
 mod panic;
 mod pointer;
 mod problem;
+mod span;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,6 +17,7 @@ pub use kind::ErrorKind;
 pub(crate) use panic::{catch_panic, catch_panic_in, contain_log, panic_message, trace_panic};
 pub(crate) use pointer::reference_token;
 pub use problem::Problem;
+pub(crate) use span::LogSpan;
 
 /// The result of the crate's functions.
 ///

@@ -3,6 +3,7 @@
 //!
 //! Panics of other code of the host are left to `host_panics`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use floret::notifier::{Notifier, NotifierError};
 use floret::testing::{Fault, Gate, Method, Step};
-use floret::{Access, Builder, Clock, EventKind, Problem, RunId, RunStatus};
+use floret::{Access, Builder, Clock, EventKind, Problem, RunId, RunStatus, TenantId};
+use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber};
@@ -20,6 +22,7 @@ use crate::stream;
 
 on_every_backend! {
     a_log_that_panics_costs_no_slot,
+    a_span_that_panics_costs_no_run,
     a_log_that_panics_ends_no_schedule,
     a_log_that_panics_ends_no_delivery,
     a_log_that_panics_repeats_no_node,
@@ -27,9 +30,21 @@ on_every_backend! {
     panics_end_no_renewal_of_cursors,
 }
 
-/// A subscriber that panics at every event while it is armed, and counts its panics.
+/// A call of a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Call {
+    #[default]
+    Event,
+    NewSpan,
+    Enter,
+    Exit,
+    TryClose,
+}
+
+/// A subscriber that panics at every call of one kind while it is armed, and counts its panics.
 #[derive(Clone, Default)]
 struct PanickingLog {
+    at: Call,
     is_armed: Arc<AtomicBool>,
     panics: Arc<AtomicUsize>,
 }
@@ -42,6 +57,13 @@ impl PanickingLog {
     fn panics(&self) -> usize {
         self.panics.load(Ordering::Relaxed)
     }
+
+    fn called(&self, call: Call) {
+        if call == self.at && self.is_armed.load(Ordering::Relaxed) {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+            panic!("the log is full");
+        }
+    }
 }
 
 impl Subscriber for PanickingLog {
@@ -50,6 +72,7 @@ impl Subscriber for PanickingLog {
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
+        self.called(Call::NewSpan);
         Id::from_u64(1)
     }
 
@@ -58,15 +81,21 @@ impl Subscriber for PanickingLog {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, _: &Event<'_>) {
-        if self.is_armed.load(Ordering::Relaxed) {
-            self.panics.fetch_add(1, Ordering::Relaxed);
-            panic!("the log is full");
-        }
+        self.called(Call::Event);
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, _: &Id) {
+        self.called(Call::Enter);
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {
+        self.called(Call::Exit);
+    }
+
+    fn try_close(&self, _: Id) -> bool {
+        self.called(Call::TryClose);
+        true
+    }
 }
 
 async fn a_log_that_panics_costs_no_slot(store: Store) {
@@ -100,6 +129,65 @@ async fn a_log_that_panics_costs_no_slot(store: Store) {
     for run in runs {
         assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
     }
+}
+
+/// Executes everything that runs in a span while one call of the subscriber panics.
+async fn a_span_that_panics_costs_no_run(store: Store) {
+    let mut world = World::new(store)
+        .pipeline(chain("good", &["good", "large", "next"]))
+        .pipeline(chain("bad", &["bad", "after"]))
+        .pipeline(chain("slot", &["slot"]));
+    world.limits.runs_max = 2;
+    world.script.script("bad", [Step::panic("broken")]);
+    let rows = (0..5_000).map(|n| json!({ "n": n }));
+    world.script.script("large", [Step::rows(rows)]);
+    let mut panicking = BTreeMap::new();
+    for at in [Call::NewSpan, Call::Enter, Call::Exit, Call::TryClose] {
+        let log = PanickingLog {
+            at,
+            ..PanickingLog::default()
+        };
+        world.log = Some(Dispatch::new(log.clone()));
+        let tenant = TenantId::new("acme").unwrap();
+        let tenants = chain("tenants", &["tenants"]);
+        let host = world
+            .start_with(|builder| builder.tenant_pipeline(tenant, tenants))
+            .await;
+        let before = world.calls();
+        log.arm(true);
+        let finished = host.run("good").await;
+        assert_eq!(finished.run.status, RunStatus::Success, "{at:?}");
+        let finished = host.run("bad").await;
+        assert_eq!(
+            finished.run.error.as_deref(),
+            Some("node bad: the executor panicked: broken")
+        );
+        let report = host.floret.dry_run("good").await.unwrap();
+        assert_eq!(report.nodes.len(), 3);
+        // The span of its run has a tenant.
+        let finished = host.run("tenants").await;
+        assert_eq!(finished.run.status, RunStatus::Success);
+        // Both slots are free.
+        let gate = Gate::new();
+        world.script.script("slot", [Step::pass_on().at(&gate)]);
+        let started = world.calls().get("slot").copied().unwrap_or(0);
+        let runs = [host.trigger("slot").await, host.trigger("slot").await];
+        world.script.started_times("slot", started + 2).await;
+        gate.open();
+        for run in runs {
+            assert_eq!(run.finished().await.unwrap().run.status, RunStatus::Success);
+        }
+        log.arm(false);
+        let count = |node: &str| world.calls()[node] - before.get(node).copied().unwrap_or(0);
+        // Once in its run, and once in the dry run.
+        assert_eq!((count("large"), count("bad")), (2, 1), "{at:?}");
+        panicking.insert(format!("{at:?}"), log.panics() > 0);
+        host.stop().await;
+    }
+    assert!(
+        panicking.values().all(|panicked| *panicked),
+        "{panicking:?}"
+    );
 }
 
 async fn a_log_that_panics_ends_no_schedule(store: Store) {

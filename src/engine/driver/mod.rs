@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tracing::Instrument;
 
 use self::stopping::{Deadlines, sleep_until_deadline};
 use super::journal::LeaseLost;
@@ -18,7 +17,7 @@ use super::node::{NodePhase, NodeTask, NodeTaskResult, Recording};
 use super::run_context::RunContext;
 use super::runtime_end;
 use super::stop_signal::{StopSignal, wait_for_signal};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, log};
 use crate::executor::Input;
 use crate::graph::frontier::{Frontier, NodeOutcome};
 use crate::model::{Cancel, Dataset, NodeIndex, Profile};
@@ -178,9 +177,9 @@ impl Driver {
                 .context
                 .node_id(node_index)
                 .map_or("", |id| id.as_str());
-            let span = tracing::info_span!("node", node_id);
+            let span = log::info_span!("node", node_id);
             self.executing.insert(node_index, phase);
-            self.tasks.spawn(task.run().instrument(span));
+            self.tasks.spawn(span.instrument(task.run()));
         }
     }
 

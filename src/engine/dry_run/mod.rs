@@ -13,14 +13,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::Instrument;
 
 use self::node::{DryNode, DryNodeOutcome};
 use super::redaction;
 use super::secret_resolver::SecretResolver;
 use super::stop_signal::StopSignal;
 use super::{Engine, Shared, shutting_down};
-use crate::error::{Error, Problem, Result, truncate};
+use crate::error::{Error, Problem, Result, log, truncate};
 use crate::executor::{Input, is_sink};
 use crate::graph::Graph;
 use crate::graph::frontier::{Frontier, NodeOutcome};
@@ -189,9 +188,9 @@ impl DryRunExecution {
                 stop_signal: self.stop_signal.subscribe(),
                 stop: self.stop.child_token(),
             };
-            let span = tracing::info_span!("dry_run", node_id = %dry_node.node.id);
+            let span = log::info_span!("dry_run", node_id = %dry_node.node.id);
             self.tasks
-                .spawn(async move { (node_index, dry_node.execute().await) }.instrument(span));
+                .spawn(span.instrument(async move { (node_index, dry_node.execute().await) }));
         }
         Ok(())
     }

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tracing::Instrument;
 
 use super::attempt::{self, AttemptOutcome, RUN_TIMED_OUT, timeout_message};
 use super::attempt_log::AttemptLog;
@@ -130,9 +129,9 @@ impl NodeTask {
             self.record_interruption().await?;
             self.record_start(started.saturating_sub(ready_at)).await?;
             self.phase.enter(Phase::Attempting)?;
-            let span = tracing::info_span!("attempt", attempt = self.attempt);
+            let span = log::info_span!("attempt", attempt = self.attempt);
             let outcome = match &permit.executor {
-                Ok(executor) => self.attempt(node, executor, &policy).instrument(span).await,
+                Ok(executor) => span.instrument(self.attempt(node, executor, &policy)).await,
                 Err(error) => AttemptOutcome::Returned(Err(error.clone())),
             };
             self.phase.enter(Phase::Storing)?;
