@@ -3,10 +3,8 @@
 //! The ticks of schedules are decided in `schedules`.
 
 use chrono::NaiveDate;
-use floret::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewBackfill, NewRun};
-use floret::{
-    Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Scope, TenantId, Trigger,
-};
+use floret::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewBackfill, NewRun, Qualified};
+use floret::{Error, EventKind, PipelineId, Problem, Result, Run, RunId, RunStatus, Trigger};
 
 use crate::rows::{BackfillRow, KeyRow, Rows, RunRow};
 
@@ -31,14 +29,16 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         return Ok(CreatedRuns::new(Vec::new(), rows.seq));
     };
     let id = first.run.pipeline_id.clone();
-    let pipeline = rows.pipelines.find(id.as_str(), &create.scope);
+    let pipeline = rows.pipelines.find(id.as_str(), &create.scope)?;
     let absent = || Error::pipeline_not_found(&id);
-    let tenant = pipeline.ok_or_else(absent)?.tenant.clone();
+    let own = pipeline.ok_or_else(absent)?.qualified_id();
     for old in create.runs.iter().filter_map(|new| new.run.resumed_from) {
-        let absent = || Error::run_not_found(old);
-        rows.run(old, &create.scope).ok_or_else(absent)?;
+        let resumed = rows.run(old, &create.scope);
+        if resumed.is_none_or(|row| row.run.qualified_pipeline() != own) {
+            return Err(Error::run_not_found(old));
+        }
     }
-    if let Some(created) = find_repeated(rows, &create)? {
+    if let Some(created) = find_repeated(rows, &create, &own)? {
         return Ok(created);
     }
     let key = create.idempotency.as_ref();
@@ -48,7 +48,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     if let Some(created) = repeated.transpose()?.flatten() {
         return Ok(created);
     }
-    let skipped = skip_existing(rows, &mut create, tenant.as_ref());
+    let skipped = skip_existing(rows, &mut create, &own);
     let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
     let mut created = CreatedRuns::new(run_ids, rows.seq);
     created.skipped = skipped;
@@ -56,7 +56,7 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
         return Ok(created);
     }
     let (pipeline_max, max) = (create.queued_pipeline_max, create.queued_max);
-    if !has_queue_room(rows, &id, create.runs.len(), (pipeline_max, max)) {
+    if !has_queue_room(rows, &own, create.runs.len(), (pipeline_max, max)) {
         let message =
             format!("at most {pipeline_max} runs of a pipeline and {max} in all can wait");
         return Err(Error::new(Problem::QueueFull, message));
@@ -64,10 +64,10 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
     created.backfill = create.backfill.as_ref().map(|new| new.backfill.id);
     for mut new in create.runs {
         new.run.backfill_id = created.backfill;
-        insert(rows, new)?;
+        insert(rows, new, &own)?;
     }
     if let Some(NewBackfill { mut backfill, .. }) = create.backfill {
-        backfill.tenant = tenant;
+        backfill.tenant = own.tenant;
         let row = BackfillRow {
             backfill,
             failed: 0,
@@ -89,7 +89,11 @@ pub(crate) fn create_runs(rows: &mut Rows, mut create: CreateRuns) -> Result<Cre
 
 /// Returns the result of a creation that an earlier call has carried out: its runs exist, except
 /// those that a backfill skipped.
-fn find_repeated(rows: &Rows, create: &CreateRuns) -> Result<Option<CreatedRuns>> {
+fn find_repeated(
+    rows: &Rows,
+    create: &CreateRuns,
+    own: &Qualified<PipelineId>,
+) -> Result<Option<CreatedRuns>> {
     let ids = create.runs.iter().map(|new| new.run.id);
     let stored: Vec<_> = ids.filter(|id| rows.runs.contains_key(id)).collect();
     let (Some(first), false) = (stored.first(), create.is_preview) else {
@@ -97,7 +101,7 @@ fn find_repeated(rows: &Rows, create: &CreateRuns) -> Result<Option<CreatedRuns>
     };
     let of_this_pipeline = stored.iter().filter(|id| {
         let row = rows.runs.get(id);
-        row.is_some_and(|row| row.run.pipeline_id == create.runs[0].run.pipeline_id)
+        row.is_some_and(|row| row.run.qualified_pipeline() == *own)
     });
     let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
     let is_whole = match backfill {
@@ -117,7 +121,7 @@ fn find_repeated(rows: &Rows, create: &CreateRuns) -> Result<Option<CreatedRuns>
 fn skip_existing(
     rows: &Rows,
     create: &mut CreateRuns,
-    tenant: Option<&TenantId>,
+    own: &Qualified<PipelineId>,
 ) -> Vec<NaiveDate> {
     let mut skipped = Vec::new();
     if !create
@@ -132,13 +136,10 @@ fn skip_existing(
         matches!(by, Trigger::Backfill | Trigger::Schedule | Trigger::Catchup)
     };
     create.runs.retain(|new| {
-        let dated = rows
-            .runs_of(&new.run.pipeline_id)
-            .filter(counts_for_its_date);
-        let is_done = dated.map(|row| &row.run).any(|run| {
-            let is_same = run.tenant.as_ref() == tenant && run.date == new.run.date;
-            is_same && run.status == RunStatus::Success
-        });
+        let dated = rows.runs_of(own).filter(counts_for_its_date);
+        let is_done = dated
+            .map(|row| &row.run)
+            .any(|run| run.date == new.run.date && run.status == RunStatus::Success);
         skipped.extend(is_done.then_some(new.run.date));
         !is_done
     });
@@ -148,7 +149,7 @@ fn skip_existing(
 /// Returns whether this many more runs of a pipeline can wait, by its own bound and by the total.
 pub(crate) fn has_queue_room(
     rows: &Rows,
-    pipeline: &PipelineId,
+    pipeline: &Qualified<PipelineId>,
     count: usize,
     (pipeline_max, max): (u64, u64),
 ) -> bool {
@@ -161,18 +162,13 @@ pub(crate) fn has_queue_room(
 }
 
 /// Creates one run of an existing pipeline.
-pub(crate) fn insert(rows: &mut Rows, new: NewRun) -> Result<()> {
+pub(crate) fn insert(rows: &mut Rows, new: NewRun, own: &Qualified<PipelineId>) -> Result<()> {
     let NewRun {
         mut run, fire_at, ..
     } = new;
+    run.tenant.clone_from(&own.tenant);
     rows.definition(&run)?;
-    let pipeline = rows.pipelines.find(run.pipeline_id.as_str(), &Scope::All);
-    run.tenant = pipeline.and_then(|pipeline| pipeline.tenant.clone());
-    if fire_at.is_some()
-        && rows
-            .runs_of(&run.pipeline_id)
-            .any(|row| row.fire_at == fire_at)
-    {
+    if fire_at.is_some() && rows.runs_of(own).any(|row| row.fire_at == fire_at) {
         let message = format!("{} already has a run of this tick", run.pipeline_id);
         return Err(Error::new(Problem::TickTaken, message));
     }

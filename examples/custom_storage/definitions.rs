@@ -7,11 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use floret::storage::{
-    ConnectionFilter, Connections, DeletePipeline, Expect, IdempotentOperation, PipelineFilter,
-    Pipelines, PutConnection, PutPipeline, PutVariable, SavedBy, SlugChoice, StoredConnection,
+    ConnectionFilter, Connections, DeletePipeline, Expect, PipelineFilter, Pipelines,
+    PutConnection, PutPipeline, PutVariable, Qualified, SavedBy, SlugChoice, StoredConnection,
     StoredPipeline, StoredVariable, VariableFilter, VariableKey, Variables,
 };
-use floret::{ConnectionId, Error, PageRequest, Pipeline, Problem, Result, Scope, Slug};
+use floret::{
+    ConnectionId, Error, PageRequest, Pipeline, PipelineId, Problem, Result, RunId, Scope, Slug,
+};
 
 use crate::audited::AuditedStorage;
 use crate::pages::Page;
@@ -26,7 +28,7 @@ impl Pipelines for AuditedStorage {
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
-        self.read(|rows| find_pipeline(rows, key, scope).cloned())
+        self.read(|rows| Ok(find_pipeline(rows, key, scope)?.cloned()))?
     }
 
     async fn list_pipelines(
@@ -53,24 +55,20 @@ impl Pipelines for AuditedStorage {
                 now: delete.now,
                 absent: Error::pipeline_not_found(id),
             };
-            rows.pipelines.check(id, save)?;
-            if rows.runs_of(id).any(|row| !row.run.status.is_terminal()) {
+            let own = rows.pipelines.check(id, save)?;
+            if rows.runs_of(&own).any(|row| !row.run.status.is_terminal()) {
                 let message = format!("{id} has unfinished runs");
                 return Err(Error::new(Problem::PipelineActive, message));
             }
-            rows.pipelines.remove(id, &delete.scope);
-            rows.schedules.remove(id);
-            rows.enabled_by_code.remove(id);
+            rows.pipelines.remove(id, &own.scope())?;
+            rows.schedules.remove(&own);
+            rows.enabled_by_code.remove(&own);
             let Rows { keys, runs, .. } = rows;
-            keys.retain(|(operation, _), _| match operation {
-                IdempotentOperation::Run(pipeline) | IdempotentOperation::Backfill(pipeline) => {
-                    pipeline != id
-                }
-                IdempotentOperation::Resume(run) => {
-                    runs.get(run).is_none_or(|row| row.run.pipeline_id != *id)
-                }
-                _ => true,
-            });
+            let is_own = |run: &RunId| {
+                let row = runs.get(run);
+                row.is_some_and(|row| row.run.qualified_pipeline() == own)
+            };
+            keys.retain(|_, key| !key.run_ids.iter().any(is_own));
             Ok(())
         })
     }
@@ -80,15 +78,13 @@ pub(crate) fn find_pipeline<'a>(
     rows: &'a Rows,
     key: &str,
     scope: &Scope,
-) -> Option<&'a StoredPipeline> {
-    let by_slug = || {
-        let item = rows
-            .pipelines
-            .items()
-            .find(|item| item.slug.as_str() == key)?;
-        scope.admits(item.tenant.as_ref()).then_some(item)
-    };
-    rows.pipelines.find(key, scope).or_else(by_slug)
+) -> Result<Option<&'a StoredPipeline>> {
+    if let Some(found) = rows.pipelines.find(key, scope)? {
+        return Ok(Some(found));
+    }
+    let named = rows.pipelines.items();
+    let named = named.filter(|item| item.slug.as_str() == key);
+    scope.choose(key, named, |item| item.tenant.as_ref())
 }
 
 fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
@@ -98,12 +94,14 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
         now: put.now,
         absent: Error::pipeline_not_found(&put.id),
     };
-    rows.pipelines.check(&put.id, save())?;
-    let old = rows.pipelines.find(put.id.as_str(), &Scope::All).cloned();
-    let is_taken = |name: &str| {
-        let mut others = rows.pipelines.items().filter(|item| item.id != put.id);
-        others.any(|item| item.slug.as_str() == name || item.id.as_str() == name)
+    let own = rows.pipelines.check(&put.id, save())?;
+    let old = rows.pipelines.get(&own).cloned();
+    let others = || {
+        let items = rows.pipelines.items();
+        items.filter(|item| item.tenant == own.tenant && item.id != own.id)
     };
+    let is_taken =
+        |name: &str| others().any(|item| item.slug.as_str() == name || item.id.as_str() == name);
     let slug = match &put.slug {
         SlugChoice::Given(slug) if is_taken(slug.as_str()) => return Err(already_exists(slug)),
         SlugChoice::Given(slug) => slug.clone(),
@@ -117,17 +115,13 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
             )));
         }
     };
-    let names = rows.pipelines.items().filter(|item| item.id != put.id);
-    if names
-        .into_iter()
-        .any(|item| item.slug.as_str() == put.id.as_str())
-    {
+    if others().any(|item| item.slug.as_str() == put.id.as_str()) {
         return Err(already_exists(&put.id));
     }
-    let definition = decide_enabled(rows, put, old.as_ref());
+    let definition = decide_enabled(rows, put, &own, old.as_ref());
     let new = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
-    let saved = rows.pipelines.save(put.id.clone(), new, save())?;
-    let version = (saved.id.clone(), saved.version);
+    let saved = rows.pipelines.save(&put.id, new, save())?;
+    let version = (own, saved.version);
     rows.versions.insert(version, Arc::clone(&saved.definition));
     reschedule(rows, old.as_ref(), &saved, put.now);
     Ok(saved)
@@ -137,11 +131,12 @@ fn put_pipeline(rows: &mut Rows, put: &PutPipeline) -> Result<StoredPipeline> {
 fn decide_enabled(
     rows: &mut Rows,
     put: &PutPipeline,
+    own: &Qualified<PipelineId>,
     old: Option<&StoredPipeline>,
 ) -> Arc<Pipeline> {
     let given = put.definition.enabled;
     let last = match put.saved_by {
-        SavedBy::Code => rows.enabled_by_code.insert(put.id.clone(), given),
+        SavedBy::Code => rows.enabled_by_code.insert(own.clone(), given),
         _ => return Arc::clone(&put.definition),
     };
     let mut definition = Pipeline::clone(&put.definition);
@@ -188,7 +183,7 @@ impl Connections for AuditedStorage {
         };
         let new = StoredConnection::new(put.id.clone(), put.fields, now);
         self.write("put_connection", |rows| {
-            rows.connections.save(put.id, new, save)
+            rows.connections.save(&put.id, new, save)
         })
     }
 
@@ -197,7 +192,7 @@ impl Connections for AuditedStorage {
         id: &ConnectionId,
         scope: &Scope,
     ) -> Result<Option<StoredConnection>> {
-        self.read(|rows| rows.connections.find(id.as_str(), scope).cloned())
+        self.read(|rows| Ok(rows.connections.find(id.as_str(), scope)?.cloned()))?
     }
 
     async fn list_connections(
@@ -215,7 +210,7 @@ impl Connections for AuditedStorage {
         _: DateTime<Utc>,
     ) -> Result<()> {
         self.write("delete_connection", |rows| {
-            let was_found = rows.connections.remove(id, scope);
+            let was_found = rows.connections.remove(id, scope)?;
             was_found
                 .then_some(())
                 .ok_or_else(|| Error::connection_not_found(id))
@@ -236,7 +231,7 @@ impl Variables for AuditedStorage {
         };
         let new = StoredVariable::new(put.key.clone(), put.fields, now);
         self.write("put_variable", |rows| {
-            rows.variables.save(put.key, new, save)
+            rows.variables.save(&put.key, new, save)
         })
     }
 
@@ -248,10 +243,10 @@ impl Variables for AuditedStorage {
         let found = |rows: &Rows| {
             let found = keys
                 .iter()
-                .filter_map(|key| rows.variables.find(key.as_str(), scope));
-            found.cloned().collect()
+                .filter_map(|key| rows.variables.find(key.as_str(), scope).transpose());
+            found.map(|found| found.cloned()).collect()
         };
-        self.read(found)
+        self.read(found)?
     }
 
     async fn list_variables(
@@ -269,7 +264,7 @@ impl Variables for AuditedStorage {
         _: DateTime<Utc>,
     ) -> Result<()> {
         self.write("delete_variable", |rows| {
-            let was_found = rows.variables.remove(key, scope);
+            let was_found = rows.variables.remove(key, scope)?;
             was_found
                 .then_some(())
                 .ok_or_else(|| Error::variable_not_found(key))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use floret::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, OwnerId, Priority, Queue};
-use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus, Scope};
+use floret::{BackfillOrder, EventKind, NodeStatus, Result, Run, RunId, RunStatus};
 
 use crate::audited::AuditedStorage;
 use crate::finish::{Outcome, finish};
@@ -222,8 +222,9 @@ fn has_slot(rows: &Rows, run: &Run) -> bool {
         let others = running(rows).map(|row| &row.run);
         others.filter(|other| is_counted(other)).count() as u64
     };
-    let is_sibling = |other: &Run| other.pipeline_id == run.pipeline_id;
-    let pipeline = rows.pipelines.find(run.pipeline_id.as_str(), &Scope::All);
+    let own = run.qualified_pipeline();
+    let is_sibling = |other: &Run| other.qualified_pipeline() == own;
+    let pipeline = rows.pipelines.get(&own);
     let max = pipeline.and_then(|pipeline| pipeline.definition.max_concurrent_runs);
     let backfill = run.backfill_id.and_then(|id| rows.backfills.get(&id));
     let is_scheduled =

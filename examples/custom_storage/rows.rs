@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use floret::storage::{
     BackfillDetail, IdempotentOperation, NodeIndex, NodeIndexes, OutputRef, OwnerId, ParkedEvent,
-    RunDetail, StoredConnection, StoredPipeline, StoredVariable, VariableKey,
+    Qualified, RunDetail, StoredConnection, StoredPipeline, StoredVariable, VariableKey,
 };
 use floret::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, ConnectionId, Error, Event, EventKind,
@@ -24,7 +24,7 @@ use crate::versioned::VersionedMap;
 pub(crate) struct Rows {
     pub(crate) pipelines: VersionedMap<PipelineId, StoredPipeline>,
     /// Every definition that was ever saved, because a run reads its own until it is purged.
-    pub(crate) versions: BTreeMap<(PipelineId, u32), Arc<Pipeline>>,
+    pub(crate) versions: BTreeMap<(Qualified<PipelineId>, u32), Arc<Pipeline>>,
     pub(crate) connections: VersionedMap<ConnectionId, StoredConnection>,
     pub(crate) variables: VersionedMap<VariableKey, StoredVariable>,
     pub(crate) runs: BTreeMap<RunId, RunRow>,
@@ -34,8 +34,8 @@ pub(crate) struct Rows {
     pub(crate) keys: BTreeMap<(IdempotentOperation, String), KeyRow>,
     pub(crate) backfills: BTreeMap<BackfillId, BackfillRow>,
     /// `enabled` in the latest save of each pipeline by code.
-    pub(crate) enabled_by_code: BTreeMap<PipelineId, bool>,
-    pub(crate) schedules: BTreeMap<PipelineId, ScheduleRow>,
+    pub(crate) enabled_by_code: BTreeMap<Qualified<PipelineId>, bool>,
+    pub(crate) schedules: BTreeMap<Qualified<PipelineId>, ScheduleRow>,
     pub(crate) cursors: BTreeMap<String, CursorRow>,
     pub(crate) events: BTreeMap<u64, Event>,
     /// The sequence number of the newest event, even if it was purged.
@@ -137,8 +137,11 @@ impl Rows {
             .ok_or_else(|| Error::run_not_found(id))
     }
 
-    pub(crate) fn runs_of(&self, pipeline: &PipelineId) -> impl Iterator<Item = &RunRow> {
-        let is_of = |row: &&RunRow| row.run.pipeline_id == *pipeline;
+    pub(crate) fn runs_of(
+        &self,
+        pipeline: &Qualified<PipelineId>,
+    ) -> impl Iterator<Item = &RunRow> {
+        let is_of = |row: &&RunRow| row.run.qualified_pipeline() == *pipeline;
         self.runs.values().filter(is_of)
     }
 
@@ -148,7 +151,7 @@ impl Rows {
     }
 
     pub(crate) fn definition(&self, run: &Run) -> Result<Arc<Pipeline>> {
-        let key = (run.pipeline_id.clone(), run.pipeline_version);
+        let key = (run.qualified_pipeline(), run.pipeline_version);
         let missing = || Error::internal(format!("version {} of {} is missing", key.1, key.0));
         self.versions.get(&key).cloned().ok_or_else(missing)
     }

@@ -134,8 +134,8 @@ fn executed<'a>(
 /// Returns the profile of the node in the newest earlier run of the pipeline in which it succeeded.
 fn previous(rows: &Rows, run: &Run, node: &NodeId) -> Option<Profile> {
     let before = rows.runs.range(..run.id).rev().map(|(_, row)| row);
-    let of_pipeline =
-        before.filter(|row| row.run.pipeline_id == run.pipeline_id && row.run.tenant == run.tenant);
+    let own = run.qualified_pipeline();
+    let of_pipeline = before.filter(|row| row.run.qualified_pipeline() == own);
     let mut nodes = of_pipeline.flat_map(|row| row.nodes.values());
     nodes.find_map(|row| {
         let has_succeeded = row.node.node_id == *node && row.node.status == NodeStatus::Success;

@@ -18,7 +18,8 @@ impl Schedules for AuditedStorage {
     async fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>> {
         self.read(|rows| {
             let found = rows.schedules.iter().filter_map(|(id, row)| {
-                let pipeline = rows.pipelines.find(id.as_str(), scope)?;
+                scope.admits(id.tenant.as_ref()).then_some(())?;
+                let pipeline = rows.pipelines.get(id)?;
                 let mut schedule = StoredSchedule::new(pipeline.clone(), row.cursor);
                 (schedule.last_run, schedule.skipped) = (row.last_run, row.skipped);
                 Some(schedule)
@@ -42,20 +43,20 @@ pub(crate) fn reschedule(
     saved: &StoredPipeline,
     now: DateTime<Utc>,
 ) {
-    let new = &saved.definition;
+    let (own, new) = (saved.qualified_id(), &saved.definition);
     let is_unchanged = old.map(|old| &old.definition).is_some_and(|old| {
         let is_enabled_again = new.enabled && !old.enabled;
         (&old.schedule, zone(old)) == (&new.schedule, zone(new)) && !is_enabled_again
     });
     if new.schedule.is_none() {
-        rows.schedules.remove(&saved.id);
+        rows.schedules.remove(&own);
     } else if !is_unchanged {
         let row = ScheduleRow {
             cursor: now,
-            last_run: rows.schedules.get(&saved.id).and_then(|row| row.last_run),
+            last_run: rows.schedules.get(&own).and_then(|row| row.last_run),
             skipped: None,
         };
-        rows.schedules.insert(saved.id.clone(), row);
+        rows.schedules.insert(own, row);
     }
 }
 
@@ -66,7 +67,7 @@ fn zone(pipeline: &Pipeline) -> &str {
 /// Takes a step of a schedule, if its version and its cursor are current.
 fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
     let id = advance.pipeline.clone();
-    let pipeline = rows.pipelines.find(id.as_str(), &Scope::All);
+    let pipeline = rows.pipelines.get(&id);
     let is_same_version = pipeline.is_some_and(|found| found.version == advance.version);
     let row = rows
         .schedules
@@ -78,7 +79,7 @@ fn advance_schedule(rows: &mut Rows, advance: Advance) -> Result<TickOutcome> {
     let tick = decide_tick(rows, &advance);
     let fire_at = advance.run.as_ref().and_then(|new| new.fire_at);
     if let (TickOutcome::Created, Some(new)) = (tick, advance.run) {
-        insert(rows, NewRun::clone(&new))?;
+        insert(rows, NewRun::clone(&new), &id)?;
     }
     let missing = || Error::internal(format!("the schedule of {id} is missing"));
     let row = rows.schedules.get_mut(&id).ok_or_else(missing)?;

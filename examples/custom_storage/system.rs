@@ -85,20 +85,18 @@ fn figures(rows: &Rows, filter: &FiguresFilter) -> Result<Vec<Figures>> {
         }
         FiguresBy::Pipeline { count_max } => {
             let mut by_pipeline = BTreeMap::new();
-            for run in runs.filter(|run| {
-                rows.pipelines
-                    .find(run.pipeline_id.as_str(), &filter.scope)
-                    .is_some()
-            }) {
+            for run in runs {
+                let own = run.qualified_pipeline();
+                if rows.pipelines.get(&own).is_none() {
+                    continue;
+                }
                 let new = || Figures::new(filter.from);
-                let figures = by_pipeline
-                    .entry(run.pipeline_id.clone())
-                    .or_insert_with(new);
-                figures.pipeline = Some(run.pipeline_id.clone());
+                let figures = by_pipeline.entry(own.clone()).or_insert_with(new);
+                figures.pipeline = Some(own);
                 count(figures, run);
             }
             let mut all: Vec<_> = by_pipeline.into_values().collect();
-            // The sort is stable, so pipelines with equal counts stay ordered by id.
+            // The sort is stable, so pipelines with equal counts stay ordered by id and tenant.
             all.sort_by_key(|figures| std::cmp::Reverse(figures.failed));
             all.truncate(usize::try_from(count_max).unwrap_or(usize::MAX));
             Ok(all)
@@ -146,7 +144,8 @@ fn must_stay(rows: &Rows, id: RunId, keep_last: u32) -> bool {
     let Some(row) = rows.runs.get(&id) else {
         return true;
     };
-    let others = rows.runs_of(&row.run.pipeline_id).map(|row| &row.run);
+    let own = row.run.qualified_pipeline();
+    let others = rows.runs_of(&own).map(|row| &row.run);
     let newer = others
         .filter(|run| run.id > id && run.status.is_terminal())
         .count();

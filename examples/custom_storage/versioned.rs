@@ -3,13 +3,13 @@
 //!
 //! What differs between them is in `definitions`.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use floret::storage::{Expect, StoredConnection, StoredPipeline, StoredVariable};
-use floret::{Error, PageRequest, Problem, Result, Scope, TenantId};
+use floret::storage::{Expect, Qualified, StoredConnection, StoredPipeline, StoredVariable};
+use floret::{Error, IdError, PageRequest, Problem, Result, Scope, TenantId};
 
 use crate::pages::{Page, page};
 
@@ -66,15 +66,14 @@ pub(crate) struct Save<'a> {
 /// cursor.
 #[derive(Debug, Clone, PartialEq)]
 struct Entry<T> {
-    tenant: Option<TenantId>,
     version: u32,
     created_at: DateTime<Utc>,
     item: Option<T>,
 }
 
-/// Items by id, with the remains of deleted ones.
+/// Items by id and tenant, with the remains of deleted ones.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct VersionedMap<K, T>(BTreeMap<K, Entry<T>>);
+pub(crate) struct VersionedMap<K, T>(BTreeMap<Qualified<K>, Entry<T>>);
 
 impl<K, T> Default for VersionedMap<K, T> {
     fn default() -> Self {
@@ -82,27 +81,49 @@ impl<K, T> Default for VersionedMap<K, T> {
     }
 }
 
-impl<K: Ord + Clone + Display + Borrow<str>, T: Item> VersionedMap<K, T> {
+impl<K, T> VersionedMap<K, T>
+where
+    K: Ord + Clone + Display + AsRef<str> + FromStr<Err = IdError>,
+    T: Item,
+{
+    fn entries(&self) -> impl Iterator<Item = (&Qualified<K>, &T)> {
+        let entries = self.0.iter();
+        entries.filter_map(|(own, entry)| Some((own, entry.item.as_ref()?)))
+    }
+
     /// Returns every item of every tenant.
     pub(crate) fn items(&self) -> impl Iterator<Item = &T> {
-        self.0.values().filter_map(|entry| entry.item.as_ref())
+        self.entries().map(|(_, item)| item)
     }
 
-    pub(crate) fn find(&self, id: &str, scope: &Scope) -> Option<&T> {
-        let item = self.0.get(id)?.item.as_ref()?;
-        scope.admits(item.head().tenant.as_ref()).then_some(item)
+    pub(crate) fn get(&self, own: &Qualified<K>) -> Option<&T> {
+        self.0.get(own)?.item.as_ref()
     }
 
-    /// Refuses a save whose expectation is not met.
-    pub(crate) fn check(&self, id: &K, save: Save<'_>) -> Result<()> {
-        let seen = self.find(id.borrow(), save.scope);
-        let is_taken = self.find(id.borrow(), &Scope::All).is_some();
-        match (save.expect, seen) {
-            (Expect::Absent, _) if is_taken => Err(already_exists(id)),
-            (Expect::Any, None) if is_taken => Err(already_exists(id)),
-            (Expect::Absent | Expect::Any, _) | (Expect::Present, Some(_)) => Ok(()),
+    /// Returns the item that an id stands for in a scope.
+    pub(crate) fn find(&self, id: &str, scope: &Scope) -> Result<Option<&T>> {
+        let named = self.entries().filter(|(own, _)| own.id.as_ref() == id);
+        let found = scope.choose(id, named, |(own, _)| own.tenant.as_ref())?;
+        Ok(found.map(|(_, item)| item))
+    }
+
+    /// Returns the id with the tenant of the item that a save creates or replaces. Refuses a save
+    /// whose expectation is not met.
+    pub(crate) fn check(&self, id: &K, save: Save<'_>) -> Result<Qualified<K>> {
+        let existing = match save.expect {
+            Expect::Absent => None,
+            _ => self.find(id.as_ref(), save.scope)?,
+        };
+        let tenant = match existing {
+            Some(item) => item.head().tenant,
+            None => save.scope.tenant().cloned(),
+        };
+        let own = Qualified::new(id.clone(), tenant);
+        match (save.expect, self.get(&own)) {
+            (Expect::Absent, Some(_)) => Err(already_exists(id)),
+            (Expect::Absent | Expect::Any, _) | (Expect::Present, Some(_)) => Ok(own),
             (Expect::Present | Expect::Version(_), None) => Err(save.absent),
-            (Expect::Version(version), Some(item)) if version == item.head().version => Ok(()),
+            (Expect::Version(version), Some(item)) if version == item.head().version => Ok(own),
             (Expect::Version(version), Some(item)) => Err(Error::new(
                 Problem::PreconditionFailed,
                 format!("{id} is at version {}, not {version}", item.head().version),
@@ -112,10 +133,10 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> VersionedMap<K, T> {
     }
 
     /// Saves an item as the next version of the current or deleted one.
-    pub(crate) fn save(&mut self, id: K, new: T, save: Save<'_>) -> Result<T> {
-        let (scope, now) = (save.scope, save.now);
-        self.check(&id, save)?;
-        let entry = self.0.get::<str>(id.borrow());
+    pub(crate) fn save(&mut self, id: &K, new: T, save: Save<'_>) -> Result<T> {
+        let now = save.now;
+        let own = self.check(id, save)?;
+        let entry = self.0.get(&own);
         let version = entry.map_or(0, |entry| entry.version).saturating_add(1);
         let head = match entry.and_then(|entry| entry.item.as_ref()) {
             Some(old) if new.clone().with(old.head()) == *old => return Ok(old.clone()),
@@ -125,50 +146,53 @@ impl<K: Ord + Clone + Display + Borrow<str>, T: Item> VersionedMap<K, T> {
                 ..old.head()
             },
             None => Head {
-                tenant: scope.tenant().cloned(),
+                tenant: own.tenant.clone(),
                 version,
                 created_at: now,
                 updated_at: now,
             },
         };
         let entry = Entry {
-            tenant: head.tenant.clone(),
             version,
             created_at: head.created_at,
             item: Some(new.with(head)),
         };
         let saved = entry.item.clone();
-        self.0.insert(id, entry);
+        self.0.insert(own, entry);
         saved.ok_or_else(|| Error::internal("a saved item is missing"))
     }
 
     /// Deletes an item and returns whether there was one.
-    pub(crate) fn remove(&mut self, id: &K, scope: &Scope) -> bool {
-        let is_seen = self.find(id.borrow(), scope).is_some();
-        if let Some(entry) = self.0.get_mut::<str>(id.borrow()).filter(|_| is_seen) {
+    pub(crate) fn remove(&mut self, id: &K, scope: &Scope) -> Result<bool> {
+        let Some(item) = self.find(id.as_ref(), scope)? else {
+            return Ok(false);
+        };
+        let own = Qualified::new(id.clone(), item.head().tenant);
+        if let Some(entry) = self.0.get_mut(&own) {
             entry.item = None;
         }
-        is_seen
+        Ok(true)
     }
 
-    /// Lists items, newest first, then by descending id.
+    /// Lists items, newest first, then by descending id and tenant.
     pub(crate) fn list(
         &self,
         request: &PageRequest,
         scope: &Scope,
         is_wanted: impl Fn(&T) -> bool,
     ) -> Result<Page<T>> {
-        let is_seen = |entry: &Entry<T>| scope.admits(entry.tenant.as_ref());
-        let wanted = self.0.iter().filter_map(|(id, entry)| {
-            let item = entry.item.clone().filter(|_| is_seen(entry));
+        let is_seen = |own: &Qualified<K>| scope.admits(own.tenant.as_ref());
+        let wanted = self.0.iter().filter_map(|(own, entry)| {
+            let item = entry.item.clone().filter(|_| is_seen(own));
             let item = item.filter(&is_wanted)?;
-            Some(((entry.created_at, id.clone()), item))
+            Some(((entry.created_at, own.clone()), item))
         });
         let read = |cursor: &str| {
-            let (id, entry) = self.0.get_key_value(cursor)?;
-            is_seen(entry).then(|| (entry.created_at, id.clone()))
+            let own = cursor.parse().ok().filter(is_seen)?;
+            let created_at = self.0.get(&own)?.created_at;
+            Some((created_at, own))
         };
-        page(wanted.collect(), request, read, |(_, id)| id.to_string())
+        page(wanted.collect(), request, read, |(_, own)| own.to_string())
     }
 }
 

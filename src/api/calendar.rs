@@ -17,9 +17,10 @@ const DAYS_MAX: u64 = 365;
 pub(super) async fn show(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
     let days = query.number("days", 1..=DAYS_MAX)?.unwrap_or(DAYS);
+    let (scope, pipeline) = call.pipeline_filter(&query).await?;
     let filter = CalendarFilter {
-        scope: call.scope.clone(),
-        pipeline: call.pipeline_filter(&query).await?,
+        scope,
+        pipeline,
         today: call.engine().clock().now().date_naive(),
         days: u32::try_from(days).unwrap_or(u32::MAX),
     };

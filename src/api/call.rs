@@ -15,6 +15,7 @@ use super::query::{Parameter, Query};
 use super::request::Payload;
 use super::shared::Shared;
 use super::subject::Subject;
+use super::tenant;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, quote};
 use crate::json;
@@ -30,7 +31,9 @@ pub(super) struct Call {
     pub(super) payload: Payload,
     pub(super) parts: Parts,
     pub(super) params: Params,
-    /// The objects that the caller sees.
+    /// The scope of the tenant that the request names, if it names one.
+    pub(super) tenant: Option<Scope>,
+    /// The objects that the caller sees, narrowed to the tenant that the request names.
     pub(super) scope: Scope,
     /// The body, or the reason why it could not be read. A handler reports the reason only if the
     /// subject of the path exists.
@@ -48,7 +51,8 @@ impl Call {
 
     /// Returns the scope in which the caller holds another permission, if it holds it.
     pub(super) fn scope_for(&self, permission: Permission) -> Option<Scope> {
-        self.shared.scope_of(&self.parts, permission)
+        let granted = self.shared.scope_of(&self.parts, permission)?;
+        tenant::narrow(granted, self.tenant.as_ref()).ok()
     }
 
     /// Returns the link to a path of the API, under the configured prefix.
@@ -105,17 +109,21 @@ impl Call {
             .map_err(|_| Error::new(Problem::NodeNotFound, format!("no node {}", quote(text))))
     }
 
-    /// Returns the pipeline that the query names as a filter, if it names one.
+    /// Returns the pipeline that the query names as a filter, if it names one, and the scope of the
+    /// filter.
     ///
     /// # Errors
-    /// `Malformed` (`invalid-parameter`); `NotFound` (`pipeline-not-found`); `Unavailable`.
-    pub(super) async fn pipeline_filter(&self, query: &Query) -> Result<Option<PipelineId>> {
-        let pipeline = query.parse::<PipelineId>("pipeline_id")?;
-        if let Some(pipeline) = &pipeline {
-            let views = self.views();
-            views.check_pipeline_filter(pipeline, &self.scope).await?;
-        }
-        Ok(pipeline)
+    /// `Malformed` (`invalid-parameter`); `NotFound` (`pipeline-not-found`); `Conflict`
+    /// (`tenant-required`); `Unavailable`.
+    pub(super) async fn pipeline_filter(
+        &self,
+        query: &Query,
+    ) -> Result<(Scope, Option<PipelineId>)> {
+        let Some(pipeline) = query.parse::<PipelineId>("pipeline_id")? else {
+            return Ok((self.scope.clone(), None));
+        };
+        let scope = self.views().scope_of_filter(&pipeline, &self.scope);
+        Ok((scope.await?, Some(pipeline)))
     }
 
     /// Reads the query and checks it against the parameters of the route.

@@ -43,6 +43,7 @@ mod shared;
 mod stream;
 mod subject;
 mod system;
+mod tenant;
 mod variables;
 
 #[cfg(feature = "testing")]

@@ -29,6 +29,12 @@ impl Parameter {
     }
 }
 
+/// The tenant that a request names. `tenant` reads it.
+pub(super) const TENANT: &str = "tenant";
+
+/// The parameters that every route takes.
+const EVERYWHERE: [Parameter; 1] = [Parameter::Single(TENANT)];
+
 /// The decoded parameters of a request, all known to its route.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Query(Vec<(&'static str, String)>);
@@ -174,6 +180,16 @@ impl Query {
     }
 }
 
+/// Returns the value of a parameter in a query whose other parameters may be wrong.
+pub(super) fn value_of(text: Option<&str>, name: &str) -> Option<String> {
+    let mut pairs = text.unwrap_or_default().split('&');
+    pairs.find_map(|pair| {
+        let (own, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let is_named = form_decode(own).is_some_and(|own| own == name);
+        is_named.then(|| form_decode(value))?
+    })
+}
+
 /// Returns the error that refuses one parameter.
 pub(super) fn invalid(name: &str, detail: impl Into<String>) -> Error {
     refusal(vec![Issue::parameter(name, detail)])
@@ -206,7 +222,8 @@ fn read_pair(
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     let name = form_decode(name).ok_or_else(|| broken(name))?;
     let value = form_decode(value).ok_or_else(|| broken(&name))?;
-    let parameter = known.iter().find(|own| own.name() == name);
+    let mut takes = known.iter().chain(&EVERYWHERE);
+    let parameter = takes.find(|own| own.name() == name);
     let parameter = *parameter.ok_or_else(|| unknown(&name, known))?;
     let is_again = before.iter().any(|(own, _)| *own == parameter.name());
     match parameter {

@@ -12,7 +12,7 @@ use super::query::Query;
 use super::{idempotency, paging, query, response};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
 use crate::error::Result;
-use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Trigger};
+use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Scope, Trigger};
 use crate::views::RunFilter;
 
 const STATUSES: &[(&str, RunStatus)] = &[
@@ -154,7 +154,7 @@ pub(super) async fn find(mut call: Call) -> Result<Response<Body>> {
 pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
     let (mut filter, page) = filter(&call, &query)?;
-    filter.pipeline = call.pipeline_filter(&query).await?;
+    (filter.scope, filter.pipeline) = call.pipeline_filter(&query).await?;
     list_response(&call, &query, filter, page).await
 }
 
@@ -171,6 +171,7 @@ pub(super) async fn list_by_pipeline(mut call: Call) -> Result<Response<Body>> {
         .views()
         .pipeline(call.pipeline_key(), &call.scope)
         .await?;
+    filter.scope = Scope::of(pipeline.0.tenant.as_ref());
     filter.pipeline = Some(pipeline.0.id);
     list_response(&call, &query, filter, page).await
 }

@@ -29,7 +29,7 @@ use super::router::{self, Match};
 use super::shared::Shared;
 #[cfg(feature = "websocket")]
 use super::stream;
-use super::{origin, path, problem, request, response};
+use super::{origin, path, problem, request, response, tenant};
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, panic_message, quote};
 use crate::model::Scope;
@@ -138,7 +138,9 @@ impl RunsService {
                 return Err(response);
             }
         };
-        let scope = self.0.check_access(&parts, route).map_err(refuse)?;
+        let granted = self.0.check_access(&parts, route).map_err(refuse)?;
+        let tenant = tenant::named(parts.uri.query()).map_err(refuse)?;
+        let scope = tenant::narrow(granted, tenant.as_ref()).map_err(refuse)?;
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {
             shared: Arc::clone(&self.0),
@@ -147,6 +149,7 @@ impl RunsService {
             payload: route.payload,
             parts,
             params,
+            tenant,
             scope,
             body: Ok(Bytes::new()),
         };

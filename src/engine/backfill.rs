@@ -123,7 +123,7 @@ impl Shared {
         let pipeline = self
             .find_pipeline(&request.pipeline, &request.scope)
             .await?;
-        let operation = IdempotentOperation::Backfill(pipeline.id.clone());
+        let operation = IdempotentOperation::Backfill(pipeline.qualified_id());
         let key = request.key.take().map(|key| key.for_operation(operation));
         if let Err(refused) = self.check_backfill(&request, &pipeline) {
             let replayed = self.find_replayed(key.as_ref()).await?;
@@ -210,7 +210,7 @@ impl Shared {
             max_failures,
             skip_existing,
             key: _,
-            scope,
+            scope: _,
         } = request;
         let range = (*dates.start(), *dates.end());
         // The backfill's id is generated first, so that the newest run has the greatest id. The id
@@ -241,7 +241,7 @@ impl Shared {
         let date_count = usize::try_from(date_count(&dates)).unwrap_or(usize::MAX);
         let runs = range.0.iter_days().take(date_count).map(run_of);
         let mut create = CreateRuns::new(runs.collect());
-        create.scope = scope;
+        create.scope = Scope::of(pipeline.tenant.as_ref());
         let mut new = NewBackfill::new(backfill);
         new.skip_existing = skip_existing;
         create.backfill = Some(new);

@@ -37,6 +37,7 @@ pub(crate) const CONNECTION_FIELDS: &[&str] = &[
     "extra",
     "created_at",
     "updated_at",
+    "tenant",
 ];
 
 /// A connection as parsed from a request body.
@@ -97,6 +98,7 @@ impl Engine {
 
 impl Shared {
     async fn create_connection(&self, body: Value, scope: Scope) -> Result<StoredConnection> {
+        id_mismatch::refuse_other_tenant(&body, scope.tenant())?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
         let id = parse_body_id(draft.id.as_deref(), &mut issues);
@@ -117,7 +119,9 @@ impl Shared {
         scope: &Scope,
     ) -> Result<StoredConnection> {
         let mut old = self.find_connection(id, scope).await?;
+        let scope = &Scope::of(old.tenant.as_ref());
         id_mismatch::refuse_id_mismatch(&body, "conn_id", &old.id)?;
+        id_mismatch::refuse_other_tenant(&body, old.tenant.as_ref())?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
         issues.into_result(Problem::InvalidField)?;

@@ -1,4 +1,4 @@
-//! The check that a body's id is the id in its path.
+//! The checks that a body names the object of its request: by id and by tenant.
 //!
 //! Whether that id exists is checked by the command itself.
 
@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::error::{Error, Problem, Result, quote};
+use crate::model::TenantId;
 
 /// Refuses a body whose `field` differs from the id in its path.
 ///
@@ -28,4 +29,24 @@ pub(super) fn refuse_id_mismatch(
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Refuses a body that names another tenant than that of the object.
+///
+/// # Errors
+/// `Malformed` (`id-mismatch`).
+pub(super) fn refuse_other_tenant(body: &Value, tenant: Option<&TenantId>) -> Result<()> {
+    let Some(named) = body.get("tenant").and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let owner = match tenant {
+        Some(own) if own.as_str() == named => return Ok(()),
+        Some(own) => format!("belongs to the tenant {own}"),
+        None => "belongs to no tenant".to_owned(),
+    };
+    let message = format!(
+        "the body has the tenant {} and the object {owner}",
+        quote(named)
+    );
+    Err(Error::new(Problem::IdMismatch, message))
 }

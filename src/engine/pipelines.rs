@@ -89,6 +89,7 @@ impl Engine {
         let scope = scope.clone();
         self.command(|shared| async move {
             let new_id = || shared.clock.new_run_id().to_string();
+            id_mismatch::refuse_other_tenant(&definition, scope.tenant())?;
             let pipeline = definition::parse(definition, new_id, &shared.limits)?;
             let (mut put, warnings) = shared.build_put(pipeline, scope.tenant())?;
             put.expect = Expect::Absent;
@@ -115,12 +116,13 @@ impl Engine {
         self.command(|shared| async move {
             let found = shared.find_pipeline(&key, &scope).await?;
             id_mismatch::refuse_id_mismatch(&definition, "id", &found.id)?;
+            id_mismatch::refuse_other_tenant(&definition, found.tenant.as_ref())?;
             let id = found.id.as_str().to_owned();
             let pipeline = definition::parse(definition, || id, &shared.limits)?;
             let version = precondition.check(&found)?;
             let (mut put, warnings) = shared.build_put(pipeline, found.tenant.as_ref())?;
             put.expect = version.map_or(Expect::Present, Expect::Version);
-            put.scope = scope;
+            put.scope = Scope::of(found.tenant.as_ref());
             let stored = shared.put(put).await?;
             Ok(SavedPipeline { stored, warnings })
         })
@@ -156,7 +158,7 @@ impl Engine {
                 log::warn!(pipeline_id = %put.id, detail = %warning.detail, "a definition is odd");
             }
             put.saved_by = SavedBy::Code;
-            put.scope = tenant.map_or(Scope::All, Scope::Tenant);
+            put.scope = Scope::of(tenant.as_ref());
             shared.put(put).await.map(drop)
         })
         .await
@@ -178,7 +180,7 @@ impl Engine {
             let version = precondition.check(&found)?;
             let mut delete = DeletePipeline::new(found.id, shared.clock.now());
             delete.version = version;
-            delete.scope = scope;
+            delete.scope = Scope::of(found.tenant.as_ref());
             let _changed = WakeOnDrop(&shared.schedules_changed);
             shared.storage.delete_pipeline(delete).await
         })
@@ -272,7 +274,7 @@ impl Shared {
 /// Removes the fields that are stored beside a definition. A definition that was read and sent back
 /// then changes nothing.
 fn strip_stored_fields(pipeline: &mut Pipeline) {
-    const STORED_BESIDE: [&str; 4] = ["version", "created_at", "updated_at", "warnings"];
+    const STORED_BESIDE: [&str; 5] = ["version", "created_at", "updated_at", "tenant", "warnings"];
     pipeline.slug = None;
     for field in STORED_BESIDE {
         pipeline.extra.remove(field);

@@ -95,16 +95,14 @@ impl SecretResolver {
         let Some(first) = keys.first() else {
             return Ok(BTreeMap::new());
         };
-        let ask = || self.shared.storage.find_variables(&keys, &Scope::All);
+        let own = Scope::of(self.tenant.as_ref());
+        let ask = || self.shared.storage.find_variables(&keys, &own);
         let stored = self.ask("variable", first.as_str(), ask).await?;
-        let own = stored
-            .into_iter()
-            .filter(|stored| stored.tenant == self.tenant);
-        own.map(|stored| {
+        let opened = stored.into_iter().map(|stored| {
             let name = stored.key.as_str().to_owned();
             Ok((name, self.open_variable(stored)?))
-        })
-        .collect()
+        });
+        opened.collect()
     }
 
     fn open_variable(&self, stored: StoredVariable) -> Result<String, ExecutorError> {
@@ -187,10 +185,10 @@ impl ConnectionSource for SecretResolver {
         let Ok(key) = ConnectionId::new(id) else {
             return Err(unknown_connection(id));
         };
-        let ask = || self.shared.storage.find_connection(&key, &Scope::All);
+        let own = Scope::of(self.tenant.as_ref());
+        let ask = || self.shared.storage.find_connection(&key, &own);
         let stored = self.ask("connection", id, ask).await?;
-        let own = stored.filter(|stored| stored.tenant == self.tenant);
-        self.open_connection(own.ok_or_else(|| unknown_connection(id))?)
+        self.open_connection(stored.ok_or_else(|| unknown_connection(id))?)
     }
 }
 

@@ -111,7 +111,7 @@ impl Shared {
         let pipeline = self.find_pipeline(&start.pipeline, &start.scope).await?;
         let key = start
             .key
-            .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.id.clone())));
+            .map(|key| key.for_operation(IdempotentOperation::Run(pipeline.qualified_id())));
         let run = match self.new_manual_run(&pipeline, start.params) {
             Ok(run) => run,
             Err(refused) => {
@@ -119,8 +119,8 @@ impl Shared {
                 return replayed.ok_or(refused)?.into_started_run(pipeline.id);
             }
         };
-        let created = self.create(run, key, start.scope).await?;
-        created.into_started_run(pipeline.id)
+        let created = self.create(run, key, Scope::of(pipeline.tenant.as_ref()));
+        created.await?.into_started_run(pipeline.id)
     }
 
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {

@@ -29,6 +29,7 @@ pub(crate) const VARIABLE_FIELDS: &[&str] = &[
     "description",
     "created_at",
     "updated_at",
+    "tenant",
 ];
 
 /// A variable as parsed from a request body.
@@ -89,6 +90,7 @@ impl Engine {
 
 impl Shared {
     async fn create_variable(&self, body: Value, scope: Scope) -> Result<StoredVariable> {
+        id_mismatch::refuse_other_tenant(&body, scope.tenant())?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
         let key = parse_body_key(draft.key.as_deref(), &mut issues);
@@ -111,7 +113,9 @@ impl Shared {
         scope: &Scope,
     ) -> Result<StoredVariable> {
         let mut old = self.find_variable(key, scope).await?;
+        let scope = &Scope::of(old.tenant.as_ref());
         id_mismatch::refuse_id_mismatch(&body, "key", &old.key)?;
+        id_mismatch::refuse_other_tenant(&body, old.tenant.as_ref())?;
         let mut issues = Issues::default();
         let draft = parse_draft(body, &mut issues);
         issues.into_result(Problem::InvalidField)?;

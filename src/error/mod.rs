@@ -187,6 +187,13 @@ impl Error {
         Self::new(Problem::BackfillNotFound, format!("no backfill {backfill}"))
     }
 
+    /// Creates the error for a name that stands for objects of several tenants.
+    pub(crate) fn tenant_required(name: impl fmt::Display) -> Self {
+        let message =
+            format!("several tenants have an object with the name {name}: name the tenant as well");
+        Self::new(Problem::TenantRequired, message)
+    }
+
     /// Creates the error for a pipeline id or slug that does not exist or is outside the caller's
     /// scope.
     #[must_use]

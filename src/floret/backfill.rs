@@ -149,6 +149,13 @@ impl BackfillBuilder {
         self
     }
 
+    /// Looks the pipeline up within this scope, as [`RunBuilder::scope`](super::RunBuilder::scope)
+    /// does.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.start.scope = scope;
+        self
+    }
+
     /// Sets how many runs of the backfill may execute at once.
     pub const fn max_parallel(mut self, runs: u32) -> Self {
         self.start.max_parallel = runs;

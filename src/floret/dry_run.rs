@@ -43,6 +43,7 @@ pub struct DryRunBuilder {
     floret: Floret,
     pipeline: String,
     params: BTreeMap<String, String>,
+    scope: Scope,
 }
 
 impl Floret {
@@ -52,6 +53,7 @@ impl Floret {
             floret: self.clone(),
             pipeline: pipeline.into(),
             params: BTreeMap::new(),
+            scope: Scope::All,
         }
     }
 }
@@ -82,6 +84,13 @@ impl DryRunBuilder {
     pub fn date(self, date: NaiveDate) -> Self {
         self.param(DATE, date.to_string())
     }
+
+    /// Looks the pipeline up within this scope, as [`RunBuilder::scope`](super::RunBuilder::scope)
+    /// does.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
 }
 
 impl IntoFuture for DryRunBuilder {
@@ -101,7 +110,7 @@ impl IntoFuture for DryRunBuilder {
             let request = DryRunRequest {
                 pipeline: self.pipeline,
                 params: self.params,
-                scope: Scope::All,
+                scope: self.scope,
             };
             self.floret.engine.dry_run(request).await
         })

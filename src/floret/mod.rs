@@ -108,6 +108,7 @@ impl Floret {
             pipeline: pipeline.into(),
             params: BTreeMap::new(),
             key: None,
+            scope: Scope::All,
         }
     }
 
@@ -344,6 +345,7 @@ pub struct RunBuilder {
     pipeline: String,
     params: BTreeMap<String, String>,
     key: Option<String>,
+    scope: Scope,
 }
 
 impl RunBuilder {
@@ -383,10 +385,44 @@ impl RunBuilder {
         self
     }
 
+    /// Looks the pipeline up within this scope. Without it, the scope is [`Scope::All`].
+    ///
+    /// Pipelines of several tenants may have the same id. [`Scope::choose`] decides which one is
+    /// meant.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use floret::{Pipeline, executor::Ctx, testing::memory};
+    /// # async fn load(_: Ctx) -> Result<(), std::io::Error> { Ok(()) }
+    /// use floret::{Scope, TenantId};
+    ///
+    /// let (acme, globex) = (TenantId::new("acme")?, TenantId::new("globex")?);
+    /// let daily = Pipeline::new("daily").node("load", "load");
+    /// let floret = memory()
+    ///     .node("load", load)
+    ///     .tenant_pipeline(acme.clone(), daily.clone())
+    ///     .tenant_pipeline(globex, daily)
+    ///     .start()
+    ///     .await?;
+    /// let own = Scope::Tenant(acme.clone());
+    /// let run = floret.run("daily").scope(own).start().await?.finished().await?.run;
+    /// assert_eq!(run.tenant, Some(acme));
+    /// let error = floret.run("daily").start().await.unwrap_err();
+    /// assert_eq!(error.slug(), "tenant-required");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
     /// Creates the run. The run is durable when this method returns.
     ///
     /// # Errors
-    /// - `NotFound` if there is no such pipeline.
+    /// - `NotFound` if there is no such pipeline in scope.
+    /// - `Conflict` (`tenant-required`) if several tenants have such a pipeline.
     /// - `Invalid` if a node type has no executor, or the key was used with other parameters.
     /// - `QueueFull` if too many runs are waiting.
     /// - `ShuttingDown` or `Unavailable`.
@@ -400,7 +436,7 @@ impl RunBuilder {
             pipeline: self.pipeline,
             params: self.params,
             key,
-            scope: Scope::All,
+            scope: self.scope,
         };
         let started = self.floret.engine.trigger(start).await?;
         Ok(self.floret.handle(started.run_id))

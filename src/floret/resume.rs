@@ -55,6 +55,7 @@ pub struct ResumeBuilder {
     from_node: Option<String>,
     definition: ResumeDefinition,
     key: Option<String>,
+    scope: Scope,
 }
 
 impl Floret {
@@ -68,6 +69,7 @@ impl Floret {
             from_node: None,
             definition: ResumeDefinition::Recorded,
             key: None,
+            scope: Scope::All,
         }
     }
 }
@@ -95,6 +97,12 @@ impl ResumeBuilder {
     /// resume.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
+        self
+    }
+
+    /// Looks the run up within this scope. Without it, the scope is [`Scope::All`].
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
         self
     }
 
@@ -136,7 +144,7 @@ impl IntoFuture for ResumeBuilder {
                 from_node: self.from_node,
                 definition: self.definition,
                 key: self.key.map(|key| RequestKey { key, body_hash }),
-                scope: Scope::All,
+                scope: self.scope,
             };
             let started = self.floret.engine.resume(resume).await?;
             Ok(self.floret.handle(started.run_id))

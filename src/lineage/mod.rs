@@ -32,7 +32,7 @@ use self::names::redact_asset_name;
 use self::references::References;
 use crate::executor::{Asset, Effect};
 use crate::limits::{Room, json_size};
-use crate::model::{Node, PipelineId, StoredPipeline};
+use crate::model::{Node, PipelineId, StoredPipeline, TenantId};
 
 /// The kind of a node in the lineage graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,6 +64,9 @@ pub(crate) struct LineageNode {
     /// The pipeline of a `Pipeline` or `Processing` node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pipeline_id: Option<PipelineId>,
+    /// The tenant of that pipeline, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 /// An edge and the pipeline that it comes from.
@@ -73,6 +76,8 @@ pub(crate) struct LineageEdge {
     to: String,
     pipeline_id: PipelineId,
     pipeline: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 /// The kinds of objects that a caller may see besides pipelines and their assets.
@@ -94,6 +99,8 @@ pub(crate) struct NodeDeclaration {
 #[derive(Debug)]
 pub(crate) struct Lineage {
     visible_kinds: VisibleKinds,
+    /// Whether pipelines of several tenants, which may share ids, are added.
+    has_tenants: bool,
     nodes: BTreeMap<String, LineageNode>,
     edges: BTreeSet<LineageEdge>,
     /// The number of pipeline nodes that were added.
@@ -115,12 +122,15 @@ pub(crate) struct LineageView {
 /// The pipeline that is being added.
 struct PipelineContext<'a> {
     stored: &'a StoredPipeline,
+    /// Stands before every id of the pipeline's tenant.
+    prefix: String,
 }
 
 impl Lineage {
-    pub(crate) const fn new(visible_kinds: VisibleKinds) -> Self {
+    pub(crate) const fn new(visible_kinds: VisibleKinds, has_tenants: bool) -> Self {
         Self {
             visible_kinds,
+            has_tenants,
             nodes: BTreeMap::new(),
             edges: BTreeSet::new(),
             node_count: 0,
@@ -144,11 +154,13 @@ impl Lineage {
         stored: &StoredPipeline,
         declared: impl Fn(&Node) -> NodeDeclaration,
     ) {
-        let pipeline = PipelineContext { stored };
+        let tenant = stored.tenant.as_ref().filter(|_| self.has_tenants);
+        let prefix = tenant.map_or_else(String::new, |tenant| format!("{tenant}/"));
+        let pipeline = PipelineContext { stored, prefix };
         let definition = &stored.definition;
         let root = self.add_node(
             LineageKind::Pipeline,
-            format!("pipeline:{}", stored.id),
+            format!("pipeline:{}{}", pipeline.prefix, stored.id),
             &definition.name,
         );
         self.set_pipeline(&root, &pipeline);
@@ -182,14 +194,15 @@ impl Lineage {
         let references = References::from_config(&node.config);
         if self.visible_kinds.variables {
             for key in &references.variables {
-                let variable = self.add_node(LineageKind::Variable, format!("variable:{key}"), key);
+                let variable = format!("variable:{}{key}", pipeline.prefix);
+                let variable = self.add_node(LineageKind::Variable, variable, key);
                 self.add_edge(&variable, id, pipeline);
             }
         }
         if self.visible_kinds.connections {
             for name in &references.connections {
-                let connection =
-                    self.add_node(LineageKind::Connection, format!("connection:{name}"), name);
+                let connection = format!("connection:{}{name}", pipeline.prefix);
+                let connection = self.add_node(LineageKind::Connection, connection, name);
                 match declared.effect {
                     Some(Effect::Sink) => self.add_edge(id, &connection, pipeline),
                     Some(Effect::Source | Effect::Transform) | None => {
@@ -228,7 +241,7 @@ impl Lineage {
         let prefix = &asset.kind;
         let asset_id = match via {
             Some(connection) if kind == LineageKind::Table => {
-                format!("{prefix}:{name}@{connection}")
+                format!("{prefix}:{name}@{}{connection}", pipeline.prefix)
             }
             Some(_) | None => format!("{prefix}:{name}"),
         };
@@ -274,6 +287,7 @@ impl Lineage {
             kind,
             name: name.to_owned(),
             pipeline_id: None,
+            tenant: None,
         });
         id
     }
@@ -281,6 +295,7 @@ impl Lineage {
     fn set_pipeline(&mut self, id: &str, pipeline: &PipelineContext<'_>) {
         if let Some(node) = self.nodes.get_mut(id) {
             node.pipeline_id = Some(pipeline.stored.id.clone());
+            node.tenant.clone_from(&pipeline.stored.tenant);
         }
     }
 
@@ -290,14 +305,15 @@ impl Lineage {
             to: to.to_owned(),
             pipeline_id: pipeline.stored.id.clone(),
             pipeline: pipeline.stored.definition.name.clone(),
+            tenant: pipeline.stored.tenant.clone(),
         });
     }
 }
 
 impl PipelineContext<'_> {
     fn processing(&self, node: &str) -> String {
-        // A pipeline's id contains no slash, so the two parts cannot be confused.
-        format!("processing:{}/{node}", self.stored.id)
+        // No part contains a slash, so the parts cannot be confused.
+        format!("processing:{}{}/{node}", self.prefix, self.stored.id)
     }
 }
 

@@ -47,7 +47,7 @@ fn declared(node: &Node) -> NodeDeclaration {
 }
 
 fn graph(visible_kinds: VisibleKinds, pipelines: impl IntoIterator<Item = Pipeline>) -> Lineage {
-    let mut lineage = Lineage::new(visible_kinds);
+    let mut lineage = Lineage::new(visible_kinds, false);
     for pipeline in pipelines {
         lineage.add(&stored(pipeline), declared);
     }

@@ -161,9 +161,8 @@ pub struct Event {
     pub message: Option<String>,
     /// When the event happened.
     pub timestamp: DateTime<Utc>,
-    /// The tenant that owns the run. JSON does not contain it: a caller over HTTP sees only events
-    /// within its scope.
-    #[serde(skip)]
+    /// The tenant that owns the run. The id of the pipeline is unique within it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tenant: Option<TenantId>,
 }
 

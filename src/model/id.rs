@@ -157,7 +157,7 @@ text_id! {
     /// ```
 }
 text_id! {
-    /// The readable name of a pipeline in paths. It is unique among all pipelines.
+    /// The readable name of a pipeline in paths. It is unique within a tenant.
     ///
     /// A pipeline in JSON has it as `pipeline_id`.
     Slug,

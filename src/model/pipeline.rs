@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Overlap, PipelineId, Slug, TenantId};
+use super::{Overlap, PipelineId, Qualified, Slug, TenantId};
 
 /// The definition of a pipeline.
 ///
@@ -392,6 +392,12 @@ impl StoredPipeline {
             created_at,
             updated_at: created_at,
         }
+    }
+
+    /// Returns the id of the pipeline with its tenant.
+    #[must_use]
+    pub fn qualified_id(&self) -> Qualified<PipelineId> {
+        Qualified::new(self.id.clone(), self.tenant.clone())
     }
 }
 

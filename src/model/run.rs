@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BackfillId, NodeIndex, NodeStatus, Params, PipelineId, Priority, RunId, TenantId};
+use super::{
+    BackfillId, NodeIndex, NodeStatus, Params, PipelineId, Priority, Qualified, RunId, TenantId,
+};
 
 /// The status of a run.
 ///
@@ -264,6 +266,17 @@ impl Run {
             inherited: Vec::new(),
             generations: BTreeMap::new(),
         }
+    }
+
+    /// Returns the id of the pipeline with its tenant.
+    #[must_use]
+    pub fn qualified_pipeline(&self) -> Qualified<PipelineId> {
+        Qualified::new(self.pipeline_id.clone(), self.tenant.clone())
+    }
+
+    /// Returns whether this pipeline created the run.
+    pub(crate) fn is_of(&self, pipeline: &Qualified<PipelineId>) -> bool {
+        self.pipeline_id == pipeline.id && self.tenant == pipeline.tenant
     }
 
     /// Returns how often a caller has asked for this node, from 1.

@@ -11,13 +11,13 @@ use crate::cron::Schedule;
 use crate::engine::PendingTick;
 use crate::error::log;
 use crate::limits::Limits;
-use crate::model::PipelineId;
+use crate::model::{PipelineId, Qualified};
 use crate::storage::StoredSchedule;
 
 /// The schedules of a round by pipeline. A schedule is parsed again only after it has changed.
 #[derive(Debug, Default)]
 pub(super) struct ParsedSchedules {
-    by_pipeline: HashMap<PipelineId, ParsedSchedule>,
+    by_pipeline: HashMap<Qualified<PipelineId>, ParsedSchedule>,
     round: u64,
     /// The number of schedules that were parsed since the start.
     parse_count: u64,
@@ -95,16 +95,17 @@ impl ParsedSchedules {
         let definition = &stored.pipeline.definition;
         let expression = definition.schedule.as_deref()?;
         let zone = definition.schedule_timezone.as_deref();
+        let pipeline = stored.pipeline.qualified_id();
         let is_known = self
             .by_pipeline
-            .get(&stored.pipeline.id)
+            .get(&pipeline)
             .is_some_and(|known| known.expression == expression && known.zone.as_deref() == zone);
         if !is_known {
             self.parse_count = self.parse_count.saturating_add(1);
             let parsed = ParsedSchedule::new(&stored.pipeline.id, expression, zone);
-            self.by_pipeline.insert(stored.pipeline.id.clone(), parsed);
+            self.by_pipeline.insert(pipeline.clone(), parsed);
         }
-        let parsed = self.by_pipeline.get_mut(&stored.pipeline.id)?;
+        let parsed = self.by_pipeline.get_mut(&pipeline)?;
         parsed.round = self.round;
         Some(parsed)
     }

@@ -58,7 +58,7 @@ pub struct BackfillFilter {
     pub scope: Scope,
     /// Only this backfill. Answers whether it exists without reading its runs.
     pub backfill: Option<BackfillId>,
-    /// Only backfills of this pipeline.
+    /// Only backfills of the pipelines with this id. Each tenant in scope may have one.
     pub pipeline: Option<PipelineId>,
 }
 

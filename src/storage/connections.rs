@@ -20,7 +20,8 @@ pub struct PutConnection {
     pub fields: ConnectionFields,
     /// The stored state that the save requires.
     pub expect: Expect,
-    /// The scope of the caller. A new connection belongs to the tenant of this scope, if any.
+    /// The scope of the caller. [`Scope::choose`] decides which connection of this id the save
+    /// replaces. A new connection belongs to the tenant of this scope, if any.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
@@ -57,28 +58,35 @@ pub trait Connections: Send + Sync + 'static {
     ///   raise the version by one.
     /// - The id of a deleted connection MUST be free again. If the id is used again, its version
     ///   numbers MUST continue, and `created_at` MUST be the time of the new save.
-    /// - A connection of another tenant MUST look absent, but its id MUST stay taken.
+    /// - Ids MUST be unique among the connections of a tenant, and among those without a
+    ///   tenant. A connection of another tenant MUST look absent, and its id MUST be free.
+    /// - A save that expects no connection MUST disregard those of other tenants, even in
+    ///   [`Scope::All`]: it creates one without a tenant there.
     ///
     /// # Errors
     /// - `NotFound` (`connection-not-found`): the request expects a connection that is absent.
     /// - `Conflict` (`already-exists`): the id is taken.
     /// - `Conflict` (`precondition-failed`): the connection is not at the expected version.
+    /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
     async fn put_connection(&self, put: PutConnection) -> Result<StoredConnection>;
 
-    /// Returns the connection with this id, or `None` if none is in scope.
+    /// Returns the connection that [`Scope::choose`] chooses among those with this id, or `None` if
+    /// none is in scope.
     ///
     /// # Errors
-    /// `Unavailable` if storage cannot answer.
+    /// - `Unavailable` if storage cannot answer.
+    /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
     async fn find_connection(
         &self,
         id: &ConnectionId,
         scope: &Scope,
     ) -> Result<Option<StoredConnection>>;
 
-    /// Returns a page of connections, in descending order of `created_at` and then of id.
+    /// Returns a page of connections, in descending order of `created_at`, then of id and then of
+    /// tenant.
     ///
-    /// A cursor is the id of a connection. It MUST work even after that connection is deleted. The
-    /// id of another tenant's connection is not a valid cursor.
+    /// A cursor is the [`Qualified`](super::Qualified) id of a connection. It MUST work even after
+    /// that connection is deleted. That of another tenant's connection is not a valid cursor.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`): the cursor is invalid.
@@ -91,7 +99,8 @@ pub trait Connections: Send + Sync + 'static {
     /// Deletes a connection. Its fields MUST NOT stay in the storage.
     ///
     /// # Errors
-    /// `NotFound` (`connection-not-found`): no connection in scope has this id.
+    /// - `NotFound` (`connection-not-found`): no connection in scope has this id.
+    /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
     async fn delete_connection(
         &self,
         id: &ConnectionId,

@@ -15,7 +15,7 @@ pub struct EventFilter {
     pub scope: Scope,
     /// Only events of this run.
     pub run: Option<RunId>,
-    /// Only events of runs of this pipeline.
+    /// Only events of runs of the pipelines with this id. Each tenant in scope may have one.
     pub pipeline: Option<PipelineId>,
     /// Only events of these kinds; any kind if empty.
     pub kinds: Vec<EventKind>,

@@ -63,8 +63,8 @@ pub use system::{
 pub use variables::{PutVariable, VariableFilter, Variables};
 
 pub use crate::model::{
-    ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Sealed, StoredConnection,
-    StoredPipeline, StoredVariable, VariableFields, VariableKey, VariableValue,
+    ConnectionFields, InheritedOutput, NodeIndex, OwnerId, Priority, Qualified, Sealed,
+    StoredConnection, StoredPipeline, StoredVariable, VariableFields, VariableKey, VariableValue,
 };
 
 /// A complete backend. Every type that implements the traits of all nouns implements it.

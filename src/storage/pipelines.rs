@@ -61,7 +61,8 @@ pub struct PutPipeline {
     pub expect: Expect,
     /// The author of the save.
     pub saved_by: SavedBy,
-    /// The scope of the caller. A new pipeline belongs to the tenant of this scope, if any.
+    /// The scope of the caller. [`Scope::choose`] decides which pipeline of this id the save
+    /// replaces. A new pipeline belongs to the tenant of this scope, if any.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
@@ -96,7 +97,8 @@ pub struct DeletePipeline {
     pub id: PipelineId,
     /// The version that the pipeline must have. `None` means any version.
     pub version: Option<u32>,
-    /// The scope of the caller. A pipeline outside it is not found.
+    /// The scope of the caller. A pipeline outside it is not found, and [`Scope::choose`] decides
+    /// which pipeline of this id is meant.
     pub scope: Scope,
     /// The time of the deletion.
     pub now: DateTime<Utc>,
@@ -138,27 +140,35 @@ pub trait Pipelines: Send + Sync + 'static {
     ///   had another value. The definition is stored with the value that is kept.
     /// - The id of a deleted pipeline MUST be free again. If the id is used again, its version
     ///   numbers MUST continue, and `created_at` MUST be the time of the new save.
-    /// - A pipeline of another tenant MUST look absent, but its id and its slug MUST stay taken.
+    /// - Ids and slugs MUST be unique among the pipelines of a tenant, and among those without a
+    ///   tenant. A pipeline of another tenant MUST look absent, and its id and its slug MUST be
+    ///   free.
+    /// - A save that expects no pipeline MUST disregard those of other tenants, even in
+    ///   [`Scope::All`]: it creates one without a tenant there.
     ///
     /// # Errors
     /// - `NotFound` (`pipeline-not-found`): the request expects a pipeline that is absent.
     /// - `Conflict` (`already-exists`): the request expects no pipeline, but one has this id; or
     ///   another pipeline already uses the id or the given slug, as its id or as its slug.
     /// - `Conflict` (`precondition-failed`): the pipeline is not at the expected version.
+    /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline>;
 
     /// Returns the pipeline whose id is `key`, or else the one whose slug is `key`.
     ///
-    /// Returns `None` if neither is in scope.
+    /// [`Scope::choose`] decides among the pipelines that have this id, and then among those that
+    /// have this slug. Returns `None` if none is in scope.
     ///
     /// # Errors
-    /// `Unavailable` if storage cannot answer.
+    /// - `Unavailable` if storage cannot answer.
+    /// - `Conflict` (`tenant-required`): the key is unclear in this scope.
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>>;
 
-    /// Returns a page of pipelines, in descending order of `created_at` and then of id.
+    /// Returns a page of pipelines, in descending order of `created_at`, then of id and then of
+    /// tenant.
     ///
-    /// A cursor is the id of a pipeline. It MUST work even after that pipeline is deleted. The id
-    /// of another tenant's pipeline is not a valid cursor.
+    /// A cursor is the [`Qualified`] id of a pipeline. It MUST work even after that pipeline is
+    /// deleted. That of another tenant's pipeline is not a valid cursor.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`): the cursor is invalid.
@@ -175,6 +185,7 @@ pub trait Pipelines: Send + Sync + 'static {
     ///
     /// # Errors
     /// - `NotFound` (`pipeline-not-found`): no pipeline in scope has this id.
+    /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
     /// - `Conflict` (`precondition-failed`): the pipeline is not at the expected version.
     /// - `Conflict` (`pipeline-active`): one of its runs is pending or running. The other errors
     ///   take precedence.

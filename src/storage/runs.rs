@@ -10,8 +10,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::NewBackfill;
 use crate::error::Result;
 use crate::model::{
-    BackfillId, NodeId, NodeRun, Page, PageRequest, Pipeline, PipelineId, Preview, Profile, Run,
-    RunId, RunStatus, Scope, Trigger,
+    BackfillId, NodeId, NodeRun, Page, PageRequest, Pipeline, PipelineId, Preview, Profile,
+    Qualified, Run, RunId, RunStatus, Scope, Trigger,
 };
 
 /// The operation that an idempotency key belongs to.
@@ -21,11 +21,11 @@ use crate::model::{
 #[non_exhaustive]
 pub enum IdempotentOperation {
     /// A trigger of this pipeline.
-    Run(PipelineId),
+    Run(Qualified<PipelineId>),
     /// A resume of this run.
     Resume(RunId),
     /// A backfill of this pipeline.
-    Backfill(PipelineId),
+    Backfill(Qualified<PipelineId>),
 }
 
 /// A caller's key for one operation, which makes a repeat of that operation create nothing.
@@ -81,7 +81,8 @@ impl NewRun {
 pub struct CreateRuns {
     /// The runs, all of one pipeline.
     pub runs: Vec<NewRun>,
-    /// The scope of the caller. A pipeline outside it is not found.
+    /// The scope of the caller. A pipeline outside it is not found, and [`Scope::choose`] decides
+    /// which pipeline of this id is meant.
     pub scope: Scope,
     /// The caller's idempotency key, if any.
     pub idempotency: Option<IdempotencyKey>,
@@ -238,7 +239,7 @@ pub struct RunFilter {
     pub scope: Scope,
     /// Only this run. Answers whether it exists without reading its nodes.
     pub run: Option<RunId>,
-    /// Only runs of this pipeline.
+    /// Only runs of the pipelines with this id. Each tenant in scope may have one.
     pub pipeline: Option<PipelineId>,
     /// Only runs with one of these statuses. Empty means any.
     pub statuses: Vec<RunStatus>,
@@ -278,6 +279,7 @@ pub trait Runs: Send + Sync + 'static {
     ///
     /// # Errors
     /// - `NotFound`: `pipeline-not-found`, or `run-not-found` for `resumed_from`.
+    /// - `Conflict` (`tenant-required`): the id of the pipeline is unclear in this scope.
     /// - `Invalid` (`idempotency-key-reused`): the key was used with another body.
     /// - `Conflict` (`run-not-resumable`): the message names the run that blocks the resume.
     /// - `Conflict` (`tick-taken`): a run of the pipeline has the same `fire_at`.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::NewRun;
 use crate::error::Result;
-use crate::model::{Overlap, PipelineId, Scope, SkipReason, StoredPipeline};
+use crate::model::{Overlap, PipelineId, Qualified, Scope, SkipReason, StoredPipeline};
 
 /// A pipeline with a schedule, and the schedule's cursor.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +43,7 @@ impl StoredSchedule {
 #[non_exhaustive]
 pub struct Advance {
     /// The pipeline.
-    pub pipeline: PipelineId,
+    pub pipeline: Qualified<PipelineId>,
     /// The version of the definition that the request is based on.
     pub version: u32,
     /// The cursor that the request is based on.
@@ -65,7 +65,7 @@ impl Advance {
     #[must_use]
     pub fn new(schedule: &StoredSchedule, to: DateTime<Utc>) -> Self {
         Self {
-            pipeline: schedule.pipeline.id.clone(),
+            pipeline: schedule.pipeline.qualified_id(),
             version: schedule.pipeline.version,
             from: schedule.cursor,
             to,
@@ -114,7 +114,7 @@ impl AdvanceOutcome {
 /// Reads and advances schedules.
 #[async_trait]
 pub trait Schedules: Send + Sync + 'static {
-    /// Returns every pipeline whose definition has a schedule, by id.
+    /// Returns every pipeline whose definition has a schedule, by id and then by tenant.
     ///
     /// - A save that adds the schedule, changes it or its zone, or enables the pipeline MUST set
     ///   the cursor to the save's `now`. A schedule without a zone has the zone `UTC`.

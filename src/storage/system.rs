@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::error::Result;
-use crate::model::{PipelineId, RunId, Scope};
+use crate::model::{PipelineId, Qualified, RunId, Scope};
 
 /// The statistics of a storage.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,7 +39,7 @@ pub enum FiguresBy {
     #[default]
     Day,
     /// One entry for each pipeline in scope that exists and has runs, over all days of the filter.
-    /// The entries are sorted by failed runs in descending order, then by id.
+    /// The entries are sorted by failed runs in descending order, then by id and tenant.
     Pipeline {
         /// The maximum number of entries.
         count_max: u32,
@@ -52,7 +52,7 @@ pub enum FiguresBy {
 pub struct FiguresFilter {
     /// The scope of the caller.
     pub scope: Scope,
-    /// Only runs of this pipeline.
+    /// Only runs of the pipelines with this id. Each tenant in scope may have one.
     pub pipeline: Option<PipelineId>,
     /// The first day (UTC).
     pub from: NaiveDate,
@@ -83,7 +83,7 @@ pub struct Figures {
     /// The UTC day of creation. Figures of a pipeline have the first day of the filter.
     pub date: NaiveDate,
     /// The pipeline, if the figures are grouped by pipeline.
-    pub pipeline: Option<PipelineId>,
+    pub pipeline: Option<Qualified<PipelineId>>,
     /// The number of pending runs.
     pub pending: u64,
     /// The number of running runs.

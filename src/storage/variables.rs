@@ -20,7 +20,8 @@ pub struct PutVariable {
     pub fields: VariableFields,
     /// The stored state that the save requires.
     pub expect: Expect,
-    /// The scope of the caller. A new variable belongs to the tenant of this scope, if any.
+    /// The scope of the caller. [`Scope::choose`] decides which variable of this key the save
+    /// replaces. A new variable belongs to the tenant of this scope, if any.
     pub scope: Scope,
     /// The time of the save.
     pub now: DateTime<Utc>,
@@ -57,12 +58,16 @@ pub trait Variables: Send + Sync + 'static {
     ///   raise the version by one.
     /// - The key of a deleted variable MUST be free again. If the key is used again, its version
     ///   numbers MUST continue, and `created_at` MUST be the time of the new save.
-    /// - A variable of another tenant MUST look absent, but its key MUST stay taken.
+    /// - Keys MUST be unique among the variables of a tenant, and among those without a
+    ///   tenant. A variable of another tenant MUST look absent, and its key MUST be free.
+    /// - A save that expects no variable MUST disregard those of other tenants, even in
+    ///   [`Scope::All`]: it creates one without a tenant there.
     ///
     /// # Errors
     /// - `NotFound` (`variable-not-found`): the request expects a variable that is absent.
     /// - `Conflict` (`already-exists`): the key is taken.
     /// - `Conflict` (`precondition-failed`): the variable is not at the expected version.
+    /// - `Conflict` (`tenant-required`): the key is unclear in this scope.
     async fn put_variable(&self, put: PutVariable) -> Result<StoredVariable>;
 
     /// Returns the variables with these keys, in the order of the keys. A key without a variable in
@@ -71,18 +76,22 @@ pub trait Variables: Send + Sync + 'static {
     /// A caller asks for at most as many as a config may name, and all at once: a read for each of
     /// a thousand keys would take a node's time. Together they MUST be of one point in time.
     ///
+    /// [`Scope::choose`] decides which variable a key stands for.
+    ///
     /// # Errors
-    /// `Unavailable` if storage cannot answer.
+    /// - `Unavailable` if storage cannot answer.
+    /// - `Conflict` (`tenant-required`): a key is unclear in this scope.
     async fn find_variables(
         &self,
         keys: &[VariableKey],
         scope: &Scope,
     ) -> Result<Vec<StoredVariable>>;
 
-    /// Returns a page of variables, in descending order of `created_at` and then of key.
+    /// Returns a page of variables, in descending order of `created_at`, then of key and then of
+    /// tenant.
     ///
-    /// A cursor is the key of a variable. It MUST work even after that variable is deleted. The key
-    /// of another tenant's variable is not a valid cursor.
+    /// A cursor is the [`Qualified`](super::Qualified) key of a variable. It MUST work even after
+    /// that variable is deleted. That of another tenant's variable is not a valid cursor.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`): the cursor is invalid.
@@ -95,7 +104,8 @@ pub trait Variables: Send + Sync + 'static {
     /// Deletes a variable. Its fields MUST NOT stay in the storage.
     ///
     /// # Errors
-    /// `NotFound` (`variable-not-found`): no variable in scope has this key.
+    /// - `NotFound` (`variable-not-found`): no variable in scope has this key.
+    /// - `Conflict` (`tenant-required`): the key is unclear in this scope.
     async fn delete_variable(
         &self,
         key: &VariableKey,

@@ -10,7 +10,7 @@ use super::pages::Listed;
 use crate::error::{Error, Result};
 use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, Page, PageRequest,
-    PipelineId, RunId, Scope,
+    PipelineId, RunId, Scope, TenantId,
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
@@ -32,6 +32,8 @@ pub(crate) struct BackfillView {
     created_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 impl Listed for BackfillView {
@@ -81,10 +83,11 @@ impl Views {
         page: PageRequest,
         scope: &Scope,
     ) -> Result<Page<BackfillView>> {
+        let pipeline = self.pipeline(pipeline, scope).await?.0;
         let filter = BackfillFilter {
-            scope: scope.clone(),
+            scope: Scope::of(pipeline.tenant.as_ref()),
             backfill: None,
-            pipeline: Some(self.pipeline(pipeline, scope).await?.0.id),
+            pipeline: Some(pipeline.id),
         };
         let page = self.storage.list_backfills(filter, page).await?;
         let mut items = Vec::with_capacity(page.items.len());
@@ -103,7 +106,7 @@ impl From<BackfillDetail> for BackfillView {
         let Backfill {
             id,
             pipeline_id,
-            tenant: _,
+            tenant,
             status,
             start_date,
             end_date,
@@ -128,6 +131,7 @@ impl From<BackfillDetail> for BackfillView {
             run_ids: detail.runs.iter().map(|run| run.id).collect(),
             created_at,
             finished_at,
+            tenant,
         }
     }
 }

@@ -9,7 +9,8 @@ use super::Views;
 use super::pages::Listed;
 use crate::error::{Error, Result, quote};
 use crate::model::{
-    ConnectionFields, ConnectionId, MASKED, Page, PageRequest, Scope, StoredConnection,
+    ConnectionFields, ConnectionId, MASKED, Page, PageRequest, Qualified, Scope, StoredConnection,
+    TenantId,
 };
 use crate::storage::ConnectionFilter;
 
@@ -19,7 +20,7 @@ pub(crate) struct ConnectionView(pub(crate) StoredConnection);
 
 impl Listed for ConnectionView {
     fn cursor(&self) -> String {
-        self.0.id.to_string()
+        Qualified::new(&self.0.id, self.0.tenant.clone()).to_string()
     }
 }
 
@@ -69,6 +70,8 @@ struct ConnectionBody<'a> {
     extra: Option<&'static str>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a TenantId>,
 }
 
 impl Serialize for ConnectionView {
@@ -96,6 +99,7 @@ impl Serialize for ConnectionView {
             extra: masked(extra),
             created_at: self.0.created_at,
             updated_at: self.0.updated_at,
+            tenant: self.0.tenant.as_ref(),
         };
         shown.serialize(serializer)
     }

@@ -13,7 +13,7 @@ use super::runs::RunSummary;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::Result;
 use crate::limits::{Room, json_size};
-use crate::model::{PageRequest, PipelineId, RunStatus, Scope, percent};
+use crate::model::{PageRequest, PipelineId, Qualified, RunStatus, Scope, TenantId, percent};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 /// The number of days that trends and failures cover.
@@ -67,6 +67,8 @@ struct FailingPipeline {
     pipeline_id: PipelineId,
     name: String,
     fail_count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 /// The counts of the runs created in a period.
@@ -166,23 +168,21 @@ impl Views {
         filter.by = FiguresBy::Pipeline { count_max: FAILING };
         let mut failing = Vec::new();
         for figures in self.storage.figures(filter).await? {
-            let Some(pipeline_id) = figures.pipeline.filter(|_| figures.failed > 0) else {
+            let Some(pipeline) = figures.pipeline.filter(|_| figures.failed > 0) else {
                 continue;
             };
+            let Qualified { id, tenant, .. } = pipeline;
+            let own = Scope::of(tenant.as_ref());
             let found = match names {
-                Some(scope) => {
-                    self.storage
-                        .find_pipeline(pipeline_id.as_str(), scope)
-                        .await?
+                Some(scope) if scope.admits(tenant.as_ref()) => {
+                    self.storage.find_pipeline(id.as_str(), &own).await?
                 }
-                None => None,
+                Some(_) | None => None,
             };
             failing.push(FailingPipeline {
-                name: found.map_or_else(
-                    || pipeline_id.to_string(),
-                    |stored| stored.definition.name.clone(),
-                ),
-                pipeline_id,
+                name: found.map_or_else(|| id.to_string(), |stored| stored.definition.name.clone()),
+                pipeline_id: id,
+                tenant,
                 fail_count: figures.failed,
             });
         }

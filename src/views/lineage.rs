@@ -41,7 +41,7 @@ impl Views {
         } = filter;
         // One at a time, because it may occupy a processor for a while.
         let mut guard = Arc::clone(&self.lineage_lock).lock_owned().await;
-        let mut lineage = Lineage::new(visible_kinds);
+        let mut lineage = Lineage::new(visible_kinds, scope == Scope::All);
         let pipelines = PipelineFilter {
             scope,
             ..PipelineFilter::default()

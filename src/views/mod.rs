@@ -141,8 +141,8 @@ impl Views {
 
     async fn definition_of(&self, run: RunId, scope: &Scope) -> Result<Arc<Pipeline>> {
         let row = self.run_row(run, scope).await?;
-        let id = &row.pipeline_id;
-        match self.storage.find_pipeline(id.as_str(), scope).await? {
+        let (id, own) = (&row.pipeline_id, Scope::of(row.tenant.as_ref()));
+        match self.storage.find_pipeline(id.as_str(), &own).await? {
             Some(now) if now.id == *id && now.version == row.pipeline_version => Ok(now.definition),
             Some(_) | None => Ok(self.detail(run, scope).await?.definition),
         }

@@ -9,7 +9,8 @@ use super::pages::Listed;
 use super::{PipelineFilter, RunFilter, Views};
 use crate::error::{Error, Problem, Result, quote};
 use crate::model::{
-    Overlap, Page, PageRequest, Pipeline, PipelineId, Scope, Slug, StoredPipeline, seconds,
+    Overlap, Page, PageRequest, Pipeline, PipelineId, Qualified, Scope, Slug, StoredPipeline,
+    TenantId, seconds,
 };
 
 /// A pipeline with its whole definition.
@@ -31,11 +32,13 @@ pub(crate) struct PipelineSummary {
     edge_count: usize,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 impl Listed for PipelineSummary {
     fn cursor(&self) -> String {
-        self.id.to_string()
+        Qualified::new(&self.id, self.tenant.clone()).to_string()
     }
 }
 
@@ -53,18 +56,19 @@ impl Views {
     }
 
     /// Checks that a filter names a pipeline: a stored one, or a deleted one of which runs are
-    /// left.
+    /// left. Returns the scope of the filter: that of the stored pipeline, or else the given one.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`); `Unavailable`.
-    pub(crate) async fn check_pipeline_filter(
+    /// `NotFound` (`pipeline-not-found`); `Conflict` (`tenant-required`); `Unavailable`.
+    pub(crate) async fn scope_of_filter(
         &self,
         pipeline: &PipelineId,
         scope: &Scope,
-    ) -> Result<()> {
+    ) -> Result<Scope> {
         let found = self.storage.find_pipeline(pipeline.as_str(), scope).await?;
-        if found.as_ref().is_some_and(|found| found.id == *pipeline) {
-            return Ok(());
+        let named = found.as_ref().filter(|found| found.id == *pipeline);
+        if let Some(named) = named {
+            return Ok(Scope::of(named.tenant.as_ref()));
         }
         let runs = RunFilter {
             scope: scope.clone(),
@@ -73,7 +77,7 @@ impl Views {
         };
         let newest = PageRequest::Newest { limit: 1 };
         if !self.storage.list_runs(runs, newest).await?.items.is_empty() {
-            return Ok(());
+            return Ok(scope.clone());
         }
         let shown = quote(pipeline.as_str());
         Err(match found {
@@ -118,6 +122,7 @@ impl From<StoredPipeline> for PipelineSummary {
             pipeline_id: stored.slug,
             created_at: stored.created_at,
             updated_at: stored.updated_at,
+            tenant: stored.tenant,
         }
     }
 }
@@ -180,6 +185,9 @@ impl Serialize for PipelineView {
         map.serialize_entry("version", &stored.version)?;
         map.serialize_entry("created_at", &stored.created_at)?;
         map.serialize_entry("updated_at", &stored.updated_at)?;
+        if let Some(tenant) = &stored.tenant {
+            map.serialize_entry("tenant", tenant)?;
+        }
         map.end()
     }
 }

@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::model::{
     BackfillId, Cancel, NodeRun, Page, PageRequest, Params, PipelineId, Run, RunId, RunStatus,
-    Scope, Trigger,
+    Scope, TenantId, Trigger,
 };
 use crate::storage::RunDetail;
 
@@ -38,6 +38,8 @@ pub(crate) struct RunSummary {
     resumed_from: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backfill_id: Option<BackfillId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 /// A run with every node of its definition, in topological order.
@@ -161,7 +163,7 @@ impl From<Run> for RunSummary {
             id,
             pipeline_id,
             pipeline_version,
-            tenant: _,
+            tenant,
             status,
             cancel,
             trigger,
@@ -191,6 +193,7 @@ impl From<Run> for RunSummary {
             error,
             resumed_from,
             backfill_id,
+            tenant,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::Views;
 use crate::cron::Schedule;
 use crate::error::Result;
 use crate::limits::{BRACKETS, Room};
-use crate::model::{PipelineId, Scope, SkipReason};
+use crate::model::{PipelineId, Scope, SkipReason, TenantId};
 use crate::storage::StoredSchedule;
 
 /// The number of upcoming ticks that a schedule shows.
@@ -31,6 +31,8 @@ pub(crate) struct ScheduleView {
     last_run: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped_reason: Option<SkipReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 impl Views {
@@ -84,6 +86,7 @@ fn view(stored: StoredSchedule, enabled: bool, now: DateTime<Utc>) -> ScheduleVi
         last_run: stored.last_run,
         skipped_reason: stored.skipped,
         pipeline_id: stored.pipeline.id,
+        tenant: stored.pipeline.tenant,
     }
 }
 

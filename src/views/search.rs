@@ -9,7 +9,7 @@ use super::pages::PageWalker;
 use super::{PipelineFilter, Views};
 use crate::error::Result;
 use crate::limits::{BRACKETS, Room};
-use crate::model::{Scope, VariableValue};
+use crate::model::{Scope, TenantId, VariableValue};
 use crate::storage::{ConnectionFilter, VariableFilter};
 
 /// A search text and the objects to search.
@@ -39,6 +39,8 @@ pub(crate) struct SearchHit {
     /// A detail to recognize it by: a pipeline's node count, or the type of a connection or
     /// variable.
     meta: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
 }
 
 /// Collects hits up to a limit.
@@ -106,6 +108,7 @@ impl Views {
                         1 => "1 node".to_owned(),
                         count => format!("{count} nodes"),
                     },
+                    tenant: stored.tenant.clone(),
                 });
             }
         }
@@ -128,6 +131,7 @@ impl Views {
                     name: stored.id.to_string(),
                     description: stored.fields.description.clone(),
                     meta: stored.fields.kind.clone(),
+                    tenant: stored.tenant.clone(),
                 });
             }
         }
@@ -153,6 +157,7 @@ impl Views {
                         VariableValue::Plain(_) => "string".to_owned(),
                         VariableValue::Secret(_) => "secret".to_owned(),
                     },
+                    tenant: stored.tenant.clone(),
                 });
             }
         }

@@ -9,7 +9,8 @@ use super::Views;
 use super::pages::Listed;
 use crate::error::{Error, Result, quote};
 use crate::model::{
-    MASKED, Page, PageRequest, Scope, StoredVariable, VariableFields, VariableKey, VariableValue,
+    MASKED, Page, PageRequest, Qualified, Scope, StoredVariable, TenantId, VariableFields,
+    VariableKey, VariableValue,
 };
 use crate::storage::VariableFilter;
 
@@ -19,7 +20,7 @@ pub(crate) struct VariableView(pub(crate) StoredVariable);
 
 impl Listed for VariableView {
     fn cursor(&self) -> String {
-        self.0.key.to_string()
+        Qualified::new(&self.0.key, self.0.tenant.clone()).to_string()
     }
 }
 
@@ -61,6 +62,8 @@ struct VariableBody<'a> {
     description: &'a str,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a TenantId>,
 }
 
 impl Serialize for VariableView {
@@ -77,6 +80,7 @@ impl Serialize for VariableView {
             description,
             created_at: self.0.created_at,
             updated_at: self.0.updated_at,
+            tenant: self.0.tenant.as_ref(),
         };
         shown.serialize(serializer)
     }

@@ -221,6 +221,8 @@ async fn another_tenants_objects_appear_not_to_exist() {
                 "{method} {path}"
             );
         }
+        let free = send_as("b", &service, post("/api/pipelines", Some(&body))).await;
+        assert_eq!(free.status, 201, "{free:?}");
         let taken = send_as("b", &service, post("/api/pipelines", Some(&body))).await;
         taken.assert_problem(409, "already-exists");
         let get = request(Method::GET, "/api/pipelines/own", None);

@@ -100,6 +100,7 @@ mod slow_clients;
 mod spans;
 mod standalone;
 mod stream;
+mod tenant_names;
 mod tenants;
 mod ticks_together;
 mod tidy;

@@ -1,6 +1,10 @@
-//! Two tenants on one store: neither reads anything of the other.
+//! Two tenants on one store, whose objects have the same ids: neither reads anything of the other,
+//! and no answer reveals that the other has an object.
 //!
-//! `matrix` tests how each route answers a caller of another tenant.
+//! `matrix` tests how each route answers a caller of another tenant, and `tenant_names` what a name
+//! stands for.
+
+use std::collections::BTreeSet;
 
 use floret::testing::{FaultyStorage, Scratch, ScriptedExecutor, routes, scratch};
 use floret::{Access, Floret, Permissions, RunsService, Scope, TenantId};
@@ -22,7 +26,7 @@ enum Action {
     Backfill(u8),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tenant {
     Amber,
     Birch,
@@ -81,6 +85,8 @@ struct World {
     floret: Floret,
     /// Runs by their tenant, as they were made.
     runs: Vec<(Tenant, String)>,
+    /// What each tenant has created, by path.
+    created: BTreeSet<(Tenant, String)>,
     _folder: Scratch,
 }
 
@@ -115,6 +121,7 @@ impl World {
             service: floret.service(Access::from_extensions()),
             floret,
             runs: Vec::new(),
+            created: BTreeSet::new(),
             _folder: folder,
         }
     }
@@ -137,6 +144,20 @@ impl World {
         self.ask(tenant, Method::POST, path, Some(body)).await
     }
 
+    /// Creates an object. The answer depends only on what this tenant has.
+    async fn create(&mut self, tenant: Tenant, path: &str, id: &str, body: &Value) {
+        let is_new = self.created.insert((tenant, format!("{path}/{id}")));
+        let answer = self.post(tenant, path, body).await;
+        let expected = if is_new { 201 } else { 409 };
+        assert_eq!(
+            answer.status, expected,
+            "{path}/{id} as {tenant:?}: {answer:?}"
+        );
+        if is_new && path == "/api/pipelines" {
+            assert_eq!(answer.json()["pipeline_id"], format!("daily-{id}"));
+        }
+    }
+
     /// Performs one action of a tenant on its own objects. The service refuses it if there is no
     /// object.
     async fn perform(&mut self, tenant: Tenant, action: Action) {
@@ -144,11 +165,12 @@ impl World {
         match action {
             Action::Save(n) => {
                 let node = json!({"id": format!("{name}-node"), "type": "any", "config": {"table": format!("{name}_table")}});
-                let pipeline = json!({"id": format!("{name}-{n}"), "name": format!("{name} {n}"), "description": name, "nodes": [node], "schedule": "0 6 * * *"});
-                self.post(tenant, "/api/pipelines", &pipeline).await;
+                let id = format!("shared-{n}");
+                let pipeline = json!({"id": id, "name": format!("daily {id}"), "description": name, "nodes": [node], "schedule": "0 6 * * *"});
+                self.create(tenant, "/api/pipelines", &id, &pipeline).await;
             }
             Action::Run(n) => {
-                let path = format!("/api/pipelines/{name}-{n}/run");
+                let path = format!("/api/pipelines/shared-{n}/run");
                 let answer = self
                     .post(tenant, &path, &json!({"params": {"whose": name}}))
                     .await;
@@ -168,14 +190,15 @@ impl World {
                 }
             }
             Action::Store(n) => {
-                let connection = json!({"conn_id": format!("{name}-{n}"), "type": "http", "host": format!("{name}.example"), "description": name});
-                self.post(tenant, "/api/connections", &connection).await;
-                let variable =
-                    json!({"key": format!("{name}-{n}"), "value": name, "type": "string"});
-                self.post(tenant, "/api/variables", &variable).await;
+                let id = format!("shared-{n}");
+                let connection = json!({"conn_id": id, "type": "http", "host": format!("{name}.example"), "description": name});
+                self.create(tenant, "/api/connections", &id, &connection)
+                    .await;
+                let variable = json!({"key": id, "value": name, "type": "string"});
+                self.create(tenant, "/api/variables", &id, &variable).await;
             }
             Action::Backfill(n) => {
-                let path = format!("/api/pipelines/{name}-{n}/backfill");
+                let path = format!("/api/pipelines/shared-{n}/backfill");
                 let days = json!({"start_date": "2024-01-01", "end_date": "2024-01-03"});
                 let answer = self.post(tenant, &path, &days).await;
                 for run in answer.json().as_array().into_iter().flatten() {
@@ -209,10 +232,11 @@ impl World {
             .filter(|route| route.method == Method::GET);
         for route in reads.filter(|route| route.permission.is_some()) {
             let names_an_object = route.path.contains('{');
+            let own = self.paths(route.path, tenant);
             let others = self.paths(route.path, tenant.other());
-            for path in self.paths(route.path, tenant).iter().chain(&others) {
+            for path in own.iter().chain(&others) {
                 let answer = self.ask(tenant, Method::GET, path, None).await;
-                if names_an_object && others.contains(path) {
+                if names_an_object && !own.contains(path) {
                     assert_eq!(answer.status, 404, "{path} as {tenant:?}: {answer:?}");
                     continue;
                 }
@@ -265,9 +289,9 @@ impl World {
         let filled = template
             .replace("{node_id}", &format!("{name}-node"))
             .replace("{backfill_id}", &format!("{name}-0"))
-            .replace("{conn_id}", &format!("{name}-0"))
-            .replace("{key}", &format!("{name}-0"))
-            .replace("{id}", &format!("{name}-0"));
+            .replace("{conn_id}", "shared-0")
+            .replace("{key}", "shared-0")
+            .replace("{id}", "shared-0");
         let filled = format!("/api{filled}{query}");
         if filled.contains("{run_id}") {
             runs.iter()

@@ -83,11 +83,13 @@ async fn filter(call: &Call, query: &Query) -> Result<EventFilter> {
             .map(|word| query::choose("types", word.trim(), KINDS));
         kinds.collect::<Result<Vec<_>>>()
     });
+    let (kinds, run) = (types.transpose()?, query.parse::<RunId>("run_id")?);
+    let (scope, pipeline) = call.pipeline_filter(query).await?;
     Ok(EventFilter {
-        scope: call.scope.clone(),
-        run: query.parse::<RunId>("run_id")?,
-        pipeline: call.pipeline_filter(query).await?,
-        kinds: types.transpose()?.unwrap_or_default(),
+        scope,
+        run,
+        pipeline,
+        kinds: kinds.unwrap_or_default(),
     })
 }
 

@@ -55,9 +55,9 @@ impl Engine {
 
 impl Shared {
     async fn resume(&self, resume: ResumeRequest) -> Result<StartedRun> {
-        let scope = &resume.scope;
-        let old = self.storage.find_run(resume.run, scope).await?;
+        let old = self.storage.find_run(resume.run, &resume.scope).await?;
         let old = old.ok_or_else(|| Error::run_not_found(resume.run))?;
+        let scope = &Scope::of(old.run.tenant.as_ref());
         let key = resume
             .key
             .map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
@@ -96,7 +96,7 @@ impl Shared {
         }
         let chain = Chain::new(&chain, old.run.id)?;
         self.choose_nodes(&mut run, &current, &chain, from);
-        let created = self.create(run, key, resume.scope).await?;
+        let created = self.create(run, key, scope.clone()).await?;
         created.into_started_run(old.run.pipeline_id)
     }
 

@@ -39,6 +39,8 @@ pub(super) enum Command {
         seconds: i64,
         has_run: bool,
         is_stale: bool,
+        /// Which of the schedules with the id of the pipeline.
+        owner: u8,
     },
     Resume {
         run: u8,
@@ -190,19 +192,24 @@ pub(super) enum Paging {
     After(Option<u8>, u32),
 }
 
-/// Mostly every scope, rarely that of one tenant.
+/// Mostly every scope, rarely that of one tenant or of none.
 fn any_scope() -> impl Strategy<Value = u8> {
-    prop_oneof![6 => Just(0u8), 1 => Just(1), 1 => Just(2)]
+    prop_oneof![6 => Just(0u8), 2 => Just(1), 1 => Just(2), 1 => Just(3)]
 }
 
-/// Mostly one of the two pipelines that exist from the start.
+/// The scope of a save: tenants, and the host, save items with the same few ids.
+fn saving_scope() -> impl Strategy<Value = u8> {
+    0..4u8
+}
+
+/// Mostly one of the two ids that have pipelines from the start.
 fn any_pipeline() -> impl Strategy<Value = u8> {
-    prop_oneof![4 => Just(0u8), 3 => Just(1), 1 => Just(2)]
+    prop_oneof![5 => Just(0u8), 3 => Just(1), 1 => Just(2)]
 }
 
 pub(super) fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        2 => definitions(),
+        4 => definitions(),
         6 => creations(),
         14 => executions(),
         2 => deliveries(),
@@ -217,11 +224,11 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
 
 fn definitions() -> impl Strategy<Value = Command> {
     prop_oneof![
-        4 => (any_pipeline(), 0..4u8, 0..5u8, 0..5u8, any_scope()).prop_map(
+        4 => (any_pipeline(), 0..4u8, 0..5u8, 0..5u8, saving_scope()).prop_map(
             |(pipeline, variant, slug, expect, scope)| Command::Put { pipeline, variant, slug, expect, scope }
         ),
-        1 => (any_pipeline(), any_scope()).prop_map(|(pipeline, scope)| Command::Delete { pipeline, scope }),
-        3 => (0..4u8, 0..3u8, proptest::option::weighted(0.8, 0..5u8), any_scope()).prop_map(
+        1 => (any_pipeline(), saving_scope()).prop_map(|(pipeline, scope)| Command::Delete { pipeline, scope }),
+        3 => (0..2u8, 0..3u8, proptest::option::weighted(0.8, 0..5u8), saving_scope()).prop_map(
             |(number, variant, expect, scope)| Command::Setting { number, variant, expect, scope }
         ),
     ]
@@ -234,8 +241,8 @@ fn creations() -> impl Strategy<Value = Command> {
         4 => (any_pipeline(), 0..7u8, 1..4u8, key(), tick, any_scope()).prop_map(
             |(pipeline, trigger, count, key, tick, scope)| Command::Trigger { pipeline, trigger, count, key, tick, scope }
         ),
-        3 => (any_pipeline(), 0..4i64, prop::bool::weighted(0.8), prop::bool::weighted(0.1)).prop_map(
-            |(pipeline, seconds, has_run, is_stale)| Command::Tick { pipeline, seconds, has_run, is_stale }
+        3 => (any_pipeline(), 0..4i64, prop::bool::weighted(0.8), prop::bool::weighted(0.1), 0..3u8).prop_map(
+            |(pipeline, seconds, has_run, is_stale, owner)| Command::Tick { pipeline, seconds, has_run, is_stale, owner }
         ),
         2 => (any::<u8>(), any::<bool>(), any::<bool>())
             .prop_map(|(run, inherit, key)| Command::Resume { run, inherit, key }),
@@ -301,7 +308,7 @@ fn question() -> impl Strategy<Value = Question> {
             proptest::option::weighted(0.3, 0..13u8),
             0..30u8,
             1..50u32,
-            0..3u8
+            0..4u8
         )
             .prop_map(
                 |(run, pipeline, kind, after, limit, scope)| Question::Events {
@@ -318,7 +325,7 @@ fn question() -> impl Strategy<Value = Question> {
             node_index,
             scope
         }),
-        (some(0..3), (0..4i64, 0..2i64), 0..3u8).prop_map(|(pipeline, days, scope)| {
+        (some(0..3), (0..4i64, 0..2i64), 0..4u8).prop_map(|(pipeline, days, scope)| {
             Question::Figures {
                 pipeline,
                 days,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::world::{World, both, name_of, scope_of};
-use crate::model::{BackfillOrder, InheritedOutput, Pipeline, RunStatus, Scope, Trigger};
+use crate::model::{
+    BackfillOrder, InheritedOutput, Pipeline, PipelineId, Qualified, RunStatus, Scope, Trigger,
+};
 use crate::storage::{
     CreateRuns, DeletePipeline, Expect, IdempotencyKey, IdempotentOperation, NewRun, PutPipeline,
     RunDetail, RunFilter, SlugChoice,
@@ -46,6 +48,22 @@ impl World<'_> {
             .delete_pipeline(delete.clone())));
     }
 
+    /// Returns the pipeline that an id stands for and its version, or what a creation would take if
+    /// there is none.
+    async fn named(&self, name: &str, scope: &Scope) -> (Qualified<PipelineId>, u32) {
+        let found = self.left.find_pipeline(name, scope).await;
+        let found = found
+            .ok()
+            .flatten()
+            .filter(|found| found.id.as_str() == name);
+        let absent = || Qualified::new(pipeline_id(name), scope.tenant().cloned());
+        let version = found.as_ref().map_or(1, |found| found.version);
+        (
+            found.map_or_else(absent, |found| found.qualified_id()),
+            version,
+        )
+    }
+
     pub(super) async fn trigger(&mut self, command: &Command) {
         let Command::Trigger {
             pipeline,
@@ -59,8 +77,7 @@ impl World<'_> {
             unreachable!("{command:?} is no trigger");
         };
         let name = name_of(pipeline);
-        let stored = self.left.find_pipeline(&name, &Scope::All).await.unwrap();
-        let version = stored.map_or(1, |stored| stored.version);
+        let (own, version) = self.named(&name, &scope_of(scope)).await;
         let mut create = CreateRuns::new(Vec::new());
         for n in 0..u64::from(count) {
             let mut run = new_run(self.runs + n + 1, &name);
@@ -73,11 +90,8 @@ impl World<'_> {
         create.scope = scope_of(scope);
         (create.queued_pipeline_max, create.queued_max) = (5, 8);
         create.idempotency = key.map(|(key, body)| {
-            IdempotencyKey::new(
-                IdempotentOperation::Run(pipeline_id(&name)),
-                key.to_string(),
-                [body; 32],
-            )
+            let operation = IdempotentOperation::Run(own);
+            IdempotencyKey::new(operation, key.to_string(), [body; 32])
         });
         let created = both!(self, command, |storage, _side| storage
             .create_runs(create.clone()));
@@ -99,8 +113,7 @@ impl World<'_> {
             unreachable!("{command:?} is no backfill");
         };
         let name = name_of(pipeline);
-        let stored = self.left.find_pipeline(&name, &Scope::All).await.unwrap();
-        let version = stored.map_or(1, |stored| stored.version);
+        let (own, version) = self.named(&name, &scope_of(scope)).await;
         let (number, count) = (self.backfills + 1, u64::from(count));
         let mut create = new_backfill(number, &name, self.runs + 1, count);
         for new in &mut create.runs {
@@ -117,7 +130,7 @@ impl World<'_> {
         create.scope = scope_of(scope);
         (create.queued_pipeline_max, create.queued_max) = (6, 9);
         create.idempotency = key.map(|(key, body)| {
-            let operation = IdempotentOperation::Backfill(pipeline_id(&name));
+            let operation = IdempotentOperation::Backfill(own);
             IdempotencyKey::new(operation, key.to_string(), [body; 32])
         });
         let created = both!(self, command, |storage, _side| storage
@@ -156,6 +169,10 @@ impl World<'_> {
             new.inherited.push(inherited);
         }
         let mut create = CreateRuns::new(vec![NewRun::new(new)]);
+        // Mostly the scope of the old run. In every scope, its id may stand for another pipeline.
+        if !run.is_multiple_of(4) {
+            create.scope = old.run.qualified_pipeline().scope();
+        }
         if key {
             let operation = IdempotentOperation::Resume(old.run.id);
             create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));

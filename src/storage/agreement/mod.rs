@@ -31,7 +31,7 @@ async fn agree(
     commands: &[Command],
 ) {
     let mut world = World::new(left, right, faults);
-    world.put_pipelines().await;
+    world.put_items().await;
     for command in commands {
         world.run_command(command).await;
     }
@@ -97,7 +97,7 @@ async fn agree_after_a_reopen(earlier: &[Command], later: &[Command]) {
     let memory = MemoryStorage::default();
     let first = open().await;
     let mut world = World::new(&memory, &first, Some(&first));
-    world.put_pipelines().await;
+    world.put_items().await;
     for command in earlier {
         world.run_command(command).await;
     }

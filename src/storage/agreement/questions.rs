@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 
 use super::command::{Paging, Question};
 use super::creations::TRIGGERS;
-use super::world::{World, both, name_of, scope_of};
-use crate::model::{EventKind, PageRequest, RunStatus, Scope};
+use super::world::{World, both, cursor_of, name_of, scope_of};
+use crate::model::{EventKind, PageRequest, Qualified, RunStatus, Scope};
 use crate::storage::{
     BackfillFilter, EventFilter, FiguresBy, FiguresFilter, IdempotencyKey, IdempotentOperation,
     PipelineFilter, RunFilter,
@@ -43,10 +43,15 @@ impl World<'_> {
                 body,
             } => {
                 let pipeline = pipeline_id(&name_of(pipeline));
-                for operation in [
-                    IdempotentOperation::Run(pipeline.clone()),
-                    IdempotentOperation::Backfill(pipeline),
-                ] {
+                let owners = (1..4).map(scope_of);
+                let operations = owners.flat_map(|owner| {
+                    let own = Qualified::new(pipeline.clone(), owner.tenant().cloned());
+                    [
+                        IdempotentOperation::Run(own.clone()),
+                        IdempotentOperation::Backfill(own),
+                    ]
+                });
+                for operation in operations {
                     let key = IdempotencyKey::new(operation, key.to_string(), [body; 32]);
                     drop(both!(self, question, |storage, _side| storage
                         .find_idempotent(&key)));
@@ -54,6 +59,13 @@ impl World<'_> {
             }
             Question::System { scope } => self.ask_system(question, &scope_of(scope)).await,
         }
+    }
+
+    /// Asks what each name stands for in a scope.
+    pub(super) async fn ask_names(&self, scope: u8) {
+        let page = Paging::Newest(50);
+        self.ask(&Question::System { scope }).await;
+        self.ask(&Question::Settings { page, scope }).await;
     }
 
     async fn ask_node(&self, question: &Question) {
@@ -126,7 +138,7 @@ impl World<'_> {
                     tag: is_tagged.then(|| "odd".to_owned()),
                     enabled: *enabled,
                 };
-                let page = page_of(page, |number| name_of(number % 4));
+                let page = page_of(page, cursor_of);
                 drop(both!(self, question, |storage, _side| storage
                     .list_pipelines(filter.clone(), page.clone())));
             }

@@ -5,7 +5,7 @@
 use super::command::{Command, Question};
 use super::creations::EXPECTATIONS;
 use super::questions::page_of;
-use super::world::{World, both, name_of, scope_of};
+use super::world::{World, both, cursor_of, name_of, scope_of};
 use crate::storage::{ConnectionFilter, PutConnection, PutVariable, VariableFilter};
 use crate::testing::contract::connections::{connection, connection_id};
 use crate::testing::contract::variables::{variable, variable_key};
@@ -50,7 +50,7 @@ impl World<'_> {
         let Question::Settings { page, scope } = question else {
             unreachable!("{question:?} is no question about settings");
         };
-        let page = page_of(page, |number| name_of(number % 5));
+        let page = page_of(page, cursor_of);
         let scope = scope_of(*scope);
         let connections = ConnectionFilter {
             scope: scope.clone(),
@@ -62,6 +62,11 @@ impl World<'_> {
         };
         drop(both!(self, question, |storage, _side| storage
             .list_variables(variables.clone(), page.clone())));
+        let keys: Vec<_> = (0..4)
+            .map(|number| variable_key(&name_of(number)))
+            .collect();
+        drop(both!(self, question, |storage, _side| storage
+            .find_variables(&keys, &scope)));
         for number in 0..4 {
             let name = name_of(number);
             let (id, key) = (connection_id(&name), variable_key(&name));

@@ -17,6 +17,7 @@ impl World<'_> {
             seconds,
             has_run,
             is_stale,
+            owner,
         } = *command
         else {
             unreachable!("{command:?} is no tick");
@@ -24,9 +25,10 @@ impl World<'_> {
         let all = both!(self, command, |storage, _side| storage
             .schedules(&Scope::All));
         let name = name_of(pipeline);
-        let schedules = all.unwrap().into_iter();
-        let mut schedules = schedules.filter(|one| one.pipeline.id.as_str() == name);
-        let Some(mut schedule) = schedules.next() else {
+        let mut schedules = all.unwrap();
+        schedules.retain(|one| one.pipeline.id.as_str() == name);
+        let mut schedules = schedules.into_iter().cycle();
+        let Some(mut schedule) = schedules.nth(usize::from(owner)) else {
             return;
         };
         if is_stale {

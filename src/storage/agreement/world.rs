@@ -11,7 +11,8 @@ use super::command::Command;
 use crate::error::{Problem, Result};
 use crate::model::{BackfillId, Cancel, OwnerId, RunId, Scope};
 use crate::storage::{CancelBackfill, CancelRequest, Purge, PurgeMode, Storage};
-use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope, snapshot};
+use crate::testing::contract::fixtures::{at, backfill_id, owner, run_id, scope};
+use crate::testing::contract::snapshot::snapshot_in;
 
 /// Makes the right storage fail.
 #[async_trait]
@@ -90,17 +91,27 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Saves one pipeline without a tenant and one of a tenant.
-    pub(super) async fn put_pipelines(&mut self) {
-        for (pipeline, slug, scope) in [(0, 0, 0), (1, 1, 1)] {
+    /// Saves pipelines, connections and variables without a tenant and of two tenants, under two
+    /// names.
+    pub(super) async fn put_items(&mut self) {
+        let of_three = [3, 1, 2].map(|scope| (0, scope));
+        let of_two = [1, 2].map(|scope| (1, scope));
+        for (number, scope) in of_three.into_iter().chain(of_two) {
             let put = Command::Put {
-                pipeline,
+                pipeline: number,
                 variant: 0,
-                slug,
+                slug: number,
                 expect: 0,
                 scope,
             };
             self.run_command(&put).await;
+            let setting = Command::Setting {
+                number,
+                variant: 0,
+                expect: Some(0),
+                scope,
+            };
+            self.run_command(&setting).await;
         }
     }
 
@@ -124,11 +135,16 @@ impl<'a> World<'a> {
     }
 
     pub(super) async fn compare_all(&self) {
-        let (left, right) = (snapshot(self.left).await, snapshot(self.right).await);
-        assert!(
-            left == right,
-            "the storages disagree at the end:\n{left:#?}\n{right:#?}"
-        );
+        for number in 0..4 {
+            let scope = scope_of(number);
+            let left = snapshot_in(self.left, &scope).await;
+            let right = snapshot_in(self.right, &scope).await;
+            assert!(
+                left == right,
+                "the storages disagree on {scope:?} at the end:\n{left:#?}\n{right:#?}"
+            );
+            self.ask_names(number).await;
+        }
         for run in (1..=self.runs).map(run_id) {
             for node_index in 0..3 {
                 drop(both!(self, &"the end", |storage, _side| storage
@@ -241,10 +257,21 @@ pub(super) fn name_of(pipeline: u8) -> String {
     format!("p{pipeline}")
 }
 
+/// Returns the cursor of a pipeline, a connection or a variable.
+pub(super) fn cursor_of(number: u8) -> String {
+    let name = name_of(number % 4);
+    match number / 4 % 3 {
+        1 => format!("ann/{name}"),
+        2 => format!("ben/{name}"),
+        _ => name,
+    }
+}
+
 pub(super) fn scope_of(number: u8) -> Scope {
     match number {
         1 => scope("ann"),
         2 => scope("ben"),
+        3 => Scope::NoTenant,
         _ => Scope::All,
     }
 }

@@ -16,7 +16,7 @@ use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillRun, BackfillStatus, Cancel, Page, PageRequest,
-    PipelineId, Run, RunId, RunStatus, Scope, TenantId, Trigger,
+    PipelineId, Qualified, Run, RunId, RunStatus, Scope, TenantId, Trigger,
 };
 use crate::storage::rules::{BackfillOutcomes, OpenBackfill, Settlement};
 use crate::storage::{
@@ -25,12 +25,16 @@ use crate::storage::{
 
 impl State {
     /// Removes the runs of dates that have a successful run, and returns these dates.
-    pub(super) fn skip_existing(&self, create: &mut CreateRuns) -> Vec<NaiveDate> {
+    pub(super) fn skip_existing(
+        &self,
+        create: &mut CreateRuns,
+        pipeline: &Qualified<PipelineId>,
+    ) -> Vec<NaiveDate> {
         let skips = create.backfill.as_ref().filter(|new| new.skip_existing);
-        let Some(new) = skips else {
+        if skips.is_none() {
             return Vec::new();
-        };
-        let existing = self.existing_dates(&new.backfill.pipeline_id);
+        }
+        let existing = self.existing_dates(pipeline);
         let (skipped, runs) = std::mem::take(&mut create.runs)
             .into_iter()
             .partition::<Vec<_>, _>(|new| existing.contains(&new.run.date));
@@ -38,16 +42,14 @@ impl State {
         skipped.iter().map(|new| new.run.date).collect()
     }
 
-    fn existing_dates(&self, pipeline: &PipelineId) -> BTreeSet<NaiveDate> {
-        let live = self.pipelines.live(pipeline.as_str(), &Scope::All);
-        let tenant = live.and_then(|stored| stored.tenant.as_ref());
+    fn existing_dates(&self, pipeline: &Qualified<PipelineId>) -> BTreeSet<NaiveDate> {
         let succeeded = self.index.with_status(Some(pipeline), RunStatus::Success);
         let rows = succeeded
             .into_iter()
             .flatten()
             .filter_map(|id| self.runs.get(id));
         rows.map(|row| &row.run)
-            .filter(|run| run.tenant.as_ref() == tenant && self.is_run_of_its_date(run))
+            .filter(|run| self.is_run_of_its_date(run))
             .map(|run| run.date)
             .collect()
     }

@@ -21,7 +21,7 @@ impl Connections for MemoryStorage {
         id: &ConnectionId,
         scope: &Scope,
     ) -> Result<Option<StoredConnection>> {
-        Ok(self.state()?.connections.find(id, scope))
+        self.state()?.connections.find(id, scope)
     }
 
     async fn list_connections(

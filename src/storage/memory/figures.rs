@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::model::{PipelineId, Run, RunStatus, Scope, TenantId};
+use crate::model::{PipelineId, Qualified, Run, RunStatus, Scope};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 /// The days that have runs.
 #[derive(Default)]
 pub(super) struct Days(BTreeMap<NaiveDate, Day>);
 
-/// The figures of one day: of all runs, and by pipeline and tenant. Figures that count nothing are
+/// The figures of one day: of all runs, and by pipeline. Figures that count nothing are
 /// removed.
 struct Day {
     all: Figures,
-    of_pipelines: BTreeMap<(PipelineId, Option<TenantId>), Figures>,
+    of_pipelines: BTreeMap<Qualified<PipelineId>, Figures>,
 }
 
 impl Days {
@@ -27,7 +27,7 @@ impl Days {
             all: Figures::new(date),
             of_pipelines: BTreeMap::new(),
         });
-        let key = (run.pipeline_id.clone(), run.tenant.clone());
+        let key = run.qualified_pipeline();
         let own = day.of_pipelines.entry(key).or_insert(Figures::new(date));
         *count(own, run.status) += 1;
         *count(&mut day.all, run.status) += 1;
@@ -38,7 +38,7 @@ impl Days {
         let Some(day) = self.0.get_mut(&date) else {
             return;
         };
-        let key = (run.pipeline_id.clone(), run.tenant.clone());
+        let key = run.qualified_pipeline();
         if let Some(own) = day.of_pipelines.get_mut(&key) {
             *count(own, run.status) -= 1;
             if *own == Figures::new(date) {
@@ -55,7 +55,7 @@ impl Days {
     pub(super) fn figures(
         &self,
         filter: &FiguresFilter,
-        is_live: impl Fn(&PipelineId) -> bool,
+        is_live: impl Fn(&Qualified<PipelineId>) -> bool,
     ) -> Vec<Figures> {
         if filter.from > filter.to {
             return Vec::new();
@@ -82,7 +82,7 @@ impl Days {
                         ..sum
                     })
                     .collect();
-                // The sort is stable, so equal figures stay in the order of the ids.
+                // The sort is stable, so equal figures stay in the order of the ids and tenants.
                 figures.sort_by_key(|sum| std::cmp::Reverse(sum.failed));
                 figures.truncate(count_max as usize);
                 figures
@@ -100,20 +100,15 @@ impl Day {
         matching.fold(Figures::new(date), |sum, (_, own)| plus(&sum, own))
     }
 
-    /// Returns the figures of the pipelines and tenants that a filter admits.
+    /// Returns the figures of the pipelines that a filter admits.
     fn matching<'a>(
         &'a self,
         filter: &'a FiguresFilter,
-    ) -> impl Iterator<Item = (&'a PipelineId, &'a Figures)> {
-        let is_match = |(pipeline, tenant): &(PipelineId, Option<TenantId>)| {
-            filter.pipeline.as_ref().is_none_or(|own| own == pipeline)
-                && filter.scope.admits(tenant.as_ref())
-        };
-        let matching = self
-            .of_pipelines
-            .iter()
-            .filter(move |(key, _)| is_match(key));
-        matching.map(|((pipeline, _), own)| (pipeline, own))
+    ) -> impl Iterator<Item = (&'a Qualified<PipelineId>, &'a Figures)> {
+        self.of_pipelines.iter().filter(move |(pipeline, _)| {
+            let id = filter.pipeline.as_ref();
+            id.is_none_or(|id| *id == pipeline.id) && filter.scope.admits(pipeline.tenant.as_ref())
+        })
     }
 }
 

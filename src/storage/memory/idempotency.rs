@@ -6,6 +6,7 @@
 use super::rules;
 use super::state::State;
 use crate::error::Result;
+use crate::model::{PipelineId, Qualified};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, NewRun};
 
 impl State {
@@ -26,14 +27,18 @@ impl State {
     }
 
     /// Returns the result of a creation whose runs an earlier call has already stored.
-    pub(super) fn repeated_creation(&self, create: &CreateRuns) -> Result<Option<CreatedRuns>> {
+    pub(super) fn repeated_creation(
+        &self,
+        create: &CreateRuns,
+        pipeline: &Qualified<PipelineId>,
+    ) -> Result<Option<CreatedRuns>> {
         if create.is_preview {
             return Ok(None);
         }
         let mut stored = Vec::new();
         for NewRun { run, .. } in &create.runs {
             match self.runs.get(&run.id) {
-                Some(row) if row.run.pipeline_id == run.pipeline_id => stored.push(run.id),
+                Some(row) if row.run.is_of(pipeline) => stored.push(run.id),
                 Some(_) => return Err(rules::run_exists(run.id)),
                 None => {}
             }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::figures::Days;
-use crate::model::{BackfillId, PipelineId, Priority, Run, RunId, RunStatus};
+use crate::model::{BackfillId, PipelineId, Priority, Qualified, Run, RunId, RunStatus, Scope};
 
 /// A queue lane: priority, pipeline and backfill.
-pub(super) type Lane = (Priority, PipelineId, Option<BackfillId>);
+pub(super) type Lane = (Priority, Qualified<PipelineId>, Option<BackfillId>);
 
 /// Runs by status.
 type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;
@@ -19,7 +19,7 @@ type ByStatus = BTreeMap<RunStatus, BTreeSet<RunId>>;
 #[derive(Default)]
 pub(super) struct RunIndex {
     all: ByStatus,
-    of_pipelines: BTreeMap<PipelineId, ByStatus>,
+    of_pipelines: BTreeMap<Qualified<PipelineId>, ByStatus>,
     of_backfills: BTreeMap<BackfillId, ByStatus>,
     /// Pending runs by queue lane. No lane is empty, so a claim costs no more than the number of
     /// lanes in use.
@@ -35,7 +35,7 @@ impl RunIndex {
     pub(super) fn insert(&mut self, run: &Run) {
         let of_pipeline = self
             .of_pipelines
-            .entry(run.pipeline_id.clone())
+            .entry(run.qualified_pipeline())
             .or_default();
         of_pipeline.entry(run.status).or_default().insert(run.id);
         if let Some(backfill) = run.backfill_id {
@@ -54,10 +54,11 @@ impl RunIndex {
     }
 
     pub(super) fn remove(&mut self, run: &Run) {
-        if let Some(of_pipeline) = self.of_pipelines.get_mut(&run.pipeline_id) {
+        let pipeline = run.qualified_pipeline();
+        if let Some(of_pipeline) = self.of_pipelines.get_mut(&pipeline) {
             remove_from(of_pipeline, &run.status, &run.id);
             if of_pipeline.is_empty() {
-                self.of_pipelines.remove(&run.pipeline_id);
+                self.of_pipelines.remove(&pipeline);
             }
         }
         if let Some(backfill) = run.backfill_id
@@ -79,16 +80,30 @@ impl RunIndex {
 
     pub(super) fn with_status(
         &self,
-        pipeline: Option<&PipelineId>,
+        pipeline: Option<&Qualified<PipelineId>>,
         status: RunStatus,
     ) -> Option<&BTreeSet<RunId>> {
         match pipeline {
             None => self.all.get(&status),
-            Some(id) => self.of_pipelines.get(id)?.get(&status),
+            Some(pipeline) => self.of_pipelines.get(pipeline)?.get(&status),
         }
     }
 
-    pub(super) fn count(&self, pipeline: Option<&PipelineId>, status: RunStatus) -> u64 {
+    /// Returns the runs of the pipelines in scope with this id, a set for each pipeline.
+    pub(super) fn with_pipeline_id<'a>(
+        &'a self,
+        id: &'a PipelineId,
+        scope: &'a Scope,
+        status: RunStatus,
+    ) -> impl Iterator<Item = &'a BTreeSet<RunId>> {
+        let pipelines = self.of_pipelines.range(Qualified::new(id.clone(), None)..);
+        pipelines
+            .take_while(move |(pipeline, _)| pipeline.id == *id)
+            .filter(|(pipeline, _)| scope.admits(pipeline.tenant.as_ref()))
+            .filter_map(move |(_, by_status)| by_status.get(&status))
+    }
+
+    pub(super) fn count(&self, pipeline: Option<&Qualified<PipelineId>>, status: RunStatus) -> u64 {
         self.with_status(pipeline, status)
             .map_or(0, |runs| runs.len() as u64)
     }
@@ -130,7 +145,7 @@ impl RunIndex {
 
 fn lane_of(run: &Run) -> Lane {
     let priority = run.trigger.priority();
-    (priority, run.pipeline_id.clone(), run.backfill_id)
+    (priority, run.qualified_pipeline(), run.backfill_id)
 }
 
 fn remove_from<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {

@@ -11,15 +11,17 @@ use super::pages::{cursor, cut_page};
 use super::rows::{ScheduleRow, Version};
 use super::rules;
 use crate::error::{Error, Result};
-use crate::model::{Page, PageRequest, PipelineId, Scope, Slug, StoredPipeline};
+use crate::model::{
+    Page, PageRequest, PipelineId, Qualified, Scope, Slug, StoredPipeline, TenantId,
+};
 use crate::storage::{Expect, PipelineFilter, PutPipeline, SlugChoice};
 
-/// Pipelines by id. The live ones are also found by slug and age.
+/// Pipelines by id and tenant. The live ones are also found by slug and age.
 #[derive(Default)]
 pub(super) struct PipelineTable {
-    rows: BTreeMap<PipelineId, PipelineRow>,
-    slugs: BTreeMap<Slug, PipelineId>,
-    by_age: BTreeSet<(DateTime<Utc>, PipelineId)>,
+    rows: BTreeMap<Qualified<PipelineId>, PipelineRow>,
+    slugs: BTreeMap<Qualified<Slug>, PipelineId>,
+    by_age: BTreeSet<(DateTime<Utc>, Qualified<PipelineId>)>,
 }
 
 struct PipelineRow {
@@ -33,25 +35,65 @@ struct PipelineRow {
     versions: BTreeMap<u32, Arc<Version>>,
 }
 
+impl PipelineRow {
+    fn live(&self) -> Option<&StoredPipeline> {
+        (!self.is_deleted).then_some(&self.stored)
+    }
+}
+
 impl PipelineTable {
-    /// Returns the live pipeline with this id.
-    pub(super) fn live(&self, id: &str, scope: &Scope) -> Option<&StoredPipeline> {
-        self.row(id, scope)
-            .filter(|row| !row.is_deleted)
-            .map(|row| &row.stored)
+    /// Returns the pipeline unless it is deleted.
+    pub(super) fn live(&self, pipeline: &Qualified<PipelineId>) -> Option<&StoredPipeline> {
+        self.rows.get(pipeline).and_then(PipelineRow::live)
     }
 
-    pub(super) fn version(&self, id: &PipelineId, version: u32) -> Option<&Arc<Version>> {
-        self.rows.get(id)?.versions.get(&version)
+    /// Returns the live pipelines with this id.
+    fn with_id(&self, id: &PipelineId) -> impl Iterator<Item = &StoredPipeline> {
+        let rows = self.rows.range(Qualified::new(id.clone(), None)..);
+        let rows = rows.take_while(move |(pipeline, _)| pipeline.id == *id);
+        rows.filter_map(|(_, row)| row.live())
+    }
+
+    /// Returns the live pipelines with this slug.
+    fn with_slug(&self, slug: &Slug) -> impl Iterator<Item = &StoredPipeline> {
+        let slugs = self.slugs.range(Qualified::new(slug.clone(), None)..);
+        let slugs = slugs.take_while(move |(own, _)| own.id == *slug);
+        slugs.filter_map(|(slug, id)| self.live(&Qualified::new(id.clone(), slug.tenant.clone())))
+    }
+
+    /// Returns the live pipeline that an id stands for in a scope.
+    pub(super) fn named(&self, id: &PipelineId, scope: &Scope) -> Result<Option<&StoredPipeline>> {
+        scope.choose(id, self.with_id(id), |stored| stored.tenant.as_ref())
+    }
+
+    /// Returns the live pipeline that an id or a slug stands for in a scope.
+    pub(super) fn find(&self, key: &str, scope: &Scope) -> Result<Option<&StoredPipeline>> {
+        let by_id = match PipelineId::new(key) {
+            Ok(id) => self.named(&id, scope)?,
+            Err(_) => None,
+        };
+        match (by_id, Slug::new(key)) {
+            (None, Ok(slug)) => {
+                scope.choose(key, self.with_slug(&slug), |stored| stored.tenant.as_ref())
+            }
+            (found, _) => Ok(found),
+        }
+    }
+
+    pub(super) fn version(
+        &self,
+        pipeline: &Qualified<PipelineId>,
+        version: u32,
+    ) -> Option<&Arc<Version>> {
+        self.rows.get(pipeline)?.versions.get(&version)
     }
 
     pub(super) fn in_scope<'a>(
         &'a self,
         scope: &'a Scope,
     ) -> impl Iterator<Item = &'a StoredPipeline> {
-        let live = self.rows.values().filter(|row| !row.is_deleted);
-        live.map(|row| &row.stored)
-            .filter(|stored| scope.admits(stored.tenant.as_ref()))
+        let live = self.rows.values().filter_map(PipelineRow::live);
+        live.filter(|stored| scope.admits(stored.tenant.as_ref()))
     }
 
     /// Returns the live pipelines that have a schedule, each with its schedule.
@@ -60,27 +102,14 @@ impl PipelineTable {
         rows.filter_map(|row| Some((&row.stored, row.schedule.as_ref()?)))
     }
 
-    pub(super) fn schedule(&self, id: &PipelineId) -> Option<&ScheduleRow> {
-        self.rows.get(id)?.schedule.as_ref()
+    pub(super) fn schedule(&self, pipeline: &Qualified<PipelineId>) -> Option<&ScheduleRow> {
+        self.rows.get(pipeline)?.schedule.as_ref()
     }
 
-    pub(super) fn set_schedule(&mut self, id: &PipelineId, schedule: ScheduleRow) {
-        if let Some(row) = self.rows.get_mut(id) {
+    pub(super) fn set_schedule(&mut self, pipeline: &Qualified<PipelineId>, schedule: ScheduleRow) {
+        if let Some(row) = self.rows.get_mut(pipeline) {
             row.schedule = Some(schedule);
         }
-    }
-
-    fn row(&self, id: &str, scope: &Scope) -> Option<&PipelineRow> {
-        self.rows
-            .get(id)
-            .filter(|row| scope.admits(row.stored.tenant.as_ref()))
-    }
-
-    pub(super) fn find(&self, key: &str, scope: &Scope) -> Option<&StoredPipeline> {
-        self.live(key, scope).or_else(|| {
-            let id = self.slugs.get(key)?;
-            self.live(id.as_str(), scope)
-        })
     }
 
     pub(super) fn put(
@@ -88,9 +117,12 @@ impl PipelineTable {
         mut put: PutPipeline,
         mut version: Arc<Version>,
     ) -> Result<StoredPipeline> {
-        let before = self.live(put.id.as_str(), &put.scope).cloned();
-        self.check_expectation(&put, before.as_ref())?;
-        let slug = self.choose_slug(&put, before.as_ref())?;
+        let live = self.with_id(&put.id).map(|stored| stored.tenant.clone());
+        let tenant = rules::saved_tenant(put.expect, &put.scope, &put.id, live)?;
+        let own = Qualified::new(put.id.clone(), tenant.clone());
+        let before = self.live(&own).cloned();
+        self.check_expectation(&put, &own, before.as_ref())?;
+        let slug = self.choose_slug(&put.slug, &own, before.as_ref())?;
         let enabled = self.enabled_after(&put, before.as_ref());
         if put.definition.enabled != enabled.current {
             put.definition = rules::definition_with(enabled.current, &put.definition);
@@ -100,23 +132,19 @@ impl PipelineTable {
             && stored.slug == slug
             && stored.definition == put.definition
         {
-            self.set_enabled_by_code(&put.id, enabled);
+            self.set_enabled_by_code(&own, enabled);
             return Ok(stored.clone());
         }
-        let id = put.id.clone();
-        let number = self.rows.get(&put.id).map_or(0, |row| row.stored.version) + 1;
+        let number = self.rows.get(&own).map_or(0, |row| row.stored.version) + 1;
         let stored = StoredPipeline {
-            tenant: match &before {
-                Some(stored) => stored.tenant.clone(),
-                None => put.scope.tenant().cloned(),
-            },
+            tenant,
             version: number,
             created_at: before.map_or(put.now, |stored| stored.created_at),
             updated_at: put.now,
             ..StoredPipeline::new(put.id, slug, put.definition, put.now)
         };
-        self.store(stored.clone(), version);
-        self.set_enabled_by_code(&id, enabled);
+        self.store(&own, stored.clone(), version);
+        self.set_enabled_by_code(&own, enabled);
         Ok(stored)
     }
 
@@ -125,19 +153,24 @@ impl PipelineTable {
             current: stored.definition.enabled,
             by_code: self
                 .rows
-                .get(&stored.id)
+                .get(&stored.qualified_id())
                 .and_then(|row| row.enabled_by_code),
         });
         rules::Enabled::after_save(put.saved_by, put.definition.enabled, before)
     }
 
-    fn set_enabled_by_code(&mut self, id: &PipelineId, enabled: rules::Enabled) {
-        if let Some(row) = self.rows.get_mut(id) {
+    fn set_enabled_by_code(&mut self, pipeline: &Qualified<PipelineId>, enabled: rules::Enabled) {
+        if let Some(row) = self.rows.get_mut(pipeline) {
             row.enabled_by_code = enabled.by_code;
         }
     }
 
-    fn check_expectation(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> Result<()> {
+    fn check_expectation(
+        &self,
+        put: &PutPipeline,
+        own: &Qualified<PipelineId>,
+        before: Option<&StoredPipeline>,
+    ) -> Result<()> {
         match (put.expect, before) {
             (Expect::Present | Expect::Version(_), None) => {
                 return Err(Error::pipeline_not_found(&put.id));
@@ -149,18 +182,27 @@ impl PipelineTable {
             (Expect::Absent | Expect::Any, None)
             | (Expect::Present | Expect::Version(_) | Expect::Any, Some(_)) => {}
         }
-        // An id of another tenant is invisible to the caller, but it is taken.
-        let is_foreign = before.is_none() && self.live(put.id.as_str(), &Scope::All).is_some();
-        let is_slug = self.slugs.get(put.id.as_str());
-        if is_foreign || is_slug.is_some_and(|owner| *owner != put.id) {
-            return Err(rules::already_exists(&put.id));
+        let slug = Slug::new(put.id.as_str()).ok();
+        match slug.and_then(|slug| self.owner_of(&slug, own.tenant.as_ref())) {
+            Some(owner) if *owner != put.id => Err(rules::already_exists(&put.id)),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
-    fn choose_slug(&self, put: &PutPipeline, before: Option<&StoredPipeline>) -> Result<Slug> {
-        match &put.slug {
-            SlugChoice::Given(slug) if self.is_free(slug, &put.id) => Ok(slug.clone()),
+    /// Returns the pipeline of a tenant that has this slug.
+    fn owner_of(&self, slug: &Slug, tenant: Option<&TenantId>) -> Option<&PipelineId> {
+        self.slugs
+            .get(&Qualified::new(slug.clone(), tenant.cloned()))
+    }
+
+    fn choose_slug(
+        &self,
+        choice: &SlugChoice,
+        own: &Qualified<PipelineId>,
+        before: Option<&StoredPipeline>,
+    ) -> Result<Slug> {
+        match choice {
+            SlugChoice::Given(slug) if self.is_free(slug, own) => Ok(slug.clone()),
             SlugChoice::Given(slug) => Err(rules::already_exists(slug)),
             SlugChoice::Derived(base) => {
                 if let Some(stored) = before
@@ -170,36 +212,41 @@ impl PipelineTable {
                 }
                 (1..)
                     .map(|number| rules::numbered(base, number))
-                    .find(|slug| self.is_free(slug, &put.id))
+                    .find(|slug| self.is_free(slug, own))
                     .ok_or_else(|| rules::already_exists(base))
             }
         }
     }
 
-    /// Returns whether no pipeline other than `id` has this slug, as its slug or as its id.
-    fn is_free(&self, slug: &Slug, id: &PipelineId) -> bool {
-        let is_id = self.live(slug.as_str(), &Scope::All);
-        self.slugs.get(slug).is_none_or(|owner| owner == id)
-            && is_id.is_none_or(|stored| stored.id == *id)
+    /// Returns whether no other pipeline of the tenant has this slug, as its slug or as its id.
+    fn is_free(&self, slug: &Slug, own: &Qualified<PipelineId>) -> bool {
+        let owner = self.owner_of(slug, own.tenant.as_ref());
+        let same_id = PipelineId::new(slug.as_str()).ok();
+        let same_id = same_id.map(|id| Qualified::new(id, own.tenant.clone()));
+        let is_id_of_another =
+            same_id.is_some_and(|other| other != *own && self.live(&other).is_some());
+        owner.is_none_or(|owner| *owner == own.id) && !is_id_of_another
     }
 
-    fn store(&mut self, stored: StoredPipeline, version: Arc<Version>) {
-        self.unindex(&stored.id);
-        let current = self.schedule(&stored.id).copied();
-        let before = self.live(stored.id.as_str(), &Scope::All);
-        let schedule = schedule_after_save(current, before, &stored);
-        self.slugs.insert(stored.slug.clone(), stored.id.clone());
-        self.by_age.insert((stored.created_at, stored.id.clone()));
-        let row = self
-            .rows
-            .entry(stored.id.clone())
-            .or_insert_with(|| PipelineRow {
-                stored: stored.clone(),
-                schedule,
-                enabled_by_code: None,
-                is_deleted: false,
-                versions: BTreeMap::new(),
-            });
+    fn store(
+        &mut self,
+        own: &Qualified<PipelineId>,
+        stored: StoredPipeline,
+        version: Arc<Version>,
+    ) {
+        self.unindex(own);
+        let current = self.schedule(own).copied();
+        let schedule = schedule_after_save(current, self.live(own), &stored);
+        let slug = Qualified::new(stored.slug.clone(), stored.tenant.clone());
+        self.slugs.insert(slug, stored.id.clone());
+        self.by_age.insert((stored.created_at, own.clone()));
+        let row = self.rows.entry(own.clone()).or_insert_with(|| PipelineRow {
+            stored: stored.clone(),
+            schedule,
+            enabled_by_code: None,
+            is_deleted: false,
+            versions: BTreeMap::new(),
+        });
         row.versions.insert(stored.version, version);
         row.is_deleted = false;
         row.schedule = schedule;
@@ -207,16 +254,17 @@ impl PipelineTable {
     }
 
     /// Removes a live pipeline from the indexes by slug and age.
-    fn unindex(&mut self, id: &PipelineId) {
-        if let Some(row) = self.rows.get(id).filter(|row| !row.is_deleted) {
-            self.slugs.remove(&row.stored.slug);
-            self.by_age.remove(&(row.stored.created_at, id.clone()));
+    fn unindex(&mut self, pipeline: &Qualified<PipelineId>) {
+        if let Some(stored) = self.rows.get(pipeline).and_then(PipelineRow::live) {
+            let slug = Qualified::new(stored.slug.clone(), stored.tenant.clone());
+            self.slugs.remove(&slug);
+            self.by_age.remove(&(stored.created_at, pipeline.clone()));
         }
     }
 
-    pub(super) fn delete(&mut self, id: &PipelineId) {
-        self.unindex(id);
-        if let Some(row) = self.rows.get_mut(id) {
+    pub(super) fn delete(&mut self, pipeline: &Qualified<PipelineId>) {
+        self.unindex(pipeline);
+        if let Some(row) = self.rows.get_mut(pipeline) {
             row.is_deleted = true;
             row.schedule = None;
             row.versions.clear();
@@ -239,19 +287,21 @@ impl PipelineTable {
                 && tag.as_ref().is_none_or(|tag| definition.tags.contains(tag))
                 && enabled.is_none_or(|enabled| enabled == definition.enabled)
         };
-        let matching = |keys: &'_ (DateTime<Utc>, PipelineId)| {
-            let row = self.rows.get(&keys.1)?;
-            is_match(&row.stored).then_some((&row.stored.id, &row.stored))
+        let matching = |(_, own): &'_ (DateTime<Utc>, Qualified<PipelineId>)| {
+            let row = self.rows.get(own)?;
+            is_match(&row.stored).then(|| (own.clone(), &row.stored))
         };
         let total = || self.by_age.iter().filter_map(matching).count() as u64;
         let found = match cursor(page) {
             None => cut_page(page, total, self.by_age.iter().rev().filter_map(matching)),
             Some(text) => {
-                let row = self.row(text, scope);
-                let row = row.ok_or_else(|| rules::bad_cursor(text))?;
-                let older = ..(row.stored.created_at, row.stored.id.clone());
-                let older = self.by_age.range(older).rev();
-                cut_page(page, total, older.filter_map(matching))
+                let named = text.parse().ok();
+                let row =
+                    named.and_then(|own: Qualified<PipelineId>| self.rows.get_key_value(&own));
+                let seen = row.filter(|(own, _)| scope.admits(own.tenant.as_ref()));
+                let (own, row) = seen.ok_or_else(|| rules::bad_cursor(text))?;
+                let older = self.by_age.range(..(row.stored.created_at, own.clone()));
+                cut_page(page, total, older.rev().filter_map(matching))
             }
         };
         let items = found.items.into_iter().cloned().collect();

@@ -22,23 +22,21 @@ impl State {
             scope,
             now: _,
         } = delete;
-        let found = self
-            .pipelines
-            .find(id.as_str(), scope)
-            .filter(|found| found.id == *id)
-            .ok_or_else(|| Error::pipeline_not_found(id))?;
+        let found = self.pipelines.named(id, scope)?;
+        let found = found.ok_or_else(|| Error::pipeline_not_found(id))?;
+        let pipeline = found.qualified_id();
         if version.is_some_and(|expected| expected != found.version) {
             return Err(rules::precondition_failed(id, found.version));
         }
         let active = [RunStatus::Pending, RunStatus::Running];
         if active
             .iter()
-            .any(|status| self.index.count(Some(id), *status) > 0)
+            .any(|status| self.index.count(Some(&pipeline), *status) > 0)
         {
             return Err(rules::pipeline_active(id));
         }
-        self.pipelines.delete(id);
-        self.keys.retain(|_, key| key.pipeline != *id);
+        self.pipelines.delete(&pipeline);
+        self.keys.retain(|_, key| key.pipeline != pipeline);
         Ok(())
     }
 }
@@ -52,7 +50,7 @@ impl Pipelines for MemoryStorage {
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
-        Ok(self.state()?.pipelines.find(key, scope).cloned())
+        Ok(self.state()?.pipelines.find(key, scope)?.cloned())
     }
 
     async fn list_pipelines(

@@ -9,7 +9,7 @@ use std::ops::Bound;
 use super::rows::Key;
 use super::run_list::newest_first;
 use super::state::State;
-use crate::model::{PipelineId, RunId, RunStatus};
+use crate::model::{PipelineId, Qualified, RunId, RunStatus};
 use crate::storage::{Purge, PurgeCursor, PurgeOutcome};
 
 impl State {
@@ -50,8 +50,8 @@ impl State {
             .map(|row| &row.run)
             .filter(|run| {
                 let oldest = retained
-                    .entry(&run.pipeline_id)
-                    .or_insert_with(|| self.oldest_retained(&run.pipeline_id, *keep_last));
+                    .entry(run.qualified_pipeline())
+                    .or_insert_with_key(|pipeline| self.oldest_retained(pipeline, *keep_last));
                 oldest.is_none_or(|oldest| run.id < oldest)
             })
             .map(|run| run.id)
@@ -61,7 +61,7 @@ impl State {
 
     /// Returns the smallest id among the newest finished runs of a pipeline, or `None` if none is
     /// retained.
-    fn oldest_retained(&self, pipeline: &PipelineId, keep_last: u32) -> Option<RunId> {
+    fn oldest_retained(&self, pipeline: &Qualified<PipelineId>, keep_last: u32) -> Option<RunId> {
         let terminal = [RunStatus::Success, RunStatus::Failed, RunStatus::Cancelled];
         let sets = terminal
             .into_iter()
@@ -115,7 +115,7 @@ impl State {
             self.remove_empty_backfill(backfill);
         }
         if let Some(at) = row.fire_at {
-            self.ticks.remove(&(row.run.pipeline_id, at));
+            self.ticks.remove(&(row.run.qualified_pipeline(), at));
         }
     }
 

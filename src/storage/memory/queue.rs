@@ -18,7 +18,7 @@ use super::state::State;
 use super::{MemoryStorage, rules};
 use crate::error::Result;
 use crate::model::{
-    BackfillOrder, EventKind, OwnerId, PipelineId, Priority, RunId, RunStatus, Scope,
+    BackfillOrder, EventKind, OwnerId, PipelineId, Priority, Qualified, RunId, RunStatus,
 };
 use crate::storage::{Claim, ClaimOutcome, ClaimedRun, HeldRun, Queue};
 
@@ -155,7 +155,7 @@ impl State {
     }
 
     fn limits(&self, (priority, pipeline, backfill): &Lane) -> rules::LaneLimits {
-        let stored = self.pipelines.live(pipeline.as_str(), &Scope::All);
+        let stored = self.pipelines.live(pipeline);
         let max = stored.and_then(|stored| stored.definition.max_concurrent_runs);
         let backfill = backfill.and_then(|id| self.backfills.get(&id));
         rules::LaneLimits {
@@ -178,7 +178,7 @@ impl State {
     }
 
     /// Returns whether a run of this pipeline's schedule is still executing.
-    fn is_schedule_executing(&self, pipeline: &PipelineId) -> bool {
+    fn is_schedule_executing(&self, pipeline: &Qualified<PipelineId>) -> bool {
         let running = self.index.with_status(Some(pipeline), RunStatus::Running);
         let mut rows = running
             .into_iter()

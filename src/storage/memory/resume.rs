@@ -36,7 +36,7 @@ impl State {
     pub(super) fn version_of(&self, run: &Run, resumed: Option<&RunRow>) -> Option<Arc<Version>> {
         let current = self
             .pipelines
-            .version(&run.pipeline_id, run.pipeline_version);
+            .version(&run.qualified_pipeline(), run.pipeline_version);
         current
             .or_else(|| {
                 let old = resumed.filter(|old| old.run.pipeline_version == run.pipeline_version);

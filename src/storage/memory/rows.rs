@@ -12,8 +12,8 @@ use super::rules;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::model::{
-    Backfill, BackfillId, NodeIndex, NodeRun, OwnerId, Pipeline, PipelineId, Preview, Profile, Run,
-    RunId, SkipReason,
+    Backfill, BackfillId, NodeIndex, NodeRun, OwnerId, Pipeline, PipelineId, Preview, Profile,
+    Qualified, Run, RunId, SkipReason,
 };
 use crate::storage::{IdempotentOperation, RunDetail};
 
@@ -158,7 +158,7 @@ pub(super) type Key = (IdempotentOperation, String);
 /// The result of the first request with an idempotency key.
 pub(super) struct KeyRow {
     pub(super) body_hash: [u8; 32],
-    pub(super) pipeline: PipelineId,
+    pub(super) pipeline: Qualified<PipelineId>,
     pub(super) run_ids: Vec<RunId>,
     pub(super) backfill: Option<BackfillId>,
 }

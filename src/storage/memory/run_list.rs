@@ -9,7 +9,7 @@ use super::pages::{cursor, cut_page};
 use super::rules;
 use super::state::State;
 use crate::error::Result;
-use crate::model::{Page, PageRequest, Run, RunId, RunStatus};
+use crate::model::{Page, PageRequest, PipelineId, Run, RunId, RunStatus, Scope};
 use crate::storage::RunFilter;
 
 const ALL: [RunStatus; 5] = [
@@ -50,10 +50,8 @@ impl State {
             to,
         } = filter;
         let has_status = |status: &RunStatus| statuses.is_empty() || statuses.contains(status);
-        let sets = ALL
-            .into_iter()
-            .filter(has_status)
-            .filter_map(|status| self.index.with_status(pipeline.as_ref(), status));
+        let sets = ALL.into_iter().filter(has_status);
+        let sets = sets.flat_map(|status| self.sets(pipeline.as_ref(), scope, status));
         let many = run.is_none().then(|| newest_first(sets, before));
         let one = run.filter(|run| before.is_none_or(|before| *run < before));
         many.into_iter()
@@ -69,6 +67,21 @@ impl State {
                     && from.is_none_or(|from| from <= run.created_at)
                     && to.is_none_or(|to| run.created_at < to)
             })
+    }
+
+    /// Returns the runs with this status: a set for each pipeline in scope with this id, or one set
+    /// of all pipelines.
+    fn sets<'a>(
+        &'a self,
+        pipeline: Option<&'a PipelineId>,
+        scope: &'a Scope,
+        status: RunStatus,
+    ) -> impl Iterator<Item = &'a BTreeSet<RunId>> {
+        let every = pipeline
+            .is_none()
+            .then(|| self.index.with_status(None, status));
+        let own = pipeline.map(|id| self.index.with_pipeline_id(id, scope, status));
+        every.flatten().into_iter().chain(own.into_iter().flatten())
     }
 }
 

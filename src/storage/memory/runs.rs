@@ -14,7 +14,7 @@ use super::{MemoryStorage, rules};
 use crate::error::{Error, Result};
 use crate::model::{
     BackfillId, Cancel, EventKind, NodeId, NodeIndex, NodeStatus, Page, PageRequest, PipelineId,
-    Preview, Run, RunId, RunStatus, Scope,
+    Preview, Qualified, Run, RunId, RunStatus, Scope,
 };
 use crate::storage::{
     CancelOutcome, CancelRequest, CreateRuns, CreatedRuns, FoundProfile, IdempotencyKey, NewRun,
@@ -26,9 +26,13 @@ impl State {
         let Some(first) = create.runs.first() else {
             return Ok(CreatedRuns::new(Vec::new(), self.events.newest()));
         };
-        let pipeline = first.run.pipeline_id.clone();
-        self.check_parents(&create, &pipeline)?;
-        if let Some(repeated) = self.repeated_creation(&create)? {
+        let pipeline = self
+            .pipelines
+            .named(&first.run.pipeline_id, &create.scope)?
+            .ok_or_else(|| Error::pipeline_not_found(&first.run.pipeline_id))?
+            .qualified_id();
+        self.check_resumed(&create, &pipeline)?;
+        if let Some(repeated) = self.repeated_creation(&create, &pipeline)? {
             return Ok(repeated);
         }
         if let Some(key) = create.idempotency.as_ref().filter(|_| !create.is_preview)
@@ -36,7 +40,7 @@ impl State {
         {
             return Ok(created);
         }
-        let skipped = self.skip_existing(&mut create);
+        let skipped = self.skip_existing(&mut create, &pipeline);
         let run_ids: Vec<_> = create.runs.iter().map(|new| new.run.id).collect();
         if create.is_preview || create.runs.is_empty() {
             let created = CreatedRuns::new(run_ids, self.events.newest());
@@ -68,20 +72,13 @@ impl State {
         })
     }
 
-    /// Refuses a creation whose pipeline or resumed run is not found.
-    fn check_parents(&self, create: &CreateRuns, pipeline: &PipelineId) -> Result<()> {
-        if self
-            .pipelines
-            .live(pipeline.as_str(), &create.scope)
-            .is_none()
-        {
-            return Err(Error::pipeline_not_found(pipeline));
-        }
+    /// Refuses a creation whose resumed run is not found.
+    fn check_resumed(&self, create: &CreateRuns, pipeline: &Qualified<PipelineId>) -> Result<()> {
         for NewRun { run, .. } in &create.runs {
             if let Some(old) = run.resumed_from
                 && self
                     .run(old, &create.scope)
-                    .is_none_or(|row| row.run.pipeline_id != *pipeline)
+                    .is_none_or(|row| !row.run.is_of(pipeline))
             {
                 return Err(Error::run_not_found(old));
             }
@@ -90,7 +87,11 @@ impl State {
     }
 
     /// Builds the rows of a creation, or refuses it. Writes nothing.
-    fn build_rows(&self, create: &CreateRuns, pipeline: &PipelineId) -> Result<Vec<RunRow>> {
+    fn build_rows(
+        &self,
+        create: &CreateRuns,
+        pipeline: &Qualified<PipelineId>,
+    ) -> Result<Vec<RunRow>> {
         let backfill = create.backfill.as_ref().map(|new| new.backfill.id);
         if let Some(id) = backfill.filter(|id| self.backfills.contains_key(id)) {
             return Err(Error::internal(format!("backfill {id} already exists")));
@@ -100,7 +101,8 @@ impl State {
         let mut rows = Vec::with_capacity(create.runs.len());
         for new in &create.runs {
             let id = new.run.id;
-            if new.run.pipeline_id != *pipeline || self.runs.contains_key(&id) || !ids.insert(id) {
+            if new.run.pipeline_id != pipeline.id || self.runs.contains_key(&id) || !ids.insert(id)
+            {
                 return Err(Error::internal(format!(
                     "run {id} already exists or is of another pipeline"
                 )));
@@ -108,9 +110,9 @@ impl State {
             if let Some(at) = new.fire_at
                 && (self.ticks.contains_key(&(pipeline.clone(), at)) || !ticks.insert(at))
             {
-                return Err(rules::tick_taken(pipeline, at));
+                return Err(rules::tick_taken(&pipeline.id, at));
             }
-            rows.push(self.build_row(new, backfill)?);
+            rows.push(self.build_row(new, pipeline, backfill)?);
         }
         let count = rows.len() as u64;
         for (queue, max) in [
@@ -129,26 +131,23 @@ impl State {
         Ok(rows)
     }
 
-    fn build_row(&self, new: &NewRun, backfill: Option<BackfillId>) -> Result<RunRow> {
+    fn build_row(
+        &self,
+        new: &NewRun,
+        pipeline: &Qualified<PipelineId>,
+        backfill: Option<BackfillId>,
+    ) -> Result<RunRow> {
         let resumed = new.run.resumed_from.and_then(|old| self.runs.get(&old));
         if let Some(old) = resumed {
             self.check_resumable(old)?;
         }
-        let version = self.version_of(&new.run, resumed).ok_or_else(|| {
-            let Run {
-                pipeline_id,
-                pipeline_version,
-                ..
-            } = &new.run;
-            Error::internal(format!(
-                "pipeline {pipeline_id} has no version {pipeline_version}"
-            ))
+        let mut run = new.run.clone();
+        run.tenant.clone_from(&pipeline.tenant);
+        let version = self.version_of(&run, resumed).ok_or_else(|| {
+            let number = run.pipeline_version;
+            Error::internal(format!("pipeline {pipeline} has no version {number}"))
         })?;
-        let mut row = RunRow::new(new.run.clone(), version);
-        let pipeline = self
-            .pipelines
-            .live(row.run.pipeline_id.as_str(), &Scope::All);
-        row.run.tenant = pipeline.and_then(|stored| stored.tenant.clone());
+        let mut row = RunRow::new(run, version);
         row.outputs = self.inherited_outputs(&row.run);
         row.run.backfill_id = backfill;
         row.fire_at = new.fire_at;
@@ -160,7 +159,7 @@ impl State {
         let created = rules::run_event(&row.run, EventKind::RunCreated, row.run.created_at);
         row.seqs.push(self.events.push(created));
         if let Some(at) = row.fire_at {
-            self.ticks.insert((row.run.pipeline_id.clone(), at), id);
+            self.ticks.insert((row.run.qualified_pipeline(), at), id);
         }
         self.index.insert(&row.run);
         self.newest_run = self.newest_run.max(Some(id));
@@ -245,12 +244,12 @@ impl State {
     fn find_profile(&self, run: RunId, node: &NodeId, scope: &Scope) -> Option<FoundProfile> {
         let (row, node_index) = self.find_executed(run, node, scope)?;
         let profile = row.nodes.get(&node_index)?.profile.clone()?;
+        let pipeline = row.run.qualified_pipeline();
         let earlier = self.runs.range(..row.run.id).rev();
         let previous = earlier
             .map(|(_, earlier)| earlier)
-            .filter(|earlier| earlier.run.pipeline_id == row.run.pipeline_id)
+            .filter(|earlier| earlier.run.is_of(&pipeline))
             .take(rules::PROFILES_BACK_MAX as usize)
-            .filter(|earlier| scope.admits(earlier.run.tenant.as_ref()))
             .find_map(|earlier| {
                 let node_index = earlier.version.graph.node_index(node.as_str())?;
                 let own = earlier.nodes.get(&node_index)?;

@@ -8,14 +8,14 @@ use super::MemoryStorage;
 use super::rows::ScheduleRow;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Overlap, PipelineId, RunStatus, Scope, SkipReason};
+use crate::model::{Overlap, PipelineId, Qualified, RunStatus, Scope, SkipReason};
 use crate::storage::{
     Advance, AdvanceOutcome, CreateRuns, NewRun, Schedules, StoredSchedule, TickOutcome, rules,
 };
 
 impl State {
     fn advance(&mut self, advance: Advance) -> Result<AdvanceOutcome> {
-        let stored = self.pipelines.live(advance.pipeline.as_str(), &Scope::All);
+        let stored = self.pipelines.live(&advance.pipeline);
         let is_current = stored.is_some_and(|stored| stored.version == advance.version);
         let row = self.pipelines.schedule(&advance.pipeline).copied();
         let Some(row) = row.filter(|row| is_current && row.cursor == advance.from) else {
@@ -48,17 +48,18 @@ impl State {
             return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
         let mut create = CreateRuns::new(vec![run]);
+        create.scope = advance.pipeline.scope();
         create.queued_pipeline_max = advance.queued_pipeline_max;
         create.queued_max = advance.queued_max;
         tick_outcome(self.create_runs(create).map(drop))
     }
 
-    fn has_run_of_tick(&self, pipeline: &PipelineId, new: &NewRun) -> bool {
+    fn has_run_of_tick(&self, pipeline: &Qualified<PipelineId>, new: &NewRun) -> bool {
         new.fire_at
             .is_some_and(|at| self.ticks.contains_key(&(pipeline.clone(), at)))
     }
 
-    fn has_unfinished_tick(&self, pipeline: &PipelineId) -> bool {
+    fn has_unfinished_tick(&self, pipeline: &Qualified<PipelineId>) -> bool {
         let unfinished = [RunStatus::Pending, RunStatus::Running];
         let runs = unfinished
             .into_iter()

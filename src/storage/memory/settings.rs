@@ -1,4 +1,5 @@
-//! The table of connections or variables: fields under ids, with a trace of deleted ones.
+//! The table of connections or variables: fields under an id and its tenant, with a trace of
+//! deleted ones.
 //!
 //! `rules` decides what a save changes.
 
@@ -9,12 +10,12 @@ use chrono::{DateTime, Utc};
 use super::pages::{cursor, cut_page};
 use super::rules::{self, PutSetting, Setting, StoredSetting};
 use crate::error::Result;
-use crate::model::{Page, PageRequest, Scope};
+use crate::model::{Page, PageRequest, Qualified, Scope};
 
-/// Settings by id. The live ones are also found by age.
+/// Settings by id and tenant. The live ones are also found by age.
 pub(super) struct SettingTable<T: Setting> {
-    rows: BTreeMap<T::Id, StoredSetting<T>>,
-    by_age: BTreeSet<(DateTime<Utc>, T::Id)>,
+    rows: BTreeMap<Qualified<T::Id>, StoredSetting<T>>,
+    by_age: BTreeSet<(DateTime<Utc>, Qualified<T::Id>)>,
 }
 
 impl<T: Setting> Default for SettingTable<T> {
@@ -27,65 +28,84 @@ impl<T: Setting> Default for SettingTable<T> {
 }
 
 impl<T: Setting> SettingTable<T> {
-    pub(super) fn put(&mut self, put: PutSetting<T>) -> Result<T> {
-        let stored = self.rows.get::<T::Id>(&put.id);
+    pub(super) fn put(&mut self, mut put: PutSetting<T>) -> Result<T> {
+        let live = self.live(&put.id).map(|(own, _)| own.tenant.clone());
+        let tenant = rules::saved_tenant(put.expect, &put.scope, &put.id, live)?;
+        put.scope = Scope::of(tenant.as_ref());
+        let own = Qualified::new(put.id.clone(), tenant);
+        let stored = self.rows.get(&own);
         let decided = rules::decide_save(&put, stored)?;
         let PutSetting { id, fields, .. } = put;
         let metadata = match (decided, stored) {
             (None, Some(stored)) => return Ok(T::from_parts(id, stored.metadata.clone(), fields)),
             (Some(metadata), Some(stored)) => {
                 self.by_age
-                    .remove(&(stored.metadata.created_at, id.clone()));
+                    .remove(&(stored.metadata.created_at, own.clone()));
                 metadata
             }
             (Some(metadata), None) => metadata,
             (None, None) => return Err(T::not_found(&id)),
         };
-        self.by_age.insert((metadata.created_at, id.clone()));
+        self.by_age.insert((metadata.created_at, own.clone()));
         let stored = StoredSetting {
             metadata: metadata.clone(),
             fields: Some(fields.clone()),
         };
-        self.rows.insert(id.clone(), stored);
+        self.rows.insert(own, stored);
         Ok(T::from_parts(id, metadata, fields))
     }
 
-    pub(super) fn find(&self, id: &T::Id, scope: &Scope) -> Option<T> {
-        let stored = self
-            .rows
-            .get::<T::Id>(id)
-            .filter(|stored| stored.is_visible(scope))?;
-        let fields = stored.fields.clone()?;
-        Some(T::from_parts(id.clone(), stored.metadata.clone(), fields))
+    /// Returns the live settings with this id.
+    fn live(&self, id: &T::Id) -> impl Iterator<Item = (&Qualified<T::Id>, T)> {
+        let rows = self.rows.range(Qualified::new(id.clone(), None)..);
+        let rows = rows.take_while(move |(own, _)| own.id == *id);
+        rows.filter_map(|(own, stored)| Some((own, join(own, stored)?)))
+    }
+
+    pub(super) fn find(&self, id: &T::Id, scope: &Scope) -> Result<Option<T>> {
+        let found = scope.choose(id, self.live(id), |(own, _)| own.tenant.as_ref())?;
+        Ok(found.map(|(_, setting)| setting))
     }
 
     pub(super) fn list(&self, scope: &Scope, page: &PageRequest) -> Result<Page<T>> {
-        let visible = |(_, id): &(DateTime<Utc>, T::Id)| Some((id.clone(), self.find(id, scope)?));
+        let visible = |(_, own): &(DateTime<Utc>, Qualified<T::Id>)| {
+            let is_seen = scope.admits(own.tenant.as_ref());
+            let setting = join(own, self.rows.get(own)?).filter(|_| is_seen)?;
+            Some((own.clone(), setting))
+        };
         let total = || self.by_age.iter().filter_map(visible).count() as u64;
         let Some(text) = cursor(page) else {
             let newest = self.by_age.iter().rev();
             return Ok(cut_page(page, total, newest.filter_map(visible)));
         };
-        let found = self
-            .rows
-            .get_key_value(text)
-            .filter(|(_, stored)| scope.admits(stored.metadata.tenant.as_ref()));
-        let (id, stored) = found.ok_or_else(|| rules::bad_cursor(text))?;
+        let named = text.parse().ok();
+        let found = named.and_then(|own: Qualified<T::Id>| self.rows.get_key_value(&own));
+        let seen = found.filter(|(own, _)| scope.admits(own.tenant.as_ref()));
+        let (own, stored) = seen.ok_or_else(|| rules::bad_cursor(text))?;
         let older = self
             .by_age
-            .range(..(stored.metadata.created_at, id.clone()))
-            .rev();
-        Ok(cut_page(page, total, older.filter_map(visible)))
+            .range(..(stored.metadata.created_at, own.clone()));
+        Ok(cut_page(page, total, older.rev().filter_map(visible)))
     }
 
     pub(super) fn delete(&mut self, id: &T::Id, scope: &Scope) -> Result<()> {
-        let stored = self.rows.get_mut::<T::Id>(id);
-        rules::check_deletion(id, stored.as_deref(), scope)?;
-        if let Some(stored) = stored {
+        let found = scope.choose(id, self.live(id), |(own, _)| own.tenant.as_ref())?;
+        let own = found.map(|(own, _)| own.clone());
+        let own = own.ok_or_else(|| T::not_found(id))?;
+        if let Some(stored) = self.rows.get_mut(&own) {
             stored.fields = None;
-            self.by_age
-                .remove(&(stored.metadata.created_at, id.clone()));
+            self.by_age.remove(&(stored.metadata.created_at, own));
         }
         Ok(())
     }
+}
+
+/// Returns a stored setting unless it is deleted.
+fn join<T: Setting>(own: &Qualified<T::Id>, stored: &StoredSetting<T>) -> Option<T> {
+    let fields = stored.fields.clone()?;
+    Some(T::from_parts(
+        own.id.clone(),
+        stored.metadata.clone(),
+        fields,
+    ))
 }

@@ -14,7 +14,9 @@ use super::pipeline_table::PipelineTable;
 use super::rows::{BackfillRow, Key, KeyRow, RunRow};
 use super::settings::SettingTable;
 use crate::error::{Error, Result};
-use crate::model::{BackfillId, PipelineId, RunId, Scope, StoredConnection, StoredVariable};
+use crate::model::{
+    BackfillId, PipelineId, Qualified, RunId, Scope, StoredConnection, StoredVariable,
+};
 
 /// All tables of a storage.
 #[derive(Default)]
@@ -30,7 +32,7 @@ pub(super) struct State {
     pub(super) backfills: BTreeMap<BackfillId, BackfillRow>,
     pub(super) cursors: CursorTable,
     pub(super) keys: BTreeMap<Key, KeyRow>,
-    pub(super) ticks: BTreeMap<(PipelineId, DateTime<Utc>), RunId>,
+    pub(super) ticks: BTreeMap<(Qualified<PipelineId>, DateTime<Utc>), RunId>,
     /// The greatest id so far. It survives the purge of that run, so that ids keep growing.
     pub(super) newest_run: Option<RunId>,
 }

@@ -10,7 +10,7 @@ use super::MemoryStorage;
 use super::rows::RunRow;
 use super::state::State;
 use crate::error::Result;
-use crate::model::{Event, PipelineId, RunStatus, Scope};
+use crate::model::{Event, PipelineId, Qualified, RunStatus, Scope};
 use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
 
 impl State {
@@ -25,8 +25,9 @@ impl State {
         for pipeline in self.pipelines.in_scope(scope) {
             // A pipeline with active runs cannot be deleted, so this counts every active run.
             stats.pipeline_count += 1;
-            stats.running_count += self.index.count(Some(&pipeline.id), RunStatus::Running);
-            stats.pending_count += self.index.count(Some(&pipeline.id), RunStatus::Pending);
+            let id = pipeline.qualified_id();
+            stats.running_count += self.index.count(Some(&id), RunStatus::Running);
+            stats.pending_count += self.index.count(Some(&id), RunStatus::Pending);
         }
         stats
     }
@@ -51,7 +52,7 @@ impl System for MemoryStorage {
 
     async fn figures(&self, filter: FiguresFilter) -> Result<Vec<Figures>> {
         let state = self.state()?;
-        let is_live = |id: &PipelineId| state.pipelines.live(id.as_str(), &filter.scope).is_some();
+        let is_live = |pipeline: &Qualified<PipelineId>| state.pipelines.live(pipeline).is_some();
         Ok(state.index.days.figures(&filter, is_live))
     }
 

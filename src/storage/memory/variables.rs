@@ -24,8 +24,8 @@ impl Variables for MemoryStorage {
         let state = self.state()?;
         let found = keys
             .iter()
-            .filter_map(|key| state.variables.find(key, scope));
-        Ok(found.collect())
+            .filter_map(|key| state.variables.find(key, scope).transpose());
+        found.collect()
     }
 
     async fn list_variables(

@@ -3,7 +3,7 @@
 //! - The queue: the choice among orphans, poison, the limits on pending runs, backfill settlement,
 //!   the overlap rule.
 //! - Writes: refusals, repeated creations, the checks of an append, the row and the event that an
-//!   entry produces, slugs, saved settings.
+//!   entry produces, names, slugs, saved settings.
 //!
 //! All of them are pure. Storing and finding rows is left to the backends.
 
@@ -21,6 +21,7 @@ mod enabled;
 mod events;
 mod holdings;
 mod limits;
+mod naming;
 mod node;
 mod orphans;
 mod refusals;
@@ -35,6 +36,7 @@ pub(super) use enabled::{Enabled, definition_with};
 pub(super) use events::{entry_event, run_event};
 pub(super) use holdings::settle_holdings;
 pub(super) use limits::{LaneLimits, Usage, may_start};
+pub(super) use naming::saved_tenant;
 pub(super) use node::{apply_entry, finish_node, reset_node};
 pub(super) use orphans::{OrphanChoice, RunningRun, choose_orphans, poisoned_outcome};
 use refusals::poisoned_message;
@@ -47,5 +49,5 @@ pub(crate) use refusals::{blocks_resume, not_resumable};
 pub(super) use schedules::{ScheduleChange, is_scheduled, runs_one_at_a_time, schedule_change};
 #[cfg(feature = "sqlite")]
 pub(super) use settings::SettingMetadata;
-pub(super) use settings::{PutSetting, Setting, StoredSetting, check_deletion, decide_save};
+pub(super) use settings::{PutSetting, Setting, StoredSetting, decide_save};
 pub(super) use slugs::{is_derived_from, numbered};

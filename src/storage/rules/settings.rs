@@ -2,20 +2,21 @@
 //!
 //! The fields belong to the model. Storing rows is left to the backends.
 
-use std::borrow::Borrow;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Problem, Result};
 use crate::model::{
-    ConnectionFields, ConnectionId, Scope, StoredConnection, StoredVariable, TenantId,
+    ConnectionFields, ConnectionId, IdError, Scope, StoredConnection, StoredVariable, TenantId,
     VariableFields, VariableKey,
 };
 use crate::storage::{Expect, PutConnection, PutVariable};
 
 /// Fields that are stored under an id.
 pub(in crate::storage) trait Setting: Send + 'static {
-    type Id: Clone + Ord + AsRef<str> + Borrow<str> + std::fmt::Display + Send + 'static;
+    type Id: Clone + Ord + AsRef<str> + Display + FromStr<Err = IdError> + Send + 'static;
     type Fields: Clone + PartialEq + Send + 'static;
     /// What an error message calls it.
     const NOUN: &'static str;
@@ -46,6 +47,7 @@ pub(in crate::storage) struct PutSetting<T: Setting> {
     pub(in crate::storage) id: T::Id,
     pub(in crate::storage) fields: T::Fields,
     pub(in crate::storage) expect: Expect,
+    /// Once the save is decided, exactly that of [`saved_tenant`](super::saved_tenant).
     pub(in crate::storage) scope: Scope,
     pub(in crate::storage) now: DateTime<Utc>,
 }
@@ -58,12 +60,14 @@ impl<T: Setting> StoredSetting<T> {
 }
 
 /// Returns the metadata after a save, or `None` if the save changes nothing.
+///
+/// `stored` is the row with the id of the save and the tenant of its scope.
 pub(in crate::storage) fn decide_save<T: Setting>(
     put: &PutSetting<T>,
     stored: Option<&StoredSetting<T>>,
 ) -> Result<Option<SettingMetadata>> {
     let visible = stored.filter(|stored| stored.is_visible(&put.scope));
-    check_expected(put, stored, visible)?;
+    check_expected(put, visible)?;
     Ok(match visible {
         Some(stored) if stored.fields.as_ref() == Some(&put.fields) => None,
         Some(stored) => Some(SettingMetadata {
@@ -82,31 +86,16 @@ pub(in crate::storage) fn decide_save<T: Setting>(
 
 fn check_expected<T: Setting>(
     put: &PutSetting<T>,
-    stored: Option<&StoredSetting<T>>,
     visible: Option<&StoredSetting<T>>,
 ) -> Result<()> {
-    // A setting of another tenant is absent for the caller, but its id is taken.
-    let is_live = stored.is_some_and(|stored| stored.fields.is_some());
     match (put.expect, visible) {
         (Expect::Present | Expect::Version(_), None) => Err(T::not_found(&put.id)),
         (Expect::Version(expected), Some(stored)) if stored.metadata.version != expected => {
             Err(precondition_failed(put, stored.metadata.version))
         }
-        (Expect::Absent, _) | (Expect::Any, None) if is_live => Err(already_exists(put)),
+        (Expect::Absent, Some(_)) => Err(already_exists(put)),
         (Expect::Absent | Expect::Any | Expect::Present | Expect::Version(_), _) => Ok(()),
     }
-}
-
-/// Refuses a deletion if the setting does not exist for a caller of this scope.
-pub(in crate::storage) fn check_deletion<T: Setting>(
-    id: &T::Id,
-    stored: Option<&StoredSetting<T>>,
-    scope: &Scope,
-) -> Result<()> {
-    stored
-        .filter(|stored| stored.is_visible(scope))
-        .map(drop)
-        .ok_or_else(|| T::not_found(id))
 }
 
 fn already_exists<T: Setting>(put: &PutSetting<T>) -> Error {

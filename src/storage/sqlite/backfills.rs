@@ -12,11 +12,11 @@ use rusqlite::{Connection, Row, params};
 
 use super::SqliteStorage;
 use super::backfill_params::SharedParams;
+use super::cached_pipelines::CachedPipeline;
 use super::open_backfills::{CachedBackfill, order};
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::query::{readable_rows, row};
 use super::reader::Reader;
-use super::state::CachedPipeline;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
@@ -145,17 +145,17 @@ impl Reader {
             let id = backfill.as_uuid().as_bytes().to_vec();
             conditions.add("b.id = ?", [Value::Blob(id)]);
         }
-        if let Some(pipeline) = pipeline {
-            conditions.add(
-                "b.pipeline = (SELECT key FROM pipelines WHERE id = ?)",
-                [Value::Text(pipeline.to_string())],
-            );
-        }
-        if let Some(tenant) = scope.tenant() {
-            conditions.add("b.tenant = ?", [Value::Text(tenant.to_string())]);
+        match pipeline {
+            // The `+` keeps SQLite from the index by tenant, as in the list of runs.
+            Some(pipeline) => {
+                let pipelines = self.pipeline_keys(pipeline, scope)?;
+                conditions.add_pipelines(&pipelines, "b.pipeline", "+b.pipeline");
+                conditions.add_scope("+b.tenant", scope);
+            }
+            None => conditions.add_scope("b.tenant", scope),
         }
         let total = wants_total(page)
-            .then(|| self.count_backfills(&conditions))
+            .then(|| self.count(BACKFILL_FROM, &conditions))
             .transpose()?;
         if let Some(text) = cursor(page) {
             let after: BackfillId = text.parse().map_err(|_| rules::bad_cursor(text))?;
@@ -175,13 +175,6 @@ impl Reader {
         };
         let read = |row: &Row<'_>| Ok(read_backfill(row)?.1);
         self.page(&query, read, |item| item.id.to_string())
-    }
-
-    fn count_backfills(&self, conditions: &Conditions) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {BACKFILL_FROM}{}", conditions.sql());
-        let values = rusqlite::params_from_iter(conditions.values());
-        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, to_u64))
     }
 }
 
@@ -218,13 +211,8 @@ impl Tx {
         let days = || runs.iter().map(|new| day(new.run.date));
         let found = self.rows(
             "SELECT DISTINCT r.date FROM runs r WHERE r.pipeline = ?1 AND r.date BETWEEN ?2 AND ?3 AND r.status = 2 AND r.trigger IN (1, 2, 3, 4) \
-             AND r.tenant IS ?4 AND (r.trigger <> 3 OR EXISTS (SELECT 1 FROM runs f WHERE f.id = r.first_run AND f.trigger IN (1, 2, 4)))",
-            params![
-                pipeline.key,
-                days().min(),
-                days().max(),
-                pipeline.tenant.as_ref().map(TenantId::as_str)
-            ],
+             AND (r.trigger <> 3 OR EXISTS (SELECT 1 FROM runs f WHERE f.id = r.first_run AND f.trigger IN (1, 2, 4)))",
+            params![pipeline.key, days().min(), days().max()],
             |row| date(row.get(0)?),
         )?;
         Ok(found.into_iter().collect())

@@ -194,7 +194,7 @@ impl Tx {
     }
 
     fn pipeline_usage(&mut self, pipeline: i64) -> Result<Usage, StoreError> {
-        let cached = self.state.pipeline_by_key(&self.conn, pipeline);
+        let cached = self.state.pipelines.find_by_key(&self.conn, pipeline);
         // Without a readable pipeline, its runs are claimed, so that each is found unreadable.
         let cached = self.unreadable.skip("a pipeline", pipeline, cached)?;
         Ok(Usage {

@@ -4,21 +4,20 @@
 //! for a resume.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::backfill_params::SharedParams;
 use super::body::JournalBody;
+use super::cached_pipelines::CachedPipeline;
 use super::idempotency::find_key;
 use super::lanes::{Head, LaneKey};
 use super::rows::{RUN, RUN_FROM, RunKeys, insert_run, read_run};
-use super::state::CachedPipeline;
 use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
 use super::values::{id, millis, run_id, to_run_status};
 use crate::error::{Error, Result};
-use crate::model::{BackfillId, EventKind, PipelineId, Run, RunStatus, Scope};
+use crate::model::{BackfillId, EventKind, Run, RunStatus};
 use crate::storage::{CreateRuns, CreatedRuns, NewRun, rules};
 
 impl Tx {
@@ -36,7 +35,7 @@ impl Tx {
             return Ok(CreatedRuns::new(Vec::new(), self.newest_seq()));
         };
         let pipeline = self.visible_pipeline(&first.run.pipeline_id, scope)?;
-        let resumed = self.resumed_runs(&pipeline, runs, scope)?;
+        let resumed = self.resumed_runs(&pipeline, runs)?;
         if let Some(repeated) = self.repeated_creation(&pipeline, create)? {
             return Ok(repeated);
         }
@@ -86,17 +85,6 @@ impl Tx {
         Ok(created)
     }
 
-    fn visible_pipeline(
-        &mut self,
-        id: &PipelineId,
-        scope: &Scope,
-    ) -> Result<Arc<CachedPipeline>, StoreError> {
-        self.state
-            .pipeline(&self.conn, id)?
-            .filter(|pipeline| !pipeline.is_deleted && scope.admits(pipeline.tenant.as_ref()))
-            .ok_or_else(|| Error::pipeline_not_found(id).into())
-    }
-
     /// Returns the result of a creation whose runs an earlier call has already stored.
     fn repeated_creation(
         &self,
@@ -141,12 +129,11 @@ impl Tx {
 
     /// Returns the earlier runs that the new runs resume.
     ///
-    /// Each must be in scope and belong to the same pipeline.
+    /// Each must belong to the same pipeline, which is in scope.
     fn resumed_runs(
         &self,
         pipeline: &CachedPipeline,
         runs: &[NewRun],
-        scope: &Scope,
     ) -> Result<Vec<Run>, StoreError> {
         let sql = format!("SELECT {RUN} FROM {RUN_FROM} WHERE r.id = ?");
         let mut resumed = Vec::new();
@@ -154,9 +141,9 @@ impl Tx {
             let found = self
                 .row(&sql, [id(&resumed_id)], read_run)?
                 .map(|row| row.run);
-            let visible = found
-                .filter(|run| scope.admits(run.tenant.as_ref()) && run.pipeline_id == pipeline.id);
-            resumed.push(visible.ok_or_else(|| Error::run_not_found(resumed_id))?);
+            let own =
+                found.filter(|run| run.pipeline_id == pipeline.id && run.tenant == pipeline.tenant);
+            resumed.push(own.ok_or_else(|| Error::run_not_found(resumed_id))?);
         }
         Ok(resumed)
     }

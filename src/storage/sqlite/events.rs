@@ -13,7 +13,7 @@ use super::reader::Reader;
 use super::store_error::StoreError;
 use super::values::{NUMBERS_END, optional_time, pipeline_id, run_id, tenant, to_i64, to_u64};
 use crate::error::Result;
-use crate::model::{Event, RunId, TenantId};
+use crate::model::{Event, RunId, Scope, TenantId};
 use crate::storage::{EventFilter, EventPage, Events, rules};
 
 #[async_trait]
@@ -175,7 +175,7 @@ fn rows_max(filter: &EventFilter, limit: usize) -> i64 {
         pipeline,
         kinds,
     } = filter;
-    if scope.tenant().is_some() || pipeline.is_some() || !kinds.is_empty() {
+    if *scope != Scope::All || pipeline.is_some() || !kinds.is_empty() {
         return ROWS_MAX;
     }
     i64::try_from(limit).unwrap_or(i64::MAX).min(ROWS_MAX)

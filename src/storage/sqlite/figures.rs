@@ -3,12 +3,16 @@
 //! `tx` counts the runs in every transaction. `total` adds as `sum` does, but a damaged count
 //! cannot make it overflow.
 
-use rusqlite::params;
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
 
+use super::naming::tenant_text;
+use super::pages::Conditions;
+use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::store_error::StoreError;
-use super::values::{date, day, pipeline_id, to_u64};
-use crate::model::{PipelineId, TenantId};
+use super::values::{date, day, pipeline_id, tenant, to_u64};
+use crate::model::{Qualified, Scope};
 use crate::storage::{Figures, FiguresBy, FiguresFilter};
 
 impl Reader {
@@ -23,36 +27,18 @@ impl Reader {
         if let FiguresBy::Pipeline { count_max } = by {
             return self.figures_by_pipeline(filter, *count_max);
         }
-        let key = match pipeline {
-            None => Some(0),
-            Some(id) => self.row(
-                "SELECT key FROM pipelines WHERE id = ?",
-                [id.as_str()],
-                |row| Ok(row.get(0)?),
-            )?,
+        let pipelines = match pipeline {
+            None => None,
+            Some(id) => Some(self.pipeline_keys(id, scope)?),
         };
-        let Some(key) = key else {
-            return Ok(Vec::new());
-        };
-        let days = (day(*from), day(*to));
-        match (pipeline, scope.tenant()) {
-            // If another tenant created a deleted pipeline again, it has figures of both tenants.
-            (Some(_), None) => self.rows(
-                "SELECT day, CAST(total(pending) AS INTEGER), CAST(total(running) AS INTEGER), CAST(total(success) AS INTEGER), \
-                 CAST(total(failed) AS INTEGER), CAST(total(cancelled) AS INTEGER) FROM daily \
-                 WHERE pipeline = ? AND day BETWEEN ? AND ? GROUP BY day \
-                 HAVING total(pending + running + success + failed + cancelled) > 0 ORDER BY day",
-                params![key, days.0, days.1],
-                read_figures,
-            ),
-            (_, tenant) => self.rows(
-                "SELECT day, pending, running, success, failed, cancelled FROM daily \
-                 WHERE pipeline = ? AND tenant = ? AND day BETWEEN ? AND ? \
-                 AND pending + running + success + failed + cancelled > 0 ORDER BY day",
-                params![key, tenant.map_or("", TenantId::as_str), days.0, days.1],
-                read_figures,
-            ),
-        }
+        let mut conditions = figure_rows(scope, pipelines.as_ref());
+        let days = [day(*from), day(*to)].map(Value::Integer);
+        conditions.add("day BETWEEN ? AND ?", days);
+        let sql = format!(
+            "SELECT day, {COUNTS} FROM daily{} GROUP BY day HAVING {HAS_RUNS} ORDER BY day",
+            conditions.sql(),
+        );
+        self.rows(&sql, params_from_iter(conditions.values()), read_figures)
     }
 
     fn figures_by_pipeline(
@@ -60,31 +46,53 @@ impl Reader {
         filter: &FiguresFilter,
         count_max: u32,
     ) -> Result<Vec<Figures>, StoreError> {
-        let (pipeline, tenant) = (filter.pipeline.as_ref(), filter.scope.tenant());
+        let mut conditions = Conditions::default();
+        conditions.add("p.slug IS NOT NULL", []);
+        if let Some(pipeline) = &filter.pipeline {
+            conditions.add("p.id = ?", [Value::Text(pipeline.to_string())]);
+        }
+        conditions.add_scope("p.tenant", &filter.scope);
+        let days = [day(filter.from), day(filter.to)].map(Value::Integer);
+        conditions.add("day BETWEEN ? AND ?", days);
         // The query starts with the pipelines, so that the key finds the days of each.
-        self.readable_rows(
-            "the figures of a pipeline",
-            "SELECT ?1, CAST(total(d.pending) AS INTEGER), CAST(total(d.running) AS INTEGER), CAST(total(d.success) AS INTEGER), \
-             CAST(total(d.failed) AS INTEGER), CAST(total(d.cancelled) AS INTEGER), p.id \
-             FROM pipelines p CROSS JOIN daily d ON d.pipeline = p.key \
-             WHERE p.slug IS NOT NULL AND d.day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR p.id = ?3) \
-             AND (?4 IS NULL OR (p.tenant = ?4 AND d.tenant = ?4)) GROUP BY p.key \
-             HAVING total(d.pending + d.running + d.success + d.failed + d.cancelled) > 0 \
-             ORDER BY total(d.failed) DESC, p.id LIMIT ?5",
-            params![
-                day(filter.from),
-                day(filter.to),
-                pipeline.map(PipelineId::as_str),
-                tenant.map(TenantId::as_str),
-                count_max,
-            ],
-            |row| {
-                let mut figures = read_figures(row)?;
-                figures.pipeline = Some(pipeline_id(&row.get::<_, String>(6)?)?);
-                Ok(figures)
-            },
-        )
+        let sql = format!(
+            "SELECT min(day), {COUNTS}, p.id, p.tenant FROM pipelines p CROSS JOIN daily ON pipeline = p.key{} \
+             GROUP BY p.key HAVING {HAS_RUNS} ORDER BY total(failed) DESC, p.id, coalesce(p.tenant, '') LIMIT ?",
+            conditions.sql(),
+        );
+        let limit = Value::Integer(i64::from(count_max));
+        let values = params_from_iter(conditions.values().iter().chain([&limit]));
+        self.readable_rows("the figures of a pipeline", &sql, values, |row| {
+            let mut figures = read_figures(row)?;
+            figures.date = filter.from;
+            let id = pipeline_id(&row.get::<_, String>(6)?)?;
+            figures.pipeline = Some(Qualified::new(id, tenant(row.get(7)?)?));
+            Ok(figures)
+        })
     }
+}
+
+/// The counts of a group of rows.
+const COUNTS: &str = "CAST(total(pending) AS INTEGER), CAST(total(running) AS INTEGER), CAST(total(success) AS INTEGER), \
+     CAST(total(failed) AS INTEGER), CAST(total(cancelled) AS INTEGER)";
+
+/// Whether a group of rows counts any run.
+const HAS_RUNS: &str = "total(pending + running + success + failed + cancelled) > 0";
+
+/// Returns the conditions for the rows that together count the runs of a scope, or of pipelines.
+pub(super) fn figure_rows(scope: &Scope, pipelines: Option<&PipelineKeys>) -> Conditions {
+    let mut conditions = Conditions::default();
+    match (pipelines, scope) {
+        (Some(pipelines), _) => conditions.add_pipelines(pipelines, "pipeline", "pipeline"),
+        // For pipeline 0, the empty tenant stands for all tenants.
+        (None, Scope::NoTenant) => conditions.add("pipeline <> 0", []),
+        (None, Scope::All | Scope::Tenant(_)) => conditions.add("pipeline = 0", []),
+    }
+    if pipelines.is_none() || *scope != Scope::All {
+        let tenant = tenant_text(scope.tenant()).to_owned();
+        conditions.add("tenant = ?", [Value::Text(tenant)]);
+    }
+    conditions
 }
 
 fn read_figures(row: &rusqlite::Row<'_>) -> Result<Figures, StoreError> {

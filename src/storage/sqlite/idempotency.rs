@@ -4,11 +4,12 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::naming::tenant_text;
 use super::query::row;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{backfill_id, id, run_id};
-use crate::model::{BackfillId, RunId};
+use crate::model::{BackfillId, PipelineId, Qualified, RunId};
 use crate::storage::{CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun, rules};
 
 impl Tx {
@@ -82,15 +83,16 @@ pub(super) fn find_key(
         IdempotentOperation::Run(pipeline) => row(
             conn,
             "SELECT i.body_hash, i.run_ids, NULL FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
-             AND i.resumed IS NULL AND i.backfill IS NULL WHERE p.id = ? AND i.name = ?",
-            [pipeline.as_str(), name],
+             AND i.resumed IS NULL AND i.backfill IS NULL WHERE p.id = ? AND coalesce(p.tenant, '') = ? AND i.name = ?",
+            names(pipeline, name),
             read,
         ),
         IdempotentOperation::Backfill(pipeline) => row(
             conn,
             "SELECT i.body_hash, i.run_ids, b.id FROM pipelines p CROSS JOIN idempotency i ON i.pipeline = p.key \
-             AND i.backfill IS NOT NULL CROSS JOIN backfills b ON b.key = i.backfill WHERE p.id = ? AND i.name = ?",
-            [pipeline.as_str(), name],
+             AND i.backfill IS NOT NULL CROSS JOIN backfills b ON b.key = i.backfill \
+             WHERE p.id = ? AND coalesce(p.tenant, '') = ? AND i.name = ?",
+            names(pipeline, name),
             read,
         ),
         IdempotentOperation::Resume(run) => row(
@@ -114,4 +116,10 @@ pub(super) fn find_key(
         run_ids: ids.chunks(16).map(run_id).collect::<Result<_, _>>()?,
         backfill: backfill.map(|bytes| backfill_id(&bytes)).transpose()?,
     }))
+}
+
+/// Returns the id and the tenant of a pipeline, and the name of one of its keys.
+fn names<'a>(pipeline: &'a Qualified<PipelineId>, key: &'a str) -> [&'a str; 3] {
+    let tenant = tenant_text(pipeline.tenant.as_ref());
+    [pipeline.id.as_str(), tenant, key]
 }

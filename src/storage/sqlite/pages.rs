@@ -8,7 +8,8 @@ use rusqlite::{Row, params_from_iter};
 use super::reader::Reader;
 use super::store_error::StoreError;
 use super::unreadable::row_key;
-use crate::model::{Page, PageRequest};
+use super::values::to_u64;
+use crate::model::{Page, PageRequest, Scope};
 
 /// The conditions of a query, joined by AND, with their values.
 #[derive(Debug, Default)]
@@ -27,6 +28,18 @@ impl Conditions {
         });
         self.sql.push_str(condition);
         self.values.extend(values);
+    }
+
+    /// Adds the condition that the tenant in a column belongs to the scope.
+    pub(super) fn add_scope(&mut self, column: &str, scope: &Scope) {
+        match scope {
+            Scope::All => {}
+            Scope::NoTenant => self.add(&format!("{column} IS NULL"), []),
+            Scope::Tenant(tenant) => {
+                let tenant = Value::Text(tenant.to_string());
+                self.add(&format!("{column} = ?"), [tenant]);
+            }
+        }
     }
 
     /// Adds the condition that a column has one of these numbers. Without numbers, adds nothing.
@@ -93,6 +106,14 @@ pub(super) struct ListQuery<'a> {
 }
 
 impl Reader {
+    /// Returns how many rows of these tables meet the conditions.
+    pub(super) fn count(&self, tables: &str, conditions: &Conditions) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {tables}{}", conditions.sql());
+        let values = params_from_iter(conditions.values());
+        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
+        Ok(count.map_or(0, to_u64))
+    }
+
     /// Reads a page. A row that cannot be read is missing from it and does not end the list.
     pub(super) fn page<T>(
         &self,

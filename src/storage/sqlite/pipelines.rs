@@ -10,16 +10,19 @@ use rusqlite::types::Value;
 use rusqlite::{Row, params};
 
 use super::SqliteStorage;
+use super::cached_pipelines::CachedPipeline;
 use super::definitions::Definition;
+use super::named_lists::list_order;
+use super::naming::NamedQuery;
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{millis, text, to_u64};
+use super::values::{millis, text};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::model::{Page, PageRequest, Scope, StoredPipeline};
+use crate::model::{Page, PageRequest, PipelineId, Scope, StoredPipeline};
 use crate::storage::{DeletePipeline, PipelineFilter, Pipelines, PutPipeline, rules};
 
 #[async_trait]
@@ -40,9 +43,9 @@ impl Pipelines for SqliteStorage {
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
         let (key, scope) = (key.to_owned(), scope.clone());
         self.read(move |reader| {
-            reader.snapshot(|reader| match reader.pipeline("id", &key, &scope)? {
+            reader.snapshot(|reader| match reader.pipeline("p.id", &key, &scope)? {
                 Some(found) => Ok(Some(found)),
-                None => reader.pipeline("slug", &key, &scope),
+                None => reader.pipeline("p.slug", &key, &scope),
             })
         })
         .await
@@ -63,44 +66,46 @@ impl Pipelines for SqliteStorage {
 }
 
 impl Reader {
-    fn pipeline(
+    pub(super) fn pipeline(
         &self,
         column: &str,
         key: &str,
         scope: &Scope,
     ) -> Result<Option<StoredPipeline>, StoreError> {
-        let sql = format!(
-            "SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.{column} = ? AND p.slug IS NOT NULL"
-        );
-        let Some((row, definition)) = self.row(&sql, [key], read_pipeline)? else {
+        let query = NamedQuery {
+            what: "a pipeline",
+            sql: format!(
+                "SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE {column} = ? AND slug IS NOT NULL"
+            ),
+            tenant: 2,
+            name: key,
+        };
+        let from = (&self.conn, &*self.unreadable);
+        let Some((_, found)) = query.choose(from, scope, read_pipeline)? else {
             return Ok(None);
         };
-        if !scope.admits(row.tenant.as_ref()) {
-            return Ok(None);
-        }
+        let (row, definition) = found?;
         row.with_definition(definition, &self.definitions, &self.conn)
             .map(Some)
     }
 
-    fn pipelines(
+    pub(super) fn pipelines(
         &self,
         filter: &PipelineFilter,
         page: &PageRequest,
     ) -> Result<Page<StoredPipeline>, StoreError> {
         let mut conditions = conditions(filter);
         let total = wants_total(page)
-            .then(|| self.count_pipelines(&conditions))
+            .then(|| self.count(PIPELINE_FROM, &conditions))
             .transpose()?;
         if let Some(cursor) = cursor(page) {
-            let (created_at, id) = self.pipeline_cursor(cursor, &filter.scope)?;
-            conditions.add(
-                "(p.created_at, p.id) < (?, ?)",
-                [Value::Integer(created_at), Value::Text(id)],
-            );
+            let after = self.named_cursor::<PipelineId>("pipelines", cursor, &filter.scope)?;
+            conditions.add_after(after, &filter.scope);
         }
         let sql = format!(
-            "SELECT {PIPELINE} FROM {PIPELINE_FROM}{} ORDER BY p.created_at DESC, p.id DESC",
+            "SELECT {PIPELINE} FROM {PIPELINE_FROM}{}{}",
             conditions.sql(),
+            list_order(&filter.scope),
         );
         let query = ListQuery {
             what: "a pipeline of a list",
@@ -113,33 +118,7 @@ impl Reader {
             let (row, definition) = read_pipeline(row)?;
             row.with_definition(definition, &self.definitions, &self.conn)
         };
-        self.page(&query, read, |item| item.id.to_string())
-    }
-
-    fn count_pipelines(&self, conditions: &Conditions) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {PIPELINE_FROM}{}", conditions.sql());
-        let values = rusqlite::params_from_iter(conditions.values());
-        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, to_u64))
-    }
-
-    /// Returns the sort key of a cursor. A deleted pipeline is still a valid cursor.
-    fn pipeline_cursor(&self, cursor: &str, scope: &Scope) -> Result<(i64, String), StoreError> {
-        let found = self.row(
-            "SELECT created_at, id, tenant FROM pipelines WHERE id = ?",
-            [cursor],
-            |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    super::values::tenant(row.get(2)?)?,
-                ))
-            },
-        )?;
-        found
-            .filter(|(_, _, tenant)| scope.admits(tenant.as_ref()))
-            .map(|(created_at, id, _)| (created_at, id))
-            .ok_or_else(|| rules::bad_cursor(cursor).into())
+        self.page(&query, read, |item| item.qualified_id().to_string())
     }
 }
 
@@ -151,9 +130,7 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
     } = filter;
     let mut conditions = Conditions::default();
     conditions.add("p.slug IS NOT NULL", []);
-    if let Some(tenant) = scope.tenant() {
-        conditions.add("p.tenant = ?", [Value::Text(tenant.to_string())]);
-    }
+    conditions.add_scope("p.tenant", scope);
     if let Some(tag) = tag {
         conditions.add(
             // A damaged body has no tags, and must not fail the query.
@@ -168,18 +145,35 @@ fn conditions(filter: &PipelineFilter) -> Conditions {
 }
 
 impl Tx {
-    fn delete_pipeline(&mut self, delete: &DeletePipeline) -> Result<(), StoreError> {
+    /// Returns the pipeline that an id stands for within a scope.
+    pub(super) fn visible_pipeline(
+        &mut self,
+        id: &PipelineId,
+        scope: &Scope,
+    ) -> Result<Arc<CachedPipeline>, StoreError> {
+        let live = self.live_pipelines(id, scope)?;
+        let chosen = scope.choose(id, live, |pipeline| pipeline.tenant.as_ref())?;
+        chosen.ok_or_else(|| Error::pipeline_not_found(id).into())
+    }
+
+    /// Returns the pipelines that an id may stand for within a scope.
+    pub(super) fn live_pipelines(
+        &mut self,
+        id: &PipelineId,
+        scope: &Scope,
+    ) -> Result<Vec<Arc<CachedPipeline>>, StoreError> {
+        let from = (&self.conn, &*self.unreadable);
+        self.state.pipelines.live(from, id, scope)
+    }
+
+    pub(super) fn delete_pipeline(&mut self, delete: &DeletePipeline) -> Result<(), StoreError> {
         let DeletePipeline {
             id,
             version,
             scope,
             now,
         } = delete;
-        let pipeline = self
-            .state
-            .pipeline(&self.conn, id)?
-            .filter(|pipeline| !pipeline.is_deleted && scope.admits(pipeline.tenant.as_ref()))
-            .ok_or_else(|| Error::pipeline_not_found(id))?;
+        let pipeline = self.visible_pipeline(id, scope)?;
         if version.is_some_and(|expected| expected != pipeline.version) {
             return Err(rules::precondition_failed(id, pipeline.version).into());
         }
@@ -206,7 +200,7 @@ impl Tx {
             [pipeline.key],
         )?;
         self.remove_schedule(pipeline.key)?;
-        self.state.forget_pipeline(id);
+        self.state.pipelines.forget(pipeline.key);
         Ok(())
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use rusqlite::{Row, params};
 
+use super::cached_pipelines::CachedPipeline;
 use super::definitions::Definition;
+use super::naming::tenant_text;
 use super::rows::{PIPELINE, PIPELINE_FROM, read_pipeline};
-use super::state::CachedPipeline;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{NUMBERS_END, millis, pipeline_id, text, to_u32};
 use crate::error::{Error, Result};
-use crate::model::{PipelineId, Slug, StoredPipeline, TenantId};
+use crate::model::{PipelineId, Qualified, Slug, StoredPipeline, TenantId};
 use crate::storage::{Expect, PutPipeline, SlugChoice, rules};
 
 impl Tx {
@@ -23,21 +24,20 @@ impl Tx {
         body: &str,
         definition: &Arc<Definition>,
     ) -> Result<StoredPipeline, StoreError> {
-        let cached = self.state.pipeline(&self.conn, &put.id)?;
-        let existing = cached.as_deref().filter(|cached| !cached.is_deleted);
-        let visible = existing.filter(|cached| put.scope.admits(cached.tenant.as_ref()));
-        check_expected(put, existing, visible)?;
+        let (own, cached) = self.saved_pipeline(put)?;
+        let visible = cached.as_deref().filter(|cached| !cached.is_deleted);
+        check_expected(put, visible)?;
         let before = match visible {
             None => None,
-            Some(_) => {
-                let stored = self.stored_pipeline(&put.id);
+            Some(cached) => {
+                let stored = self.stored_pipeline(cached.key);
                 self.unreadable.skip("a pipeline", &put.id, stored)?
             }
         };
-        if before.is_none() && self.is_slug_of_another(put.id.as_str(), &put.id)? {
+        if before.is_none() && self.is_slug_of_another(put.id.as_str(), &own)? {
             return Err(rules::already_exists(&put.id).into());
         }
-        let slug = self.choose_slug(put, before.as_ref())?;
+        let slug = self.choose_slug(put, &own, before.as_ref())?;
         let old = before.as_ref().map(|before| Arc::clone(&before.definition));
         let pipeline = cached
             .as_ref()
@@ -56,21 +56,45 @@ impl Tx {
                 return Ok(before);
             }
             Some(before) => replaced(put, slug, before, definition),
-            None => match visible {
-                None => created(put, slug, cached.as_deref(), definition),
-                // A save repairs a pipeline that cannot be read.
-                Some(cached) => StoredPipeline {
-                    tenant: cached.tenant.clone(),
-                    version: self.next_version(cached.key)?,
-                    ..created(put, slug, None, definition)
-                },
-            },
+            None => {
+                let version = match (visible, &cached) {
+                    // A save repairs a pipeline that cannot be read.
+                    (Some(cached), _) => self.next_version(cached.key)?,
+                    // The versions of a deleted pipeline continue.
+                    (None, Some(deleted)) => deleted.version.saturating_add(1),
+                    (None, None) => 1,
+                };
+                let definition = Arc::clone(&definition.pipeline);
+                StoredPipeline {
+                    tenant: own.tenant,
+                    version,
+                    ..StoredPipeline::new(own.id, slug, definition, put.now)
+                }
+            }
         };
         let key = self.write_pipeline(&stored, body, pipeline)?;
         self.write_enabled_by_code(pipeline, enabled)?;
         self.save_schedule(pipeline, old.as_deref(), &definition.pipeline, put.now)?;
         self.state.definitions.insert(key, Arc::clone(definition));
         Ok(stored)
+    }
+
+    /// Returns the id and the tenant of the pipeline that a save creates or replaces, and its row.
+    fn saved_pipeline(
+        &mut self,
+        put: &PutPipeline,
+    ) -> Result<(Qualified<PipelineId>, Option<Arc<CachedPipeline>>), StoreError> {
+        let live = self.live_pipelines(&put.id, &put.scope)?;
+        let tenants = live.iter().map(|pipeline| pipeline.tenant.clone());
+        let tenant = rules::saved_tenant(put.expect, &put.scope, &put.id, tenants)?;
+        let own = Qualified::new(put.id.clone(), tenant);
+        let cached = match self.state.pipelines.find(&self.conn, &own)? {
+            None if put.expect != Expect::Absent => live
+                .into_iter()
+                .find(|pipeline| pipeline.is_tenant_unreadable),
+            found => found,
+        };
+        Ok((own, cached))
     }
 
     fn enabled_after(
@@ -105,10 +129,10 @@ impl Tx {
         .map(drop)
     }
 
-    fn stored_pipeline(&self, id: &PipelineId) -> Result<StoredPipeline, StoreError> {
-        let sql = format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.id = ?");
+    fn stored_pipeline(&self, key: i64) -> Result<StoredPipeline, StoreError> {
+        let sql = format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE p.key = ?");
         let (row, definition) = self
-            .row(&sql, [id.as_str()], read_pipeline)?
+            .row(&sql, [key], read_pipeline)?
             .ok_or_else(|| StoreError::unreadable("a pipeline", "it is missing"))?;
         row.with_definition(definition, &self.state.definitions, &self.conn)
     }
@@ -126,10 +150,11 @@ impl Tx {
     fn choose_slug(
         &mut self,
         put: &PutPipeline,
+        own: &Qualified<PipelineId>,
         before: Option<&StoredPipeline>,
     ) -> Result<Slug, StoreError> {
         match &put.slug {
-            SlugChoice::Given(slug) if self.is_name_taken(slug, &put.id)? => {
+            SlugChoice::Given(slug) if self.is_name_taken(slug, own)? => {
                 Err(rules::already_exists(slug).into())
             }
             SlugChoice::Given(slug) => Ok(slug.clone()),
@@ -138,12 +163,16 @@ impl Tx {
                 if let Some(current) = current.filter(|slug| rules::is_derived_from(slug, base)) {
                     return Ok(current.clone());
                 }
-                self.first_free_slug(base, &put.id)
+                self.first_free_slug(base, own)
             }
         }
     }
 
-    fn first_free_slug(&mut self, base: &Slug, own: &PipelineId) -> Result<Slug, StoreError> {
+    fn first_free_slug(
+        &mut self,
+        base: &Slug,
+        own: &Qualified<PipelineId>,
+    ) -> Result<Slug, StoreError> {
         let mut number = 1;
         loop {
             let slug = rules::numbered(base, number);
@@ -154,22 +183,33 @@ impl Tx {
         }
     }
 
-    /// Returns whether another pipeline has this text as its slug or its id.
-    fn is_name_taken(&mut self, slug: &Slug, own: &PipelineId) -> Result<bool, StoreError> {
+    /// Returns whether another pipeline of the same tenant has this text as its slug or its id.
+    fn is_name_taken(
+        &mut self,
+        slug: &Slug,
+        own: &Qualified<PipelineId>,
+    ) -> Result<bool, StoreError> {
+        let tenant = tenant_text(own.tenant.as_ref());
         let is_id = self.row(
-            "SELECT 1 FROM pipelines WHERE id = ? AND id <> ? AND slug IS NOT NULL",
-            [slug.as_str(), own.as_str()],
+            "SELECT 1 FROM pipelines WHERE id = ? AND coalesce(tenant, '') = ? AND id <> ? AND slug IS NOT NULL",
+            [slug.as_str(), tenant, own.id.as_str()],
             |_| Ok(()),
         )?;
         Ok(is_id.is_some() || self.is_slug_of_another(slug.as_str(), own)?)
     }
 
-    /// Returns whether another pipeline has this text as its slug.
+    /// Returns whether another pipeline of the same tenant has this text as its slug.
     ///
     /// A pipeline whose id cannot be read loses its slug, because nobody can delete it.
-    fn is_slug_of_another(&mut self, text: &str, own: &PipelineId) -> Result<bool, StoreError> {
-        let sql = "SELECT id, key FROM pipelines WHERE slug = ? AND id <> ?";
-        let found = self.row(sql, [text, own.as_str()], |row| {
+    fn is_slug_of_another(
+        &mut self,
+        text: &str,
+        own: &Qualified<PipelineId>,
+    ) -> Result<bool, StoreError> {
+        let sql =
+            "SELECT id, key FROM pipelines WHERE slug = ? AND coalesce(tenant, '') = ? AND id <> ?";
+        let values = [text, tenant_text(own.tenant.as_ref()), own.id.as_str()];
+        let found = self.row(sql, values, |row| {
             let id = row.get::<_, String>(0).map_err(StoreError::from);
             let id = id.and_then(|id| pipeline_id(&id));
             Ok((
@@ -220,7 +260,7 @@ impl Tx {
                 millis(*updated_at),
             ],
         )?;
-        self.state.forget_pipeline(id);
+        self.state.pipelines.forget(pipeline);
         if pipeline < NUMBERS_END {
             self.state.next_pipeline = self.state.next_pipeline.max(pipeline + 1);
         }
@@ -259,31 +299,10 @@ fn replaced(
     }
 }
 
-/// Returns a new pipeline. If a deleted one had its id, its versions continue.
-fn created(
-    put: &PutPipeline,
-    slug: Slug,
-    deleted: Option<&CachedPipeline>,
-    definition: &Definition,
-) -> StoredPipeline {
-    let definition = Arc::clone(&definition.pipeline);
-    let mut stored = StoredPipeline::new(put.id.clone(), slug, definition, put.now);
-    stored.tenant = put.scope.tenant().cloned();
-    stored.version = deleted.map_or(1, |cached| cached.version.saturating_add(1));
-    stored
-}
-
-/// Checks the expectation of a save.
-///
-/// `existing` is the pipeline that exists; `visible` is the same pipeline if the caller can see it.
-fn check_expected(
-    put: &PutPipeline,
-    existing: Option<&CachedPipeline>,
-    visible: Option<&CachedPipeline>,
-) -> Result<(), Error> {
+/// Checks the expectation of a save. `visible` is the pipeline that it would replace.
+fn check_expected(put: &PutPipeline, visible: Option<&CachedPipeline>) -> Result<(), Error> {
     match (put.expect, visible) {
-        (Expect::Absent, _) if existing.is_some() => Err(rules::already_exists(&put.id)),
-        (Expect::Any, None) if existing.is_some() => Err(rules::already_exists(&put.id)),
+        (Expect::Absent, Some(_)) => Err(rules::already_exists(&put.id)),
         (Expect::Present | Expect::Version(_), None) => Err(Error::pipeline_not_found(&put.id)),
         (Expect::Version(version), Some(cached)) if cached.version != version => {
             Err(rules::precondition_failed(&put.id, cached.version))

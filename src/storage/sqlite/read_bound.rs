@@ -65,6 +65,21 @@ impl ReadBound {
     }
 }
 
+/// Counts the instructions of a connection from now on. They take the place of its bound.
+#[cfg(test)]
+pub(super) fn count_instructions(
+    conn: &mut Connection,
+) -> Result<Arc<std::sync::atomic::AtomicU64>, StoreError> {
+    let count = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    let count_one = move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        false
+    };
+    conn.progress_handler(1, Some(count_one)).check()?;
+    Ok(count)
+}
+
 /// What the registration of a handler returns: the supported versions of rusqlite differ.
 trait Registered {
     fn check(self) -> Result<(), StoreError>;

@@ -2,15 +2,17 @@
 //!
 //! `runs` reads a single run, and `pages` builds the parts of a page.
 
+use rusqlite::Row;
 use rusqlite::types::Value;
-use rusqlite::{Row, params};
 
+use super::figures::figure_rows;
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
+use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
 use super::rows::{RUN, read_run};
 use super::store_error::StoreError;
 use super::values::{self, id, millis, to_u64};
-use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope, TenantId};
+use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope};
 use crate::storage::{RunFilter, rules};
 
 impl Reader {
@@ -19,23 +21,16 @@ impl Reader {
         filter: &RunFilter,
         page: &PageRequest,
     ) -> Result<Page<Run>, StoreError> {
-        let pipeline = match &filter.pipeline {
+        let pipelines = match &filter.pipeline {
             None => None,
-            Some(id) => {
-                let key = self.row(
-                    "SELECT key FROM pipelines WHERE id = ?",
-                    [id.as_str()],
-                    |row| Ok(row.get(0)?),
-                )?;
-                // A pipeline that does not exist has no runs.
-                Some(key.unwrap_or(-1))
-            }
+            Some(id) => Some(self.pipeline_keys(id, &filter.scope)?),
         };
+        let pipelines = pipelines.as_ref();
         let total = wants_total(page)
-            .then(|| self.count_runs(filter, pipeline))
+            .then(|| self.count_runs(filter, pipelines))
             .transpose()?;
         // The `+` keeps SQLite from the index by age, whose rows it would have to sort by id.
-        let mut conditions = conditions(filter, pipeline, "+r.created_at");
+        let mut conditions = conditions(filter, pipelines, "+r.created_at");
         if let Some(text) = cursor(page) {
             let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
             conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
@@ -71,7 +66,11 @@ impl Reader {
         self.page(&query, read, |run| run.id.to_string())
     }
 
-    fn count_runs(&self, filter: &RunFilter, pipeline: Option<i64>) -> Result<u64, StoreError> {
+    fn count_runs(
+        &self,
+        filter: &RunFilter,
+        pipelines: Option<&PipelineKeys>,
+    ) -> Result<u64, StoreError> {
         let RunFilter {
             scope,
             run,
@@ -83,20 +82,16 @@ impl Reader {
         } = filter;
         let can_sum = triggers.is_empty() && run.is_none() && from.is_none() && to.is_none();
         if can_sum {
-            return self.sum_runs(scope, pipeline, statuses);
+            return self.sum_runs(scope, pipelines, statuses);
         }
-        let conditions = conditions(filter, pipeline, "r.created_at");
-        let sql = format!("SELECT count(*) FROM runs r{}", conditions.sql());
-        let values = rusqlite::params_from_iter(conditions.values());
-        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, to_u64))
+        self.count("runs r", &conditions(filter, pipelines, "r.created_at"))
     }
 
     /// Sums the total from the figures, which have one row per day instead of one per run.
     fn sum_runs(
         &self,
         scope: &Scope,
-        pipeline: Option<i64>,
+        pipelines: Option<&PipelineKeys>,
         statuses: &[RunStatus],
     ) -> Result<u64, StoreError> {
         const ALL: [RunStatus; 5] = [
@@ -110,13 +105,13 @@ impl Reader {
             .into_iter()
             .filter(|status| statuses.is_empty() || statuses.contains(status));
         let columns: Vec<_> = wanted.map(column).collect();
+        let conditions = figure_rows(scope, pipelines);
         let sql = format!(
-            "SELECT CAST(total({}) AS INTEGER) FROM daily WHERE pipeline = ?1 AND (?2 OR tenant = ?3)",
-            columns.join(" + ")
+            "SELECT CAST(total({}) AS INTEGER) FROM daily{}",
+            columns.join(" + "),
+            conditions.sql(),
         );
-        let any_tenant = pipeline.is_some() && scope.tenant().is_none();
-        let tenant = scope.tenant().map_or("", TenantId::as_str);
-        let values = params![pipeline.unwrap_or(0), any_tenant, tenant];
+        let values = rusqlite::params_from_iter(conditions.values());
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
         Ok(count.map_or(0, to_u64))
     }
@@ -143,7 +138,7 @@ const fn index_hint(statuses: &[RunStatus]) -> &'static str {
     }
 }
 
-fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Conditions {
+fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -> Conditions {
     let RunFilter {
         scope,
         run,
@@ -157,11 +152,14 @@ fn conditions(filter: &RunFilter, pipeline: Option<i64>, age: &str) -> Condition
     if let Some(run) = run {
         conditions.add("r.id = ?", [Value::Blob(id(run).to_vec())]);
     }
-    if let Some(pipeline) = pipeline {
-        conditions.add("r.pipeline = ?", [Value::Integer(pipeline)]);
-    }
-    if let Some(tenant) = scope.tenant() {
-        conditions.add("r.tenant = ?", [Value::Text(tenant.to_string())]);
+    match pipelines {
+        // The `+` keeps SQLite from the index by tenant, which has more rows than the one by
+        // pipeline.
+        Some(pipelines) => {
+            conditions.add_pipelines(pipelines, "r.pipeline", "+r.pipeline");
+            conditions.add_scope("+r.tenant", scope);
+        }
+        None => conditions.add_scope("r.tenant", scope),
     }
     let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
     match *statuses {

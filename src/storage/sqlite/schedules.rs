@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::SqliteStorage;
+use super::cached_pipelines::CachedPipeline;
 use super::reader::Reader;
 use super::rows::{PIPELINE, PipelineRow, read_pipeline};
-use super::state::CachedPipeline;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::{self, millis, optional_time, time};
@@ -59,7 +59,7 @@ impl Reader {
     fn schedules(&self, scope: &Scope) -> Result<Vec<StoredSchedule>, StoreError> {
         let sql = format!(
             "SELECT {PIPELINE}, s.cursor, s.last_run, s.skipped FROM schedules s CROSS JOIN pipelines p ON p.key = s.pipeline \
-             CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version WHERE p.slug IS NOT NULL ORDER BY p.id"
+             CROSS JOIN definitions d ON d.pipeline = p.key AND d.version = p.version WHERE p.slug IS NOT NULL ORDER BY p.id, coalesce(p.tenant, '')"
         );
         let read = |row: &Row<'_>| self.schedule(read_schedule(row)?);
         let read = self.readable_rows("a schedule", &sql, [], read)?;
@@ -115,7 +115,7 @@ impl Tx {
     }
 
     fn advance(&mut self, advance: &Advance) -> Result<AdvanceOutcome, StoreError> {
-        let pipeline = self.state.pipeline(&self.conn, &advance.pipeline)?;
+        let pipeline = self.state.pipelines.find(&self.conn, &advance.pipeline)?;
         let pipeline =
             pipeline.filter(|pipeline| !pipeline.is_deleted && pipeline.version == advance.version);
         let Some(pipeline) = pipeline else {
@@ -176,6 +176,7 @@ impl Tx {
             return Ok(TickOutcome::Skipped(SkipReason::Overlap));
         }
         let mut create = CreateRuns::new(vec![run.clone()]);
+        create.scope = advance.pipeline.scope();
         create.queued_pipeline_max = advance.queued_pipeline_max;
         create.queued_max = advance.queued_max;
         match self.create_runs(&create) {

@@ -3,20 +3,24 @@
 //! A deleted setting keeps its row without fields. `connections` and `variables` define the columns
 //! of the fields, and `rules` decides the effect of a save.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Row, params, params_from_iter};
 
+use super::named_lists::list_order;
+use super::naming::{NamedQuery, tenant_text};
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::reader::Reader;
 use super::rules::{self, PutSetting, Setting, SettingMetadata, StoredSetting};
 use super::store_error::StoreError;
 use super::tx::Tx;
-use super::values::{self, millis, time, to_u32, to_u64};
-use crate::model::{Page, PageRequest, Scope, TenantId};
+use super::values::{self, millis, time, to_u32};
+use crate::model::{IdError, Page, PageRequest, Qualified, Scope, TenantId};
 
 /// A setting with its table.
-pub(super) trait SettingRow: Setting {
+pub(super) trait SettingRow: Setting<Id: FromStr<Err = IdError>> {
     const TABLE: &'static str;
     /// The columns of the fields. In the row of a deleted setting, they are all null.
     const COLUMNS: &'static [&'static str];
@@ -65,9 +69,12 @@ impl Reader {
         id: &T::Id,
         scope: &Scope,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
+        let query = live_rows::<T>(id);
+        let from = (&self.conn, &*self.unreadable);
+        let found = query.choose(from, scope, read_row::<T>)?;
         Ok(found
-            .filter(|(_, stored)| stored.is_visible(scope))
+            .map(|(_, read)| read)
+            .transpose()?
             .and_then(join_fields))
     }
 
@@ -78,21 +85,20 @@ impl Reader {
     ) -> Result<Page<T>, StoreError> {
         let mut conditions = Conditions::default();
         conditions.add("deleted_at IS NULL", []);
-        if let Some(tenant) = scope.tenant() {
-            conditions.add("tenant = ?", [Value::Text(tenant.to_string())]);
-        }
+        conditions.add_scope("tenant", scope);
         let total = wants_total(page)
-            .then(|| self.count_settings::<T>(&conditions))
+            .then(|| self.count(T::TABLE, &conditions))
             .transpose()?;
         if let Some(cursor) = cursor(page) {
-            let position = self.setting_cursor::<T>(cursor, scope)?;
-            conditions.add("(created_at, id) < (?, ?)", position);
+            let after = self.named_cursor::<T::Id>(T::TABLE, cursor, scope)?;
+            conditions.add_after(after, scope);
         }
         let sql = format!(
-            "SELECT {} FROM {}{} ORDER BY created_at DESC, id DESC",
+            "SELECT {} FROM {}{}{}",
             columns::<T>(),
             T::TABLE,
             conditions.sql(),
+            list_order(scope),
         );
         let query = ListQuery {
             what: T::TABLE,
@@ -101,36 +107,12 @@ impl Reader {
             window: Window::new(page),
             total,
         };
-        let page = self.page(&query, read_row::<T>, |(id, _)| id.to_string())?;
+        let page = self.page(&query, read_row::<T>, |(id, stored)| {
+            let tenant = stored.metadata.tenant.clone();
+            Qualified::new(id.clone(), tenant).to_string()
+        })?;
         let items = page.items.into_iter().filter_map(join_fields).collect();
         Ok(Page::new(items, page.total, page.next))
-    }
-
-    fn count_settings<T: SettingRow>(&self, conditions: &Conditions) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {}{}", T::TABLE, conditions.sql());
-        let values = params_from_iter(conditions.values());
-        let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
-        Ok(count.map_or(0, to_u64))
-    }
-
-    /// Returns the sort key of a cursor. A deleted setting is still a valid cursor.
-    fn setting_cursor<T: SettingRow>(
-        &self,
-        cursor: &str,
-        scope: &Scope,
-    ) -> Result<[Value; 2], StoreError> {
-        let sql = format!(
-            "SELECT created_at, id, tenant FROM {} WHERE id = ?",
-            T::TABLE
-        );
-        let found = self.row(&sql, [cursor], |row| {
-            let cursor = [Value::Integer(row.get(0)?), Value::Text(row.get(1)?)];
-            Ok((cursor, values::tenant(row.get(2)?)?))
-        })?;
-        found
-            .filter(|(_, tenant)| scope.admits(tenant.as_ref()))
-            .map(|(cursor, _)| cursor)
-            .ok_or_else(|| rules::bad_cursor(cursor).into())
     }
 }
 
@@ -139,7 +121,14 @@ impl Tx {
         &mut self,
         put: &PutSetting<T>,
     ) -> Result<T, StoreError> {
-        let stored = self.stored_setting::<T>(&put.id)?;
+        let tenant = self.saved_tenant(put)?;
+        let put = &PutSetting {
+            id: put.id.clone(),
+            fields: put.fields.clone(),
+            scope: Scope::of(tenant.as_ref()),
+            ..*put
+        };
+        let stored = self.stored_setting::<T>(&put.id, tenant.as_ref())?;
         let metadata = match (rules::decide_save(put, stored.as_ref())?, stored) {
             (Some(metadata), _) => metadata,
             (None, Some(stored)) => {
@@ -161,25 +150,47 @@ impl Tx {
         scope: &Scope,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let stored = self.stored_setting::<T>(id)?;
-        rules::check_deletion(id, stored.as_ref(), scope)?;
+        let query = live_rows::<T>(id);
+        let chosen = query.choose((&self.conn, &self.unreadable), scope, |_| ())?;
+        let (tenant, ()) = chosen.ok_or_else(|| T::not_found(id))?;
         let cleared: String = T::COLUMNS
             .iter()
             .map(|column| format!(", {column} = NULL"))
             .collect();
         let sql = format!(
-            "UPDATE {} SET deleted_at = ?{cleared} WHERE id = ?",
+            "UPDATE {} SET deleted_at = ?{cleared} WHERE id = ? AND coalesce(tenant, '') = ?",
             T::TABLE
         );
-        self.write(&sql, params![millis(now), id.as_ref()])?;
+        let tenant = tenant_text(tenant.as_ref());
+        self.write(&sql, params![millis(now), id.as_ref(), tenant])?;
         Ok(())
     }
 
+    /// Returns the tenant of the setting that a save creates or replaces.
+    fn saved_tenant<T: SettingRow>(
+        &self,
+        put: &PutSetting<T>,
+    ) -> Result<Option<TenantId>, StoreError> {
+        let query = live_rows::<T>(&put.id);
+        let live = query.rows((&self.conn, &self.unreadable), &put.scope, |_| ())?;
+        let tenants = live.into_tenants();
+        Ok(rules::saved_tenant(
+            put.expect, &put.scope, &put.id, tenants,
+        )?)
+    }
+
+    /// Returns the row of a setting, even if it is deleted.
     fn stored_setting<T: SettingRow>(
         &self,
         id: &T::Id,
+        tenant: Option<&TenantId>,
     ) -> Result<Option<StoredSetting<T>>, StoreError> {
-        let found = self.row(&select_by_id::<T>(), [id.as_ref()], read_row::<T>)?;
+        let sql = format!(
+            "SELECT {} FROM {} WHERE id = ? AND coalesce(tenant, '') = ?",
+            columns::<T>(),
+            T::TABLE
+        );
+        let found = self.row(&sql, [id.as_ref(), tenant_text(tenant)], read_row::<T>)?;
         Ok(found.map(|(_, stored)| stored))
     }
 
@@ -215,8 +226,18 @@ impl Tx {
     }
 }
 
-fn select_by_id<T: SettingRow>() -> String {
-    format!("SELECT {} FROM {} WHERE id = ?", columns::<T>(), T::TABLE)
+/// Returns the query for the settings with an id that exist.
+fn live_rows<T: SettingRow>(id: &T::Id) -> NamedQuery<'_> {
+    NamedQuery {
+        what: T::TABLE,
+        sql: format!(
+            "SELECT {} FROM {} WHERE id = ? AND deleted_at IS NULL",
+            columns::<T>(),
+            T::TABLE
+        ),
+        tenant: 1,
+        name: id.as_ref(),
+    }
 }
 
 /// Converts a sealed secret for a column.

@@ -1,27 +1,27 @@
 //! The writer's memory: the next numbers, the queue lanes, running runs and cached pipelines.
 //!
 //! It is read from the rows when a store is opened and after a failed group. A step changes both.
-//! The lanes are in `lanes`, and open backfills are in `open_backfills`.
+//! The lanes are in `lanes`, open backfills in `open_backfills`, and pipelines in
+//! `cached_pipelines`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
+use super::cached_pipelines::CachedPipelines;
 use super::definitions::{Definition, Definitions};
 use super::lanes::{LaneKey, Lanes};
 use super::meta::{Meta, newest_run, next_key, next_seq};
 use super::open_backfills::OpenBackfills;
-use super::query::{readable_rows, row};
+use super::query::readable_rows;
 use super::store_error::StoreError;
 use super::unreadable::UnreadableRows;
 use super::values::{
     self, NUMBERS_END, RUN_KEYS_END, millis, owner_id, run_id, to_cancel, to_priority, to_u32,
     to_u64,
 };
-use crate::model::{
-    Cancel, NodeIndex, NodeStatus, OwnerId, PipelineId, Priority, Run, RunId, TenantId,
-};
+use crate::model::{Cancel, NodeIndex, NodeStatus, OwnerId, Priority, Run, RunId, TenantId};
 use crate::storage::rules;
 
 /// The writer's memory.
@@ -43,23 +43,8 @@ pub(super) struct State {
     running_in_backfill: HashMap<i64, u64>,
     /// The running runs of each pipeline to which the overlap rule applies.
     schedules_executing: HashMap<i64, u64>,
-    pipelines: HashMap<i64, Arc<CachedPipeline>>,
-    pipeline_keys: HashMap<PipelineId, i64>,
+    pub(super) pipelines: CachedPipelines,
     pub(super) definitions: Definitions,
-}
-
-/// A pipeline, as far as steps need it.
-#[derive(Debug)]
-pub(super) struct CachedPipeline {
-    pub(super) key: i64,
-    pub(super) id: PipelineId,
-    pub(super) tenant: Option<TenantId>,
-    pub(super) version: u32,
-    pub(super) max_concurrent_runs: Option<u64>,
-    pub(super) is_deleted: bool,
-    /// The key of its newest version, or `None` if the pipeline cannot be read. Only a save is
-    /// possible then.
-    pub(super) definition: Option<i64>,
 }
 
 /// A running run.
@@ -129,9 +114,6 @@ impl CachedRun {
         Some(self.status(node_index))
     }
 }
-
-/// The maximum number of cached pipelines. Beyond it, the cache is cleared.
-const PIPELINES_MAX: usize = 4_096;
 
 impl State {
     /// Reads everything but the caches, which fill on demand. Skips what cannot be read.
@@ -240,57 +222,6 @@ impl State {
             .copied()
             .unwrap_or(0)
     }
-
-    /// Returns the pipeline with this id, even if it is deleted.
-    pub(super) fn pipeline(
-        &mut self,
-        conn: &Connection,
-        id: &PipelineId,
-    ) -> Result<Option<Arc<CachedPipeline>>, StoreError> {
-        if let Some(pipeline) = self
-            .pipeline_keys
-            .get(id)
-            .and_then(|key| self.pipelines.get(key))
-        {
-            return Ok(Some(Arc::clone(pipeline)));
-        }
-        let sql = &format!("{CACHED_PIPELINE} WHERE p.id = ?");
-        let found = row(conn, sql, [id.as_str()], read_cached_pipeline)?;
-        Ok(found.map(|pipeline| self.cache_pipeline(pipeline)))
-    }
-
-    /// Returns the pipeline with this key.
-    pub(super) fn pipeline_by_key(
-        &mut self,
-        conn: &Connection,
-        key: i64,
-    ) -> Result<Arc<CachedPipeline>, StoreError> {
-        if let Some(pipeline) = self.pipelines.get(&key) {
-            return Ok(Arc::clone(pipeline));
-        }
-        let sql = &format!("{CACHED_PIPELINE} WHERE p.key = ?");
-        let pipeline = row(conn, sql, [key], read_cached_pipeline)?
-            .ok_or_else(|| StoreError::unreadable("a pipeline", "it is missing"))?;
-        Ok(self.cache_pipeline(pipeline))
-    }
-
-    /// Removes a pipeline that changes from the cache.
-    pub(super) fn forget_pipeline(&mut self, id: &PipelineId) {
-        if let Some(key) = self.pipeline_keys.remove(id) {
-            self.pipelines.remove(&key);
-        }
-    }
-
-    fn cache_pipeline(&mut self, pipeline: CachedPipeline) -> Arc<CachedPipeline> {
-        if self.pipelines.len() >= PIPELINES_MAX {
-            self.pipelines.clear();
-            self.pipeline_keys.clear();
-        }
-        let pipeline = Arc::new(pipeline);
-        self.pipeline_keys.insert(pipeline.id.clone(), pipeline.key);
-        self.pipelines.insert(pipeline.key, Arc::clone(&pipeline));
-        pipeline
-    }
 }
 
 /// Subtracts one from a count. A count of zero has no entry.
@@ -301,29 +232,6 @@ fn decrement(counts: &mut HashMap<i64, u64>, pipeline: i64) {
             counts.remove(&pipeline);
         }
     }
-}
-
-const CACHED_PIPELINE: &str = "SELECT p.key, p.id, p.tenant, p.version, p.max_concurrent_runs, p.slug IS NULL, d.key \
-     FROM pipelines p LEFT JOIN definitions d ON d.pipeline = p.key AND d.version = p.version";
-
-fn read_cached_pipeline(row: &Row<'_>) -> Result<CachedPipeline, StoreError> {
-    let tenant = row
-        .get(2)
-        .map_err(StoreError::from)
-        .and_then(values::tenant);
-    let definition = row.get(6)?;
-    Ok(CachedPipeline {
-        key: row.get(0)?,
-        id: values::pipeline_id(&row.get::<_, String>(1)?)?,
-        definition: tenant.as_ref().ok().and(definition),
-        tenant: tenant.unwrap_or(None),
-        version: to_u32(row.get(3)?),
-        // A negative limit is damage. It must not hold the pipeline's runs for ever.
-        max_concurrent_runs: row
-            .get::<_, Option<i64>>(4)?
-            .and_then(|max| u64::try_from(max).ok()),
-        is_deleted: row.get(5)?,
-    })
 }
 
 /// The columns of [`read_active_run`].

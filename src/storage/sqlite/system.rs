@@ -5,15 +5,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::params_from_iter;
 
 use super::SqliteStorage;
+use super::figures::figure_rows;
 use super::meta::meta;
+use super::pages::Conditions;
 use super::reader::Reader;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::values::to_u64;
 use crate::error::{Result, trace_causes};
-use crate::model::{Scope, TenantId};
+use crate::model::Scope;
 use crate::storage::{Figures, FiguresFilter, Purge, PurgeMode, PurgeOutcome, Stats, System};
 
 #[async_trait]
@@ -71,37 +74,42 @@ impl SqliteStorage {
     }
 }
 
+/// Dead letters with their runs. Without the named index, the planner scans all parked events.
+const DEAD_LETTERS: &str = "parked p INDEXED BY parked_dead CROSS JOIN runs r ON r.key = p.run";
+
 impl Reader {
     fn stats(&self, scope: &Scope) -> Result<Stats, StoreError> {
-        let tenant = scope.tenant().map(TenantId::as_str);
-        let one = |sql, tenant| self.row(sql, [tenant], |row| Ok(to_u64(row.get(0)?)));
-        let pipelines =
-            "SELECT count(*) FROM pipelines WHERE slug IS NOT NULL AND (?1 IS NULL OR tenant = ?1)";
-        let counts = self.row(
-            "SELECT CAST(total(running) AS INTEGER), CAST(total(pending) AS INTEGER) FROM daily WHERE pipeline = 0 AND tenant = ?",
-            [tenant.unwrap_or("")],
-            |row| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?))),
-        )?;
+        let mut pipelines = Conditions::default();
+        pipelines.add("slug IS NOT NULL", []);
+        pipelines.add_scope("tenant", scope);
+        let figures = figure_rows(scope, None);
+        let sql = format!(
+            "SELECT CAST(total(running) AS INTEGER), CAST(total(pending) AS INTEGER) FROM daily{}",
+            figures.sql(),
+        );
+        let counts = self.row(&sql, params_from_iter(figures.values()), |row| {
+            Ok((to_u64(row.get(0)?), to_u64(row.get(1)?)))
+        })?;
         let (running_count, pending_count) = counts.unwrap_or_default();
         let bytes = self.row(
             "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
             [],
             |row| Ok(to_u64(row.get(0)?)),
         )?;
-        // Without the named index, the planner scans all parked events.
-        let dead = "SELECT count(*) FROM parked p INDEXED BY parked_dead CROSS JOIN runs r ON r.key = p.run \
-             WHERE p.is_dead = 1 AND (?1 IS NULL OR r.tenant = ?1)";
+        let mut dead = Conditions::default();
+        dead.add("p.is_dead = 1", []);
+        dead.add_scope("r.tenant", scope);
         let purged_seq = meta(&self.conn, "purged_seq");
         let purged_seq = self
             .unreadable
             .skip("a stored number", "purged_seq", purged_seq)?;
         Ok(Stats {
-            pipeline_count: one(pipelines, tenant)?.unwrap_or_default(),
+            pipeline_count: self.count("pipelines", &pipelines)?,
             running_count,
             pending_count,
             bytes: bytes.unwrap_or_default(),
             purged_seq: purged_seq.map_or(0, to_u64),
-            dead_letter_count: one(dead, tenant)?.unwrap_or_default(),
+            dead_letter_count: self.count(DEAD_LETTERS, &dead)?,
             unreadable_count: self.unreadable.count(),
             kind: "sqlite",
         })

@@ -37,11 +37,20 @@ pub(crate) fn new_backfill(n: u64, pipeline: &str, first: u64, dates: u64) -> Cr
 
 /// Reads every backfill with its runs, newest first.
 pub(crate) async fn all_backfills(storage: &dyn Storage) -> Vec<BackfillDetail> {
+    backfills_in(storage, &Scope::All).await
+}
+
+/// Reads every backfill in a scope with its runs, newest first.
+pub(crate) async fn backfills_in(storage: &dyn Storage, scope: &Scope) -> Vec<BackfillDetail> {
     let page = PageRequest::Newest { limit: 100 };
-    let page = storage.list_backfills(BackfillFilter::default(), page);
+    let filter = BackfillFilter {
+        scope: scope.clone(),
+        ..BackfillFilter::default()
+    };
+    let page = storage.list_backfills(filter, page);
     let mut all = Vec::new();
     for listed in page.await.unwrap().items {
-        let found = storage.find_backfill(listed.id, &Scope::All).await;
+        let found = storage.find_backfill(listed.id, scope).await;
         let found = found.unwrap().unwrap();
         assert_eq!(found.backfill, listed);
         all.push(found);

@@ -6,7 +6,7 @@
 use super::fixtures::{
     Driver, all_backfills, all_events, assert_problem, at, backfill_id, claim, events_of,
     new_backfill, new_run, pipeline_id, purge_all, read_run, run_finished, run_id, save, save_for,
-    scope, snapshot,
+    scope, snapshot, without_tenant,
 };
 use crate::error::Problem;
 use crate::model::{
@@ -18,7 +18,7 @@ use crate::storage::{
 };
 
 pub(super) fn with_key(mut create: CreateRuns, key: &str, body: u8) -> CreateRuns {
-    let operation = IdempotentOperation::Backfill(pipeline_id("daily"));
+    let operation = IdempotentOperation::Backfill(without_tenant("daily"));
     create.idempotency = Some(IdempotencyKey::new(operation, key, [body; 32]));
     create
 }

@@ -124,15 +124,27 @@ pub async fn a_save_with_an_unmet_expectation_is_refused(storage: &dyn Storage) 
 }
 
 /// A connection MUST belong to the tenant that created it, even if another caller replaces it. A
-/// connection of another tenant MUST look absent, and its id MUST be refused as taken.
-pub async fn a_connection_of_another_tenant_is_hidden_and_its_id_is_taken(storage: &dyn Storage) {
-    settings::an_item_of_another_tenant_is_hidden_and_its_id_is_taken::<Connections>(storage).await;
+/// connection of another tenant MUST look absent, and its id MUST be free.
+pub async fn a_connection_of_another_tenant_is_hidden_and_its_id_is_free(storage: &dyn Storage) {
+    settings::an_item_of_another_tenant_is_hidden_and_its_id_is_free::<Connections>(storage).await;
 }
 
-/// A deleted connection MUST NOT be found. Its id can be used again, by another tenant too, and its
-/// versions MUST continue.
+/// A deleted connection MUST NOT be found. Its id can be used again, and its versions MUST
+/// continue. Those of another tenant MUST begin at 1.
 pub async fn a_recreated_connection_continues_its_versions(storage: &dyn Storage) {
     settings::a_recreated_item_continues_its_versions::<Connections>(storage).await;
+}
+
+/// In [`Scope::All`], an id MUST stand for the connection without a tenant, or else for the only
+/// one. If there are several, it MUST be refused.
+pub async fn an_id_stands_for_one_connection(storage: &dyn Storage) {
+    settings::a_name_stands_for_one_item::<Connections>(storage).await;
+}
+
+/// Connections of several tenants with one id MUST be listed by tenant, and a cursor MUST lose and
+/// repeat none.
+pub async fn connections_with_one_id_are_listed_by_tenant(storage: &dyn Storage) {
+    settings::items_with_one_id_are_listed_by_tenant::<Connections>(storage).await;
 }
 
 /// Connections MUST be listed newest first, and by descending id if they were created at the same

@@ -28,7 +28,7 @@ async fn claim_slack(storage: &dyn Storage, seconds: i64) -> NotifierCursor {
 }
 
 /// Returns a step of `slack` at second 10 that moves its cursor to this sequence number.
-fn put_slack(seq: u64) -> PutDeliveries {
+pub(super) fn put_slack(seq: u64) -> PutDeliveries {
     PutDeliveries::new("slack".to_owned(), seq, at(10))
 }
 
@@ -38,7 +38,7 @@ fn parked_event(run: RunId, seq: u64, tries: u32) -> ParkedEvent {
     parked
 }
 
-fn dead_letter(run: RunId, seq: u64) -> ParkedEvent {
+pub(super) fn dead_letter(run: RunId, seq: u64) -> ParkedEvent {
     let mut parked = parked_event(run, seq, 3);
     parked.is_dead = true;
     parked

@@ -11,16 +11,17 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 pub(crate) use super::backfill_fixtures::{all_backfills, backfill_id, new_backfill};
+pub(crate) use super::event_fixtures::{all_events, events_of, matching_events};
 pub(crate) use super::snapshot::snapshot;
 use crate::error::{ErrorKind, Problem, Result};
 use crate::model::{
-    Event, Level, Node, NodeId, NodeIndex, NodeRun, NodeStatus, OwnerId, PageRequest, Pipeline,
-    PipelineId, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
+    Level, Node, NodeId, NodeIndex, NodeRun, NodeStatus, OwnerId, PageRequest, Pipeline,
+    PipelineId, Qualified, Run, RunId, RunStatus, Scope, Slug, StoredPipeline, TenantId, Trigger,
 };
 use crate::storage::{
-    Append, AppendOutcome, Claim, ClaimedRun, CreateRuns, CreatedRuns, Entry, EventFilter,
-    FiguresFilter, FinishedNode, HeldRun, IdempotencyKey, IdempotentOperation, NewRun, OutputChunk,
-    OutputRef, Purge, PutPipeline, RunDetail, RunFilter, SlugChoice, Storage,
+    Append, AppendOutcome, Claim, ClaimedRun, CreateRuns, CreatedRuns, Entry, FiguresFilter,
+    FinishedNode, HeldRun, IdempotencyKey, IdempotentOperation, NewRun, OutputChunk, OutputRef,
+    Purge, PutPipeline, RunDetail, RunFilter, SlugChoice, Storage,
 };
 
 /// Returns the time this many seconds after 2024-01-15T06:00:00Z.
@@ -46,6 +47,16 @@ pub(crate) fn owner(n: u64) -> OwnerId {
 
 pub(crate) fn pipeline_id(text: &str) -> PipelineId {
     PipelineId::new(text).unwrap()
+}
+
+/// Returns the id of a pipeline without a tenant.
+pub(crate) fn without_tenant(id: &str) -> Qualified<PipelineId> {
+    Qualified::new(pipeline_id(id), None)
+}
+
+/// Returns the id of a tenant's pipeline.
+pub(crate) fn of_tenant(id: &str, tenant: &str) -> Qualified<PipelineId> {
+    Qualified::new(pipeline_id(id), scope(tenant).tenant().cloned())
 }
 
 pub(crate) fn node_id(text: &str) -> NodeId {
@@ -99,7 +110,7 @@ pub(crate) async fn create(storage: &dyn Storage, run: Run) -> Result<CreatedRun
 
 /// Returns a creation of run `n` of `daily` with a key. `body` fills the hash of the body.
 pub(crate) fn with_key(n: u64, key: &str, body: u8) -> CreateRuns {
-    let operation = IdempotentOperation::Run(pipeline_id("daily"));
+    let operation = IdempotentOperation::Run(without_tenant("daily"));
     let mut create = CreateRuns::new(vec![NewRun::new(new_run(n, "daily"))]);
     create.idempotency = Some(IdempotencyKey::new(operation, key, [body; 32]));
     create
@@ -321,31 +332,6 @@ pub(crate) async fn read_output(
         .await
         .unwrap();
     output.map(|output| output.bytes)
-}
-
-pub(crate) async fn all_events(storage: &dyn Storage) -> Vec<Event> {
-    matching_events(storage, EventFilter::default()).await
-}
-
-pub(crate) async fn events_of(storage: &dyn Storage, run: RunId) -> Vec<Event> {
-    let filter = EventFilter {
-        run: Some(run),
-        ..EventFilter::default()
-    };
-    matching_events(storage, filter).await
-}
-
-/// Reads all events that a filter admits, page by page.
-pub(crate) async fn matching_events(storage: &dyn Storage, filter: EventFilter) -> Vec<Event> {
-    let newest = storage.newest_seq().await.unwrap();
-    let (mut all, mut after) = (Vec::new(), 0);
-    while after < newest {
-        let page = storage.events(filter.clone(), after, 10_000).await.unwrap();
-        assert!(page.up_to > after, "a page covers more events");
-        all.extend(page.events);
-        after = page.up_to;
-    }
-    all
 }
 
 pub(crate) fn date(text: &str) -> NaiveDate {

@@ -4,8 +4,8 @@
 
 use super::fixtures::{
     Driver, all_events, assert_problem, claim, claim_one, create, finished_run, new_run,
-    pending_run, pipeline_id, resume, run_finished, run_id, save, save_for, scope, snapshot,
-    with_key,
+    pending_run, resume, run_finished, run_id, save, save_for, scope, snapshot, with_key,
+    without_tenant,
 };
 use super::threads::{at_once, block_on};
 use crate::error::Problem;
@@ -71,8 +71,8 @@ pub async fn one_key_for_two_operations_is_two_keys(storage: &dyn Storage) {
         create.idempotency = Some(IdempotencyKey::new(operation, "once", [1; 32]));
         create
     };
-    let daily = IdempotentOperation::Run(pipeline_id("daily"));
-    let hourly = IdempotentOperation::Run(pipeline_id("hourly"));
+    let daily = IdempotentOperation::Run(without_tenant("daily"));
+    let hourly = IdempotentOperation::Run(without_tenant("hourly"));
     let mut again = with_operation(4, "daily", IdempotentOperation::Resume(failed));
     again.runs = vec![NewRun::new(resume(4, failed, failed))];
     for create in [

@@ -77,7 +77,10 @@ pub async fn an_unknown_cursor_is_refused(storage: &dyn Storage) {
         scope: scope("ben"),
         ..PipelineFilter::default()
     };
-    for (filter, cursor) in [(PipelineFilter::default(), "missing"), (foreign, "daily")] {
+    for (filter, cursor) in [
+        (PipelineFilter::default(), "missing"),
+        (foreign, "ann/daily"),
+    ] {
         let listed = storage.list_pipelines(filter, after(Some(cursor), 2)).await;
         assert_problem(listed, Problem::InvalidParameter);
     }

@@ -141,23 +141,31 @@ pub async fn a_pipeline_of_another_tenant_is_hidden(storage: &dyn Storage) {
     assert_eq!(snapshot(storage).await, before);
 }
 
-/// An id or a slug that another tenant uses MUST be refused as taken.
-pub async fn an_id_or_slug_of_another_tenant_is_taken(storage: &dyn Storage) {
-    save_for(storage, "daily", "ann").await;
-    let before = snapshot(storage).await;
-    for expect in [Expect::Absent, Expect::Any] {
+/// An id or a slug that another tenant uses MUST be free, as an id and as a slug.
+pub async fn an_id_or_slug_of_another_tenant_is_free(storage: &dyn Storage) {
+    let anns = save_for(storage, "daily", "ann").await;
+    for expect in [Expect::Absent, Expect::Any, Expect::Version(1)] {
         let mut same_id = put("daily");
         (same_id.scope, same_id.expect) = (scope("ben"), expect);
-        assert_problem(storage.put_pipeline(same_id).await, Problem::AlreadyExists);
+        let stored = storage.put_pipeline(same_id).await.unwrap();
+        assert_eq!((stored.slug.as_str(), stored.version), ("daily", 1));
+        assert_eq!(stored.tenant.as_ref(), scope("ben").tenant());
     }
-    let mut same_slug = put("p-2");
-    same_slug.slug = SlugChoice::Given(slug("daily"));
-    same_slug.scope = scope("ben");
-    assert_problem(
-        storage.put_pipeline(same_slug).await,
-        Problem::AlreadyExists,
-    );
-    assert_eq!(snapshot(storage).await, before);
+    for (id, slug_choice) in [
+        ("p-2", SlugChoice::Given(slug("daily"))),
+        ("p-3", SlugChoice::Derived(slug("p-2"))),
+    ] {
+        let mut same_slug = put(id);
+        (same_slug.slug, same_slug.scope) = (slug_choice, Scope::NoTenant);
+        storage.put_pipeline(same_slug).await.unwrap();
+    }
+    let derived = storage
+        .find_pipeline("p-3", &Scope::NoTenant)
+        .await
+        .unwrap();
+    assert_eq!(derived.unwrap().slug.as_str(), "p-2-2");
+    let kept = storage.find_pipeline("daily", &scope("ann")).await.unwrap();
+    assert_eq!(kept, Some(anns));
 }
 
 /// A deleted pipeline MUST NOT be found, and its slug MUST be free for another one.
@@ -247,19 +255,21 @@ pub async fn deleting_a_pipeline_deletes_its_idempotency_keys(storage: &dyn Stor
     assert_eq!(storage.find_idempotent(&key).await.unwrap(), None);
 }
 
-/// The id of a deleted pipeline can be used again, by another tenant too. Its versions MUST
-/// continue, and `created_at` MUST be the time of the new save.
+/// The id of a deleted pipeline can be used again. Its versions MUST continue, and `created_at`
+/// MUST be the time of the new save. The versions of another tenant MUST begin at 1.
 pub async fn a_recreated_pipeline_continues_its_versions(storage: &dyn Storage) {
     let stored = save(storage, "daily").await;
     storage
         .delete_pipeline(DeletePipeline::new(stored.id.clone(), at(1)))
         .await
         .unwrap();
-    let mut again = put("daily");
-    (again.now, again.expect, again.scope) = (at(5), Expect::Absent, scope("ann"));
-    let recreated = storage.put_pipeline(again).await.unwrap();
-    assert_eq!((recreated.version, recreated.created_at), (2, at(5)));
-    assert_eq!(recreated.tenant.as_ref().map(AsRef::as_ref), Some("ann"));
+    for (scope, version) in [(scope("ann"), 1), (Scope::All, 2)] {
+        let mut again = put("daily");
+        (again.now, again.expect, again.scope) = (at(5), Expect::Absent, scope.clone());
+        let recreated = storage.put_pipeline(again).await.unwrap();
+        assert_eq!((recreated.version, recreated.created_at), (version, at(5)));
+        assert_eq!(recreated.tenant.as_ref(), scope.tenant());
+    }
 }
 
 /// A run MUST keep the pipeline version that it was created with.

@@ -163,7 +163,7 @@ pub(super) async fn a_save_with_an_unmet_expectation_is_refused<N: ItemKind>(
     assert_eq!(find::<N>(storage, "missing", &Scope::All).await, None);
 }
 
-pub(super) async fn an_item_of_another_tenant_is_hidden_and_its_id_is_taken<N: ItemKind>(
+pub(super) async fn an_item_of_another_tenant_is_hidden_and_its_id_is_free<N: ItemKind>(
     storage: &dyn Storage,
 ) {
     save::<N>(storage, Put::of_tenant("one", "ann")).await;
@@ -172,18 +172,60 @@ pub(super) async fn an_item_of_another_tenant_is_hidden_and_its_id_is_taken<N: I
     let item = save::<N>(storage, by_all).await;
     assert_eq!(item.tenant.as_ref(), scope("ann").tenant());
     assert_eq!(find::<N>(storage, "one", &scope("ben")).await, None);
-    for (expect, problem) in [
-        (Expect::Any, Problem::AlreadyExists),
-        (Expect::Absent, Problem::AlreadyExists),
-        (Expect::Present, N::NOT_FOUND),
-    ] {
-        let mut foreign = Put::of_tenant("one", "ben");
-        foreign.expect = expect;
-        assert_problem(N::put(storage, foreign).await, problem);
+    let as_ben = |expect| Put {
+        expect,
+        ..Put::of_tenant("one", "ben")
+    };
+    for expect in [Expect::Present, Expect::Version(2)] {
+        assert_problem(N::put(storage, as_ben(expect)).await, N::NOT_FOUND);
     }
     let deleted = N::delete(storage, "one", &scope("ben"), at(9)).await;
     assert_problem(deleted, N::NOT_FOUND);
+    for expect in [Expect::Absent, Expect::Any] {
+        let own = save::<N>(storage, as_ben(expect)).await;
+        assert_eq!(
+            (own.version, own.tenant.as_ref()),
+            (1, scope("ben").tenant())
+        );
+        assert_eq!(find::<N>(storage, "one", &scope("ben")).await, Some(own));
+    }
+    N::delete(storage, "one", &scope("ben"), at(9))
+        .await
+        .unwrap();
     assert_eq!(find::<N>(storage, "one", &scope("ann")).await, Some(item));
+}
+
+pub(super) async fn a_name_stands_for_one_item<N: ItemKind>(storage: &dyn Storage) {
+    for tenant in ["ann", "ben"] {
+        save::<N>(storage, Put::of_tenant("one", tenant)).await;
+    }
+    let unclear = N::find(storage, "one", &Scope::All).await;
+    assert_problem(unclear, Problem::TenantRequired);
+    for expect in [Expect::Any, Expect::Present, Expect::Version(1)] {
+        let mut put = Put::new("one");
+        (put.expect, put.label) = (expect, "other");
+        assert_problem(N::put(storage, put).await, Problem::TenantRequired);
+    }
+    let deleted = N::delete(storage, "one", &Scope::All, at(9)).await;
+    assert_problem(deleted, Problem::TenantRequired);
+    // A save that expects nothing creates one without a tenant, which the name then stands for.
+    for expect in [Expect::Absent, Expect::Any] {
+        let mut put = Put::new("one");
+        put.expect = expect;
+        let own = save::<N>(storage, put).await;
+        assert_eq!((own.version, &own.tenant), (1, &None));
+        for scope in [Scope::All, Scope::NoTenant] {
+            assert_eq!(find::<N>(storage, "one", &scope).await, Some(own.clone()));
+        }
+    }
+    for (deleted, left) in [(Scope::NoTenant, None), (scope("ann"), Some("ben"))] {
+        N::delete(storage, "one", &deleted, at(9)).await.unwrap();
+        assert_eq!(find::<N>(storage, "one", &deleted).await, None);
+        if let Some(left) = left {
+            let found = find::<N>(storage, "one", &Scope::All).await.unwrap();
+            assert_eq!(found.tenant.as_ref(), scope(left).tenant());
+        }
+    }
 }
 
 pub(super) async fn a_recreated_item_continues_its_versions<N: ItemKind>(storage: &dyn Storage) {
@@ -192,12 +234,13 @@ pub(super) async fn a_recreated_item_continues_its_versions<N: ItemKind>(storage
     assert_eq!(find::<N>(storage, "one", &Scope::All).await, None);
     let again = N::delete(storage, "one", &Scope::All, at(10)).await;
     assert_problem(again, N::NOT_FOUND);
-    let mut revived = Put::of_tenant("one", "ben");
-    (revived.now, revived.expect) = (at(11), Expect::Absent);
-    let item = save::<N>(storage, revived).await;
-    assert_eq!((item.version, item.created_at), (2, at(11)));
-    assert_eq!(find::<N>(storage, "one", &scope("ben")).await, Some(item));
-    assert_eq!(find::<N>(storage, "one", &scope("ann")).await, None);
+    for (tenant, version) in [("ben", 1), ("ann", 2)] {
+        let mut revived = Put::of_tenant("one", tenant);
+        (revived.now, revived.expect) = (at(11), Expect::Absent);
+        let item = save::<N>(storage, revived).await;
+        assert_eq!((item.version, item.created_at), (version, at(11)));
+        assert_eq!(find::<N>(storage, "one", &scope(tenant)).await, Some(item));
+    }
 }
 
 pub(super) async fn items_are_listed_newest_first<N: ItemKind>(storage: &dyn Storage) {
@@ -220,15 +263,45 @@ pub(super) async fn a_cursor_works_after_its_item_is_deleted<N: ItemKind>(storag
     }
     let (ids, total, next) = page::<N>(storage, None, after(None, 2)).await;
     assert_eq!(ids, ["d", "c"]);
-    assert_eq!((total, next.as_deref()), (None, Some("c")));
+    assert_eq!((total, next.as_deref()), (None, Some("ann/c")));
     delete::<N>(storage, "c").await;
-    let (ids, _, next) = page::<N>(storage, Some("ann"), after(Some("c"), 1)).await;
-    assert_eq!((&*ids[0], ids.len(), next.as_deref()), ("b", 1, Some("b")));
-    let (ids, _, next) = page::<N>(storage, None, after(Some("b"), 1)).await;
+    let (ids, _, next) = page::<N>(storage, Some("ann"), after(Some("ann/c"), 1)).await;
+    assert_eq!(
+        (&*ids[0], ids.len(), next.as_deref()),
+        ("b", 1, Some("ann/b"))
+    );
+    let (ids, _, next) = page::<N>(storage, None, after(Some("ann/b"), 1)).await;
     assert_eq!((&*ids[0], ids.len(), next), ("a", 1, None));
-    for (tenant, cursor) in [("ann", "missing"), ("ben", "b")] {
+    for (tenant, cursor) in [("ann", "ann/missing"), ("ann", "b"), ("ben", "ann/b")] {
         let listed = N::list(storage, scope(tenant), after(Some(cursor), 2)).await;
         assert_problem(listed, Problem::InvalidParameter);
+    }
+}
+
+pub(super) async fn items_with_one_id_are_listed_by_tenant<N: ItemKind>(storage: &dyn Storage) {
+    for tenant in ["ben", "ann"] {
+        save::<N>(storage, Put::of_tenant("one", tenant)).await;
+    }
+    let mut put = Put::new("one");
+    put.expect = Expect::Absent;
+    save::<N>(storage, put).await;
+    let mut cursor = None;
+    for expected in [Some("ben/one"), Some("ann/one"), None] {
+        let (ids, _, next) = page::<N>(storage, None, after(cursor.as_deref(), 1)).await;
+        assert_eq!(
+            (ids.as_slice(), next.as_deref()),
+            (&["one".to_owned()][..], expected)
+        );
+        cursor = next;
+    }
+    let none = N::list(storage, Scope::NoTenant, after(None, 9))
+        .await
+        .unwrap();
+    assert_eq!(none.items.len(), 1);
+    assert_eq!(none.items[0].tenant, None);
+    for (scope, cursor) in [(Scope::NoTenant, "ann/one"), (scope("ann"), "one")] {
+        let refused = N::list(storage, scope, after(Some(cursor), 9)).await;
+        assert_problem(refused, Problem::InvalidParameter);
     }
 }
 

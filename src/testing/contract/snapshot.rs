@@ -2,14 +2,15 @@
 //!
 //! `fixtures` writes to the storage.
 
-use super::fixtures::{all_backfills, all_events, figures_of_2024, list_run_ids, read_run};
+use super::backfill_fixtures::backfills_in;
+use super::fixtures::{figures_of_2024, list_run_ids, matching_events};
 use crate::model::{Event, PageRequest, Scope, StoredConnection, StoredPipeline, StoredVariable};
 use crate::storage::{
-    BackfillDetail, ConnectionFilter, Figures, PipelineFilter, RunDetail, RunFilter, Stats,
-    Storage, StoredSchedule, VariableFilter,
+    BackfillDetail, ConnectionFilter, EventFilter, Figures, FiguresBy, PipelineFilter, RunDetail,
+    RunFilter, Stats, Storage, StoredSchedule, VariableFilter,
 };
 
-/// Everything that readers see of a storage.
+/// Everything that readers in a scope see of a storage.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Snapshot {
     pipelines: Vec<StoredPipeline>,
@@ -25,25 +26,74 @@ pub(crate) struct Snapshot {
 
 /// Reads everything that readers see of a storage.
 pub(crate) async fn snapshot(storage: &dyn Storage) -> Snapshot {
-    let page = || PageRequest::Newest { limit: 100 };
-    let pipelines = storage.list_pipelines(PipelineFilter::default(), page());
-    let connections = storage.list_connections(ConnectionFilter::default(), page());
-    let variables = storage.list_variables(VariableFilter::default(), page());
-    let mut stats = storage.stats(&Scope::All).await.unwrap();
+    snapshot_in(storage, &Scope::All).await
+}
+
+/// Reads everything that readers in a scope see of a storage.
+pub(crate) async fn snapshot_in(storage: &dyn Storage, scope: &Scope) -> Snapshot {
+    let mut stats = storage.stats(scope).await.unwrap();
     (stats.bytes, stats.kind) = (0, "");
-    let mut runs = Vec::new();
-    for run in list_run_ids(storage, RunFilter::default()).await {
-        runs.push(read_run(storage, run).await);
-    }
+    let scope = scope.clone();
+    let events = EventFilter {
+        scope: scope.clone(),
+        ..EventFilter::default()
+    };
     Snapshot {
-        pipelines: pipelines.await.unwrap().items,
-        connections: connections.await.unwrap().items,
-        variables: variables.await.unwrap().items,
-        runs,
-        backfills: all_backfills(storage).await,
-        schedules: storage.schedules(&Scope::All).await.unwrap(),
-        events: all_events(storage).await,
-        figures: storage.figures(figures_of_2024()).await.unwrap(),
+        pipelines: pipelines(storage, scope.clone()).await,
+        connections: connections(storage, scope.clone()).await,
+        variables: variables(storage, scope.clone()).await,
+        runs: runs(storage, &scope).await,
+        backfills: backfills_in(storage, &scope).await,
+        schedules: storage.schedules(&scope).await.unwrap(),
+        events: matching_events(storage, events).await,
+        figures: figures(storage, scope).await,
         stats,
     }
+}
+
+const fn page() -> PageRequest {
+    PageRequest::Newest { limit: 100 }
+}
+
+async fn pipelines(storage: &dyn Storage, scope: Scope) -> Vec<StoredPipeline> {
+    let filter = PipelineFilter {
+        scope,
+        ..PipelineFilter::default()
+    };
+    let listed = storage.list_pipelines(filter, page()).await;
+    listed.unwrap().items
+}
+
+async fn connections(storage: &dyn Storage, scope: Scope) -> Vec<StoredConnection> {
+    let filter = ConnectionFilter { scope };
+    let listed = storage.list_connections(filter, page()).await;
+    listed.unwrap().items
+}
+
+async fn variables(storage: &dyn Storage, scope: Scope) -> Vec<StoredVariable> {
+    let filter = VariableFilter { scope };
+    let listed = storage.list_variables(filter, page()).await;
+    listed.unwrap().items
+}
+
+async fn runs(storage: &dyn Storage, scope: &Scope) -> Vec<RunDetail> {
+    let filter = RunFilter {
+        scope: scope.clone(),
+        ..RunFilter::default()
+    };
+    let mut runs = Vec::new();
+    for run in list_run_ids(storage, filter).await {
+        runs.push(storage.find_run(run, scope).await.unwrap().unwrap());
+    }
+    runs
+}
+
+/// Reads the figures by day, then those by pipeline.
+async fn figures(storage: &dyn Storage, scope: Scope) -> Vec<Figures> {
+    let mut filter = figures_of_2024();
+    filter.scope = scope;
+    let mut figures = storage.figures(filter.clone()).await.unwrap();
+    filter.by = FiguresBy::Pipeline { count_max: 100 };
+    figures.extend(storage.figures(filter).await.unwrap());
+    figures
 }

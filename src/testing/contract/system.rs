@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::fixtures::{
-    Driver, at, claim, claim_one, create, date, figures_of_2024, finished_run, new_run,
+    Driver, at, claim, claim_one, create, date, figures_of_2024, finished_run, new_run, of_tenant,
     pending_run, pipeline_id, purge_all, read_output, read_run, run_finished, run_id, save,
     save_for, scope, snapshot, started_run, with_key,
 };
@@ -192,8 +192,8 @@ pub async fn figures_by_pipeline_list_the_most_failures_first(storage: &dyn Stor
         });
         rows.collect::<Vec<_>>()
     };
-    let [b, c, d] = [("b", 2, 0), ("c", 2, 0), ("d", 0, 1)]
-        .map(|(id, failed, success)| (pipeline_id(id), failed, success));
+    let [b, c, d] = [("b", "ben", 2, 0), ("c", "ann", 2, 0), ("d", "ann", 0, 1)]
+        .map(|(id, tenant, failed, success)| (of_tenant(id, tenant), failed, success));
     assert_eq!(
         failures_by_pipeline(None, 9).await,
         [b.clone(), c.clone(), d.clone()]

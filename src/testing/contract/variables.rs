@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::fixtures::{at, scope};
+use super::fixtures::{assert_problem, at, scope};
 use super::settings::{self, ItemKind, Put, StoredItem};
 use crate::error::{Problem, Result};
 use crate::model::{
@@ -127,6 +127,45 @@ pub async fn several_variables_are_found_in_one_call(storage: &dyn Storage) {
     assert_eq!(none, []);
 }
 
+/// Each of several keys MUST stand for one variable of the scope. If one is unclear, the call MUST
+/// be refused.
+pub async fn several_keys_stand_for_the_variables_of_their_scope(storage: &dyn Storage) {
+    let (ann, ben) = (scope("ann"), scope("ben"));
+    for (key, owner) in [
+        ("a", &ann),
+        ("a", &ben),
+        ("b", &ann),
+        ("a", &Scope::NoTenant),
+    ] {
+        let mut put = PutVariable::new(variable_key(key), variable(key), at(0));
+        put.scope.clone_from(owner);
+        storage.put_variable(put).await.unwrap();
+    }
+    let keys = ["b", "a"].map(variable_key);
+    let found = async |scope: &Scope| {
+        let found = storage.find_variables(&keys, scope).await.unwrap();
+        let named = found.into_iter().map(|one| (one.key, one.tenant));
+        named.collect::<Vec<_>>()
+    };
+    let [b, a] = keys.clone();
+    let tenant = |scope: &Scope| scope.tenant().cloned();
+    for (scope, expected) in [
+        (
+            &Scope::All,
+            vec![(b.clone(), tenant(&ann)), (a.clone(), None)],
+        ),
+        (&Scope::NoTenant, vec![(a.clone(), None)]),
+        (&ann, vec![(b, tenant(&ann)), (a.clone(), tenant(&ann))]),
+        (&ben, vec![(a.clone(), tenant(&ben))]),
+    ] {
+        assert_eq!(found(scope).await, expected, "{scope:?}");
+    }
+    let deleted = storage.delete_variable(&a, &Scope::NoTenant, at(9));
+    deleted.await.unwrap();
+    let unclear = storage.find_variables(&keys, &Scope::All).await;
+    assert_problem(unclear, Problem::TenantRequired);
+}
+
 /// A save that changes nothing MUST keep the version and `updated_at`.
 pub async fn a_save_without_changes_keeps_version_and_update_time(storage: &dyn Storage) {
     settings::a_save_without_changes_keeps_version_and_update_time::<Variables>(storage).await;
@@ -143,15 +182,27 @@ pub async fn a_save_with_an_unmet_expectation_is_refused(storage: &dyn Storage) 
 }
 
 /// A variable MUST belong to the tenant that created it, even if another caller replaces it. A
-/// variable of another tenant MUST look absent, and its key MUST be refused as taken.
-pub async fn a_variable_of_another_tenant_is_hidden_and_its_key_is_taken(storage: &dyn Storage) {
-    settings::an_item_of_another_tenant_is_hidden_and_its_id_is_taken::<Variables>(storage).await;
+/// variable of another tenant MUST look absent, and its key MUST be free.
+pub async fn a_variable_of_another_tenant_is_hidden_and_its_key_is_free(storage: &dyn Storage) {
+    settings::an_item_of_another_tenant_is_hidden_and_its_id_is_free::<Variables>(storage).await;
 }
 
-/// A deleted variable MUST NOT be found. Its key can be used again, by another tenant too, and its
-/// versions MUST continue.
+/// A deleted variable MUST NOT be found. Its key can be used again, and its versions MUST
+/// continue. Those of another tenant MUST begin at 1.
 pub async fn a_recreated_variable_continues_its_versions(storage: &dyn Storage) {
     settings::a_recreated_item_continues_its_versions::<Variables>(storage).await;
+}
+
+/// In [`Scope::All`], a key MUST stand for the variable without a tenant, or else for the only one.
+/// If there are several, it MUST be refused.
+pub async fn a_key_stands_for_one_variable(storage: &dyn Storage) {
+    settings::a_name_stands_for_one_item::<Variables>(storage).await;
+}
+
+/// Variables of several tenants with one key MUST be listed by tenant, and a cursor MUST lose and
+/// repeat none.
+pub async fn variables_with_one_key_are_listed_by_tenant(storage: &dyn Storage) {
+    settings::items_with_one_id_are_listed_by_tenant::<Variables>(storage).await;
 }
 
 /// Variables MUST be listed newest first, and by descending key if they were created at the same

@@ -4,7 +4,7 @@
 use floret::testing::{Gate, Step};
 use http::Method;
 
-use super::row::{Coverage, Row, TestRequest, all, delete, post, put};
+use super::row::{Coverage, Row, TestRequest, all, delete, get, post, put};
 use crate::wire::{Backend, Host, request};
 
 const NODES: &str = r#""name":"x","nodes":[{"id":"a","type":"any"}]"#;
@@ -32,12 +32,13 @@ pub(super) fn rows() -> Vec<Row> {
                 stale(delete(daily)),
             ],
         ),
+        all(409, "tenant-required", unclear()),
         mismatched(),
     ];
     rows.concat()
 }
 
-/// Ids and slugs that another object has, of the same tenant or another.
+/// Ids and slugs that another object of the same tenant has. `ann` is a tenant's own.
 fn taken() -> Vec<Row> {
     let fields = [
         r#""id":"daily""#,
@@ -48,25 +49,22 @@ fn taken() -> Vec<Row> {
         r#""id":"each-week""#,
         r#""id":"x","pipeline_id":"each-week""#,
         r#""id":"x","pipeline_id":"weekly""#,
-        r#""id":"ann""#,
     ];
     let created = fields.map(|fields| post("/api/pipelines", format!("{{{fields},{NODES}}}")));
-    let replaced = ["each-week", "weekly", "ann"].map(|slug| {
+    let replaced = ["each-week", "weekly"].map(|slug| {
         let body = format!(r#"{{"pipeline_id":"{slug}",{NODES}}}"#);
         put("/api/pipelines/daily", body)
     });
-    let theirs = post("/api/pipelines", format!(r#"{{"id":"ann",{NODES}}}"#)).by_tenant("ben");
+    let theirs = post("/api/pipelines", format!(r#"{{"id":"ann",{NODES}}}"#)).by_tenant("ann");
     let objects = ["taken", "ann"].map(|name| {
         let connection = format!(r#"{{"conn_id":"{name}","type":"x"}}"#);
         let variable = format!(r#"{{"key":"{name}","value":"v"}}"#);
         let connection = post("/api/connections", connection);
         let variable = post("/api/variables", variable);
-        [
-            connection.clone(),
-            connection.by_tenant("ben"),
-            variable.clone(),
-            variable.by_tenant("ben"),
-        ]
+        match name {
+            "ann" => [connection.by_tenant("ann"), variable.by_tenant("ann")],
+            _ => [connection, variable],
+        }
     });
     let bad = created.into_iter().chain(replaced).chain([theirs]);
     all(
@@ -76,7 +74,26 @@ fn taken() -> Vec<Row> {
     )
 }
 
-/// Bodies whose id differs from the id in the path.
+/// Names that objects of several tenants have.
+fn unclear() -> Vec<TestRequest> {
+    let objects = ["pipelines", "connections", "variables"].map(|kind| {
+        let path = format!("/api/{kind}/shared");
+        [get(&path), delete(&path), put(&path, "{}")]
+    });
+    let begun = ["run", "backfill", "dry-run"]
+        .map(|verb| post(format!("/api/pipelines/shared/{verb}"), "{}"));
+    let lists = [
+        "/api/pipelines/shared/runs",
+        "/api/pipelines/shared/validate",
+        "/api/pipelines/shared/backfills",
+        "/api/runs?pipeline_id=shared",
+        "/api/runs/calendar?pipeline_id=shared",
+    ];
+    let objects = objects.into_iter().flatten();
+    objects.chain(begun).chain(lists.map(get)).collect()
+}
+
+/// Bodies whose id differs from the id in the path, or whose tenant is not that of the object.
 fn mismatched() -> Vec<Row> {
     let pipeline = format!(r#"{{"id":"other",{NODES}}}"#);
     let bad = [
@@ -86,6 +103,7 @@ fn mismatched() -> Vec<Row> {
             r#"{"conn_id":"other","type":"x"}"#,
         ),
         put("/api/variables/taken", r#"{"key":"other","value":"v"}"#),
+        put("/api/variables/taken", r#"{"tenant":"ann","value":"v"}"#),
     ];
     all(400, "id-mismatch", bad)
 }

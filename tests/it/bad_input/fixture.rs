@@ -73,10 +73,13 @@ impl Fixture {
         }
     }
 
-    /// Creates objects of a tenant under the tenant's name, a run `{theirs}` and a backfill
-    /// `{their_backfill}`.
+    /// Creates objects of a tenant under the tenant's name and under `shared`, a run `{theirs}` and
+    /// a backfill `{their_backfill}`.
     async fn fill_for(&mut self, tenant: &'static str) {
-        self.objects(tenant, |bad| bad.by_tenant(tenant)).await;
+        for name in [tenant, "shared"] {
+            self.objects(name, |bad| bad.by_tenant(tenant)).await;
+        }
+        self.objects("shared", |bad| bad.by_tenant("cy")).await;
         let path = format!("/api/pipelines/{tenant}");
         let run = post(format!("{path}/run"), "").by_tenant(tenant);
         self.run("{theirs}", run).await;

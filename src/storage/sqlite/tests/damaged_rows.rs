@@ -153,7 +153,6 @@ impl Damage {
         } = self;
         let keys = match table.as_str() {
             "meta" => "name",
-            "connections" | "variables" => "id",
             "daily" => "(pipeline, tenant, day)",
             "parked" => "(notifier, seq)",
             "schedules" => "pipeline",

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Backfill, BackfillId};
+use crate::model::{Backfill, BackfillId, Qualified};
 use crate::storage::{Backfills, IdempotencyKey, IdempotentOperation, NewBackfill, Purge};
 
 /// The rows of a store of version 1: the pipeline `daily` with a successful, a running and a
@@ -41,6 +41,10 @@ fn make_version_1(dir: &Path) {
     conn.close().unwrap();
 }
 
+fn daily() -> Qualified<PipelineId> {
+    Qualified::new(PipelineId::new("daily").unwrap(), None)
+}
+
 fn once(operation: IdempotentOperation) -> IdempotencyKey {
     IdempotencyKey::new(operation, "once", [0; 32])
 }
@@ -48,9 +52,9 @@ fn once(operation: IdempotentOperation) -> IdempotencyKey {
 /// Creates a backfill of two dates. Its idempotency key has the name of the first run's key.
 fn two_dates() -> CreateRuns {
     let id = BackfillId::from_uuid(*run_id(9).as_uuid());
-    let pipeline = PipelineId::new("daily").unwrap();
+    let pipeline = daily().id;
     let dates = [10, 11].map(|n| new_run(n).date);
-    let backfill = Backfill::new(id, pipeline.clone(), dates.into(), at(0));
+    let backfill = Backfill::new(id, pipeline, dates.into(), at(0));
     let runs = [10, 11].map(|n| {
         let mut run = new_run(n);
         run.trigger = Trigger::Backfill;
@@ -58,7 +62,7 @@ fn two_dates() -> CreateRuns {
     });
     let mut create = CreateRuns::new(runs.into());
     create.backfill = Some(NewBackfill::new(backfill));
-    create.idempotency = Some(once(IdempotentOperation::Backfill(pipeline)));
+    create.idempotency = Some(once(IdempotentOperation::Backfill(daily())));
     create
 }
 
@@ -75,7 +79,7 @@ async fn a_store_of_version_1_keeps_its_data_and_stays_usable() {
         assert_eq!(status(&storage, n).await, Some(expected));
     }
     assert_eq!(event_count(&storage).await, 3);
-    let run = IdempotentOperation::Run(PipelineId::new("daily").unwrap());
+    let run = IdempotentOperation::Run(daily());
     let replay = storage.find_idempotent(&once(run)).await.unwrap().unwrap();
     assert_eq!((replay.run_ids, replay.backfill), (vec![run_id(1)], None));
 

@@ -20,6 +20,7 @@ mod opening;
 mod outages;
 mod reopening;
 mod second_version;
+mod shared_names;
 mod sweeping;
 #[cfg(target_os = "linux")]
 mod syncs;

@@ -130,7 +130,7 @@ async fn the_events_are_readable_in_a_shell() {
         .unwrap();
     let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
     let mut rows = shell
-        .prepare("SELECT seq, type, pipeline_id, place, at FROM events ORDER BY seq")
+        .prepare("SELECT seq, type, coalesce(tenant, 'none') || ' ' || pipeline_id, place, at FROM events ORDER BY seq")
         .unwrap();
     let rows: Vec<(u64, String, String, Option<i64>, String)> = rows
         .query_map([], |row| {
@@ -149,6 +149,6 @@ async fn the_events_are_readable_in_a_shell() {
     assert_eq!(rows.len(), events.len());
     let (seq, kind, pipeline, node_index, time) = rows.last().unwrap();
     assert_eq!((*seq, kind.as_str()), (3, "node.started"));
-    assert_eq!((pipeline.as_str(), *node_index), ("daily", Some(0)));
+    assert_eq!((pipeline.as_str(), *node_index), ("none daily", Some(0)));
     assert_eq!(time, "2024-01-15 06:00:02.000");
 }

@@ -1,0 +1,224 @@
+//! What a name stands for where objects of several tenants have it, over HTTP and in Rust.
+//!
+//! `tenants` tests that a tenant reads nothing of another.
+
+use floret::testing::routes;
+use floret::{PageRequest, RunStatus, Scope, TenantId};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::wire::{Host, TestResponse, on_each_backend, request};
+
+const TENANTS: [&str; 2] = ["ann", "ben"];
+
+/// Creates a pipeline, a connection and a variable with the name `shared`.
+async fn create(host: &Host, query: &str) {
+    let nodes = json!([{"id": "load", "type": "any"}]);
+    let pipeline = json!({"id": "shared", "pipeline_id": "nightly", "name": "s", "nodes": nodes});
+    for (path, body) in [
+        ("pipelines", pipeline),
+        ("connections", json!({"conn_id": "shared", "type": "http"})),
+        ("variables", json!({"key": "shared", "value": "v"})),
+    ] {
+        let created = host
+            .post(&format!("/api/{path}?{query}"), Some(&body))
+            .await;
+        assert_eq!(created.status, 201, "{created:?}");
+    }
+}
+
+async fn create_for_both(host: &Host) {
+    for tenant in TENANTS {
+        create(host, &format!("tenant={tenant}")).await;
+    }
+}
+
+/// Returns every route that names an object by its id, its slug or its key.
+fn naming() -> Vec<(Method, String)> {
+    let filters = ["/runs", "/runs/calendar"];
+    let filters = filters.map(|path| (Method::GET, format!("{path}?pipeline_id=shared")));
+    let mut naming = Vec::from(filters);
+    for route in routes() {
+        let path = route
+            .path
+            .replace("{conn_id}", "shared")
+            .replace("{key}", "shared");
+        if path.contains("{id}") {
+            naming.push((route.method.clone(), path.replace("{id}", "shared")));
+            naming.push((route.method, path.replace("{id}", "nightly")));
+        } else if path != route.path {
+            naming.push((route.method, path));
+        }
+    }
+    naming
+}
+
+async fn ask(host: &Host, method: &Method, path: &str, query: &str) -> TestResponse {
+    let sign = if path.contains('?') { '&' } else { '?' };
+    let path = format!("/api{path}{sign}{query}");
+    host.send(request(method.clone(), &path, None)).await
+}
+
+fn tenants_of(items: &Value) -> Vec<&str> {
+    let items = items.as_array().unwrap().iter();
+    items
+        .map(|item| item["tenant"].as_str().unwrap_or_default())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_unclear_name_needs_its_tenant_on_every_route() {
+    on_each_backend(async |host: &Host| {
+        create_for_both(host).await;
+        let naming = naming();
+        assert!(naming.len() > 25, "{naming:?}");
+        for (method, path) in &naming {
+            let unclear = ask(host, method, path, "").await;
+            unclear.assert_problem(409, "tenant-required");
+            let absent = ask(host, method, path, "tenant=cy").await;
+            assert_eq!(absent.status, 404, "{method} {path}: {absent:?}");
+            let absent = ask(host, method, path, "tenant=").await;
+            assert_eq!(absent.status, 404, "{method} {path}: {absent:?}");
+        }
+        // Reads first, so that the deletions come last.
+        for (method, path) in naming.iter().filter(|(method, _)| *method == Method::GET) {
+            let found = ask(host, method, path, "tenant=ann").await;
+            assert_eq!(found.status, 200, "{method} {path}: {found:?}");
+        }
+        for path in ["pipelines", "connections", "variables"] {
+            let path = format!("/{path}/shared");
+            let deleted = ask(host, &Method::DELETE, &path, "tenant=ann").await;
+            assert_eq!(deleted.status, 204, "{path}: {deleted:?}");
+            let left = ask(host, &Method::GET, &path, "").await;
+            assert_eq!(left.json()["tenant"], "ben", "{path}: {left:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_stands_for_the_object_without_a_tenant_beside_those_of_tenants() {
+    on_each_backend(async |host: &Host| {
+        create_for_both(host).await;
+        create(host, "").await;
+        for (method, path) in naming().iter().filter(|(method, _)| *method == Method::GET) {
+            for query in ["", "tenant="] {
+                let found = ask(host, method, path, query).await;
+                assert_eq!(found.status, 200, "{path}?{query}: {found:?}");
+                assert_eq!(
+                    found.json().get("tenant"),
+                    None,
+                    "{path}?{query}: {found:?}"
+                );
+            }
+        }
+        let listed = host.get("/api/connections").await.json();
+        assert_eq!(tenants_of(&listed), ["", "ben", "ann"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_tenant_has_its_own_runs_under_one_id_and_one_idempotency_key() {
+    on_each_backend(async |host: &Host| {
+        create_for_both(host).await;
+        let mut ids = Vec::new();
+        for tenant in TENANTS {
+            let path = format!("/api/pipelines/shared/run?tenant={tenant}");
+            let trigger = || {
+                let mut request = request(Method::POST, &path, Some(&json!({})));
+                let key = "morning".parse().unwrap();
+                request.headers_mut().insert("idempotency-key", key);
+                request
+            };
+            let run = host.send(trigger()).await.json();
+            assert_eq!(host.send(trigger()).await.json(), run);
+            host.wait_finished(run["id"].as_str().unwrap()).await;
+            let days = json!({"start_date": "2024-01-01", "end_date": "2024-01-01", "skip_existing": true});
+            let path = format!("/api/pipelines/shared/backfill?tenant={tenant}");
+            let backfilled = host.post(&path, Some(&days)).await.json();
+            let backfilled = backfilled[0].as_str().unwrap().to_owned();
+            host.wait_finished(&backfilled).await;
+            let path = format!("/api/pipelines/shared/runs?tenant={tenant}");
+            let listed = host.get(&path).await.json();
+            assert_eq!(tenants_of(&listed), [tenant, tenant]);
+            ids.push(run["id"].clone());
+        }
+        assert_ne!(ids[0], ids[1]);
+        let all = host.get("/api/runs").await.json();
+        assert_eq!(tenants_of(&all), ["ben", "ben", "ann", "ann"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_of_every_tenant_is_paged_without_loss_or_repeat() {
+    on_each_backend(async |host: &Host| {
+        create_for_both(host).await;
+        create(host, "").await;
+        for path in ["pipelines", "connections", "variables"] {
+            let whole = host.get(&format!("/api/{path}")).await.json();
+            let whole = whole.as_array().unwrap();
+            let mut next = format!("/api/{path}?limit=1");
+            for item in whole {
+                let page = host.get(&next).await.json();
+                assert_eq!(page["items"][0], *item, "{next}");
+                let cursor = page["cursor"].as_str().unwrap_or_default();
+                next = format!("/api/{path}?limit=1&after={}", cursor.replace('/', "%2F"));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_names_another_tenant_is_refused() {
+    on_each_backend(async |host: &Host| {
+        create(host, "tenant=ann").await;
+        for path in ["pipelines", "connections", "variables"] {
+            let path = format!("/api/{path}/shared");
+            let mut body = host.get(&path).await.json();
+            let same = host.send(request(Method::PUT, &path, Some(&body))).await;
+            assert_eq!(same.status, 200, "{same:?}");
+            body["tenant"] = json!("ben");
+            let other = host.send(request(Method::PUT, &path, Some(&body))).await;
+            other.assert_problem(400, "id-mismatch");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rust_calls_name_a_tenant_by_their_scope() {
+    on_each_backend(async |host: &Host| {
+        create_for_both(host).await;
+        let floret = &host.floret;
+        let error = floret.run("shared").start().await.unwrap_err();
+        assert_eq!(error.slug(), "tenant-required");
+        for tenant in TENANTS {
+            let tenant = TenantId::new(tenant).unwrap();
+            let own = Scope::Tenant(tenant.clone());
+            let run = floret
+                .run("nightly")
+                .scope(own.clone())
+                .start()
+                .await
+                .unwrap();
+            let run = run.finished().await.unwrap().run;
+            assert_eq!(
+                (run.status, run.tenant.as_ref()),
+                (RunStatus::Success, Some(&tenant))
+            );
+            let day = "2024-01-01".parse().unwrap();
+            let backfill = floret.backfill("shared", day..=day).scope(own.clone());
+            let done = backfill.start().await.unwrap().finished().await.unwrap();
+            assert_eq!(done.unwrap().backfill.tenant.as_ref(), Some(&tenant));
+            floret.dry_run("shared").scope(own).await.unwrap();
+        }
+        let every = floret::storage::BackfillFilter::default();
+        let page = PageRequest::Newest { limit: 10 };
+        let listed = floret.list_backfills(every, page).await.unwrap();
+        assert_eq!(listed.items.len(), 2);
+    })
+    .await;
+}
