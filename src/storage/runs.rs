@@ -16,7 +16,8 @@ use crate::model::{
 
 /// The operation that an idempotency key belongs to.
 ///
-/// The same key for another operation is another key.
+/// The same key for another operation is another key. The pipeline of an operation MUST be that of
+/// the runs: the caller looks the pipeline up before it creates the key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum IdempotentOperation {

@@ -62,7 +62,6 @@ macro_rules! definition_contract {
                 a_tick_is_that_of_one_pipeline,
                 history_is_that_of_one_pipeline,
                 a_filter_by_id_admits_each_pipeline_in_scope,
-                pipelines_with_one_id_are_listed_by_tenant,
                 a_deletion_disregards_the_runs_of_another_tenant,
             ],
             scopes: [

@@ -19,8 +19,8 @@ use crate::model::{
 };
 use crate::storage::{
     Advance, BackfillFilter, CreateRuns, CreatedRuns, DeletePipeline, Entry, EventFilter, Expect,
-    FiguresBy, IdempotencyKey, IdempotentOperation, NewRun, PipelineFilter, Purge, RunFilter,
-    SlugChoice, Storage, TickOutcome,
+    FiguresBy, IdempotencyKey, IdempotentOperation, NewRun, Purge, RunFilter, SlugChoice, Storage,
+    TickOutcome,
 };
 
 /// The pipelines `daily` of two tenants and of none, in the order of lists by id and tenant.
@@ -272,23 +272,6 @@ pub async fn a_filter_by_id_admits_each_pipeline_in_scope(storage: &dyn Storage)
             .filter(|owner| scope.admits(owner.tenant.as_ref()));
         assert!(found.eq(expected), "{scope:?}");
     }
-}
-
-/// Pipelines with one id that were created at once MUST be listed by tenant, and a cursor MUST lose
-/// and repeat none.
-pub async fn pipelines_with_one_id_are_listed_by_tenant(storage: &dyn Storage) {
-    save_all(storage).await;
-    let mut cursor = None;
-    for owner in owners().iter().rev() {
-        let page = PageRequest::After { cursor, limit: 1 };
-        let page = storage
-            .list_pipelines(PipelineFilter::default(), page)
-            .await
-            .unwrap();
-        assert_eq!(page.items[0].qualified_id(), *owner);
-        cursor = page.next;
-    }
-    assert_eq!(cursor, None);
 }
 
 /// A pipeline MUST be deletable while another tenant's with its id has active runs.
