@@ -73,7 +73,7 @@ struct Species {
 
 async fn load(_: Ctx) -> Result<Vec<Penguin>, ExecutorError> {
     LOADS.fetch_add(1, Ordering::Relaxed);
-    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/penguins.csv");
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/penguins.csv");
     let table = tokio::fs::read(table).await?;
     let mut rows = csv::Reader::from_reader(table.as_slice());
     Ok(rows.deserialize().collect::<Result<_, _>>()?)

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use floret::Limits;
 
+use crate::tidy::root;
+
 /// Returns a number as the pages write it, with a comma before each three digits.
 fn number(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().ok().unwrap().to_string();
@@ -33,8 +35,7 @@ fn seconds(duration: Duration) -> String {
 }
 
 fn page(path: &str) -> String {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(root.join(path)).unwrap()
+    std::fs::read_to_string(root().join(path)).unwrap()
 }
 
 /// Compares the second column of the table under a heading with the start of what is expected.

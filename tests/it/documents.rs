@@ -4,7 +4,6 @@
 //! The `api_*` files test what the responses mean.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use floret::Problem;
@@ -14,6 +13,7 @@ use serde_json::Value;
 
 use crate::harness::with_timeout;
 use crate::standalone::{Api, Standalone};
+use crate::tidy::root;
 
 /// The base URL of the examples on the page.
 const BASE: &str = "http://127.0.0.1:8080/api";
@@ -114,10 +114,6 @@ fn the_api_page_lists_every_problem_once() {
     shown.sort_unstable();
     expected.sort_unstable();
     assert_eq!(shown, expected, "left: docs/api.md, right: the crate");
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn page() -> String {

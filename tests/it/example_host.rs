@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::examples::example;
+use crate::built_examples::example;
 
 pub(crate) type Events = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 

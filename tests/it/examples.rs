@@ -4,19 +4,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-/// Returns the executable of an example, which cargo puts beside the executable of this test.
-pub(crate) fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    profile.join("examples").join(file)
-}
+use crate::built_examples::example;
+use crate::tidy::root;
 
 fn standalone(arguments: &[&str]) -> Command {
     let mut command = Command::new(example("standalone"));
@@ -415,7 +409,7 @@ async fn assert_closes_at_shutdown(mut server: Server, mut client: Client) {
 
 #[test]
 fn the_example_pipelines_run() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let root = root().join("examples");
     let data = tempfile::tempdir().unwrap();
     std::fs::copy(
         root.join("data/penguins.csv"),

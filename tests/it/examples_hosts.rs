@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::built_examples::example;
 use crate::example_host::{Events, ExampleHost, RawResponse};
-use crate::examples::example;
 use crate::harness::with_timeout;
 
 const DAILY: &str = "/api/pipelines/daily";

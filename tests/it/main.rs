@@ -46,6 +46,7 @@ mod api_ws_session;
 mod backfills;
 mod bad_input;
 mod bounds;
+mod built_examples;
 mod byte_bounds;
 mod canaries;
 mod cancels;

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use floret::testing::targets;
 
+use crate::tidy::root;
+
 /// The least number of seeds per target. A fuzzer needs every shape of input to start with.
 const SEEDS_MIN: usize = 8;
 
 fn fuzz_path(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz")
-        .join(folder)
+    root().join("fuzz").join(folder)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

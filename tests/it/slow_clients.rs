@@ -13,8 +13,8 @@ use futures_util::stream::select_all;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::built_examples::example;
 use crate::example_host::{ExampleHost, RawResponse};
-use crate::examples::example;
 use crate::harness::with_timeout;
 
 /// The cap of the listener.

@@ -3,7 +3,7 @@
 //! `crash` and `documents` assert how it behaves.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
@@ -13,6 +13,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+
+use crate::built_examples::example;
 
 /// A running standalone server, killed when dropped.
 pub(crate) struct Standalone {
@@ -113,13 +115,8 @@ impl Drop for Standalone {
     }
 }
 
-/// Returns the path where cargo builds the example, next to the executable of this test.
 fn executable() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    profile
-        .join("examples")
-        .join(format!("standalone{}", std::env::consts::EXE_SUFFIX))
+    example("standalone")
 }
 
 impl Api {

@@ -81,8 +81,9 @@ impl Source {
     }
 }
 
+/// Returns the root of the workspace, where the crate and its pages are.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 fn read(path: &str) -> String {
@@ -641,8 +642,27 @@ fn every_dependency_is_used() {
 #[test]
 fn unsafe_code_is_forbidden() {
     let manifest = read("Cargo.toml");
-    let (_, lints) = manifest.split_once("[lints.rust]").unwrap();
+    let (_, lints) = manifest.split_once("[workspace.lints.rust]").unwrap();
     assert!(lints.contains("unsafe_code = \"forbid\""));
+}
+
+/// A package that is a workspace of its own cannot take them.
+#[test]
+fn every_package_takes_the_lints_of_the_workspace() {
+    let manifests = files(root(), &["toml"]);
+    let members = manifests.iter().filter(|path| path.ends_with("Cargo.toml"));
+    let mut problems = Vec::new();
+    let mut count = 0;
+    for path in members {
+        let manifest = std::fs::read_to_string(path).unwrap();
+        let is_alone = manifest.contains("\n[workspace]\n") && !manifest.contains("\nmembers = ");
+        count += usize::from(!is_alone);
+        if !is_alone && !manifest.contains("\n[lints]\nworkspace = true\n") {
+            problems.push(path.display().to_string());
+        }
+    }
+    assert!(count > 3, "{count} packages");
+    assert_none(&problems, "these packages have no lints");
 }
 
 /// Returns the first block of this language in the README.
@@ -669,10 +689,7 @@ fn the_first_run_takes_at_most_25_lines_of_code() {
 fn the_readme_gives_two_commands_to_set_up() {
     let block = first_block("sh");
     let commands: Vec<_> = block.lines().collect();
-    assert_eq!(
-        commands,
-        ["cargo run --release --example quickstart", "cargo test"]
-    );
+    assert_eq!(commands, ["cargo run --example quickstart", "cargo test"]);
     assert_eq!(
         read("README.md").matches("```sh").count(),
         1,

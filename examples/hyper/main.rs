@@ -4,6 +4,7 @@
 //! `cargo run --example hyper`, then `curl http://127.0.0.1:8080/api/pipelines`.
 #![expect(clippy::print_stdout, reason = "a program prints to its user")]
 
+#[path = "../listener/mod.rs"]
 mod listener;
 
 use std::convert::Infallible;
