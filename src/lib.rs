@@ -2,6 +2,8 @@
 //!
 #![doc = include_str!("../docs/crate.md")]
 #![forbid(unsafe_code)]
+// docs.rs shows which feature each item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // The build with all features checks these links.
 #![cfg_attr(
     not(all(

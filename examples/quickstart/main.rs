@@ -1,7 +1,7 @@
 //! The complete main job: a pipeline over real data that is triggered over HTTP, watched, broken on
 //! purpose and resumed.
 //!
-//! Run it with `cargo run --release --example quickstart`. It exits by itself and needs no network
+//! Run it with `cargo run --example quickstart`. It exits by itself and needs no network
 //! but the loopback of this machine. This file is the host; `visitor.rs` is the client of its API.
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
@@ -49,6 +49,11 @@ async fn main() -> Result<()> {
         .start()
         .await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("The runs are stored in {}.", folder.path().display());
+    println!(
+        "The Runs API is at http://{}/api.\n",
+        listener.local_addr()?
+    );
     let visitor = Visitor::new(listener.local_addr()?, floret.events());
     tokio::select! {
         result = serve(listener, floret.service(Access::allow_all())) => result?,

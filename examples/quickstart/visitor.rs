@@ -1,8 +1,8 @@
-//! A client of the Runs API that prints the responses.
+//! A client of the Runs API that prints the responses, and the events as they arrive.
 
 use std::net::SocketAddr;
 
-use floret::Subscription;
+use floret::{Event, EventKind, Subscription};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -35,8 +35,13 @@ impl Visitor {
         let started: Value = serde_json::from_str(&self.ask(Method::POST, path).await?)?;
         let id = started["id"].as_str().ok_or("the answer names no run")?;
         println!("  POST {path} answers {started}");
+        println!("  its events, as they arrive:");
         while let Some(event) = self.events.next().await.transpose()? {
-            if event.run_id.to_string() == id && event.kind.is_terminal() {
+            if event.run_id.to_string() != id {
+                continue;
+            }
+            show_event(&event)?;
+            if event.kind.is_terminal() {
                 break;
             }
         }
@@ -88,6 +93,17 @@ impl Visitor {
             Err(body.into())
         }
     }
+}
+
+/// Prints an event of the run or of a node. The log is shown on its own.
+fn show_event(event: &Event) -> Result<()> {
+    if event.kind != EventKind::Log {
+        let kind = serde_json::to_value(event.kind)?;
+        let node = event.node_id.as_ref().map(ToString::to_string);
+        let line = format!("    {:<16}{}", text(&kind), node.unwrap_or_default());
+        println!("{}", line.trim_end());
+    }
+    Ok(())
 }
 
 fn show_node(node: &Value) {

@@ -1,7 +1,7 @@
 //! A complete server: the Runs API under `/api`, pipelines from files, and nodes that need no code.
 //!
-//! `cargo run --release --example standalone -- --help` lists its options. `floret.rs` has the
-//! part that every host writes.
+//! `cargo run --example standalone -- --help` lists its options. `floret.rs` has the part that
+//! every host writes.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
