@@ -2,7 +2,7 @@
 //!
 //! `views` decides what is counted.
 
-use http::{Response, StatusCode};
+use http::Response;
 
 use super::body::Body;
 use super::call::Call;
@@ -22,5 +22,5 @@ pub(super) async fn show(call: Call) -> Result<Response<Body>> {
         bytes_max: call.engine().limits().page_bytes_max,
     };
     let dashboard = call.views().dashboard(filter).await?;
-    Ok(response::json(StatusCode::OK, &dashboard))
+    Ok(response::cut(&dashboard))
 }

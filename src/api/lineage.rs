@@ -3,7 +3,7 @@
 //!
 //! `views` builds the graph.
 
-use http::{Response, StatusCode};
+use http::Response;
 
 use super::body::Body;
 use super::call::Call;
@@ -25,5 +25,5 @@ pub(super) async fn show(call: Call) -> Result<Response<Body>> {
         bytes_max: call.engine().limits().page_bytes_max,
     };
     let lineage = call.views().lineage(filter).await?;
-    Ok(response::json(StatusCode::OK, &lineage))
+    Ok(response::cut(&lineage))
 }

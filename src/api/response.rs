@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::body::Body;
 use crate::error::{Error, Result};
+use crate::views::Cut;
 
+const FLORET_TRUNCATED: HeaderName = HeaderName::from_static("floret-truncated");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
@@ -58,6 +60,17 @@ pub(super) fn json_as(
             )
         }
     }
+}
+
+/// Returns a 200 response with a whole answer, and with `Floret-Truncated: true` if something is
+/// left out.
+pub(super) fn cut(answer: &Cut<impl Serialize>) -> Response<Body> {
+    let mut response = json(StatusCode::OK, &answer.value);
+    if answer.is_cut {
+        let headers = response.headers_mut();
+        headers.insert(FLORET_TRUNCATED, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 fn whole(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Response<Body> {

@@ -2,7 +2,7 @@
 //!
 //! `pipelines` saves a schedule with its pipeline.
 
-use http::{Response, StatusCode};
+use http::Response;
 
 use super::body::Body;
 use super::call::Call;
@@ -16,5 +16,5 @@ pub(super) async fn status(call: Call) -> Result<Response<Body>> {
     let bytes_max = call.engine().limits().page_bytes_max;
     let schedules = call.views().schedules(&call.scope, now, bytes_max);
     let schedules = schedules.await?;
-    Ok(response::json(StatusCode::OK, &schedules))
+    Ok(response::cut(&schedules))
 }

@@ -3,7 +3,7 @@
 //!
 //! `views` decides what matches.
 
-use http::{Response, StatusCode};
+use http::Response;
 
 use super::body::Body;
 use super::call::Call;
@@ -40,5 +40,5 @@ pub(super) async fn search(call: Call) -> Result<Response<Body>> {
         variables: call.scope_for(Permission::VariablesView),
     };
     let hits = call.views().search(filter).await?;
-    Ok(response::json(StatusCode::OK, &hits))
+    Ok(response::cut(&hits))
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::calendar::{CalendarFilter, count_runs};
-use super::pages::PageWalker;
+use super::pages::{Cut, PageWalker};
 use super::pipelines::PipelineSummary;
 use super::runs::RunSummary;
 use super::{PipelineFilter, RunFilter, Views};
@@ -84,7 +84,7 @@ impl Views {
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
-    pub(crate) async fn dashboard(&self, filter: DashboardFilter) -> Result<Dashboard> {
+    pub(crate) async fn dashboard(&self, filter: DashboardFilter) -> Result<Cut<Dashboard>> {
         let DashboardFilter {
             scope,
             pipelines,
@@ -124,8 +124,11 @@ impl Views {
             success_rate_24h: last_24h.success_rate(),
             trends: days.iter().map(Trend::from).collect(),
         };
-        dashboard.cut(bytes_max);
-        Ok(dashboard)
+        let is_cut = dashboard.cut(bytes_max);
+        Ok(Cut {
+            value: dashboard,
+            is_cut,
+        })
     }
 
     /// Counts the runs of the last 24 hours that were created before today.
@@ -208,10 +211,10 @@ impl Views {
 
 impl Dashboard {
     /// Removes the oldest runs and pipelines until the dashboard has at most `bytes_max` bytes as
-    /// JSON. Each of the lists may fill half of the room.
-    fn cut(&mut self, bytes_max: usize) {
+    /// JSON. Each of the lists may fill half of the room. Returns whether it removed any.
+    fn cut(&mut self, bytes_max: usize) -> bool {
         if json_size(self) <= bytes_max {
-            return;
+            return false;
         }
         let runs = std::mem::take(&mut self.recent_runs);
         let pipelines = std::mem::take(&mut self.pipelines);
@@ -219,6 +222,7 @@ impl Dashboard {
         (self.recent_runs, self.pipelines) = (runs, pipelines);
         Room(half).cut(&mut self.recent_runs);
         Room(half).cut(&mut self.pipelines);
+        true
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::pages::PageWalker;
+use super::pages::{Cut, PageWalker};
 use super::{PipelineFilter, Views};
 use crate::error::{Error, Result};
 use crate::executor::Registry;
@@ -32,7 +32,7 @@ impl Views {
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer or no thread can be started.
-    pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<LineageView> {
+    pub(crate) async fn lineage(&self, filter: LineageFilter) -> Result<Cut<LineageView>> {
         let LineageFilter {
             scope,
             visible_kinds,
@@ -46,9 +46,11 @@ impl Views {
             scope,
             ..PipelineFilter::default()
         };
+        let mut is_cut = false;
         let mut pages = PageWalker::new();
         while let Some(page) = pages.next_request() {
             if lineage.node_count() >= nodes_max {
+                is_cut = true;
                 tracing::warn!(nodes_max, "the lineage omits the oldest pipelines");
                 break;
             }
@@ -64,9 +66,13 @@ impl Views {
         }
         let mut view = LineageView::from(lineage);
         if view.cut(bytes_max) {
+            is_cut = true;
             tracing::warn!(bytes_max, "the lineage omits nodes and edges");
         }
-        Ok(view)
+        Ok(Cut {
+            value: view,
+            is_cut,
+        })
     }
 
     /// Adds a page of pipelines on a thread of its own.

@@ -1,4 +1,5 @@
-//! What all lists have in common, and a reader of a whole list, page by page.
+//! What all lists have in common, a reader of a whole list, page by page, and what is cut to fit
+//! into one answer.
 //!
 //! Lists that a client pages through are left to the files of their nouns.
 
@@ -10,6 +11,14 @@ use crate::model::{Page, PageRequest};
 pub(crate) trait Listed: Serialize {
     /// Returns the cursor of a page that ends with this item.
     fn cursor(&self) -> String;
+}
+
+/// A whole answer, without what does not fit into it.
+#[derive(Debug)]
+pub(crate) struct Cut<T> {
+    pub(crate) value: T,
+    /// Whether something is left out.
+    pub(crate) is_cut: bool,
 }
 
 /// The number of items that one query reads.

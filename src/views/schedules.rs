@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Views;
+use super::pages::Cut;
 use crate::cron::Schedule;
 use crate::error::Result;
 use crate::limits::{BRACKETS, Room};
@@ -48,7 +49,7 @@ impl Views {
         scope: &Scope,
         now: DateTime<Utc>,
         bytes_max: usize,
-    ) -> Result<Vec<ScheduleView>> {
+    ) -> Result<Cut<Vec<ScheduleView>>> {
         let stored = self.storage.schedules(scope).await?;
         let view = |stored: StoredSchedule| {
             let enabled =
@@ -56,13 +57,17 @@ impl Views {
             view(stored, enabled, now)
         };
         let mut schedules = stored.into_iter().map(view).collect();
-        if Room(bytes_max.saturating_sub(BRACKETS)).cut(&mut schedules) {
+        let is_cut = Room(bytes_max.saturating_sub(BRACKETS)).cut(&mut schedules);
+        if is_cut {
             tracing::warn!(
                 bytes_max,
                 "the status of the scheduler omits the last schedules"
             );
         }
-        Ok(schedules)
+        Ok(Cut {
+            value: schedules,
+            is_cut,
+        })
     }
 }
 

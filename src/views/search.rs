@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::pages::PageWalker;
+use super::pages::{Cut, PageWalker};
 use super::{PipelineFilter, Views};
 use crate::error::Result;
 use crate::limits::{BRACKETS, Room};
@@ -58,7 +58,7 @@ impl Views {
     ///
     /// # Errors
     /// `Unavailable` if storage cannot answer.
-    pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Vec<SearchHit>> {
+    pub(crate) async fn search(&self, filter: SearchFilter) -> Result<Cut<Vec<SearchHit>>> {
         let SearchFilter {
             text,
             limit,
@@ -79,8 +79,11 @@ impl Views {
         if let Some(scope) = variables {
             self.search_variables(scope, &mut search).await?;
         }
-        Room(bytes_max.saturating_sub(BRACKETS)).cut(&mut search.hits);
-        Ok(search.hits)
+        let is_cut = Room(bytes_max.saturating_sub(BRACKETS)).cut(&mut search.hits);
+        Ok(Cut {
+            value: search.hits,
+            is_cut,
+        })
     }
 
     async fn search_pipelines(&self, scope: Scope, search: &mut HitCollector) -> Result<()> {
