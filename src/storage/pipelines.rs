@@ -167,8 +167,8 @@ pub trait Pipelines: Send + Sync + 'static {
     /// Returns a page of pipelines, in descending order of `created_at`, then of id and then of
     /// tenant.
     ///
-    /// A cursor is the [`Qualified`] id of a pipeline. It MUST work even after that pipeline is
-    /// deleted. That of another tenant's pipeline is not a valid cursor.
+    /// A cursor is the [`Qualified`](super::Qualified) id of a pipeline. It MUST work even after
+    /// that pipeline is deleted. That of another tenant's pipeline is not a valid cursor.
     ///
     /// # Errors
     /// `Malformed` (`invalid-parameter`): the cursor is invalid.
