@@ -84,6 +84,34 @@ proptest! {
     }
 }
 
+/// A mixed load, which asks everything at its end.
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_prepares_no_statement_again() {
+    use super::{Durability, SqliteOptions, SqliteStorage};
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let commands = vec(command(), 1_000).new_tree(&mut runner).unwrap();
+    let dir = crate::testing::scratch();
+    run(async {
+        let options = SqliteOptions::default().durability(Durability::Normal);
+        let path = dir.path().join("runs.db");
+        let sqlite = SqliteStorage::open_with(path, options.readers_max(1));
+        let sqlite = sqlite.await.unwrap();
+        agree(
+            &MemoryStorage::default(),
+            &sqlite,
+            None,
+            &commands.current(),
+        )
+        .await;
+        for counted in sqlite.preparations().await {
+            assert!(counted.executed > 500, "{counted:?}");
+            assert_eq!(counted.repeated, 0, "{counted:?}");
+        }
+    });
+}
+
 /// Like [`agree`], with a reopen in between. The drivers of the earlier process go on.
 #[cfg(feature = "sqlite")]
 async fn agree_after_a_reopen(earlier: &[Command], later: &[Command]) {

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::options::{Durability, SqliteOptions};
@@ -14,10 +15,7 @@ pub(super) fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(options.busy_timeout)?;
-    conn.set_prepared_statement_cache_capacity(256);
-    Ok(conn)
+    open(path, flags, 256, options)
 }
 
 /// Opens a write connection to a store whose schema is current.
@@ -36,13 +34,28 @@ pub(super) fn connect_to_read(
     options: &SqliteOptions,
 ) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(options.busy_timeout)?;
-    conn.set_prepared_statement_cache_capacity(128);
+    let conn = open(path, flags, 128, options)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     // The first read opens the write-ahead log. From then on, it stays the same file, even while
     // the writer opens its connection again.
     conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(conn)
+}
+
+/// Opens a connection that keeps this number of statements prepared.
+fn open(
+    path: &Path,
+    flags: OpenFlags,
+    statements_max: usize,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(options.busy_timeout)?;
+    conn.set_prepared_statement_cache_capacity(statements_max);
+    // Otherwise, a plan depends on the values of parameters, and SQLite prepares a cached statement
+    // again when they change. The plan of a query then depends on its text alone.
+    // https://www.sqlite.org/queryplanner-ng.html#qpstab
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)
 }
 

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
+use super::query::row;
 use super::store_error::StoreError;
 use super::values::json;
 use crate::graph::Graph;
@@ -51,10 +52,8 @@ impl Definitions {
         if let Some(cached) = self.0.lock().get(&key) {
             return Ok(Arc::clone(cached));
         }
-        let body: Option<String> = conn
-            .prepare_cached("SELECT body FROM definitions WHERE key = ?")?
-            .query_row([key], |row| row.get(0))
-            .optional()?;
+        let sql = "SELECT body FROM definitions WHERE key = ?";
+        let body: Option<String> = row(conn, sql, [key], |row| Ok(row.get(0)?))?;
         let body = body.ok_or_else(|| StoreError::unreadable("a definition", "it is missing"))?;
         let definition = Definition::new(Arc::new(json("a definition", &body)?))?;
         Ok(self.insert(key, Arc::new(definition)))

@@ -42,6 +42,8 @@ mod payloads;
 mod pipeline_keys;
 mod pipelines;
 mod poisoned;
+#[cfg(test)]
+mod preparations;
 mod purge;
 mod put_pipeline;
 mod query;

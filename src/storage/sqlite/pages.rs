@@ -3,7 +3,7 @@
 //! The file of each list defines the order and the meaning of a cursor.
 
 use rusqlite::types::Value;
-use rusqlite::{Row, params_from_iter};
+use rusqlite::{Row, ToSql, params_from_iter};
 
 use super::reader::Reader;
 use super::store_error::StoreError;
@@ -130,9 +130,13 @@ impl Reader {
         } = query;
         let Window { mut skip, limit } = *window;
         let row_count_max = window.row_count_max();
+        // The number of skipped rows is a parameter, so that all pages share a prepared statement.
+        // The limit is not, because the choice of an index may depend on it.
+        let sql = format!("{sql} LIMIT {row_count_max} OFFSET ?");
         loop {
-            let sql = format!("{sql} LIMIT {row_count_max} OFFSET {skip}");
-            let mut rows = self.rows(&sql, params_from_iter(*values), |row| {
+            let values = values.iter().map(|value| value as &dyn ToSql);
+            let values = params_from_iter(values.chain([&skip as &dyn ToSql]));
+            let mut rows = self.rows(&sql, values, |row| {
                 self.unreadable.skip(what, row_key(row), read(row))
             })?;
             let has_more = rows.len() > limit;

@@ -1,4 +1,4 @@
-//! Runs cached queries on a connection, for the first row or for all rows.
+//! Executes cached statements on a connection: writes, and queries for the first or for all rows.
 //!
 //! `rows` and each noun's file decode the rows.
 
@@ -14,10 +14,26 @@ pub(super) fn row<T>(
     params: impl Params,
     read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
-    conn.prepare_cached(sql)?
+    let mut statement = conn.prepare_cached(sql)?;
+    let found = statement
         .query_row(params, |row| Ok(read(row)))
-        .optional()?
-        .transpose()
+        .optional()?;
+    #[cfg(test)]
+    super::preparations::count(&statement);
+    found.transpose()
+}
+
+/// Executes a statement that writes. Returns how many rows it changed.
+pub(super) fn write(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<usize, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let changed = statement.execute(params)?;
+    #[cfg(test)]
+    super::preparations::count(&statement);
+    Ok(changed)
 }
 
 /// Returns the rows that a query finds and that can be read. The others are counted and logged.
@@ -47,5 +63,8 @@ pub(super) fn rows<T>(
     while let Some(row) = found.next()? {
         items.push(read(row)?);
     }
+    drop(found);
+    #[cfg(test)]
+    super::preparations::count(&statement);
     Ok(items)
 }

@@ -126,7 +126,7 @@ impl Tx {
     /// Executes a statement that writes. Returns how many rows it changed.
     pub(super) fn write(&mut self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
         self.is_dirty = true;
-        Ok(self.conn.prepare_cached(sql)?.execute(params)?)
+        query::write(&self.conn, sql, params)
     }
 
     /// Returns the first row that a query finds.

@@ -18,6 +18,7 @@ mod first_version;
 mod migrating;
 mod opening;
 mod outages;
+mod preparations;
 mod reopening;
 mod second_version;
 mod shared_names;
