@@ -105,9 +105,9 @@ fn sqlite_prepares_no_statement_again() {
             &commands.current(),
         )
         .await;
-        for counted in sqlite.preparations().await {
+        for counted in sqlite.statement_counts().await {
             assert!(counted.executed > 500, "{counted:?}");
-            assert_eq!(counted.repeated, 0, "{counted:?}");
+            assert_eq!(counted.prepared_again, 0, "{counted:?}");
         }
     });
 }

@@ -169,6 +169,7 @@ impl Reader {
         let query = ListQuery {
             what: "a backfill of a list",
             sql,
+            complete: str::to_owned,
             values: conditions.values(),
             window: Window::new(page),
             total,

@@ -42,8 +42,6 @@ mod payloads;
 mod pipeline_keys;
 mod pipelines;
 mod poisoned;
-#[cfg(test)]
-mod preparations;
 mod purge;
 mod put_pipeline;
 mod query;
@@ -60,6 +58,8 @@ mod schema;
 mod settings;
 mod settlement;
 mod state;
+#[cfg(test)]
+mod statement_counts;
 mod step;
 mod store_error;
 mod store_file;

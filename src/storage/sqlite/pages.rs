@@ -99,6 +99,8 @@ pub(super) struct ListQuery<'a> {
     pub(super) what: &'static str,
     /// The query without its limit.
     pub(super) sql: String,
+    /// Makes the query of the page from the limited one, for example by joining columns to its keys.
+    pub(super) complete: fn(&str) -> String,
     pub(super) values: &'a [Value],
     pub(super) window: Window,
     /// The number of all items, if the request wants it.
@@ -124,6 +126,7 @@ impl Reader {
         let ListQuery {
             what,
             sql,
+            complete,
             values,
             window,
             total,
@@ -132,7 +135,7 @@ impl Reader {
         let row_count_max = window.row_count_max();
         // The number of skipped rows is a parameter, so that all pages share a prepared statement.
         // The limit is not, because the choice of an index may depend on it.
-        let sql = format!("{sql} LIMIT {row_count_max} OFFSET ?");
+        let sql = complete(&format!("{sql} LIMIT {row_count_max} OFFSET ?"));
         loop {
             let values = values.iter().map(|value| value as &dyn ToSql);
             let values = params_from_iter(values.chain([&skip as &dyn ToSql]));

@@ -110,6 +110,7 @@ impl Reader {
         let query = ListQuery {
             what: "a pipeline of a list",
             sql,
+            complete: str::to_owned,
             values: conditions.values(),
             window: Window::new(page),
             total,

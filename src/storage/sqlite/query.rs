@@ -19,7 +19,7 @@ pub(super) fn row<T>(
         .query_row(params, |row| Ok(read(row)))
         .optional()?;
     #[cfg(test)]
-    super::preparations::count(&statement);
+    super::statement_counts::count(&statement);
     found.transpose()
 }
 
@@ -32,7 +32,7 @@ pub(super) fn write(
     let mut statement = conn.prepare_cached(sql)?;
     let changed = statement.execute(params)?;
     #[cfg(test)]
-    super::preparations::count(&statement);
+    super::statement_counts::count(&statement);
     Ok(changed)
 }
 
@@ -65,6 +65,6 @@ pub(super) fn rows<T>(
     }
     drop(found);
     #[cfg(test)]
-    super::preparations::count(&statement);
+    super::statement_counts::count(&statement);
     Ok(items)
 }

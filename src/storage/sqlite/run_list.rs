@@ -9,7 +9,7 @@ use super::figures::figure_rows;
 use super::pages::{Conditions, ListQuery, Window, cursor, wants_total};
 use super::pipeline_keys::PipelineKeys;
 use super::reader::Reader;
-use super::rows::{RUN, read_run};
+use super::rows::{RUN, RUN_FROM, read_run};
 use super::store_error::StoreError;
 use super::values::{self, id, millis, to_u64};
 use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope};
@@ -36,12 +36,6 @@ impl Reader {
             conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
         }
         let window = Window::new(page);
-        let sql = format!(
-            "SELECT {RUN} FROM runs r {} CROSS JOIN pipelines p ON p.key = r.pipeline CROSS JOIN definitions d ON d.key = r.definition\
-             {} ORDER BY r.id DESC",
-            index_hint(&filter.statuses),
-            conditions.sql(),
-        );
         let mut last = Params::new();
         let read = |row: &Row<'_>| {
             let mut run = read_run(row)?.run;
@@ -52,13 +46,19 @@ impl Reader {
         };
         if filter.run.is_some() {
             // The caller asks for this run, and not for what a list can show.
+            let sql = format!("SELECT {RUN} FROM {RUN_FROM}{}", conditions.sql());
             let values = rusqlite::params_from_iter(conditions.values());
             let runs = self.rows(&sql, values, read)?;
             return Ok(Page::new(runs, total, None));
         }
         let query = ListQuery {
             what: "a run of a list",
-            sql,
+            sql: format!(
+                "SELECT r.key, r.id FROM runs r {}{} ORDER BY r.id DESC",
+                index_hint(&filter.statuses),
+                conditions.sql(),
+            ),
+            complete: join_rows,
             values: conditions.values(),
             window,
             total,
@@ -115,6 +115,17 @@ impl Reader {
         let count = self.row(&sql, values, |row| Ok(row.get(0)?))?;
         Ok(count.map_or(0, to_u64))
     }
+}
+
+/// Joins the columns of a run to the keys of a page. Runs that a page skips are never joined.
+///
+/// A run without its pipeline is unreadable, and not missing: the page counts its row.
+fn join_rows(keys: &str) -> String {
+    format!(
+        "SELECT {RUN} FROM ({keys}) page CROSS JOIN runs r ON r.key = page.key \
+         LEFT JOIN pipelines p ON p.key = r.pipeline LEFT JOIN definitions d ON d.key = r.definition \
+         ORDER BY page.id DESC"
+    )
 }
 
 /// Returns the column of a status in the figures.

@@ -103,6 +103,7 @@ impl Reader {
         let query = ListQuery {
             what: T::TABLE,
             sql,
+            complete: str::to_owned,
             values: conditions.values(),
             window: Window::new(page),
             total,

@@ -18,10 +18,10 @@ mod first_version;
 mod migrating;
 mod opening;
 mod outages;
-mod preparations;
 mod reopening;
 mod second_version;
 mod shared_names;
+mod statement_counts;
 mod sweeping;
 #[cfg(target_os = "linux")]
 mod syncs;

@@ -1,0 +1,67 @@
+//! Tests that SQLite prepares each statement of a connection once, and does no needless work.
+//!
+//! `agreement` has a mixed load.
+
+use super::*;
+use crate::model::PageRequest;
+use crate::storage::RunFilter;
+use crate::storage::sqlite::statement_counts::{StatementCounts, counted};
+
+impl SqliteStorage {
+    /// Returns what the writer and a reader have executed.
+    pub(crate) async fn statement_counts(&self) -> [StatementCounts; 2] {
+        let writer = self.step(|_| Ok(counted())).await.unwrap();
+        let reader = self.read(|_| Ok(counted())).await.unwrap();
+        [writer, reader]
+    }
+}
+
+#[tokio::test]
+async fn each_connection_keeps_the_plans_of_its_statements() {
+    use rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+    let (_dir, storage) = store().await;
+    let is_kept = |conn: &rusqlite::Connection| Ok(conn.db_config(SQLITE_DBCONFIG_ENABLE_QPSG)?);
+    assert!(storage.step(move |tx| is_kept(&tx.conn)).await.unwrap());
+    assert!(
+        storage
+            .read(move |reader| is_kept(&reader.conn))
+            .await
+            .unwrap()
+    );
+    // The writer opens its connection again.
+    storage.fail_next_commit(CommitFault::BeforeEffect);
+    storage.create_runs(create(1)).await.unwrap_err();
+    assert!(storage.step(move |tx| is_kept(&tx.conn)).await.unwrap());
+}
+
+/// Returns the instructions that a page of 10 runs takes.
+async fn steps_of_page(storage: &SqliteStorage, statuses: &[RunStatus], page: u32) -> u64 {
+    let [_, before] = storage.statement_counts().await;
+    let filter = RunFilter {
+        statuses: statuses.to_vec(),
+        ..RunFilter::default()
+    };
+    let request = PageRequest::Numbered { page, per_page: 10 };
+    let listed = storage.list_runs(filter, request).await.unwrap();
+    assert_eq!(listed.items.len(), 10);
+    let [_, after] = storage.statement_counts().await;
+    after.steps - before.steps
+}
+
+#[tokio::test]
+async fn a_page_joins_only_its_own_runs() {
+    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
+    for n in 1..=500 {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    // The list finds a key with about 2 instructions, and sorts one with about 14.
+    for (statuses, max) in [(&[][..], 2_500), (&[RunStatus::Pending], 8_500)] {
+        for page in [1, 50] {
+            let steps = steps_of_page(&storage, statuses, page).await;
+            assert!(
+                steps < max,
+                "page {page} of {statuses:?}: {steps} instructions"
+            );
+        }
+    }
+}
