@@ -143,9 +143,10 @@ impl Views {
                 to: Some(midnight),
                 ..RunFilter::default()
             };
+            // Only the total is wanted.
             let page = PageRequest::Numbered {
                 page: 1,
-                per_page: 1,
+                per_page: 0,
             };
             let page = self.storage.list_runs(filter, page).await?;
             Ok::<_, crate::error::Error>(page.total.unwrap_or_default())

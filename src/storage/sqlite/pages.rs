@@ -117,6 +117,7 @@ impl Reader {
     }
 
     /// Reads a page. A row that cannot be read is missing from it and does not end the list.
+    /// Nothing is read for a page without room.
     pub(super) fn page<T>(
         &self,
         query: &ListQuery<'_>,
@@ -132,6 +133,9 @@ impl Reader {
             total,
         } = query;
         let Window { mut skip, limit } = *window;
+        if limit == 0 {
+            return Ok(Page::new(Vec::new(), *total, None));
+        }
         let row_count_max = window.row_count_max();
         // The number of skipped rows is a parameter, so that all pages share a prepared statement.
         // The limit is not, because the choice of an index may depend on it.
@@ -147,7 +151,7 @@ impl Reader {
             let items: Vec<_> = rows.into_iter().flatten().collect();
             let next = items.last().filter(|_| has_more).map(&cursor);
             // A page continues after its last item. Without one, the next rows fill it.
-            if !items.is_empty() || !has_more || limit == 0 || total.is_some() {
+            if !items.is_empty() || !has_more || total.is_some() {
                 return Ok(Page::new(items, *total, next));
             }
             skip = skip.saturating_add(row_count_max - 1);

@@ -15,6 +15,30 @@ use super::values::{self, id, millis, to_u64};
 use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope};
 use crate::storage::{RunFilter, rules};
 
+/// The most runs of a period that a list sorts by id.
+const SORTED_MAX: i64 = 4_096;
+
+/// The index by which a list finds its runs.
+#[derive(Debug, Clone, Copy)]
+enum Index {
+    /// By age: a few runs, which SQLite sorts by id.
+    Age,
+    /// The small index of pending and running runs.
+    Active,
+    /// SQLite chooses a good index itself.
+    Chosen,
+}
+
+impl Index {
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Age => "INDEXED BY runs_by_age",
+            Self::Active => "INDEXED BY runs_active",
+            Self::Chosen => "",
+        }
+    }
+}
+
 impl Reader {
     pub(super) fn runs(
         &self,
@@ -29,8 +53,13 @@ impl Reader {
         let total = wants_total(page)
             .then(|| self.count_runs(filter, pipelines))
             .transpose()?;
+        let index = self.index_of(filter)?;
         // The `+` keeps SQLite from the index by age, whose rows it would have to sort by id.
-        let mut conditions = conditions(filter, pipelines, "+r.created_at");
+        let age = match index {
+            Index::Age => "r.created_at",
+            Index::Active | Index::Chosen => "+r.created_at",
+        };
+        let mut conditions = conditions(filter, pipelines, age);
         if let Some(text) = cursor(page) {
             let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
             conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
@@ -55,7 +84,7 @@ impl Reader {
             what: "a run of a list",
             sql: format!(
                 "SELECT r.key, r.id FROM runs r {}{} ORDER BY r.id DESC",
-                index_hint(&filter.statuses),
+                index.hint(),
                 conditions.sql(),
             ),
             complete: join_rows,
@@ -64,6 +93,33 @@ impl Reader {
             total,
         };
         self.page(&query, read, |run| run.id.to_string())
+    }
+
+    /// Returns the index by which a list finds its runs.
+    fn index_of(&self, filter: &RunFilter) -> Result<Index, StoreError> {
+        if self.is_short_period(filter)? {
+            return Ok(Index::Age);
+        }
+        Ok(match filter.statuses[..] {
+            [RunStatus::Pending | RunStatus::Running] => Index::Active,
+            _ => Index::Chosen,
+        })
+    }
+
+    /// Returns whether a filter has a period, in which few runs were created.
+    fn is_short_period(&self, filter: &RunFilter) -> Result<bool, StoreError> {
+        if filter.from.is_none() && filter.to.is_none() {
+            return Ok(false);
+        }
+        let mut conditions = Conditions::default();
+        add_ages(&mut conditions, filter, "created_at");
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM runs{} LIMIT {SORTED_MAX} + 1)",
+            conditions.sql()
+        );
+        let values = rusqlite::params_from_iter(conditions.values());
+        let count = self.row(&sql, values, |row| Ok(row.get::<_, i64>(0)?))?;
+        Ok(count.is_some_and(|count| count <= SORTED_MAX))
     }
 
     fn count_runs(
@@ -139,16 +195,6 @@ const fn column(status: RunStatus) -> &'static str {
     }
 }
 
-/// Forces the small index of active runs if only pending or only running ones are wanted.
-///
-/// For other filters, SQLite chooses a good index itself.
-const fn index_hint(statuses: &[RunStatus]) -> &'static str {
-    match statuses {
-        [RunStatus::Pending | RunStatus::Running] => "INDEXED BY runs_active",
-        _ => "",
-    }
-}
-
 fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -> Conditions {
     let RunFilter {
         scope,
@@ -156,20 +202,16 @@ fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -
         pipeline: _,
         statuses,
         triggers,
-        from,
-        to,
+        from: _,
+        to: _,
     } = filter;
     let mut conditions = Conditions::default();
     if let Some(run) = run {
         conditions.add("r.id = ?", [Value::Blob(id(run).to_vec())]);
     }
     match pipelines {
-        // The `+` keeps SQLite from the index by tenant, which has more rows than the one by
-        // pipeline.
-        Some(pipelines) => {
-            conditions.add_pipelines(pipelines, "r.pipeline", "+r.pipeline");
-            conditions.add_scope("+r.tenant", scope);
-        }
+        // These are pipelines in the scope, and a run has the tenant of its pipeline.
+        Some(pipelines) => conditions.add_pipelines(pipelines, "r.pipeline", "+r.pipeline"),
         None => conditions.add_scope("r.tenant", scope),
     }
     let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
@@ -186,11 +228,16 @@ fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -
     }
     let triggers: Vec<_> = triggers.iter().copied().map(values::trigger).collect();
     conditions.add_any("r.trigger", &triggers);
-    if let Some(from) = from {
-        conditions.add(&format!("{age} >= ?"), [Value::Integer(millis(*from))]);
-    }
-    if let Some(to) = to {
-        conditions.add(&format!("{age} < ?"), [Value::Integer(millis(*to))]);
-    }
+    add_ages(&mut conditions, filter, age);
     conditions
+}
+
+/// Adds the conditions on the time of creation.
+fn add_ages(conditions: &mut Conditions, filter: &RunFilter, age: &str) {
+    if let Some(from) = filter.from {
+        conditions.add(&format!("{age} >= ?"), [Value::Integer(millis(from))]);
+    }
+    if let Some(to) = filter.to {
+        conditions.add(&format!("{age} < ?"), [Value::Integer(millis(to))]);
+    }
 }

@@ -3,7 +3,7 @@
 //! `agreement` has a mixed load.
 
 use super::*;
-use crate::model::PageRequest;
+use crate::model::{Page, PageRequest};
 use crate::storage::RunFilter;
 use crate::storage::sqlite::statement_counts::{StatementCounts, counted};
 
@@ -64,4 +64,51 @@ async fn a_page_joins_only_its_own_runs() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn a_period_without_runs_is_seen_without_walking_all_others() {
+    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
+    for n in 1..=500 {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    let [_, before] = storage.statement_counts().await;
+    let filter = RunFilter {
+        to: Some(at(0)),
+        ..RunFilter::default()
+    };
+    for request in [
+        PageRequest::Newest { limit: 10 },
+        PageRequest::Numbered {
+            page: 1,
+            per_page: 10,
+        },
+    ] {
+        let listed = storage.list_runs(filter.clone(), request).await.unwrap();
+        assert_eq!(listed.items, []);
+    }
+    let [_, after] = storage.statement_counts().await;
+    let steps = after.steps - before.steps;
+    assert!(steps < 200, "{steps} instructions");
+}
+
+#[tokio::test]
+async fn a_page_without_room_is_only_counted() {
+    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
+    for n in 1..=500 {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    let request = || PageRequest::Numbered {
+        page: 1,
+        per_page: 0,
+    };
+    let [_, before] = storage.statement_counts().await;
+    let counted = storage.list_runs(RunFilter::default(), request());
+    assert_eq!(
+        counted.await.unwrap(),
+        Page::new(Vec::new(), Some(500), None)
+    );
+    let [_, after] = storage.statement_counts().await;
+    let steps = after.steps - before.steps;
+    assert!(steps < 200, "{steps} instructions");
 }
