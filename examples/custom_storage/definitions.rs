@@ -79,11 +79,8 @@ pub(crate) fn find_pipeline<'a>(
     key: &str,
     scope: &Scope,
 ) -> Result<Option<&'a StoredPipeline>> {
-    if let Some(found) = rows.pipelines.find(key, scope)? {
-        return Ok(Some(found));
-    }
     let named = rows.pipelines.items();
-    let named = named.filter(|item| item.slug.as_str() == key);
+    let named = named.filter(|item| item.id.as_str() == key || item.slug.as_str() == key);
     scope.choose(key, named, |item| item.tenant.as_ref())
 }
 

@@ -114,23 +114,31 @@ impl Access {
         }
     }
 
-    /// Returns the scope of a caller that has at least one permission.
+    /// Returns the scope of a caller that has at least one permission: the first that `admits`, or
+    /// else the first.
     ///
     /// # Errors
     /// `Unauthenticated` or `Forbidden`.
-    pub(super) fn check_any(&self, parts: &Parts) -> Result<Scope> {
+    pub(super) fn check_any(
+        &self,
+        parts: &Parts,
+        admits: impl Fn(&Scope) -> bool,
+    ) -> Result<Scope> {
         let decided = Permission::ALL
             .iter()
             .map(|permission| self.decide(parts, *permission));
-        let mut is_known = false;
+        let (mut is_known, mut first) = (false, None);
         for decision in decided {
             match decision {
-                Decision::Allow(scope) => return Ok(scope),
+                Decision::Allow(scope) if admits(&scope) => return Ok(scope),
+                Decision::Allow(scope) => first = first.or(Some(scope)),
                 Decision::Forbidden => is_known = true,
                 Decision::Unauthenticated => {}
             }
         }
-        if is_known {
+        if let Some(scope) = first {
+            Ok(scope)
+        } else if is_known {
             Err(Error::new(
                 Problem::Forbidden,
                 "this needs any permission, and the caller has none",
@@ -227,7 +235,7 @@ mod tests {
 
     #[test]
     fn any_caller_has_at_least_one_permission() {
-        let any = |access: &Access, own| match access.check_any(&parts(own)) {
+        let any = |access: &Access, own| match access.check_any(&parts(own), |_| true) {
             Ok(_) => "allowed",
             Err(error) => error.slug(),
         };

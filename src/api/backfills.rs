@@ -83,11 +83,10 @@ pub(super) async fn list(mut call: Call) -> Result<Response<Body>> {
             Ok((query, page))
         })
         .await?;
-    let key = call.pipeline_key();
-    let part = call
-        .views()
-        .list_backfills(key, page.clone(), &call.scope)
-        .await?;
+    let views = call.views();
+    let pipeline = views.pipeline(call.pipeline_key(), &call.scope).await?.0;
+    let query = call.pages_in(&pipeline.qualified_id().scope(), query);
+    let part = views.list_backfills(&pipeline, page.clone()).await?;
     paging::to_response(&call, &page, &part, &query)
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::input;
 use super::path::Params;
 use super::permission::Permission;
-use super::query::{Parameter, Query};
+use super::query::{self, Parameter, Query};
 use super::request::Payload;
 use super::shared::Shared;
 use super::subject::Subject;
@@ -19,7 +19,7 @@ use super::tenant;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, Result, quote};
 use crate::json;
-use crate::model::{BackfillId, Cancel, NodeId, PipelineId, RunId, Scope};
+use crate::model::{BackfillId, Cancel, NodeId, PipelineId, RunId, Scope, TenantId};
 use crate::views::Views;
 
 /// An authorized request, with everything that its handler needs.
@@ -55,9 +55,27 @@ impl Call {
         tenant::narrow(granted, self.tenant.as_ref()).ok()
     }
 
-    /// Returns the link to a path of the API, under the configured prefix.
+    /// Returns the link to a path of the API, under the configured prefix, with the tenant that the
+    /// request names.
     pub(super) fn link(&self, path: &str) -> String {
-        format!("{}{path}", self.shared.prefix)
+        let named = self.tenant.as_ref().map(|scope| {
+            let tenant = scope.tenant().map_or("", TenantId::as_str);
+            Query::default().with(query::TENANT, tenant)
+        });
+        format!("{}{path}{}", self.shared.prefix, named.unwrap_or_default())
+    }
+
+    /// Returns the query of further pages of a list whose pipeline is looked up in a scope. It names
+    /// the tenant, because the same name may stand for another pipeline later.
+    pub(super) fn pages_in(&self, found: &Scope, query: Query) -> Query {
+        match found {
+            Scope::All => query,
+            Scope::NoTenant | Scope::Tenant(_) if self.scope != Scope::All => query,
+            Scope::NoTenant | Scope::Tenant(_) => {
+                let tenant = found.tenant().map_or("", TenantId::as_str);
+                query.set(query::TENANT, tenant)
+            }
+        }
     }
 
     /// Returns the link to the path of this request with another query.

@@ -71,7 +71,7 @@ pub(super) fn not_modified(
 }
 
 fn text_of(stored: &StoredPipeline) -> String {
-    format!("{}.{}", stored.id, stored.version)
+    format!("{}.{}", stored.qualified_id(), stored.version)
 }
 
 fn revision(text: &str) -> Option<Revision> {

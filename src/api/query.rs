@@ -165,6 +165,13 @@ impl Query {
         self.get(name).map(read).transpose()
     }
 
+    /// Sets a single parameter.
+    pub(super) fn set(mut self, name: &'static str, value: &str) -> Self {
+        self.0.retain(|(own, _)| *own != name);
+        self.0.push((name, value.to_owned()));
+        self
+    }
+
     /// Returns the query with one parameter replaced and the others unchanged.
     pub(super) fn with(&self, name: &str, value: &str) -> String {
         let mut text = String::new();

@@ -155,7 +155,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>> {
     let query = call.query()?;
     let (mut filter, page) = filter(&call, &query)?;
     (filter.scope, filter.pipeline) = call.pipeline_filter(&query).await?;
-    list_response(&call, &query, filter, page).await
+    list_response(&call, query, filter, page).await
 }
 
 /// `GET /pipelines/{id}/runs`
@@ -173,7 +173,7 @@ pub(super) async fn list_by_pipeline(mut call: Call) -> Result<Response<Body>> {
         .await?;
     filter.scope = Scope::of(pipeline.0.tenant.as_ref());
     filter.pipeline = Some(pipeline.0.id);
-    list_response(&call, &query, filter, page).await
+    list_response(&call, query, filter, page).await
 }
 
 fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
@@ -196,10 +196,14 @@ fn filter(call: &Call, query: &Query) -> Result<(RunFilter, PageRequest)> {
 
 async fn list_response(
     call: &Call,
-    query: &Query,
+    query: Query,
     filter: RunFilter,
     page: PageRequest,
 ) -> Result<Response<Body>> {
+    let query = match filter.pipeline {
+        Some(_) => call.pages_in(&filter.scope, query),
+        None => query,
+    };
     let runs = call.views().list_runs(filter, page.clone()).await?;
-    paging::to_response(call, &page, &runs, query)
+    paging::to_response(call, &page, &runs, &query)
 }

@@ -138,8 +138,10 @@ impl RunsService {
                 return Err(response);
             }
         };
-        let granted = self.0.check_access(&parts, route).map_err(refuse)?;
-        let tenant = tenant::named(parts.uri.query()).map_err(refuse)?;
+        let tenant = tenant::named(parts.uri.query());
+        let named = tenant.as_ref().ok().and_then(Option::as_ref);
+        let granted = self.0.check_access(&parts, route, named).map_err(refuse)?;
+        let tenant = tenant.map_err(refuse)?;
         let scope = tenant::narrow(granted, tenant.as_ref()).map_err(refuse)?;
         request::refuse_form(&parts.headers).map_err(refuse)?;
         let mut call = Call {
@@ -213,10 +215,13 @@ impl Shared {
         }
     }
 
-    fn check_access(&self, parts: &Parts, route: &Route) -> Result<Scope> {
+    fn check_access(&self, parts: &Parts, route: &Route, named: Option<&Scope>) -> Result<Scope> {
         match route.needs {
             Need::Nothing => Ok(Scope::All),
-            Need::Caller => self.access.check_any(parts),
+            Need::Caller => {
+                let admits = |scope: &Scope| tenant::narrow(scope.clone(), named).is_ok();
+                self.access.check_any(parts, admits)
+            }
             Need::Permission(permission) => self.access.check(parts, permission),
         }
     }

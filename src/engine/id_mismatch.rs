@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::error::{Error, Problem, Result, quote};
+use crate::error::{Error, Issue, Problem, Result, quote};
 use crate::model::TenantId;
 
 /// Refuses a body whose `field` differs from the id in its path.
@@ -34,10 +34,15 @@ pub(super) fn refuse_id_mismatch(
 /// Refuses a body that names another tenant than that of the object.
 ///
 /// # Errors
-/// `Malformed` (`id-mismatch`).
+/// `Malformed` (`id-mismatch`); `Invalid` (`invalid-field`).
 pub(super) fn refuse_other_tenant(body: &Value, tenant: Option<&TenantId>) -> Result<()> {
-    let Some(named) = body.get("tenant").and_then(Value::as_str) else {
-        return Ok(());
+    let named = match body.get("tenant") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::String(named)) => named,
+        Some(_) => {
+            let issue = Issue::pointer("/tenant", "tenant must be a string");
+            return Err(Error::invalid(Problem::InvalidField, vec![issue]));
+        }
     };
     let owner = match tenant {
         Some(own) if own.as_str() == named => return Ok(()),

@@ -45,6 +45,7 @@ pub(crate) enum Precondition {
 /// A version of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Revision {
+    /// The id of the pipeline with its tenant.
     pub(crate) id: String,
     pub(crate) version: u32,
 }
@@ -60,9 +61,9 @@ impl Precondition {
         let Self::OneOf(revisions) = self else {
             return Ok(None);
         };
-        let is_current = |revision: &Revision| {
-            revision.id == found.id.as_str() && revision.version == found.version
-        };
+        let own = found.qualified_id().to_string();
+        let is_current =
+            |revision: &Revision| revision.id == own && revision.version == found.version;
         if revisions.iter().any(is_current) {
             return Ok(Some(found.version));
         }
@@ -155,7 +156,8 @@ impl Engine {
         self.command(|shared| async move {
             let (mut put, warnings) = shared.build_put(pipeline, tenant.as_ref())?;
             for warning in warnings {
-                log::warn!(pipeline_id = %put.id, detail = %warning.detail, "a definition is odd");
+                let tenant = tenant.as_ref().map(tracing::field::display);
+                log::warn!(pipeline_id = %put.id, tenant, detail = %warning.detail, "a definition is odd");
             }
             put.saved_by = SavedBy::Code;
             put.scope = Scope::of(tenant.as_ref());

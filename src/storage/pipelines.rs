@@ -154,10 +154,11 @@ pub trait Pipelines: Send + Sync + 'static {
     /// - `Conflict` (`tenant-required`): the id is unclear in this scope.
     async fn put_pipeline(&self, put: PutPipeline) -> Result<StoredPipeline>;
 
-    /// Returns the pipeline whose id is `key`, or else the one whose slug is `key`.
+    /// Returns the pipeline whose id or slug is `key`.
     ///
-    /// [`Scope::choose`] decides among the pipelines that have this id, and then among those that
-    /// have this slug. Returns `None` if none is in scope.
+    /// A tenant has at most one, because no slug is the id of another pipeline of the same tenant.
+    /// [`Scope::choose`] decides among those of several tenants: an id takes no precedence over the
+    /// slug of another tenant. Returns `None` if none is in scope.
     ///
     /// # Errors
     /// - `Unavailable` if storage cannot answer.

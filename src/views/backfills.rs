@@ -10,7 +10,7 @@ use super::pages::Listed;
 use crate::error::{Error, Result};
 use crate::model::{
     Backfill, BackfillCounts, BackfillId, BackfillOrder, BackfillStatus, Page, PageRequest,
-    PipelineId, RunId, Scope, TenantId,
+    PipelineId, RunId, Scope, StoredPipeline, TenantId,
 };
 use crate::storage::{BackfillDetail, BackfillFilter};
 
@@ -75,19 +75,17 @@ impl Views {
     /// Returns a page of the backfills of a pipeline, newest first.
     ///
     /// # Errors
-    /// `NotFound` (`pipeline-not-found`); `Malformed` (`invalid-parameter`) if the cursor is
-    /// invalid; `Unavailable`.
+    /// `Malformed` (`invalid-parameter`) if the cursor is invalid; `Unavailable`.
     pub(crate) async fn list_backfills(
         &self,
-        pipeline: &str,
+        pipeline: &StoredPipeline,
         page: PageRequest,
-        scope: &Scope,
     ) -> Result<Page<BackfillView>> {
-        let pipeline = self.pipeline(pipeline, scope).await?.0;
+        let scope = &Scope::of(pipeline.tenant.as_ref());
         let filter = BackfillFilter {
-            scope: Scope::of(pipeline.tenant.as_ref()),
+            scope: scope.clone(),
             backfill: None,
-            pipeline: Some(pipeline.id),
+            pipeline: Some(pipeline.id.clone()),
         };
         let page = self.storage.list_backfills(filter, page).await?;
         let mut items = Vec::with_capacity(page.items.len());

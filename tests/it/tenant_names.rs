@@ -222,3 +222,82 @@ async fn rust_calls_name_a_tenant_by_their_scope() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_id_of_a_tenants_pipeline_never_hides_the_slug_of_the_hosts() {
+    on_each_backend(async |host: &Host| {
+        let nodes = json!([{"id": "load", "type": "any"}]);
+        for (query, id, slug) in [("", "p1", "nightly"), ("tenant=ann", "nightly", "other")] {
+            let pipeline = json!({"id": id, "pipeline_id": slug, "name": "n", "nodes": nodes});
+            let created = host
+                .post(&format!("/api/pipelines?{query}"), Some(&pipeline))
+                .await;
+            assert_eq!(created.status, 201, "{created:?}");
+        }
+        let found = host.get("/api/pipelines/nightly").await.json();
+        assert_eq!((&found["id"], found.get("tenant")), (&json!("p1"), None));
+        let own = host.get("/api/pipelines/nightly?tenant=ann").await.json();
+        assert_eq!(
+            (&own["id"], &own["tenant"]),
+            (&json!("nightly"), &json!("ann"))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_entity_tag_and_a_location_name_the_tenant() {
+    on_each_backend(async |host: &Host| {
+        create_for_both(host).await;
+        let tags = async |query: &str| {
+            let found = host.get(&format!("/api/pipelines/shared?{query}")).await;
+            found.header("etag").to_owned()
+        };
+        let (ann, ben) = (tags("tenant=ann").await, tags("tenant=ben").await);
+        assert_ne!(ann, ben);
+        let mut read = request(Method::GET, "/api/pipelines/shared?tenant=ben", None);
+        read.headers_mut()
+            .insert("if-none-match", ann.parse().unwrap());
+        assert_eq!(host.send(read).await.status, 200);
+        let path = "/api/pipelines/shared?tenant=ben";
+        let mut change = request(Method::DELETE, path, None);
+        change
+            .headers_mut()
+            .insert("if-match", ann.parse().unwrap());
+        host.send(change)
+            .await
+            .assert_problem(412, "precondition-failed");
+        let variable = json!({"key": "shared", "value": "v"});
+        for (query, tenant) in [("tenant=cy", Some("cy")), ("tenant=", None)] {
+            let path = format!("/api/variables?{query}");
+            let created = host.post(&path, Some(&variable)).await;
+            let found = host.get(created.header("location")).await.json();
+            assert_eq!(
+                found.get("tenant").and_then(Value::as_str),
+                tenant,
+                "{query}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_next_page_is_that_of_the_same_pipeline() {
+    on_each_backend(async |host: &Host| {
+        create(host, "tenant=ann").await;
+        for _ in 0..2 {
+            let run = host.post("/api/pipelines/shared/run", None).await.json();
+            host.wait_finished(run["id"].as_str().unwrap()).await;
+        }
+        for path in [
+            "/api/pipelines/shared/runs?limit=1",
+            "/api/runs?pipeline_id=shared&limit=1",
+        ] {
+            let page = host.get(path).await;
+            let link = page.header("link").to_owned();
+            assert!(link.contains("tenant=ann"), "{link}");
+        }
+    })
+    .await;
+}

@@ -68,16 +68,12 @@ impl PipelineTable {
 
     /// Returns the live pipeline that an id or a slug stands for in a scope.
     pub(super) fn find(&self, key: &str, scope: &Scope) -> Result<Option<&StoredPipeline>> {
-        let by_id = match PipelineId::new(key) {
-            Ok(id) => self.named(&id, scope)?,
-            Err(_) => None,
-        };
-        match (by_id, Slug::new(key)) {
-            (None, Ok(slug)) => {
-                scope.choose(key, self.with_slug(&slug), |stored| stored.tenant.as_ref())
-            }
-            (found, _) => Ok(found),
-        }
+        let (id, slug) = (PipelineId::new(key).ok(), Slug::new(key).ok());
+        let with_id = id.iter().flat_map(|id| self.with_id(id));
+        let with_slug = slug.iter().flat_map(|slug| self.with_slug(slug));
+        // A pipeline whose slug is its id counts once.
+        let others = with_slug.filter(|stored| stored.id.as_str() != key);
+        scope.choose(key, with_id.chain(others), |stored| stored.tenant.as_ref())
     }
 
     pub(super) fn version(

@@ -90,15 +90,37 @@ impl NamedQuery<'_> {
         scope: &Scope,
         read: impl FnMut(&Row<'_>) -> T,
     ) -> Result<Option<(Option<TenantId>, T)>, StoreError> {
-        let found = self.rows(from, scope, read)?;
-        if found.readable.is_empty() && found.unreadable.is_some() {
-            return Err(StoreError::unreadable(self.what, "its tenant"));
-        }
-        Ok(scope.choose(self.name, found.readable, |(tenant, _)| tenant.as_ref())?)
+        self.rows(from, scope, read)?.choose(self, scope)
     }
 }
 
 impl<T> NamedRows<T> {
+    /// Adds the rows of the tenants that another query has found for the same name.
+    pub(super) fn and(mut self, others: Self) -> Self {
+        for (tenant, row) in others.readable {
+            if self.readable.iter().all(|(own, _)| *own != tenant) {
+                self.readable.push((tenant, row));
+            }
+        }
+        self.unreadable = self.unreadable.or(others.unreadable);
+        self
+    }
+
+    /// Returns the row that the name stands for, with its tenant.
+    ///
+    /// # Errors
+    /// The same as [`NamedQuery::choose`].
+    pub(super) fn choose(
+        self,
+        query: &NamedQuery<'_>,
+        scope: &Scope,
+    ) -> Result<Option<(Option<TenantId>, T)>, StoreError> {
+        if self.readable.is_empty() && self.unreadable.is_some() {
+            return Err(StoreError::unreadable(query.what, "its tenant"));
+        }
+        Ok(scope.choose(query.name, self.readable, |(tenant, _)| tenant.as_ref())?)
+    }
+
     /// Returns whether further rows cannot change what the name stands for.
     fn is_decided(&self) -> bool {
         let mut readable = self.readable.iter();

@@ -42,13 +42,8 @@ impl Pipelines for SqliteStorage {
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
         let (key, scope) = (key.to_owned(), scope.clone());
-        self.read(move |reader| {
-            reader.snapshot(|reader| match reader.pipeline("p.id", &key, &scope)? {
-                Some(found) => Ok(Some(found)),
-                None => reader.pipeline("p.slug", &key, &scope),
-            })
-        })
-        .await
+        self.read(move |reader| reader.snapshot(|reader| reader.pipeline(&key, &scope)))
+            .await
     }
 
     async fn list_pipelines(
@@ -68,20 +63,22 @@ impl Pipelines for SqliteStorage {
 impl Reader {
     pub(super) fn pipeline(
         &self,
-        column: &str,
         key: &str,
         scope: &Scope,
     ) -> Result<Option<StoredPipeline>, StoreError> {
-        let query = NamedQuery {
+        let query = |condition| NamedQuery {
             what: "a pipeline",
-            sql: format!(
-                "SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE {column} = ? AND slug IS NOT NULL"
-            ),
+            sql: format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE {condition}"),
             tenant: 2,
             name: key,
         };
+        let by_id = query("p.id = ? AND slug IS NOT NULL");
+        // A tenant has at most one: no slug is the id of another pipeline of the same tenant.
+        let by_slug = query("p.slug = ?");
         let from = (&self.conn, &*self.unreadable);
-        let Some((_, found)) = query.choose(from, scope, read_pipeline)? else {
+        let found = by_id.rows(from, scope, read_pipeline)?;
+        let found = found.and(by_slug.rows(from, scope, read_pipeline)?);
+        let Some((_, found)) = found.choose(&by_id, scope)? else {
             return Ok(None);
         };
         let (row, definition) = found?;

@@ -15,7 +15,7 @@ use super::values::{self, id, millis, to_u64};
 use crate::model::{Page, PageRequest, Params, Run, RunId, RunStatus, Scope};
 use crate::storage::{RunFilter, rules};
 
-/// The most runs of a period that a list sorts by id.
+/// The most runs of a period or of several pipelines that a list sorts by id.
 const SORTED_MAX: i64 = 4_096;
 
 /// The index by which a list finds its runs.
@@ -23,6 +23,8 @@ const SORTED_MAX: i64 = 4_096;
 enum Index {
     /// By age: a few runs, which SQLite sorts by id.
     Age,
+    /// By pipeline: a few runs of several pipelines, which SQLite sorts by id.
+    Pipelines,
     /// The small index of pending and running runs.
     Active,
     /// SQLite chooses a good index itself.
@@ -33,6 +35,7 @@ impl Index {
     const fn hint(self) -> &'static str {
         match self {
             Self::Age => "INDEXED BY runs_by_age",
+            Self::Pipelines => "INDEXED BY runs_of_pipeline",
             Self::Active => "INDEXED BY runs_active",
             Self::Chosen => "",
         }
@@ -53,13 +56,16 @@ impl Reader {
         let total = wants_total(page)
             .then(|| self.count_runs(filter, pipelines))
             .transpose()?;
-        let index = self.index_of(filter)?;
+        let index = self.index_of(filter, pipelines)?;
         // The `+` keeps SQLite from the index by age, whose rows it would have to sort by id.
         let age = match index {
             Index::Age => "r.created_at",
-            Index::Active | Index::Chosen => "+r.created_at",
+            Index::Pipelines | Index::Active | Index::Chosen => "+r.created_at",
         };
         let mut conditions = conditions(filter, pipelines, age);
+        if matches!(index, Index::Pipelines) {
+            add_pipelines(&mut conditions, filter, pipelines);
+        }
         if let Some(text) = cursor(page) {
             let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
             conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
@@ -96,9 +102,17 @@ impl Reader {
     }
 
     /// Returns the index by which a list finds its runs.
-    fn index_of(&self, filter: &RunFilter) -> Result<Index, StoreError> {
+    fn index_of(
+        &self,
+        filter: &RunFilter,
+        pipelines: Option<&PipelineKeys>,
+    ) -> Result<Index, StoreError> {
         if self.is_short_period(filter)? {
             return Ok(Index::Age);
+        }
+        let mut conditions = Conditions::default();
+        if add_pipelines(&mut conditions, filter, pipelines) && self.are_few(&conditions)? {
+            return Ok(Index::Pipelines);
         }
         Ok(match filter.statuses[..] {
             [RunStatus::Pending | RunStatus::Running] => Index::Active,
@@ -112,9 +126,14 @@ impl Reader {
             return Ok(false);
         }
         let mut conditions = Conditions::default();
-        add_ages(&mut conditions, filter, "created_at");
+        add_ages(&mut conditions, filter, "r.created_at");
+        self.are_few(&conditions)
+    }
+
+    /// Returns whether at most [`SORTED_MAX`] runs meet the conditions.
+    fn are_few(&self, conditions: &Conditions) -> Result<bool, StoreError> {
         let sql = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM runs{} LIMIT {SORTED_MAX} + 1)",
+            "SELECT count(*) FROM (SELECT 1 FROM runs r{} LIMIT {SORTED_MAX} + 1)",
             conditions.sql()
         );
         let values = rusqlite::params_from_iter(conditions.values());
@@ -230,6 +249,27 @@ fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -
     conditions.add_any("r.trigger", &triggers);
     add_ages(&mut conditions, filter, age);
     conditions
+}
+
+/// Adds the condition that a run is of one of several pipelines, if the filter means several: those
+/// of all tenants with one id, or those without a tenant. Returns whether it does.
+fn add_pipelines(
+    conditions: &mut Conditions,
+    filter: &RunFilter,
+    pipelines: Option<&PipelineKeys>,
+) -> bool {
+    match (pipelines, &filter.scope) {
+        (Some(several @ PipelineKeys::Several(_)), _) => {
+            conditions.add_pipelines(several, "r.pipeline", "r.pipeline");
+            true
+        }
+        (None, Scope::NoTenant) if filter.run.is_none() => {
+            let without_tenant = "r.pipeline IN (SELECT key FROM pipelines WHERE tenant IS NULL)";
+            conditions.add(without_tenant, []);
+            true
+        }
+        (Some(PipelineKeys::None | PipelineKeys::One(_)) | None, _) => false,
+    }
 }
 
 /// Adds the conditions on the time of creation.

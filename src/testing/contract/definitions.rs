@@ -73,7 +73,7 @@ macro_rules! definition_contract {
                 the_scope_without_a_tenant_contains_no_object_of_one,
             ],
             same_ids: [
-                an_id_takes_precedence_over_the_slugs_of_others,
+                an_id_takes_no_precedence_over_the_slug_of_another_tenant,
                 a_tick_is_taken_by_its_own_pipeline,
                 a_tick_depends_on_its_own_pipeline,
                 a_date_is_skipped_for_its_own_pipeline,

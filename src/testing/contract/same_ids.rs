@@ -34,9 +34,9 @@ async fn finish_all(storage: &dyn Storage, owner: u64, status: RunStatus) {
     }
 }
 
-/// The id of a tenant's pipeline MUST take precedence over the slug of one without a tenant. Among
-/// slugs, the rule of ids MUST apply.
-pub async fn an_id_takes_precedence_over_the_slugs_of_others(storage: &dyn Storage) {
+/// In [`Scope::All`], the slug of a pipeline without a tenant MUST take precedence over the id of a
+/// tenant's. A key that is the id of one tenant's and the slug of another's MUST be refused.
+pub async fn an_id_takes_no_precedence_over_the_slug_of_another_tenant(storage: &dyn Storage) {
     let [none, ann, ben] = owners();
     save_for(storage, &ann).await;
     for (id, owner) in [("p-1", &none), ("p-2", &ben)] {
@@ -53,10 +53,13 @@ pub async fn an_id_takes_precedence_over_the_slugs_of_others(storage: &dyn Stora
         let found = find(&owner.scope()).await;
         assert_eq!(found.as_deref(), Some(expected));
     }
-    for (id, owner) in [("daily", &ann), ("p-1", &none), ("p-2", &ben)] {
-        assert_eq!(find(&Scope::All).await.as_deref(), Some(id));
-        delete(storage, id, owner.scope()).await;
-    }
+    assert_eq!(find(&Scope::All).await.as_deref(), Some("p-1"));
+    delete(storage, "p-1", none.scope()).await;
+    let unclear = storage.find_pipeline("daily", &Scope::All).await;
+    assert_problem(unclear, Problem::TenantRequired);
+    delete(storage, "daily", ann.scope()).await;
+    assert_eq!(find(&Scope::All).await.as_deref(), Some("p-2"));
+    delete(storage, "p-2", ben.scope()).await;
     assert_eq!(find(&Scope::All).await, None);
 }
 

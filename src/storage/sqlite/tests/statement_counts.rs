@@ -3,9 +3,9 @@
 //! `agreement` has a mixed load.
 
 use super::*;
-use crate::model::{Page, PageRequest};
-use crate::storage::RunFilter;
+use crate::model::{Page, PageRequest, TenantId};
 use crate::storage::sqlite::statement_counts::{StatementCounts, counted};
+use crate::storage::{DeletePipeline, RunFilter};
 
 impl SqliteStorage {
     /// Returns what the writer and a reader have executed.
@@ -108,6 +108,37 @@ async fn a_page_without_room_is_only_counted() {
         counted.await.unwrap(),
         Page::new(Vec::new(), Some(500), None)
     );
+    let [_, after] = storage.statement_counts().await;
+    let steps = after.steps - before.steps;
+    assert!(steps < 200, "{steps} instructions");
+}
+
+#[tokio::test]
+async fn few_runs_of_several_pipelines_are_found_without_walking_all_others() {
+    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
+    for tenant in ["ann", "ben"] {
+        let mut put = PutPipeline::new(
+            PipelineId::new("gone").unwrap(),
+            SlugChoice::Given(Slug::new("gone").unwrap()),
+            Arc::new(Pipeline::new("gone").node("load", "load")),
+            at(0),
+        );
+        put.scope = Scope::Tenant(TenantId::new(tenant).unwrap());
+        let own = storage.put_pipeline(put).await.unwrap();
+        let mut delete = DeletePipeline::new(own.id, at(1));
+        delete.scope = Scope::of(own.tenant.as_ref());
+        storage.delete_pipeline(delete).await.unwrap();
+    }
+    for n in 1..=500 {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    let [_, before] = storage.statement_counts().await;
+    let filter = RunFilter {
+        pipeline: Some(PipelineId::new("gone").unwrap()),
+        ..RunFilter::default()
+    };
+    let listed = storage.list_runs(filter, PageRequest::Newest { limit: 1 });
+    assert_eq!(listed.await.unwrap().items, []);
     let [_, after] = storage.statement_counts().await;
     let steps = after.steps - before.steps;
     assert!(steps < 200, "{steps} instructions");
