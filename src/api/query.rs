@@ -256,10 +256,9 @@ fn broken(name: &str) -> Issue {
 }
 
 fn unknown(name: &str, known: &[Parameter]) -> Issue {
-    let names = known.iter().map(|own| own.name());
+    let names = known.iter().chain(&EVERYWHERE).map(|own| own.name());
     let detail = match nearest(name, names.clone()) {
         Some(near) => format!("is not known here{}", did_you_mean(near)),
-        None if known.is_empty() => "is not known here; this takes no parameters".to_owned(),
         None => format!(
             "is not known here; known are {}",
             names.collect::<Vec<_>>().join(", ")
@@ -324,7 +323,7 @@ mod tests {
         );
         assert_eq!(
             refused("x=1"),
-            "the parameter \"x\" is not known here; known are page, from, status"
+            "the parameter \"x\" is not known here; known are page, from, status, tenant"
         );
         assert_eq!(
             refused("page=1&page=1"),

@@ -12,7 +12,7 @@ use super::query::Query;
 use super::{idempotency, paging, query, response};
 use crate::engine::{ResumeDefinition, ResumeRequest, RunRequest, StartedRun};
 use crate::error::Result;
-use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Scope, Trigger};
+use crate::model::{PageRequest, PipelineId, RunId, RunStatus, Scope, TenantId, Trigger};
 use crate::views::RunFilter;
 
 const STATUSES: &[(&str, RunStatus)] = &[
@@ -49,6 +49,8 @@ struct Accepted<'a> {
     status: RunStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     resumed_from: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a TenantId>,
 }
 
 /// The state of a run after a cancel request.
@@ -115,9 +117,10 @@ fn accepted(
 ) -> Result<Response<Body>> {
     let accepted = Accepted {
         id: started.run_id,
-        pipeline_id: &started.pipeline_id,
+        pipeline_id: &started.pipeline.id,
         status: RunStatus::Pending,
         resumed_from,
+        tenant: started.pipeline.tenant.as_ref(),
     };
     let mut response = response::json(StatusCode::ACCEPTED, &accepted);
     response::set_location(

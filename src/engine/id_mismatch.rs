@@ -47,10 +47,11 @@ pub(super) fn refuse_other_tenant(body: &Value, tenant: Option<&TenantId>) -> Re
     let owner = match tenant {
         Some(own) if own.as_str() == named => return Ok(()),
         Some(own) => format!("belongs to the tenant {own}"),
-        None => "belongs to no tenant".to_owned(),
+        None => "belongs to none".to_owned(),
     };
     let message = format!(
-        "the body has the tenant {} and the object {owner}",
+        "the body has the tenant {} and the object {owner}; the parameter tenant of the request names \
+         the tenant",
         quote(named)
     );
     Err(Error::new(Problem::IdMismatch, message))

@@ -13,7 +13,7 @@ use super::run_date::{run_date, set_params};
 use super::{Engine, Shared};
 use crate::error::{Error, Result, quote};
 use crate::graph::sizes;
-use crate::model::{PipelineId, Run, RunId, Scope, StoredPipeline, Trigger};
+use crate::model::{PipelineId, Qualified, Run, RunId, Scope, StoredPipeline, Trigger};
 use crate::storage::{CreateRuns, CreatedRuns, IdempotencyKey, IdempotentOperation, NewRun};
 
 /// A caller's idempotency key with the hash of the request body.
@@ -60,7 +60,7 @@ pub(crate) struct RunRequest {
 #[derive(Debug, Clone)]
 pub(crate) struct StartedRun {
     pub(crate) run_id: RunId,
-    pub(crate) pipeline_id: PipelineId,
+    pub(crate) pipeline: Qualified<PipelineId>,
     pub(crate) replayed: bool,
 }
 
@@ -92,11 +92,11 @@ impl RequestKey {
 }
 
 impl CreatedRuns {
-    pub(super) fn into_started_run(self, pipeline_id: PipelineId) -> Result<StartedRun> {
+    pub(super) fn into_started_run(self, pipeline: Qualified<PipelineId>) -> Result<StartedRun> {
         match self.run_ids.first() {
             Some(run_id) => Ok(StartedRun {
                 run_id: *run_id,
-                pipeline_id,
+                pipeline,
                 replayed: self.is_replayed,
             }),
             None => Err(Error::internal(
@@ -116,11 +116,13 @@ impl Shared {
             Ok(run) => run,
             Err(refused) => {
                 let replayed = self.find_replayed(key.as_ref()).await?;
-                return replayed.ok_or(refused)?.into_started_run(pipeline.id);
+                return replayed
+                    .ok_or(refused)?
+                    .into_started_run(pipeline.qualified_id());
             }
         };
         let created = self.create(run, key, Scope::of(pipeline.tenant.as_ref()));
-        created.await?.into_started_run(pipeline.id)
+        created.await?.into_started_run(pipeline.qualified_id())
     }
 
     pub(super) async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<StoredPipeline> {

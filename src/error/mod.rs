@@ -189,8 +189,10 @@ impl Error {
 
     /// Creates the error for a name that stands for objects of several tenants.
     pub(crate) fn tenant_required(name: impl fmt::Display) -> Self {
-        let message =
-            format!("several tenants have an object with the name {name}: name the tenant as well");
+        let message = format!(
+            "several tenants have an object with the name {name}: name one of them, over HTTP with \
+             the parameter tenant, in Rust with a scope"
+        );
         Self::new(Problem::TenantRequired, message)
     }
 

@@ -62,7 +62,7 @@ impl Shared {
             .key
             .map(|key| key.for_operation(IdempotentOperation::Resume(resume.run)));
         if let Some(replayed) = self.find_replayed(key.as_ref()).await? {
-            return replayed.into_started_run(old.run.pipeline_id);
+            return replayed.into_started_run(old.run.qualified_pipeline());
         }
         let pipeline_id = &old.run.pipeline_id;
         let pipeline = self
@@ -92,12 +92,12 @@ impl Shared {
             let replayed = self.find_replayed(key.as_ref()).await?;
             return replayed
                 .ok_or(refused)?
-                .into_started_run(old.run.pipeline_id);
+                .into_started_run(old.run.qualified_pipeline());
         }
         let chain = Chain::new(&chain, old.run.id)?;
         self.choose_nodes(&mut run, &current, &chain, from);
         let created = self.create(run, key, scope.clone()).await?;
-        created.into_started_run(old.run.pipeline_id)
+        created.into_started_run(old.run.qualified_pipeline())
     }
 
     fn new_run(&self, old: &Run) -> Run {
