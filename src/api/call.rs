@@ -65,16 +65,14 @@ impl Call {
         format!("{}{path}{}", self.shared.prefix, named.unwrap_or_default())
     }
 
-    /// Returns the query of further pages of a list whose pipeline is looked up in a scope. It names
-    /// the tenant, because the same name may stand for another pipeline later.
+    /// Returns the query of further pages of a list whose pipeline is looked up in a scope.
+    ///
+    /// It names the tenant that the request has left out, because the same name may stand for
+    /// another pipeline later.
     pub(super) fn pages_in(&self, found: &Scope, query: Query) -> Query {
-        match found {
-            Scope::All => query,
-            Scope::NoTenant | Scope::Tenant(_) if self.scope != Scope::All => query,
-            Scope::NoTenant | Scope::Tenant(_) => {
-                let tenant = found.tenant().map_or("", TenantId::as_str);
-                query.set(query::TENANT, tenant)
-            }
+        match (&self.scope, found) {
+            (Scope::All, Scope::Tenant(tenant)) => query.set(query::TENANT, tenant.as_str()),
+            _ => query,
         }
     }
 

@@ -99,7 +99,8 @@ pub(super) struct ListQuery<'a> {
     pub(super) what: &'static str,
     /// The query without its limit.
     pub(super) sql: String,
-    /// Makes the query of the page from the limited one, for example by joining columns to its keys.
+    /// Makes the query of the page from the limited one, for example by joining columns to its
+    /// keys.
     pub(super) complete: fn(&str) -> String,
     pub(super) values: &'a [Value],
     pub(super) window: Window,
