@@ -2,11 +2,15 @@
 //! after round. `README.md` says how to run it and what the figures mean.
 
 mod arguments;
+mod calls;
 mod floor;
 mod floret;
+mod graphs;
 mod peers;
 mod process;
 mod table;
+
+use std::path::PathBuf;
 
 use peers_work::{Report, Round, crate_version};
 
@@ -34,33 +38,42 @@ async fn main() {
 
 /// Measures one round of a peer of this program.
 async fn round(round: Round) -> Report {
-    let floor = async |synchronous: &str| {
-        round
-            .measure(async |folder, in_flight, jobs| {
-                floor::Floor::open(&folder, synchronous, in_flight, jobs)
-            })
-            .await
-    };
-    let floret = async |durability| {
-        round
-            .measure(async |folder, in_flight, jobs| {
-                floret::FloretPeer::open(&folder, durability, in_flight, jobs).await
-            })
-            .await
-    };
-    let mut report = match round.mode.as_str() {
-        "floor-normal" => floor("NORMAL").await,
-        "floor-full" => floor("FULL").await,
-        "floret-normal" => floret(Durability::Normal).await,
-        "floret-full" => floret(Durability::Full).await,
+    let mode = round.mode.as_str();
+    let (mut report, measured) = match mode {
+        "floor-normal" => (floor(&round, "NORMAL").await, None),
+        "floor-full" => (floor(&round, "FULL").await, None),
+        "floret-normal" => (floret(&round, Durability::Normal).await, Some("floret")),
+        "floret-full" => (floret(&round, Durability::Full).await, Some("floret")),
+        "joinset" => (graphs::measure(mode).await, Some("tokio")),
+        "floret-memory" => (graphs::measure(mode).await, Some("floret")),
+        "dagrs" | "dagx" => (graphs::measure(mode).await, Some(mode)),
+        "floret-service" => (calls::measure(mode).await, Some("floret")),
+        "axum" => (calls::measure(mode).await, Some(mode)),
         other => panic!("no such mode: {other}"),
     };
-    if round.mode.starts_with("floret") {
-        let lock_file = include_str!("../Cargo.lock");
-        report.versions.push(crate_version(lock_file, "floret"));
-    }
-    let library = format!("SQLite {}", rusqlite::version());
-    report.versions.push(library);
+    let version = |name| crate_version(include_str!("../Cargo.lock"), name);
+    report.versions.extend(measured.map(version));
+    report
+}
+
+async fn floor(round: &Round, synchronous: &str) -> Report {
+    let open = async |folder: PathBuf, in_flight, jobs| {
+        floor::Floor::open(&folder, synchronous, in_flight, jobs)
+    };
+    with_sqlite(round.measure(open).await)
+}
+
+async fn floret(round: &Round, durability: Durability) -> Report {
+    let open = async |folder: PathBuf, in_flight, jobs| {
+        floret::FloretPeer::open(&folder, durability, in_flight, jobs).await
+    };
+    with_sqlite(round.measure(open).await)
+}
+
+fn with_sqlite(mut report: Report) -> Report {
+    report
+        .versions
+        .push(format!("SQLite {}", rusqlite::version()));
     report
 }
 

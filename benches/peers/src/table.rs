@@ -5,13 +5,15 @@ use std::fmt::Write;
 use peers_work::{Figure, Report};
 
 use crate::arguments::Arguments;
-use crate::peers::{RIVAL, Spec};
+use crate::peers::Spec;
 
 /// Returns the page. `rounds` has the reports of each round, in the order of the peers.
 pub(crate) fn page(arguments: &Arguments, rounds: &[Vec<Report>]) -> String {
     let mut page = format!(
         "{} rounds in turn, {} jobs, {} singles, {} cores. Medians, with the smallest and the \
-         largest value of all rounds. A ratio is the median of the ratios within each round.\n\n",
+         largest value of all rounds. A ratio is the median of the ratios within each round, \
+         with the smallest and the largest. The limit is the floor with the same durability, or \
+         what a table's first peer does.\n\n",
         arguments.rounds,
         arguments.jobs,
         arguments.singles,
@@ -19,7 +21,6 @@ pub(crate) fn page(arguments: &Arguments, rounds: &[Vec<Report>]) -> String {
     );
     for figure in Figure::ALL {
         page += &table(figure, &arguments.peers, rounds);
-        page.push('\n');
     }
     page += "| peer | what was measured | an acknowledged write survives |\n|---|---|---|\n";
     for (peer, report) in arguments.peers.iter().zip(&rounds[0]) {
@@ -35,54 +36,90 @@ const fn title(figure: Figure) -> &'static str {
         Figure::Drain16 => "drain, 16 in flight, jobs/s",
         Figure::Drain64 => "drain, 64 in flight, jobs/s",
         Figure::Idle => "idle trigger → start, p50 in µs (smaller is better)",
+        Figure::Chain => "chain of 1,000 nodes, µs a node (smaller is better)",
+        Figure::Fan => "fan of 1,000 nodes, µs a node (smaller is better)",
+        Figure::Layered => "layers of 8, 1,000 nodes, µs a node (smaller is better)",
+        Figure::Call => "call in process, ns (smaller is better)",
     }
 }
 
+/// Returns the table of a figure, or nothing if no peer has the figure.
 fn table(figure: Figure, peers: &[Spec], rounds: &[Vec<Report>]) -> String {
+    let has_figure = |index: &usize| rounds[0][*index].figures.contains_key(&figure);
+    let indexes: Vec<_> = (0..peers.len()).filter(has_figure).collect();
+    let Some(first) = indexes.first() else {
+        return String::new();
+    };
     let mut table = format!(
-        "| {} | median | from – to | × floor | × {RIVAL} |\n|---|--:|--:|--:|--:|\n",
-        title(figure)
+        "| {} | median | from – to | × limit | × {} |\n|---|--:|--:|--:|--:|\n",
+        title(figure),
+        peers[*first].rival
     );
-    for (index, peer) in peers.iter().enumerate() {
+    for index in indexes {
+        let peer = peers[index];
         let measured = rounds
             .iter()
             .flat_map(|reports| &reports[index].figures[&figure]);
-        let measured: Vec<_> = measured.copied().collect();
+        let measured = Spread::of(measured.copied());
         let ratio = |other: &str| {
             let other = peers.iter().position(|peer| peer.name == other)?;
-            let of = |reports: &[Report], peer: usize| median(&reports[peer].figures[&figure]);
-            let ratios = rounds
-                .iter()
-                .map(|reports| of(reports, index) / of(reports, other));
-            Some(median(&ratios.collect::<Vec<_>>()))
+            let of = |reports: &[Report], peer: usize| {
+                Spread::of(reports[peer].figures[&figure].iter().copied()).median
+            };
+            let ratios = rounds.iter();
+            Some(Spread::of(
+                ratios.map(|reports| of(reports, index) / of(reports, other)),
+            ))
         };
         writeln!(
             table,
-            "| {} | {:.0} | {:.0} – {:.0} | {} | {} |",
+            "| {} | {} | {} – {} | {} | {} |",
             peer.name,
-            median(&measured),
-            measured.iter().copied().fold(f64::INFINITY, f64::min),
-            measured.iter().copied().fold(0.0, f64::max),
-            shown(ratio(peer.floor)),
-            shown(ratio(RIVAL)),
+            number(measured.median),
+            number(measured.from),
+            number(measured.to),
+            shown(ratio(peer.limit)),
+            shown(ratio(peer.rival)),
         )
         .unwrap();
     }
-    table
+    table + "\n"
 }
 
-fn shown(ratio: Option<f64>) -> String {
-    ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"))
+fn number(value: f64) -> String {
+    let decimals = if value < 100.0 { 1 } else { 0 };
+    format!("{value:.decimals$}")
 }
 
-/// Returns the value in the middle, or the mean of the two there.
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        f64::midpoint(values[middle - 1], values[middle])
+fn shown(ratio: Option<Spread>) -> String {
+    ratio.map_or_else(
+        || "–".to_owned(),
+        |ratio| format!("{:.2} ({:.2} – {:.2})", ratio.median, ratio.from, ratio.to),
+    )
+}
+
+/// Values of several rounds.
+struct Spread {
+    from: f64,
+    /// The value in the middle, or the mean of the two there.
+    median: f64,
+    to: f64,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let below = if values.len() % 2 == 1 {
+            middle
+        } else {
+            middle - 1
+        };
+        Self {
+            from: values[0],
+            median: f64::midpoint(values[below], values[middle]),
+            to: values[values.len() - 1],
+        }
     }
 }

@@ -46,6 +46,11 @@ impl Progress {
         }
     }
 
+    /// Returns whether it has reached what the waiter of another counter waits for.
+    fn has_reached(&self, awaited: &Self) -> bool {
+        self.count.load(Ordering::SeqCst) >= awaited.awaited.load(Ordering::SeqCst)
+    }
+
     async fn reach(&self, count: usize) {
         self.awaited.store(count, Ordering::SeqCst);
         while self.count.load(Ordering::SeqCst) < count {
@@ -114,6 +119,15 @@ impl Jobs {
             .started_at
             .get()
             .expect("the job has started")
+    }
+
+    /// Returns whether all jobs have started whose ends the clock waits for.
+    pub(crate) fn only_ends_are_missing(&self) -> bool {
+        self.started.has_reached(&self.ended)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.jobs.len()
     }
 
     /// Panics unless each job has started once and ended once.

@@ -15,11 +15,28 @@ pub enum Figure {
     Drain64,
     /// The median time from an idle trigger to its start, in microseconds.
     Idle,
+    /// A chain of 1,000 nodes in memory, in microseconds a node.
+    Chain,
+    /// A fan of 1,000 nodes in memory, in microseconds a node.
+    Fan,
+    /// Layers of 1,000 nodes in memory, in microseconds a node.
+    Layered,
+    /// A call of a service in process, in nanoseconds.
+    Call,
 }
 
 impl Figure {
     /// All figures, in the order of the tables.
-    pub const ALL: [Self; 4] = [Self::Trigger, Self::Drain16, Self::Drain64, Self::Idle];
+    pub const ALL: [Self; 8] = [
+        Self::Trigger,
+        Self::Drain16,
+        Self::Drain64,
+        Self::Idle,
+        Self::Chain,
+        Self::Fan,
+        Self::Layered,
+        Self::Call,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -27,6 +44,10 @@ impl Figure {
             Self::Drain16 => "drain-16",
             Self::Drain64 => "drain-64",
             Self::Idle => "idle",
+            Self::Chain => "chain",
+            Self::Fan => "fan",
+            Self::Layered => "layered",
+            Self::Call => "call",
         }
     }
 }
@@ -43,7 +64,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, figure: Figure, value: f64) {
+    /// Adds a value of a figure.
+    pub fn add(&mut self, figure: Figure, value: f64) {
         self.figures.entry(figure).or_default().push(value);
     }
 }
