@@ -103,7 +103,8 @@ impl Params {
         self.shared.is_none() && self.date.is_none()
     }
 
-    /// Shares the texts of `other` if they are the same.
+    /// Shares the texts of `other` if they are the same. Only a store that reads rows needs it.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn share_with(&mut self, other: &Self) {
         if self.shared == other.shared {
             self.shared.clone_from(&other.shared);
