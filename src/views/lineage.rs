@@ -48,18 +48,16 @@ impl Views {
         };
         let mut is_cut = false;
         let mut pages = PageWalker::new();
-        while let Some(page) = pages.next_request() {
-            if lineage.node_count() >= nodes_max {
-                is_cut = true;
-                tracing::warn!(nodes_max, "the lineage omits the oldest pipelines");
-                break;
-            }
+        while let Some(page) = pages.next_request().filter(|_| !is_cut) {
             let page = self.storage.list_pipelines(pipelines.clone(), page).await?;
-            (guard, lineage) = self
-                .add_page(guard, lineage, pages.accept(page), nodes_max)
-                .await?;
+            let mut page = pages.accept(page);
+            (guard, lineage, page) = self.add_page(guard, lineage, page, nodes_max).await?;
+            is_cut = !page.is_empty();
         }
         drop(guard);
+        if is_cut {
+            tracing::warn!(nodes_max, "the lineage omits the oldest pipelines");
+        }
         if let [first, ..] = lineage.unreadable() {
             let count = lineage.unreadable().len();
             tracing::warn!(count, %first, "the SQL of some nodes cannot be parsed; the lineage omits its tables");
@@ -75,29 +73,33 @@ impl Views {
         })
     }
 
-    /// Adds a page of pipelines on a thread of its own.
+    /// Adds a page of pipelines on a thread of its own. Returns those for which the lineage has no
+    /// room.
     ///
     /// The guard moves to the thread, which works on even if the caller goes away.
     async fn add_page(
         &self,
         guard: LineageGuard,
         mut lineage: Lineage,
-        pipelines: Vec<StoredPipeline>,
+        mut pipelines: Vec<StoredPipeline>,
         nodes_max: usize,
-    ) -> Result<(LineageGuard, Lineage)> {
+    ) -> Result<(LineageGuard, Lineage, Vec<StoredPipeline>)> {
         let registry = self.registry.clone();
         let (sender, built) = oneshot::channel();
         std::thread::Builder::new()
             .name("floret-lineage".to_owned())
             .stack_size(lineage::STACK)
             .spawn(move || {
+                let mut added = 0;
                 for stored in &pipelines {
-                    if lineage.node_count() < nodes_max {
-                        lineage.add(stored, |node| declared(&registry, stored, node));
+                    if lineage.node_count() >= nodes_max {
+                        break;
                     }
+                    lineage.add(stored, |node| declared(&registry, stored, node));
+                    added += 1;
                 }
                 // The caller may have gone away.
-                drop(sender.send((guard, lineage)));
+                drop(sender.send((guard, lineage, pipelines.split_off(added))));
             })
             .map_err(|error| Error::unavailable("no thread can be started").with_source(error))?;
         built

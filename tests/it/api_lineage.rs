@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::wire::{Backend, request, send};
+use crate::wire::{Backend, TestResponse, request, send};
 
 /// An executor that reads or writes the table named in a node's config.
 struct Table(Effect);
@@ -75,9 +75,13 @@ impl LineageHost {
     }
 
     async fn lineage(&self) -> Value {
+        self.response().await.json()
+    }
+
+    async fn response(&self) -> TestResponse {
         let response = send(&self.service, request(Method::GET, "/api/lineage", None)).await;
         assert_eq!(response.status, 200, "{response:?}");
-        response.json()
+        response
     }
 }
 
@@ -220,7 +224,9 @@ async fn a_lineage_over_its_limit_shows_the_newest_pipelines() {
             host.save(json!({"id": format!("p-{n}"), "name": format!("P {n}"), "nodes": nodes}))
                 .await;
         }
-        let lineage = host.lineage().await;
+        let response = host.response().await;
+        assert_eq!(response.header("floret-truncated"), "true");
+        let lineage = response.json();
         let ids: Vec<_> = lineage["nodes"]
             .as_array()
             .unwrap()
