@@ -19,7 +19,7 @@ use crate::storage::{RunFilter, rules};
 const SORTED_MAX: i64 = 4_096;
 
 /// The index by which a list finds its runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Index {
     /// By age: a few runs, which SQLite sorts by id.
     Age,
@@ -29,7 +29,12 @@ enum Index {
     Active,
     /// SQLite chooses a good index itself.
     Chosen,
+    /// Any: the runs are only counted, so that their order does not matter.
+    Any,
 }
+
+/// The runs of pipelines without a tenant.
+const WITHOUT_TENANT: &str = "r.pipeline IN (SELECT key FROM pipelines WHERE tenant IS NULL)";
 
 impl Index {
     const fn hint(self) -> &'static str {
@@ -37,7 +42,25 @@ impl Index {
             Self::Age => "INDEXED BY runs_by_age",
             Self::Pipelines => "INDEXED BY runs_of_pipeline",
             Self::Active => "INDEXED BY runs_active",
-            Self::Chosen => "",
+            Self::Chosen | Self::Any => "",
+        }
+    }
+
+    /// Returns the column of the time of creation. A `+` keeps SQLite from the index by age, whose
+    /// rows it would have to sort by id.
+    const fn age(self) -> &'static str {
+        match self {
+            Self::Age | Self::Any => "r.created_at",
+            Self::Pipelines | Self::Active | Self::Chosen => "+r.created_at",
+        }
+    }
+
+    /// Returns the column of one of several pipelines. A `+` keeps SQLite from the index by
+    /// pipeline, likewise.
+    const fn pipeline(self) -> &'static str {
+        match self {
+            Self::Pipelines | Self::Any => "r.pipeline",
+            Self::Age | Self::Active | Self::Chosen => "+r.pipeline",
         }
     }
 }
@@ -56,20 +79,16 @@ impl Reader {
         let total = wants_total(page)
             .then(|| self.count_runs(filter, pipelines))
             .transpose()?;
+        if filter.run.is_some() {
+            return Ok(Page::new(
+                self.named_run(filter, pipelines, page)?,
+                total,
+                None,
+            ));
+        }
         let index = self.index_of(filter, pipelines)?;
-        // The `+` keeps SQLite from the index by age, whose rows it would have to sort by id.
-        let age = match index {
-            Index::Age => "r.created_at",
-            Index::Pipelines | Index::Active | Index::Chosen => "+r.created_at",
-        };
-        let mut conditions = conditions(filter, pipelines, age);
-        if matches!(index, Index::Pipelines) {
-            add_pipelines(&mut conditions, filter, pipelines);
-        }
-        if let Some(text) = cursor(page) {
-            let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
-            conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
-        }
+        let mut conditions = conditions(filter, pipelines, index);
+        add_cursor(&mut conditions, page)?;
         let window = Window::new(page);
         let mut last = Params::new();
         let read = |row: &Row<'_>| {
@@ -79,13 +98,6 @@ impl Reader {
             last.clone_from(&run.params);
             Ok(run)
         };
-        if filter.run.is_some() {
-            // The caller asks for this run, and not for what a list can show.
-            let sql = format!("SELECT {RUN} FROM {RUN_FROM}{}", conditions.sql());
-            let values = rusqlite::params_from_iter(conditions.values());
-            let runs = self.rows(&sql, values, read)?;
-            return Ok(Page::new(runs, total, None));
-        }
         let query = ListQuery {
             what: "a run of a list",
             sql: format!(
@@ -101,6 +113,23 @@ impl Reader {
         self.page(&query, read, |run| run.id.to_string())
     }
 
+    /// Returns the run that a filter names, if it meets the other conditions.
+    ///
+    /// The caller asks for this run, and not for what a list can show: if it cannot be read, the
+    /// call fails.
+    fn named_run(
+        &self,
+        filter: &RunFilter,
+        pipelines: Option<&PipelineKeys>,
+        page: &PageRequest,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut conditions = conditions(filter, pipelines, Index::Chosen);
+        add_cursor(&mut conditions, page)?;
+        let sql = format!("SELECT {RUN} FROM {RUN_FROM}{}", conditions.sql());
+        let values = rusqlite::params_from_iter(conditions.values());
+        self.rows(&sql, values, |row| Ok(read_run(row)?.run))
+    }
+
     /// Returns the index by which a list finds its runs.
     fn index_of(
         &self,
@@ -110,8 +139,7 @@ impl Reader {
         if self.is_short_period(filter)? {
             return Ok(Index::Age);
         }
-        let mut conditions = Conditions::default();
-        if add_pipelines(&mut conditions, filter, pipelines) && self.are_few(&conditions)? {
+        if self.is_of_few_pipelines(filter, pipelines)? {
             return Ok(Index::Pipelines);
         }
         Ok(match filter.statuses[..] {
@@ -126,7 +154,25 @@ impl Reader {
             return Ok(false);
         }
         let mut conditions = Conditions::default();
-        add_ages(&mut conditions, filter, "r.created_at");
+        add_ages(&mut conditions, filter, Index::Age.age());
+        self.are_few(&conditions)
+    }
+
+    /// Returns whether a filter means several pipelines, which have few runs: those of all tenants
+    /// with one id, or those without a tenant.
+    fn is_of_few_pipelines(
+        &self,
+        filter: &RunFilter,
+        pipelines: Option<&PipelineKeys>,
+    ) -> Result<bool, StoreError> {
+        let mut conditions = Conditions::default();
+        match (pipelines, &filter.scope) {
+            (Some(several @ PipelineKeys::Several(_)), _) => {
+                conditions.add_pipelines(several, "r.pipeline", Index::Pipelines.pipeline());
+            }
+            (None, Scope::NoTenant) => conditions.add(WITHOUT_TENANT, []),
+            (Some(PipelineKeys::None | PipelineKeys::One(_)) | None, _) => return Ok(false),
+        }
         self.are_few(&conditions)
     }
 
@@ -159,7 +205,7 @@ impl Reader {
         if can_sum {
             return self.sum_runs(scope, pipelines, statuses);
         }
-        self.count("runs r", &conditions(filter, pipelines, "r.created_at"))
+        self.count("runs r", &conditions(filter, pipelines, Index::Any))
     }
 
     /// Sums the total from the figures, which have one row per day instead of one per run.
@@ -214,7 +260,7 @@ const fn column(status: RunStatus) -> &'static str {
     }
 }
 
-fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -> Conditions {
+fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, index: Index) -> Conditions {
     let RunFilter {
         scope,
         run,
@@ -230,8 +276,11 @@ fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -
     }
     match pipelines {
         // These are pipelines in the scope, and a run has the tenant of its pipeline.
-        Some(pipelines) => conditions.add_pipelines(pipelines, "r.pipeline", "+r.pipeline"),
+        Some(pipelines) => conditions.add_pipelines(pipelines, "r.pipeline", index.pipeline()),
         None => conditions.add_scope("r.tenant", scope),
+    }
+    if index == Index::Pipelines && pipelines.is_none() {
+        conditions.add(WITHOUT_TENANT, []);
     }
     let statuses: Vec<_> = statuses.iter().copied().map(values::run_status).collect();
     match *statuses {
@@ -247,29 +296,17 @@ fn conditions(filter: &RunFilter, pipelines: Option<&PipelineKeys>, age: &str) -
     }
     let triggers: Vec<_> = triggers.iter().copied().map(values::trigger).collect();
     conditions.add_any("r.trigger", &triggers);
-    add_ages(&mut conditions, filter, age);
+    add_ages(&mut conditions, filter, index.age());
     conditions
 }
 
-/// Adds the condition that a run is of one of several pipelines, if the filter means several: those
-/// of all tenants with one id, or those without a tenant. Returns whether it does.
-fn add_pipelines(
-    conditions: &mut Conditions,
-    filter: &RunFilter,
-    pipelines: Option<&PipelineKeys>,
-) -> bool {
-    match (pipelines, &filter.scope) {
-        (Some(several @ PipelineKeys::Several(_)), _) => {
-            conditions.add_pipelines(several, "r.pipeline", "r.pipeline");
-            true
-        }
-        (None, Scope::NoTenant) if filter.run.is_none() => {
-            let without_tenant = "r.pipeline IN (SELECT key FROM pipelines WHERE tenant IS NULL)";
-            conditions.add(without_tenant, []);
-            true
-        }
-        (Some(PipelineKeys::None | PipelineKeys::One(_)) | None, _) => false,
+/// Adds the condition that a run comes after the cursor of a page.
+fn add_cursor(conditions: &mut Conditions, page: &PageRequest) -> Result<(), StoreError> {
+    if let Some(text) = cursor(page) {
+        let after: RunId = text.parse().map_err(|_| rules::bad_cursor(text))?;
+        conditions.add("r.id < ?", [Value::Blob(id(&after).to_vec())]);
     }
+    Ok(())
 }
 
 /// Adds the conditions on the time of creation.

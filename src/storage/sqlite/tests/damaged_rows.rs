@@ -14,7 +14,7 @@ use crate::model::{
 use crate::storage::{
     Backfills, CancelRequest, ClaimCursors, ConnectionFilter, Connections, CursorClaimKind,
     Deliveries, Expect, FinishedNode, ParkedEvent, PipelineFilter, Purge, PurgeMode, PutConnection,
-    PutDeliveries, PutVariable, Schedules, VariableFilter, Variables,
+    PutDeliveries, PutVariable, RunFilter, Schedules, VariableFilter, Variables,
 };
 use crate::testing::contract::fixtures::{
     self, Driver, claim_one, figures_of_2024, finished_run, new_backfill, node_started, put,
@@ -402,4 +402,31 @@ fn table_names(shell: &Connection) -> Vec<String> {
     let mut names = shell.prepare(sql).unwrap();
     let names = names.query_map([], |row| row.get(0)).unwrap();
     names.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_run_whose_pipeline_is_missing_is_counted_and_hides_no_other() {
+    let (dir, storage) = store().await;
+    fixtures::save(&storage, "gone").await;
+    for (n, pipeline) in [(1, "daily"), (2, "gone")] {
+        let new = NewRun::new(fixtures::new_run(n, pipeline));
+        storage
+            .create_runs(CreateRuns::new(vec![new]))
+            .await
+            .unwrap();
+    }
+    storage.close().await.unwrap();
+    let shell = Connection::open(dir.path().join("runs.db")).unwrap();
+    shell
+        .execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM pipelines WHERE id = 'gone'")
+        .unwrap();
+    drop(shell);
+    let storage = open(dir.path()).await;
+    let before = storage.stats(&Scope::All).await.unwrap().unreadable_count;
+    let page = PageRequest::Newest { limit: 9 };
+    let listed = storage.list_runs(RunFilter::default(), page).await.unwrap();
+    let ids: Vec<_> = listed.items.iter().map(|run| run.id).collect();
+    assert_eq!(ids, [run_id(1)]);
+    let after = storage.stats(&Scope::All).await.unwrap().unreadable_count;
+    assert!(after > before, "{after} rows");
 }

@@ -3,9 +3,10 @@
 //! `agreement` has a mixed load.
 
 use super::*;
-use crate::model::{Page, PageRequest, TenantId};
+use crate::model::{Page, PageRequest};
 use crate::storage::sqlite::statement_counts::{StatementCounts, counted};
 use crate::storage::{DeletePipeline, RunFilter};
+use crate::testing::contract::fixtures;
 
 impl SqliteStorage {
     /// Returns what the writer and a reader have executed.
@@ -34,30 +35,40 @@ async fn each_connection_keeps_the_plans_of_its_statements() {
     assert!(storage.step(move |tx| is_kept(&tx.conn)).await.unwrap());
 }
 
-/// Returns the instructions that a page of 10 runs takes.
-async fn steps_of_page(storage: &SqliteStorage, statuses: &[RunStatus], page: u32) -> u64 {
+/// Returns a store with 500 pending runs, which one connection reads.
+async fn store_of_500() -> (Scratch, SqliteStorage) {
+    let (dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
+    for n in 1..=500 {
+        storage.create_runs(create(n)).await.unwrap();
+    }
+    (dir, storage)
+}
+
+/// Returns a page of runs, and the instructions that it takes.
+async fn counted_page(
+    storage: &SqliteStorage,
+    filter: RunFilter,
+    request: PageRequest,
+) -> (Page<Run>, u64) {
     let [_, before] = storage.statement_counts().await;
-    let filter = RunFilter {
-        statuses: statuses.to_vec(),
-        ..RunFilter::default()
-    };
-    let request = PageRequest::Numbered { page, per_page: 10 };
-    let listed = storage.list_runs(filter, request).await.unwrap();
-    assert_eq!(listed.items.len(), 10);
+    let page = storage.list_runs(filter, request).await.unwrap();
     let [_, after] = storage.statement_counts().await;
-    after.steps - before.steps
+    (page, after.steps - before.steps)
 }
 
 #[tokio::test]
 async fn a_page_joins_only_its_own_runs() {
-    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
-    for n in 1..=500 {
-        storage.create_runs(create(n)).await.unwrap();
-    }
+    let (_dir, storage) = store_of_500().await;
     // The list finds a key with about 2 instructions, and sorts one with about 14.
     for (statuses, max) in [(&[][..], 2_500), (&[RunStatus::Pending], 8_500)] {
         for page in [1, 50] {
-            let steps = steps_of_page(&storage, statuses, page).await;
+            let filter = RunFilter {
+                statuses: statuses.to_vec(),
+                ..RunFilter::default()
+            };
+            let request = PageRequest::Numbered { page, per_page: 10 };
+            let (listed, steps) = counted_page(&storage, filter, request).await;
+            assert_eq!(listed.items.len(), 10);
             assert!(
                 steps < max,
                 "page {page} of {statuses:?}: {steps} instructions"
@@ -68,11 +79,7 @@ async fn a_page_joins_only_its_own_runs() {
 
 #[tokio::test]
 async fn a_period_without_runs_is_seen_without_walking_all_others() {
-    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
-    for n in 1..=500 {
-        storage.create_runs(create(n)).await.unwrap();
-    }
-    let [_, before] = storage.statement_counts().await;
+    let (_dir, storage) = store_of_500().await;
     let filter = RunFilter {
         to: Some(at(0)),
         ..RunFilter::default()
@@ -84,62 +91,66 @@ async fn a_period_without_runs_is_seen_without_walking_all_others() {
             per_page: 10,
         },
     ] {
-        let listed = storage.list_runs(filter.clone(), request).await.unwrap();
+        let (listed, steps) = counted_page(&storage, filter.clone(), request).await;
         assert_eq!(listed.items, []);
+        assert!(steps < 100, "{steps} instructions");
     }
-    let [_, after] = storage.statement_counts().await;
-    let steps = after.steps - before.steps;
-    assert!(steps < 200, "{steps} instructions");
 }
 
 #[tokio::test]
 async fn a_page_without_room_is_only_counted() {
-    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
-    for n in 1..=500 {
-        storage.create_runs(create(n)).await.unwrap();
-    }
-    let request = || PageRequest::Numbered {
+    let (_dir, storage) = store_of_500().await;
+    let request = PageRequest::Numbered {
         page: 1,
         per_page: 0,
     };
-    let [_, before] = storage.statement_counts().await;
-    let counted = storage.list_runs(RunFilter::default(), request());
-    assert_eq!(
-        counted.await.unwrap(),
-        Page::new(Vec::new(), Some(500), None)
-    );
-    let [_, after] = storage.statement_counts().await;
-    let steps = after.steps - before.steps;
+    let (counted, steps) = counted_page(&storage, RunFilter::default(), request).await;
+    assert_eq!(counted, Page::new(Vec::new(), Some(500), None));
     assert!(steps < 200, "{steps} instructions");
+}
+
+/// Saves and deletes a pipeline `gone` of two tenants.
+async fn delete_for_two_tenants(storage: &SqliteStorage) {
+    for tenant in ["ann", "ben"] {
+        let mut put = fixtures::put("gone");
+        put.scope = fixtures::scope(tenant);
+        let mut delete = DeletePipeline::new(put.id.clone(), at(1));
+        delete.scope = put.scope.clone();
+        storage.put_pipeline(put).await.unwrap();
+        storage.delete_pipeline(delete).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn few_runs_of_several_pipelines_are_found_without_walking_all_others() {
-    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
-    for tenant in ["ann", "ben"] {
-        let mut put = PutPipeline::new(
-            PipelineId::new("gone").unwrap(),
-            SlugChoice::Given(Slug::new("gone").unwrap()),
-            Arc::new(Pipeline::new("gone").node("load", "load")),
-            at(0),
-        );
-        put.scope = Scope::Tenant(TenantId::new(tenant).unwrap());
-        let own = storage.put_pipeline(put).await.unwrap();
-        let mut delete = DeletePipeline::new(own.id, at(1));
-        delete.scope = Scope::of(own.tenant.as_ref());
-        storage.delete_pipeline(delete).await.unwrap();
-    }
-    for n in 1..=500 {
-        storage.create_runs(create(n)).await.unwrap();
-    }
-    let [_, before] = storage.statement_counts().await;
+    let (_dir, storage) = store_of_500().await;
+    delete_for_two_tenants(&storage).await;
     let filter = RunFilter {
-        pipeline: Some(PipelineId::new("gone").unwrap()),
+        pipeline: Some(fixtures::pipeline_id("gone")),
         ..RunFilter::default()
     };
-    let listed = storage.list_runs(filter, PageRequest::Newest { limit: 1 });
-    assert_eq!(listed.await.unwrap().items, []);
-    let [_, after] = storage.statement_counts().await;
-    let steps = after.steps - before.steps;
+    let newest = PageRequest::Newest { limit: 1 };
+    let (listed, steps) = counted_page(&storage, filter, newest).await;
+    assert_eq!(listed.items, []);
     assert!(steps < 200, "{steps} instructions");
+}
+
+#[tokio::test]
+async fn few_runs_without_a_tenant_are_found_without_walking_all_others() {
+    let (_dir, storage) = store_with(SqliteOptions::default().readers_max(1)).await;
+    storage.create_runs(create(1)).await.unwrap();
+    fixtures::save_for(&storage, "daily", "ann").await;
+    for n in 2..=500 {
+        let mut create = create(n);
+        create.scope = fixtures::scope("ann");
+        storage.create_runs(create).await.unwrap();
+    }
+    let filter = RunFilter {
+        scope: Scope::NoTenant,
+        ..RunFilter::default()
+    };
+    let newest = PageRequest::Newest { limit: 5 };
+    let (listed, steps) = counted_page(&storage, filter, newest).await;
+    assert_eq!(listed.items.len(), 1);
+    assert!(steps < 300, "{steps} instructions");
 }
