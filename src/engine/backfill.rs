@@ -13,10 +13,10 @@ use chrono_tz::Tz;
 use super::run_date::{pipeline_timezone, set_params};
 use super::{Engine, RequestKey, Shared};
 use crate::error::{Error, ErrorKind, Issue, Problem, Result, log, trace_causes};
-use crate::graph::{params, sizes};
+use crate::graph::sizes;
 use crate::model::{
-    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, Params, Run, RunId, RunStatus,
-    Scope, StoredPipeline, Trigger,
+    Backfill, BackfillId, BackfillOrder, BackfillPreview, Cancel, DATE_PARAM, Params, Run, RunId,
+    RunStatus, Scope, StoredPipeline, Trigger,
 };
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{
@@ -139,7 +139,7 @@ impl Shared {
         self.refuse_unusable_types(&pipeline.definition, pipeline.tenant.as_ref())?;
         let mut problems =
             self.range_problems(&request.dates, pipeline_timezone(&pipeline.definition));
-        if request.params.contains_key(params::DATE) {
+        if request.params.contains_key(DATE_PARAM) {
             let detail = "params.date is the date of each run here and cannot be given".to_owned();
             problems.push((
                 Problem::InvalidField,

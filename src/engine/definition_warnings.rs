@@ -10,10 +10,9 @@ use serde_json::{Map, Value};
 use crate::error::{Issue, IssueLocation, quote, reference_token};
 use crate::executor::{Executor, Registry, assets, is_sink};
 use crate::graph::issues::Issues;
-use crate::graph::params::DATE;
 use crate::graph::policy::CONFIG_KEYS;
 use crate::graph::rules::{EDGE_FIELDS, NODE_FIELDS, PIPELINE_FIELDS};
-use crate::model::{Node, Pipeline, TenantId};
+use crate::model::{DATE_PARAM, Node, Pipeline, TenantId};
 use crate::suggestion::{did_you_mean, nearest};
 use crate::template;
 
@@ -236,12 +235,16 @@ fn sinks_without_input(
 fn undeclared_params(pipeline: &Pipeline, issues: &mut Issues) {
     for (index, node) in pipeline.nodes.iter().enumerate() {
         for (pointer, name) in template::parameters_with_pointers(&node.config) {
-            if name == DATE || pipeline.params.contains_key(&name) {
+            if name == DATE_PARAM || pipeline.params.contains_key(&name) {
                 continue;
             }
             issues.push(&format!("/nodes/{index}/config{pointer}"), || {
                 // Every run has a date, also if its pipeline does not declare it.
-                let known = pipeline.params.keys().map(String::as_str).chain([DATE]);
+                let known = pipeline
+                    .params
+                    .keys()
+                    .map(String::as_str)
+                    .chain([DATE_PARAM]);
                 let question = nearest(&name, known).map(did_you_mean).unwrap_or_default();
                 let name = quote(&name);
                 format!(
@@ -266,7 +269,7 @@ fn unused_params(pipeline: &Pipeline, issues: &mut Issues) {
     let is_in_environment =
         |name: &str| texts.contains(&format!("FLORET_PARAM_{}", name.to_ascii_uppercase()));
     for name in pipeline.params.keys() {
-        if name == DATE || named.contains(name) || is_in_environment(name) {
+        if name == DATE_PARAM || named.contains(name) || is_in_environment(name) {
             continue;
         }
         issues.push(&format!("/params/{}", reference_token(name)), || {

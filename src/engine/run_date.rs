@@ -8,8 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::error::{Error, Issue, Problem, Result, quote};
-use crate::graph::params::{DATE, parse_date};
-use crate::model::{Params, Pipeline, Run};
+use crate::graph::params::parse_date;
+use crate::model::{DATE_PARAM, Params, Pipeline, Run};
 
 /// Returns the time zone in which the dates of a pipeline begin.
 pub(super) fn pipeline_timezone(pipeline: &Pipeline) -> Tz {
@@ -32,7 +32,7 @@ pub(super) fn run_date(
     definition: &Pipeline,
     now: DateTime<Utc>,
 ) -> Result<NaiveDate> {
-    match params.get(DATE).map(String::as_str) {
+    match params.get(DATE_PARAM).map(String::as_str) {
         None | Some("") => Ok(now.with_timezone(&pipeline_timezone(definition)).date_naive()),
         Some(text) => parse_date(text).ok_or_else(|| {
             let detail = format!(
@@ -50,5 +50,5 @@ pub(super) fn run_date(
 /// Sets the parameters of a run. Its parameter `date` is always its date.
 pub(super) fn set_params(run: &mut Run, params: impl Into<Params>) {
     run.params = params.into();
-    run.params.insert(DATE, run.date.to_string());
+    run.params.insert(DATE_PARAM, run.date.to_string());
 }

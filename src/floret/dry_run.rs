@@ -11,8 +11,7 @@ use chrono::NaiveDate;
 use super::Floret;
 use crate::engine::DryRunRequest;
 use crate::error::Result;
-use crate::graph::params::DATE;
-use crate::model::{DryRun, Scope};
+use crate::model::{DATE_PARAM, DryRun, Scope};
 
 /// A dry run to execute, from [`Floret::dry_run`].
 ///
@@ -82,7 +81,7 @@ impl DryRunBuilder {
     /// # }
     /// ```
     pub fn date(self, date: NaiveDate) -> Self {
-        self.param(DATE, date.to_string())
+        self.param(DATE_PARAM, date.to_string())
     }
 
     /// Looks the pipeline up within this scope, as [`RunBuilder::scope`](super::RunBuilder::scope)

@@ -23,8 +23,7 @@ use crate::delivery::Delivery;
 use crate::engine::{Engine, RequestKey, RunRequest, hash_body};
 use crate::error::{Error, Problem, Result};
 use crate::events::Subscription;
-use crate::graph::params::DATE;
-use crate::model::{Cancel, Dataset, RunId, RunStatus, Scope};
+use crate::model::{Cancel, DATE_PARAM, Dataset, RunId, RunStatus, Scope};
 use crate::storage::{EventFilter, RunDetail, Storage};
 use crate::views::Views;
 
@@ -374,7 +373,7 @@ impl RunBuilder {
     /// # }
     /// ```
     pub fn date(self, date: NaiveDate) -> Self {
-        self.param(DATE, date.to_string())
+        self.param(DATE_PARAM, date.to_string())
     }
 
     /// Sets the idempotency key.

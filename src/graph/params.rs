@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 use super::fields::mismatch;
 use super::issues::Issues;
 use crate::error::reference_token;
-use crate::model::DATE_PARAM;
 
 /// Reads the object at the JSON pointer `at`.
 ///
@@ -38,9 +37,6 @@ pub(crate) fn read(
     }
     texts
 }
-
-/// The parameter that holds the date of a run.
-pub(crate) const DATE: &str = DATE_PARAM;
 
 /// Reads a date as ISO 8601 writes it, with four digits for the year.
 pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {

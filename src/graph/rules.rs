@@ -5,12 +5,12 @@
 use serde_json::{Map, Value};
 
 use super::issues::Issues;
-use super::params::{DATE, parse_date};
+use super::params::parse_date;
 use super::policy::{RetryPolicy, TIMEOUT_RANGE, is_timeout_in_range};
 use crate::cron::{self, Schedule};
 use crate::error::{quote, reference_token};
 use crate::json;
-use crate::model::{Edge, Node, NodeId, Pipeline, PipelineId, Slug};
+use crate::model::{DATE_PARAM, Edge, Node, NodeId, Pipeline, PipelineId, Slug};
 
 const NAME_CHARS_MAX: usize = 255;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
@@ -158,7 +158,7 @@ impl Rules<'_> {
                 format!("the name of a parameter must not contain }}, received {name}")
             });
         }
-        if name == DATE && !value.is_empty() && parse_date(value).is_none() {
+        if name == DATE_PARAM && !value.is_empty() && parse_date(value).is_none() {
             self.issues.push(&at, || {
                 let value = quote(value);
                 format!(

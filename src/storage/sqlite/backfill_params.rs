@@ -8,8 +8,7 @@ use rusqlite::Row;
 
 use super::store_error::StoreError;
 use super::values::{json, text};
-use crate::graph::params::DATE;
-use crate::model::{Params, Run};
+use crate::model::{DATE_PARAM, Params, Run};
 use crate::storage::NewRun;
 
 /// The parameters of each run of a backfill, except for the date of the run.
@@ -25,14 +24,14 @@ impl SharedParams {
 
     /// Returns the text for the row of the backfill.
     pub(super) fn text(&self) -> Result<String, StoreError> {
-        let undated = self.0.iter().filter(|(name, _)| *name != DATE);
+        let undated = self.0.iter().filter(|(name, _)| *name != DATE_PARAM);
         text(&undated.collect::<BTreeMap<_, _>>())
     }
 
     /// Returns whether a run has these parameters and its date, and nothing else.
     fn covers(&self, run: &Run) -> bool {
         let mut expected = self.0.clone();
-        expected.insert(DATE, run.date.to_string());
+        expected.insert(DATE_PARAM, run.date.to_string());
         expected == run.params
     }
 }
@@ -62,7 +61,7 @@ pub(super) fn read_params(
         run.params = read_json("a run's params", &text)?;
     } else if let Some(text) = row.get::<_, Option<String>>(shared)? {
         run.params = read_json("a backfill's params", &text)?;
-        run.params.insert(DATE, run.date.to_string());
+        run.params.insert(DATE_PARAM, run.date.to_string());
     }
     Ok(())
 }
