@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use super::fixtures::{
     Driver, assert_problem, at, claim, claimed_ids, date, definition, figures_of_2024,
-    list_run_ids, new_backfill, new_run, pipeline_id, put, resume, run_finished, run_id, slug,
+    list_run_ids, new_backfill, pipeline_id, put, resume, run_finished, run_id, slug,
 };
 use super::names::{create_for, creation, owners, save_all, save_for};
+use super::schedules::{advance, tick};
 use crate::error::Problem;
 use crate::model::{
     Overlap, PageRequest, PipelineId, Qualified, RunStatus, Scope, SkipReason, Trigger,
 };
 use crate::storage::{
-    Advance, AdvanceOutcome, CreateRuns, DeletePipeline, FiguresBy, IdempotencyKey,
-    IdempotentOperation, NewRun, PipelineFilter, RunFilter, SlugChoice, Storage, StoredSchedule,
-    TickOutcome,
+    CreateRuns, DeletePipeline, FiguresBy, IdempotencyKey, IdempotentOperation, NewRun,
+    PipelineFilter, RunFilter, SlugChoice, Storage, TickOutcome,
 };
 
 async fn delete(storage: &dyn Storage, id: &str, scope: Scope) {
@@ -79,18 +79,6 @@ pub async fn a_tick_is_taken_by_its_own_pipeline(storage: &dyn Storage) {
     }
 }
 
-/// Returns the step of the tick at a second, with run `n`.
-fn tick(schedule: &StoredSchedule, n: u64, seconds: i64) -> Advance {
-    let mut run = new_run(n, "daily");
-    run.trigger = Trigger::Schedule;
-    run.pipeline_version = schedule.pipeline.version;
-    let mut new = NewRun::new(run);
-    new.fire_at = Some(at(seconds));
-    let mut advance = Advance::new(schedule, at(seconds));
-    advance.run = Some(new);
-    advance
-}
-
 /// A tick MUST overlap with the runs of its own pipeline only, and be stale only after a change of
 /// its own pipeline.
 pub async fn a_tick_depends_on_its_own_pipeline(storage: &dyn Storage) {
@@ -101,10 +89,7 @@ pub async fn a_tick_depends_on_its_own_pipeline(storage: &dyn Storage) {
         assert_eq!(own.len(), 1);
         own.remove(0)
     };
-    let outcome = async |advance| {
-        let advanced: AdvanceOutcome = storage.advance(advance).await.unwrap();
-        advanced.tick
-    };
+    let outcome = async |step| advance(storage, step).await;
     let overlap = TickOutcome::Skipped(SkipReason::Overlap);
     let first = tick(&schedule_of(&none).await, 1, 60);
     assert_eq!(outcome(first).await, TickOutcome::Created);

@@ -43,7 +43,7 @@ async fn only_schedule(storage: &dyn Storage) -> StoredSchedule {
 }
 
 /// Returns the step of the tick at a second, with run `n`.
-fn tick(schedule: &StoredSchedule, n: u64, seconds: i64) -> Advance {
+pub(super) fn tick(schedule: &StoredSchedule, n: u64, seconds: i64) -> Advance {
     let mut run = new_run(n, schedule.pipeline.id.as_str());
     run.trigger = Trigger::Schedule;
     run.pipeline_version = schedule.pipeline.version;
@@ -54,7 +54,7 @@ fn tick(schedule: &StoredSchedule, n: u64, seconds: i64) -> Advance {
     advance
 }
 
-async fn advance(storage: &dyn Storage, advance: Advance) -> TickOutcome {
+pub(super) async fn advance(storage: &dyn Storage, advance: Advance) -> TickOutcome {
     storage.advance(advance).await.unwrap().tick
 }
 

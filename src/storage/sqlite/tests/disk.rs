@@ -62,12 +62,7 @@ async fn cut_commits() {
     }
     assert!((3..12).contains(&failed), "{failed} commits failed");
     assert_eq!(event_count(&storage).await, 12 * 16);
-    storage.close().await.unwrap();
-    let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
-    let found: String = shell
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(found, "ok");
+    assert_intact(&dir, storage).await;
 }
 
 /// The limit is one per process, so that this test has a process of its own. The shell makes it

@@ -162,3 +162,13 @@ impl Busy {
         self.done.await.unwrap().unwrap();
     }
 }
+
+/// Closes a store and asserts that its file is sound.
+async fn assert_intact(dir: &Scratch, storage: SqliteStorage) {
+    storage.close().await.unwrap();
+    let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
+    let found: String = shell
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(found, "ok");
+}

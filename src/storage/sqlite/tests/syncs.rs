@@ -96,15 +96,6 @@ async fn after_crash(dir: &Scratch) -> (Scratch, SqliteStorage) {
     (copy, storage)
 }
 
-async fn assert_intact(dir: &Scratch, storage: SqliteStorage) {
-    storage.close().await.unwrap();
-    let shell = rusqlite::Connection::open(dir.path().join("runs.db")).unwrap();
-    let found: String = shell
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(found, "ok");
-}
-
 #[test]
 fn a_commit_whose_sync_fails_is_refused_and_takes_effect_once_when_repeated() {
     let name = "a_commit_whose_sync_fails_is_refused_and_takes_effect_once_when_repeated";
