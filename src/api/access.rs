@@ -114,8 +114,8 @@ impl Access {
         }
     }
 
-    /// Returns the scope of a caller that has at least one permission: the first that `admits`, or
-    /// else the first.
+    /// Returns the scope of a caller that has at least one permission: the first that `admits`
+    /// accepts, or else the first.
     ///
     /// # Errors
     /// `Unauthenticated` or `Forbidden`.
@@ -248,6 +248,21 @@ mod tests {
         assert_eq!(any(&Access::allow_all(), None), "allowed");
         let nobody = Access::custom(|_, _| Decision::Forbidden);
         assert_eq!(any(&nobody, None), "forbidden");
+    }
+
+    #[test]
+    fn a_caller_with_several_scopes_gets_the_one_that_the_request_needs() {
+        let tenant = Scope::Tenant(TenantId::new("acme").unwrap());
+        let own = tenant.clone();
+        let access = Access::custom(move |_, permission| match permission {
+            Permission::RunsView => Decision::Allow(Scope::All),
+            Permission::PipelinesView => Decision::Allow(own.clone()),
+            _ => Decision::Forbidden,
+        });
+        for wanted in [Scope::All, tenant] {
+            let given = access.check_any(&parts(None), |scope| *scope == wanted);
+            assert_eq!(given.unwrap(), wanted);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Parameter {
     }
 }
 
-/// The tenant that a request names. `tenant` reads it.
+/// The parameter that names a tenant. `tenant` reads it.
 pub(super) const TENANT: &str = "tenant";
 
 /// The parameters that every route takes.

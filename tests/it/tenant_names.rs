@@ -2,7 +2,7 @@
 //!
 //! `tenants` tests that a tenant reads nothing of another.
 
-use floret::testing::routes;
+use floret::testing::{Step, routes};
 use floret::{PageRequest, RunStatus, Scope, TenantId};
 use http::Method;
 use serde_json::{Value, json};
@@ -297,6 +297,46 @@ async fn the_next_page_is_that_of_the_same_pipeline() {
             let page = host.get(path).await;
             let link = page.header("link").to_owned();
             assert!(link.contains("tenant=ann"), "{link}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_view_of_all_tenants_shows_whose_an_object_is() {
+    on_each_backend(async |host: &Host| {
+        for tenant in TENANTS {
+            let nodes = json!([{"id": "load", "type": "any"}]);
+            let pipeline = json!({
+                "id": "shared", "name": "s", "nodes": nodes, "schedule": "0 0 1 1 *",
+            });
+            let path = format!("/api/pipelines?tenant={tenant}");
+            let created = host.post(&path, Some(&pipeline)).await;
+            assert_eq!(created.status, 201, "{created:?}");
+            host.executor.script("load", [Step::permanent("no")]);
+            let path = format!("/api/pipelines/shared/run?tenant={tenant}");
+            let run = host.post(&path, None).await.json();
+            assert_eq!(run["tenant"], tenant);
+            host.wait_finished(run["id"].as_str().unwrap()).await;
+        }
+        let get = async |path: &str| host.get(&format!("/api/{path}")).await.json();
+        assert_eq!(tenants_of(&get("search?q=shared").await), ["ben", "ann"]);
+        assert_eq!(tenants_of(&get("scheduler/status").await), TENANTS);
+        let dashboard = get("dashboard").await;
+        assert_eq!(tenants_of(&dashboard["top_failing"]), TENANTS);
+        assert_eq!(tenants_of(&dashboard["recent_runs"]), ["ben", "ann"]);
+        let lineage = get("lineage").await;
+        let nodes = lineage["nodes"].as_array().unwrap().iter();
+        let ids: Vec<_> = nodes.map(|node| node["id"].as_str().unwrap()).collect();
+        for tenant in TENANTS {
+            assert!(
+                ids.contains(&&*format!("pipeline:{tenant}/shared")),
+                "{ids:?}"
+            );
+            assert!(
+                ids.contains(&&*format!("processing:{tenant}/shared/load")),
+                "{ids:?}"
+            );
         }
     })
     .await;
