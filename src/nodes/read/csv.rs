@@ -8,7 +8,8 @@ use std::io::Read;
 use super::error::{Place, ReadError};
 use super::names;
 use super::options::{CsvOptions, Header, Ragged};
-use super::records::{Record, Records};
+use super::record::Record;
+use super::records::Records;
 use super::table::{Bounds, Oddity, Table};
 use crate::model::Cell;
 
@@ -62,7 +63,10 @@ fn push(
     for (index, text) in record.texts().enumerate() {
         let text = text?;
         let is_null = match &options.nulls {
-            Some(nulls) => nulls.contains(&text),
+            Some(nulls) => {
+                let raw = record.raw(index);
+                nulls.iter().any(|null| null.as_bytes() == raw)
+            }
             // A record of one empty field has quotes, or it would be a blank line.
             None => text.is_empty() && (!record.is_quoted(index) || names.len() == 1),
         };

@@ -9,6 +9,7 @@ mod error;
 mod names;
 mod ndjson;
 mod options;
+mod record;
 mod records;
 mod scanner;
 mod table;

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::{Place, ReadError};
 use super::options::{CsvOptions, DuplicateNames, Header};
-use super::records::Record;
+use super::record::Record;
 use crate::error::quote;
 use crate::nodes::dialect::{DELIMITERS, Dialect, shown};
 

@@ -15,7 +15,8 @@ pub(in crate::nodes) struct CsvOptions<'a> {
     pub(super) comment: Option<u8>,
     pub(super) header: Header<'a>,
     pub(super) skip_lines: u64,
-    /// The texts that are null. By default a field is null if it is empty and has no quotes.
+    /// The texts that are null, escape characters included. By default a field is null if it is
+    /// empty and has no quotes.
     pub(super) nulls: Option<Vec<&'a str>>,
     pub(super) duplicate_names: DuplicateNames,
     pub(super) ragged: Ragged,

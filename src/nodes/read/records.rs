@@ -1,11 +1,12 @@
 //! Splits a CSV text into records, strictly: a quote that is not where RFC 4180 puts it is an error
 //! with its place, because a guess would join rows or change texts.
 //!
-//! `csv` interprets the records.
+//! `record` holds one record, `csv` interprets it.
 
 use std::io::Read;
 
 use super::error::{Place, ReadError};
+use super::record::Record;
 use super::scanner::Scanner;
 use super::table::Oddity;
 use crate::error::quote;
@@ -14,53 +15,6 @@ use crate::nodes::dialect::{DELIMITERS, Dialect, shown};
 
 /// The most bytes of a text that an error message shows.
 const SHOWN_BYTES: usize = 40;
-
-/// The fields of one record.
-#[derive(Debug, Default)]
-pub(super) struct Record {
-    bytes: Vec<u8>,
-    fields: Vec<Field>,
-    pub(super) line: u64,
-}
-
-#[derive(Debug)]
-struct Field {
-    end: usize,
-    is_quoted: bool,
-    place: Place,
-}
-
-impl Record {
-    pub(super) const fn len(&self) -> usize {
-        self.fields.len()
-    }
-
-    /// Returns whether the field was in quotes.
-    pub(super) fn is_quoted(&self, index: usize) -> bool {
-        self.fields.get(index).is_some_and(|field| field.is_quoted)
-    }
-
-    /// Returns the texts of the fields.
-    pub(super) fn texts(&self) -> impl Iterator<Item = Result<&str, ReadError>> {
-        let starts = std::iter::once(0).chain(self.fields.iter().map(|field| field.end));
-        starts.zip(&self.fields).map(|(start, field)| {
-            let bytes = self.bytes.get(start..field.end).unwrap_or_default();
-            std::str::from_utf8(bytes).map_err(|_| {
-                ReadError::At(
-                    field.place,
-                    "the field is not UTF-8: set encoding, for example to \"windows-1252\""
-                        .to_owned(),
-                )
-            })
-        })
-    }
-
-    fn clear(&mut self, line: u64) {
-        self.bytes.clear();
-        self.fields.clear();
-        self.line = line;
-    }
-}
 
 /// What follows a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,7 +92,7 @@ impl<R: Read> Records<R> {
     fn read_field(&mut self, record: &mut Record) -> Result<FieldEnd, ReadError> {
         let place = self.text.place();
         // Empty fields have no bytes, so the length of the record does not bound their number.
-        if record.fields.len() >= self.limits.columns_max {
+        if record.len() >= self.limits.columns_max {
             let max = self.limits.columns_max;
             return Err(ReadError::At(
                 Place::line(record.line),
@@ -156,11 +110,7 @@ impl<R: Read> Records<R> {
                 false
             }
         };
-        record.fields.push(Field {
-            end: record.bytes.len(),
-            is_quoted,
-            place,
-        });
+        record.end_field(is_quoted, place);
         match self.text.peek()? {
             Some(byte) if byte == self.dialect.delimiter => {
                 self.text.consume(byte);
@@ -203,7 +153,7 @@ impl<R: Read> Records<R> {
         start: Place,
         quote: u8,
     ) -> Result<(), ReadError> {
-        let first = record.bytes.len();
+        let first = record.text_len();
         while let Some(byte) = self.text.peek()? {
             if byte == quote {
                 self.text.consume(quote);
@@ -217,7 +167,7 @@ impl<R: Read> Records<R> {
                 self.push(record, byte, start)?;
             }
         }
-        let found = beginning(record.bytes.get(first..).unwrap_or_default());
+        let found = beginning(record.text_from(first));
         Err(ReadError::At(
             start,
             format!("the quote before {found} is never closed"),
@@ -228,6 +178,7 @@ impl<R: Read> Records<R> {
     fn read_escaped(&mut self, record: &mut Record) -> Result<(), ReadError> {
         let place = self.text.place();
         if let Some(escape) = self.text.peek()? {
+            record.push_raw(escape);
             self.text.consume(escape);
         }
         match self.text.peek()? {
@@ -241,14 +192,17 @@ impl<R: Read> Records<R> {
 
     /// Adds the next byte of the text to the field.
     fn push(&mut self, record: &mut Record, byte: u8, start: Place) -> Result<(), ReadError> {
-        if record.bytes.len() >= self.limits.row_bytes_max {
+        if record.text_len() >= self.limits.row_bytes_max {
             let max = self.limits.row_bytes_max;
             return Err(ReadError::At(
                 start,
                 format!("the record with this field is longer than {max} bytes"),
             ));
         }
-        record.bytes.push(byte);
+        record.push(byte);
+        if self.dialect.escape.is_some() {
+            record.push_raw(byte);
+        }
         self.text.consume(byte);
         Ok(())
     }
