@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::figures::Days;
+use super::qualified::with_id;
 use crate::model::{BackfillId, PipelineId, Priority, Qualified, Run, RunId, RunStatus, Scope};
 
 /// A queue lane: priority, pipeline and backfill.
@@ -96,9 +97,7 @@ impl RunIndex {
         scope: &'a Scope,
         status: RunStatus,
     ) -> impl Iterator<Item = &'a BTreeSet<RunId>> {
-        let pipelines = self.of_pipelines.range(Qualified::new(id.clone(), None)..);
-        pipelines
-            .take_while(move |(pipeline, _)| pipeline.id == *id)
+        with_id(&self.of_pipelines, id)
             .filter(|(pipeline, _)| scope.admits(pipeline.tenant.as_ref()))
             .filter_map(move |(_, by_status)| by_status.get(&status))
     }

@@ -20,6 +20,7 @@ mod pages;
 mod pipeline_table;
 mod pipelines;
 mod purge;
+mod qualified;
 mod queue;
 mod resume;
 mod rows;

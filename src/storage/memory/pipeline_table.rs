@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::pages::{cursor, cut_page};
+use super::qualified::{at_cursor, with_id};
 use super::rows::{ScheduleRow, Version};
 use super::rules;
 use crate::error::{Error, Result};
@@ -48,29 +49,26 @@ impl PipelineTable {
     }
 
     /// Returns the live pipelines with this id.
-    fn with_id(&self, id: &PipelineId) -> impl Iterator<Item = &StoredPipeline> {
-        let rows = self.rows.range(Qualified::new(id.clone(), None)..);
-        let rows = rows.take_while(move |(pipeline, _)| pipeline.id == *id);
-        rows.filter_map(|(_, row)| row.live())
+    fn live_with_id(&self, id: &PipelineId) -> impl Iterator<Item = &StoredPipeline> {
+        with_id(&self.rows, id).filter_map(|(_, row)| row.live())
     }
 
     /// Returns the live pipelines with this slug.
-    fn with_slug(&self, slug: &Slug) -> impl Iterator<Item = &StoredPipeline> {
-        let slugs = self.slugs.range(Qualified::new(slug.clone(), None)..);
-        let slugs = slugs.take_while(move |(own, _)| own.id == *slug);
-        slugs.filter_map(|(slug, id)| self.live(&Qualified::new(id.clone(), slug.tenant.clone())))
+    fn live_with_slug(&self, slug: &Slug) -> impl Iterator<Item = &StoredPipeline> {
+        with_id(&self.slugs, slug)
+            .filter_map(|(slug, id)| self.live(&Qualified::new(id.clone(), slug.tenant.clone())))
     }
 
     /// Returns the live pipeline that an id stands for in a scope.
     pub(super) fn named(&self, id: &PipelineId, scope: &Scope) -> Result<Option<&StoredPipeline>> {
-        scope.choose(id, self.with_id(id), |stored| stored.tenant.as_ref())
+        scope.choose(id, self.live_with_id(id), |stored| stored.tenant.as_ref())
     }
 
     /// Returns the live pipeline that an id or a slug stands for in a scope.
     pub(super) fn find(&self, key: &str, scope: &Scope) -> Result<Option<&StoredPipeline>> {
         let (id, slug) = (PipelineId::new(key).ok(), Slug::new(key).ok());
-        let with_id = id.iter().flat_map(|id| self.with_id(id));
-        let with_slug = slug.iter().flat_map(|slug| self.with_slug(slug));
+        let with_id = id.iter().flat_map(|id| self.live_with_id(id));
+        let with_slug = slug.iter().flat_map(|slug| self.live_with_slug(slug));
         // A pipeline whose slug is its id counts once.
         let others = with_slug.filter(|stored| stored.id.as_str() != key);
         scope.choose(key, with_id.chain(others), |stored| stored.tenant.as_ref())
@@ -113,7 +111,9 @@ impl PipelineTable {
         mut put: PutPipeline,
         mut version: Arc<Version>,
     ) -> Result<StoredPipeline> {
-        let live = self.with_id(&put.id).map(|stored| stored.tenant.clone());
+        let live = self
+            .live_with_id(&put.id)
+            .map(|stored| stored.tenant.clone());
         let tenant = rules::saved_tenant(put.expect, &put.scope, &put.id, live)?;
         let own = Qualified::new(put.id.clone(), tenant.clone());
         let before = self.live(&own).cloned();
@@ -291,11 +291,7 @@ impl PipelineTable {
         let found = match cursor(page) {
             None => cut_page(page, total, self.by_age.iter().rev().filter_map(matching)),
             Some(text) => {
-                let named = text.parse().ok();
-                let row =
-                    named.and_then(|own: Qualified<PipelineId>| self.rows.get_key_value(&own));
-                let seen = row.filter(|(own, _)| scope.admits(own.tenant.as_ref()));
-                let (own, row) = seen.ok_or_else(|| rules::bad_cursor(text))?;
+                let (own, row) = at_cursor(&self.rows, text, scope)?;
                 let older = self.by_age.range(..(row.stored.created_at, own.clone()));
                 cut_page(page, total, older.rev().filter_map(matching))
             }

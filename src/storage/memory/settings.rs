@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::pages::{cursor, cut_page};
+use super::qualified::{at_cursor, with_id};
 use super::rules::{self, PutSetting, Setting, StoredSetting};
 use crate::error::Result;
 use crate::model::{Page, PageRequest, Qualified, Scope};
@@ -57,9 +58,7 @@ impl<T: Setting> SettingTable<T> {
 
     /// Returns the live settings with this id.
     fn live(&self, id: &T::Id) -> impl Iterator<Item = (&Qualified<T::Id>, T)> {
-        let rows = self.rows.range(Qualified::new(id.clone(), None)..);
-        let rows = rows.take_while(move |(own, _)| own.id == *id);
-        rows.filter_map(|(own, stored)| Some((own, join(own, stored)?)))
+        with_id(&self.rows, id).filter_map(|(own, stored)| Some((own, join(own, stored)?)))
     }
 
     pub(super) fn find(&self, id: &T::Id, scope: &Scope) -> Result<Option<T>> {
@@ -70,18 +69,15 @@ impl<T: Setting> SettingTable<T> {
     pub(super) fn list(&self, scope: &Scope, page: &PageRequest) -> Result<Page<T>> {
         let visible = |(_, own): &(DateTime<Utc>, Qualified<T::Id>)| {
             let is_seen = scope.admits(own.tenant.as_ref());
-            let setting = join(own, self.rows.get(own)?).filter(|_| is_seen)?;
-            Some((own.clone(), setting))
+            let stored = self.rows.get(own).filter(|_| is_seen)?;
+            Some((own.clone(), join(own, stored)?))
         };
         let total = || self.by_age.iter().filter_map(visible).count() as u64;
         let Some(text) = cursor(page) else {
             let newest = self.by_age.iter().rev();
             return Ok(cut_page(page, total, newest.filter_map(visible)));
         };
-        let named = text.parse().ok();
-        let found = named.and_then(|own: Qualified<T::Id>| self.rows.get_key_value(&own));
-        let seen = found.filter(|(own, _)| scope.admits(own.tenant.as_ref()));
-        let (own, stored) = seen.ok_or_else(|| rules::bad_cursor(text))?;
+        let (own, stored) = at_cursor(&self.rows, text, scope)?;
         let older = self
             .by_age
             .range(..(stored.metadata.created_at, own.clone()));
