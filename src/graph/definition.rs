@@ -33,7 +33,7 @@ pub(crate) fn parse(
             .and_then(Value::as_array)
             .map_or(0, Vec::len)
     };
-    validate::check_counts(count("nodes"), count("edges"), limits)?;
+    validate::check_counts(count("nodes"), count("edges"), limits.into())?;
     let mut issues = Issues::default();
     let pipeline = read(value, default_id, &mut issues);
     rules::check(&pipeline, &mut issues);

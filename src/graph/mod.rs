@@ -21,6 +21,7 @@ mod validate;
 
 use std::collections::HashMap;
 
+use self::validate::GraphSize;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::{NodeId, NodeIndex, Pipeline};
@@ -51,12 +52,7 @@ impl Graph {
     /// `Invalid` with every issue. The slug is `graph-too-large`, `graph-empty`, `graph-invalid` or
     /// `graph-cycle`.
     pub(crate) fn new(pipeline: &Pipeline) -> Result<Self> {
-        let limits = Limits {
-            nodes_max: usize::MAX,
-            edges_max: usize::MAX,
-            ..Limits::default()
-        };
-        Self::with_limits(pipeline, &limits)
+        Self::within(pipeline, GraphSize::STORABLE)
     }
 
     /// Builds the graph of a new pipeline and applies the limits on nodes and edges.
@@ -64,7 +60,11 @@ impl Graph {
     /// # Errors
     /// The same as [`Graph::new`].
     pub(crate) fn with_limits(pipeline: &Pipeline, limits: &Limits) -> Result<Self> {
-        let links = validate::resolve_links(pipeline, limits)?;
+        Self::within(pipeline, limits.into())
+    }
+
+    fn within(pipeline: &Pipeline, size: GraphSize) -> Result<Self> {
+        let links = validate::resolve_links(pipeline, size)?;
         let order = order::topological(&links)?;
         let mut index_of = vec![0; order.len()];
         for (node_index, declared) in (0..).zip(&order) {

@@ -14,6 +14,30 @@ use crate::suggestion::{did_you_mean, nearest};
 /// The most nodes that the key of a node's row can number, whatever the limits are.
 const NODES_STORABLE_MAX: usize = 4_096;
 
+/// The largest graph that is accepted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GraphSize {
+    nodes_max: usize,
+    edges_max: usize,
+}
+
+impl GraphSize {
+    /// The size of a graph that was saved, whatever the limits are today.
+    pub(super) const STORABLE: Self = Self {
+        nodes_max: NODES_STORABLE_MAX,
+        edges_max: usize::MAX,
+    };
+}
+
+impl From<&Limits> for GraphSize {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            nodes_max: limits.nodes_max.min(NODES_STORABLE_MAX),
+            edges_max: limits.edges_max,
+        }
+    }
+}
+
 /// Nodes and edges that fit together. Edges refer to nodes by their index in the pipeline.
 #[derive(Debug)]
 pub(super) struct Links {
@@ -22,8 +46,8 @@ pub(super) struct Links {
     pub(super) edges: Vec<(usize, usize)>,
 }
 
-pub(super) fn resolve_links(pipeline: &Pipeline, limits: &Limits) -> Result<Links> {
-    check_counts(pipeline.nodes.len(), pipeline.edges.len(), limits)?;
+pub(super) fn resolve_links(pipeline: &Pipeline, size: GraphSize) -> Result<Links> {
+    check_counts(pipeline.nodes.len(), pipeline.edges.len(), size)?;
     if pipeline.nodes.is_empty() {
         let issue = Issue::pointer("/nodes", "a pipeline needs a node, received none");
         return Err(Error::invalid(Problem::GraphEmpty, vec![issue]));
@@ -37,12 +61,11 @@ pub(super) fn resolve_links(pipeline: &Pipeline, limits: &Limits) -> Result<Link
 }
 
 /// Refuses a graph that is too large by its counts, before anything is built.
-pub(super) fn check_counts(nodes: usize, edges: usize, limits: &Limits) -> Result<()> {
-    let nodes_max = limits.nodes_max.min(NODES_STORABLE_MAX);
+pub(super) fn check_counts(nodes: usize, edges: usize, size: GraphSize) -> Result<()> {
     let mut issues = Issues::default();
     for (what, count, max) in [
-        ("nodes", nodes, nodes_max),
-        ("edges", edges, limits.edges_max),
+        ("nodes", nodes, size.nodes_max),
+        ("edges", edges, size.edges_max),
     ] {
         if count > max {
             issues.push(&format!("/{what}"), || {

@@ -3,9 +3,16 @@
 //! `Limits` gives the reason for each.
 
 use std::num::NonZero;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::{DatasetLimits, KIB, Limits, MIB};
+
+/// The cores that the process may use.
+///
+/// It is determined once: that reads several files on Linux, and each attempt at a node asks.
+static CORES: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, NonZero::get));
 
 impl Default for Limits {
     #[expect(clippy::too_many_lines, reason = "it has one line for each limit")]
@@ -48,7 +55,7 @@ impl Default for Limits {
             lease: Duration::from_secs(60),
             crashes_max: 3,
             suspect_delay: Duration::from_secs(1),
-            compute_max: std::thread::available_parallelism().map_or(1, NonZero::get),
+            compute_max: *CORES,
             commands_max: 1_024,
             dry_runs_max: 4,
             dry_run_rows_max: 10,

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
+use crate::graph::Graph;
 use crate::model::{BackfillId, NodeRun, OwnerId, Pipeline, Run, RunId};
 
 /// A request for runs to execute.
@@ -75,6 +76,8 @@ pub struct ClaimedRun {
     pub position: u64,
     /// Claims without progress, this one included. Above 1 the run comes back from a crash.
     pub claim_count: u32,
+    /// The graph of the definition, if the backend has it. The engine builds it otherwise.
+    pub(crate) graph: Option<Arc<Graph>>,
 }
 
 impl ClaimedRun {
@@ -88,6 +91,7 @@ impl ClaimedRun {
             epoch,
             position: 0,
             claim_count: 1,
+            graph: None,
         }
     }
 

@@ -9,7 +9,6 @@ use super::pages::Listed;
 use super::{RunFilter, Views};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::limits::Limits;
 use crate::model::{
     BackfillId, Cancel, NodeRun, Page, PageRequest, Params, PipelineId, Run, RunId, RunStatus,
     Scope, TenantId, Trigger,
@@ -126,9 +125,7 @@ impl TryFrom<RunDetail> for RunView {
             nodes
         } else {
             // The definition was accepted when it was saved; today's limits must not hide its runs.
-            let mut limits = Limits::default();
-            (limits.nodes_max, limits.edges_max) = (usize::MAX, usize::MAX);
-            add_unstarted(&run, &Graph::with_limits(&definition, &limits)?, nodes)
+            add_unstarted(&run, &Graph::new(&definition)?, nodes)
         };
         Ok(Self {
             run: RunSummary::from(run),

@@ -68,8 +68,10 @@ pub(super) async fn prepare_run(
     journal: Journal,
     signals: RunSignals,
 ) -> Result<PreparedRun, PrepareError> {
-    let graph = Graph::new(&claimed.definition).map_err(PrepareError::Invalid)?;
-    let graph = Arc::new(graph);
+    let graph = match &claimed.graph {
+        Some(graph) => Arc::clone(graph),
+        None => Arc::new(Graph::new(&claimed.definition).map_err(PrepareError::Invalid)?),
+    };
     let histories = node_histories(&graph, &claimed);
     let is_suspect = claimed.claim_count > 1;
     let interruption = claimed.interruption();

@@ -208,6 +208,7 @@ impl State {
             nodes: row.node_runs(),
             position: row.position,
             claim_count: row.claim.count,
+            graph: Some(Arc::clone(&row.version.graph)),
             ..ClaimedRun::new(row.run.clone(), definition, row.claim.epoch)
         })
     }

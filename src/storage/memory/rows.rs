@@ -128,12 +128,12 @@ impl RunRow {
 /// A version of a definition with its graph.
 pub(super) struct Version {
     pub(super) definition: Arc<Pipeline>,
-    pub(super) graph: Graph,
+    pub(super) graph: Arc<Graph>,
 }
 
 impl Version {
     pub(super) fn new(definition: Arc<Pipeline>) -> Result<Self> {
-        let graph = Graph::new(&definition)?;
+        let graph = Arc::new(Graph::new(&definition)?);
         Ok(Self { definition, graph })
     }
 }

@@ -270,6 +270,7 @@ impl Tx {
                 epoch,
                 position: cached.position,
                 claim_count: claims,
+                graph: Some(Arc::clone(&cached.definition.graph)),
             };
             active.cached = Some(cached);
             claimed

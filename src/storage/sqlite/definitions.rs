@@ -18,13 +18,14 @@ use crate::model::{NodeId, NodeIndex, Pipeline};
 #[derive(Debug)]
 pub(super) struct Definition {
     pub(super) pipeline: Arc<Pipeline>,
-    pub(super) graph: Graph,
+    pub(super) graph: Arc<Graph>,
 }
 
 impl Definition {
     pub(super) fn new(pipeline: Arc<Pipeline>) -> Result<Self, StoreError> {
         let graph = Graph::new(&pipeline)
             .map_err(|error| StoreError::unreadable("a stored graph", error))?;
+        let graph = Arc::new(graph);
         Ok(Self { pipeline, graph })
     }
 

@@ -31,7 +31,7 @@ impl Pipelines for SqliteStorage {
         let body = text(&*put.definition)?;
         // Callers validate the definition as well. A stored definition without a valid graph would
         // make its runs unreadable.
-        let graph = Graph::new(&put.definition)?;
+        let graph = Arc::new(Graph::new(&put.definition)?);
         let definition = Arc::new(Definition {
             pipeline: Arc::clone(&put.definition),
             graph,
