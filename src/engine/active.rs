@@ -16,6 +16,8 @@ use crate::storage::HeldRun;
 #[derive(Debug)]
 pub(super) struct DriverHandle {
     epoch: u64,
+    /// Whether the end of the run was handed to storage.
+    is_ending: bool,
     // A watch, since a busy driver needs only the strongest request.
     cancel_request: watch::Sender<Option<Cancel>>,
     stop_signal: watch::Sender<StopSignal>,
@@ -29,6 +31,7 @@ impl DriverHandle {
     ) -> Self {
         Self {
             epoch,
+            is_ending: false,
             cancel_request,
             stop_signal,
         }
@@ -69,6 +72,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct OwnClaims {
     pub(super) held: Vec<HeldRun>,
+    /// How many of the held runs will have ended when storage sees the next claim.
+    pub(super) ending_count: usize,
     pub(super) broken_off: Vec<HeldRun>,
 }
 
@@ -135,11 +140,22 @@ impl ActiveRuns {
     pub(super) fn own_claims(&self) -> OwnClaims {
         let state = self.state.lock();
         let held = state.runs.iter();
+        let is_ending = |handle: &&DriverHandle| handle.is_ending;
         OwnClaims {
             held: held
                 .map(|(run, handle)| HeldRun::new(*run, handle.epoch))
                 .collect(),
+            ending_count: state.runs.values().filter(is_ending).count(),
             broken_off: state.broken_off.clone(),
+        }
+    }
+
+    /// Notes that the end of a run is handed to storage now.
+    pub(super) fn note_end(&self, held: HeldRun) {
+        if let Some(handle) = self.state.lock().runs.get_mut(&held.run)
+            && handle.epoch == held.epoch
+        {
+            handle.is_ending = true;
         }
     }
 

@@ -14,7 +14,7 @@ use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{Error, ErrorKind, Result, log, trace_causes};
 use crate::model::{RunId, RunStatus};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
-use crate::storage::{Append, AppendOutcome, Entry};
+use crate::storage::{Append, AppendOutcome, Entry, HeldRun};
 
 const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_secs(2));
 
@@ -170,6 +170,9 @@ impl Appender {
         let mut is_finished = false;
         while !is_finished && let Some(mut batch) = self.gather().await {
             is_finished = truncate_after_run_finished(&mut batch);
+            if is_finished {
+                self.wake_queue();
+            }
             let entries: Vec<Entry> = batch.iter().map(|message| message.entry.clone()).collect();
             if let Err(end) = self.append(entries).await {
                 self.stop_signal
@@ -182,6 +185,13 @@ impl Appender {
             }
         }
         JournalEnd::Closed(self.next)
+    }
+
+    /// Lets the queue claim the next run right after the end of this one, in the same commit.
+    fn wake_queue(&self) {
+        let JournalPosition { run, epoch, .. } = self.next;
+        self.shared.active.note_end(HeldRun::new(run, epoch));
+        self.shared.wake.notify_one();
     }
 
     /// Waits for the next entry. Returns `None` once the journal is closed and empty.

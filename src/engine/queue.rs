@@ -78,9 +78,15 @@ async fn claim_or_wait(
 }
 
 async fn claim(shared: &Arc<Shared>, may_claim_suspects: bool) -> Result<NextClaim> {
-    let OwnClaims { held, broken_off } = shared.active.own_claims();
-    let held_count = u32::try_from(held.len()).unwrap_or(u32::MAX);
-    let free = shared.limits.runs_max.saturating_sub(held_count);
+    let OwnClaims {
+        held,
+        ending_count,
+        broken_off,
+    } = shared.active.own_claims();
+    // Storage holds the limit: an ending run counts until its end is applied.
+    let executing_count = held.len().saturating_sub(ending_count);
+    let executing_count = u32::try_from(executing_count).unwrap_or(u32::MAX);
+    let free = shared.limits.runs_max.saturating_sub(executing_count);
     if free == 0 && broken_off.is_empty() || shared.drain.is_cancelled() {
         return Ok(NextClaim::WhenWoken);
     }

@@ -11,11 +11,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::body::JournalBody;
-use super::lanes::{Head, LaneKey};
+use super::lanes::LaneKey;
 use super::queue::lease_end;
 use super::state::{ACTIVE_RUN, ActiveRun, CachedRun, read_active_run};
 use super::store_error::StoreError;
 use super::tx::{Counted, Tx};
+use super::upcoming::{Head, Upcoming};
 use super::values::{self, millis, run_id, time, to_i64};
 use crate::model::{BackfillOrder, EventKind, NodeRun, Priority, RunId, RunStatus};
 use crate::storage::rules::{self, LaneLimits, OrphanChoice, RunningRun, Usage};
@@ -125,7 +126,9 @@ impl Tx {
                     Some(claimed) => claims.claimed.push(claimed),
                     None => claims.unreadable.push(run),
                 }
-                heap.extend(self.next_in_lane(claim, lane)?);
+                if self.can_start(claim, claims) {
+                    heap.extend(self.next_in_lane(claim, lane)?);
+                }
             }
         }
         Ok(())
@@ -147,13 +150,37 @@ impl Tx {
         }
         let head = match self.state.lanes.head(lane) {
             Some(head) => Some(head),
-            None => self.find_head(claim, lane)?,
+            None => self.read_upcoming(claim, lane)?,
         };
         Ok(head.map(|Head { run, key }| Reverse((lane.priority, run, key, lane))))
     }
 
-    /// Finds the next run of a lane. Finishes runs before it whose id cannot be read.
-    fn find_head(&mut self, claim: &Claim, lane: LaneKey) -> Result<Option<Head>, StoreError> {
+    /// Reads the next runs of a lane, and returns the first. Finishes a run before it whose id
+    /// cannot be read.
+    fn read_upcoming(&mut self, claim: &Claim, lane: LaneKey) -> Result<Option<Head>, StoreError> {
+        loop {
+            let mut heads = Vec::new();
+            let mut nameless = None;
+            for (id, key) in self.oldest_in_lane(lane)? {
+                match self.unreadable.skip("a pending run", key, run_id(&id))? {
+                    Some(run) => heads.push(Head { run, key }),
+                    None => {
+                        nameless = Some(key);
+                        break;
+                    }
+                }
+            }
+            let first = heads.first().copied();
+            self.state.lanes.set_upcoming(lane, Upcoming::new(heads));
+            match (first, nameless) {
+                (None, Some(key)) => self.fail_nameless_run(key, lane, claim.now)?,
+                (first, _) => return Ok(first),
+            }
+        }
+    }
+
+    /// Returns the ids and keys of the next runs of a lane.
+    fn oldest_in_lane(&self, lane: LaneKey) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
         let LaneKey {
             priority,
             pipeline,
@@ -163,22 +190,16 @@ impl Tx {
             BackfillOrder::Ascending => OLDEST_IN_LANE,
             BackfillOrder::Descending => NEWEST_IN_LANE,
         };
-        loop {
-            let found = self.row(
-                sql,
-                params![values::priority(priority), pipeline, backfill],
-                |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)),
-            )?;
-            let Some((id, key)) = found else {
-                return Ok(None);
-            };
-            if let Some(run) = self.unreadable.skip("a pending run", key, run_id(&id))? {
-                let head = Head { run, key };
-                self.state.lanes.set_head(lane, head);
-                return Ok(Some(head));
-            }
-            self.fail_nameless_run(key, lane, claim.now)?;
-        }
+        self.rows(
+            sql,
+            params![
+                values::priority(priority),
+                pipeline,
+                backfill,
+                Upcoming::MAX
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
     }
 
     fn lane_limits(&mut self, lane: LaneKey) -> Result<LaneLimits, StoreError> {
@@ -289,9 +310,9 @@ fn start_time(claim: &Claim, created_at: i64) -> DateTime<Utc> {
     time(created_at).map_or(claim.now, |created_at| created_at.max(claim.now))
 }
 
-/// The next run of a lane in ascending order.
+/// The next runs of a lane in ascending order.
 const OLDEST_IN_LANE: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
-     ORDER BY id LIMIT 1";
-/// The next run of a lane in descending order.
+     ORDER BY id LIMIT ?";
+/// The next runs of a lane in descending order.
 const NEWEST_IN_LANE: &str = "SELECT id, key FROM runs WHERE finished_at IS NULL AND priority = ? AND pipeline = ? AND backfill IS ? AND status = 0 \
-     ORDER BY id DESC LIMIT 1";
+     ORDER BY id DESC LIMIT ?";

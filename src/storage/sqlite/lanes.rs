@@ -1,19 +1,13 @@
 //! The queue lanes: pending runs, counted by priority, pipeline and backfill.
 //!
 //! The rows are authoritative: `state` counts the lanes from them when a store is opened. A lane
-//! remembers its next run until that run leaves it. `claim` chooses a lane. The changes of a
-//! transaction can be undone, because counting the rows again takes long if many runs are pending.
+//! remembers its next runs (`upcoming`). `claim` chooses a lane. The changes of a transaction can be
+//! undone, because counting the rows again takes long if many runs are pending.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::upcoming::{Head, Upcoming};
 use crate::model::{BackfillOrder, Priority, RunId};
-
-/// The pending run of a lane that is claimed next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) run: RunId,
-    pub(super) key: i64,
-}
 
 /// The key of a lane. Each backfill has a lane of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,11 +18,21 @@ pub(super) struct LaneKey {
 }
 
 /// One lane, which has at least one run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Lane {
     count: u64,
-    head: Option<Head>,
+    upcoming: Upcoming,
     order: BackfillOrder,
+}
+
+impl Lane {
+    fn empty(order: BackfillOrder) -> Self {
+        Self {
+            count: 0,
+            upcoming: Upcoming::default(),
+            order,
+        }
+    }
 }
 
 /// All lanes.
@@ -50,12 +54,15 @@ enum Change {
 }
 
 impl Lanes {
-    /// Adds a lane with its count. Its next run is read later.
+    /// Adds a lane with its count. Its next runs are read later.
     pub(super) fn add_counted(&mut self, key: LaneKey, order: BackfillOrder, count: u64) {
         self.pending_total += count;
         *self.pipeline_counts.entry(key.pipeline).or_default() += count;
-        let head = None;
-        self.by_key.insert(key, Lane { count, head, order });
+        let lane = Lane {
+            count,
+            ..Lane::empty(order)
+        };
+        self.by_key.insert(key, lane);
     }
 
     /// Forgets the changes of the earlier transaction, which was committed.
@@ -63,45 +70,34 @@ impl Lanes {
         self.changes.clear();
     }
 
-    /// Undoes the changes of the current transaction. The next runs of changed lanes are read
-    /// again.
+    /// Undoes the changes of the current transaction. The next runs of changed lanes are read again.
     pub(super) fn roll_back(&mut self) {
         for (key, order, change) in std::mem::take(&mut self.changes).into_iter().rev() {
             match change {
                 Change::Added => self.decrement(key),
-                Change::Removed => self.increment(key, order, None),
+                Change::Removed => self.increment(key, order).count += 1,
             }
             if let Some(lane) = self.by_key.get_mut(&key) {
-                lane.head = None;
+                lane.upcoming = Upcoming::default();
             }
         }
     }
 
     pub(super) fn add(&mut self, key: LaneKey, order: BackfillOrder, run: Head) {
         self.changes.push((key, order, Change::Added));
-        self.increment(key, order, Some(run));
-        let Some(lane) = self.by_key.get_mut(&key) else {
-            return;
-        };
-        let is_first = |head: Head| match lane.order {
-            BackfillOrder::Ascending => run.run < head.run,
-            BackfillOrder::Descending => run.run > head.run,
-        };
-        lane.head = lane
-            .head
-            .map(|head| if is_first(head) { run } else { head });
+        let lane = self.increment(key, order);
+        lane.upcoming.add(run, lane.order, lane.count);
+        lane.count += 1;
     }
 
     pub(super) fn remove(&mut self, key: LaneKey, run: RunId) {
-        if let Some(lane) = self.by_key.get_mut(&key)
-            && lane.head.is_some_and(|head| head.run == run)
-        {
-            lane.head = None;
+        if let Some(lane) = self.by_key.get_mut(&key) {
+            lane.upcoming.remove(run);
         }
         self.discard(key);
     }
 
-    /// Removes a run that is not the head of its lane.
+    /// Removes a run that the lane does not know by its id.
     pub(super) fn discard(&mut self, key: LaneKey) {
         if let Some(lane) = self.by_key.get(&key) {
             self.changes.push((key, lane.order, Change::Removed));
@@ -109,13 +105,11 @@ impl Lanes {
         }
     }
 
-    /// Adds a run. `head` is the next run of a lane that is new.
-    fn increment(&mut self, key: LaneKey, order: BackfillOrder, head: Option<Head>) {
+    /// Adds a run to all counts but that of its lane, which it returns.
+    fn increment(&mut self, key: LaneKey, order: BackfillOrder) -> &mut Lane {
         self.pending_total += 1;
         *self.pipeline_counts.entry(key.pipeline).or_default() += 1;
-        let count = 0;
-        let lane = self.by_key.entry(key);
-        lane.or_insert(Lane { count, head, order }).count += 1;
+        self.by_key.entry(key).or_insert_with(|| Lane::empty(order))
     }
 
     fn decrement(&mut self, key: LaneKey) {
@@ -135,16 +129,16 @@ impl Lanes {
         }
     }
 
-    /// Remembers the next run of a lane.
-    pub(super) fn set_head(&mut self, key: LaneKey, head: Head) {
+    /// Remembers the next runs of a lane.
+    pub(super) fn set_upcoming(&mut self, key: LaneKey, upcoming: Upcoming) {
         if let Some(lane) = self.by_key.get_mut(&key) {
-            lane.head = Some(head);
+            lane.upcoming = upcoming;
         }
     }
 
     /// Returns the next run of a lane, or `None` if it must be read.
     pub(super) fn head(&self, key: LaneKey) -> Option<Head> {
-        self.by_key.get(&key)?.head
+        self.by_key.get(&key)?.upcoming.first()
     }
 
     /// Returns the order in which the runs of a lane are claimed.
@@ -262,10 +256,11 @@ mod tests {
             (3, 3)
         );
         lanes.remove(first, head(3).run);
-        assert_eq!(lanes.head(first), None);
+        assert_eq!(lanes.head(first), Some(head(5)));
+        lanes.set_upcoming(first, Upcoming::default());
         lanes.add(first, order, head(4));
         assert_eq!(lanes.head(first), None, "an older run may be pending");
-        lanes.set_head(first, head(4));
+        lanes.set_upcoming(first, Upcoming::new(vec![head(4)]));
         lanes.remove(first, head(5).run);
         assert_eq!(lanes.head(first), Some(head(4)));
         lanes.remove(first, head(4).run);

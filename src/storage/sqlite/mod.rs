@@ -70,6 +70,7 @@ mod system;
 mod tests;
 mod tx;
 mod unreadable;
+mod upcoming;
 mod upkeep;
 mod values;
 mod variables;
