@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// assert!(!scope.admits(None));
 /// # Ok::<(), floret::IdError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Scope {
     /// Every object, with any tenant or with none.

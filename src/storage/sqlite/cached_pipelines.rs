@@ -38,6 +38,8 @@ pub(super) struct CachedPipeline {
 pub(super) struct CachedPipelines {
     by_key: HashMap<i64, Arc<CachedPipeline>>,
     keys: HashMap<Qualified<PipelineId>, i64>,
+    /// Whether the current transaction changes a pipeline.
+    has_changes: bool,
 }
 
 impl CachedPipelines {
@@ -104,8 +106,19 @@ impl CachedPipelines {
             .collect()
     }
 
+    /// Forgets whether the earlier transaction changed a pipeline.
+    pub(super) const fn begin(&mut self) {
+        self.has_changes = false;
+    }
+
+    /// Returns whether the current transaction changes a pipeline.
+    pub(super) const fn has_changes(&self) -> bool {
+        self.has_changes
+    }
+
     /// Removes a pipeline that changes from the cache.
     pub(super) fn forget(&mut self, key: i64) {
+        self.has_changes = true;
         if let Some(pipeline) = self.by_key.remove(&key) {
             self.keys.remove(&pipeline.qualified_id());
         }

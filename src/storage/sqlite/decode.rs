@@ -18,11 +18,11 @@ pub(crate) fn decode(text: &str) {
     drop(json::<Preview>("a preview", text));
     drop(json::<Profile>("a profile", text));
     let stored = json::<Pipeline>("a definition", text);
-    drop(stored.and_then(|pipeline| Definition::new(Arc::new(pipeline))));
+    drop(stored.and_then(|pipeline| Definition::new(Arc::new(pipeline), text.len())));
     let pipeline = Pipeline::new("daily").node("load", "load");
     let parts = (
         PipelineId::new("daily"),
-        Definition::new(Arc::new(pipeline)),
+        Definition::new(Arc::new(pipeline), text.len()),
     );
     let (Ok(pipeline), Ok(definition)) = parts else {
         return debug_assert!(false, "the pipeline is valid");

@@ -2,10 +2,11 @@
 //!
 //! A definition never changes under its key. `put_pipeline` writes definitions.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use quick_cache::Weighter;
+use quick_cache::unsync::Cache;
 use rusqlite::Connection;
 
 use super::query::row;
@@ -19,14 +20,20 @@ use crate::model::{NodeId, NodeIndex, Pipeline};
 pub(super) struct Definition {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) graph: Arc<Graph>,
+    /// The bytes of its row. In memory it has a few times as many.
+    pub(super) bytes: u64,
 }
 
 impl Definition {
-    pub(super) fn new(pipeline: Arc<Pipeline>) -> Result<Self, StoreError> {
+    /// Creates a definition whose row has this many bytes.
+    pub(super) fn new(pipeline: Arc<Pipeline>, bytes: usize) -> Result<Self, StoreError> {
         let graph = Graph::new(&pipeline)
             .map_err(|error| StoreError::unreadable("a stored graph", error))?;
-        let graph = Arc::new(graph);
-        Ok(Self { pipeline, graph })
+        Ok(Self {
+            pipeline,
+            graph: Arc::new(graph),
+            bytes: bytes as u64,
+        })
     }
 
     /// Returns the id of the node with this index.
@@ -37,15 +44,30 @@ impl Definition {
     }
 }
 
-/// The maximum number of cached definitions. Beyond it, the cache is cleared.
-const CACHED_MAX: usize = 512;
+/// The bytes of the rows of all cached definitions. Beyond it, those go that were not used lately.
+const BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A cache of definitions. The writer has one, and the readers share one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Definitions(
     // The lock is held only for a lookup. Parsing happens outside it, at worst twice.
-    Mutex<HashMap<i64, Arc<Definition>>>,
+    Mutex<Cache<i64, Arc<Definition>, Bytes>>,
 );
+
+#[derive(Debug, Clone)]
+struct Bytes;
+
+impl Weighter<i64, Arc<Definition>> for Bytes {
+    fn weight(&self, _: &i64, definition: &Arc<Definition>) -> u64 {
+        definition.bytes
+    }
+}
+
+impl Default for Definitions {
+    fn default() -> Self {
+        Self(Mutex::new(Cache::with_weighter(64, BYTES_MAX, Bytes)))
+    }
+}
 
 impl Definitions {
     /// Returns the definition with this key.
@@ -56,17 +78,13 @@ impl Definitions {
         let sql = "SELECT body FROM definitions WHERE key = ?";
         let body: Option<String> = row(conn, sql, [key], |row| Ok(row.get(0)?))?;
         let body = body.ok_or_else(|| StoreError::unreadable("a definition", "it is missing"))?;
-        let definition = Definition::new(Arc::new(json("a definition", &body)?))?;
+        let definition = Definition::new(Arc::new(json("a definition", &body)?), body.len())?;
         Ok(self.insert(key, Arc::new(definition)))
     }
 
     /// Adds a definition to the cache.
     pub(super) fn insert(&self, key: i64, definition: Arc<Definition>) -> Arc<Definition> {
-        let mut cached = self.0.lock();
-        if cached.len() >= CACHED_MAX {
-            cached.clear();
-        }
-        cached.insert(key, Arc::clone(&definition));
+        self.0.lock().insert(key, Arc::clone(&definition));
         definition
     }
 }

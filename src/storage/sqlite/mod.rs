@@ -22,6 +22,7 @@ mod events;
 mod fault_injection;
 mod figures;
 mod finish;
+mod found_pipelines;
 mod group;
 mod idempotency;
 mod inbox;

@@ -4,6 +4,7 @@
 //! continue. `put_pipeline` saves a pipeline.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use rusqlite::types::Value;
@@ -35,15 +36,29 @@ impl Pipelines for SqliteStorage {
         let definition = Arc::new(Definition {
             pipeline: Arc::clone(&put.definition),
             graph,
+            bytes: body.len() as u64,
         });
         self.step(move |tx| tx.put_pipeline(&put, &body, &definition))
             .await
     }
 
     async fn find_pipeline(&self, key: &str, scope: &Scope) -> Result<Option<StoredPipeline>> {
-        let (key, scope) = (key.to_owned(), scope.clone());
-        self.read(move |reader| reader.snapshot(|reader| reader.pipeline(&key, &scope)))
-            .await
+        let found = Arc::clone(&self.0.published.found_pipelines);
+        if let Some(pipeline) = found.find(key, scope)
+            && !self.0.is_closing.load(Ordering::Acquire)
+        {
+            return Ok(Some(pipeline));
+        }
+        let name = (key.to_owned(), scope.clone());
+        self.read(move |reader| {
+            let start = found.start_read();
+            let read = reader.snapshot(|reader| reader.pipeline(&name.0, &name.1))?;
+            Ok(read.map(|(pipeline, definition)| {
+                found.add(start, name, &pipeline, &definition);
+                pipeline
+            }))
+        })
+        .await
     }
 
     async fn list_pipelines(
@@ -65,7 +80,7 @@ impl Reader {
         &self,
         key: &str,
         scope: &Scope,
-    ) -> Result<Option<StoredPipeline>, StoreError> {
+    ) -> Result<Option<(StoredPipeline, Arc<Definition>)>, StoreError> {
         let query = |condition| NamedQuery {
             what: "a pipeline",
             sql: format!("SELECT {PIPELINE} FROM {PIPELINE_FROM} WHERE {condition}"),
@@ -82,8 +97,8 @@ impl Reader {
             return Ok(None);
         };
         let (row, definition) = found?;
-        row.with_definition(definition, &self.definitions, &self.conn)
-            .map(Some)
+        let definition = self.definitions.find(&self.conn, definition)?;
+        Ok(Some((row.with_definition(&definition), definition)))
     }
 
     pub(super) fn pipelines(
@@ -114,7 +129,8 @@ impl Reader {
         };
         let read = |row: &Row<'_>| {
             let (row, definition) = read_pipeline(row)?;
-            row.with_definition(definition, &self.definitions, &self.conn)
+            let definition = self.definitions.find(&self.conn, definition)?;
+            Ok(row.with_definition(&definition))
         };
         self.page(&query, read, |item| item.qualified_id().to_string())
     }

@@ -134,7 +134,8 @@ impl Tx {
         let (row, definition) = self
             .row(&sql, [key], read_pipeline)?
             .ok_or_else(|| StoreError::unreadable("a pipeline", "it is missing"))?;
-        row.with_definition(definition, &self.state.definitions, &self.conn)
+        let definition = self.state.definitions.find(&self.conn, definition)?;
+        Ok(row.with_definition(&definition))
     }
 
     /// Returns the version after the greatest stored one, whatever the row of the pipeline says.
@@ -281,7 +282,8 @@ fn changed_definition(
 ) -> Result<(String, Arc<Definition>), StoreError> {
     let pipeline = rules::definition_with(enabled.current, &definition.pipeline);
     let body = text(&*pipeline)?;
-    Ok((body, Arc::new(Definition::new(pipeline)?)))
+    let definition = Definition::new(pipeline, body.len())?;
+    Ok((body, Arc::new(definition)))
 }
 
 fn replaced(

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 
 use super::backfill_params::{SharedParams, own_params, read_params};
-use super::definitions::{Definition, Definitions};
+use super::definitions::Definition;
 use super::store_error::StoreError;
 use super::tx::Tx;
 use super::unreadable::UnreadableRows;
@@ -227,13 +227,8 @@ pub(super) struct PipelineRow {
 }
 
 impl PipelineRow {
-    /// Finds the definition with this key, and returns the pipeline with it.
-    pub(super) fn with_definition(
-        self,
-        definition: i64,
-        definitions: &Definitions,
-        conn: &rusqlite::Connection,
-    ) -> Result<StoredPipeline, StoreError> {
+    /// Returns the pipeline with its definition.
+    pub(super) fn with_definition(self, definition: &Definition) -> StoredPipeline {
         let Self {
             id,
             slug,
@@ -242,16 +237,14 @@ impl PipelineRow {
             created_at,
             updated_at,
         } = self;
-        let definition = definitions.find(conn, definition)?;
-        let definition = Arc::clone(&definition.pipeline);
-        Ok(StoredPipeline {
+        StoredPipeline {
             id,
             slug,
             tenant,
             version,
-            definition,
+            definition: Arc::clone(&definition.pipeline),
             created_at,
             updated_at,
-        })
+        }
     }
 }

@@ -77,8 +77,9 @@ impl Reader {
             last_run,
             skipped,
         } = row;
+        let definition = self.definitions.find(&self.conn, definition)?;
         Ok(StoredSchedule {
-            pipeline: pipeline.with_definition(definition, &self.definitions, &self.conn)?,
+            pipeline: pipeline.with_definition(&definition),
             cursor,
             last_run,
             skipped,

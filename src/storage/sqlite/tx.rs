@@ -85,6 +85,7 @@ impl Tx {
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         self.is_dirty = false;
         self.state.lanes.begin();
+        self.state.pipelines.begin();
         self.figures.clear();
         self.backfills = BackfillChanges::default();
         // `IMMEDIATE` takes the write lock now. A deferred transaction takes it at its first write,

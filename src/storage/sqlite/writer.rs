@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::connect::connect_to_write;
 #[cfg(any(test, feature = "testing"))]
 use super::fault_injection::FaultInjector;
+use super::found_pipelines::FoundPipelines;
 use super::inbox::{CloseOnDrop, Inbox};
 use super::lock::Lock;
 use super::options::SqliteOptions;
@@ -30,6 +31,7 @@ pub(super) struct Published {
     newest_seq: AtomicU64,
     /// Whether the writer thread has ended. It guards no other data either.
     is_writer_gone: AtomicBool,
+    pub(super) found_pipelines: Arc<FoundPipelines>,
     /// The rows that the writer and the readers could not read.
     pub(super) unreadable: Arc<UnreadableRows>,
     #[cfg(any(test, feature = "testing"))]
@@ -41,6 +43,7 @@ impl Published {
         Self {
             newest_seq: AtomicU64::new(newest_seq),
             is_writer_gone: AtomicBool::new(false),
+            found_pipelines: Arc::default(),
             unreadable,
             #[cfg(any(test, feature = "testing"))]
             fault_injector: FaultInjector::default(),

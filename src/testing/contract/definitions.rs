@@ -30,6 +30,7 @@ macro_rules! definition_contract {
                 a_recreated_pipeline_continues_its_versions,
                 a_run_keeps_its_pipeline_version,
                 a_run_can_be_created_on_a_replaced_version,
+                a_find_beside_saves_never_goes_back,
             ],
             pauses: [
                 a_save_by_code_keeps_what_an_operator_has_set,

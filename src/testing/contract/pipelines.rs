@@ -4,6 +4,7 @@
 //! version.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::fixtures::{
     Driver, assert_problem, at, claim, claim_one, create, definition, finished_run, new_run,
@@ -56,6 +57,34 @@ pub async fn a_changed_definition_raises_the_version_by_one(storage: &dyn Storag
     assert_eq!((stored.created_at, stored.updated_at), (at(0), at(5)));
     let found = storage.find_pipeline("daily", &Scope::All).await.unwrap();
     assert_eq!(found, Some(stored));
+}
+
+/// A find beside saves MUST return a version at least as new as each one that was saved or found
+/// before.
+pub async fn a_find_beside_saves_never_goes_back(storage: &dyn Storage) {
+    const LAST: u32 = 60;
+    save(storage, "daily").await;
+    let saved = AtomicU32::new(1);
+    let saving = async {
+        for n in 2..=LAST {
+            let mut changed = put("daily");
+            changed.definition = Arc::new(definition("daily").param("n", n.to_string()));
+            let stored = storage.put_pipeline(changed).await.unwrap();
+            saved.store(stored.version, Ordering::Relaxed);
+        }
+    };
+    let finding = async {
+        let mut newest = 1;
+        while newest < LAST {
+            newest = newest.max(saved.load(Ordering::Relaxed));
+            let found = storage.find_pipeline("daily", &Scope::All).await.unwrap();
+            let found = found.unwrap().version;
+            assert!(found >= newest, "{found} after {newest}");
+            newest = found;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::join!(saving, finding);
 }
 
 /// A save that expects no pipeline MUST be refused if the pipeline exists.

@@ -337,7 +337,7 @@ async fn a_save_of_a_name_reads_few_rows_however_many_tenants_have_it() {
     });
     assert_eq!(live.unwrap().len(), 2);
     let definition = Arc::new(Pipeline::new("shared").node("load", "load"));
-    let definition = Arc::new(Definition::new(definition).unwrap());
+    let definition = Arc::new(Definition::new(definition, 1).unwrap());
     let body = values::text(&*definition.pipeline).unwrap();
     let connection = ConnectionId::new("shared").unwrap();
     let variable = VariableKey::new("shared").unwrap();
