@@ -23,7 +23,7 @@ impl Journal for AuditedStorage {
             let row = fenced(rows, append.run, append.epoch)?;
             if append.position >= row.position {
                 check_and_advance(row, &append)?;
-                for entry in append.entries {
+                for entry in append.entries.iter().cloned() {
                     apply(rows, append.run, entry, append.result_bytes_max)?;
                 }
             }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
 
 use super::Shared;
@@ -19,7 +19,7 @@ use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{
     ErrorKind, LogSpan, catch_panic, log, panic_message, trace_causes, trace_panic, truncate,
 };
-use crate::model::RunStatus;
+use crate::model::{NodeIndex, RunStatus};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
 use crate::storage::{Append, ClaimedRun, Entry, HeldRun};
 
@@ -60,12 +60,14 @@ async fn execute(slot: Slot, claimed: ClaimedRun, signals: RunSignals) {
         epoch: claimed.epoch,
         position: claimed.position,
     };
-    let (journal, appender) = Journal::open(&shared, start, signals.stop_signal.clone());
+    let nodes = claimed.definition.nodes.len().max(1);
+    let (stored, stored_nodes) = mpsc::channel(nodes);
+    let (journal, appender) = Journal::open(&shared, start, stored, signals.stop_signal.clone());
     let closing = journal.closing_token();
     let appender = shared
         .tasks
         .spawn(LogSpan::current().instrument(appender.run()));
-    let driving = Box::pin(drive(&shared, claimed, journal, signals));
+    let driving = Box::pin(drive(&shared, claimed, (journal, stored_nodes), signals));
     let exit = catch_panic(driving).await;
     let exit = exit.unwrap_or_else(|panic| RunExit::panicked(&panic));
     closing.cancel();
@@ -75,7 +77,7 @@ async fn execute(slot: Slot, claimed: ClaimedRun, signals: RunSignals) {
 async fn drive(
     shared: &Arc<Shared>,
     claimed: ClaimedRun,
-    journal: Journal,
+    journal: (Journal, mpsc::Receiver<NodeIndex>),
     signals: RunSignals,
 ) -> RunExit {
     match prepare::prepare_run(shared, claimed, journal, signals).await {

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::stop_signal::{StopSignal, lost_or_stopped};
 use crate::error::{Error, ErrorKind, Result, log, trace_causes};
-use crate::model::{RunId, RunStatus};
+use crate::model::{NodeIndex, RunId, RunStatus};
 use crate::outage::{Backoff, RetryError, retry_while_unavailable};
-use crate::storage::{Append, AppendOutcome, Entry, HeldRun};
+use crate::storage::{Append, AppendOutcome, Entry, FinishedNode, HeldRun};
 
 const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_secs(2));
 
@@ -22,9 +22,24 @@ const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::
 #[derive(Debug)]
 struct Message {
     entry: Entry,
-    stored: Option<oneshot::Sender<()>>,
-    // Returns the entry's share of the byte budget once the entry is stored.
+    receipt: Receipt,
+}
+
+/// What is due once an entry is stored.
+#[derive(Debug)]
+struct Receipt {
+    waiter: Waiter,
+    // Returns the entry's share of the byte budget.
     _budget: OwnedSemaphorePermit,
+}
+
+/// Who waits for an entry.
+#[derive(Debug)]
+enum Waiter {
+    Nobody,
+    Sender(oneshot::Sender<()>),
+    /// The driver, for the result of this node.
+    Driver(NodeIndex),
 }
 
 /// A handle that sends entries to the journal of a run. Clones send to the same journal.
@@ -56,9 +71,12 @@ pub(super) struct LeaseLost;
 
 impl Journal {
     /// Creates a journal and its appender, which [`Appender::run`] executes.
+    ///
+    /// `stored_nodes` gets the index of each node whose result is stored.
     pub(super) fn open(
         shared: &Arc<Shared>,
         start: JournalPosition,
+        stored_nodes: mpsc::Sender<NodeIndex>,
         stop_signal: watch::Sender<StopSignal>,
     ) -> (Self, Appender) {
         let limits = &shared.limits;
@@ -74,6 +92,7 @@ impl Journal {
         let appender = Appender {
             shared: Arc::clone(shared),
             receiver,
+            stored_nodes,
             byte_budget: Arc::clone(&journal.byte_budget),
             bytes_max,
             next: start,
@@ -90,7 +109,13 @@ impl Journal {
 
     /// Sends an entry without waiting until it is stored.
     pub(super) async fn send(&self, entry: Entry) -> Result<(), LeaseLost> {
-        self.push(entry, None).await
+        self.push(entry, Waiter::Nobody).await
+    }
+
+    /// Sends the result of a node. The driver hears of it once it is stored.
+    pub(super) async fn send_result(&self, finished: Box<FinishedNode>) -> Result<(), LeaseLost> {
+        let waiter = Waiter::Driver(finished.node_index);
+        self.push(Entry::NodeFinished(finished), waiter).await
     }
 
     /// Sends an entry. The receiver resolves once the entry is stored, and fails if the lease is
@@ -100,29 +125,23 @@ impl Journal {
         entry: Entry,
     ) -> Result<oneshot::Receiver<()>, LeaseLost> {
         let (sender, receiver) = oneshot::channel();
-        self.push(entry, Some(sender)).await?;
+        self.push(entry, Waiter::Sender(sender)).await?;
         Ok(receiver)
     }
 
-    async fn push(
-        &self,
-        entry: Entry,
-        stored: Option<oneshot::Sender<()>>,
-    ) -> Result<(), LeaseLost> {
+    async fn push(&self, entry: Entry, waiter: Waiter) -> Result<(), LeaseLost> {
         let bytes = bytes_of(&entry).clamp(1, self.bytes_max);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let budget = Arc::clone(&self.byte_budget)
             .acquire_many_owned(bytes)
             .await
             .map_err(|_| LeaseLost)?;
-        self.sender
-            .send(Message {
-                entry,
-                stored,
-                _budget: budget,
-            })
-            .await
-            .map_err(|_| LeaseLost)
+        let receipt = Receipt {
+            waiter,
+            _budget: budget,
+        };
+        let sent = self.sender.send(Message { entry, receipt }).await;
+        sent.map_err(|_| LeaseLost)
     }
 }
 
@@ -157,6 +176,8 @@ pub(super) struct JournalPosition {
 pub(super) struct Appender {
     shared: Arc<Shared>,
     receiver: mpsc::Receiver<Message>,
+    // It has room for all nodes of the run.
+    stored_nodes: mpsc::Sender<NodeIndex>,
     byte_budget: Arc<Semaphore>,
     bytes_max: usize,
     next: JournalPosition,
@@ -173,18 +194,30 @@ impl Appender {
             if is_finished {
                 self.wake_queue();
             }
-            let entries: Vec<Entry> = batch.iter().map(|message| message.entry.clone()).collect();
-            if let Err(end) = self.append(entries).await {
+            let messages = batch.into_iter();
+            let (entries, receipts): (Vec<_>, Vec<_>) = messages
+                .map(|Message { entry, receipt }| (entry, receipt))
+                .unzip();
+            if let Err(end) = self.append(entries.into()).await {
                 self.stop_signal
                     .send_modify(|signal| *signal = (*signal).max(StopSignal::LeaseLost));
                 return end;
             }
-            for stored in batch.into_iter().filter_map(|message| message.stored) {
-                // The receiver may have been dropped with its driver.
-                let _ = stored.send(());
+            for receipt in receipts {
+                self.hand_out(receipt.waiter);
             }
         }
         JournalEnd::Closed(self.next)
+    }
+
+    /// Tells the waiter of an entry that it is stored. The waiter may have been dropped with the
+    /// driver.
+    fn hand_out(&self, waiter: Waiter) {
+        match waiter {
+            Waiter::Nobody => {}
+            Waiter::Sender(sender) => drop(sender.send(())),
+            Waiter::Driver(node_index) => drop(self.stored_nodes.try_send(node_index)),
+        }
     }
 
     /// Lets the queue claim the next run right after the end of this one, in the same commit.
@@ -260,7 +293,7 @@ impl Appender {
     }
 
     /// Appends entries. A run with a cancel request finishes as cancelled.
-    async fn append(&mut self, mut entries: Vec<Entry>) -> Result<(), JournalEnd> {
+    async fn append(&mut self, mut entries: Arc<[Entry]>) -> Result<(), JournalEnd> {
         loop {
             match self.try_append(&entries).await {
                 Ok(appended) => {
@@ -268,7 +301,7 @@ impl Appender {
                     return Ok(());
                 }
                 Err(RetryError::Permanent(error)) if error.kind() == ErrorKind::CancelRequested => {
-                    mark_run_cancelled(&mut entries);
+                    mark_run_cancelled(Arc::make_mut(&mut entries));
                 }
                 Err(RetryError::Permanent(error)) => return Err(self.end_by(error)),
                 Err(RetryError::Stopped(_)) => return Err(JournalEnd::LeaseLost),
@@ -277,10 +310,11 @@ impl Appender {
     }
 
     /// Appends entries as they are, and repeats that while storage is unavailable.
-    async fn try_append(&self, entries: &[Entry]) -> Result<AppendOutcome, RetryError> {
+    async fn try_append(&self, entries: &Arc<[Entry]>) -> Result<AppendOutcome, RetryError> {
         let (shared, next) = (&self.shared, self.next);
         let append = || {
-            let mut append = Append::new(next.run, next.epoch, next.position, entries.to_vec());
+            let entries = Arc::clone(entries);
+            let mut append = Append::new(next.run, next.epoch, next.position, entries);
             append.result_bytes_max = shared.limits.result_bytes_max;
             shared.storage.append(append)
         };

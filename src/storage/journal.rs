@@ -3,6 +3,8 @@
 //! An entry becomes an event, a change of rows and a change of figures in one commit. The engine
 //! decides what a run does next.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -158,8 +160,8 @@ pub struct Append {
     pub epoch: u64,
     /// How many entries were appended before these.
     pub position: u64,
-    /// The entries, in order.
-    pub entries: Vec<Entry>,
+    /// The entries, in order. A repetition of the request shares them.
+    pub entries: Arc<[Entry]>,
     /// The maximum size, in bytes, of an output that a successful run retains. See
     /// [`Journal::append`].
     pub result_bytes_max: u64,
@@ -168,12 +170,12 @@ pub struct Append {
 impl Append {
     /// Creates a request under a claim, with a maximum of 1 MiB for retained outputs.
     #[must_use]
-    pub const fn new(run: RunId, epoch: u64, position: u64, entries: Vec<Entry>) -> Self {
+    pub fn new(run: RunId, epoch: u64, position: u64, entries: impl Into<Arc<[Entry]>>) -> Self {
         Self {
             run,
             epoch,
             position,
-            entries,
+            entries: entries.into(),
             result_bytes_max: 1024 * 1024,
         }
     }

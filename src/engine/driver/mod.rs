@@ -8,14 +8,13 @@ mod stopping;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use self::stopping::{Deadlines, sleep_until_deadline};
 use super::journal::LeaseLost;
 use super::node::{NodePhase, NodeTask, NodeTaskResult, Recording};
 use super::run_context::RunContext;
-use super::runtime_end;
 use super::stop_signal::{StopSignal, wait_for_signal};
 use crate::error::{Error, Result, log};
 use crate::executor::Input;
@@ -62,8 +61,10 @@ pub(super) struct Driver {
     pub(super) tasks: JoinSet<NodeTaskResult>,
     /// The nodes of `tasks` that were not given up.
     pub(super) executing: BTreeMap<NodeIndex, Arc<NodePhase>>,
-    /// Results of nodes whose commit is pending.
-    pub(super) commits: JoinSet<Result<(NodeIndex, NodeOutcome), LeaseLost>>,
+    /// The outcomes of nodes whose commit is pending.
+    pub(super) uncommitted: BTreeMap<NodeIndex, NodeOutcome>,
+    /// Receives the index of each node whose result is committed.
+    pub(super) stored_nodes: mpsc::Receiver<NodeIndex>,
     pub(super) profiles: JoinSet<Result<(NodeIndex, Profile)>>,
 }
 
@@ -115,10 +116,8 @@ impl Driver {
                 Ok(()) = self.cancel_request.changed() => {
                     self.apply_cancel_request(&mut deadlines).await?;
                 }
-                Some(committed) = self.commits.join_next() => {
-                    let committed = runtime_end::joined(committed).await;
-                    let committed = committed.unwrap_or(Err(LeaseLost))?;
-                    self.settle_committed(committed).await?;
+                stored = self.stored_nodes.recv(), if !self.uncommitted.is_empty() => {
+                    self.settle_committed(stored.ok_or(LeaseLost)?).await?;
                 }
                 Some(result) = self.tasks.join_next() => self.record_result(result).await?,
                 Some(profile) = self.profiles.join_next() => {
@@ -229,6 +228,6 @@ impl Driver {
     ///
     /// The tasks of nodes that were given up do not count: they may never end.
     fn is_idle(&self) -> bool {
-        self.executing.is_empty() && self.commits.is_empty() && self.profiles.is_empty()
+        self.executing.is_empty() && self.uncommitted.is_empty() && self.profiles.is_empty()
     }
 }

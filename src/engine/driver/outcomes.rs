@@ -3,7 +3,6 @@
 //! Storage decides what an entry changes. `graph/frontier` decides which nodes a result starts or
 //! skips.
 
-use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::{Driver, ProfileError};
@@ -42,16 +41,12 @@ impl Driver {
             self.retain_output(node_index, dataset);
             return self.settle_node(node_index, outcome).await;
         }
-        let stored = self
-            .context
-            .journal
-            .send_for_commit(Entry::NodeFinished(finished))
-            .await?;
+        self.context.journal.send_result(finished).await?;
         if let Some(dataset) = dataset {
             self.spawn_profile(node_index, dataset.clone());
             self.retain_output(node_index, Some(dataset));
         }
-        self.settle_after_commit(node_index, outcome, stored).await
+        self.settle_after_commit(node_index, outcome).await
     }
 
     /// Settles the node once its result is committed.
@@ -61,17 +56,11 @@ impl Driver {
         &mut self,
         node_index: NodeIndex,
         outcome: NodeOutcome,
-        stored: oneshot::Receiver<()>,
     ) -> Result<(), LeaseLost> {
         if self.frontier.is_last_unfinished(node_index) {
             return self.settle_node(node_index, outcome).await;
         }
-        self.commits.spawn(async move {
-            stored
-                .await
-                .map(|()| (node_index, outcome))
-                .map_err(|_| LeaseLost)
-        });
+        self.uncommitted.insert(node_index, outcome);
         Ok(())
     }
 
@@ -138,12 +127,16 @@ impl Driver {
     /// Settles a node whose result is committed, and wakes the queue after the first one.
     pub(super) async fn settle_committed(
         &mut self,
-        (node_index, outcome): (NodeIndex, NodeOutcome),
+        node_index: NodeIndex,
     ) -> Result<(), LeaseLost> {
         if std::mem::take(&mut self.is_suspect) {
             self.context.shared.wake.notify_one();
         }
-        self.settle_node(node_index, outcome).await
+        match self.uncommitted.remove(&node_index) {
+            Some(outcome) => self.settle_node(node_index, outcome).await,
+            // It has settled with the end of the run.
+            None => Ok(()),
+        }
     }
 
     async fn settle_node(

@@ -8,7 +8,7 @@ mod node_history;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::node_history::{NodeHistory, first_error, node_histories};
@@ -65,7 +65,7 @@ impl From<LeaseLost> for PrepareError {
 pub(super) async fn prepare_run(
     shared: &Arc<Shared>,
     claimed: ClaimedRun,
-    journal: Journal,
+    (journal, stored_nodes): (Journal, mpsc::Receiver<NodeIndex>),
     signals: RunSignals,
 ) -> Result<PreparedRun, PrepareError> {
     let graph = match &claimed.graph {
@@ -100,7 +100,7 @@ pub(super) async fn prepare_run(
         is_suspect,
         interruption,
     };
-    Ok(preparation.finish(cancel_request).await?)
+    Ok(preparation.finish(cancel_request, stored_nodes).await?)
 }
 
 /// A claimed run with its history.
@@ -117,6 +117,7 @@ impl Preparation {
     async fn finish(
         self,
         cancel_request: watch::Receiver<Option<Cancel>>,
+        stored_nodes: mpsc::Receiver<NodeIndex>,
     ) -> Result<PreparedRun, LeaseLost> {
         let mut plan = ExecutionPlan::new(
             &self.graph,
@@ -163,7 +164,8 @@ impl Preparation {
             cancel_request,
             tasks: JoinSet::new(),
             executing: BTreeMap::new(),
-            commits: JoinSet::new(),
+            uncommitted: BTreeMap::new(),
+            stored_nodes,
             profiles: JoinSet::new(),
             context: self.context,
         };

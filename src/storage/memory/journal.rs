@@ -39,8 +39,8 @@ impl State {
             row.node_status(node_index)
         })?;
         self.run_mut(append.run)?.position += append.entries.len() as u64;
-        for entry in append.entries {
-            self.write_entry(append.run, entry, append.result_bytes_max)?;
+        for entry in &*append.entries {
+            self.write_entry(append.run, entry.clone(), append.result_bytes_max)?;
         }
         Ok(self.append_outcome(append.run))
     }

@@ -23,15 +23,15 @@ pub(super) struct EncodedPayload {
 }
 
 impl EncodedAppend {
-    pub(super) fn new(mut append: Append) -> Result<Self, StoreError> {
+    pub(super) fn new(append: Append) -> Result<Self, StoreError> {
         let body = JournalBody::of_entries(&append.entries)?;
         let mut payloads = Vec::new();
-        for entry in &mut append.entries {
+        for entry in append.entries.iter() {
             match entry {
                 Entry::NodeFinished(finished) => {
-                    if let Some(preview) = finished.preview.take() {
+                    if let Some(preview) = &finished.preview {
                         let insert = "INSERT OR REPLACE INTO previews (key, body) VALUES (?, ?)";
-                        payloads.push(EncodedPayload::new(insert, finished.node_index, &preview)?);
+                        payloads.push(EncodedPayload::new(insert, finished.node_index, preview)?);
                     }
                 }
                 Entry::Profile {

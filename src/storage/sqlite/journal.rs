@@ -94,7 +94,7 @@ impl Tx {
                 params![to_i64(cached.position), active.key],
             )?;
         }
-        for entry in entries {
+        for entry in entries.iter() {
             self.write_entry(active, cached, entry)?;
         }
         for EncodedPayload {
