@@ -188,6 +188,8 @@ impl Shared {
         create.queued_pipeline_max = self.limits.queued_pipeline_max;
         create.queued_max = self.limits.queued_max;
         let _wake = WakeOnDrop(&self.wake);
+        // The queue runs once this task waits for the commit, which can then hold a claim, too.
+        self.wake.notify_one();
         match self.storage.create_runs(create).await {
             Ok(created) => {
                 self.events.committed(created.seq);

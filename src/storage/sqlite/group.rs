@@ -36,10 +36,12 @@ enum GroupFailure {
 impl Writer {
     pub(super) fn process_group(&mut self, group: Group) {
         let mut disk_failures = 0;
+        let mut size_max = self.options.group_max;
         // The group to try next is the last one.
         let mut remaining = vec![group];
         while let Some(mut group) = remaining.pop() {
-            match self.apply_group(&mut group) {
+            // A part of a failed group does not grow.
+            match self.apply_group(&mut group, std::mem::take(&mut size_max)) {
                 Ok(()) => answer_all(group),
                 Err(GroupFailure::FailAll(error)) => {
                     group.extend(take_all(&mut remaining));
@@ -77,7 +79,7 @@ impl Writer {
         if leases.is_empty() {
             return;
         }
-        match self.apply_group(&mut leases) {
+        match self.apply_group(&mut leases, 0) {
             Ok(()) => answer_all(leases),
             Err(GroupFailure::FailAll(error) | GroupFailure::Divide(error)) => {
                 fail_all(leases, error);
@@ -86,14 +88,22 @@ impl Writer {
     }
 
     /// Applies the steps in one transaction. After an error, none of them had an effect.
-    fn apply_group(&mut self, steps: &mut [Box<dyn WriteStep>]) -> Result<(), GroupFailure> {
+    ///
+    /// Steps that arrive meanwhile join the group, as long as it has less than `size_max` steps.
+    fn apply_group(&mut self, steps: &mut Group, size_max: usize) -> Result<(), GroupFailure> {
         let mut tx = self.take_tx().map_err(GroupFailure::FailAll)?;
         if let Err(error) = tx.begin() {
             self.tx = Some(tx);
             return Err(GroupFailure::FailAll(error));
         }
         let mut apply = || {
-            steps.iter_mut().try_for_each(|step| step.apply(&mut tx))?;
+            let mut applied = 0;
+            while applied < steps.len() {
+                let mut new = steps.iter_mut().skip(applied);
+                new.try_for_each(|step| step.apply(&mut tx))?;
+                applied = steps.len();
+                steps.extend(self.inbox.take_arrived(size_max.saturating_sub(applied)));
+            }
             tx.finish()
         };
         // All callers share this thread, so that a panic must fail only the step that caused it.

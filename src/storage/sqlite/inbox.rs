@@ -116,6 +116,16 @@ impl<T> Inbox<T> {
         items
     }
 
+    /// Removes up to `max` items of normal priority that have arrived, without waiting.
+    pub(super) fn take_arrived(&self, max: usize) -> Vec<T> {
+        let mut queues = self.queues.lock();
+        let count = queues.normal.len().min(max);
+        let items = queues.normal.drain(..count).collect();
+        drop(queues);
+        self.room.add_permits(count);
+        items
+    }
+
     /// Takes all queued items except internal ones.
     pub(super) fn drain(&self) -> Vec<T> {
         let mut queues = self.queues.lock();
@@ -208,7 +218,9 @@ mod tests {
         assert!(
             inbox.push(InboxPriority::Low, 6).await && inbox.push(InboxPriority::Normal, 7).await
         );
-        assert_eq!(inbox.drain(), [7, 6]);
+        assert!(inbox.take_arrived(0).is_empty());
+        assert_eq!(inbox.take_arrived(9), [7]);
+        assert_eq!(inbox.drain(), [6]);
         inbox.close();
         assert!(!inbox.push(InboxPriority::Normal, 4).await);
         inbox.push_internal(5);

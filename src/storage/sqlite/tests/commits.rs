@@ -35,6 +35,36 @@ async fn queued_steps_share_one_commit() {
     assert_eq!(event_count(&storage).await, 50);
 }
 
+/// Returns a step that waits until `is_sent`, the first time that it is applied.
+fn waiting_step(
+    storage: &SqliteStorage,
+    is_sent: mpsc::Receiver<()>,
+) -> impl Future<Output = Result<()>> {
+    let mut is_sent = Some(is_sent);
+    storage.step(move |_| {
+        if let Some(is_sent) = is_sent.take() {
+            is_sent.recv().unwrap();
+        }
+        Ok(())
+    })
+}
+
+#[tokio::test]
+async fn steps_that_arrive_while_a_group_is_applied_share_its_commit() {
+    let options = SqliteOptions::default().group_max(4);
+    let (_dir, storage) = store_with(options).await;
+    let before = commit_no(&storage).await;
+    let (sent, is_sent) = mpsc::channel();
+    // The steps are sent in this order, and the last future tells so.
+    let created = join_all((1..=5).map(|n| storage.create_runs(create(n))));
+    let tell = async { sent.send(()).unwrap() };
+    let (waited, created, ()) = tokio::join!(waiting_step(&storage, is_sent), created, tell);
+    waited.unwrap();
+    assert!(created.iter().all(Result::is_ok));
+    // Three creations join the step that waits, and two are beyond the maximum of a group.
+    assert_eq!(commit_no(&storage).await, before + 2);
+}
+
 #[tokio::test]
 async fn a_step_that_writes_nothing_commits_nothing() {
     let (_dir, storage) = store().await;
@@ -70,7 +100,7 @@ async fn a_failing_step_fails_alone_in_few_commits() {
     for (n, kind) in (1..).zip(kinds) {
         assert_eq!(kind, (n == 3).then_some(ErrorKind::Internal), "{n}");
     }
-    // Halves of 32, 16, 8, 4, 2 and 1 step. The group also has the step that kept it waiting.
+    // Halves of 32, 16, 8, 4, 2 and 1 step.
     let commits = commit_no(&storage).await - before;
     assert!((6..=8).contains(&commits), "{commits} commits");
     let events = storage

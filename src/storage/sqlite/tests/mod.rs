@@ -126,40 +126,33 @@ async fn event_count(storage: &SqliteStorage) -> usize {
     events.unwrap().events.len()
 }
 
-/// Keeps the writer busy until its release. Steps sent meanwhile become one group.
+/// Keeps the writer between two groups until its release. Steps sent meanwhile become one group.
 struct Busy {
     release: mpsc::Sender<()>,
-    done: tokio::task::JoinHandle<Result<()>>,
+    done: oneshot::Receiver<()>,
 }
 
 impl Busy {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test joins the task it starts"
-    )]
     async fn new(storage: &SqliteStorage) -> Self {
         let (release, wait) = mpsc::channel::<()>();
         let (signal, is_busy) = oneshot::channel();
-        let storage = storage.clone();
-        let mut signal = Some(signal);
-        let done = tokio::spawn(async move {
-            let step = move |_: &mut Tx| {
-                // When a group is retried, the writer was released already.
-                if let Some(signal) = signal.take() {
-                    signal.send(()).unwrap();
-                    wait.recv().unwrap();
-                }
-                Ok(())
-            };
-            storage.step(step).await
-        });
+        let (resume, done) = oneshot::channel();
+        // In the answer: a step that waits would take later ones into its own group.
+        let answer = move |answered: Result<()>| {
+            answered.unwrap();
+            signal.send(()).unwrap();
+            wait.recv().unwrap();
+            resume.send(()).unwrap();
+        };
+        let step = StepFn::boxed(StepKind::Ordinary, |_: &mut Tx| Ok(()), answer);
+        storage.send(InboxPriority::Normal, step).await.unwrap();
         is_busy.await.unwrap();
         Self { release, done }
     }
 
     async fn release(self) {
         self.release.send(()).unwrap();
-        self.done.await.unwrap().unwrap();
+        self.done.await.unwrap();
     }
 }
 
