@@ -16,7 +16,7 @@ use crate::model::{EventKind, NodeIndex, NodeRun, NodeStatus, RunId, RunStatus};
 use crate::storage::{Append, AppendOutcome, Entry, FinishedNode, Journal};
 
 impl State {
-    fn append(&mut self, append: Append) -> Result<AppendOutcome> {
+    fn append(&mut self, append: &Append) -> Result<AppendOutcome> {
         let row = self.runs.get(&append.run);
         let row = row.ok_or_else(|| Error::run_not_found(append.run))?;
         if row.claim.epoch != append.epoch {
@@ -155,6 +155,6 @@ impl RunRow {
 #[async_trait]
 impl Journal for MemoryStorage {
     async fn append(&self, append: Append) -> Result<AppendOutcome> {
-        self.state()?.append(append)
+        self.state()?.append(&append)
     }
 }
